@@ -1,0 +1,103 @@
+/* click.h - the click record, 64 bytes in the click log (FORMATS.md "Click record").
+ *
+ * Pure: no I/O, no clock, no allocation.  Never holds an address or a user agent.
+ */
+#ifndef PROTO_CLICK_H
+#define PROTO_CLICK_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+enum { CLICK_RECORD_LEN = 64, CLICK_LOG_ID_LEN = 16 };
+
+/* Who clicked.  Everything but HUMAN counts as automated. */
+enum click_label {
+    CLICK_HUMAN,
+    CLICK_SCANNER,
+    CLICK_BOT,
+    CLICK_PREFETCH,
+    CLICK_PROBE,
+    CLICK_LABELS /* how many there are */
+};
+
+enum click_type {
+    CLICK_TYPE_CLICK = 1,
+    CLICK_TYPE_RELABEL = 2, /* an earlier click, of label `old_label`, is now of `label` */
+};
+
+/* Device classes, browser and system families: small closed lists; names in click_*_name(). */
+enum click_device {
+    CLICK_DEVICE_OTHER,
+    CLICK_DEVICE_PHONE,
+    CLICK_DEVICE_TABLET,
+    CLICK_DEVICE_DESKTOP,
+    CLICK_DEVICES
+};
+
+struct click {
+    uint64_t link_id;
+    int64_t time_ms;  /* Unix, the moment of the click */
+    uint64_t visitor; /* salted hash of address and agent; 0 = not made */
+    uint32_t brand;   /* brand_id() */
+    uint32_t object;
+    uint32_t client;
+    uint32_t issued_min; /* of the token */
+    uint16_t campaign;
+    char country[2];   /* ISO 3166-1 alpha-2 upper case; two NULs = unknown */
+    uint8_t type;      /* enum click_type */
+    uint8_t kind;      /* 1…15 */
+    uint8_t channel;   /* 0…7 */
+    uint8_t variant;   /* 0…7 */
+    uint8_t label;     /* enum click_label */
+    uint8_t old_label; /* of a RELABEL; else 0 */
+    uint8_t reason;    /* why this label; see label.h */
+    uint8_t device;    /* enum click_device */
+    uint8_t browser;   /* 0…15 */
+    uint8_t system;    /* 0…15 */
+    uint8_t referrer;  /* 0…7, enum click_referrer */
+};
+
+enum click_referrer {
+    CLICK_REFERRER_NONE,
+    CLICK_REFERRER_MAIL,
+    CLICK_REFERRER_SEARCH,
+    CLICK_REFERRER_SOCIAL,
+    CLICK_REFERRER_OTHER,
+    CLICK_REFERRERS
+};
+
+/* Writes `*click` as record number `position` of the log `log_id`. */
+void click_encode(const struct click *click, uint64_t position,
+                  const uint8_t log_id[static CLICK_LOG_ID_LEN],
+                  uint8_t out[static CLICK_RECORD_LEN]);
+
+enum click_status {
+    CLICK_OK,
+    CLICK_EMPTY,   /* never written: all zero */
+    CLICK_DAMAGED, /* the checksum or the position is not what it must be, or a field is out of
+                      range */
+};
+
+/* Reads record number `position` of the log `log_id`; fills `*out` only on CLICK_OK. */
+MUST_USE enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN],
+                                        uint64_t position,
+                                        const uint8_t log_id[static CLICK_LOG_ID_LEN],
+                                        struct click *out);
+
+/* The number that stands for a brand in records and Redis keys: the first 4 bytes, big-endian, of
+ * BLAKE2b-256 of its name.  The configuration refuses two brands with one number. */
+uint32_t click_brand_id(struct slice name);
+
+static inline bool click_is_automated(uint8_t label)
+{
+    return label != CLICK_HUMAN;
+}
+
+/* The names used in statistics, metrics and the API; NULL when out of range. */
+const char *click_label_name(unsigned label);
+const char *click_device_name(unsigned device);
+const char *click_referrer_name(unsigned referrer);
+
+#endif

@@ -1,0 +1,56 @@
+/* slice.h - borrowed text from outside: a pointer and a length, never NUL-terminated. */
+#ifndef PROTO_SLICE_H
+#define PROTO_SLICE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* `len` bytes at `ptr`.  An absent value has ptr == NULL and len == 0; an empty one only len == 0.
+ */
+struct slice {
+    const char *ptr;
+    size_t len;
+};
+
+/* For printf's "%.*s". */
+#define SLICE_ARG(s) (int)(s).len, (s).ptr
+
+static inline struct slice slice_of(const char *text)
+{
+    return (struct slice){.ptr = text, .len = text ? strlen(text) : 0};
+}
+
+static inline struct slice slice_make(const char *ptr, size_t len)
+{
+    return (struct slice){.ptr = ptr, .len = len};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* ASCII only, whatever the locale. */
+static inline char slice_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Equal but for the case of ASCII letters. */
+static inline bool slice_equal_nocase(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (slice_lower(a.ptr[i]) != slice_lower(b.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+static inline bool slice_starts_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* site.h - what a click is answered from: keys, brands, hosts, targets, pages.
+ *
+ * Built whole from a configuration, read-only afterwards, shared by all threads by reference count,
+ * and replaced by a new one at reload.
+ */
+#ifndef CONFIG_SITE_H
+#define CONFIG_SITE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+#include "proto/token.h"
+
+struct config;
+struct error;
+struct site;
+
+/* What of a brand the other parts may read; borrowed from the site, as long as the reference. */
+struct brand {
+    struct slice name;
+    uint32_t id;          /* click_brand_id() */
+    unsigned index;       /* 0…site_n_brands() - 1, in the order of the file */
+    const char *base_url; /* "https://go.acme.example", no trailing slash */
+    const char *home;     /* where `/` leads */
+    const struct brand_private *priv;
+};
+
+/* What may decide between the templates of one kind. */
+struct target_facts {
+    char country[2];       /* two NULs = unknown */
+    uint8_t device;        /* enum click_device */
+    struct slice language; /* the Accept-Language field as it came */
+};
+
+/* Reads keys, presets and templates named by `config`.  NULL and `*err` (file, line, key, remedy)
+ * on failure.  Borrows `config` for the call only. */
+struct site *site_new(const struct config *config, struct error *err);
+
+struct site *site_ref(struct site *site);
+/* Drops a reference; the last one frees.  NULL is allowed. */
+void site_unref(struct site *site);
+
+const struct token_keyring *site_keys(const struct site *site);
+
+/* The brand of a Host field value (any case, port ignored), or NULL. */
+const struct brand *site_find_host(const struct site *site, struct slice host);
+/* The brand of that name, or NULL. */
+const struct brand *site_find_brand(const struct site *site, struct slice name);
+unsigned site_n_brands(const struct site *site);
+const struct brand *site_brand_at(const struct site *site, unsigned index);
+
+/* "view", "pay", "login" or the brand's own name of a kind 1…15; NULL if the brand has no such
+ * kind. */
+const char *brand_kind_name(const struct brand *brand, uint8_t kind);
+/* The kind of that name (or of its decimal number), or 0. */
+uint8_t brand_kind_find(const struct brand *brand, struct slice name);
+
+enum { SITE_TARGET_MAX = 4096 };
+
+/*
+ * Writes the URL that `token` leads to; `text` is the token's text in its canonical form.  Returns
+ * its length, without a NUL, or 0 when the brand has no target for the kind (a 404).
+ */
+MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
+                             struct slice text, const struct target_facts *facts,
+                             char out[static SITE_TARGET_MAX]);
+
+enum page { PAGE_BAD_REQUEST, PAGE_NOT_FOUND, PAGE_EXPIRED, PAGE_HOME, PAGE_ROBOTS, PAGES };
+
+/* A ready reply body and its head fields, `brand` NULL for requests of no known brand. */
+struct page_text {
+    struct slice type; /* Content-Type */
+    struct slice csp;  /* Content-Security-Policy, len 0 = none */
+    struct slice body;
+};
+
+/* Borrowed from the site. */
+const struct page_text *site_page(const struct site *site, const struct brand *brand,
+                                  enum page page);
+
+#endif

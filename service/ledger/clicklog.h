@@ -1,0 +1,102 @@
+/* clicklog.h - the click log: the disk side of the ledger (FORMATS.md "Click log").
+ *
+ * A store is the logs of one state_dir.  Each worker appends to a log of its own; the ledger thread
+ * reads all of them, those of earlier starts too, and says up to where they have been applied.  A
+ * keeper thread prepares segments ahead, syncs and deletes them, so that appending never waits.
+ *
+ *     worker: clicklog_append ──▶ mapped segments ──▶ clicklog_read :ledger thread
+ *                                      ▲
+ *                            keeper: prepare, sync, delete
+ */
+#ifndef LEDGER_CLICKLOG_H
+#define LEDGER_CLICKLOG_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/click.h"
+#include "proto/compiler.h"
+
+struct clicklog;
+struct clickstore;
+struct error;
+
+enum clicklog_durability {
+    CLICKLOG_PROCESS,  /* survives kill -9, not a power cut */
+    CLICKLOG_INTERVAL, /* loses at most sync_ms at a power cut */
+    CLICKLOG_CLICK,    /* clicklog_sync() before the replies leave */
+};
+
+struct clickstore_options {
+    const char *state_dir;
+    size_t segment_bytes; /* of one segment file */
+    uint64_t disk_max;    /* bytes of all segments of the store */
+    uint64_t memory_max;  /* bytes kept in memory when the disk takes none */
+    int64_t retain_ms;    /* how long a segment stays after it was applied */
+    uint64_t retain_max;  /* bytes of applied segments kept */
+    int64_t sync_ms;
+    enum clicklog_durability durability;
+};
+
+/*
+ * Opens `state_dir` (made if absent), locks it against a second process, finds the logs of earlier
+ * starts, starts the keeper.  A damaged, foreign or newer file is moved to `set-aside/`, counted
+ * and logged.  NULL and `*err` on failure: the directory can't be made, or another process has it.
+ * A directory that can't be written opens in memory mode, logged.
+ */
+struct clickstore *clickstore_open(const struct clickstore_options *options, struct error *err);
+/* Stops the keeper, syncs, deletes logs that are wholly applied.  Workers and reader have ended. */
+void clickstore_close(struct clickstore *store);
+
+/* The log that one worker appends to; lives as long as the store. */
+struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err);
+
+/* Appends; never blocks, allocates or fails: a click that finds no room is counted as dropped. */
+void clicklog_append(struct clicklog *log, const struct click *click);
+/* Durability CLICK only: returns when all appended clicks are on disk (or the disk failed). */
+void clicklog_sync(struct clicklog *log);
+
+/* --- the reader's side: one thread --- */
+
+/* The next log after `prev` (NULL = first): earlier starts' first.  New logs turn up at the end. */
+struct clicklog *clickstore_next_log(struct clickstore *store, const struct clicklog *prev);
+
+const uint8_t *clicklog_id(const struct clicklog *log); /* CLICK_LOG_ID_LEN bytes */
+bool clicklog_is_live(const struct clicklog *log);      /* a worker of this process appends */
+/* Positions [first, tail) are there to read; `first` moves up as segments are deleted. */
+uint64_t clicklog_first(const struct clicklog *log);
+uint64_t clicklog_tail(const struct clicklog *log);
+
+/*
+ * Decodes records from `from` on into `out`, at most `max`; returns how many positions were passed
+ * and sets `*n_clicks` to the records decoded (fewer when some are damaged or lost).  Damaged ones
+ * are counted once as dropped, however often they are read.
+ */
+size_t clicklog_read(struct clicklog *log, uint64_t from, size_t max, struct click *out,
+                     size_t *n_clicks);
+
+/* All positions below `position` have been applied in every shard; what may be deleted is the
+ * store's to decide (retain).  May go back after a failover. */
+void clicklog_set_applied(struct clicklog *log, uint64_t position);
+
+enum clicklog_drop {
+    CLICKLOG_DROP_DISK_CAP,
+    CLICKLOG_DROP_MEMORY_CAP,
+    CLICKLOG_DROP_NO_SEGMENT, /* the keeper was not in time and memory is full */
+    CLICKLOG_DROP_DAMAGED,
+    CLICKLOG_DROPS
+};
+
+/* A snapshot for metrics; any thread. */
+struct clickstore_stats {
+    uint64_t appended;  /* since start, by this process */
+    uint64_t recovered; /* records found in logs of earlier starts */
+    uint64_t dropped[CLICKLOG_DROPS];
+    uint64_t disk_bytes, memory_bytes;
+    uint64_t n_segments, n_set_aside;
+    bool degraded; /* memory mode */
+    int last_errno;
+};
+void clickstore_stats(struct clickstore *store, struct clickstore_stats *out);
+
+#endif

@@ -1,0 +1,48 @@
+/* ledger.h - the Redis side of the ledger: a thread that reads the click logs, folds records into
+ * counters and applies them in batches, each exactly once (FORMATS.md "Cursor", "Batch").
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct clickstore;
+struct error;
+struct ledger;
+
+struct ledger_options {
+    const char *redis_url;     /* redis:// rediss:// unix:// sentinel:// cluster:// */
+    unsigned n_shards;         /* 1, or a power of two up to 256 */
+    int64_t flush_ms;          /* longest a click waits for its batch */
+    unsigned batch_max;        /* records in a batch */
+    int64_t timeout_ms;        /* of a connect and of a command */
+    int64_t retention_hours_s; /* how long hour buckets are kept */
+    int64_t retention_days_s;
+};
+
+/* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(). */
+struct ledger *ledger_new(struct clickstore *store, const struct ledger_options *options,
+                          struct error *err);
+/* Applies what is pending, at most until `deadline_ms` passed; true when nothing is left. */
+bool ledger_drain(struct ledger *ledger, int64_t deadline_ms);
+void ledger_free(struct ledger *ledger);
+
+struct ledger_stats {
+    uint64_t applied;  /* clicks */
+    uint64_t pending;  /* clicks in the logs not applied yet */
+    uint64_t replayed; /* applied again after the cursor had gone back */
+    uint64_t refused;  /* batches the cursor refused: they had been applied before */
+    uint64_t rejected; /* increments set aside: wrong type or overflow */
+    uint64_t lost_gap; /* clicks gone from Redis and from the log */
+    uint64_t n_batches;
+    int64_t lag_ms;   /* age of the oldest pending click */
+    int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
+    bool connected;
+    char last_error[128];
+};
+/* Any thread. */
+void ledger_stats(struct ledger *ledger, struct ledger_stats *out);
+
+#endif
