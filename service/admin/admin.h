@@ -1,0 +1,73 @@
+/* admin.h - the admin address: probes, metrics, the JSON API and the dashboard, in a thread of
+ * their own.
+ *
+ * Nothing here can touch a redirect: the thread has its own event loop, its own HTTP server
+ * (evhttp) and its own Redis link, and reads the counters of workers, click store and ledger as
+ * snapshots.
+ *
+ *     main ── admin_set_state, admin_reload ──▶ admin thread ──▶ Redis (queries)
+ *                                                   ▲
+ *                  snapshots of worker, clickstore, ledger (metrics)
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct admin;
+struct apikeys;
+struct clickstore;
+struct error;
+struct ledger;
+struct site;
+struct worker;
+
+struct admin_options {
+    const char *listen;    /* "127.0.0.1:8081", "[::1]:8081"; port 0 = any, see admin_port() */
+    const char *redis_url; /* as of the ledger; NULL = statistics answer 503 */
+    unsigned n_shards;     /* as of the ledger */
+    int64_t timeout_ms;    /* longest a query may wait for Redis; 0 = 2 s */
+    unsigned rate_max;     /* requests of one API key in a minute; 0 = 600 */
+};
+
+/* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */
+struct admin_sources {
+    struct worker *const *workers;
+    unsigned n_workers;
+    struct clickstore *store;
+    struct ledger *ledger;
+};
+
+/*
+ * Binds the address and starts the thread, in state STARTING.  Takes a reference of `site`; takes
+ * `keys`, which may be NULL: then every request that needs a key is refused.  Copies `*options`,
+ * `*sources` and the texts in them.
+ *
+ * NULL and `*err` on failure: the address is malformed or in use; then `keys` is still the
+ * caller's.
+ */
+MUST_USE struct admin *admin_new(const struct admin_options *options,
+                                 const struct admin_sources *sources, struct site *site,
+                                 struct apikeys *keys, struct error *err);
+
+/* The port that is listened on. */
+uint16_t admin_port(const struct admin *admin);
+
+/* What /readyz says: 503, 200, 503.  Readiness does not depend on Redis or the disk. */
+enum admin_state { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
+
+/* Takes effect with the next probe.  From main's thread. */
+void admin_set_state(struct admin *admin, enum admin_state state);
+
+/* A reload went well: from now on requests are answered from `site` and `keys`, referenced and
+ * taken as in admin_new().  From main's thread; does not wait. */
+void admin_reload(struct admin *admin, struct site *site, struct apikeys *keys);
+/* A reload failed and the old configuration stays: for the metrics. */
+void admin_note_reload_failure(struct admin *admin);
+
+/* Stops the thread, closes all connections, frees.  NULL is allowed. */
+void admin_free(struct admin *admin);
+
+#endif
