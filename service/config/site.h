@@ -23,7 +23,7 @@ struct brand {
     uint32_t id;          /* click_brand_id() */
     unsigned index;       /* 0…site_n_brands() - 1, in the order of the file */
     const char *base_url; /* "https://go.acme.example", no trailing slash */
-    const char *home;     /* where `/` leads */
+    const char *home;     /* where `/` leads; NULL = to a small page, PAGE_HOME */
     const struct brand_private *priv;
 };
 
@@ -36,7 +36,11 @@ struct target_facts {
 
 /* Reads keys, presets and templates named by `config`.  NULL and `*err` (file, line, key, remedy)
  * on failure.  Borrows `config` for the call only. */
-struct site *site_new(const struct config *config, struct error *err);
+MUST_USE struct site *site_new(const struct config *config, struct error *err);
+
+/* Both steps: reads the configuration at `path` and builds its site.  On failure returns NULL, sets
+ * `*err` and leaves `*config` alone, so that a reload keeps what it has.  The caller frees both. */
+MUST_USE struct site *site_load(const char *path, struct config **config, struct error *err);
 
 struct site *site_ref(struct site *site);
 /* Drops a reference; the last one frees.  NULL is allowed. */
@@ -56,12 +60,16 @@ const struct brand *site_brand_at(const struct site *site, unsigned index);
 const char *brand_kind_name(const struct brand *brand, uint8_t kind);
 /* The kind of that name (or of its decimal number), or 0. */
 uint8_t brand_kind_find(const struct brand *brand, struct slice name);
+/* Whether a template of the kind holds {arg}: a link of it without an argument leads nowhere, so
+ * minting one is refused and a click on one is a 404. */
+bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind);
 
 enum { SITE_TARGET_MAX = 4096 };
 
 /*
  * Writes the URL that `token` leads to; `text` is the token's text in its canonical form.  Returns
- * its length, without a NUL, or 0 when the brand has no target for the kind (a 404).
+ * its length, without a NUL, or 0 when the brand has no target for the kind, or the target needs an
+ * argument that the token lacks (a 404).
  */
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
                              struct slice text, const struct target_facts *facts,

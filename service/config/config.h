@@ -1,0 +1,174 @@
+/* config.h - the configuration file: YAML, checked against one table of keys (config_schema.c).
+ *
+ * What comes out of config_load() is whole: every key has its value or its default, every range has
+ * been checked, addresses and networks are parsed, relative paths are made relative to the folder
+ * of the configuration file.  Templates, presets and keys are site_new()'s to check.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/compiler.h"
+#include "service/base/log.h"
+#include "service/config/address.h"
+#include "service/ledger/clicklog.h"
+
+struct error;
+struct schema_lines;
+
+/* Where a client's address comes from. */
+enum config_client_address {
+    CONFIG_CLIENT_DIRECT,         /* the socket */
+    CONFIG_CLIENT_FORWARDED,      /* X-Forwarded-For or Forwarded, from trusted_proxies */
+    CONFIG_CLIENT_PROXY_PROTOCOL, /* v1 or v2, required from trusted_proxies */
+};
+
+struct config_public {
+    char **listen; /* as written */
+    unsigned n_listen;
+    struct address *addresses; /* n_listen, parsed */
+    int64_t workers;           /* 0 = auto: one per core */
+    int64_t drain_delay_s;
+    enum config_client_address client_address;
+    char **trusted_proxies; /* as written */
+    unsigned n_trusted_proxies;
+    struct network *trusted_networks; /* n_trusted_proxies, parsed */
+    int64_t connections_max;          /* per worker */
+    int64_t requests_max;             /* per connection */
+    int64_t idle_s;
+    int64_t head_s;
+};
+
+struct config_admin {
+    char **listen;
+    unsigned n_listen;
+    struct address *addresses; /* n_listen, parsed */
+    char *api_keys;            /* file; NULL = none: every call that needs a key is refused */
+    int64_t rate_per_min;      /* requests per key and minute; 0 = no limit */
+};
+
+struct config_redis {
+    char *url; /* NULL: a private redis-server */
+    char *username;
+    char *password_file;
+    char *sentinel_username;
+    char *sentinel_password_file;
+    char *tls_ca, *tls_cert, *tls_key; /* PEM files; NULL = the system's CAs, no certificate */
+    char *server;                      /* the program of the private redis-server */
+    int64_t shards;                    /* a power of two, 1…256 */
+    int64_t timeout_ms;
+    int64_t flush_ms;
+    int64_t batch_max; /* records */
+};
+
+struct config_ledger {
+    enum clicklog_durability durability;
+    int64_t sync_ms;
+    int64_t segment_bytes;
+    int64_t disk_max_bytes;
+    int64_t memory_max_bytes;
+    int64_t retain_s;
+    int64_t retain_max_bytes;
+};
+
+struct config_retention {
+    int64_t hours_days; /* how long buckets of an hour are kept */
+    int64_t days_days;
+};
+
+struct config_geo {
+    char *country; /* MMDB file; NULL = none */
+    char *asn;
+};
+
+/* Thresholds of the labels (service/labels). */
+struct config_labels {
+    int64_t gateway_links;    /* so many distinct links of one client … */
+    int64_t gateway_links_s;  /* … within so many seconds */
+    int64_t gateway_networks; /* so many networks (/24, /48) for one client … */
+    int64_t gateway_networks_s;
+    int64_t early_s; /* a click so soon after minting supports "scanner" */
+    int64_t weight_links, weight_networks, weight_early, weight_head, weight_asn, weight_range;
+    int64_t threshold; /* a sum of weights from which on a click is a scanner's */
+    char **ranges;     /* networks of mail gateways, as written */
+    unsigned n_ranges;
+    struct network *range_networks; /* n_ranges, parsed */
+    char **asns;                    /* "AS22843" as written */
+    unsigned n_asns;
+    uint32_t *asn_numbers; /* n_asns, parsed */
+};
+
+/* One rule of a target: all that is set must match. */
+struct config_rule {
+    char *variant;  /* "none", "A" … "G"; NULL = any */
+    char **country; /* "DE"; any of them */
+    unsigned n_country;
+    char **language; /* "pt" or "pt-br"; any of them */
+    unsigned n_language;
+    char *device; /* click_device_name() */
+    char *url;
+};
+
+struct config_target {
+    char *kind;  /* "view", "pay", "login" or "4" … "15" */
+    char *name;  /* of an own kind */
+    char *url;   /* template */
+    int64_t utm; /* 0 no, 1 yes, -1 as the brand */
+    struct config_rule *rules;
+    unsigned n_rules;
+};
+
+struct config_brand {
+    char *name;
+    char **hosts;
+    unsigned n_hosts;
+    char *base_url;
+    char *preset; /* a name, or a path (it holds a '/') of an own file */
+    char *billing_url;
+    char *home;
+    bool utm;
+    char *logo_text, *color, *support, *language;
+    struct config_target *targets;
+    unsigned n_targets;
+};
+
+struct config {
+    char *path;                 /* as given, for messages */
+    struct schema_lines *lines; /* where each key stands, for messages */
+    struct config_public public;
+    struct config_admin admin;
+    struct config_redis redis;
+    struct config_ledger ledger;
+    struct config_retention retention;
+    struct config_geo geo;
+    struct config_labels labels;
+    char *state_dir;
+    char *keys;
+    enum log_level log_level;
+    struct config_brand *brands;
+    unsigned n_brands;
+};
+
+/* Reads and checks a file.  NULL and `*err` ("file:line: key: what is wrong; remedy") on failure.
+ */
+MUST_USE struct config *config_load(const char *path, struct error *err);
+/* The same of `len` bytes of text; `path` is for messages and as folder of relative paths. */
+MUST_USE struct config *config_parse(const char *path, const char *text, size_t len,
+                                     struct error *err);
+void config_free(struct config *config);
+
+/* Sets "file:line: key: …": for what other parts find wrong with the value of `key`, which is a
+ * path such as "brands[0].targets[1].url". */
+void config_fail(const struct config *config, struct error *err, const char *key,
+                 const char *format, ...) PRINTF_LIKE(4, 5);
+/* Puts "file:line: key: " before the text that is there: for files that a key names. */
+void config_fail_prefix(const struct config *config, struct error *err, const char *key);
+
+/* Every key with type, default, range and help: for --help-config. */
+void config_print_help(FILE *out);
+/* The same as a Markdown table: for the README. */
+void config_print_table(FILE *out);
+
+#endif
