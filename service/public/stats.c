@@ -1,0 +1,55 @@
+#include "service/public/stats.h"
+
+#include <stddef.h>
+
+static const struct {
+    const char *name;
+    unsigned status;
+} outcomes[OUTCOMES] = {
+    [OUTCOME_REDIRECT] = {"redirect", 302},
+    [OUTCOME_SILENT] = {"silent", 302},
+    [OUTCOME_HOME] = {"home", 302},
+    [OUTCOME_HOME_PAGE] = {"home_page", 200},
+    [OUTCOME_ROBOTS] = {"robots", 200},
+    [OUTCOME_NOT_FOUND] = {"not_found", 404},
+    [OUTCOME_NO_TARGET] = {"no_target", 404},
+    [OUTCOME_UNKNOWN_HOST] = {"unknown_host", 404},
+    [OUTCOME_EXPIRED] = {"expired", 410},
+    [OUTCOME_BAD_REQUEST] = {"bad_request", 400},
+    [OUTCOME_METHOD] = {"method", 405},
+    [OUTCOME_TIMEOUT] = {"timeout", 408},
+    [OUTCOME_BODY] = {"body", 413},
+    [OUTCOME_LINE_LENGTH] = {"line_length", 414},
+    [OUTCOME_EXPECT] = {"expect", 417},
+    [OUTCOME_HEAD_SIZE] = {"head_size", 431},
+    [OUTCOME_UNIMPLEMENTED] = {"unimplemented", 501},
+    [OUTCOME_VERSION] = {"version", 505},
+};
+
+static const char *const ends[CONN_ENDS] = {
+    [CONN_END_CLIENT] = "client",
+    [CONN_END_REPLIED] = "replied",
+    [CONN_END_REFUSED] = "refused",
+    [CONN_END_IDLE] = "idle",
+    [CONN_END_HEAD_TIMEOUT] = "head_timeout",
+    [CONN_END_SEND_TIMEOUT] = "send_timeout",
+    [CONN_END_EVICTED] = "evicted",
+    [CONN_END_BUFFERS] = "buffers",
+    [CONN_END_PROXY] = "proxy",
+    [CONN_END_DRAIN] = "drain",
+};
+
+const char *outcome_name(unsigned outcome)
+{
+    return outcome < OUTCOMES ? outcomes[outcome].name : NULL;
+}
+
+unsigned outcome_status(unsigned outcome)
+{
+    return outcome < OUTCOMES ? outcomes[outcome].status : 0;
+}
+
+const char *conn_end_name(unsigned end)
+{
+    return end < CONN_ENDS ? ends[end] : NULL;
+}

@@ -1,0 +1,65 @@
+/* stats.h - what a worker counts for the metrics: written by its thread, read by any.
+ *
+ * Each request ends in one outcome, and each outcome has one status code.
+ */
+#ifndef PUBLIC_STATS_H
+#define PUBLIC_STATS_H
+#include "service/base/counter64.h"
+
+enum outcome {
+    OUTCOME_REDIRECT,      /* 302 to the target; the click was counted */
+    OUTCOME_SILENT,        /* 302 to the target; the link is silent, nothing was counted */
+    OUTCOME_HOME,          /* 302 to the brand's home */
+    OUTCOME_HOME_PAGE,     /* 200, the brand has no home of its own */
+    OUTCOME_ROBOTS,        /* 200 */
+    OUTCOME_NOT_FOUND,     /* 404, no valid link */
+    OUTCOME_NO_TARGET,     /* 404, a valid link of a kind that leads nowhere */
+    OUTCOME_UNKNOWN_HOST,  /* 404 */
+    OUTCOME_EXPIRED,       /* 410 */
+    OUTCOME_BAD_REQUEST,   /* 400 */
+    OUTCOME_METHOD,        /* 405 */
+    OUTCOME_TIMEOUT,       /* 408, the head was not complete in time */
+    OUTCOME_BODY,          /* 413 */
+    OUTCOME_LINE_LENGTH,   /* 414 */
+    OUTCOME_EXPECT,        /* 417 */
+    OUTCOME_HEAD_SIZE,     /* 431 */
+    OUTCOME_UNIMPLEMENTED, /* 501 */
+    OUTCOME_VERSION,       /* 505 */
+    OUTCOMES               /* how many there are */
+};
+
+/* Why a connection ended. */
+enum conn_end {
+    CONN_END_CLIENT,       /* the client closed it, or it broke */
+    CONN_END_REPLIED,      /* by Connection: close, HTTP/1.0 or the request limit */
+    CONN_END_REFUSED,      /* after the reply to a request that HTTP rules refuse */
+    CONN_END_IDLE,         /* nothing came for the idle time */
+    CONN_END_HEAD_TIMEOUT, /* a head was not complete in time */
+    CONN_END_SEND_TIMEOUT, /* the client did not read its replies */
+    CONN_END_EVICTED,      /* the connection limit was reached and this one was idle the longest */
+    CONN_END_BUFFERS,      /* the limit of unfinished heads or of unread replies was reached */
+    CONN_END_PROXY,        /* no valid PROXY header, or not from a trusted proxy */
+    CONN_END_DRAIN,        /* idle when the drain ended, or cut at its deadline */
+    CONN_ENDS
+};
+
+struct worker_stats {
+    counter64 requests[OUTCOMES]; /* replies made */
+    counter64 accepted;           /* connections */
+    counter64 ended[CONN_ENDS];
+    counter64 open;         /* connections now */
+    counter64 open_max;     /* the limit */
+    counter64 heads;        /* connections that hold an unfinished head now */
+    counter64 unsent_bytes; /* of replies that clients have not taken yet, now */
+    counter64 bytes_in, bytes_out;
+    counter64 accept_pauses; /* times accepting paused, because descriptors or memory ran out */
+    counter64 turns;         /* of the event loop */
+};
+
+/* The names used in metrics, "redirect", "evicted"; NULL when out of range. */
+const char *outcome_name(unsigned outcome);
+const char *conn_end_name(unsigned end);
+/* The status code, 302; 0 when out of range. */
+unsigned outcome_status(unsigned outcome);
+
+#endif
