@@ -1,0 +1,157 @@
+/* counter.h - the names of all counters in Redis and the packed value of a link (FORMATS.md "Redis
+ * keyspace").  Nobody else builds a key or a field.
+ *
+ * Pure: no I/O, no clock, no allocation.  Every key is `hc:{sHH}:…`, HH the shard in hex.
+ */
+#ifndef PROTO_COUNTER_H
+#define PROTO_COUNTER_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/click.h"
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+enum {
+    COUNTER_SHARDS_MAX = 256,
+    COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
+    COUNTER_FIELD_MAX = 24, /* longest field of text, with its NUL */
+    COUNTER_LINK_FIELD_LEN = 6,
+    COUNTER_LINK_VALUE_MAX = 24,
+    COUNTER_FIELDS_PER_ITEM =
+        32, /* fields of one object or client: kind 0…15, human and automated */
+    COUNTER_KINDS = 16,
+    COUNTER_VALUES = 256, /* values of a dimension are below, but for countries and campaigns */
+};
+
+/* A key, NUL-terminated; `len` is without the NUL. */
+struct counter_key {
+    char text[COUNTER_KEY_MAX];
+    size_t len;
+};
+
+/* A field of text, NUL-terminated. */
+struct counter_field {
+    char text[COUNTER_FIELD_MAX];
+    size_t len;
+};
+
+static inline struct slice counter_key_slice(const struct counter_key *key)
+{
+    return slice_make(key->text, key->len);
+}
+
+/* 1, or a power of two up to COUNTER_SHARDS_MAX. */
+bool counter_n_shards_ok(unsigned n_shards);
+
+/* "{sHH}" of a shard, for a command that has to go where its keys are. */
+void counter_key_cursor(struct counter_key *key, unsigned shard,
+                        const uint8_t log_id[static CLICK_LOG_ID_LEN]);
+/* Hash of increments set aside in a shard: key -> how many. */
+void counter_key_rejected(struct counter_key *key, unsigned shard);
+/* Hash campaign id -> name of a brand; shard 0. */
+void counter_key_names(struct counter_key *key, uint32_t brand);
+
+/* --- links: a packed value per link, HGET key field --- */
+
+/* What is counted of a link.  Counts may be negative for a moment: a relabelling can arrive before
+ * the click it is about. */
+struct counter_link {
+    int64_t human, automated; /* saturate at ±(2^53 - 1) */
+    uint32_t first_s, last_s; /* Unix seconds of the first and the last click */
+};
+
+unsigned counter_shard_of_link(uint64_t link_id, unsigned n_shards);
+void counter_key_link(struct counter_key *key, uint64_t link_id, unsigned n_shards);
+void counter_field_link(uint8_t field[static COUNTER_LINK_FIELD_LEN], uint64_t link_id);
+
+/* Returns the length of the value. */
+size_t counter_link_encode(const struct counter_link *link,
+                           uint8_t out[static COUNTER_LINK_VALUE_MAX]);
+/* False: not a value of ours; `*out` is left alone. */
+MUST_USE bool counter_link_decode(struct slice value, struct counter_link *out);
+
+/* --- objects and clients: HMGET key with the COUNTER_FIELDS_PER_ITEM fields of the item, absent =
+ * 0; or HGETALL key and counter_item_parse() --- */
+
+enum counter_items { COUNTER_OBJECT, COUNTER_CLIENT };
+
+/* An object or client of number 0 is not counted. */
+void counter_key_item(struct counter_key *key, enum counter_items items, uint32_t brand,
+                      uint32_t number, unsigned n_shards);
+unsigned counter_shard_of_item(enum counter_items items, uint32_t brand, uint32_t number,
+                               unsigned n_shards);
+void counter_field_item(struct counter_field *field, uint32_t number, unsigned kind,
+                        bool automated);
+/* False: the field is not one of `number` (several numbers share a key) or not of ours. */
+MUST_USE bool counter_item_parse(struct slice field, uint32_t number, unsigned *kind,
+                                 bool *automated);
+
+/* --- time series: HGETALL key, then counter_series_parse() of each field --- */
+
+enum counter_dim {
+    COUNTER_DIM_LABEL,    /* value: enum click_label */
+    COUNTER_DIM_COUNTRY,  /* value: counter_country_value() */
+    COUNTER_DIM_DEVICE,   /* value: enum click_device */
+    COUNTER_DIM_VARIANT,  /* 0…7 */
+    COUNTER_DIM_CHANNEL,  /* 0…7 */
+    COUNTER_DIM_REASON,   /* 0…255 */
+    COUNTER_DIM_BROWSER,  /* 0…15 */
+    COUNTER_DIM_SYSTEM,   /* 0…15 */
+    COUNTER_DIM_REFERRER, /* 0…7 */
+    COUNTER_DIM_CAMPAIGN, /* campaign id; only of COUNTER_ALL_CAMPAIGNS */
+    COUNTER_DIMS
+};
+
+enum counter_interval {
+    COUNTER_HOURS, /* a key per day (UTC), a field per hour */
+    COUNTER_DAYS,  /* a key per month (UTC), a field per day */
+};
+
+/* In place of a campaign id: the sum over all campaigns of the brand, 0 (none) too. */
+enum { COUNTER_ALL_CAMPAIGNS = -1 };
+
+/* A series of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS). */
+struct counter_series {
+    uint32_t brand;
+    int32_t campaign;
+    enum counter_interval interval;
+    enum counter_dim dim;
+};
+
+unsigned counter_shard_of_series(uint32_t brand, int32_t campaign, unsigned n_shards);
+/* The key that holds the moment `time_s` (Unix seconds, years 1970…9999). */
+void counter_key_series(struct counter_key *key, const struct counter_series *series,
+                        int64_t time_s, unsigned n_shards);
+/* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
+ * key. */
+int64_t counter_series_next_s(enum counter_interval interval, int64_t time_s);
+
+/* One field of a series. */
+struct counter_point {
+    unsigned bucket; /* hour 0…23, or day of the month 1…31 */
+    unsigned kind;   /* 1…15 */
+    unsigned value;  /* by dimension, see enum counter_dim */
+    bool automated;
+};
+
+void counter_field_series(struct counter_field *field, enum counter_dim dim,
+                          const struct counter_point *point);
+MUST_USE bool counter_series_parse(struct slice field, enum counter_dim dim,
+                                   struct counter_point *out);
+
+/* A country's value in a series is its two letters, big-endian; 0 = unknown. */
+static inline unsigned counter_country_value(const char country[static 2])
+{
+    return (unsigned)(uint8_t)country[0] << 8 | (uint8_t)country[1];
+}
+
+/* --- distinct clients with a human click: HyperLogLog, PFCOUNT key [key …] --- */
+
+/* The key of the day (COUNTER_HOURS) or month (COUNTER_DAYS) that holds `time_s`.  The days of one
+ * campaign are in one shard, so one PFCOUNT can merge them. */
+void counter_key_clients(struct counter_key *key, uint32_t brand, int32_t campaign,
+                         enum counter_interval interval, int64_t time_s, unsigned n_shards);
+
+#endif

@@ -1,0 +1,56 @@
+/* redis_url.h - where Redis is and how to get in.
+ *
+ *     redis://[user[:password]@]host[:port][/db][?options]        one server; rediss:// with TLS
+ *     unix:///path/of/socket[?db=0&options]
+ *     sentinel://[user[:password]@]host[:port],host…/master[/db][?options]   ports 26379
+ *     cluster://[user[:password]@]host[:port],host…[?options]
+ *
+ * A user without `:` is a password (`redis://secret@host`) only in the form `:secret@`, as in all
+ * Redis clients.  Hosts are names, IPv4, or IPv6 in brackets; everything may be %-encoded. Options:
+ *
+ *     password_file=PATH           the password is the first line of the file
+ *     user=NAME, db=N              where the URL has no place for them (unix://)
+ *     tls=yes                      for sentinel:// and cluster:// (the sentinels too)
+ *     ca=PATH, server_name=NAME    trusted certificates (default: the system's), expected name
+ *     cert=PATH, key=PATH          client certificate
+ *     sentinel_user=NAME, sentinel_password_file=PATH
+ */
+#ifndef REDIS_REDIS_URL_H
+#define REDIS_REDIS_URL_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct error;
+
+enum { REDIS_URL_HOSTS_MAX = 16, REDIS_URL_TEXT_MAX = 256 };
+
+enum redis_topology { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
+
+struct redis_address {
+    char host[REDIS_URL_TEXT_MAX]; /* name or address; the path of a socket when port is 0 */
+    uint16_t port;
+};
+
+/* All texts are NUL-terminated; "" = not given. */
+struct redis_url {
+    enum redis_topology topology;
+    bool tls;
+    struct redis_address hosts[REDIS_URL_HOSTS_MAX];
+    size_t n_hosts; /* at least 1; exactly 1 of REDIS_SINGLE */
+    unsigned db;
+    char master[REDIS_URL_TEXT_MAX]; /* name that the sentinels know it by */
+    char user[REDIS_URL_TEXT_MAX], password[REDIS_URL_TEXT_MAX];
+    char sentinel_user[REDIS_URL_TEXT_MAX], sentinel_password[REDIS_URL_TEXT_MAX];
+    char ca[REDIS_URL_TEXT_MAX], server_name[REDIS_URL_TEXT_MAX];
+    char cert[REDIS_URL_TEXT_MAX], key[REDIS_URL_TEXT_MAX];
+};
+
+/* Parses and reads the password files, into sodium_malloc() memory, read-only afterwards.  NULL and
+ * `*err` (never with a password in it) on failure. */
+MUST_USE struct redis_url *redis_url_parse(const char *text, struct error *err);
+void redis_url_free(struct redis_url *url);
+
+#endif
