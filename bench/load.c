@@ -1,0 +1,417 @@
+/* load.c - drives an HTTP/1.1 server and says what it answered and how fast.
+ *
+ * Closed loop: every connection keeps `--depth` requests under way.  Open loop (`--rate`): requests
+ * fall due at fixed moments whatever the server does, and a latency counts from the moment the
+ * request was due, so that a stall shows in all requests that it delayed (coordinated omission).
+ * Each reply must have the expected status and, if asked for, the Location prefix.  One thread;
+ * bounded by `--seconds` and `--requests`.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/histogram.h"
+#include "proto/compiler.h"
+
+enum { DEPTH_MAX = 64, IN_LEN = 32768, REQUEST_MAX = 1024, EVENTS = 256 };
+
+struct options {
+    const char *address, *host, *paths_file, *expect_status, *expect_location;
+    unsigned port, connections, depth;
+    double rate, seconds;
+    uint64_t requests_max;
+    bool close_each;
+};
+
+struct peer {
+    int fd;
+    unsigned n_waiting; /* requests under way */
+    unsigned first;     /* index of the oldest in `due_ns` */
+    size_t in_len;
+    uint64_t due_ns[DEPTH_MAX];
+    char in[IN_LEN];
+};
+
+struct load {
+    struct options opt;
+    int epoll;
+    struct sockaddr_in to;
+    char **requests; /* ready request texts */
+    size_t *request_lens;
+    size_t n_requests, next_request;
+    struct peer *peers;
+    unsigned next_peer;
+    uint64_t n_sent, n_done, n_bad, n_connects, n_reconnects, n_late;
+    uint64_t start_ns, end_ns;
+    struct histogram latency;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void usage(void)
+{
+    fputs(
+        "usage: load --port N --paths FILE [--address A] [--host H] [--connections N] [--depth N]\n"
+        "            [--rate R] [--seconds S] [--requests N] [--close] [--status 302]\n"
+        "            [--location PREFIX]\n",
+        stderr);
+    exit(2);
+}
+
+static void read_options(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"address", 1, 0, 'a'}, {"port", 1, 0, 'p'},        {"host", 1, 0, 'h'},
+        {"paths", 1, 0, 'f'},   {"connections", 1, 0, 'c'}, {"depth", 1, 0, 'd'},
+        {"rate", 1, 0, 'r'},    {"seconds", 1, 0, 's'},     {"requests", 1, 0, 'n'},
+        {"close", 0, 0, 'k'},   {"status", 1, 0, 'x'},      {"location", 1, 0, 'l'},
+        {0, 0, 0, 0},
+    };
+    int c;
+
+    *o = (struct options){.address = "127.0.0.1",
+                          .host = "localhost",
+                          .connections = 64,
+                          .depth = 1,
+                          .seconds = 5,
+                          .requests_max = UINT64_MAX,
+                          .expect_status = "302"};
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (c) {
+        case 'a':
+            o->address = optarg;
+            break;
+        case 'p':
+            o->port = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'h':
+            o->host = optarg;
+            break;
+        case 'f':
+            o->paths_file = optarg;
+            break;
+        case 'c':
+            o->connections = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'd':
+            o->depth = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            o->rate = strtod(optarg, NULL);
+            break;
+        case 's':
+            o->seconds = strtod(optarg, NULL);
+            break;
+        case 'n':
+            o->requests_max = strtoull(optarg, NULL, 10);
+            break;
+        case 'k':
+            o->close_each = true;
+            break;
+        case 'x':
+            o->expect_status = optarg;
+            break;
+        case 'l':
+            o->expect_location = optarg;
+            break;
+        default:
+            usage();
+        }
+    }
+    if (!o->port || !o->paths_file || !o->connections || !o->depth || o->depth > DEPTH_MAX)
+        usage();
+}
+
+/* What a mail reader's browser sends; the same for every server. */
+static char *make_request(const struct options *o, const char *path, size_t *len)
+{
+    char text[REQUEST_MAX];
+    int n = snprintf(text, sizeof(text),
+                     "GET %s HTTP/1.1\r\nHost: %s\r\n"
+                     "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) "
+                     "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 "
+                     "Safari/604.1\r\n"
+                     "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+                     "Accept-Language: en-GB,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n"
+                     "%s\r\n",
+                     path, o->host, o->close_each ? "Connection: close\r\n" : "");
+
+    if (n < 0 || (size_t)n >= sizeof(text)) {
+        fprintf(stderr, "load: path too long\n");
+        exit(1);
+    }
+    *len = (size_t)n;
+    return strdup(text);
+}
+
+static void read_paths(struct load *l)
+{
+    FILE *f = fopen(l->opt.paths_file, "r");
+    char *line = NULL;
+    size_t cap = 0, room = 0;
+    ssize_t n;
+
+    if (!f)
+        die(l->opt.paths_file);
+    while ((n = getline(&line, &cap, f)) > 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (l->n_requests == room) {
+            room = room ? room * 2 : 1024;
+            l->requests = realloc(l->requests, room * sizeof(*l->requests));
+            l->request_lens = realloc(l->request_lens, room * sizeof(*l->request_lens));
+            if (!l->requests || !l->request_lens)
+                die("memory");
+        }
+        l->requests[l->n_requests] = make_request(&l->opt, line, &l->request_lens[l->n_requests]);
+        l->n_requests++;
+    }
+    free(line);
+    fclose(f);
+    if (l->n_requests == 0) {
+        fprintf(stderr, "load: %s holds no path\n", l->opt.paths_file);
+        exit(1);
+    }
+}
+
+static void open_peer(struct load *l, struct peer *p)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = p};
+    int one = 1;
+
+    p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (p->fd < 0)
+        die("socket");
+    setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (connect(p->fd, (struct sockaddr *)&l->to, sizeof(l->to)) < 0)
+        die("connect");
+    if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, p->fd, &ev) < 0)
+        die("epoll_ctl");
+    p->n_waiting = 0;
+    p->first = 0;
+    p->in_len = 0;
+    l->n_connects++;
+}
+
+static void close_peer(struct peer *p)
+{
+    close(p->fd);
+    p->fd = -1;
+}
+
+static bool may_send(const struct load *l)
+{
+    return l->n_sent < l->opt.requests_max;
+}
+
+/* Sends `n` requests in one write, all due at `due_ns`. */
+static void send_requests(struct load *l, struct peer *p, unsigned n, uint64_t due_ns)
+{
+    char out[DEPTH_MAX * REQUEST_MAX];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < n && may_send(l); i++) {
+        size_t r = l->next_request++ % l->n_requests;
+
+        memcpy(out + len, l->requests[r], l->request_lens[r]);
+        len += l->request_lens[r];
+        p->due_ns[(p->first + p->n_waiting) % DEPTH_MAX] = due_ns;
+        p->n_waiting++;
+        l->n_sent++;
+    }
+    /* A loopback socket's buffer takes this whole; anything else is a broken run. */
+    if (len && send(p->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
+        die("send");
+}
+
+static bool is_expected(const struct load *l, const char *head, size_t len)
+{
+    const char *location;
+    size_t want;
+
+    if (len < 12 || memcmp(head + 9, l->opt.expect_status, 3) != 0)
+        return false;
+    if (!l->opt.expect_location)
+        return true;
+    want = strlen(l->opt.expect_location);
+    location = memmem(head, len, "\r\nLocation: ", 12);
+    if (!location)
+        location = memmem(head, len, "\r\nlocation: ", 12);
+    return location && (size_t)(head + len - location - 12) >= want &&
+           memcmp(location + 12, l->opt.expect_location, want) == 0;
+}
+
+/* Length of the body that the head announces. */
+static size_t body_length(const char *head, size_t len)
+{
+    const char *field = memmem(head, len, "ontent-Length: ", 15);
+
+    if (!field)
+        field = memmem(head, len, "ontent-length: ", 15);
+    return field ? strtoul(field + 15, NULL, 10) : 0;
+}
+
+/* Takes one whole reply from the input; false when there is none. */
+static bool take_reply(struct load *l, struct peer *p, size_t *at, uint64_t now)
+{
+    const char *head = p->in + *at;
+    const char *end = memmem(head, p->in_len - *at, "\r\n\r\n", 4);
+    size_t head_len, all;
+
+    if (!end)
+        return false;
+    head_len = (size_t)(end - head) + 4;
+    all = head_len + body_length(head, head_len);
+    if (all > p->in_len - *at)
+        return false;
+    if (p->n_waiting == 0) {
+        fprintf(stderr, "load: a reply nobody asked for\n");
+        exit(1);
+    }
+    if (!is_expected(l, head, head_len))
+        l->n_bad++;
+    histogram_add(&l->latency, now - p->due_ns[p->first]);
+    p->first = (p->first + 1) % DEPTH_MAX;
+    p->n_waiting--;
+    l->n_done++;
+    *at += all;
+    return true;
+}
+
+/* The server closed (its limit of requests per connection, or we asked for it). */
+static void on_close(struct load *l, struct peer *p, uint64_t now)
+{
+    unsigned n_lost = p->n_waiting;
+
+    close_peer(p);
+    open_peer(l, p);
+    l->n_reconnects++;
+    /* What was sent behind the last reply is asked again; it was never answered. */
+    l->n_sent -= n_lost;
+    if (l->opt.rate <= 0)
+        send_requests(l, p, l->opt.depth, now);
+}
+
+static void on_readable(struct load *l, struct peer *p)
+{
+    ssize_t n = recv(p->fd, p->in + p->in_len, sizeof(p->in) - p->in_len, 0);
+    uint64_t now = now_ns();
+    size_t at = 0;
+    unsigned n_done = 0;
+
+    if (n <= 0) {
+        on_close(l, p, now);
+        return;
+    }
+    p->in_len += (size_t)n;
+    while (take_reply(l, p, &at, now))
+        n_done++;
+    memmove(p->in, p->in + at, p->in_len - at);
+    p->in_len -= at;
+    if (l->opt.rate <= 0 && !l->opt.close_each && p->n_waiting == 0 && n_done)
+        send_requests(l, p, l->opt.depth, now);
+}
+
+/* Open loop: sends all that have fallen due, on the connections in turn. */
+static void send_due(struct load *l, uint64_t now)
+{
+    double interval = 1e9 / l->opt.rate;
+
+    while (may_send(l)) {
+        uint64_t due = l->start_ns + (uint64_t)((double)l->n_sent * interval);
+        unsigned tried = 0;
+
+        if (due > now)
+            return;
+        while (tried < l->opt.connections &&
+               l->peers[l->next_peer % l->opt.connections].n_waiting >= l->opt.depth) {
+            l->next_peer++;
+            tried++;
+        }
+        if (tried == l->opt.connections) {
+            l->n_late++; /* all connections busy: it stays due and its latency grows */
+            return;
+        }
+        send_requests(l, &l->peers[l->next_peer++ % l->opt.connections], 1, due);
+    }
+}
+
+static void run(struct load *l)
+{
+    struct epoll_event events[EVENTS];
+    uint64_t stop_ns;
+
+    for (unsigned i = 0; i < l->opt.connections; i++)
+        open_peer(l, &l->peers[i]);
+    l->start_ns = now_ns();
+    stop_ns = l->start_ns + (uint64_t)(l->opt.seconds * 1e9);
+    if (l->opt.rate <= 0) {
+        for (unsigned i = 0; i < l->opt.connections; i++)
+            send_requests(l, &l->peers[i], l->opt.depth, now_ns());
+    }
+    while (now_ns() < stop_ns && l->n_done < l->opt.requests_max) {
+        /* An open loop polls: sleeping would make the load generator's wake-ups part of it. */
+        int n = epoll_wait(l->epoll, events, EVENTS, l->opt.rate > 0 ? 0 : 100);
+
+        for (int i = 0; i < n; i++)
+            on_readable(l, events[i].data.ptr);
+        if (l->opt.rate > 0)
+            send_due(l, now_ns());
+    }
+    l->end_ns = now_ns();
+}
+
+static void print_result(const struct load *l)
+{
+    double seconds = (double)(l->end_ns - l->start_ns) / 1e9;
+
+    printf("{\"requests\": %llu, \"bad\": %llu, \"connects\": %llu, \"reconnects\": %llu, "
+           "\"late\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
+           "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
+           (unsigned long long)l->n_done, (unsigned long long)l->n_bad,
+           (unsigned long long)l->n_connects, (unsigned long long)l->n_reconnects,
+           (unsigned long long)l->n_late, seconds, (double)l->n_done / seconds,
+           (double)histogram_at(&l->latency, 500) / 1e3,
+           (double)histogram_at(&l->latency, 900) / 1e3,
+           (double)histogram_at(&l->latency, 990) / 1e3,
+           (double)histogram_at(&l->latency, 999) / 1e3, (double)l->latency.max_ns / 1e3);
+}
+
+int main(int argc, char **argv)
+{
+    static struct load l;
+
+    read_options(&l.opt, argc, argv);
+    read_paths(&l);
+    l.to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)l.opt.port)};
+    if (inet_pton(AF_INET, l.opt.address, &l.to.sin_addr) != 1)
+        usage();
+    l.epoll = epoll_create1(EPOLL_CLOEXEC);
+    l.peers = calloc(l.opt.connections, sizeof(*l.peers));
+    if (l.epoll < 0 || !l.peers)
+        die("start");
+    run(&l);
+    print_result(&l);
+    return 0;
+}
