@@ -16,7 +16,7 @@
 #include "service/ledger/clicklog.h"
 
 struct error;
-struct schema_lines;
+struct schema_doc;
 
 /* Where a client's address comes from. */
 enum config_client_address {
@@ -49,6 +49,7 @@ struct config_admin {
     int64_t rate_per_min;      /* requests per key and minute; 0 = no limit */
 };
 
+/* `url` comes whole: the other texts have been put into it as options (redis_url.h). */
 struct config_redis {
     char *url; /* NULL: a private redis-server */
     char *username;
@@ -100,14 +101,18 @@ struct config_labels {
     uint32_t *asn_numbers; /* n_asns, parsed */
 };
 
-/* One rule of a target: all that is set must match. */
+enum config_utm { CONFIG_UTM_NO, CONFIG_UTM_YES, CONFIG_UTM_BRAND /* as the brand says */ };
+
+/* One rule of a target: all that is set must match; the first rule that does is taken. */
 struct config_rule {
-    char *variant;  /* "none", "A" … "G"; NULL = any */
+    char **variant; /* "none", "A" … "G"; any of them */
+    unsigned n_variant;
     char **country; /* "DE"; any of them */
     unsigned n_country;
     char **language; /* "pt" or "pt-br"; any of them */
     unsigned n_language;
-    char *device; /* click_device_name() */
+    char **device; /* click_device_name(); any of them */
+    unsigned n_device;
     char *url;
 };
 
@@ -129,14 +134,16 @@ struct config_brand {
     char *billing_url;
     char *home;
     bool utm;
-    char *logo_text, *color, *support, *language;
+    char *logo_text; /* shown on pages instead of the name */
+    char *color;     /* "#rrggbb" */
+    char *support;   /* how to reach people: a mail address, an https URL or any text */
     struct config_target *targets;
     unsigned n_targets;
 };
 
 struct config {
-    char *path;                 /* as given, for messages */
-    struct schema_lines *lines; /* where each key stands, for messages */
+    char *path;             /* as given, for messages */
+    struct schema_doc *doc; /* owns this struct and knows where each key stands */
     struct config_public public;
     struct config_admin admin;
     struct config_redis redis;

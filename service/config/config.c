@@ -1,0 +1,243 @@
+#include "service/config/config.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/base/error.h"
+#include "service/config/config_schema.h"
+#include "service/config/schema.h"
+
+void config_fail(const struct config *config, struct error *err, const char *key,
+                 const char *format, ...)
+{
+    char what[ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    error_set(err, "%s:%u: %s: %s", config->path, schema_doc_line(config->doc, key), key, what);
+}
+
+void config_fail_prefix(const struct config *config, struct error *err, const char *key)
+{
+    error_prefix(err, "%s:%u: %s", config->path, schema_doc_line(config->doc, key), key);
+}
+
+/* --- values that are parsed into something --- */
+
+static struct address *parse_addresses(char **texts, unsigned n)
+{
+    struct address *out = calloc(n, sizeof(*out));
+
+    for (unsigned i = 0; out && i < n; i++) {
+        if (!address_parse(texts[i], &out[i]))
+            out[i].addr_len = 0; /* the schema has checked it */
+    }
+    return out;
+}
+
+static struct network *parse_networks(char **texts, unsigned n)
+{
+    struct network *out = calloc(n ? n : 1, sizeof(*out));
+
+    for (unsigned i = 0; out && i < n; i++) {
+        if (!network_parse(texts[i], &out[i]))
+            out[i].bits = 128; /* the schema has checked it */
+    }
+    return out;
+}
+
+static uint32_t *parse_asns(char **texts, unsigned n)
+{
+    uint32_t *out = calloc(n ? n : 1, sizeof(*out));
+
+    for (unsigned i = 0; out && i < n; i++)
+        out[i] = (uint32_t)strtoul(texts[i] + (texts[i][0] == 'A' ? 2 : 0), NULL, 10);
+    return out;
+}
+
+static bool parse_values(struct config *config)
+{
+    struct config_public *public = &config->public;
+    struct config_labels *labels = &config->labels;
+
+    public->addresses = parse_addresses(public->listen, public->n_listen);
+    public->trusted_networks = parse_networks(public->trusted_proxies, public->n_trusted_proxies);
+    config->admin.addresses = parse_addresses(config->admin.listen, config->admin.n_listen);
+    labels->range_networks = parse_networks(labels->ranges, labels->n_ranges);
+    labels->asn_numbers = parse_asns(labels->asns, labels->n_asns);
+    return public->addresses && public->trusted_networks && config->admin.addresses &&
+           labels->range_networks && labels->asn_numbers;
+}
+
+/* Appends "?name=value" or "&name=value", the value percent-encoded. */
+static void add_option(FILE *out, bool *has_query, const char *name, const char *value)
+{
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+    if (!value)
+        return;
+    fprintf(out, "%c%s=", *has_query ? '&' : '?', name);
+    *has_query = true;
+    for (; *value; value++) {
+        if (strchr(unreserved, *value))
+            putc(*value, out);
+        else
+            fprintf(out, "%%%02X", (unsigned char)*value);
+    }
+}
+
+/* The keys beside redis.url become options in it, so that ledger and admin need only the URL. */
+static bool complete_redis_url(struct config_redis *redis)
+{
+    bool has_query;
+    char *url = NULL;
+    size_t len;
+    FILE *out;
+
+    if (!redis->url)
+        return true;
+    out = open_memstream(&url, &len);
+    if (!out)
+        return false;
+    has_query = strchr(redis->url, '?') != NULL;
+    fputs(redis->url, out);
+    add_option(out, &has_query, "user", redis->username);
+    add_option(out, &has_query, "password_file", redis->password_file);
+    add_option(out, &has_query, "sentinel_user", redis->sentinel_username);
+    add_option(out, &has_query, "sentinel_password_file", redis->sentinel_password_file);
+    add_option(out, &has_query, "ca", redis->tls_ca);
+    add_option(out, &has_query, "cert", redis->tls_cert);
+    add_option(out, &has_query, "key", redis->tls_key);
+    if (fclose(out) != 0 || !url) {
+        free(url);
+        return false;
+    }
+    free(redis->url);
+    redis->url = url;
+    return true;
+}
+
+/* --- checks between keys --- */
+
+static bool check_public(const struct config *config, struct error *err)
+{
+    const struct config_public *public = &config->public;
+
+    if (public->client_address == CONFIG_CLIENT_DIRECT || public->n_trusted_proxies > 0)
+        return true;
+    config_fail(config, err, "public.client_address",
+                "nobody is trusted to say the client's address; list the networks of your proxies "
+                "in public.trusted_proxies");
+    return false;
+}
+
+static bool check_redis(const struct config *config, struct error *err)
+{
+    const struct config_redis *redis = &config->redis;
+
+    if (redis->shards & (redis->shards - 1)) {
+        config_fail(config, err, "redis.shards", "%lld is not a power of two; give 1, 2, 4 … 256",
+                    (long long)redis->shards);
+        return false;
+    }
+    if (!redis->tls_cert != !redis->tls_key) {
+        config_fail(config, err, redis->tls_cert ? "redis.tls_cert" : "redis.tls_key",
+                    "certificate and key go together; give redis.tls_cert and redis.tls_key");
+        return false;
+    }
+    if (!redis->url && (redis->username || redis->password_file || redis->tls_ca)) {
+        config_fail(config, err, "redis",
+                    "has no url; give redis.url, or remove the other keys to "
+                    "get a private redis-server");
+        return false;
+    }
+    return true;
+}
+
+static bool check_ledger(const struct config *config, struct error *err)
+{
+    const struct config_ledger *ledger = &config->ledger;
+
+    if (ledger->segment_bytes % 4096) {
+        config_fail(config, err, "ledger.segment_bytes", "%lld is not a multiple of 4096",
+                    (long long)ledger->segment_bytes);
+        return false;
+    }
+    /* A log has a segment that is written, one prepared ahead, one being read, one applied. */
+    if (ledger->disk_max_bytes < 4 * ledger->segment_bytes) {
+        config_fail(config, err, "ledger.disk_max_bytes",
+                    "%lld leaves no room for four segments; give at least %lld or lower "
+                    "ledger.segment_bytes",
+                    (long long)ledger->disk_max_bytes, (long long)(4 * ledger->segment_bytes));
+        return false;
+    }
+    if (ledger->retain_max_bytes > ledger->disk_max_bytes) {
+        config_fail(config, err, "ledger.retain_max_bytes",
+                    "%lld is more than ledger.disk_max_bytes (%lld); lower it",
+                    (long long)ledger->retain_max_bytes, (long long)ledger->disk_max_bytes);
+        return false;
+    }
+    return true;
+}
+
+struct config *config_parse(const char *path, const char *text, size_t len, struct error *err)
+{
+    struct schema_doc *doc;
+    struct config *config;
+
+    doc = schema_parse(config_schema, sizeof(*config), path, text, len, err);
+    if (!doc)
+        return NULL;
+    config = schema_doc_data(doc);
+    config->doc = doc;
+    config->path = strdup(path);
+    if (!config->path || !parse_values(config) || !complete_redis_url(&config->redis)) {
+        error_set(err, "%s: out of memory", path);
+        goto out;
+    }
+    if (!check_public(config, err) || !check_redis(config, err) || !check_ledger(config, err))
+        goto out;
+    return config;
+out:
+    config_free(config);
+    return NULL;
+}
+
+struct config *config_load(const char *path, struct error *err)
+{
+    struct config *config = NULL;
+    size_t len;
+    char *text = schema_read_file(path, &len, err);
+
+    if (text)
+        config = config_parse(path, text, len, err);
+    free(text);
+    return config;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    free(config->path);
+    free(config->public.addresses);
+    free(config->public.trusted_networks);
+    free(config->admin.addresses);
+    free(config->labels.range_networks);
+    free(config->labels.asn_numbers);
+    schema_doc_free(config->doc);
+}
+
+void config_print_help(FILE *out)
+{
+    schema_print_help(config_schema, out);
+}
+
+void config_print_table(FILE *out)
+{
+    schema_print_table(config_schema, out);
+}

@@ -1,0 +1,198 @@
+#include "service/config/config_check.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/click.h"
+#include "proto/template.h"
+#include "proto/token.h"
+#include "service/config/address.h"
+
+static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
+static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+static const char digits[] = "0123456789";
+
+/* Whether `text` is made of bytes of the sets alone. */
+static bool made_of(const char *text, const char *a, const char *b, const char *c)
+{
+    for (; *text; text++) {
+        if (!strchr(a, *text) && !strchr(b, *text) && !strchr(c, *text))
+            return false;
+    }
+    return true;
+}
+
+const char *config_check_address(const char *text)
+{
+    struct address address;
+
+    if (address_parse(text, &address))
+        return NULL;
+    return "is not an address; write IPv4:port (0.0.0.0:8080) or [IPv6]:port ([::]:8080)";
+}
+
+const char *config_check_network(const char *text)
+{
+    struct network network;
+
+    if (network_parse(text, &network))
+        return NULL;
+    return "is not a network; write 10.0.0.0/8 or 2001:db8::/32, with no bits set behind the "
+           "prefix";
+}
+
+const char *config_check_asn(const char *text)
+{
+    const char *number = text[0] == 'A' && text[1] == 'S' ? text + 2 : text;
+    size_t len = strlen(number);
+
+    if (len > 0 && len <= 10 && made_of(number, digits, "", "") && number[0] != '0' &&
+        strtoull(number, NULL, 10) <= UINT32_MAX)
+        return NULL;
+    return "is not an autonomous system; write AS22843 or 22843";
+}
+
+const char *config_check_redis_url(const char *text)
+{
+    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "sentinel://",
+                                          "cluster://"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
+            return NULL;
+    }
+    return "is not a Redis URL; it starts with redis://, rediss://, unix://, sentinel:// or "
+           "cluster://";
+}
+
+const char *config_check_brand_name(const char *text)
+{
+    if (strlen(text) <= TOKEN_BRAND_MAX && made_of(text, lower, digits, "-_.") &&
+        !strchr("-_.", text[0]))
+        return NULL;
+    return "is not a brand name; use at most 63 of a-z, 0-9, '-', '_', '.', and a letter or digit "
+           "first";
+}
+
+/* Letters, digits, dots and hyphens, or an IPv6 address in brackets; no port: hosts are compared
+ * without it. */
+const char *config_check_host(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (text[0] == '[' && len > 2 && text[len - 1] == ']') {
+        struct network network;
+        char ip[64];
+
+        if (len - 2 >= sizeof(ip))
+            return "is not a host; the address in brackets is too long";
+        memcpy(ip, text + 1, len - 2);
+        ip[len - 2] = '\0';
+        if (strchr(ip, ':') && !strchr(ip, '/') && network_parse(ip, &network))
+            return NULL;
+        return "is not a host; write an IPv6 address in the brackets";
+    }
+    if (strchr(text, ':'))
+        return "is not a host; leave scheme and port away";
+    if (len <= 253 && made_of(text, lower, upper, "0123456789-.") && text[0] != '.' &&
+        text[0] != '-' && !strstr(text, ".."))
+        return NULL;
+    return "is not a host; write a name such as go.acme.example (other scripts as xn--…)";
+}
+
+const char *config_check_url(const char *text)
+{
+    struct template tpl;
+    enum template_status status;
+    size_t position;
+
+    if (strchr(text, '{') || strchr(text, '}'))
+        return "takes no values in braces; write a plain URL";
+    status = template_compile(&tpl, slice_of(text), false, &position);
+    return status == TEMPLATE_OK ? NULL : template_status_text(status);
+}
+
+const char *config_check_base_url(const char *text)
+{
+    const char *wrong = config_check_url(text);
+    const char *rest;
+
+    if (wrong)
+        return wrong;
+    rest = strstr(text, "://") + 3;
+    rest += strcspn(rest, "/?#");
+    if (rest[0] == '\0' || strcmp(rest, "/") == 0)
+        return NULL;
+    return "has a path; links start right after the host, write https://host";
+}
+
+/* A query is allowed only where a path goes on behind it: HostBill's "index.php?/". */
+const char *config_check_billing_url(const char *text)
+{
+    const char *wrong = config_check_url(text);
+    size_t len = strlen(text);
+
+    if (wrong)
+        return wrong;
+    if (strchr(text, '#') || (strchr(text, '?') && text[len - 1] != '/'))
+        return "has a query or fragment; write the folder that the billing system lives in";
+    return NULL;
+}
+
+const char *config_check_color(const char *text)
+{
+    if (text[0] == '#' && strlen(text) == 7 && made_of(text + 1, digits, "abcdef", "ABCDEF"))
+        return NULL;
+    return "is not a colour; write '#rrggbb' in quotes";
+}
+
+const char *config_check_kind(const char *text)
+{
+    static const char *const kinds[] = {"view", "pay", "login", "1",  "2",  "3",  "4",  "5",  "6",
+                                        "7",    "8",   "9",     "10", "11", "12", "13", "14", "15"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(text, kinds[i]) == 0)
+            return NULL;
+    }
+    return "is not a kind; write view, pay, login or a number from 4 to 15";
+}
+
+const char *config_check_kind_name(const char *text)
+{
+    if (strlen(text) <= 31 && made_of(text, lower, digits, "-_") && strchr(lower, text[0]))
+        return NULL;
+    return "is not a name; use at most 31 of a-z, 0-9, '-', '_', and a letter first";
+}
+
+const char *config_check_variant(const char *text)
+{
+    if (strcmp(text, "none") == 0 || (text[0] >= 'A' && text[0] <= 'G' && text[1] == '\0'))
+        return NULL;
+    return "is not a variant; write none or A … G";
+}
+
+const char *config_check_country(const char *text)
+{
+    if (strlen(text) == 2 && made_of(text, upper, "", ""))
+        return NULL;
+    return "is not a country; write two capital letters of ISO 3166-1, NO in quotes";
+}
+
+const char *config_check_language(const char *text)
+{
+    if (strlen(text) >= 2 && strlen(text) <= 16 && made_of(text, lower, upper, "0123456789-") &&
+        text[0] != '-' && text[strlen(text) - 1] != '-')
+        return NULL;
+    return "is not a language; write a tag such as de or pt-br";
+}
+
+const char *config_check_device(const char *text)
+{
+    for (unsigned i = 0; i < CLICK_DEVICES; i++) {
+        if (strcmp(text, click_device_name(i)) == 0)
+            return NULL;
+    }
+    return "is not a device; write phone, tablet, desktop or other";
+}

@@ -1,0 +1,238 @@
+#include "service/config/config_schema.h"
+
+#include "service/config/config.h"
+#include "service/config/config_check.h"
+#include "service/config/schema.h"
+
+/* clang-format off: a table is read by its columns. */
+
+#define MEMBER(owner, member) \
+    .offset = offsetof(struct owner, member), .size = sizeof(((struct owner *)0)->member)
+#define INT(key, owner, member, low, high, preset, text) \
+    {.name = key, .type = SCHEMA_INT, MEMBER(owner, member), .min = low, .max = high, \
+     .fallback = preset, .help = text}
+#define TEXT(key, owner, member, limit, preset, checker, text) \
+    {.name = key, .type = SCHEMA_TEXT, MEMBER(owner, member), .max = limit, .fallback = preset, \
+     .check = checker, .help = text}
+#define PATH(key, owner, member, preset, text) \
+    {.name = key, .type = SCHEMA_PATH, MEMBER(owner, member), .max = 1024, .fallback = preset, \
+     .help = text}
+#define CHOICE(key, owner, member, list, preset, text) \
+    {.name = key, .type = SCHEMA_CHOICE, MEMBER(owner, member), .choices = list, \
+     .fallback = preset, .help = text}
+#define TEXTS(key, owner, member, count, least, most, preset, checker, text) \
+    {.name = key, .type = SCHEMA_TEXTS, MEMBER(owner, member), \
+     .count_offset = offsetof(struct owner, count), .min = least, .max = most, \
+     .fallback = preset, .check = checker, .help = text}
+#define GROUP(key, owner, member, table, text) \
+    {.name = key, .type = SCHEMA_GROUP, MEMBER(owner, member), .keys = table, .help = text}
+#define LIST(key, owner, member, count, entry, least, most, table, text) \
+    {.name = key, .type = SCHEMA_LIST, .offset = offsetof(struct owner, member), \
+     .size = sizeof(struct entry), .count_offset = offsetof(struct owner, count), .min = least, \
+     .max = most, .keys = table, .help = text}
+#define END {.name = NULL}
+
+static const char *const client_address_names[] = {"direct", "forwarded", "proxy_protocol", NULL};
+static const char *const durability_names[] = {"process", "interval", "click", NULL};
+static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
+static const char *const utm_names[] = {"false", "true", "brand", NULL};
+
+static const struct schema_key public_keys[] = {
+    TEXTS("listen", config_public, listen, n_listen, 1, 16, "0.0.0.0:8080", config_check_address,
+          "Addresses of the public port, IPv4:port or [IPv6]:port."),
+    {.name = "workers", .type = SCHEMA_AUTO, MEMBER(config_public, workers), .min = 1, .max = 256,
+     .fallback = "auto", .help = "Worker threads; auto is one per core."},
+    INT("drain_delay_s", config_public, drain_delay_s, 0, 600, "8",
+        "Seconds that SIGTERM goes on accepting, so that load balancers notice."),
+    CHOICE("client_address", config_public, client_address, client_address_names, "direct",
+           "Where a client's address comes from: the socket, X-Forwarded-For or Forwarded, or the "
+           "PROXY protocol."),
+    TEXTS("trusted_proxies", config_public, trusted_proxies, n_trusted_proxies, 0, 256, NULL,
+          config_check_network,
+          "Networks of the proxies that may say a client's address; none are trusted unasked."),
+    INT("connections_max", config_public, connections_max, 16, 1000000, "16384",
+        "Connections per worker; beyond it the longest idle one is closed."),
+    INT("requests_max", config_public, requests_max, 1, 1000000000, "10000",
+        "Requests per connection; the last reply says Connection: close."),
+    INT("idle_s", config_public, idle_s, 1, 3600, "30",
+        "Seconds that a connection may wait for its next request."),
+    INT("head_s", config_public, head_s, 1, 300, "5",
+        "Seconds from a request's first byte to the end of its head."),
+    END,
+};
+
+static const struct schema_key admin_keys[] = {
+    TEXTS("listen", config_admin, listen, n_listen, 1, 1, "127.0.0.1:8081", config_check_address,
+          "Address of API, dashboard, metrics and probes."),
+    PATH("api_keys", config_admin, api_keys, NULL,
+         "File of hashed API keys (hopcount apikey --add); without it the API is closed."),
+    INT("rate_per_min", config_admin, rate_per_min, 1, 1000000, "600",
+        "Requests that one API key may make in a minute."),
+    END,
+};
+
+static const struct schema_key redis_keys[] = {
+    TEXT("url", config_redis, url, 1024, NULL, config_check_redis_url,
+         "redis://, rediss://, unix://, sentinel:// or cluster:// URL; without it hopcountd runs a "
+         "redis-server of its own in state_dir."),
+    TEXT("username", config_redis, username, 128, NULL, NULL, "ACL user of Redis."),
+    PATH("password_file", config_redis, password_file, NULL,
+         "File whose first line is the password of Redis."),
+    TEXT("sentinel_username", config_redis, sentinel_username, 128, NULL, NULL,
+         "ACL user of the sentinels."),
+    PATH("sentinel_password_file", config_redis, sentinel_password_file, NULL,
+         "File whose first line is the password of the sentinels."),
+    PATH("tls_ca", config_redis, tls_ca, NULL,
+         "PEM file of the authorities that vouch for Redis; default: those of the system."),
+    PATH("tls_cert", config_redis, tls_cert, NULL, "PEM file of our client certificate."),
+    PATH("tls_key", config_redis, tls_key, NULL, "PEM file of its key."),
+    TEXT("server", config_redis, server, 1024, "redis-server", NULL,
+         "Program of the private redis-server."),
+    INT("shards", config_redis, shards, 1, 256, "1",
+        "Counter shards, a power of two; 16 or more with Redis Cluster.  Can't be changed later."),
+    INT("timeout_ms", config_redis, timeout_ms, 50, 60000, "2000",
+        "Longest wait for a connect or a command."),
+    INT("flush_ms", config_redis, flush_ms, 1, 60000, "200",
+        "Longest that a click waits for its batch."),
+    INT("batch_max", config_redis, batch_max, 1, 65536, "4096", "Clicks in one batch."),
+    END,
+};
+
+static const struct schema_key ledger_keys[] = {
+    CHOICE("durability", config_ledger, durability, durability_names, "interval",
+           "What clicks survive: the end of the process, a power cut but the last interval, or a "
+           "power cut (a sync before the replies leave)."),
+    INT("sync_ms", config_ledger, sync_ms, 10, 60000, "200",
+        "The interval between syncs to disk."),
+    INT("segment_bytes", config_ledger, segment_bytes, 65536, 1073741824, "4194304",
+        "Size of a segment file, a multiple of 4096."),
+    INT("disk_max_bytes", config_ledger, disk_max_bytes, 1048576, 17592186044416, "4294967296",
+        "Most that all segments may take; then clicks are dropped and counted."),
+    INT("memory_max_bytes", config_ledger, memory_max_bytes, 65536, 68719476736, "67108864",
+        "Most kept in memory while the disk takes nothing."),
+    INT("retain_s", config_ledger, retain_s, 0, 2592000, "900",
+        "How long applied segments stay, for a replay after Redis lost the newest counts."),
+    INT("retain_max_bytes", config_ledger, retain_max_bytes, 0, 17592186044416, "1073741824",
+        "Most that applied segments may take."),
+    END,
+};
+
+static const struct schema_key retention_keys[] = {
+    INT("hours_days", config_retention, hours_days, 1, 36500, "400",
+        "Days that counters per hour are kept."),
+    INT("days_days", config_retention, days_days, 1, 36500, "1826",
+        "Days that counters per day are kept."),
+    END,
+};
+
+static const struct schema_key geo_keys[] = {
+    PATH("country", config_geo, country, NULL, "MMDB file with countries; reloaded when it changes."),
+    PATH("asn", config_geo, asn, NULL, "MMDB file with autonomous systems."),
+    END,
+};
+
+static const struct schema_key labels_keys[] = {
+    INT("gateway_links", config_labels, gateway_links, 2, 100, "3",
+        "Distinct links of one client's mail that make a burst."),
+    INT("gateway_links_s", config_labels, gateway_links_s, 1, 3600, "10",
+        "Seconds that a burst takes at most."),
+    INT("gateway_networks", config_labels, gateway_networks, 2, 100, "3",
+        "Networks (/24, /48) opening one client's links that tell of a gateway."),
+    INT("gateway_networks_s", config_labels, gateway_networks_s, 1, 3600, "120",
+        "Seconds in which they turn up."),
+    INT("early_s", config_labels, early_s, 0, 3600, "30",
+        "A click so soon after minting supports the label scanner."),
+    INT("weight_links", config_labels, weight_links, 0, 1000, "100", "Weight of a burst of links."),
+    INT("weight_networks", config_labels, weight_networks, 0, 1000, "100",
+        "Weight of several networks."),
+    INT("weight_early", config_labels, weight_early, 0, 1000, "30", "Weight of an early click."),
+    INT("weight_head", config_labels, weight_head, 0, 1000, "50", "Weight of a HEAD before a GET."),
+    INT("weight_asn", config_labels, weight_asn, 0, 1000, "40",
+        "Weight of an autonomous system in `asns`."),
+    INT("weight_range", config_labels, weight_range, 0, 1000, "100",
+        "Weight of a network in `ranges`."),
+    INT("threshold", config_labels, threshold, 1, 10000, "100",
+        "Sum of weights that makes a click a scanner's."),
+    TEXTS("ranges", config_labels, ranges, n_ranges, 0, 1024, NULL, config_check_network,
+          "Networks of mail gateways."),
+    TEXTS("asns", config_labels, asns, n_asns, 0, 256, NULL, config_check_asn,
+          "Autonomous systems of mail gateways; people browse through some of them too."),
+    END,
+};
+
+static const struct schema_key rule_keys[] = {
+    TEXTS("variant", config_rule, variant, n_variant, 0, 8, NULL, config_check_variant,
+          "Variants it is for: none, A … G."),
+    TEXTS("country", config_rule, country, n_country, 0, 250, NULL, config_check_country,
+          "Countries it is for: two capital letters, \"NO\" in quotes."),
+    TEXTS("language", config_rule, language, n_language, 0, 64, NULL, config_check_language,
+          "Languages it is for; de is for de-at too."),
+    TEXTS("device", config_rule, device, n_device, 0, 4, NULL, config_check_device,
+          "Devices it is for: phone, tablet, desktop, other."),
+    {.name = "url", .type = SCHEMA_TEXT, .required = true, MEMBER(config_rule, url), .max = 2048,
+     .help = "Template to use when all of the above match."},
+    END,
+};
+
+static const struct schema_key target_keys[] = {
+    {.name = "kind", .type = SCHEMA_TEXT, .required = true, MEMBER(config_target, kind), .max = 16,
+     .check = config_check_kind, .help = "view, pay, login, or 4 … 15 for a kind of your own."},
+    TEXT("name", config_target, name, 31, NULL, config_check_kind_name,
+         "Name of an own kind, for minting and statistics."),
+    TEXT("url", config_target, url, 2048, NULL, NULL,
+         "Template: a URL with {object}, {client}, {arg}, {campaign}, {variant}, {channel}, "
+         "{token}; default: the preset's."),
+    CHOICE("utm", config_target, utm, utm_names, "brand",
+           "Whether utm_source, utm_medium, utm_campaign and utm_content are appended."),
+    LIST("rules", config_target, rules, n_rules, config_rule, 0, 64, rule_keys,
+         "Other templates by variant, country, language or device; the first that fits is taken."),
+    END,
+};
+
+static const struct schema_key brand_keys[] = {
+    {.name = "name", .type = SCHEMA_TEXT, .required = true, MEMBER(config_brand, name), .max = 63,
+     .check = config_check_brand_name,
+     .help = "Name of the brand; it is sealed into every link, so it can't be changed later."},
+    {.name = "hosts", .type = SCHEMA_TEXTS, .required = true, MEMBER(config_brand, hosts),
+     .count_offset = offsetof(struct config_brand, n_hosts), .min = 1, .max = 64,
+     .check = config_check_host, .help = "Host names that links of the brand have, without port."},
+    TEXT("base_url", config_brand, base_url, 255, NULL, config_check_base_url,
+         "What minted links start with; default: https:// and the first host."),
+    TEXT("preset", config_brand, preset, 1024, "none", NULL,
+         "Templates of a billing system: whmcs, fossbilling, paymenter, invoiceninja, blesta, "
+         "hostbill, clientexec, stripe, none, or the path (with a '/') of a file of your own."),
+    TEXT("billing_url", config_brand, billing_url, 1024, NULL, config_check_billing_url,
+         "Where the billing system lives; may have a folder."),
+    TEXT("home", config_brand, home, 1024, NULL, config_check_url,
+         "Where / leads; default: a small page."),
+    {.name = "utm", .type = SCHEMA_BOOL, MEMBER(config_brand, utm), .fallback = "false",
+     .help = "Whether targets append utm_… unless they say otherwise."},
+    TEXT("logo_text", config_brand, logo_text, 60, NULL, NULL,
+         "How pages call the brand; default: its name."),
+    TEXT("color", config_brand, color, 7, "#1d4ed8", config_check_color,
+         "Colour of the button and the line on pages, '#rrggbb'."),
+    TEXT("support", config_brand, support, 200, NULL, NULL,
+         "How to reach you, shown on pages: a mail address, an https URL or any text."),
+    LIST("targets", config_brand, targets, n_targets, config_target, 0, 15, target_keys,
+         "Own kinds, and overrides of the preset's."),
+    END,
+};
+
+const struct schema_key config_schema[] = {
+    GROUP("public", config, public, public_keys, "The public port."),
+    GROUP("admin", config, admin, admin_keys, "The admin address."),
+    PATH("state_dir", config, state_dir, "/var/lib/hopcount",
+         "Folder of the click logs and the private redis-server."),
+    GROUP("redis", config, redis, redis_keys, "Where counters are kept."),
+    GROUP("ledger", config, ledger, ledger_keys, "The click log."),
+    GROUP("retention", config, retention, retention_keys, "How long counters are kept."),
+    {.name = "keys", .type = SCHEMA_PATH, .required = true, MEMBER(config, keys), .max = 1024,
+     .help = "File of token keys, made by hopcount keygen --add FILE."},
+    GROUP("geo", config, geo, geo_keys, "Where countries come from."),
+    GROUP("labels", config, labels, labels_keys, "When a click is a mail gateway's."),
+    CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
+    {.name = "brands", .type = SCHEMA_LIST, .required = true, .offset = offsetof(struct config,
+     brands), .size = sizeof(struct config_brand), .count_offset = offsetof(struct config, n_brands),
+     .min = 1, .max = 4096, .keys = brand_keys, .help = "At least one brand, with name and hosts."},
+    END,
+};

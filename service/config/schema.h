@@ -1,0 +1,70 @@
+/* schema.h - YAML files checked against a table: each key's name, type, default, range and help.
+ *
+ * One table drives everything: the check with exact lines, the defaults, libcyaml's schema that
+ * fills the structs, and the help texts.  libcyaml alone would not do: it names the line of the key
+ * before an unknown one, takes `08` and `7q` for numbers, and knows neither ranges nor defaults.
+ */
+#ifndef CONFIG_SCHEMA_H
+#define CONFIG_SCHEMA_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/compiler.h"
+
+struct error;
+struct schema_doc; /* a file that has been read: its struct, and the line of each key */
+
+enum schema_type {
+    SCHEMA_INT,    /* whole number, min…max */
+    SCHEMA_AUTO,   /* the same or `auto`, which is stored as 0 */
+    SCHEMA_BOOL,   /* true or false */
+    SCHEMA_CHOICE, /* one of `choices`; its index is stored */
+    SCHEMA_TEXT,   /* char *, at most max bytes, never empty; absent = NULL */
+    SCHEMA_PATH,   /* the same; a relative one starts at the folder of the file */
+    SCHEMA_TEXTS,  /* char **, min…max of them; a single one needs no list */
+    SCHEMA_GROUP,  /* a struct with keys of its own */
+    SCHEMA_LIST,   /* an array of structs with keys of their own, min…max of them */
+};
+
+struct schema_key {
+    const char *name; /* NULL ends a table */
+    enum schema_type type;
+    bool required;
+    size_t offset;       /* of the member */
+    size_t size;         /* of the member; of an entry of a LIST */
+    size_t count_offset; /* of the unsigned that counts TEXTS and LIST */
+    int64_t min, max;
+    const char *fallback; /* the default as it would be written; NULL = none */
+    const char *const *choices;
+    const struct schema_key *keys; /* of GROUP and LIST */
+    /* Looks at a TEXT, or at one of TEXTS: NULL, or what is wrong and the remedy. */
+    const char *(*check)(const char *text);
+    const char *help; /* one sentence */
+};
+
+/* Reads `len` bytes of YAML into a struct of `size` bytes.  `file` is for messages and as the
+ * folder of relative paths.  NULL and `*err` ("file:line: key: what is wrong; remedy") on failure.
+ */
+MUST_USE struct schema_doc *schema_parse(const struct schema_key *keys, size_t size,
+                                         const char *file, const char *text, size_t len,
+                                         struct error *err);
+/* Frees the struct too. */
+void schema_doc_free(struct schema_doc *doc);
+
+/* The struct; lives as long as the document. */
+void *schema_doc_data(struct schema_doc *doc);
+
+/* The line of the key "brands[0].hosts[1]" or, where it isn't written, of what holds it; 1 at
+ * least. */
+unsigned schema_doc_line(const struct schema_doc *doc, const char *key);
+
+/* A file's bytes (malloc), at most 4 MiB; NULL and `*err` on failure. */
+MUST_USE char *schema_read_file(const char *path, size_t *len, struct error *err);
+
+/* Every key, for people; as lines or as a Markdown table. */
+void schema_print_help(const struct schema_key *keys, FILE *out);
+void schema_print_table(const struct schema_key *keys, FILE *out);
+
+#endif
