@@ -1,5 +1,5 @@
-/* counter.h - the names of all counters in Redis and the packed value of a link (FORMATS.md "Redis
- * keyspace").  Nobody else builds a key or a field.
+/* counter.h - the names of all counters in Redis (FORMATS.md "Redis keyspace").  Nobody else
+ * builds a key or a field.
  *
  * Pure: no I/O, no clock, no allocation.  Every key is `hc:{sHH}:…`, HH the shard in hex.
  */
@@ -17,12 +17,8 @@ enum {
     COUNTER_SHARDS_MAX = 256,
     COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
     COUNTER_FIELD_MAX = 24, /* longest field of text, with its NUL */
-    COUNTER_LINK_FIELD_LEN = 6,
-    COUNTER_LINK_VALUE_MAX = 24,
-    COUNTER_FIELDS_PER_ITEM =
-        32, /* fields of one object or client: kind 0…15, human and automated */
-    COUNTER_KINDS = 16,
-    COUNTER_VALUES = 256, /* values of a dimension are below, but for countries and campaigns */
+    COUNTER_BUCKETS = 1024, /* tables of links (objects, clients), in all shards together */
+    COUNTER_VALUES = 256,   /* values of a dimension are below, but for countries and campaigns */
 };
 
 /* A key, NUL-terminated; `len` is without the NUL. */
@@ -45,7 +41,7 @@ static inline struct slice counter_key_slice(const struct counter_key *key)
 /* 1, or a power of two up to COUNTER_SHARDS_MAX. */
 bool counter_n_shards_ok(unsigned n_shards);
 
-/* "{sHH}" of a shard, for a command that has to go where its keys are. */
+/* String: the position up to which a log has been applied in a shard. */
 void counter_key_cursor(struct counter_key *key, unsigned shard,
                         const uint8_t log_id[static CLICK_LOG_ID_LEN]);
 /* Hash of increments set aside in a shard: key -> how many. */
@@ -53,40 +49,17 @@ void counter_key_rejected(struct counter_key *key, unsigned shard);
 /* Hash campaign id -> name of a brand; shard 0. */
 void counter_key_names(struct counter_key *key, uint32_t brand);
 
-/* --- links: a packed value per link, HGET key field --- */
+/* --- links, objects, clients: GET key, then table_find_link() or table_find_item() --- */
 
-/* What is counted of a link.  Counts may be negative for a moment: a relabelling can arrive before
- * the click it is about. */
-struct counter_link {
-    int64_t human, automated; /* saturate at ±(2^53 - 1) */
-    uint32_t first_s, last_s; /* Unix seconds of the first and the last click */
-};
+enum counter_table { COUNTER_LINKS, COUNTER_OBJECTS, COUNTER_CLIENTS, COUNTER_TABLES };
 
-unsigned counter_shard_of_link(uint64_t link_id, unsigned n_shards);
-void counter_key_link(struct counter_key *key, uint64_t link_id, unsigned n_shards);
-void counter_field_link(uint8_t field[static COUNTER_LINK_FIELD_LEN], uint64_t link_id);
-
-/* Returns the length of the value. */
-size_t counter_link_encode(const struct counter_link *link,
-                           uint8_t out[static COUNTER_LINK_VALUE_MAX]);
-/* False: not a value of ours; `*out` is left alone. */
-MUST_USE bool counter_link_decode(struct slice value, struct counter_link *out);
-
-/* --- objects and clients: HMGET key with the COUNTER_FIELDS_PER_ITEM fields of the item, absent =
- * 0; or HGETALL key and counter_item_parse() --- */
-
-enum counter_items { COUNTER_OBJECT, COUNTER_CLIENT };
-
-/* An object or client of number 0 is not counted. */
-void counter_key_item(struct counter_key *key, enum counter_items items, uint32_t brand,
-                      uint32_t number, unsigned n_shards);
-unsigned counter_shard_of_item(enum counter_items items, uint32_t brand, uint32_t number,
-                               unsigned n_shards);
-void counter_field_item(struct counter_field *field, uint32_t number, unsigned kind,
-                        bool automated);
-/* False: the field is not one of `number` (several numbers share a key) or not of ours. */
-MUST_USE bool counter_item_parse(struct slice field, uint32_t number, unsigned *kind,
-                                 bool *automated);
+/* The bucket, 0…COUNTER_BUCKETS - 1, of a link; of an object or client of a brand.  An object or
+ * client of number 0 is not counted. */
+unsigned counter_bucket_of_link(uint64_t link_id);
+unsigned counter_bucket_of_item(uint32_t brand, uint32_t number);
+unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards);
+void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
+                       unsigned n_shards);
 
 /* --- time series: HGETALL key, then counter_series_parse() of each field --- */
 

@@ -1,0 +1,62 @@
+/* table.h - packed tables: what is counted of links, objects and clients (FORMATS.md "Table").
+ *
+ * A table is a Redis string of records of 16 bytes.  A batch only ever appends records; those of
+ * one link (object, client) add up: counts are summed, times widen first … last.  So a writer
+ * need not read, and one call writes many links.  Now and then the ledger replaces the older part
+ * of a table by its sums (table_compact()).
+ *
+ * Pure: no I/O, no clock, no allocation.
+ */
+#ifndef PROTO_TABLE_H
+#define PROTO_TABLE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+enum {
+    TABLE_RECORD_LEN = 16,
+    TABLE_LINK_MAX = 4 * TABLE_RECORD_LEN, /* bytes that one link can take */
+    TABLE_KINDS = 16,
+};
+
+/* Counts saturate here, so that they are exact in a double too. */
+#define TABLE_COUNT_MAX INT64_C(9007199254740991)
+
+/* What is counted of a link.  Counts may be negative for a moment: a relabelling can arrive before
+ * the click it is about. */
+struct table_link {
+    int64_t human, automated;
+    uint32_t first_s, last_s; /* Unix seconds of the first and the last click */
+};
+
+/* What is counted of an object or a client, by kind. */
+struct table_item {
+    int64_t human[TABLE_KINDS], automated[TABLE_KINDS];
+};
+
+/* Sums up what `table` (a whole Redis string) holds of a link; false, and all zero, when nothing.
+ */
+bool table_find_link(struct slice table, uint64_t link_id, struct table_link *out);
+
+/* The same of an object or a client of a brand. */
+bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct table_item *out);
+
+/* Writes the records that add `*link` to a table; returns their length, at most TABLE_LINK_MAX. */
+size_t table_put_link(uint8_t out[static TABLE_LINK_MAX], uint64_t link_id,
+                      const struct table_link *link);
+
+/* What is added to an object or client. */
+struct table_increment {
+    uint32_t brand, number;
+    uint8_t kind; /* 0…15 */
+    bool automated;
+    int64_t count; /* |count| < 2^47 */
+};
+
+/* Writes the one record that adds it. */
+void table_put_item(uint8_t out[static TABLE_RECORD_LEN], const struct table_increment *increment);
+
+#endif
