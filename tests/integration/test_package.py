@@ -1,0 +1,96 @@
+"""What is installed: cmake --install, and the Debian package."""
+import re
+import subprocess
+
+import pytest
+
+from harness.build import BUILD, ROOT
+
+pytestmark = pytest.mark.release
+
+
+def run(*command, **kwargs):
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True,
+                          timeout=300, **kwargs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_install_puts_the_programs_and_the_unit_where_the_prefix_says(tmp_path):
+    run("cmake", "--install", BUILD, "--prefix", tmp_path / "opt")
+    for program in ("hopcountd", "hopcount"):
+        assert "hopcount" in run(tmp_path / "opt/bin" / program, "--version")
+    unit = (tmp_path / "opt/lib/systemd/system/hopcount.service").read_text()
+    assert f"ExecStart={tmp_path}/opt/bin/hopcountd -c {tmp_path}/opt/etc/hopcount/hopcount.yaml" in unit
+    assert "@" not in re.sub(r"(?m)^#.*|SystemCallFilter.*", "", unit)
+
+
+def test_install_keeps_a_configuration_that_is_there(tmp_path):
+    own = tmp_path / "etc/hopcount/hopcount.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# mine\n")
+    run("cmake", "--install", BUILD, "--prefix", tmp_path)
+    assert own.read_text() == "# mine\n"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """(path of the package, folder with its unpacked content)."""
+    work = tmp_path_factory.mktemp("package")
+    run("cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake", "-B", work, cwd=BUILD)
+    path, = work.glob("hopcount_*.deb")
+    run("dpkg-deb", "--raw-extract", path, work / "content")
+    return path, work / "content"
+
+
+def test_the_package_depends_on_the_libraries_that_the_programs_load(package):
+    fields = run("dpkg-deb", "--field", package[0], "Depends", "Recommends")
+    for library in ("libsodium23", "libevent-2.1-7", "libhiredis", "libmaxminddb0", "libcyaml1",
+                    "libjansson4", "libpcre2-8-0", "libqrencode4", "libssl3", "adduser"):
+        assert library in fields, fields
+    assert "redis-server" in fields
+
+
+def test_the_package_holds_programs_unit_configuration_and_completions(package):
+    path, content = package
+    for name in ("usr/bin/hopcountd", "usr/bin/hopcount", "lib/systemd/system/hopcount.service",
+                 "etc/hopcount/hopcount.yaml",
+                 "usr/share/bash-completion/completions/hopcount",
+                 "usr/share/zsh/site-functions/_hopcount", "DEBIAN/postinst"):
+        name = name if (content / name).exists() else f"usr/{name}"
+        assert (content / name).is_file(), name
+    unit, = content.rglob("hopcount.service")
+    assert "ExecStart=/usr/bin/hopcountd -c /etc/hopcount/hopcount.yaml" in unit.read_text()
+    assert (content / "DEBIAN/conffiles").read_text() == "/etc/hopcount/hopcount.yaml\n"
+    owners = {line.split()[1] for line in run("dpkg-deb", "--contents", path).splitlines()}
+    assert owners == {"root/root"}
+
+
+def test_the_shipped_configuration_is_valid_once_its_keys_are_there(package, tmp_path):
+    text = (package[1] / "etc/hopcount/hopcount.yaml").read_text()
+    (tmp_path / "keys").write_text(run(BUILD / "hopcount", "keygen"))
+    (tmp_path / "keys").chmod(0o600)
+    run(BUILD / "hopcount", "apikey", "--name", "x", "--scope", "stats:read", "--add",
+        tmp_path / "api-keys")
+    text = text.replace("/etc/hopcount", str(tmp_path)).replace("/var/lib/hopcount", str(tmp_path))
+    (tmp_path / "hopcount.yaml").write_text(text)
+    run(BUILD / "hopcountd", "-c", tmp_path / "hopcount.yaml", "--check")
+
+
+def test_bash_completes_commands_options_and_values():
+    script = f"""source {ROOT}/deploy/completions/hopcount.bash
+    complete_line() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _hopcount; echo "${{COMPREPLY[*]}}"; }}
+    complete_line hopcount mi
+    complete_line hopcount mint --obj
+    complete_line hopcount mint --channel m
+    complete_line hopcount mint pa"""
+    assert run("bash", "-c", script).splitlines() == ["mint", "--object", "mail", "pay"]
+
+
+@pytest.mark.parametrize("command", ["keygen", "apikey", "mint", "inspect", "stats", "check"])
+def test_every_option_in_the_help_is_completed_and_no_other(command):
+    text = run(BUILD / "hopcount", command, "--help")
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--help", "--version"}
+    script = f"source {ROOT}/deploy/completions/hopcount.bash; _hopcount_options {command}"
+    completed = {word for word in run("bash", "-c", script).split() if word.startswith("--")}
+    assert completed == told
