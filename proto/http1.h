@@ -1,0 +1,100 @@
+/* http1.h - the head of an HTTP/1 request: RFC 9110 and RFC 9112, and only what a redirector needs.
+ *
+ * Pure: no I/O, no clock, no allocation.  What a strict server may refuse is refused, so that no
+ * two parsers on the way can disagree about where a request ends.  A fault is reported when the
+ * line that holds it has ended, whatever pieces the bytes come in: the outcome depends on the bytes
+ * only.
+ */
+#ifndef PROTO_HTTP1_H
+#define PROTO_HTTP1_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+enum {
+    HTTP1_LINE_MAX = 2048,     /* of the request line, without its CRLF */
+    HTTP1_HEAD_MAX = 8192,     /* up to and with the empty line that ends it, and those skipped */
+    HTTP1_FIELDS_MAX = 64,     /* field lines */
+    HTTP1_BODY_MAX = 1024,     /* of a POST */
+    HTTP1_EMPTY_LINES_MAX = 4, /* skipped before the request line (9112, 2.2) */
+    HTTP1_HOST_MAX = 255,      /* without the port */
+};
+
+enum http1_method { HTTP1_GET, HTTP1_HEAD, HTTP1_POST };
+
+/* The fields whose values are handed out.  Of a field that comes twice the first value counts, but
+ * for X-Forwarded-For and Forwarded, of which all lines are kept. */
+enum http1_field {
+    HTTP1_ACCEPT_LANGUAGE,
+    HTTP1_CONTENT_TYPE,
+    HTTP1_COOKIE,
+    HTTP1_ORIGIN,
+    HTTP1_PURPOSE,
+    HTTP1_REFERER,
+    HTTP1_SEC_FETCH_DEST,
+    HTTP1_SEC_FETCH_MODE,
+    HTTP1_SEC_FETCH_SITE,
+    HTTP1_SEC_FETCH_USER,
+    HTTP1_SEC_PURPOSE,
+    HTTP1_USER_AGENT,
+    HTTP1_X_MOZ,
+    HTTP1_X_PURPOSE,
+    HTTP1_FIELDS
+};
+
+/* A complete head.  All slices borrow the parsed bytes, but for the path "/" of an absolute-form
+ * target that has none. */
+struct http1_request {
+    enum http1_method method;
+    uint8_t minor_version;   /* 0 or 1 */
+    bool keep_alive;         /* by the default of the version and the Connection field */
+    bool expect_continue;    /* wants "100 Continue" before it sends its body */
+    uint16_t content_length; /* bytes of body behind the head: 0, or 1…HTTP1_BODY_MAX of a POST */
+    uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
+    struct slice target;     /* as it came: "/a?b" or "https://host/a?b" */
+    struct slice path;       /* begins with '/'; not decoded */
+    struct slice query;      /* without the '?'; absent if there is none */
+    struct slice authority;  /* of an absolute-form target, else of Host: "host:8080"; absent in
+                                HTTP/1.0 without either */
+    struct slice host;       /* the authority without its port; an IPv6 one in its brackets */
+    struct slice field[HTTP1_FIELDS]; /* trimmed values; absent if the field is */
+    unsigned n_forwarded_for, n_forwarded;
+    struct slice forwarded_for[HTTP1_FIELDS_MAX]; /* X-Forwarded-For, in the order of the lines */
+    struct slice forwarded[HTTP1_FIELDS_MAX];     /* Forwarded (RFC 7239), likewise */
+};
+
+/* Why a request is refused. */
+struct http1_refusal {
+    unsigned status;    /* 400, 405, 413, 414, 417, 431, 501 or 505 */
+    const char *reason; /* a constant: "bare LF" */
+    bool is_head;       /* the method is HEAD: the reply has no body */
+};
+
+/* How far an unfinished head has been looked at, so that one that comes byte by byte is not parsed
+ * at each byte.  {0} for each new head. */
+struct http1_scan {
+    uint16_t seen;  /* bytes known to hold no line end that has not been parsed */
+    uint16_t limit; /* so many bytes without a further line end are a refusal */
+};
+
+enum http1_status {
+    HTTP1_COMPLETE,   /* `*out` is filled */
+    HTTP1_INCOMPLETE, /* call again with more bytes and the same scan */
+    HTTP1_REFUSED,    /* `*refusal` is filled; reply and close, what follows can't be understood */
+};
+
+/*
+ * Parses the head at the start of `bytes`, which may hold more behind it.  `*scan` belongs to this
+ * head: {0} at its first call, then as the last call left it; the bytes may have moved meanwhile.
+ *
+ * `*out` and `*refusal` are of use with their status only.  GET, HEAD and POST come through; which
+ * paths may be posted to is the caller's to decide.  Other methods are refused: 405 if the IANA
+ * registry has them, else 501.
+ */
+MUST_USE enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
+                                       struct http1_request *out, struct http1_refusal *refusal);
+
+#endif
