@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/blake2b.h"
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
@@ -46,28 +47,36 @@ struct token {
 
 enum token_key_state { TOKEN_KEY_ABSENT, TOKEN_KEY_MINT, TOKEN_KEY_VERIFY, TOKEN_KEY_REVOKED };
 
+/* The two uses of a key, each ready to hash with. */
+struct token_key {
+    struct blake2b_key tag; /* makes T */
+    struct blake2b_key pad; /* makes what hides P */
+};
+
 /*
  * The keys by kid.  Secret: lives in sodium_malloc() memory (service/config/keys.h), is filled with
  * token_keyring_init() and token_keyring_set() and read-only afterwards.
  */
 struct token_keyring {
     uint8_t state[256]; /* enum token_key_state */
-    uint8_t key[256][TOKEN_KEY_LEN];
-    uint8_t mint_kid; /* the kid that mints, 0 = none */
+    uint8_t mint_kid;   /* the kid that mints, 0 = none */
+    struct token_key key[256];
 };
 
 enum token_status {
     TOKEN_OK,
-    TOKEN_MALFORMED,   /* not the text of a token */
+    TOKEN_MALFORMED,   /* not the text of a token, or of one that token_seal() would not make */
     TOKEN_UNKNOWN_KEY, /* no such kid, or revoked */
     TOKEN_FORGED,      /* the tag does not match: changed, other key, other brand */
 };
 
-/* Makes an empty keyring whose absent kids hold random decoy keys, so that opening a token of an
- * unknown kid takes the time of a forged one. */
+/* Makes an empty keyring.  Kid 0, which no token has, gets a random key as a decoy: whatever has no
+ * usable key is worked on with it, so that it takes the time of a forged token.  Needs
+ * sodium_init(). */
 void token_keyring_init(struct token_keyring *ring);
 
-/* Adds a key; `kid` 1…255, `state` not ABSENT.  A MINT key becomes the one that mints. */
+/* Adds a key; `kid` 1…255, `state` not ABSENT.  A MINT key becomes the one that mints; of a REVOKED
+ * one only the state is kept. */
 void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_state state,
                        const uint8_t key[static TOKEN_KEY_LEN]);
 
@@ -80,6 +89,13 @@ void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_s
  */
 MUST_USE enum token_status token_open(const struct token_keyring *ring, struct slice brand,
                                       struct slice text, struct token *out);
+
+/*
+ * The canonical form of a token's text: lower case, `o` as 0, `i` and `l` as 1, without what
+ * linkifiers appended; with a NUL.  Returns its length, or 0 when `text` hasn't the form of a
+ * token. Says nothing of the tag: only token_open() does.
+ */
+MUST_USE size_t token_text(struct slice text, char out[static TOKEN_TEXT_MAX + 1]);
 
 /* Why a token can't be sealed; in the order the fields are checked. */
 enum token_fault {

@@ -1,0 +1,358 @@
+#include "proto/token.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/base32.h"
+#include "proto/bytes.h"
+
+enum {
+    TAG_LEN = 12,
+    PAD_LEN = 64,
+    HASH_LEN = 32,
+    HEAD_LEN = 1 + TAG_LEN,
+    PLAIN_MIN = 15,
+    PLAIN_MAX = PLAIN_MIN + TOKEN_ARG_MAX,
+    BYTES_MAX = HEAD_LEN + PLAIN_MAX,
+    MESSAGE_MAX = 3 + TOKEN_BRAND_MAX + PLAIN_MAX,
+    USE_TAG = 1,
+    USE_PAD = 2,
+    DECOY_KID = 0,
+    MINUTES_MAX = 0xffffff,
+};
+
+/* Where each field of P lives; FORMATS.md "Token" is this list. */
+enum {
+    AT_TYPE = 0, /* kind 4 bits | ttl code 4 bits */
+    AT_OBJECT = 1,
+    AT_CLIENT = 5,
+    AT_CAMPAIGN = 9,
+    AT_ISSUED = 11, /* 3 bytes */
+    AT_ROUTE = 14,  /* channel 3 bits | variant 3 bits | silent | once */
+    AT_ARG = 15,
+};
+
+static void key_init(struct token_key *key, const uint8_t secret[static TOKEN_KEY_LEN])
+{
+    blake2b_key_init(&key->tag, secret, TOKEN_KEY_LEN, HASH_LEN);
+    blake2b_key_init(&key->pad, secret, TOKEN_KEY_LEN, PAD_LEN);
+}
+
+void token_keyring_init(struct token_keyring *ring)
+{
+    uint8_t decoy[TOKEN_KEY_LEN];
+
+    memset(ring, 0, sizeof(*ring));
+    randombytes_buf(decoy, sizeof(decoy));
+    key_init(&ring->key[DECOY_KID], decoy);
+    sodium_memzero(decoy, sizeof(decoy));
+}
+
+void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_state state,
+                       const uint8_t key[static TOKEN_KEY_LEN])
+{
+    assert(kid != DECOY_KID && state != TOKEN_KEY_ABSENT);
+    ring->state[kid] = (uint8_t)state;
+    if (state == TOKEN_KEY_MINT)
+        ring->mint_kid = kid;
+    else if (ring->mint_kid == kid)
+        ring->mint_kid = 0;
+    if (state != TOKEN_KEY_REVOKED)
+        key_init(&ring->key[kid], key);
+}
+
+static bool is_usable(const struct token_keyring *ring, uint8_t kid)
+{
+    return ring->state[kid] == TOKEN_KEY_MINT || ring->state[kid] == TOKEN_KEY_VERIFY;
+}
+
+/* Hashes `use | kid | len(brand) | brand | rest`. */
+static void hash_bound(const struct blake2b_key *key, uint8_t use, uint8_t kid, struct slice brand,
+                       const uint8_t *rest, size_t rest_len, uint8_t *out)
+{
+    uint8_t message[MESSAGE_MAX];
+
+    message[0] = use;
+    message[1] = kid;
+    message[2] = (uint8_t)brand.len;
+    memcpy(message + 3, brand.ptr, brand.len);
+    memcpy(message + 3 + brand.len, rest, rest_len);
+    blake2b_hash(key, message, 3 + brand.len + rest_len, out);
+}
+
+static void make_tag(const struct token_key *key, uint8_t kid, struct slice brand,
+                     const uint8_t *plain, size_t plain_len, uint8_t tag[static TAG_LEN])
+{
+    uint8_t hash[HASH_LEN];
+
+    hash_bound(&key->tag, USE_TAG, kid, brand, plain, plain_len, hash);
+    memcpy(tag, hash, TAG_LEN);
+}
+
+/* Turns P into C and back. */
+static void cover(const struct token_key *key, uint8_t kid, struct slice brand,
+                  const uint8_t tag[static TAG_LEN], const uint8_t *in, size_t len, uint8_t *out)
+{
+    uint8_t pad[PAD_LEN];
+
+    _Static_assert(PLAIN_MAX <= PAD_LEN, "one hash hides the longest token");
+    hash_bound(&key->pad, USE_PAD, kid, brand, tag, TAG_LEN, pad);
+    for (size_t i = 0; i < len; i++)
+        out[i] = in[i] ^ pad[i];
+}
+
+/* What linkifiers take for a part of the URL that they find in a text. */
+static bool is_mark(char c)
+{
+    return c != '\0' && strchr("!\"')*,.:;=>?\\]_`|}~", c) != NULL;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = slice_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A percent-encoded mark, blank or line end, or a byte of typographic quotes and the like. */
+static bool is_escaped_mark(const char *p, size_t len)
+{
+    int high = len >= 3 && p[0] == '%' ? hex_value(p[1]) : -1;
+    int low = high >= 0 ? hex_value(p[2]) : -1;
+    char c;
+
+    if (high < 0 || low < 0)
+        return false;
+    c = (char)(high << 4 | low);
+    return high >= 8 || c == ' ' || c == '\t' || c == '\r' || c == '\n' || is_mark(c);
+}
+
+static bool is_only_marks(struct slice rest)
+{
+    size_t at = 0;
+
+    while (at < rest.len) {
+        if (is_mark(rest.ptr[at]))
+            at += 1;
+        else if (is_escaped_mark(rest.ptr + at, rest.len - at))
+            at += 3;
+        else
+            return false;
+    }
+    return true;
+}
+
+/* The bytes and the number of digits of a token's text. */
+static bool decode_text(struct slice text, uint8_t bytes[static BYTES_MAX], size_t *len,
+                        size_t *n_digits)
+{
+    return base32_decode(text, bytes, BYTES_MAX, len, n_digits) && *len >= HEAD_LEN + PLAIN_MIN &&
+           is_only_marks(slice_make(text.ptr + *n_digits, text.len - *n_digits));
+}
+
+static bool is_arg_char(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '~' || c == '-';
+}
+
+static bool is_arg(const uint8_t *arg, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!is_arg_char(arg[i]))
+            return false;
+    }
+    return true;
+}
+
+static void read_plain(const uint8_t *plain, size_t len, struct token *out)
+{
+    out->kind = plain[AT_TYPE] >> 4;
+    out->ttl_code = plain[AT_TYPE] & 15;
+    out->object = be32_load(plain + AT_OBJECT);
+    out->client = be32_load(plain + AT_CLIENT);
+    out->campaign = be16_load(plain + AT_CAMPAIGN);
+    out->issued_min = be24_load(plain + AT_ISSUED);
+    out->channel = plain[AT_ROUTE] >> 5;
+    out->variant = plain[AT_ROUTE] >> 2 & 7;
+    out->silent = (plain[AT_ROUTE] & 2) != 0;
+    out->once = (plain[AT_ROUTE] & 1) != 0;
+    out->arg_len = (uint8_t)(len - AT_ARG);
+    memcpy(out->arg, plain + AT_ARG, len - AT_ARG);
+}
+
+static size_t write_plain(const struct token *token, uint8_t plain[static PLAIN_MAX])
+{
+    plain[AT_TYPE] = (uint8_t)(token->kind << 4 | token->ttl_code);
+    be32_store(plain + AT_OBJECT, token->object);
+    be32_store(plain + AT_CLIENT, token->client);
+    be16_store(plain + AT_CAMPAIGN, token->campaign);
+    be24_store(plain + AT_ISSUED, token->issued_min);
+    plain[AT_ROUTE] =
+        (uint8_t)(token->channel << 5 | token->variant << 2 | token->silent << 1 | token->once);
+    memcpy(plain + AT_ARG, token->arg, token->arg_len);
+    return AT_ARG + (size_t)token->arg_len;
+}
+
+enum token_status token_open(const struct token_keyring *ring, struct slice brand,
+                             struct slice text, struct token *out)
+{
+    uint8_t bytes[BYTES_MAX] = {0}, plain[PLAIN_MAX], tag[TAG_LEN];
+    size_t len = 0, n_digits = 0;
+    bool is_text, is_known, is_ours;
+    uint8_t kid;
+
+    if (text.len < TOKEN_TEXT_MIN || brand.len == 0 || brand.len > TOKEN_BRAND_MAX)
+        return TOKEN_MALFORMED;
+    is_text = decode_text(text, bytes, &len, &n_digits);
+    /* From here on every text takes the same road: what is malformed as the shortest token. */
+    if (!is_text)
+        len = HEAD_LEN + PLAIN_MIN;
+    kid = is_text && is_usable(ring, bytes[0]) ? bytes[0] : DECOY_KID;
+    is_known = kid != DECOY_KID;
+    cover(&ring->key[kid], kid, brand, bytes + 1, bytes + HEAD_LEN, len - HEAD_LEN, plain);
+    make_tag(&ring->key[kid], kid, brand, plain, len - HEAD_LEN, tag);
+    is_ours = sodium_memcmp(tag, bytes + 1, TAG_LEN) == 0;
+    if (!is_text)
+        return TOKEN_MALFORMED;
+    if (!is_known)
+        return TOKEN_UNKNOWN_KEY;
+    if (!is_ours)
+        return TOKEN_FORGED;
+    if (plain[AT_TYPE] >> 4 == 0 || !is_arg(plain + AT_ARG, len - HEAD_LEN - AT_ARG))
+        return TOKEN_MALFORMED;
+    read_plain(plain, len - HEAD_LEN, out);
+    out->kid = kid;
+    out->link_id = be64_load(tag);
+    return TOKEN_OK;
+}
+
+size_t token_text(struct slice text, char out[static TOKEN_TEXT_MAX + 1])
+{
+    uint8_t bytes[BYTES_MAX];
+    size_t len, n_digits;
+
+    if (!decode_text(text, bytes, &len, &n_digits))
+        return 0;
+    for (size_t i = 0; i < n_digits; i++)
+        out[i] = base32_canonical(text.ptr[i]);
+    out[n_digits] = '\0';
+    return n_digits;
+}
+
+static enum token_fault find_fault(const struct token_keyring *ring, struct slice brand,
+                                   const struct token *token)
+{
+    if (!is_usable(ring, token->kid))
+        return TOKEN_FAULT_KEY;
+    if (brand.len == 0 || brand.len > TOKEN_BRAND_MAX)
+        return TOKEN_FAULT_BRAND;
+    if (token->kind == 0 || token->kind > 15)
+        return TOKEN_FAULT_KIND;
+    if (token->ttl_code >= TOKEN_TTL_CODES)
+        return TOKEN_FAULT_TTL;
+    if (token->issued_min > MINUTES_MAX)
+        return TOKEN_FAULT_ISSUED;
+    if (token->channel > 7)
+        return TOKEN_FAULT_CHANNEL;
+    if (token->variant > 7)
+        return TOKEN_FAULT_VARIANT;
+    if (token->arg_len > TOKEN_ARG_MAX || !is_arg((const uint8_t *)token->arg, token->arg_len))
+        return TOKEN_FAULT_ARG;
+    return TOKEN_FAULT_NONE;
+}
+
+enum token_fault token_seal(const struct token_keyring *ring, struct slice brand,
+                            struct token *token, char out[static TOKEN_TEXT_MAX + 1],
+                            size_t *out_len)
+{
+    const struct token_key *key = &ring->key[token->kid];
+    enum token_fault fault = find_fault(ring, brand, token);
+    uint8_t bytes[BYTES_MAX], plain[PLAIN_MAX];
+    size_t len;
+
+    if (fault != TOKEN_FAULT_NONE)
+        return fault;
+    len = write_plain(token, plain);
+    bytes[0] = token->kid;
+    make_tag(key, token->kid, brand, plain, len, bytes + 1);
+    cover(key, token->kid, brand, bytes + 1, plain, len, bytes + HEAD_LEN);
+    base32_encode(bytes, HEAD_LEN + len, out);
+    *out_len = base32_text_len(HEAD_LEN + len);
+    out[*out_len] = '\0';
+    token->link_id = be64_load(bytes + 1);
+    return TOKEN_FAULT_NONE;
+}
+
+/* --- names --- */
+
+static const struct {
+    const char *name;
+    int64_t minutes;
+} ttls[TOKEN_TTL_CODES] = {
+    {"never", 0},
+    {"15m", 15},
+    {"1h", 60},
+    {"6h", 6 * 60},
+    {"1d", 24 * 60},
+    {"2d", 2 * 24 * 60},
+    {"3d", 3 * 24 * 60},
+    {"7d", 7 * 24 * 60},
+    {"14d", 14 * 24 * 60},
+    {"30d", 30 * 24 * 60},
+    {"45d", 45 * 24 * 60},
+    {"60d", 60 * 24 * 60},
+    {"90d", 90 * 24 * 60},
+    {"120d", 120 * 24 * 60},
+    {"180d", 180 * 24 * 60},
+    {"366d", 366 * 24 * 60},
+};
+
+static const char *const channels[8] = {"unknown", "mail",   "sms",  "pdf",
+                                        "qr",      "portal", "chat", "other"};
+
+int64_t token_ttl_s(uint8_t ttl_code)
+{
+    assert(ttl_code < TOKEN_TTL_CODES);
+    return ttls[ttl_code].minutes * 60;
+}
+
+int64_t token_expires_s(const struct token *token)
+{
+    int64_t ttl_s = token_ttl_s(token->ttl_code);
+
+    return ttl_s == 0 ? INT64_MAX : token_issued_s(token) + ttl_s;
+}
+
+const char *token_ttl_name(uint8_t ttl_code)
+{
+    assert(ttl_code < TOKEN_TTL_CODES);
+    return ttls[ttl_code].name;
+}
+
+int token_ttl_find(struct slice name)
+{
+    for (int i = 0; i < TOKEN_TTL_CODES; i++) {
+        if (slice_equal(name, slice_of(ttls[i].name)))
+            return i;
+    }
+    return -1;
+}
+
+const char *token_channel_name(uint8_t channel)
+{
+    assert(channel < 8);
+    return channels[channel];
+}
+
+int token_channel_find(struct slice name)
+{
+    for (int i = 0; i < 8; i++) {
+        if (slice_equal(name, slice_of(channels[i])))
+            return i;
+    }
+    return -1;
+}

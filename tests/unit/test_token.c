@@ -1,0 +1,358 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "proto/base32.h"
+#include "proto/token.h"
+
+/* The vector of the design: key 00 01 … 1f, kid 1, brand acme. */
+static const char GOOD[] = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m";
+static const struct slice ACME = {"acme", 4};
+
+static const struct token DESIGN = {
+    .kid = 1,
+    .kind = TOKEN_KIND_PAY,
+    .object = 1234,
+    .client = 77,
+    .campaign = 12,
+    .issued_min = (1795348800 - TOKEN_EPOCH_S) / 60, /* 2026-11-22T12:00:00Z */
+    .ttl_code = 9,
+    .channel = 1,
+};
+
+/* Key 1 mints, 2 verifies, 3 is revoked; key n is n-1, n, … */
+static int set_up(void **state)
+{
+    static struct token_keyring ring;
+
+    token_keyring_init(&ring);
+    for (uint8_t kid = 1; kid <= 3; kid++) {
+        uint8_t key[TOKEN_KEY_LEN];
+
+        for (uint8_t i = 0; i < TOKEN_KEY_LEN; i++)
+            key[i] = (uint8_t)(kid - 1 + i);
+        token_keyring_set(&ring, kid, (enum token_key_state)kid, key);
+    }
+    *state = &ring;
+    return 0;
+}
+
+static void assert_token_equal(const struct token *a, const struct token *b)
+{
+    assert_int_equal(a->kid, b->kid);
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->object, b->object);
+    assert_int_equal(a->client, b->client);
+    assert_int_equal(a->campaign, b->campaign);
+    assert_int_equal(a->issued_min, b->issued_min);
+    assert_int_equal(a->ttl_code, b->ttl_code);
+    assert_int_equal(a->channel, b->channel);
+    assert_int_equal(a->variant, b->variant);
+    assert_int_equal(a->silent, b->silent);
+    assert_int_equal(a->once, b->once);
+    assert_int_equal(a->arg_len, b->arg_len);
+    assert_memory_equal(a->arg, b->arg, a->arg_len);
+}
+
+static void test_the_vector_of_the_design(void **state)
+{
+    const struct token_keyring *ring = *state;
+    struct token token = DESIGN, opened;
+    char text[TOKEN_TEXT_MAX + 1];
+    size_t len;
+
+    assert_int_equal(token_seal(ring, ACME, &token, text, &len), TOKEN_FAULT_NONE);
+    assert_string_equal(text, GOOD);
+    assert_int_equal(len, TOKEN_TEXT_MIN);
+    assert_int_equal(token_open(ring, ACME, slice_of(GOOD), &opened), TOKEN_OK);
+    assert_token_equal(&opened, &token);
+    assert_int_equal(opened.link_id, token.link_id);
+}
+
+static void test_what_opens(void **state)
+{
+    const struct {
+        const char *name, *brand, *text;
+        enum token_status want;
+    } cases[] = {
+        {"the token itself", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m", TOKEN_OK},
+        {"upper case", "acme", "07D8TMA8GSFRVNJTKXR4VGC4Y3MS6SMXNR2A1R4CQQ89M", TOKEN_OK},
+        {"o for 0 and l for 1", "acme", "o7d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2alr4cqq89m", TOKEN_OK},
+        {"O for 0 and I for 1", "acme", "O7d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2aIr4cqq89m", TOKEN_OK},
+        {"a full stop after it", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m.",
+         TOKEN_OK},
+        {"all the marks after it", "acme",
+         "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m.,;:!?'\")>]}*_=`|\\~", TOKEN_OK},
+        {"an escaped quote after it", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%27",
+         TOKEN_OK},
+        {"escapes of either case, and marks", "acme",
+         "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%22%3e%3E).%20%0D%0A", TOKEN_OK},
+        {"a typographic quote after it", "acme",
+         "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%E2%80%9D", TOKEN_OK},
+        {"another brand", "acmf", GOOD, TOKEN_FORGED},
+        {"a longer brand", "acmea", GOOD, TOKEN_FORGED},
+        {"no brand", "", GOOD, TOKEN_MALFORMED},
+        {"a brand of 63 bytes", "012345678901234567890123456789012345678901234567890123456789012",
+         GOOD, TOKEN_FORGED},
+        {"a brand of 64 bytes", "0123456789012345678901234567890123456789012345678901234567890123",
+         GOOD, TOKEN_MALFORMED},
+        {"nothing", "acme", "", TOKEN_MALFORMED},
+        {"a character short", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89",
+         TOKEN_MALFORMED},
+        {"a character short, with a mark", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89.",
+         TOKEN_MALFORMED},
+        {"the unused bit is set", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89n",
+         TOKEN_MALFORMED},
+        {"a character too many", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m0",
+         TOKEN_MALFORMED},
+        {"two characters too many are an argument", "acme",
+         "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m00", TOKEN_FORGED},
+        {"u is no digit", "acme", "u7d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m", TOKEN_MALFORMED},
+        {"u after it is no mark", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89mu",
+         TOKEN_MALFORMED},
+        {"a slash after it", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m/",
+         TOKEN_MALFORMED},
+        {"text after the marks", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m.x",
+         TOKEN_MALFORMED},
+        {"an escaped letter after it", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%41",
+         TOKEN_MALFORMED},
+        {"an escaped NUL after it", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%00",
+         TOKEN_MALFORMED},
+        {"an escape cut short", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%2",
+         TOKEN_MALFORMED},
+        {"an escape that is none", "acme", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m%zz",
+         TOKEN_MALFORMED},
+        {"a mark before it", "acme", ".07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m",
+         TOKEN_MALFORMED},
+        {"kid 0", "acme", "00d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m", TOKEN_UNKNOWN_KEY},
+        {"a kid that is not there", "acme", "z7d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m",
+         TOKEN_UNKNOWN_KEY},
+        {"a revoked kid", "acme", "0fd8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m",
+         TOKEN_UNKNOWN_KEY},
+        {"another kid", "acme", "0bd8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m", TOKEN_FORGED},
+    };
+    const struct token_keyring *ring = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct token token = {.object = 99};
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(
+            token_open(ring, slice_of(cases[i].brand), slice_of(cases[i].text), &token),
+            cases[i].want);
+        assert_int_equal(token.object, cases[i].want == TOKEN_OK ? 1234 : 99);
+    }
+}
+
+/* Each of the 224 bits counts. */
+static void test_any_changed_bit_is_refused(void **state)
+{
+    const struct token_keyring *ring = *state;
+    uint8_t bytes[28];
+    size_t len, n_digits;
+
+    assert_true(base32_decode(slice_of(GOOD), bytes, sizeof(bytes), &len, &n_digits));
+    for (size_t bit = 0; bit < 8 * sizeof(bytes); bit++) {
+        char text[TOKEN_TEXT_MIN];
+        struct token token;
+
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        base32_encode(bytes, sizeof(bytes), text);
+        assert_int_not_equal(token_open(ring, ACME, slice_make(text, sizeof(text)), &token),
+                             TOKEN_OK);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
+static void test_what_can_be_sealed(void **state)
+{
+    struct token t = DESIGN;
+    const struct {
+        const char *name;
+        struct token token;
+        enum token_fault want;
+    } cases[] = {
+        {"all limits below", {.kid = 1, .kind = 1}, TOKEN_FAULT_NONE},
+        {"all limits above",
+         {.kid = 2,
+          .kind = 15,
+          .object = UINT32_MAX,
+          .client = UINT32_MAX,
+          .campaign = UINT16_MAX,
+          .issued_min = 0xffffff,
+          .ttl_code = 15,
+          .channel = 7,
+          .variant = 7,
+          .silent = true,
+          .once = true,
+          .arg_len = 48,
+          .arg = "0123456789._~-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgz"},
+         TOKEN_FAULT_NONE},
+        {"an argument of one byte",
+         {.kid = 1, .kind = 1, .arg_len = 1, .arg = "~"},
+         TOKEN_FAULT_NONE},
+        {"kid 0", {.kid = 0, .kind = 1}, TOKEN_FAULT_KEY},
+        {"an absent kid", {.kid = 4, .kind = 1}, TOKEN_FAULT_KEY},
+        {"a revoked kid", {.kid = 3, .kind = 1}, TOKEN_FAULT_KEY},
+        {"kind 0", {.kid = 1, .kind = 0}, TOKEN_FAULT_KIND},
+        {"kind 16", {.kid = 1, .kind = 16}, TOKEN_FAULT_KIND},
+        {"ttl code 16", {.kid = 1, .kind = 1, .ttl_code = 16}, TOKEN_FAULT_TTL},
+        {"a minute too late", {.kid = 1, .kind = 1, .issued_min = 0x1000000}, TOKEN_FAULT_ISSUED},
+        {"channel 8", {.kid = 1, .kind = 1, .channel = 8}, TOKEN_FAULT_CHANNEL},
+        {"variant 8", {.kid = 1, .kind = 1, .variant = 8}, TOKEN_FAULT_VARIANT},
+        {"an argument of 49 bytes", {.kid = 1, .kind = 1, .arg_len = 49}, TOKEN_FAULT_ARG},
+        {"a slash in the argument",
+         {.kid = 1, .kind = 1, .arg_len = 3, .arg = "a/b"},
+         TOKEN_FAULT_ARG},
+        {"a blank in the argument",
+         {.kid = 1, .kind = 1, .arg_len = 3, .arg = "a b"},
+         TOKEN_FAULT_ARG},
+        {"a NUL in the argument", {.kid = 1, .kind = 1, .arg_len = 1, .arg = ""}, TOKEN_FAULT_ARG},
+        {"a byte above ASCII in the argument",
+         {.kid = 1, .kind = 1, .arg_len = 1, .arg = "\xe4"},
+         TOKEN_FAULT_ARG},
+    };
+    const struct token_keyring *ring = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[TOKEN_TEXT_MAX + 1] = "#";
+        size_t len = 77;
+        struct token opened;
+
+        print_message("%s\n", cases[i].name);
+        t = cases[i].token;
+        assert_int_equal(token_seal(ring, ACME, &t, text, &len), cases[i].want);
+        if (cases[i].want != TOKEN_FAULT_NONE) {
+            assert_string_equal(text, "#");
+            assert_int_equal(len, 77);
+            continue;
+        }
+        assert_int_equal(len, strlen(text));
+        assert_int_equal(token_open(ring, ACME, slice_make(text, len), &opened), TOKEN_OK);
+        assert_token_equal(&opened, &t);
+        assert_int_equal(opened.link_id, t.link_id);
+    }
+}
+
+static void test_brands_that_can_be_sealed(void **state)
+{
+    char brand[TOKEN_BRAND_MAX + 1], text[TOKEN_TEXT_MAX + 1];
+    const struct token_keyring *ring = *state;
+    struct token token = DESIGN, opened;
+    size_t text_len;
+
+    memset(brand, 'b', sizeof(brand));
+    token.arg_len = TOKEN_ARG_MAX; /* the longest message that is hashed, too */
+    memset(token.arg, 'a', TOKEN_ARG_MAX);
+    for (size_t len = 0; len <= sizeof(brand); len++) {
+        struct slice name = slice_make(brand, len);
+        bool ok = len >= 1 && len <= TOKEN_BRAND_MAX;
+
+        assert_int_equal(token_seal(ring, name, &token, text, &text_len),
+                         ok ? TOKEN_FAULT_NONE : TOKEN_FAULT_BRAND);
+        if (ok)
+            assert_int_equal(token_open(ring, name, slice_make(text, text_len), &opened), TOKEN_OK);
+    }
+    assert_int_equal(text_len, TOKEN_TEXT_MAX);
+}
+
+static void test_canonical_text(void **state)
+{
+    const struct {
+        const char *name, *text, *want; /* NULL = no token's */
+    } cases[] = {
+        {"stays as it is", GOOD, GOOD},
+        {"lower case, digits, no marks", "o7D8TMA8GSFRVNJTKXR4VGC4Y3MS6SMXNR2AIR4CQQ89M.%27)",
+         GOOD},
+        {"too short", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89", NULL},
+        {"followed by more than marks", "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m.x", NULL},
+        {"empty", "", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[TOKEN_TEXT_MAX + 1];
+        size_t len = token_text(slice_of(cases[i].text), out);
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(len, cases[i].want ? strlen(cases[i].want) : 0);
+        if (len > 0)
+            assert_string_equal(out, cases[i].want);
+    }
+}
+
+static void test_expiry(void **state)
+{
+    const int64_t ttl_s[TOKEN_TTL_CODES] = {0,       900,      3600,     21600,   86400,   172800,
+                                            259200,  604800,   1209600,  2592000, 3888000, 5184000,
+                                            7776000, 10368000, 15552000, 31622400};
+    struct token token = DESIGN;
+
+    (void)state;
+    for (uint8_t code = 0; code < TOKEN_TTL_CODES; code++) {
+        int64_t end_s = 1795348800 + ttl_s[code];
+
+        token.ttl_code = code;
+        assert_int_equal(token_ttl_s(code), ttl_s[code]);
+        assert_int_equal(token_ttl_find(slice_of(token_ttl_name(code))), code);
+        assert_int_equal(token_expires_s(&token), code == 0 ? INT64_MAX : end_s);
+        assert_false(token_is_expired(&token, end_s - 1));
+        assert_int_equal(token_is_expired(&token, end_s), code != 0);
+    }
+    assert_int_equal(token_ttl_find(slice_of("31d")), -1);
+    assert_int_equal(token_ttl_find(slice_of("")), -1);
+}
+
+static void test_channel_names(void **state)
+{
+    (void)state;
+    for (uint8_t channel = 0; channel < 8; channel++)
+        assert_int_equal(token_channel_find(slice_of(token_channel_name(channel))), channel);
+    assert_string_equal(token_channel_name(1), "mail");
+    assert_int_equal(token_channel_find(slice_of("Mail")), -1);
+}
+
+static void test_keyring(void **state)
+{
+    static struct token_keyring ring;
+    const uint8_t key[TOKEN_KEY_LEN] = {1};
+    struct token token = DESIGN;
+    char text[TOKEN_TEXT_MAX + 1];
+    size_t len;
+
+    (void)state;
+    token_keyring_init(&ring);
+    assert_int_equal(ring.mint_kid, 0);
+    token_keyring_set(&ring, 255, TOKEN_KEY_MINT, key);
+    assert_int_equal(ring.mint_kid, 255);
+    token.kid = 255;
+    assert_int_equal(token_seal(&ring, ACME, &token, text, &len), TOKEN_FAULT_NONE);
+    assert_int_equal(token_open(&ring, ACME, slice_of(text), &token), TOKEN_OK);
+    token_keyring_set(&ring, 255, TOKEN_KEY_REVOKED, key);
+    assert_int_equal(ring.mint_kid, 0);
+    assert_int_equal(token_open(&ring, ACME, slice_of(text), &token), TOKEN_UNKNOWN_KEY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_the_vector_of_the_design, set_up),
+        cmocka_unit_test_setup(test_what_opens, set_up),
+        cmocka_unit_test_setup(test_any_changed_bit_is_refused, set_up),
+        cmocka_unit_test_setup(test_what_can_be_sealed, set_up),
+        cmocka_unit_test_setup(test_brands_that_can_be_sealed, set_up),
+        cmocka_unit_test(test_canonical_text),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_channel_names),
+        cmocka_unit_test(test_keyring),
+    };
+
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
