@@ -1,0 +1,228 @@
+#include "service/ledger/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/ledger/clicklog_private.h"
+#include "service/ledger/keeper_make.h"
+
+enum {
+    TICK_MS = 100,         /* longest between two looks */
+    WINDOW_MIN = 64 << 10, /* bytes ahead of the tail whose pages are kept writable */
+};
+
+void keeper_wake(struct clickstore *store)
+{
+    uint64_t one = 1;
+
+    if (write(store->wake_fd, &one, sizeof(one)) < 0)
+        return; /* the counter is full: it is awake */
+}
+
+static void segment_failed(struct clickstore *store, struct segment *seg, int errnum)
+{
+    if (segment_is_safe(seg))
+        keeper_disk_failed(store, errnum, clock_mono_ms());
+    atomic_store_explicit(&seg->sync_errno, errnum, memory_order_relaxed);
+}
+
+static void sync_segment(struct clickstore *store, struct segment *seg)
+{
+    int errnum = segment_sync(seg);
+
+    if (errnum)
+        segment_failed(store, seg, errnum);
+}
+
+/* Syncs what was appended since the last time, up to the tail as it is now. */
+static void sync_log(struct clicklog *log)
+{
+    uint64_t tail = clicklog_tail(log);
+
+    for (struct segment *seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
+        if (segment_end(log, seg) > log->synced_tail && seg->header.first < tail)
+            sync_segment(log->store, seg);
+    }
+    log->synced_tail = tail;
+}
+
+/*
+ * A sync write-protects pages, and the first store to one afterwards takes a fault that may wait
+ * for the file system: take those faults here.  Only for logs in use, or an idle one would be
+ * written to disk over and over.
+ */
+static void touch_ahead(struct clicklog *log, uint64_t n_appended)
+{
+    struct segment *seg = log->kept;
+    uint64_t window = WINDOW_MIN + 4 * n_appended * CLICK_RECORD_LEN;
+
+    if (seg == &log->root || !seg->on_disk)
+        return;
+    if (!segment_touch(seg, segment_bytes((uint32_t)(log->tick_tail - seg->header.first)), window))
+        segment_failed(log->store, seg, EIO);
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        struct segment *spare = atomic_load(&log->spares[SPARE_DISK].slot[i]);
+
+        if (spare &&
+            segment_bytes((uint32_t)(log->tick_tail - seg->header.first)) + window > seg->map_len) {
+            if (!segment_touch(spare, 0, window))
+                segment_failed(log->store, spare, EIO);
+            break;
+        }
+    }
+}
+
+/* Two spares, and what a second at the present pace takes. */
+static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
+{
+    uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
+    uint64_t n = 2 + per_s / log->store->capacity;
+
+    log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
+}
+
+/* Walks to the segment in use; those that were left are synced once in every mode, for a worker
+ * never does. */
+static void follow(struct clicklog *log)
+{
+    struct segment *next;
+
+    while ((next = segment_next(log->kept))) {
+        if (log->kept != &log->root && log->store->options.durability == CLICKLOG_PROCESS)
+            sync_segment(log->store, log->kept);
+        log->kept = next;
+    }
+}
+
+/* False when clicks appended now would not survive the process. */
+static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
+{
+    uint64_t tail, n_appended;
+    bool safe;
+
+    follow(log);
+    tail = clicklog_tail(log);
+    n_appended = tail - log->tick_tail;
+    set_pace(log, n_appended, took_ms);
+    keeper_make_spares(log, now_ms);
+    keeper_rescue(log, false);
+    log->tick_tail = tail;
+    if (n_appended > 0)
+        touch_ahead(log, n_appended);
+    safe = log->kept == &log->root || segment_is_safe(log->kept);
+    if (!safe)
+        atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
+    return safe;
+}
+
+static void set_ready(struct clickstore *store, struct clicklog *log)
+{
+    pthread_mutex_lock(&store->lock);
+    atomic_store(&log->ready, true);
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
+{
+    bool safe = true;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (!log->live)
+            continue;
+        safe = keep_log(log, now_ms, took_ms) && safe;
+        if (!atomic_load(&log->ready))
+            set_ready(store, log);
+    }
+    atomic_store_explicit(&store->degraded, !safe || store->disk_errno != 0, memory_order_relaxed);
+}
+
+static void sync_logs(struct clickstore *store)
+{
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (log->live)
+            sync_log(log);
+    }
+}
+
+/* The workers have ended: what is still in memory goes to disk if it can. */
+static void end_logs(struct clickstore *store)
+{
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (log->live) {
+            keeper_rescue(log, true);
+            sync_log(log);
+        }
+    }
+}
+
+static void wait_for_work(struct clickstore *store, int64_t wait_ms)
+{
+    struct pollfd fd = {.fd = store->wake_fd, .events = POLLIN};
+    uint64_t n;
+
+    if (poll(&fd, 1, (int)wait_ms) > 0 && read(store->wake_fd, &n, sizeof(n)) < 0)
+        return;
+}
+
+static void *run(void *arg)
+{
+    struct clickstore *store = arg;
+    bool interval = store->options.durability == CLICKLOG_INTERVAL;
+    /* Twice as often as promised: a sync takes its time, too. */
+    int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
+    int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
+
+    while (!atomic_load(&store->stop)) {
+        int64_t now_ms = clock_mono_ms();
+
+        keep_logs(store, now_ms, now_ms - last_ms);
+        keeper_delete_applied(store, now_ms);
+        last_ms = now_ms;
+        if (interval && now_ms - synced_ms >= sync_ms) {
+            sync_logs(store);
+            synced_ms = now_ms;
+        }
+        wait_for_work(store, interval && sync_ms < TICK_MS ? sync_ms : TICK_MS);
+    }
+    end_logs(store);
+    return NULL;
+}
+
+bool keeper_start(struct clickstore *store, struct error *err)
+{
+    sigset_t all, former;
+    int errnum;
+
+    /* Signals are for the main thread; a fault in a segment must get through all the same. */
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    errnum = pthread_create(&store->keeper, NULL, run, store);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    if (errnum) {
+        error_set(err, "ledger: cannot start the keeper thread: %s", strerror(errnum));
+        return false;
+    }
+    store->has_keeper = true;
+    return true;
+}
+
+void keeper_stop(struct clickstore *store)
+{
+    if (!store->has_keeper)
+        return;
+    atomic_store(&store->stop, true);
+    keeper_wake(store);
+    pthread_join(store->keeper, NULL);
+    store->has_keeper = false;
+}

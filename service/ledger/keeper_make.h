@@ -1,0 +1,27 @@
+/* keeper_make.h - the keeper's making and deleting of segments, and what it knows of the disk.
+ *
+ *     disk works ──a segment can't be made or synced──▶ disk failed (memory mode)
+ *          ◀──── made, after a doubling, capped delay ────┘
+ */
+#ifndef LEDGER_KEEPER_MAKE_H
+#define LEDGER_KEEPER_MAKE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clicklog;
+struct clickstore;
+
+/* Fills the spares of a live log: on disk if it takes them, else in memory while there is room. */
+void keeper_make_spares(struct clicklog *log, int64_t now_ms);
+
+/* Copies segments that would not survive the process (in memory, or their file broke) to new files,
+ * once the disk takes them again; the one in use only when the log has `ended`. */
+void keeper_rescue(struct clicklog *log, bool ended);
+
+/* Deletes what was applied `retain_ms` ago, or is over `retain_max`; old logs whole. */
+void keeper_delete_applied(struct clickstore *store, int64_t now_ms);
+
+/* The disk refused; memory mode until it takes a segment again. */
+void keeper_disk_failed(struct clickstore *store, int errnum, int64_t now_ms);
+
+#endif
