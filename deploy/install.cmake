@@ -1,0 +1,51 @@
+# cmake --install, and `cpack -G DEB` in the build folder.
+include(GNUInstallDirs)
+
+if(TARGET hopcountd AND TARGET hopcount)
+  install(TARGETS hopcountd hopcount RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(FILES deploy/hopcount.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES README.md LICENSE proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(FILES deploy/completions/hopcount.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hopcount)
+install(FILES deploy/completions/_hopcount DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+
+# The unit holds absolute paths, which are known when it is installed: below /usr the configuration
+# is in /etc, below any other prefix in that prefix's etc.  A configuration that is there stays.
+string(CONFIGURE [[
+  set(BIN "${CMAKE_INSTALL_PREFIX}/bin")
+  set(ETC "${CMAKE_INSTALL_PREFIX}/etc")
+  if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(ETC /etc)
+  endif()
+  configure_file("@CMAKE_SOURCE_DIR@/deploy/systemd/hopcount.service.in"
+    "@CMAKE_BINARY_DIR@/hopcount.service" @ONLY)
+  file(INSTALL "@CMAKE_BINARY_DIR@/hopcount.service"
+    DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
+  if(NOT EXISTS "$ENV{DESTDIR}${ETC}/hopcount/hopcount.yaml")
+    file(INSTALL "@CMAKE_SOURCE_DIR@/deploy/hopcount.yaml" DESTINATION "${ETC}/hopcount")
+  endif()
+]] install_unit @ONLY)
+install(CODE "${install_unit}")
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME hopcount)
+set(CPACK_PACKAGE_CONTACT "hopcount <hopcount@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "counted links for billing e-mails")
+set(CPACK_PACKAGE_DESCRIPTION
+"Turns the links in billing e-mails into short, sealed, countable links: opens the token in the
+URL, sends the client to the invoice, payment or login page and counts the click in Redis.")
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS adduser)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "redis-server (>= 5:7.0)")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+  "${CMAKE_SOURCE_DIR}/deploy/debian/postinst;${CMAKE_SOURCE_DIR}/deploy/debian/prerm"
+  "${CMAKE_SOURCE_DIR}/deploy/debian/postrm;${CMAKE_SOURCE_DIR}/deploy/debian/conffiles")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
