@@ -1,0 +1,70 @@
+#include "proto/ip.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+void ip_map_v4(const uint8_t v4[static 4], uint8_t out[static IP_LEN])
+{
+    memset(out, 0, 10);
+    out[10] = out[11] = 0xff;
+    memcpy(out + 12, v4, 4);
+}
+
+bool ip_parse(struct slice text, uint8_t out[static IP_LEN])
+{
+    char copy[INET6_ADDRSTRLEN];
+    uint8_t bytes[IP_LEN];
+
+    if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.ptr, 0, text.len))
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    if (inet_pton(AF_INET, copy, bytes) == 1) {
+        ip_map_v4(bytes, out);
+        return true;
+    }
+    if (inet_pton(AF_INET6, copy, bytes) == 1) {
+        memcpy(out, bytes, IP_LEN);
+        return true;
+    }
+    return false;
+}
+
+static bool is_port(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len >= 1 && text.len <= 5;
+}
+
+/* The text up to `separator`, and what follows it; false if there is none. */
+static bool split(struct slice text, char separator, struct slice *before, struct slice *after)
+{
+    const char *at = text.len ? memchr(text.ptr, separator, text.len) : NULL;
+
+    if (!at)
+        return false;
+    *before = slice_make(text.ptr, (size_t)(at - text.ptr));
+    *after = slice_make(at + 1, text.len - before->len - 1);
+    return true;
+}
+
+bool ip_parse_with_port(struct slice text, uint8_t out[static IP_LEN])
+{
+    struct slice host, port;
+
+    if (text.len && text.ptr[0] == '[') {
+        if (!split(slice_make(text.ptr + 1, text.len - 1), ']', &host, &port) ||
+            !memchr(host.ptr, ':', host.len))
+            return false;
+        if (port.len && (port.ptr[0] != ':' || !is_port(slice_make(port.ptr + 1, port.len - 1))))
+            return false;
+        return ip_parse(host, out);
+    }
+    /* One colon parts a port from IPv4; more of them are IPv6. */
+    if (split(text, ':', &host, &port) && !(port.len && memchr(port.ptr, ':', port.len)))
+        return is_port(port) && ip_parse(host, out);
+    return ip_parse(text, out);
+}
