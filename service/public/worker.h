@@ -19,8 +19,10 @@ struct site;
 struct worker;
 
 struct worker_options {
+    unsigned index;
+    unsigned connections_max;
     const struct config_public *config; /* borrowed as long as the worker */
-    const int *listen_fds;              /* one per config->addresses; taken */
+    int *listen_fds;                    /* one per config->addresses; taken, set to -1 */
     struct clicklog *log;               /* borrowed as long as the worker */
     bool sync_clicks;                   /* clicks are on disk before the replies leave */
 };

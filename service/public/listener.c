@@ -1,0 +1,152 @@
+#include "service/public/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/config/config.h"
+
+/* Longer than a burst of a mailing; net.core.somaxconn may cut it. */
+enum { BACKLOG = 4096 };
+
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* A bound, not yet listening socket, or -1 and errno. */
+static int bind_socket(const struct address *address, bool v6_only, bool reuse_port)
+{
+    const struct sockaddr *addr = (const struct sockaddr *)&address->addr;
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error;
+
+    if (fd < 0)
+        return -1;
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+        (!reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
+        (addr->sa_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
+        /* Accepted sockets inherit it, which spares a system call for each. */
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && bind(fd, addr, address->addr_len) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static unsigned port_of(const struct address *address)
+{
+    if (address->addr.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)&address->addr)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)&address->addr)->sin_port);
+}
+
+/* "[::]" serves IPv4, too, unless an IPv4 address is given beside it for the same port. */
+static bool is_v6_only(const struct config_public *public, const struct address *address)
+{
+    for (unsigned i = 0; i < public->n_listen; i++) {
+        const struct address *other = &public->addresses[i];
+
+        if (other->addr.ss_family == AF_INET && port_of(other) == port_of(address))
+            return true;
+    }
+    return false;
+}
+
+/* SO_REUSEPORT would let us in beside another process of our user, and each would get half of the
+ * connections: a socket without it shows whether the port is free. */
+static bool is_free(const struct address *address, bool v6_only)
+{
+    int fd;
+
+    if (port_of(address) == 0)
+        return true;
+    fd = bind_socket(address, v6_only, false);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+static void fail(const struct config *config, unsigned i, int error, struct error *err)
+{
+    const char *text = config->public.listen[i];
+    unsigned port = port_of(&config->public.addresses[i]);
+    char key[32];
+
+    snprintf(key, sizeof(key), "public.listen[%u]", i);
+    if (error == EADDRINUSE)
+        config_fail(config, err, key,
+                    "port %u of %s is in use by another program; stop that one "
+                    "(`ss -ltnp 'sport = :%u'` names it) or choose another port",
+                    port, text, port);
+    else if (error == EACCES)
+        config_fail(config, err, key,
+                    "not allowed to listen on %s; choose a port above 1023 or grant "
+                    "CAP_NET_BIND_SERVICE",
+                    text);
+    else if (error == EADDRNOTAVAIL)
+        config_fail(config, err, key,
+                    "%s is no address of this machine; use one that `ip address` lists, or "
+                    "0.0.0.0 or [::] for all",
+                    text);
+    else
+        config_fail(config, err, key, "cannot listen on %s: %s", text, strerror(error));
+}
+
+/* What the kernel chose for port 0 is the port of the other workers' sockets, too. */
+static bool open_address(const struct config *config, unsigned i, unsigned n_workers, int *fds)
+{
+    unsigned n_listen = config->public.n_listen;
+    struct address address = config->public.addresses[i];
+    bool v6_only = is_v6_only(&config->public, &address);
+
+    if (!is_free(&address, v6_only))
+        return false;
+    for (unsigned worker = 0; worker < n_workers; worker++) {
+        int fd = bind_socket(&address, v6_only, true);
+
+        fds[worker * n_listen + i] = fd;
+        if (fd < 0 || listen(fd, BACKLOG) != 0)
+            return false;
+        address.addr_len = sizeof(address.addr);
+        if (getsockname(fd, (struct sockaddr *)&address.addr, &address.addr_len) != 0)
+            return false;
+    }
+    log_info("public.listen", "address=%s port=%u workers=%u", config->public.listen[i],
+             port_of(&address), n_workers);
+    return true;
+}
+
+bool listener_open(const struct config *config, unsigned n_workers, int *fds, struct error *err)
+{
+    unsigned n_listen = config->public.n_listen;
+
+    for (unsigned i = 0; i < n_listen * n_workers; i++)
+        fds[i] = -1;
+    for (unsigned i = 0; i < n_listen; i++) {
+        if (!open_address(config, i, n_workers, fds)) {
+            fail(config, i, errno, err);
+            listener_close(fds, n_listen * n_workers);
+            return false;
+        }
+    }
+    return true;
+}
+
+void listener_close(int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+        fds[i] = -1;
+    }
+}

@@ -1,0 +1,33 @@
+/* route.h - decides what a request is answered with.  Pure but for reading the site; the caller
+ * labels, counts and replies.
+ */
+#ifndef PUBLIC_ROUTE_H
+#define PUBLIC_ROUTE_H
+#include <stdint.h>
+
+#include "proto/slice.h"
+#include "proto/token.h"
+#include "service/config/site.h"
+#include "service/public/stats.h"
+
+struct route {
+    /* REDIRECT or SILENT (whether the kind has a target is the caller's to find out, who knows the
+     * facts that choose it), HOME, HOME_PAGE, ROBOTS, NOT_FOUND, EXPIRED or UNKNOWN_HOST. */
+    enum outcome outcome;
+    const struct brand *brand; /* NULL: UNKNOWN_HOST; borrowed from the site */
+    struct slice text;         /* of the token, as it came; borrowed from the path */
+    struct token token;        /* REDIRECT, SILENT and EXPIRED only */
+};
+
+/*
+ * Decides for a GET or HEAD of `path` at host `host` as of `now_s`.  A link is the only segment of
+ * the path, "/TOKEN"; a slash behind it is allowed.  The query is not looked at: mail programs and
+ * social networks append theirs (utm_…, fbclid).
+ */
+void route_decide(const struct site *site, struct slice host, struct slice path, int64_t now_s,
+                  struct route *out);
+
+/* The page that goes with an outcome; PAGES if it has none. */
+enum page route_page(enum outcome outcome);
+
+#endif

@@ -1,0 +1,405 @@
+#include "service/public/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/base/turn.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+#include "service/public/answer.h"
+#include "service/public/conns.h"
+#include "service/public/listener.h"
+
+enum {
+    ACCEPT_MAX = 64,       /* per wake-up, so that a flood of connections can't starve replies */
+    ACCEPT_PAUSE_MS = 100, /* when descriptors or memory ran out */
+    TICK_MS = 250,         /* how late a deadline may be noticed */
+};
+
+/* What main asks for; bits of worker.orders. */
+enum order { ORDER_DRAIN = 1, ORDER_FINISH = 2, ORDER_STOP = 4 };
+
+struct worker {
+    struct worker_stats stats;
+    struct worker_options options;
+    struct event_base *base;
+    struct answerer *answerer;
+    struct conns *conns;
+    struct turn turn;
+    int *listen_fds; /* config->n_listen of them */
+    struct event **listen_events;
+    struct event *tick, *resume_accept, *wake;
+    int wake_fd;
+    bool accept_failed; /* since the last connection */
+    bool is_finishing, is_stopped;
+    int64_t finish_by_ms; /* monotonic, when finishing */
+    pthread_t thread;
+    bool has_thread;
+
+    /* Messages: main writes, the worker takes. */
+    _Atomic(struct site *) next_site;
+    atomic_uint orders;
+    _Atomic int64_t finish_limit_ms;
+};
+
+static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000};
+static const struct timeval accept_pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+/* --- accepting --- */
+
+static void set_accepting(struct worker *w, bool on)
+{
+    for (unsigned i = 0; i < w->options.config->n_listen; i++) {
+        if (w->listen_events[i] && on)
+            event_add(w->listen_events[i], NULL);
+        else if (w->listen_events[i])
+            event_del(w->listen_events[i]);
+    }
+}
+
+/* Without descriptors the queue can't be emptied: the kernel would report it again at once. */
+static void pause_accepting(struct worker *w, int error)
+{
+    if (!w->accept_failed)
+        log_warn("public.accept", "err=\"%s\" pause_ms=%d open=%u", strerror(error),
+                 ACCEPT_PAUSE_MS, conns_n_open(w->conns));
+    w->accept_failed = true;
+    counter64_add(&w->stats.accept_pauses, 1);
+    set_accepting(w, false);
+    event_add(w->resume_accept, &accept_pause);
+}
+
+/* The pause after a lack of descriptors is over. */
+static void on_resume_accept(evutil_socket_t fd, short events, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)fd;
+    (void)events;
+    set_accepting(w, true);
+}
+
+/* One connection of the queue; false when there is none, or no descriptor for it. */
+static bool accept_one(struct worker *w, evutil_socket_t listen_fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof(peer);
+    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        w->accept_failed = false;
+        conns_accept(w->conns, fd, (const struct sockaddr *)&peer);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        pause_accepting(w, errno);
+    /* Anything else but an empty queue is the fate of one connection (accept(2)). */
+    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == EPERM;
+}
+
+/* Connections wait in a listening socket's queue. */
+static void on_acceptable(evutil_socket_t fd, short events, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)events;
+    turn_begin(&w->turn);
+    for (int i = 0; i < ACCEPT_MAX && accept_one(w, fd); i++)
+        continue;
+}
+
+/* --- the end --- */
+
+/* What waits in the queues was promised a reply: closing the socket would reset it. */
+static void close_listeners(struct worker *w)
+{
+    for (unsigned i = 0; i < w->options.config->n_listen; i++) {
+        while (accept_one(w, w->listen_fds[i]))
+            continue;
+        event_free(w->listen_events[i]);
+        w->listen_events[i] = NULL;
+    }
+    event_del(w->resume_accept);
+    listener_close(w->listen_fds, w->options.config->n_listen);
+}
+
+static void finish(struct worker *w)
+{
+    if (w->is_finishing)
+        return;
+    w->is_finishing = true;
+    w->finish_by_ms = w->turn.mono_ms + atomic_load(&w->finish_limit_ms);
+    conns_drain(w->conns);
+    close_listeners(w);
+    conns_close_idle(w->conns);
+}
+
+static void check_finished(struct worker *w)
+{
+    if (w->is_finishing && (conns_n_open(w->conns) == 0 || w->turn.mono_ms >= w->finish_by_ms))
+        w->is_stopped = true;
+}
+
+/* --- the loop --- */
+
+/* A few times a second: deadlines. */
+static void on_tick(evutil_socket_t fd, short events, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)fd;
+    (void)events;
+    turn_begin(&w->turn);
+    conns_tick(w->conns);
+}
+
+static void take_messages(struct worker *w)
+{
+    struct site *site = atomic_exchange(&w->next_site, NULL);
+    unsigned orders = atomic_exchange(&w->orders, 0);
+
+    if (site)
+        answerer_set_site(w->answerer, site);
+    if (orders & ORDER_DRAIN)
+        conns_drain(w->conns);
+    if (orders & ORDER_FINISH)
+        finish(w);
+    if (orders & ORDER_STOP)
+        w->is_stopped = true;
+}
+
+/* Main has left a message. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
+{
+    struct worker *w = arg;
+    uint64_t n;
+
+    (void)events;
+    turn_begin(&w->turn);
+    /* Only empties the counter: the messages are looked at whatever it says. */
+    if (read(fd, &n, sizeof(n)) >= 0)
+        take_messages(w);
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    char name[16];
+
+    snprintf(name, sizeof(name), "worker-%u", w->options.index % 1000);
+    pthread_setname_np(pthread_self(), name);
+    while (!w->is_stopped) {
+        event_base_loop(w->base, EVLOOP_ONCE);
+        turn_begin(&w->turn);
+        conns_flush(w->conns);
+        check_finished(w);
+        counter64_add(&w->stats.turns, 1);
+        turn_end(&w->turn);
+    }
+    return NULL;
+}
+
+/* Signals are main's: a worker takes none. */
+static int start_thread(struct worker *w)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&w->thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->has_thread = error == 0;
+    return error;
+}
+
+/* --- start --- */
+
+/* Nothing but this thread touches the base, so it needs no locks; messages come by eventfd. */
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    return base;
+}
+
+static bool add_events(struct worker *w)
+{
+    unsigned n_listen = w->options.config->n_listen;
+
+    w->listen_events = calloc(n_listen, sizeof(struct event *));
+    if (!w->listen_events)
+        return false;
+    for (unsigned i = 0; i < n_listen; i++) {
+        w->listen_events[i] =
+            event_new(w->base, w->listen_fds[i], EV_READ | EV_PERSIST, on_acceptable, w);
+        if (!w->listen_events[i] || event_add(w->listen_events[i], NULL) != 0)
+            return false;
+    }
+    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    w->resume_accept = event_new(w->base, -1, 0, on_resume_accept, w);
+    w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
+    return w->tick && w->resume_accept && w->wake && event_add(w->tick, &tick_interval) == 0 &&
+           event_add(w->wake, NULL) == 0;
+}
+
+static bool make_parts(struct worker *w, struct site *site, struct error *err)
+{
+    const struct worker_options *o = &w->options;
+    struct answerer_options answerer_options = {
+        .config = o->config, .log = o->log, .stats = &w->stats, .turn = &w->turn};
+    struct conns_options conns_options = {.config = o->config,
+                                          .connections_max = o->connections_max,
+                                          .stats = &w->stats,
+                                          .turn = &w->turn,
+                                          .sync_log = o->sync_clicks ? o->log : NULL};
+
+    w->base = new_base();
+    w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (!w->base || w->wake_fd < 0) {
+        error_set(err, "worker %u: cannot make an event loop: %s", o->index, strerror(errno));
+        return false;
+    }
+    w->answerer = answerer_new(&answerer_options, site, err);
+    if (!w->answerer)
+        return false;
+    conns_options.base = w->base;
+    conns_options.answerer = w->answerer;
+    w->conns = conns_new(&conns_options, err);
+    if (!w->conns)
+        return false;
+    if (!add_events(w)) {
+        error_set(err, "worker %u: cannot watch its sockets: out of memory or epoll watches",
+                  o->index);
+        return false;
+    }
+    return true;
+}
+
+struct worker *worker_new(const struct worker_options *options, struct site *site,
+                          struct error *err)
+{
+    unsigned n_listen = options->config->n_listen;
+    struct worker *w = calloc(1, sizeof(*w));
+    bool ok = false;
+    int error;
+
+    if (!w || !(w->listen_fds = calloc(n_listen, sizeof(int)))) {
+        error_set(err, "worker %u: out of memory", options->index);
+        listener_close(options->listen_fds, n_listen);
+        goto out;
+    }
+    w->options = *options;
+    w->wake_fd = -1;
+    for (unsigned i = 0; i < n_listen; i++) {
+        w->listen_fds[i] = options->listen_fds[i];
+        options->listen_fds[i] = -1;
+    }
+    if (!make_parts(w, site, err))
+        goto out;
+    error = start_thread(w);
+    if (error) {
+        error_set(err, "worker %u: cannot start a thread: %s; raise the limit of tasks",
+                  options->index, strerror(error));
+        goto out;
+    }
+    ok = true;
+out:
+    if (!ok) {
+        worker_free(w);
+        w = NULL;
+    }
+    return w;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    if (w->has_thread)
+        pthread_join(w->thread, NULL);
+    conns_free(w->conns);
+    answerer_free(w->answerer);
+    for (unsigned i = 0; w->listen_events && i < w->options.config->n_listen; i++)
+        free_event(w->listen_events[i]);
+    free_event(w->tick);
+    free_event(w->resume_accept);
+    free_event(w->wake);
+    if (w->base)
+        event_base_free(w->base);
+    if (w->wake_fd >= 0)
+        close(w->wake_fd);
+    if (w->listen_fds)
+        listener_close(w->listen_fds, w->options.config->n_listen);
+    site_unref(atomic_load(&w->next_site));
+    free(w->listen_events);
+    free(w->listen_fds);
+    free(w);
+}
+
+/* --- messages, from main --- */
+
+static void wake(struct worker *w)
+{
+    uint64_t one = 1;
+
+    /* It fails only when the counter is full, and then the worker is awake anyway. */
+    if (write(w->wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+static void give_order(struct worker *w, enum order order)
+{
+    atomic_fetch_or(&w->orders, order);
+    wake(w);
+}
+
+void worker_reload(struct worker *w, struct site *site)
+{
+    site_unref(atomic_exchange(&w->next_site, site_ref(site)));
+    wake(w);
+}
+
+void worker_drain(struct worker *w)
+{
+    give_order(w, ORDER_DRAIN);
+}
+
+void worker_finish(struct worker *w, int64_t limit_ms)
+{
+    atomic_store(&w->finish_limit_ms, limit_ms);
+    give_order(w, ORDER_FINISH);
+}
+
+void worker_stop(struct worker *w)
+{
+    give_order(w, ORDER_STOP);
+}
+
+const struct worker_stats *worker_stats(const struct worker *w)
+{
+    return &w->stats;
+}
