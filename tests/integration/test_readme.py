@@ -1,0 +1,132 @@
+"""Every command of the README, in order, in a fresh clone; its table; its links."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness.build import HOPCOUNTD, ROOT
+from harness.ports import free_port
+
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks(language):
+    return [body for name, body in BLOCK.findall(README.read_text()) if name == language]
+
+
+def adapted(text, ports):
+    """The command as the test runs it: on free ports, in the background, and without a test run
+    inside of a test run (its cheapest stage stands for it)."""
+    text = text.replace("./deploy/quickstart\n", (
+        f"./deploy/quickstart --detach --port {ports[0]} --admin-port {ports[1]} "
+        f"--demo-port {ports[2]}\n"))
+    text = text.replace("./tests/run\n", "./tests/run --no-deps checks\n")
+    return text.replace("localhost:8081", f"localhost:{ports[1]}")
+
+
+@pytest.fixture
+def clone(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git clone")
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "hopcount")], check=True)
+    modules = ROOT / "tests/node_modules"
+    if modules.exists():
+        (tmp_path / "hopcount/tests/node_modules").symlink_to(modules)
+    (tmp_path / "home").mkdir()
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("XDG_STATE_HOME", "HOPCOUNT_BUILD")}
+    environment["HOME"] = str(tmp_path / "home")
+    yield tmp_path / "hopcount", environment
+    subprocess.run([tmp_path / "hopcount/deploy/quickstart", "--stop"], env=environment, timeout=60)
+
+
+@pytest.mark.release
+def test_every_command_of_the_readme_works_in_a_fresh_clone(clone):
+    folder, environment = clone
+    ports = free_port(), free_port(), free_port()
+    script = "set -eo pipefail\n"
+    commands = blocks("sh")
+    for number, block in enumerate(commands):
+        script += f"echo '=== block {number}'\n{adapted(block, ports)}"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True,
+                          capture_output=True, timeout=1500, stdin=subprocess.DEVNULL)
+    print(done.stdout)
+    print(done.stderr)
+    outputs = re.split(r"^=== block \d+\n", done.stdout, flags=re.M)[1:]
+    assert done.returncode == 0, f"block {len(outputs) - 1}: {commands[len(outputs) - 1]}"
+    assert len(outputs) == len(commands)
+
+    assert re.search(r"http://localhost:\d+/[0-9a-z]{45}", outputs[0])
+    assert re.search(r"^[1-9]\d* passed, 0 failed$", outputs[1], re.M)
+    everything = "".join(outputs[2:])
+    assert "HTTP/1.1 302 Found" in everything
+    assert f"Location: http://localhost:{ports[2]}/viewinvoice.php?id=4711" in everything
+    assert list((folder / "build").glob("hopcount_*.deb"))
+
+
+def test_the_configuration_table_is_what_the_program_prints():
+    done = subprocess.run([HOPCOUNTD, "--help-config=markdown"], text=True, capture_output=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    table = re.search(r"<!-- config table: begin -->\n(.*?)<!-- config table: end -->",
+                      README.read_text(), re.S)[1]
+    assert table.strip() == done.stdout.strip(), (
+        "hopcountd --help-config=markdown prints another table: put it into the README")
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    missing = [target for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text())
+               if not (ROOT / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("number", range(len(blocks("yaml"))))
+def test_the_yaml_in_the_readme_is_a_valid_part_of_a_configuration(make_hopcountd, number):
+    import yaml
+
+    part = yaml.safe_load(blocks("yaml")[number])
+    daemon = make_hopcountd(config=part, start=False)
+    daemon.add_api_key()
+    if "redis" in part:
+        password = daemon.directory / "redis-password"
+        password.write_text("secret\n")
+        password.chmod(0o600)
+        daemon.write_config({"redis": {"password_file": str(password)}})
+    done = daemon.check()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")
+def test_the_whmcs_hook_mints_the_links_of_the_command_line(make_hopcountd, tmp_path):
+    daemon = make_hopcountd(start=False)
+    daemon.add_api_key()
+    hook = (ROOT / "deploy/whmcs/hopcount.php").read_text()
+    (tmp_path / "hook.php").write_text(hook.replace("/etc/hopcount/keys", str(daemon.keys_path)))
+    program = f"""
+        function add_hook($name, $order, $call) {{ $GLOBALS['hook'] = [$name, $call]; }}
+        require '{tmp_path}/hook.php';
+        for ($i = 0; $i < 40; $i++) {{
+            echo hopcount_link(1 + $i % 3, 1000 + $i * 104729, $i * 77, $i, $i % 16, $i % 8,
+                1795348800 + $i * 3600), "\\n";
+        }}
+        $mail = ['messagename' => 'Invoice Created', 'relid' => 5, 'mergefields' => []];
+        $fields = $GLOBALS['hook'][1]($mail);
+        echo $GLOBALS['hook'][0], ' ', implode(' ', array_keys($fields)), "\\n";
+        echo $fields['hopcount_pay'], "\\n";
+        echo count($GLOBALS['hook'][1](['messagename' => 'Other'] + $mail)), "\\n";"""
+    done = subprocess.run(["php", "-d", "error_reporting=E_ALL", "-r", program], text=True,
+                          capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    *links, names, pay, others = done.stdout.splitlines()
+    wanted = [
+        "https://go.acme.example/" + daemon.mint(
+            1 + i % 3, 1000 + i * 104729, client=i * 77, campaign=i, ttl=i % 16, channel=i % 8,
+            issued_s=1795348800 + i * 3600)
+        for i in range(40)]
+    assert links == wanted
+    assert names == "EmailPreSend hopcount_view hopcount_pay hopcount_login" and others == "0"
+    done = daemon.cli("inspect", "-c", daemon.config_path, pay)
+    assert done.returncode == 0 and "/index.php?rp=/invoice/5/pay" in done.stdout, done.stderr
