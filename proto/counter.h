@@ -18,7 +18,6 @@ enum {
     COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
     COUNTER_FIELD_MAX = 24, /* longest field of text, with its NUL */
     COUNTER_BUCKETS = 1024, /* tables of links (objects, clients), in all shards together */
-    COUNTER_VALUES = 256,   /* values of a dimension are below, but for countries and campaigns */
 };
 
 /* A key, NUL-terminated; `len` is without the NUL. */
@@ -60,6 +59,8 @@ unsigned counter_bucket_of_item(uint32_t brand, uint32_t number);
 unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards);
 void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
                        unsigned n_shards);
+/* Reads a key of counter_key_table(); false when it is not one. */
+MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket);
 
 /* --- time series: HGETALL key, then counter_series_parse() of each field --- */
 
@@ -100,6 +101,9 @@ void counter_key_series(struct counter_key *key, const struct counter_series *se
 /* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
  * key. */
 int64_t counter_series_next_s(enum counter_interval interval, int64_t time_s);
+
+/* The bucket of a moment: hour 0…23, or day of the month 1…31. */
+unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s);
 
 /* One field of a series. */
 struct counter_point {

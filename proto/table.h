@@ -59,4 +59,17 @@ struct table_increment {
 /* Writes the one record that adds it. */
 void table_put_item(uint8_t out[static TABLE_RECORD_LEN], const struct table_increment *increment);
 
+/* All of it is of this format: whole records, none of an unknown kind. */
+bool table_is_sound(struct slice table);
+
+/* Bytes of the part that has been compacted, 0 = none of it. */
+size_t table_base_len(struct slice table);
+
+/*
+ * Sums up a sound table of `len` bytes in place; `table` has room for TABLE_RECORD_LEN more.
+ * Returns its new length, at most len + TABLE_RECORD_LEN.  Whoever replaces the table in Redis first
+ * makes sure, in one step with it, that its `len` first bytes are still those that were read.
+ */
+size_t table_compact(uint8_t *table, size_t len);
+
 #endif

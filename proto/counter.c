@@ -1,0 +1,293 @@
+#include "proto/counter.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { DAY_S = 86400, HOUR_S = 3600 };
+
+static const char table_letters[COUNTER_TABLES + 1] = "loc";
+static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfp";
+
+/* Knuth's multiplicative hash: neighbouring numbers, as invoices are, spread evenly. */
+static uint32_t spread(uint32_t number)
+{
+    return number * UINT32_C(2654435761);
+}
+
+bool counter_n_shards_ok(unsigned n_shards)
+{
+    return n_shards > 0 && n_shards <= COUNTER_SHARDS_MAX && (n_shards & (n_shards - 1)) == 0;
+}
+
+static void set_key(struct counter_key *key, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void set_key(struct counter_key *key, const char *format, ...)
+{
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(key->text, sizeof(key->text), format, args);
+    va_end(args);
+    assert(len > 0 && (size_t)len < sizeof(key->text));
+    key->len = (size_t)len;
+}
+
+void counter_key_cursor(struct counter_key *key, unsigned shard,
+                        const uint8_t log_id[static CLICK_LOG_ID_LEN])
+{
+    char hex[2 * CLICK_LOG_ID_LEN + 1];
+
+    for (size_t i = 0; i < CLICK_LOG_ID_LEN; i++)
+        snprintf(hex + 2 * i, 3, "%02x", log_id[i]);
+    set_key(key, "hc:{s%02x}:cur:%s", shard, hex);
+}
+
+void counter_key_rejected(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:rejected", shard);
+}
+
+void counter_key_names(struct counter_key *key, uint32_t brand)
+{
+    set_key(key, "hc:{s00}:names:%08x", brand);
+}
+
+unsigned counter_bucket_of_link(uint64_t link_id)
+{
+    return (unsigned)(link_id >> 54); /* a link id is already as good as random */
+}
+
+unsigned counter_bucket_of_item(uint32_t brand, uint32_t number)
+{
+    return spread(brand + number) >> 22;
+}
+
+unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards)
+{
+    return bucket * n_shards / COUNTER_BUCKETS;
+}
+
+/* Without printf: a batch names up to 3072 of them. */
+void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
+                       unsigned n_shards)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned shard = counter_shard_of_bucket(bucket, n_shards);
+
+    assert(bucket < COUNTER_BUCKETS);
+    memcpy(key->text, "hc:{sHH}:T:BBB", 15);
+    key->text[5] = hex[shard >> 4];
+    key->text[6] = hex[shard & 15];
+    key->text[9] = table_letters[table];
+    key->text[11] = hex[bucket >> 8];
+    key->text[12] = hex[bucket >> 4 & 15];
+    key->text[13] = hex[bucket & 15];
+    key->len = 14;
+}
+
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket)
+{
+    unsigned value = 0;
+    const char *letter;
+
+    if (key.len != 14 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:", 2) != 0 ||
+        key.ptr[10] != ':' || !(letter = memchr(table_letters, key.ptr[9], COUNTER_TABLES)))
+        return false;
+    for (size_t i = 11; i < 14; i++) {
+        int digit = hex_value(key.ptr[i]);
+
+        if (digit < 0)
+            return false;
+        value = value << 4 | (unsigned)digit;
+    }
+    if (value >= COUNTER_BUCKETS)
+        return false;
+    *table = (enum counter_table)(letter - table_letters);
+    *bucket = value;
+    return true;
+}
+
+unsigned counter_shard_of_series(uint32_t brand, int32_t campaign, unsigned n_shards)
+{
+    return (spread(brand + (uint32_t)(campaign + 1)) >> 24) * n_shards / COUNTER_SHARDS_MAX;
+}
+
+/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar, and back, after H. Hinnant,
+ * "chrono-compatible low-level date algorithms": no libc call, so no time zone and no lock. */
+struct date {
+    int64_t year;
+    unsigned month, day;
+};
+
+static struct date date_of(int64_t time_s)
+{
+    int64_t z = time_s / DAY_S - (time_s % DAY_S < 0) + 719468;
+    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+    unsigned doe = (unsigned)(z - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    unsigned month = mp < 10 ? mp + 3 : mp - 9;
+
+    return (struct date){
+        .year = (int64_t)yoe + era * 400 + (month <= 2),
+        .month = month,
+        .day = doy - (153 * mp + 2) / 5 + 1,
+    };
+}
+
+static unsigned days_in_month(const struct date *date)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (date->year % 4 == 0 && date->year % 100 != 0) || date->year % 400 == 0;
+
+    return date->month == 2 && leap ? 29 : days[date->month - 1];
+}
+
+/* "20261122" or "202611"; a clock that is far off must not make a key of another shape. */
+static void set_period(char out[static 9], enum counter_interval interval, int64_t time_s)
+{
+    struct date date = date_of(time_s < 0 ? 0 : time_s);
+    unsigned year = date.year > 9999 ? 9999 : (unsigned)date.year;
+
+    if (interval == COUNTER_HOURS)
+        snprintf(out, 9, "%04u%02u%02u", year % 10000, date.month % 100, date.day % 100);
+    else
+        snprintf(out, 9, "%04u%02u", year % 10000, date.month % 100);
+}
+
+static void set_campaign(char out[static 6], int32_t campaign)
+{
+    if (campaign == COUNTER_ALL_CAMPAIGNS)
+        memcpy(out, "*", 2);
+    else
+        snprintf(out, 6, "%u", (unsigned)(campaign & 0xffff));
+}
+
+void counter_key_series(struct counter_key *key, const struct counter_series *series,
+                        int64_t time_s, unsigned n_shards)
+{
+    char period[9], campaign[6];
+
+    set_period(period, series->interval, time_s);
+    set_campaign(campaign, series->campaign);
+    set_key(key, "hc:{s%02x}:t:%08x:%s:%c:%c:%s",
+            counter_shard_of_series(series->brand, series->campaign, n_shards), series->brand,
+            campaign, series->interval == COUNTER_HOURS ? 'h' : 'd', dim_letters[series->dim],
+            period);
+}
+
+int64_t counter_series_next_s(enum counter_interval interval, int64_t time_s)
+{
+    int64_t day = time_s / DAY_S - (time_s % DAY_S < 0);
+    struct date date = date_of(time_s);
+
+    if (interval == COUNTER_HOURS)
+        return (day + 1) * DAY_S;
+    return (day + days_in_month(&date) - date.day + 1) * DAY_S;
+}
+
+unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s)
+{
+    if (time_s < 0)
+        time_s = 0;
+    return interval == COUNTER_HOURS ? (unsigned)(time_s % DAY_S / HOUR_S) : date_of(time_s).day;
+}
+
+void counter_field_series(struct counter_field *field, enum counter_dim dim,
+                          const struct counter_point *point)
+{
+    char value[8];
+    int len;
+
+    if (dim == COUNTER_DIM_COUNTRY && point->value != 0)
+        snprintf(value, sizeof(value), "%c%c", (char)(point->value >> 8),
+                 (char)(point->value & 0xff));
+    else if (dim == COUNTER_DIM_COUNTRY)
+        memcpy(value, "--", 3);
+    else
+        snprintf(value, sizeof(value), "%u", point->value & 0xffff);
+    len = snprintf(field->text, sizeof(field->text), "%02u.%u.%s.%c", point->bucket % 100,
+                   point->kind % 16, value, point->automated ? '1' : '0');
+    assert(len > 0 && (size_t)len < sizeof(field->text));
+    field->len = (size_t)len;
+}
+
+/* Takes a decimal number of at most 5 digits, without a sign or a zero before it, off the text. */
+static bool take_number(struct slice *text, unsigned max, unsigned *out)
+{
+    unsigned value = 0;
+    size_t n = 0;
+
+    while (n < text->len && text->ptr[n] >= '0' && text->ptr[n] <= '9' && n < 6)
+        value = value * 10 + (unsigned)(text->ptr[n++] - '0');
+    if (n == 0 || n > 5 || value > max || (n > 1 && text->ptr[0] == '0'))
+        return false;
+    *out = value;
+    *text = slice_make(text->ptr + n, text->len - n);
+    return true;
+}
+
+static bool take_country(struct slice *text, unsigned *out)
+{
+    bool known;
+
+    if (text->len < 2)
+        return false;
+    known =
+        text->ptr[0] >= 'A' && text->ptr[0] <= 'Z' && text->ptr[1] >= 'A' && text->ptr[1] <= 'Z';
+    if (!known && memcmp(text->ptr, "--", 2) != 0)
+        return false;
+    *out = known ? counter_country_value(text->ptr) : 0;
+    *text = slice_make(text->ptr + 2, text->len - 2);
+    return true;
+}
+
+static bool take_dot(struct slice *text)
+{
+    if (text->len == 0 || text->ptr[0] != '.')
+        return false;
+    *text = slice_make(text->ptr + 1, text->len - 1);
+    return true;
+}
+
+bool counter_series_parse(struct slice field, enum counter_dim dim, struct counter_point *out)
+{
+    struct counter_point point = {0};
+    struct slice rest = field;
+
+    if (rest.len < 3 || rest.ptr[0] < '0' || rest.ptr[0] > '3' || rest.ptr[1] < '0' ||
+        rest.ptr[1] > '9')
+        return false;
+    point.bucket = (unsigned)(rest.ptr[0] - '0') * 10 + (unsigned)(rest.ptr[1] - '0');
+    rest = slice_make(rest.ptr + 2, rest.len - 2);
+    if (point.bucket > 31 || !take_dot(&rest) || !take_number(&rest, 15, &point.kind) ||
+        !take_dot(&rest))
+        return false;
+    if (!(dim == COUNTER_DIM_COUNTRY ? take_country(&rest, &point.value)
+                                     : take_number(&rest, 65535, &point.value)))
+        return false;
+    if (!take_dot(&rest) || rest.len != 1 || (rest.ptr[0] != '0' && rest.ptr[0] != '1'))
+        return false;
+    point.automated = rest.ptr[0] == '1';
+    *out = point;
+    return true;
+}
+
+void counter_key_clients(struct counter_key *key, uint32_t brand, int32_t campaign,
+                         enum counter_interval interval, int64_t time_s, unsigned n_shards)
+{
+    char period[9], name[6];
+
+    set_period(period, interval, time_s);
+    set_campaign(name, campaign);
+    set_key(key, "hc:{s%02x}:u:%08x:%s:%s", counter_shard_of_series(brand, campaign, n_shards),
+            brand, name, period);
+}

@@ -1,0 +1,213 @@
+/* Keys and fields of counters: spelled as FORMATS.md says, and read back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/counter.h"
+
+enum { NOON = 1795348800 }; /* 2026-11-22T12:00:00Z */
+
+static void test_keys(void **state)
+{
+    static const uint8_t log_id[CLICK_LOG_ID_LEN] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                     8, 9, 10, 11, 12, 13, 14, 255};
+    struct counter_series series = {0xaabbccdd, 12, COUNTER_HOURS, COUNTER_DIM_LABEL};
+    struct counter_key key;
+
+    (void)state;
+    counter_key_cursor(&key, 0, log_id);
+    assert_string_equal(key.text, "hc:{s00}:cur:000102030405060708090a0b0c0d0eff");
+    counter_key_cursor(&key, 255, log_id);
+    assert_string_equal(key.text, "hc:{sff}:cur:000102030405060708090a0b0c0d0eff");
+    assert_int_equal(key.len, strlen(key.text));
+    counter_key_rejected(&key, 7);
+    assert_string_equal(key.text, "hc:{s07}:rejected");
+    counter_key_names(&key, 0x1234);
+    assert_string_equal(key.text, "hc:{s00}:names:00001234");
+    counter_key_table(&key, COUNTER_LINKS, 1023, 1);
+    assert_string_equal(key.text, "hc:{s00}:l:3ff");
+    counter_key_table(&key, COUNTER_OBJECTS, 1023, 256);
+    assert_string_equal(key.text, "hc:{sff}:o:3ff");
+    counter_key_table(&key, COUNTER_CLIENTS, 4, 256);
+    assert_string_equal(key.text, "hc:{s01}:c:004");
+    counter_key_series(&key, &series, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:12:h:l:20261122");
+    series.interval = COUNTER_DAYS;
+    series.campaign = COUNTER_ALL_CAMPAIGNS;
+    series.dim = COUNTER_DIM_CAMPAIGN;
+    counter_key_series(&key, &series, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:d:p:202611");
+    counter_key_clients(&key, 0xaabbccdd, 65535, COUNTER_HOURS, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:65535:20261122");
+    counter_key_clients(&key, 0xaabbccdd, COUNTER_ALL_CAMPAIGNS, COUNTER_DAYS, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:*:202611");
+}
+
+static void test_shards(void **state)
+{
+    unsigned hits[4] = {0};
+
+    (void)state;
+    assert_false(counter_n_shards_ok(0));
+    assert_true(counter_n_shards_ok(1));
+    assert_false(counter_n_shards_ok(3));
+    assert_true(counter_n_shards_ok(256));
+    assert_false(counter_n_shards_ok(512));
+    assert_int_equal(counter_bucket_of_link(UINT64_MAX), COUNTER_BUCKETS - 1);
+    assert_int_equal(counter_bucket_of_link(0), 0);
+    assert_int_equal(counter_shard_of_bucket(COUNTER_BUCKETS - 1, 256), 255);
+    assert_int_equal(counter_shard_of_bucket(COUNTER_BUCKETS - 1, 1), 0);
+    /* Consecutive invoices are spread evenly. */
+    for (uint32_t number = 1; number <= 4000; number++)
+        hits[counter_shard_of_bucket(counter_bucket_of_item(0x1234, number), 4)]++;
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range(hits[i], 900, 1100);
+    for (int32_t campaign = -1; campaign < 1000; campaign++) {
+        assert_in_range(counter_shard_of_series(0xffffffff, campaign, 16), 0, 15);
+        assert_int_equal(counter_shard_of_series(0xffffffff, campaign, 1), 0);
+    }
+}
+
+static void test_table_key_is_read_back(void **state)
+{
+    const char *bad[] = {"",
+                         "hc:{s00}:l:3f",
+                         "hc:{s00}:l:3fff",
+                         "hc:{s00}:l:400",
+                         "hc:{s00}:l:3FF",
+                         "hc:{s00}:x:3ff",
+                         "hx:{s00}:l:3ff",
+                         "hc:{s00]:l:3ff",
+                         "hc:{s00}:l-3ff"};
+    enum counter_table table;
+    unsigned bucket;
+
+    (void)state;
+    for (unsigned t = 0; t < COUNTER_TABLES; t++) {
+        for (unsigned b = 0; b < COUNTER_BUCKETS; b += 31) {
+            struct counter_key key;
+
+            counter_key_table(&key, (enum counter_table)t, b, 16);
+            assert_true(counter_table_parse(counter_key_slice(&key), &table, &bucket));
+            assert_int_equal(table, t);
+            assert_int_equal(bucket, b);
+        }
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        print_message("not a table: '%s'\n", bad[i]);
+        assert_false(counter_table_parse(slice_of(bad[i]), &table, &bucket));
+    }
+}
+
+static void test_periods(void **state)
+{
+    const struct {
+        const char *name;
+        int64_t time_s;
+        const char *day, *month;
+        unsigned hour, day_of_month;
+        int64_t next_day_s, next_month_s;
+    } cases[] = {
+        {"the first second", 0, "19700101", "197001", 0, 1, 86400, 31 * 86400},
+        {"a clock before 1970 counts as the first second", -1, "19700101", "197001", 0, 1, 0, 0},
+        {"the last second of a day", NOON + 43199, "20261122", "202611", 23, 22, NOON + 43200,
+         1796083200},
+        {"the first second of the next", NOON + 43200, "20261123", "202611", 0, 23,
+         NOON + 43200 + 86400, 1796083200},
+        {"29 February", 1709164800, "20240229", "202402", 0, 29, 1709251200, 1709251200},
+        {"28 February of a year without 29", 1677542400, "20230228", "202302", 0, 28, 1677628800,
+         1677628800},
+        {"1900 rules do not bite in 2000", 951782400, "20000229", "200002", 0, 29, 951868800,
+         951868800},
+        {"31 December", 1798675200, "20261231", "202612", 0, 31, 1798761600, 1798761600},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct counter_series series = {1, 0, COUNTER_HOURS, COUNTER_DIM_LABEL};
+        struct counter_key key;
+
+        print_message("%s\n", cases[i].name);
+        counter_key_series(&key, &series, cases[i].time_s, 1);
+        assert_string_equal(strrchr(key.text, ':') + 1, cases[i].day);
+        series.interval = COUNTER_DAYS;
+        counter_key_series(&key, &series, cases[i].time_s, 1);
+        assert_string_equal(strrchr(key.text, ':') + 1, cases[i].month);
+        assert_int_equal(counter_bucket_of_time(COUNTER_HOURS, cases[i].time_s), cases[i].hour);
+        assert_int_equal(counter_bucket_of_time(COUNTER_DAYS, cases[i].time_s),
+                         cases[i].day_of_month);
+        assert_int_equal(counter_series_next_s(COUNTER_HOURS, cases[i].time_s),
+                         cases[i].next_day_s);
+        assert_int_equal(counter_series_next_s(COUNTER_DAYS, cases[i].time_s),
+                         cases[i].next_month_s);
+    }
+}
+
+static void test_series_fields(void **state)
+{
+    const struct {
+        const char *text;
+        enum counter_dim dim;
+        struct counter_point point;
+    } cases[] = {
+        {"00.1.0.0", COUNTER_DIM_LABEL, {0, 1, 0, false}},
+        {"23.15.4.1", COUNTER_DIM_LABEL, {23, 15, 4, true}},
+        {"07.2.DE.0", COUNTER_DIM_COUNTRY, {7, 2, 'D' << 8 | 'E', false}},
+        {"07.2.--.0", COUNTER_DIM_COUNTRY, {7, 2, 0, false}},
+        {"31.2.65535.1", COUNTER_DIM_CAMPAIGN, {31, 2, 65535, true}},
+    };
+    const struct {
+        const char *text;
+        enum counter_dim dim;
+    } bad[] = {
+        {"", COUNTER_DIM_LABEL},
+        {"7.1.0.0", COUNTER_DIM_LABEL},
+        {"32.1.0.0", COUNTER_DIM_LABEL},
+        {"00.16.0.0", COUNTER_DIM_LABEL},
+        {"00.1.0", COUNTER_DIM_LABEL},
+        {"00.1.0.2", COUNTER_DIM_LABEL},
+        {"00.1.0.00", COUNTER_DIM_LABEL},
+        {"00.1.-1.0", COUNTER_DIM_LABEL},
+        {"00.1.01.0", COUNTER_DIM_LABEL},
+        {"00.1.65536.0", COUNTER_DIM_CAMPAIGN},
+        {"00.1.de.0", COUNTER_DIM_COUNTRY},
+        {"00.1.D", COUNTER_DIM_COUNTRY},
+        {"00.1.DE.0", COUNTER_DIM_LABEL},
+        {"00-1.0.0", COUNTER_DIM_LABEL},
+    };
+    struct counter_point point;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct counter_field field;
+
+        print_message("%s\n", cases[i].text);
+        counter_field_series(&field, cases[i].dim, &cases[i].point);
+        assert_string_equal(field.text, cases[i].text);
+        assert_true(counter_series_parse(slice_make(field.text, field.len), cases[i].dim, &point));
+        assert_int_equal(point.bucket, cases[i].point.bucket);
+        assert_int_equal(point.kind, cases[i].point.kind);
+        assert_int_equal(point.value, cases[i].point.value);
+        assert_int_equal(point.automated, cases[i].point.automated);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        print_message("not a field: '%s'\n", bad[i].text);
+        assert_false(counter_series_parse(slice_of(bad[i].text), bad[i].dim, &point));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_table_key_is_read_back),
+        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_series_fields),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
