@@ -121,6 +121,29 @@ static bool complete_redis_url(struct config_redis *redis)
     return true;
 }
 
+/* The path of an own preset file starts at the folder of the configuration, as PATH keys do. */
+static bool complete_presets(struct config *config)
+{
+    const char *slash = strrchr(config->path, '/');
+    size_t folder_len = slash ? (size_t)(slash - config->path) + 1 : 0;
+
+    for (unsigned i = 0; i < config->n_brands; i++) {
+        char **preset = &config->brands[i].preset;
+        size_t size = folder_len + strlen(*preset) + 1;
+        char *path;
+
+        if (!strchr(*preset, '/') || (*preset)[0] == '/')
+            continue;
+        path = malloc(size);
+        if (!path)
+            return false;
+        snprintf(path, size, "%.*s%s", (int)folder_len, config->path, *preset);
+        free(*preset);
+        *preset = path;
+    }
+    return true;
+}
+
 /* --- checks between keys --- */
 
 static bool check_public(const struct config *config, struct error *err)
@@ -195,7 +218,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     config = schema_doc_data(doc);
     config->doc = doc;
     config->path = strdup(path);
-    if (!config->path || !parse_values(config) || !complete_redis_url(&config->redis)) {
+    if (!config->path || !parse_values(config) || !complete_redis_url(&config->redis) ||
+        !complete_presets(config)) {
         error_set(err, "%s: out of memory", path);
         goto out;
     }

@@ -75,16 +75,24 @@ MUST_USE size_t brand_target(const struct brand *brand, const struct token *toke
                              struct slice text, const struct target_facts *facts,
                              char out[static SITE_TARGET_MAX]);
 
-enum page { PAGE_BAD_REQUEST, PAGE_NOT_FOUND, PAGE_EXPIRED, PAGE_HOME, PAGE_ROBOTS, PAGES };
+enum page {
+    PAGE_BAD_REQUEST, /* 400 */
+    PAGE_NOT_FOUND,   /* 404 */
+    PAGE_EXPIRED,     /* 410, with a button into the account */
+    PAGE_HOME,        /* 200 for `/`, when the brand has no home */
+    PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
+    PAGE_ROBOTS,
+    PAGES
+};
 
-/* A ready reply body and its head fields, `brand` NULL for requests of no known brand. */
+/* A ready reply body and its head fields.  Nothing of a request is in it. */
 struct page_text {
     struct slice type; /* Content-Type */
     struct slice csp;  /* Content-Security-Policy, len 0 = none */
     struct slice body;
 };
 
-/* Borrowed from the site. */
+/* `brand` NULL for requests of no known brand.  Borrowed from the site. */
 const struct page_text *site_page(const struct site *site, const struct brand *brand,
                                   enum page page);
 

@@ -1,0 +1,16 @@
+/* language.h - the Accept-Language field (RFC 9110, 12.5.4).  Pure. */
+#ifndef PROTO_LANGUAGE_H
+#define PROTO_LANGUAGE_H
+#include <stdbool.h>
+
+#include "proto/slice.h"
+
+/* The tag that `accept_language` wants most, the first of equals; len 0 when it wants none (the
+ * field is absent or malformed, or only `*`).  Points into the field. */
+struct slice language_preferred(struct slice accept_language);
+
+/* Whether `tag` is `range` or more special: "de" takes "de" and "de-AT", not "den" (basic
+ * filtering, RFC 4647, 3.3.1). */
+bool language_matches(struct slice tag, struct slice range);
+
+#endif

@@ -1,0 +1,222 @@
+#include "service/config/brand.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/click.h"
+#include "proto/language.h"
+#include "service/base/error.h"
+#include "service/config/brand_targets.h"
+#include "service/config/config.h"
+
+/* Of the channels 0…7; `medium` is what analytics programs call them. */
+static const struct {
+    struct slice name, medium;
+} channels[8] = {
+    {{"unknown", 7}, {"link", 4}}, {{"mail", 4}, {"email", 5}},  {{"sms", 3}, {"sms", 3}},
+    {{"pdf", 3}, {"pdf", 3}},      {{"qr", 2}, {"qr", 2}},       {{"portal", 6}, {"portal", 6}},
+    {{"chat", 4}, {"chat", 4}},    {{"other", 5}, {"other", 5}},
+};
+
+/* --- reading --- */
+
+const char *brand_kind_name(const struct brand *brand, uint8_t kind)
+{
+    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+
+    return target ? target->name : NULL;
+}
+
+uint8_t brand_kind_find(const struct brand *brand, struct slice name)
+{
+    unsigned number = 0;
+
+    for (uint8_t kind = 1; kind < BRAND_KINDS; kind++) {
+        const struct brand_target *target = brand->priv->targets[kind];
+
+        if (target && slice_equal(slice_of(target->name), name))
+            return kind;
+    }
+    if (name.len == 0 || name.len > 2 || name.ptr[0] == '0')
+        return 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] < '0' || name.ptr[i] > '9')
+            return 0;
+        number = number * 10 + (unsigned)(name.ptr[i] - '0');
+    }
+    return brand_kind_name(brand, (uint8_t)number) ? (uint8_t)number : 0;
+}
+
+bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind)
+{
+    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+
+    return target && target->needs_arg;
+}
+
+static bool country_matches(const struct brand_rule *rule, const char country[2])
+{
+    for (unsigned i = 0; i < rule->n_countries; i++) {
+        if (memcmp(rule->countries[i], country, 2) == 0)
+            return true;
+    }
+    return rule->n_countries == 0;
+}
+
+static bool rule_language_matches(const struct brand_rule *rule, struct slice accept_language)
+{
+    struct slice tag;
+
+    if (rule->n_languages == 0)
+        return true;
+    tag = language_preferred(accept_language);
+    for (unsigned i = 0; i < rule->n_languages; i++) {
+        if (language_matches(tag, rule->languages[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool rule_matches(const struct brand_rule *rule, const struct token *token,
+                         const struct target_facts *facts)
+{
+    if (rule->variants && !(rule->variants >> token->variant & 1))
+        return false;
+    if (rule->devices && !(rule->devices >> facts->device & 1))
+        return false;
+    return country_matches(rule, facts->country) && rule_language_matches(rule, facts->language);
+}
+
+static const struct template *choose_template(const struct brand_target *target,
+                                              const struct token *token,
+                                              const struct target_facts *facts)
+{
+    for (unsigned i = 0; i < target->n_rules; i++) {
+        if (rule_matches(&target->rules[i], token, facts))
+            return &target->rules[i].tpl;
+    }
+    return &target->tpl;
+}
+
+size_t brand_target(const struct brand *brand, const struct token *token, struct slice text,
+                    const struct target_facts *facts, char out[static SITE_TARGET_MAX])
+{
+    const struct brand_target *target =
+        token->kind < BRAND_KINDS ? brand->priv->targets[token->kind] : NULL;
+    const struct template *tpl;
+    struct template_values values = {
+        .object = token->object,
+        .client = token->client,
+        .campaign = token->campaign,
+        .variant = token->variant,
+        .channel = channels[token->channel & 7].name,
+        .medium = channels[token->channel & 7].medium,
+        .source = brand->name,
+        .arg = slice_make(token->arg, token->arg_len),
+        .token = text,
+    };
+
+    if (!target)
+        return 0;
+    tpl = choose_template(target, token, facts);
+    if (tpl->needs_arg && token->arg_len == 0)
+        return 0;
+    return template_expand(tpl, &values, out);
+}
+
+/* --- building --- */
+
+/* The way into the account, as pages offer it; false: there is none that fits any client. */
+static bool account_url(const struct brand *brand, char out[static SITE_TARGET_MAX + 1])
+{
+    static const struct target_facts no_facts = {.language = {NULL, 0}};
+    static const unsigned of_a_link =
+        1u << TEMPLATE_ARG | 1u << TEMPLATE_TOKEN | 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_CLIENT;
+    const struct brand_target *target = brand->priv->targets[TOKEN_KIND_LOGIN];
+    struct token token = {.kind = TOKEN_KIND_LOGIN};
+    size_t len;
+
+    if (!target || target->needs_arg || target->tpl.uses & of_a_link)
+        return false;
+    len = brand_target(brand, &token, (struct slice){NULL, 0}, &no_facts, out);
+    out[len] = '\0';
+    return len > 0;
+}
+
+static bool build_pages(const struct brand *brand, struct brand_private *priv,
+                        const struct config_brand *from)
+{
+    char account[SITE_TARGET_MAX + 1];
+    struct pages_options options = {
+        .name = from->logo_text ? from->logo_text : from->name,
+        .color = from->color,
+        .account = account_url(brand, account) ? account : NULL,
+        .home = from->home,
+        .support = from->support,
+    };
+
+    return pages_init(&priv->pages, &options);
+}
+
+/* "https://host", without a slash at the end. */
+static char *make_base_url(struct pool *pool, const struct config_brand *from)
+{
+    size_t size = strlen(from->hosts[0]) + sizeof("https://");
+    char *url;
+
+    if (from->base_url) {
+        url = pool_text(pool, from->base_url);
+        if (url && url[strlen(url) - 1] == '/')
+            url[strlen(url) - 1] = '\0';
+        return url;
+    }
+    url = pool_alloc(pool, size);
+    if (url)
+        snprintf(url, size, "https://%s", from->hosts[0]);
+    return url;
+}
+
+static bool set_texts(struct brand *brand, struct pool *pool, const struct config_brand *from)
+{
+    char *name = pool_text(pool, from->name);
+
+    brand->name = slice_of(name);
+    brand->base_url = make_base_url(pool, from);
+    brand->home = from->home ? pool_text(pool, from->home) : NULL;
+    if (!name || !brand->base_url || (from->home && !brand->home))
+        return false;
+    brand->id = click_brand_id(brand->name);
+    return true;
+}
+
+bool brand_init(struct brand *brand, const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_brand *from = &config->brands[index];
+    struct brand_private *priv = calloc(1, sizeof(*priv));
+
+    *brand = (struct brand){.index = index, .priv = priv};
+    if (!priv || !set_texts(brand, &priv->pool, from)) {
+        error_set(err, "%s: out of memory", config->path);
+        return false;
+    }
+    if (!brand_targets_build(priv, config, index, err))
+        return false;
+    if (!build_pages(brand, priv, from)) {
+        error_set(err, "%s: out of memory", config->path);
+        return false;
+    }
+    return true;
+}
+
+void brand_clear(struct brand *brand)
+{
+    struct brand_private *priv = (struct brand_private *)brand->priv;
+
+    if (priv) {
+        pages_clear(&priv->pages);
+        pool_clear(&priv->pool);
+    }
+    free(priv);
+    *brand = (struct brand){0};
+}

@@ -1,0 +1,48 @@
+/* brand.h - one brand, built from its configuration: its kinds, templates, rules and pages. */
+#ifndef CONFIG_BRAND_H
+#define CONFIG_BRAND_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/template.h"
+#include "service/config/pages.h"
+#include "service/config/pool.h"
+#include "service/config/site.h"
+
+struct config;
+
+enum { BRAND_KINDS = 16 };
+
+/* A template for some clicks only; an empty list or mask fits all. */
+struct brand_rule {
+    struct template tpl;
+    uint8_t variants; /* bit set, bit 0 = none */
+    uint8_t devices;  /* bit set of enum click_device */
+    unsigned n_countries, n_languages;
+    const char **countries; /* two letters each */
+    struct slice *languages;
+};
+
+struct brand_target {
+    const char *name; /* of the kind */
+    const char *text; /* of the template */
+    bool needs_arg;   /* one of the templates does */
+    struct template tpl;
+    unsigned n_rules;
+    struct brand_rule *rules;
+};
+
+/* All in the pool, nothing points into the configuration. */
+struct brand_private {
+    struct pool pool;
+    struct brand_target *targets[BRAND_KINDS]; /* by kind; NULL = none */
+    struct pages pages;
+};
+
+/* Fills `*brand` from config->brands[index].  False and `*err` on failure; brand_clear() in either
+ * case. */
+MUST_USE bool brand_init(struct brand *brand, const struct config *config, unsigned index,
+                         struct error *err);
+void brand_clear(struct brand *brand);
+
+#endif

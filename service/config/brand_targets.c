@@ -1,0 +1,334 @@
+#include "service/config/brand_targets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/click.h"
+#include "service/base/error.h"
+#include "service/config/brand.h"
+#include "service/config/config.h"
+#include "service/config/preset.h"
+
+enum { KEY_PATH_MAX = 96 };
+
+/* What all steps need. */
+struct builder {
+    struct brand_private *priv;
+    const struct config *config;
+    const struct config_brand *brand;
+    unsigned index;
+    struct error *err;
+};
+
+static const char *const fixed_names[] = {
+    [TOKEN_KIND_VIEW] = "view", [TOKEN_KIND_PAY] = "pay", [TOKEN_KIND_LOGIN] = "login"};
+
+/* The schema has let only known words and 1 … 15 through. */
+static uint8_t kind_of(const char *text)
+{
+    for (uint8_t kind = TOKEN_KIND_VIEW; kind <= TOKEN_KIND_LOGIN; kind++) {
+        if (strcmp(text, fixed_names[kind]) == 0)
+            return kind;
+    }
+    return (uint8_t)strtoul(text, NULL, 10);
+}
+
+static bool fail_memory(const struct builder *b)
+{
+    error_set(b->err, "%s: out of memory", b->config->path);
+    return false;
+}
+
+static bool wants_utm(const struct builder *b, int utm)
+{
+    return utm == CONFIG_UTM_BRAND ? b->brand->utm : utm == CONFIG_UTM_YES;
+}
+
+/* Compiles a copy of `text`.  False: `wrong` says what is wrong, or is empty when memory is short.
+ */
+static bool compile(const struct builder *b, struct template *tpl, const char *text, bool utm,
+                    char wrong[static 256])
+{
+    const char *kept = pool_text(&b->priv->pool, text);
+    enum template_status status;
+    size_t position;
+
+    wrong[0] = '\0';
+    if (!kept)
+        return false;
+    status = template_compile(tpl, slice_of(kept), utm, &position);
+    if (status != TEMPLATE_OK) {
+        snprintf(wrong, 256, "'%.80s' %s (at character %zu)", text, template_status_text(status),
+                 position + 1);
+        return false;
+    }
+    if (tpl->expand_max > SITE_TARGET_MAX) {
+        snprintf(wrong, 256, "may become %zu bytes long; at most %d are allowed, use fewer values",
+                 tpl->expand_max, SITE_TARGET_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* The target of a kind, made when there is none; NULL: out of memory. */
+static struct brand_target *target_of(const struct builder *b, uint8_t kind)
+{
+    struct brand_target **slot = &b->priv->targets[kind];
+
+    if (!*slot)
+        *slot = pool_alloc(&b->priv->pool, sizeof(**slot));
+    if (*slot && kind <= TOKEN_KIND_LOGIN)
+        (*slot)->name = fixed_names[kind];
+    return *slot;
+}
+
+/* --- the preset's --- */
+
+/* The whole template: `url` itself, or what billing_url and `url` make. */
+static char *join(const struct builder *b, const char *url)
+{
+    const char *base = b->brand->billing_url;
+    size_t base_len = base ? strlen(base) : 0;
+    size_t size = base_len + strlen(url) + 2;
+    bool slash = base_len && base[base_len - 1] == '/';
+    char *out;
+
+    if (strstr(url, "://") || !base)
+        return pool_text(&b->priv->pool, url);
+    if (strcmp(url, ".") == 0)
+        return pool_text(&b->priv->pool, base);
+    out = pool_alloc(&b->priv->pool, size);
+    if (out)
+        snprintf(out, size, "%s%s%s", base, slash ? "" : "/", url);
+    return out;
+}
+
+static bool add_preset_target(const struct builder *b, const struct preset *preset, unsigned i)
+{
+    const struct preset_target *from = &preset->targets[i];
+    uint8_t kind = kind_of(from->kind);
+    struct brand_target *target = target_of(b, kind);
+    char wrong[256];
+
+    if (!target || !(target->text = join(b, from->url)))
+        return fail_memory(b);
+    if (from->name && kind > TOKEN_KIND_LOGIN &&
+        !(target->name = pool_text(&b->priv->pool, from->name)))
+        return fail_memory(b);
+    if (!target->name)
+        snprintf(wrong, sizeof(wrong), "kind %u needs a name", kind);
+    else if (compile(b, &target->tpl, target->text, wants_utm(b, from->utm), wrong))
+        return true;
+    if (!wrong[0])
+        return fail_memory(b);
+    error_set(b->err, "%s:%u: targets[%u].url: %s", preset->path, preset_target_line(preset, i), i,
+              wrong);
+    return false;
+}
+
+static bool add_preset(const struct builder *b)
+{
+    struct preset *preset = preset_load(b->brand->preset, b->err);
+    char key[KEY_PATH_MAX];
+    bool ok = false;
+
+    snprintf(key, sizeof(key), "brands[%u].preset", b->index);
+    if (!preset) {
+        config_fail_prefix(b->config, b->err, key);
+        return false;
+    }
+    if (preset->needs_billing_url && !b->brand->billing_url) {
+        config_fail(b->config, b->err, key,
+                    "preset %s starts from the billing system's address; "
+                    "add billing_url: https://…",
+                    preset->name);
+        goto out;
+    }
+    for (unsigned i = 0; i < preset->n_targets; i++) {
+        if (!add_preset_target(b, preset, i)) {
+            config_fail_prefix(b->config, b->err, key);
+            goto out;
+        }
+    }
+    ok = true;
+out:
+    preset_free(preset);
+    return ok;
+}
+
+/* --- the brand's own --- */
+
+static bool fail_target(const struct builder *b, unsigned i, const char *key, const char *wrong)
+{
+    char path[KEY_PATH_MAX];
+
+    snprintf(path, sizeof(path), "brands[%u].targets[%u].%s", b->index, i, key);
+    if (!wrong[0])
+        return fail_memory(b);
+    config_fail(b->config, b->err, path, "%s", wrong);
+    return false;
+}
+
+static uint8_t variant_mask(const struct config_rule *from)
+{
+    uint8_t mask = 0;
+
+    for (unsigned i = 0; i < from->n_variant; i++) {
+        char letter = from->variant[i][0];
+
+        mask |= (uint8_t)(1u << (letter == 'n' ? 0 : letter - 'A' + 1));
+    }
+    return mask;
+}
+
+static uint8_t device_mask(const struct config_rule *from)
+{
+    uint8_t mask = 0;
+
+    for (unsigned i = 0; i < from->n_device; i++) {
+        for (unsigned device = 0; device < CLICK_DEVICES; device++) {
+            if (strcmp(from->device[i], click_device_name(device)) == 0)
+                mask |= (uint8_t)(1u << device);
+        }
+    }
+    return mask;
+}
+
+static bool set_conditions(const struct builder *b, struct brand_rule *rule,
+                           const struct config_rule *from)
+{
+    struct pool *pool = &b->priv->pool;
+
+    rule->variants = variant_mask(from);
+    rule->devices = device_mask(from);
+    rule->countries = pool_alloc(pool, (from->n_country + 1) * sizeof(*rule->countries));
+    rule->languages = pool_alloc(pool, (from->n_language + 1) * sizeof(*rule->languages));
+    if (!rule->countries || !rule->languages)
+        return false;
+    for (unsigned i = 0; i < from->n_country; i++, rule->n_countries++) {
+        if (!(rule->countries[i] = pool_text(pool, from->country[i])))
+            return false;
+    }
+    for (unsigned i = 0; i < from->n_language; i++, rule->n_languages++) {
+        const char *text = pool_text(pool, from->language[i]);
+
+        if (!text)
+            return false;
+        rule->languages[i] = slice_of(text);
+    }
+    return true;
+}
+
+static bool add_rules(const struct builder *b, struct brand_target *target, unsigned i)
+{
+    const struct config_target *from = &b->brand->targets[i];
+    bool utm = wants_utm(b, (int)from->utm);
+
+    target->rules = pool_alloc(&b->priv->pool, (from->n_rules + 1) * sizeof(*target->rules));
+    target->n_rules = 0;
+    if (!target->rules)
+        return fail_memory(b);
+    for (unsigned r = 0; r < from->n_rules; r++, target->n_rules++) {
+        char wrong[256], key[32];
+
+        snprintf(key, sizeof(key), "rules[%u].url", r);
+        if (!compile(b, &target->rules[r].tpl, from->rules[r].url, utm, wrong))
+            return fail_target(b, i, key, wrong);
+        if (!set_conditions(b, &target->rules[r], &from->rules[r]))
+            return fail_memory(b);
+    }
+    return true;
+}
+
+static bool set_name(const struct builder *b, struct brand_target *target, uint8_t kind, unsigned i)
+{
+    const char *name = b->brand->targets[i].name;
+
+    if (kind <= TOKEN_KIND_LOGIN) {
+        if (name && strcmp(name, fixed_names[kind]) != 0)
+            return fail_target(b, i, "name", "kinds 1 to 3 are view, pay and login; remove it");
+        return true;
+    }
+    for (uint8_t other = TOKEN_KIND_VIEW; name && other <= TOKEN_KIND_LOGIN; other++) {
+        if (strcmp(name, fixed_names[other]) == 0)
+            return fail_target(b, i, "name",
+                               "view, pay and login are kinds 1 to 3; choose another");
+    }
+    if (name && !(target->name = pool_text(&b->priv->pool, name)))
+        return fail_memory(b);
+    if (!target->name)
+        return fail_target(b, i, "name", "is missing; an own kind needs a name, such as renew");
+    return true;
+}
+
+static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
+{
+    const struct config_target *from = &b->brand->targets[i];
+    uint8_t kind = kind_of(from->kind);
+    struct brand_target *target = target_of(b, kind);
+    char wrong[256];
+
+    if (!target)
+        return fail_memory(b);
+    if (*seen >> kind & 1)
+        return fail_target(b, i, "kind", "is there twice in this brand; remove one");
+    *seen |= 1u << kind;
+    if (!set_name(b, target, kind, i))
+        return false;
+    if (from->url && !(target->text = pool_text(&b->priv->pool, from->url)))
+        return fail_memory(b);
+    if (!target->text)
+        return fail_target(b, i, "url", "is missing; the preset has no template for this kind");
+    /* Without a template and a word on utm, the preset's compiled one stays as it is. */
+    if ((from->url || from->utm != CONFIG_UTM_BRAND) &&
+        !compile(b, &target->tpl, target->text, wants_utm(b, (int)from->utm), wrong))
+        return fail_target(b, i, "url", wrong);
+    return add_rules(b, target, i);
+}
+
+/* --- the whole --- */
+
+static bool check_names(const struct builder *b)
+{
+    struct brand_target *const *targets = b->priv->targets;
+
+    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
+        for (unsigned other = 1; targets[kind] && other < kind; other++) {
+            char key[KEY_PATH_MAX];
+
+            if (!targets[other] || strcmp(targets[other]->name, targets[kind]->name) != 0)
+                continue;
+            snprintf(key, sizeof(key), "brands[%u].targets", b->index);
+            config_fail(b->config, b->err, key, "kinds %u and %u are both called '%s'; rename one",
+                        other, kind, targets[kind]->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_needs_arg(struct brand_target *target)
+{
+    target->needs_arg = target->tpl.needs_arg;
+    for (unsigned i = 0; i < target->n_rules; i++)
+        target->needs_arg |= target->rules[i].tpl.needs_arg;
+}
+
+bool brand_targets_build(struct brand_private *priv, const struct config *config, unsigned index,
+                         struct error *err)
+{
+    struct builder b = {priv, config, &config->brands[index], index, err};
+    unsigned seen = 0;
+
+    if (!add_preset(&b))
+        return false;
+    for (unsigned i = 0; i < b.brand->n_targets; i++) {
+        if (!add_target(&b, i, &seen))
+            return false;
+    }
+    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
+        if (priv->targets[kind])
+            set_needs_arg(priv->targets[kind]);
+    }
+    return check_names(&b);
+}

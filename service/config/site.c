@@ -1,0 +1,207 @@
+#include "service/config/site.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/base/error.h"
+#include "service/config/brand.h"
+#include "service/config/config.h"
+#include "service/config/hosts.h"
+#include "service/config/keys.h"
+#include "service/config/pages.h"
+
+struct site {
+    atomic_uint refs;
+    struct token_keyring *keys;
+    struct hosts *hosts;
+    struct pages pages; /* for requests of no known brand */
+    unsigned n_brands;
+    struct brand brands[];
+};
+
+static void site_free(struct site *site)
+{
+    for (unsigned i = 0; i < site->n_brands; i++)
+        brand_clear(&site->brands[i]);
+    pages_clear(&site->pages);
+    hosts_free(site->hosts);
+    keys_free(site->keys);
+    free(site);
+}
+
+struct site *site_ref(struct site *site)
+{
+    atomic_fetch_add_explicit(&site->refs, 1, memory_order_relaxed);
+    return site;
+}
+
+/* Acquire and release: whoever frees sees all that the others did with it. */
+void site_unref(struct site *site)
+{
+    if (site && atomic_fetch_sub_explicit(&site->refs, 1, memory_order_acq_rel) == 1)
+        site_free(site);
+}
+
+/* --- building --- */
+
+static bool add_hosts(struct site *site, const struct config *config, unsigned index,
+                      struct error *err)
+{
+    const struct config_brand *from = &config->brands[index];
+
+    for (unsigned i = 0; i < from->n_hosts; i++) {
+        int other = hosts_add(site->hosts, slice_of(from->hosts[i]), (int)index);
+        char key[64];
+
+        if (other == HOST_NONE)
+            continue;
+        snprintf(key, sizeof(key), "brands[%u].hosts[%u]", index, i);
+        config_fail(config, err, key, "'%s' is a host of brand %s already; remove one",
+                    from->hosts[i], config->brands[other].name);
+        return false;
+    }
+    return true;
+}
+
+/* Two brands of one number would share their counters in Redis. */
+static bool check_number(const struct site *site, const struct config *config, unsigned index,
+                         struct error *err)
+{
+    const struct brand *brand = &site->brands[index];
+    char key[64];
+
+    snprintf(key, sizeof(key), "brands[%u].name", index);
+    for (unsigned i = 0; i < index; i++) {
+        const struct brand *other = &site->brands[i];
+
+        if (slice_equal(brand->name, other->name)) {
+            config_fail(config, err, key, "'%.*s' is the name of brands[%u] already; rename one",
+                        SLICE_ARG(brand->name), i);
+            return false;
+        }
+        if (brand->id == other->id) {
+            config_fail(config, err, key, "'%.*s' has the same number (%08x) as '%.*s'; rename one",
+                        SLICE_ARG(brand->name), brand->id, SLICE_ARG(other->name));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Minted links have to lead back here. */
+static bool check_base_url(const struct site *site, const struct config *config, unsigned index,
+                           struct error *err)
+{
+    const char *host = strstr(site->brands[index].base_url, "://") + 3;
+    char key[64];
+
+    if (hosts_find(site->hosts, slice_of(host)) == (int)index)
+        return true;
+    snprintf(key, sizeof(key), "brands[%u].base_url", index);
+    config_fail(config, err, key,
+                "'%s' is not one of the brand's hosts, so its links would be unknown; add it to "
+                "hosts",
+                host);
+    return false;
+}
+
+static bool add_brands(struct site *site, const struct config *config, struct error *err)
+{
+    for (unsigned i = 0; i < config->n_brands; i++) {
+        site->n_brands = i + 1;
+        if (!brand_init(&site->brands[i], config, i, err) || !check_number(site, config, i, err) ||
+            !add_hosts(site, config, i, err) || !check_base_url(site, config, i, err))
+            return false;
+    }
+    return true;
+}
+
+static size_t count_hosts(const struct config *config)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < config->n_brands; i++)
+        n += config->brands[i].n_hosts;
+    return n;
+}
+
+struct site *site_new(const struct config *config, struct error *err)
+{
+    static const struct pages_options plain = {.color = "#6b7280"};
+    struct site *site = calloc(1, sizeof(*site) + config->n_brands * sizeof(site->brands[0]));
+    bool ok = false;
+
+    if (!site || !(site->hosts = hosts_new(count_hosts(config))) ||
+        !pages_init(&site->pages, &plain)) {
+        error_set(err, "%s: out of memory", config->path);
+        goto out;
+    }
+    atomic_init(&site->refs, 1);
+    if (!add_brands(site, config, err))
+        goto out;
+    site->keys = keys_load(config->keys, err);
+    if (!site->keys) {
+        config_fail_prefix(config, err, "keys");
+        goto out;
+    }
+    ok = true;
+out:
+    if (!ok && site) {
+        site_free(site);
+        site = NULL;
+    }
+    return site;
+}
+
+struct site *site_load(const char *path, struct config **config, struct error *err)
+{
+    struct config *loaded = config_load(path, err);
+    struct site *site = loaded ? site_new(loaded, err) : NULL;
+
+    if (!site) {
+        config_free(loaded);
+        return NULL;
+    }
+    *config = loaded;
+    return site;
+}
+
+/* --- reading --- */
+
+const struct token_keyring *site_keys(const struct site *site)
+{
+    return site->keys;
+}
+
+const struct brand *site_find_host(const struct site *site, struct slice host)
+{
+    int index = hosts_find(site->hosts, host);
+
+    return index == HOST_NONE ? NULL : &site->brands[index];
+}
+
+const struct brand *site_find_brand(const struct site *site, struct slice name)
+{
+    for (unsigned i = 0; i < site->n_brands; i++) {
+        if (slice_equal(site->brands[i].name, name))
+            return &site->brands[i];
+    }
+    return NULL;
+}
+
+unsigned site_n_brands(const struct site *site)
+{
+    return site->n_brands;
+}
+
+const struct brand *site_brand_at(const struct site *site, unsigned index)
+{
+    return index < site->n_brands ? &site->brands[index] : NULL;
+}
+
+const struct page_text *site_page(const struct site *site, const struct brand *brand,
+                                  enum page page)
+{
+    return brand ? &brand->priv->pages.page[page] : &site->pages.page[page];
+}
