@@ -19,17 +19,19 @@
 struct admin;
 struct apikeys;
 struct clickstore;
+struct config_admin;
 struct error;
 struct ledger;
 struct site;
 struct worker;
 
 struct admin_options {
-    const char *listen;    /* "127.0.0.1:8081", "[::1]:8081"; port 0 = any, see admin_port() */
-    const char *redis_url; /* as of the ledger; NULL = statistics answer 503 */
-    unsigned n_shards;     /* as of the ledger */
-    int64_t timeout_ms;    /* longest a query may wait for Redis; 0 = 2 s */
-    unsigned rate_max;     /* requests of one API key in a minute; 0 = 600 */
+    const struct config_admin *config; /* borrowed for the call only */
+    const char *redis_url;             /* as of the ledger; NULL = statistics answer 503 */
+    unsigned n_shards;                 /* as of the ledger */
+    int64_t timeout_ms;                /* longest a query may wait for Redis; 0 = 2 s */
+    int64_t retention_hours_s;         /* as of the ledger: how far back statistics are whole */
+    int64_t retention_days_s;
 };
 
 /* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */
@@ -41,18 +43,17 @@ struct admin_sources {
 };
 
 /*
- * Binds the address and starts the thread, in state STARTING.  Takes a reference of `site`; takes
- * `keys`, which may be NULL: then every request that needs a key is refused.  Copies `*options`,
- * `*sources` and the texts in them.
+ * Binds the addresses and starts the thread, in state STARTING.  Takes a reference of `site`; takes
+ * `keys` (freed on failure, too), which may be NULL: then every request that needs a key is
+ * refused.  Copies `*options` and `*sources`.
  *
- * NULL and `*err` on failure: the address is malformed or in use; then `keys` is still the
- * caller's.
+ * NULL and `*err` on failure: an address is in use, the Redis URL is wrong, no memory.
  */
 MUST_USE struct admin *admin_new(const struct admin_options *options,
                                  const struct admin_sources *sources, struct site *site,
                                  struct apikeys *keys, struct error *err);
 
-/* The port that is listened on. */
+/* The port of the first address, also when the configuration left it to the kernel. */
 uint16_t admin_port(const struct admin *admin);
 
 /* What /readyz says: 503, 200, 503.  Readiness does not depend on Redis or the disk. */

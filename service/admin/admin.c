@@ -1,0 +1,382 @@
+#include "service/admin/admin.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include "service/admin/auth.h"
+#include "service/admin/fetch.h"
+#include "service/admin/request.h"
+#include "service/admin/router.h"
+#include "service/admin/server.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/config/apikeys.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+
+enum {
+    BACKLOG = 128,
+    HEAD_MAX = 16 << 10,
+    IDLE_S = 30,
+    ACCEPT_PAUSE_MS = 100,
+    TIMEOUT_MS = 2000, /* of a query, when the options name none */
+};
+
+/* What main hands over; taken by the admin thread in its next turn. */
+struct mail {
+    pthread_mutex_t lock;
+    int wake_fd; /* eventfd */
+    bool stop;
+    struct site *site; /* NULL = nothing new */
+    struct apikeys *keys;
+};
+
+struct admin {
+    struct server server;
+    struct evhttp *http;
+    struct evconnlistener **listeners; /* of `http` once bound */
+    unsigned n_listeners;
+    struct event *resume; /* accept again after ACCEPT_PAUSE_MS */
+    struct event *wake;
+    struct mail mail;
+    pthread_t thread;
+    bool running;
+    uint16_t port;
+};
+
+/* A request is complete. */
+static void on_request(struct evhttp_request *http, void *arg)
+{
+    struct server *server = arg;
+    struct request *request = request_new(server, http);
+
+    if (request)
+        router_handle(request);
+}
+
+static void set_accepting(struct admin *admin, bool on)
+{
+    for (unsigned i = 0; i < admin->n_listeners; i++) {
+        if (on)
+            evconnlistener_enable(admin->listeners[i]);
+        else
+            evconnlistener_disable(admin->listeners[i]);
+    }
+}
+
+/* Accepting failed: out of descriptors or memory.  A pause, or the loop would spin. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct admin *admin = evconnlistener_get_base(listener) ? arg : NULL;
+    struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+    log_warn("admin.accept", "err=\"%s\"", strerror(errno));
+    set_accepting(admin, false);
+    evtimer_add(admin->resume, &pause);
+}
+
+/* The pause after a failed accept is over. */
+static void on_resume(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    set_accepting(arg, true);
+}
+
+static void take_mail(struct admin *admin)
+{
+    struct site *site;
+    struct apikeys *keys;
+    bool stop;
+
+    pthread_mutex_lock(&admin->mail.lock);
+    site = admin->mail.site;
+    keys = admin->mail.keys;
+    stop = admin->mail.stop;
+    admin->mail.site = NULL;
+    admin->mail.keys = NULL;
+    pthread_mutex_unlock(&admin->mail.lock);
+    if (site) {
+        site_unref(admin->server.site);
+        admin->server.site = site;
+        auth_set_keys(admin->server.auth, keys);
+    }
+    if (stop)
+        event_base_loopbreak(admin->server.base);
+}
+
+/* main has left something in the mail. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
+{
+    uint64_t n;
+
+    (void)events;
+    if (read((int)fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+        take_mail(arg);
+}
+
+static void wake(struct admin *admin)
+{
+    uint64_t one = 1;
+
+    /* It fails only when the counter is full: then the thread is to be woken already. */
+    if (write(admin->mail.wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+static void *run(void *arg)
+{
+    struct admin *admin = arg;
+
+    event_base_dispatch(admin->server.base);
+    return NULL;
+}
+
+/* Signals are main's; a client that closes early must not raise SIGPIPE here. */
+static bool start_thread(struct admin *admin)
+{
+    sigset_t all, before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&admin->thread, NULL, run, admin);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    admin->running = failed == 0;
+    return admin->running;
+}
+
+static int listening_socket(const struct address *address)
+{
+    int fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, saved;
+
+    if (fd < 0)
+        return -1;
+    if ((address->addr.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd, (const struct sockaddr *)&address->addr, address->addr_len) != 0 ||
+        listen(fd, BACKLOG) != 0) {
+        saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage addr = {0};
+    socklen_t len = sizeof(addr);
+
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+        return 0;
+    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+                                            : ((struct sockaddr_in *)&addr)->sin_port);
+}
+
+static bool listen_on(struct admin *admin, const struct address *address)
+{
+    const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
+    int fd = listening_socket(address);
+    struct evconnlistener *listener;
+
+    if (fd < 0)
+        return false;
+    if (admin->n_listeners == 0)
+        admin->port = port_of(fd);
+    listener = evconnlistener_new(admin->server.base, NULL, NULL, flags, 0, fd);
+    if (!listener || !evhttp_bind_listener(admin->http, listener)) {
+        if (listener)
+            evconnlistener_free(listener);
+        else
+            close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+    evconnlistener_set_error_cb(listener, on_accept_error);
+    admin->listeners[admin->n_listeners++] = listener;
+    return true;
+}
+
+static bool listen_on_all(struct admin *admin, const struct config_admin *config, struct error *err)
+{
+    admin->listeners = calloc(config->n_listen, sizeof(struct evconnlistener *));
+    for (unsigned i = 0; admin->listeners && i < config->n_listen; i++) {
+        if (!listen_on(admin, &config->addresses[i])) {
+            error_set(err, "admin.listen: cannot listen on %s: %s; choose a free address",
+                      config->listen[i], strerror(errno));
+            return false;
+        }
+    }
+    if (!admin->listeners)
+        error_set(err, "admin: out of memory");
+    return admin->listeners != NULL;
+}
+
+static bool set_up_http(struct admin *admin)
+{
+    admin->http = evhttp_new(admin->server.base);
+    if (!admin->http)
+        return false;
+    evhttp_set_gencb(admin->http, on_request, &admin->server);
+    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+    evhttp_set_max_headers_size(admin->http, HEAD_MAX);
+    evhttp_set_max_body_size(admin->http, REQUEST_BODY_MAX);
+    evhttp_set_timeout(admin->http, IDLE_S);
+    return true;
+}
+
+/* The event loop and what hangs on it, but for the parts that say themselves what failed. */
+static bool set_up_loop(struct admin *admin)
+{
+    admin->mail.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (admin->mail.wake_fd < 0 || !(admin->server.base = event_base_new()))
+        return false;
+    admin->wake =
+        event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);
+    admin->resume = evtimer_new(admin->server.base, on_resume, admin);
+    return admin->wake && admin->resume && event_add(admin->wake, NULL) == 0 && set_up_http(admin);
+}
+
+static void set_up_server(struct server *server, const struct admin_options *options,
+                          const struct admin_sources *sources)
+{
+    server->sources = *sources;
+    server->n_shards = options->n_shards ? options->n_shards : 1;
+    server->retention_hours_s = options->retention_hours_s;
+    server->retention_days_s = options->retention_days_s;
+    server->started_ms = clock_wall_ms();
+    counter64_set(&server->reload_s, (uint64_t)(server->started_ms / 1000));
+    counter64_set(&server->reload_ok, 1);
+}
+
+struct admin *admin_new(const struct admin_options *options, const struct admin_sources *sources,
+                        struct site *site, struct apikeys *keys, struct error *err)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    bool ok = false;
+
+    if (!admin) {
+        error_set(err, "admin: out of memory");
+        apikeys_free(keys);
+        return NULL;
+    }
+    admin->mail.wake_fd = -1;
+    pthread_mutex_init(&admin->mail.lock, NULL);
+    set_up_server(&admin->server, options, sources);
+    admin->server.site = site_ref(site);
+    if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min))) {
+        error_set(err, "admin: out of memory");
+        goto out;
+    }
+    if (!set_up_loop(admin)) {
+        error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
+        goto out;
+    }
+    if (!listen_on_all(admin, options->config, err))
+        goto out;
+    if (options->redis_url && !(admin->server.fetches = fetches_new(
+                                    admin->server.base, options->redis_url, timeout_ms, err)))
+        goto out;
+    if (!start_thread(admin)) {
+        error_set(err, "admin: cannot start the thread");
+        goto out;
+    }
+    ok = true;
+out:
+    if (!ok) {
+        admin_free(admin);
+        admin = NULL;
+    }
+    return admin;
+}
+
+uint16_t admin_port(const struct admin *admin)
+{
+    return admin->port;
+}
+
+void admin_set_state(struct admin *admin, enum admin_state state)
+{
+    atomic_store(&admin->server.state, state);
+}
+
+void admin_reload(struct admin *admin, struct site *site, struct apikeys *keys)
+{
+    struct site *old_site;
+    struct apikeys *old_keys;
+
+    counter64_set(&admin->server.reload_s, (uint64_t)(clock_wall_ms() / 1000));
+    counter64_set(&admin->server.reload_ok, 1);
+    pthread_mutex_lock(&admin->mail.lock);
+    old_site = admin->mail.site;
+    old_keys = admin->mail.keys;
+    admin->mail.site = site_ref(site);
+    admin->mail.keys = keys;
+    pthread_mutex_unlock(&admin->mail.lock);
+    /* An earlier reload that the thread has not seen yet. */
+    site_unref(old_site);
+    apikeys_free(old_keys);
+    wake(admin);
+}
+
+void admin_note_reload_failure(struct admin *admin)
+{
+    counter64_add(&admin->server.reload_failures, 1);
+    counter64_set(&admin->server.reload_ok, 0);
+}
+
+static void stop_thread(struct admin *admin)
+{
+    if (!admin->running)
+        return;
+    pthread_mutex_lock(&admin->mail.lock);
+    admin->mail.stop = true;
+    pthread_mutex_unlock(&admin->mail.lock);
+    wake(admin);
+    pthread_join(admin->thread, NULL);
+}
+
+void admin_free(struct admin *admin)
+{
+    if (!admin)
+        return;
+    stop_thread(admin);
+    /* Queries first: ending them replies to their requests, which are evhttp's. */
+    fetches_free(admin->server.fetches);
+    if (admin->http)
+        evhttp_free(admin->http);
+    free(admin->listeners);
+    if (admin->wake)
+        event_free(admin->wake);
+    if (admin->resume)
+        event_free(admin->resume);
+    if (admin->server.base)
+        event_base_free(admin->server.base);
+    if (admin->mail.wake_fd >= 0)
+        close(admin->mail.wake_fd);
+    auth_free(admin->server.auth);
+    site_unref(admin->server.site);
+    site_unref(admin->mail.site);
+    apikeys_free(admin->mail.keys);
+    pthread_mutex_destroy(&admin->mail.lock);
+    free(admin);
+}

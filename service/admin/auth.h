@@ -1,0 +1,28 @@
+/* auth.h - who may ask what: API keys, their scopes and their rates. */
+#ifndef ADMIN_AUTH_H
+#define ADMIN_AUTH_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct apikeys;
+struct auth;
+struct request;
+
+/* Takes `keys` (freed on failure, too), which may be NULL: no key is known.  `rate_per_min` 0 = no
+ * limit.  NULL: no memory. */
+MUST_USE struct auth *auth_new(struct apikeys *keys, int64_t rate_per_min);
+void auth_free(struct auth *auth);
+
+/* From now on `keys`, taken, count; rates start anew. */
+void auth_set_keys(struct auth *auth, struct apikeys *keys);
+
+/*
+ * True when the request carries a key that allows `scope` (enum apikey_scope) and has requests left
+ * in this minute; the X-RateLimit fields are added to its reply.  False: it was replied to, with
+ * 401, 403 or 429.
+ */
+MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
+
+#endif

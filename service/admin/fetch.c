@@ -1,0 +1,194 @@
+#include "service/admin/fetch.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+#include "service/base/error.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    WINDOW = 16,       /* commands of a fetch in flight */
+    FETCHES_MAX = 256, /* at once; a dashboard asks for a dozen */
+    INDEX_BITS = 16,   /* of a ticket; above them is the number of the fetch */
+};
+
+struct fetch {
+    struct fetches *all;
+    struct fetch *prev, *next;
+    uint64_t number;
+    struct fetch_options options;
+    size_t n_sent, n_replied;
+    struct event *timer;
+};
+
+struct fetches {
+    struct event_base *base;
+    struct redis_link *link;
+    struct timeval timeout;
+    struct fetch *first;
+    size_t n;
+    uint64_t last_number;
+};
+
+/* Unlinks and frees the fetch, then tells its owner. */
+static void finish(struct fetch *fetch, const char *cause)
+{
+    struct fetch_options options = fetch->options;
+    struct fetches *all = fetch->all;
+
+    if (fetch->prev)
+        fetch->prev->next = fetch->next;
+    else
+        all->first = fetch->next;
+    if (fetch->next)
+        fetch->next->prev = fetch->prev;
+    all->n--;
+    event_free(fetch->timer);
+    free(fetch);
+    options.on_done(options.owner, cause);
+}
+
+const char *fetches_cause(const struct fetches *fetches)
+{
+    return redis_link_cause(fetches->link);
+}
+
+static const char *cause_or(const struct fetches *all, const char *other)
+{
+    const char *cause = redis_link_cause(all->link);
+
+    return cause && *cause ? cause : other;
+}
+
+/* Sends what fits in the window; the fetch may be gone afterwards. */
+static void pump(struct fetch *fetch)
+{
+    struct fetches *all = fetch->all;
+
+    while (fetch->n_sent < fetch->options.n_commands && fetch->n_sent - fetch->n_replied < WINDOW) {
+        struct fetch_command made = {.argc = 0};
+        struct redis_command command;
+
+        fetch->options.on_command(fetch->options.owner, fetch->n_sent, &made);
+        command = (struct redis_command){.key = made.key,
+                                         .argv = made.argv,
+                                         .argc = made.argc,
+                                         .ticket = fetch->number << INDEX_BITS | fetch->n_sent};
+        if (!redis_link_send(all->link, &command)) {
+            if (fetch->n_sent > fetch->n_replied)
+                return; /* the next reply makes room, or tells that the link is down */
+            finish(fetch, cause_or(all, "too many queries at once"));
+            return;
+        }
+        fetch->n_sent++;
+    }
+}
+
+static struct fetch *find_fetch(struct fetches *all, uint64_t number)
+{
+    struct fetch *fetch = all->first;
+
+    while (fetch && fetch->number != number)
+        fetch = fetch->next;
+    return fetch;
+}
+
+/* Redis answered a command, or never will. */
+static void on_link_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+{
+    struct fetches *all = owner;
+    struct fetch *fetch = find_fetch(all, ticket >> INDEX_BITS);
+    size_t index = ticket & ((1U << INDEX_BITS) - 1);
+
+    if (!fetch)
+        return;
+    if (!reply) {
+        finish(fetch, cause_or(all, "Redis did not answer in time"));
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        finish(fetch, reply->str);
+        return;
+    }
+    fetch->n_replied++;
+    fetch->options.on_reply(fetch->options.owner, index, reply);
+    if (fetch->n_replied == fetch->options.n_commands)
+        finish(fetch, NULL);
+    else
+        pump(fetch);
+}
+
+/* The fetch took too long as a whole, though each command was in time. */
+static void on_fetch_timer(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    finish(arg, "Redis did not answer in time");
+}
+
+void fetch_start(struct fetches *fetches, const struct fetch_options *options)
+{
+    struct fetch *fetch = NULL;
+    struct event *timer = NULL;
+
+    if (fetches->n >= FETCHES_MAX || !(fetch = calloc(1, sizeof(*fetch))) ||
+        !(timer = evtimer_new(fetches->base, on_fetch_timer, fetch)) ||
+        evtimer_add(timer, &fetches->timeout) != 0) {
+        if (timer)
+            event_free(timer);
+        free(fetch);
+        options->on_done(options->owner, "too many queries at once");
+        return;
+    }
+    fetch->all = fetches;
+    fetch->number = ++fetches->last_number;
+    fetch->options = *options;
+    fetch->timer = timer;
+    fetch->next = fetches->first;
+    if (fetch->next)
+        fetch->next->prev = fetch;
+    fetches->first = fetch;
+    fetches->n++;
+    pump(fetch);
+}
+
+struct fetches *fetches_new(struct event_base *base, const char *redis_url, int64_t timeout_ms,
+                            struct error *err)
+{
+    struct fetches *all = calloc(1, sizeof(*all));
+    struct redis_link_options options = {
+        .url = redis_url,
+        .name = "hopcount-admin",
+        .timeout_ms = timeout_ms,
+        .owner = all,
+        .on_reply = on_link_reply,
+    };
+
+    if (!all) {
+        error_set(err, "admin: out of memory");
+        return NULL;
+    }
+    all->base = base;
+    all->timeout.tv_sec = timeout_ms / 1000;
+    all->timeout.tv_usec = timeout_ms % 1000 * 1000;
+    all->link = redis_link_new(base, &options, err);
+    if (!all->link) {
+        free(all);
+        return NULL;
+    }
+    return all;
+}
+
+void fetches_free(struct fetches *fetches)
+{
+    if (!fetches)
+        return;
+    while (fetches->first)
+        finish(fetches->first, "hopcount is stopping");
+    redis_link_free(fetches->link);
+    free(fetches);
+}

@@ -1,0 +1,57 @@
+/* fetch.h - commands to Redis whose replies are wanted together, bounded in number and in time.
+ *
+ * A fetch is known to the Redis link by a number only, so a reply that comes late finds nothing.
+ * Commands go out a few at a time, so that a long query of ours never stands before the ledger's
+ * batches in Redis.
+ */
+#ifndef ADMIN_FETCH_H
+#define ADMIN_FETCH_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/counter.h"
+#include "proto/slice.h"
+
+struct error;
+struct event_base;
+struct fetches;
+struct redisReply;
+
+enum {
+    FETCH_COMMANDS_MAX = 4096,
+    FETCH_ARGS_MAX = 128, /* of one command */
+};
+
+/* One command being made: the slices must live until `on_command` is called the next time. */
+struct fetch_command {
+    struct slice key; /* decides the node */
+    size_t argc;
+    struct slice argv[FETCH_ARGS_MAX];
+};
+
+struct fetch_options {
+    size_t n_commands; /* 1…FETCH_COMMANDS_MAX */
+    void *owner;       /* handed to the callbacks */
+
+    /* Makes command number `index`; called in order. */
+    void (*on_command)(void *owner, size_t index, struct fetch_command *command);
+    /* The reply to it, in any order; never an error reply.  Borrowed for the call. */
+    void (*on_reply)(void *owner, size_t index, const struct redisReply *reply);
+    /* All replies are there (`cause` NULL), or one never will be, and `cause` says why.  Called
+     * exactly once, maybe before fetch_start() returns; nothing is called after it. */
+    void (*on_done)(void *owner, const char *cause);
+};
+
+/* Starts connecting; a Redis that is down is no failure.  NULL and `*err`: the URL is wrong. */
+MUST_USE struct fetches *fetches_new(struct event_base *base, const char *redis_url,
+                                     int64_t timeout_ms, struct error *err);
+/* Ends all fetches, with a cause. */
+void fetches_free(struct fetches *fetches);
+
+void fetch_start(struct fetches *fetches, const struct fetch_options *options);
+
+/* Why Redis can't be asked now; "" = it can, as far as is known. */
+const char *fetches_cause(const struct fetches *fetches);
+
+#endif

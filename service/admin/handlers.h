@@ -1,0 +1,16 @@
+/* handlers.h - the functions behind the routes; each takes the request and replies, now or later.
+ * What each answers stands in proto/openapi.yaml. */
+#ifndef ADMIN_HANDLERS_H
+#define ADMIN_HANDLERS_H
+
+struct request;
+
+void probes_handle_live(struct request *request);
+void probes_handle_ready(struct request *request);
+void metrics_handle(struct request *request);
+void links_handle_mint(struct request *request);
+void links_handle_show(struct request *request);
+void items_handle_object(struct request *request);
+void items_handle_client(struct request *request);
+
+#endif

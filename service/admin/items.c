@@ -1,0 +1,188 @@
+/* Objects and clients: the clicks of all their links. */
+#include <stdlib.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/counter.h"
+#include "proto/table.h"
+#include "service/admin/clicks.h"
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/config/site.h"
+
+/* An object or a client being looked up. */
+struct item {
+    struct request *request;
+    const struct brand *brand;
+    uint32_t number;
+    uint8_t kind; /* 0 = all */
+    struct counter_key key;
+    struct table_item counts;
+};
+
+static bool parse_number(struct slice text, uint32_t *out)
+{
+    uint64_t n = 0;
+
+    if (text.len == 0 || text.len > 10)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    *out = (uint32_t)n;
+    return n >= 1 && n <= UINT32_MAX;
+}
+
+/* The clicks of each kind that has any, by name. */
+static json_t *kinds_json(const struct item *item)
+{
+    json_t *kinds = json_object();
+
+    for (uint8_t kind = 1; kind < TABLE_KINDS; kind++) {
+        struct clicks clicks = {.human = item->counts.human[kind],
+                                .automated = item->counts.automated[kind]};
+        const char *name = brand_kind_name(item->brand, kind);
+        char number[4];
+
+        if (clicks.human == 0 && clicks.automated == 0)
+            continue;
+        snprintf(number, sizeof(number), "%u", kind % 100U);
+        json_object_set_new(kinds, name ? name : number, clicks_json(&clicks));
+    }
+    return kinds;
+}
+
+static struct clicks sum_kinds(const struct item *item)
+{
+    struct clicks sum = {0};
+
+    for (unsigned kind = 0; kind < TABLE_KINDS; kind++) {
+        if (item->kind != 0 && item->kind != kind)
+            continue;
+        sum.human += item->counts.human[kind];
+        sum.automated += item->counts.automated[kind];
+    }
+    return sum;
+}
+
+static void on_item_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct item *item = owner;
+
+    (void)index;
+    command->key = counter_key_slice(&item->key);
+    command->argc = 2;
+    command->argv[0] = slice_of("GET");
+    command->argv[1] = command->key;
+}
+
+static void on_item_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    struct item *item = owner;
+
+    (void)index;
+    if (reply->type != REDIS_REPLY_STRING ||
+        !table_find_item(slice_make(reply->str, reply->len), item->brand->id, item->number,
+                         &item->counts))
+        item->counts = (struct table_item){0};
+}
+
+static void on_item_done(void *owner, const char *cause)
+{
+    struct item *item = owner;
+    struct clicks clicks = sum_kinds(item);
+    json_t *body;
+
+    if (cause) {
+        request_fail_redis(item->request, cause);
+    } else {
+        body = json_pack("{sI ss# ss? so}", "id", (json_int_t)item->number, "brand",
+                         item->brand->name.ptr, (int)item->brand->name.len, "kind",
+                         item->kind ? brand_kind_name(item->brand, item->kind) : NULL, "clicks",
+                         clicks_json(&clicks));
+        if (item->kind == 0)
+            json_object_set_new(body, "kinds", kinds_json(item));
+        request_reply_json(item->request, 200, body);
+    }
+    free(item);
+}
+
+/* The brand asked for, or the only one; NULL: replied to. */
+static const struct brand *find_brand(struct request *request)
+{
+    struct slice name = query_find(&request->query, "brand");
+    const struct brand *brand = NULL;
+    char quoted[REQUEST_QUOTE_MAX];
+
+    if (name.ptr) {
+        brand = site_find_brand(request->site, name);
+        if (!brand)
+            request_fail(request, 400, "brand", "there is no brand %s",
+                         request_quote(name, quoted));
+    } else if (site_n_brands(request->site) == 1) {
+        brand = site_brand_at(request->site, 0);
+    } else {
+        request_fail(request, 400, "brand", "is needed, because there are several brands");
+    }
+    return brand;
+}
+
+/* Reads what is asked for; false: replied to. */
+static bool read_item(struct request *request, struct item *item)
+{
+    struct slice kind = query_find(&request->query, "kind");
+    char quoted[REQUEST_QUOTE_MAX];
+
+    item->brand = find_brand(request);
+    if (!item->brand)
+        return false;
+    if (!parse_number(slice_make(request->arg, request->arg_len), &item->number)) {
+        request_fail(request, 400, "id", "must be a number from 1 to 4294967295");
+        return false;
+    }
+    if (kind.ptr && (item->kind = brand_kind_find(item->brand, kind)) == 0) {
+        request_fail(request, 400, "kind", "the brand has no kind %s", request_quote(kind, quoted));
+        return false;
+    }
+    return true;
+}
+
+static void handle(struct request *request, enum counter_table table)
+{
+    struct fetch_options options = {
+        .n_commands = 1,
+        .on_command = on_item_command,
+        .on_reply = on_item_reply,
+        .on_done = on_item_done,
+    };
+    struct item want = {.request = request};
+    struct item *item;
+
+    if (!read_item(request, &want))
+        return;
+    item = malloc(sizeof(*item));
+    if (!item || !request->server->fetches) {
+        free(item);
+        request_fail_redis(request, "no Redis is configured");
+        return;
+    }
+    *item = want;
+    counter_key_table(&item->key, table, counter_bucket_of_item(item->brand->id, item->number),
+                      request->server->n_shards);
+    options.owner = item;
+    fetch_start(request->server->fetches, &options);
+}
+
+void items_handle_object(struct request *request)
+{
+    handle(request, COUNTER_OBJECTS);
+}
+
+void items_handle_client(struct request *request)
+{
+    handle(request, COUNTER_CLIENTS);
+}

@@ -1,0 +1,239 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/click.h"
+#include "proto/counter.h"
+#include "proto/rfc3339.h"
+#include "proto/table.h"
+#include "proto/token.h"
+#include "service/admin/clicks.h"
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/links.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/base/clock.h"
+#include "service/config/site.h"
+
+/* A link being looked up in Redis. */
+struct lookup {
+    struct request *request;
+    const struct brand *brand; /* of request->site */
+    struct token token;
+    struct counter_key key;
+    struct table_link clicks;
+};
+
+const char *links_id_text(uint64_t link_id, char out[static LINKS_ID_MAX])
+{
+    snprintf(out, LINKS_ID_MAX, "%016llx", (unsigned long long)link_id);
+    return out;
+}
+
+json_t *links_set_times(json_t *object, const struct token *token)
+{
+    char issued[RFC3339_TEXT_MAX], expires[RFC3339_TEXT_MAX];
+    int64_t expires_s = token_expires_s(token);
+    bool never = expires_s == INT64_MAX;
+
+    rfc3339_format(token_issued_s(token), 0, issued);
+    if (!never)
+        rfc3339_format(expires_s, 0, expires);
+    if (json_object_set_new(object, "issued_at", json_string(issued)) == 0 &&
+        json_object_set_new(object, "expires_at", never ? json_null() : json_string(expires)) ==
+            0 &&
+        json_object_set_new(object, "expired",
+                            json_boolean(token_is_expired(token, clock_wall_ms() / 1000))) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* Takes scheme, host and what follows the token off a whole URL; false: no brand has that host. */
+static bool split_url(const struct site *site, struct slice url, const struct brand **brand,
+                      struct slice *text)
+{
+    const char *host = memmem(url.ptr, url.len, "://", 3);
+    size_t host_at = host ? (size_t)(host - url.ptr) + 3 : 0;
+    const char *slash = memchr(url.ptr + host_at, '/', url.len - host_at);
+    size_t slash_at = slash ? (size_t)(slash - url.ptr) : url.len;
+    size_t end;
+
+    *brand = site_find_host(site, slice_make(url.ptr + host_at, slash_at - host_at));
+    if (!*brand || !slash)
+        return false;
+    end = slash_at + 1;
+    while (end < url.len && !strchr("/?#", url.ptr[end]))
+        end++;
+    *text = slice_make(url.ptr + slash_at + 1, end - slash_at - 1);
+    return true;
+}
+
+/* Opens a token for whichever brand it is of.  The brand is bound into the tag, so at most one
+ * fits; trying them all is half a microsecond each. */
+static const struct brand *open_for_any(const struct site *site, struct slice text,
+                                        struct token *token)
+{
+    for (unsigned i = 0; i < site_n_brands(site); i++) {
+        const struct brand *brand = site_brand_at(site, i);
+
+        if (token_open(site_keys(site), brand->name, text, token) == TOKEN_OK)
+            return brand;
+    }
+    return NULL;
+}
+
+/* The brand whose link the request names, and the opened token; NULL: replied to. */
+static const struct brand *find_link(struct request *request, struct token *token)
+{
+    const struct site *site = request->site;
+    struct slice text = slice_make(request->arg, request->arg_len);
+    struct slice brand_name = query_find(&request->query, "brand");
+    const struct brand *brand = NULL;
+
+    if (memmem(text.ptr, text.len, "://", 3) && !split_url(site, text, &brand, &text)) {
+        request_fail(request, 404, NULL, "no brand here has the host of this URL");
+        return NULL;
+    }
+    if (brand_name.ptr) {
+        const struct brand *named = site_find_brand(site, brand_name);
+
+        if (!named || (brand && named != brand)) {
+            request_fail(request, named ? 404 : 400, "brand",
+                         named ? "the URL is not of this brand" : "there is no such brand");
+            return NULL;
+        }
+        brand = named;
+    }
+    if (!brand)
+        brand = open_for_any(site, text, token);
+    else if (token_open(site_keys(site), brand->name, text, token) != TOKEN_OK)
+        brand = NULL;
+    if (!brand)
+        request_fail(request, 404, NULL, "this is no valid link of any brand here");
+    return brand;
+}
+
+/* Where the token leads, into `out`; returns the length, 0 = nowhere.  Rules may send a client
+ * elsewhere by country, device or language: this is for one of whom nothing is known. */
+static size_t write_target(const struct lookup *lookup, char out[static SITE_TARGET_MAX])
+{
+    const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
+    struct token token = lookup->token;
+    char text[TOKEN_TEXT_MAX + 1];
+    size_t text_len;
+
+    /* The template may hold {token}, in its canonical form; a revoked key seals no more. */
+    if (token_seal(site_keys(lookup->request->site), lookup->brand->name, &token, text,
+                   &text_len) != TOKEN_FAULT_NONE)
+        return 0;
+    return brand_target(lookup->brand, &token, slice_make(text, text_len), &facts, out);
+}
+
+static json_t *text_or_null(const char *text, size_t len)
+{
+    return len > 0 ? json_stringn(text, len) : json_null();
+}
+
+/* What the token itself says. */
+static json_t *describe(const struct lookup *lookup)
+{
+    const struct token *token = &lookup->token;
+    char variant = (char)('A' + token->variant - 1);
+    char id[LINKS_ID_MAX], target[SITE_TARGET_MAX];
+    size_t target_len = write_target(lookup, target);
+    json_t *body = json_pack(
+        "{ss ss# ss? si sI sI sI ss so so sb sb so}", "id", links_id_text(token->link_id, id),
+        "brand", lookup->brand->name.ptr, (int)lookup->brand->name.len, "kind",
+        brand_kind_name(lookup->brand, token->kind), "kind_number", (int)token->kind, "object",
+        (json_int_t)token->object, "client", (json_int_t)token->client, "campaign",
+        (json_int_t)token->campaign, "channel", token_channel_name(token->channel), "variant",
+        text_or_null(&variant, token->variant ? 1 : 0), "arg",
+        text_or_null(token->arg, token->arg_len), "silent", (int)token->silent, "once",
+        (int)token->once, "target", text_or_null(target, target_len));
+
+    return links_set_times(body, token);
+}
+
+static void on_lookup_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct lookup *lookup = owner;
+
+    (void)index;
+    command->key = counter_key_slice(&lookup->key);
+    command->argc = 2;
+    command->argv[0] = slice_of("GET");
+    command->argv[1] = command->key;
+}
+
+static void on_lookup_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    struct lookup *lookup = owner;
+
+    (void)index;
+    /* Not there, or not in it: nobody has clicked. */
+    if (reply->type != REDIS_REPLY_STRING ||
+        !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
+                         &lookup->clicks))
+        lookup->clicks = (struct table_link){0};
+}
+
+static json_t *time_or_null(uint32_t time_s)
+{
+    char text[RFC3339_TEXT_MAX];
+
+    return time_s ? json_string(rfc3339_format(time_s, 0, text)) : json_null();
+}
+
+static void on_lookup_done(void *owner, const char *cause)
+{
+    struct lookup *lookup = owner;
+    struct clicks clicks = {.human = lookup->clicks.human, .automated = lookup->clicks.automated};
+    json_t *body;
+
+    if (cause) {
+        request_fail_redis(lookup->request, cause);
+        free(lookup);
+        return;
+    }
+    body = describe(lookup);
+    if (json_object_set_new(body, "clicks", clicks_json(&clicks)) != 0 ||
+        json_object_set_new(body, "first_click_at", time_or_null(lookup->clicks.first_s)) != 0 ||
+        json_object_set_new(body, "last_click_at", time_or_null(lookup->clicks.last_s)) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
+    request_reply_json(lookup->request, 200, body);
+    free(lookup);
+}
+
+void links_handle_show(struct request *request)
+{
+    struct fetch_options options = {
+        .n_commands = 1,
+        .on_command = on_lookup_command,
+        .on_reply = on_lookup_reply,
+        .on_done = on_lookup_done,
+    };
+    struct token token;
+    const struct brand *brand = find_link(request, &token);
+    struct lookup *lookup;
+
+    if (!brand)
+        return;
+    lookup = calloc(1, sizeof(*lookup));
+    if (!lookup || !request->server->fetches) {
+        request_fail_redis(request, lookup ? "no Redis is configured" : "out of memory");
+        free(lookup);
+        return;
+    }
+    lookup->request = request;
+    lookup->brand = brand;
+    lookup->token = token;
+    counter_key_table(&lookup->key, COUNTER_LINKS, counter_bucket_of_link(token.link_id),
+                      request->server->n_shards);
+    options.owner = lookup;
+    fetch_start(request->server->fetches, &options);
+}

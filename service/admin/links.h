@@ -1,0 +1,19 @@
+/* links.h - how links look in the API. */
+#ifndef ADMIN_LINKS_H
+#define ADMIN_LINKS_H
+#include <stdint.h>
+
+#include <jansson.h>
+
+struct token;
+
+enum { LINKS_ID_MAX = 17 };
+
+/* A link id as 16 lower-case hex digits; returns `out`. */
+const char *links_id_text(uint64_t link_id, char out[static LINKS_ID_MAX]);
+
+/* Adds issued_at, expires_at (null = never) and expired to `object`, which it returns; or NULL, and
+ * `object`, which may be NULL, is freed. */
+json_t *links_set_times(json_t *object, const struct token *token);
+
+#endif

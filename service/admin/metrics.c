@@ -1,0 +1,308 @@
+/* The metrics in Prometheus' text format 0.0.4.  Names and units follow its conventions; the values
+ * are snapshots of counters that other threads write. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/ledger/clicklog.h"
+#include "service/ledger/ledger.h"
+#include "service/public/worker.h"
+
+/* A metric without labels. */
+struct metric {
+    const char *name, *type, *help;
+    double value;
+};
+
+static void write_head(struct evbuffer *out, const char *name, const char *type, const char *help)
+{
+    evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* 17 digits hold any double; whole numbers come out whole. */
+static void write_metrics(struct evbuffer *out, const struct metric *metrics, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        write_head(out, metrics[i].name, metrics[i].type, metrics[i].help);
+        evbuffer_add_printf(out, "%s %.17g\n", metrics[i].name, metrics[i].value);
+    }
+}
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* All workers' counters together. */
+struct worker_sums {
+    uint64_t requests[OUTCOMES], ended[CONN_ENDS];
+    uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
+        turns;
+};
+
+static void add_worker(struct worker_sums *sums, const struct worker_stats *stats)
+{
+    for (unsigned i = 0; i < OUTCOMES; i++)
+        sums->requests[i] += counter64_get(&stats->requests[i]);
+    for (unsigned i = 0; i < CONN_ENDS; i++)
+        sums->ended[i] += counter64_get(&stats->ended[i]);
+    sums->accepted += counter64_get(&stats->accepted);
+    sums->open += counter64_get(&stats->open);
+    sums->open_max += counter64_get(&stats->open_max);
+    sums->heads += counter64_get(&stats->heads);
+    sums->unsent_bytes += counter64_get(&stats->unsent_bytes);
+    sums->bytes_in += counter64_get(&stats->bytes_in);
+    sums->bytes_out += counter64_get(&stats->bytes_out);
+    sums->accept_pauses += counter64_get(&stats->accept_pauses);
+    sums->turns += counter64_get(&stats->turns);
+}
+
+static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
+{
+    write_head(out, "hopcount_requests_total", "counter",
+               "Requests on the public port by outcome; redirect is a counted click.");
+    for (unsigned i = 0; i < OUTCOMES; i++)
+        evbuffer_add_printf(out,
+                            "hopcount_requests_total{outcome=\"%s\",status=\"%u\"} %" PRIu64 "\n",
+                            outcome_name(i), outcome_status(i), sums->requests[i]);
+    write_head(out, "hopcount_connections_ended_total", "counter",
+               "Connections of the public port that ended, by reason.");
+    for (unsigned i = 0; i < CONN_ENDS; i++)
+        evbuffer_add_printf(out, "hopcount_connections_ended_total{reason=\"%s\"} %" PRIu64 "\n",
+                            conn_end_name(i), sums->ended[i]);
+}
+
+static void write_workers(struct evbuffer *out, const struct admin_sources *sources)
+{
+    struct worker_sums sums = {.accepted = 0};
+
+    for (unsigned i = 0; i < sources->n_workers; i++)
+        add_worker(&sums, worker_stats(sources->workers[i]));
+    write_labelled(out, &sums);
+    {
+        const struct metric metrics[] = {
+            {"hopcount_workers", "gauge", "Worker threads.", sources->n_workers},
+            {"hopcount_connections_total", "counter", "Connections accepted on the public port.",
+             (double)sums.accepted},
+            {"hopcount_connections", "gauge", "Connections of the public port that are open.",
+             (double)sums.open},
+            {"hopcount_connections_max", "gauge", "Limit of hopcount_connections.",
+             (double)sums.open_max},
+            {"hopcount_connections_unfinished_heads", "gauge",
+             "Connections that hold an unfinished request head.", (double)sums.heads},
+            {"hopcount_unsent_bytes", "gauge", "Bytes of replies that clients have not taken yet.",
+             (double)sums.unsent_bytes},
+            {"hopcount_received_bytes_total", "counter", "Bytes received on the public port.",
+             (double)sums.bytes_in},
+            {"hopcount_sent_bytes_total", "counter", "Bytes sent on the public port.",
+             (double)sums.bytes_out},
+            {"hopcount_accept_pauses_total", "counter",
+             "Times accepting paused for lack of descriptors or memory.",
+             (double)sums.accept_pauses},
+            {"hopcount_event_loop_turns_total", "counter", "Turns of the workers' event loops.",
+             (double)sums.turns},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
+/* Clicks that took no place in a log: they were dropped when they came. */
+static uint64_t refused_at_append(const struct clickstore_stats *stats)
+{
+    return stats->dropped[CLICKLOG_DROP_DISK_CAP] + stats->dropped[CLICKLOG_DROP_MEMORY_CAP] +
+           stats->dropped[CLICKLOG_DROP_NO_SEGMENT];
+}
+
+static void write_store(struct evbuffer *out, struct clickstore *store)
+{
+    struct clickstore_stats stats;
+
+    clickstore_stats(store, &stats);
+    write_head(out, "hopcount_clicks_dropped_total", "counter",
+               "Clicks that will never be counted, by reason.");
+    for (unsigned i = 0; i < CLICKLOG_DROPS; i++)
+        evbuffer_add_printf(out, "hopcount_clicks_dropped_total{reason=\"%s\"} %" PRIu64 "\n",
+                            clicklog_drop_name((enum clicklog_drop)i), stats.dropped[i]);
+    {
+        const struct metric metrics[] = {
+            {"hopcount_clicks_accepted_total", "counter",
+             "Clicks redirected and to be counted.  Conservation: hopcount_clicks_accepted_total + "
+             "hopcount_clicks_recovered_total = hopcount_clicks_applied_total + "
+             "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
+             (double)(stats.appended + refused_at_append(&stats))},
+            {"hopcount_clicks_recovered_total", "counter",
+             "Clicks found at start in the logs of earlier starts.", (double)stats.recovered},
+            {"hopcount_log_disk_bytes", "gauge", "Bytes of click log segments on disk.",
+             (double)stats.disk_bytes},
+            {"hopcount_log_memory_bytes", "gauge",
+             "Bytes of click log segments that are in memory only.", (double)stats.memory_bytes},
+            {"hopcount_log_segments", "gauge", "Segments of the click logs.",
+             (double)stats.n_segments},
+            {"hopcount_log_set_aside_total", "counter",
+             "Damaged, foreign or newer log files that were set aside.", (double)stats.n_set_aside},
+            {"hopcount_log_degraded", "gauge",
+             "1 when new clicks would not survive the process: the disk takes none.",
+             stats.degraded},
+            {"hopcount_log_last_errno", "gauge", "errno of the disk's last failure; 0 = none.",
+             stats.last_errno},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
+static void write_ledger(struct evbuffer *out, struct ledger *ledger)
+{
+    struct ledger_stats stats;
+
+    ledger_stats(ledger, &stats);
+    {
+        const struct metric metrics[] = {
+            {"hopcount_clicks_applied_total", "counter", "Clicks counted in Redis.",
+             (double)stats.applied},
+            {"hopcount_clicks_pending", "gauge", "Clicks in the logs that Redis has not yet.",
+             (double)stats.pending},
+            {"hopcount_clicks_replayed_total", "counter",
+             "Clicks applied again after Redis had lost them.", (double)stats.replayed},
+            {"hopcount_clicks_lost_gap_total", "counter",
+             "Clicks that Redis lost and the log no longer holds.", (double)stats.lost_gap},
+            {"hopcount_batches_total", "counter", "Batches applied in Redis.",
+             (double)stats.n_batches},
+            {"hopcount_batches_refused_total", "counter",
+             "Batches that the cursor refused, because they had been applied.",
+             (double)stats.refused},
+            {"hopcount_increments_rejected_total", "counter",
+             "Increments set aside: the counter has a wrong type or would overflow.",
+             (double)stats.rejected},
+            {"hopcount_lag_seconds", "gauge", "Age of the oldest pending click.",
+             (double)stats.lag_ms / 1000},
+            {"hopcount_lag_bytes", "gauge", "Bytes of pending clicks in the logs.",
+             (double)stats.pending * CLICK_RECORD_LEN},
+            {"hopcount_as_of_timestamp_seconds", "gauge",
+             "Time up to which Redis holds every click of this process.",
+             (double)stats.as_of_ms / 1000},
+            {"hopcount_redis_up", "gauge", "1 when the ledger is connected to Redis.",
+             stats.connected},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
+static void write_admin(struct evbuffer *out, const struct server *server)
+{
+    write_head(out, "hopcount_build_info", "gauge", "The version that runs; always 1.");
+    evbuffer_add_printf(out, "hopcount_build_info{version=\"%s\"} 1\n", HOPCOUNT_VERSION);
+    write_head(out, "hopcount_admin_replies_total", "counter",
+               "Replies of the admin address by class of status.");
+    for (unsigned i = 2; i < 6; i++)
+        evbuffer_add_printf(out, "hopcount_admin_replies_total{class=\"%uxx\"} %" PRIu64 "\n", i,
+                            server->n_replies[i]);
+    {
+        const struct metric metrics[] = {
+            {"hopcount_admin_queries_failed_total", "counter",
+             "Requests that failed because Redis did not answer.",
+             (double)server->n_queries_failed},
+            {"hopcount_ready", "gauge", "1 when /readyz says yes.",
+             atomic_load(&server->state) == ADMIN_READY},
+            {"hopcount_config_last_reload_successful", "gauge",
+             "1 when the last load of the configuration went well.",
+             (double)counter64_get(&server->reload_ok)},
+            {"hopcount_config_last_reload_success_timestamp_seconds", "gauge",
+             "When the configuration in use was loaded.", (double)counter64_get(&server->reload_s)},
+            {"hopcount_config_reload_failures_total", "counter",
+             "Reloads that kept the old configuration.",
+             (double)counter64_get(&server->reload_failures)},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static unsigned count_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n > 3 ? n - 3 : 0; /* `.`, `..` and the folder's own */
+}
+
+static void read_memory(double *virtual_bytes, double *resident_bytes)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long virtual_pages = 0, resident_pages = 0;
+    double page = (double)sysconf(_SC_PAGESIZE);
+
+    if (file) {
+        if (fscanf(file, "%llu %llu", &virtual_pages, &resident_pages) != 2)
+            virtual_pages = resident_pages = 0;
+        fclose(file);
+    }
+    *virtual_bytes = (double)virtual_pages * page;
+    *resident_bytes = (double)resident_pages * page;
+}
+
+static void write_process(struct evbuffer *out, const struct server *server)
+{
+    struct rusage usage = {0};
+    struct rlimit files = {0};
+    double virtual_bytes, resident_bytes;
+
+    getrusage(RUSAGE_SELF, &usage);
+    getrlimit(RLIMIT_NOFILE, &files);
+    read_memory(&virtual_bytes, &resident_bytes);
+    {
+        const struct metric metrics[] = {
+            {"process_cpu_seconds_total", "counter", "CPU time of user and system.",
+             seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)},
+            {"process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes},
+            {"process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes},
+            {"process_open_fds", "gauge", "Open descriptors.", count_descriptors()},
+            {"process_max_fds", "gauge", "Limit of descriptors.", (double)files.rlim_cur},
+            {"process_start_time_seconds", "gauge", "When the process started.",
+             (double)server->started_ms / 1000},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
+void metrics_handle(struct request *request)
+{
+    const struct server *server = request->server;
+    struct evbuffer *out = evbuffer_new();
+    struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
+
+    if (!out) {
+        request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    write_admin(out, server);
+    write_workers(out, &server->sources);
+    if (server->sources.store)
+        write_store(out, server->sources.store);
+    if (server->sources.ledger)
+        write_ledger(out, server->sources.ledger);
+    write_process(out, server);
+    reply.body.len = evbuffer_get_length(out);
+    reply.body.ptr = (const char *)evbuffer_pullup(out, -1);
+    request_reply(request, &reply);
+    evbuffer_free(out);
+}

@@ -1,0 +1,42 @@
+/* server.h - what the handlers of the admin address share; only the admin thread touches it, but
+ * for the fields that say otherwise. */
+#ifndef ADMIN_SERVER_H
+#define ADMIN_SERVER_H
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "service/admin/admin.h"
+#include "service/base/counter64.h"
+
+struct apikeys;
+struct auth;
+struct cache;
+struct event_base;
+struct fetches;
+struct live;
+struct request;
+struct site;
+
+struct server {
+    struct event_base *base;
+    struct site *site;       /* requests hold references of their own */
+    struct auth *auth;       /* keys and their rates */
+    struct fetches *fetches; /* queries to Redis under way; NULL = no Redis */
+    struct cache *cache;     /* replies of the last second */
+    struct live *live;       /* streams of /v1/live */
+    struct admin_sources sources;
+    unsigned n_shards;
+    int64_t retention_hours_s, retention_days_s;
+    int64_t started_ms; /* wall clock */
+
+    _Atomic int state;         /* enum admin_state; written by main */
+    counter64 reload_s;        /* Unix second of the last good load; main */
+    counter64 reload_failures; /* main */
+    counter64 reload_ok;       /* 1 = the last reload went well; main */
+
+    uint64_t n_requests;       /* answered by the admin address */
+    uint64_t n_replies[6];     /* by hundreds of the status */
+    uint64_t n_queries_failed; /* that Redis didn't answer */
+};
+
+#endif
