@@ -29,7 +29,7 @@ static const char style_format[] =
     ".b{display:inline-block;min-height:2.75rem;margin:.5rem 0 1rem;padding:.625rem 1.25rem;"
     "border:1px solid var(--l);border-radius:.5rem;background:var(--b);color:var(--t);"
     "font:inherit;font-weight:600;text-decoration:none;cursor:pointer}"
-    ".b:hover{filter:brightness(1.1)}"
+    ".b:hover{text-decoration:underline}"
     ":focus-visible{outline:.1875rem solid var(--f);outline-offset:.1875rem}"
     ".s{margin:.5rem 0 0;font-size:.9375rem;color:var(--m)}";
 
@@ -136,15 +136,17 @@ static void put_support(FILE *out, const char *support)
         put_link(out, "", "mailto:", support, support);
     else
         put_escaped(out, support);
-    fputs("</p>", out);
+    fputs("</p>\n", out);
 }
 
 static void put_action(FILE *out, enum page page, const struct pages_options *options)
 {
-    if (page == PAGE_CONFIRM)
-        fputs("<form method=\"post\"><button class=\"b\">Go on</button></form>", out);
-    else if (options->account && page != PAGE_BAD_REQUEST)
+    if (page == PAGE_CONFIRM) {
+        fputs("<form method=\"post\"><button class=\"b\">Go on</button></form>\n", out);
+    } else if (options->account && page != PAGE_BAD_REQUEST) {
         put_link(out, " class=\"b\"", "", options->account, "Go to your account");
+        putc('\n', out);
+    }
 }
 
 static void put_page(FILE *out, enum page page, const char *style,
@@ -173,7 +175,7 @@ static void put_page(FILE *out, enum page page, const char *style,
         fputs("</p>\n", out);
     }
     put_support(out, options->support);
-    fputs("\n</main>\n</body>\n</html>\n", out);
+    fputs("</main>\n</body>\n</html>\n", out);
 }
 
 /* --- making --- */

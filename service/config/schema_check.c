@@ -1,39 +1,16 @@
 #include "service/config/schema_check.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "service/base/error.h"
-#include "service/config/schema.h"
+#include "service/config/schema_checker.h"
 #include "service/config/schema_lines.h"
-
-enum { KEY_PATH_MAX = 256, SHOWN_MAX = 60 };
-
-struct checker {
-    yaml_parser_t parser;
-    yaml_event_t event; /* the current one */
-    FILE *out;
-    struct schema_lines *lines;
-    struct error *err;
-    const char *file;
-    char path[KEY_PATH_MAX]; /* of the key being read */
-    size_t path_len;
-};
 
 static bool check_group(struct checker *c, const struct schema_key *keys);
 
-static unsigned event_line(const struct checker *c)
-{
-    return (unsigned)c->event.start_mark.line + 1;
-}
-
-/* Always false, so that a caller can return it. */
-static bool PRINTF_LIKE(3, 4) fail_at(struct checker *c, unsigned line, const char *format, ...)
+bool checker_fail(struct checker *c, unsigned line, const char *format, ...)
 {
     char what[ERROR_TEXT_MAX];
     va_list args;
@@ -52,14 +29,14 @@ static bool fail_syntax(struct checker *c)
     c->path_len = 0;
     c->path[0] = '\0';
     if (p->error == YAML_MEMORY_ERROR)
-        return fail_at(c, 1, "out of memory");
+        return checker_fail(c, 1, "out of memory");
     if (p->error == YAML_READER_ERROR)
-        return fail_at(c, 1, "not readable as YAML: %s at byte %zu; write UTF-8 text",
-                       p->problem ? p->problem : "bad byte", p->problem_offset);
-    return fail_at(c, (unsigned)p->problem_mark.line + 1,
-                   "not readable as YAML: %s%s%s; look at this line and the one before",
-                   p->context ? p->context : "", p->context ? ", " : "",
-                   p->problem ? p->problem : "bad syntax");
+        return checker_fail(c, 1, "not readable as YAML: %s at byte %zu; write UTF-8 text",
+                            p->problem ? p->problem : "bad byte", p->problem_offset);
+    return checker_fail(c, (unsigned)p->problem_mark.line + 1,
+                        "not readable as YAML: %s%s%s; look at this line and the one before",
+                        p->context ? p->context : "", p->context ? ", " : "",
+                        p->problem ? p->problem : "bad syntax");
 }
 
 /* Goes on to the next event. */
@@ -71,7 +48,8 @@ static bool advance(struct checker *c)
         return fail_syntax(c);
     }
     if (c->event.type == YAML_ALIAS_EVENT)
-        return fail_at(c, event_line(c), "aliases (*name) aren't supported; write the value out");
+        return checker_fail(c, checker_line(c),
+                            "aliases (*name) aren't supported; write the value out");
     return true;
 }
 
@@ -98,210 +76,34 @@ static void path_cut(struct checker *c, size_t len)
 
 static bool note_line(struct checker *c)
 {
-    return schema_lines_add(c->lines, c->path, event_line(c)) ||
-           fail_at(c, event_line(c), "out of memory");
-}
-
-/* --- writing --- */
-
-static void write_chars(struct checker *c, const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            putc('\\', c->out);
-        putc(text[i], c->out);
-    }
-}
-
-static void write_text(struct checker *c, const char *text)
-{
-    putc('"', c->out);
-    write_chars(c, text, strlen(text));
-    putc('"', c->out);
-}
-
-/* A relative path starts at the folder of the file. */
-static void write_path(struct checker *c, const char *text)
-{
-    const char *slash = text[0] == '/' ? NULL : strrchr(c->file, '/');
-
-    putc('"', c->out);
-    if (slash)
-        write_chars(c, c->file, (size_t)(slash - c->file) + 1);
-    write_chars(c, text, strlen(text));
-    putc('"', c->out);
-}
-
-static void write_int(struct checker *c, int64_t value)
-{
-    fprintf(c->out, "%" PRId64, value);
+    return schema_lines_add(c->lines, c->path, checker_line(c)) ||
+           checker_fail(c, checker_line(c), "out of memory");
 }
 
 /* --- values --- */
 
-/* Strict: no sign but '-', no leading zero, no blanks, no other base. */
-static bool read_int(const char *text, int64_t *out)
-{
-    const char *digits = text + (*text == '-');
-    char *end;
-    long long value;
-
-    if (digits[0] < '0' || digits[0] > '9' || (digits[0] == '0' && digits[1] != '\0'))
-        return false;
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (errno || *end)
-        return false;
-    *out = value;
-    return true;
-}
-
-static bool put_int(struct checker *c, const struct schema_key *key, const char *text)
-{
-    int64_t value;
-
-    if (key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0) {
-        write_int(c, 0);
-        return true;
-    }
-    if (!read_int(text, &value) || value < key->min || value > key->max)
-        return fail_at(
-            c, event_line(c), "'%.*s' won't do; give %sa whole number from %" PRId64 " to %" PRId64,
-            SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min, key->max);
-    write_int(c, value);
-    return true;
-}
-
-static bool put_bool(struct checker *c, const char *text)
-{
-    bool yes = strcmp(text, "true") == 0;
-
-    if (!yes && strcmp(text, "false") != 0)
-        return fail_at(c, event_line(c), "'%.*s' won't do; give true or false", SHOWN_MAX, text);
-    write_int(c, yes);
-    return true;
-}
-
-static bool put_choice(struct checker *c, const struct schema_key *key, const char *text)
-{
-    char all[256] = "";
-    size_t len = 0;
-
-    for (size_t i = 0; key->choices[i]; i++) {
-        if (strcmp(text, key->choices[i]) == 0) {
-            write_int(c, (int64_t)i);
-            return true;
-        }
-        len +=
-            (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", key->choices[i]);
-    }
-    return fail_at(c, event_line(c), "'%.*s' won't do; give one of: %s", SHOWN_MAX, text, all);
-}
-
-/* Characters that a value can't want and that would act in a terminal, a header or a page: controls
- * (C0, DEL, C1), line and paragraph separators, byte order marks, non-characters. */
-static bool is_control(const unsigned char *p)
-{
-    if (p[0] < 0x20 || p[0] == 0x7f)
-        return true;
-    if (p[0] == 0xc2)
-        return p[1] < 0xa0;
-    if (p[0] == 0xe2)
-        return p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
-    if (p[0] == 0xef)
-        return (p[1] == 0xbb && p[2] == 0xbf) || (p[1] == 0xbf && p[2] >= 0xbe);
-    return false;
-}
-
-static bool put_text(struct checker *c, const struct schema_key *key, const char *text)
-{
-    const char *wrong = key->check ? key->check(text) : NULL;
-
-    if (wrong)
-        return fail_at(c, event_line(c), "'%.*s' %s", SHOWN_MAX, text, wrong);
-    if (key->type == SCHEMA_PATH)
-        write_path(c, text);
-    else
-        write_text(c, text);
-    return true;
-}
-
-/* The current scalar's text, if it is one that any key may have. */
-static const char *scalar_text(struct checker *c, const struct schema_key *key)
-{
-    const char *text = (const char *)c->event.data.scalar.value;
-    size_t len = c->event.data.scalar.length;
-    bool plain = c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    bool null = plain && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
-    size_t max = key->type == SCHEMA_TEXT || key->type == SCHEMA_PATH ? (size_t)key->max : 2048;
-
-    if (len == 0 || null) {
-        fail_at(c, event_line(c), "has no value; give one or remove the line");
-        return NULL;
-    }
-    if (len > max) {
-        fail_at(c, event_line(c), "is %zu bytes long; at most %zu are allowed", len, max);
-        return NULL;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (is_control((const unsigned char *)text + i)) {
-            fail_at(c, event_line(c), "holds a control character at byte %zu; remove it", i);
-            return NULL;
-        }
-    }
-    return text;
-}
-
-static bool check_scalar(struct checker *c, const struct schema_key *key)
-{
-    const char *text;
-
-    if (c->event.type != YAML_SCALAR_EVENT)
-        return fail_at(c, event_line(c), "wants a single value, not a %s",
-                       c->event.type == YAML_MAPPING_START_EVENT ? "group of keys" : "list");
-    text = scalar_text(c, key);
-    if (!text)
-        return false;
-    switch (key->type) {
-    case SCHEMA_INT:
-    case SCHEMA_AUTO:
-        return put_int(c, key, text);
-    case SCHEMA_BOOL:
-        return put_bool(c, text);
-    case SCHEMA_CHOICE:
-        return put_choice(c, key, text);
-    case SCHEMA_TEXT:
-    case SCHEMA_PATH:
-    case SCHEMA_TEXTS:
-        return put_text(c, key, text);
-    case SCHEMA_GROUP:
-    case SCHEMA_LIST:
-        break;
-    }
-    return fail_at(c, event_line(c), "has no single value");
-}
-
 static bool check_entry(struct checker *c, const struct schema_key *key)
 {
     if (key->type == SCHEMA_TEXTS)
-        return check_scalar(c, key);
+        return checker_put_scalar(c, key);
     return check_group(c, key->keys);
 }
 
 static bool check_count(struct checker *c, const struct schema_key *key, int64_t n, unsigned line)
 {
     if (n < key->min)
-        return fail_at(c, line, "needs at least %" PRId64 " %s", key->min,
-                       key->min == 1 ? "entry" : "entries");
+        return checker_fail(c, line, "needs at least %" PRId64 " %s", key->min,
+                            key->min == 1 ? "entry" : "entries");
     if (n > key->max)
-        return fail_at(c, line, "has too many entries; at most %" PRId64 " are allowed", key->max);
+        return checker_fail(c, line, "has too many entries; at most %" PRId64 " are allowed",
+                            key->max);
     return true;
 }
 
 /* A list; the current event is its start. */
 static bool check_list(struct checker *c, const struct schema_key *key)
 {
-    unsigned line = event_line(c);
+    unsigned line = checker_line(c);
     size_t path_len = c->path_len;
     int64_t n = 0;
 
@@ -327,7 +129,7 @@ static bool check_texts(struct checker *c, const struct schema_key *key)
     if (c->event.type == YAML_SEQUENCE_START_EVENT)
         return check_list(c, key);
     putc('[', c->out);
-    if (!check_scalar(c, key))
+    if (!checker_put_scalar(c, key))
         return false;
     putc(']', c->out);
     return true;
@@ -340,7 +142,7 @@ static bool check_value(struct checker *c, const struct schema_key *key)
         return check_group(c, key->keys);
     case SCHEMA_LIST:
         if (c->event.type != YAML_SEQUENCE_START_EVENT)
-            return fail_at(c, event_line(c), "wants a list: entries that start with '- '");
+            return checker_fail(c, checker_line(c), "wants a list: entries that start with '- '");
         return check_list(c, key);
     case SCHEMA_TEXTS:
         return check_texts(c, key);
@@ -352,7 +154,7 @@ static bool check_value(struct checker *c, const struct schema_key *key)
     case SCHEMA_PATH:
         break;
     }
-    return check_scalar(c, key);
+    return checker_put_scalar(c, key);
 }
 
 /* --- groups --- */
@@ -401,8 +203,8 @@ static bool fail_unknown(struct checker *c, const struct schema_key *keys, const
                 (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", len ? ", " : "", key->name);
     }
     if (nearest)
-        return fail_at(c, event_line(c), "unknown key; did you mean '%s'?", nearest);
-    return fail_at(c, event_line(c), "unknown key; known here: %s", all);
+        return checker_fail(c, checker_line(c), "unknown key; did you mean '%s'?", nearest);
+    return checker_fail(c, checker_line(c), "unknown key; known here: %s", all);
 }
 
 /* The key that the current event names, its path and line noted; NULL after a failure. */
@@ -413,7 +215,7 @@ static const struct schema_key *check_key(struct checker *c, const struct schema
     const char *name;
 
     if (c->event.type != YAML_SCALAR_EVENT) {
-        fail_at(c, event_line(c), "wants 'key: value' lines here");
+        checker_fail(c, checker_line(c), "wants 'key: value' lines here");
         return NULL;
     }
     name = (const char *)c->event.data.scalar.value;
@@ -425,76 +227,22 @@ static const struct schema_key *check_key(struct checker *c, const struct schema
         return NULL;
     }
     if (*seen >> (key - keys) & 1) {
-        fail_at(c, event_line(c), "is there twice; remove one");
+        checker_fail(c, checker_line(c), "is there twice; remove one");
         return NULL;
     }
     *seen |= UINT64_C(1) << (key - keys);
     return note_line(c) ? key : NULL;
 }
 
-static void write_defaults(struct checker *c, const struct schema_key *keys, uint64_t seen,
-                           bool first);
-
-/* What a key that isn't there stands for; false when it stands for nothing. */
-static bool write_default(struct checker *c, const struct schema_key *key, bool first)
-{
-    if (!key->fallback && key->type != SCHEMA_GROUP)
-        return false;
-    fprintf(c->out, "%s\"%s\": ", first ? "" : ",\n", key->name);
-    switch (key->type) {
-    case SCHEMA_INT:
-        fputs(key->fallback, c->out);
-        break;
-    case SCHEMA_AUTO:
-        fputs(strcmp(key->fallback, "auto") == 0 ? "0" : key->fallback, c->out);
-        break;
-    case SCHEMA_BOOL:
-        putc(strcmp(key->fallback, "true") == 0 ? '1' : '0', c->out);
-        break;
-    case SCHEMA_CHOICE:
-        for (int64_t i = 0; key->choices[i]; i++) {
-            if (strcmp(key->choices[i], key->fallback) == 0)
-                write_int(c, i);
-        }
-        break;
-    case SCHEMA_TEXT:
-    case SCHEMA_PATH:
-        write_text(c, key->fallback);
-        break;
-    case SCHEMA_TEXTS:
-        putc('[', c->out);
-        write_text(c, key->fallback);
-        putc(']', c->out);
-        break;
-    case SCHEMA_GROUP:
-        putc('{', c->out);
-        write_defaults(c, key->keys, 0, true);
-        putc('}', c->out);
-        break;
-    case SCHEMA_LIST:
-        break;
-    }
-    return true;
-}
-
-static void write_defaults(struct checker *c, const struct schema_key *keys, uint64_t seen,
-                           bool first)
-{
-    for (size_t i = 0; keys[i].name; i++) {
-        if (!(seen >> i & 1) && write_default(c, &keys[i], first))
-            first = false;
-    }
-}
-
 /* A group of keys; the current event is its start. */
 static bool check_group(struct checker *c, const struct schema_key *keys)
 {
-    unsigned line = event_line(c);
+    unsigned line = checker_line(c);
     size_t path_len = c->path_len;
     uint64_t seen = 0;
 
     if (c->event.type != YAML_MAPPING_START_EVENT)
-        return fail_at(c, line, "wants 'key: value' lines");
+        return checker_fail(c, line, "wants 'key: value' lines");
     putc('{', c->out);
     for (;;) {
         const struct schema_key *key;
@@ -515,10 +263,10 @@ static bool check_group(struct checker *c, const struct schema_key *keys)
     for (size_t i = 0; keys[i].name; i++) {
         if (keys[i].required && !(seen >> i & 1)) {
             path_add(c, "%s%s", c->path_len ? "." : "", keys[i].name);
-            return fail_at(c, line, "is missing; add it: %s", keys[i].help);
+            return checker_fail(c, line, "is missing; add it: %s", keys[i].help);
         }
     }
-    write_defaults(c, keys, seen, !seen);
+    checker_put_defaults(c, keys, seen, !seen);
     putc('}', c->out);
     return true;
 }
@@ -529,11 +277,11 @@ static bool check_document(struct checker *c, const struct schema_key *keys)
     if (!advance(c) || !advance(c))
         return false;
     if (c->event.type != YAML_DOCUMENT_START_EVENT)
-        return fail_at(c, 1, "the file is empty; write 'key: value' lines");
+        return checker_fail(c, 1, "the file is empty; write 'key: value' lines");
     if (!advance(c) || !check_group(c, keys) || !advance(c) || !advance(c))
         return false;
     if (c->event.type != YAML_STREAM_END_EVENT)
-        return fail_at(c, event_line(c), "a second document starts here; remove it");
+        return checker_fail(c, checker_line(c), "a second document starts here; remove it");
     return true;
 }
 
@@ -544,7 +292,7 @@ bool schema_check(const struct schema_key *keys, const char *file, const char *t
     bool ok;
 
     if (!yaml_parser_initialize(&c.parser))
-        return fail_at(&c, 1, "out of memory");
+        return checker_fail(&c, 1, "out of memory");
     yaml_parser_set_input_string(&c.parser, (const unsigned char *)text, len);
     ok = check_document(&c, keys);
     yaml_event_delete(&c.event);
