@@ -5,11 +5,8 @@ if(TARGET hopcountd AND TARGET hopcount)
   install(TARGETS hopcountd hopcount RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(FILES deploy/hopcount.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES README.md LICENSE proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
-install(FILES deploy/completions/hopcount.bash
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hopcount)
-install(FILES deploy/completions/_hopcount DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
-
+install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 # The unit holds absolute paths, which are known when it is installed: below /usr the configuration
 # is in /etc, below any other prefix in that prefix's etc.  A configuration that is there stays.
 string(CONFIGURE [[
@@ -27,6 +24,21 @@ string(CONFIGURE [[
   endif()
 ]] install_unit @ONLY)
 install(CODE "${install_unit}")
+
+# The program knows its own command line.
+string(CONFIGURE [[
+  function(install_completion shell folder name)
+    execute_process(COMMAND "@CMAKE_BINARY_DIR@/hopcount" completion ${shell}
+      OUTPUT_FILE "@CMAKE_BINARY_DIR@/completion.${shell}" COMMAND_ERROR_IS_FATAL ANY)
+    file(INSTALL "@CMAKE_BINARY_DIR@/completion.${shell}" RENAME "${name}"
+      DESTINATION "${CMAKE_INSTALL_PREFIX}/share/${folder}")
+  endfunction()
+  install_completion(bash bash-completion/completions hopcount)
+  install_completion(zsh zsh/site-functions _hopcount)
+]] install_completions @ONLY)
+if(TARGET hopcount)
+  install(CODE "${install_completions}")
+endif()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME hopcount)
