@@ -49,6 +49,9 @@ unsigned apikeys_count(const struct apikeys *keys);
  * on the number of keys and the length of `text`, never on how much of a hash is right. */
 const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text);
 
+/* The key of that name, or NULL; borrowed likewise. */
+const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice name);
+
 /* Makes a new key: its text, with a NUL, and the hash to keep.  Needs sodium_init(). */
 void apikeys_generate(char text[static APIKEY_TEXT_LEN + 1], uint8_t hash[static APIKEY_HASH_LEN]);
 

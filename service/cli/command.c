@@ -1,0 +1,136 @@
+#include "service/cli/command.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/base/error.h"
+
+enum { HELP_COLUMN = 24, FIRST_CODE = 256, HELP_CODE = 'h' };
+
+int cli_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("hopcount: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+int cli_usage(const struct cli_command *command, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fprintf(stderr, "hopcount %s: ", command->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "; see: hopcount %s --help\n", command->name);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+int cli_fail_error(const struct error *err)
+{
+    return cli_fail("%s", err->text);
+}
+
+static void print_option(const struct cli_option *option)
+{
+    char left[64];
+    int n;
+
+    n = snprintf(left, sizeof(left), "  %c%c --%s%s%s", option->letter ? '-' : ' ',
+                 option->letter ? option->letter : ' ', option->name, option->value ? " " : "",
+                 option->value ? option->value : "");
+    printf("%-*s%s%s\n", HELP_COLUMN, left, n < HELP_COLUMN ? "" : "  ", option->help);
+}
+
+void cli_print_help(const struct cli_command *command)
+{
+    printf("usage: hopcount %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    for (size_t i = 0; i < command->n_options; i++)
+        print_option(&command->options[i]);
+    print_option(&(struct cli_option){.name = "help", .letter = 'h', .help = "print this"});
+    if (command->notes)
+        printf("\n%s", command->notes);
+}
+
+/* Fills getopt's two tables; an option's code is FIRST_CODE + its index. */
+static void make_tables(const struct cli_command *command, struct option *longs, char *shorts)
+{
+    size_t n = 0;
+
+    shorts[n++] = ':'; /* tells a missing value from an unknown option */
+    for (size_t i = 0; i < command->n_options; i++) {
+        const struct cli_option *o = &command->options[i];
+
+        longs[i] = (struct option){.name = o->name,
+                                   .has_arg = o->value ? required_argument : no_argument,
+                                   .val = FIRST_CODE + (int)i};
+        if (o->letter) {
+            shorts[n++] = o->letter;
+            if (o->value)
+                shorts[n++] = ':';
+        }
+    }
+    longs[command->n_options] = (struct option){.name = "help", .val = HELP_CODE};
+    longs[command->n_options + 1] = (struct option){0};
+    shorts[n++] = HELP_CODE;
+    shorts[n] = '\0';
+}
+
+/* The index of the option that getopt's code stands for, or -1. */
+static int find_option(const struct cli_command *command, int code)
+{
+    if (code >= FIRST_CODE)
+        return code - FIRST_CODE;
+    for (size_t i = 0; i < command->n_options; i++) {
+        if (command->options[i].letter != 0 && command->options[i].letter == code)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int take_option(const struct cli_command *command, int code, char **argv,
+                       struct cli_args *args)
+{
+    int i = find_option(command, code);
+
+    if (code == ':')
+        return cli_usage(command, "%s needs a value", argv[optind - 1]);
+    if (i < 0)
+        return cli_usage(command, "no option '%s'", argv[optind - 1]);
+    if (args->value[i])
+        return cli_usage(command, "--%s is given twice", command->options[i].name);
+    args->value[i] = optarg ? optarg : "";
+    return CLI_OK;
+}
+
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *args,
+              bool *done)
+{
+    struct option longs[CLI_OPTIONS_MAX + 2];
+    char shorts[2 * CLI_OPTIONS_MAX + 3];
+    int code, status = CLI_OK;
+
+    *args = (struct cli_args){0};
+    *done = false;
+    make_tables(command, longs, shorts);
+    opterr = 0;
+    optind = 1;
+    while (status == CLI_OK && (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (code == HELP_CODE) {
+            cli_print_help(command);
+            *done = true;
+            return CLI_OK;
+        }
+        status = take_option(command, code, argv, args);
+    }
+    args->words = argv + optind;
+    args->n_words = argc - optind;
+    return status;
+}

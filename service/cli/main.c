@@ -1,0 +1,79 @@
+/* hopcount - the command line: keys, links, statistics. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "service/cli/command.h"
+
+const struct cli_command *const cli_commands[] = {
+    &cli_keygen, &cli_apikey, &cli_completion, NULL,
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: hopcount COMMAND …\n\n", out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        fprintf(out, "  %-12s%s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    fputs("\n`hopcount COMMAND --help` says more; `hopcount --version` prints the version.\n", out);
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    }
+    return NULL;
+}
+
+static int run_command(int argc, char **argv)
+{
+    const struct cli_command *command = find_command(argv[1]);
+    struct cli_args args;
+    bool done;
+    int status;
+
+    if (!command) {
+        fprintf(stderr, "hopcount: no command '%s'; see: hopcount --help\n", argv[1]);
+        return CLI_USAGE;
+    }
+    status = cli_parse(command, argc - 1, argv + 1, &args, &done);
+    if (status != CLI_OK || done)
+        return status;
+    return command->run(&args);
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+        print_usage(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("hopcount " HOPCOUNT_VERSION);
+        return CLI_OK;
+    }
+    return run_command(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    if (sodium_init() < 0)
+        return cli_fail("the system gives no random numbers");
+    status = run(argc, argv);
+    /* A full disk shows only here. */
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return cli_fail("cannot write the output: %s", strerror(errno ? errno : EIO));
+    return status;
+}

@@ -1,0 +1,229 @@
+#include "service/config/apikeys.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/base32.h"
+#include "service/base/error.h"
+#include "service/config/linefile.h"
+
+enum { FORBIDDEN_MODE = 0022, SECRET_LEN = 32 };
+
+static const char PREFIX[] = "hc_";
+
+struct apikeys {
+    unsigned n;
+    struct apikey *key;
+};
+
+static const struct {
+    const char *name;
+    enum apikey_scope scope;
+} scope_names[] = {
+    {"stats:read", APIKEY_STATS_READ},
+    {"links:write", APIKEY_LINKS_WRITE},
+    {"events:write", APIKEY_EVENTS_WRITE},
+};
+
+enum { N_SCOPES = sizeof(scope_names) / sizeof(scope_names[0]) };
+
+static unsigned find_scope(struct slice name)
+{
+    for (size_t i = 0; i < N_SCOPES; i++) {
+        if (slice_equal(name, slice_of(scope_names[i].name)))
+            return scope_names[i].scope;
+    }
+    return 0;
+}
+
+unsigned apikeys_scopes_parse(struct slice text)
+{
+    unsigned scopes = 0;
+    size_t at = 0;
+
+    while (at <= text.len) {
+        const char *comma = at < text.len ? memchr(text.ptr + at, ',', text.len - at) : NULL;
+        size_t len = comma ? (size_t)(comma - text.ptr) - at : text.len - at;
+        unsigned scope = len > 0 ? find_scope(slice_make(text.ptr + at, len)) : 0;
+
+        if (scope == 0 || (scopes & scope) != 0)
+            return 0;
+        scopes |= scope;
+        at += len + 1;
+    }
+    return scopes;
+}
+
+const char *apikeys_scopes_text(unsigned scopes, char out[static APIKEY_SCOPES_MAX])
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < N_SCOPES; i++) {
+        if (scopes & scope_names[i].scope) {
+            if (len > 0)
+                out[len++] = ',';
+            memcpy(out + len, scope_names[i].name, strlen(scope_names[i].name) + 1);
+            len += strlen(scope_names[i].name);
+        }
+    }
+    assert(len < APIKEY_SCOPES_MAX);
+    return out;
+}
+
+bool apikeys_is_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = slice_lower(name.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return name.len > 0 && name.len <= APIKEY_NAME_MAX;
+}
+
+static void hash_text(struct slice text, uint8_t hash[static APIKEY_HASH_LEN])
+{
+    crypto_generichash(hash, APIKEY_HASH_LEN, (const unsigned char *)text.ptr, text.len, NULL, 0);
+}
+
+void apikeys_generate(char text[static APIKEY_TEXT_LEN + 1], uint8_t hash[static APIKEY_HASH_LEN])
+{
+    uint8_t secret[SECRET_LEN];
+
+    randombytes_buf(secret, sizeof(secret));
+    memcpy(text, PREFIX, strlen(PREFIX));
+    base32_encode(secret, sizeof(secret), text + strlen(PREFIX));
+    text[APIKEY_TEXT_LEN] = '\0';
+    hash_text(slice_make(text, APIKEY_TEXT_LEN), hash);
+    sodium_memzero(secret, sizeof(secret));
+}
+
+static bool parse_hash(struct slice hex, uint8_t hash[static APIKEY_HASH_LEN])
+{
+    size_t len;
+
+    return hex.len == 2 * APIKEY_HASH_LEN &&
+           sodium_hex2bin(hash, APIKEY_HASH_LEN, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
+           len == APIKEY_HASH_LEN;
+}
+
+const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice name)
+{
+    for (unsigned i = 0; i < apikeys_count(keys); i++) {
+        if (slice_equal(slice_of(keys->key[i].name), name))
+            return &keys->key[i];
+    }
+    return NULL;
+}
+
+static bool parse_line(const struct apikeys *keys, const struct linefile_line *line,
+                       struct apikey *key, const char *path, struct error *err)
+{
+    struct slice name = line->field[0];
+
+    if (line->n_fields != 3) {
+        error_set(err, "%s:%u: a line has three fields: name, scopes, hash", path, line->number);
+        return false;
+    }
+    if (!apikeys_is_name(name)) {
+        error_set(err, "%s:%u: a name is 1 to %d of A-Z, a-z, 0-9, '.', '_', '-'", path,
+                  line->number, APIKEY_NAME_MAX);
+        return false;
+    }
+    if (apikeys_find_name(keys, name)) {
+        error_set(err, "%s:%u: the name '%.*s' is there already: give each key its own", path,
+                  line->number, SLICE_ARG(name));
+        return false;
+    }
+    if ((key->scopes = apikeys_scopes_parse(line->field[1])) == 0) {
+        error_set(err,
+                  "%s:%u: the scopes of '%.*s' are not a list of stats:read, links:write, "
+                  "events:write, separated by commas",
+                  path, line->number, SLICE_ARG(name));
+        return false;
+    }
+    if (!parse_hash(line->field[2], key->hash)) {
+        error_set(err,
+                  "%s:%u: the hash of '%.*s' is not of %d hexadecimal digits; make a key with: "
+                  "hopcount apikey",
+                  path, line->number, SLICE_ARG(name), 2 * APIKEY_HASH_LEN);
+        return false;
+    }
+    memcpy(key->name, name.ptr, name.len);
+    key->name[name.len] = '\0';
+    return true;
+}
+
+static bool add_line(struct apikeys *keys, const struct linefile_line *line, const char *path,
+                     struct error *err)
+{
+    struct apikey *grown = realloc(keys->key, (keys->n + 1) * sizeof(*grown));
+
+    if (!grown) {
+        error_set(err, "%s: out of memory", path);
+        return false;
+    }
+    keys->key = grown;
+    if (!parse_line(keys, line, &grown[keys->n], path, err))
+        return false;
+    grown[keys->n].index = keys->n;
+    keys->n++;
+    return true;
+}
+
+struct apikeys *apikeys_load(const char *path, struct error *err)
+{
+    struct linefile *file = linefile_load(path, FORBIDDEN_MODE, err);
+    struct apikeys *keys = NULL;
+    struct linefile_line line;
+    bool ok = false;
+
+    if (!file)
+        goto out;
+    if (!(keys = calloc(1, sizeof(*keys)))) {
+        error_set(err, "%s: out of memory", path);
+        goto out;
+    }
+    while (linefile_next(file, &line)) {
+        if (!add_line(keys, &line, path, err))
+            goto out;
+    }
+    ok = true;
+out:
+    linefile_free(file);
+    if (!ok) {
+        apikeys_free(keys);
+        keys = NULL;
+    }
+    return keys;
+}
+
+void apikeys_free(struct apikeys *keys)
+{
+    if (!keys)
+        return;
+    free(keys->key);
+    free(keys);
+}
+
+unsigned apikeys_count(const struct apikeys *keys)
+{
+    return keys ? keys->n : 0;
+}
+
+const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text)
+{
+    const struct apikey *found = NULL;
+    uint8_t hash[APIKEY_HASH_LEN];
+
+    hash_text(text, hash);
+    for (unsigned i = 0; i < apikeys_count(keys); i++) {
+        if (sodium_memcmp(hash, keys->key[i].hash, APIKEY_HASH_LEN) == 0)
+            found = &keys->key[i];
+    }
+    return found;
+}
