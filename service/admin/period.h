@@ -1,0 +1,76 @@
+/* period.h - the span of time a statistic is about, and its hours, days or months. */
+#ifndef ADMIN_PERIOD_H
+#define ADMIN_PERIOD_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/rfc3339.h"
+#include "proto/slice.h"
+
+struct zone;
+
+enum period_interval { PERIOD_HOUR, PERIOD_DAY, PERIOD_MONTH };
+
+enum {
+    PERIOD_BUCKETS_MAX = 10000, /* 400 days of hours fit */
+    PERIOD_KEY_MAX = RFC3339_TEXT_MAX,
+};
+
+/* From `from_s` up to and without `to_s`, both whole hours (UTC): counters know nothing finer. */
+struct period {
+    int64_t from_s, to_s;
+};
+
+/* "hour", "day", "month"; or -1. */
+int period_interval_find(struct slice name);
+const char *period_interval_name(enum period_interval interval);
+
+enum period_status {
+    PERIOD_OK,
+    PERIOD_BAD_FROM, /* not a moment */
+    PERIOD_BAD_TO,
+    PERIOD_EMPTY,    /* `from` is not before `to` */
+    PERIOD_TOO_LONG, /* over PERIOD_YEARS_MAX */
+};
+
+enum { PERIOD_YEARS_MAX = 20 };
+
+/*
+ * Reads `from` and `to` as of `now_s`.  Both take a time (RFC 3339) or a date, which for `to`
+ * stands for its end; `from` also takes what it is counted back from `to`: "24h", "7d", "8w", "3m",
+ * "1y" (hours, local days, weeks, months, years; the one that holds `to` is one of them), "mtd",
+ * "ytd" (since the first of the month, of the year).  An absent `to` is now, an absent `from`
+ * "30d".
+ */
+MUST_USE enum period_status period_parse(struct slice from, struct slice to,
+                                         const struct zone *zone, int64_t now_s,
+                                         struct period *out);
+
+/* The interval that suits a period best when none is asked for. */
+enum period_interval period_default_interval(const struct period *period);
+
+/* The period of the same length before; whole local days stay whole. */
+void period_previous(const struct period *period, const struct zone *zone, struct period *out);
+
+/* The hours, local days or local months of a period; the first and the last may be parts. */
+struct buckets {
+    enum period_interval interval;
+    size_t n;
+    int64_t *start_s; /* n + 1 of them: the last is the end of the period */
+};
+
+/* False: no memory, or there would be more than PERIOD_BUCKETS_MAX. */
+MUST_USE bool buckets_init(struct buckets *buckets, const struct period *period,
+                           enum period_interval interval, const struct zone *zone);
+void buckets_clear(struct buckets *buckets);
+
+/* The bucket that holds a moment of the period. */
+size_t buckets_find(const struct buckets *buckets, int64_t time_s);
+
+/* What a bucket is called: "2026-11-22T13:00:00+01:00", "2026-11-22", "2026-11"; returns `out`. */
+const char *buckets_key(const struct buckets *buckets, size_t index, const struct zone *zone,
+                        char out[static PERIOD_KEY_MAX]);
+
+#endif
