@@ -4,7 +4,8 @@
 #include "service/config/config_check.h"
 #include "service/config/schema.h"
 
-/* clang-format off: a table is read by its columns. */
+/* A table is read by its columns. */
+/* clang-format off */
 
 #define MEMBER(owner, member) \
     .offset = offsetof(struct owner, member), .size = sizeof(((struct owner *)0)->member)
@@ -126,7 +127,8 @@ static const struct schema_key retention_keys[] = {
 };
 
 static const struct schema_key geo_keys[] = {
-    PATH("country", config_geo, country, NULL, "MMDB file with countries; reloaded when it changes."),
+    PATH("country", config_geo, country, NULL,
+         "MMDB file with countries; reloaded when it changes."),
     PATH("asn", config_geo, asn, NULL, "MMDB file with autonomous systems."),
     END,
 };
@@ -231,8 +233,9 @@ const struct schema_key config_schema[] = {
     GROUP("geo", config, geo, geo_keys, "Where countries come from."),
     GROUP("labels", config, labels, labels_keys, "When a click is a mail gateway's."),
     CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
-    {.name = "brands", .type = SCHEMA_LIST, .required = true, .offset = offsetof(struct config,
-     brands), .size = sizeof(struct config_brand), .count_offset = offsetof(struct config, n_brands),
-     .min = 1, .max = 4096, .keys = brand_keys, .help = "At least one brand, with name and hosts."},
+    {.name = "brands", .type = SCHEMA_LIST, .required = true,
+     .offset = offsetof(struct config, brands), .size = sizeof(struct config_brand),
+     .count_offset = offsetof(struct config, n_brands), .min = 1, .max = 4096, .keys = brand_keys,
+     .help = "At least one brand, with name and hosts."},
     END,
 };

@@ -9,7 +9,8 @@
 #include "service/config/preset_data.h"
 #include "service/config/schema.h"
 
-/* clang-format off: a table is read by its columns. */
+/* A table is read by its columns. */
+/* clang-format off */
 
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
 
