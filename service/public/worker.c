@@ -51,6 +51,7 @@ struct worker {
     /* Messages: main writes, the worker takes. */
     _Atomic(struct site *) next_site;
     atomic_uint orders;
+    atomic_bool has_ended; /* the other way round */
     _Atomic int64_t finish_limit_ms;
 };
 
@@ -208,6 +209,9 @@ static void *run(void *arg)
         counter64_add(&w->stats.turns, 1);
         turn_end(&w->turn);
     }
+    conns_free(w->conns);
+    w->conns = NULL;
+    atomic_store(&w->has_ended, true);
     return NULL;
 }
 
@@ -392,6 +396,11 @@ void worker_finish(struct worker *w, int64_t limit_ms)
 {
     atomic_store(&w->finish_limit_ms, limit_ms);
     give_order(w, ORDER_FINISH);
+}
+
+bool worker_has_ended(const struct worker *w)
+{
+    return atomic_load(&w->has_ended);
 }
 
 void worker_stop(struct worker *w)

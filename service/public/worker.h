@@ -42,6 +42,9 @@ void worker_drain(struct worker *worker);
  * when the other connections have been answered, or `limit_ms` later. */
 void worker_finish(struct worker *worker, int64_t limit_ms);
 
+/* Whether the thread has ended; any thread. */
+bool worker_has_ended(const struct worker *worker);
+
 /* The thread ends after this turn of its loop; connections are cut. */
 void worker_stop(struct worker *worker);
 

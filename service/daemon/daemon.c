@@ -1,0 +1,273 @@
+#include "service/daemon/daemon.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "service/admin/admin.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/config/apikeys.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+#include "service/daemon/notify.h"
+#include "service/daemon/parts.h"
+#include "service/daemon/reload.h"
+#include "service/ledger/ledger.h"
+#include "service/public/worker.h"
+
+enum {
+    POLL_MS = 50,            /* how often the end of the workers is looked for */
+    FINISH_MARGIN_MS = 2000, /* beyond the time a head may take */
+    LEDGER_LIMIT_MS = 5000,  /* to apply what is pending; the rest is replayed at the next start */
+    LEDGER_STEP_MS = 100,    /* between two looks for a second signal */
+};
+
+enum daemon_state { DAEMON_RUNNING, DAEMON_DRAINING, DAEMON_FINISHING, DAEMON_ENDED };
+
+struct daemon {
+    enum daemon_state state;
+    const char *config_path;
+    struct parts parts;
+    struct event_base *base;
+    struct event *on_term, *on_int, *on_hup, *second, *step;
+    bool stop_now;
+};
+
+static void block_signals(void)
+{
+    sigset_t ours;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGHUP);
+    /* Every thread inherits this; main takes them back when its event loop is there. */
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+}
+
+static struct timeval timeval_of(int64_t ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+static void arm_step(struct daemon *d, int64_t ms)
+{
+    struct timeval delay = timeval_of(ms);
+
+    event_add(d->step, &delay);
+}
+
+static void daemon_set_state(struct daemon *d, enum daemon_state state)
+{
+    int64_t limit_ms = d->parts.config->public.head_s * 1000 + FINISH_MARGIN_MS;
+
+    d->state = state;
+    switch (state) {
+    case DAEMON_RUNNING:
+        admin_set_state(d->parts.admin, ADMIN_READY);
+        notify_send("READY=1");
+        break;
+    case DAEMON_DRAINING:
+        log_info("stop.drain", "delay_s=%lld", (long long)d->parts.config->public.drain_delay_s);
+        admin_set_state(d->parts.admin, ADMIN_DRAINING);
+        notify_send("STOPPING=1");
+        for (unsigned i = 0; i < d->parts.n_workers; i++)
+            worker_drain(d->parts.workers[i]);
+        arm_step(d, d->parts.config->public.drain_delay_s * 1000);
+        break;
+    case DAEMON_FINISHING:
+        admin_set_state(d->parts.admin, ADMIN_DRAINING);
+        for (unsigned i = 0; i < d->parts.n_workers; i++)
+            worker_finish(d->parts.workers[i], limit_ms);
+        arm_step(d, POLL_MS);
+        break;
+    case DAEMON_ENDED:
+        event_base_loopbreak(d->base);
+        break;
+    }
+}
+
+static bool workers_have_ended(const struct daemon *d)
+{
+    for (unsigned i = 0; i < d->parts.n_workers; i++) {
+        if (!worker_has_ended(d->parts.workers[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The drain delay is over, or it is time to look whether the workers have ended. */
+static void on_step(evutil_socket_t fd, short events, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)fd;
+    (void)events;
+    if (d->state == DAEMON_DRAINING)
+        daemon_set_state(d, DAEMON_FINISHING);
+    else if (d->state == DAEMON_FINISHING && workers_have_ended(d))
+        daemon_set_state(d, DAEMON_ENDED);
+    else
+        arm_step(d, POLL_MS);
+}
+
+static void stop_now(struct daemon *d)
+{
+    log_info("stop.now", "reason=second_signal");
+    d->stop_now = true;
+    for (unsigned i = 0; i < d->parts.n_workers; i++)
+        worker_stop(d->parts.workers[i]);
+    event_base_loopbreak(d->base);
+}
+
+/* SIGTERM, or SIGINT from a terminal, where nobody waits for a load balancer. */
+static void on_stop_signal(evutil_socket_t number, short events, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)events;
+    if (d->state == DAEMON_RUNNING)
+        daemon_set_state(d, number == SIGINT ? DAEMON_FINISHING : DAEMON_DRAINING);
+    else
+        stop_now(d);
+}
+
+/* SIGHUP. */
+static void on_reload_signal(evutil_socket_t number, short events, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)number;
+    (void)events;
+    if (d->state != DAEMON_RUNNING)
+        return;
+    notify_reloading();
+    reload(&d->parts, d->config_path);
+    notify_send("READY=1");
+}
+
+/* Once a second: log lines that were held back as repeats. */
+static void on_second(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    (void)arg;
+    log_flush();
+}
+
+static bool start_events(struct daemon *d, struct error *err)
+{
+    struct timeval second = timeval_of(1000);
+
+    d->base = event_base_new();
+    if (d->base) {
+        d->on_term = evsignal_new(d->base, SIGTERM, on_stop_signal, d);
+        d->on_int = evsignal_new(d->base, SIGINT, on_stop_signal, d);
+        d->on_hup = evsignal_new(d->base, SIGHUP, on_reload_signal, d);
+        d->second = event_new(d->base, -1, EV_PERSIST, on_second, d);
+        d->step = event_new(d->base, -1, 0, on_step, d);
+    }
+    if (!d->base || !d->on_term || !d->on_int || !d->on_hup || !d->second || !d->step ||
+        event_add(d->on_term, NULL) != 0 || event_add(d->on_int, NULL) != 0 ||
+        event_add(d->on_hup, NULL) != 0 || event_add(d->second, &second) != 0) {
+        error_set(err, "cannot make an event loop: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* The signals that were blocked for the threads' sake; those that came meanwhile come now. */
+static void unblock_signals(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Steps, so that a second signal is noticed. */
+static void drain_ledger(struct daemon *d)
+{
+    int64_t until_ms = clock_mono_ms() + LEDGER_LIMIT_MS;
+
+    while (!d->stop_now && clock_mono_ms() < until_ms) {
+        if (ledger_drain(d->parts.ledger, LEDGER_STEP_MS))
+            return;
+        event_base_loop(d->base, EVLOOP_NONBLOCK);
+    }
+    log_warn("stop.pending", "remedy=\"the next start replays what was not applied\"");
+}
+
+void daemon_run(struct daemon *d)
+{
+    daemon_set_state(d, DAEMON_RUNNING);
+    log_info("start.ready", "version=%s workers=%u brands=%u", HOPCOUNT_VERSION, d->parts.n_workers,
+             site_n_brands(d->parts.site));
+    event_base_dispatch(d->base);
+    drain_ledger(d);
+    log_info("stop.done", "pid=%d", (int)getpid());
+}
+
+struct daemon *daemon_start(const char *config_path, struct error *err)
+{
+    struct daemon *d = calloc(1, sizeof(*d));
+    bool ok = false;
+
+    block_signals();
+    if (!d) {
+        error_set(err, "out of memory");
+        goto out;
+    }
+    d->config_path = config_path;
+    ok = parts_start(&d->parts, config_path, err) && start_events(d, err);
+    if (ok)
+        unblock_signals();
+out:
+    if (!ok) {
+        daemon_free(d);
+        d = NULL;
+    }
+    return d;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+void daemon_free(struct daemon *d)
+{
+    if (!d)
+        return;
+    parts_stop(&d->parts);
+    free_event(d->on_term);
+    free_event(d->on_int);
+    free_event(d->on_hup);
+    free_event(d->second);
+    free_event(d->step);
+    if (d->base)
+        event_base_free(d->base);
+    free(d);
+}
+
+bool daemon_check(const char *config_path, struct error *err)
+{
+    struct config *config = NULL;
+    struct site *site = NULL;
+    struct apikeys *keys = NULL;
+    bool ok = parts_init_libraries(err) && parts_load(config_path, &config, &site, &keys, err);
+
+    apikeys_free(keys);
+    site_unref(site);
+    config_free(config);
+    return ok;
+}

@@ -1,0 +1,64 @@
+#include "service/daemon/options.h"
+
+#include <string.h>
+
+#include "service/base/error.h"
+
+static const struct {
+    const char *name;
+    enum options_mode mode;
+} modes[] = {
+    {"--check", OPTIONS_CHECK}, {"--help-config", OPTIONS_HELP_CONFIG}, {"--help", OPTIONS_HELP},
+    {"-h", OPTIONS_HELP},       {"--version", OPTIONS_VERSION},
+};
+
+static bool find_mode(const char *argument, enum options_mode *out)
+{
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(argument, modes[i].name) == 0) {
+            *out = modes[i].mode;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_parse(int argc, char *const *argv, struct options *out, struct error *err)
+{
+    struct options options = {.mode = OPTIONS_RUN};
+    bool needs_file;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+            options.config_path = argv[++i];
+        } else if (strcmp(argv[i], "-c") == 0) {
+            error_set(err, "-c needs a configuration file; try hopcountd --help");
+            return false;
+        } else if (!find_mode(argv[i], &options.mode)) {
+            error_set(err, "unknown argument '%s'; try hopcountd --help", argv[i]);
+            return false;
+        }
+    }
+    needs_file = options.mode == OPTIONS_RUN || options.mode == OPTIONS_CHECK;
+    if (needs_file && !options.config_path) {
+        error_set(err, "no configuration file; use hopcountd -c FILE");
+        return false;
+    }
+    *out = options;
+    return true;
+}
+
+void options_print_help(FILE *out)
+{
+    fputs(
+        "hopcountd - counted links for billing e-mails\n"
+        "\n"
+        "  hopcountd -c FILE            runs in the foreground, logs to stderr\n"
+        "  hopcountd -c FILE --check    reads the configuration and the files it names, and ends\n"
+        "  hopcountd --help-config      every key of the configuration\n"
+        "  hopcountd --version\n"
+        "\n"
+        "SIGTERM drains and ends (SIGINT without the drain delay; a second one ends at once).\n"
+        "SIGHUP reads the configuration again, and keeps the old one if the new one is bad.\n",
+        out);
+}

@@ -1,0 +1,29 @@
+/* options.h - the command line of hopcountd. */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "proto/compiler.h"
+
+struct error;
+
+enum options_mode {
+    OPTIONS_RUN,
+    OPTIONS_CHECK,       /* reads the configuration and all files it names, and ends */
+    OPTIONS_HELP_CONFIG, /* prints every key */
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+};
+
+struct options {
+    enum options_mode mode;
+    const char *config_path; /* borrowed from argv; NULL unless RUN or CHECK */
+};
+
+/* False and `*err` (with the remedy) for what can't be understood. */
+MUST_USE bool options_parse(int argc, char *const *argv, struct options *out, struct error *err);
+
+void options_print_help(FILE *out);
+
+#endif

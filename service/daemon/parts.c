@@ -1,0 +1,231 @@
+#include "service/daemon/parts.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/thread.h>
+#include <sodium.h>
+
+#include "service/admin/admin.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/config/apikeys.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+#include "service/daemon/descriptors.h"
+#include "service/daemon/redis_settings.h"
+#include "service/ledger/clicklog.h"
+#include "service/ledger/ledger.h"
+#include "service/public/listener.h"
+#include "service/public/worker.h"
+#include "service/redis/private_redis.h"
+
+enum { DAY_S = 86400 };
+
+bool parts_init_libraries(struct error *err)
+{
+    if (sodium_init() < 0 || evthread_use_pthreads() != 0) {
+        error_set(err, "libsodium or libevent can't be used: no source of random numbers?");
+        return false;
+    }
+    return true;
+}
+
+bool parts_load(const char *config_path, struct config **config, struct site **site,
+                struct apikeys **keys, struct error *err)
+{
+    const char *path;
+
+    *keys = NULL;
+    *config = NULL;
+    *site = site_load(config_path, config, err);
+    if (!*site)
+        return false;
+    path = (*config)->admin.api_keys;
+    if (!path)
+        return true;
+    *keys = apikeys_load(path, err);
+    if (!*keys)
+        config_fail_prefix(*config, err, "admin.api_keys");
+    return *keys != NULL;
+}
+
+static bool start_store(struct parts *p, struct error *err)
+{
+    const struct config_ledger *ledger = &p->config->ledger;
+    struct clickstore_options options = {
+        .state_dir = p->config->state_dir,
+        .segment_bytes = (size_t)ledger->segment_bytes,
+        .disk_max = (uint64_t)ledger->disk_max_bytes,
+        .memory_max = (uint64_t)ledger->memory_max_bytes,
+        .retain_ms = ledger->retain_s * 1000,
+        .retain_max = (uint64_t)ledger->retain_max_bytes,
+        .sync_ms = ledger->sync_ms,
+        .durability = ledger->durability,
+    };
+
+    p->store = clickstore_open(&options, err);
+    if (!p->store)
+        config_fail_prefix(p->config, err, "state_dir");
+    return p->store != NULL;
+}
+
+static bool start_redis(struct parts *p, struct error *err)
+{
+    const struct config_redis *redis = &p->config->redis;
+    struct private_redis_options options = {.state_dir = p->config->state_dir,
+                                            .program = redis->server};
+
+    if (!redis->url) {
+        p->private_redis = private_redis_start(&options, err);
+        if (!p->private_redis)
+            return false;
+    }
+    p->redis_url =
+        redis_settings_url(redis, p->private_redis ? private_redis_url(p->private_redis) : NULL);
+    if (!p->redis_url)
+        error_set(err, "redis: out of memory");
+    return p->redis_url != NULL;
+}
+
+static bool start_ledger(struct parts *p, struct error *err)
+{
+    const struct config *c = p->config;
+    struct ledger_options options = {
+        .redis_url = p->redis_url,
+        .n_shards = (unsigned)c->redis.shards,
+        .flush_ms = c->redis.flush_ms,
+        .batch_max = (unsigned)c->redis.batch_max,
+        .timeout_ms = c->redis.timeout_ms,
+        .retention_hours_s = c->retention.hours_days * DAY_S,
+        .retention_days_s = c->retention.days_days * DAY_S,
+    };
+
+    p->ledger = ledger_new(p->store, &options, err);
+    if (!p->ledger && c->redis.url)
+        config_fail_prefix(c, err, "redis.url");
+    return p->ledger != NULL;
+}
+
+static unsigned count_workers(const struct config_public *public)
+{
+    long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (public->workers > 0)
+        return (unsigned)public->workers;
+    return n_cores > 0 ? (unsigned)n_cores : 1;
+}
+
+static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, int *listen_fds,
+                         struct error *err)
+{
+    struct worker_options options = {
+        .index = i,
+        .connections_max = connections_max,
+        .config = &p->config->public,
+        .listen_fds = listen_fds,
+        .log = clickstore_new_log(p->store, err),
+        .sync_clicks = p->config->ledger.durability == CLICKLOG_CLICK,
+    };
+
+    if (!options.log)
+        return false;
+    p->workers[i] = worker_new(&options, p->site, err);
+    return p->workers[i] != NULL;
+}
+
+/* Takes the sockets of the workers that it starts. */
+static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
+{
+    unsigned n_listen = p->config->public.n_listen;
+    unsigned connections_max = descriptors_reserve(&p->config->public, p->n_workers);
+    bool ok = true;
+
+    p->workers = calloc(p->n_workers, sizeof(struct worker *));
+    if (!p->workers) {
+        error_set(err, "out of memory");
+        return false;
+    }
+    for (unsigned i = 0; ok && i < p->n_workers; i++)
+        ok = start_worker(p, i, connections_max, listen_fds + i * n_listen, err);
+    return ok;
+}
+
+static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err)
+{
+    struct admin_options options = {
+        .config = &p->config->admin,
+        .redis_url = p->redis_url,
+        .n_shards = (unsigned)p->config->redis.shards,
+        .timeout_ms = p->config->redis.timeout_ms,
+        .retention_hours_s = p->config->retention.hours_days * DAY_S,
+        .retention_days_s = p->config->retention.days_days * DAY_S,
+    };
+    struct admin_sources sources = {
+        .workers = p->workers, .n_workers = p->n_workers, .store = p->store, .ledger = p->ledger};
+
+    p->admin = admin_new(&options, &sources, p->site, keys, err);
+    if (!p->admin)
+        config_fail_prefix(p->config, err, "admin.listen[0]");
+    return p->admin != NULL;
+}
+
+/* Takes `keys`. */
+static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
+{
+    unsigned n_fds;
+    int *listen_fds;
+    bool ok = false;
+
+    p->n_workers = count_workers(&p->config->public);
+    n_fds = p->n_workers * p->config->public.n_listen;
+    listen_fds = calloc(n_fds, sizeof(int));
+    if (!listen_fds) {
+        error_set(err, "out of memory");
+        goto out;
+    }
+    /* The likeliest failure first: nothing has to be undone for it. */
+    if (!listener_open(p->config, p->n_workers, listen_fds, err))
+        goto out;
+    ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
+         start_workers(p, listen_fds, err);
+    listener_close(listen_fds, n_fds);
+    if (ok) {
+        ok = start_admin(p, keys, err);
+        keys = NULL;
+    }
+out:
+    apikeys_free(keys);
+    free(listen_fds);
+    return ok;
+}
+
+bool parts_start(struct parts *p, const char *config_path, struct error *err)
+{
+    struct apikeys *keys;
+
+    if (!parts_init_libraries(err))
+        return false;
+    if (!parts_load(config_path, &p->config, &p->site, &keys, err))
+        return false;
+    log_set_level(p->config->log_level);
+    return start_all(p, keys, err);
+}
+
+void parts_stop(struct parts *p)
+{
+    admin_free(p->admin);
+    for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
+        if (p->workers[i])
+            worker_stop(p->workers[i]);
+        worker_free(p->workers[i]);
+    }
+    free(p->workers);
+    ledger_free(p->ledger);
+    private_redis_stop(p->private_redis);
+    free(p->redis_url);
+    clickstore_close(p->store);
+    site_unref(p->site);
+    config_free(p->config);
+    *p = (struct parts){0};
+}

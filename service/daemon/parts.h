@@ -1,0 +1,51 @@
+/* parts.h - the parts of hopcountd: made in order, handed to one another, stopped in the reverse
+ * order.
+ *
+ *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ workers ─▶
+ * admin
+ */
+#ifndef DAEMON_PARTS_H
+#define DAEMON_PARTS_H
+#include <stdbool.h>
+
+#include "proto/compiler.h"
+
+struct admin;
+struct apikeys;
+struct clickstore;
+struct config;
+struct error;
+struct ledger;
+struct private_redis;
+struct site;
+struct worker;
+
+/* Caller's memory; {0} before parts_start(). */
+struct parts {
+    struct config *config; /* of the start; what a reload can't change is read from here */
+    struct site *site;
+    struct clickstore *store;
+    struct private_redis *private_redis; /* NULL: redis.url names one */
+    char *redis_url;
+    struct ledger *ledger;
+    unsigned n_workers;
+    struct worker **workers;
+    struct admin *admin;
+};
+
+/* Reads the configuration and starts all parts.  Signals are blocked, so that no thread takes any.
+ * False and `*err` (file, line, key, remedy) on failure; parts_stop() undoes what was done. */
+MUST_USE bool parts_start(struct parts *parts, const char *config_path, struct error *err);
+
+/* Stops what runs, in the reverse order; workers that have not ended are cut. */
+void parts_stop(struct parts *parts);
+
+/* Reads the configuration and all files that it names.  False and `*err` on failure.  The caller
+ * frees all three; `*keys` is NULL when no file is configured. */
+MUST_USE bool parts_load(const char *config_path, struct config **config, struct site **site,
+                         struct apikeys **keys, struct error *err);
+
+/* What must be done once in a process, before anything else of it. */
+MUST_USE bool parts_init_libraries(struct error *err);
+
+#endif

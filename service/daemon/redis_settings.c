@@ -1,0 +1,61 @@
+#include "service/daemon/redis_settings.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/config/config.h"
+
+static void put_encoded(FILE *out, const char *text)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+    for (; *text; text++) {
+        if (strchr(plain, *text))
+            fputc(*text, out);
+        else
+            fprintf(out, "%%%02X", (unsigned char)*text);
+    }
+}
+
+char *redis_settings_url(const struct config_redis *redis, const char *private_url)
+{
+    const struct {
+        const char *name, *value;
+    } options[] = {
+        {"user", redis->username},
+        {"password_file", redis->password_file},
+        {"sentinel_user", redis->sentinel_username},
+        {"sentinel_password_file", redis->sentinel_password_file},
+        {"ca", redis->tls_ca},
+        {"cert", redis->tls_cert},
+        {"key", redis->tls_key},
+    };
+    char separator = redis->url && strchr(redis->url, '?') ? '&' : '?';
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out;
+    bool ok;
+
+    if (private_url)
+        return strdup(private_url);
+    out = open_memstream(&text, &len);
+    if (!out)
+        return NULL;
+    fputs(redis->url, out);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (!options[i].value)
+            continue;
+        fprintf(out, "%c%s=", separator, options[i].name);
+        put_encoded(out, options[i].value);
+        separator = '&';
+    }
+    ok = !ferror(out);
+    if (fclose(out) != 0 || !ok) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
