@@ -236,6 +236,7 @@ static bool check_whole(const struct mint_link *link, struct fault *fault)
 static bool seal(const struct site *site, struct mint_link *link, struct fault *fault)
 {
     fault->field = NULL;
+    link->token.kid = site_keys(site)->mint_kid;
     switch (
         token_seal(site_keys(site), link->brand->name, &link->token, link->text, &link->text_len)) {
     case TOKEN_FAULT_NONE:
