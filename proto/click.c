@@ -87,7 +87,8 @@ static bool is_in_range(const uint8_t in[static CLICK_RECORD_LEN])
     return (type == CLICK_TYPE_CLICK || type == CLICK_TYPE_RELABEL) && (in[AT_TYPE] & 15) != 0 &&
            (in[AT_LABEL] & 15) < CLICK_LABELS && in[AT_LABEL] >> 4 < CLICK_LABELS &&
            in[AT_ROUTE] < 64 && in[AT_DEVICE] < CLICK_DEVICES &&
-           in[AT_REFERRER] < CLICK_REFERRERS && is_country(in + AT_COUNTRY);
+           in[AT_REFERRER] < CLICK_REFERRERS && le16_load(in + AT_RESERVED) == 0 &&
+           is_country(in + AT_COUNTRY);
 }
 
 enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN], uint64_t position,
