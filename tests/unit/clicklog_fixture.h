@@ -13,6 +13,7 @@
 #include "proto/segment.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
+#include "service/base/log.h"
 #include "service/ledger/clicklog.h"
 #include "tests/unit/temp_dir.h"
 
