@@ -48,6 +48,7 @@ void keeper_disk_failed(struct clickstore *store, int errnum, int64_t now_ms)
         log_warn("ledger.disk_failed", "err=\"%s\" mode=memory", strerror(errnum));
     store->disk_errno = errnum;
     counter64_set(&store->last_errno, (uint64_t)errnum);
+    atomic_store_explicit(&store->degraded, true, memory_order_relaxed);
 }
 
 static void disk_works(struct clickstore *store)

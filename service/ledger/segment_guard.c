@@ -1,7 +1,6 @@
 #include "service/ledger/segment_guard.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -78,21 +77,19 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
         signal(SIGBUS, SIG_DFL); /* the access runs again and ends the process */
 }
 
-static void install(void)
-{
-    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGBUS, &action, &former) == 0)
-        page_len = (size_t)sysconf(_SC_PAGESIZE);
-}
-
 bool segment_guard_install(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction now;
 
-    pthread_once(&once, install);
-    return page_len != 0;
+    page_len = (size_t)sysconf(_SC_PAGESIZE);
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGBUS, NULL, &now) != 0)
+        return false;
+    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_sigbus)
+        return true;
+    former = now;
+    return sigaction(SIGBUS, &action, NULL) == 0;
 }
 
 bool segment_guard_add(struct segment_guard *guard, void *base, size_t len)

@@ -23,7 +23,8 @@ struct segment_guard {
     atomic_bool hit;    /* a page was replaced; any thread may look */
 };
 
-/* Installs the handler, once for the process; later calls do nothing.  False: errno says why. */
+/* Installs the handler unless it is installed.  Call before threads use segments.  False: errno
+ * says why. */
 MUST_USE bool segment_guard_install(void);
 
 /* Watches the mapping [base, base + len), page-aligned.  False when out of memory. */
