@@ -2,9 +2,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <sodium.h>
 
 #include "proto/base32.h"
@@ -338,6 +340,126 @@ static void test_keyring(void **state)
     assert_int_equal(token_open(&ring, ACME, slice_of(text), &token), TOKEN_UNKNOWN_KEY);
 }
 
+/* --- proto/vectors/token.json --- */
+
+static json_t *load_vectors(struct token_keyring *ring)
+{
+    json_t *vectors = json_load_file(SOURCE_DIR "/proto/vectors/token.json", 0, NULL), *each;
+    static const char *const states[] = {"", "mint", "verify", "revoked"};
+    size_t i;
+
+    assert_non_null(vectors);
+    token_keyring_init(ring);
+    json_array_foreach(json_object_get(vectors, "keys"), i, each)
+    {
+        const char *name, *hex;
+        uint8_t key[TOKEN_KEY_LEN];
+        int kid, state = 1;
+
+        assert_int_equal(json_unpack(each, "{si ss ss}", "kid", &kid, "state", &name, "key", &hex),
+                         0);
+        assert_int_equal(sodium_hex2bin(key, sizeof(key), hex, strlen(hex), NULL, NULL, NULL), 0);
+        while (state < 3 && strcmp(name, states[state]) != 0)
+            state++;
+        token_keyring_set(ring, (uint8_t)kid, (enum token_key_state)state, key);
+    }
+    return vectors;
+}
+
+static struct token token_of(const json_t *fields)
+{
+    json_int_t object, client;
+    int kind, campaign, issued, ttl, channel, variant, silent, once;
+    const char *arg;
+    size_t arg_len;
+    struct token t;
+
+    assert_int_equal(json_unpack((json_t *)fields, "{si sI sI si si si si si sb sb ss%}", "kind",
+                                 &kind, "object", &object, "client", &client, "campaign", &campaign,
+                                 "issued_min", &issued, "ttl_code", &ttl, "channel", &channel,
+                                 "variant", &variant, "silent", &silent, "once", &once, "arg", &arg,
+                                 &arg_len),
+                     0);
+    t = (struct token){.kind = (uint8_t)kind,
+                       .object = (uint32_t)object,
+                       .client = (uint32_t)client,
+                       .campaign = (uint16_t)campaign,
+                       .issued_min = (uint32_t)issued,
+                       .ttl_code = (uint8_t)ttl,
+                       .channel = (uint8_t)channel,
+                       .variant = (uint8_t)variant,
+                       .silent = silent,
+                       .once = once,
+                       .arg_len = (uint8_t)arg_len};
+    memcpy(t.arg, arg, arg_len);
+    return t;
+}
+
+static void check_valid(const struct token_keyring *ring, const json_t *v)
+{
+    struct slice brand = slice_of(json_string_value(json_object_get(v, "brand")));
+    const char *text = json_string_value(json_object_get(v, "text"));
+    const char *canonical = json_string_value(json_object_get(v, "token"));
+    const char *id = json_string_value(json_object_get(v, "link_id"));
+    const json_t *expires = json_object_get(v, "expires_s");
+    struct token want = token_of(json_object_get(v, "fields")), got;
+    char out[TOKEN_TEXT_MAX + 1], got_id[17];
+    size_t len;
+
+    want.kid = (uint8_t)json_integer_value(json_object_get(v, "kid"));
+    assert_int_equal(token_open(ring, brand, slice_of(text), &got), TOKEN_OK);
+    assert_token_equal(&got, &want);
+    snprintf(got_id, sizeof(got_id), "%016llx", (unsigned long long)got.link_id);
+    assert_string_equal(got_id, id);
+    assert_int_equal(token_issued_s(&got), json_integer_value(json_object_get(v, "issued_s")));
+    assert_int_equal(token_expires_s(&got),
+                     json_is_null(expires) ? INT64_MAX : json_integer_value(expires));
+    assert_int_equal(token_text(slice_of(text), out), strlen(canonical));
+    assert_string_equal(out, canonical);
+    assert_int_equal(token_seal(ring, brand, &want, out, &len), TOKEN_FAULT_NONE);
+    assert_string_equal(out, canonical);
+    assert_int_equal(want.link_id, got.link_id);
+}
+
+static void check_invalid(const struct token_keyring *ring, const json_t *v)
+{
+    static const char *const reasons[] = {
+        [TOKEN_OK] = "none",
+        [TOKEN_MALFORMED] = "malformed",
+        [TOKEN_UNKNOWN_KEY] = "unknown_key",
+        [TOKEN_FORGED] = "forged",
+    };
+    struct slice brand = slice_of(json_string_value(json_object_get(v, "brand")));
+    struct slice text = slice_of(json_string_value(json_object_get(v, "text")));
+    struct token token = {.object = 99};
+
+    assert_string_equal(reasons[token_open(ring, brand, text, &token)],
+                        json_string_value(json_object_get(v, "reason")));
+    assert_int_equal(token.object, 99);
+}
+
+static void test_the_vectors(void **state)
+{
+    static struct token_keyring ring;
+    json_t *vectors = load_vectors(&ring), *each;
+    size_t i;
+
+    (void)state;
+    assert_true(json_array_size(json_object_get(vectors, "valid")) >= 24);
+    assert_true(json_array_size(json_object_get(vectors, "invalid")) >= 40);
+    json_array_foreach(json_object_get(vectors, "valid"), i, each)
+    {
+        print_message("opens: %s\n", json_string_value(json_object_get(each, "name")));
+        check_valid(&ring, each);
+    }
+    json_array_foreach(json_object_get(vectors, "invalid"), i, each)
+    {
+        print_message("refused: %s\n", json_string_value(json_object_get(each, "name")));
+        check_invalid(&ring, each);
+    }
+    json_decref(vectors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_channel_names),
         cmocka_unit_test(test_keyring),
+        cmocka_unit_test(test_the_vectors),
     };
 
     if (sodium_init() < 0)
