@@ -16,6 +16,9 @@
 #include "service/base/log.h"
 #include "service/ledger/clicklog_private.h"
 
+/* "<log>/<any name>" and a NUL. */
+enum { ENTRY_PATH_MAX = SEGMENT_LOG_NAME_LEN + 1 + NAME_MAX + 1 };
+
 /* The segments of one log, before they are put in order. */
 struct found {
     struct clickstore *store;
@@ -35,12 +38,12 @@ static void set_aside(struct clickstore *store, const char *path, const char *wh
         statedir_set_aside(&store->dir, path, why);
 }
 
-static void path_in(const struct found *found, const char *name, char *out, size_t len)
+static void path_in(const struct found *found, const char *name, char out[static ENTRY_PATH_MAX])
 {
     char log_name[SEGMENT_LOG_NAME_LEN + 1];
 
     segment_log_name(found->place.log_id, log_name);
-    snprintf(out, len, "%s/%s", log_name, name);
+    snprintf(out, ENTRY_PATH_MAX, "%s/%s", log_name, name);
 }
 
 static bool is_blank(const uint8_t *slot)
@@ -140,13 +143,13 @@ static bool open_segment(struct found *found, const char *name, uint64_t *n_reco
         [SEGMENT_OPEN_DAMAGED] = "damaged header",
         [SEGMENT_OPEN_MISPLACED] = "of another log or number",
     };
-    char path[SEGMENT_PATH_LEN + 1];
+    char path[ENTRY_PATH_MAX];
     struct segment *seg;
     enum segment_open result = segment_open_file(&found->place, &seg);
 
     if (result == SEGMENT_OPEN_OK)
         return take_segment(found, seg, n_records);
-    path_in(found, name, path, sizeof(path));
+    path_in(found, name, path);
     if (result == SEGMENT_OPEN_FAILED)
         set_aside(found->store, path, strerror(errno));
     else
@@ -169,11 +172,11 @@ static bool is_half_made(const char *name)
 
 static bool look_at(struct found *found, const char *name, uint64_t *n_records)
 {
-    char path[SEGMENT_LOG_NAME_LEN + 1 + NAME_MAX + 1];
+    char path[ENTRY_PATH_MAX];
 
     if (segment_file_parse(name, &found->place.sequence))
         return open_segment(found, name, n_records);
-    path_in(found, name, path, sizeof(path));
+    path_in(found, name, path);
     if (!is_half_made(name))
         set_aside(found->store, path, "not a segment");
     else if (may_change(found->store))

@@ -308,8 +308,6 @@ static void replace(struct clicklog *log, struct segment *prev, struct segment *
     pthread_mutex_unlock(&log->list_lock);
     if (log->kept == seg)
         log->kept = copy;
-    if (log->active == seg)
-        log->active = copy;
     count_in(log->store, copy);
     delete_segment(log->store, seg);
 }
@@ -347,6 +345,8 @@ void keeper_rescue(struct clicklog *log, bool ended)
         copy = copy_to_disk(log, seg);
         if (!copy)
             return;
+        if (ended && log->active == seg)
+            log->active = copy;
         replace(log, prev, seg, copy);
     }
 }
