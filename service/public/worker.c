@@ -8,24 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "service/base/error.h"
-#include "service/base/log.h"
 #include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/public/acceptor.h"
 #include "service/public/answer.h"
 #include "service/public/conns.h"
-#include "service/public/listener.h"
 
 enum {
-    ACCEPT_MAX = 64,       /* per wake-up, so that a flood of connections can't starve replies */
-    ACCEPT_PAUSE_MS = 100, /* when descriptors or memory ran out */
-    TICK_MS = 250,         /* how late a deadline may be noticed */
+    TICK_MS = 250, /* how late a deadline may be noticed */
 };
 
 /* What main asks for; bits of worker.orders. */
@@ -38,11 +34,9 @@ struct worker {
     struct answerer *answerer;
     struct conns *conns;
     struct turn turn;
-    int *listen_fds; /* config->n_listen of them */
-    struct event **listen_events;
-    struct event *tick, *resume_accept, *wake;
+    struct acceptor *acceptor;
+    struct event *tick, *wake;
     int wake_fd;
-    bool accept_failed; /* since the last connection */
     bool is_finishing, is_stopped;
     int64_t finish_by_ms; /* monotonic, when finishing */
     pthread_t thread;
@@ -56,85 +50,8 @@ struct worker {
 };
 
 static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000};
-static const struct timeval accept_pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-
-/* --- accepting --- */
-
-static void set_accepting(struct worker *w, bool on)
-{
-    for (unsigned i = 0; i < w->options.config->n_listen; i++) {
-        if (w->listen_events[i] && on)
-            event_add(w->listen_events[i], NULL);
-        else if (w->listen_events[i])
-            event_del(w->listen_events[i]);
-    }
-}
-
-/* Without descriptors the queue can't be emptied: the kernel would report it again at once. */
-static void pause_accepting(struct worker *w, int error)
-{
-    if (!w->accept_failed)
-        log_warn("public.accept", "err=\"%s\" pause_ms=%d open=%u", strerror(error),
-                 ACCEPT_PAUSE_MS, conns_n_open(w->conns));
-    w->accept_failed = true;
-    counter64_add(&w->stats.accept_pauses, 1);
-    set_accepting(w, false);
-    event_add(w->resume_accept, &accept_pause);
-}
-
-/* The pause after a lack of descriptors is over. */
-static void on_resume_accept(evutil_socket_t fd, short events, void *arg)
-{
-    struct worker *w = arg;
-
-    (void)fd;
-    (void)events;
-    set_accepting(w, true);
-}
-
-/* One connection of the queue; false when there is none, or no descriptor for it. */
-static bool accept_one(struct worker *w, evutil_socket_t listen_fd)
-{
-    struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof(peer);
-    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd >= 0) {
-        w->accept_failed = false;
-        conns_accept(w->conns, fd, (const struct sockaddr *)&peer);
-        return true;
-    }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-        pause_accepting(w, errno);
-    /* Anything else but an empty queue is the fate of one connection (accept(2)). */
-    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == EPERM;
-}
-
-/* Connections wait in a listening socket's queue. */
-static void on_acceptable(evutil_socket_t fd, short events, void *arg)
-{
-    struct worker *w = arg;
-
-    (void)events;
-    turn_begin(&w->turn);
-    for (int i = 0; i < ACCEPT_MAX && accept_one(w, fd); i++)
-        continue;
-}
 
 /* --- the end --- */
-
-/* What waits in the queues was promised a reply: closing the socket would reset it. */
-static void close_listeners(struct worker *w)
-{
-    for (unsigned i = 0; i < w->options.config->n_listen; i++) {
-        while (accept_one(w, w->listen_fds[i]))
-            continue;
-        event_free(w->listen_events[i]);
-        w->listen_events[i] = NULL;
-    }
-    event_del(w->resume_accept);
-    listener_close(w->listen_fds, w->options.config->n_listen);
-}
 
 static void finish(struct worker *w)
 {
@@ -143,7 +60,7 @@ static void finish(struct worker *w)
     w->is_finishing = true;
     w->finish_by_ms = w->turn.mono_ms + atomic_load(&w->finish_limit_ms);
     conns_drain(w->conns);
-    close_listeners(w);
+    acceptor_finish(w->acceptor);
     conns_close_idle(w->conns);
 }
 
@@ -246,22 +163,23 @@ static struct event_base *new_base(void)
 
 static bool add_events(struct worker *w)
 {
-    unsigned n_listen = w->options.config->n_listen;
-
-    w->listen_events = calloc(n_listen, sizeof(struct event *));
-    if (!w->listen_events)
-        return false;
-    for (unsigned i = 0; i < n_listen; i++) {
-        w->listen_events[i] =
-            event_new(w->base, w->listen_fds[i], EV_READ | EV_PERSIST, on_acceptable, w);
-        if (!w->listen_events[i] || event_add(w->listen_events[i], NULL) != 0)
-            return false;
-    }
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-    w->resume_accept = event_new(w->base, -1, 0, on_resume_accept, w);
     w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
-    return w->tick && w->resume_accept && w->wake && event_add(w->tick, &tick_interval) == 0 &&
+    return w->tick && w->wake && event_add(w->tick, &tick_interval) == 0 &&
            event_add(w->wake, NULL) == 0;
+}
+
+static bool accept_connections(struct worker *w)
+{
+    const struct acceptor_options options = {.base = w->base,
+                                             .conns = w->conns,
+                                             .turn = &w->turn,
+                                             .stats = &w->stats,
+                                             .fds = w->options.listen_fds,
+                                             .n_fds = w->options.config->n_listen};
+
+    w->acceptor = acceptor_new(&options);
+    return w->acceptor != NULL;
 }
 
 static bool make_parts(struct worker *w, struct site *site, struct error *err)
@@ -289,7 +207,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
     w->conns = conns_new(&conns_options, err);
     if (!w->conns)
         return false;
-    if (!add_events(w)) {
+    if (!add_events(w) || !accept_connections(w)) {
         error_set(err, "worker %u: cannot watch its sockets: out of memory or epoll watches",
                   o->index);
         return false;
@@ -300,22 +218,16 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
 struct worker *worker_new(const struct worker_options *options, struct site *site,
                           struct error *err)
 {
-    unsigned n_listen = options->config->n_listen;
     struct worker *w = calloc(1, sizeof(*w));
     bool ok = false;
     int error;
 
-    if (!w || !(w->listen_fds = calloc(n_listen, sizeof(int)))) {
+    if (!w) {
         error_set(err, "worker %u: out of memory", options->index);
-        listener_close(options->listen_fds, n_listen);
         goto out;
     }
     w->options = *options;
     w->wake_fd = -1;
-    for (unsigned i = 0; i < n_listen; i++) {
-        w->listen_fds[i] = options->listen_fds[i];
-        options->listen_fds[i] = -1;
-    }
     if (!make_parts(w, site, err))
         goto out;
     error = start_thread(w);
@@ -345,22 +257,16 @@ void worker_free(struct worker *w)
         return;
     if (w->has_thread)
         pthread_join(w->thread, NULL);
+    acceptor_free(w->acceptor);
     conns_free(w->conns);
     answerer_free(w->answerer);
-    for (unsigned i = 0; w->listen_events && i < w->options.config->n_listen; i++)
-        free_event(w->listen_events[i]);
     free_event(w->tick);
-    free_event(w->resume_accept);
     free_event(w->wake);
     if (w->base)
         event_base_free(w->base);
     if (w->wake_fd >= 0)
         close(w->wake_fd);
-    if (w->listen_fds)
-        listener_close(w->listen_fds, w->options.config->n_listen);
     site_unref(atomic_load(&w->next_site));
-    free(w->listen_events);
-    free(w->listen_fds);
     free(w);
 }
 

@@ -28,7 +28,7 @@ struct worker_options {
 };
 
 /* Makes a worker that answers from `site`, of which it takes a reference, and starts its thread.
- * NULL and `*err` on failure; the sockets are closed then, too. */
+ * NULL and `*err` on failure; then the sockets are the caller's or closed (-1). */
 MUST_USE struct worker *worker_new(const struct worker_options *options, struct site *site,
                                    struct error *err);
 
