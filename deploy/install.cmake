@@ -4,7 +4,10 @@ include(GNUInstallDirs)
 if(TARGET hopcountd AND TARGET hopcount)
   install(TARGETS hopcountd hopcount RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
-install(FILES deploy/hopcount.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY service/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
+  FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 # The unit holds absolute paths, which are known when it is installed: below /usr the configuration

@@ -68,6 +68,19 @@ static void PRINTF_LIKE(2, 3) path_add(struct checker *c, const char *format, ..
         c->path_len = sizeof(c->path) - 1;
 }
 
+/* Appends the name of a key as it stands in the file: at most 40 bytes, with nothing that would
+ * break the one line of a message. */
+static void path_add_name(struct checker *c, const char *name)
+{
+    size_t from = c->path_len;
+
+    path_add(c, "%s%.40s", c->path_len ? "." : "", name);
+    for (size_t i = from; i < c->path_len; i++) {
+        if ((unsigned char)c->path[i] < 0x20 || (unsigned char)c->path[i] >= 0x7f)
+            c->path[i] = '?';
+    }
+}
+
 static void path_cut(struct checker *c, size_t len)
 {
     c->path_len = len;
@@ -219,7 +232,7 @@ static const struct schema_key *check_key(struct checker *c, const struct schema
         return NULL;
     }
     name = (const char *)c->event.data.scalar.value;
-    path_add(c, "%s%.40s", c->path_len ? "." : "", name);
+    path_add_name(c, name);
     while (key->name && strcmp(key->name, name) != 0)
         key++;
     if (!key->name) {

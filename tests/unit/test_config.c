@@ -12,6 +12,7 @@
 
 #include "service/base/error.h"
 #include "service/config/config.h"
+#include "service/config/schema.h"
 #include "temp_dir.h"
 
 /* What every configuration must have; in one line, so that a case's own keys start at line 1. */
@@ -137,6 +138,8 @@ static void test_refusals(void **state)
         {"a second document", BRAND "---\nx: y\n", ":5: a second document starts here; "},
         {"an alias", "keys: &a k\nstate_dir: *a\n", ":2: state_dir: aliases "},
         {"an unknown key", "\nport: 80\n", ":2: port: unknown key; known here: public, "},
+        {"a key with a line feed and an escape", "\"a\\nb\\e\\x85c\": 1\n",
+         ":1: a?b???c: unknown key; "},
         {"a slip of the pen", "public: {lisen: x}",
          ":1: public.lisen: unknown key; did you mean "
          "'listen'?"},
@@ -380,6 +383,33 @@ static void test_help(void **state)
     }
 }
 
+/* What the README and the example say is what the program does. */
+static void test_documents(void **state)
+{
+    struct error err = {0};
+    struct config *config = config_load(SOURCE_DIR "/deploy/hopcount.example.yaml", &err);
+    char *readme, *table = NULL;
+    size_t len;
+    FILE *out = open_memstream(&table, &len);
+
+    (void)state;
+    assert_string_equal(err.text, "");
+    assert_int_equal(config->n_brands, 2);
+    config_free(config);
+    assert_non_null(out);
+    config_print_table(out);
+    fclose(out);
+    readme = schema_read_file(SOURCE_DIR "/README.md", &len, &err);
+    assert_non_null(readme);
+    readme[len] = '\0';
+    if (!strstr(readme, table)) {
+        print_message("%s", table);
+        fail_msg("the README's table of keys isn't this one: put it between its two marks");
+    }
+    free(readme);
+    free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_messages_of_others),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_documents),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
