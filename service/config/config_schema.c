@@ -63,8 +63,8 @@ static const struct schema_key public_keys[] = {
 };
 
 static const struct schema_key admin_keys[] = {
-    TEXTS("listen", config_admin, listen, n_listen, 1, 1, "127.0.0.1:8081", config_check_address,
-          "Address of API, dashboard, metrics and probes."),
+    TEXTS("listen", config_admin, listen, n_listen, 1, 16, "127.0.0.1:8081", config_check_address,
+          "Addresses of API, dashboard, metrics and probes."),
     PATH("api_keys", config_admin, api_keys, NULL,
          "File of hashed API keys (hopcount apikey --add); without it the API is closed."),
     INT("rate_per_min", config_admin, rate_per_min, 1, 1000000, "600",
