@@ -16,6 +16,7 @@
 #include <event2/listener.h>
 
 #include "service/admin/auth.h"
+#include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
@@ -113,6 +114,7 @@ static void take_mail(struct admin *admin)
         site_unref(admin->server.site);
         admin->server.site = site;
         auth_set_keys(admin->server.auth, keys);
+        cache_clear(admin->server.cache);
     }
     if (stop)
         event_base_loopbreak(admin->server.base);
@@ -283,7 +285,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     pthread_mutex_init(&admin->mail.lock, NULL);
     set_up_server(&admin->server, options, sources);
     admin->server.site = site_ref(site);
-    if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min))) {
+    if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min)) ||
+        !(admin->server.cache = cache_new())) {
         error_set(err, "admin: out of memory");
         goto out;
     }
@@ -374,6 +377,7 @@ void admin_free(struct admin *admin)
     if (admin->mail.wake_fd >= 0)
         close(admin->mail.wake_fd);
     auth_free(admin->server.auth);
+    cache_free(admin->server.cache);
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
     apikeys_free(admin->mail.keys);

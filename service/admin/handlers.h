@@ -12,5 +12,6 @@ void links_handle_mint(struct request *request);
 void links_handle_show(struct request *request);
 void items_handle_object(struct request *request);
 void items_handle_client(struct request *request);
+void stats_handle(struct request *request);
 
 #endif

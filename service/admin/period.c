@@ -163,11 +163,11 @@ enum period_status period_parse(struct slice from, struct slice to, const struct
 
 enum period_interval period_default_interval(const struct period *period)
 {
-    int64_t days = (period->to_s - period->from_s) / DAY_S;
+    int64_t len_s = period->to_s - period->from_s;
 
-    if (days <= 2)
+    if (len_s <= 2 * DAY_S)
         return PERIOD_HOUR;
-    return days <= 366 ? PERIOD_DAY : PERIOD_MONTH;
+    return len_s <= 366 * DAY_S ? PERIOD_DAY : PERIOD_MONTH;
 }
 
 void period_previous(const struct period *period, const struct zone *zone, struct period *out)

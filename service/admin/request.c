@@ -151,7 +151,7 @@ static void add_body(struct request *request, struct slice body)
     size_t packed_len = 0;
 
     if (body.len >= GZIP_MIN) {
-        request_add_header(request, "Vary", "Accept-Encoding");
+        add_default_header(request, "Vary", "Accept-Encoding");
         if (accepts_gzip(request))
             packed = gzip_pack(body, &packed_len);
     }

@@ -26,6 +26,12 @@ static const struct route routes[] = {
      APIKEY_STATS_READ,
      items_handle_client,
      {"brand", "kind", NULL}},
+    {REQUEST_GET,
+     "/v1/stats",
+     APIKEY_STATS_READ,
+     stats_handle,
+     {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare", "clients",
+      "limit", "offset", "format", NULL}},
 };
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };

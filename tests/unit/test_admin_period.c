@@ -305,11 +305,11 @@ static void test_intervals(void **state)
 
     (void)state;
     assert_int_equal(period_default_interval(&period), PERIOD_HOUR);
-    period.to_s = 3 * 86400;
+    period.to_s = 2 * 86400 + 3600;
     assert_int_equal(period_default_interval(&period), PERIOD_DAY);
     period.to_s = 366 * 86400;
     assert_int_equal(period_default_interval(&period), PERIOD_DAY);
-    period.to_s = 367 * 86400;
+    period.to_s = 366 * 86400 + 3600;
     assert_int_equal(period_default_interval(&period), PERIOD_MONTH);
     assert_int_equal(period_interval_find(slice_of("month")), PERIOD_MONTH);
     assert_int_equal(period_interval_find(slice_of("mont")), -1);

@@ -1,0 +1,411 @@
+#include "service/admin/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "service/admin/cache.h"
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/admin/stats_clients.h"
+#include "service/base/clock.h"
+#include "service/config/site.h"
+#include "service/ledger/ledger.h"
+
+enum { CACHE_KEY_MAX = QUERY_TEXT_MAX + 64, END_MAX = 256 };
+
+/* A statistic being made.  Commands go out in this order: the series of the plan, the names of the
+ * campaigns, the distinct clients. */
+struct job {
+    struct request *request;
+    struct stats stats;
+    struct stats_plan plan;
+    struct stats_clients clients;
+    unsigned *kinds; /* by index of the brand: bits of the kinds wanted */
+    size_t n_names;  /* 0 or 1 commands */
+    struct counter_key key;
+    char cache_key[CACHE_KEY_MAX];
+};
+
+static void free_job(struct job *job)
+{
+    for (size_t i = 0; i < STATS_PERIODS; i++) {
+        buckets_clear(&job->stats.buckets[i]);
+        stats_rows_clear(&job->stats.rows[i]);
+    }
+    stats_query_clear(&job->stats.query);
+    stats_plan_clear(&job->plan);
+    stats_clients_clear(&job->clients);
+    json_decref(job->stats.names);
+    free(job->kinds);
+    free(job);
+}
+
+static const struct period *period_of(const struct stats *stats, size_t index)
+{
+    return index == 0 ? &stats->query.period : &stats->query.previous;
+}
+
+/* --- replies --- */
+
+static bool parse_count(const struct redisReply *reply, int64_t *out)
+{
+    char *end;
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
+        return false;
+    *out = strtoll(reply->str, &end, 10);
+    return *end == '\0';
+}
+
+static uint32_t group_value(enum stats_group group, const struct stats_read *read, size_t bucket,
+                            const struct counter_point *point, enum counter_dim dim)
+{
+    switch (group) {
+    case STATS_TIME:
+        return (uint32_t)bucket;
+    case STATS_KIND:
+        return point->kind;
+    case STATS_CAMPAIGN:
+        return dim == COUNTER_DIM_CAMPAIGN ? point->value : (uint32_t)read->campaign;
+    default:
+        return point->value;
+    }
+}
+
+/* Adds one field of a series to the row it belongs to. */
+static void add_point(struct job *job, const struct stats_read *read,
+                      const struct counter_point *point, int64_t n)
+{
+    struct stats *stats = &job->stats;
+    size_t which = read->is_previous ? 1 : 0;
+    uint32_t key[2] = {0, 0};
+    int64_t time_s;
+    size_t bucket;
+
+    if (!(job->kinds[read->brand] & 1U << point->kind) ||
+        !stats_read_time(read, period_of(stats, which), point->bucket, &time_s))
+        return;
+    bucket = buckets_find(&stats->buckets[which], time_s);
+    for (size_t i = 0; i < stats->query.n_groups; i++)
+        key[i] = group_value(stats->query.groups[i], read, bucket, point, stats->query.dim);
+    stats_rows_add(&stats->rows[which], key, n, point->automated);
+}
+
+static void take_series(struct job *job, const struct stats_read *read,
+                        const struct redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const struct redisReply *field = reply->element[i];
+        struct counter_point point;
+        int64_t n;
+
+        /* Fields that aren't ours, or counts that aren't numbers, are somebody else's business. */
+        if (field->type == REDIS_REPLY_STRING &&
+            counter_series_parse(slice_make(field->str, field->len), job->stats.query.dim,
+                                 &point) &&
+            parse_count(reply->element[i + 1], &n))
+            add_point(job, read, &point, n);
+    }
+}
+
+static void take_names(struct job *job, const struct redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const struct redisReply *id = reply->element[i], *name = reply->element[i + 1];
+
+        if (id->type == REDIS_REPLY_STRING && name->type == REDIS_REPLY_STRING)
+            json_object_set_new(job->stats.names, id->str, json_stringn(name->str, name->len));
+    }
+}
+
+static void on_stats_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    struct job *job = owner;
+
+    if (index < job->plan.n)
+        take_series(job, &job->plan.reads[index], reply);
+    else if (index < job->plan.n + job->n_names)
+        take_names(job, reply);
+    else if (reply->type == REDIS_REPLY_INTEGER)
+        stats_clients_take(&job->clients, index - job->plan.n - job->n_names, reply->integer);
+}
+
+/* --- commands --- */
+
+static void on_stats_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct job *job = owner;
+    const struct site *site = job->stats.site;
+
+    if (index >= job->plan.n + job->n_names) {
+        stats_clients_command(&job->clients, index - job->plan.n - job->n_names, command);
+        return;
+    }
+    if (index < job->plan.n) {
+        const struct stats_read *read = &job->plan.reads[index];
+        const struct counter_series series = {
+            .brand = site_brand_at(site, read->brand)->id,
+            .campaign = read->campaign,
+            .interval = (enum counter_interval)read->interval,
+            .dim = job->stats.query.dim,
+        };
+
+        counter_key_series(&job->key, &series, read->time_s, job->request->server->n_shards);
+    } else {
+        counter_key_names(&job->key, job->stats.query.brand->id);
+    }
+    command->key = counter_key_slice(&job->key);
+    command->argc = 2;
+    command->argv[0] = slice_of("HGETALL");
+    command->argv[1] = command->key;
+}
+
+/* --- the end --- */
+
+static void reply_stats(struct job *job)
+{
+    const struct stats *stats = &job->stats;
+    struct reply reply = {.status = 200, .type = "application/json"};
+    char *text = NULL, *whole = NULL, end[END_MAX];
+    size_t len = 0;
+
+    if (stats->query.csv) {
+        reply.type = "text/csv; charset=utf-8; header=present";
+        text = stats_csv(stats, &len);
+    } else if ((text = stats_json(stats))) {
+        /* What follows changes from second to second, and is no part of the ETag. */
+        len = strlen(text) - 1;
+        stats_json_end(stats, end, sizeof(end));
+        whole = realloc(text, len + sizeof(end));
+        text = whole ? whole : text;
+        if (whole)
+            memcpy(whole + len, end, strlen(end) + 1);
+    }
+    if (!text || (!stats->query.csv && !whole)) {
+        request_fail(job->request, 503, NULL, "out of memory");
+    } else {
+        reply.body = slice_make(text, stats->query.csv ? len : strlen(text));
+        reply.etag_of = slice_make(text, len);
+        cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, clock_mono_ms());
+        request_reply(job->request, &reply);
+    }
+    free(text);
+}
+
+/* All counters are there, or never will be. */
+static void on_stats_done(void *owner, const char *cause)
+{
+    struct job *job = owner;
+    struct stats *stats = &job->stats;
+    bool by_time = stats->query.groups[0] == STATS_TIME;
+    bool failed = false;
+
+    for (size_t i = 0; i < stats->n_periods && !cause; i++) {
+        if (by_time)
+            stats_rows_fill(&stats->rows[i], (uint32_t)stats->buckets[i].n,
+                            stats->query.n_groups > 1);
+        failed = failed || stats->rows[i].failed;
+        stats_rows_sort(&stats->rows[i], by_time);
+        stats_clients_store(&job->clients, i, &stats->rows[i]);
+    }
+    if (cause)
+        request_fail_redis(job->request, cause);
+    else if (failed)
+        request_fail(job->request, 400, "group_by",
+                     "more than %d rows; ask for a shorter time or a longer interval",
+                     (int)STATS_ROWS_MAX);
+    else
+        reply_stats(job);
+    free_job(job);
+}
+
+/* --- the plan --- */
+
+static bool fail_size(struct request *request, const char *parameter)
+{
+    request_fail(request, 400, parameter,
+                 "too much to read at once; ask for a shorter time, a longer interval, or fewer "
+                 "brands and campaigns");
+    return false;
+}
+
+/* Plans the series of one brand. */
+static bool plan_brand(struct job *job, unsigned brand)
+{
+    const struct stats_query *query = &job->stats.query;
+    bool by_time = query->groups[0] == STATS_TIME;
+
+    for (size_t p = 0; p < job->stats.n_periods; p++) {
+        size_t i = 0;
+
+        do {
+            const struct stats_read like = {
+                .brand = (uint16_t)brand,
+                .campaign = query->n_campaigns ? query->campaigns[i] : COUNTER_ALL_CAMPAIGNS,
+                .is_previous = p == 1,
+            };
+
+            if (!stats_plan_add(&job->plan, &like, period_of(&job->stats, p),
+                                by_time ? &job->stats.buckets[p] : NULL))
+                return false;
+        } while (++i < query->n_campaigns);
+    }
+    return true;
+}
+
+static bool plan_series(struct job *job)
+{
+    const struct site *site = job->stats.site;
+    const struct brand *only = job->stats.query.brand;
+    unsigned n = site_n_brands(site);
+
+    job->kinds = calloc(n ? n : 1, sizeof(*job->kinds));
+    if (!job->kinds)
+        return fail_size(job->request, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        struct slice bad;
+
+        if (only && only->index != i)
+            continue;
+        /* A name that only other brands have asks nothing of this one. */
+        job->kinds[i] = stats_query_kinds(&job->stats.query, site_brand_at(site, i), &bad);
+        if (!plan_brand(job, i))
+            return fail_size(job->request, "from");
+    }
+    return true;
+}
+
+/* The moment from which on no counter that is read can have expired. */
+static int64_t complete_from(const struct job *job, int64_t now_s)
+{
+    const struct server *server = job->request->server;
+    int64_t complete_s = job->stats.query.period.from_s;
+
+    for (size_t i = 0; i < job->plan.n; i++) {
+        int64_t keep_s = job->plan.reads[i].interval == COUNTER_HOURS ? server->retention_hours_s
+                                                                      : server->retention_days_s;
+
+        if (keep_s > 0 && now_s - keep_s > complete_s)
+            complete_s = now_s - keep_s;
+    }
+    return complete_s;
+}
+
+static void note_lag(struct stats *stats, struct ledger *ledger)
+{
+    struct ledger_stats now;
+
+    stats->lag_ms = -1;
+    if (!ledger)
+        return;
+    ledger_stats(ledger, &now);
+    stats->as_of_ms = now.as_of_ms;
+    stats->lag_ms = now.lag_ms;
+}
+
+/* Fills the job; false: replied to. */
+static bool prepare(struct job *job, int64_t now_s)
+{
+    struct stats *stats = &job->stats;
+    struct stats_fault fault;
+
+    if (!stats_query_init(&stats->query, &job->request->query, job->request->site, now_s, &fault)) {
+        request_fail(job->request, 400, fault.parameter, "%s", fault.detail);
+        return false;
+    }
+    stats->site = job->request->site;
+    stats->n_periods = stats->query.compare ? 2 : 1;
+    for (size_t i = 0; i < stats->n_periods; i++) {
+        stats_rows_init(&stats->rows[i]);
+        if (!buckets_init(&stats->buckets[i], period_of(stats, i), stats->query.interval,
+                          stats->query.zone)) {
+            request_fail(job->request, 400, "interval",
+                         "more than %d rows of time; ask for a longer interval or a shorter time",
+                         (int)PERIOD_BUCKETS_MAX);
+            return false;
+        }
+    }
+    if (!plan_series(job))
+        return false;
+    for (size_t i = 0; i < stats->query.n_groups; i++)
+        job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;
+    if (job->n_names)
+        stats->names = json_object();
+    if (stats->query.clients &&
+        !stats_clients_init(&job->clients, stats, job->request->server->n_shards))
+        return fail_size(job->request, "clients");
+    if (job->plan.n + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
+        return fail_size(job->request, "from");
+    stats->complete_s = complete_from(job, now_s);
+    note_lag(stats, job->request->server->sources.ledger);
+    return true;
+}
+
+/* Whether the head asks for CSV; a parameter does, too. */
+static bool accepts_csv(const struct request *request)
+{
+    const char *accept = request_header(request, "Accept");
+
+    return accept && strstr(accept, "text/csv");
+}
+
+/* Replies from the cache; false: it has nothing. */
+static bool reply_cached(struct request *request, const char *key)
+{
+    const struct reply *reply = cache_find(request->server->cache, slice_of(key), clock_mono_ms());
+
+    if (reply)
+        request_reply(request, reply);
+    return reply != NULL;
+}
+
+/* The parameters in the order they came; a different order is another key, and no harm. */
+static void make_cache_key(const struct request *request, bool csv, char out[static CACHE_KEY_MAX])
+{
+    const struct query *query = &request->query;
+    size_t n = (size_t)snprintf(out, CACHE_KEY_MAX, "%s", csv ? "csv" : "json");
+
+    for (size_t i = 0; i < query->n_params && n < CACHE_KEY_MAX; i++)
+        n += (size_t)snprintf(out + n, CACHE_KEY_MAX - n, "&%.*s=%.*s",
+                              SLICE_ARG(query->params[i].name), SLICE_ARG(query->params[i].value));
+}
+
+void stats_handle(struct request *request)
+{
+    struct fetch_options options = {
+        .on_command = on_stats_command,
+        .on_reply = on_stats_reply,
+        .on_done = on_stats_done,
+    };
+    struct job *job = calloc(1, sizeof(*job));
+    bool csv = accepts_csv(request);
+
+    request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
+    if (!job) {
+        request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    if (slice_equal(query_find(&request->query, "format"), slice_of("csv")))
+        request_add_header(request, "Content-Disposition",
+                           "attachment; filename=\"hopcount-stats.csv\"");
+    job->request = request;
+    make_cache_key(request, csv, job->cache_key);
+    if (reply_cached(request, job->cache_key) || !prepare(job, clock_wall_ms() / 1000)) {
+        free_job(job);
+        return;
+    }
+    if (!request->server->fetches) {
+        request_fail_redis(request, "no Redis is configured");
+        free_job(job);
+        return;
+    }
+    job->stats.query.csv = job->stats.query.csv || csv;
+    options.owner = job;
+    options.n_commands = job->plan.n + job->n_names + job->clients.n_commands;
+    fetch_start(request->server->fetches, &options);
+}
