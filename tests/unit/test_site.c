@@ -1,8 +1,10 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -522,6 +524,33 @@ static void test_references(void **state)
     site_unref(NULL);
 }
 
+static void *use_site(void *arg)
+{
+    struct site *site = arg;
+
+    for (int i = 0; i < 10000; i++) {
+        site_ref(site);
+        if (!site_find_host(site, slice_of("h")))
+            abort();
+        site_unref(site);
+    }
+    site_unref(site);
+    return NULL;
+}
+
+/* The last of the threads frees it, whichever that is. */
+static void test_references_of_threads(void **state)
+{
+    struct site *site = load_good(*state, "- {name: a, hosts: h}\n");
+    pthread_t threads[4];
+
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_site, site_ref(site)), 0);
+    site_unref(site);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unreadable_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_bad_reload_leaves_the_old_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_references, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_references_of_threads, set_up, tear_down),
     };
 
     if (sodium_init() < 0)
