@@ -1,0 +1,67 @@
+/* linkform.h - a link that a person or a table describes: texts in, a sealed token out. */
+#ifndef CLI_LINKFORM_H
+#define CLI_LINKFORM_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/rfc3339.h"
+#include "proto/slice.h"
+#include "proto/token.h"
+
+struct brand;
+struct error;
+struct site;
+
+enum link_field {
+    LINK_BRAND,
+    LINK_KIND,
+    LINK_OBJECT,
+    LINK_CLIENT,
+    LINK_CAMPAIGN,
+    LINK_TTL,
+    LINK_CHANNEL,
+    LINK_VARIANT,
+    LINK_ARG,
+    LINK_ISSUED,
+    LINK_SILENT,
+    LINK_ONCE,
+    LINK_FIELDS
+};
+
+/* An empty value counts as absent. */
+struct linkform {
+    struct slice field[LINK_FIELDS];
+};
+
+struct link {
+    const struct brand *brand; /* borrowed from the site */
+    struct token token;
+    char text[TOKEN_TEXT_MAX + 1];
+    size_t text_len;
+    char expires_at[RFC3339_TEXT_MAX]; /* "" = never */
+};
+
+/* "brand", "kind", … */
+const char *linkform_field_name(enum link_field field);
+/* The field of that name, in any case; or -1. */
+int linkform_field_find(struct slice name);
+
+/* Makes links of one site; remembers what the last link looked up, as the next is often alike. */
+struct linkform_maker {
+    const struct site *site;
+    int64_t now_s; /* `issued` of links that say nothing */
+    const struct brand *brand;
+    uint32_t expires_min;
+    uint8_t expires_ttl;
+    char expires_at[RFC3339_TEXT_MAX];
+};
+
+void linkform_maker_init(struct linkform_maker *maker, const struct site *site, int64_t now_s);
+
+/* Checks the form and seals its link.  False and `*err`, "object: …", when a field is wrong. */
+MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
+                            struct link *out, struct error *err);
+
+#endif

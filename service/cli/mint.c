@@ -1,0 +1,178 @@
+/* mint: makes one link, or one per row of a table. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/cli/batch.h"
+#include "service/cli/command.h"
+#include "service/cli/config_option.h"
+#include "service/cli/linkform.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+
+/* The options of a link's fields are at their enum link_field; `kind` is a word, not an option, but
+ * in a batch it may be one. */
+enum { MINT_CONFIG = LINK_FIELDS, MINT_BATCH, MINT_PASS, MINT_JSON };
+
+static const struct cli_option options[] = {
+    [LINK_BRAND] = {"brand", "NAME", "needed when there are several", NULL, 0},
+    [LINK_KIND] = {"kind", "KIND", "with --batch: the kind of rows that name none",
+                   "view pay login", 0},
+    [LINK_OBJECT] = {"object", "N", "number of the invoice, service, ticket …", NULL, 0},
+    [LINK_CLIENT] = {"client", "N", "number of the client (0: none)", NULL, 0},
+    [LINK_CAMPAIGN] = {"campaign", "N", "number of the campaign (0: none)", NULL, 0},
+    [LINK_TTL] = {"ttl", "TIME", "how long it is valid (30d): never 15m 1h 6h 1d 2d 3d 7d …",
+                  "never 15m 1h 6h 1d 2d 3d 7d 14d 30d 45d 60d 90d 120d 180d 366d", 0},
+    [LINK_CHANNEL] = {"channel", "NAME", "how it is sent (mail)",
+                      "unknown mail sms pdf qr portal chat other", 0},
+    [LINK_VARIANT] = {"variant", "A-G", "which text of an A/B test (none)", "A B C D E F G", 0},
+    [LINK_ARG] = {"arg", "TEXT", "for {arg} in the target: 1-48 of A-Z a-z 0-9 . _ ~ -", NULL, 0},
+    [LINK_ISSUED] = {"issued", "TIME", "when it was made, 2026-11-22T12:00:00Z (now)", NULL, 0},
+    [LINK_SILENT] = {"silent", NULL, "redirect, but do not count", NULL, 0},
+    [LINK_ONCE] = {"once", NULL, "one use only", NULL, 0},
+    [MINT_CONFIG] = CONFIG_OPTION,
+    [MINT_BATCH] = {"batch", NULL, "a table on the input, a link per row", NULL, 0},
+    [MINT_PASS] = {"pass", NULL, "with --batch: pass other columns through", NULL, 0},
+    [MINT_JSON] = {"json", NULL, "print id, token, url, expires_at and the fields", NULL, 0},
+};
+
+static struct linkform read_form(const struct cli_args *args)
+{
+    struct linkform form = {0};
+
+    for (int i = 0; i < LINK_FIELDS; i++)
+        form.field[i] = slice_of(args->value[i]);
+    if (args->value[LINK_SILENT])
+        form.field[LINK_SILENT] = slice_of("yes");
+    if (args->value[LINK_ONCE])
+        form.field[LINK_ONCE] = slice_of("yes");
+    if (args->n_words == 1)
+        form.field[LINK_KIND] = slice_of(args->words[0]);
+    return form;
+}
+
+static json_t *link_json(const struct link *link)
+{
+    const struct token *t = &link->token;
+    char id[17], variant[2] = {0}, issued[RFC3339_TEXT_MAX];
+
+    snprintf(id, sizeof(id), "%016" PRIx64, t->link_id);
+    variant[0] = (char)(t->variant ? 'A' + t->variant - 1 : 0);
+    rfc3339_format(token_issued_s(t), 0, issued);
+    return json_pack("{ss ss so ss? ss% ss sI sI si ss ss ss? so ss sb sb}", "id", id, "token",
+                     link->text, "url", json_sprintf("%s/%s", link->brand->base_url, link->text),
+                     "expires_at", link->expires_at[0] ? link->expires_at : NULL, "brand",
+                     link->brand->name.ptr, link->brand->name.len, "kind",
+                     brand_kind_name(link->brand, t->kind), "object", (json_int_t)t->object,
+                     "client", (json_int_t)t->client, "campaign", (int)t->campaign, "ttl",
+                     token_ttl_name(t->ttl_code), "channel", token_channel_name(t->channel),
+                     "variant", t->variant ? variant : NULL, "arg",
+                     t->arg_len ? json_stringn(t->arg, t->arg_len) : json_null(), "issued_at",
+                     issued, "silent", (int)t->silent, "once", (int)t->once);
+}
+
+static int print_json(const struct link *link)
+{
+    json_t *json = link_json(link);
+    int status = CLI_OK;
+
+    if (!json || json_dumpf(json, stdout, 0) != 0)
+        status = cli_fail("cannot write the link");
+    else
+        putchar('\n');
+    json_decref(json);
+    return status;
+}
+
+static int mint_one(const struct site *site, const struct linkform *form, bool as_json)
+{
+    struct linkform_maker maker;
+    struct error err = {0};
+    struct link link;
+
+    linkform_maker_init(&maker, site, clock_wall_ms() / 1000);
+    if (!linkform_make(&maker, form, &link, &err))
+        return cli_fail_error(&err);
+    if (as_json)
+        return print_json(&link);
+    printf("%s/%s\n", link.brand->base_url, link.text);
+    return CLI_OK;
+}
+
+static int mint_batch(const struct site *site, const struct linkform *form,
+                      const struct cli_args *args)
+{
+    const struct batch_options batch = {
+        .site = site,
+        .defaults = form,
+        .now_s = clock_wall_ms() / 1000,
+        .in_fd = STDIN_FILENO,
+        .out_fd = STDOUT_FILENO,
+        .pass = args->value[MINT_PASS] != NULL,
+        .show_progress = isatty(STDERR_FILENO) == 1,
+    };
+
+    return batch_run(&batch);
+}
+
+static int check_words(const struct cli_args *args)
+{
+    bool is_batch = args->value[MINT_BATCH] != NULL;
+
+    if (args->n_words > 1)
+        return cli_usage(&cli_mint, "'%s' is one word too many", args->words[1]);
+    if (args->n_words == 1 && args->value[LINK_KIND])
+        return cli_usage(&cli_mint, "the kind is given twice");
+    if (!is_batch && args->n_words == 0 && !args->value[LINK_KIND])
+        return cli_usage(&cli_mint, "which KIND of link? For a table on the input, say --batch");
+    if (is_batch && args->value[MINT_JSON])
+        return cli_usage(&cli_mint, "--batch writes CSV; leave --json away");
+    if (!is_batch && args->value[MINT_PASS])
+        return cli_usage(&cli_mint, "--pass is for --batch");
+    return CLI_OK;
+}
+
+static int run_mint(const struct cli_args *args)
+{
+    struct linkform form = read_form(args);
+    struct config *config = NULL;
+    struct error err = {0};
+    struct site *site;
+    int status = check_words(args);
+
+    if (status != CLI_OK)
+        return status;
+    if (!(site = config_option_load(args->value[MINT_CONFIG], &config, &err)))
+        return cli_fail_error(&err);
+    status = args->value[MINT_BATCH] ? mint_batch(site, &form, args)
+                                     : mint_one(site, &form, args->value[MINT_JSON] != NULL);
+    site_unref(site);
+    config_free(config);
+    return status;
+}
+
+const struct cli_command cli_mint = {
+    .name = "mint",
+    .usage = "-c FILE KIND --object N [OPTION…]\n"
+             "       hopcount mint -c FILE --batch [OPTION…] < rows.csv > links.csv",
+    .summary = "makes links",
+    .notes =
+        "KIND is view, pay, login or a kind of the brand's own. Needs the key file that the\n"
+        "configuration names, and nothing that runs.\n"
+        "\n"
+        "With --batch the first line names the fields: brand, kind, object, client, campaign,\n"
+        "ttl, channel, variant, arg, issued, silent, once; in any order, only `object` is\n"
+        "needed. Options stand in for columns that are missing or empty. Writes id, token, url,\n"
+        "expires_at and the columns that came. A bad row is reported with its line, the\n"
+        "others are minted, and the exit code is 1.\n",
+    .words = "view pay login",
+    .options = options,
+    .n_options = sizeof(options) / sizeof(options[0]),
+    .run = run_mint,
+};
