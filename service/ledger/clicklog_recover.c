@@ -79,7 +79,8 @@ static bool find_first(struct segment *seg)
         const uint8_t *slot = segment_slot(seg, i);
         uint64_t position = le64_load(slot);
 
-        if (position >= i && click_decode(slot, position, seg->header.log_id, &click) == CLICK_OK) {
+        if (position >= i && position <= INT64_MAX &&
+            click_decode(slot, position, seg->header.log_id, &click) == CLICK_OK) {
             seg->header.first = position - i;
             return true;
         }

@@ -281,6 +281,20 @@ static void pages_that_never_reached_the_disk_hide_nothing(void **state)
     assert_int_equal(out.n_set_aside, 0);
 }
 
+static void a_first_position_that_would_overflow_is_not_derived(void **state)
+{
+    const struct scene *s = *state;
+    struct image image = s->segments[1];
+    const struct click click = click_of(0);
+
+    le64_store(image.bytes + 32, SEGMENT_FIRST_NONE);
+    seal(image.bytes);
+    for (unsigned i = 0; i < PER_SEGMENT; i++)
+        click_encode(&click, UINT64_MAX - 9 + i, s->log_id, image.bytes + 64 * (i + 1));
+    restore(s, 1, image.bytes, image.len);
+    assert_int_equal(recover(s).n_set_aside, 1);
+}
+
 static void changed_header(const struct scene *s, struct image *image, unsigned at, uint8_t value)
 {
     *image = s->segments[1];
@@ -428,6 +442,7 @@ int main(void)
         SCENE(a_flipped_bit_loses_one_click_or_sets_one_file_aside),
         SCENE(a_missing_segment_is_a_counted_gap),
         SCENE(pages_that_never_reached_the_disk_hide_nothing),
+        SCENE(a_first_position_that_would_overflow_is_not_derived),
         SCENE(what_is_not_ours_is_set_aside),
         SCENE(foreign_files_are_set_aside_and_the_start_goes_on),
         SCENE(pipes_links_and_directories_do_not_stop_a_start),
