@@ -1,0 +1,183 @@
+/* micro.c - one step of a click's road, many times: `micro CASE N`, for callgrind.
+ *
+ * bench/micro counts the instructions of N and of 2 N and takes the difference, so that setting up
+ * costs nothing.  Inputs vary over a few hundred values, as they do in life: a constant one would
+ * flatter caches and branch prediction, and the counts would hide a data-dependent path.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/click.h"
+#include "proto/http1.h"
+#include "proto/template.h"
+#include "proto/token.h"
+
+enum { VARIETY = 256 };
+
+static const char brand[] = "acme";
+
+/* What the cases work on; each fills what it needs. */
+struct fixture {
+    struct token_keyring *ring;
+    struct token tokens[VARIETY];
+    char texts[VARIETY][TOKEN_TEXT_MAX + 1];
+    size_t text_lens[VARIETY];
+    char heads[VARIETY][1024];
+    size_t head_lens[VARIETY];
+    struct template pay;
+    uint64_t sum; /* keeps the compiler from dropping the work */
+};
+
+static void setup_tokens(struct fixture *f)
+{
+    uint8_t key[TOKEN_KEY_LEN];
+
+    for (int i = 0; i < TOKEN_KEY_LEN; i++)
+        key[i] = (uint8_t)i;
+    f->ring = sodium_malloc(sizeof(*f->ring));
+    if (!f->ring)
+        abort();
+    token_keyring_init(f->ring);
+    token_keyring_set(f->ring, 1, TOKEN_KEY_MINT, key);
+    for (unsigned i = 0; i < VARIETY; i++) {
+        struct token *t = &f->tokens[i];
+
+        *t = (struct token){.kid = 1,
+                            .kind = TOKEN_KIND_PAY,
+                            .object = 1000000 + i * 7919,
+                            .client = 2000 + i * 31,
+                            .campaign = (uint16_t)(i % 12),
+                            .ttl_code = 9,
+                            .issued_min = 1500000 + i,
+                            .channel = 1};
+        if (token_seal(f->ring, slice_of(brand), t, f->texts[i], &f->text_lens[i]))
+            abort();
+    }
+}
+
+static void setup_heads(struct fixture *f)
+{
+    setup_tokens(f);
+    for (unsigned i = 0; i < VARIETY; i++) {
+        f->head_lens[i] = (size_t)snprintf(
+            f->heads[i], sizeof(f->heads[i]),
+            "GET /%s HTTP/1.1\r\nHost: go.acme.example\r\n"
+            "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 17_%u like Mac OS X) "
+            "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1\r\n"
+            "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+            "Accept-Language: en-GB,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n",
+            f->texts[i], i);
+    }
+}
+
+static void setup_template(struct fixture *f)
+{
+    size_t position;
+
+    setup_tokens(f);
+    if (template_compile(
+            &f->pay, slice_of("https://billing.acme.example/index.php?rp=/invoice/{object}/pay"),
+            false, &position))
+        abort();
+}
+
+static void run_token_open(struct fixture *f, unsigned i)
+{
+    struct token token;
+
+    if (token_open(f->ring, slice_of(brand), slice_make(f->texts[i], f->text_lens[i]), &token))
+        abort();
+    f->sum += token.link_id;
+}
+
+static void run_token_seal(struct fixture *f, unsigned i)
+{
+    char text[TOKEN_TEXT_MAX + 1];
+    size_t len;
+
+    if (token_seal(f->ring, slice_of(brand), &f->tokens[i], text, &len))
+        abort();
+    f->sum += (uint64_t)text[20] + len;
+}
+
+static void run_http1_parse(struct fixture *f, unsigned i)
+{
+    struct http1_scan scan = {0};
+    struct http1_request request;
+    struct http1_refusal refusal;
+
+    if (http1_parse(slice_make(f->heads[i], f->head_lens[i]), &scan, &request, &refusal))
+        abort();
+    f->sum += request.head_len;
+}
+
+static void run_template_expand(struct fixture *f, unsigned i)
+{
+    char url[TEMPLATE_TEXT_MAX * 2];
+    struct template_values values = {.object = f->tokens[i].object, .client = f->tokens[i].client};
+
+    f->sum += template_expand(&f->pay, &values, url);
+}
+
+static void run_click_encode(struct fixture *f, unsigned i)
+{
+    static const uint8_t log_id[CLICK_LOG_ID_LEN] = {7};
+    struct click click = {.link_id = f->sum,
+                          .object = i,
+                          .type = CLICK_TYPE_CLICK,
+                          .kind = 2,
+                          .time_ms = 1790000000000 + i,
+                          .country = {'D', 'E'}};
+    uint8_t record[CLICK_RECORD_LEN];
+
+    click_encode(&click, i, log_id, record);
+    f->sum += record[63];
+}
+
+static void setup_nothing(struct fixture *f)
+{
+    (void)f;
+}
+
+static const struct {
+    const char *name;
+    void (*setup)(struct fixture *f);
+    void (*run)(struct fixture *f, unsigned i);
+} cases[] = {
+    {"token_open", setup_tokens, run_token_open},
+    {"token_seal", setup_tokens, run_token_seal},
+    {"http1_parse", setup_heads, run_http1_parse},
+    {"template_expand", setup_template, run_template_expand},
+    {"click_encode", setup_nothing, run_click_encode},
+};
+
+int main(int argc, char **argv)
+{
+    static struct fixture fixture;
+
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+            puts(cases[i].name);
+        return 0;
+    }
+    if (argc != 3 || sodium_init() < 0) {
+        fputs("usage: micro CASE N | micro --list\n", stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            unsigned long n = strtoul(argv[2], NULL, 10);
+
+            cases[i].setup(&fixture);
+            for (unsigned long k = 0; k < n; k++)
+                cases[i].run(&fixture, (unsigned)(k % VARIETY));
+            printf("%s %lu %llu\n", argv[1], n, (unsigned long long)fixture.sum);
+            return 0;
+        }
+    }
+    fprintf(stderr, "micro: no case '%s'; see micro --list\n", argv[1]);
+    return 2;
+}
