@@ -8,6 +8,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,14 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/histogram.h"
 #include "proto/compiler.h"
 
-enum { DEPTH_MAX = 64, IN_LEN = 32768, REQUEST_MAX = 1024, EVENTS = 256 };
+enum { DEPTH_MAX = 64, IN_LEN = 32768, REQUEST_MAX = 1024, PATH_MAX_LEN = 400, EVENTS = 256 };
 
 struct options {
     const char *address, *host, *paths_file, *expect_status, *expect_location;
@@ -46,9 +49,12 @@ struct load {
     struct options opt;
     int epoll;
     struct sockaddr_in to;
-    char **requests; /* ready request texts */
-    size_t *request_lens;
-    size_t n_requests, next_request;
+    char *paths;       /* the file */
+    uint64_t *path_at; /* n_paths + 1 offsets into it; a line's end belongs to no path */
+    size_t n_paths, next_path;
+    char before[32]; /* what stands around a path in a request */
+    char after[REQUEST_MAX];
+    size_t before_len, after_len;
     struct peer *peers;
     unsigned next_peer;
     uint64_t n_sent, n_done, n_bad, n_connects, n_reconnects, n_late;
@@ -145,54 +151,78 @@ static void read_options(struct options *o, int argc, char **argv)
 }
 
 /* What a mail reader's browser sends; the same for every server. */
-static char *make_request(const struct options *o, const char *path, size_t *len)
+static void make_request(struct load *l)
 {
-    char text[REQUEST_MAX];
-    int n = snprintf(text, sizeof(text),
-                     "GET %s HTTP/1.1\r\nHost: %s\r\n"
+    const struct options *o = &l->opt;
+    int n = snprintf(l->after, sizeof(l->after),
+                     " HTTP/1.1\r\nHost: %s\r\n"
                      "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) "
                      "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 "
                      "Safari/604.1\r\n"
                      "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
                      "Accept-Language: en-GB,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n"
                      "%s\r\n",
-                     path, o->host, o->close_each ? "Connection: close\r\n" : "");
+                     o->host, o->close_each ? "Connection: close\r\n" : "");
 
-    if (n < 0 || (size_t)n >= sizeof(text)) {
-        fprintf(stderr, "load: path too long\n");
-        exit(1);
-    }
-    *len = (size_t)n;
-    return strdup(text);
+    if (n < 0 || (size_t)n >= sizeof(l->after))
+        usage();
+    l->after_len = (size_t)n;
+    l->before_len = (size_t)snprintf(l->before, sizeof(l->before), "GET ");
 }
 
+static void add_path(struct load *l, size_t *room, size_t at)
+{
+    if (l->n_paths + 1 >= *room) {
+        *room = *room ? *room * 2 : 1024;
+        l->path_at = realloc(l->path_at, *room * sizeof(*l->path_at));
+        if (!l->path_at)
+            die("memory");
+    }
+    l->path_at[l->n_paths] = at;
+}
+
+/* One path per line, each line ended by one LF; mapped, since there may be ten million. */
 static void read_paths(struct load *l)
 {
-    FILE *f = fopen(l->opt.paths_file, "r");
-    char *line = NULL;
-    size_t cap = 0, room = 0;
-    ssize_t n;
+    int fd = open(l->opt.paths_file, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    size_t room = 0, at = 0;
 
-    if (!f)
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
         die(l->opt.paths_file);
-    while ((n = getline(&line, &cap, f)) > 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (l->n_requests == room) {
-            room = room ? room * 2 : 1024;
-            l->requests = realloc(l->requests, room * sizeof(*l->requests));
-            l->request_lens = realloc(l->request_lens, room * sizeof(*l->request_lens));
-            if (!l->requests || !l->request_lens)
-                die("memory");
-        }
-        l->requests[l->n_requests] = make_request(&l->opt, line, &l->request_lens[l->n_requests]);
-        l->n_requests++;
+    l->paths = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (l->paths == MAP_FAILED)
+        die(l->opt.paths_file);
+    close(fd);
+    while (at < (size_t)st.st_size) {
+        char *end = memchr(l->paths + at, '\n', (size_t)st.st_size - at);
+
+        add_path(l, &room, at);
+        if (!end)
+            break;
+        l->n_paths++;
+        at = (size_t)(end - l->paths) + 1;
     }
-    free(line);
-    fclose(f);
-    if (l->n_requests == 0) {
-        fprintf(stderr, "load: %s holds no path\n", l->opt.paths_file);
+    add_path(l, &room, at);
+    if (l->n_paths == 0) {
+        fprintf(stderr, "load: %s holds no line\n", l->opt.paths_file);
         exit(1);
     }
+}
+
+static size_t put_request(struct load *l, char *out)
+{
+    size_t i = l->next_path++ % l->n_paths;
+    size_t path_len = l->path_at[i + 1] - l->path_at[i] - 1;
+
+    if (path_len > PATH_MAX_LEN) {
+        fprintf(stderr, "load: path %zu is too long\n", i + 1);
+        exit(1);
+    }
+    memcpy(out, l->before, l->before_len);
+    memcpy(out + l->before_len, l->paths + l->path_at[i], path_len);
+    memcpy(out + l->before_len + path_len, l->after, l->after_len);
+    return l->before_len + path_len + l->after_len;
 }
 
 static void open_peer(struct load *l, struct peer *p)
@@ -228,14 +258,11 @@ static bool may_send(const struct load *l)
 /* Sends `n` requests in one write, all due at `due_ns`. */
 static void send_requests(struct load *l, struct peer *p, unsigned n, uint64_t due_ns)
 {
-    char out[DEPTH_MAX * REQUEST_MAX];
+    char out[DEPTH_MAX * (REQUEST_MAX + PATH_MAX_LEN + 32)];
     size_t len = 0;
 
     for (unsigned i = 0; i < n && may_send(l); i++) {
-        size_t r = l->next_request++ % l->n_requests;
-
-        memcpy(out + len, l->requests[r], l->request_lens[r]);
-        len += l->request_lens[r];
+        len += put_request(l, out + len);
         p->due_ns[(p->first + p->n_waiting) % DEPTH_MAX] = due_ns;
         p->n_waiting++;
         l->n_sent++;
@@ -403,6 +430,7 @@ int main(int argc, char **argv)
     static struct load l;
 
     read_options(&l.opt, argc, argv);
+    make_request(&l);
     read_paths(&l);
     l.to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)l.opt.port)};
     if (inet_pton(AF_INET, l.opt.address, &l.to.sin_addr) != 1)

@@ -266,10 +266,13 @@ class Hopcount(Server):
             subprocess.run([build + "/hopcount", "keygen", "--add", keys], check=True, stdout=subprocess.DEVNULL)
             keys.write_text(keys.read_text().replace(" verify ", " mint "))
         brands = "".join(self.brand_text(i) for i in range(self.n_brands))
+        self.admin_port = free_port()
+        api_keys = self.folder / "api-keys"
+        api_keys.touch(0o600)
         config = self.folder / "hopcount.yaml"
         config.write_text(f"""\
 public: {{ listen: "127.0.0.1:{self.port}", workers: {len(self.cpus)}, drain_delay_s: 0 }}
-admin: {{ listen: "127.0.0.1:{free_port()}" }}
+admin: {{ listen: "127.0.0.1:{self.admin_port}", api_keys: {api_keys}, rate_per_min: 0 }}
 state_dir: {self.folder}/state
 redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0" }}
 keys: {keys}
@@ -277,6 +280,12 @@ keys: {keys}
 brands:
 {brands}""")
         return config
+
+    def make_api_key(self):
+        """The text of a new API key; to be called before start()."""
+        return subprocess.run([os.environ["HOPCOUNT_BUILD"] + "/hopcount", "apikey", "--name", "bench", "--scope",
+                               "stats:read", "--add", self.folder / "api-keys"], check=True, capture_output=True,
+                              text=True).stdout.split()[-1]
 
     @staticmethod
     def brand_text(i):

@@ -1,0 +1,176 @@
+/* backlog.c - writes a click log of many records into a state directory, as a hopcountd that could
+ * not reach Redis would have left it.  It measures how fast a backlog is applied, and it fills
+ * Redis with a year of clicks through the product's own road instead of made-up counters.
+ *
+ *     backlog --dir DIR --brand NAME --records N [--links N] [--campaigns N] [--days N] [--now S]
+ *
+ * Clicks are spread evenly over the days before `now`; links, objects and clients over `links`.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "proto/segment.h"
+
+enum { CAPACITY = 1 << 20, PATH_LEN = 512 };
+
+struct backlog {
+    const char *dir, *brand;
+    unsigned long records, links, campaigns, days;
+    long now_s;
+    uint32_t brand_id;
+    uint8_t log_id[CLICK_LOG_ID_LEN];
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "backlog: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* Spreads consecutive numbers over 64 bits, so that link ids look like what they are in life. */
+static uint64_t scatter(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static struct click make_click(const struct backlog *b, uint64_t i)
+{
+    static const char countries[][2] = {{'D', 'E'}, {'G', 'B'}, {'U', 'S'}, {'F', 'R'}, {'N', 'L'}};
+    uint64_t link = i % b->links, random = scatter(i + 1);
+    int64_t span_ms = (int64_t)b->days * 86400000;
+
+    struct click click = {
+        .type = CLICK_TYPE_CLICK,
+        .link_id = scatter(link + UINT64_C(0x9e3779b97f4a7c15)),
+        .time_ms = (int64_t)b->now_s * 1000 - span_ms +
+                   (int64_t)((double)span_ms * (double)i / (double)b->records),
+        .brand = b->brand_id,
+        .object = (uint32_t)link + 1,
+        .client = (uint32_t)link + 1,
+        .issued_min = 1000000,
+        .campaign = (uint16_t)(1 + link % b->campaigns),
+        .kind = (uint8_t)(1 + random % 2),
+        .channel = 1,
+        .variant = (uint8_t)(random >> 8 & 1) + 1,
+        .label = random % 5 == 0 ? CLICK_SCANNER : CLICK_HUMAN,
+        .device = (uint8_t)(1 + (random >> 16) % 3),
+    };
+    memcpy(click.country, countries[(random >> 24) % 5], 2);
+    return click;
+}
+
+static void write_segment(const struct backlog *b, uint32_t sequence, uint64_t first, uint64_t n)
+{
+    char path[PATH_LEN], log[SEGMENT_LOG_NAME_LEN + 1], file[SEGMENT_FILE_NAME_LEN + 1];
+    uint8_t head[SEGMENT_HEADER_LEN], record[CLICK_RECORD_LEN];
+    struct segment_header header = {.first = first,
+                                    .created_ms = (int64_t)b->now_s * 1000,
+                                    .sequence = sequence,
+                                    .capacity = (uint32_t)n};
+    FILE *f;
+
+    memcpy(header.log_id, b->log_id, CLICK_LOG_ID_LEN);
+    segment_log_name(b->log_id, log);
+    segment_file_name(sequence, file);
+    snprintf(path, sizeof(path), "%s/logs/%s/%s", b->dir, log, file);
+    f = fopen(path, "wb");
+    if (!f)
+        die(path);
+    segment_header_encode(&header, head);
+    fwrite(head, sizeof(head), 1, f);
+    for (uint64_t i = first; i < first + n; i++) {
+        struct click click = make_click(b, i);
+
+        click_encode(&click, i, b->log_id, record);
+        fwrite(record, sizeof(record), 1, f);
+    }
+    if (fclose(f) != 0)
+        die(path);
+}
+
+static void make_dirs(const struct backlog *b)
+{
+    char path[PATH_LEN], log[SEGMENT_LOG_NAME_LEN + 1];
+
+    segment_log_name(b->log_id, log);
+    mkdir(b->dir, 0700);
+    snprintf(path, sizeof(path), "%s/logs", b->dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/logs/%s", b->dir, log);
+    if (mkdir(path, 0700) != 0)
+        die(path);
+}
+
+static void read_options(struct backlog *b, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"dir", 1, 0, 'd'},       {"brand", 1, 0, 'b'},
+        {"records", 1, 0, 'n'},   {"links", 1, 0, 'l'},
+        {"campaigns", 1, 0, 'c'}, {"days", 1, 0, 'y'},
+        {"now", 1, 0, 't'},       {0, 0, 0, 0},
+    };
+    int c;
+
+    *b = (struct backlog){
+        .brand = "acme", .links = 1000, .campaigns = 12, .days = 1, .now_s = (long)time(NULL)};
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (c) {
+        case 'd':
+            b->dir = optarg;
+            break;
+        case 'b':
+            b->brand = optarg;
+            break;
+        case 'n':
+            b->records = strtoul(optarg, NULL, 10);
+            break;
+        case 'l':
+            b->links = strtoul(optarg, NULL, 10);
+            break;
+        case 'c':
+            b->campaigns = strtoul(optarg, NULL, 10);
+            break;
+        case 'y':
+            b->days = strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            b->now_s = strtol(optarg, NULL, 10);
+            break;
+        default:
+            exit(2);
+        }
+    }
+    if (!b->dir || !b->records || !b->links || !b->campaigns) {
+        fputs("usage: backlog --dir DIR --records N [--brand B] [--links N] [--campaigns N] "
+              "[--days N]\n",
+              stderr);
+        exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct backlog b;
+    uint32_t sequence = 0;
+
+    read_options(&b, argc, argv);
+    if (sodium_init() < 0)
+        return 1;
+    b.brand_id = click_brand_id(slice_of(b.brand));
+    randombytes_buf(b.log_id, sizeof(b.log_id));
+    make_dirs(&b);
+    for (uint64_t first = 0; first < b.records; first += CAPACITY)
+        write_segment(&b, sequence++, first,
+                      b.records - first < CAPACITY ? b.records - first : CAPACITY);
+    printf("%lu records, %u segments\n", b.records, sequence);
+    return 0;
+}

@@ -1,0 +1,82 @@
+"""What bench/compare and bench/grow share: building, driving, tables, plots, bench/README.md."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import servers
+
+ROOT = servers.ROOT
+
+
+def build():
+    """A Release build of its own, so that a sanitizer build is never measured."""
+    folder = ROOT / "build-bench"
+    subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"],
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", folder, "--target", "all", "bench"], check=True, stdout=subprocess.DEVNULL)
+    os.environ["HOPCOUNT_BUILD"] = str(folder)
+
+
+def drive(server, load_options, seconds):
+    """One run of the load generator; its figures plus the CPU the server spent meanwhile."""
+    argv = ["taskset", "-c", str(os.cpu_count() - 1), os.environ["HOPCOUNT_BUILD"] + "/bench/load", "--port",
+            str(server.port), "--paths", str(server.folder / "paths"), "--seconds", str(seconds),
+            "--status", server.status] + load_options
+    if server.location:
+        argv += ["--location", server.location]
+    pids, store = server.pids(), server.store_pids()
+    before, store_before = servers.cpu_of(pids), servers.cpu_of(store)
+    run = subprocess.run(argv, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(f"{server.name}: {run.stderr.strip()}")
+    result = json.loads(run.stdout)
+    time.sleep(0.25)  # what was put off (the ledger's last batch) belongs to the requests
+    after, store_after = servers.cpu_of(pids), servers.cpu_of(store)
+    n = max(1, result["requests"])
+    if result["bad"]:
+        raise RuntimeError(f"{server.name}: {result['bad']} of {n} replies were not as expected")
+    split = max(1e-9, after[1] + after[2] - before[1] - before[2])
+    result["cpu_us"] = (after[0] - before[0]) / n * 1e6
+    result["user_us"] = result["cpu_us"] * (after[1] - before[1]) / split
+    result["system_us"] = result["cpu_us"] * (after[2] - before[2]) / split
+    result["store_us"] = (store_after[0] - store_before[0]) / n * 1e6
+    return result
+
+
+def cell(value):
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def markdown(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(cell, row)) + " |" for row in rows])
+
+
+def plot_lines(head, rows, name):
+    """Each figure over the first column, both axes logarithmic where the sizes are."""
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, len(head) - 1, figsize=(3.2 * (len(head) - 1), 2.6), squeeze=False)
+    for i, ax in enumerate(axes[0], 1):
+        ax.plot([r[0] for r in rows], [r[i] for r in rows], marker="o", color="#2a6f97")
+        ax.set_xscale("log")
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel(head[0])
+        ax.set_title(head[i], fontsize=9)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    fig.tight_layout()
+    fig.savefig(ROOT / "bench" / name, metadata={"Date": None})
+
+
+def fill_readme(mark, text):
+    """Replaces what stands between two marks in bench/README.md."""
+    path = ROOT / "bench" / "README.md"
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    head, rest = path.read_text().split(begin)
+    path.write_text(head + begin + "\n" + text + "\n" + end + rest.split(end)[1])
