@@ -72,55 +72,6 @@ static bool parse_values(struct config *config)
            labels->range_networks && labels->asn_numbers;
 }
 
-/* Appends "?name=value" or "&name=value", the value percent-encoded. */
-static void add_option(FILE *out, bool *has_query, const char *name, const char *value)
-{
-    static const char unreserved[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-
-    if (!value)
-        return;
-    fprintf(out, "%c%s=", *has_query ? '&' : '?', name);
-    *has_query = true;
-    for (; *value; value++) {
-        if (strchr(unreserved, *value))
-            putc(*value, out);
-        else
-            fprintf(out, "%%%02X", (unsigned char)*value);
-    }
-}
-
-/* The keys beside redis.url become options in it, so that ledger and admin need only the URL. */
-static bool complete_redis_url(struct config_redis *redis)
-{
-    bool has_query;
-    char *url = NULL;
-    size_t len;
-    FILE *out;
-
-    if (!redis->url)
-        return true;
-    out = open_memstream(&url, &len);
-    if (!out)
-        return false;
-    has_query = strchr(redis->url, '?') != NULL;
-    fputs(redis->url, out);
-    add_option(out, &has_query, "user", redis->username);
-    add_option(out, &has_query, "password_file", redis->password_file);
-    add_option(out, &has_query, "sentinel_user", redis->sentinel_username);
-    add_option(out, &has_query, "sentinel_password_file", redis->sentinel_password_file);
-    add_option(out, &has_query, "ca", redis->tls_ca);
-    add_option(out, &has_query, "cert", redis->tls_cert);
-    add_option(out, &has_query, "key", redis->tls_key);
-    if (fclose(out) != 0 || !url) {
-        free(url);
-        return false;
-    }
-    free(redis->url);
-    redis->url = url;
-    return true;
-}
-
 /* The path of an own preset file starts at the folder of the configuration, as PATH keys do. */
 static bool complete_presets(struct config *config)
 {
@@ -218,8 +169,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     config = schema_doc_data(doc);
     config->doc = doc;
     config->path = strdup(path);
-    if (!config->path || !parse_values(config) || !complete_redis_url(&config->redis) ||
-        !complete_presets(config)) {
+    if (!config->path || !parse_values(config) || !complete_presets(config)) {
         error_set(err, "%s: out of memory", path);
         goto out;
     }

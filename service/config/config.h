@@ -49,7 +49,7 @@ struct config_admin {
     int64_t rate_per_min;      /* requests per key and minute; 0 = no limit */
 };
 
-/* `url` comes whole: the other texts have been put into it as options (redis_url.h). */
+/* All texts as written; redis_settings_url() makes one URL of them. */
 struct config_redis {
     char *url; /* NULL: a private redis-server */
     char *username;

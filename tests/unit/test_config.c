@@ -95,8 +95,10 @@ static void test_everything_set(void **state)
     assert_int_equal(config->public.trusted_networks[0].bits, 104);
     assert_int_equal(config->public.trusted_networks[1].bits, 32);
     assert_string_equal(config->admin.api_keys, "/etc/hopcount/api-keys");
-    assert_string_equal(config->redis.url, "redis://h/0?user=u&password_file=/run/p%20w"
-                                           "&ca=/etc/hopcount/ca.pem");
+    assert_string_equal(config->redis.url, "redis://h/0");
+    assert_string_equal(config->redis.username, "u");
+    assert_string_equal(config->redis.password_file, "/run/p w");
+    assert_string_equal(config->redis.tls_ca, "/etc/hopcount/ca.pem");
     assert_int_equal(config->ledger.durability, CLICKLOG_CLICK);
     assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
     assert_string_equal(config->state_dir, "/etc/hopcount/state");

@@ -1,0 +1,524 @@
+#include "tests/unit/public_fixture.h"
+
+#define GET "GET /" FIXTURE_LINK " HTTP/1.1\r\nHost: go.acme.example\r\n\r\n"
+#define HALF "GET /" FIXTURE_LINK " HTTP/1.1\r\nHost: go.ac"
+#define REST "me.example\r\n\r\n"
+
+enum { OUT_MAX = 1 << 20 };
+
+static char out[OUT_MAX];
+
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)); p += strlen(part))
+        n++;
+    return n;
+}
+
+static uint64_t ended(const struct fixture *f, enum conn_end end)
+{
+    return counter64_get(&f->stats.ended[end]);
+}
+
+static uint64_t appended(const struct fixture *f)
+{
+    return clicklog_tail(f->log);
+}
+
+static struct fixture *start(const char *public, unsigned connections_max)
+{
+    struct fixture *f = fixture_new(public);
+
+    fixture_start(f, connections_max, false);
+    return f;
+}
+
+static void test_a_click_is_answered_and_logged(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, GET);
+    struct click click;
+    size_t n_clicks;
+
+    (void)state;
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_non_null(strstr(out, "HTTP/1.1 302 Found\r\n"));
+    assert_non_null(strstr(out, "Location: " FIXTURE_TARGET "\r\n"));
+    assert_null(strstr(out, "Connection:"));
+    assert_int_equal(clicklog_read(f->log, 0, 1, &click, &n_clicks), 1);
+    assert_int_equal(click.object, 1234);
+    assert_int_equal(click.client, 77);
+    assert_int_equal(click.campaign, 12);
+    assert_int_equal(click.kind, TOKEN_KIND_PAY);
+    assert_int_equal(click.time_ms, FIXTURE_NOW_S * 1000);
+    assert_int_equal(click.brand, click_brand_id(slice_of("acme")));
+    assert_int_equal(counter64_get(&f->stats.requests[OUTCOME_REDIRECT]), 1);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_byte_by_byte(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, "");
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i + 1 < strlen(GET); i++) {
+            char byte[2] = {GET[i], '\0'};
+
+            fixture_send(f, client, byte);
+            assert_int_equal(fixture_read(client, out, sizeof(out)), -1);
+            assert_int_equal(counter64_get(&f->stats.heads), 1);
+        }
+        fixture_send(f, client, "\n");
+        assert_true(fixture_read(client, out, sizeof(out)) > 0);
+        assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+        assert_int_equal(counter64_get(&f->stats.heads), 0);
+    }
+    assert_int_equal(appended(f), 3);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, GET "GET /robots.txt HTTP/1.1\r\nHost: go.acme.example\r\n\r\n"
+                                        "GET /none HTTP/1.1\r\nHost: go.acme.example\r\n\r\n" HALF);
+    const char *first, *second, *third;
+
+    (void)state;
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    first = strstr(out, "HTTP/1.1 302");
+    second = strstr(out, "HTTP/1.1 200");
+    third = strstr(out, "HTTP/1.1 404");
+    assert_true(first == out && second > first && third > second);
+    assert_int_equal(count_of(out, "HTTP/1.1 "), 3);
+    fixture_send(f, client, REST);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_a_refusal_ends_the_connection_after_its_reply(void **state)
+{
+    static const struct {
+        const char *name, *request, *status;
+    } cases[] = {
+        {"a bare line feed", "GET / HTTP/1.1\nHost: go.acme.example\n\n", "400"},
+        {"an unknown host", "GET / HTTP/1.1\r\nHost: go.example\r\n\r\n", "404"},
+        {"a POST", "POST /x HTTP/1.1\r\nHost: go.acme.example\r\nContent-Length: 0\r\n\r\n", "405"},
+        {"an unknown method", "BREW / HTTP/1.1\r\nHost: go.acme.example\r\n\r\n", "501"},
+        {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f = start("workers: 1", 4);
+        char request[512], want[32];
+        int client;
+
+        print_message("%s\n", cases[i].name);
+        snprintf(request, sizeof(request), "%s" GET, cases[i].request);
+        snprintf(want, sizeof(want), "HTTP/1.1 %s ", cases[i].status);
+        client = fixture_connect(f, request);
+        assert_true(fixture_read(client, out, sizeof(out)) > 0);
+        assert_int_equal(strncmp(out, want, strlen(want)), 0);
+        assert_int_equal(count_of(out, "HTTP/1.1 "), 1);
+        assert_int_equal(count_of(out, "\r\nConnection: close\r\n"), 1);
+        assert_int_equal(fixture_read(client, out, sizeof(out)), 0); /* half-closed */
+        assert_int_equal(conns_n_open(f->conns), 1);
+        fixture_send(f, client, GET); /* is read and discarded */
+        assert_int_equal(conns_n_open(f->conns), 1);
+        close(client);
+        fixture_turn(f);
+        assert_int_equal(conns_n_open(f->conns), 0);
+        assert_int_equal(ended(f, CONN_END_REFUSED), 1);
+        assert_int_equal(appended(f), 0);
+        fixture_free(f);
+    }
+}
+
+static void test_lingering_is_bounded_in_time_and_bytes(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int slow = fixture_connect(f, "BREW / HTTP/1.1\r\n\r\n");
+    int chatty = fixture_connect(f, "BREW / HTTP/1.1\r\n\r\n");
+    static char chunk[16 * 1024 + 1];
+
+    (void)state;
+    memset(chunk, 'x', sizeof(chunk) - 1);
+    for (int i = 0; i < 4; i++)
+        fixture_send(f, chatty, chunk);
+    assert_int_equal(conns_n_open(f->conns), 2);
+    fixture_send(f, chatty, "x");
+    assert_int_equal(conns_n_open(f->conns), 1);
+    fixture_wait(f, 1999);
+    assert_int_equal(conns_n_open(f->conns), 1);
+    fixture_wait(f, 1);
+    assert_int_equal(conns_n_open(f->conns), 0);
+    close(slow);
+    close(chatty);
+    fixture_free(f);
+}
+
+static void test_idle_connections_are_closed(void **state)
+{
+    struct fixture *f = start("workers: 1, idle_s: 30", 4);
+    int quiet = fixture_connect(f, ""), used = fixture_connect(f, GET);
+
+    (void)state;
+    fixture_wait(f, 20000);
+    fixture_send(f, used, GET);
+    fixture_wait(f, 10000 - 1);
+    assert_int_equal(conns_n_open(f->conns), 2);
+    fixture_wait(f, CONNS_SLACK_MS + 1);
+    assert_int_equal(conns_n_open(f->conns), 1);
+    assert_int_equal(fixture_read(quiet, out, sizeof(out)), 0);
+    fixture_wait(f, 20000);
+    assert_int_equal(conns_n_open(f->conns), 0);
+    assert_int_equal(ended(f, CONN_END_IDLE), 2);
+    close(quiet);
+    close(used);
+    fixture_free(f);
+}
+
+static void test_a_head_has_its_time_from_the_first_byte_on(void **state)
+{
+    struct fixture *f = start("workers: 1, head_s: 5", 4);
+    int client = fixture_connect(f, "G");
+
+    (void)state;
+    fixture_wait(f, 3000);
+    fixture_send(f, client, "ET / HTTP/1.1\r\n");
+    fixture_wait(f, 1999);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), -1);
+    fixture_wait(f, 1);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(strncmp(out, "HTTP/1.1 408 ", 13), 0);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
+    fixture_wait(f, 2000);
+    assert_int_equal(conns_n_open(f->conns), 0);
+    assert_int_equal(ended(f, CONN_END_HEAD_TIMEOUT), 1);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_the_next_head_has_its_own_time(void **state)
+{
+    struct fixture *f = start("workers: 1, head_s: 5", 4);
+    int client = fixture_connect(f, HALF);
+
+    (void)state;
+    fixture_wait(f, 4000);
+    fixture_send(f, client, REST HALF);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    fixture_wait(f, 4999);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), -1);
+    fixture_send(f, client, REST);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_the_longest_idle_makes_room(void **state)
+{
+    struct fixture *f = start("workers: 1", 16);
+    int clients[16], late;
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        clients[i] = fixture_connect(f, GET);
+        assert_true(fixture_read(clients[i], out, sizeof(out)) > 0);
+        fixture_wait(f, 10);
+    }
+    fixture_wait(f, CONNS_SLACK_MS);
+    fixture_send(f, clients[0], GET); /* now clients[1] is idle the longest */
+    assert_true(fixture_read(clients[0], out, sizeof(out)) > 0);
+    late = fixture_connect(f, GET);
+    assert_true(fixture_read(late, out, sizeof(out)) > 0);
+    assert_int_equal(fixture_read(clients[1], out, sizeof(out)), 0);
+    assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
+    assert_int_equal(conns_n_open(f->conns), 16);
+    assert_int_equal(ended(f, CONN_END_EVICTED), 1);
+    for (int i = 0; i < 16; i++)
+        close(clients[i]);
+    close(late);
+    fixture_free(f);
+}
+
+static void test_the_last_allowed_request_says_close(void **state)
+{
+    struct fixture *f = start("workers: 1, requests_max: 3", 4);
+    int client = fixture_connect(f, GET GET);
+
+    (void)state;
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "Connection: close"), 0);
+    fixture_send(f, client, GET);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "Connection: close"), 1);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
+    assert_int_equal(ended(f, CONN_END_REPLIED), 1);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_keep_alive_follows_the_version(void **state)
+{
+    static const struct {
+        const char *name, *request, *field;
+        bool stays;
+    } cases[] = {
+        {"HTTP/1.1", "GET / HTTP/1.1\r\nHost: go.acme.example\r\n\r\n", NULL, true},
+        {"HTTP/1.1, close", "GET / HTTP/1.1\r\nHost: go.acme.example\r\nConnection: close\r\n\r\n",
+         "Connection: close", false},
+        {"HTTP/1.0", "GET / HTTP/1.0\r\nHost: go.acme.example\r\n\r\n", "Connection: close", false},
+        {"HTTP/1.0, keep-alive",
+         "GET / HTTP/1.0\r\nHost: go.acme.example\r\nConnection: keep-alive\r\n\r\n",
+         "Connection: keep-alive", true},
+    };
+    struct fixture *f = start("workers: 1", 4);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int client = fixture_connect(f, cases[i].request);
+
+        print_message("%s\n", cases[i].name);
+        assert_true(fixture_read(client, out, sizeof(out)) > 0);
+        assert_int_equal(count_of(out, "Connection: "), cases[i].field != NULL);
+        assert_true(!cases[i].field || strstr(out, cases[i].field));
+        assert_int_equal(fixture_read(client, out, sizeof(out)), cases[i].stays ? -1 : 0);
+        close(client);
+    }
+    fixture_free(f);
+}
+
+/* Small socket buffers, and a client that pipelines without reading. */
+static void test_a_client_that_does_not_read_is_not_read_either(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, ""), size = 4096;
+    unsigned n_sent = 0, n_got = 0;
+
+    (void)state;
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+    while (n_sent < 100000 && write(client, GET, strlen(GET)) == (ssize_t)strlen(GET)) {
+        n_sent++;
+        fixture_turn(f);
+    }
+    assert_true(n_sent < 100000);
+    assert_true(counter64_get(&f->stats.unsent_bytes) > 0);
+    assert_true(counter64_get(&f->stats.unsent_bytes) <= CONNS_OUTPUT_MAX);
+    for (int quiet = 0; quiet < 3;) {
+        quiet = fixture_read(client, out, sizeof(out)) > 0 ? 0 : quiet + 1;
+        n_got += count_of(out, "HTTP/1.1 302");
+        fixture_turn(f);
+    }
+    assert_int_equal(n_got, n_sent);
+    assert_int_equal(appended(f), n_sent);
+    assert_int_equal(counter64_get(&f->stats.unsent_bytes), 0);
+    close(client);
+    fixture_free(f);
+}
+
+static void test_a_client_that_never_reads_is_closed(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, "");
+
+    (void)state;
+    while (write(client, GET, strlen(GET)) > 0)
+        fixture_turn(f);
+    fixture_wait(f, 30000 - 1);
+    assert_int_equal(conns_n_open(f->conns), 1);
+    fixture_wait(f, 1);
+    assert_int_equal(conns_n_open(f->conns), 0);
+    assert_int_equal(ended(f, CONN_END_SEND_TIMEOUT), 1);
+    assert_int_equal(counter64_get(&f->stats.unsent_bytes), 0);
+    assert_int_equal(counter64_get(&f->stats.heads), 0);
+    close(client);
+    fixture_free(f);
+}
+
+/* The stalled client's replies were cut somewhere: they go on exactly there. */
+static void test_unfinished_heads_beyond_the_limit_push_out_the_oldest(void **state)
+{
+    enum { N = CONNS_BLOCKS_MAX + 1 };
+    struct fixture *f = start("workers: 1", N);
+    static int clients[N];
+
+    (void)state;
+    for (int i = 0; i < N - 1; i++)
+        clients[i] = fixture_connect(f, "G");
+    assert_int_equal(counter64_get(&f->stats.heads), CONNS_BLOCKS_MAX);
+    assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
+    clients[N - 1] = fixture_connect(f, "G");
+    assert_true(fixture_read(clients[0], out, sizeof(out)) > 0);
+    assert_int_equal(strncmp(out, "HTTP/1.1 408 ", 13), 0);
+    assert_int_equal(fixture_read(clients[1], out, sizeof(out)), -1);
+    assert_int_equal(counter64_get(&f->stats.heads), CONNS_BLOCKS_MAX);
+    for (int i = 0; i < N; i++)
+        close(clients[i]);
+    fixture_free(f);
+}
+
+static void test_replies_wait_for_one_sync_of_the_turn(void **state)
+{
+    struct fixture *f = fixture_new("workers: 1");
+    int a, b;
+
+    (void)state;
+    fixture_start(f, 4, true);
+    a = fixture_connect(f, GET GET);
+    b = fixture_connect(f, GET);
+    assert_int_equal(appended(f), 3);
+    assert_int_equal(fixture_read(a, out, sizeof(out)), -1);
+    assert_int_equal(fixture_read(b, out, sizeof(out)), -1);
+    conns_flush(f->conns);
+    assert_true(fixture_read(a, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 2);
+    assert_true(fixture_read(b, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+    fixture_send(f, a, "GET / HTTP/1.0\r\nHost: go.acme.example\r\n\r\n");
+    assert_true(fixture_read(a, out, sizeof(out)) > 0);
+    assert_int_equal(fixture_read(a, out, sizeof(out)), 0);
+    close(a);
+    close(b);
+    fixture_free(f);
+}
+
+static void test_more_replies_than_the_buffer_holds(void **state)
+{
+    enum { N = 300 };
+    struct fixture *f = fixture_new("workers: 1");
+    int clients[N];
+
+    (void)state;
+    fixture_start(f, N, true);
+    for (int i = 0; i < N; i++)
+        clients[i] = fixture_connect(f, GET GET GET GET);
+    conns_flush(f->conns);
+    for (int i = 0; i < N; i++) {
+        assert_true(fixture_read(clients[i], out, sizeof(out)) > 0);
+        assert_int_equal(count_of(out, "HTTP/1.1 302"), 4);
+        close(clients[i]);
+    }
+    assert_int_equal(appended(f), 4 * N);
+    fixture_free(f);
+}
+
+static void test_draining_says_close_and_ends_idle_connections(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int idle = fixture_connect(f, GET), busy = fixture_connect(f, HALF);
+
+    (void)state;
+    assert_true(fixture_read(idle, out, sizeof(out)) > 0);
+    conns_drain(f->conns);
+    fixture_send(f, idle, GET);
+    assert_true(fixture_read(idle, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "Connection: close"), 1);
+    close(idle);
+    idle = fixture_connect(f, "");
+    conns_close_idle(f->conns);
+    assert_int_equal(fixture_read(idle, out, sizeof(out)), 0);
+    assert_int_equal(conns_n_open(f->conns), 1);
+    fixture_send(f, busy, REST);
+    assert_true(fixture_read(busy, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+    assert_int_equal(conns_n_open(f->conns), 0);
+    close(idle);
+    close(busy);
+    fixture_free(f);
+}
+
+static void test_a_trusted_proxy_must_send_its_header(void **state)
+{
+    static const struct {
+        const char *name, *trusted, *bytes, *status; /* NULL: closed without a reply */
+    } cases[] = {
+        {"version 1", "192.0.2.0/24", "PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n" GET, "302"},
+        {"none", "192.0.2.0/24", GET, NULL},
+        {"a malformed one", "192.0.2.0/24", "PROXY TCP4 example\r\n" GET, NULL},
+        {"none, from an untrusted peer", "10.0.0.0/8", GET, "302"},
+        {"one from an untrusted peer", "10.0.0.0/8",
+         "PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n" GET, "400"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f;
+        char public[128];
+        int client;
+
+        print_message("%s\n", cases[i].name);
+        snprintf(public, sizeof(public), "client_address: proxy_protocol, trusted_proxies: ['%s']",
+                 cases[i].trusted);
+        f = start(public, 4);
+        client = fixture_connect(f, cases[i].bytes);
+        if (cases[i].status) {
+            assert_true(fixture_read(client, out, sizeof(out)) > 0);
+            assert_int_equal(strncmp(out + 9, cases[i].status, 3), 0);
+        } else {
+            assert_true(fixture_read(client, out, sizeof(out)) <= 0);
+            assert_int_equal(ended(f, CONN_END_PROXY), 1);
+        }
+        close(client);
+        fixture_free(f);
+    }
+}
+
+static void test_a_proxy_header_may_come_in_pieces(void **state)
+{
+    struct fixture *f =
+        start("client_address: proxy_protocol, trusted_proxies: ['192.0.2.0/24']", 4);
+    int client = fixture_connect(f, "PROXY TCP4 198.51.1");
+
+    (void)state;
+    fixture_send(f, client, "00.7 192.0.2.1 4711 80\r\n" HALF);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), -1);
+    fixture_send(f, client, REST GET);
+    assert_true(fixture_read(client, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 2);
+    close(client);
+    client = fixture_connect(f, "PROXY TCP4 198.51.1");
+    fixture_wait(f, 5000);
+    assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
+    assert_int_equal(ended(f, CONN_END_PROXY), 1);
+    close(client);
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_click_is_answered_and_logged),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(test_a_refusal_ends_the_connection_after_its_reply),
+        cmocka_unit_test(test_lingering_is_bounded_in_time_and_bytes),
+        cmocka_unit_test(test_idle_connections_are_closed),
+        cmocka_unit_test(test_a_head_has_its_time_from_the_first_byte_on),
+        cmocka_unit_test(test_the_next_head_has_its_own_time),
+        cmocka_unit_test(test_the_longest_idle_makes_room),
+        cmocka_unit_test(test_the_last_allowed_request_says_close),
+        cmocka_unit_test(test_keep_alive_follows_the_version),
+        cmocka_unit_test(test_a_client_that_does_not_read_is_not_read_either),
+        cmocka_unit_test(test_a_client_that_never_reads_is_closed),
+        cmocka_unit_test(test_unfinished_heads_beyond_the_limit_push_out_the_oldest),
+        cmocka_unit_test(test_replies_wait_for_one_sync_of_the_turn),
+        cmocka_unit_test(test_more_replies_than_the_buffer_holds),
+        cmocka_unit_test(test_draining_says_close_and_ends_idle_connections),
+        cmocka_unit_test(test_a_trusted_proxy_must_send_its_header),
+        cmocka_unit_test(test_a_proxy_header_may_come_in_pieces),
+    };
+
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
