@@ -1,0 +1,64 @@
+/* click_names.h - the closed lists of a click record's label reasons, browsers and systems, and the
+ * names that statistics, metrics and the API use for them.  Pure.
+ *
+ * The numbers are in click logs and in Redis: append, never renumber.
+ */
+#ifndef PROTO_CLICK_NAMES_H
+#define PROTO_CLICK_NAMES_H
+
+/* Why a click has its label. */
+enum click_reason {
+    CLICK_REASON_NONE,          /* human: nothing speaks against it */
+    CLICK_REASON_UNCLASSIFIED,  /* human: too many new agents at a time to look at this one */
+    CLICK_REASON_HEAD,          /* probe */
+    CLICK_REASON_PREFETCH,      /* prefetch: a browser says it loads ahead */
+    CLICK_REASON_PREVIEW,       /* prefetch: a browser says it shows a preview */
+    CLICK_REASON_CRAWLER,       /* bot: the agent is in the list of crawlers */
+    CLICK_REASON_LINK_PREVIEW,  /* bot: a chat or mail program that shows previews of links */
+    CLICK_REASON_LIBRARY,       /* bot: an HTTP library or command line client */
+    CLICK_REASON_NO_AGENT,      /* bot: no agent at all; every browser names itself */
+    CLICK_REASON_MANY_LINKS,    /* scanner: several links of one client within seconds */
+    CLICK_REASON_MANY_NETWORKS, /* scanner: one client's links from several networks at a time */
+    CLICK_REASON_SIGNS,         /* scanner: weaker signs that together weigh enough */
+    CLICK_REASONS
+};
+
+enum click_browser {
+    CLICK_BROWSER_OTHER,
+    CLICK_BROWSER_CHROME,
+    CLICK_BROWSER_SAFARI,
+    CLICK_BROWSER_FIREFOX,
+    CLICK_BROWSER_EDGE,
+    CLICK_BROWSER_OPERA,
+    CLICK_BROWSER_SAMSUNG,
+    CLICK_BROWSER_IE,
+    CLICK_BROWSER_ANDROID,
+    CLICK_BROWSER_YANDEX,
+    CLICK_BROWSER_UC,
+    CLICK_BROWSER_DUCKDUCKGO,
+    CLICK_BROWSER_IN_APP, /* the page inside another app: Facebook, Instagram, a web view … */
+    CLICK_BROWSER_MAIL,   /* a mail program */
+    CLICK_BROWSERS
+};
+
+enum click_system {
+    CLICK_SYSTEM_OTHER,
+    CLICK_SYSTEM_WINDOWS,
+    CLICK_SYSTEM_MACOS,
+    CLICK_SYSTEM_IOS, /* iPadOS too */
+    CLICK_SYSTEM_ANDROID,
+    CLICK_SYSTEM_LINUX,
+    CLICK_SYSTEM_CHROMEOS,
+    CLICK_SYSTEM_HARMONYOS,
+    CLICK_SYSTEM_KAIOS,
+    CLICK_SYSTEM_TIZEN,
+    CLICK_SYSTEM_BSD,
+    CLICK_SYSTEMS
+};
+
+/* NULL when out of range. */
+const char *click_reason_name(unsigned reason);
+const char *click_browser_name(unsigned browser);
+const char *click_system_name(unsigned system);
+
+#endif

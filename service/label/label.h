@@ -1,0 +1,56 @@
+/* label.h - who clicked: a label and its reason, and what kind of device and program it was.
+ *
+ * `struct label_rules` is what all workers share: compiled once, read-only.  A `struct labeler`
+ * belongs to one worker: a cache of agents seen, and a limit of the work that new ones may cause.
+ * Nothing of a request is kept but a keyed hash of its agent.
+ */
+#ifndef LABEL_LABEL_H
+#define LABEL_LABEL_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/click.h"
+#include "proto/click_names.h"
+#include "proto/compiler.h"
+#include "service/base/counter64.h"
+
+struct error;
+struct http1_request;
+struct label_rules;
+struct labeler;
+
+/* Compiles the patterns; some tenths of a second, once per process.  NULL and `*err` on failure. */
+MUST_USE struct label_rules *label_rules_new(struct error *err);
+/* NULL is allowed.  Labelers that use them must be gone. */
+void label_rules_free(struct label_rules *rules);
+
+/* For one thread; borrows `rules`.  NULL and `*err` on failure. */
+MUST_USE struct labeler *labeler_new(const struct label_rules *rules, struct error *err);
+void labeler_free(struct labeler *labeler);
+
+/* What the request says about who sent it. */
+struct label {
+    uint8_t label;    /* enum click_label */
+    uint8_t reason;   /* enum click_reason */
+    uint8_t device;   /* enum click_device */
+    uint8_t browser;  /* enum click_browser */
+    uint8_t system;   /* enum click_system */
+    uint8_t referrer; /* enum click_referrer */
+};
+
+/*
+ * Labels a click.  `now_ms` is the monotonic clock.  An agent seen before costs one look-up; a new
+ * one is matched against all patterns, but only so many of them a second: beyond that it is taken
+ * for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
+ */
+struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
+                           int64_t now_ms);
+
+/* Its counters, as long as the labeler; any thread. */
+struct labeler_stats {
+    counter64 hits, misses; /* agents found in the cache, and not */
+    counter64 unclassified; /* misses beyond the limit */
+};
+const struct labeler_stats *labeler_stats(const struct labeler *labeler);
+
+#endif
