@@ -7,6 +7,10 @@
  *     worker: clicklog_append ──▶ mapped segments ──▶ clicklog_read :ledger thread
  *                                      ▲
  *                            keeper: prepare, sync, delete
+ *
+ * When the disk takes nothing, segments are plain memory until it does again, and are then copied
+ * to files.  A process that opens a store has a handler for SIGBUS (segment_guard.h), so that a
+ * segment file that is truncated or can't be read costs clicks, not the process.
  */
 #ifndef LEDGER_CLICKLOG_H
 #define LEDGER_CLICKLOG_H

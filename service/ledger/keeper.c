@@ -153,16 +153,38 @@ static void sync_logs(struct clickstore *store)
     }
 }
 
+/* Clicks that end with the process: not applied, and not in a file. */
+static uint64_t count_unsafe(const struct clicklog *log)
+{
+    uint64_t applied = atomic_load_explicit(&log->applied, memory_order_relaxed);
+    uint64_t n = 0;
+
+    for (struct segment *seg = atomic_load(&log->root.next); seg; seg = segment_next(seg)) {
+        uint64_t from = seg->header.first > applied ? seg->header.first : applied;
+        uint64_t to = segment_end(log, seg);
+
+        if (!segment_is_safe(seg) && from < to)
+            n += to - from;
+    }
+    return n;
+}
+
 /* The workers have ended: what is still in memory goes to disk if it can. */
 static void end_logs(struct clickstore *store)
 {
+    uint64_t n_lost = 0;
+
     for (struct clicklog *log = clickstore_next_log(store, NULL); log;
          log = clickstore_next_log(store, log)) {
         if (log->live) {
             keeper_rescue(log, true);
             sync_log(log);
+            n_lost += count_unsafe(log);
         }
     }
+    if (n_lost > 0)
+        log_error("ledger.memory_lost", "clicks=%llu err=\"%s\"", (unsigned long long)n_lost,
+                  strerror(store->disk_errno));
 }
 
 static void wait_for_work(struct clickstore *store, int64_t wait_ms)

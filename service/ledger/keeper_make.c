@@ -340,7 +340,7 @@ void keeper_rescue(struct clicklog *log, bool ended)
     for (; (seg = segment_next(prev)); prev = segment_next(prev)) {
         if (segment_is_safe(seg) || (!ended && !segment_next(seg)))
             continue;
-        if (store->disk_errno || !has_room(store, true))
+        if ((store->disk_errno && !ended) || !has_room(store, true))
             return;
         copy = copy_to_disk(log, seg);
         if (!copy)

@@ -15,7 +15,8 @@ struct clickstore;
 void keeper_make_spares(struct clicklog *log, int64_t now_ms);
 
 /* Copies segments that would not survive the process (in memory, or their file broke) to new files,
- * once the disk takes them again; the one in use only when the log has `ended`. */
+ * once the disk takes them again.  When the log has `ended`: the one in use too, and one last try
+ * whatever the disk did before. */
 void keeper_rescue(struct clicklog *log, bool ended);
 
 /* Deletes what was applied `retain_ms` ago, or is over `retain_max`; old logs whole. */

@@ -146,6 +146,24 @@ static void a_broken_disk_means_memory_until_it_works_again(void **state)
     clickstore_close(store);
 }
 
+/* The disk came back, but the keeper has not tried again yet. */
+static void a_stop_in_memory_mode_makes_a_last_try(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct clickstore *store;
+    char path[128];
+
+    block_logs(*state, path);
+    store = open_store(&options);
+    append_range(new_log(store), 0, 1500);
+    assert_int_equal(unlink(path), 0);
+    clickstore_close(store);
+    store = open_store(&options);
+    assert_int_equal(stats_of(store).recovered, 1500);
+    assert_int_equal(read_all(store), 1500);
+    clickstore_close(store);
+}
+
 static uint64_t append_hard(struct clicklog *log, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -491,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAULT(kill_9_loses_nothing),
         FAULT(a_broken_disk_means_memory_until_it_works_again),
+        FAULT(a_stop_in_memory_mode_makes_a_last_try),
         FAULT(full_memory_drops_and_counts),
         FAULT(a_full_log_drops_counts_and_goes_on_when_drained),
         FAULT(applied_segments_go_when_their_time_has_passed),
