@@ -1,0 +1,291 @@
+/* inspect: opens links and says what they hold and where they lead. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "proto/click.h"
+#include "proto/rfc3339.h"
+#include "proto/token.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/cli/command.h"
+#include "service/cli/config_option.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+
+enum { INSPECT_CONFIG, INSPECT_BRAND, INSPECT_JSON };
+
+static const struct cli_option options[] = {
+    [INSPECT_CONFIG] = CONFIG_OPTION,
+    [INSPECT_BRAND] = {"brand", "NAME", "of tokens without a host (each is tried)", NULL, 0},
+    [INSPECT_JSON] = {"json", NULL, "a JSON object per link and line", NULL, 0},
+};
+
+/* A link that was opened, or why it wasn't. */
+struct finding {
+    const char *url; /* as given */
+    struct slice host, text;
+    const struct brand *brand;
+    struct token token;
+    char canonical[TOKEN_TEXT_MAX + 1];
+    char target[SITE_TARGET_MAX + 1]; /* "" = nowhere */
+    bool is_open, is_expired;
+    char fault[LOG_QUOTE_MAX + 128];
+};
+
+/* "https://host/text?query", "host/text" or "text". */
+static void split_url(struct finding *f)
+{
+    const char *scheme = strstr(f->url, "://");
+    const char *start = scheme ? scheme + 3 : f->url;
+    const char *slash = strchr(start, '/');
+
+    f->host = slash ? slice_make(start, (size_t)(slash - start)) : (struct slice){0};
+    start = slash ? slash + 1 : start;
+    f->text = slice_make(start, strcspn(start, "?#"));
+}
+
+static bool open_as(const struct site *site, const struct brand *brand, struct finding *f)
+{
+    if (token_open(site_keys(site), brand->name, f->text, &f->token) != TOKEN_OK)
+        return false;
+    f->brand = brand;
+    return true;
+}
+
+static bool open_as_any(const struct site *site, struct finding *f)
+{
+    for (unsigned i = 0; i < site_n_brands(site); i++) {
+        if (open_as(site, site_brand_at(site, i), f))
+            return true;
+    }
+    return false;
+}
+
+/* Why the token opens for no brand; its kid is not secret, so the two reasons can be told apart. */
+static void explain(const struct site *site, struct finding *f)
+{
+    struct token token;
+    const struct brand *any = site_brand_at(site, 0);
+    enum token_status status = token_open(site_keys(site), any->name, f->text, &token);
+    const char *why = "";
+
+    switch (status) {
+    case TOKEN_OK: /* was tried before */
+    case TOKEN_FORGED:
+        why = "the tag is wrong: it was changed on its way, or made with another key or for "
+              "another brand";
+        break;
+    case TOKEN_MALFORMED:
+        why = "this is not the text of a token";
+        break;
+    case TOKEN_UNKNOWN_KEY:
+        why = "its key is not in the key file, or revoked";
+        break;
+    }
+    snprintf(f->fault, sizeof(f->fault), "%s", why);
+}
+
+/* Opens for the brand of the host; else finds out for which it would. */
+static void open_link(const struct site *site, const struct brand *wanted, int64_t now_s,
+                      struct finding *f)
+{
+    const struct brand *brand = f->host.len > 0 ? site_find_host(site, f->host) : wanted;
+
+    if (brand)
+        f->is_open = open_as(site, brand, f);
+    else if (f->host.len == 0)
+        f->is_open = open_as_any(site, f);
+    if (!f->is_open) {
+        if (open_as_any(site, f))
+            snprintf(f->fault, sizeof(f->fault),
+                     "it is a link of brand '%.*s', which has another host",
+                     SLICE_ARG(f->brand->name));
+        else
+            explain(site, f);
+        f->brand = NULL;
+        return;
+    }
+    f->is_expired = token_is_expired(&f->token, now_s);
+}
+
+static void find_target(struct finding *f)
+{
+    static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
+    size_t text_len = token_text(f->text, f->canonical);
+    size_t len =
+        brand_target(f->brand, &f->token, slice_make(f->canonical, text_len), &facts, f->target);
+
+    f->target[len] = '\0';
+}
+
+static void inspect(const struct site *site, const struct brand *wanted, int64_t now_s,
+                    struct finding *f)
+{
+    split_url(f);
+    open_link(site, wanted, now_s, f);
+    if (f->is_open)
+        find_target(f);
+}
+
+/* --- for people --- */
+
+static void print_span(int64_t span_s)
+{
+    static const struct {
+        int64_t s;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    size_t i = 0;
+
+    while (i < 3 && span_s < 2 * units[i].s)
+        i++;
+    printf("%" PRId64 " %s%s", span_s / units[i].s, units[i].name,
+           span_s / units[i].s == 1 ? "" : "s");
+}
+
+static void print_expiry(const struct finding *f, int64_t now_s)
+{
+    int64_t expires_s = token_expires_s(&f->token);
+    char text[RFC3339_TEXT_MAX];
+
+    fputs("  expires    ", stdout);
+    if (expires_s == INT64_MAX) {
+        puts("never");
+        return;
+    }
+    fputs(rfc3339_format(expires_s, 0, text), stdout);
+    fputs(f->is_expired ? ", EXPIRED " : ", in ", stdout);
+    print_span(f->is_expired ? now_s - expires_s : expires_s - now_s);
+    puts(f->is_expired ? " ago" : "");
+}
+
+static void print_finding(const struct finding *f, const struct site *site, int64_t now_s)
+{
+    const struct token *t = &f->token;
+    const char *kind = brand_kind_name(f->brand, t->kind);
+    char text[RFC3339_TEXT_MAX];
+
+    printf("%s\n", f->url);
+    printf("  leads to   %s\n", f->target[0] ? f->target : "nowhere: a 404");
+    print_expiry(f, now_s);
+    printf("  brand      %.*s\n", SLICE_ARG(f->brand->name));
+    printf("  kind       %s (%u)\n", kind ? kind : "not in the configuration", t->kind);
+    printf("  object     %u\n", t->object);
+    if (t->client != 0)
+        printf("  client     %u\n", t->client);
+    if (t->campaign != 0)
+        printf("  campaign   %u\n", t->campaign);
+    printf("  issued     %s\n", rfc3339_format(token_issued_s(t), 0, text));
+    printf("  channel    %s\n", token_channel_name(t->channel));
+    if (t->variant != 0)
+        printf("  variant    %c\n", 'A' + t->variant - 1);
+    if (t->arg_len > 0)
+        printf("  argument   %.*s\n", t->arg_len, t->arg);
+    if (t->silent)
+        puts("  silent     its clicks are not counted");
+    if (t->once)
+        puts("  once       one use only");
+    printf("  link id    %016" PRIx64 "\n", t->link_id);
+    printf("  key        %u%s\n", t->kid,
+           site_keys(site)->state[t->kid] == TOKEN_KEY_MINT ? ", which mints" : "");
+}
+
+/* --- for programs --- */
+
+static json_t *finding_json(const struct finding *f)
+{
+    const struct token *t = &f->token;
+    int64_t expires_s = token_expires_s(t);
+    char id[17], issued[RFC3339_TEXT_MAX], expires[RFC3339_TEXT_MAX] = "", variant[2] = {0};
+
+    if (!f->is_open)
+        return json_pack("{ss sb ss}", "url", f->url, "valid", 0, "error", f->fault);
+    snprintf(id, sizeof(id), "%016" PRIx64, t->link_id);
+    variant[0] = (char)(t->variant ? 'A' + t->variant - 1 : 0);
+    rfc3339_format(token_issued_s(t), 0, issued);
+    if (expires_s != INT64_MAX)
+        rfc3339_format(expires_s, 0, expires);
+    return json_pack("{ss sb sb ss ss ss% ss? si sI sI si ss ss ss? ss? ss ss? so sb sb si}", "url",
+                     f->url, "valid", !f->is_expired, "expired", (int)f->is_expired, "id", id,
+                     "token", f->canonical, "brand", f->brand->name.ptr, f->brand->name.len, "kind",
+                     brand_kind_name(f->brand, t->kind), "kind_number", (int)t->kind, "object",
+                     (json_int_t)t->object, "client", (json_int_t)t->client, "campaign",
+                     (int)t->campaign, "ttl", token_ttl_name(t->ttl_code), "issued_at", issued,
+                     "expires_at", expires[0] ? expires : NULL, "target",
+                     f->target[0] ? f->target : NULL, "channel", token_channel_name(t->channel),
+                     "variant", t->variant ? variant : NULL, "arg",
+                     t->arg_len ? json_stringn(t->arg, t->arg_len) : json_null(), "silent",
+                     (int)t->silent, "once", (int)t->once, "key", (int)t->kid);
+}
+
+static bool print_json(const struct finding *f)
+{
+    json_t *json = finding_json(f);
+    bool ok = json && json_dumpf(json, stdout, 0) == 0;
+
+    putchar('\n');
+    json_decref(json);
+    return ok;
+}
+
+static int inspect_all(const struct site *site, const struct brand *wanted,
+                       const struct cli_args *args)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+    int status = CLI_OK;
+
+    for (int i = 0; i < args->n_words; i++) {
+        struct finding f = {.url = args->words[i]};
+        char quoted[LOG_QUOTE_MAX];
+
+        inspect(site, wanted, now_s, &f);
+        if (args->value[INSPECT_JSON]) {
+            if (!print_json(&f))
+                return cli_fail("%s is not UTF-8", log_quote(quoted, f.url));
+        } else if (f.is_open) {
+            print_finding(&f, site, now_s);
+        }
+        if (!f.is_open && !args->value[INSPECT_JSON])
+            cli_fail("%s: %s", log_quote(quoted, f.url), f.fault);
+        if (!f.is_open)
+            status = CLI_FAILED;
+    }
+    return status;
+}
+
+static int run_inspect(const struct cli_args *args)
+{
+    const char *name = args->value[INSPECT_BRAND];
+    const struct brand *wanted = NULL;
+    struct config *config = NULL;
+    struct error err = {0};
+    struct site *site;
+    int status;
+
+    if (args->n_words == 0)
+        return cli_usage(&cli_inspect, "which URL?");
+    if (!(site = config_option_load(args->value[INSPECT_CONFIG], &config, &err)))
+        return cli_fail_error(&err);
+    if (name && !(wanted = site_find_brand(site, slice_of(name))))
+        status = cli_fail("--brand: the configuration has no brand '%s'", name);
+    else
+        status = inspect_all(site, wanted, args);
+    site_unref(site);
+    config_free(config);
+    return status;
+}
+
+const struct cli_command cli_inspect = {
+    .name = "inspect",
+    .usage = "-c FILE URL…",
+    .summary = "opens links: what they hold, where they lead, when they expire",
+    .notes = "URL is a link or the token alone. The exit code is 1 when one of them doesn't open;\n"
+             "an expired link opens.\n",
+    .options = options,
+    .n_options = sizeof(options) / sizeof(options[0]),
+    .run = run_inspect,
+};
