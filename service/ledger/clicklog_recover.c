@@ -164,7 +164,8 @@ static bool is_half_made(const char *name)
     char file[SEGMENT_FILE_NAME_LEN + 1];
     uint32_t sequence;
 
-    if (strlen(name) != SEGMENT_FILE_NAME_LEN + 4 || strcmp(name + SEGMENT_FILE_NAME_LEN, ".new"))
+    if (strlen(name) != SEGMENT_FILE_NAME_LEN + 4 ||
+        strcmp(name + SEGMENT_FILE_NAME_LEN, ".new") != 0)
         return false;
     memcpy(file, name, SEGMENT_FILE_NAME_LEN);
     file[SEGMENT_FILE_NAME_LEN] = '\0';

@@ -75,13 +75,15 @@ bool statedir_lock(struct statedir *dir, const char *path, struct error *err)
 
 int statedir_open_logs(struct statedir *dir, bool make)
 {
+    int made = 0;
+
     if (dir->logs_fd >= 0)
         return 0;
-    if (make && mkdirat(dir->fd, "logs", 0700) != 0 && errno != EEXIST && errno != EROFS)
-        return errno;
+    if (make && mkdirat(dir->fd, "logs", 0700) != 0 && errno != EEXIST)
+        made = errno; /* to be read from it may be there all the same */
     dir->logs_fd = openat(dir->fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir->logs_fd < 0)
-        return errno;
+        return made ? made : errno;
     return make && fsync(dir->fd) != 0 ? errno : 0;
 }
 

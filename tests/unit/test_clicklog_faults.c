@@ -434,6 +434,45 @@ static void a_full_disk_means_memory_until_there_is_room(void **state)
     assert_int_equal(umount(mount_point), 0);
 }
 
+/* What was there is read, new clicks stay in memory, a second process is still refused. */
+static void a_read_only_directory_is_read_and_served_from_memory(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct error err = {0};
+    struct clickstore *store;
+    struct clicklog *log;
+    char mount_point[128];
+
+    snprintf(mount_point, sizeof(mount_point), "%s/disk", (char *)*state);
+    assert_int_equal(mkdir(mount_point, 0700), 0);
+    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=4m") != 0) {
+        print_message("skipped: mounting a small tmpfs needs root: %s\n", strerror(errno));
+        skip();
+    }
+    options.state_dir = mount_point;
+    for (int had_clicks = 0; had_clicks < 2; had_clicks++) {
+        assert_int_equal(mount("tmpfs", mount_point, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
+        store = open_store(&options);
+        assert_int_equal(stats_of(store).recovered, had_clicks * 1500);
+        log = new_log(store);
+        append_range(log, 0, 1200);
+        assert_true(stats_of(store).degraded);
+        assert_int_equal(stats_of(store).last_errno, EROFS);
+        assert_int_equal(read_from(log, 0), 1200);
+        assert_null(clickstore_open(&options, &err));
+        assert_non_null(strstr(err.text, "in use by"));
+        clicklog_set_applied(log, 1200);
+        clickstore_close(store);
+        assert_int_equal(mount("tmpfs", mount_point, "tmpfs", MS_REMOUNT, NULL), 0);
+        if (!had_clicks) {
+            store = open_store(&options);
+            append_range(new_log(store), 0, 1500);
+            clickstore_close(store);
+        }
+    }
+    assert_int_equal(umount(mount_point), 0);
+}
+
 /* --- three threads at once --- */
 
 struct racer {
@@ -520,6 +559,7 @@ int main(void)
         FAULT(a_truncated_live_segment_does_not_kill),
         FAULT(a_fault_elsewhere_still_ends_the_process),
         FAULT(a_full_disk_means_memory_until_there_is_room),
+        FAULT(a_read_only_directory_is_read_and_served_from_memory),
         FAULT(writer_reader_and_keeper_agree),
         FAULT(writer_reader_and_keeper_agree_with_group_commit),
     };
