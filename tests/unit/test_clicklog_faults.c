@@ -1,7 +1,6 @@
 /* The click log when things break: the process killed, the disk full, gone or pulled away. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,16 +18,6 @@ static void wait_for_degraded(struct clickstore *store, bool want)
     int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
 
     while (stats_of(store).degraded != want) {
-        assert_true(clock_mono_ms() < deadline_ms);
-        sleep_ms(5);
-    }
-}
-
-static void wait_for_disk_bytes_at_most(struct clickstore *store, uint64_t max)
-{
-    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
-
-    while (stats_of(store).disk_bytes > max) {
         assert_true(clock_mono_ms() < deadline_ms);
         sleep_ms(5);
     }
@@ -225,100 +214,6 @@ static void a_full_log_drops_counts_and_goes_on_when_drained(void **state)
     clickstore_close(store);
 }
 
-/* --- retention --- */
-
-static void applied_segments_go_when_their_time_has_passed(void **state)
-{
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store;
-    struct clicklog *log;
-
-    options.retain_ms = 0;
-    store = open_store(&options);
-    log = new_log(store);
-    append_range(log, 0, 3500);
-    sleep_ms(250);
-    assert_int_equal(clicklog_first(log), 0); /* nothing is applied */
-    clicklog_set_applied(log, 2999);
-    while (clicklog_first(log) < 2000)
-        sleep_ms(5);
-    sleep_ms(250);
-    assert_true(clicklog_first(log) <= 2999);
-    assert_int_equal(read_from(log, 0), 3500 - clicklog_first(log));
-    assert_int_equal(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED], 0);
-    clickstore_close(store);
-}
-
-static void applied_segments_stay_for_replay(void **state)
-{
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store = open_store(&options);
-    struct clicklog *log = new_log(store);
-
-    append_range(log, 0, 3500);
-    clicklog_set_applied(log, 3500);
-    sleep_ms(250);
-    assert_int_equal(clicklog_first(log), 0);
-    assert_int_equal(read_from(log, 0), 3500);
-    clickstore_close(store);
-}
-
-static void more_than_retain_max_is_not_kept(void **state)
-{
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store;
-    struct clicklog *log;
-
-    options.retain_max = 2 * options.segment_bytes;
-    store = open_store(&options);
-    log = new_log(store);
-    append_range(log, 0, 6500);
-    clicklog_set_applied(log, 6500);
-    while (clicklog_first(log) == 0)
-        sleep_ms(5);
-    sleep_ms(250);
-    assert_true(clicklog_first(log) >= 3000 && clicklog_first(log) <= 4500);
-    clickstore_close(store);
-}
-
-static void an_old_log_goes_whole_when_applied(void **state)
-{
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store = open_store(&options);
-    struct clicklog *log;
-    char path[128];
-
-    append_range(new_log(store), 0, 1500);
-    clickstore_close(store);
-    options.retain_ms = 0;
-    store = open_store(&options);
-    log = clickstore_next_log(store, NULL);
-    clicklog_set_applied(log, 1499);
-    sleep_ms(250);
-    assert_ptr_equal(clickstore_next_log(store, NULL), log);
-    clicklog_set_applied(log, 1500);
-    wait_for_disk_bytes_at_most(store, 0);
-    while (clickstore_next_log(store, NULL))
-        sleep_ms(5);
-    assert_null(clickstore_next_log(store, log));
-    assert_int_equal(clicklog_first(log), 1500); /* the struct stays valid */
-    clickstore_close(store);
-    snprintf(path, sizeof(path), "%s/logs", (char *)*state);
-    assert_int_equal(rmdir(path), 0); /* nothing is left */
-}
-
-static void an_unused_log_leaves_nothing(void **state)
-{
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store = open_store(&options);
-    char path[128];
-
-    assert_non_null(new_log(store));
-    clickstore_close(store);
-    snprintf(path, sizeof(path), "%s/logs", (char *)*state);
-    assert_int_equal(rmdir(path), 0);
-}
-
 /* --- the file behind a mapping vanishes --- */
 
 static void truncate_all(const char *dir)
@@ -473,75 +368,6 @@ static void a_read_only_directory_is_read_and_served_from_memory(void **state)
     assert_int_equal(umount(mount_point), 0);
 }
 
-/* --- three threads at once --- */
-
-struct racer {
-    struct clicklog *log;
-    uint64_t n;
-};
-
-static void *append_race(void *arg)
-{
-    struct racer *racer = arg;
-
-    for (uint64_t i = 0; i < racer->n; i++) {
-        struct click click = click_of(i);
-
-        clicklog_append(racer->log, &click);
-        clicklog_sync(racer->log);
-        if (i % 100 == 99)
-            sleep_ms(1);
-    }
-    return NULL;
-}
-
-/* Reads and applies behind the writer while the keeper deletes; every click is seen once. */
-static void race(void **state, enum clicklog_durability durability, uint64_t n_clicks_max)
-{
-    static struct click clicks[READ_MAX];
-    struct clickstore_options options = options_of(*state);
-    uint64_t position = 0, n_read = 0;
-    struct clickstore *store;
-    struct clicklog *log;
-    struct racer racer;
-    pthread_t writer;
-    bool ended = false;
-
-    options.retain_ms = 20;
-    options.sync_ms = 10;
-    options.durability = durability;
-    store = open_store(&options);
-    log = new_log(store);
-    racer = (struct racer){.log = log, .n = n_clicks_max};
-    assert_int_equal(pthread_create(&writer, NULL, append_race, &racer), 0);
-    while (position < clicklog_tail(log) || !ended) {
-        size_t n_clicks, n = clicklog_read(log, position, 500, clicks, &n_clicks);
-        struct clickstore_stats stats = stats_of(store);
-
-        assert_int_equal(n, n_clicks);
-        position += n;
-        n_read += n_clicks;
-        clicklog_set_applied(log, position);
-        ended = stats.appended + stats.dropped[CLICKLOG_DROP_NO_SEGMENT] +
-                    stats.dropped[CLICKLOG_DROP_MEMORY_CAP] ==
-                n_clicks_max;
-    }
-    pthread_join(writer, NULL);
-    assert_int_equal(n_read, clicklog_tail(log));
-    assert_true(clicklog_first(log) > 0);
-    clickstore_close(store);
-}
-
-static void writer_reader_and_keeper_agree(void **state)
-{
-    race(state, CLICKLOG_INTERVAL, 60000);
-}
-
-static void writer_reader_and_keeper_agree_with_group_commit(void **state)
-{
-    race(state, CLICKLOG_CLICK, 3000);
-}
-
 int main(void)
 {
 #define FAULT(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
@@ -551,17 +377,10 @@ int main(void)
         FAULT(a_stop_in_memory_mode_makes_a_last_try),
         FAULT(full_memory_drops_and_counts),
         FAULT(a_full_log_drops_counts_and_goes_on_when_drained),
-        FAULT(applied_segments_go_when_their_time_has_passed),
-        FAULT(applied_segments_stay_for_replay),
-        FAULT(more_than_retain_max_is_not_kept),
-        FAULT(an_old_log_goes_whole_when_applied),
-        FAULT(an_unused_log_leaves_nothing),
         FAULT(a_truncated_live_segment_does_not_kill),
         FAULT(a_fault_elsewhere_still_ends_the_process),
         FAULT(a_full_disk_means_memory_until_there_is_room),
         FAULT(a_read_only_directory_is_read_and_served_from_memory),
-        FAULT(writer_reader_and_keeper_agree),
-        FAULT(writer_reader_and_keeper_agree_with_group_commit),
     };
 
     log_set_level(LOG_LEVEL_ERROR);
