@@ -1,0 +1,455 @@
+"""The public port as clients see it: replies, framing, limits, draining."""
+import pathlib
+import re
+import resource
+import signal
+import socket
+import time
+
+import pytest
+
+from harness.build import patience
+from harness.rawhttp import Closed, Connection, request_bytes
+from harness.wait import wait_until
+
+HOST = "go.acme.example"
+TARGET = "https://billing.acme.example/viewinvoice.php?id=1234"
+ONE_WORKER = {"public": {"workers": 1}}
+IMF_DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d "
+                      r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT")
+
+
+@pytest.fixture
+def daemon(make_hopcountd, redis):
+    return make_hopcountd(redis, ONE_WORKER)
+
+
+def total(daemon, outcome):
+    return sum(value for name, value in daemon.metrics().items()
+               if name.startswith("hopcount_requests_total{") and f'outcome="{outcome}"' in name)
+
+
+def ended(daemon, reason):
+    return daemon.metrics()[f'hopcount_connections_ended_total{{reason="{reason}"}}']
+
+
+# --- replies ---
+
+def test_a_link_is_a_302_with_exactly_these_fields(daemon):
+    reply = daemon.get(f"/{daemon.mint()}")
+    assert (reply.version, reply.status, reply.body) == ("HTTP/1.1", 302, b"")
+    date = reply.headers.pop("date")
+    assert IMF_DATE.fullmatch(date)
+    assert reply.headers == {
+        "location": TARGET,
+        "cache-control": "private, no-store",
+        "referrer-policy": "no-referrer",
+        "x-robots-tag": "noindex, nofollow",
+        "content-length": "0",
+    }
+    assert len(reply.fields) == 6
+
+
+def test_head_gets_the_head_of_a_get_and_counts_as_a_probe(daemon):
+    token = daemon.mint()
+    with daemon.connect() as connection:
+        got = connection.request(f"/{token}")
+        head = connection.request(f"/{token}", method="HEAD")
+        assert connection.request("/robots.txt", method="HEAD").body == b""
+        assert connection.request("/robots.txt").body.startswith(b"User-agent: *\nDisallow: /")
+    for reply in (got, head):
+        reply.headers.pop("date")
+    assert head.headers == got.headers and head.body == b""
+    daemon.wait_counted(2, [token])
+    assert daemon.clicks(token) == {"total": 2, "human": 1, "automated": 1}
+
+
+@pytest.mark.parametrize("change", [
+    "/{}/", "/{}?utm_source=mail&utm_medium=email", "/{}/?fbclid=IwAR0", "/{}.", "/{}?", "/{})",
+    "/{}%27",
+], ids=["a slash", "utm", "a slash and fbclid", "a full stop", "an empty query", "a bracket",
+        "an encoded quote"])
+def test_what_mail_programs_do_to_a_link_is_forgiven(daemon, change):
+    assert daemon.click(change.format(daemon.mint())[1:]).location == TARGET
+
+
+def test_a_link_in_capitals_works(daemon):
+    assert daemon.click(daemon.mint().upper()).location == TARGET
+
+
+def test_an_expired_link_is_a_410_that_helps(daemon):
+    reply = daemon.get(f"/{daemon.mint(ttl=1, issued_s=1750000000)}")
+    assert reply.status == 410
+    assert b"clientarea.php" in reply.body or b"billing.acme.example" in reply.body
+    assert reply.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/x", "/favicon.ico", "/" + "0" * 45, "//", "/x/y"])
+def test_what_is_no_link_is_a_404_and_the_connection_stays(daemon, path):
+    with daemon.connect() as connection:
+        reply = connection.request(path)
+        assert reply.status == 404 and b"acme" in reply.body
+        assert path.encode() not in reply.body or len(path) < 3
+        assert connection.request(f"/{daemon.mint()}").status == 302
+
+
+def test_a_link_of_one_brand_is_void_on_the_host_of_another(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, ONE_WORKER, start=False)
+    other = dict(daemon.config["brands"][0], name="bolt", hosts=["go.bolt.example"],
+                 base_url="https://go.bolt.example")
+    daemon.write_config({"brands": [daemon.config["brands"][0], other]})
+    daemon.start()
+    token = daemon.mint()
+    assert daemon.get(f"/{token}", host="go.bolt.example").status == 404
+    assert daemon.get(f"/{token}", host="GO.ACME.EXAMPLE:8443").status == 302
+
+
+def test_an_unknown_host_is_a_404_that_reflects_nothing(daemon):
+    reply = daemon.get(f"/{daemon.mint()}?q=reflected", host="evil.example")
+    assert reply.status == 404
+    assert b"evil" not in reply.body and b"reflected" not in reply.body and b"acme" not in reply.body
+    assert reply.headers["connection"] == "close"
+
+
+def test_the_home_is_redirected_to(daemon):
+    reply = daemon.get("/")
+    assert (reply.status, reply.location) == (302, "https://www.acme.example/")
+
+
+def test_only_links_that_opened_are_counted(daemon):
+    silent, expired, good = daemon.mint(silent=True), daemon.mint(ttl=1, issued_s=1750000000), daemon.mint()
+    for path in (f"/{silent}", f"/{expired}", "/nothing", "/", "/robots.txt"):
+        daemon.get(path)
+    daemon.get(f"/{good}", method="POST")
+    daemon.click(good)
+    daemon.wait_counted(1, [good])
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 1
+    assert total(daemon, "silent") == 1
+    assert daemon.clicks(silent)["total"] == 0
+
+
+# --- what is refused ---
+
+BAD_REQUESTS = [
+    ("a body", "GET / HTTP/1.1\r\nHost: {h}\r\nContent-Length: 4\r\n\r\nabcd", 400),
+    ("Transfer-Encoding", "GET / HTTP/1.1\r\nHost: {h}\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    ("two hosts", "GET / HTTP/1.1\r\nHost: {h}\r\nHost: {h}\r\n\r\n", 400),
+    ("no host", "GET / HTTP/1.1\r\n\r\n", 400),
+    ("a folded field", "GET / HTTP/1.1\r\nHost: {h}\r\nX: a\r\n b\r\n\r\n", 400),
+    ("a bare line feed", "GET / HTTP/1.1\nHost: {h}\n\n", 400),
+    ("a relative target", "GET x HTTP/1.1\r\nHost: {h}\r\n\r\n", 400),
+    ("DELETE", "DELETE / HTTP/1.1\r\nHost: {h}\r\n\r\n", 405),
+    ("POST", "POST / HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", 405),
+    ("an unknown method", "BREW / HTTP/1.1\r\nHost: {h}\r\n\r\n", 501),
+    ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ("a line of 3 KiB", "GET /" + "a" * 3072 + " HTTP/1.1\r\nHost: {h}\r\n\r\n", 414),
+    ("a head of 9 KiB", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: " + "a" * 9000 + "\r\n\r\n", 431),
+    ("65 fields", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: a\r\n" * 64 + "\r\n", 431),
+    ("an unknown expectation", "GET / HTTP/1.1\r\nHost: {h}\r\nExpect: tea\r\n\r\n", 417),
+]
+
+
+@pytest.mark.parametrize("what, request_text, status", BAD_REQUESTS,
+                         ids=[case[0] for case in BAD_REQUESTS])
+def test_a_refusal_is_readable_although_more_was_sent(daemon, what, request_text, status):
+    """Behind the refused request comes a good one, which must not be answered."""
+    with daemon.connect() as connection:
+        connection.send(request_text.format(h=HOST).encode() + request_bytes(f"/{daemon.mint()}"))
+        reply = connection.receive()
+        assert reply.status == status
+        assert reply.headers["connection"] == "close"
+        assert ("allow" in reply.headers) == (status == 405)
+        assert connection.is_closed()
+
+
+def test_a_head_split_anywhere_behind_a_good_request_is_answered_the_same(daemon):
+    data = request_bytes("/", HOST) + request_bytes(f"/{daemon.mint()}", HOST)
+    for cut in range(1, len(data), 7):
+        with daemon.connect() as connection:
+            connection.send(data[:cut])
+            time.sleep(0.001)
+            connection.send(data[cut:])
+            assert connection.receive().location == "https://www.acme.example/"
+            assert connection.receive().location == TARGET
+
+
+def test_byte_by_byte(daemon):
+    with daemon.connect() as connection:
+        for byte in request_bytes(f"/{daemon.mint()}"):
+            connection.send(bytes([byte]))
+        assert connection.receive().location == TARGET
+
+
+# --- connections ---
+
+def test_pipelined_requests_are_answered_in_order_and_counted_once(daemon):
+    tokens = [daemon.mint(object=i) for i in range(1, 201)]
+    with daemon.connect() as connection:
+        connection.send(b"".join(request_bytes(f"/{token}") for token in tokens))
+        for i, _ in enumerate(tokens, 1):
+            assert connection.receive().location.endswith(f"?id={i}")
+    assert set(daemon.wait_counted(200, tokens).values()) == {1}
+
+
+def test_a_client_that_reads_late_gets_every_reply(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "requests_max": 1000000}})
+    n = 20000
+    request = request_bytes(f"/{daemon.mint()}")
+    with Connection("127.0.0.1", daemon.port, seconds=30) as connection:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+        connection.socket.setblocking(False)
+        data, n_sent, stalled = memoryview(request * n), 0, 0
+        while n_sent < len(data) and stalled < 50:
+            try:
+                n_sent += connection.socket.send(data[n_sent:n_sent + 65536])
+                stalled = 0
+            except BlockingIOError:
+                stalled += 1
+                time.sleep(0.01)
+        assert daemon.get("/").status == 302, "others are served meanwhile"
+        connection.socket.setblocking(True)
+        connection.socket.settimeout(patience(30))
+        for _ in range(n_sent // len(request)):
+            assert connection.receive().status == 302
+
+
+def test_http_1_0_closes_unless_asked(daemon):
+    with daemon.connect() as connection:
+        connection.send(f"GET / HTTP/1.0\r\nHost: {HOST}\r\nConnection: keep-alive\r\n\r\n")
+        assert connection.receive().headers["connection"] == "keep-alive"
+        connection.send(f"GET / HTTP/1.0\r\nHost: {HOST}\r\n\r\n")
+        assert connection.receive().headers["connection"] == "close"
+        assert connection.is_closed()
+
+
+def test_the_request_limit_of_a_connection(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "requests_max": 3}})
+    with daemon.connect() as connection:
+        assert "connection" not in connection.request("/").headers
+        assert "connection" not in connection.request("/").headers
+        assert connection.request("/").headers["connection"] == "close"
+        assert connection.is_closed()
+
+
+def test_idle_connections_and_slow_heads_are_ended(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "idle_s": 1, "head_s": 1}})
+    with daemon.connect() as idle, daemon.connect() as slow:
+        slow.send("GET / HTTP/1.1\r\n")
+        assert slow.receive().status == 408
+        assert slow.is_closed() and idle.is_closed()
+    assert total(daemon, "timeout") == 1
+    assert ended(daemon, "idle") == 1
+
+
+def test_bytes_that_trickle_do_not_prolong_the_time_of_a_head(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "head_s": 1}})
+    with daemon.connect() as connection:
+        try:
+            for _ in range(1000):
+                connection.send("X")
+                time.sleep(0.02)
+        except OSError:
+            pass
+        else:
+            pytest.fail("a thousand bytes, one by one, were waited for")
+
+
+def test_the_longest_idle_connection_makes_room(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 16}})
+    old = [daemon.connect() for _ in range(16)]
+    for connection in old:
+        assert connection.request("/").status == 302
+    with daemon.connect() as late:
+        assert late.request("/").status == 302
+        open_ones = sum(not closed(connection) for connection in old)
+    assert open_ones == 15
+    for connection in old:
+        connection.close()
+
+
+def closed(connection):
+    """Whether the peer has closed, without waiting."""
+    connection.socket.setblocking(False)
+    try:
+        return connection.socket.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_out_of_descriptors_it_pauses_and_established_connections_go_on(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000}})
+    with daemon.connect() as canary:
+        assert canary.request("/").status == 302
+        in_use = len(list((daemon_proc(daemon) / "fd").iterdir()))
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (in_use + 20, in_use + 20))
+        crowd = [daemon.connect() for _ in range(60)]
+        wait_until(lambda: "at=public.accept" in daemon.stderr(), 10, "the pause is logged")
+        before = cpu_ticks(daemon)
+        for _ in range(20):
+            assert canary.request("/").status == 302
+            time.sleep(0.05)
+        assert cpu_ticks(daemon) - before < 50, "it spins"
+        assert daemon.stderr().count("at=public.accept") < 5
+        for connection in crowd:
+            connection.close()
+        wait_until(lambda: answers(daemon), 10, "it accepts again")
+        assert daemon.metrics()["hopcount_accept_pauses_total"] > 0
+
+
+def daemon_proc(daemon):
+    return pathlib.Path("/proc") / str(daemon.pid)
+
+
+def cpu_ticks(daemon):
+    fields = (daemon_proc(daemon) / "stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def answers(daemon):
+    try:
+        return daemon.get("/").status == 302
+    except (OSError, Closed):
+        return False
+
+
+# --- client addresses ---
+
+def test_ipv4_and_ipv6_are_served_side_by_side(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, ONE_WORKER, start=False)
+    daemon.write_config({"public": {"listen": [f"127.0.0.1:{daemon.port}", f"[::1]:{daemon.port}"]}})
+    daemon.start()
+    for address in ("127.0.0.1", "::1"):
+        with Connection(address, daemon.port) as connection:
+            assert connection.request("/").status == 302
+
+
+def test_an_ipv6_wildcard_serves_ipv4_too(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, ONE_WORKER, start=False)
+    daemon.write_config({"public": {"listen": f"[::]:{daemon.port}"}})
+    daemon.start()
+    for address in ("127.0.0.1", "::1"):
+        with Connection(address, daemon.port) as connection:
+            assert connection.request("/").status == 302
+
+
+PROXY_V1 = b"PROXY TCP4 198.51.100.7 127.0.0.1 4711 80\r\n"
+PROXY_V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("198.51.100.7")
+            + socket.inet_aton("127.0.0.1") + b"\x12\x67\0\x50")
+
+
+@pytest.mark.parametrize("header", [PROXY_V1, PROXY_V2], ids=["version 1", "version 2"])
+def test_the_proxy_protocol(make_hopcountd, redis, header):
+    daemon = make_hopcountd(redis, {"public": {
+        "workers": 1, "client_address": "proxy_protocol", "trusted_proxies": ["127.0.0.0/8"]}})
+    with daemon.connect() as connection:
+        connection.send(header + request_bytes(f"/{daemon.mint()}"))
+        assert connection.receive().location == TARGET
+        assert connection.request("/").status == 302
+    with daemon.connect() as connection:
+        connection.send(request_bytes("/"))
+        with pytest.raises(Closed):
+            connection.receive()
+
+
+# --- the end ---
+
+def test_sigterm_goes_on_accepting_says_close_and_then_ends(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 2, "drain_delay_s": 2}})
+    token = daemon.mint()
+    with daemon.connect() as early, daemon.connect() as half:
+        assert "connection" not in early.request(f"/{token}").headers
+        half.send(request_bytes(f"/{token}")[:-2])
+        daemon.send(signal.SIGTERM)
+        wait_until(lambda: daemon.admin("GET", "/readyz").status == 503, 5, "readiness turns")
+        assert daemon.click(token).headers["connection"] == "close"
+        assert early.request(f"/{token}").headers["connection"] == "close"
+        half.send(b"\r\n")
+        assert half.receive().headers["connection"] == "close"
+    assert daemon.wait() == 0
+    daemon.start()
+    assert daemon.clicks(token)["total"] == 4
+    daemon.shut_down()
+
+
+def test_a_head_begun_before_the_end_is_answered(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, ONE_WORKER)
+    token = daemon.mint()
+    with daemon.connect() as half:
+        half.send(request_bytes(f"/{token}")[:-2])
+        wait_until(lambda: daemon.metrics()["hopcount_connections_unfinished_heads"] == 1, 5,
+                   "the head has come")
+        daemon.send(signal.SIGTERM)
+        wait_until(lambda: not answers(daemon), 10, "the port is closed")
+        half.send(b"\r\n")
+        assert half.receive().location == TARGET
+    assert daemon.wait() == 0
+
+
+@pytest.mark.tsan
+def test_sigterm_under_load_loses_no_click(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 2, "drain_delay_s": 1}})
+    links = [daemon.mint("pay", i) for i in range(1, 21)]
+    load = make_load(daemon, links, n_clients=6, n_clicks=1000000)
+    time.sleep(0.5)
+    daemon.send(signal.SIGTERM)
+    assert daemon.wait() == 0
+    load.stopping.set()
+    tally = load.join()
+    assert tally.n_received > 0
+    daemon.start()
+    tally.check(daemon.counted(links))
+    daemon.shut_down()
+
+
+def test_a_second_sigterm_ends_at_once(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 600}})
+    daemon.send(signal.SIGTERM)
+    wait_until(lambda: "at=stop.drain" in daemon.stderr(), 5, "it drains")
+    daemon.send(signal.SIGTERM)
+    assert daemon.wait() == 0
+
+
+def test_sigint_does_not_wait_for_load_balancers(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 600}})
+    daemon.send(signal.SIGINT)
+    assert daemon.wait() == 0
+
+
+@pytest.mark.tsan
+def test_reloads_under_load_answer_every_request(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 2}})
+    links = [daemon.mint("pay", i) for i in range(1, 11)]
+    load = make_load(daemon, links, n_clients=4, n_clicks=2000)
+    for _ in range(10):
+        daemon.reload()
+        time.sleep(0.05)
+    tally = load.join()
+    assert tally.n_received == 2000 and tally.n_unanswered == 0
+    wait_until(lambda: "at=reload.done" in daemon.stderr(), 5, "the reload is logged")
+    daemon.shut_down()
+
+
+def test_the_service_manager_is_told(make_hopcountd, redis, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(patience(10))
+        daemon = make_hopcountd(redis, ONE_WORKER, environment={"NOTIFY_SOCKET": path})
+        assert manager.recv(200) == b"READY=1"
+        daemon.reload()
+        assert manager.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert manager.recv(200) == b"READY=1"
+        daemon.shut_down()
+        assert manager.recv(200) == b"STOPPING=1"
+
+
+def test_durability_click_answers_and_counts_the_same(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 2}, "ledger": {"durability": "click"}})
+    links = [daemon.mint("pay", i) for i in range(1, 6)]
+    tally = make_load(daemon, links, n_clients=4, n_clicks=200).join()
+    assert tally.n_received == 200
+    tally.check(daemon.wait_counted(200, links))
+    daemon.shut_down()
