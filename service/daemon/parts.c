@@ -14,6 +14,7 @@
 #include "service/config/site.h"
 #include "service/daemon/descriptors.h"
 #include "service/daemon/redis_settings.h"
+#include "service/label/label.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/listener.h"
@@ -123,6 +124,7 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
         .index = i,
         .connections_max = connections_max,
         .config = &p->config->public,
+        .label_rules = p->label_rules,
         .listen_fds = listen_fds,
         .log = clickstore_new_log(p->store, err),
         .sync_clicks = p->config->ledger.durability == CLICKLOG_CLICK,
@@ -141,6 +143,9 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
     unsigned connections_max = descriptors_reserve(&p->config->public, p->n_workers);
     bool ok = true;
 
+    p->label_rules = label_rules_new(err);
+    if (!p->label_rules)
+        return false;
     p->workers = calloc(p->n_workers, sizeof(struct worker *));
     if (!p->workers) {
         error_set(err, "out of memory");
@@ -221,6 +226,7 @@ void parts_stop(struct parts *p)
         worker_free(p->workers[i]);
     }
     free(p->workers);
+    label_rules_free(p->label_rules);
     ledger_free(p->ledger);
     private_redis_stop(p->private_redis);
     free(p->redis_url);

@@ -15,6 +15,7 @@ struct apikeys;
 struct clickstore;
 struct config;
 struct error;
+struct label_rules;
 struct ledger;
 struct private_redis;
 struct site;
@@ -28,6 +29,7 @@ struct parts {
     struct private_redis *private_redis; /* NULL: redis.url names one */
     char *redis_url;
     struct ledger *ledger;
+    struct label_rules *label_rules;
     unsigned n_workers;
     struct worker **workers;
     struct admin *admin;

@@ -7,14 +7,15 @@
 #include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/label/label.h"
 #include "service/ledger/clicklog.h"
-#include "service/public/client_address.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 
 struct answerer {
     struct answerer_options options;
     struct site *site;
+    struct labeler *labeler;
     struct reply reply;
     struct http1_request request; /* here, and not on the stack: it is large */
 };
@@ -31,6 +32,11 @@ struct answerer *answerer_new(const struct answerer_options *options, struct sit
     a->options = *options;
     a->site = site_ref(site);
     reply_init(&a->reply, clock_wall_ms() / 1000);
+    a->labeler = labeler_new(options->label_rules, err);
+    if (!a->labeler) {
+        answerer_free(a);
+        a = NULL;
+    }
     return a;
 }
 
@@ -38,6 +44,7 @@ void answerer_free(struct answerer *a)
 {
     if (!a)
         return;
+    labeler_free(a->labeler);
     site_unref(a->site);
     free(a);
 }
@@ -92,7 +99,7 @@ static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t ta
     return len + reply_redirect_end(end, out + len);
 }
 
-static void append_click(struct answerer *a, const struct route *route)
+static void append_click(struct answerer *a, const struct route *route, const struct label *label)
 {
     const struct token *token = &route->token;
     const struct click click = {
@@ -107,7 +114,12 @@ static void append_click(struct answerer *a, const struct route *route)
         .kind = token->kind,
         .channel = token->channel,
         .variant = token->variant,
-        .label = a->request.method == HTTP1_HEAD ? CLICK_PROBE : CLICK_HUMAN,
+        .label = label->label,
+        .reason = label->reason,
+        .device = label->device,
+        .browser = label->browser,
+        .system = label->system,
+        .referrer = label->referrer,
     };
 
     clicklog_append(a->options.log, &click);
@@ -116,7 +128,9 @@ static void append_click(struct answerer *a, const struct route *route)
 static size_t answer_link(struct answerer *a, const struct route *route, enum reply_end end,
                           char *out)
 {
-    const struct target_facts facts = {.language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
+    const struct label label = labeler_label(a->labeler, &a->request, a->options.turn->mono_ms);
+    const struct target_facts facts = {.device = label.device,
+                                       .language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
     size_t target_len =
         brand_target(route->brand, &route->token, route->text, &facts, redirect_target(a, out));
 
@@ -124,7 +138,7 @@ static size_t answer_link(struct answerer *a, const struct route *route, enum re
         return write_page(a, OUTCOME_NO_TARGET, route->brand, a->request.method == HTTP1_HEAD, end,
                           out);
     if (route->outcome == OUTCOME_REDIRECT)
-        append_click(a, route);
+        append_click(a, route, &label);
     return write_redirect(a, route->outcome, target_len, end, out);
 }
 
@@ -144,8 +158,7 @@ static size_t answer_post(struct answerer *a, char *out, enum answer_end *end)
     return write_page(a, OUTCOME_METHOD, NULL, false, REPLY_CLOSE, out);
 }
 
-static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out,
-                             enum answer_end *end)
+static size_t answer_request(struct answerer *a, char *out, enum answer_end *end)
 {
     const struct http1_request *request = &a->request;
     struct route route;
@@ -159,7 +172,6 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
-        (void)peer;
         return answer_link(a, &route, reply_end(request, *end), out);
     case OUTCOME_HOME:
         return answer_home(a, &route, reply_end(request, *end), out);
@@ -198,7 +210,7 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
     source->scan = (struct http1_scan){0};
     answer->request_len = a->request.head_len;
     answer->end = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
-    answer->reply_len = answer_request(a, source->ip, out, &answer->end);
+    answer->reply_len = answer_request(a, out, &answer->end);
     return true;
 }
 

@@ -17,12 +17,14 @@ struct answerer;
 struct clicklog;
 struct config_public;
 struct error;
+struct label_rules;
 struct site;
 struct turn;
 
 struct answerer_options {
     const struct config_public *config;
     struct clicklog *log;
+    const struct label_rules *label_rules;
     struct worker_stats *stats;
     const struct turn *turn; /* begun before each call */
 };

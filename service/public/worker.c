@@ -185,8 +185,11 @@ static bool accept_connections(struct worker *w)
 static bool make_parts(struct worker *w, struct site *site, struct error *err)
 {
     const struct worker_options *o = &w->options;
-    struct answerer_options answerer_options = {
-        .config = o->config, .log = o->log, .stats = &w->stats, .turn = &w->turn};
+    struct answerer_options answerer_options = {.config = o->config,
+                                                .log = o->log,
+                                                .label_rules = o->label_rules,
+                                                .stats = &w->stats,
+                                                .turn = &w->turn};
     struct conns_options conns_options = {.config = o->config,
                                           .connections_max = o->connections_max,
                                           .stats = &w->stats,

@@ -15,16 +15,18 @@
 struct clicklog;
 struct config_public;
 struct error;
+struct label_rules;
 struct site;
 struct worker;
 
 struct worker_options {
     unsigned index;
     unsigned connections_max;
-    const struct config_public *config; /* borrowed as long as the worker */
-    int *listen_fds;                    /* one per config->addresses; taken, set to -1 */
-    struct clicklog *log;               /* borrowed as long as the worker */
-    bool sync_clicks;                   /* clicks are on disk before the replies leave */
+    const struct config_public *config;    /* borrowed as long as the worker */
+    int *listen_fds;                       /* one per config->addresses; taken, set to -1 */
+    const struct label_rules *label_rules; /* borrowed as long as the worker */
+    struct clicklog *log;                  /* borrowed as long as the worker */
+    bool sync_clicks;                      /* clicks are on disk before the replies leave */
 };
 
 /* Makes a worker that answers from `site`, of which it takes a reference, and starts its thread.

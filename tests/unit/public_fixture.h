@@ -13,6 +13,7 @@
 
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/label/label.h"
 #include "service/public/answer.h"
 #include "service/public/conns.h"
 #include "tests/unit/clicklog_fixture.h"
@@ -28,6 +29,7 @@ struct fixture {
     struct site *site;
     struct clickstore *store;
     struct clicklog *log;
+    struct label_rules *label_rules;
     struct event_base *base;
     struct worker_stats stats;
     struct turn turn;
@@ -100,8 +102,13 @@ static inline void fixture_start(struct fixture *f, unsigned connections_max, bo
     f->store = open_store(&store_options);
     f->log = new_log(f->store);
     f->base = event_base_new();
-    answerer_options = (struct answerer_options){
-        .config = &f->config->public, .log = f->log, .stats = &f->stats, .turn = &f->turn};
+    f->label_rules = label_rules_new(&err);
+    assert_non_null(f->label_rules);
+    answerer_options = (struct answerer_options){.config = &f->config->public,
+                                                 .log = f->log,
+                                                 .label_rules = f->label_rules,
+                                                 .stats = &f->stats,
+                                                 .turn = &f->turn};
     f->answerer = answerer_new(&answerer_options, f->site, &err);
     conns_options = (struct conns_options){.base = f->base,
                                            .config = &f->config->public,
@@ -119,6 +126,7 @@ static inline void fixture_free(struct fixture *f)
 {
     conns_free(f->conns);
     answerer_free(f->answerer);
+    label_rules_free(f->label_rules);
     if (f->base)
         event_base_free(f->base);
     clickstore_close(f->store);
