@@ -29,8 +29,6 @@ struct event_base;
 struct redis_link;
 struct redisReply; /* hiredis: type, integer, str, len, elements, element */
 
-enum { REDIS_LINK_CAUSE_MAX = 128 };
-
 struct redis_link_options {
     const char *url;    /* redis_url.h */
     const char *name;   /* for CLIENT SETNAME: "hopcount-ledger" */

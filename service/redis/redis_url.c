@@ -365,6 +365,17 @@ struct redis_url *redis_url_parse(const char *text, struct error *err)
     return url;
 }
 
+void redis_address_describe(const struct redis_address *address,
+                            char out[static REDIS_ADDRESS_TEXT_MAX])
+{
+    const char *format = strchr(address->host, ':') ? "[%.50s]:%u" : "%.50s:%u";
+
+    if (address->port == 0)
+        snprintf(out, REDIS_ADDRESS_TEXT_MAX, "%.63s", address->host);
+    else
+        snprintf(out, REDIS_ADDRESS_TEXT_MAX, format, address->host, (unsigned)address->port);
+}
+
 void redis_url_free(struct redis_url *url)
 {
     sodium_free(url);

@@ -34,6 +34,12 @@ struct redis_address {
     uint16_t port;
 };
 
+enum { REDIS_ADDRESS_TEXT_MAX = 64 };
+
+/* "10.0.0.7:6379", "[::1]:6379", "/run/redis.sock"; cut to fit. */
+void redis_address_describe(const struct redis_address *address,
+                            char out[static REDIS_ADDRESS_TEXT_MAX]);
+
 /* All texts are NUL-terminated; "" = not given. */
 struct redis_url {
     enum redis_topology topology;

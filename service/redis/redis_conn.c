@@ -1,0 +1,451 @@
+#include "service/redis/redis_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+#include <openssl/ssl.h>
+
+#include "service/base/clock.h"
+#include "service/redis/redis_hello.h"
+#include "service/redis/resolver.h"
+#include "service/redis/resp.h"
+#include "service/redis/tls.h"
+
+struct in_flight {
+    uint64_t ticket;
+    int64_t deadline_ms;
+};
+
+struct redis_conn {
+    struct event_base *base;
+    struct redis_conn_options options;
+    enum redis_conn_state state;
+    struct redis_address address;
+    char cause[REDIS_CONN_CAUSE_MAX];
+    struct resolver *resolver; /* a question may outlive the attempt that asked it */
+    unsigned turn;             /* which address of a name */
+    struct bufferevent *bev;
+    struct resp_reader *reader;
+    struct redis_hello hello;
+    bool is_closing, is_first_greeting;
+    unsigned n_greetings;  /* replies to our own commands still to come */
+    struct event *timer;   /* the attempt's deadline, or that of the oldest command */
+    struct event *closing; /* redis_conn_close() takes effect */
+    struct in_flight ring[REDIS_CONN_IN_FLIGHT_MAX];
+    size_t first, n_in_flight;
+};
+
+static void set_cause(struct redis_conn *conn, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void set_cause(struct redis_conn *conn, const char *format, ...)
+{
+    char why[REDIS_HELLO_WHY_MAX], where[REDIS_ADDRESS_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, sizeof(why), format, args);
+    va_end(args);
+    for (char *p = why; *p; p++) {
+        if ((unsigned char)*p < 0x20)
+            *p = ' ';
+    }
+    redis_address_describe(&conn->address, where);
+    snprintf(conn->cause, sizeof(conn->cause), "%s: %s", where, why);
+}
+
+static void arm(struct redis_conn *conn, int64_t wait_ms)
+{
+    struct timeval tv;
+
+    if (wait_ms < 1)
+        wait_ms = 1;
+    tv = (struct timeval){.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    event_add(conn->timer, &tv);
+}
+
+static void release_stream(struct redis_conn *conn)
+{
+    SSL *ssl = conn->bev ? bufferevent_openssl_get_ssl(conn->bev) : NULL;
+
+    if (ssl) /* no close_notify: the server is told by the socket's end */
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    if (conn->bev)
+        bufferevent_free(conn->bev);
+    conn->bev = NULL;
+    resp_reader_free(conn->reader);
+    conn->reader = NULL;
+}
+
+static void fail_in_flight(struct redis_conn *conn)
+{
+    while (conn->n_in_flight > 0) {
+        uint64_t ticket = conn->ring[conn->first].ticket;
+
+        conn->first = (conn->first + 1) % REDIS_CONN_IN_FLIGHT_MAX;
+        conn->n_in_flight--;
+        conn->options.on_reply(conn->options.owner, conn, ticket, NULL);
+    }
+}
+
+static void set_state(struct redis_conn *conn, enum redis_conn_state state)
+{
+    conn->state = state;
+    switch (state) {
+    case REDIS_CONN_DOWN:
+        event_del(conn->timer);
+        event_del(conn->closing);
+        conn->is_closing = false;
+        release_stream(conn);
+        fail_in_flight(conn);
+        conn->options.on_state(conn->options.owner, conn);
+        break;
+    case REDIS_CONN_RESOLVING:
+        arm(conn, conn->options.timeout_ms);
+        break;
+    case REDIS_CONN_CONNECTING: /* the attempt's timer goes on */
+    case REDIS_CONN_GREETING:
+        break;
+    case REDIS_CONN_READY:
+        event_del(conn->timer);
+        conn->cause[0] = '\0';
+        conn->options.on_state(conn->options.owner, conn);
+        break;
+    }
+}
+
+/* The attempt, or the oldest command, took too long. */
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct redis_conn *conn = arg;
+
+    (void)fd;
+    (void)events;
+    switch (conn->state) {
+    case REDIS_CONN_DOWN:
+        break;
+    case REDIS_CONN_RESOLVING:
+        set_cause(conn, "the name was not resolved in time");
+        set_state(conn, REDIS_CONN_DOWN);
+        break;
+    case REDIS_CONN_CONNECTING:
+        conn->turn++;
+        set_cause(conn, "no connection in time");
+        set_state(conn, REDIS_CONN_DOWN);
+        break;
+    case REDIS_CONN_GREETING:
+        set_cause(conn, "connected, but no answer in time");
+        set_state(conn, REDIS_CONN_DOWN);
+        break;
+    case REDIS_CONN_READY: {
+        int64_t now_ms = clock_mono_ms();
+
+        if (conn->n_in_flight == 0)
+            break;
+        if (conn->ring[conn->first].deadline_ms > now_ms) {
+            arm(conn, conn->ring[conn->first].deadline_ms - now_ms);
+            break;
+        }
+        set_cause(conn, "no reply in time");
+        set_state(conn, REDIS_CONN_DOWN);
+        break;
+    }
+    }
+}
+
+/* redis_conn_close() was called since the loop's last turn, or an attempt failed at its start. */
+static void on_closing(evutil_socket_t fd, short events, void *arg)
+{
+    struct redis_conn *conn = arg;
+
+    (void)fd;
+    (void)events;
+    if (conn->state != REDIS_CONN_DOWN)
+        set_state(conn, REDIS_CONN_DOWN);
+}
+
+void redis_conn_close(struct redis_conn *conn, const char *cause)
+{
+    if (conn->state == REDIS_CONN_DOWN)
+        return;
+    set_cause(conn, "%s", cause);
+    conn->is_closing = true;
+    event_active(conn->closing, EV_TIMEOUT, 1);
+}
+
+static void on_greeting(struct redis_conn *conn, const redisReply *reply)
+{
+    char why[REDIS_HELLO_WHY_MAX];
+
+    if (!redis_hello_check(&conn->hello, reply, conn->is_first_greeting, why)) {
+        set_cause(conn, "%s", why);
+        set_state(conn, REDIS_CONN_DOWN);
+        return;
+    }
+    conn->is_first_greeting = false;
+    if (--conn->n_greetings == 0)
+        set_state(conn, REDIS_CONN_READY);
+}
+
+static void take_reply(struct redis_conn *conn, const redisReply *reply)
+{
+    uint64_t ticket;
+
+    if (conn->n_greetings > 0) {
+        on_greeting(conn, reply);
+        return;
+    }
+    if (conn->n_in_flight == 0) {
+        set_cause(conn, "a reply that nobody asked for");
+        set_state(conn, REDIS_CONN_DOWN);
+        return;
+    }
+    ticket = conn->ring[conn->first].ticket;
+    conn->first = (conn->first + 1) % REDIS_CONN_IN_FLIGHT_MAX;
+    if (--conn->n_in_flight == 0)
+        event_del(conn->timer);
+    conn->options.on_reply(conn->options.owner, conn, ticket, reply);
+}
+
+static void read_replies(struct redis_conn *conn)
+{
+    struct redisReply *reply;
+    enum resp_status status;
+
+    if (!resp_reader_feed(conn->reader, bufferevent_get_input(conn->bev))) {
+        set_cause(conn, "out of memory");
+        set_state(conn, REDIS_CONN_DOWN);
+        return;
+    }
+    while (conn->state >= REDIS_CONN_GREETING) {
+        status = resp_reader_next(conn->reader, &reply);
+        if (status == RESP_MORE)
+            return;
+        if (status == RESP_BROKEN) {
+            set_cause(conn, "a reply that is not of the Redis protocol");
+            set_state(conn, REDIS_CONN_DOWN);
+            return;
+        }
+        take_reply(conn, reply);
+        resp_reply_free(reply);
+    }
+}
+
+/* Bytes came. */
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    read_replies(arg);
+}
+
+static void tune_socket(struct bufferevent *bev)
+{
+    int fd = bufferevent_getfd(bev), on = 1;
+
+    /* Fails on a Unix socket, where neither is needed. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static void on_connected(struct redis_conn *conn)
+{
+    tune_socket(conn->bev);
+    conn->n_greetings = redis_hello_write(&conn->hello, bufferevent_get_output(conn->bev));
+    conn->is_first_greeting = true;
+    if (conn->n_greetings == 0) {
+        set_cause(conn, "out of memory");
+        set_state(conn, REDIS_CONN_DOWN);
+        return;
+    }
+    set_state(conn, REDIS_CONN_GREETING);
+}
+
+static void on_failed(struct redis_conn *conn, short events)
+{
+    int code = EVUTIL_SOCKET_ERROR();
+
+    if (conn->state == REDIS_CONN_CONNECTING) {
+        conn->turn++;
+        if (conn->options.tls && code == 0) {
+            char why[REDIS_HELLO_WHY_MAX];
+
+            tls_describe_failure(conn->bev, why, sizeof(why));
+            set_cause(conn, "%s", why);
+        } else {
+            set_cause(conn, "%s", code ? evutil_socket_error_to_string(code) : "not connected");
+        }
+    } else if (events & BEV_EVENT_EOF || code == 0) {
+        set_cause(conn, "closed by the server");
+    } else {
+        set_cause(conn, "%s", evutil_socket_error_to_string(code));
+    }
+    set_state(conn, REDIS_CONN_DOWN);
+}
+
+/* Connected, closed or failed. */
+static void on_event(struct bufferevent *bev, short events, void *arg)
+{
+    struct redis_conn *conn = arg;
+
+    (void)bev;
+    if (events & BEV_EVENT_CONNECTED)
+        on_connected(conn);
+    else if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+        on_failed(conn, events);
+}
+
+/* Callbacks are deferred: so none is ever called from within redis_conn_send(). */
+static bool open_stream(struct redis_conn *conn)
+{
+    const int flags = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+    SSL *ssl = NULL;
+
+    conn->reader = resp_reader_new();
+    if (conn->options.tls) {
+        ssl = tls_new_connection(conn->options.tls, conn->options.url, &conn->address);
+        if (!ssl)
+            return false;
+        conn->bev =
+            bufferevent_openssl_socket_new(conn->base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, flags);
+        if (!conn->bev)
+            SSL_free(ssl);
+        else
+            bufferevent_openssl_set_allow_dirty_shutdown(conn->bev, 1);
+    } else {
+        conn->bev = bufferevent_socket_new(conn->base, -1, flags);
+    }
+    return conn->bev && conn->reader;
+}
+
+static void connect_to(struct redis_conn *conn, const struct resolver_result *to)
+{
+    set_state(conn, REDIS_CONN_CONNECTING);
+    if (!open_stream(conn)) {
+        redis_conn_close(conn, "out of memory");
+        return;
+    }
+    bufferevent_setcb(conn->bev, on_read, NULL, on_event, conn);
+    bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+    /* A refusal may be known at once (a Unix socket); on_event tells of it too, a bit later. */
+    if (bufferevent_socket_connect(conn->bev, (const struct sockaddr *)&to->address,
+                                   (int)to->len) != 0)
+        redis_conn_close(conn, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+/* A name was resolved, maybe for an attempt that has been given up. */
+static void on_result(void *owner, const struct resolver_result *result, const char *error)
+{
+    struct redis_conn *conn = owner;
+    struct resolver_result to = *result;
+    bool is_wanted = conn->state == REDIS_CONN_RESOLVING;
+
+    if (is_wanted && error)
+        set_cause(conn, "cannot resolve: %s", error);
+    resolver_free(conn->resolver);
+    conn->resolver = NULL;
+    if (!is_wanted)
+        return;
+    if (to.len == 0)
+        set_state(conn, REDIS_CONN_DOWN);
+    else
+        connect_to(conn, &to);
+}
+
+void redis_conn_connect(struct redis_conn *conn, const struct redis_address *address)
+{
+    struct resolver_options options = {
+        .address = &conn->address, .turn = conn->turn, .owner = conn, .on_result = on_result};
+    struct resolver_result to;
+
+    assert(conn->state == REDIS_CONN_DOWN);
+    if (conn->resolver && strcmp(conn->address.host, address->host) != 0) {
+        resolver_free(conn->resolver);
+        conn->resolver = NULL;
+    }
+    conn->address = *address;
+    set_state(conn, REDIS_CONN_RESOLVING);
+    if (resolver_numeric(address, &to))
+        connect_to(conn, &to);
+    else if (address->port == 0)
+        redis_conn_close(conn, "the path is too long for a socket");
+    else if (!conn->resolver && !(conn->resolver = resolver_new(conn->base, &options)))
+        redis_conn_close(conn, "no thread to resolve the name");
+}
+
+bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
+                     uint64_t ticket)
+{
+    struct in_flight *slot;
+
+    if (conn->state != REDIS_CONN_READY || conn->n_in_flight == REDIS_CONN_IN_FLIGHT_MAX ||
+        conn->is_closing || !resp_write_command(bufferevent_get_output(conn->bev), argv, argc))
+        return false;
+    slot = &conn->ring[(conn->first + conn->n_in_flight) % REDIS_CONN_IN_FLIGHT_MAX];
+    slot->ticket = ticket;
+    slot->deadline_ms = clock_mono_ms() + conn->options.timeout_ms;
+    if (conn->n_in_flight++ == 0)
+        arm(conn, conn->options.timeout_ms);
+    return true;
+}
+
+enum redis_conn_state redis_conn_state(const struct redis_conn *conn)
+{
+    return conn->state;
+}
+
+const struct redis_address *redis_conn_address(const struct redis_conn *conn)
+{
+    return &conn->address;
+}
+
+const char *redis_conn_cause(const struct redis_conn *conn)
+{
+    return conn->cause;
+}
+
+struct redis_conn *redis_conn_new(struct event_base *base, const struct redis_conn_options *options)
+{
+    struct redis_conn *conn = calloc(1, sizeof(*conn));
+
+    if (!conn)
+        return NULL;
+    conn->base = base;
+    conn->options = *options;
+    conn->hello = (struct redis_hello){
+        .url = options->url,
+        .name = options->name,
+        .is_sentinel = options->is_sentinel,
+        .must_be_master = options->must_be_master,
+    };
+    conn->timer = evtimer_new(base, on_timer, conn);
+    conn->closing = evtimer_new(base, on_closing, conn);
+    if (!conn->timer || !conn->closing) {
+        redis_conn_free(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+void redis_conn_free(struct redis_conn *conn)
+{
+    if (!conn)
+        return;
+    conn->state = REDIS_CONN_DOWN;
+    release_stream(conn);
+    fail_in_flight(conn);
+    resolver_free(conn->resolver);
+    if (conn->timer)
+        event_free(conn->timer);
+    if (conn->closing)
+        event_free(conn->closing);
+    free(conn);
+}

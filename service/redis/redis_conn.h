@@ -1,0 +1,74 @@
+/* redis_conn.h - one connection to one Redis server: redis_link.h's building block.
+ *
+ *   DOWN ──redis_conn_connect──▶ RESOLVING ──▶ CONNECTING ──▶ GREETING ──▶ READY
+ *    ▲                               │             │             │           │
+ *    └───────────────────────────────┴─────────────┴─────────────┴───────────┘
+ *              a time-out, an error, a broken reply, redis_conn_close()
+ *
+ * RESOLVING asks for the address of a name, CONNECTING is TCP and TLS, GREETING is HELLO (with the
+ * password and our name) and SELECT.  It never reconnects by itself.
+ */
+#ifndef REDIS_REDIS_CONN_H
+#define REDIS_REDIS_CONN_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+#include "service/redis/redis_url.h"
+
+struct event_base;
+struct redis_conn;
+struct redisReply;
+struct ssl_ctx_st;
+
+enum redis_conn_state {
+    REDIS_CONN_DOWN,
+    REDIS_CONN_RESOLVING,
+    REDIS_CONN_CONNECTING,
+    REDIS_CONN_GREETING,
+    REDIS_CONN_READY,
+};
+
+enum { REDIS_CONN_CAUSE_MAX = 168, REDIS_CONN_IN_FLIGHT_MAX = 4096 };
+
+struct redis_conn_options {
+    const struct redis_url *url; /* credentials, database; borrowed */
+    struct ssl_ctx_st *tls;      /* NULL = none; borrowed */
+    const char *name;            /* for HELLO … SETNAME; borrowed */
+    int64_t timeout_ms;
+    bool is_sentinel;    /* the sentinels' credentials, no database, any version */
+    bool must_be_master; /* HELLO must say so */
+    void *owner;
+
+    /* Called exactly once per redis_conn_send() that was accepted, never from within it; NULL when
+     * the connection ended before the reply. */
+    void (*on_reply)(void *owner, struct redis_conn *conn, uint64_t ticket,
+                     const struct redisReply *reply);
+    /* The connection is READY, or DOWN (all on_reply were called before).  Never from within
+     * redis_conn_connect(), redis_conn_send() or redis_conn_close(). */
+    void (*on_state)(void *owner, struct redis_conn *conn);
+};
+
+/* NULL: out of memory.  Copies `options`. */
+MUST_USE struct redis_conn *redis_conn_new(struct event_base *base,
+                                           const struct redis_conn_options *options);
+/* Calls on_reply(NULL) for what is in flight, not on_state.  Not from a callback. */
+void redis_conn_free(struct redis_conn *conn);
+
+/* From DOWN only. */
+void redis_conn_connect(struct redis_conn *conn, const struct redis_address *address);
+/* DOWN follows from the loop, with that cause; nothing when it is DOWN. */
+void redis_conn_close(struct redis_conn *conn, const char *cause);
+
+/* False unless READY with room for one more in flight. */
+MUST_USE bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
+                              uint64_t ticket);
+
+enum redis_conn_state redis_conn_state(const struct redis_conn *conn);
+const struct redis_address *redis_conn_address(const struct redis_conn *conn);
+/* Why it is DOWN: "10.0.0.7:6379: Connection refused". */
+const char *redis_conn_cause(const struct redis_conn *conn);
+
+#endif

@@ -1,0 +1,83 @@
+#include "service/redis/redis_hello.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/slice.h"
+#include "service/redis/redis_url.h"
+#include "service/redis/resp.h"
+
+enum { VERSION_MIN = 7 };
+
+unsigned redis_hello_write(const struct redis_hello *hello, struct evbuffer *out)
+{
+    const struct redis_url *url = hello->url;
+    const char *user = hello->is_sentinel ? url->sentinel_user : url->user;
+    const char *password = hello->is_sentinel ? url->sentinel_password : url->password;
+    struct slice argv[8] = {slice_of("HELLO"), slice_of("2")};
+    size_t argc = 2;
+    char db[16];
+
+    if (password[0]) {
+        argv[argc++] = slice_of("AUTH");
+        argv[argc++] = slice_of(user[0] ? user : "default");
+        argv[argc++] = slice_of(password);
+    }
+    argv[argc++] = slice_of("SETNAME");
+    argv[argc++] = slice_of(hello->name);
+    if (!resp_write_command(out, argv, argc))
+        return 0;
+    if (hello->is_sentinel || url->db == 0)
+        return 1;
+    snprintf(db, sizeof(db), "%u", url->db);
+    argv[0] = slice_of("SELECT");
+    argv[1] = slice_of(db);
+    return resp_write_command(out, argv, 2) ? 2 : 0;
+}
+
+/* HELLO's reply is a flat list of names and values. */
+static const char *find_field(const redisReply *reply, const char *name)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return NULL;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const redisReply *key = reply->element[i], *value = reply->element[i + 1];
+
+        if (key->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
+            strcmp(key->str, name) == 0)
+            return value->str;
+    }
+    return NULL;
+}
+
+bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *reply,
+                       bool is_first, char why[static REDIS_HELLO_WHY_MAX])
+{
+    const char *version, *role;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        snprintf(why, REDIS_HELLO_WHY_MAX, "%.*s", REDIS_HELLO_WHY_MAX - 1, reply->str);
+        return false;
+    }
+    if (!is_first || hello->is_sentinel)
+        return true;
+    version = find_field(reply, "version");
+    role = find_field(reply, "role");
+    if (!version || !role) {
+        snprintf(why, REDIS_HELLO_WHY_MAX, "what answers HELLO is no Redis");
+        return false;
+    }
+    if (strtoul(version, NULL, 10) < VERSION_MIN) {
+        snprintf(why, REDIS_HELLO_WHY_MAX, "Redis %.16s is too old, %d.0 or newer is needed",
+                 version, VERSION_MIN);
+        return false;
+    }
+    if (hello->must_be_master && strcmp(role, "master") != 0) {
+        snprintf(why, REDIS_HELLO_WHY_MAX, "is a %.16s, not the master", role);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,122 @@
+#include "service/redis/redis_link_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "service/base/error.h"
+#include "service/redis/tls.h"
+
+enum { BACK_OFF_MIN_MS = 50, BACK_OFF_MAX_MS = 5000, BACK_OFF_DOUBLINGS = 7 };
+
+void redis_link_set_cause(struct redis_link *link, const char *cause)
+{
+    snprintf(link->cause, sizeof(link->cause), "%s", cause);
+}
+
+void redis_link_changed(struct redis_link *link)
+{
+    if (link->options.on_change)
+        link->options.on_change(link->options.owner);
+}
+
+struct redis_conn_options redis_link_conn_options(const struct redis_link *link)
+{
+    return (struct redis_conn_options){
+        .url = link->url,
+        .tls = link->tls,
+        .name = link->options.name,
+        .timeout_ms = link->options.timeout_ms,
+    };
+}
+
+void redis_link_back_off(struct event *event, unsigned n_failures)
+{
+    unsigned doublings = n_failures < BACK_OFF_DOUBLINGS ? n_failures : BACK_OFF_DOUBLINGS;
+    uint32_t wait_ms = (uint32_t)BACK_OFF_MIN_MS << doublings;
+    struct timeval tv;
+
+    if (wait_ms > BACK_OFF_MAX_MS)
+        wait_ms = BACK_OFF_MAX_MS;
+    wait_ms = wait_ms / 2 + randombytes_uniform(wait_ms + 1);
+    tv = (struct timeval){.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    event_add(event, &tv);
+}
+
+static const struct redis_topology_ops *ops_of(enum redis_topology topology)
+{
+    switch (topology) {
+    case REDIS_SINGLE:
+        return &redis_single_ops;
+    case REDIS_SENTINEL:
+        return &redis_sentinel_ops;
+    case REDIS_CLUSTER:
+        return &redis_cluster_ops;
+    }
+    return NULL;
+}
+
+struct redis_link *redis_link_new(struct event_base *base, const struct redis_link_options *options,
+                                  struct error *err)
+{
+    struct redis_link *link = calloc(1, sizeof(*link));
+    bool ok = false;
+
+    if (!link || sodium_init() < 0)
+        goto out;
+    link->base = base;
+    link->options = *options;
+    link->options.url = NULL;
+    link->options.name = strdup(options->name);
+    if (!link->options.name)
+        goto out;
+    if (!(link->url = redis_url_parse(options->url, err)))
+        goto out;
+    if (link->url->tls && !(link->tls = tls_new(link->url, err)))
+        goto out;
+    link->ops = ops_of(link->url->topology);
+    ok = link->ops->start(link);
+out:
+    if (!ok) {
+        if (err && err->text[0] == '\0')
+            error_set(err, "redis: out of memory");
+        redis_link_free(link);
+        link = NULL;
+    }
+    return link;
+}
+
+void redis_link_free(struct redis_link *link)
+{
+    if (!link)
+        return;
+    if (link->ops)
+        link->ops->stop(link);
+    tls_free(link->tls);
+    redis_url_free(link->url);
+    free((char *)link->options.name);
+    free(link);
+}
+
+bool redis_link_send(struct redis_link *link, const struct redis_command *command)
+{
+    return link->ops->send(link, command);
+}
+
+uint64_t redis_link_epoch(const struct redis_link *link, struct slice key)
+{
+    return link->ops->epoch(link, key);
+}
+
+void redis_link_reconnect(struct redis_link *link, struct slice key)
+{
+    link->ops->reconnect(link, key);
+}
+
+const char *redis_link_cause(const struct redis_link *link)
+{
+    return link->cause;
+}

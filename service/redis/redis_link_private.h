@@ -1,0 +1,64 @@
+/* redis_link_private.h - what the parts of a link share; see redis_link.h.
+ *
+ * A link has one strategy per topology: redis_link_single.c (a fixed address, also the master that
+ * the sentinels named), redis_link_sentinel.c (finds that address), redis_link_cluster.c (many
+ * nodes and a map of slots).  redis_link.c hands every call to it.
+ */
+#ifndef REDIS_REDIS_LINK_PRIVATE_H
+#define REDIS_REDIS_LINK_PRIVATE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/redis/redis_conn.h"
+#include "service/redis/redis_link.h"
+#include "service/redis/redis_url.h"
+
+struct error;
+struct event;
+struct event_base;
+struct redis_cluster;
+struct redis_link;
+
+struct redis_topology_ops {
+    bool (*start)(struct redis_link *link);
+    void (*stop)(struct redis_link *link);
+    bool (*send)(struct redis_link *link, const struct redis_command *command);
+    uint64_t (*epoch)(const struct redis_link *link, struct slice key);
+    void (*reconnect)(struct redis_link *link, struct slice key);
+};
+
+struct redis_link {
+    struct event_base *base;
+    struct redis_link_options options; /* texts are copies */
+    struct redis_url *url;
+    struct ssl_ctx_st *tls;
+    const struct redis_topology_ops *ops;
+    char cause[REDIS_CONN_CAUSE_MAX];
+    uint64_t epoch;
+
+    /* single and sentinel */
+    struct redis_conn *conn;
+    struct event *retry;
+    unsigned n_failures;
+    struct redis_conn *sentinel;
+    unsigned sentinel_turn;       /* which of them is asked next */
+    struct redis_address master; /* what it said */
+    bool has_master;
+
+    struct redis_cluster *cluster;
+};
+
+extern const struct redis_topology_ops redis_single_ops;
+extern const struct redis_topology_ops redis_sentinel_ops;
+extern const struct redis_topology_ops redis_cluster_ops;
+
+void redis_link_set_cause(struct redis_link *link, const char *cause);
+void redis_link_changed(struct redis_link *link);
+/* The options of a connection of this link, without owner and callbacks. */
+struct redis_conn_options redis_link_conn_options(const struct redis_link *link);
+
+/* Arms `event` with a wait that doubles from 50 ms to 5 s with the number of failures, ±50 % by
+ * chance, so that many pods don't come back in step. */
+void redis_link_back_off(struct event *event, unsigned n_failures);
+
+#endif

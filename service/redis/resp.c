@@ -1,0 +1,127 @@
+#include "service/redis/resp.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <hiredis/hiredis.h>
+
+struct resp_reader {
+    redisReader *reader;
+    redisReplyObjectFunctions *defaults; /* hiredis' own */
+    redisReplyObjectFunctions limited;   /* the same, but for long arrays */
+};
+
+static size_t decimal_len(size_t n)
+{
+    size_t len = 1;
+
+    for (; n >= 10; n /= 10)
+        len++;
+    return len;
+}
+
+/* '*' or '$', a number, CR LF. */
+static uint8_t *put_number(uint8_t *out, char mark, size_t n)
+{
+    size_t len = decimal_len(n);
+
+    *out++ = (uint8_t)mark;
+    for (size_t i = len; i > 0; i--, n /= 10)
+        out[i - 1] = (uint8_t)('0' + n % 10);
+    out += len;
+    *out++ = '\r';
+    *out++ = '\n';
+    return out;
+}
+
+static uint8_t *put_argument(uint8_t *out, struct slice arg)
+{
+    out = put_number(out, '$', arg.len);
+    if (arg.len)
+        memcpy(out, arg.ptr, arg.len);
+    out += arg.len;
+    *out++ = '\r';
+    *out++ = '\n';
+    return out;
+}
+
+bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t argc)
+{
+    size_t total = 3 + decimal_len(argc);
+    struct evbuffer_iovec space;
+    uint8_t *at;
+
+    for (size_t i = 0; i < argc; i++)
+        total += 5 + decimal_len(argv[i].len) + argv[i].len;
+    if (evbuffer_reserve_space(out, (ev_ssize_t)total, &space, 1) != 1)
+        return false;
+    at = put_number(space.iov_base, '*', argc);
+    for (size_t i = 0; i < argc; i++)
+        at = put_argument(at, argv[i]);
+    space.iov_len = total;
+    return evbuffer_commit_space(out, &space, 1) == 0;
+}
+
+static void *create_array(const redisReadTask *task, int n)
+{
+    const struct resp_reader *reader = task->privdata;
+
+    return n > RESP_ELEMENTS_MAX ? NULL : reader->defaults->createArray(task, n);
+}
+
+struct resp_reader *resp_reader_new(void)
+{
+    struct resp_reader *reader = calloc(1, sizeof(*reader));
+
+    if (!reader || !(reader->reader = redisReaderCreate())) {
+        free(reader);
+        return NULL;
+    }
+    reader->defaults = reader->reader->fn;
+    reader->limited = *reader->defaults;
+    reader->limited.createArray = create_array;
+    reader->reader->fn = &reader->limited;
+    reader->reader->privdata = reader;
+    return reader;
+}
+
+void resp_reader_free(struct resp_reader *reader)
+{
+    if (!reader)
+        return;
+    redisReaderFree(reader->reader);
+    free(reader);
+}
+
+bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in)
+{
+    struct evbuffer_iovec chunk;
+
+    while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
+        if (redisReaderFeed(reader->reader, chunk.iov_base, chunk.iov_len) != REDIS_OK)
+            return false;
+        evbuffer_drain(in, chunk.iov_len);
+    }
+    return true;
+}
+
+enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply)
+{
+    void *out = NULL;
+
+    if (redisReaderGetReply(reader->reader, &out) != REDIS_OK)
+        return RESP_BROKEN;
+    if (out) {
+        *reply = out;
+        return RESP_REPLY;
+    }
+    return reader->reader->len - reader->reader->pos > RESP_REPLY_MAX ? RESP_BROKEN : RESP_MORE;
+}
+
+void resp_reply_free(struct redisReply *reply)
+{
+    if (reply)
+        freeReplyObject(reply);
+}

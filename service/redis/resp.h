@@ -1,0 +1,37 @@
+/* resp.h - the Redis protocol: commands written into an output buffer, replies read within limits.
+ */
+#ifndef REDIS_RESP_H
+#define REDIS_RESP_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+struct evbuffer;
+struct redisReply;
+struct resp_reader;
+
+enum {
+    RESP_REPLY_MAX = 64 << 20,  /* bytes of a reply; a longer one is nonsense */
+    RESP_ELEMENTS_MAX = 1 << 20 /* of an array */
+};
+
+/* Adds a command; false: out of memory, nothing was added. */
+MUST_USE bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t argc);
+
+/* Reads replies out of a stream of bytes.  NULL: out of memory. */
+MUST_USE struct resp_reader *resp_reader_new(void);
+void resp_reader_free(struct resp_reader *reader);
+
+/* Takes what is in `in` into the reader; false: out of memory. */
+MUST_USE bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in);
+
+enum resp_status { RESP_REPLY, RESP_MORE, RESP_BROKEN };
+
+/* The next whole reply, for resp_reply_free(), on RESP_REPLY.  After RESP_BROKEN nothing more can
+ * be read. */
+MUST_USE enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply);
+void resp_reply_free(struct redisReply *reply);
+
+#endif

@@ -1,0 +1,111 @@
+#include "service/redis/tls.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "service/base/error.h"
+#include "service/redis/redis_url.h"
+
+/* The newest reason in OpenSSL's queue of this thread; empties the queue. */
+static const char *reason(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+    ERR_clear_error();
+    return text ? text : "unknown reason";
+}
+
+static bool load(SSL_CTX *ctx, const struct redis_url *url, struct error *err)
+{
+    if (url->ca[0] ? SSL_CTX_load_verify_file(ctx, url->ca) != 1
+                   : SSL_CTX_set_default_verify_paths(ctx) != 1) {
+        error_set(err, "redis tls: cannot load the authorities of %s: %s",
+                  url->ca[0] ? url->ca : "the system", reason());
+        return false;
+    }
+    if (!url->cert[0])
+        return true;
+    if (SSL_CTX_use_certificate_chain_file(ctx, url->cert) != 1) {
+        error_set(err, "redis tls: cannot load the certificate %s: %s", url->cert, reason());
+        return false;
+    }
+    if (SSL_CTX_use_PrivateKey_file(ctx, url->key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1) {
+        error_set(err, "redis tls: cannot load the key %s, or it isn't that of %s: %s", url->key,
+                  url->cert, reason());
+        return false;
+    }
+    return true;
+}
+
+struct ssl_ctx_st *tls_new(const struct redis_url *url, struct error *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+        error_set(err, "redis tls: %s", reason());
+        goto fail;
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    /* Replies must not be copied into memory that stays around. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    if (!load(ctx, url, err))
+        goto fail;
+    return ctx;
+fail:
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+void tls_free(struct ssl_ctx_st *tls)
+{
+    SSL_CTX_free(tls);
+}
+
+struct ssl_st *tls_new_connection(struct ssl_ctx_st *tls, const struct redis_url *url,
+                                  const struct redis_address *address)
+{
+    const char *name = url->server_name[0] ? url->server_name : address->host;
+    SSL *ssl = SSL_new(tls);
+    X509_VERIFY_PARAM *param = ssl ? SSL_get0_param(ssl) : NULL;
+    struct in6_addr ip;
+    bool ok;
+
+    if (!ssl)
+        return NULL;
+    if (evutil_inet_pton(AF_INET, name, &ip) == 1 || evutil_inet_pton(AF_INET6, name, &ip) == 1)
+        ok = X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
+    else
+        ok = SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+    if (!ok) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        return NULL;
+    }
+    return ssl;
+}
+
+void tls_describe_failure(struct bufferevent *bev, char *out, size_t size)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(bev);
+    long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+    unsigned long code = bufferevent_get_openssl_error(bev);
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+    if (verdict != X509_V_OK)
+        snprintf(out, size, "TLS: %s", X509_verify_cert_error_string(verdict));
+    else if (text)
+        snprintf(out, size, "TLS: %s", text);
+    else
+        snprintf(out, size, "TLS: closed during the handshake (does this port speak TLS?)");
+    ERR_clear_error();
+}
