@@ -22,16 +22,19 @@ struct ledger_options {
     int64_t retention_days_s;
 };
 
-/* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(). */
-struct ledger *ledger_new(struct clickstore *store, const struct ledger_options *options,
-                          struct error *err);
-/* Applies what is pending, at most until `deadline_ms` passed; true when nothing is left. */
-bool ledger_drain(struct ledger *ledger, int64_t deadline_ms);
+/* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),
+ * copies `options`.  NULL and `*err` when the URL, a certificate or n_shards is wrong. */
+MUST_USE struct ledger *ledger_new(struct clickstore *store, const struct ledger_options *options,
+                                   struct error *err);
+/* Applies what is pending without waiting for more; returns true when nothing is left, false when
+ * `wait_ms` have passed before.  Workers have ended, or what they append meanwhile counts too. */
+MUST_USE bool ledger_drain(struct ledger *ledger, int64_t wait_ms);
+/* Stops the thread; what is pending stays in the logs.  NULL is allowed. */
 void ledger_free(struct ledger *ledger);
 
 struct ledger_stats {
-    uint64_t applied;  /* clicks */
-    uint64_t pending;  /* clicks in the logs not applied yet */
+    uint64_t applied;  /* records of the logs that Redis holds; goes back when Redis lost some */
+    uint64_t pending;  /* records of the logs that it doesn't hold yet */
     uint64_t replayed; /* applied again after the cursor had gone back */
     uint64_t refused;  /* batches the cursor refused: they had been applied before */
     uint64_t rejected; /* increments set aside: wrong type or overflow */
@@ -40,7 +43,7 @@ struct ledger_stats {
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
-    char last_error[128];
+    char last_error[128]; /* why it doesn't go on; "" = it does */
 };
 /* Any thread. */
 void ledger_stats(struct ledger *ledger, struct ledger_stats *out);

@@ -48,15 +48,7 @@ void redis_link_back_off(struct event *event, unsigned n_failures)
 
 static const struct redis_topology_ops *ops_of(enum redis_topology topology)
 {
-    switch (topology) {
-    case REDIS_SINGLE:
-        return &redis_single_ops;
-    case REDIS_SENTINEL:
-        return &redis_sentinel_ops;
-    case REDIS_CLUSTER:
-        return &redis_cluster_ops;
-    }
-    return NULL;
+    return topology == REDIS_SINGLE ? &redis_single_ops : NULL;
 }
 
 struct redis_link *redis_link_new(struct event_base *base, const struct redis_link_options *options,
@@ -78,6 +70,10 @@ struct redis_link *redis_link_new(struct event_base *base, const struct redis_li
     if (link->url->tls && !(link->tls = tls_new(link->url, err)))
         goto out;
     link->ops = ops_of(link->url->topology);
+    if (!link->ops) {
+        error_set(err, "redis url: this build knows redis://, rediss:// and unix:// only");
+        goto out;
+    }
     ok = link->ops->start(link);
 out:
     if (!ok) {

@@ -41,7 +41,7 @@ struct redis_link {
     struct event *retry;
     unsigned n_failures;
     struct redis_conn *sentinel;
-    unsigned sentinel_turn;       /* which of them is asked next */
+    unsigned sentinel_turn;      /* which of them is asked next */
     struct redis_address master; /* what it said */
     bool has_master;
 
@@ -49,8 +49,6 @@ struct redis_link {
 };
 
 extern const struct redis_topology_ops redis_single_ops;
-extern const struct redis_topology_ops redis_sentinel_ops;
-extern const struct redis_topology_ops redis_cluster_ops;
 
 void redis_link_set_cause(struct redis_link *link, const char *cause);
 void redis_link_changed(struct redis_link *link);

@@ -1,0 +1,435 @@
+#include "service/ledger/batch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "batch_lua.h"
+#include "proto/bytes.h"
+#include "proto/counter.h"
+#include "proto/table.h"
+#include "service/ledger/fold.h"
+#include "service/ledger/pack.h"
+
+enum {
+    CURSOR_TTL_S = 30 * 86400,
+    CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
+    SERIES_DIMS = 9,
+    RUNS_PER_GROUP = 2 * (SERIES_DIMS + 1), /* hours and days; its own, and of the campaigns */
+    FIELDS_PER_RECORD = 4 * 2 * (SERIES_DIMS + 1),
+    FIELD_BYTES = 2 * 2 + COUNTER_FIELD_MAX + 12,
+    RUN_BYTES = 10,
+    ARGV_HEAD = 3, /* EVALSHA, script, number of keys */
+    ARGV_TAIL = 6,
+};
+
+/* What the script takes; see FORMATS.md "Batch". */
+enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_CLIENTS };
+
+struct batch {
+    struct batch_options options;
+    const struct fold *fold;
+    uint32_t *order;                                      /* of links, then of items, by bucket */
+    uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
+    uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
+    bool has[COUNTER_SHARDS_MAX];
+    struct pack tables, series, clients;
+    struct counter_key *keys;
+    size_t n_keys, keys_max;
+    struct slice *argv;
+    char sha[2 * SHA_DIGEST_LENGTH + 1];
+    char n_keys_text[24], from[24], to[24], ttl[24];
+};
+
+static const struct {
+    enum counter_dim dim;
+    unsigned at, n;
+} dims[SERIES_DIMS] = {
+    {COUNTER_DIM_LABEL, FOLD_AT_LABEL, CLICK_LABELS},
+    {COUNTER_DIM_COUNTRY, FOLD_AT_COUNTRY, FOLD_COUNTRIES},
+    {COUNTER_DIM_DEVICE, FOLD_AT_DEVICE, CLICK_DEVICES},
+    {COUNTER_DIM_VARIANT, FOLD_AT_VARIANT, FOLD_ROUTES},
+    {COUNTER_DIM_CHANNEL, FOLD_AT_CHANNEL, FOLD_ROUTES},
+    {COUNTER_DIM_REASON, FOLD_AT_REASON, FOLD_REASONS},
+    {COUNTER_DIM_BROWSER, FOLD_AT_BROWSER, FOLD_FAMILIES},
+    {COUNTER_DIM_SYSTEM, FOLD_AT_SYSTEM, FOLD_FAMILIES},
+    {COUNTER_DIM_REFERRER, FOLD_AT_REFERRER, CLICK_REFERRERS},
+};
+
+static bool pack_init(struct pack *pack, size_t size)
+{
+    pack->size = size + PACK_HEAD_LEN;
+    /* Only what is used is ever touched: the bound is for a batch that can't be worse. */
+    pack->bytes = malloc(pack->size);
+    return pack->bytes != NULL;
+}
+
+/* Room for the worst batch there can be: then nothing has to be looked after while it is built. */
+static bool make_room(struct batch *batch)
+{
+    size_t records = batch->options.records_max, items = 4 * records;
+    size_t record_bytes = records * TABLE_LINK_MAX + items * TABLE_RECORD_LEN;
+    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
+    size_t fields = records * FIELDS_PER_RECORD, runs = FOLD_GROUPS_MAX * RUNS_PER_GROUP;
+
+    if (fields > (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS)
+        fields = (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS;
+    batch->keys_max = 2 + chunks + runs + 2 * FOLD_GROUPS_MAX;
+    batch->order = malloc((records + items) * sizeof(*batch->order));
+    batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
+    batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
+    return batch->order && batch->keys && batch->argv &&
+           pack_init(&batch->tables, record_bytes + 8 * chunks) &&
+           pack_init(&batch->series, fields * FIELD_BYTES + runs * RUN_BYTES) &&
+           pack_init(&batch->clients, 2 * records * 6 + (size_t)FOLD_GROUPS_MAX * 15);
+}
+
+static void set_sha(struct batch *batch)
+{
+    uint8_t digest[SHA_DIGEST_LENGTH];
+
+    SHA1((const uint8_t *)batch_lua, sizeof(batch_lua), digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        snprintf(batch->sha + 2 * i, 3, "%02x", digest[i]);
+}
+
+struct batch *batch_new(const struct batch_options *options)
+{
+    struct batch *batch = calloc(1, sizeof(*batch));
+
+    if (!batch)
+        return NULL;
+    batch->options = *options;
+    if (!make_room(batch)) {
+        batch_free(batch);
+        return NULL;
+    }
+    set_sha(batch);
+    return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+    if (!batch)
+        return;
+    free(batch->order);
+    free(batch->keys);
+    free(batch->argv);
+    free(batch->tables.bytes);
+    free(batch->series.bytes);
+    free(batch->clients.bytes);
+    free(batch);
+}
+
+static unsigned item_table(const struct fold_item *item)
+{
+    return item->table;
+}
+
+/* Counting sort by table and bucket. */
+static void sort(struct batch *batch)
+{
+    const struct fold *fold = batch->fold;
+    uint32_t *flat = &batch->starts[0][0], at = 0;
+    const size_t row = COUNTER_BUCKETS + 1;
+
+    memset(batch->starts, 0, sizeof(batch->starts));
+    for (uint32_t i = 0; i < fold->n_links; i++)
+        flat[counter_bucket_of_link(fold->links[i].link_id)]++;
+    for (uint32_t i = 0; i < fold->n_items; i++) {
+        const struct fold_item *item = &fold->items[i];
+
+        flat[item_table(item) * row + counter_bucket_of_item(item->brand, item->number)]++;
+    }
+    for (size_t i = 0; i < COUNTER_TABLES * row; i++) {
+        at += flat[i];
+        flat[i] = at; /* the end; filling moves it to the start */
+    }
+    for (uint32_t i = 0; i < fold->n_links; i++)
+        batch->order[--flat[counter_bucket_of_link(fold->links[i].link_id)]] = i;
+    for (uint32_t i = 0; i < fold->n_items; i++) {
+        const struct fold_item *item = &fold->items[i];
+
+        batch->order[--flat[item_table(item) * row +
+                            counter_bucket_of_item(item->brand, item->number)]] = i;
+    }
+}
+
+static void find_shards(struct batch *batch)
+{
+    const struct fold *fold = batch->fold;
+    unsigned n_shards = batch->options.n_shards;
+
+    memset(batch->has, 0, sizeof(batch->has));
+    for (unsigned t = 0; t < COUNTER_TABLES; t++) {
+        for (unsigned b = 0; b < COUNTER_BUCKETS; b++) {
+            if (batch->starts[t][b + 1] > batch->starts[t][b])
+                batch->has[counter_shard_of_bucket(b, n_shards)] = true;
+        }
+    }
+    for (uint32_t i = 0; i < fold->n_groups; i++) {
+        const struct fold_group_key *key = &fold->groups[i].key;
+        unsigned own = counter_shard_of_series(key->brand, key->campaign, n_shards);
+        unsigned all = counter_shard_of_series(key->brand, COUNTER_ALL_CAMPAIGNS, n_shards);
+
+        batch->group_shard[i] = (uint8_t)own;
+        batch->all_shard[i] = (uint8_t)all;
+        batch->has[own] = batch->has[all] = true;
+    }
+}
+
+void batch_begin(struct batch *batch, const struct fold *fold)
+{
+    batch->fold = fold;
+    if (!fold) {
+        memset(batch->has, 0, sizeof(batch->has));
+        return;
+    }
+    sort(batch);
+    find_shards(batch);
+}
+
+bool batch_has(const struct batch *batch, unsigned shard)
+{
+    return batch->has[shard];
+}
+
+static struct counter_key *next_key(struct batch *batch)
+{
+    assert(batch->n_keys < batch->keys_max);
+    return &batch->keys[batch->n_keys++];
+}
+
+static size_t put_link(uint8_t *out, const struct fold_link *link)
+{
+    const struct table_link packed = {link->human, link->automated, link->first_s, link->last_s};
+
+    return table_put_link(out, link->link_id, &packed);
+}
+
+static size_t put_item(uint8_t *out, const struct fold_item *item)
+{
+    const struct table_increment increment = {item->brand, item->number, item->kind,
+                                              item->automated, item->count};
+
+    if (item->count == 0)
+        return 0;
+    table_put_item(out, &increment);
+    return TABLE_RECORD_LEN;
+}
+
+/* The records of one bucket, in as many chunks as it takes. */
+static void build_bucket(struct batch *batch, enum counter_table table, unsigned bucket)
+{
+    const struct fold *fold = batch->fold;
+    uint32_t at = batch->starts[table][bucket], end = batch->starts[table][bucket + 1];
+
+    while (at < end) {
+        size_t unit = table == COUNTER_LINKS ? TABLE_LINK_MAX : TABLE_RECORD_LEN;
+        size_t len = 0, max = (end - at) * unit;
+        uint8_t *out = pack_open(&batch->tables, max < CHUNK_MAX ? max : CHUNK_MAX);
+
+        if (!out)
+            return;
+        for (; at < end && len + unit <= CHUNK_MAX; at++)
+            len += table == COUNTER_LINKS ? put_link(out + len, &fold->links[batch->order[at]])
+                                          : put_item(out + len, &fold->items[batch->order[at]]);
+        if (len == 0)
+            continue;
+        pack_close(&batch->tables, len);
+        counter_key_table(next_key(batch), table, bucket, batch->options.n_shards);
+    }
+}
+
+static void build_tables(struct batch *batch, unsigned shard)
+{
+    unsigned width = COUNTER_BUCKETS / batch->options.n_shards;
+
+    for (unsigned t = 0; t < COUNTER_TABLES; t++) {
+        for (unsigned b = shard * width; b < (shard + 1) * width; b++)
+            build_bucket(batch, (enum counter_table)t, b);
+    }
+}
+
+static unsigned value_of(enum counter_dim dim, unsigned index)
+{
+    char country[2];
+
+    if (dim != COUNTER_DIM_COUNTRY || index == 0)
+        return index;
+    country[0] = (char)('A' + (index - 1) / 26);
+    country[1] = (char)('A' + (index - 1) % 26);
+    return counter_country_value(country);
+}
+
+static int64_t ttl_of(const struct batch *batch, enum counter_interval interval)
+{
+    return interval == COUNTER_HOURS ? batch->options.retention_hours_s
+                                     : batch->options.retention_days_s;
+}
+
+/* A run of fields under one key; `counts` are `n` neighbouring values, the first being `base`. */
+struct run {
+    struct counter_series series;
+    const struct fold_group *group;
+    const int32_t *counts;
+    unsigned n, base;
+};
+
+static void build_run(struct batch *batch, const struct run *run)
+{
+    const struct fold_group_key *key = &run->group->key;
+    int64_t time_s = key->hour * 3600;
+    uint32_t n_fields = 0;
+    struct counter_point point = {
+        .bucket = counter_bucket_of_time(run->series.interval, time_s),
+        .kind = key->kind,
+        .automated = key->automated,
+    };
+
+    for (unsigned i = 0; i < run->n; i++)
+        n_fields += run->counts[i] != 0;
+    if (n_fields == 0)
+        return;
+    counter_key_series(next_key(batch), &run->series, time_s, batch->options.n_shards);
+    pack_number(&batch->series, n_fields);
+    pack_decimal(&batch->series, ttl_of(batch, run->series.interval));
+    for (unsigned i = 0; i < run->n; i++) {
+        struct counter_field field;
+
+        if (run->counts[i] == 0)
+            continue;
+        point.value = value_of(run->series.dim, run->base + i);
+        counter_field_series(&field, run->series.dim, &point);
+        pack_text(&batch->series, slice_make(field.text, field.len));
+        pack_decimal(&batch->series, run->counts[i]);
+    }
+}
+
+static void build_group(struct batch *batch, const struct fold_group *group)
+{
+    struct run run = {.series = {.brand = group->key.brand, .campaign = group->key.campaign},
+                      .group = group};
+
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
+        run.series.interval = (enum counter_interval)interval;
+        for (size_t i = 0; i < SERIES_DIMS; i++) {
+            run.series.dim = dims[i].dim;
+            run.counts = group->counts + dims[i].at;
+            run.n = dims[i].n;
+            build_run(batch, &run);
+        }
+    }
+}
+
+/* What the campaign adds to the series of all campaigns, by campaign. */
+static void build_campaign(struct batch *batch, const struct fold_group *group)
+{
+    int32_t total = 0;
+    struct run run = {
+        .series = {.brand = group->key.brand,
+                   .campaign = COUNTER_ALL_CAMPAIGNS,
+                   .dim = COUNTER_DIM_CAMPAIGN},
+        .group = group,
+        .counts = &total,
+        .n = 1,
+        .base = (unsigned)group->key.campaign,
+    };
+
+    for (unsigned i = 0; i < CLICK_LABELS; i++)
+        total += group->counts[FOLD_AT_LABEL + i];
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
+        run.series.interval = (enum counter_interval)interval;
+        build_run(batch, &run);
+    }
+}
+
+static void build_series(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+
+    for (uint32_t i = 0; i < fold->n_groups; i++) {
+        const struct fold_group *group = &fold->groups[i];
+
+        if (batch->group_shard[i] == shard)
+            build_group(batch, group);
+        if (batch->all_shard[i] == shard && group->key.campaign != COUNTER_ALL_CAMPAIGNS)
+            build_campaign(batch, group);
+    }
+}
+
+static void build_clients(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+
+    for (uint32_t i = 0; i < fold->n_groups; i++) {
+        const struct fold_group *group = &fold->groups[i];
+        const struct fold_group_key *key = &group->key;
+
+        if (group->n_clients == 0 || batch->group_shard[i] != shard)
+            continue;
+        for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++)
+            counter_key_clients(next_key(batch), key->brand, key->campaign,
+                                (enum counter_interval)interval, key->hour * 3600,
+                                batch->options.n_shards);
+        pack_number(&batch->clients, group->n_clients);
+        pack_number(&batch->clients, (uint32_t)batch->options.retention_hours_s);
+        pack_number(&batch->clients, (uint32_t)batch->options.retention_days_s);
+        for (uint32_t at = group->first_client; at != FOLD_NONE; at = fold->clients[at].next) {
+            uint8_t number[4];
+
+            be32_store(number, fold->clients[at].number);
+            pack_text(&batch->clients, slice_make((const char *)number, sizeof(number)));
+        }
+    }
+}
+
+static struct slice decimal(char text[static 24], uint64_t number)
+{
+    int len = snprintf(text, 24, "%llu", (unsigned long long)number);
+
+    return slice_make(text, (size_t)len);
+}
+
+static void build_argv(struct batch *batch, const struct batch_range *range)
+{
+    struct slice *argv = batch->argv, *tail;
+
+    argv[0] = slice_of(range->with_script ? "EVAL" : "EVALSHA");
+    argv[1] = range->with_script ? slice_make(batch_lua, sizeof(batch_lua)) : slice_of(batch->sha);
+    argv[2] = decimal(batch->n_keys_text, batch->n_keys);
+    for (size_t i = 0; i < batch->n_keys; i++)
+        argv[ARGV_HEAD + i] = counter_key_slice(&batch->keys[i]);
+    tail = argv + ARGV_HEAD + batch->n_keys;
+    tail[AT_FROM] = decimal(batch->from, range->from);
+    tail[AT_TO] = decimal(batch->to, range->to);
+    tail[AT_TTL] = decimal(batch->ttl, CURSOR_TTL_S);
+    tail[AT_TABLES] = pack_end(&batch->tables);
+    tail[AT_SERIES] = pack_end(&batch->series);
+    tail[AT_CLIENTS] = pack_end(&batch->clients);
+}
+
+void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
+{
+    batch->n_keys = 0;
+    counter_key_cursor(next_key(batch), range->shard, range->log_id);
+    counter_key_rejected(next_key(batch), range->shard);
+    pack_begin(&batch->tables);
+    pack_begin(&batch->series);
+    pack_begin(&batch->clients);
+    if (batch->fold && batch->has[range->shard]) {
+        build_tables(batch, range->shard);
+        build_series(batch, range->shard);
+        build_clients(batch, range->shard);
+    }
+    assert(!batch->tables.full && !batch->series.full && !batch->clients.full);
+    build_argv(batch, range);
+    *out = (struct batch_command){
+        .argv = batch->argv,
+        .argc = ARGV_HEAD + batch->n_keys + ARGV_TAIL,
+        .key = counter_key_slice(&batch->keys[0]),
+    };
+}

@@ -1,0 +1,294 @@
+#include "service/ledger/fold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ITEMS_PER_RECORD = 4,   /* object and client, before and after a relabelling */
+    CLIENTS_PER_RECORD = 2, /* of the campaign, of all campaigns */
+    GROUPS_PER_RECORD = 4,
+    HOUR_MS = 3600000,
+};
+
+static uint64_t mix(uint64_t x)
+{
+    x *= UINT64_C(0x9e3779b97f4a7c15);
+    return x ^ x >> 32;
+}
+
+static bool index_init(struct fold_index *index, uint32_t n_max)
+{
+    uint32_t n = 16;
+
+    while (n < 2 * n_max)
+        n *= 2;
+    index->mask = n - 1;
+    index->slots = calloc(n, sizeof(*index->slots));
+    return index->slots != NULL;
+}
+
+/* The links are keyed by what is the output of a keyed hash; the others by numbers that a client
+ * can't choose freely: no collision attack to fear, linear probing will do. */
+static uint32_t link_slot(const struct fold *fold, uint64_t link_id)
+{
+    uint32_t at = (uint32_t)mix(link_id) & fold->link_index.mask, entry;
+
+    while ((entry = fold->link_index.slots[at]) && fold->links[entry - 1].link_id != link_id)
+        at = (at + 1) & fold->link_index.mask;
+    return at;
+}
+
+static uint32_t item_slot(const struct fold *fold, const struct fold_item *item)
+{
+    uint64_t id = (uint64_t)item->brand << 32 ^ item->number;
+    uint64_t rest = (uint64_t)item->table << 9 | (uint64_t)item->kind << 1 | item->automated;
+    uint32_t at = (uint32_t)mix(id ^ rest << 40) & fold->item_index.mask, entry;
+
+    while ((entry = fold->item_index.slots[at])) {
+        const struct fold_item *other = &fold->items[entry - 1];
+
+        if (other->number == item->number && other->brand == item->brand &&
+            other->table == item->table && other->kind == item->kind &&
+            other->automated == item->automated)
+            break;
+        at = (at + 1) & fold->item_index.mask;
+    }
+    return at;
+}
+
+static bool same_group(const struct fold_group_key *a, const struct fold_group_key *b)
+{
+    return a->brand == b->brand && a->campaign == b->campaign && a->hour == b->hour &&
+           a->kind == b->kind && a->automated == b->automated;
+}
+
+static uint32_t group_slot(const struct fold *fold, const struct fold_group_key *group)
+{
+    uint64_t id = (uint64_t)group->brand << 32 ^ (uint32_t)group->hour;
+    uint64_t rest =
+        (uint64_t)(uint32_t)group->campaign << 16 | (uint64_t)group->kind << 1 | group->automated;
+    uint32_t at = (uint32_t)mix(id ^ mix(rest)) & fold->group_index.mask, entry;
+
+    while ((entry = fold->group_index.slots[at]) &&
+           !same_group(&fold->groups[entry - 1].key, group))
+        at = (at + 1) & fold->group_index.mask;
+    return at;
+}
+
+struct fold *fold_new(unsigned records_max)
+{
+    struct fold *fold = calloc(1, sizeof(*fold));
+    size_t n = records_max;
+
+    if (!fold)
+        return NULL;
+    fold->records_max = records_max;
+    fold->links = calloc(n, sizeof(*fold->links));
+    fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
+    fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
+    fold->clients = calloc(n * CLIENTS_PER_RECORD, sizeof(*fold->clients));
+    if (!fold->links || !fold->items || !fold->groups || !fold->clients ||
+        !index_init(&fold->link_index, records_max) ||
+        !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
+        !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
+        fold_free(fold);
+        return NULL;
+    }
+    fold_clear(fold);
+    return fold;
+}
+
+void fold_free(struct fold *fold)
+{
+    if (!fold)
+        return;
+    free(fold->links);
+    free(fold->items);
+    free(fold->groups);
+    free(fold->clients);
+    free(fold->link_index.slots);
+    free(fold->item_index.slots);
+    free(fold->group_index.slots);
+    free(fold);
+}
+
+/* Zeroes what is used, or all of it if that is less work. */
+static void index_clear(struct fold_index *index)
+{
+    memset(index->slots, 0, ((size_t)index->mask + 1) * sizeof(*index->slots));
+}
+
+void fold_clear(struct fold *fold)
+{
+    if (fold->n_links > fold->link_index.mask / 16) {
+        index_clear(&fold->link_index);
+    } else {
+        /* Backwards: an entry is found by probing over those that were added before it. */
+        while (fold->n_links > 0) {
+            uint32_t at = link_slot(fold, fold->links[fold->n_links - 1].link_id);
+
+            fold->link_index.slots[at] = 0;
+            fold->n_links--;
+        }
+    }
+    if (fold->n_items > fold->item_index.mask / 16) {
+        index_clear(&fold->item_index);
+    } else {
+        while (fold->n_items > 0) {
+            fold->item_index.slots[item_slot(fold, &fold->items[fold->n_items - 1])] = 0;
+            fold->n_items--;
+        }
+    }
+    index_clear(&fold->group_index);
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_clients = 0;
+    memset(fold->last_group, 0xff, sizeof(fold->last_group));
+}
+
+static void add_link(struct fold *fold, const struct click *click, int human, int automated)
+{
+    uint32_t at = link_slot(fold, click->link_id);
+    int64_t time_s = click->time_ms / 1000;
+    uint32_t when_s = time_s < 0 ? 0 : time_s > UINT32_MAX ? UINT32_MAX : (uint32_t)time_s;
+    struct fold_link *link;
+
+    if (fold->link_index.slots[at]) {
+        link = &fold->links[fold->link_index.slots[at] - 1];
+    } else {
+        link = &fold->links[fold->n_links++];
+        *link = (struct fold_link){.link_id = click->link_id, .first_s = when_s, .last_s = when_s};
+        fold->link_index.slots[at] = fold->n_links;
+    }
+    link->human += human;
+    link->automated += automated;
+    if (when_s < link->first_s)
+        link->first_s = when_s;
+    if (when_s > link->last_s)
+        link->last_s = when_s;
+}
+
+static struct fold_item *add_item(struct fold *fold, const struct fold_item *item)
+{
+    uint32_t at = item_slot(fold, item);
+
+    if (!fold->item_index.slots[at]) {
+        fold->items[fold->n_items++] = *item;
+        fold->item_index.slots[at] = fold->n_items;
+        return &fold->items[fold->n_items - 1];
+    }
+    fold->items[fold->item_index.slots[at] - 1].count += item->count;
+    return &fold->items[fold->item_index.slots[at] - 1];
+}
+
+static uint32_t find_group(struct fold *fold, const struct click *click, bool all, bool automated)
+{
+    struct fold_group_key want = {
+        .brand = click->brand,
+        .campaign = all ? COUNTER_ALL_CAMPAIGNS : click->campaign,
+        .hour = click->time_ms / HOUR_MS,
+        .kind = click->kind,
+        .automated = automated,
+    };
+    uint32_t *last = &fold->last_group[all][automated], at;
+
+    if (*last != FOLD_NONE && same_group(&fold->groups[*last].key, &want))
+        return *last;
+    at = group_slot(fold, &want);
+    if (!fold->group_index.slots[at]) {
+        struct fold_group *group = &fold->groups[fold->n_groups++];
+
+        memset(group, 0, sizeof(*group));
+        group->key = want;
+        group->first_client = FOLD_NONE;
+        fold->group_index.slots[at] = fold->n_groups;
+    }
+    *last = fold->group_index.slots[at] - 1;
+    return *last;
+}
+
+static unsigned country_index(const char country[static 2])
+{
+    return country[0] ? 1 + (unsigned)(country[0] - 'A') * 26 + (unsigned)(country[1] - 'A') : 0;
+}
+
+static void count(struct fold_group *group, const struct click *click, unsigned label,
+                  unsigned reason, int delta)
+{
+    group->counts[FOLD_AT_LABEL + label] += delta;
+    group->counts[FOLD_AT_COUNTRY + country_index(click->country)] += delta;
+    group->counts[FOLD_AT_DEVICE + click->device] += delta;
+    group->counts[FOLD_AT_VARIANT + click->variant] += delta;
+    group->counts[FOLD_AT_CHANNEL + click->channel] += delta;
+    group->counts[FOLD_AT_REASON + reason] += delta;
+    group->counts[FOLD_AT_BROWSER + (click->browser & 15)] += delta;
+    group->counts[FOLD_AT_SYSTEM + (click->system & 15)] += delta;
+    group->counts[FOLD_AT_REFERRER + click->referrer] += delta;
+}
+
+static void list_client(struct fold *fold, uint32_t group, uint32_t number)
+{
+    struct fold_group *g = &fold->groups[group];
+
+    fold->clients[fold->n_clients] =
+        (struct fold_client){.number = number, .next = g->first_client};
+    g->first_client = fold->n_clients++;
+    g->n_clients++;
+}
+
+/* Adds (delta 1) or takes away (-1) a click of that label everywhere but in the links. */
+static void add_click(struct fold *fold, const struct click *click, unsigned label, unsigned reason,
+                      int delta)
+{
+    bool automated = click_is_automated((uint8_t)label);
+    uint32_t group = find_group(fold, click, false, automated);
+    uint32_t all = find_group(fold, click, true, automated);
+    struct fold_item item = {
+        .brand = click->brand,
+        .number = click->object,
+        .count = delta,
+        .table = COUNTER_OBJECTS,
+        .kind = click->kind,
+        .automated = automated,
+        .listed = FOLD_NONE,
+    };
+
+    count(&fold->groups[group], click, label, reason, delta);
+    count(&fold->groups[all], click, label, reason, delta);
+    if (click->object != 0)
+        (void)add_item(fold, &item);
+    if (click->client != 0) {
+        struct fold_item *client;
+
+        item.table = COUNTER_CLIENTS;
+        item.number = click->client;
+        client = add_item(fold, &item);
+        if (!automated && delta > 0 && client->listed != group) {
+            client->listed = group;
+            list_client(fold, group, click->client);
+            list_client(fold, all, click->client);
+        }
+    }
+}
+
+bool fold_add(struct fold *fold, const struct click *click)
+{
+    bool is_relabel = click->type == CLICK_TYPE_RELABEL;
+    int human = 0, automated = 0;
+
+    if (fold->n_links == fold->records_max ||
+        fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
+        fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
+        fold->n_clients + CLIENTS_PER_RECORD > fold->records_max * CLIENTS_PER_RECORD)
+        return false;
+    if (is_relabel) {
+        /* The old reason isn't in the record: a human click had none (0), and of the others the
+         * reason is left where it was. */
+        bool was_human = !click_is_automated(click->old_label);
+
+        add_click(fold, click, click->old_label, was_human ? 0 : click->reason, -1);
+        *(was_human ? &human : &automated) -= 1;
+    }
+    add_click(fold, click, click->label, click->reason, 1);
+    *(click_is_automated(click->label) ? &automated : &human) += 1;
+    add_link(fold, click, human, automated);
+    return true;
+}

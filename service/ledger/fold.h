@@ -1,0 +1,101 @@
+/* fold.h - click records summed up into increments of counters.
+ *
+ * Tables of fixed size, made once: folding allocates nothing, and cleared by what was used, so that
+ * a batch of ten clicks costs as little as it should.
+ */
+#ifndef LEDGER_FOLD_H
+#define LEDGER_FOLD_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/click.h"
+#include "proto/compiler.h"
+#include "proto/counter.h"
+
+enum {
+    FOLD_GROUPS_MAX = 512,
+    FOLD_COUNTRIES = 1 + 26 * 26, /* unknown, AA … ZZ */
+    FOLD_REASONS = 256,
+    FOLD_FAMILIES = 16,
+    FOLD_ROUTES = 8, /* variants, channels */
+    FOLD_NONE = UINT32_MAX,
+};
+
+/* Where the counts of a dimension begin in struct fold_group. */
+enum fold_offset {
+    FOLD_AT_LABEL = 0,
+    FOLD_AT_COUNTRY = FOLD_AT_LABEL + CLICK_LABELS,
+    FOLD_AT_DEVICE = FOLD_AT_COUNTRY + FOLD_COUNTRIES,
+    FOLD_AT_VARIANT = FOLD_AT_DEVICE + CLICK_DEVICES,
+    FOLD_AT_CHANNEL = FOLD_AT_VARIANT + FOLD_ROUTES,
+    FOLD_AT_REASON = FOLD_AT_CHANNEL + FOLD_ROUTES,
+    FOLD_AT_BROWSER = FOLD_AT_REASON + FOLD_REASONS,
+    FOLD_AT_SYSTEM = FOLD_AT_BROWSER + FOLD_FAMILIES,
+    FOLD_AT_REFERRER = FOLD_AT_SYSTEM + FOLD_FAMILIES,
+    FOLD_COUNTS = FOLD_AT_REFERRER + CLICK_REFERRERS,
+};
+
+struct fold_link {
+    uint64_t link_id;
+    int32_t human, automated;
+    uint32_t first_s, last_s;
+};
+
+/* Of an object or client. */
+struct fold_item {
+    uint32_t brand, number;
+    int32_t count;
+    uint8_t table; /* COUNTER_OBJECTS or COUNTER_CLIENTS */
+    uint8_t kind;
+    bool automated;
+    uint32_t listed; /* clients: the group in which it was listed last; FOLD_NONE = none */
+};
+
+struct fold_group_key {
+    uint32_t brand;
+    int32_t campaign; /* or COUNTER_ALL_CAMPAIGNS */
+    int64_t hour;     /* Unix hours */
+    uint8_t kind;
+    bool automated;
+};
+
+/* All clicks of one brand, campaign (or all campaigns), hour and kind, human or automated. */
+struct fold_group {
+    struct fold_group_key key;
+    uint32_t first_client, n_clients; /* a list in fold.clients */
+    int32_t counts[FOLD_COUNTS];
+};
+
+/* A client with a human click, in the list of a group. */
+struct fold_client {
+    uint32_t number, next;
+};
+
+/* An index by hash of the entries of an array. */
+struct fold_index {
+    uint32_t *slots; /* number of the entry + 1, 0 = free */
+    uint32_t mask;
+};
+
+struct fold {
+    unsigned records_max;
+    struct fold_link *links;
+    struct fold_item *items;
+    struct fold_group *groups;
+    struct fold_client *clients;
+    uint32_t n_links, n_items, n_groups, n_clients;
+    uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
+    struct fold_index link_index, item_index, group_index;
+};
+
+/* `records_max`: at most so many clicks are added between two clears.  NULL: out of memory. */
+MUST_USE struct fold *fold_new(unsigned records_max);
+void fold_free(struct fold *fold);
+void fold_clear(struct fold *fold);
+
+/* Adds a click or a relabelling.  False, and nothing was added: no room for it; the batch ends
+ * before it. */
+MUST_USE bool fold_add(struct fold *fold, const struct click *click);
+
+#endif

@@ -1,0 +1,197 @@
+#include <inttypes.h>
+
+#include "service/base/log.h"
+#include "service/ledger/batch.h"
+#include "service/ledger/clicklog.h"
+#include "service/ledger/fold.h"
+#include "service/ledger/ledger_private.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    SHARD_SENT_MAX = 4, /* batches of one shard under way, of so many logs */
+    READ_MAX = 256,     /* records decoded at a time: they stay in the processor's cache */
+    BARE_MS = 5000,     /* a cursor with nothing to apply is moved as rarely */
+};
+
+/* The range that a round is about. */
+struct range {
+    uint64_t from, to;
+};
+
+static bool may_send(const struct ledger *ledger, const struct ledger_log *log, unsigned shard,
+                     int64_t now_ms)
+{
+    return log->cursors[shard].state == CURSOR_KNOWN && shard_is_ready(ledger, shard, now_ms) &&
+           ledger->shards[shard].n_sent < SHARD_SENT_MAX;
+}
+
+/* From the shard that is behind most to where the next one stands, so that they fall in step. */
+static bool find_range(const struct ledger *ledger, const struct ledger_log *log, int64_t now_ms,
+                       struct range *out)
+{
+    uint64_t tail = clicklog_tail(log->log), from = UINT64_MAX, to = tail;
+
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < from)
+            from = log->cursors[s].covered;
+    }
+    if (from >= tail)
+        return false;
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (log->cursors[s].covered > from && log->cursors[s].covered < to)
+            to = log->cursors[s].covered;
+    }
+    *out = (struct range){from, to};
+    return true;
+}
+
+static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned shard, uint64_t to)
+{
+    struct cursor *cursor = &log->cursors[shard];
+    struct ledger_ticket ticket = {LEDGER_BATCH, shard, log->index, 0};
+    struct batch_range range = {
+        .log_id = clicklog_id(log->log),
+        .from = cursor->at,
+        .to = to,
+        .shard = shard,
+        .with_script = ledger->shards[shard].with_script,
+    };
+    struct batch_command command;
+
+    batch_build(ledger->batch, &range, &command);
+    if (!redis_link_send(ledger->link,
+                         &(struct redis_command){.key = command.key,
+                                                 .argv = command.argv,
+                                                 .argc = command.argc,
+                                                 .ticket = ledger_ticket_pack(&ticket)}))
+        return;
+    cursor->sent_to = to;
+    cursor->state = CURSOR_SENT;
+    ledger->shards[shard].n_sent++;
+    log->n_sent++;
+}
+
+/* Positions below the log's first are gone: the cursor moves over them, and the loss is counted. */
+static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned shard)
+{
+    uint64_t first = clicklog_first(log->log), from = log->cursors[shard].at;
+
+    if (from < log->lost_to)
+        from = log->lost_to;
+    if (first > from) {
+        ledger->now.lost_gap += first - from;
+        log->lost_to = first;
+        log_error("ledger.lost",
+                  "n=%" PRIu64 " err=\"Redis has lost counts of clicks that the log no longer "
+                  "holds\" hint=\"raise ledger.retain_s\"",
+                  first - from);
+    }
+    batch_begin(ledger->batch, NULL);
+    send_batch(ledger, log, shard, first);
+}
+
+static void skip_gaps(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+{
+    uint64_t first = clicklog_first(log->log);
+
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < first)
+            skip_gap(ledger, log, s);
+    }
+}
+
+/* The position after the first `n` clicks from `at` on: damaged records lie between them. */
+static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, uint64_t at, size_t n)
+{
+    size_t n_clicks = 0, len = n;
+
+    while (n > 0 && clicklog_read(log->log, at, len, ledger->clicks, &n_clicks) == len &&
+           n_clicks < n)
+        len += n - n_clicks;
+    return at + len;
+}
+
+/* Reads and folds until the range, the records of a batch or the room in the fold end; returns the
+ * end. */
+static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const struct range *range)
+{
+    uint64_t at = range->from, end = range->from + ledger->options.batch_max;
+
+    fold_clear(ledger->fold);
+    if (end > range->to)
+        end = range->to;
+    while (at < end) {
+        size_t n_clicks, i, max = end - at < READ_MAX ? (size_t)(end - at) : READ_MAX;
+        size_t passed = clicklog_read(log->log, at, max, ledger->clicks, &n_clicks);
+
+        if (passed == 0)
+            break;
+        for (i = 0; i < n_clicks && fold_add(ledger->fold, &ledger->clicks[i]); i++)
+            ;
+        if (i < n_clicks) {
+            return position_after(ledger, log, at, i);
+        }
+        if (at + passed > log->read_to) {
+            log->n_damaged += passed - n_clicks;
+            log->read_to = at + passed;
+        }
+        at += passed;
+    }
+    return at;
+}
+
+static void send_all(struct ledger *ledger, struct ledger_log *log, const struct range *range,
+                     int64_t now_ms)
+{
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        struct cursor *cursor = &log->cursors[s];
+
+        if (cursor->covered != range->from || !may_send(ledger, log, s, now_ms))
+            continue;
+        if (batch_has(ledger->batch, s))
+            send_batch(ledger, log, s, range->to);
+        else
+            cursor->covered = range->to;
+    }
+}
+
+/* Cursors whose clicks were all of other shards follow now and then. */
+static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+{
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        struct cursor *cursor = &log->cursors[s];
+
+        if (cursor->covered == cursor->at || !may_send(ledger, log, s, now_ms) ||
+            (now_ms - cursor->known_ms < BARE_MS && !atomic_load(&ledger->draining)))
+            continue;
+        batch_begin(ledger->batch, NULL);
+        send_batch(ledger, log, s, cursor->covered);
+    }
+}
+
+static bool is_time(const struct ledger *ledger, const struct ledger_log *log,
+                    const struct range *range, int64_t now_ms)
+{
+    if (now_ms - log->sent_ms >= ledger->options.flush_ms || atomic_load(&ledger->draining))
+        return true;
+    /* A whole batch is waiting, and all shards are here to take it. */
+    return log->n_sent == 0 && clicklog_tail(log->log) - range->from >= ledger->options.batch_max;
+}
+
+void round_serve(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+{
+    struct range range;
+
+    skip_gaps(ledger, log, now_ms);
+    if (find_range(ledger, log, now_ms, &range) && is_time(ledger, log, &range, now_ms)) {
+        uint64_t to = fold_range(ledger, log, &range);
+
+        if (to > range.from) {
+            range.to = to;
+            batch_begin(ledger->batch, ledger->fold);
+            send_all(ledger, log, &range, now_ms);
+            log->sent_ms = now_ms;
+        }
+    }
+    move_bare_cursors(ledger, log, now_ms);
+}

@@ -1,0 +1,27 @@
+/* tidy.h - sums up tables that have grown (FORMATS.md "Table"), one at a time, between batches.
+ *
+ * Nothing depends on it but memory: a table that is read, summed up and not written back because it
+ * changed meanwhile stays as it was.
+ */
+#ifndef LEDGER_TIDY_H
+#define LEDGER_TIDY_H
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct ledger;
+struct ledger_ticket;
+struct redisReply;
+struct tidy;
+
+MUST_USE struct tidy *tidy_new(void);
+void tidy_free(struct tidy *tidy);
+
+/* The batch script says that the table of that key has grown to that length. */
+void tidy_note(struct ledger *ledger, const struct redisReply *key, const struct redisReply *len);
+/* Reads the next one, unless one is under way. */
+void tidy_serve(struct ledger *ledger, int64_t now_ms);
+void tidy_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
+                   const struct redisReply *reply);
+
+#endif
