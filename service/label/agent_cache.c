@@ -1,0 +1,94 @@
+#include "service/label/agent_cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAYS = 4, LINE = 64 };
+
+struct entry {
+    uint64_t key; /* 0 = free */
+    struct agent agent;
+    uint32_t used; /* when last, on the cache's own clock */
+};
+
+/* One cache line: a look-up waits for memory once. */
+struct set {
+    struct entry entries[WAYS];
+};
+
+_Static_assert(sizeof(struct set) == LINE, "a set is a cache line");
+
+struct agent_cache {
+    struct set *sets;
+    unsigned n_sets;
+    uint32_t now; /* one more each time an entry is used */
+};
+
+struct agent_cache *agent_cache_new(unsigned n_sets)
+{
+    struct agent_cache *cache = calloc(1, sizeof(*cache));
+
+    assert(n_sets > 0 && (n_sets & (n_sets - 1)) == 0);
+    if (!cache)
+        return NULL;
+    cache->n_sets = n_sets;
+    cache->sets = aligned_alloc(LINE, n_sets * sizeof(struct set));
+    if (!cache->sets) {
+        agent_cache_free(cache);
+        return NULL;
+    }
+    memset(cache->sets, 0, n_sets * sizeof(struct set));
+    return cache;
+}
+
+void agent_cache_free(struct agent_cache *cache)
+{
+    if (!cache)
+        return;
+    free(cache->sets);
+    free(cache);
+}
+
+/* 0 stands for a free entry; the one agent in 2^64 that has it shares a place with another. */
+static uint64_t usable(uint64_t key)
+{
+    return key ? key : 1;
+}
+
+static struct set *set_of(struct agent_cache *cache, uint64_t key)
+{
+    return &cache->sets[(key >> 32) & (cache->n_sets - 1)];
+}
+
+const struct agent *agent_cache_find(struct agent_cache *cache, uint64_t key)
+{
+    struct set *set = set_of(cache, key = usable(key));
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set->entries[i].key == key) {
+            set->entries[i].used = ++cache->now;
+            return &set->entries[i].agent;
+        }
+    }
+    return NULL;
+}
+
+void agent_cache_put(struct agent_cache *cache, uint64_t key, struct agent agent)
+{
+    struct set *set = set_of(cache, key = usable(key));
+    struct entry *place = &set->entries[0];
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct entry *e = &set->entries[i];
+
+        if (e->key == key || e->key == 0) {
+            place = e;
+            break;
+        }
+        /* Ages, not moments: the clock wraps. */
+        if (cache->now - e->used > cache->now - place->used)
+            place = e;
+    }
+    *place = (struct entry){.key = key, .agent = agent, .used = ++cache->now};
+}

@@ -1,0 +1,436 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/http1.h"
+#include "service/base/error.h"
+#include "service/label/agent.h"
+#include "service/label/agent_cache.h"
+#include "service/label/headers.h"
+#include "service/label/label.h"
+
+#define WINDOWS "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
+#define WEBKIT "AppleWebKit/537.36 (KHTML, like Gecko) "
+#define CHROME WEBKIT "Chrome/141.0.0.0 Safari/537.36"
+#define CHROME_MOBILE WEBKIT "Chrome/141.0.0.0 Mobile Safari/537.36"
+#define IPHONE "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 "
+#define IPHONE_SAFARI IPHONE "(KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
+
+static struct label_rules *rules;
+
+static struct labeler *make_labeler(void)
+{
+    struct error err = {0};
+    struct labeler *labeler = labeler_new(rules, &err);
+
+    assert_non_null(labeler);
+    return labeler;
+}
+
+static struct http1_request make_request(const char *agent)
+{
+    struct http1_request request;
+
+    memset(&request, 0, offsetof(struct http1_request, forwarded_for));
+    request.field[HTTP1_USER_AGENT] = slice_of(agent);
+    return request;
+}
+
+static void test_machines(void **state)
+{
+    const struct {
+        const char *name, *agent;
+        enum click_reason want;
+    } cases[] = {
+        {"no agent", NULL, CLICK_REASON_NO_AGENT},
+        {"an empty agent", "", CLICK_REASON_NO_AGENT},
+        {"Googlebot", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+         CLICK_REASON_CRAWLER},
+        {"Googlebot as a phone",
+         "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) " CHROME_MOBILE
+         " (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+         CLICK_REASON_CRAWLER},
+        {"a crawler nobody listed", "Mozilla/5.0 (compatible; NewThing/1.0; +https://new.example/)",
+         CLICK_REASON_CRAWLER},
+        {"a bot nobody listed", "brandnewbot/2.0", CLICK_REASON_CRAWLER},
+        {"headless Chrome", WINDOWS WEBKIT "HeadlessChrome/141.0.0.0 Safari/537.36",
+         CLICK_REASON_CRAWLER},
+        {"Slack", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+         CLICK_REASON_LINK_PREVIEW},
+        {"Microsoft Teams",
+         "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5 "
+         "skype-url-preview@microsoft.com",
+         CLICK_REASON_LINK_PREVIEW},
+        {"WhatsApp", "WhatsApp/2.23.20.0", CLICK_REASON_LINK_PREVIEW},
+        {"Apple Messages",
+         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 "
+         "(KHTML, like Gecko) Version/9.0.1 Safari/601.2.4 "
+         "facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+         CLICK_REASON_LINK_PREVIEW},
+        {"curl", "curl/8.5.0", CLICK_REASON_LIBRARY},
+        {"Python's requests", "python-requests/2.32.3", CLICK_REASON_LIBRARY},
+        {"Go", "Go-http-client/2.0", CLICK_REASON_LIBRARY},
+        {"PHP's Guzzle", "GuzzleHttp/7", CLICK_REASON_LIBRARY},
+        {"Java", "Java/17.0.2", CLICK_REASON_LIBRARY},
+        {"an app on an iPhone", "Some%20App/12 CFNetwork/1496.0.7 Darwin/23.5.0",
+         CLICK_REASON_LIBRARY},
+        {"nothing but Mozilla", "Mozilla/5.0", CLICK_REASON_LIBRARY},
+    };
+    struct labeler *labeler = make_labeler();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request = make_request(cases[i].agent);
+        struct label label = labeler_label(labeler, &request, 1000);
+
+        print_message("%s\n", cases[i].name);
+        assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].want));
+        assert_int_equal(label.label, CLICK_BOT);
+    }
+    labeler_free(labeler);
+}
+
+static void test_people(void **state)
+{
+    const struct {
+        const char *name, *agent;
+        enum click_device device;
+        enum click_browser browser;
+        enum click_system system;
+    } cases[] = {
+        {"Chrome on Windows", WINDOWS CHROME, CLICK_DEVICE_DESKTOP, CLICK_BROWSER_CHROME,
+         CLICK_SYSTEM_WINDOWS},
+        {"Edge on Windows", WINDOWS CHROME " Edg/141.0.0.0", CLICK_DEVICE_DESKTOP,
+         CLICK_BROWSER_EDGE, CLICK_SYSTEM_WINDOWS},
+        {"Opera on Windows", WINDOWS CHROME " OPR/122.0.0.0", CLICK_DEVICE_DESKTOP,
+         CLICK_BROWSER_OPERA, CLICK_SYSTEM_WINDOWS},
+        {"Firefox on Linux",
+         "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0",
+         CLICK_DEVICE_DESKTOP, CLICK_BROWSER_FIREFOX, CLICK_SYSTEM_LINUX},
+        {"Internet Explorer 11",
+         "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko",
+         CLICK_DEVICE_DESKTOP, CLICK_BROWSER_IE, CLICK_SYSTEM_WINDOWS},
+        {"Safari on a Mac",
+         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+         "(KHTML, like Gecko) Version/26.0 Safari/605.1.15",
+         CLICK_DEVICE_DESKTOP, CLICK_BROWSER_SAFARI, CLICK_SYSTEM_MACOS},
+        {"Safari on an iPhone", IPHONE_SAFARI, CLICK_DEVICE_PHONE, CLICK_BROWSER_SAFARI,
+         CLICK_SYSTEM_IOS},
+        {"Safari on an iPad",
+         "Mozilla/5.0 (iPad; CPU OS 12_5 like Mac OS X) AppleWebKit/605.1.15 "
+         "(KHTML, like Gecko) Version/12.1.2 Mobile/15E148 Safari/604.1",
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_SAFARI, CLICK_SYSTEM_IOS},
+        {"Chrome on an Android phone", "Mozilla/5.0 (Linux; Android 10; K) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"Chrome on an Android tablet", "Mozilla/5.0 (Linux; Android 10; K) " CHROME,
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"Chrome on a Chromebook", "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) " CHROME,
+         CLICK_DEVICE_DESKTOP, CLICK_BROWSER_CHROME, CLICK_SYSTEM_CHROMEOS},
+        {"Samsung's browser",
+         "Mozilla/5.0 (Linux; Android 10; K) " WEBKIT
+         "SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_SAMSUNG, CLICK_SYSTEM_ANDROID},
+        {"a Cubot phone", "Mozilla/5.0 (Linux; Android 13; CUBOT X70) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a Cubot phone in lower case", "Mozilla/5.0 (Linux; Android 9; Cubot) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"Google's app on an iPhone",
+         IPHONE "(KHTML, like Gecko) GSA/390.0.8 Mobile/15E148 Safari/604.1", CLICK_DEVICE_PHONE,
+         CLICK_BROWSER_IN_APP, CLICK_SYSTEM_IOS},
+        {"Google's app on a Pixel phone",
+         "Mozilla/5.0 (Linux; Android 16; Pixel 9 Build/BP1A.250505.005; wv) " WEBKIT
+         "Version/4.0 Chrome/141.0.0.0 Mobile Safari/537.36 GSA/16.30.58",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_IN_APP, CLICK_SYSTEM_ANDROID},
+        {"a page in Instagram's app",
+         IPHONE "(KHTML, like Gecko) Mobile/15E148 Instagram 400.0.0.31.113 (iPhone15,2; iOS 18_7)",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_IN_APP, CLICK_SYSTEM_IOS},
+        {"Outlook on Windows",
+         "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; WOW64; Trident/7.0; "
+         "Microsoft Outlook 16.0.17928)",
+         CLICK_DEVICE_DESKTOP, CLICK_BROWSER_MAIL, CLICK_SYSTEM_WINDOWS},
+        {"a phone whose build some bot list has",
+         "Mozilla/5.0 (Linux; Android 15; CPH2557 Build/AP3A.240617.008; wv) " WEBKIT
+         "Version/4.0 Chrome/142.0.7444.142 Mobile Safari/537.36",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_IN_APP, CLICK_SYSTEM_ANDROID},
+        {"a television", "Mozilla/5.0 (Linux; Android 12; BRAVIA 4K VH2) " CHROME,
+         CLICK_DEVICE_OTHER, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"bytes that are no UTF-8", "Mozilla/5.0 \xff\xfe\xc3(\x80", CLICK_DEVICE_OTHER,
+         CLICK_BROWSER_OTHER, CLICK_SYSTEM_OTHER},
+    };
+    struct labeler *labeler = make_labeler();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request = make_request(cases[i].agent);
+
+        print_message("%s\n", cases[i].name);
+        for (int again = 0; again < 2; again++) { /* the second one from the cache */
+            struct label label = labeler_label(labeler, &request, 1000);
+
+            assert_string_equal(click_reason_name(label.reason), "none");
+            assert_int_equal(label.label, CLICK_HUMAN);
+            assert_string_equal(click_device_name(label.device),
+                                click_device_name(cases[i].device));
+            assert_string_equal(click_browser_name(label.browser),
+                                click_browser_name(cases[i].browser));
+            assert_string_equal(click_system_name(label.system),
+                                click_system_name(cases[i].system));
+        }
+    }
+    assert_int_equal(counter64_get(&labeler_stats(labeler)->hits),
+                     sizeof(cases) / sizeof(cases[0]));
+    labeler_free(labeler);
+}
+
+static void test_methods_and_headers(void **state)
+{
+    const struct {
+        const char *name;
+        enum http1_method method;
+        enum http1_field field;
+        const char *value, *agent;
+        enum click_label label;
+        enum click_reason reason;
+    } cases[] = {
+        {"HEAD", HTTP1_HEAD, HTTP1_COOKIE, NULL, IPHONE_SAFARI, CLICK_PROBE, CLICK_REASON_HEAD},
+        {"HEAD of a bot", HTTP1_HEAD, HTTP1_COOKIE, NULL, "curl/8", CLICK_PROBE, CLICK_REASON_HEAD},
+        {"HEAD with a purpose", HTTP1_HEAD, HTTP1_PURPOSE, "prefetch", IPHONE_SAFARI, CLICK_PROBE,
+         CLICK_REASON_HEAD},
+        {"Sec-Purpose", HTTP1_GET, HTTP1_SEC_PURPOSE, "prefetch", IPHONE_SAFARI, CLICK_PREFETCH,
+         CLICK_REASON_PREFETCH},
+        {"Sec-Purpose of a prerender", HTTP1_GET, HTTP1_SEC_PURPOSE, "prefetch;prerender",
+         IPHONE_SAFARI, CLICK_PREFETCH, CLICK_REASON_PREFETCH},
+        {"Sec-Purpose through a proxy", HTTP1_GET, HTTP1_SEC_PURPOSE,
+         "prefetch;anonymous-client-ip", IPHONE_SAFARI, CLICK_PREFETCH, CLICK_REASON_PREFETCH},
+        {"Purpose in capitals", HTTP1_GET, HTTP1_PURPOSE, "Prefetch", IPHONE_SAFARI, CLICK_PREFETCH,
+         CLICK_REASON_PREFETCH},
+        {"X-Moz", HTTP1_GET, HTTP1_X_MOZ, "prefetch", IPHONE_SAFARI, CLICK_PREFETCH,
+         CLICK_REASON_PREFETCH},
+        {"X-Purpose of a preview", HTTP1_GET, HTTP1_X_PURPOSE, "preview", IPHONE_SAFARI,
+         CLICK_PREFETCH, CLICK_REASON_PREVIEW},
+        {"a word in the middle", HTTP1_GET, HTTP1_PURPOSE, "no-prefetch", IPHONE_SAFARI,
+         CLICK_HUMAN, CLICK_REASON_NONE},
+        {"an empty purpose", HTTP1_GET, HTTP1_PURPOSE, "", IPHONE_SAFARI, CLICK_HUMAN,
+         CLICK_REASON_NONE},
+        {"another purpose", HTTP1_GET, HTTP1_PURPOSE, "instant", IPHONE_SAFARI, CLICK_HUMAN,
+         CLICK_REASON_NONE},
+    };
+    struct labeler *labeler = make_labeler();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request = make_request(cases[i].agent);
+        struct label label;
+
+        print_message("%s\n", cases[i].name);
+        request.method = cases[i].method;
+        request.field[cases[i].field] = slice_of(cases[i].value);
+        label = labeler_label(labeler, &request, 1000);
+        assert_string_equal(click_label_name(label.label), click_label_name(cases[i].label));
+        assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].reason));
+    }
+    labeler_free(labeler);
+}
+
+static void test_referrers(void **state)
+{
+    const struct {
+        const char *name, *referer;
+        enum click_referrer want;
+    } cases[] = {
+        {"none", NULL, CLICK_REFERRER_NONE},
+        {"an empty one", "", CLICK_REFERRER_NONE},
+        {"Gmail", "https://mail.google.com/mail/u/0/", CLICK_REFERRER_MAIL},
+        {"Gmail on Android", "android-app://com.google.android.gm/", CLICK_REFERRER_MAIL},
+        {"Outlook, part of a region", "https://outlook.live.com/", CLICK_REFERRER_MAIL},
+        {"webmail of one's own", "http://webmail.example.org:2096/cpsess1/", CLICK_REFERRER_MAIL},
+        {"a host in capitals", "HTTPS://MAIL.YAHOO.COM/d/folders", CLICK_REFERRER_MAIL},
+        {"Google", "https://www.google.com/", CLICK_REFERRER_SEARCH},
+        {"Google of a country", "https://www.google.co.uk/search?q=a", CLICK_REFERRER_SEARCH},
+        {"Bing", "https://www.bing.com/search", CLICK_REFERRER_SEARCH},
+        {"Facebook's link shim", "https://l.facebook.com/l.php", CLICK_REFERRER_SOCIAL},
+        {"X", "https://t.co/abc", CLICK_REFERRER_SOCIAL},
+        {"a domain that ends like another", "https://notx.com/", CLICK_REFERRER_OTHER},
+        {"a domain in a path", "https://a.example/https://facebook.com/", CLICK_REFERRER_OTHER},
+        {"a domain in a query", "https://a.example?facebook.com", CLICK_REFERRER_OTHER},
+        {"another page", "https://a.example/b", CLICK_REFERRER_OTHER},
+        {"no URL", "facebook.com", CLICK_REFERRER_OTHER},
+        {"a scheme only", "https://", CLICK_REFERRER_OTHER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        print_message("%s\n", cases[i].name);
+        assert_string_equal(click_referrer_name(headers_referrer(slice_of(cases[i].referer))),
+                            click_referrer_name(cases[i].want));
+    }
+}
+
+/* New agents beyond the limit of a second are people of unknown kind; known ones stay known. */
+static void test_flood(void **state)
+{
+    struct labeler *labeler = make_labeler();
+    struct http1_request known = make_request(WINDOWS CHROME);
+    const struct labeler_stats *stats = labeler_stats(labeler);
+    unsigned n_classified = 0;
+    struct label label;
+
+    (void)state;
+    (void)labeler_label(labeler, &known, 1000);
+    for (int i = 0; i < 5000; i++) {
+        char agent[64];
+        struct http1_request request;
+
+        snprintf(agent, sizeof(agent), "bot%d/1.0 (+http://a.example)", i);
+        request = make_request(agent);
+        label = labeler_label(labeler, &request, 1999);
+        if (label.reason == CLICK_REASON_UNCLASSIFIED)
+            assert_int_equal(label.label, CLICK_HUMAN);
+        else
+            n_classified++;
+    }
+    assert_int_equal(n_classified, 511); /* and the known one is the 512th */
+    assert_int_equal(counter64_get(&stats->unclassified), 5000 - 511);
+    assert_int_equal(counter64_get(&stats->misses), 5001);
+    label = labeler_label(labeler, &known, 1999);
+    assert_int_equal(label.browser, CLICK_BROWSER_CHROME);
+    assert_int_equal(counter64_get(&stats->hits), 1);
+
+    print_message("the next second takes new ones again\n");
+    known = make_request("curl/8.5.0");
+    label = labeler_label(labeler, &known, 2000);
+    assert_int_equal(label.reason, CLICK_REASON_LIBRARY);
+    labeler_free(labeler);
+}
+
+/* Long ones, and ones made to be slow: an answer, and the same one twice. */
+static void test_hostile_agents(void **state)
+{
+    static const char *const parts[] = {"Mozilla/5.0 (",
+                                        "Current",
+                                        "Spider spider",
+                                        "a-",
+                                        "((((",
+                                        ";;; ",
+                                        "\xff",
+                                        "0.0.0.0.",
+                                        "AppleWebKit ",
+                                        "Windows NT; ",
+                                        "CFNetwork/1 Darwin/"};
+    static char text[8192];
+    struct labeler *labeler = make_labeler();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t len = strlen(parts[i]);
+        struct http1_request request = make_request("");
+        struct label first, second;
+
+        for (size_t at = 0; at + len <= sizeof(text); at += len)
+            memcpy(text + at, parts[i], len);
+        request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text) - len);
+        first = labeler_label(labeler, &request, 1000);
+        second = labeler_label(labeler, &request, 1000);
+        assert_memory_equal(&first, &second, sizeof(first));
+        assert_true(first.label == CLICK_HUMAN || first.label == CLICK_BOT);
+    }
+    assert_int_equal(counter64_get(&labeler_stats(labeler)->hits),
+                     sizeof(parts) / sizeof(parts[0]));
+    labeler_free(labeler);
+}
+
+static void test_agent_length(void **state)
+{
+    static char text[AGENT_TEXT_MAX + 64];
+    struct labeler *labeler = make_labeler();
+    struct http1_request request = make_request("");
+    size_t len = strlen(" curl/8");
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    memcpy(text + AGENT_TEXT_MAX - len, " curl/8", len);
+    request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text));
+    print_message("the last bytes that are looked at\n");
+    assert_int_equal(labeler_label(labeler, &request, 1000).reason, CLICK_REASON_LIBRARY);
+    print_message("the first that are not\n");
+    memset(text, 'x', sizeof(text));
+    memcpy(text + AGENT_TEXT_MAX, " curl/8", len);
+    assert_int_equal(labeler_label(labeler, &request, 1000).reason, CLICK_REASON_NONE);
+    labeler_free(labeler);
+}
+
+static void test_cache(void **state)
+{
+    struct agent_cache *cache = agent_cache_new(1);
+    uint64_t key;
+
+    (void)state;
+    assert_non_null(cache);
+    assert_null(agent_cache_find(cache, 0));
+    for (key = 0; key < 5; key++)
+        agent_cache_put(cache, key << 32, (struct agent){.browser = (uint8_t)key});
+    print_message("the fifth took the place of the first\n");
+    assert_null(agent_cache_find(cache, 0));
+    for (key = 1; key < 5; key++)
+        assert_int_equal(agent_cache_find(cache, key << 32)->browser, key);
+    print_message("the one not used the longest goes\n");
+    (void)agent_cache_find(cache, UINT64_C(1) << 32);
+    agent_cache_put(cache, UINT64_C(9) << 32, (struct agent){.browser = 9});
+    assert_non_null(agent_cache_find(cache, UINT64_C(1) << 32));
+    assert_null(agent_cache_find(cache, UINT64_C(2) << 32));
+    print_message("putting again changes in place\n");
+    agent_cache_put(cache, UINT64_C(9) << 32, (struct agent){.browser = 10});
+    assert_int_equal(agent_cache_find(cache, UINT64_C(9) << 32)->browser, 10);
+    assert_non_null(agent_cache_find(cache, UINT64_C(3) << 32));
+    agent_cache_free(cache);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CLICK_REASONS; i++)
+        assert_non_null(click_reason_name(i));
+    for (unsigned i = 0; i < CLICK_BROWSERS; i++)
+        assert_non_null(click_browser_name(i));
+    for (unsigned i = 0; i < CLICK_SYSTEMS; i++)
+        assert_non_null(click_system_name(i));
+    assert_null(click_reason_name(CLICK_REASONS));
+    assert_null(click_browser_name(CLICK_BROWSERS));
+    assert_null(click_system_name(CLICK_SYSTEMS));
+}
+
+static int set_up(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    rules = label_rules_new(&err);
+    if (!rules)
+        print_error("%s\n", err.text);
+    return rules ? 0 : 1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    label_rules_free(rules);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_machines),     cmocka_unit_test(test_people),
+        cmocka_unit_test(test_flood),        cmocka_unit_test(test_methods_and_headers),
+        cmocka_unit_test(test_referrers),    cmocka_unit_test(test_hostile_agents),
+        cmocka_unit_test(test_agent_length), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_names),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
