@@ -1,0 +1,60 @@
+/* hopcountd: turns a click on a short link into a redirect and a count. */
+#include <stdio.h>
+
+#include "service/base/error.h"
+#include "service/config/config.h"
+#include "service/daemon/daemon.h"
+#include "service/daemon/options.h"
+
+static int fail(const struct error *err)
+{
+    fprintf(stderr, "hopcountd: %s\n", err->text);
+    return 1;
+}
+
+static int check(const char *config_path)
+{
+    struct error err = {0};
+
+    if (!daemon_check(config_path, &err))
+        return fail(&err);
+    printf("%s: good\n", config_path);
+    return 0;
+}
+
+static int run(const char *config_path)
+{
+    struct error err = {0};
+    struct daemon *daemon = daemon_start(config_path, &err);
+
+    if (!daemon)
+        return fail(&err);
+    daemon_run(daemon);
+    daemon_free(daemon);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    struct options options;
+
+    if (!options_parse(argc, argv, &options, &err))
+        return fail(&err);
+    switch (options.mode) {
+    case OPTIONS_RUN:
+        return run(options.config_path);
+    case OPTIONS_CHECK:
+        return check(options.config_path);
+    case OPTIONS_HELP_CONFIG:
+        config_print_help(stdout);
+        return 0;
+    case OPTIONS_HELP:
+        options_print_help(stdout);
+        return 0;
+    case OPTIONS_VERSION:
+        printf("hopcountd %s\n", HOPCOUNT_VERSION);
+        return 0;
+    }
+    return 1;
+}
