@@ -51,6 +51,7 @@ static bool flush(struct batch *b)
         if (n < 0) {
             int saved = errno;
 
+            b->out_len = 0;
             progress_wipe(&b->progress);
             cli_fail("cannot write the links: %s", strerror(saved));
             return false;

@@ -109,7 +109,17 @@ static bool start(CURLM *multi, struct http_probe *probe, long timeout_ms)
         curl_easy_cleanup(curl);
         return false;
     }
+    probe->handle = curl;
     return true;
+}
+
+static void close_handle(CURLM *multi, struct http_probe *probe)
+{
+    if (!probe->handle)
+        return;
+    curl_multi_remove_handle(multi, probe->handle);
+    curl_easy_cleanup(probe->handle);
+    probe->handle = NULL;
 }
 
 static void finish(CURLM *multi, CURL *curl, CURLcode code,
@@ -130,8 +140,7 @@ static void finish(CURLM *multi, CURL *curl, CURLcode code,
     } else if (probe->error[0] == '\0') {
         snprintf(probe->error, sizeof(probe->error), "%s", curl_easy_strerror(code));
     }
-    curl_multi_remove_handle(multi, curl);
-    curl_easy_cleanup(curl);
+    close_handle(multi, probe);
     on_done(probe);
 }
 
@@ -156,7 +165,7 @@ bool http_probe_all(struct http_probe *probes, size_t n, unsigned parallel, long
 {
     CURLM *multi = curl_multi_init();
     size_t n_started = 0;
-    unsigned n_running = 0;
+    unsigned n_running = 0, n_finished;
     bool ok = multi != NULL;
     int unused;
 
@@ -166,11 +175,15 @@ bool http_probe_all(struct http_probe *probes, size_t n, unsigned parallel, long
             n_started += ok;
             n_running += ok;
         }
-        if (curl_multi_perform(multi, &unused) != CURLM_OK ||
-            curl_multi_poll(multi, NULL, 0, 1000, NULL) != CURLM_OK)
-            ok = false;
-        n_running -= take_finished(multi, on_done);
+        ok = ok && curl_multi_perform(multi, &unused) == CURLM_OK;
+        n_finished = take_finished(multi, on_done);
+        n_running -= n_finished;
+        /* With nothing to wait for, a poll would last its whole time. */
+        if (ok && n_finished == 0 && n_running > 0)
+            ok = curl_multi_poll(multi, NULL, 0, 1000, NULL) == CURLM_OK;
     }
+    for (size_t i = 0; i < n_started; i++)
+        close_handle(multi, &probes[i]);
     if (!ok)
         error_set(err, "libcurl: out of memory or descriptors");
     curl_multi_cleanup(multi);

@@ -36,6 +36,7 @@ struct http_probe {
     long time_ms;    /* until the reply was read */
     char error[256]; /* why there is none */
     char *location;  /* of a redirect, or NULL; free() */
+    void *handle;    /* libcurl's, while it is being asked */
 };
 
 /* Asks all of them, `parallel` at a time; calls on_done after each, in the order in which they

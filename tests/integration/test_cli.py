@@ -1,0 +1,736 @@
+"""Every command of `hopcount`, on the real program."""
+import concurrent.futures
+import csv
+import hashlib
+import http.server
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import stat
+import subprocess
+import threading
+
+import pytest
+import yaml
+
+from harness import tokens
+from harness.build import HOPCOUNT, patience
+
+KEY = bytes(range(32))
+GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
+ISSUED = "2026-11-22T12:00:00Z"
+ISSUED_S = 1795348800
+COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "stats", "completion"]
+BRANDS = [
+    {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",
+     "preset": "whmcs", "billing_url": "https://billing.acme.example",
+     "targets": [{"kind": 4, "name": "renew",
+                  "url": "https://billing.acme.example/cart.php?gid={object}&c={arg}"}]},
+    {"name": "bcme", "hosts": ["go.bcme.example"], "base_url": "https://go.bcme.example",
+     "preset": "whmcs", "billing_url": "https://billing.bcme.example"},
+]
+
+
+def environment(**more):
+    kept = {name: value for name, value in os.environ.items() if name != "HOPCOUNT_API_KEY"}
+    return {**kept, "LC_ALL": "C.UTF-8", "ASAN_OPTIONS": "exitcode=99", **more}
+
+
+def run(*arguments, stdin="", status=0, env=None):
+    """Runs hopcount; the finished process, whose exit code must be as said."""
+    done = subprocess.run([str(part) for part in (HOPCOUNT, *arguments)], input=stdin.encode(),
+                          capture_output=True, timeout=patience(60), env=environment(**(env or {})))
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def fails(*arguments, says, status=1, **kwargs):
+    """Runs hopcount, which must fail with one line that holds each of `says`."""
+    done = run(*arguments, status=status, **kwargs)
+    assert done.stderr.count("\n") == 1, done.stderr
+    for text in [says] if isinstance(says, str) else says:
+        assert text in done.stderr
+    return done
+
+
+@pytest.fixture
+def make_config(tmp_path):
+    """make_config(brands=BRANDS, keys="1 mint …") -> the path of a configuration."""
+    def make(brands=BRANDS, keys=f"1 mint {KEY.hex()}\n"):
+        (tmp_path / "keys").write_text(keys)
+        (tmp_path / "keys").chmod(0o600)
+        path = tmp_path / "hopcount.yaml"
+        path.write_text(yaml.safe_dump({
+            "public": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:8081"},
+            "state_dir": str(tmp_path / "state"), "keys": "keys", "brands": brands}))
+        return path
+    return make
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config()
+
+
+# --- the program ---
+
+def test_help_names_every_command():
+    text = run("--help").stdout
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == COMMANDS
+    assert run("-h").stdout == text
+    assert run(status=2).stderr == text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command):
+    text = run(command, "--help").stdout
+    assert text.startswith(f"usage: hopcount {command} ")
+    assert "--help" in text
+
+
+def test_version():
+    assert re.fullmatch(r"hopcount \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["mnit"], "no command 'mnit'"),
+    (["mint", "--objct", "1"], "no option '--objct'"),
+    (["mint", "-x"], "no option '-x'"),
+    (["mint", "pay", "--object"], "--object needs a value"),
+    (["mint", "pay", "--object", "1", "--object", "2"], "--object is given twice"),
+    (["mint", "--object", "1"], "which KIND"),
+    (["mint", "pay", "view", "--object", "1"], "'view' is one word too many"),
+    (["mint", "--batch", "--json"], "--batch writes CSV"),
+    (["keygen", "x"], "'x' is one word too many"),
+    (["apikey", "--name", "a"], "--name and --scope are needed"),
+    (["apikey", "--name", "a b", "--scope", "stats:read"], "--name is 1 to 63"),
+    (["apikey", "--name", "a", "--scope", "stats:all"], "--scope is a list of"),
+    (["inspect"], "which URL"),
+    (["stats", "--json", "--csv"], "--json or --csv"),
+    (["completion", "fish"], "no completion for 'fish'"),
+    (["completion"], "name one shell"),
+])
+def test_a_command_line_that_makes_no_sense_gets_a_line_and_exit_code_2(arguments, says):
+    done = fails(*arguments, says=says, status=2)
+    assert "--help" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_full_disk_is_told():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([HOPCOUNT, "keygen"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=patience(20), env=environment())
+    assert done.returncode == 1
+    assert "cannot write the output: No space left on device" in done.stderr
+
+
+# --- keygen, apikey ---
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_keygen_prints_a_line_for_a_key_file():
+    first, second = run("keygen").stdout, run("keygen").stdout
+    assert re.fullmatch(r"1 mint [0-9a-f]{64}\n", first)
+    assert first != second
+
+
+def test_keygen_adds_as_verify_behind_what_is_there(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text("# ours\n1 revoked " + "00" * 32 + "\n\n7 mint " + "11" * 32)
+    path.chmod(0o640)
+    before = path.read_text()
+    done = run("keygen", "--add", path)
+    assert done.stdout == "" and "added key 8" in done.stderr
+    text = path.read_text()
+    assert text.startswith(before + "\n")
+    assert re.fullmatch(r"8 verify [0-9a-f]{64}\n", text[len(before) + 1:])
+    assert mode_of(path) == 0o640
+    assert os.listdir(tmp_path) == ["keys"]
+
+
+def test_keygen_starts_a_new_file_that_mints_and_that_only_its_owner_reads(tmp_path):
+    path = tmp_path / "keys"
+    run("keygen", "--add", path)
+    assert re.fullmatch(r"1 mint [0-9a-f]{64}\n", path.read_text())
+    assert mode_of(path) == 0o600
+
+
+def test_keygen_follows_a_link_and_leaves_it_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "keys"
+    run("keygen", "--add", tmp_path / "real" / "keys")
+    link.symlink_to(tmp_path / "real" / "keys")
+    run("keygen", "--add", link)
+    assert link.is_symlink()
+    assert len(link.read_text().splitlines()) == 2
+
+
+def test_keygen_many_at_once_all_succeed(tmp_path):
+    path = tmp_path / "keys"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: run("keygen", "--add", path), range(16)))
+    lines = path.read_text().splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(1, 17))
+    assert len({line.split()[2] for line in lines}) == 16
+    assert [line.split()[1] for line in lines] == ["mint"] + ["verify"] * 15
+
+
+def test_keygen_fills_gaps_and_says_when_all_are_taken(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text("".join(f"{kid} verify {kid:064x}\n" for kid in range(1, 256) if kid != 9))
+    path.chmod(0o600)
+    run("keygen", "--add", path)
+    assert path.read_text().splitlines()[-1].startswith("9 verify ")
+    fails("keygen", "--add", path, says="all 255 key numbers are taken")
+
+
+@pytest.mark.parametrize("text, mode, says", [
+    ("1 mint 00\n", 0o600, "keys:1: key 1 is not of 64 hexadecimal digits"),
+    (f"1 mint {'00' * 32}\n", 0o644, "chmod o-r"),
+    ("", 0o600, "holds no key"),
+])
+def test_keygen_leaves_a_file_alone_that_is_no_good(tmp_path, text, mode, says):
+    path = tmp_path / "keys"
+    path.write_text(text)
+    path.chmod(mode)
+    fails("keygen", "--add", path, says=[str(path), says])
+    assert path.read_text() == text
+
+
+def test_keygen_names_a_folder_that_is_not_there(tmp_path):
+    fails("keygen", "--add", tmp_path / "no" / "keys", says="cannot open its folder: No such file")
+
+
+def test_apikey_prints_the_key_once_and_keeps_its_hash(tmp_path):
+    path = tmp_path / "api-keys"
+    key = run("apikey", "--name", "a", "--scope", "stats:read,links:write", "--add",
+              path).stdout.strip()
+    other = run("apikey", "--name", "b", "--scope", "events:write", "--add", path).stdout.strip()
+    assert re.fullmatch(r"hc_[0-9a-z]{52}", key) and key != other
+    digest = [hashlib.blake2b(text.encode(), digest_size=32).hexdigest() for text in (key, other)]
+    assert path.read_text() == (f"a stats:read,links:write {digest[0]}\n"
+                                f"b events:write {digest[1]}\n")
+    assert mode_of(path) == 0o600
+
+
+def test_apikey_without_a_file_prints_the_line_for_it(tmp_path):
+    line, key = run("apikey", "--name", "a", "--scope", "stats:read").stdout.splitlines()
+    digest = hashlib.blake2b(key.encode(), digest_size=32).hexdigest()
+    assert line == f"a stats:read {digest}"
+
+
+def test_apikey_refuses_a_name_that_is_taken(tmp_path):
+    path = tmp_path / "api-keys"
+    run("apikey", "--name", "a", "--scope", "stats:read", "--add", path)
+    before = path.read_text()
+    fails("apikey", "--name", "a", "--scope", "stats:read", "--add", path,
+          says=[str(path), "there is a key 'a' already"])
+    assert path.read_text() == before
+
+
+# --- mint, one link ---
+
+def test_mint_makes_the_link_of_the_specification(config):
+    done = run("mint", "-c", config, "--brand", "acme", "pay", "--object", 1234, "--client", 77,
+               "--campaign", 12, "--ttl", "30d", "--channel", "mail", "--issued", ISSUED)
+    assert done.stdout == f"https://go.acme.example/{GOOD}\n"
+    assert done.stderr == ""
+
+
+def test_mint_takes_30_days_by_mail_issued_now_when_nothing_is_said(config):
+    link = json.loads(run("mint", "-c", config, "--brand", "acme", "view", "--object", 0,
+                          "--json").stdout)
+    assert (link["ttl"], link["channel"], link["client"], link["campaign"]) == ("30d", "mail", 0, 0)
+    assert link["variant"] is None and link["arg"] is None
+    assert link["silent"] is False and link["once"] is False
+    assert link["url"] == f"https://go.acme.example/{link['token']}"
+    assert link["id"] == tokens.link_id(link["token"])
+
+
+def test_mint_takes_every_field(config):
+    link = json.loads(run(
+        "mint", "-c", config, "--brand", "acme", "renew", "--object", 4294967295, "--client",
+        4294967295, "--campaign", 65535, "--ttl", "never", "--channel", "qr", "--variant", "g",
+        "--arg", "Az09._~-", "--issued", "2026-11-22T13:00:30+01:00", "--silent", "--once",
+        "--json").stdout)
+    token = tokens.seal(KEY, "acme", 4, 4294967295, client=4294967295, campaign=65535, ttl=0,
+                        channel="qr", variant=7, arg="Az09._~-", issued_s=ISSUED_S, silent=True,
+                        once=True)
+    assert link == {
+        "id": tokens.link_id(token), "token": token, "url": f"https://go.acme.example/{token}",
+        "expires_at": None, "brand": "acme", "kind": "renew", "object": 4294967295,
+        "client": 4294967295, "campaign": 65535, "ttl": "never", "channel": "qr", "variant": "G",
+        "arg": "Az09._~-", "issued_at": ISSUED, "silent": True, "once": True}
+
+
+def test_mint_needs_no_brand_when_there_is_one(make_config):
+    config = make_config(BRANDS[:1])
+    assert run("mint", "-c", config, "pay", "--object", 1).stdout.startswith("https://go.acme.")
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["pay", "--object", "1"], "brand: is missing"),
+    (["pay", "--object", "1", "--brand", "ccme"], 'has no brand "ccme"'),
+    (["pay", "--brand", "acme"], "object: is missing"),
+    (["buy", "--object", "1", "--brand", "acme"], "it has: view pay login renew"),
+    (["renew", "--object", "1", "--arg", "x", "--brand", "bcme"], 'no kind "renew"'),
+    (["pay", "--object", "-1", "--brand", "acme"], 'object: "-1" is not a whole number'),
+    (["pay", "--object", "4294967296", "--brand", "acme"], "from 0 to 4294967295"),
+    (["pay", "--object", "1", "--client", "x", "--brand", "acme"], "client:"),
+    (["pay", "--object", "1", "--campaign", "65536", "--brand", "acme"], "from 0 to 65535"),
+    (["pay", "--object", "1", "--ttl", "31d", "--brand", "acme"], "ttl:"),
+    (["pay", "--object", "1", "--channel", "post", "--brand", "acme"], "channel:"),
+    (["pay", "--object", "1", "--variant", "H", "--brand", "acme"], "variant:"),
+    (["pay", "--object", "1", "--issued", "yesterday", "--brand", "acme"], "issued:"),
+    (["pay", "--object", "1", "--issued", "2023-12-31T23:59:59Z", "--brand", "acme"], "issued:"),
+    (["pay", "--object", "1", "--arg", "a/b", "--brand", "acme"], "arg:"),
+    (["pay", "--object", "1", "--arg", "a" * 49, "--brand", "acme"], "at most 48"),
+    (["renew", "--object", "1", "--brand", "acme"], "arg: is missing"),
+    (["pay", "--object", "1\x1b[2J", "--brand", "acme"], "\\x1b"),
+])
+def test_mint_names_the_field_that_is_wrong(config, arguments, says):
+    assert fails("mint", "-c", config, *arguments, says=says).stdout == ""
+
+
+def test_mint_needs_a_key_that_mints(make_config):
+    config = make_config(keys=f"1 verify {KEY.hex()}\n")
+    fails("mint", "-c", config, "--brand", "acme", "pay", "--object", 1, says="no key")
+
+
+def test_mint_names_a_configuration_that_is_not_there(tmp_path):
+    fails("mint", "-c", tmp_path / "no.yaml", "pay", "--object", 1, says=str(tmp_path / "no.yaml"))
+
+
+# --- mint --batch ---
+
+def mint_batch(config, text, *more, status=0):
+    done = run("mint", "-c", config, "--batch", *more, stdin=text, status=status)
+    return list(csv.DictReader(io.StringIO(done.stdout, newline=""))), done
+
+
+def test_a_batch_mints_what_single_calls_mint(config):
+    rows, done = mint_batch(config, (
+        "brand,kind,object,client,campaign,ttl,channel,variant,arg,issued,silent,once\n"
+        f"acme,pay,1234,77,12,30d,mail,,,{ISSUED},,\n"
+        f"bcme,view,1,2,3,never,sms,A,abc,{ISSUED},yes,1\n"))
+    assert done.stderr == ""
+    assert list(rows[0])[:4] == ["id", "token", "url", "expires_at"]
+    assert rows[0]["token"] == GOOD
+    assert rows[0]["url"] == f"https://go.acme.example/{GOOD}"
+    assert rows[0]["id"] == tokens.link_id(GOOD)
+    assert rows[0]["expires_at"] == "2026-12-22T12:00:00Z"
+    assert (rows[0]["brand"], rows[0]["object"], rows[0]["variant"]) == ("acme", "1234", "")
+    assert rows[1]["token"] == tokens.seal(KEY, "bcme", "view", 1, client=2, campaign=3, ttl=0,
+                                           channel="sms", variant=1, arg="abc", issued_s=ISSUED_S,
+                                           silent=True, once=True)
+    assert rows[1]["expires_at"] == ""
+
+
+def test_options_stand_in_for_columns_that_are_missing_or_empty(config):
+    rows, _ = mint_batch(config, "Object,Campaign\n5,\n6,9\n", "--brand", "acme", "--kind", "pay",
+                         "--campaign", "7", "--issued", ISSUED, "--ttl", "1h")
+    assert [row["token"] for row in rows] == [
+        tokens.seal(KEY, "acme", "pay", 5, campaign=7, ttl=2, channel="mail", issued_s=ISSUED_S),
+        tokens.seal(KEY, "acme", "pay", 6, campaign=9, ttl=2, channel="mail", issued_s=ISSUED_S)]
+
+
+def test_quotes_crlf_a_byte_order_mark_and_blank_lines(config):
+    rows, done = mint_batch(
+        config, '\ufeffkind,object,note\r\n\r\n"pay","1","a ""b"", c\r\nd"\r\nview,2,plain', "--brand",
+        "acme", "--pass")
+    assert done.stderr == ""
+    assert [row["note"] for row in rows] == ['a "b", c\r\nd', "plain"]
+    assert [row["object"] for row in rows] == ["1", "2"]
+
+
+def test_bad_rows_are_named_by_line_and_the_others_are_minted(config):
+    rows, done = mint_batch(config, (
+        "brand,kind,object\n"           # 1
+        "acme,pay,1\n"                  # 2
+        "acme,pay,x\n"                  # 3
+        '"acme","pay","2"\n'            # 4
+        "acme,pay\n"                    # 5
+        'acme,pay,"3\n'                 # 6
+        "acme,pay,4\n"                  # 7
+        "\n"                            # 8
+        "ccme,pay,5\n"                  # 9
+        "acme,pay,6,7\n"                # 10
+        "acme,login,8\n"), status=1)    # 11
+    assert [row["object"] for row in rows] == ["1", "2", "4", "8"]
+    reported = [int(line.split()[2].rstrip(":")) for line in done.stderr.splitlines()
+                if line.startswith("hopcount: line ")]
+    assert reported == [3, 5, 6, 9, 10]
+    assert "line 3: object:" in done.stderr and "line 9: brand:" in done.stderr
+    assert done.stderr.splitlines()[-1] == "hopcount: 5 rows were bad, 4 links minted"
+
+
+def test_lines_are_counted_through_quoted_line_ends(config):
+    _, done = mint_batch(config, 'kind,object,note\npay,1,"a\nb\nc"\npay,x,\n', "--brand", "acme",
+                         "--pass", status=1)
+    assert "line 5: object:" in done.stderr
+
+
+@pytest.mark.parametrize("text, says", [
+    ("", "the table is empty"),
+    ("\n\n", "the table is empty"),
+    ("kind,objct\npay,1\n", 'line 1: there is no field "objct"'),
+    ("kind,object,kind\npay,1,pay\n", "line 1: there are two columns 'kind'"),
+    ('kind,"object\npay,1\n', "line 1: a quote"),
+    ("x" * 70000 + "\n", "line 1: the row is longer than 64 KiB"),
+])
+def test_a_bad_header_mints_nothing(config, text, says):
+    done = fails("mint", "-c", config, "--batch", "--brand", "acme", stdin=text, says=says)
+    assert done.stdout == ""
+
+
+def test_a_row_that_is_too_long_is_skipped(config):
+    rows, done = mint_batch(config, (
+        "kind,object,note\npay,1,a\npay,2," + "x" * 3_000_000 + '\npay,3,"' + "y\n" * 40_000
+        + "pay,4,b\n"), "--brand", "acme", "--pass", status=1)
+    assert [row["object"] for row in rows] == ["1", "4"]
+    assert "line 3: the row is longer" in done.stderr
+    assert "line 4: the row is longer" in done.stderr
+
+
+def test_a_large_table_comes_out_whole(config):
+    n = 30_000
+    text = "kind,object,client,note\n" + "".join(
+        f'pay,{i},{i % 97},"{"q" * (i % 40)}, ""{i}"""\n' for i in range(n))
+    rows, done = mint_batch(config, text, "--brand", "acme", "--pass", "--issued", ISSUED)
+    assert done.stderr == ""
+    assert [int(row["object"]) for row in rows] == list(range(n))
+    for i in (0, 1, n // 2, n - 1):
+        assert rows[i]["note"] == f'{"q" * (i % 40)}, "{i}"'
+        assert rows[i]["token"] == tokens.seal(KEY, "acme", "pay", i, client=i % 97, ttl=9,
+                                               channel="mail", issued_s=ISSUED_S)
+
+
+def test_a_batch_ends_when_nobody_reads_it(config):
+    rows = "kind,object\n" + "pay,1\n" * 200_000
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([HOPCOUNT, "mint", "-c", config, "--batch", "--brand", "acme"],
+                              input=rows, stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=patience(60), env=environment())
+    assert done.returncode == 1
+    assert done.stderr == "hopcount: cannot write the links: No space left on device\n"
+
+
+def test_the_progress_bar_is_for_terminals(config, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("kind,object\n" + "pay,1\n" * 600_000)
+    arguments = [HOPCOUNT, "mint", "-c", config, "--batch", "--brand", "acme"]
+    master, slave = pty.openpty()
+    with open(rows) as stdin:
+        child = subprocess.Popen(arguments, stdin=stdin, stdout=subprocess.DEVNULL, stderr=slave,
+                                 env=environment())
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 65536):
+            shown += chunk
+    except OSError:
+        pass  # the other end is closed
+    os.close(master)
+    assert child.wait(patience(60)) == 0
+    assert re.search(rb"\[#*-*\] +\d+ %  \d+ links, \d+/s", shown)
+    assert shown.endswith(b"\r\x1b[K")
+    with open(rows) as stdin:
+        done = subprocess.run(arguments, stdin=stdin, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, timeout=patience(60), env=environment())
+    assert done.stderr == b""
+
+
+# --- inspect ---
+
+def test_inspect_says_what_a_link_holds_and_where_it_leads(config):
+    text = run("inspect", "-c", config, f"https://go.acme.example/{GOOD}").stdout
+    for line in (r"leads to +https://billing\.acme\.example/index\.php\?rp=/invoice/1234/pay",
+                 r"expires +2026-12-22T12:00:00Z, (in|EXPIRED) ", r"brand +acme",
+                 r"kind +pay \(2\)", r"object +1234", r"client +77", r"campaign +12",
+                 r"issued +2026-11-22T12:00:00Z", r"channel +mail",
+                 rf"link id +{tokens.link_id(GOOD)}", r"key +1, which mints"):
+        assert re.search(line, text), (line, text)
+
+
+def test_inspect_as_json(config):
+    url = f"https://go.acme.example/{GOOD.upper()}.?utm_source=x"
+    found = json.loads(run("inspect", "-c", config, "--json", url).stdout)
+    assert found["url"] == url and found["token"] == GOOD
+    assert found["id"] == tokens.link_id(GOOD)
+    assert found["target"] == "https://billing.acme.example/index.php?rp=/invoice/1234/pay"
+    assert (found["brand"], found["kind"], found["object"], found["client"]) == (
+        "acme", "pay", 1234, 77)
+    assert (found["issued_at"], found["expires_at"]) == (ISSUED, "2026-12-22T12:00:00Z")
+
+
+def test_inspect_of_an_expired_link_says_so(config):
+    token = tokens.seal(KEY, "acme", "view", 1, ttl=1, issued_s=ISSUED_S - 366 * 86400)
+    assert ", EXPIRED " in run("inspect", "-c", config, token).stdout
+    found = json.loads(run("inspect", "-c", config, "--json", token).stdout)
+    assert found["expired"] is True and found["valid"] is False
+
+
+def test_inspect_takes_the_token_alone_whatever_its_brand(config):
+    token = tokens.seal(KEY, "bcme", "view", 9)
+    found = json.loads(run("inspect", "-c", config, "--json", token).stdout)
+    assert found["brand"] == "bcme" and found["expires_at"] is None
+
+
+@pytest.mark.parametrize("url, says", [
+    ("https://go.acme.example/favicon.ico", "not the text of a token"),
+    (f"https://go.acme.example/{GOOD[:-1]}n", "not the text of a token"),
+    (f"https://go.acme.example/{GOOD[:-2]}8m", "the tag is wrong"),
+    (f"https://go.bcme.example/{GOOD}", "a link of brand 'acme'"),
+    (f"https://elsewhere.example/{GOOD}", "a link of brand 'acme'"),
+    ("0f" + GOOD[2:], "its key is not in the key file, or revoked"),
+])
+def test_inspect_says_why_a_link_does_not_open(config, url, says):
+    fails("inspect", "-c", config, url, says=[url, says])
+    found = json.loads(run("inspect", "-c", config, "--json", url, status=1).stdout)
+    assert found["valid"] is False and says in found["error"]
+
+
+def test_inspect_goes_on_behind_a_bad_link(config):
+    done = run("inspect", "-c", config, "x", GOOD, status=1)
+    assert "object     1234" in done.stdout and '"x": ' in done.stderr
+
+
+# --- check and stats, against a server of the test's own ---
+
+@pytest.fixture
+def make_server():
+    """make_server(answer) -> (URL, requests); answer(path) -> (status, fields, body)."""
+    servers = []
+
+    def make(answer):
+        requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                requests.append((self.path, dict(self.headers)))
+                status, fields, body = answer(self.path)
+                self.send_response(status)
+                for name, value in fields.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}", requests
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def billing(url):
+    return [{"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",
+             "preset": "whmcs", "billing_url": url, "home": f"{url}/home",
+             "targets": [{"kind": 4, "name": "renew", "url": f"{url}/renew?a={{arg}}",
+                          "rules": [{"variant": ["B"], "url": f"{url}/renew-b/{{object}}"},
+                                    {"country": ["DE"], "language": ["de"], "device": ["phone"],
+                                     "url": f"{url}/renew-de"}]}]}]
+
+
+def test_check_asks_every_target_rule_and_home(make_server, make_config):
+    url, requests = make_server(lambda path: (302, {"Location": "/login"}, b"") if "login" in path
+                                else (403, {}, b"") if "view" in path
+                                else (200, {}, b"x" * 500_000))
+    config = make_config(billing(url))
+    done = run("check", "-c", config, "--object", 42, "--arg", "key")
+    assert {path for path, _ in requests} == {
+        "/home", "/viewinvoice.php?id=42", "/index.php?rp=/invoice/42/pay", "/clientarea.php",
+        "/renew?a=key", "/renew-b/42", "/renew-de"}
+    assert "all 7 targets answer" in done.stdout
+    found = [json.loads(line) for line in run("check", "-c", config, "--json").stdout.splitlines()]
+    assert len(found) == 7 and all(each["ok"] for each in found)
+
+
+def test_check_names_what_is_dead_and_fails(make_server, make_config):
+    url, _ = make_server(lambda path: (404 if "renew-b" in path else 502 if "home" in path else 200,
+                                       {}, b""))
+    config = make_config(billing(url))
+    done = run("check", "-c", config, status=1)
+    dead = [line for line in done.stdout.splitlines() if line.startswith("DEAD")]
+    assert len(dead) == 2
+    assert any("404" in line and "/renew-b/1" in line for line in dead)
+    assert "2 of 7 targets do not answer" in done.stderr
+
+
+def test_check_of_a_server_that_is_down(make_server, make_config):
+    config = make_config(billing("http://127.0.0.1:9"))
+    found = [json.loads(line) for line in run("check", "-c", config, "--json", status=1)
+             .stdout.splitlines()]
+    assert len(found) == 7
+    assert all(each["status"] is None and "connect" in each["error"] for each in found)
+
+
+@pytest.mark.parametrize("arguments, says, status", [
+    (["--brand", "ccme"], "no brand 'ccme'", 1),
+    (["--object", "x"], "--object and --client are numbers", 2),
+    (["--arg", "a/b"], "--arg has other characters", 1),
+])
+def test_check_refuses(config, arguments, says, status):
+    fails("check", "-c", config, *arguments, says=says, status=status)
+
+
+STATS = {
+    "brand": "acme", "from": "2026-11-20T00:00:00Z", "to": "2026-11-23T00:00:00Z", "tz": "UTC",
+    "interval": "day", "group_by": "time", "as_of": "2026-11-22T12:00:00Z", "n_rows": 3,
+    "rows": [{"key": "2026-11-20T00:00:00Z", "total": 80, "human": 60, "automated": 20},
+             {"key": "2026-11-21T00:00:00Z", "total": 0, "human": 0, "automated": 0},
+             {"key": "2026-11-22T00:00:00Z", "total": 10, "human": 1, "automated": 9}],
+    "total": {"total": 90, "human": 61, "automated": 29},
+}
+
+
+def answer_json(value, status=200):
+    return lambda path: (status, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("hc_secret\n")
+    return path
+
+
+def test_stats_as_a_table_with_bars(make_server, key_file):
+    url, requests = make_server(answer_json(STATS))
+    done = run("stats", "--url", url + "/", "--key-file", key_file, "--brand", "acme", "--from",
+               "2026-11-20", "--group-by", "time", "--tz", "Europe/Berlin", "--kind", "a b&c")
+    path, fields = requests[0]
+    assert path == ("/v1/stats?brand=acme&kind=a%20b%26c&from=2026-11-20&group_by=time"
+                    "&tz=Europe%2FBerlin")
+    assert fields["Authorization"] == "Bearer hc_secret"
+    lines = done.stdout.splitlines()
+    assert "█ ▁" in lines
+    row = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("2026-11-2")
+           and " to " not in line}
+    assert row["2026-11-20T00:00:00Z"] == ["80", "60", "20", "█" * 18 + "░" * 6]
+    assert row["2026-11-21T00:00:00Z"] == ["0", "0", "0"]
+    assert row["2026-11-22T00:00:00Z"] == ["10", "1", "9", "█" + "░" * 2]
+    assert lines[-1].split() == ["total", "90", "61", "29"]
+
+
+def test_stats_draws_ascii_where_there_is_no_utf_8(make_server, key_file):
+    url, _ = make_server(answer_json(STATS))
+    done = run("stats", "--url", url, "--key-file", key_file, env={"LC_ALL": "C"})
+    assert "#" * 18 + "-" * 6 in done.stdout
+    assert done.stdout.isascii()
+
+
+def test_stats_defuses_names_that_would_steer_the_terminal(make_server, key_file):
+    hostile = {**STATS, "group_by": "campaign", "n_rows": 5, "rows": [
+        {"key": "12", "name": "a\x1b[2Jb\u009bc\n\u00fc" + "x" * 300, "total": 1, "human": 1,
+         "automated": 0}]}
+    url, _ = make_server(answer_json(hostile))
+    text = run("stats", "--url", url, "--key-file", key_file).stdout
+    assert "12 a?[2Jb?c?\u00fcxxx" in text
+    assert "\x1b" not in text and "\u009b" not in text
+    assert max(map(len, text.splitlines())) < 120
+    assert "(1 of 5 rows; --limit shows more)" in text
+
+
+def test_stats_passes_json_and_csv_through(make_server, key_file):
+    url, requests = make_server(answer_json(STATS))
+    assert json.loads(run("stats", "--url", url, "--key-file", key_file, "--json").stdout) == STATS
+    run("stats", "--url", url, "--csv", env={"HOPCOUNT_API_KEY": "hc_other"})
+    assert requests[0][1]["Accept"] == "application/json"
+    assert requests[1][1]["Accept"] == "text/csv"
+    assert requests[1][1]["Authorization"] == "Bearer hc_other"
+
+
+@pytest.mark.parametrize("status, body, says", [
+    (401, {}, "does not know this API key"),
+    (403, {}, "--scope stats:read"),
+    (400, {"detail": "is no zone", "parameter": "tz"}, "answers 400: tz: is no zone"),
+    (503, {"detail": "no Redis"}, "answers 503: no Redis"),
+    (200, {"hello": 1}, "is not a statistic"),
+    (200, [], "is not a statistic"),
+    (200, {**STATS, "rows": [{"key": "x"}]}, "is not a statistic"),
+    (302, {}, "answers 302"),
+])
+def test_stats_explains_what_it_gets(make_server, key_file, status, body, says):
+    url, _ = make_server(answer_json(body, status))
+    fails("stats", "--url", url, "--key-file", key_file, says=says)
+
+
+def test_stats_of_nobody(key_file, tmp_path):
+    fails("stats", "--url", "http://127.0.0.1:9", "--key-file", key_file,
+          says=["http://127.0.0.1:9", "is hopcountd running"])
+    fails("stats", "--url", "http://127.0.0.1:9", says="an API key is needed")
+    (tmp_path / "empty").write_text("")
+    fails("stats", "--key-file", tmp_path / "empty", says="holds no API key")
+    fails("stats", "--key-file", tmp_path / "none", says="cannot open")
+
+
+def test_stats_of_a_running_hopcountd(hopcountd, tmp_path):
+    link = hopcountd.mint("pay", 1, campaign=5)
+    hopcountd.click(link)
+    hopcountd.wait_counted(1, [link])
+    key = tmp_path / "key"
+    key.write_text(hopcountd.api_key)
+    done = run("stats", "--url", f"http://127.0.0.1:{hopcountd.admin_port}", "--key-file", key,
+               "--brand", "acme", "--group-by", "kind")
+    assert re.search(r"^pay +1 ", done.stdout, re.MULTILINE), done.stdout
+    by_config = run("stats", "-c", hopcountd.config_path, "--key-file", key, "--group-by", "kind",
+                    "--json")
+    assert json.loads(by_config.stdout)["total"]["total"] == 1
+
+
+# --- completion ---
+
+def complete(line):
+    """What bash offers at the end of `line`."""
+    words = line.split(" ")
+    script = (f'source <("{HOPCOUNT}" completion bash); COMP_WORDS=({line} ""); '
+              f'COMP_CWORD={len(words) - 1}; COMP_WORDS[COMP_CWORD]="{words[-1]}"; _hopcount; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True,
+                          timeout=patience(20), env=environment())
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("line, want", [
+    ("hopcount ke", ["keygen"]),
+    ("hopcount mint --obj", ["--object"]),
+    ("hopcount mint --channel m", ["mail"]),
+    ("hopcount mint pa", ["pay"]),
+    ("hopcount mint --ttl 1", ["15m", "1h", "1d", "14d", "120d", "180d"]),
+    ("hopcount mint --object ", []),
+    ("hopcount stats --interval ", ["hour", "day", "month"]),
+    ("hopcount completion z", ["zsh"]),
+])
+def test_bash_completes(line, want):
+    assert complete(line) == want
+
+
+def test_bash_completes_files(tmp_path):
+    (tmp_path / "some.yaml").touch()
+    assert complete(f"hopcount mint -c {tmp_path}/so") == [f"{tmp_path}/some.yaml"]
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
+def test_zsh_accepts_its_script(tmp_path):
+    script = tmp_path / "_hopcount"
+    script.write_text(run("completion", "zsh").stdout)
+    done = subprocess.run(
+        ["zsh", "-f", "-c", f"autoload -U compinit; compinit -D -u; source {script};"
+                            " print ${_comps[hopcount]}"],
+        text=True, capture_output=True, timeout=patience(20), env=environment(HOME=str(tmp_path)))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "_hopcount\n", "")

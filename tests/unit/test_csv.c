@@ -1,0 +1,155 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/csv.h"
+
+enum { TEXT_MAX = 400 };
+
+/* The fields in brackets, so that a table can hold them. */
+static const char *fields_text(const struct csv_row *row, char out[static TEXT_MAX])
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i < row->n_fields; i++)
+        n += (size_t)snprintf(out + n, TEXT_MAX - n, "[%.*s]", SLICE_ARG(row->field[i]));
+    return out;
+}
+
+static const struct {
+    const char *name, *text;
+    enum csv_status want;
+    const char *fields; /* on CSV_OK */
+    size_t len, n_lines;
+} cases[] = {
+    {"one field", "a\n", CSV_OK, "[a]", 2, 1},
+    {"three fields, the second one empty", "a,,c\n", CSV_OK, "[a][][c]", 5, 1},
+    {"empty fields only", ",\n", CSV_OK, "[][]", 2, 1},
+    {"an empty line", "\nb\n", CSV_OK, "[]", 1, 1},
+    {"CRLF", "a,b\r\nc\r\n", CSV_OK, "[a][b]", 5, 1},
+    {"the last line without an end", "a,b", CSV_OK, "[a][b]", 3, 0},
+    {"the last line with a CR alone", "a,b\r", CSV_OK, "[a][b]", 4, 0},
+    {"a comma at the very end is one more field", "a,", CSV_OK, "[a][]", 2, 0},
+    {"a CR inside a field stays", "a\rb\n", CSV_OK, "[a\rb]", 4, 1},
+    {"quotes around", "\"a\",\"b\"\n", CSV_OK, "[a][b]", 8, 1},
+    {"an empty field in quotes", "\"\"\n", CSV_OK, "[]", 3, 1},
+    {"a comma in quotes", "\"a,b\",c\n", CSV_OK, "[a,b][c]", 8, 1},
+    {"doubled quotes", "\"a\"\"b\"\"\",c\n", CSV_OK, "[a\"b\"][c]", 11, 1},
+    {"nothing but doubled quotes", "\"\"\"\"\"\"\n", CSV_OK, "[\"\"]", 7, 1},
+    {"line ends in quotes", "\"a\nb\r\nc\",d\ne\n", CSV_OK, "[a\nb\r\nc][d]", 11, 3},
+    {"quotes, and the last line without an end", "a,\"b\"", CSV_OK, "[a][b]", 5, 0},
+    {"quotes, and a CR alone at the end", "a,\"b\"\r", CSV_OK, "[a][b]", 6, 0},
+    {"blanks are a part of a field", " a , b \n", CSV_OK, "[ a ][ b ]", 8, 1},
+    {"a quote in the middle of a field", "a\"b,c\nd\n", CSV_QUOTES, NULL, 6, 1},
+    {"a blank before a quote", "a, \"b\"\nd\n", CSV_QUOTES, NULL, 7, 1},
+    {"text behind a quote", "\"a\"b,c\nd\n", CSV_QUOTES, NULL, 7, 1},
+    {"a quote that isn't closed: the line is lost, not the rest", "a,\"b\nc\nd\n", CSV_QUOTES, NULL,
+     5, 1},
+    {"a quote that isn't closed, on the last line", "a,\"b", CSV_QUOTES, NULL, 4, 0},
+    {"a quote, a CR and no LF", "\"a\"\rb\n", CSV_QUOTES, NULL, 6, 1},
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[TEXT_MAX], got[TEXT_MAX];
+        struct csv_row row;
+
+        print_message("%s\n", cases[i].name);
+        strcpy(text, cases[i].text);
+        assert_int_equal(csv_read(text, strlen(text), true, &row), cases[i].want);
+        assert_int_equal(row.len, cases[i].len);
+        assert_int_equal(row.n_lines, cases[i].n_lines);
+        if (cases[i].want != CSV_OK)
+            continue;
+        assert_string_equal(fields_text(&row, got), cases[i].fields);
+        assert_int_equal(row.is_blank, strcmp(cases[i].name, "an empty line") == 0);
+    }
+}
+
+/* Cut anywhere, a row is either the same row or waits for more, unchanged. */
+static void test_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t len = strlen(cases[i].text);
+
+        for (size_t cut = 1; cut <= len; cut++) {
+            char text[TEXT_MAX], got[TEXT_MAX];
+            struct csv_row row;
+            enum csv_status status;
+
+            strcpy(text, cases[i].text);
+            status = csv_read(text, cut, false, &row);
+            if (status == CSV_MORE) {
+                assert_string_equal(text, cases[i].text);
+                continue;
+            }
+            assert_int_equal(status, cases[i].want);
+            assert_int_equal(row.len, cases[i].len);
+            assert_int_equal(row.n_lines, cases[i].n_lines);
+            if (status == CSV_OK)
+                assert_string_equal(fields_text(&row, got), cases[i].fields);
+        }
+    }
+}
+
+static void test_number_of_fields(void **state)
+{
+    char text[2 * CSV_FIELDS_MAX + 2];
+    struct csv_row row;
+
+    (void)state;
+    memset(text, ',', sizeof(text));
+    text[CSV_FIELDS_MAX - 1] = '\n';
+    assert_int_equal(csv_read(text, CSV_FIELDS_MAX, false, &row), CSV_OK);
+    assert_int_equal(row.n_fields, CSV_FIELDS_MAX);
+    text[CSV_FIELDS_MAX - 1] = ',';
+    text[CSV_FIELDS_MAX] = '\n';
+    assert_int_equal(csv_read(text, CSV_FIELDS_MAX + 1, false, &row), CSV_TOO_MANY);
+    assert_int_equal(row.len, CSV_FIELDS_MAX + 1);
+    assert_int_equal(row.n_lines, 1);
+}
+
+static void test_writing(void **state)
+{
+    const struct {
+        const char *value, *want;
+    } values[] = {
+        {"", ""},           {"abc", "abc"},       {"a b", "a b"},       {"a,b", "\"a,b\""},
+        {"\"", "\"\"\"\""}, {"a\nb", "\"a\nb\""}, {"a\rb", "\"a\rb\""}, {"=1+1", "=1+1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char out[TEXT_MAX], copy[TEXT_MAX];
+        size_t len = csv_write(slice_of(values[i].value), out);
+        struct csv_row row;
+
+        out[len] = '\0';
+        assert_string_equal(out, values[i].want);
+        strcpy(copy, out);
+        strcat(copy, "\n");
+        assert_int_equal(csv_read(copy, strlen(copy), true, &row), CSV_OK);
+        assert_true(slice_equal(row.field[0], slice_of(values[i].value)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_number_of_fields),
+        cmocka_unit_test(test_writing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
