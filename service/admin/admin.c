@@ -15,12 +15,14 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
+#include "service/admin/attempts.h"
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
 #include "service/admin/server.h"
+#include "service/admin/session.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -286,7 +288,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     set_up_server(&admin->server, options, sources);
     admin->server.site = site_ref(site);
     if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min)) ||
-        !(admin->server.cache = cache_new())) {
+        !(admin->server.cache = cache_new()) || !(admin->server.sessions = sessions_new()) ||
+        !(admin->server.attempts = attempts_new())) {
         error_set(err, "admin: out of memory");
         goto out;
     }
@@ -378,6 +381,8 @@ void admin_free(struct admin *admin)
         close(admin->mail.wake_fd);
     auth_free(admin->server.auth);
     cache_free(admin->server.cache);
+    sessions_free(admin->server.sessions);
+    attempts_free(admin->server.attempts);
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
     apikeys_free(admin->mail.keys);

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include "service/admin/rate.h"
 #include "service/admin/request.h"
+#include "service/admin/session.h"
+#include "service/admin/signin.h"
 #include "service/base/clock.h"
 #include "service/config/apikeys.h"
 
 enum { WINDOW_MS = 60000 };
-
-/* What a key has asked for in the minute that runs. */
-struct rate {
-    int64_t since_ms; /* monotonic */
-    int64_t n;
-};
 
 struct auth {
     struct apikeys *keys;
@@ -78,10 +77,9 @@ static void add_number(struct request *request, const char *name, int64_t n)
     request_add_header(request, name, text);
 }
 
-/* Counts the request against its key; false: replied to. */
-static bool check_rate(struct auth *auth, struct request *request, const struct apikey *key)
+/* Counts the request against its key or session; `rate` NULL: without limit.  False: replied to. */
+static bool check_rate(const struct auth *auth, struct request *request, struct rate *rate)
 {
-    struct rate *rate = auth->rates ? &auth->rates[key->index] : NULL;
     int64_t now_ms = clock_mono_ms(), left, reset_s;
 
     if (!rate || auth->rate_per_min == 0)
@@ -103,22 +101,65 @@ static bool check_rate(struct auth *auth, struct request *request, const struct 
     return false;
 }
 
-bool auth_check(struct auth *auth, struct request *request, unsigned scope)
+const struct apikey *auth_find_key(const struct auth *auth, struct slice text)
 {
-    struct slice text = bearer(request);
-    const struct apikey *key = text.ptr ? apikeys_find(auth->keys, text) : NULL;
-    char scopes[APIKEY_SCOPES_MAX];
+    return apikeys_find(auth->keys, text);
+}
+
+const struct apikey *auth_find_session_key(const struct auth *auth, const struct session *session)
+{
+    const struct apikey *key = apikeys_find_name(auth->keys, slice_of(session->key_name));
+
+    /* A new key may have an old one's name. */
+    return key && sodium_memcmp(key->hash, session->key_hash, sizeof(key->hash)) == 0 ? key : NULL;
+}
+
+/* By whose authority the request comes: a key, and the rate it counts against.  NULL: replied to.
+ */
+static const struct apikey *find_bearer(struct auth *auth, struct request *request,
+                                        struct slice text, struct rate **rate)
+{
+    const struct apikey *key = auth_find_key(auth, text);
 
     if (!key) {
         request_add_header(request, "WWW-Authenticate",
-                           text.ptr ? "Bearer realm=\"hopcount\", error=\"invalid_token\""
-                                    : "Bearer realm=\"hopcount\"");
-        request_fail(request, 401, NULL,
-                     text.ptr ? "there is no such API key"
-                              : "an API key is needed: Authorization: Bearer KEY");
-        return false;
+                           "Bearer realm=\"hopcount\", error=\"invalid_token\"");
+        request_fail(request, 401, NULL, "there is no such API key");
+        return NULL;
     }
-    if (!check_rate(auth, request, key))
+    *rate = auth->rates ? &auth->rates[key->index] : NULL;
+    return key;
+}
+
+/* The same, by cookie. */
+static const struct apikey *find_session(const struct auth *auth, struct request *request,
+                                         struct rate **rate)
+{
+    struct session *session = signin_find(request);
+    const struct apikey *key = session ? auth_find_session_key(auth, session) : NULL;
+
+    if (!key) {
+        request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
+        request_fail(request, 401, NULL, "an API key is needed: Authorization: Bearer KEY");
+        return NULL;
+    }
+    if (request->method != REQUEST_GET && !signin_may_change(request, session)) {
+        request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
+        return NULL;
+    }
+    *rate = &session->rate;
+    return key;
+}
+
+bool auth_check(struct auth *auth, struct request *request, unsigned scope)
+{
+    struct slice text = bearer(request);
+    const struct apikey *key;
+    char scopes[APIKEY_SCOPES_MAX];
+    struct rate *rate;
+
+    key = text.ptr ? find_bearer(auth, request, text, &rate) : find_session(auth, request, &rate);
+    if (!key || !check_rate(auth, request, rate))
         return false;
     if ((key->scopes & scope) == scope)
         return true;

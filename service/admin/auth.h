@@ -6,9 +6,12 @@
 
 #include "proto/compiler.h"
 
+struct apikey;
 struct apikeys;
 struct auth;
 struct request;
+struct session;
+struct slice;
 
 /* Takes `keys` (freed on failure, too), which may be NULL: no key is known.  `rate_per_min` 0 = no
  * limit.  NULL: no memory. */
@@ -19,10 +22,16 @@ void auth_free(struct auth *auth);
 void auth_set_keys(struct auth *auth, struct apikeys *keys);
 
 /*
- * True when the request carries a key that allows `scope` (enum apikey_scope) and has requests left
- * in this minute; the X-RateLimit fields are added to its reply.  False: it was replied to, with
- * 401, 403 or 429.
+ * True when the request carries a key, or the cookie of a session that stands for a key, that
+ * allows `scope` (enum apikey_scope) and has requests left in this minute; the X-RateLimit fields
+ * are added to its reply.  By cookie, a request that changes something must also show that it comes
+ * from our own page (signin.h).  False: it was replied to, with 401, 403 or 429.
  */
 MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
+
+/* The key whose text this is, or the one that a session stands for; NULL: there is none (any more).
+ * Borrowed until auth_set_keys(). */
+const struct apikey *auth_find_key(const struct auth *auth, struct slice text);
+const struct apikey *auth_find_session_key(const struct auth *auth, const struct session *session);
 
 #endif

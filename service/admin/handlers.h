@@ -13,5 +13,15 @@ void links_handle_show(struct request *request);
 void items_handle_object(struct request *request);
 void items_handle_client(struct request *request);
 void stats_handle(struct request *request);
+void health_handle(struct request *request);
+void brands_handle(struct request *request);
+void qr_handle_svg(struct request *request);
+void qr_handle_png(struct request *request);
+void signin_handle_open(struct request *request);
+void signin_handle_show(struct request *request);
+void signin_handle_close(struct request *request);
+void web_handle_home(struct request *request);
+void web_handle_page(struct request *request);
+void web_handle_asset(struct request *request);
 
 #endif

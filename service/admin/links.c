@@ -85,8 +85,7 @@ static const struct brand *open_for_any(const struct site *site, struct slice te
     return NULL;
 }
 
-/* The brand whose link the request names, and the opened token; NULL: replied to. */
-static const struct brand *find_link(struct request *request, struct token *token)
+const struct brand *links_find(struct request *request, struct token *token)
 {
     const struct site *site = request->site;
     struct slice text = slice_make(request->arg, request->arg_len);
@@ -176,7 +175,7 @@ static void on_lookup_reply(void *owner, size_t index, const struct redisReply *
     /* Not there, or not in it: nobody has clicked. */
     if (reply->type != REDIS_REPLY_STRING ||
         !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
-                         &lookup->clicks))
+                          &lookup->clicks))
         lookup->clicks = (struct table_link){0};
 }
 
@@ -218,7 +217,7 @@ void links_handle_show(struct request *request)
         .on_done = on_lookup_done,
     };
     struct token token;
-    const struct brand *brand = find_link(request, &token);
+    const struct brand *brand = links_find(request, &token);
     struct lookup *lookup;
 
     if (!brand)

@@ -32,6 +32,17 @@ static const struct route routes[] = {
      stats_handle,
      {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare", "clients",
       "limit", "offset", "format", NULL}},
+    {REQUEST_GET, "/v1/links/{}/qr.svg", APIKEY_STATS_READ, qr_handle_svg, {"brand", NULL}},
+    {REQUEST_GET, "/v1/links/{}/qr.png", APIKEY_STATS_READ, qr_handle_png, {"brand", "size", NULL}},
+    {REQUEST_GET, "/v1/brands", APIKEY_STATS_READ, brands_handle, {NULL}},
+    {REQUEST_GET, "/v1/health", APIKEY_STATS_READ, health_handle, {NULL}},
+    {REQUEST_POST, "/v1/session", 0, signin_handle_open, {NULL}},
+    {REQUEST_GET, "/v1/session", 0, signin_handle_show, {NULL}},
+    {REQUEST_DELETE, "/v1/session", 0, signin_handle_close, {NULL}},
+    {REQUEST_GET, "/", 0, web_handle_home, {ROUTE_ANY_PARAM}},
+    {REQUEST_GET, "/dashboard", 0, web_handle_home, {ROUTE_ANY_PARAM}},
+    {REQUEST_GET, "/dashboard/", 0, web_handle_page, {ROUTE_ANY_PARAM}},
+    {REQUEST_GET, "/dashboard/{}", 0, web_handle_asset, {ROUTE_ANY_PARAM}},
 };
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
@@ -99,7 +110,8 @@ static struct slice unknown_param(const struct route *route, const struct query 
         bool known = false;
 
         for (size_t j = 0; route->params[j] && !known; j++)
-            known = slice_equal(name, slice_of(route->params[j]));
+            known = slice_equal(name, slice_of(route->params[j])) ||
+                    strcmp(route->params[j], ROUTE_ANY_PARAM) == 0;
         if (!known)
             return name;
     }

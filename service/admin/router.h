@@ -5,12 +5,15 @@
 
 enum { ROUTE_PARAMS_MAX = 20 };
 
+#define ROUTE_ANY_PARAM "*"
+
 struct route {
     enum request_method method;
     const char *path; /* "/v1/links/{}": `{}` is one segment, found in request->arg */
     unsigned scope;   /* what the key must allow, enum apikey_scope; 0 = no key is asked for */
     void (*handle)(struct request *request); /* takes the request */
-    const char *params[ROUTE_PARAMS_MAX];    /* names allowed in the query; NULL ends */
+    const char *params[ROUTE_PARAMS_MAX]; /* names allowed in the query; NULL ends, ROUTE_ANY_PARAM
+                                             allows all */
 };
 
 /* Answers: checks path, method, key, rate and the names of the parameters, then calls the handler.

@@ -9,18 +9,22 @@
 #include "service/base/counter64.h"
 
 struct apikeys;
+struct attempts;
 struct auth;
 struct cache;
 struct event_base;
 struct fetches;
 struct live;
 struct request;
+struct sessions;
 struct site;
 
 struct server {
     struct event_base *base;
     struct site *site;       /* requests hold references of their own */
     struct auth *auth;       /* keys and their rates */
+    struct sessions *sessions; /* of the dashboard */
+    struct attempts *attempts; /* to sign in that failed */
     struct fetches *fetches; /* queries to Redis under way; NULL = no Redis */
     struct cache *cache;     /* replies of the last second */
     struct live *live;       /* streams of /v1/live */

@@ -1,0 +1,147 @@
+/* How this process is doing, for people: what the metrics say, sorted by question. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/rfc3339.h"
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/base/clock.h"
+#include "service/ledger/clicklog.h"
+#include "service/ledger/ledger.h"
+#include "service/public/worker.h"
+
+enum { HOST_MAX = 256, LAG_WARN_MS = 30000 };
+
+static json_t *number_json(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *time_json(int64_t time_ms)
+{
+    char text[RFC3339_TEXT_MAX];
+
+    return time_ms > 0 ? json_string(rfc3339_format(time_ms / 1000, 0, text)) : json_null();
+}
+
+static json_t *worker_json(const struct worker_stats *stats)
+{
+    uint64_t requests = 0;
+
+    for (unsigned i = 0; i < OUTCOMES; i++)
+        requests += counter64_get(&stats->requests[i]);
+    return json_pack("{so so so so}", "requests", number_json(requests), "redirects",
+                     number_json(counter64_get(&stats->requests[OUTCOME_REDIRECT])), "connections",
+                     number_json(counter64_get(&stats->open)), "connections_max",
+                     number_json(counter64_get(&stats->open_max)));
+}
+
+static json_t *workers_json(const struct admin_sources *sources)
+{
+    json_t *workers = json_array();
+
+    for (unsigned i = 0; i < sources->n_workers; i++)
+        json_array_append_new(workers, worker_json(worker_stats(sources->workers[i])));
+    return workers;
+}
+
+/* Replies by outcome, all workers together; those that never happened are left out. */
+static json_t *requests_json(const struct admin_sources *sources)
+{
+    json_t *requests = json_object();
+
+    for (unsigned outcome = 0; outcome < OUTCOMES; outcome++) {
+        uint64_t n = 0;
+
+        for (unsigned i = 0; i < sources->n_workers; i++)
+            n += counter64_get(&worker_stats(sources->workers[i])->requests[outcome]);
+        if (n > 0)
+            json_object_set_new(requests, outcome_name(outcome), number_json(n));
+    }
+    return requests;
+}
+
+static json_t *store_json(const struct clickstore_stats *stats)
+{
+    json_t *dropped = json_object();
+
+    for (unsigned i = 0; i < CLICKLOG_DROPS; i++)
+        json_object_set_new(dropped, clicklog_drop_name((enum clicklog_drop)i),
+                            number_json(stats->dropped[i]));
+    return json_pack("{so so so so so so so sb so}", "appended", number_json(stats->appended),
+                     "recovered", number_json(stats->recovered), "dropped", dropped, "segments",
+                     number_json(stats->n_segments), "disk_bytes", number_json(stats->disk_bytes),
+                     "memory_bytes", number_json(stats->memory_bytes), "set_aside",
+                     number_json(stats->n_set_aside), "degraded", (int)stats->degraded, "error",
+                     stats->last_errno ? json_string(strerror(stats->last_errno)) : json_null());
+}
+
+static json_t *ledger_json(const struct ledger_stats *stats)
+{
+    return json_pack(
+        "{sb so so so so so so so so sf so}", "connected", (int)stats->connected, "error",
+        stats->connected || !stats->last_error[0] ? json_null() : json_string(stats->last_error),
+        "applied", number_json(stats->applied), "pending", number_json(stats->pending), "replayed",
+        number_json(stats->replayed), "lost_gap", number_json(stats->lost_gap), "rejected",
+        number_json(stats->rejected), "batches", number_json(stats->n_batches), "batches_refused",
+        number_json(stats->refused), "lag_s", (double)stats->lag_ms / 1000, "as_of",
+        time_json(stats->as_of_ms));
+}
+
+static json_t *redis_json(const struct server *server)
+{
+    const char *cause = server->fetches ? fetches_cause(server->fetches) : "none is configured";
+
+    return json_pack("{sb so}", "answers", cause[0] == '\0', "error",
+                     cause[0] ? json_string(cause) : json_null());
+}
+
+static json_t *reload_json(const struct server *server)
+{
+    return json_pack("{sb so so}", "ok", counter64_get(&server->reload_ok) == 1, "at",
+                     time_json((int64_t)counter64_get(&server->reload_s) * 1000), "failures",
+                     number_json(counter64_get(&server->reload_failures)));
+}
+
+/* In one word: "ok"; "degraded", clicks are kept but something waits or is at risk. */
+static const char *status_of(const struct server *server, const struct clickstore_stats *store,
+                             const struct ledger_stats *ledger)
+{
+    bool redis_answers = server->fetches && fetches_cause(server->fetches)[0] == '\0';
+    bool ledger_is_well =
+        !server->sources.ledger || (ledger->connected && ledger->lag_ms < LAG_WARN_MS);
+
+    if (atomic_load(&server->state) == ADMIN_DRAINING)
+        return "draining";
+    return redis_answers && ledger_is_well && !store->degraded ? "ok" : "degraded";
+}
+
+static json_t *health_json(const struct server *server)
+{
+    const struct admin_sources *sources = &server->sources;
+    struct clickstore_stats store = {.appended = 0};
+    struct ledger_stats ledger = {.applied = 0};
+    char host[HOST_MAX] = "";
+
+    if (sources->store)
+        clickstore_stats(sources->store, &store);
+    if (sources->ledger)
+        ledger_stats(sources->ledger, &ledger);
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    return json_pack(
+        "{ss ss ss so so so so so so so so}", "status", status_of(server, &store, &ledger),
+        "version", HOPCOUNT_VERSION, "host", host, "started_at", time_json(server->started_ms),
+        "now", time_json(clock_wall_ms()), "redis", redis_json(server), "ledger",
+        sources->ledger ? ledger_json(&ledger) : json_null(), "log",
+        sources->store ? store_json(&store) : json_null(), "workers", workers_json(sources),
+        "requests", requests_json(sources), "reload", reload_json(server));
+}
+
+void health_handle(struct request *request)
+{
+    request_reply_json(request, 200, health_json(request->server));
+}
