@@ -1,0 +1,603 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "proto/click.h"
+#include "service/admin/stats.h"
+#include "service/base/error.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+#include "temp_dir.h"
+
+static const char ONE_BRAND[] =
+    "keys: keys\nbrands:\n"
+    "  - name: acme\n    hosts: [go.acme.example]\n    base_url: https://go.acme.example\n"
+    "    preset: whmcs\n    billing_url: https://billing.acme.example\n"
+    "    targets:\n      - { kind: 4, name: renew, url: \"https://billing.acme.example/r\" }\n";
+static const char OTHER_BRAND[] =
+    "  - name: globex\n    hosts: [go.globex.example]\n    base_url: https://go.globex.example\n"
+    "    preset: whmcs\n    billing_url: https://billing.globex.example\n"
+    "    targets:\n      - { kind: 4, name: book, url: \"https://billing.globex.example/b\" "
+    "}\n";
+
+struct sites {
+    struct site *one, *two; /* of one brand, of two */
+};
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static struct site *make_site(const char *dir, const char *brands, const char *more)
+{
+    struct error err = {0};
+    struct config *config = NULL;
+    struct site *site;
+    char text[2048], path[128];
+
+    snprintf(text, sizeof(text), "%s%s", brands, more);
+    write_file(dir, "hopcount.yaml", text);
+    snprintf(path, sizeof(path), "%s/hopcount.yaml", dir);
+    site = site_load(path, &config, &err);
+    if (!site)
+        print_message("%s\n", err.text);
+    assert_non_null(site);
+    config_free(config);
+    return site;
+}
+
+static int set_up(void **state)
+{
+    struct sites *sites = calloc(1, sizeof(*sites));
+    char *dir = temp_dir_new();
+
+    assert_true(sodium_init() >= 0);
+
+    write_file(dir, "keys",
+               "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    sites->one = make_site(dir, ONE_BRAND, "");
+    sites->two = make_site(dir, ONE_BRAND, OTHER_BRAND);
+    temp_dir_free(dir);
+    *state = sites;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct sites *sites = *state;
+
+    site_unref(sites->one);
+    site_unref(sites->two);
+    free(sites);
+    return 0;
+}
+
+static int64_t at(const char *text)
+{
+    int64_t time_s;
+
+    assert_true(rfc3339_parse(slice_of(text), &time_s));
+    return time_s;
+}
+
+/* --- parameters --- */
+
+static void test_refused(void **state)
+{
+    const struct {
+        const char *name, *query, *parameter;
+        bool two_brands;
+    } cases[] = {
+        {"an unknown brand", "brand=nope", "brand", false},
+        {"an empty brand", "brand=", "brand", false},
+        {"an unknown kind", "kind=nope", "kind", false},
+        {"a kind of another brand", "brand=acme&kind=book", "kind", true},
+        {"an empty kind in a list", "kind=pay,", "kind", false},
+        {"kind 0", "kind=0", "kind", false},
+        {"kind 16", "kind=16", "kind", false},
+        {"a campaign too high", "campaign=65536", "campaign", false},
+        {"a negative campaign", "campaign=-1", "campaign", false},
+        {"a campaign that is no number", "campaign=x", "campaign", false},
+        {"a campaign twice", "campaign=1,2,1", "campaign", false},
+        {"33 campaigns",
+         "campaign=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,"
+         "30,31,32,33",
+         "campaign", false},
+        {"a campaign of no brand", "campaign=1", "brand", true},
+        {"grouped by campaign of no brand", "group_by=campaign", "brand", true},
+        {"a zone that doesn't exist", "tz=Europe/Atlantis", "tz", false},
+        {"an empty zone", "tz=", "tz", false},
+        {"a date that doesn't exist", "from=2026-02-30", "from", false},
+        {"an end that doesn't exist", "to=2026-13-01", "to", false},
+        {"backwards", "from=2026-11-02&to=2026-11-01", "from", false},
+        {"21 years", "from=21y", "from", false},
+        {"an unknown interval", "interval=week", "interval", false},
+        {"an empty interval", "interval=", "interval", false},
+        {"an unknown group", "group_by=os", "group_by", false},
+        {"an empty group", "group_by=", "group_by", false},
+        {"three groups", "group_by=time,kind,label", "group_by", false},
+        {"a group twice", "group_by=kind,kind", "group_by", false},
+        {"two dimensions", "group_by=label,country", "group_by", false},
+        {"all campaigns by country", "group_by=campaign,country", "campaign", false},
+        {"the other way round", "group_by=country,campaign", "campaign", false},
+        {"compared with something else", "compare=next", "compare", false},
+        {"clients neither true nor false", "clients=yes", "clients", false},
+        {"clients by kind", "clients=true&group_by=kind", "clients", false},
+        {"clients of a kind", "clients=true&kind=pay", "clients", false},
+        {"clients of two campaigns", "clients=true&campaign=1,2", "clients", false},
+        {"no rows", "limit=0", "limit", false},
+        {"too many rows", "limit=10001", "limit", false},
+        {"a limit that is no number", "limit=1e3", "limit", false},
+        {"a negative offset", "offset=-1", "offset", false},
+        {"an offset of ten digits", "offset=1000000000", "offset", false},
+        {"an unknown format", "format=xml", "format", false},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_fault fault = {.parameter = NULL};
+        struct stats_query out;
+        struct query query;
+        struct slice bad;
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(query_parse(slice_of(cases[i].query), &query, &bad), QUERY_OK);
+        assert_false(stats_query_init(&out, &query, cases[i].two_brands ? sites->two : sites->one,
+                                      at("2026-11-22T12:00:00Z"), &fault));
+        assert_string_equal(fault.parameter, cases[i].parameter);
+        assert_true(strlen(fault.detail) > 5);
+        stats_query_clear(&out);
+    }
+}
+
+static void take(struct stats_query *out, const char *text, const struct site *site,
+                 struct query *query)
+{
+    struct stats_fault fault;
+    struct slice bad;
+
+    assert_int_equal(query_parse(slice_of(text), query, &bad), QUERY_OK);
+    if (!stats_query_init(out, query, site, at("2026-11-22T12:00:00Z"), &fault)) {
+        print_message("%s: %s\n", fault.parameter, fault.detail);
+        fail();
+    }
+}
+
+static void test_taken(void **state)
+{
+    const struct {
+        const char *name, *query;
+        enum counter_dim dim;
+        enum stats_group first, second; /* STATS_GROUPS = none */
+        size_t limit;
+    } cases[] = {
+        {"nothing is by time", "", COUNTER_DIM_LABEL, STATS_TIME, STATS_GROUPS, STATS_LIMIT_MAX},
+        {"by kind", "group_by=kind", COUNTER_DIM_LABEL, STATS_KIND, STATS_GROUPS,
+         STATS_LIMIT_DEFAULT},
+        {"by country", "group_by=country", COUNTER_DIM_COUNTRY, STATS_COUNTRY, STATS_GROUPS,
+         STATS_LIMIT_DEFAULT},
+        {"by campaign", "group_by=campaign", COUNTER_DIM_CAMPAIGN, STATS_CAMPAIGN, STATS_GROUPS,
+         STATS_LIMIT_DEFAULT},
+        {"by campaign, of some", "group_by=campaign&campaign=1,2", COUNTER_DIM_LABEL,
+         STATS_CAMPAIGN, STATS_GROUPS, STATS_LIMIT_DEFAULT},
+        {"by campaign and variant, of some", "group_by=campaign,variant&campaign=1",
+         COUNTER_DIM_VARIANT, STATS_CAMPAIGN, STATS_VARIANT, STATS_LIMIT_DEFAULT},
+        {"by campaign and time", "group_by=campaign,time", COUNTER_DIM_CAMPAIGN, STATS_TIME,
+         STATS_CAMPAIGN, STATS_LIMIT_DEFAULT},
+        {"by kind and campaign", "group_by=kind,campaign", COUNTER_DIM_CAMPAIGN, STATS_KIND,
+         STATS_CAMPAIGN, STATS_LIMIT_DEFAULT},
+        {"time comes first", "group_by=label,time", COUNTER_DIM_LABEL, STATS_TIME, STATS_LABEL,
+         STATS_LIMIT_DEFAULT},
+        {"a limit", "limit=10000&offset=5", COUNTER_DIM_LABEL, STATS_TIME, STATS_GROUPS, 10000},
+        {"32 campaigns",
+         "campaign=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,"
+         "30,31,32",
+         COUNTER_DIM_LABEL, STATS_TIME, STATS_GROUPS, STATS_LIMIT_MAX},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_query out;
+        struct query query;
+
+        print_message("%s\n", cases[i].name);
+        take(&out, cases[i].query, sites->one, &query);
+        assert_int_equal(out.dim, cases[i].dim);
+        assert_int_equal(out.groups[0], cases[i].first);
+        assert_int_equal(out.n_groups, cases[i].second == STATS_GROUPS ? 1 : 2);
+        if (out.n_groups == 2)
+            assert_int_equal(out.groups[1], cases[i].second);
+        assert_int_equal(out.limit, cases[i].limit);
+        assert_string_equal(out.zone_name, "UTC");
+        assert_ptr_equal(out.brand, site_brand_at(sites->one, 0));
+        stats_query_clear(&out);
+    }
+}
+
+static void test_kinds(void **state)
+{
+    const struct sites *sites = *state;
+    struct slice bad = {0};
+    struct stats_query out;
+    struct query query;
+
+    take(&out, "kind=pay,renew", sites->two, &query);
+    assert_int_equal(stats_query_kinds(&out, site_brand_at(sites->two, 0), &bad), 1 << 2 | 1 << 4);
+    assert_int_equal(bad.len, 0);
+    /* The other brand calls its kind 4 something else. */
+    assert_int_equal(stats_query_kinds(&out, site_brand_at(sites->two, 1), &bad), 1 << 2);
+    assert_true(slice_equal(bad, slice_of("renew")));
+    stats_query_clear(&out);
+    take(&out, "", sites->two, &query);
+    assert_null(out.brand);
+    assert_int_equal(stats_query_kinds(&out, site_brand_at(sites->two, 0), &bad), 0xfffe);
+    stats_query_clear(&out);
+}
+
+/* --- the plan --- */
+
+static void plan_text(const struct stats_plan *plan, char *out, size_t out_len)
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct stats_read *read = &plan->reads[i];
+        char text[RFC3339_TEXT_MAX];
+        unsigned days = 0;
+
+        rfc3339_format(read->time_s, 0, text);
+        text[10] = '\0';
+        for (unsigned d = 0; d < 32; d++)
+            days += read->days >> d & 1;
+        if (read->interval == COUNTER_HOURS)
+            n += (size_t)snprintf(out + n, out_len - n, "h%s ", text);
+        else
+            n += (size_t)snprintf(out + n, out_len - n, "d%s*%u ", text, days);
+    }
+}
+
+static void test_plan(void **state)
+{
+    const struct {
+        const char *name, *query, *want;
+    } cases[] = {
+        {"two days of UTC", "from=2026-11-01&to=2026-11-02&interval=day", "d2026-11-01*2 "},
+        {"two days by the hour", "from=2026-11-01&to=2026-11-02&interval=hour",
+         "h2026-11-01 h2026-11-02 "},
+        {"two days by the hour, but not grouped by time",
+         "from=2026-11-01&to=2026-11-02&interval=hour&group_by=kind", "d2026-11-01*2 "},
+        {"days over the end of a month", "from=2026-10-30&to=2026-11-02&interval=day",
+         "d2026-10-01*2 d2026-11-01*2 "},
+        {"days in Berlin are hours", "from=2026-11-01&to=2026-11-02&interval=day&tz=Europe/Berlin",
+         "h2026-10-31 h2026-11-01 h2026-11-02 "},
+        {"a sum in Berlin is days with ends of hours",
+         "from=2026-11-01&to=2026-11-05&group_by=kind&tz=Europe/Berlin",
+         "h2026-10-31 d2026-11-01*4 h2026-11-05 "},
+        {"months in Berlin are days with ends of hours",
+         "from=2026-10-01&to=2026-11-30&interval=month&tz=Europe/Berlin",
+         "h2026-09-30 d2026-10-01*30 h2026-10-31 d2026-11-01*29 h2026-11-30 "},
+        {"from noon to noon", "from=2026-11-01T12:00:00Z&to=2026-11-03T12:00:00Z&interval=day",
+         "h2026-11-01 d2026-11-01*1 h2026-11-03 "},
+        {"an hour", "from=2026-11-01T12:00:00Z&to=2026-11-01T13:00:00Z&group_by=kind",
+         "h2026-11-01 "},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct stats_read like = {.campaign = COUNTER_ALL_CAMPAIGNS};
+        struct stats_plan plan = {0};
+        struct stats_query out;
+        struct query query;
+        struct buckets buckets;
+        char text[512];
+
+        print_message("%s\n", cases[i].name);
+        take(&out, cases[i].query, sites->one, &query);
+        assert_true(buckets_init(&buckets, &out.period, out.interval, out.zone));
+        assert_true(stats_plan_add(&plan, &like, &out.period,
+                                   out.groups[0] == STATS_TIME ? &buckets : NULL));
+        plan_text(&plan, text, sizeof(text));
+        assert_string_equal(text, cases[i].want);
+        stats_plan_clear(&plan);
+        buckets_clear(&buckets);
+        stats_query_clear(&out);
+    }
+}
+
+/* Whatever the zone and the interval: each hour of the period is read once, in its own bucket. */
+static void test_plan_covers(void **state)
+{
+    static const char *const zones[] = {"UTC", "Europe/Berlin", "America/Los_Angeles",
+                                        "Asia/Kolkata", "Pacific/Apia"};
+    const struct stats_read like = {.campaign = COUNTER_ALL_CAMPAIGNS};
+
+    (void)state;
+    for (size_t z = 0; z < sizeof(zones) / sizeof(zones[0]) * 3; z++) {
+        const struct sites *sites = *state;
+        struct stats_plan plan = {0};
+        struct stats_query out;
+        struct query query;
+        struct buckets buckets;
+        char text[256];
+        uint8_t *seen;
+        size_t n_hours;
+
+        snprintf(text, sizeof(text), "from=2026-03-05T05:00:00Z&to=2026-11-20&tz=%s&interval=%s",
+                 zones[z / 3], period_interval_name((enum period_interval)(z % 3)));
+        print_message("%s\n", text);
+        take(&out, text, sites->one, &query);
+        assert_true(buckets_init(&buckets, &out.period, out.interval, out.zone));
+        assert_true(stats_plan_add(&plan, &like, &out.period, &buckets));
+        n_hours = (size_t)(out.period.to_s - out.period.from_s) / 3600;
+        seen = calloc(n_hours, 1);
+        for (size_t i = 0; i < plan.n; i++) {
+            bool days = plan.reads[i].interval == COUNTER_DAYS;
+
+            for (unsigned b = 0; b < 40; b++) {
+                int64_t time_s;
+
+                if (b > 23 && !days)
+                    continue;
+                if (!stats_read_time(&plan.reads[i], &out.period, b, &time_s))
+                    continue;
+                for (int h = 0; h < (days ? 24 : 1); h++) {
+                    size_t hour = (size_t)(time_s - out.period.from_s) / 3600 + (size_t)h;
+
+                    assert_true(hour < n_hours);
+                    assert_int_equal(seen[hour]++, 0);
+                    assert_int_equal(buckets_find(&buckets, time_s),
+                                     buckets_find(&buckets, time_s + h * 3600));
+                }
+            }
+        }
+        assert_null(memchr(seen, 0, n_hours));
+        free(seen);
+        stats_plan_clear(&plan);
+        buckets_clear(&buckets);
+        stats_query_clear(&out);
+    }
+}
+
+static void test_plan_limit(void **state)
+{
+    const struct stats_read like = {.campaign = COUNTER_ALL_CAMPAIGNS};
+    struct period period = {.from_s = 0, .to_s = (int64_t)STATS_READS_MAX * 86400 - 3600};
+    struct stats_plan plan = {0};
+    int64_t start_s[] = {0, period.to_s};
+    struct buckets whole = {.n = 1, .start_s = start_s};
+
+    (void)state;
+    /* A day short of an hour at each end: hours at the ends, months in between. */
+    period.from_s = 3600;
+    start_s[0] = 3600;
+    assert_true(stats_plan_add(&plan, &like, &period, &whole));
+    assert_true(plan.n < STATS_READS_MAX);
+    while (stats_plan_add(&plan, &like, &period, &whole))
+        assert_true(plan.n <= STATS_READS_MAX);
+    assert_int_equal(plan.n, STATS_READS_MAX);
+    stats_plan_clear(&plan);
+}
+
+/* --- rows --- */
+
+static void test_rows(void **state)
+{
+    struct stats_rows rows;
+
+    (void)state;
+    stats_rows_init(&rows);
+    for (uint32_t i = 0; i < 1000; i++)
+        stats_rows_add(&rows, (const uint32_t[2]){i % 100, i % 7}, 2, i % 2 == 0);
+    assert_int_equal(rows.n, 700);
+    assert_int_equal(clicks_total(&rows.total), 2000);
+    assert_int_equal(rows.total.automated, 1000);
+    stats_rows_fill(&rows, 101, true);
+    assert_int_equal(rows.n, 101 * 7);
+    stats_rows_sort(&rows, true);
+    for (size_t i = 0; i < rows.n; i++) {
+        assert_int_equal(rows.rows[i].key[0], i / 7);
+        assert_int_equal(rows.rows[i].key[1], i % 7);
+        if (i / 7 == 100)
+            assert_int_equal(clicks_total(&rows.rows[i].clicks), 0);
+    }
+    stats_rows_sort(&rows, false);
+    for (size_t i = 1; i < rows.n; i++)
+        assert_true(clicks_total(&rows.rows[i - 1].clicks) >= clicks_total(&rows.rows[i].clicks));
+    assert_false(rows.failed);
+    stats_rows_clear(&rows);
+}
+
+static void test_rows_limit(void **state)
+{
+    struct stats_rows rows;
+
+    (void)state;
+    stats_rows_init(&rows);
+    for (uint32_t i = 0; i < STATS_ROWS_MAX; i++)
+        stats_rows_add(&rows, (const uint32_t[2]){i, 0}, 1, false);
+    assert_false(rows.failed);
+    stats_rows_add(&rows, (const uint32_t[2]){0, 0}, 1, false);
+    assert_false(rows.failed);
+    stats_rows_add(&rows, (const uint32_t[2]){STATS_ROWS_MAX, 0}, 1, false);
+    assert_true(rows.failed);
+    stats_rows_clear(&rows);
+    stats_rows_init(&rows);
+    stats_rows_fill(&rows, 3, false);
+    assert_int_equal(rows.n, 3);
+    stats_rows_sort(&rows, true);
+    stats_rows_clear(&rows);
+}
+
+/* --- rendering --- */
+
+static void fill_stats(struct stats *stats, struct query *query, const char *text,
+                       const struct site *site)
+{
+    *stats = (struct stats){.site = site, .n_periods = 1, .lag_ms = -1};
+    take(&stats->query, text, site, query);
+    stats_rows_init(&stats->rows[0]);
+    assert_true(buckets_init(&stats->buckets[0], &stats->query.period, stats->query.interval,
+                             stats->query.zone));
+}
+
+static void clear_stats(struct stats *stats)
+{
+    json_decref(stats->names);
+    stats_rows_clear(&stats->rows[0]);
+    buckets_clear(&stats->buckets[0]);
+    stats_query_clear(&stats->query);
+}
+
+static void test_csv(void **state)
+{
+    const struct {
+        const char *name, *campaign, *want;
+    } cases[] = {
+        {"plain", "First reminder", "1,\"First reminder\",3,2,1\r\n"},
+        {"a formula", "=1+1", "1,\"'=1+1\",3,2,1\r\n"},
+        {"a plus", "+1", "1,\"'+1\",3,2,1\r\n"},
+        {"a minus", "-1", "1,\"'-1\",3,2,1\r\n"},
+        {"an at", "@x", "1,\"'@x\",3,2,1\r\n"},
+        {"a tab", "\tx", "1,\"'\tx\",3,2,1\r\n"},
+        {"a carriage return", "\rx", "1,\"'\rx\",3,2,1\r\n"},
+        {"quotes, a comma and a new line", "a\"b,c\nd", "1,\"a\"\"b,c\nd\",3,2,1\r\n"},
+        {"nothing", "", "1,\"\",3,2,1\r\n"},
+        {"a formula further in is text", "a=1", "1,\"a=1\",3,2,1\r\n"},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats stats;
+        struct query query;
+        char want[256], *text;
+        size_t len;
+
+        print_message("%s\n", cases[i].name);
+        fill_stats(&stats, &query, "group_by=campaign", sites->one);
+        stats.names = json_pack("{ss}", "1", cases[i].campaign);
+        stats_rows_add(&stats.rows[0], (const uint32_t[2]){1, 0}, 2, false);
+        stats_rows_add(&stats.rows[0], (const uint32_t[2]){1, 0}, 1, true);
+        text = stats_csv(&stats, &len);
+        snprintf(want, sizeof(want), "campaign,name,total,human,automated\r\n%s", cases[i].want);
+        assert_string_equal(text, want);
+        assert_int_equal(len, strlen(want));
+        free(text);
+        clear_stats(&stats);
+    }
+}
+
+static void test_csv_kind(void **state)
+{
+    const struct sites *sites = *state;
+    struct stats stats;
+    struct query query;
+    char *text;
+    size_t len;
+
+    fill_stats(&stats, &query, "group_by=time,kind&brand=globex&from=1d&interval=day&format=csv",
+               sites->two);
+    stats_rows_add(&stats.rows[0], (const uint32_t[2]){0, 4}, -1, false);
+    text = stats_csv(&stats, &len);
+    assert_string_equal(text, "\xef\xbb\xbftime,kind,total,human,automated\r\n"
+                              "2026-11-22,book,-1,-1,0\r\n");
+    free(text);
+    clear_stats(&stats);
+}
+
+static void test_json(void **state)
+{
+    const struct sites *sites = *state;
+    struct stats stats;
+    struct query query;
+    char *text, end[256];
+
+    fill_stats(&stats, &query,
+               "group_by=time,kind&from=2026-11-21&to=2026-11-22&interval=day&limit=1&offset=1",
+               sites->two);
+    stats_rows_add(&stats.rows[0], (const uint32_t[2]){0, 2}, 5, false);
+    stats_rows_add(&stats.rows[0], (const uint32_t[2]){1, 4}, 7, true);
+    stats_rows_add(&stats.rows[0], (const uint32_t[2]){1, 3}, 1, true);
+    text = stats_json(&stats);
+    assert_string_equal(
+        text, "{\"brand\":null,\"from\":\"2026-11-21T00:00:00Z\",\"to\":\"2026-11-23T00:00:00Z\","
+              "\"tz\":\"UTC\",\"interval\":\"day\",\"group_by\":\"time,kind\",\"rows\":[{\"key\":"
+              "\"2026-11-22,4\",\"time\":\"2026-11-22\",\"kind\":\"4\",\"total\":7,\"human\":0,"
+              "\"automated\":7}],\"total\":{\"total\":13,\"human\":5,\"automated\":8},\"n_rows\":3,"
+              "\"next_offset\":2}");
+    free(text);
+    stats_json_end(&stats, end, sizeof(end));
+    assert_string_equal(
+        end, ",\"complete_from\":\"1970-01-01T00:00:00Z\",\"as_of\":null,\"lag_s\":0.000}");
+    stats.as_of_ms = at("2026-11-22T12:00:00Z") * 1000 + 999;
+    stats.lag_ms = 1500;
+    stats_json_end(&stats, end, sizeof(end));
+    assert_string_equal(end, ",\"complete_from\":\"1970-01-01T00:00:00Z\",\"as_of\":"
+                             "\"2026-11-22T12:00:00Z\",\"lag_s\":1.500}");
+    /* Behind the last row there is nothing, and no next page. */
+    stats.query.offset = 3;
+    text = stats_json(&stats);
+    assert_non_null(strstr(text, "\"rows\":[]"));
+    assert_non_null(strstr(text, "\"next_offset\":null"));
+    free(text);
+    clear_stats(&stats);
+}
+
+static void test_names(void **state)
+{
+    const struct {
+        const char *group;
+        uint32_t value;
+        const char *want;
+    } cases[] = {
+        {"kind", 2, "pay"},        {"kind", 4, "renew"},    {"kind", 9, "9"},
+        {"label", 0, "human"},     {"label", 4, "probe"},   {"country", 0x4445, "DE"},
+        {"country", 0, "unknown"}, {"device", 1, "phone"},  {"variant", 0, "none"},
+        {"variant", 7, "G"},       {"channel", 1, "mail"},  {"channel", 99, "99"},
+        {"campaign", 12, "12"},    {"referrer", 1, "mail"},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[STATS_NAME_MAX], text[64];
+        struct stats stats;
+        struct query query;
+
+        snprintf(text, sizeof(text), "group_by=%s", cases[i].group);
+        fill_stats(&stats, &query, text, sites->one);
+        assert_string_equal(stats_value_name(&stats, &stats.buckets[0], 0, cases[i].value, out),
+                            cases[i].want);
+        clear_stats(&stats);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_plan_covers), cmocka_unit_test(test_plan_limit),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_rows_limit),
+        cmocka_unit_test(test_csv),         cmocka_unit_test(test_csv_kind),
+        cmocka_unit_test(test_json),        cmocka_unit_test(test_names),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
