@@ -381,19 +381,37 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
         redis_conn_close(conn, "no thread to resolve the name");
 }
 
+static bool can_send(const struct redis_conn *conn)
+{
+    return conn->state == REDIS_CONN_READY && !conn->is_closing &&
+           conn->n_in_flight < REDIS_CONN_IN_FLIGHT_MAX;
+}
+
+static void push_in_flight(struct redis_conn *conn, uint64_t ticket)
+{
+    size_t at = (conn->first + conn->n_in_flight) % REDIS_CONN_IN_FLIGHT_MAX;
+
+    conn->ring[at].ticket = ticket;
+    conn->ring[at].deadline_ms = clock_mono_ms() + conn->options.timeout_ms;
+    if (conn->n_in_flight++ == 0)
+        arm(conn, conn->options.timeout_ms);
+}
+
 bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
                      uint64_t ticket)
 {
-    struct in_flight *slot;
-
-    if (conn->state != REDIS_CONN_READY || conn->n_in_flight == REDIS_CONN_IN_FLIGHT_MAX ||
-        conn->is_closing || !resp_write_command(bufferevent_get_output(conn->bev), argv, argc))
+    if (!can_send(conn) || !resp_write_command(bufferevent_get_output(conn->bev), argv, argc))
         return false;
-    slot = &conn->ring[(conn->first + conn->n_in_flight) % REDIS_CONN_IN_FLIGHT_MAX];
-    slot->ticket = ticket;
-    slot->deadline_ms = clock_mono_ms() + conn->options.timeout_ms;
-    if (conn->n_in_flight++ == 0)
-        arm(conn, conn->options.timeout_ms);
+    push_in_flight(conn, ticket);
+    return true;
+}
+
+bool redis_conn_send_bytes(struct redis_conn *conn, struct evbuffer *bytes, uint64_t ticket)
+{
+    if (!can_send(conn) ||
+        evbuffer_add_buffer_reference(bufferevent_get_output(conn->bev), bytes) != 0)
+        return false;
+    push_in_flight(conn, ticket);
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "proto/slice.h"
 #include "service/redis/redis_url.h"
 
+struct evbuffer;
 struct event_base;
 struct redis_conn;
 struct redisReply;
@@ -65,6 +66,10 @@ void redis_conn_close(struct redis_conn *conn, const char *cause);
 /* False unless READY with room for one more in flight. */
 MUST_USE bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
                               uint64_t ticket);
+
+/* The same for a command already written into `bytes`, which stays the caller's. */
+MUST_USE bool redis_conn_send_bytes(struct redis_conn *conn, struct evbuffer *bytes,
+                                    uint64_t ticket);
 
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn);
 const struct redis_address *redis_conn_address(const struct redis_conn *conn);

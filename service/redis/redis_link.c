@@ -48,7 +48,15 @@ void redis_link_back_off(struct event *event, unsigned n_failures)
 
 static const struct redis_topology_ops *ops_of(enum redis_topology topology)
 {
-    return topology == REDIS_SINGLE ? &redis_single_ops : NULL;
+    switch (topology) {
+    case REDIS_SINGLE:
+        return &redis_single_ops;
+    case REDIS_SENTINEL:
+        return &redis_sentinel_ops;
+    case REDIS_CLUSTER:
+        return &redis_cluster_ops;
+    }
+    return NULL;
 }
 
 struct redis_link *redis_link_new(struct event_base *base, const struct redis_link_options *options,
@@ -70,10 +78,6 @@ struct redis_link *redis_link_new(struct event_base *base, const struct redis_li
     if (link->url->tls && !(link->tls = tls_new(link->url, err)))
         goto out;
     link->ops = ops_of(link->url->topology);
-    if (!link->ops) {
-        error_set(err, "redis url: this build knows redis://, rediss:// and unix:// only");
-        goto out;
-    }
     ok = link->ops->start(link);
 out:
     if (!ok) {

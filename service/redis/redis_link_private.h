@@ -49,6 +49,8 @@ struct redis_link {
 };
 
 extern const struct redis_topology_ops redis_single_ops;
+extern const struct redis_topology_ops redis_sentinel_ops;
+extern const struct redis_topology_ops redis_cluster_ops;
 
 void redis_link_set_cause(struct redis_link *link, const char *cause);
 void redis_link_changed(struct redis_link *link);

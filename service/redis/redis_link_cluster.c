@@ -1,0 +1,446 @@
+/* A link to a Redis Cluster: a connection per master, a map of slots, redirections followed. */
+#include "service/redis/redis_link_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+#include "service/redis/resp.h"
+#include "service/redis/slot_map.h"
+
+enum {
+    NODES_MAX = 128,
+    NO_NODE = 255,
+    COMMANDS_MAX = 4096,
+    HOPS_MAX = 5,
+    REFRESH_MS = 10000,
+    REFRESH_SOON_MS = 100, /* after a redirection: more will come */
+};
+
+/* Tickets of a connection: the number of a command, or one of these. */
+enum { TICKET_MAP = COMMANDS_MAX, TICKET_ASKING };
+
+struct node {
+    struct redis_link *link;
+    struct redis_conn *conn; /* NULL: the place is free */
+    struct redis_address address;
+    struct event *retry;
+    uint64_t epoch;
+    unsigned n_failures, n_slots;
+};
+
+/* A command on its way, kept until its answer in case it is sent elsewhere. */
+struct command {
+    uint64_t ticket;
+    struct evbuffer *bytes; /* NULL: the place is free */
+    unsigned slot, hops;
+};
+
+struct redis_cluster {
+    struct node nodes[NODES_MAX];
+    uint8_t slots[SLOT_COUNT];        /* number of the node, or NO_NODE */
+    uint64_t slot_epochs[SLOT_COUNT]; /* when it came there */
+    struct command commands[COMMANDS_MAX];
+    uint16_t free_commands[COMMANDS_MAX];
+    unsigned n_free;
+    struct event *refresh;
+    bool is_asking; /* CLUSTER SLOTS is under way */
+    unsigned n_failures, turn;
+};
+
+static void on_conn_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                          const struct redisReply *reply);
+static void on_conn_state(void *owner, struct redis_conn *conn);
+
+static void refresh_in(struct redis_link *link, int wait_ms)
+{
+    const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+
+    event_add(link->cluster->refresh, &wait);
+}
+
+static unsigned number_of(const struct node *node)
+{
+    return (unsigned)(node - node->link->cluster->nodes);
+}
+
+static bool is_ready(const struct node *node)
+{
+    return node->conn && redis_conn_state(node->conn) == REDIS_CONN_READY;
+}
+
+/* --- nodes --- */
+
+/* The wait after a failure is over. */
+static void on_node_retry(evutil_socket_t fd, short events, void *arg)
+{
+    struct node *node = arg;
+
+    (void)fd;
+    (void)events;
+    if (redis_conn_state(node->conn) == REDIS_CONN_DOWN)
+        redis_conn_connect(node->conn, &node->address);
+}
+
+static void node_clear(struct node *node)
+{
+    redis_conn_free(node->conn);
+    node->conn = NULL;
+    if (node->retry)
+        event_free(node->retry);
+    node->retry = NULL;
+}
+
+static bool node_init(struct redis_link *link, struct node *node,
+                      const struct redis_address *address)
+{
+    struct redis_conn_options options = redis_link_conn_options(link);
+
+    *node = (struct node){.link = link, .address = *address};
+    options.owner = node;
+    options.on_reply = on_conn_reply;
+    options.on_state = on_conn_state;
+    node->conn = redis_conn_new(link->base, &options);
+    node->retry = evtimer_new(link->base, on_node_retry, node);
+    if (!node->conn || !node->retry) {
+        node_clear(node);
+        return false;
+    }
+    redis_conn_connect(node->conn, &node->address);
+    return true;
+}
+
+/* The node of that address, connected to if it is new; NULL: no room for it. */
+static struct node *find_node(struct redis_link *link, const struct redis_address *address)
+{
+    struct node *free_node = NULL;
+
+    for (unsigned i = 0; i < NODES_MAX; i++) {
+        struct node *node = &link->cluster->nodes[i];
+
+        if (!node->conn)
+            free_node = free_node ? free_node : node;
+        else if (node->address.port == address->port &&
+                 strcmp(node->address.host, address->host) == 0) {
+            if (redis_conn_state(node->conn) == REDIS_CONN_DOWN &&
+                !event_pending(node->retry, EV_TIMEOUT, NULL))
+                redis_conn_connect(node->conn, address);
+            return node;
+        }
+    }
+    return free_node && node_init(link, free_node, address) ? free_node : NULL;
+}
+
+static void set_slot(struct redis_link *link, unsigned slot, unsigned number)
+{
+    struct redis_cluster *cluster = link->cluster;
+
+    if (cluster->slots[slot] == number)
+        return;
+    if (cluster->slots[slot] != NO_NODE)
+        cluster->nodes[cluster->slots[slot]].n_slots--;
+    cluster->nodes[number].n_slots++;
+    cluster->slots[slot] = (uint8_t)number;
+    cluster->slot_epochs[slot] = ++link->epoch;
+}
+
+/* --- the map --- */
+
+/* A node of CLUSTER SLOTS: [host, port, id, …]; an unknown host is that of who answered. */
+static bool parse_node(const struct redisReply *reply, const struct redis_address *from,
+                       struct redis_address *out)
+{
+    const struct redisReply *host, *port;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+        return false;
+    host = reply->element[0];
+    port = reply->element[1];
+    if (port->type != REDIS_REPLY_INTEGER || port->integer < 1 || port->integer > 65535)
+        return false;
+    memset(out, 0, sizeof(*out));
+    if (host->type == REDIS_REPLY_STRING && host->len > 0 && host->len < sizeof(out->host) &&
+        strcmp(host->str, "?") != 0)
+        memcpy(out->host, host->str, host->len);
+    else
+        memcpy(out->host, from->host, sizeof(out->host));
+    out->port = (uint16_t)port->integer;
+    return true;
+}
+
+static bool take_range(struct redis_link *link, const struct redisReply *reply,
+                       const struct redis_address *from)
+{
+    struct redis_address address;
+    struct node *node;
+    long long first, last;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
+        reply->element[0]->type != REDIS_REPLY_INTEGER ||
+        reply->element[1]->type != REDIS_REPLY_INTEGER ||
+        !parse_node(reply->element[2], from, &address))
+        return false;
+    first = reply->element[0]->integer;
+    last = reply->element[1]->integer;
+    if (first < 0 || last >= SLOT_COUNT || first > last || !(node = find_node(link, &address)))
+        return false;
+    for (long long slot = first; slot <= last; slot++)
+        set_slot(link, (unsigned)slot, number_of(node));
+    return true;
+}
+
+/* Nodes that lead nothing any more, and seeds that go by another name now.  `busy` is in a
+ * callback. */
+static void close_idle_nodes(struct redis_link *link, const struct node *busy)
+{
+    for (unsigned i = 0; i < NODES_MAX; i++) {
+        struct node *node = &link->cluster->nodes[i];
+
+        if (!node->conn || node->n_slots > 0)
+            continue;
+        if (redis_conn_state(node->conn) == REDIS_CONN_DOWN && node != busy)
+            node_clear(node);
+        else
+            redis_conn_close(node->conn, "leads no slots");
+    }
+}
+
+static void on_map(struct redis_link *link, struct node *node, const struct redisReply *reply)
+{
+    struct redis_cluster *cluster = link->cluster;
+    size_t n = 0;
+
+    cluster->is_asking = false;
+    if (reply && reply->type == REDIS_REPLY_ARRAY) {
+        while (n < reply->elements && take_range(link, reply->element[n], &node->address))
+            n++;
+    }
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || n == 0 || n < reply->elements) {
+        if (reply && reply->type == REDIS_REPLY_ERROR)
+            redis_link_set_cause(link, reply->str);
+        else if (reply)
+            redis_link_set_cause(link, "the cluster has no map of its slots");
+        redis_link_back_off(cluster->refresh, cluster->n_failures++);
+        return;
+    }
+    cluster->n_failures = 0;
+    redis_link_set_cause(link, "");
+    close_idle_nodes(link, node);
+    refresh_in(link, REFRESH_MS);
+    redis_link_changed(link);
+}
+
+static void connect_seed(struct redis_link *link)
+{
+    struct redis_cluster *cluster = link->cluster;
+
+    (void)find_node(link, &link->url->hosts[cluster->turn++ % link->url->n_hosts]);
+}
+
+/* Asks any node that answers, another each time; with none, tries the next seed. */
+static void ask_map(struct redis_link *link)
+{
+    const struct slice argv[] = {slice_of("CLUSTER"), slice_of("SLOTS")};
+    struct redis_cluster *cluster = link->cluster;
+
+    if (cluster->is_asking)
+        return;
+    cluster->turn++;
+    for (unsigned i = 0; i < NODES_MAX; i++) {
+        struct node *node = &cluster->nodes[(cluster->turn + i) % NODES_MAX];
+
+        if (is_ready(node) && redis_conn_send(node->conn, argv, 2, TICKET_MAP)) {
+            cluster->is_asking = true;
+            return;
+        }
+    }
+    connect_seed(link);
+    redis_link_back_off(cluster->refresh, cluster->n_failures++);
+}
+
+/* Time to look at the map again. */
+static void on_refresh(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    ask_map(arg);
+}
+
+/* --- commands --- */
+
+static void release_command(struct redis_cluster *cluster, unsigned number)
+{
+    evbuffer_free(cluster->commands[number].bytes);
+    cluster->commands[number].bytes = NULL;
+    cluster->free_commands[cluster->n_free++] = (uint16_t)number;
+}
+
+static bool send_to(struct node *node, const struct command *command, bool asking)
+{
+    const struct slice word = slice_of("ASKING");
+    unsigned number = (unsigned)(command - node->link->cluster->commands);
+
+    if (!is_ready(node) || (asking && !redis_conn_send(node->conn, &word, 1, TICKET_ASKING)))
+        return false;
+    return redis_conn_send_bytes(node->conn, command->bytes, number);
+}
+
+static bool send_command(struct redis_link *link, const struct redis_command *command)
+{
+    struct redis_cluster *cluster = link->cluster;
+    unsigned slot = slot_of_key(command->key), number;
+    struct command *kept;
+
+    if (cluster->slots[slot] == NO_NODE || cluster->n_free == 0)
+        return false;
+    number = cluster->free_commands[--cluster->n_free];
+    kept = &cluster->commands[number];
+    *kept = (struct command){.ticket = command->ticket, .slot = slot, .bytes = evbuffer_new()};
+    if (!kept->bytes) {
+        cluster->n_free++;
+        return false;
+    }
+    if (!resp_write_command(kept->bytes, command->argv, command->argc) ||
+        !send_to(&cluster->nodes[cluster->slots[slot]], kept, false)) {
+        release_command(cluster, number);
+        return false;
+    }
+    return true;
+}
+
+/* Follows MOVED and ASK; false: it is the owner's answer.  Either way the command has not run. */
+static bool redirect(struct node *from, struct command *command, const struct redisReply *reply)
+{
+    struct redis_link *link = from->link;
+    struct slot_redirection redirection;
+    struct node *to;
+
+    if (!slot_parse_redirection(reply->str, &redirection) || ++command->hops > HOPS_MAX)
+        return false;
+    if (redirection.to.host[0] == '\0')
+        memcpy(redirection.to.host, from->address.host, sizeof(redirection.to.host));
+    to = find_node(link, &redirection.to);
+    if (!to)
+        return false;
+    if (!redirection.is_ask) {
+        set_slot(link, redirection.slot, number_of(to));
+        refresh_in(link, REFRESH_SOON_MS);
+        redis_link_changed(link);
+    }
+    return send_to(to, command, redirection.is_ask);
+}
+
+static void on_command_reply(struct node *node, unsigned number, const struct redisReply *reply)
+{
+    struct redis_link *link = node->link;
+    struct command *command = &link->cluster->commands[number];
+    uint64_t ticket = command->ticket;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        if (redirect(node, command, reply))
+            return;
+        if (strncmp(reply->str, "CLUSTERDOWN", 11) == 0)
+            refresh_in(link, REFRESH_SOON_MS);
+    }
+    release_command(link->cluster, number);
+    link->options.on_reply(link->options.owner, ticket, reply);
+}
+
+/* --- what connections tell --- */
+
+static void on_conn_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                          const struct redisReply *reply)
+{
+    struct node *node = owner;
+
+    (void)conn;
+    if (ticket == TICKET_MAP)
+        on_map(node->link, node, reply);
+    else if (ticket != TICKET_ASKING)
+        on_command_reply(node, (unsigned)ticket, reply);
+}
+
+static void on_conn_state(void *owner, struct redis_conn *conn)
+{
+    struct node *node = owner;
+    struct redis_link *link = node->link;
+
+    if (redis_conn_state(conn) == REDIS_CONN_READY) {
+        node->epoch = ++link->epoch;
+        node->n_failures = 0;
+        refresh_in(link, 0);
+    } else {
+        if (node->n_slots > 0)
+            redis_link_set_cause(link, redis_conn_cause(conn));
+        else if (link->cluster->n_failures > 0)
+            redis_link_set_cause(link, redis_conn_cause(conn));
+        refresh_in(link, REFRESH_SOON_MS);
+        /* A node that leads nothing is only connected to when somebody names it. */
+        if (node->n_slots > 0)
+            redis_link_back_off(node->retry, node->n_failures++);
+    }
+    redis_link_changed(link);
+}
+
+/* --- the strategy --- */
+
+static bool start(struct redis_link *link)
+{
+    struct redis_cluster *cluster = calloc(1, sizeof(*cluster));
+
+    link->cluster = cluster;
+    if (!cluster || !(cluster->refresh = evtimer_new(link->base, on_refresh, link)))
+        return false;
+    memset(cluster->slots, NO_NODE, sizeof(cluster->slots));
+    for (unsigned i = 0; i < COMMANDS_MAX; i++)
+        cluster->free_commands[i] = (uint16_t)(COMMANDS_MAX - 1 - i);
+    cluster->n_free = COMMANDS_MAX;
+    connect_seed(link);
+    redis_link_back_off(cluster->refresh, cluster->n_failures++);
+    return true;
+}
+
+static void stop(struct redis_link *link)
+{
+    struct redis_cluster *cluster = link->cluster;
+
+    if (!cluster)
+        return;
+    for (unsigned i = 0; i < NODES_MAX; i++)
+        node_clear(&cluster->nodes[i]);
+    if (cluster->refresh)
+        event_free(cluster->refresh);
+    free(cluster);
+}
+
+static uint64_t epoch(const struct redis_link *link, struct slice key)
+{
+    const struct redis_cluster *cluster = link->cluster;
+    unsigned slot = slot_of_key(key), number = cluster->slots[slot];
+
+    if (number == NO_NODE || !is_ready(&cluster->nodes[number]))
+        return 0;
+    return cluster->nodes[number].epoch > cluster->slot_epochs[slot] ? cluster->nodes[number].epoch
+                                                                     : cluster->slot_epochs[slot];
+}
+
+static void reconnect(struct redis_link *link, struct slice key)
+{
+    unsigned number = link->cluster->slots[slot_of_key(key)];
+
+    refresh_in(link, REFRESH_SOON_MS);
+    if (number != NO_NODE)
+        redis_conn_close(link->cluster->nodes[number].conn, "left by us");
+}
+
+const struct redis_topology_ops redis_cluster_ops = {
+    .start = start,
+    .stop = stop,
+    .send = send_command,
+    .epoch = epoch,
+    .reconnect = reconnect,
+};

@@ -1,0 +1,214 @@
+/* A link to the master that the sentinels name.
+ *
+ *        ┌── no answer, unknown master: the next sentinel ──┐
+ *        ▼                                                  │
+ *   ask a sentinel ──▶ connect to the master, which must say that it is one
+ *        ▲                       │
+ *        │                       ▼
+ *        └── DOWN, or every ──  READY
+ *            WATCH_MS: still the one?
+ *
+ * The watch is for a master on our side of a partition: it takes our writes for as long as nobody
+ * tells it that another was elected, and loses them all then.
+ */
+#include "service/redis/redis_link_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+enum { WATCH_MS = 3000 };
+
+static void fail(struct redis_link *link, const char *cause)
+{
+    redis_link_set_cause(link, cause);
+    redis_link_back_off(link->retry, link->n_failures++);
+}
+
+static void watch(struct redis_link *link)
+{
+    const struct timeval wait = {.tv_sec = WATCH_MS / 1000, .tv_usec = WATCH_MS % 1000 * 1000};
+
+    event_add(link->retry, &wait);
+}
+
+static void ask(struct redis_link *link)
+{
+    const struct slice argv[] = {slice_of("SENTINEL"), slice_of("get-master-addr-by-name"),
+                                 slice_of(link->url->master)};
+
+    if (redis_conn_state(link->sentinel) == REDIS_CONN_READY) {
+        if (!redis_conn_send(link->sentinel, argv, 3, 0))
+            redis_conn_close(link->sentinel, "cannot ask");
+    } else if (redis_conn_state(link->sentinel) == REDIS_CONN_DOWN) {
+        redis_conn_connect(link->sentinel,
+                           &link->url->hosts[link->sentinel_turn % link->url->n_hosts]);
+    }
+}
+
+/* Time to ask: after a failure, or whether the master is still the one. */
+static void on_retry(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    ask(arg);
+}
+
+/* --- the sentinel's side --- */
+
+static void on_sentinel_state(void *owner, struct redis_conn *conn)
+{
+    struct redis_link *link = owner;
+
+    if (redis_conn_state(conn) == REDIS_CONN_READY) {
+        ask(link);
+        return;
+    }
+    link->sentinel_turn++;
+    if (redis_conn_state(link->conn) == REDIS_CONN_READY) {
+        watch(link); /* all is well but this sentinel: the next one next time */
+    } else if (link->sentinel_turn % link->url->n_hosts != 0) {
+        redis_link_set_cause(link, redis_conn_cause(conn));
+        ask(link);
+    } else { /* none of them could help */
+        fail(link, redis_conn_cause(conn));
+        redis_link_changed(link);
+    }
+}
+
+static bool parse_address(const struct redisReply *reply, struct redis_address *out)
+{
+    unsigned long port;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_STRING ||
+        reply->element[0]->len >= sizeof(out->host) || reply->element[0]->len == 0)
+        return false;
+    port = strtoul(reply->element[1]->str, NULL, 10);
+    if (port == 0 || port > 65535)
+        return false;
+    memset(out, 0, sizeof(*out));
+    memcpy(out->host, reply->element[0]->str, reply->element[0]->len);
+    out->port = (uint16_t)port;
+    return true;
+}
+
+static void on_master_known(struct redis_link *link, const struct redis_address *address)
+{
+    bool same = link->has_master && strcmp(link->master.host, address->host) == 0 &&
+                link->master.port == address->port;
+
+    link->master = *address;
+    link->has_master = true;
+    if (redis_conn_state(link->conn) == REDIS_CONN_DOWN)
+        redis_conn_connect(link->conn, &link->master);
+    else if (!same)
+        redis_conn_close(link->conn, "the sentinels name another master");
+    else
+        watch(link);
+}
+
+static void on_sentinel_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                              const struct redisReply *reply)
+{
+    struct redis_link *link = owner;
+    struct redis_address address;
+    char why[REDIS_CONN_CAUSE_MAX];
+
+    (void)ticket;
+    if (!reply) /* on_sentinel_state follows */
+        return;
+    if (parse_address(reply, &address)) {
+        on_master_known(link, &address);
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ERROR)
+        snprintf(why, sizeof(why), "%.120s", reply->str);
+    else
+        snprintf(why, sizeof(why), "this sentinel knows no master '%.60s'", link->url->master);
+    redis_conn_close(conn, why);
+}
+
+/* --- the master's side --- */
+
+static void on_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                     const struct redisReply *reply)
+{
+    struct redis_link *link = owner;
+
+    (void)conn;
+    link->options.on_reply(link->options.owner, ticket, reply);
+}
+
+static void on_state(void *owner, struct redis_conn *conn)
+{
+    struct redis_link *link = owner;
+
+    if (redis_conn_state(conn) == REDIS_CONN_READY) {
+        link->epoch++;
+        link->n_failures = 0;
+        redis_link_set_cause(link, "");
+        watch(link);
+    } else {
+        fail(link, redis_conn_cause(conn));
+    }
+    redis_link_changed(link);
+}
+
+static bool start(struct redis_link *link)
+{
+    struct redis_conn_options options = redis_link_conn_options(link);
+
+    options.owner = link;
+    options.is_sentinel = true;
+    options.on_reply = on_sentinel_reply;
+    options.on_state = on_sentinel_state;
+    link->sentinel = redis_conn_new(link->base, &options);
+    options.is_sentinel = false;
+    options.must_be_master = true;
+    options.on_reply = on_reply;
+    options.on_state = on_state;
+    link->conn = redis_conn_new(link->base, &options);
+    link->retry = evtimer_new(link->base, on_retry, link);
+    if (!link->sentinel || !link->conn || !link->retry)
+        return false;
+    ask(link);
+    return true;
+}
+
+static void stop(struct redis_link *link)
+{
+    redis_conn_free(link->sentinel);
+    redis_conn_free(link->conn);
+    if (link->retry)
+        event_free(link->retry);
+}
+
+static bool send_command(struct redis_link *link, const struct redis_command *command)
+{
+    return redis_conn_send(link->conn, command->argv, command->argc, command->ticket);
+}
+
+static uint64_t epoch(const struct redis_link *link, struct slice key)
+{
+    (void)key;
+    return redis_conn_state(link->conn) == REDIS_CONN_READY ? link->epoch : 0;
+}
+
+static void reconnect(struct redis_link *link, struct slice key)
+{
+    (void)key;
+    redis_conn_close(link->conn, "left by us");
+}
+
+const struct redis_topology_ops redis_sentinel_ops = {
+    .start = start,
+    .stop = stop,
+    .send = send_command,
+    .epoch = epoch,
+    .reconnect = reconnect,
+};

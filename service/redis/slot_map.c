@@ -1,0 +1,77 @@
+#include "service/redis/slot_map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint16_t crc16(const char *bytes, size_t len)
+{
+    uint16_t crc = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        crc = (uint16_t)(crc ^ (uint16_t)((uint8_t)bytes[i] << 8));
+        for (int bit = 0; bit < 8; bit++)
+            crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
+    }
+    return crc;
+}
+
+unsigned slot_of_key(struct slice key)
+{
+    const char *open = key.len ? memchr(key.ptr, '{', key.len) : NULL;
+
+    if (open) {
+        size_t rest = key.len - (size_t)(open + 1 - key.ptr);
+        const char *close = memchr(open + 1, '}', rest);
+
+        if (close && close > open + 1)
+            key = slice_make(open + 1, (size_t)(close - open - 1));
+    }
+    return crc16(key.ptr, key.len) % SLOT_COUNT;
+}
+
+static bool take_number(const char **at, unsigned max, unsigned *out)
+{
+    char *end;
+    unsigned long value;
+
+    if (**at < '0' || **at > '9')
+        return false;
+    value = strtoul(*at, &end, 10);
+    if (value > max)
+        return false;
+    *out = (unsigned)value;
+    *at = end;
+    return true;
+}
+
+bool slot_parse_redirection(const char *error, struct slot_redirection *out)
+{
+    struct slot_redirection redirection = {0};
+    const char *at = error, *colon;
+    unsigned port;
+    size_t len;
+
+    if (strncmp(at, "ASK ", 4) == 0) {
+        redirection.is_ask = true;
+        at += 4;
+    } else if (strncmp(at, "MOVED ", 6) == 0) {
+        at += 6;
+    } else {
+        return false;
+    }
+    if (!take_number(&at, SLOT_COUNT - 1, &redirection.slot) || *at++ != ' ')
+        return false;
+    colon = strrchr(at, ':'); /* the last: IPv6 comes without brackets */
+    if (!colon)
+        return false;
+    len = (size_t)(colon - at);
+    if (len >= sizeof(redirection.to.host))
+        return false;
+    memcpy(redirection.to.host, at, len);
+    at = colon + 1;
+    if (!take_number(&at, 65535, &port) || port == 0)
+        return false;
+    redirection.to.port = (uint16_t)port;
+    *out = redirection;
+    return true;
+}
