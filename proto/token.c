@@ -291,7 +291,7 @@ enum token_fault token_seal(const struct token_keyring *ring, struct slice brand
 
 static const struct {
     const char *name;
-    int64_t minutes;
+    int minutes;
 } ttls[TOKEN_TTL_CODES] = {
     {"never", 0},
     {"15m", 15},
@@ -317,7 +317,7 @@ static const char *const channels[8] = {"unknown", "mail",   "sms",  "pdf",
 int64_t token_ttl_s(uint8_t ttl_code)
 {
     assert(ttl_code < TOKEN_TTL_CODES);
-    return ttls[ttl_code].minutes * 60;
+    return (int64_t)ttls[ttl_code].minutes * 60;
 }
 
 int64_t token_expires_s(const struct token *token)

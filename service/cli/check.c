@@ -124,8 +124,9 @@ static bool add_brand(struct checker *c, const struct brand *brand, const struct
 
     if (brand->home && !add_place(c, brand, "home", brand->home))
         return false;
-    for (uint8_t kind = 1; kind < KINDS; kind++) {
-        if (brand_kind_name(brand, kind) && !add_target(c, brand, kind, 0, &plain))
+    for (int kind = 1; kind < KINDS; kind++) {
+        if (brand_kind_name(brand, (uint8_t)kind) &&
+            !add_target(c, brand, (uint8_t)kind, 0, &plain))
             return false;
     }
     for (unsigned i = 0; i < from->n_targets; i++) {

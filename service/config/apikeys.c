@@ -106,7 +106,7 @@ static bool parse_hash(struct slice hex, uint8_t hash[static APIKEY_HASH_LEN])
 {
     size_t len;
 
-    return hex.len == 2 * APIKEY_HASH_LEN &&
+    return hex.len == (size_t)2 * APIKEY_HASH_LEN &&
            sodium_hex2bin(hash, APIKEY_HASH_LEN, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
            len == APIKEY_HASH_LEN;
 }
