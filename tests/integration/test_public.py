@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.build import patience
+from harness.load import BROWSER
 from harness.rawhttp import Closed, Connection, request_bytes
 from harness.wait import wait_until
 
@@ -52,9 +53,10 @@ def test_a_link_is_a_302_with_exactly_these_fields(daemon):
 
 def test_head_gets_the_head_of_a_get_and_counts_as_a_probe(daemon):
     token = daemon.mint()
+    browser = {"User-Agent": BROWSER}
     with daemon.connect() as connection:
-        got = connection.request(f"/{token}")
-        head = connection.request(f"/{token}", method="HEAD")
+        got = connection.request(f"/{token}", headers=browser)
+        head = connection.request(f"/{token}", method="HEAD", headers=browser)
         assert connection.request("/robots.txt", method="HEAD").body == b""
         assert connection.request("/robots.txt").body.startswith(b"User-agent: *\nDisallow: /")
     for reply in (got, head):
