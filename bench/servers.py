@@ -264,7 +264,6 @@ class Hopcount(Server):
         keys = self.folder / "keys"
         if not keys.exists():
             subprocess.run([build + "/hopcount", "keygen", "--add", keys], check=True, stdout=subprocess.DEVNULL)
-            keys.write_text(keys.read_text().replace(" verify ", " mint "))
         brands = "".join(self.brand_text(i) for i in range(self.n_brands))
         self.admin_port = free_port()
         api_keys = self.folder / "api-keys"
@@ -272,7 +271,7 @@ class Hopcount(Server):
         config = self.folder / "hopcount.yaml"
         config.write_text(f"""\
 public: {{ listen: "127.0.0.1:{self.port}", workers: {len(self.cpus)}, drain_delay_s: 0 }}
-admin: {{ listen: "127.0.0.1:{self.admin_port}", api_keys: {api_keys}, rate_per_min: 0 }}
+admin: {{ listen: "127.0.0.1:{self.admin_port}", api_keys: {api_keys}, rate_per_min: 1000000 }}
 state_dir: {self.folder}/state
 redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0" }}
 keys: {keys}
