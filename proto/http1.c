@@ -89,7 +89,7 @@ static enum line_status read_request_line(struct http1_head *head, const char **
     if (method_end == end || method_end == line || *method_end != ' ')
         return explain_request_line(head, line, end);
     target = method_end + 1;
-    target_end = http1_skip(target, end, HTTP1_CHAR_TARGET);
+    target_end = http1_skip_target(target, end);
     version = target_end + 1;
     if (target_end == target || end - target_end < VERSION_LEN + 3 || *target_end != ' ' ||
         memcmp(version, "HTTP/1.", 7) != 0 || (version[7] != '0' && version[7] != '1') ||
@@ -138,8 +138,9 @@ static enum line_status explain_field_line(struct http1_head *head, const char *
 static enum line_status read_field_line(struct http1_head *head, const char **p, const char *end)
 {
     const char *line = *p;
-    const char *colon = http1_skip(line, end, HTTP1_CHAR_TOKEN);
+    const char *colon = http1_skip_token(line, end);
     const char *value_end;
+    unsigned id;
 
     if (colon == line && end - line >= 2 && line[0] == '\r' && line[1] == '\n') {
         *p = line + 2;
@@ -157,10 +158,11 @@ static enum line_status read_field_line(struct http1_head *head, const char **p,
         (void)http1_refuse(head, 431, "too many fields");
         return LINE_REFUSED;
     }
-    return http1_read_field(head, slice_make(line, (size_t)(colon - line)),
-                            slice_make(colon + 1, (size_t)(value_end - colon - 1)))
-               ? LINE_GOOD
-               : LINE_REFUSED;
+    id = http1_find_field(slice_make(line, (size_t)(colon - line)));
+    if (id != HTTP1_FIELD_UNKNOWN &&
+        !http1_read_field(head, id, slice_make(colon + 1, (size_t)(value_end - colon - 1))))
+        return LINE_REFUSED;
+    return LINE_GOOD;
 }
 
 /* Skips what empty lines there may be before the request line. */

@@ -12,43 +12,42 @@ enum {
     HOST,
     TRANSFER_ENCODING,
     X_FORWARDED_FOR,
-    UNKNOWN,
 };
 
-enum { NAME_MIN = 4, NAME_MAX = 17 };
+enum { NAME_MIN = 4, NAME_MAX = 17, SLOTS = 64 };
 
-/* By length, so that few need to be compared; lower case. */
+/* A hash without collisions among our names, of their length and two of their letters in lower
+ * case.  A new name that collides is a warning: an initializer that is overridden. */
+#define SLOT(len, first, last_but_one) (((len) + 2 * (first) + 3 * (last_but_one)) % SLOTS)
+#define FIELD(name, first, last_but_one, id) \
+    [SLOT(sizeof(name) - 1, first, last_but_one)] = {name, sizeof(name) - 1, id}
+
 static const struct {
     char name[NAME_MAX + 1];
+    uint8_t len;
     uint8_t id;
-} fields[] = {
-    {"host", HOST},
-    {"x-moz", HTTP1_X_MOZ},
-    {"cookie", HTTP1_COOKIE},
-    {"expect", EXPECT},
-    {"origin", HTTP1_ORIGIN},
-    {"purpose", HTTP1_PURPOSE},
-    {"referer", HTTP1_REFERER},
-    {"forwarded", FORWARDED},
-    {"x-purpose", HTTP1_X_PURPOSE},
-    {"connection", CONNECTION},
-    {"user-agent", HTTP1_USER_AGENT},
-    {"sec-purpose", HTTP1_SEC_PURPOSE},
-    {"content-type", HTTP1_CONTENT_TYPE},
-    {"content-length", CONTENT_LENGTH},
-    {"sec-fetch-dest", HTTP1_SEC_FETCH_DEST},
-    {"sec-fetch-mode", HTTP1_SEC_FETCH_MODE},
-    {"sec-fetch-site", HTTP1_SEC_FETCH_SITE},
-    {"sec-fetch-user", HTTP1_SEC_FETCH_USER},
-    {"accept-language", HTTP1_ACCEPT_LANGUAGE},
-    {"x-forwarded-for", X_FORWARDED_FOR},
-    {"transfer-encoding", TRANSFER_ENCODING},
-};
-
-/* Where the names of each length start in `fields`; one more tells where the last ones end. */
-static const uint8_t first_of_len[NAME_MAX + 2] = {
-    [4] = 0,   [5] = 1,   [6] = 2,   [7] = 5,   [8] = 7,   [9] = 7,   [10] = 9,  [11] = 11,
-    [12] = 12, [13] = 13, [14] = 13, [15] = 18, [16] = 20, [17] = 20, [18] = 21,
+} fields[SLOTS] = {
+    FIELD("accept-language", 'a', 'g', HTTP1_ACCEPT_LANGUAGE),
+    FIELD("connection", 'c', 'o', CONNECTION),
+    FIELD("content-length", 'c', 't', CONTENT_LENGTH),
+    FIELD("content-type", 'c', 'p', HTTP1_CONTENT_TYPE),
+    FIELD("cookie", 'c', 'i', HTTP1_COOKIE),
+    FIELD("expect", 'e', 'c', EXPECT),
+    FIELD("forwarded", 'f', 'e', FORWARDED),
+    FIELD("host", 'h', 's', HOST),
+    FIELD("origin", 'o', 'i', HTTP1_ORIGIN),
+    FIELD("purpose", 'p', 's', HTTP1_PURPOSE),
+    FIELD("referer", 'r', 'e', HTTP1_REFERER),
+    FIELD("sec-fetch-dest", 's', 's', HTTP1_SEC_FETCH_DEST),
+    FIELD("sec-fetch-mode", 's', 'd', HTTP1_SEC_FETCH_MODE),
+    FIELD("sec-fetch-site", 's', 't', HTTP1_SEC_FETCH_SITE),
+    FIELD("sec-fetch-user", 's', 'e', HTTP1_SEC_FETCH_USER),
+    FIELD("sec-purpose", 's', 's', HTTP1_SEC_PURPOSE),
+    FIELD("transfer-encoding", 't', 'n', TRANSFER_ENCODING),
+    FIELD("user-agent", 'u', 'n', HTTP1_USER_AGENT),
+    FIELD("x-forwarded-for", 'x', 'o', X_FORWARDED_FOR),
+    FIELD("x-moz", 'x', 'o', HTTP1_X_MOZ),
+    FIELD("x-purpose", 'x', 's', HTTP1_X_PURPOSE),
 };
 
 /*
@@ -72,20 +71,21 @@ static struct name_words words_of(const char *name, size_t len)
     return (struct name_words){le64_load(p) | bit5, le64_load(p + len - 8) | bit5};
 }
 
-static unsigned find_field(struct slice name)
+unsigned http1_find_field(struct slice name)
 {
-    struct name_words words;
+    struct name_words words, other;
+    unsigned slot;
 
     if (name.len < NAME_MIN || name.len > NAME_MAX)
-        return UNKNOWN;
+        return HTTP1_FIELD_UNKNOWN;
+    slot = SLOT((unsigned)name.len, (unsigned)name.ptr[0] | 0x20,
+                (unsigned)name.ptr[name.len - 2] | 0x20);
+    if (fields[slot].len != name.len)
+        return HTTP1_FIELD_UNKNOWN;
     words = words_of(name.ptr, name.len);
-    for (unsigned i = first_of_len[name.len]; i < first_of_len[name.len + 1]; i++) {
-        struct name_words other = words_of(fields[i].name, name.len);
-
-        if (words.last == other.last && words.first == other.first)
-            return fields[i].id;
-    }
-    return UNKNOWN;
+    other = words_of(fields[slot].name, name.len);
+    return words.first == other.first && words.last == other.last ? fields[slot].id
+                                                                  : HTTP1_FIELD_UNKNOWN;
 }
 
 static bool is_blank(char c)
@@ -95,11 +95,13 @@ static bool is_blank(char c)
 
 static struct slice trim(struct slice s)
 {
-    while (s.len && is_blank(s.ptr[0]))
-        s = slice_make(s.ptr + 1, s.len - 1);
-    while (s.len && is_blank(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
+    const char *start = s.ptr, *end = s.ptr + s.len;
+
+    while (start < end && is_blank(*start))
+        start++;
+    while (start < end && is_blank(end[-1]))
+        end--;
+    return slice_make(start, (size_t)(end - start));
 }
 
 static bool read_host(struct http1_head *head, struct slice value)
@@ -118,6 +120,13 @@ static bool read_host(struct http1_head *head, struct slice value)
     return true;
 }
 
+static bool is_option(struct slice option, const char *name, size_t len)
+{
+    if (option.len != len)
+        return false;
+    return memcmp(option.ptr, name, len) == 0 || slice_equal_nocase(option, slice_make(name, len));
+}
+
 /* A list of tokens (RFC 9110, 7.6.1); options other than these two concern features that we do not
  * have. */
 static void read_connection(struct http1_head *head, struct slice value)
@@ -127,8 +136,8 @@ static void read_connection(struct http1_head *head, struct slice value)
         size_t len = comma ? (size_t)(comma - value.ptr) : value.len;
         struct slice option = trim(slice_make(value.ptr, len));
 
-        head->says_close |= slice_equal_nocase(option, slice_of("close"));
-        head->says_keep_alive |= slice_equal_nocase(option, slice_of("keep-alive"));
+        head->says_close |= is_option(option, "close", 5);
+        head->says_keep_alive |= is_option(option, "keep-alive", 10);
         len += comma != NULL;
         value = slice_make(value.ptr + len, value.len - len);
     }
@@ -167,13 +176,10 @@ static bool read_expect(struct http1_head *head, struct slice value)
     return true;
 }
 
-bool http1_read_field(struct http1_head *head, struct slice name, struct slice value)
+bool http1_read_field(struct http1_head *head, unsigned id, struct slice value)
 {
     struct http1_request *request = head->request;
-    unsigned id = find_field(name);
 
-    if (id == UNKNOWN)
-        return true;
     value = trim(value);
     switch (id) {
     case CONNECTION:

@@ -34,8 +34,13 @@ MUST_USE bool http1_read_target(struct http1_head *head, struct slice target);
 /* Splits "host", "host:port", "[v6]", "[v6]:port"; false: neither. */
 MUST_USE bool http1_split_authority(struct slice authority, struct slice *host);
 
-/* A field line of valid bytes: the name, and the value with the blanks around it. */
-MUST_USE bool http1_read_field(struct http1_head *head, struct slice name, struct slice value);
+enum { HTTP1_FIELD_UNKNOWN = 255 };
+
+/* The number of a field that means something here, by its name of valid bytes. */
+unsigned http1_find_field(struct slice name);
+
+/* A line of the field `id`, not UNKNOWN; the value with the blanks around it. */
+MUST_USE bool http1_read_field(struct http1_head *head, unsigned id, struct slice value);
 
 /* After the last field line. */
 MUST_USE bool http1_finish(struct http1_head *head);
