@@ -67,11 +67,11 @@ static enum line_status explain_request_line(struct http1_head *head, const char
     size_t len = (size_t)(end - line), max = HTTP1_LINE_MAX + 2;
     const char *lf = memchr(line, '\n', len < max ? len : max);
 
-    if (lf) {
-        refuse_request_line(head, line, lf);
-    } else if (len > 0 && !http1_char_is(*line, HTTP1_CHAR_TOKEN) && *line != '\r') {
+    if (len > 0 && !http1_char_is(*line, HTTP1_CHAR_TOKEN) && *line != '\r' && *line != '\n') {
         /* At once: a TLS handshake, for one, may hold no LF at all. */
         (void)http1_refuse(head, 400, "malformed request line");
+    } else if (lf) {
+        refuse_request_line(head, line, lf);
     } else if (len >= max) {
         (void)http1_refuse(head, 414, "request line too long");
     } else {
