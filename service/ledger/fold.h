@@ -19,8 +19,9 @@ enum {
     FOLD_REASONS = 256,
     FOLD_FAMILIES = 16,
     FOLD_ROUTES = 8, /* variants, channels */
-    FOLD_NONE = UINT32_MAX,
 };
+
+#define FOLD_NONE UINT32_MAX /* no index */
 
 /* Where the counts of a dimension begin in struct fold_group. */
 enum fold_offset {
