@@ -1,6 +1,7 @@
 """deploy/quickstart: from built programs to clickable links, and back to nothing."""
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,9 +136,11 @@ def test_a_port_that_is_taken_is_named_with_the_option_that_helps(quickstart, op
 @pytest.mark.parametrize("arguments, word", [
     (["--port", "0"], "port"), (["--port", "x"], "port"), (["--port"], "--port"),
     (["--frob"], "--frob"), (["--host", "a b"], "a b"), (["--dir", "/proc/nowhere"], "--dir"),
+    (["--dir", "/tmp/" + "x" * 100], "--dir"),
 ])
 def test_bad_options_are_named(quickstart, arguments, word):
     done = quickstart.run("--detach", *arguments)
+    shutil.rmtree("/tmp/" + "x" * 100, ignore_errors=True)
     assert done.returncode == 1 and word in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
