@@ -52,7 +52,7 @@ def test_every_command_of_the_readme_works_in_a_fresh_clone(clone):
     script = "set -eo pipefail\n"
     commands = blocks("sh")
     for number, block in enumerate(commands):
-        script += f"echo '=== block {number}'\n{adapted(block, ports)}"
+        script += f"printf '\\n=== block {number}\\n'\n{adapted(block, ports)}"
     done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True,
                           capture_output=True, timeout=1500, stdin=subprocess.DEVNULL)
     print(done.stdout)
