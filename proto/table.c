@@ -290,3 +290,25 @@ size_t table_compact(uint8_t *table, size_t len)
     be64_store(table + 8, used + TABLE_RECORD_LEN);
     return used + TABLE_RECORD_LEN;
 }
+
+size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number)
+{
+    size_t base_len = table_base_len(slice_make((const char *)table, len)), used = 0;
+    size_t erased_of_base = 0;
+    uint8_t id[8];
+
+    assert(len % TABLE_RECORD_LEN == 0);
+    be32_store(id, number);
+    be32_store(id + 4, brand);
+    for (size_t at = 0; at < len; at += TABLE_RECORD_LEN) {
+        if (table[at] == TAG_ITEM && memcmp(table + at + 1, id, sizeof(id)) == 0) {
+            erased_of_base += at < base_len ? TABLE_RECORD_LEN : 0;
+            continue;
+        }
+        memmove(table + used, table + at, TABLE_RECORD_LEN);
+        used += TABLE_RECORD_LEN;
+    }
+    if (base_len > 0)
+        be64_store(table + 8, base_len - erased_of_base);
+    return used;
+}

@@ -72,4 +72,11 @@ size_t table_base_len(struct slice table);
  */
 size_t table_compact(uint8_t *table, size_t len);
 
+/*
+ * Takes all records of an object or a client of a brand out of a sound table of `len` bytes, in
+ * place.  Returns its new length; `len` when there is none.  To replace the table in Redis, see
+ * table_compact().
+ */
+size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number);
+
 #endif

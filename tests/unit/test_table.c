@@ -186,6 +186,60 @@ static void test_what_is_sound(void **state)
     assert_int_equal(table_base_len(slice_of_bytes(table, len)), 0);
 }
 
+/* Appends a count of `number` of `brand`; returns the table's new length. */
+static size_t append_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number, uint8_t kind)
+{
+    const struct table_increment one = {
+        .brand = brand, .number = number, .kind = kind, .automated = kind == 2, .count = 3};
+
+    table_put_item(table + len, &one);
+    return len + TABLE_RECORD_LEN;
+}
+
+static void test_an_erased_client_is_gone(void **state)
+{
+    enum { BRAND = 0x01020304, CLIENT = 77 };
+    static const uint8_t name[] = {5, 0, 0, 0, CLIENT, 1, 2, 3, 4};
+    uint8_t table[16 * TABLE_RECORD_LEN], before[sizeof(table)];
+    struct table_item item;
+    size_t len = 0, base_len, new_len;
+
+    (void)state;
+    len = append_item(table, len, BRAND, CLIENT, 1);
+    len = append_item(table, len, BRAND, CLIENT + 1, 1);
+    len = append_item(table, len, BRAND + 1, CLIENT, 1);
+    len = append_item(table, len, BRAND, CLIENT, 2);
+    print_message("of a table that was compacted and has grown since\n");
+    base_len = len = table_compact(table, len);
+    len = append_item(table, len, BRAND, CLIENT, 1);
+    len = append_item(table, len, BRAND, CLIENT + 1, 2);
+    memcpy(before, table, len);
+
+    print_message("one who isn't there changes nothing\n");
+    assert_int_equal(table_erase_item(table, len, BRAND, CLIENT + 2), len);
+    assert_memory_equal(table, before, len);
+    print_message("each record that names the client is taken out, and no other\n");
+    new_len = table_erase_item(table, len, BRAND, CLIENT);
+    assert_int_equal(new_len, len - 3 * TABLE_RECORD_LEN);
+    assert_null(memmem(table, new_len, name, sizeof(name)));
+    assert_true(table_is_sound(slice_of_bytes(table, new_len)));
+    assert_int_equal(table_base_len(slice_of_bytes(table, new_len)),
+                     base_len - 2 * TABLE_RECORD_LEN);
+    assert_false(table_find_item(slice_of_bytes(table, new_len), BRAND, CLIENT, &item));
+    print_message("the next client of the brand, and the same number of another, stay\n");
+    assert_true(table_find_item(slice_of_bytes(table, new_len), BRAND, CLIENT + 1, &item));
+    assert_int_equal(item.human[1], 3);
+    assert_int_equal(item.automated[2], 3);
+    assert_true(table_find_item(slice_of_bytes(table, new_len), BRAND + 1, CLIENT, &item));
+    assert_int_equal(item.human[1], 3);
+
+    print_message("a table of nobody else becomes empty\n");
+    len = append_item(table, 0, BRAND, CLIENT, 1);
+    assert_int_equal(table_erase_item(table, len, BRAND, CLIENT), 0);
+    print_message("and so does none\n");
+    assert_int_equal(table_erase_item(table, 0, BRAND, CLIENT), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_items_add_up_by_kind),
         cmocka_unit_test(test_compaction_keeps_every_sum),
         cmocka_unit_test(test_what_is_sound),
+        cmocka_unit_test(test_an_erased_client_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,325 @@
+/* erase: takes a client's counters out of Redis. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+#include <openssl/sha.h>
+
+#include "compact_lua.h"
+#include "proto/click.h"
+#include "proto/counter.h"
+#include "proto/table.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/cli/command.h"
+#include "service/cli/config_option.h"
+#include "service/config/config.h"
+#include "service/daemon/redis_settings.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    PATIENCE_S = 15,  /* for all of it; Redis may just be failing over */
+    RETRY_MS = 20,    /* until the link is up */
+    ROUNDS_MAX = 100, /* a table that others rewrite faster than that is not ours alone */
+};
+
+enum { ERASE_CONFIG, ERASE_BRAND, ERASE_CLIENT };
+
+static const struct cli_option options[] = {
+    [ERASE_CONFIG] = CONFIG_OPTION,
+    [ERASE_BRAND] = {"brand", "NAME", "whose client; needed when there are several", NULL, 0},
+    [ERASE_CLIENT] = {"client", "N", "the client's number", NULL, 0},
+};
+
+enum eraser_state { ERASER_READING, ERASER_REPLACING, ERASER_DONE, ERASER_FAILED };
+
+/* Reads the table that the client is counted in, replaces it by one without the client, and reads
+ * again, until there is nothing to take out: another may have added to it or compacted it. */
+struct eraser {
+    uint32_t brand, client;
+    struct counter_key key;
+    enum eraser_state state;
+    bool in_flight;
+    uint64_t round;      /* the ticket: a reply to an earlier one is not listened to */
+    int64_t n_clicks;    /* what the part being replaced held of the client */
+    int64_t n_lost;      /* the same, when no reply told whether it was replaced */
+    int64_t n_erased;    /* what was taken out */
+    char *table;         /* the part that was read, and then what replaces it */
+    size_t len, new_len; /* of both */
+    char sha[2 * SHA_DIGEST_LENGTH + 1];
+    struct event_base *base;
+    struct redis_link *link;
+    struct error *err;
+};
+
+static void finish(struct eraser *e, enum eraser_state state)
+{
+    e->state = state;
+    event_base_loopbreak(e->base);
+}
+
+static void fail(struct eraser *e, const char *text)
+{
+    error_set(e->err, "Redis, key %s: %s", e->key.text, text);
+    finish(e, ERASER_FAILED);
+}
+
+/* --- what is sent --- */
+
+static bool send_read(struct eraser *e)
+{
+    const struct slice argv[] = {slice_of("GET"), counter_key_slice(&e->key)};
+
+    return redis_link_send(e->link, &(struct redis_command){.key = counter_key_slice(&e->key),
+                                                            .argv = argv,
+                                                            .argc = 2,
+                                                            .ticket = e->round});
+}
+
+/* The ledger's script for compaction: it replaces the part that was read if that is still the same,
+ * and keeps what was appended meanwhile. */
+static bool send_replacement(struct eraser *e)
+{
+    char len[24];
+    const struct slice argv[] = {slice_of("EVAL"),
+                                 slice_make(compact_lua, sizeof(compact_lua)),
+                                 slice_of("1"),
+                                 counter_key_slice(&e->key),
+                                 slice_of(e->sha),
+                                 slice_make(len, (size_t)snprintf(len, sizeof(len), "%zu", e->len)),
+                                 slice_make(e->table, e->new_len)};
+
+    return redis_link_send(e->link, &(struct redis_command){.key = counter_key_slice(&e->key),
+                                                            .argv = argv,
+                                                            .argc = sizeof(argv) / sizeof(argv[0]),
+                                                            .ticket = e->round});
+}
+
+static void send_next(struct eraser *e)
+{
+    if (e->in_flight || e->state == ERASER_DONE || e->state == ERASER_FAILED)
+        return;
+    if (++e->round > ROUNDS_MAX) {
+        fail(e, "it changes all the time; try again");
+        return;
+    }
+    e->in_flight = e->state == ERASER_READING ? send_read(e) : send_replacement(e);
+    if (!e->in_flight)
+        e->round--; /* the link isn't up; on_try comes again */
+}
+
+/* --- what is answered --- */
+
+static int64_t count_clicks(const struct table_item *item)
+{
+    int64_t n = 0;
+
+    for (int kind = 0; kind < TABLE_KINDS; kind++)
+        n += item->human[kind] + item->automated[kind];
+    return n;
+}
+
+static void describe(struct eraser *e, const char *bytes, size_t len)
+{
+    uint8_t digest[SHA_DIGEST_LENGTH];
+
+    SHA1((const uint8_t *)bytes, len, digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        snprintf(e->sha + 2 * i, 3, "%02x", digest[i]);
+    e->len = len;
+}
+
+static void on_table(struct eraser *e, const struct redisReply *reply)
+{
+    struct slice table = slice_make(reply->str, reply->len);
+    struct table_item item;
+
+    if (reply->type == REDIS_REPLY_NIL) {
+        e->n_erased += e->n_lost;
+        finish(e, ERASER_DONE);
+    } else if (reply->type != REDIS_REPLY_STRING || !table_is_sound(table)) {
+        fail(e, "holds what is not hopcount's; nothing was changed");
+    } else if (!table_find_item(table, e->brand, e->client, &item)) {
+        e->n_erased += e->n_lost;
+        finish(e, ERASER_DONE);
+    } else {
+        free(e->table);
+        e->table = malloc(table.len);
+        if (!e->table) {
+            fail(e, "out of memory");
+            return;
+        }
+        memcpy(e->table, table.ptr, table.len);
+        describe(e, table.ptr, table.len);
+        e->new_len = table_erase_item((uint8_t *)e->table, table.len, e->brand, e->client);
+        e->n_clicks = count_clicks(&item);
+        e->n_lost = 0; /* still there, so it was not */
+        e->state = ERASER_REPLACING;
+    }
+}
+
+static void on_replaced(struct eraser *e, const struct redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
+        e->n_erased += e->n_clicks;
+    e->state = ERASER_READING;
+}
+
+static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+{
+    struct eraser *e = owner;
+
+    if (ticket != e->round)
+        return;
+    e->in_flight = false;
+    if (!reply) { /* the connection was lost; what happened, reading will tell */
+        e->n_lost = e->state == ERASER_REPLACING ? e->n_clicks : 0;
+        e->state = ERASER_READING;
+        return;
+    }
+    if (reply->type == REDIS_REPLY_ERROR)
+        fail(e, reply->str);
+    else if (e->state == ERASER_READING)
+        on_table(e, reply);
+    else if (e->state == ERASER_REPLACING)
+        on_replaced(e, reply);
+    send_next(e);
+}
+
+/* It is time to try, or to try again. */
+static void on_try(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    send_next(arg);
+}
+
+/* --- the command --- */
+
+static bool run_loop(struct eraser *e)
+{
+    const struct timeval limit = {.tv_sec = PATIENCE_S}, pause = {.tv_usec = RETRY_MS * 1000};
+    struct event *try_again = event_new(e->base, -1, EV_PERSIST, on_try, e);
+
+    if (!try_again || event_add(try_again, &pause) != 0 ||
+        event_base_loopexit(e->base, &limit) != 0) {
+        error_set(e->err, "out of memory");
+        e->state = ERASER_FAILED;
+    } else {
+        event_base_dispatch(e->base);
+    }
+    if (try_again)
+        event_free(try_again);
+    if (e->state != ERASER_DONE && e->state != ERASER_FAILED)
+        error_set(e->err, "Redis does not answer: %s",
+                  redis_link_cause(e->link)[0] ? redis_link_cause(e->link) : "no reply in time");
+    return e->state == ERASER_DONE;
+}
+
+/* The private redis-server of a configuration without redis.url has its socket in state_dir. */
+static char *find_url(const struct config *config)
+{
+    char *private_url = NULL, *url;
+
+    if (!config->redis.url &&
+        asprintf(&private_url, "unix://%s/redis/redis.sock", config->state_dir) < 0)
+        return NULL;
+    url = redis_settings_url(&config->redis, private_url);
+    free(private_url);
+    return url;
+}
+
+static bool erase(struct eraser *e, const struct config *config)
+{
+    struct redis_link_options link = {.url = find_url(config),
+                                      .name = "hopcount-cli",
+                                      .timeout_ms = config->redis.timeout_ms,
+                                      .owner = e,
+                                      .on_reply = on_reply};
+    bool ok = false;
+
+    counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),
+                      (unsigned)config->redis.shards);
+    e->base = event_base_new();
+    if (!link.url || !e->base)
+        error_set(e->err, "out of memory");
+    else if ((e->link = redis_link_new(e->base, &link, e->err)) != NULL)
+        ok = run_loop(e);
+    redis_link_free(e->link);
+    if (e->base)
+        event_base_free(e->base);
+    free((char *)link.url);
+    free(e->table);
+    return ok;
+}
+
+static bool find_brand(const struct config *config, const char *name, uint32_t *out,
+                       struct error *err)
+{
+    if (!name && config->n_brands != 1) {
+        error_set(err, "--brand: which one? The configuration has several");
+        return false;
+    }
+    for (unsigned i = 0; i < config->n_brands; i++) {
+        if (!name || strcmp(config->brands[i].name, name) == 0) {
+            *out = click_brand_id(slice_of(config->brands[i].name));
+            return true;
+        }
+    }
+    error_set(err, "--brand: the configuration has no brand '%s'", name);
+    return false;
+}
+
+static bool read_client(const char *text, uint32_t *out)
+{
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+
+    *out = (uint32_t)n;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n > 0 && n <= UINT32_MAX;
+}
+
+static int run_erase(const struct cli_args *args)
+{
+    const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
+    struct error err = {0};
+    struct eraser e = {.err = &err};
+    struct config *config;
+    int status = CLI_OK;
+
+    if (args->n_words > 0)
+        return cli_usage(&cli_erase, "'%s' is one word too many", args->words[0]);
+    if (!client || !read_client(client, &e.client))
+        return cli_usage(&cli_erase, "--client: a number from 1 to %u is needed", UINT32_MAX);
+    config = config_load(path ? path : CONFIG_OPTION_DEFAULT, &err);
+    if (!config)
+        return cli_fail_error(&err);
+    log_set_level(LOG_LEVEL_ERROR); /* a link that is down is told once, by us */
+    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) || !erase(&e, config))
+        status = cli_fail_error(&err);
+    else if (e.n_erased == 0)
+        printf("client %" PRIu32 ": nothing is counted\n", e.client);
+    else
+        printf("client %" PRIu32 ": %" PRId64 " click%s erased\n", e.client, e.n_erased,
+               e.n_erased == 1 ? "" : "s");
+    config_free(config);
+    return status;
+}
+
+const struct cli_command cli_erase = {
+    .name = "erase",
+    .usage = "-c FILE --client N [--brand NAME]",
+    .summary = "takes a client's counters out of Redis",
+    .notes =
+        "Erases what is counted of the client; afterwards nothing in Redis names it. Sums over\n"
+        "clients (campaigns, objects, links, distinct clients) stay, and so do the client's\n"
+        "links: nothing is revoked. Click logs name the client until they are deleted, which is\n"
+        "ledger.retain_s after Redis has them: a click not applied yet is counted when it is, so\n"
+        "repeat this once that time has passed.\n",
+    .options = options,
+    .n_options = sizeof(options) / sizeof(options[0]),
+    .run = run_erase,
+};

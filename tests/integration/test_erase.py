@@ -1,0 +1,165 @@
+"""`hopcount erase` on a real Redis: afterwards nothing there names the client, all else is kept."""
+import hashlib
+import struct
+import threading
+
+import pytest
+
+from harness.daemon import BRAND
+from harness.wait import wait_until
+
+CLIENT = 77
+OTHER = 78
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+BRANDS = [BRAND, {**BRAND, "name": "bcme", "hosts": ["go.bcme.example"],
+                  "base_url": "https://go.bcme.example"}]
+
+
+def clicks_of(daemon, client, brand="acme"):
+    return daemon.api("GET", f"/v1/clients/{client}?brand={brand}")["clicks"]["total"]
+
+
+def tables(redis):
+    """All tables of clients: key -> bytes."""
+    client = redis.client()
+    return {key: client.get(key) for key in client.scan_iter(match="hc:{s*}:c:*")}
+
+
+def name_of(number, brand="acme"):
+    """How a record of a table begins that names the client."""
+    brand_id = hashlib.blake2b(brand.encode(), digest_size=32).digest()[:4]
+    return b"\x05" + struct.pack(">I", number) + brand_id
+
+
+def table_of(redis, number):
+    """The key of the table that the client is counted in, and its bytes."""
+    return next((k, t) for k, t in tables(redis).items() if name_of(number) in t)
+
+
+def records_of(redis, number, brand="acme"):
+    return [table[at:at + 16] for table in tables(redis).values()
+            for at in range(0, len(table), 16)
+            if table[at:at + 9] == name_of(number, brand)]
+
+
+def make_clicks(daemon):
+    """Clicks of two clients and two brands; the tokens, and how often each was clicked."""
+    links = {
+        daemon.mint("view", 1, client=CLIENT): 3,
+        daemon.mint("pay", 1, client=CLIENT, campaign=12): 2,
+        daemon.mint("pay", 2, client=OTHER, campaign=12): 4,
+    }
+    foreign = daemon.mint("view", 3, brand="bcme", client=CLIENT)
+    for token, n in links.items():
+        for _ in range(n):
+            daemon.click(token, headers=BROWSER)
+    daemon.click(foreign, host="go.bcme.example", headers=BROWSER)
+    wait_until(lambda: clicks_of(daemon, CLIENT) == 5 and clicks_of(daemon, OTHER) == 4
+               and clicks_of(daemon, CLIENT, "bcme") == 1, 20, "all clicks are counted")
+    return links
+
+
+def erase(daemon, client=CLIENT, brand="acme", status=0):
+    done = daemon.cli("erase", "-c", daemon.config_path, "--client", client, "--brand", brand)
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_nothing_names_the_client_and_everything_else_stays(make_hopcountd, redis, shards):
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "redis": {"shards": shards}})
+    links = make_clicks(daemon)
+    assert records_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
+    assert erase(daemon).stdout == "client 77: 5 clicks erased\n"
+    assert not records_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
+    assert clicks_of(daemon, OTHER) == 4
+    wait_until(lambda: clicks_of(daemon, CLIENT) == 0, 20, "the API finds no click of the client")
+    assert clicks_of(daemon, CLIENT, "bcme") == 1
+    # Sums that name nobody, and the links themselves, stay.
+    assert daemon.counted(links) == links
+    assert daemon.api("GET", "/v1/stats?brand=acme")["total"]["total"] == 9
+    assert daemon.get(f"/{next(iter(links))}", headers=BROWSER).status == 302
+    assert erase(daemon, brand="bcme").stdout == "client 77: 1 click erased\n"
+
+
+def test_twice_is_as_good_as_once(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": BRANDS})
+    make_clicks(daemon)
+    erase(daemon)
+    before = tables(redis)
+    assert erase(daemon).stdout == "client 77: nothing is counted\n"
+    assert erase(daemon, client=4294967295).stdout == "client 4294967295: nothing is counted\n"
+    assert tables(redis) == before
+
+
+def test_beside_a_ledger_that_appends_and_one_that_compacts(make_hopcountd, redis):
+    """What they write meanwhile to the client's table is kept."""
+    daemon = make_hopcountd(redis, {"brands": BRANDS})
+    make_clicks(daemon)
+    record = records_of(redis, OTHER)[0]
+    key, before = table_of(redis, CLIENT)
+    stop = threading.Event()
+    appended = []
+
+    def others():
+        client = redis.client()
+        while not stop.is_set() and len(appended) < 20000:
+            client.append(key, record)
+            appended.append(1)
+            if len(appended) % 500 == 0:  # as a compaction does, in one step
+                client.eval("local t = redis.call('GET', KEYS[1]) "
+                            "redis.call('SET', KEYS[1], string.sub(t, 17) .. string.sub(t, 1, 16))",
+                            1, key)
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        assert "erased" in erase(daemon).stdout
+    finally:
+        stop.set()
+        thread.join()
+    after = tables(redis)[key]
+    assert not records_of(redis, CLIENT)
+    assert after.count(record) == before.count(record) + len(appended)
+
+
+def test_what_is_not_ours_is_left_alone(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": BRANDS})
+    make_clicks(daemon)
+    key, _ = table_of(redis, CLIENT)
+    redis.client().append(key, b"not a record....")
+    before = tables(redis)
+    done = erase(daemon, status=1)
+    assert key.decode() in done.stderr and "nothing was changed" in done.stderr
+    assert tables(redis) == before
+
+
+def test_with_the_private_redis(make_hopcountd):
+    daemon = make_hopcountd()
+    daemon.click(daemon.mint(client=CLIENT), headers=BROWSER)
+    wait_until(lambda: clicks_of(daemon, CLIENT) == 1, 20, "the click is counted")
+    done = daemon.cli("erase", "-c", daemon.config_path, "--client", CLIENT)
+    assert (done.returncode, done.stdout) == (0, "client 77: 1 click erased\n"), done.stderr
+
+
+@pytest.mark.parametrize("arguments, says, status", [
+    ([], "--client: a number from 1 to 4294967295 is needed", 2),
+    (["--client", "0"], "--client: a number", 2),
+    (["--client", "4294967296"], "--client: a number", 2),
+    (["--client", "-1"], "--client: a number", 2),
+    (["--client", "7x"], "--client: a number", 2),
+    (["--client", "7", "8"], "'8' is one word too many", 2),
+    (["--client", "7"], "--brand: which one?", 1),
+    (["--client", "7", "--brand", "nobody"], "no brand 'nobody'", 1),
+])
+def test_refusals(make_hopcountd, make_redis, arguments, says, status):
+    daemon = make_hopcountd(make_redis(start=False), {"brands": BRANDS}, start=False)
+    done = daemon.cli("erase", "-c", daemon.config_path, *arguments)
+    assert done.returncode == status and says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_redis_that_is_down_is_named(make_hopcountd, make_redis):
+    server = make_redis(start=False)
+    daemon = make_hopcountd(server, {"brands": BRANDS}, start=False)
+    done = erase(daemon, status=1)
+    assert f"127.0.0.1:{server.port}" in done.stderr and done.stderr.count("\n") == 1
