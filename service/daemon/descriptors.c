@@ -33,7 +33,7 @@ unsigned descriptors_reserve(const struct config_public *config, unsigned n_work
     rlim_t each = (rlim_t)config->connections_max;
     rlim_t wanted = each * n_workers + OTHERS;
     rlim_t limit = raise_limit(wanted);
-    rlim_t others = limit > 2 * OTHERS ? OTHERS : OTHERS_SCARCE;
+    rlim_t others = limit > 2UL * OTHERS ? OTHERS : OTHERS_SCARCE;
 
     if (limit >= wanted)
         return (unsigned)each;

@@ -152,7 +152,7 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
         return false;
     }
     for (unsigned i = 0; ok && i < p->n_workers; i++)
-        ok = start_worker(p, i, connections_max, listen_fds + i * n_listen, err);
+        ok = start_worker(p, i, connections_max, listen_fds + (size_t)i * n_listen, err);
     return ok;
 }
 

@@ -26,7 +26,7 @@ struct acceptor {
     bool has_failed; /* since the last connection: is logged once */
 };
 
-static const struct timeval pause_time = {.tv_usec = PAUSE_MS * 1000};
+static const struct timeval pause_time = {.tv_usec = PAUSE_MS * 1000L};
 
 static void set_accepting(struct acceptor *a, bool on)
 {

@@ -84,7 +84,7 @@ static size_t write_page(struct answerer *a, enum outcome outcome, const struct 
                       page == PAGES ? NULL : site_page(a->site, brand, page), is_head, end, out);
 }
 
-/* A redirect whose target of `len` bytes stands at the place that redirect_target() gave. */
+/* Where a redirect's target goes; then write_redirect() puts the rest around it. */
 static char *redirect_target(const struct answerer *a, char *out)
 {
     return out + a->reply.redirect_len;

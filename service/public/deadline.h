@@ -5,7 +5,6 @@
  */
 #ifndef PUBLIC_DEADLINE_H
 #define PUBLIC_DEADLINE_H
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,11 +23,6 @@ static inline void deadline_list_init(struct deadline_list *list, int64_t wait_m
 {
     list->ring = (struct deadline){.prev = &list->ring, .next = &list->ring};
     list->wait_ms = wait_ms;
-}
-
-static inline bool deadline_is_listed(const struct deadline *d)
-{
-    return d->next != NULL;
 }
 
 /* Takes the member out of its list; none is allowed. */

@@ -49,7 +49,7 @@ struct worker {
     _Atomic int64_t finish_limit_ms;
 };
 
-static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000};
+static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000L};
 
 /* --- the end --- */
 
