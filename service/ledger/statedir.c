@@ -15,13 +15,13 @@
 bool statedir_open(struct statedir *dir, const char *path, bool make, struct error *err)
 {
     if (make && mkdir(path, 0700) != 0 && errno != EEXIST && errno != EROFS) {
-        error_set(err, "state_dir: cannot make %s: %s; make it, owned by the user of this service",
-                  path, strerror(errno));
+        error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
+                  strerror(errno));
         return false;
     }
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir->fd < 0) {
-        error_set(err, "state_dir: cannot open %s: %s", path, strerror(errno));
+        error_set(err, "cannot open %s: %s", path, strerror(errno));
         return false;
     }
     return true;
@@ -34,11 +34,10 @@ static void say_in_use(const struct statedir *dir, const char *path, struct erro
     long pid = len > 0 ? strtol(text, NULL, 10) : 0;
 
     if (pid > 0)
-        error_set(err, "state_dir: %s is in use by process %ld; stop it, or set another state_dir",
-                  path, pid);
+        error_set(err, "%s is in use by process %ld; stop it, or set another state_dir", path, pid);
     else
         error_set(err,
-                  "state_dir: %s is in use by another process; stop it, or set another "
+                  "%s is in use by another process; stop it, or set another "
                   "state_dir",
                   path);
 }
