@@ -12,7 +12,7 @@ struct entry {
     char *key; /* with the body behind it; NULL = free */
     size_t key_len;
     struct reply reply;
-    int64_t made_ms;
+    int64_t until_ms;
 };
 
 struct cache {
@@ -52,7 +52,7 @@ const struct reply *cache_find(struct cache *cache, struct slice key, int64_t no
     for (size_t i = 0; i < ENTRIES; i++) {
         struct entry *entry = &cache->entries[i];
 
-        if (entry->key && now_ms - entry->made_ms >= CACHE_KEEP_MS)
+        if (entry->key && now_ms >= entry->until_ms)
             drop(entry);
         if (entry->key && slice_equal(slice_make(entry->key, entry->key_len), key))
             found = &entry->reply;
@@ -60,20 +60,28 @@ const struct reply *cache_find(struct cache *cache, struct slice key, int64_t no
     return found;
 }
 
-static struct entry *oldest(struct cache *cache)
+static struct entry *next_to_go(struct cache *cache)
 {
     struct entry *entry = &cache->entries[0];
 
     for (size_t i = 0; i < ENTRIES && entry->key; i++) {
-        if (!cache->entries[i].key || cache->entries[i].made_ms < entry->made_ms)
+        if (!cache->entries[i].key || cache->entries[i].until_ms < entry->until_ms)
             entry = &cache->entries[i];
     }
     return entry;
 }
 
-void cache_put(struct cache *cache, struct slice key, const struct reply *reply, int64_t now_ms)
+static int64_t keep_ms(int64_t took_ms)
 {
-    struct entry *entry = oldest(cache);
+    if (took_ms > CACHE_KEEP_MAX_MS / CACHE_KEEP_TIMES)
+        return CACHE_KEEP_MAX_MS;
+    return took_ms * CACHE_KEEP_TIMES > CACHE_KEEP_MS ? took_ms * CACHE_KEEP_TIMES : CACHE_KEEP_MS;
+}
+
+void cache_put(struct cache *cache, struct slice key, const struct reply *reply, int64_t asked_ms,
+               int64_t now_ms)
+{
+    struct entry *entry = next_to_go(cache);
     char *copy = NULL, *body;
 
     if (reply->body.len > BODY_MAX || !(copy = malloc(key.len + reply->body.len)))
@@ -82,7 +90,10 @@ void cache_put(struct cache *cache, struct slice key, const struct reply *reply,
     body = copy + key.len;
     memcpy(copy, key.ptr, key.len);
     memcpy(body, reply->body.ptr, reply->body.len);
-    *entry = (struct entry){.key = copy, .key_len = key.len, .reply = *reply, .made_ms = now_ms};
+    *entry = (struct entry){.key = copy,
+                            .key_len = key.len,
+                            .reply = *reply,
+                            .until_ms = now_ms + keep_ms(now_ms - asked_ms)};
     entry->reply.body.ptr = body;
     if (reply->etag_of.ptr)
         entry->reply.etag_of.ptr = body + (reply->etag_of.ptr - reply->body.ptr);

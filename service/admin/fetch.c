@@ -11,7 +11,7 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    WINDOW = 16,       /* commands of a fetch in flight */
+    WINDOW = 4,        /* commands of a fetch in flight: Redis runs them in one go */
     FETCHES_MAX = 256, /* at once; a dashboard asks for a dozen */
     INDEX_BITS = 16,   /* of a ticket; above them is the number of the fetch */
 };

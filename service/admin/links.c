@@ -175,7 +175,7 @@ static void on_lookup_reply(void *owner, size_t index, const struct redisReply *
     /* Not there, or not in it: nobody has clicked. */
     if (reply->type != REDIS_REPLY_STRING ||
         !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
-                          &lookup->clicks))
+                         &lookup->clicks))
         lookup->clicks = (struct table_link){0};
 }
 

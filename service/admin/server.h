@@ -21,13 +21,13 @@ struct site;
 
 struct server {
     struct event_base *base;
-    struct site *site;       /* requests hold references of their own */
-    struct auth *auth;       /* keys and their rates */
+    struct site *site;         /* requests hold references of their own */
+    struct auth *auth;         /* keys and their rates */
     struct sessions *sessions; /* of the dashboard */
     struct attempts *attempts; /* to sign in that failed */
-    struct fetches *fetches; /* queries to Redis under way; NULL = no Redis */
-    struct cache *cache;     /* replies of the last second */
-    struct live *live;       /* streams of /v1/live */
+    struct fetches *fetches;   /* queries to Redis under way; NULL = no Redis */
+    struct cache *cache;       /* replies of the last second */
+    struct live *live;         /* streams of /v1/live */
     struct admin_sources sources;
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;

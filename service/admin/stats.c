@@ -28,6 +28,7 @@ struct job {
     unsigned *kinds; /* by index of the brand: bits of the kinds wanted */
     size_t n_names;  /* 0 or 1 commands */
     struct counter_key key;
+    int64_t asked_ms; /* monotonic */
     char cache_key[CACHE_KEY_MAX];
 };
 
@@ -191,7 +192,8 @@ static void reply_stats(struct job *job)
     } else {
         reply.body = slice_make(text, stats->query.csv ? len : strlen(text));
         reply.etag_of = slice_make(text, len);
-        cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, clock_mono_ms());
+        cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
+                  clock_mono_ms());
         request_reply(job->request, &reply);
     }
     free(text);
@@ -394,6 +396,7 @@ void stats_handle(struct request *request)
         request_add_header(request, "Content-Disposition",
                            "attachment; filename=\"hopcount-stats.csv\"");
     job->request = request;
+    job->asked_ms = clock_mono_ms();
     make_cache_key(request, csv, job->cache_key);
     if (reply_cached(request, job->cache_key) || !prepare(job, clock_wall_ms() / 1000)) {
         free_job(job);
