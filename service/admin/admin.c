@@ -20,6 +20,7 @@
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
+#include "service/admin/live.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
 #include "service/admin/server.h"
@@ -259,7 +260,9 @@ static bool set_up_loop(struct admin *admin)
     admin->wake =
         event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);
     admin->resume = evtimer_new(admin->server.base, on_resume, admin);
-    return admin->wake && admin->resume && event_add(admin->wake, NULL) == 0 && set_up_http(admin);
+    admin->server.live = live_new(&admin->server, admin->server.base);
+    return admin->wake && admin->resume && admin->server.live &&
+           event_add(admin->wake, NULL) == 0 && set_up_http(admin);
 }
 
 static void set_up_server(struct server *server, const struct admin_options *options,
@@ -371,6 +374,7 @@ void admin_free(struct admin *admin)
     stop_thread(admin);
     /* Queries first: ending them replies to their requests, which are evhttp's. */
     fetches_free(admin->server.fetches);
+    live_free(admin->server.live);
     if (admin->http)
         evhttp_free(admin->http);
     free(admin->listeners);

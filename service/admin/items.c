@@ -8,6 +8,7 @@
 #include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
+#include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/config/site.h"
@@ -21,21 +22,6 @@ struct item {
     struct counter_key key;
     struct table_item counts;
 };
-
-static bool parse_number(struct slice text, uint32_t *out)
-{
-    uint64_t n = 0;
-
-    if (text.len == 0 || text.len > 10)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    *out = (uint32_t)n;
-    return n >= 1 && n <= UINT32_MAX;
-}
 
 /* The clicks of each kind that has any, by name. */
 static json_t *kinds_json(const struct item *item)
@@ -111,36 +97,17 @@ static void on_item_done(void *owner, const char *cause)
     free(item);
 }
 
-/* The brand asked for, or the only one; NULL: replied to. */
-static const struct brand *find_brand(struct request *request)
-{
-    struct slice name = query_find(&request->query, "brand");
-    const struct brand *brand = NULL;
-    char quoted[REQUEST_QUOTE_MAX];
-
-    if (name.ptr) {
-        brand = site_find_brand(request->site, name);
-        if (!brand)
-            request_fail(request, 400, "brand", "there is no brand %s",
-                         request_quote(name, quoted));
-    } else if (site_n_brands(request->site) == 1) {
-        brand = site_brand_at(request->site, 0);
-    } else {
-        request_fail(request, 400, "brand", "is needed, because there are several brands");
-    }
-    return brand;
-}
-
 /* Reads what is asked for; false: replied to. */
 static bool read_item(struct request *request, struct item *item)
 {
     struct slice kind = query_find(&request->query, "kind");
     char quoted[REQUEST_QUOTE_MAX];
 
-    item->brand = find_brand(request);
+    item->brand = params_find_brand(request, query_find(&request->query, "brand"));
     if (!item->brand)
         return false;
-    if (!parse_number(slice_make(request->arg, request->arg_len), &item->number)) {
+    if (!params_parse_number(slice_make(request->arg, request->arg_len), UINT32_MAX,
+                             &item->number)) {
         request_fail(request, 400, "id", "must be a number from 1 to 4294967295");
         return false;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <sodium.h>
@@ -18,6 +19,7 @@ enum {
     ETAG_BYTES = 16,
     ETAG_TEXT_MAX = 2 * ETAG_BYTES + 8,
     GZIP_MIN = 1024, /* below, the saving is less than a packet */
+    STREAM_BACKLOG_MAX = 64 << 10,
 };
 
 /* The client closed the connection before it had its reply. */
@@ -27,8 +29,6 @@ static void on_close(struct evhttp_connection *conn, void *arg)
 
     (void)conn;
     request->gone = true;
-    if (request->on_gone)
-        request->on_gone(request);
 }
 
 static enum request_method method_of(const struct evhttp_request *http)
@@ -94,16 +94,27 @@ json_t *request_read_json(struct request *request)
     return json;
 }
 
+static void count_reply(struct server *server, int status)
+{
+    if (status >= 100 && status < 600)
+        server->n_replies[status / 100]++;
+}
+
+/* Nothing more is to be heard of the client, which may have gone already. */
+static void leave_connection(struct request *request)
+{
+    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
+
+    if (!request->gone && conn)
+        evhttp_connection_set_closecb(conn, NULL, NULL);
+}
+
 /* Ends the request: hands evhttp what is to be sent, or (the client has gone) what is to be freed.
  */
 static void finish(struct request *request, int status)
 {
-    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
-
-    if (status >= 100 && status < 600)
-        request->server->n_replies[status / 100]++;
-    if (!request->gone && conn)
-        evhttp_connection_set_closecb(conn, NULL, NULL);
+    count_reply(request->server, status);
+    leave_connection(request);
     evhttp_send_reply(request->http, status, NULL, NULL);
     site_unref(request->site);
     free(request);
@@ -258,4 +269,41 @@ void request_fail_redis(struct request *request, const char *cause)
     request->server->n_queries_failed++;
     request_add_header(request, "Retry-After", "1");
     request_fail(request, 503, NULL, "the counters can't be read right now: %s", cause);
+}
+
+void request_stream_start(struct request *request, const char *type)
+{
+    count_reply(request->server, 200);
+    request_add_header(request, "Content-Type", type);
+    request_add_header(request, "Cache-Control", "no-store");
+    request_add_header(request, "X-Content-Type-Options", "nosniff");
+    request_add_header(request, "X-Accel-Buffering", "no"); /* nginx would keep events back */
+    evhttp_send_reply_start(request->http, 200, NULL);
+}
+
+bool request_stream_send(struct request *request, struct slice bytes)
+{
+    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
+    struct evbuffer *chunk;
+
+    if (request->gone || !conn)
+        return false;
+    if (evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(conn))) >
+        STREAM_BACKLOG_MAX)
+        return false;
+    chunk = evbuffer_new();
+    if (!chunk)
+        return false;
+    evbuffer_add(chunk, bytes.ptr, bytes.len);
+    evhttp_send_reply_chunk(request->http, chunk);
+    evbuffer_free(chunk);
+    return true;
+}
+
+void request_stream_end(struct request *request)
+{
+    leave_connection(request);
+    evhttp_send_reply_end(request->http);
+    site_unref(request->site);
+    free(request);
 }

@@ -39,10 +39,6 @@ struct request {
     size_t arg_len;    /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
     bool gone; /* the client has closed; the reply will be dropped */
-    /* Called once when the client closes before the reply; may reply.  NULL: the reply is waited
-     * for. */
-    void (*on_gone)(struct request *request);
-    void *owner; /* of on_gone */
 };
 
 /* Makes the request of `http`.  NULL: no memory, and 503 was sent. */
@@ -84,5 +80,14 @@ const char *request_quote(struct slice text, char out[static REQUEST_QUOTE_MAX])
 
 /* 503 with Retry-After: Redis did not answer; `cause` for people. */
 void request_fail_redis(struct request *request, const char *cause);
+
+/* --- a reply without end --- */
+
+/* Starts a reply that request_stream_send() adds to. */
+void request_stream_start(struct request *request, const char *type);
+/* False: the client has gone, or does not read; then end it. */
+MUST_USE bool request_stream_send(struct request *request, struct slice bytes);
+/* Ends it, and takes the request. */
+void request_stream_end(struct request *request);
 
 #endif

@@ -43,6 +43,9 @@ static const struct route routes[] = {
     {REQUEST_GET, "/dashboard", 0, web_handle_home, {ROUTE_ANY_PARAM}},
     {REQUEST_GET, "/dashboard/", 0, web_handle_page, {ROUTE_ANY_PARAM}},
     {REQUEST_GET, "/dashboard/{}", 0, web_handle_asset, {ROUTE_ANY_PARAM}},
+    {REQUEST_GET, "/v1/campaigns", APIKEY_STATS_READ, campaigns_handle_list, {"brand", NULL}},
+    {REQUEST_PUT, "/v1/campaigns/{}", APIKEY_LINKS_WRITE, campaigns_handle_put, {"brand", NULL}},
+    {REQUEST_GET, "/v1/live", APIKEY_STATS_READ, live_handle, {"brand", NULL}},
 };
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
