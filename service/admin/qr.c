@@ -60,10 +60,13 @@ void qr_handle_svg(struct request *request)
     char url[URL_MAX];
     size_t len = 0;
 
+    void *picture;
+
     if (!write_url(request, url))
         return;
     request_add_header(request, "Content-Security-Policy", "default-src 'none'");
-    reply_picture(request, "image/svg+xml", qr_draw_svg(url, &len), len);
+    picture = qr_draw_svg(url, &len);
+    reply_picture(request, "image/svg+xml", picture, len);
 }
 
 /* Pixels of a module; 0: replied to. */
@@ -89,7 +92,10 @@ void qr_handle_png(struct request *request)
     unsigned size = read_size(request);
     char url[URL_MAX];
     size_t len = 0;
+    void *picture;
 
-    if (size > 0 && write_url(request, url))
-        reply_picture(request, "image/png", qr_draw_png(url, size, &len), len);
+    if (size == 0 || !write_url(request, url))
+        return;
+    picture = qr_draw_png(url, size, &len);
+    reply_picture(request, "image/png", picture, len);
 }

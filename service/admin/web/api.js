@@ -1,0 +1,96 @@
+// The statistics API, asked with the session's cookie.
+
+const base = "../v1/";
+let csrfToken = "";
+
+/** What went wrong, in words that can be shown. */
+export class ApiError extends Error {
+    constructor(status, detail, parameter) {
+        super(detail);
+        this.status = status;
+        this.parameter = parameter;
+    }
+}
+
+async function request(method, path, options = {}) {
+    const headers = { Accept: "application/json" };
+    let reply;
+
+    if (options.body !== undefined)
+        headers["Content-Type"] = "application/json";
+    if (method !== "GET" && csrfToken)
+        headers["X-CSRF-Token"] = csrfToken;
+    try {
+        reply = await fetch(base + path, {
+            method,
+            headers,
+            signal: options.signal,
+            credentials: "same-origin",
+            body: options.body === undefined ? undefined : JSON.stringify(options.body),
+        });
+    } catch (error) {
+        if (error.name === "AbortError")
+            throw error;
+        throw new ApiError(0, "hopcount can’t be reached.");
+    }
+    return read(reply, path);
+}
+
+async function read(reply, path) {
+    const body = reply.status === 204 ? null : await reply.json().catch(() => null);
+
+    if (reply.ok)
+        return body;
+    if (reply.status === 401 && path !== "session")
+        document.dispatchEvent(new CustomEvent("signedout"));
+    throw new ApiError(reply.status, body?.detail ?? `The server said ${reply.status}.`,
+        body?.parameter);
+}
+
+function withQuery(path, params) {
+    const query = new URLSearchParams();
+
+    for (const [name, value] of Object.entries(params ?? {})) {
+        if (value !== "" && value !== undefined && value !== null)
+            query.set(name, value);
+    }
+    return query.size > 0 ? `${path}?${query}` : path;
+}
+
+export function get(path, params, signal) {
+    return request("GET", withQuery(path, params), { signal });
+}
+
+export function put(path, params, body) {
+    return request("PUT", withQuery(path, params), { body });
+}
+
+/** Statistics; `params` as GET /v1/stats takes them. */
+export function stats(params, signal) {
+    return get("stats", params, signal);
+}
+
+/** Where the browser itself may fetch something: pictures, files. */
+export function address(path, params) {
+    return base + withQuery(path, params);
+}
+
+/* --- the session --- */
+
+function take(session) {
+    csrfToken = session.csrf_token ?? "";
+    return session;
+}
+
+export async function findSession() {
+    return take(await request("GET", "session"));
+}
+
+export async function signIn(key) {
+    return take(await request("POST", "session", { body: { key } }));
+}
+
+export async function signOut() {
+    await request("DELETE", "session");
+    csrfToken = "";
+}

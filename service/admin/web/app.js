@@ -1,0 +1,236 @@
+// The frame of the page: who is signed in, which view is shown, and when it is refreshed.
+import { findSession, get, signOut, stats } from "./api.js";
+import { campaigns } from "./campaigns.js";
+import { announce, fill, h } from "./dom.js";
+import { filterBar } from "./filterbar.js";
+import { addressOf, go, readFilters, readView, timeZone, toParams, useUtc } from "./filters.js";
+import { health } from "./health.js";
+import { links } from "./links.js";
+import { watch } from "./live.js";
+import { overview } from "./overview.js";
+import { askForKey } from "./signin.js";
+
+const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
+const RETRY_MS = 5000;   // while figures can't be had
+
+const views = { "": overview, campaigns, links, health };
+const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["links", "Links"],
+    ["health", "Health"]];
+const root = document.getElementById("app");
+
+/* The page while somebody is signed in. */
+class Frame {
+    constructor(session, brands) {
+        this.session = session;
+        this.context = { brands, campaigns: [] };
+        this.main = h("main", { id: "content", tabindex: "-1" });
+        this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
+        this.pill = h("span", { class: "pill" }, "Connecting");
+        this.lastRefresh = 0;
+        fill(root, this.top(), this.main);
+    }
+
+    top() {
+        return h("header", { class: "top" }, h("div", { class: "top-row" },
+            h("a", { class: "brand", href: "./", "data-view": "" },
+                h("img", { src: "icon.svg", alt: "" }), "hopcount"),
+            this.nav,
+            h("div", { class: "top-end" }, this.pill,
+                h("button", { class: "button bare", type: "button", onclick: window.toggleTheme,
+                    "aria-label": "Switch between light and dark", title: "Light or dark" }, "◐"),
+                h("button", { class: "button bare", type: "button", onclick: leave,
+                    title: `Signed in as ${this.session.name}` }, "Sign out"))));
+    }
+
+    filters() {
+        const filters = readFilters();
+        const { brands } = this.context;
+
+        // Numbers of campaigns and names of kinds are a brand's own.
+        if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
+            filters.brand = brands[0].name;
+        return filters;
+    }
+
+    showNav(view) {
+        const filters = readFilters();
+
+        fill(this.nav, viewNames.map(([key, name]) => h("a", {
+            href: addressOf(key, { ...filters, sent: "" }), "data-view": key,
+            "aria-current": key === view ? "page" : null }, name)));
+    }
+
+    show() {
+        const view = readView();
+        const filters = this.filters();
+
+        this.close();
+        this.view = (views[view] ?? overview)(this.context, filters);
+        this.filterPlace = h("div");
+        this.notice = h("p", { class: "notice warn", role: "alert", hidden: true });
+        this.foot = h("p", { class: "foot" });
+        document.title = `${this.view.title} – hopcount`;
+        fill(this.main,
+            h("div", { class: "page-head" },
+                h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro))),
+            this.filterPlace, this.notice,
+            this.view.content ?? h("div", { class: "grid" },
+                this.view.cards.map(({ element }) => element)),
+            this.foot);
+        this.showNav(view);
+        if (this.view.filters)
+            this.showFilters(filters);
+        this.view.start?.();
+        this.refresh();
+        if (this.view.everyMs)
+            this.timer = setInterval(() => this.refresh(), this.view.everyMs);
+        this.follow(filters);
+    }
+
+    showFilters(filters) {
+        const change = (changes) => go(readView(), { ...filters, ...changes });
+        const draw = () => {
+            const focused = document.activeElement?.tagName === "SELECT" &&
+                this.filterPlace.contains(document.activeElement);
+
+            if (!focused)
+                fill(this.filterPlace, filterBar(this.context, filters, change,
+                    { withCampaign: readView() !== "campaigns" }));
+        };
+
+        fill(this.filterPlace, filterBar(this.context, filters, change,
+            { withCampaign: readView() !== "campaigns" }));
+        this.loadCampaigns(filters).then(draw).catch(() => {});
+    }
+
+    /* Those that were clicked in the period, to choose from. */
+    async loadCampaigns(filters) {
+        const params = { ...toParams(filters), campaign: "", interval: "" };
+        const found = await stats({ ...params, group_by: "campaign", limit: 200 });
+
+        this.context.campaigns = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
+        this.showAge(found);
+    }
+
+    showAge({ as_of: asOf }) {
+        const zone = timeZone().replaceAll("_", " ");
+        const age = asOf ? `Complete up to ${new Date(asOf).toLocaleTimeString()}. ` : "";
+
+        fill(this.foot, h("span", null, `${age}Days and hours are in the time zone ${zone}.`),
+            h("span", null, `hopcount ${this.session.version}`));
+    }
+
+    async refresh() {
+        this.lastRefresh = Date.now();
+        this.isDown = false;
+        this.view.refresh?.();
+        await Promise.allSettled(this.view.cards.map((card) => card.refresh()));
+        if (!this.isDown)
+            this.notice.hidden = true;
+    }
+
+    /* New clicks: soon, but no more often than every REFRESH_MS. */
+    refreshSoon() {
+        if (this.soon || document.hidden)
+            return;
+        this.soon = setTimeout(async () => {
+            this.soon = null;
+            await this.refresh();
+            announce("The figures were updated.");
+        }, Math.max(0, this.lastRefresh + REFRESH_MS - Date.now()));
+    }
+
+    follow(filters) {
+        this.stopLive = watch(filters.brand ? { brand: filters.brand } : {}, {
+            onChange: () => this.refreshSoon(),
+            onState: (state) => {
+                this.pill.className = `pill ${state === "live" ? "good" : "warn"}`;
+                fill(this.pill, state === "live" ? "Live" : "Waiting");
+            },
+        });
+    }
+
+    /* Redis, or hopcount itself, doesn't answer. */
+    noteDown(error) {
+        this.isDown = true;
+        fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
+            error.status === 503 ? "Clicks are still redirected and kept; they will be counted as " +
+                `soon as the counters are back. (${error.message})` : error.message);
+        this.notice.hidden = false;
+        this.retry ??= setTimeout(() => {
+            this.retry = null;
+            this.refresh();
+        }, RETRY_MS);
+    }
+
+    close() {
+        clearInterval(this.timer);
+        clearTimeout(this.soon);
+        clearTimeout(this.retry);
+        this.timer = this.soon = this.retry = null;
+        this.stopLive?.();
+        for (const card of this.view?.cards ?? [])
+            card.destroy();
+    }
+}
+
+let frame = null;
+
+async function leave() {
+    await signOut().catch(() => {});
+    start("You are signed out.");
+}
+
+async function start(message) {
+    frame?.close();
+    frame = null;
+    try {
+        let session = message ? { signed_in: false } : await findSession();
+
+        if (!session.signed_in) {
+            document.title = "Sign in – hopcount";
+            session = await askForKey(root, message === true ? "" : message);
+        }
+        frame = new Frame(session, (await get("brands")).brands);
+        await checkZone();
+        frame.show();
+    } catch (error) {
+        fill(root, h("main", { class: "gate", id: "content" }, h("div", { class: "failed" },
+            h("h1", null, "hopcount can’t be reached"), h("p", null, error.message),
+            h("button", { class: "button", type: "button", onclick: () => start() }, "Try again"))));
+    }
+}
+
+/* A server without time zones knows UTC only. */
+async function checkZone() {
+    try {
+        await stats({ from: "24h", group_by: "kind", tz: timeZone() });
+    } catch (error) {
+        if (error.parameter === "tz")
+            useUtc();
+    }
+}
+
+document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-view]");
+
+    if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey)
+        return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    frame?.show();
+    scrollTo(0, 0);
+    document.getElementById("content")?.focus({ preventScroll: true });
+});
+document.addEventListener("navigate", () => frame?.show());
+document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail));
+document.addEventListener("signedout", () => {
+    if (frame)
+        start("The session is over. Sign in again.");
+});
+document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && frame && Date.now() - frame.lastRefresh > 30000)
+        frame.refresh();
+});
+addEventListener("popstate", () => frame?.show());
+start();

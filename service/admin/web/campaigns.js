@@ -1,0 +1,175 @@
+// Campaigns, such as the stages of a reminder, side by side.
+import { stats } from "./api.js";
+import { bars } from "./bars.js";
+import { Card } from "./card.js";
+import { TimeChart } from "./charts.js";
+import { fill, h } from "./dom.js";
+import { go, periodName, toParams } from "./filters.js";
+import { count, share } from "./format.js";
+import { change, rankCard, shared, toSeries } from "./overview.js";
+import { variantCard } from "./variants.js";
+import { audiences, campaignName, valueName } from "./words.js";
+
+const AUTO = 4; // so many are shown when none was chosen
+const MAX = 8;  // colours there are
+
+function chosen(filters) {
+    return filters.campaign ? filters.campaign.split(",").slice(0, 32) : [];
+}
+
+/* Which campaigns there are, and which of them are looked at. */
+function loader(filters) {
+    const params = { ...toParams(filters), campaign: "" };
+
+    return shared(async () => {
+        const data = await stats({ ...params, group_by: "campaign", compare: "previous",
+            limit: 500 });
+        const rows = data.rows.filter((row) => row.total > 0)
+            .sort((a, b) => b[filters.who] - a[filters.who]);
+        const picked = chosen(filters);
+        const keys = picked.length > 0 ? picked
+            : rows.filter(({ key }) => key !== "0").slice(0, AUTO).map(({ key }) => key);
+
+        return { data, rows, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
+    });
+}
+
+function nameOf(data, key) {
+    return campaignName(key, data.rows.find((row) => row.key === key)?.name);
+}
+
+function paint(keys, key) {
+    return `series-${(keys.indexOf(key) % MAX) + 1}`;
+}
+
+function stage(found, key, rows, filters) {
+    const row = found.data.rows.find((one) => one.key === key);
+    const before = found.data.previous?.rows.find((one) => one.key === key);
+    const field = filters.who;
+    const swatch = h("span", { class: "swatch" });
+    const kinds = rows.filter((one) => one.campaign === key).map((one) =>
+        ({ name: valueName("kind", one.kind), value: one[field] }));
+
+    swatch.style.color = `var(--${paint(found.keys, key)})`;
+    return h("div", { class: "stage" },
+        h("h3", null, swatch, " ", nameOf(found.data, key)),
+        h("p", { class: "figure" }, count(row?.[field] ?? 0)),
+        change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
+            { what: "before" }),
+        h("p", { class: "small muted" },
+            `${share(row?.automated ?? 0, row?.total ?? 0)} of all its clicks are machines’`),
+        bars(`Clicks of ${nameOf(found.data, key)} by kind of link`, kinds, { limit: 4,
+            machines: field === "automated" }));
+}
+
+function stagesCard(load, filters) {
+    return new Card({
+        title: "Side by side",
+        note: `Clicks ${audiences[filters.who].of} for each stage, ${periodName(filters)}, and what ` +
+            "they led to.",
+        span: 12,
+        async load(signal) {
+            const found = await load();
+            const kinds = found.keys.length === 0 ? { rows: [] } : await stats(
+                { ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind" },
+                signal);
+
+            return { found, kinds };
+        },
+        isEmpty: ({ found }) => found.keys.length === 0,
+        empty: "No campaign was clicked in this period. Links name theirs when they are minted: " +
+            "--campaign 12.",
+        render({ found, kinds }, body) {
+            fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
+                stage(found, key, kinds.rows, filters))));
+        },
+    });
+}
+
+function timeCard(load, filters) {
+    const chart = new TimeChart("line", "Clicks over time by campaign");
+
+    return new Card({
+        title: "Over time", span: 8, shape: "plot",
+        note: "Each stage has its own rhythm: peaks show when a batch was sent.",
+        close: () => chart.close(),
+        async load(signal) {
+            const found = await load();
+
+            if (found.keys.length === 0)
+                return { found, data: null };
+            return { found, data: await stats({ ...toParams(filters),
+                campaign: found.keys.slice(0, MAX).join(","), group_by: "time,campaign",
+                limit: 10000 }, signal) };
+        },
+        isEmpty: ({ data }) => !data || data.total[filters.who] === 0,
+        render({ found, data }, body) {
+            const { keys, series } = toSeries(data.rows, "campaign", filters.who);
+
+            chart.show(body, {
+                keys, interval: data.interval,
+                summary: `${count(data.total[filters.who])} clicks of ${series.size} campaigns`,
+                series: [...series].map(([key, values]) => ({ name: nameOf(found.data, key), values,
+                    colour: paint(found.keys, key) })),
+            });
+        },
+    });
+}
+
+function pickRow(row, found, filters) {
+    function toggle(event) {
+        const keys = new Set(found.keys);
+
+        if (event.target.checked)
+            keys.add(row.key);
+        else
+            keys.delete(row.key);
+        go("campaigns", { ...filters, campaign: [...keys].sort((a, b) => a - b).join(",") });
+    }
+
+    return h("tr", null,
+        h("th", { scope: "row" }, h("label", null,
+            h("input", { type: "checkbox", checked: found.keys.includes(row.key),
+                onchange: toggle }),
+            campaignName(row.key, row.name))),
+        h("td", { class: "number" }, count(row[filters.who])));
+}
+
+function pickCard(load, filters) {
+    return new Card({
+        title: "All campaigns", span: 4,
+        note: "Tick those to compare.",
+        load,
+        isEmpty: ({ rows }) => rows.length === 0,
+        render(found, body) {
+            fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
+                "aria-label": "All campaigns" },
+            h("table", { class: "rows small" },
+                h("caption", { class: "visually-hidden" }, "Campaigns to choose from"),
+                h("thead", null, h("tr", null, h("th", { scope: "col" }, "Campaign"),
+                    h("th", { scope: "col", class: "number" }, "Clicks"))),
+                h("tbody", null, found.rows.map((row) => pickRow(row, found, filters))))));
+        },
+    });
+}
+
+export function campaigns(context, filters) {
+    const load = loader(filters);
+    const params = toParams(filters);
+
+    return {
+        title: "Campaigns",
+        intro: "Compare the stages of a reminder, or any mails: which one gets people to act?",
+        filters: true,
+        cards: [
+            stagesCard(load, filters),
+            timeCard(load, filters),
+            pickCard(load, filters),
+            variantCard(filters),
+            rankCard("Channels", "Where the link was seen", "channel", params, filters),
+            rankCard("Devices", "What they held in their hands", "device", params, filters),
+            rankCard("Countries", "By the address that clicked", "country", params, filters),
+            rankCard("Kinds of link", "What the clients were after", "kind", params, filters),
+        ],
+    };
+}

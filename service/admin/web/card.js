@@ -1,0 +1,94 @@
+// A card: a heading, a sentence on what it shows, and a body that is loading, there, empty or failed.
+import { fill, h, newId } from "./dom.js";
+
+function skeleton(shape) {
+    if (shape === "plot")
+        return h("span", { class: "skeleton tall" });
+    if (shape === "figure")
+        return [h("span", { class: "skeleton big" }), h("span", { class: "skeleton" })];
+    return Array.from({ length: 5 }, () => h("span", { class: "skeleton" }));
+}
+
+/**
+ * card({title, note, span, shape, load, render, isEmpty, empty, extra}).
+ *
+ * `load(signal)` promises the data, `render(data, body)` puts it into the body.  `refresh()` of the
+ * result loads again; what is there stays until the new is.
+ */
+export class Card {
+    constructor(options) {
+        const id = newId();
+
+        this.options = options;
+        this.body = h("div", { class: "card-body" }, skeleton(options.shape));
+        this.note = h("p", null, options.note ?? "");
+        this.element = h("section",
+            { class: `card span-${options.span ?? 4}`, "aria-labelledby": id, "aria-busy": "true" },
+            h("div", { class: "card-head" },
+                h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
+                options.extra ?? null),
+            this.body);
+        this.isFilled = false;
+    }
+
+    async refresh() {
+        const controller = new AbortController();
+
+        this.controller?.abort();
+        this.controller = controller;
+        this.element.setAttribute("aria-busy", "true");
+        try {
+            const data = await this.options.load(controller.signal);
+
+            if (!controller.signal.aborted)
+                this.show(data);
+        } catch (error) {
+            if (!controller.signal.aborted)
+                this.fail(error);
+        }
+        if (!controller.signal.aborted)
+            this.element.setAttribute("aria-busy", "false");
+    }
+
+    show(data) {
+        if (this.options.isEmpty?.(data)) {
+            this.close();
+            fill(this.body, h("div", { class: "empty" },
+                this.options.empty ?? "No clicks in this period."));
+        } else {
+            if (!this.isFilled)
+                fill(this.body);
+            this.options.render(data, this.body);
+            this.isFilled = true;
+        }
+    }
+
+    /* The figures that are there stay: the page says once, at its top, that they are old. */
+    fail(error) {
+        if (error.status === 401)
+            return;
+        if (this.isFilled && (error.status === 503 || error.status === 0)) {
+            document.dispatchEvent(new CustomEvent("unavailable", { detail: error }));
+            return;
+        }
+        if (error.status === 503 || error.status === 0)
+            document.dispatchEvent(new CustomEvent("unavailable", { detail: error }));
+        this.close();
+        fill(this.body, h("div", { class: "failed", role: "alert" },
+            h("strong", null, "This can’t be shown right now."),
+            h("span", null, error.message),
+            h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
+                "Try again")));
+    }
+
+    /* What is in the body will be replaced. */
+    close() {
+        this.options.close?.();
+        this.isFilled = false;
+    }
+
+    destroy() {
+        this.controller?.abort();
+        this.close();
+    }
+}

@@ -1,0 +1,147 @@
+// Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
+// of the same figures for those who can't see it, or would rather read.
+import { h, table } from "./dom.js";
+import { bucket, count, short, tick } from "./format.js";
+
+/* global Chart */
+
+export function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function scales(labels, interval, stacked) {
+    const grid = { color: colour("line"), drawBorder: false, drawTicks: false };
+    const font = { size: 12 };
+
+    return {
+        x: {
+            stacked,
+            grid: { display: false },
+            ticks: {
+                color: colour("muted"), font, maxRotation: 0, autoSkipPadding: 24,
+                callback: (_, i) => tick(labels[i], interval),
+            },
+        },
+        y: {
+            stacked,
+            beginAtZero: true,
+            grid,
+            ticks: {
+                color: colour("muted"), font, maxTicksLimit: 6, padding: 8, precision: 0,
+                callback: short,
+            },
+        },
+    };
+}
+
+function tooltip(interval) {
+    return {
+        backgroundColor: colour("ink"),
+        titleColor: colour("ground"),
+        bodyColor: colour("ground"),
+        footerColor: colour("ground"),
+        padding: 10,
+        cornerRadius: 8,
+        boxPadding: 4,
+        usePointStyle: true,
+        filter: (item) => item.parsed.y > 0,
+        callbacks: {
+            title: (items) => items.length > 0 ? bucket(items[0].label, interval) : "",
+            label: (item) => ` ${item.dataset.label}: ${count(item.parsed.y)}`,
+        },
+    };
+}
+
+function dataset(kind, series) {
+    const paint = colour(series.colour);
+
+    if (kind === "bar")
+        return { label: series.name, data: series.values, backgroundColor: paint, maxBarThickness: 28,
+            borderRadius: 2, categoryPercentage: 0.86, barPercentage: 0.94 };
+    return { label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
+        borderWidth: 2, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4, tension: 0.25 };
+}
+
+function legend(series) {
+    return h("ul", { class: "legend" }, series.map((one) => {
+        const swatch = h("span", { class: "swatch" });
+
+        swatch.style.color = `var(--${one.colour})`;
+        return h("li", { title: one.note ?? null }, swatch, one.name);
+    }));
+}
+
+function dataTable(caption, keys, interval, series) {
+    const head = ["Time", ...series.map(({ name }) => name)];
+    const rows = keys.map((key, i) =>
+        [bucket(key, interval), ...series.map(({ values }) => count(values[i]))]);
+
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+        table("rows small", caption, head, rows));
+}
+
+/** A chart that is drawn once and then changed. */
+export class TimeChart {
+    /** `kind` is "bar" (stacked) or "line". */
+    constructor(kind, caption) {
+        this.kind = kind;
+        this.caption = caption;
+        this.onTheme = () => this.last && this.draw(...this.last);
+        document.addEventListener("themechange", this.onTheme);
+    }
+
+    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen. */
+    show(body, { keys, interval, series, summary }) {
+        if (!this.canvas) {
+            this.canvas = h("canvas", { role: "img" });
+            this.legendPlace = h("div");
+            this.tablePlace = h("details", { class: "data" },
+                h("summary", null, "Show as a table"), h("div"));
+            this.tablePlace.addEventListener("toggle", () => this.fillTable());
+            body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas),
+                this.tablePlace);
+        }
+        this.canvas.setAttribute("aria-label", summary);
+        this.legendPlace.replaceChildren(legend(series));
+        this.last = [keys, interval, series];
+        this.draw(keys, interval, series);
+        this.fillTable();
+    }
+
+    /* Only when it is open: a year of hours is nine thousand rows. */
+    fillTable() {
+        if (this.tablePlace.open)
+            this.tablePlace.lastElementChild.replaceChildren(dataTable(this.caption, ...this.last));
+    }
+
+    draw(keys, interval, series) {
+        const options = {
+            animation: false,
+            maintainAspectRatio: false,
+            interaction: { mode: "index", intersect: false },
+            scales: scales(keys, interval, this.kind === "bar"),
+            plugins: { legend: { display: false }, tooltip: tooltip(interval) },
+        };
+        const data = { labels: keys, datasets: series.map((one) => dataset(this.kind, one)) };
+
+        if (this.chart) {
+            this.chart.options = options;
+            this.chart.data = data;
+            this.chart.update("none");
+        } else {
+            Chart.defaults.font.family = getComputedStyle(document.documentElement).fontFamily;
+            this.chart = new Chart(this.canvas, { type: this.kind, data, options });
+        }
+    }
+
+    close() {
+        this.chart?.destroy();
+        this.chart = null;
+        this.canvas = null;
+    }
+
+    destroy() {
+        document.removeEventListener("themechange", this.onTheme);
+        this.close();
+    }
+}

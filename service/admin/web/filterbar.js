@@ -1,0 +1,111 @@
+// The row of controls above the figures.
+import { h, newId } from "./dom.js";
+import { audiences, campaignName, valueName } from "./words.js";
+import { isCustom, periods } from "./filters.js";
+
+function select(label, value, options, onchange) {
+    const id = newId();
+
+    return h("div", { class: "field" },
+        h("label", { for: id }, label),
+        h("select", { id, onchange: (event) => onchange(event.target.value) },
+            options.map(([key, text]) => h("option", { value: key, selected: key === value },
+                text))));
+}
+
+function date(label, value, limits, onchange) {
+    const id = newId();
+
+    return h("div", { class: "field" },
+        h("label", { for: id }, label),
+        h("input", { id, type: "date", value, ...limits, onchange }));
+}
+
+function isoDate(moment) {
+    const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+
+    return local.toISOString().slice(0, 10);
+}
+
+/* A period of one's own: both ends are days, and the last one is part of it. */
+function dates(filters, change) {
+    const today = isoDate(new Date());
+    const from = /^\d{4}-\d\d-\d\d$/.test(filters.from) ? filters.from : today;
+    const to = filters.to || today;
+
+    function set(ends) {
+        if (ends.from && ends.to && ends.from <= ends.to)
+            change(ends);
+    }
+
+    return [
+        date("From", from, { max: to }, (event) => set({ from: event.target.value, to })),
+        date("Up to and including", to, { min: from, max: today },
+            (event) => set({ from, to: event.target.value })),
+    ];
+}
+
+function period(filters, change) {
+    const options = [...periods, ["custom", "Choose dates …"]];
+    const value = isCustom(filters) ? "custom" : filters.from;
+
+    return select("Period", value, options, (key) => {
+        const monthAgo = new Date(Date.now() - 29 * 86400000);
+
+        change(key === "custom" ? { from: isoDate(monthAgo), to: isoDate(new Date()) }
+            : { from: key, to: "" });
+    });
+}
+
+function audience(filters, change) {
+    const name = newId(), labelId = newId();
+
+    return h("div", { class: "field wide" },
+        h("span", { class: "label", id: labelId }, "Clicks by"),
+        h("div", { class: "segments", role: "radiogroup", "aria-labelledby": labelId }, Object.entries(audiences).map(([key, { name: text }]) =>
+            h("label", null,
+                h("input", { type: "radio", name, value: key, checked: key === filters.who,
+                    onchange: () => change({ who: key }) }),
+                h("span", null, text)))));
+}
+
+function brands(context, filters, change) {
+    if (context.brands.length < 2)
+        return [];
+    return [select("Brand", filters.brand, context.brands.map(({ name }) => [name, name]),
+        (brand) => change({ brand, campaign: "", kind: "" }))];
+}
+
+function campaigns(context, filters, change) {
+    const known = context.campaigns.map(({ key, name }) => [key, campaignName(key, name)]);
+    const several = filters.campaign.includes(",");
+
+    if (filters.campaign && !several && !known.some(([key]) => key === filters.campaign))
+        known.push([filters.campaign, campaignName(filters.campaign)]);
+    if (several)
+        known.push([filters.campaign, `${filters.campaign.split(",").length} campaigns`]);
+    return select("Campaign", filters.campaign, [["", "All campaigns"], ...known],
+        (campaign) => change({ campaign }));
+}
+
+/**
+ * The controls.  `context` has the brands and the campaigns there are; `change` is called with the
+ * filters that are to be others.
+ */
+export function filterBar(context, filters, change, { withCampaign = true } = {}) {
+    const brand = context.brands.find(({ name }) => name === filters.brand) ?? context.brands[0];
+    const kinds = (brand?.kinds ?? []).map(({ name }) => [name, valueName("kind", name)]);
+
+    return h("form", { class: "filters", "aria-label": "Filters",
+        onsubmit: (event) => event.preventDefault() },
+    brands(context, filters, change),
+    period(filters, change),
+    isCustom(filters) ? dates(filters, change) : [],
+    withCampaign ? campaigns(context, filters, change) : [],
+    select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
+        (kind) => change({ kind })),
+    select("In steps of", filters.interval,
+        [["", "Automatic"], ["hour", "Hours"], ["day", "Days"], ["month", "Months"]],
+        (interval) => change({ interval })),
+    audience(filters, change));
+}

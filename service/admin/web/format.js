@@ -1,0 +1,103 @@
+// Numbers, shares and times as people of the reader's language write them.
+
+const whole = new Intl.NumberFormat();
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const shares = new Intl.NumberFormat(undefined,
+    { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const chances = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+export function count(n) {
+    return whole.format(n);
+}
+
+/** count(2, "click"): "2 clicks"; "1 click". */
+export function many(n, what) {
+    return `${count(n)} ${what}${n === 1 ? "" : what.endsWith("ch") ? "es" : "s"}`;
+}
+
+/** For axes: 12.5K. */
+export function short(n) {
+    return compact.format(n);
+}
+
+/** 0.1234 as 12.3%. */
+export function percent(share) {
+    if (!Number.isFinite(share))
+        return "–";
+    return share > 0 && share < 0.001 ? `< ${shares.format(0.001)}` : shares.format(share);
+}
+
+export function share(part, all) {
+    return all > 0 ? percent(part / all) : "–";
+}
+
+/** A chance: 0.03, or "below 0.001". */
+export function chance(p) {
+    return p < 0.001 ? "below 0.001" : chances.format(p);
+}
+
+export function bytes(n) {
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let i = 0;
+
+    while (n >= 1024 && i < units.length - 1) {
+        n /= 1024;
+        i++;
+    }
+    return `${tenth.format(n)} ${units[i]}`;
+}
+
+export function time(text) {
+    return text ? moment.format(new Date(text)) : "–";
+}
+
+/** "3 days ago", of a moment in the past or to come. */
+export function ago(text, now = Date.now()) {
+    const seconds = (new Date(text).getTime() - now) / 1000;
+    const steps = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600],
+        ["minute", 60]];
+
+    for (const [unit, length] of steps) {
+        if (Math.abs(seconds) >= length)
+            return relative.format(Math.round(seconds / length), unit);
+    }
+    return relative.format(Math.round(seconds), "second");
+}
+
+export function seconds(n) {
+    if (n < 1)
+        return "under a second";
+    if (n < 120)
+        return `${Math.round(n)} s`;
+    return n < 7200 ? `${Math.round(n / 60)} min` : `${tenth.format(n / 3600)} h`;
+}
+
+/* The API names buckets by what local clocks show.  Reading that as UTC, and writing it as UTC,
+ * shows it unchanged. */
+const formats = {
+    hour: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
+    month: { month: "long", year: "numeric" },
+    tick_hour: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    tick_day: { day: "numeric", month: "short" },
+    tick_month: { month: "short", year: "2-digit" },
+};
+const formatters = Object.fromEntries(Object.entries(formats).map(([name, options]) =>
+    [name, new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" })]));
+
+/** The local time of a bucket, as if it were UTC. */
+export function bucketDate(key) {
+    return new Date(`${key}${key.length === 7 ? "-01" : ""}`.slice(0, 16) +
+        (key.length > 10 ? "Z" : "T00:00Z"));
+}
+
+export function bucket(key, interval) {
+    return formatters[interval].format(bucketDate(key));
+}
+
+export function tick(key, interval) {
+    return formatters[`tick_${interval}`].format(bucketDate(key));
+}

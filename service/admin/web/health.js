@@ -1,0 +1,131 @@
+// How the service is doing: for those who run it, and for those who wonder why a figure is old.
+import { get } from "./api.js";
+import { Card } from "./card.js";
+import { fill, h } from "./dom.js";
+import { shared } from "./overview.js";
+import { ago, bytes, count, many, seconds, time } from "./format.js";
+
+function tag(ok, good, bad, grade = "bad") {
+    return h("span", { class: `tag ${ok ? "good" : grade}` }, ok ? good : bad);
+}
+
+function facts(list) {
+    return h("dl", { class: "facts" }, list.filter(Boolean).map(([name, ...value]) =>
+        [h("dt", null, name), h("dd", null, ...value)]));
+}
+
+function sum(object) {
+    return Object.values(object).reduce((a, b) => a + b, 0);
+}
+
+const verdicts = {
+    ok: ["All is well", "Clicks are redirected, counted and readable."],
+    degraded: ["Redirects work, counting waits", "Every click is redirected and kept; the figures " +
+        "catch up by themselves when what is named below is back."],
+    draining: ["Shutting down", "This process finishes its requests and ends."],
+};
+
+function verdict(health) {
+    const [bold, rest] = verdicts[health.status] ?? [health.status, ""];
+
+    return h("p", { class: `pill large ${health.status === "ok" ? "good" : "warn"}` },
+        h("span", null, h("strong", null, `${bold}. `), rest));
+}
+
+function counting({ ledger }) {
+    if (!ledger)
+        return h("p", { class: "empty" }, "This process counts nothing.");
+    return facts([
+        ["Lag", seconds(ledger.lag_s)],
+        ["Figures are complete up to", time(ledger.as_of)],
+        ["Waiting to be counted", many(ledger.pending, "click")],
+        ["Counted since start", `${many(ledger.applied, "click")} in ${many(ledger.batches, "batch")}`],
+        ledger.replayed > 0 && ["Counted again", `${many(ledger.replayed, "click")} that Redis had lost`],
+        ["Lost", tag(ledger.lost_gap === 0, "none", many(ledger.lost_gap, "click"))],
+        ledger.rejected > 0 && ["Set aside", many(ledger.rejected, "increment")],
+    ]);
+}
+
+function redis({ redis: link, ledger }) {
+    return facts([
+        ["Counts are written", tag(ledger?.connected ?? false, "connected", "not connected")],
+        ["Figures are read", tag(link.answers, "connected", "not connected")],
+        (link.error || ledger?.error) && ["Why", link.error ?? ledger.error],
+    ]);
+}
+
+function disk({ log }) {
+    if (!log)
+        return h("p", { class: "empty" }, "This process keeps no click log.");
+    const dropped = sum(log.dropped);
+
+    return facts([
+        ["Clicks are kept", tag(!log.degraded, "on disk", "in memory only", "warn")],
+        ["Since start", many(log.appended, "click")],
+        log.recovered > 0 && ["From earlier starts", many(log.recovered, "click")],
+        ["On disk", `${bytes(log.disk_bytes)} in ${many(log.segments, "segment")}`],
+        log.memory_bytes > 0 && ["In memory", bytes(log.memory_bytes)],
+        ["Dropped", tag(dropped === 0, "none", many(dropped, "click"))],
+        log.set_aside > 0 && ["Files set aside", count(log.set_aside)],
+        log.error && ["Last failure", log.error],
+    ]);
+}
+
+function workers({ workers: list }) {
+    return h("table", { class: "rows small" },
+        h("caption", { class: "visually-hidden" }, "Workers"),
+        h("thead", null, h("tr", null, ["Worker", "Requests", "Clicks", "Connections"].map((text, i) =>
+            h("th", { scope: "col", class: i > 0 ? "number" : null }, text)))),
+        h("tbody", null, list.map((worker, i) => h("tr", null,
+            h("th", { scope: "row" }, `No. ${i + 1}`),
+            [worker.requests, worker.redirects, worker.connections].map((n) =>
+                h("td", { class: "number" }, count(n)))))));
+}
+
+const outcomes = {
+    redirect: "Redirected and counted", silent: "Redirected, silent link", home: "Home page",
+    home_page: "Home page", robots: "robots.txt", not_found: "No such link",
+    no_target: "Link without a target", unknown_host: "Unknown host", expired: "Expired link",
+    bad_request: "Malformed request", method: "Method refused", timeout: "Too slow",
+};
+
+function requests({ requests: list }) {
+    const rows = Object.entries(list).sort((a, b) => b[1] - a[1]);
+
+    return h("table", { class: "rows small" },
+        h("caption", { class: "visually-hidden" }, "Requests by outcome"),
+        h("tbody", null, rows.map(([key, n]) => h("tr", null,
+            h("th", { scope: "row" }, outcomes[key] ?? key.replaceAll("_", " ")),
+            h("td", { class: "number" }, count(n))))));
+}
+
+function process(health) {
+    return facts([
+        ["Pod", h("span", { class: "code" }, health.host)],
+        ["Version", health.version],
+        ["Running since", `${time(health.started_at)} (${ago(health.started_at)})`],
+        ["Configuration", tag(health.reload.ok, "loaded", "last reload failed", "warn"),
+            ` ${time(health.reload.at)}`],
+    ]);
+}
+
+export function health() {
+    const load = shared(() => get("health"));
+    const part = (title, note, span, draw) => new Card({ title, note, span, load,
+        render: (data, body) => fill(body, draw(data)) });
+    const cards = [
+        part("State", null, 12, verdict),
+        part("Counting", "From the click to the figure", 4, counting),
+        part("Redis", "Where the counts live", 4, redis),
+        part("Click log", "Where clicks wait until they are counted", 4, disk),
+        part("This pod", "The process that answers this page", 4, process),
+        part("Workers", "Each answers on its own", 4, workers),
+        part("Requests", "What the public port was asked", 4, requests),
+    ];
+
+    return {
+        title: "Health",
+        intro: "A click is redirected even when all of this is down; only the figures wait.",
+        filters: false, cards, everyMs: 2000,
+    };
+}

@@ -1,0 +1,63 @@
+// When people click: the hours of the week as a field of 7 × 24.
+import { h } from "./dom.js";
+import { bucketDate, count } from "./format.js";
+
+const dayNames = Array.from({ length: 7 }, (_, i) => {
+    const monday = new Date(Date.UTC(2024, 0, 1 + i));
+
+    return {
+        short: new Intl.DateTimeFormat(undefined, { weekday: "short", timeZone: "UTC" })
+            .format(monday),
+        long: new Intl.DateTimeFormat(undefined, { weekday: "long", timeZone: "UTC" })
+            .format(monday),
+    };
+});
+
+/** Sums rows of hours; Monday is 0. */
+export function sumHours(rows, field) {
+    const sums = Array.from({ length: 7 }, () => new Array(24).fill(0));
+
+    for (const row of rows) {
+        const local = bucketDate(row.key);
+
+        sums[(local.getUTCDay() + 6) % 7][local.getUTCHours()] += row[field];
+    }
+    return sums;
+}
+
+/** The hour with the most clicks, in words; "" when there is none. */
+export function peak(sums) {
+    let best = { n: 0 };
+
+    sums.forEach((hours, day) => hours.forEach((n, hour) => {
+        if (n > best.n)
+            best = { n, day, hour };
+    }));
+    return best.n === 0 ? "" : `Most clicks come on ${dayNames[best.day].long}s between ${
+        best.hour}:00 and ${best.hour + 1}:00.`;
+}
+
+function cell(n, max, day, hour) {
+    const text = `${day.long}, ${hour}:00 to ${hour + 1}:00: ${count(n)} clicks`;
+    const td = h("td", { class: n === 0 ? "none" : null, title: text },
+        h("span", { class: "visually-hidden" }, count(n)));
+
+    // The root keeps the few very busy hours from making all others look alike.
+    td.style.setProperty("--level", max > 0 ? Math.sqrt(n / max).toFixed(3) : "0");
+    return td;
+}
+
+export function heatmap(sums) {
+    const max = Math.max(...sums.flat());
+
+    return h("div", { class: "scroll", tabindex: "0", role: "region",
+        "aria-label": "Clicks by day and hour" },
+    h("table", { class: "heat" },
+        h("caption", { class: "visually-hidden" }, "Clicks by day of the week and hour"),
+        h("thead", null, h("tr", null, h("th", null, h("span", { class: "visually-hidden" }, "Day")),
+            Array.from({ length: 24 }, (_, hour) => h("th", { scope: "col" },
+                hour % 3 === 0 ? `${hour}` : h("span", { class: "visually-hidden" }, `${hour}`))))),
+        h("tbody", null, sums.map((hours, i) => h("tr", null,
+            h("th", { scope: "row" }, dayNames[i].short),
+            hours.map((n, hour) => cell(n, max, dayNames[i], hour)))))));
+}

@@ -1,0 +1,151 @@
+// One link: what it is, where it leads, who clicked.
+import { address, get } from "./api.js";
+import { announce, fill, h, newId } from "./dom.js";
+import { ago, count, time } from "./format.js";
+import { campaignName, valueName } from "./words.js";
+
+function fact(name, ...value) {
+    return [h("dt", null, name), h("dd", null, ...value)];
+}
+
+function state(link) {
+    if (link.expired)
+        return h("span", { class: "tag warn" }, "Expired");
+    return h("span", { class: "tag good" }, "Works");
+}
+
+function moment(text, none) {
+    return text ? `${time(text)} (${ago(text)})` : none;
+}
+
+function facts(link, campaign) {
+    return h("dl", { class: "facts" },
+        fact("State", state(link)),
+        fact("What it does", valueName("kind", link.kind)),
+        fact("Leads to", link.target ? h("a", { href: link.target, rel: "noreferrer noopener",
+            target: "_blank" }, link.target) : "Nowhere: the brand has no target for this kind"),
+        fact("Brand", link.brand),
+        fact("Invoice or object", link.object ? `No. ${link.object}` : "–"),
+        fact("Client", link.client ? `No. ${link.client}` : "Not said"),
+        fact("Campaign", link.campaign ? campaignName(String(link.campaign), campaign) : "None"),
+        fact("Channel", valueName("channel", link.channel)),
+        link.variant ? fact("Variant", link.variant) : [],
+        link.arg ? fact("Argument", h("span", { class: "code" }, link.arg)) : [],
+        fact("Issued", moment(link.issued_at, "–")),
+        fact("Valid until", moment(link.expires_at, "For ever")),
+        link.silent ? fact("Silent", "Clicks on it are not counted") : [],
+        fact("Link id", h("span", { class: "code" }, link.id)));
+}
+
+function figure(name, n, note) {
+    return h("div", null, h("p", { class: "small muted" }, name),
+        h("p", { class: "figure" }, count(n)), note ? h("p", { class: "change" }, note) : null);
+}
+
+function clicks(link) {
+    return h("div", { class: "stack" },
+        h("div", { class: "figures" },
+            figure("People", link.clicks.human),
+            figure("Machines", link.clicks.automated)),
+        h("dl", { class: "facts" },
+            fact("First click", moment(link.first_click_at, "Never clicked")),
+            fact("Last click", moment(link.last_click_at, "–"))));
+}
+
+function download(text, id, format, params) {
+    return h("a", { class: "button plain", download: `qr-${id}.${format}`,
+        href: address(`links/${encodeURIComponent(text)}/qr.${format}`, params) },
+    `Save as ${format.toUpperCase()}`);
+}
+
+function qr(text, link) {
+    const source = address(`links/${encodeURIComponent(text)}/qr.svg`);
+
+    return h("div", { class: "qr" },
+        h("img", { src: source, alt: "QR code of this link", width: "176", height: "176" }),
+        h("div", null,
+            h("p", { class: "small muted" }, "For letters and PDF invoices. It opens this very link, " +
+                "so scans count as clicks of it."),
+            h("div", { class: "actions" }, download(text, link.id, "svg"),
+                download(text, link.id, "png", { size: 16 }))));
+}
+
+function card(title, span, content) {
+    const id = newId();
+
+    return h("section", { class: `card span-${span}`, "aria-labelledby": id },
+        h("div", { class: "card-head" }, h("h2", { id }, title)), content);
+}
+
+function explain(error) {
+    if (error.status === 404)
+        return "This is no valid link of any brand here. Was all of it copied? A link has at least " +
+            "45 letters and digits after the host.";
+    return error.message;
+}
+
+/* The name that was given to the campaign; a link can be shown without. */
+async function findName(link) {
+    try {
+        const { campaigns } = await get("campaigns", { brand: link.brand });
+
+        return campaigns.find(({ id }) => id === link.campaign)?.name;
+    } catch {
+        return undefined;
+    }
+}
+
+/* The text of a link is a secret that opens an invoice: it stays out of the address. */
+function remember(text) {
+    history.replaceState({ link: text }, "");
+}
+
+export function links() {
+    const result = h("div", { class: "grid", "aria-live": "polite" });
+    const inputId = newId();
+    const input = h("input", { id: inputId, class: "input code", type: "text", name: "link",
+        autocomplete: "off", spellcheck: "false", placeholder: "https://go.example.com/07d8tma8gs…",
+        required: true, value: history.state?.link ?? "" });
+
+    async function show() {
+        const text = input.value.trim();
+
+        if (!text)
+            return;
+        try {
+            const link = await get(`links/${encodeURIComponent(text)}`);
+
+            const campaign = link.campaign ? await findName(link) : undefined;
+
+            fill(result, card("What it is", 6, facts(link, campaign)),
+                h("div", { class: "span-6 stack" }, card("Its clicks", 12, clicks(link)),
+                    card("QR code", 12, qr(text, link))));
+            remember(text);
+        } catch (error) {
+            if (error.status === 401)
+                return;
+            fill(result, h("p", { class: "notice bad span-12", role: "alert" }, explain(error)));
+            announce(explain(error));
+        }
+    }
+
+    const form = h("form", { class: "card", onsubmit: (event) => {
+        event.preventDefault();
+        show();
+    } },
+    h("div", { class: "field" },
+        h("label", { for: inputId }, "The whole link, or its token"),
+        h("div", { class: "search" }, input,
+            h("button", { class: "button", type: "submit" }, "Look it up"))));
+
+    return {
+        title: "Links",
+        intro: "Paste a link from a mail to see what it is, where it leads and who clicked. Looking " +
+            "it up here is not a click.",
+        filters: false,
+        content: h("div", { class: "stack" }, form, result),
+        cards: [],
+        start: show,
+        refresh: () => result.childElementCount > 0 && show(),
+    };
+}

@@ -1,0 +1,131 @@
+// Half a year of a billing department's clicks, written into Redis as the ledger writes them
+// (FORMATS.md, "Redis keyspace"), so that the pages have something to show.
+
+const DAYS = 180;
+const HOUR_MS = 3600000;
+
+const campaigns = [
+    { id: 1, name: "Invoice created", weight: 60, decay: 0.4, kinds: { 1: 60, 2: 36, 3: 4 } },
+    { id: 2, name: "Reminder, 3 days before due", weight: 34, decay: 0.3, kinds: { 1: 35, 2: 62, 3: 3 } },
+    { id: 3, name: "First overdue notice", weight: 22, decay: 0.5, kinds: { 1: 22, 2: 72, 3: 6 } },
+    { id: 4, name: "Second overdue notice", weight: 9, decay: 0.5, kinds: { 1: 25, 2: 65, 3: 10 } },
+    { id: 5, name: "Final notice before suspension", weight: 4, decay: 0.7, kinds: { 1: 15, 2: 70, 3: 15 } },
+    { id: 7, name: "Domain renewal 2026", weight: 12, decay: 0.2, kinds: { 1: 30, 2: 60, 3: 10 } },
+    { id: 0, name: "", weight: 5, decay: 0.1, kinds: { 1: 40, 2: 20, 3: 40 } },
+];
+const dimensions = {
+    c: { DE: 48, AT: 14, CH: 11, NL: 7, US: 6, FR: 5, GB: 4, PL: 2, DK: 1, "--": 2 },
+    d: { 1: 44, 2: 6, 3: 47, 0: 3 },
+    n: { 1: 82, 2: 8, 3: 5, 4: 2, 5: 3 },
+    f: { 0: 55, 1: 33, 2: 1, 3: 2, 4: 9 },
+};
+const machineDimensions = {
+    c: { US: 55, IE: 22, DE: 15, NL: 8 },
+    d: { 3: 90, 0: 10 },
+    n: { 1: 97, 2: 3 },
+    f: { 0: 100 },
+};
+const machineLabels = { 1: 62, 2: 14, 3: 18, 4: 6 };
+const hours = [1, 1, 1, 1, 1, 3, 10, 26, 48, 58, 52, 44, 36, 40, 46, 44, 38, 32, 26, 24, 22, 16, 8, 3];
+const weekdays = [22, 100, 108, 96, 92, 74, 26]; // Sunday first
+
+/* mulberry32: the same figures in every run. */
+function makeRandom(seed) {
+    return () => {
+        seed = (seed + 0x6d2b79f5) | 0;
+        let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+}
+
+function pick(random, weights) {
+    const all = Object.values(weights).reduce((a, b) => a + b, 0);
+    let at = random() * all;
+
+    for (const [key, weight] of Object.entries(weights)) {
+        at -= weight;
+        if (at < 0)
+            return key;
+    }
+    return Object.keys(weights)[0];
+}
+
+/** The commands, up to the hour before now. */
+export function seedCommands(brand, now = Date.now()) {
+    const random = makeRandom(20261122);
+    const counts = new Map(); // key -> field -> count
+    const clients = new Map();
+
+    function add(campaign, letter, moment, rest) {
+        const day = moment.toISOString().slice(0, 10).replaceAll("-", "");
+        const place = [
+            [`hc:{s00}:t:${brand}:${campaign}:h:${letter}:${day}`, day, moment.getUTCHours()],
+            [`hc:{s00}:t:${brand}:${campaign}:d:${letter}:${day.slice(0, 6)}`, day,
+                moment.getUTCDate()],
+        ];
+
+        for (const [key, , bucket] of place) {
+            const field = `${String(bucket).padStart(2, "0")}.${rest}`;
+            const fields = counts.get(key) ?? counts.set(key, new Map()).get(key);
+
+            fields.set(field, (fields.get(field) ?? 0) + 1);
+        }
+    }
+
+    function click(campaign, moment, isMachine) {
+        const kind = pick(random, campaign.kinds), a = isMachine ? 1 : 0;
+        const label = isMachine ? pick(random, machineLabels) : "0";
+        const ab = campaign.id === 2 || campaign.id === 3;
+        const variant = !ab ? "0" : isMachine ? String(1 + Math.floor(random() * 2))
+            : random() < (campaign.id === 2 ? 0.455 : 0.495) ? "1" : "2";
+        const values = { l: label, v: variant };
+        const day = moment.toISOString().slice(0, 10).replaceAll("-", "");
+
+        for (const [letter, weights] of Object.entries(isMachine ? machineDimensions : dimensions))
+            values[letter] = pick(random, weights);
+        for (const of of [campaign.id, "*"]) {
+            for (const [letter, value] of Object.entries(values))
+                add(of, letter, moment, `${kind}.${value}.${a}`);
+            if (!isMachine) {
+                const key = `hc:{s00}:u:${brand}:${of}:${day}`;
+
+                (clients.get(key) ?? clients.set(key, new Set()).get(key))
+                    .add(1 + Math.floor(random() ** 1.6 * 9000));
+            }
+        }
+        add("*", "p", moment, `${kind}.${campaign.id}.${a}`);
+    }
+
+    const end = Math.floor(now / HOUR_MS) * HOUR_MS;
+
+    for (let t = end - DAYS * 24 * HOUR_MS; t < end; t += HOUR_MS) {
+        const moment = new Date(t);
+        const growth = 0.7 + 0.5 * (1 - (end - t) / (DAYS * 24 * HOUR_MS));
+        const batch = [1, 2, 15, 16].includes(moment.getUTCDate()) ? 2.1 : 1;
+
+        for (const campaign of campaigns) {
+            const mean = campaign.weight / 130 * hours[moment.getUTCHours()] / 16 * batch * growth *
+                weekdays[moment.getUTCDay()] / 60;
+            const n = Math.floor(mean * (0.6 + 0.8 * random()) + random());
+
+            for (let i = 0; i < n; i++)
+                click(campaign, moment, false);
+            for (let i = 0; i < n * campaign.decay + random() * 0.4 - 0.1; i++)
+                click(campaign, moment, true);
+        }
+    }
+    return [
+        ...[...counts].map(([key, fields]) =>
+            `HSET ${key} ${[...fields].map((pair) => pair.join(" ")).join(" ")}`),
+        ...[...clients].map(([key, set]) => `PFADD ${key} ${[...set].join(" ")}`),
+        ...campaigns.filter(({ name }) => name).map(({ id, name }) =>
+            `HSET hc:{s00}:names:${brand} ${id} "${name}"`),
+    ];
+}
+
+/** The number of the one brand that was clicked, as it stands in keys. */
+export function brandOf(stack) {
+    return stack.redisCli("--scan", "--pattern", "hc:{s00}:t:*").match(/hc:\{s00\}:t:(\w{8}):/)[1];
+}
