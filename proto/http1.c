@@ -185,7 +185,8 @@ static enum line_status read_lines(struct http1_head *head, const char *start, c
 
     if (!skip_empty_lines(head, p, end))
         return LINE_REFUSED;
-    *limit = (uint16_t)(*p - start + HTTP1_LINE_MAX + 2);
+    /* Its first byte may settle it, without a line end. */
+    *limit = (uint16_t)(*p - start + (*p == end ? 1 : HTTP1_LINE_MAX + 2));
     status = read_request_line(head, p, end);
     if (status != LINE_GOOD)
         return status;

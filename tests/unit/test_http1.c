@@ -726,6 +726,7 @@ static void test_first_byte(void **state)
     check_whole(handshake, 4, 400);
     check_whole(" ", 1, 400);
     check_case("\x16\x03,\x01\r\n", 6, 400);
+    check_case("\r\n\x16\x03", 4, 400);
 }
 
 /* A head that comes byte by byte is parsed as often as it has lines, not bytes. */
