@@ -17,6 +17,20 @@ enum {
     JIT_STACK_MAX = 256 * 1024,
 };
 
+enum { GRAM = 3, GRAM_BITS = 4096, GRAMS_MAX = 4 };
+
+/* Which sequences of three bytes a text holds, by a hash: may say yes for one that is not there. */
+struct gram_set {
+    uint64_t words[GRAM_BITS / 64];
+};
+
+/* Some of the sequences in the text that a rule needs; tested before its pattern is tried, they
+ * spare most of the work. */
+struct needs {
+    uint16_t grams[GRAMS_MAX];
+    unsigned n_grams;
+};
+
 /* A list of rules, compiled. */
 struct family_rules {
     const struct agent_rule *rules;
@@ -24,12 +38,11 @@ struct family_rules {
     const struct agent_name *names;
     unsigned n_names;
     pcre2_code **codes;
+    struct needs *needs; /* of each rule */
 };
 
 struct agent_rules {
-    pcre2_code *bots;
-    uint32_t preview, library; /* numbers of the groups; the third is of crawlers */
-    struct family_rules browsers, systems;
+    struct family_rules bots, browsers, systems;
 };
 
 struct agent_matcher {
@@ -37,6 +50,8 @@ struct agent_matcher {
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
     pcre2_match_data *data;
+    struct gram_set grams; /* of the text being classified */
+    bool gave_up;          /* a pattern took too long on it */
 };
 
 static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, struct error *err)
@@ -58,35 +73,42 @@ static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, st
     return re;
 }
 
-static pcre2_code *compile_bots(struct error *err)
+static unsigned hash_gram(const char *p)
 {
-    size_t len = 0;
-    pcre2_code *re;
-    char *pattern;
+    return ((uint8_t)p[0] * 961U + (uint8_t)p[1] * 31U + (uint8_t)p[2]) % GRAM_BITS;
+}
 
-    for (unsigned i = 0; i < agent_n_bots; i++)
-        len += strlen(agent_bots[i]);
-    pattern = malloc(len + 1);
-    if (!pattern) {
-        error_set(err, "label: out of memory");
-        return NULL;
-    }
-    len = 0;
-    for (unsigned i = 0; i < agent_n_bots; i++) {
-        size_t piece_len = strlen(agent_bots[i]);
+static void fill_grams(struct gram_set *set, struct slice text)
+{
+    *set = (struct gram_set){0};
+    for (size_t i = 0; i + GRAM <= text.len; i++) {
+        unsigned gram = hash_gram(text.ptr + i);
 
-        memcpy(pattern + len, agent_bots[i], piece_len + 1);
-        len += piece_len;
+        set->words[gram / 64] |= UINT64_C(1) << gram % 64;
     }
-    re = compile(pattern, len, PCRE2_NO_AUTO_CAPTURE, err);
-    free(pattern);
-    return re;
+}
+
+static bool has_grams(const struct gram_set *set, const struct needs *needs)
+{
+    for (unsigned i = 0; i < needs->n_grams; i++) {
+        if (!(set->words[needs->grams[i] / 64] >> needs->grams[i] % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+/* From the end: "Safari/" tells more by its last letters than "Version/" does by its first. */
+static void fill_needs(struct needs *needs, const char *text)
+{
+    for (size_t end = strlen(text); end >= GRAM && needs->n_grams < GRAMS_MAX; end--)
+        needs->grams[needs->n_grams++] = (uint16_t)hash_gram(text + end - GRAM);
 }
 
 static bool compile_families(struct family_rules *families, struct error *err)
 {
     families->codes = calloc(families->n_rules, sizeof(families->codes[0]));
-    if (!families->codes) {
+    families->needs = calloc(families->n_rules, sizeof(families->needs[0]));
+    if (!families->codes || !families->needs) {
         error_set(err, "label: out of memory");
         return false;
     }
@@ -97,6 +119,7 @@ static bool compile_families(struct family_rules *families, struct error *err)
             compile(rule->regex, strlen(rule->regex), rule->nocase ? PCRE2_CASELESS : 0, err);
         if (!families->codes[i])
             return false;
+        fill_needs(&families->needs[i], rule->needs);
     }
     return true;
 }
@@ -106,6 +129,7 @@ static void free_families(struct family_rules *families)
     for (unsigned i = 0; families->codes && i < families->n_rules; i++)
         pcre2_code_free(families->codes[i]);
     free(families->codes);
+    free(families->needs);
 }
 
 struct agent_rules *agent_rules_new(struct error *err)
@@ -117,18 +141,18 @@ struct agent_rules *agent_rules_new(struct error *err)
         error_set(err, "label: out of memory");
         goto out;
     }
-    rules->browsers = (struct family_rules){agent_browser_rules, agent_n_browser_rules,
-                                            agent_browser_names, agent_n_browser_names, NULL};
-    rules->systems = (struct family_rules){agent_system_rules, agent_n_system_rules,
-                                           agent_system_names, agent_n_system_names, NULL};
-    rules->bots = compile_bots(err);
-    if (!rules->bots || !compile_families(&rules->browsers, err) ||
+    rules->bots = (struct family_rules){.rules = agent_bot_rules, .n_rules = agent_n_bot_rules};
+    rules->browsers = (struct family_rules){.rules = agent_browser_rules,
+                                            .n_rules = agent_n_browser_rules,
+                                            .names = agent_browser_names,
+                                            .n_names = agent_n_browser_names};
+    rules->systems = (struct family_rules){.rules = agent_system_rules,
+                                           .n_rules = agent_n_system_rules,
+                                           .names = agent_system_names,
+                                           .n_names = agent_n_system_names};
+    if (!compile_families(&rules->bots, err) || !compile_families(&rules->browsers, err) ||
         !compile_families(&rules->systems, err))
         goto out;
-    rules->preview =
-        (uint32_t)pcre2_substring_number_from_name(rules->bots, (PCRE2_SPTR) "preview");
-    rules->library =
-        (uint32_t)pcre2_substring_number_from_name(rules->bots, (PCRE2_SPTR) "library");
     ok = true;
 out:
     if (!ok) {
@@ -142,7 +166,7 @@ void agent_rules_free(struct agent_rules *rules)
 {
     if (!rules)
         return;
-    pcre2_code_free(rules->bots);
+    free_families(&rules->bots);
     free_families(&rules->browsers);
     free_families(&rules->systems);
     free(rules);
@@ -177,15 +201,13 @@ void agent_matcher_free(struct agent_matcher *matcher)
     free(matcher);
 }
 
-enum match { MATCH_NO, MATCH_YES, MATCH_TOO_LONG };
-
-static enum match match(struct agent_matcher *m, const pcre2_code *re, struct slice text)
+static bool match(struct agent_matcher *m, const pcre2_code *re, struct slice text)
 {
     int status = pcre2_match(re, (PCRE2_SPTR)text.ptr, text.len, 0, 0, m->data, m->context);
 
-    if (status == PCRE2_ERROR_NOMATCH)
-        return MATCH_NO;
-    return status < 0 ? MATCH_TOO_LONG : MATCH_YES;
+    if (status < 0 && status != PCRE2_ERROR_NOMATCH)
+        m->gave_up = true;
+    return status >= 0;
 }
 
 /* The text of group `number` of the last match; absent if it took no part. */
@@ -198,36 +220,22 @@ static struct slice captured(const struct agent_matcher *m, struct slice text, u
     return slice_make(text.ptr + at[0], at[1] - at[0]);
 }
 
-static enum click_reason find_bot(struct agent_matcher *m, struct slice text)
-{
-    switch (match(m, m->rules->bots, text)) {
-    case MATCH_NO:
-        return CLICK_REASON_NONE;
-    case MATCH_TOO_LONG:
-        return CLICK_REASON_UNCLASSIFIED;
-    case MATCH_YES:
-        break;
-    }
-    if (captured(m, text, m->rules->preview).ptr)
-        return CLICK_REASON_LINK_PREVIEW;
-    return captured(m, text, m->rules->library).ptr ? CLICK_REASON_LIBRARY : CLICK_REASON_CRAWLER;
-}
-
 static uint8_t family_of_name(const struct family_rules *families, struct slice name)
 {
     for (unsigned i = 0; i < families->n_names; i++) {
         if (slice_equal(name, slice_of(families->names[i].text)))
             return families->names[i].family;
     }
-    return 0; /* OTHER */
+    return 0;
 }
 
-/* A rule that took too long is taken for one that doesn't match. */
+/* The family of the first rule that matches; 0, OTHER or NONE, if none does.  Rules that take too
+ * long don't match. */
 static uint8_t find_family(struct agent_matcher *m, const struct family_rules *families,
                            struct slice text)
 {
     for (unsigned i = 0; i < families->n_rules; i++) {
-        if (match(m, families->codes[i], text) != MATCH_YES)
+        if (!has_grams(&m->grams, &families->needs[i]) || !match(m, families->codes[i], text))
             continue;
         if (families->rules[i].family != AGENT_CAPTURE)
             return families->rules[i].family;
@@ -287,9 +295,13 @@ struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
         return agent;
     if (text.len > AGENT_TEXT_MAX)
         text.len = AGENT_TEXT_MAX;
-    agent.reason = (uint8_t)find_bot(matcher, text);
+    fill_grams(&matcher->grams, text);
+    matcher->gave_up = false;
+    agent.reason = find_family(matcher, &matcher->rules->bots, text);
     if (agent.reason != CLICK_REASON_NONE)
         return agent;
+    if (matcher->gave_up)
+        agent.reason = CLICK_REASON_UNCLASSIFIED;
     agent.browser = find_family(matcher, &matcher->rules->browsers, text);
     agent.system = find_family(matcher, &matcher->rules->systems, text);
     agent.device = (uint8_t)find_device(agent.system, text);

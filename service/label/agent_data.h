@@ -6,18 +6,14 @@
 
 #include "proto/click_names.h"
 
-/* Pieces of one regular expression, which matches agents of machines.  Its named groups `preview`,
- * `library` and `crawler` tell which kind of machine. */
-extern const char *const agent_bots[];
-extern const unsigned agent_n_bots;
-
 /* In place of a family: the text of the first group names it. */
 enum { AGENT_CAPTURE = 255 };
 
 /* The first rule whose regular expression matches decides the family. */
 struct agent_rule {
     const char *regex;
-    uint8_t family; /* or AGENT_CAPTURE */
+    const char *needs; /* text that every match holds; "" = none is known */
+    uint8_t family;    /* or AGENT_CAPTURE */
     bool nocase;
 };
 
@@ -26,6 +22,10 @@ struct agent_name {
     const char *text;
     uint8_t family;
 };
+
+/* Families are enum click_reason. */
+extern const struct agent_rule agent_bot_rules[];
+extern const unsigned agent_n_bot_rules;
 
 extern const struct agent_rule agent_browser_rules[];
 extern const unsigned agent_n_browser_rules;

@@ -15,9 +15,10 @@
 enum {
     CACHE_SETS =
         4096, /* of four: 16,384 agents in 256 KiB; a day's visitors bring some thousands */
-    /* New agents looked at in a second, which at some 20 µs each is a hundredth of a core.  Beyond
-     * it they aren't cached either, so a flood of them can't push out the agents of people. */
-    NEW_AGENTS_PER_S = 512,
+    /* New agents looked at in a second: each takes some 20 µs, at worst some 200, so together a
+     * hundredth of a core, at worst a twentieth.  Those beyond aren't cached either, so that a
+     * flood can't push out the agents of people. */
+    NEW_AGENTS_PER_S = 256,
 };
 
 struct label_rules {

@@ -11,11 +11,7 @@ const crawlers = JSON.parse(fs.readFileSync(
 const uap = require(path.resolve(modules, "js-yaml")).load(
     fs.readFileSync(path.join(modules, "uap-core", "regexes.yaml"), "utf8"));
 
-// --- bots: one pattern with a named group per reason ---
-
-// Of the size that PCRE2 allows a pattern, \b takes the least.
-const WORD_BEFORE = "\\b";
-const WORD_AFTER = "\\b";
+// --- bots ---
 
 // A pattern matches whole words, unless the instances that the list gives show that it is meant to
 // match a part of one.
@@ -24,8 +20,8 @@ function byWord(pattern, instances) {
     const alternatives = /(^|[^\\])\|/.test(pattern) ? `(?:${pattern})` : pattern;
     let result = alternatives;
     for (const [wanted, make] of [
-        [/^[A-Za-z0-9]/, (p) => WORD_BEFORE + p],
-        [/(^|[^\\])[A-Za-z0-9]$/, (p) => p + WORD_AFTER],
+        [/^[A-Za-z0-9]/, (p) => "\\b" + p],
+        [/(^|[^\\])[A-Za-z0-9]$/, (p) => p + "\\b"],
     ]) {
         if (!wanted.test(pattern))
             continue;
@@ -36,36 +32,12 @@ function byWord(pattern, instances) {
     return result;
 }
 
-// The literal first byte of a pattern that begins with one, behind the word boundary.
-function firstByte(pattern) {
-    const rest = pattern.startsWith(WORD_BEFORE) ? pattern.slice(WORD_BEFORE.length) : pattern;
-    const quantified = /^[A-Za-z0-9][?*{]/.test(rest);
-    return /^[A-Za-z0-9]/.test(rest) && !quantified ? rest[0] : "";
-}
-
-// Alternatives that begin alike are tried together, so that most are never looked at.
-function alternation(patterns) {
-    const groups = new Map();
-    for (const pattern of [...new Set(patterns)].sort()) {
-        const bounded = pattern.startsWith(WORD_BEFORE);
-        const first = firstByte(pattern);
-        const key = first ? (bounded ? WORD_BEFORE : "") + first : "";
-        if (!groups.has(key))
-            groups.set(key, []);
-        groups.get(key).push(first ? pattern.slice((bounded ? WORD_BEFORE.length : 0) + 1) : pattern);
-    }
-    const parts = [];
-    for (const [key, rests] of groups)
-        parts.push(key ? `${key}(?:${rests.join("|")})` : rests.join("|"));
-    return parts.join("|");
-}
-
-function botPattern() {
-    const groups = { preview: [], library: [], crawler: [] };
-    for (const reason of ["link_preview", "library", "crawler"]) {
-        const name = reason === "link_preview" ? "preview" : reason;
-        for (const pattern of own[reason])
-            groups[name].push(byWord(pattern, []));
+// Previews and libraries first: crawlers' patterns are the broad ones.
+function botRules() {
+    const groups = { LINK_PREVIEW: [], LIBRARY: [], CRAWLER: [] };
+    for (const [reason, patterns] of Object.entries(groups)) {
+        for (const pattern of own[reason.toLowerCase()])
+            patterns.push(byWord(pattern, []));
     }
     for (const pattern of Object.keys(own.not_a_bot)) {
         if (!crawlers.some((entry) => entry.pattern === pattern))
@@ -75,12 +47,75 @@ function botPattern() {
         if (entry.pattern in own.not_a_bot)
             continue;
         const tags = entry.tags || [];
-        const name = tags.includes("social-preview") ? "preview"
-            : tags.includes("http-library") ? "library" : "crawler";
-        groups[name].push(byWord(entry.pattern, entry.instances || []));
+        const reason = tags.includes("social-preview") ? "LINK_PREVIEW"
+            : tags.includes("http-library") ? "LIBRARY" : "CRAWLER";
+        groups[reason].push(byWord(entry.pattern, entry.instances || []));
     }
-    return Object.entries(groups)
-        .map(([name, patterns]) => `(?<${name}>${alternation(patterns)})`).join("|");
+    return Object.entries(groups).flatMap(([reason, patterns]) => [...new Set(patterns)]
+        .map((regex) => ({ regex, nocase: false, family: `CLICK_REASON_${reason}` })));
+}
+
+// --- what a text must hold for a rule to match: most rules need not be tried ---
+
+// Behind the group, class or escape that starts at `i`.
+function skipPart(regex, i) {
+    if (regex[i] === "\\")
+        return i + 2;
+    if (regex[i] === "[") {
+        for (i += regex[i + 1] === "]" || regex[i + 1] === "^" ? 2 : 1; regex[i] !== "]"; i++)
+            i += regex[i] === "\\" ? 1 : 0;
+        return i + 1;
+    }
+    if (regex[i] === "(") {
+        for (i++; regex[i] !== ")";)
+            i = skipPart(regex, i);
+        return i + 1;
+    }
+    return i + 1;
+}
+
+function hasAlternatives(regex) {
+    for (let i = 0; i < regex.length; i = skipPart(regex, i)) {
+        if (regex[i] === "|")
+            return true;
+    }
+    return false;
+}
+
+// The runs of literal text that every match of `regex` holds.
+function literalRuns(regex) {
+    if (hasAlternatives(regex))
+        return [];
+    const runs = [""];
+    for (let i = 0, end; i < regex.length; i = end) {
+        end = skipPart(regex, i);
+        const part = regex.slice(i, end);
+        const quantified = /^[?*{]/.test(regex.slice(end));
+        const group = /^\((?:\?:)?((?!\?).*)\)$/s.exec(part);
+        const literal = /^\\[^A-Za-z0-9]$/.test(part) ? part[1]
+            : /^[^\\^$.|?*+()[\]{}]$/.test(part) ? part : "";
+        if (group && !quantified && regex[end] !== "+" && !hasAlternatives(group[1])) {
+            const inner = literalRuns(group[1]);
+            runs[runs.length - 1] += inner[0];
+            runs.push(...inner.slice(1));
+        } else if (literal && !quantified) {
+            runs[runs.length - 1] += literal;
+        } else {
+            runs.push("");
+        }
+        if (/^[?*{]/.test(regex.slice(end)))
+            end = /^(?:[?*]|\{[^}]*\})[?+]?/.exec(regex.slice(end))[0].length + end;
+        else if (regex[end] === "+")
+            runs.push("");
+    }
+    return runs;
+}
+
+// The longest of them; "" when a match may do without any.
+function requiredText(rule) {
+    if (rule.nocase || rule.regex.includes("(?i"))
+        return "";
+    return literalRuns(rule.regex).reduce((a, b) => (b.length > a.length ? b : a), "");
 }
 
 // --- families: uap-core's rules in their order; the first that matches decides ---
@@ -91,7 +126,9 @@ function rulesOf(parsers, replacement, kind, prefix) {
         for (const name of list)
             names.set(name, `${prefix}_${family}`);
     }
-    const rules = parsers.map((parser) => ({
+    // Rules that gather the names of robots are the slowest, and robots don't come here.
+    const people = parsers.filter((parser) => !/\[Ss\](pider|\[Pp\])/.test(parser.regex));
+    const rules = people.map((parser) => ({
         regex: parser.regex,
         nocase: parser.regex_flag === "i",
         family: !(replacement in parser) || /^\$1/.test(parser[replacement]) ? "AGENT_CAPTURE"
@@ -106,32 +143,27 @@ function rulesOf(parsers, replacement, kind, prefix) {
 
 const quote = (text) => JSON.stringify(text).replace(/\?\?/g, '?""?');
 
-function pieces(text) { // a string literal may be limited to 4095 bytes: one per line
-    const lines = [];
-    for (let i = 0; i < text.length; i += 80)
-        lines.push(`    ${quote(text.slice(i, i + 80))},`);
-    return lines.join("\n");
+function writeRules(name, rules) {
+    const lines = rules.map((r) =>
+        `    {${quote(r.regex)}, ${quote(requiredText(r))}, ${r.family}, ${r.nocase}},`);
+    return `const struct agent_rule agent_${name}_rules[] = {\n${lines.join("\n")}\n};\n` +
+        `const unsigned agent_n_${name}_rules = ${rules.length};\n`;
 }
 
-function writeRules(name, parsers, replacement, kind, prefix) {
-    const { rules, names } = rulesOf(parsers, replacement, kind, prefix);
-    const lines = rules.map((r) => `    {${quote(r.regex)}, ${r.family}, ${r.nocase}},`);
-    const nameLines = [...names].map(([text, family]) => `    {${quote(text)}, ${family}},`);
-    return `const struct agent_rule agent_${name}_rules[] = {\n${lines.join("\n")}\n};\n` +
-        `const unsigned agent_n_${name}_rules = ${rules.length};\n` +
-        `const struct agent_name agent_${name}_names[] = {\n${nameLines.join("\n")}\n};\n` +
+function writeFamilies(name, { rules, names }) {
+    const lines = [...names].map(([text, family]) => `    {${quote(text)}, ${family}},`);
+    return writeRules(name, rules) +
+        `const struct agent_name agent_${name}_names[] = {\n${lines.join("\n")}\n};\n` +
         `const unsigned agent_n_${name}_names = ${names.size};\n`;
 }
 
-const bots = botPattern();
-if (/[^\x20-\x7e]/.test(bots))
-    throw new Error("a bot pattern is not ASCII");
-fs.writeFileSync(out, `/* Made by service/label/agents/generate.js; do not edit. */
+const text = `/* Made by service/label/agents/generate.js; do not edit. */
 #include "service/label/agent_data.h"
 
-const char *const agent_bots[] = {
-${pieces(bots)}
-};
-const unsigned agent_n_bots = sizeof(agent_bots) / sizeof(agent_bots[0]);
-${writeRules("browser", uap.user_agent_parsers, "family_replacement", "browser", "CLICK_BROWSER")}
-${writeRules("system", uap.os_parsers, "os_replacement", "system", "CLICK_SYSTEM")}`);
+${writeRules("bot", botRules())}
+${writeFamilies("browser",
+        rulesOf(uap.user_agent_parsers, "family_replacement", "browser", "CLICK_BROWSER"))}
+${writeFamilies("system", rulesOf(uap.os_parsers, "os_replacement", "system", "CLICK_SYSTEM"))}`;
+if (/[^\n\x20-\x7e]/.test(text))
+    throw new Error("a pattern is not ASCII");
+fs.writeFileSync(out, text);
