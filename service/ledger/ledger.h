@@ -43,6 +43,7 @@ struct ledger_stats {
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
+    char cause[32];       /* in a word, for a label: "oom", "readonly", "down", …; "" = none */
     char last_error[128]; /* why it doesn't go on; "" = it does */
 };
 /* Any thread. */

@@ -4,6 +4,7 @@
  *   shard.c     per log and shard the cursor: asked for, known, in a batch under way
  *   round.c     one turn: fold a range of a log, send it to all shards that stand at its beginning
  *   tidy.c      sums up tables that have grown
+ *   aof.c       has Redis write its file anew after a loss
  *
  * A cursor, one per log and shard:
  *
@@ -71,8 +72,11 @@ struct shard {
     uint64_t epoch;   /* of the connection; 0 = there is none */
     int64_t retry_ms; /* not before, monotonic */
     unsigned n_failures;
-    unsigned n_sent;        /* batches under way */
-    bool with_script;       /* the server may not know the script */
+    unsigned n_sent;    /* batches under way */
+    bool with_script;   /* the server may not know the script */
+    uint64_t aof_epoch; /* of the connection on which aof.c has asked */
+    bool aof_is_due;
+    bool was_left;          /* there is no connection because we wanted another */
     struct counter_key tag; /* any key of the shard, for routing */
 };
 
@@ -115,7 +119,9 @@ enum ledger_what {
     LEDGER_BATCH,
     LEDGER_TOUCH,
     LEDGER_TIDY_READ,
-    LEDGER_TIDY_WRITE
+    LEDGER_TIDY_WRITE,
+    LEDGER_AOF_LOOK,
+    LEDGER_AOF_REWRITE
 };
 
 struct ledger_ticket {

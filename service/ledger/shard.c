@@ -8,6 +8,7 @@
 
 #include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/ledger/aof.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/tidy.h"
@@ -62,6 +63,8 @@ static void notice_connection(struct ledger *ledger, unsigned shard)
     if (epoch == s->epoch)
         return;
     s->epoch = epoch;
+    if (epoch != 0)
+        s->was_left = false;
     s->with_script = true;
     doubt_shard(ledger, shard);
 }
@@ -74,6 +77,7 @@ static void set_cause(struct ledger *ledger, const char *name, const char *text,
     if (strcmp(ledger->cause, name) == 0)
         return;
     snprintf(ledger->cause, sizeof(ledger->cause), "%s", name);
+    snprintf(ledger->now.cause, sizeof(ledger->now.cause), "%s", name);
     log_warn("ledger.refused", "cause=%s shard=%u err=%s", name, shard, log_quote(quoted, text));
 }
 
@@ -82,7 +86,7 @@ static void clear_cause(struct ledger *ledger)
     if (ledger->cause[0] == '\0')
         return;
     log_info("ledger.recovered", "cause=%s", ledger->cause);
-    ledger->cause[0] = '\0';
+    ledger->cause[0] = ledger->now.cause[0] = '\0';
     ledger->now.last_error[0] = '\0';
 }
 
@@ -102,8 +106,10 @@ void shard_failed(struct ledger *ledger, unsigned shard, const char *error)
     s->retry_ms = clock_mono_ms() + wait_ms / 2 + randombytes_uniform(wait_ms + 1);
     s->n_failures++;
     set_cause(ledger, cause.name, error, shard);
-    if (cause.remedy == REDIS_RECONNECT)
+    if (cause.remedy == REDIS_RECONNECT) {
+        s->was_left = true;
         redis_link_reconnect(ledger->link, counter_key_slice(&s->tag));
+    }
 }
 
 /* --- asking --- */
@@ -188,16 +194,20 @@ static void touch(struct ledger *ledger, unsigned shard)
 
 void shard_tend(struct ledger *ledger, int64_t now_ms)
 {
-    bool is_time_to_touch = now_ms - ledger->touched_ms > LEDGER_TOUCH_MS;
+    bool is_time_to_touch = now_ms - ledger->touched_ms > LEDGER_TOUCH_MS, is_down = false;
 
     ledger->now.connected = true;
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         notice_connection(ledger, s);
-        if (ledger->shards[s].epoch == 0)
+        if (ledger->shards[s].epoch == 0) {
             ledger->now.connected = false;
+            /* What we left, we left for a cause that says more. */
+            is_down = is_down || !ledger->shards[s].was_left;
+        }
         if (!shard_is_ready(ledger, s, now_ms))
             continue;
         sweep(ledger, s, now_ms);
+        aof_serve(ledger, s);
         for (unsigned first = 0; first < ledger->n_logs; first += LEDGER_ASK_MAX)
             ask(ledger, s, first);
         if (is_time_to_touch)
@@ -205,7 +215,7 @@ void shard_tend(struct ledger *ledger, int64_t now_ms)
     }
     if (is_time_to_touch)
         ledger->touched_ms = now_ms;
-    if (!ledger->now.connected && redis_link_cause(ledger->link)[0])
+    if (is_down && redis_link_cause(ledger->link)[0])
         set_cause(ledger, "down", redis_link_cause(ledger->link), 0);
 }
 
@@ -287,10 +297,13 @@ static void on_cursors(struct ledger *ledger, const struct ledger_ticket *ticket
         cursor->state = CURSOR_UNKNOWN;
         if (!ok)
             continue;
-        if (parse_position(reply->element[i], &at))
-            set_cursor(ledger, log, ticket->shard, at);
-        else
+        if (!parse_position(reply->element[i], &at)) {
             shard_failed(ledger, ticket->shard, "a cursor that is no number; delete its key");
+            continue;
+        }
+        if (at < clicklog_tail(log->log))
+            aof_note_loss(ledger, ticket->shard);
+        set_cursor(ledger, log, ticket->shard, at);
     }
 }
 
@@ -400,6 +413,10 @@ void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
         break;
     case LEDGER_TOUCH:
         on_touched(ledger, ticket, reply);
+        break;
+    case LEDGER_AOF_LOOK:
+    case LEDGER_AOF_REWRITE:
+        aof_on_reply(ledger, ticket, reply);
         break;
     case LEDGER_TIDY_READ:
     case LEDGER_TIDY_WRITE:

@@ -1,0 +1,658 @@
+"""The ledger against real Redis servers that die, lose data, refuse, hang and lie.
+
+The oracle is always the clients' own tally: what they received is counted, once.
+"""
+import contextlib
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import redis as redis_client
+
+from harness.build import ROOT, patience
+from harness.ports import free_port
+from harness.process import Process
+from harness.redisd import RedisServer
+from harness.wait import wait_until
+
+FAST = {"redis": {"timeout_ms": 300, "flush_ms": 20}}
+
+
+def mint_links(daemon, n=20):
+    return [daemon.mint("pay", 1000 + i, client=1 + i, campaign=7, channel="mail")
+            for i in range(n)]
+
+
+@contextlib.contextmanager
+def running(load):
+    """Breaks things while clients click."""
+    yield load
+    load.stop()
+
+
+def click_all(daemon, make_load, links, n=200):
+    return make_load(daemon, links, n_clients=4, n_clicks=n).join()
+
+
+def settle(daemon, links, tally, seconds=30):
+    """Waits until everything is applied, and compares."""
+    counted = daemon.wait_counted(tally.n_received, links, seconds)
+    tally.check(counted)
+    return counted
+
+
+def log_of(daemon):
+    return daemon.stderr_path.read_text()
+
+
+def wait_log(daemon, text, seconds=20):
+    wait_until(lambda: text in log_of(daemon), seconds, f"the log says {text!r}")
+
+
+# --- Redis dies, restarts, loses ---
+
+@pytest.mark.tsan
+def test_redis_killed_and_restarted_under_load_loses_and_doubles_nothing(
+        make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.001)) as load:
+        for _ in range(3):
+            time.sleep(0.5)
+            redis.restart()
+        time.sleep(0.5)
+    settle(daemon, links, load.tally)
+    daemon.shut_down()
+
+
+def test_a_cut_tail_of_the_append_only_file_is_replayed(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links)
+    settle(daemon, links, tally)
+    for i, n in enumerate((1, 400, 3000)):
+        redis.kill()
+        aof = max(redis.directory.glob("appendonlydir/*.incr.aof"))
+        with open(aof, "r+b") as file:
+            file.truncate(max(0, aof.stat().st_size - n))
+        redis.start()
+        tally.add(click_all(daemon, make_load, links, 50))
+        settle(daemon, links, tally)
+        # What Redis left of the transaction in the file would be applied at its next restart.
+        wait_until(lambda: log_of(daemon).count("at=ledger.aof ") == i + 1, 10, "it is asked")
+        wait_until(lambda: not redis.client().info("persistence")["aof_rewrite_in_progress"], 10)
+    assert "ledger.replay" in log_of(daemon)
+    daemon.shut_down()
+
+
+@pytest.mark.tsan
+def test_a_redis_that_was_emptied_gets_everything_that_is_retained(
+        make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links)
+    settle(daemon, links, tally)
+    redis.client().flushall()
+    tally.add(click_all(daemon, make_load, links, 20))
+    settle(daemon, links, tally)
+    # Also with no click to notice it by.
+    redis.client().flushall()
+    wait_until(lambda: len(redis.client().keys("hc:*:cur:*")) > 1, 30, "cursors came back")
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_a_gap_that_the_log_no_longer_holds_is_reported_and_passed(
+        make_hopcountd, make_load, redis):
+    small = {"ledger": {"segment_bytes": 65536, "retain_s": 0}, "public": {"workers": 1}}
+    daemon = make_hopcountd(redis, {**FAST, **small})
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 3000)
+    settle(daemon, links, tally)
+    segments = daemon.state_dir
+    wait_until(lambda: daemon.metrics().total("hopcount_ledger_pending") == 0, 10)
+    n_before = len([p for p in segments.rglob("*") if p.is_file()])
+    assert n_before > 0
+    redis.client().flushall()
+    after = click_all(daemon, make_load, links, 100)
+    wait_log(daemon, "ledger.lost")
+    lost = sum(int(n) for n in re.findall(r"at=ledger.lost n=(\d+)", log_of(daemon)))
+    assert 0 < lost <= 3000
+    counted = sum(daemon.wait_counted(3100 - lost, links).values())
+    assert counted == 3100 - lost
+    assert after.n_received == 100
+    daemon.shut_down()
+
+
+# --- Redis refuses ---
+
+def config_set(name, value):
+    return lambda server: server.client().config_set(name, value)
+
+
+REFUSALS = [
+    ("oom", config_set("maxmemory", "1"), config_set("maxmemory", "0")),
+    ("noreplicas", config_set("min-replicas-to-write", "1"),
+     config_set("min-replicas-to-write", "0")),
+    ("readonly", lambda s: s.client().execute_command("REPLICAOF", "127.0.0.1", "1"),
+     lambda s: s.client().execute_command("REPLICAOF", "NO", "ONE")),
+    ("noperm", lambda s: s.client().execute_command("ACL", "SETUSER", "default", "-append"),
+     lambda s: s.client().execute_command("ACL", "SETUSER", "default", "+append")),
+]
+
+
+@pytest.mark.parametrize("cause,begin,end", REFUSALS, ids=[r[0] for r in REFUSALS])
+def test_a_refusal_is_waited_out_and_named_once(make_hopcountd, make_load, redis, cause, begin,
+                                                end):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, tally)
+    begin(redis)
+    if cause == "oom":
+        redis.client().config_set("maxmemory-policy", "noeviction")
+    tally.add(click_all(daemon, make_load, links, 100))
+    wait_log(daemon, f"cause={cause}")
+    wait_until(lambda: daemon.metrics().get(f'hopcount_redis_refusal{{cause="{cause}"}}'), 10)
+    time.sleep(0.5)
+    assert daemon.is_ready()
+    end(redis)
+    settle(daemon, links, tally)
+    assert log_of(daemon).count(f"at=ledger.refused cause={cause}") == 1
+    assert "ledger.recovered" in log_of(daemon)
+    daemon.shut_down()
+
+
+def test_a_script_that_keeps_redis_busy_is_waited_out(make_hopcountd, make_load, make_redis):
+    server = make_redis(busy_reply_threshold="100")
+    daemon = make_hopcountd(server, {"redis": {"timeout_ms": 5000, "flush_ms": 20}})
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 50)
+    settle(daemon, links, tally)
+
+    def keep_busy():
+        with pytest.raises(redis_client.ResponseError):
+            server.client().eval("while true do end", 0)
+
+    busy = threading.Thread(target=keep_busy)
+    busy.start()
+    try:
+        time.sleep(0.3)
+        tally.add(click_all(daemon, make_load, links, 50))
+        wait_log(daemon, "cause=busy")
+    finally:
+        server.client().script_kill()
+        busy.join(10)
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_flushed_scripts_are_sent_again(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 50)
+    for _ in range(5):
+        redis.client().script_flush()
+        tally.add(click_all(daemon, make_load, links, 50))
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_a_wrong_password_is_named_and_redirects_go_on(make_hopcountd, make_load, make_redis,
+                                                       tmp_path):
+    server = make_redis(requirepass="right")
+    password = tmp_path / "password"
+    password.write_text("wrong\n")
+    daemon = make_hopcountd(
+        server.url.replace(":right@", ""),
+        {"redis": {"timeout_ms": 300, "flush_ms": 20, "password_file": str(password)}})
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 50)
+    wait_log(daemon, "WRONGPASS")
+    assert daemon.is_ready() and tally.n_received == 50
+    server.client().config_set("requirepass", "wrong")
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, redis, tmp_path):
+    rule = [line for line in (ROOT / "deploy/redis-acl.conf").read_text().splitlines()
+            if line.startswith("user ")][0].replace("CHANGE-ME", "secret").split()
+    redis.client().execute_command("ACL", "SETUSER", *rule[1:])
+    redis.client().execute_command("ACL", "SETUSER", "default", "off")
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    daemon = make_hopcountd(redis, {"redis": {"username": "hopcount", "flush_ms": 20,
+                                              "password_file": str(password)}})
+    links = mint_links(daemon)
+    # Enough clicks of one link for its table to be summed up, too.
+    tally = click_all(daemon, make_load, links, 500)
+    settle(daemon, links, tally)
+    assert daemon.api("GET", "/v1/stats?brand=acme&interval=day&group_by=kind")["rows"]
+    assert "NOPERM" not in log_of(daemon)
+    user = redis_client.Redis(unix_socket_path=str(redis.socket_path), username="hopcount",
+                              password="secret")
+    for refused in (("FLUSHALL",), ("GET", "other"), ("KEYS", "*"), ("CONFIG", "GET", "*")):
+        with pytest.raises(redis_client.exceptions.NoPermissionError):
+            user.execute_command(*refused)
+    daemon.shut_down()
+
+
+# --- keys that are not what they should be ---
+
+def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
+        make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, tally)
+    series = [k for k in client.keys("hc:*:t:*:h:c:*")]
+    table = client.keys("hc:*:o:*")[0]
+    foreign = client.keys("hc:*:c:*")[0]
+    assert series
+    for key in series:
+        client.delete(key)
+        client.set(key, "not a hash")
+    client.delete(table)
+    client.rpush(table, "not a string")
+    client.set(foreign, "not a table")
+    tally.add(click_all(daemon, make_load, links, 200))
+    settle(daemon, links, tally)
+    wait_log(daemon, "ledger.set_aside")
+    aside = {k.decode(): int(v) for k, v in client.hgetall("hc:{s00}:rejected").items()}
+    assert set(aside) == {k.decode() for k in [*series, table, foreign]}
+    assert client.get(foreign) == b"not a table"
+    assert daemon.metrics().total("hopcount_increments_rejected_total") > 0
+    daemon.shut_down()
+
+
+def test_an_overflow_is_set_aside(make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, tally)
+    for key in client.keys("hc:*:t:*:h:l:*"):
+        for field in client.hkeys(key):
+            client.hset(key, field, 2**63 - 1)
+    tally.add(click_all(daemon, make_load, links, 100))
+    settle(daemon, links, tally)
+    wait_log(daemon, "overflow")
+    daemon.shut_down()
+
+
+# --- Redis hangs, lies, cuts ---
+
+@pytest.mark.tsan
+def test_a_frozen_redis_is_left_and_found_again(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, tally)
+    redis.send(signal.SIGSTOP)
+    try:
+        tally.add(click_all(daemon, make_load, links, 300))
+        wait_log(daemon, "in time")
+    finally:
+        redis.send(signal.SIGCONT)
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+class Liar(threading.Thread):
+    """Between the ledger and Redis: passes bytes on, and spoils every so many replies."""
+
+    def __init__(self, port, spoil, every=5):
+        super().__init__(daemon=True)
+        self.target, self.spoil, self.every, self.n = port, spoil, every, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.honest = False
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            threading.Thread(target=self.forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=self.backward, args=(server, client), daemon=True).start()
+
+    def forward(self, client, server):
+        try:
+            while data := client.recv(65536):
+                server.sendall(data)
+        except OSError:
+            pass
+        self.close(client, server)
+
+    def backward(self, server, client):
+        try:
+            while data := server.recv(65536):
+                self.n += 1
+                if not self.honest and self.n % self.every == 0:
+                    data = self.spoil(data)
+                    client.sendall(data)
+                    break
+                client.sendall(data)
+        except OSError:
+            pass
+        self.close(client, server)
+
+    @staticmethod
+    def close(*sockets):
+        for s in sockets:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+
+LIES = {
+    "swallowed": lambda data: b"",
+    "cut": lambda data: data[:len(data) // 2],
+    "garbage": lambda data: b"\x00HTTP/1.1 200 OK\r\n\r\n" + data,
+    "huge": lambda data: b"$9999999999999999999\r\n",
+    "array": lambda data: b"*2147483647\r\n" + data,
+    "twice": lambda data: data + data,
+    "another answer": lambda data: b"+OK\r\n",
+}
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("lie", LIES)
+def test_a_reply_that_is_spoilt_after_the_command_ran_is_counted_once(
+        make_hopcountd, make_load, redis, lie):
+    liar = Liar(redis.port, LIES[lie])
+    liar.start()
+    daemon = make_hopcountd(f"redis://127.0.0.1:{liar.port}/0", FAST)
+    links = mint_links(daemon)
+    with running(make_load(daemon, links, n_clients=2, pause_s=0.001)) as load:
+        time.sleep(3)
+    liar.honest = True
+    settle(daemon, links, load.tally)
+    assert liar.n > 10
+    daemon.shut_down()
+    liar.listener.close()
+
+
+def test_a_name_that_does_not_resolve_is_no_reason_not_to_redirect(make_hopcountd, make_load):
+    daemon = make_hopcountd("redis://redis.invalid:6379/0", FAST)
+    links = mint_links(daemon)
+    assert click_all(daemon, make_load, links, 50).n_received == 50
+    wait_log(daemon, "resolve")
+    assert daemon.is_ready()
+    daemon.shut_down()
+
+
+# --- TLS ---
+
+@pytest.fixture
+def certificates(tmp_path):
+    """A CA, a server's and a client's certificate: {name: path}."""
+    directory = tmp_path / "tls"
+    directory.mkdir()
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True,
+                       cwd=directory, timeout=60)
+
+    for ca in ("ca", "other-ca"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-days", "2", "-subj", f"/CN={ca}")
+    for name, alt in (("server", "DNS:redis.example,IP:127.0.0.1"), ("client", "DNS:client")):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (directory / f"{name}.ext").write_text(f"subjectAltName={alt}\n")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", f"{name}.ext")
+    return {path.name: path for path in directory.iterdir()}
+
+
+@pytest.fixture
+def tls_redis(make_redis, certificates):
+    port = free_port()
+    server = make_redis(tls_port=port, tls_cert_file=certificates["server.pem"],
+                        tls_key_file=certificates["server.key"],
+                        tls_ca_cert_file=certificates["ca.pem"], tls_auth_clients="yes")
+    server.tls_port = port
+    return server
+
+
+def tls_config(certificates, ca="ca.pem", client=True):
+    tls = {"tls_ca": str(certificates[ca])}
+    if client:
+        tls.update(tls_cert=str(certificates["client.pem"]), tls_key=str(certificates["client.key"]))
+    return {"redis": {**FAST["redis"], **tls}}
+
+
+@pytest.mark.tsan
+def test_clicks_are_counted_over_tls_with_a_client_certificate(
+        make_hopcountd, make_load, tls_redis, certificates):
+    daemon = make_hopcountd(f"rediss://127.0.0.1:{tls_redis.tls_port}/0",
+                            tls_config(certificates))
+    links = mint_links(daemon)
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.001)) as load:
+        time.sleep(0.5)
+        tls_redis.restart()
+        time.sleep(0.5)
+    settle(daemon, links, load.tally)
+    daemon.shut_down()
+
+
+@pytest.mark.parametrize("url,config,error", [
+    ("rediss://127.0.0.1:{port}/0", {"ca": "other-ca.pem"}, "TLS: self-signed certificate"),
+    ("rediss://127.0.0.1:{port}/0?server_name=other.example", {}, "TLS: hostname mismatch"),
+    ("rediss://127.0.0.1:{port}/0", {"client": False}, "127.0.0.1:{port}: "),
+    ("rediss://127.0.0.1:{plain}/0", {}, "127.0.0.1:{plain}: "),
+], ids=["another CA", "another name", "no client certificate", "no TLS there"])
+def test_a_peer_that_is_not_the_one_is_refused_and_the_log_says_why(
+        make_hopcountd, make_load, tls_redis, certificates, url, config, error):
+    ports = {"port": tls_redis.tls_port, "plain": tls_redis.port}
+    daemon = make_hopcountd(url.format(**ports), tls_config(certificates, **config))
+    links = mint_links(daemon)
+    assert click_all(daemon, make_load, links, 20).n_received == 20
+    wait_log(daemon, error.format(**ports))
+    assert tls_redis.client().dbsize() == 0
+    daemon.shut_down()
+
+
+# --- shards, cluster, sentinels ---
+
+def test_sixteen_shards_count_the_same(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, {"redis": {"shards": 16, "flush_ms": 20}})
+    links = mint_links(daemon, 50)
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.001)) as load:
+        time.sleep(1)
+        redis.restart()
+        time.sleep(1)
+    settle(daemon, links, load.tally)
+    daemon.kill()
+    daemon.start()
+    settle(daemon, links, load.tally)
+    stats = daemon.api("GET", "/v1/stats?brand=acme&interval=day&group_by=kind")
+    assert stats["total"]["total"] == load.tally.n_received + load.tally.n_unanswered
+    tags = {k[:9] for k in redis.client().keys("hc:*")}
+    assert len(tags) == 16
+    daemon.shut_down()
+
+
+def cluster_port():
+    """The cluster's bus has the port that is 10,000 higher."""
+    while (port := free_port()) > 55535:
+        pass
+    return port
+
+
+class ClusterNode(RedisServer):
+    def __init__(self, directory, name):
+        super().__init__(directory, name, cluster_port(), cluster_enabled="yes", cluster_node_timeout="1500",
+                         repl_diskless_sync_delay="0",
+                         cluster_config_file="nodes.conf")
+
+
+@pytest.fixture
+def cluster(tmp_path, processes):
+    """Three masters and a replica of each."""
+    nodes = [ClusterNode(tmp_path / f"node{i}", f"node{i}") for i in range(6)]
+    for node in nodes:
+        processes.append(node)
+        node.start()
+    subprocess.run(["redis-cli", "--cluster", "create",
+                    *[f"127.0.0.1:{n.port}" for n in nodes], "--cluster-replicas", "1",
+                    "--cluster-yes"], check=True, capture_output=True, timeout=patience(60))
+    wait_until(lambda: all(n.client().cluster("info").get("cluster_state") == "ok"
+                           for n in nodes), 30, "the cluster is up")
+    wait_until(lambda: all(n.client().info("replication").get("master_link_status", "up") == "up"
+                           for n in nodes), 30, "the replicas are in step")
+    return nodes
+
+
+def cluster_url(nodes):
+    return "cluster://" + ",".join(f"127.0.0.1:{n.port}" for n in nodes[:2])
+
+
+def redis_cli(*arguments):
+    return subprocess.run(["redis-cli", *map(str, arguments)], capture_output=True, text=True,
+                          timeout=patience(60))
+
+
+def test_a_cluster_that_is_resharded_under_load_counts_once(make_hopcountd, make_load, cluster):
+    daemon = make_hopcountd(cluster_url(cluster), {"redis": {"shards": 16, "flush_ms": 20,
+                                                             "timeout_ms": 1000}})
+    links = mint_links(daemon, 40)
+    ids = {n.port: n.client().cluster("myid").decode()
+           if isinstance(n.client().cluster("myid"), bytes) else n.client().cluster("myid")
+           for n in cluster[:3]}
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.002)) as load:
+        time.sleep(1)
+        for source, target in ((0, 1), (1, 2)):
+            done = redis_cli("--cluster", "reshard", f"127.0.0.1:{cluster[0].port}",
+                             "--cluster-from", ids[cluster[source].port], "--cluster-to",
+                             ids[cluster[target].port], "--cluster-slots", 3000, "--cluster-yes")
+            assert done.returncode == 0, done.stdout[-2000:]
+        time.sleep(1)
+    settle(daemon, links, load.tally, 60)
+    daemon.shut_down()
+
+
+def test_a_cluster_master_that_dies_is_replaced(make_hopcountd, make_load, cluster):
+    daemon = make_hopcountd(cluster_url(cluster), {"redis": {"shards": 16, "flush_ms": 20,
+                                                             "timeout_ms": 1000}})
+    links = mint_links(daemon, 40)
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.002)) as load:
+        time.sleep(1)
+        cluster[0].kill()
+        wait_until(lambda: any(n.client().execute_command("ROLE")[0] == b"master"
+                               for n in cluster[3:]), 40, "a replica was elected")
+        time.sleep(1)
+    settle(daemon, links, load.tally, 60)
+    daemon.shut_down()
+
+
+class Sentinel(Process):
+    def __init__(self, directory, name, master_port):
+        super().__init__(name, directory)
+        self.port = free_port()
+        (self.directory / "sentinel.conf").write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\n"
+            f"sentinel monitor main 127.0.0.1 {master_port} 2\n"
+            "sentinel down-after-milliseconds main 1000\n"
+            "sentinel failover-timeout main 4000\n")
+
+    def command(self):
+        return ["redis-sentinel", self.directory / "sentinel.conf"]
+
+
+@pytest.fixture
+def sentinels(tmp_path, processes, make_redis):
+    """(master, replica, three sentinels)"""
+    master = make_redis("master", repl_diskless_sync_delay="0")
+    replica = make_redis("replica", replicaof=f"127.0.0.1 {master.port}")
+    watchers = [Sentinel(tmp_path / f"sentinel{i}", f"sentinel{i}", master.port)
+                for i in range(3)]
+    for watcher in watchers:
+        processes.append(watcher)
+        watcher.spawn()
+    first = redis_client.Redis(port=watchers[0].port)
+
+    def all_known():
+        try:
+            info = first.sentinel_master("main")
+        except redis_client.RedisError:
+            return False
+        return info["num-other-sentinels"] == 2 and info["num-slaves"] == 1
+
+    wait_until(all_known, 30, "the sentinels know each other")
+    return master, replica, watchers
+
+
+@pytest.mark.parametrize("lagging", [False, True], ids=["in step", "lagging replica"])
+def test_a_failover_loses_and_doubles_nothing(make_hopcountd, make_load, sentinels, lagging):
+    master, replica, watchers = sentinels
+    hosts = ",".join(["127.0.0.1:1"] + [f"127.0.0.1:{w.port}" for w in watchers])
+    daemon = make_hopcountd(f"sentinel://{hosts}/main", FAST)
+    links = mint_links(daemon)
+    with running(make_load(daemon, links, n_clients=4, pause_s=0.002)) as load:
+        time.sleep(1)
+        if lagging:
+            # It gets no more, but looks like a replica of the master to the sentinels.
+            replica.client().config_set("masterauth", "cut")
+            replica.client().execute_command("CLIENT", "KILL", "TYPE", "master")
+            master.client().config_set("requirepass", "cut")
+            master.client(password="cut").config_set("requirepass", "")
+            time.sleep(0.5)
+        master.kill()
+        wait_until(lambda: replica.client().execute_command("ROLE")[0] == b"master", 40,
+                   "the replica was elected")
+        time.sleep(1)
+    settle(daemon, links, load.tally, 60)
+    master.start()  # the old master comes back, and is made a replica
+    time.sleep(2)
+    tally = load.tally
+    tally.add(click_all(daemon, make_load, links, 100))
+    settle(daemon, links, tally, 60)
+    daemon.shut_down()
+
+
+# --- the private Redis ---
+
+def private_pid(daemon):
+    client = redis_client.Redis(unix_socket_path=str(daemon.state_dir / "redis/redis.sock"))
+    return client.info("server")["process_id"]
+
+
+def is_alive(pid):
+    return pathlib.Path(f"/proc/{pid}").exists()
+
+
+def test_the_private_redis_ends_with_its_hopcountd_and_starts_again_when_it_dies(
+        make_hopcountd, make_load):
+    daemon = make_hopcountd(config=FAST)
+    links = mint_links(daemon)
+    tally = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, tally)
+    first = private_pid(daemon)
+    subprocess.run(["kill", "-9", str(first)], check=True)
+    tally.add(click_all(daemon, make_load, links, 100))
+    settle(daemon, links, tally)
+    second = private_pid(daemon)
+    assert second != first
+
+    daemon.send(signal.SIGKILL)
+    wait_until(lambda: not is_alive(second), 15, "the private Redis follows its hopcountd")
+    daemon.child.wait(10)
+    daemon.start()
+    settle(daemon, links, tally)
+    third = private_pid(daemon)
+    daemon.shut_down()
+    wait_until(lambda: not is_alive(third), 15, "it was stopped")
+    assert (daemon.state_dir / "redis/redis.conf").read_text().count("port 0") == 1
