@@ -105,7 +105,7 @@ static const struct schema_key ledger_keys[] = {
            "power cut (a sync before the replies leave)."),
     INT("sync_ms", config_ledger, sync_ms, 10, 60000, "200",
         "The interval between syncs to disk."),
-    INT("segment_bytes", config_ledger, segment_bytes, 65536, 1073741824, "4194304",
+    INT("segment_bytes", config_ledger, segment_bytes, 65536, 1073741824, "1048576",
         "Size of a segment file, a multiple of 4096."),
     INT("disk_max_bytes", config_ledger, disk_max_bytes, 1048576, 17592186044416, "4294967296",
         "Most that all segments may take; then clicks are dropped and counted."),

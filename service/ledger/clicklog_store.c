@@ -14,6 +14,7 @@
 #include "service/ledger/clicklog_private.h"
 #include "service/ledger/clicklog_recover.h"
 #include "service/ledger/keeper.h"
+#include "service/ledger/keeper_make.h"
 
 struct clicklog *clicklog_alloc(struct clickstore *store)
 {
@@ -217,6 +218,14 @@ struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
     return log;
 }
 
+/* Spares in memory count against its cap, but hold nothing. */
+static void leave_out_spares(struct clickstore_stats *stats, const struct clicklog *log)
+{
+    uint64_t spare = keeper_spare_memory(log);
+
+    stats->memory_bytes -= spare < stats->memory_bytes ? spare : stats->memory_bytes;
+}
+
 void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
 {
     *out = (struct clickstore_stats){
@@ -229,8 +238,10 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
     };
     for (struct clicklog *log = atomic_load_explicit(&store->logs, memory_order_acquire); log;
          log = atomic_load_explicit(&log->next, memory_order_acquire)) {
-        if (log->live)
+        if (log->live) {
             out->appended += clicklog_tail(log);
+            leave_out_spares(out, log);
+        }
         out->recovered += log->recovered;
         for (int i = 0; i < CLICKLOG_DROPS; i++)
             out->dropped[i] += counter64_get(&log->dropped[i]);

@@ -9,7 +9,12 @@
 #include "service/base/log.h"
 #include "service/ledger/clicklog_private.h"
 
-enum { BACKOFF_MIN_MS = 250, BACKOFF_MAX_MS = 10000 };
+enum {
+    BACKOFF_MIN_MS = 250,
+    BACKOFF_MAX_MS = 10000,
+    MEMORY_AHEAD = 4, /* spares in memory, for when the keeper or the disk is late: nobody has
+                         touched them, so they take addresses and no memory */
+};
 
 static void subtract(counter64 *c, uint64_t n)
 {
@@ -84,10 +89,12 @@ static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
     uint64_t bytes = 0;
 
     for (struct segment *seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
-        if (!is_applied(log, seg))
+        if (!is_applied(log, seg)) {
             seg->applied_ms = 0;
-        else if (seg->applied_ms == 0)
+        } else if (seg->applied_ms == 0) {
             seg->applied_ms = now_ms;
+            segment_forget(seg, 0); /* kept for a replay that most likely never comes */
+        }
         bytes += seg->applied_ms ? seg->bytes : 0;
     }
     return bytes;
@@ -261,37 +268,36 @@ static struct segment *make_in_memory(struct clicklog *log)
                                    : NULL;
 }
 
-/* Memory was the stopgap: give it back. */
-static void take_back_memory(struct clicklog *log)
+static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
 {
-    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
-        struct segment *seg = atomic_exchange(&log->spares[SPARE_MEMORY].slot[i], NULL);
+    struct segment *seg;
 
-        if (seg)
-            delete_segment(log->store, seg);
-    }
+    while (count_spares(log, SPARE_MEMORY) < n_wanted && (seg = make_in_memory(log)))
+        put_spare(log, SPARE_MEMORY, seg);
 }
 
 void keeper_make_spares(struct clicklog *log, int64_t now_ms)
 {
     struct clickstore *store = log->store;
+    unsigned n_ahead = log->n_ahead > MEMORY_AHEAD ? log->n_ahead : MEMORY_AHEAD;
     struct segment *seg;
     int reason = CLICKLOG_DROP_NO_SEGMENT;
 
     /* The disk may take its time: something must be at hand meanwhile. */
-    if (count_spares(log, SPARE_DISK) + count_spares(log, SPARE_MEMORY) == 0 && log->n_made > 0 &&
-        (seg = make_in_memory(log)))
-        put_spare(log, SPARE_MEMORY, seg);
+    if (log->n_made > 0)
+        make_memory_spares(log, MEMORY_AHEAD);
     while (count_spares(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
         put_spare(log, SPARE_DISK, seg);
-    if (count_spares(log, SPARE_DISK) > 0) {
-        take_back_memory(log);
-    } else {
+    if (count_spares(log, SPARE_DISK) == 0) {
         reason = store->disk_capped ? CLICKLOG_DROP_DISK_CAP : CLICKLOG_DROP_MEMORY_CAP;
-        while (count_spares(log, SPARE_MEMORY) < log->n_ahead && (seg = make_in_memory(log)))
-            put_spare(log, SPARE_MEMORY, seg);
+        make_memory_spares(log, n_ahead);
     }
     atomic_store_explicit(&log->drop_reason, reason, memory_order_relaxed);
+}
+
+uint64_t keeper_spare_memory(const struct clicklog *log)
+{
+    return count_spares(log, SPARE_MEMORY) * segment_bytes(log->store->capacity);
 }
 
 /* --- rescuing --- */

@@ -11,8 +11,12 @@
 struct clicklog;
 struct clickstore;
 
-/* Fills the spares of a live log: on disk if it takes them, else in memory while there is room. */
+/* Fills the spares of a live log: on disk if it takes them, and some in memory while there is room,
+ * for when the disk is late; more when it takes none. */
 void keeper_make_spares(struct clicklog *log, int64_t now_ms);
+
+/* Bytes of the spares in memory; any thread. */
+uint64_t keeper_spare_memory(const struct clicklog *log);
 
 /* Copies segments that would not survive the process (in memory, or their file broke) to new files,
  * once the disk takes them again.  When the log has `ended`: the one in use too, and one last try

@@ -13,6 +13,8 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
+enum { TOUCHED_LEN = 256 << 10 }; /* of a new segment: what some ticks of the keeper take */
+
 void segment_path(const uint8_t log_id[static CLICK_LOG_ID_LEN], uint32_t sequence,
                   char out[static SEGMENT_PATH_LEN + 1])
 {
@@ -111,8 +113,8 @@ struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN]
 
     if (!seg)
         return NULL;
-    seg->map = mmap(NULL, seg->map_len, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    /* Not populated: it is the stopgap, and most of them are never written to. */
+    seg->map = mmap(NULL, seg->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (seg->map == MAP_FAILED) {
         segment_free(seg);
         return NULL;
@@ -121,6 +123,15 @@ struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN]
         .first = SEGMENT_FIRST_NONE, .created_ms = now_ms, .capacity = capacity};
     memcpy(seg->header.log_id, log_id, CLICK_LOG_ID_LEN);
     return seg;
+}
+
+void segment_forget(struct segment *seg, uint64_t from)
+{
+    size_t mask = page_len() - 1;
+    size_t begin = ((size_t)from + mask) & ~mask;
+
+    if (seg->on_disk && begin < seg->map_len)
+        (void)madvise(seg->map + begin, seg->map_len - begin, MADV_DONTNEED);
 }
 
 /* Maps the file and puts it under guard; 0 or an errno. */
@@ -148,7 +159,11 @@ static int fill_file(struct segment *seg)
     write_header(seg);
     if (!segment_touch(seg, 0, seg->bytes))
         return ENOSPC;
-    return fsync(seg->fd) == 0 ? 0 : errno;
+    if (fsync(seg->fd) != 0)
+        return errno;
+    /* The keeper touches what lies ahead of the worker; more would only look like memory in use. */
+    segment_forget(seg, TOUCHED_LEN);
+    return 0;
 }
 
 static int sync_directory(int logs_fd, const char *path)
