@@ -38,6 +38,32 @@ static const char *const systems[CLICK_SYSTEMS] = {
     [CLICK_SYSTEM_BSD] = "bsd",
 };
 
+enum click_label click_reason_label(enum click_reason reason)
+{
+    switch (reason) {
+    case CLICK_REASON_NONE:
+    case CLICK_REASON_UNCLASSIFIED:
+        return CLICK_HUMAN;
+    case CLICK_REASON_HEAD:
+        return CLICK_PROBE;
+    case CLICK_REASON_PREFETCH:
+    case CLICK_REASON_PREVIEW:
+        return CLICK_PREFETCH;
+    case CLICK_REASON_CRAWLER:
+    case CLICK_REASON_LINK_PREVIEW:
+    case CLICK_REASON_LIBRARY:
+    case CLICK_REASON_NO_AGENT:
+        return CLICK_BOT;
+    case CLICK_REASON_MANY_LINKS:
+    case CLICK_REASON_MANY_NETWORKS:
+    case CLICK_REASON_SIGNS:
+        return CLICK_SCANNER;
+    case CLICK_REASONS:
+        break;
+    }
+    return CLICK_HUMAN;
+}
+
 const char *click_reason_name(unsigned reason)
 {
     return reason < CLICK_REASONS ? reasons[reason] : NULL;

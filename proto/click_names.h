@@ -5,6 +5,7 @@
  */
 #ifndef PROTO_CLICK_NAMES_H
 #define PROTO_CLICK_NAMES_H
+#include "proto/click.h"
 
 /* Why a click has its label. */
 enum click_reason {
@@ -55,6 +56,9 @@ enum click_system {
     CLICK_SYSTEM_BSD,
     CLICK_SYSTEMS
 };
+
+/* The label that a reason leads to. */
+enum click_label click_reason_label(enum click_reason reason);
 
 /* NULL when out of range. */
 const char *click_reason_name(unsigned reason);

@@ -41,7 +41,7 @@ static void write_metrics(struct evbuffer *out, const struct metric *metrics, si
 
 /* All workers' counters together. */
 struct worker_sums {
-    uint64_t requests[OUTCOMES], ended[CONN_ENDS];
+    uint64_t requests[OUTCOMES], ended[CONN_ENDS], reasons[CLICK_REASONS];
     uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
         turns;
 };
@@ -50,6 +50,8 @@ static void add_worker(struct worker_sums *sums, const struct worker_stats *stat
 {
     for (unsigned i = 0; i < OUTCOMES; i++)
         sums->requests[i] += counter64_get(&stats->requests[i]);
+    for (unsigned i = 0; i < CLICK_REASONS; i++)
+        sums->reasons[i] += counter64_get(&stats->reasons[i]);
     for (unsigned i = 0; i < CONN_ENDS; i++)
         sums->ended[i] += counter64_get(&stats->ended[i]);
     sums->accepted += counter64_get(&stats->accepted);
@@ -76,6 +78,13 @@ static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
     for (unsigned i = 0; i < CONN_ENDS; i++)
         evbuffer_add_printf(out, "hopcount_connections_ended_total{reason=\"%s\"} %" PRIu64 "\n",
                             conn_end_name(i), sums->ended[i]);
+    write_head(out, "hopcount_clicks_labelled_total", "counter",
+               "Counted clicks by the label they got when they came, and why.");
+    for (unsigned i = 0; i < CLICK_REASONS; i++)
+        evbuffer_add_printf(
+            out, "hopcount_clicks_labelled_total{label=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+            click_label_name(click_reason_label((enum click_reason)i)), click_reason_name(i),
+            sums->reasons[i]);
 }
 
 static void write_workers(struct evbuffer *out, const struct admin_sources *sources)
@@ -134,7 +143,7 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
         const struct metric metrics[] = {
             {"hopcount_clicks_accepted_total", "counter",
              "Clicks redirected and to be counted.  Conservation: hopcount_clicks_accepted_total + "
-             "hopcount_clicks_recovered_total = hopcount_clicks_applied_total + "
+             "hopcount_clicks_recovered_total = hopcount_clicks_applied + "
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
              (double)(stats.appended + refused_at_append(&stats))},
             {"hopcount_clicks_recovered_total", "counter",
@@ -165,7 +174,8 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
     ledger_stats(ledger, &stats);
     {
         const struct metric metrics[] = {
-            {"hopcount_clicks_applied_total", "counter", "Clicks counted in Redis.",
+            {"hopcount_clicks_applied", "gauge",
+             "Clicks of the logs that Redis holds; goes back when Redis lost some.",
              (double)stats.applied},
             {"hopcount_clicks_pending", "gauge", "Clicks in the logs that Redis has not yet.",
              (double)stats.pending},

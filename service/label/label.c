@@ -148,32 +148,6 @@ static struct agent find_agent(struct labeler *labeler, struct slice text, int64
     return agent;
 }
 
-static enum click_label label_of(enum click_reason reason)
-{
-    switch (reason) {
-    case CLICK_REASON_NONE:
-    case CLICK_REASON_UNCLASSIFIED:
-        return CLICK_HUMAN;
-    case CLICK_REASON_HEAD:
-        return CLICK_PROBE;
-    case CLICK_REASON_PREFETCH:
-    case CLICK_REASON_PREVIEW:
-        return CLICK_PREFETCH;
-    case CLICK_REASON_CRAWLER:
-    case CLICK_REASON_LINK_PREVIEW:
-    case CLICK_REASON_LIBRARY:
-    case CLICK_REASON_NO_AGENT:
-        return CLICK_BOT;
-    case CLICK_REASON_MANY_LINKS:
-    case CLICK_REASON_MANY_NETWORKS:
-    case CLICK_REASON_SIGNS:
-        return CLICK_SCANNER;
-    case CLICK_REASONS:
-        break;
-    }
-    return CLICK_HUMAN;
-}
-
 /* The surest sign first: what the request is, then what it says of itself, then who sends it. */
 static enum click_reason find_reason(const struct http1_request *request, const struct agent *agent)
 {
@@ -192,7 +166,7 @@ struct label labeler_label(struct labeler *labeler, const struct http1_request *
     enum click_reason reason = find_reason(request, &agent);
 
     return (struct label){
-        .label = (uint8_t)label_of(reason),
+        .label = (uint8_t)click_reason_label(reason),
         .reason = (uint8_t)reason,
         .device = agent.device,
         .browser = agent.browser,

@@ -123,6 +123,7 @@ static void append_click(struct answerer *a, const struct route *route, const st
     };
 
     clicklog_append(a->options.log, &click);
+    counter64_add(&a->options.stats->reasons[label->reason], 1);
 }
 
 static size_t answer_link(struct answerer *a, const struct route *route, enum reply_end end,

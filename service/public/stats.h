@@ -4,6 +4,7 @@
  */
 #ifndef PUBLIC_STATS_H
 #define PUBLIC_STATS_H
+#include "proto/click_names.h"
 #include "service/base/counter64.h"
 
 enum outcome {
@@ -44,8 +45,9 @@ enum conn_end {
 };
 
 struct worker_stats {
-    counter64 requests[OUTCOMES]; /* replies made */
-    counter64 accepted;           /* connections */
+    counter64 requests[OUTCOMES];     /* replies made */
+    counter64 reasons[CLICK_REASONS]; /* counted clicks, by why they got their label */
+    counter64 accepted;               /* connections */
     counter64 ended[CONN_ENDS];
     counter64 open;         /* connections now */
     counter64 open_max;     /* the limit */
