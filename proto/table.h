@@ -67,8 +67,8 @@ size_t table_base_len(struct slice table);
 
 /*
  * Sums up a sound table of `len` bytes in place; `table` has room for TABLE_RECORD_LEN more.
- * Returns its new length, at most len + TABLE_RECORD_LEN.  Whoever replaces the table in Redis first
- * makes sure, in one step with it, that its `len` first bytes are still those that were read.
+ * Returns its new length, at most len + TABLE_RECORD_LEN.  Whoever replaces the table in Redis
+ * first makes sure, in one step with it, that its `len` first bytes are still those that were read.
  */
 size_t table_compact(uint8_t *table, size_t len);
 
