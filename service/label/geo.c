@@ -1,0 +1,287 @@
+#include "service/label/geo.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/label/geo_db.h"
+
+enum { INTERVAL_MS = 10000, CACHE_SLOTS = 1024 };
+
+/* What a reader remembers of a record, so that its map is searched once. */
+struct cached {
+    uint32_t number;
+    char country[2];
+};
+
+/* A loaded file; the number tells it from others that may come to lie at the same address. */
+struct geo_file {
+    struct geo_db *db;
+    uint64_t number; /* 1, 2, … */
+};
+
+struct geo_reader {
+    struct geo *geo;
+    /* What this reader looks into just now.  The thread frees a file only when no reader names it
+     * (hazard pointers, Michael 2004). */
+    _Atomic(struct geo_file *) in_use;
+    uint64_t cached_of; /* number of the file that `cache` is about */
+    struct cached cache[CACHE_SLOTS];
+};
+
+struct geo {
+    char *path;
+    int64_t interval_ms;
+    _Atomic(struct geo_file *) current; /* NULL = none */
+    uint64_t n_files;                   /* loaded so far; the thread's, like the next two */
+    struct stat loaded;                 /* of the file last looked at */
+    bool is_absent;                     /* logged that it is */
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    bool must_stop;
+    struct geo_reader *readers[GEO_READERS_MAX];
+};
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static bool is_in_use(struct geo *geo, const struct geo_file *file)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&geo->lock);
+    for (unsigned i = 0; i < GEO_READERS_MAX && !found; i++)
+        found = geo->readers[i] && atomic_load(&geo->readers[i]->in_use) == file;
+    pthread_mutex_unlock(&geo->lock);
+    return found;
+}
+
+static void free_file(struct geo_file *file)
+{
+    if (!file)
+        return;
+    geo_db_free(file->db);
+    free(file);
+}
+
+static bool swap_in(struct geo *geo, struct geo_db *db)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    struct geo_file *file = malloc(sizeof(*file)), *old;
+
+    if (!file) {
+        geo_db_free(db);
+        return false;
+    }
+    *file = (struct geo_file){.db = db, .number = ++geo->n_files};
+    old = atomic_exchange(&geo->current, file);
+    /* A look-up takes a microsecond. */
+    while (old && is_in_use(geo, old))
+        nanosleep(&moment, NULL);
+    free_file(old);
+    return true;
+}
+
+/* Loads the file if it is not the one last looked at. */
+static void check_file(struct geo *geo)
+{
+    struct geo_db *db = NULL;
+    struct error err = {0};
+    char text[LOG_QUOTE_MAX];
+    struct stat now;
+
+    if (stat(geo->path, &now) == 0) {
+        if (is_same_file(&now, &geo->loaded))
+            return;
+        geo->loaded = now;
+    }
+    switch (geo_db_load(geo->path, &db, &err)) {
+    case GEO_DB_OK:
+        geo->is_absent = false;
+        if (swap_in(geo, db))
+            log_info("geo.loaded", "file=%s", log_quote(text, geo->path));
+        break;
+    case GEO_DB_ABSENT:
+        if (!geo->is_absent)
+            log_warn("geo.absent", "err=%s", log_quote(text, err.text));
+        geo->is_absent = true;
+        geo->loaded = (struct stat){0};
+        break;
+    case GEO_DB_BAD:
+        log_warn("geo.bad", "err=%s kept_old=%d", log_quote(text, err.text),
+                 atomic_load(&geo->current) != NULL);
+        break;
+    }
+}
+
+/* Waits for the next time to look; false when it is time to end. */
+static bool wait_for_turn(struct geo *geo)
+{
+    struct timespec until;
+    bool must_stop;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += geo->interval_ms / 1000;
+    until.tv_nsec += geo->interval_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&geo->lock);
+    while (!geo->must_stop && pthread_cond_timedwait(&geo->wake, &geo->lock, &until) == 0)
+        ;
+    must_stop = geo->must_stop;
+    pthread_mutex_unlock(&geo->lock);
+    return !must_stop;
+}
+
+static void *run(void *arg)
+{
+    struct geo *geo = arg;
+
+    while (wait_for_turn(geo))
+        check_file(geo);
+    return NULL;
+}
+
+struct geo *geo_new(const struct geo_options *options, struct error *err)
+{
+    struct geo *geo = calloc(1, sizeof(*geo));
+    pthread_condattr_t monotonic;
+
+    if (!geo) {
+        error_set(err, "geo: out of memory");
+        return NULL;
+    }
+    pthread_mutex_init(&geo->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&geo->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    geo->interval_ms = options->interval_ms ? options->interval_ms : INTERVAL_MS;
+    geo->path = strdup(options->path);
+    if (!geo->path) {
+        error_set(err, "geo: out of memory");
+        geo_free(geo);
+        return NULL;
+    }
+    check_file(geo);
+    geo->has_thread = pthread_create(&geo->thread, NULL, run, geo) == 0;
+    if (!geo->has_thread) {
+        error_set(err, "geo: cannot start a thread");
+        geo_free(geo);
+        return NULL;
+    }
+    return geo;
+}
+
+void geo_free(struct geo *geo)
+{
+    if (!geo)
+        return;
+    if (geo->has_thread) {
+        pthread_mutex_lock(&geo->lock);
+        geo->must_stop = true;
+        pthread_cond_signal(&geo->wake);
+        pthread_mutex_unlock(&geo->lock);
+        pthread_join(geo->thread, NULL);
+    }
+    free_file(atomic_load(&geo->current));
+    pthread_cond_destroy(&geo->wake);
+    pthread_mutex_destroy(&geo->lock);
+    free(geo->path);
+    free(geo);
+}
+
+/* Puts `reader` into the first place that holds `place`; false if there is none. */
+static bool set_place(struct geo *geo, const struct geo_reader *place, struct geo_reader *reader)
+{
+    bool done = false;
+
+    pthread_mutex_lock(&geo->lock);
+    for (unsigned i = 0; i < GEO_READERS_MAX && !done; i++) {
+        if (geo->readers[i] == place) {
+            geo->readers[i] = reader;
+            done = true;
+        }
+    }
+    pthread_mutex_unlock(&geo->lock);
+    return done;
+}
+
+struct geo_reader *geo_reader_new(struct geo *geo)
+{
+    struct geo_reader *reader = calloc(1, sizeof(*reader));
+
+    if (!reader)
+        return NULL;
+    reader->geo = geo;
+    if (geo && !set_place(geo, NULL, reader)) {
+        free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void geo_reader_free(struct geo_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->geo)
+        (void)set_place(reader->geo, reader, NULL);
+    free(reader);
+}
+
+/* The file, which is not freed until in_use is cleared. */
+static struct geo_file *begin_use(struct geo_reader *reader)
+{
+    struct geo_file *file;
+
+    do {
+        file = atomic_load(&reader->geo->current);
+        atomic_store(&reader->in_use, file);
+    } while (file != atomic_load(&reader->geo->current));
+    return file;
+}
+
+static void find_country(struct geo_reader *reader, const struct geo_file *file,
+                         const uint8_t ip[static IP_LEN], char out[static 2])
+{
+    uint32_t number = geo_db_find(file->db, ip);
+    struct cached *cached = &reader->cache[number * 2654435761U >> 22];
+
+    _Static_assert(CACHE_SLOTS == 1U << (32 - 22), "the hash's high bits number the slots");
+    if (file->number != reader->cached_of) {
+        memset(reader->cache, 0, sizeof(reader->cache));
+        reader->cached_of = file->number;
+    }
+    if (number == 0)
+        return;
+    if (cached->number != number) {
+        geo_db_country(file->db, number, cached->country);
+        cached->number = number;
+    }
+    memcpy(out, cached->country, 2);
+}
+
+void geo_country(struct geo_reader *reader, const uint8_t ip[static IP_LEN], char out[static 2])
+{
+    struct geo_file *file;
+
+    out[0] = out[1] = '\0';
+    if (!reader->geo || !(file = begin_use(reader)))
+        return;
+    find_country(reader, file, ip, out);
+    atomic_store_explicit(&reader->in_use, NULL, memory_order_release);
+}
