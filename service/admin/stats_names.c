@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/click.h"
+#include "proto/click_names.h"
 #include "proto/token.h"
 #include "service/admin/stats.h"
 #include "service/config/site.h"
@@ -44,11 +45,14 @@ static const char *fixed_name(const struct stats *stats, enum stats_group group,
         return value < 8 ? variants[value] : NULL;
     case STATS_COUNTRY:
         return value == 0 ? "unknown" : NULL;
+    case STATS_REASON:
+        return click_reason_name(value);
+    case STATS_BROWSER:
+        return click_browser_name(value);
+    case STATS_SYSTEM:
+        return click_system_name(value);
     case STATS_TIME:
     case STATS_CAMPAIGN:
-    case STATS_REASON:
-    case STATS_BROWSER:
-    case STATS_SYSTEM:
     case STATS_GROUPS:
         break;
     }

@@ -571,7 +571,9 @@ static void test_names(void **state)
         {"label", 0, "human"},     {"label", 4, "probe"},   {"country", 0x4445, "DE"},
         {"country", 0, "unknown"}, {"device", 1, "phone"},  {"variant", 0, "none"},
         {"variant", 7, "G"},       {"channel", 1, "mail"},  {"channel", 99, "99"},
-        {"campaign", 12, "12"},    {"referrer", 1, "mail"},
+        {"campaign", 12, "12"},    {"referrer", 1, "mail"}, {"reason", 0, "none"},
+        {"reason", 5, "crawler"},  {"reason", 255, "255"},  {"browser", 1, "chrome"},
+        {"browser", 15, "15"},     {"system", 3, "ios"},    {"system", 15, "15"},
     };
     const struct sites *sites = *state;
 
