@@ -143,7 +143,7 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
     unsigned connections_max = descriptors_reserve(&p->config->public, p->n_workers);
     bool ok = true;
 
-    p->label_rules = label_rules_new(err);
+    p->label_rules = label_rules_new(p->config->geo.country, err);
     if (!p->label_rules)
         return false;
     p->workers = calloc(p->n_workers, sizeof(struct worker *));

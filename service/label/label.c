@@ -10,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/label/agent.h"
 #include "service/label/agent_cache.h"
+#include "service/label/geo.h"
 #include "service/label/headers.h"
 
 enum {
@@ -23,29 +24,39 @@ enum {
 
 struct label_rules {
     struct agent_rules *agents;
+    struct geo *geo; /* NULL: no file of countries */
 };
 
 struct labeler {
     struct agent_matcher *matcher;
     struct agent_cache *cache;
+    struct geo_reader *geo;
     struct labeler_stats stats;
     int64_t second;       /* that `n_new` is about */
     unsigned n_new;       /* agents classified in it */
     uint64_t hash_key[2]; /* so that nobody can choose agents that collide */
 };
 
-struct label_rules *label_rules_new(struct error *err)
+struct label_rules *label_rules_new(const char *country_file, struct error *err)
 {
+    const struct geo_options geo = {.path = country_file};
     struct label_rules *rules = calloc(1, sizeof(*rules));
+    bool ok = false;
 
     if (!rules) {
         error_set(err, "label: out of memory");
-        return NULL;
+        goto out;
     }
     rules->agents = agent_rules_new(err);
-    if (!rules->agents) {
+    if (!rules->agents)
+        goto out;
+    if (country_file && !(rules->geo = geo_new(&geo, err)))
+        goto out;
+    ok = true;
+out:
+    if (!ok) {
         label_rules_free(rules);
-        return NULL;
+        rules = NULL;
     }
     return rules;
 }
@@ -55,6 +66,7 @@ void label_rules_free(struct label_rules *rules)
     if (!rules)
         return;
     agent_rules_free(rules->agents);
+    geo_free(rules->geo);
     free(rules);
 }
 
@@ -68,10 +80,11 @@ struct labeler *labeler_new(const struct label_rules *rules, struct error *err)
     randombytes_buf(labeler->hash_key, sizeof(labeler->hash_key));
     labeler->matcher = agent_matcher_new(rules->agents);
     labeler->cache = agent_cache_new(CACHE_SETS);
-    ok = labeler->matcher && labeler->cache;
+    labeler->geo = geo_reader_new(rules->geo);
+    ok = labeler->matcher && labeler->cache && labeler->geo;
 out:
     if (!ok) {
-        error_set(err, "label: out of memory");
+        error_set(err, "label: out of memory, or more than %d workers", GEO_READERS_MAX);
         labeler_free(labeler);
         labeler = NULL;
     }
@@ -84,6 +97,7 @@ void labeler_free(struct labeler *labeler)
         return;
     agent_matcher_free(labeler->matcher);
     agent_cache_free(labeler->cache);
+    geo_reader_free(labeler->geo);
     free(labeler);
 }
 
@@ -160,12 +174,12 @@ static enum click_reason find_reason(const struct http1_request *request, const 
 }
 
 struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
-                           int64_t now_ms)
+                           const uint8_t ip[static IP_LEN], int64_t now_ms)
 {
     struct agent agent = find_agent(labeler, request->field[HTTP1_USER_AGENT], now_ms);
     enum click_reason reason = find_reason(request, &agent);
 
-    return (struct label){
+    struct label label = {
         .label = (uint8_t)click_reason_label(reason),
         .reason = (uint8_t)reason,
         .device = agent.device,
@@ -173,6 +187,9 @@ struct label labeler_label(struct labeler *labeler, const struct http1_request *
         .system = agent.system,
         .referrer = (uint8_t)headers_referrer(request->field[HTTP1_REFERER]),
     };
+
+    geo_country(labeler->geo, ip, label.country);
+    return label;
 }
 
 const struct labeler_stats *labeler_stats(const struct labeler *labeler)

@@ -1,4 +1,4 @@
-/* label.h - who clicked: a label and its reason, and what kind of device and program it was.
+/* label.h - who clicked: a label and its reason, with what device and program, from which country.
  *
  * `struct label_rules` is what all workers share: compiled once, read-only.  A `struct labeler`
  * belongs to one worker: a cache of agents seen, and a limit of the work that new ones may cause.
@@ -12,6 +12,7 @@
 #include "proto/click.h"
 #include "proto/click_names.h"
 #include "proto/compiler.h"
+#include "proto/ip.h"
 #include "service/base/counter64.h"
 
 struct error;
@@ -19,8 +20,9 @@ struct http1_request;
 struct label_rules;
 struct labeler;
 
-/* Compiles the patterns; some tenths of a second, once per process.  NULL and `*err` on failure. */
-MUST_USE struct label_rules *label_rules_new(struct error *err);
+/* Compiles the patterns, which takes some hundredths of a second, and loads the file of countries,
+ * NULL = none (see geo.h).  NULL and `*err` on failure. */
+MUST_USE struct label_rules *label_rules_new(const char *country_file, struct error *err);
 /* NULL is allowed.  Labelers that use them must be gone. */
 void label_rules_free(struct label_rules *rules);
 
@@ -36,15 +38,16 @@ struct label {
     uint8_t browser;  /* enum click_browser */
     uint8_t system;   /* enum click_system */
     uint8_t referrer; /* enum click_referrer */
+    char country[2];  /* capital letters, or two NULs */
 };
 
 /*
- * Labels a click.  `now_ms` is the monotonic clock.  An agent seen before costs one look-up; a new
- * one is matched against all patterns, but only so many of them a second: beyond that it is taken
- * for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
+ * Labels a click from the address `ip`.  `now_ms` is the monotonic clock.  An agent seen before
+ * costs one look-up; a new one is matched against all patterns, but only so many of them a second:
+ * beyond that it is taken for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
  */
 struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
-                           int64_t now_ms);
+                           const uint8_t ip[static IP_LEN], int64_t now_ms);
 
 /* Its counters, as long as the labeler; any thread. */
 struct labeler_stats {

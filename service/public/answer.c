@@ -9,6 +9,7 @@
 #include "service/config/site.h"
 #include "service/label/label.h"
 #include "service/ledger/clicklog.h"
+#include "service/public/client_address.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 
@@ -120,17 +121,26 @@ static void append_click(struct answerer *a, const struct route *route, const st
         .browser = label->browser,
         .system = label->system,
         .referrer = label->referrer,
+        .country = {label->country[0], label->country[1]},
     };
 
     clicklog_append(a->options.log, &click);
     counter64_add(&a->options.stats->reasons[label->reason], 1);
 }
 
-static size_t answer_link(struct answerer *a, const struct route *route, enum reply_end end,
-                          char *out)
+static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN])
 {
-    const struct label label = labeler_label(a->labeler, &a->request, a->options.turn->mono_ms);
-    const struct target_facts facts = {.device = label.device,
+    uint8_t ip[IP_LEN];
+
+    client_address_find(a->options.config, &a->request, peer, ip);
+    return labeler_label(a->labeler, &a->request, ip, a->options.turn->mono_ms);
+}
+
+static size_t answer_link(struct answerer *a, const struct route *route, const struct label *label,
+                          enum reply_end end, char *out)
+{
+    const struct target_facts facts = {.country = {label->country[0], label->country[1]},
+                                       .device = label->device,
                                        .language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
     size_t target_len =
         brand_target(route->brand, &route->token, route->text, &facts, redirect_target(a, out));
@@ -139,7 +149,7 @@ static size_t answer_link(struct answerer *a, const struct route *route, enum re
         return write_page(a, OUTCOME_NO_TARGET, route->brand, a->request.method == HTTP1_HEAD, end,
                           out);
     if (route->outcome == OUTCOME_REDIRECT)
-        append_click(a, route, &label);
+        append_click(a, route, label);
     return write_redirect(a, route->outcome, target_len, end, out);
 }
 
@@ -159,9 +169,11 @@ static size_t answer_post(struct answerer *a, char *out, enum answer_end *end)
     return write_page(a, OUTCOME_METHOD, NULL, false, REPLY_CLOSE, out);
 }
 
-static size_t answer_request(struct answerer *a, char *out, enum answer_end *end)
+static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out,
+                             enum answer_end *end)
 {
     const struct http1_request *request = &a->request;
+    struct label label;
     struct route route;
 
     if (request->method == HTTP1_POST)
@@ -173,7 +185,8 @@ static size_t answer_request(struct answerer *a, char *out, enum answer_end *end
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
-        return answer_link(a, &route, reply_end(request, *end), out);
+        label = find_label(a, peer);
+        return answer_link(a, &route, &label, reply_end(request, *end), out);
     case OUTCOME_HOME:
         return answer_home(a, &route, reply_end(request, *end), out);
     default:
@@ -211,7 +224,7 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
     source->scan = (struct http1_scan){0};
     answer->request_len = a->request.head_len;
     answer->end = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
-    answer->reply_len = answer_request(a, out, &answer->end);
+    answer->reply_len = answer_request(a, source->ip, out, &answer->end);
     return true;
 }
 

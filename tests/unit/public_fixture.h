@@ -102,7 +102,7 @@ static inline void fixture_start(struct fixture *f, unsigned connections_max, bo
     f->store = open_store(&store_options);
     f->log = new_log(f->store);
     f->base = event_base_new();
-    f->label_rules = label_rules_new(&err);
+    f->label_rules = label_rules_new(NULL, &err);
     assert_non_null(f->label_rules);
     answerer_options = (struct answerer_options){.config = &f->config->public,
                                                  .log = f->log,

@@ -22,6 +22,7 @@
 #define IPHONE_SAFARI IPHONE "(KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
 
 static struct label_rules *rules;
+static const uint8_t nowhere[IP_LEN];
 
 static struct labeler *make_labeler(void)
 {
@@ -86,7 +87,7 @@ static void test_machines(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http1_request request = make_request(cases[i].agent);
-        struct label label = labeler_label(labeler, &request, 1000);
+        struct label label = labeler_label(labeler, &request, nowhere, 1000);
 
         print_message("%s\n", cases[i].name);
         assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].want));
@@ -170,7 +171,7 @@ static void test_people(void **state)
 
         print_message("%s\n", cases[i].name);
         for (int again = 0; again < 2; again++) { /* the second one from the cache */
-            struct label label = labeler_label(labeler, &request, 1000);
+            struct label label = labeler_label(labeler, &request, nowhere, 1000);
 
             assert_string_equal(click_reason_name(label.reason), "none");
             assert_int_equal(label.label, CLICK_HUMAN);
@@ -230,7 +231,7 @@ static void test_methods_and_headers(void **state)
         print_message("%s\n", cases[i].name);
         request.method = cases[i].method;
         request.field[cases[i].field] = slice_of(cases[i].value);
-        label = labeler_label(labeler, &request, 1000);
+        label = labeler_label(labeler, &request, nowhere, 1000);
         assert_string_equal(click_label_name(label.label), click_label_name(cases[i].label));
         assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].reason));
     }
@@ -281,14 +282,14 @@ static void test_flood(void **state)
     struct label label;
 
     (void)state;
-    (void)labeler_label(labeler, &known, 1000);
+    (void)labeler_label(labeler, &known, nowhere, 1000);
     for (int i = 0; i < 5000; i++) {
         char agent[64];
         struct http1_request request;
 
         snprintf(agent, sizeof(agent), "bot%d/1.0 (+http://a.example)", i);
         request = make_request(agent);
-        label = labeler_label(labeler, &request, 1999);
+        label = labeler_label(labeler, &request, nowhere, 1999);
         if (label.reason == CLICK_REASON_UNCLASSIFIED)
             assert_int_equal(label.label, CLICK_HUMAN);
         else
@@ -297,13 +298,13 @@ static void test_flood(void **state)
     assert_int_equal(n_classified, 255); /* and the known one is the 256th */
     assert_int_equal(counter64_get(&stats->unclassified), 5000 - 255);
     assert_int_equal(counter64_get(&stats->misses), 5001);
-    label = labeler_label(labeler, &known, 1999);
+    label = labeler_label(labeler, &known, nowhere, 1999);
     assert_int_equal(label.browser, CLICK_BROWSER_CHROME);
     assert_int_equal(counter64_get(&stats->hits), 1);
 
     print_message("the next second takes new ones again\n");
     known = make_request("curl/8.5.0");
-    label = labeler_label(labeler, &known, 2000);
+    label = labeler_label(labeler, &known, nowhere, 2000);
     assert_int_equal(label.reason, CLICK_REASON_LIBRARY);
     labeler_free(labeler);
 }
@@ -334,8 +335,8 @@ static void test_hostile_agents(void **state)
         for (size_t at = 0; at + len <= sizeof(text); at += len)
             memcpy(text + at, parts[i], len);
         request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text) - len);
-        first = labeler_label(labeler, &request, 1000);
-        second = labeler_label(labeler, &request, 1000);
+        first = labeler_label(labeler, &request, nowhere, 1000);
+        second = labeler_label(labeler, &request, nowhere, 1000);
         assert_memory_equal(&first, &second, sizeof(first));
         assert_true(first.label == CLICK_HUMAN || first.label == CLICK_BOT);
     }
@@ -356,11 +357,11 @@ static void test_agent_length(void **state)
     memcpy(text + AGENT_TEXT_MAX - len, " curl/8", len);
     request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text));
     print_message("the last bytes that are looked at\n");
-    assert_int_equal(labeler_label(labeler, &request, 1000).reason, CLICK_REASON_LIBRARY);
+    assert_int_equal(labeler_label(labeler, &request, nowhere, 1000).reason, CLICK_REASON_LIBRARY);
     print_message("the first that are not\n");
     memset(text, 'x', sizeof(text));
     memcpy(text + AGENT_TEXT_MAX, " curl/8", len);
-    assert_int_equal(labeler_label(labeler, &request, 1000).reason, CLICK_REASON_NONE);
+    assert_int_equal(labeler_label(labeler, &request, nowhere, 1000).reason, CLICK_REASON_NONE);
     labeler_free(labeler);
 }
 
@@ -409,7 +410,7 @@ static int set_up(void **state)
     struct error err = {0};
 
     (void)state;
-    rules = label_rules_new(&err);
+    rules = label_rules_new(NULL, &err);
     if (!rules)
         print_error("%s\n", err.text);
     return rules ? 0 : 1;
