@@ -1,0 +1,127 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/cli/command.h"
+#include "service/cli/ledger.h"
+#include "service/config/config.h"
+#include "service/ledger/clicklog.h"
+#include "service/ledger/ledger.h"
+
+enum { STEP_MS = 500, DAY_S = 86400 };
+
+/* As the configuration's defaults. */
+enum { FLUSH_MS = 50, BATCH_MAX = 4096, HOURS_DAYS = 400, DAYS_DAYS = 1826 };
+
+static struct ledger_options options_of(const struct ledger_place *place)
+{
+    const struct config *config = place->config;
+
+    return (struct ledger_options){
+        .redis_url = place->redis_url,
+        .n_shards = place->n_shards,
+        .flush_ms = FLUSH_MS,
+        .batch_max = config ? (unsigned)config->redis.batch_max : BATCH_MAX,
+        .timeout_ms = place->timeout_ms,
+        .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
+        .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,
+    };
+}
+
+/* True when nothing is left; false when there was no progress for `patience_s`. */
+static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats *stats)
+{
+    int64_t progress_ms = clock_mono_ms();
+    uint64_t n_batches = 0, n_refused = 0;
+    bool done;
+
+    do {
+        done = ledger_drain(ledger, STEP_MS);
+        log_flush();
+        ledger_stats(ledger, stats);
+        if (stats->n_batches != n_batches || stats->refused != n_refused) {
+            progress_ms = clock_mono_ms();
+            n_batches = stats->n_batches;
+            n_refused = stats->refused;
+            if (!done && isatty(STDERR_FILENO))
+                fprintf(stderr, "\r%" PRIu64 " clicks left  ", stats->pending);
+        }
+    } while (!done && clock_mono_ms() - progress_ms < patience_s * 1000);
+    return done;
+}
+
+/* What the logs held that never was, or no longer is, in Redis or in them. */
+static uint64_t count_lost(struct clickstore *store, const struct ledger_stats *stats)
+{
+    struct clickstore_stats disk;
+
+    clickstore_stats(store, &disk);
+    return disk.dropped[CLICKLOG_DROP_DAMAGED] + stats->lost_gap;
+}
+
+static int report(const struct ledger_place *place, const struct ledger_stats *stats, bool done,
+                  uint64_t n_lost)
+{
+    if (n_lost > 0)
+        printf("%" PRIu64 " clicks can't be counted any more: damaged, or deleted after Redis had "
+               "had them\n",
+               n_lost);
+    if (stats->rejected > 0)
+        printf("%" PRIu64 " increments were set aside; Redis' keys hc:*:rejected name their "
+               "counters\n",
+               stats->rejected);
+    if (!done)
+        return cli_fail("%" PRIu64 " clicks are left in %s: %s; call it again when that is mended",
+                        stats->pending, place->state_dir,
+                        stats->last_error[0] ? stats->last_error : "Redis does not answer");
+    printf("nothing is left in %s: Redis has all %" PRIu64 " clicks of its logs\n",
+           place->state_dir, stats->applied);
+    return CLI_OK;
+}
+
+/* The store would make a missing one; here it is a mistake. */
+static bool check_dir(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        cli_fail("%s: %s; name the state_dir of a hopcountd", path, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        cli_fail("%s is no directory; name the state_dir of a hopcountd", path);
+    else
+        return true;
+    return false;
+}
+
+int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
+{
+    struct ledger_options options = options_of(place);
+    struct ledger_stats stats = {0};
+    struct error err = {0};
+    struct clickstore *store;
+    struct ledger *ledger;
+    int status;
+
+    if (!check_dir(place->state_dir))
+        return CLI_FAILED;
+    store = ledger_place_open(place, CLICKSTORE_DRAIN, &err);
+    if (!store)
+        return cli_fail_error(&err);
+    ledger = ledger_new(store, &options, &err);
+    if (ledger) {
+        bool done = drain(ledger, patience_s, &stats);
+
+        status = report(place, &stats, done, count_lost(store, &stats));
+    } else {
+        status = cli_fail_error(&err);
+    }
+    ledger_free(ledger);
+    clickstore_close(store);
+    return status;
+}

@@ -1,0 +1,217 @@
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "proto/rfc3339.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/cli/command.h"
+#include "service/cli/ledger.h"
+#include "service/ledger/clicklog.h"
+
+enum { LOOK_AHEAD = 64, HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
+
+/* A log, its positions as of one moment. */
+struct row {
+    const struct clicklog *log;
+    char id[HEX_MAX];
+    char made[RFC3339_TEXT_MAX];
+    uint64_t first, tail, applied, pending, gone;
+    int64_t oldest_ms; /* time of the oldest pending click; 0 = none, or it can't be read */
+};
+
+struct view {
+    struct row *rows;
+    struct ledger_cursor *cursors;
+    size_t n;
+    bool has_cursors;
+    uint64_t n_set_aside, pending, gone;
+    int64_t lag_ms;
+};
+
+static bool find_rows(struct clickstore *store, struct view *view)
+{
+    struct clicklog *log = NULL;
+    size_t n = 0;
+
+    while ((log = clickstore_next_log(store, log)))
+        view->n++;
+    view->rows = calloc(view->n + 1, sizeof(*view->rows));
+    view->cursors = calloc(view->n + 1, sizeof(*view->cursors));
+    if (!view->rows || !view->cursors)
+        return false;
+    for (log = NULL; n < view->n && (log = clickstore_next_log(store, log)); n++) {
+        struct row *row = &view->rows[n];
+        const uint8_t *id = clicklog_id(log);
+
+        for (size_t i = 0; i < CLICK_LOG_ID_LEN; i++)
+            snprintf(row->id + 2 * i, 3, "%02x", id[i]);
+        rfc3339_format(clicklog_created_ms(log) / 1000, 0, row->made);
+        row->log = view->cursors[n].log = log;
+        row->first = clicklog_first(log);
+        row->tail = clicklog_tail(log);
+    }
+    return true;
+}
+
+static int64_t time_of(const struct row *row, uint64_t at)
+{
+    struct click clicks[LOOK_AHEAD];
+    size_t n_clicks = 0;
+
+    /* Reading only counts in the store's own memory: the log is as const as it was. */
+    if (clicklog_read((struct clicklog *)row->log, at, LOOK_AHEAD, clicks, &n_clicks) == 0 ||
+        n_clicks == 0)
+        return 0;
+    return clicks[0].time_ms;
+}
+
+/* Compares the logs with the cursors. */
+static void measure(struct view *view)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < view->n; i++) {
+        struct row *row = &view->rows[i];
+
+        row->applied = view->cursors[i].applied;
+        row->gone = row->applied < row->first ? row->first - row->applied : 0;
+        if (row->applied + row->gone < row->tail) {
+            row->pending = row->tail - row->applied - row->gone;
+            row->oldest_ms = time_of(row, row->applied + row->gone);
+        }
+        view->pending += row->pending;
+        view->gone += row->gone;
+        if (row->oldest_ms > 0 && now_ms - row->oldest_ms > view->lag_ms)
+            view->lag_ms = now_ms - row->oldest_ms;
+    }
+}
+
+static uint64_t count_files(const char *state_dir, const char *name)
+{
+    char path[4096];
+    struct dirent *entry;
+    uint64_t n = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "%s/%s", state_dir, name);
+    dir = opendir(path);
+    if (!dir)
+        return 0;
+    while ((entry = readdir(dir)))
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+/* --- output --- */
+
+static json_t *row_json(const struct row *row, bool has_cursor)
+{
+    json_t *out = json_pack("{s:s, s:s, s:I, s:I}", "log", row->id, "made_at", row->made, "first",
+                            (json_int_t)row->first, "tail", (json_int_t)row->tail);
+    char text[RFC3339_TEXT_MAX];
+
+    if (!out || !has_cursor)
+        return out;
+    json_object_set_new(out, "applied", json_integer((json_int_t)row->applied));
+    json_object_set_new(out, "pending", json_integer((json_int_t)row->pending));
+    json_object_set_new(out, "gone", json_integer((json_int_t)row->gone));
+    json_object_set_new(out, "oldest_pending_at",
+                        row->oldest_ms ? json_string(rfc3339_format(row->oldest_ms / 1000, 0, text))
+                                       : json_null());
+    return out;
+}
+
+static int print_json(const struct view *view)
+{
+    json_t *logs = json_array();
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < view->n; i++)
+        json_array_append_new(logs, row_json(&view->rows[i], view->has_cursors));
+    json_object_set_new(out, "logs", logs);
+    json_object_set_new(out, "set_aside", json_integer((json_int_t)view->n_set_aside));
+    if (view->has_cursors) {
+        json_object_set_new(out, "pending", json_integer((json_int_t)view->pending));
+        json_object_set_new(out, "gone", json_integer((json_int_t)view->gone));
+        json_object_set_new(out, "lag_s", json_real((double)view->lag_ms / 1000));
+    }
+    if (json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0) {
+        json_decref(out);
+        return cli_fail("out of memory");
+    }
+    putchar('\n');
+    json_decref(out);
+    return CLI_OK;
+}
+
+static void print_table(const struct view *view)
+{
+    if (view->n > 0)
+        printf("%-32s  %-20s  %10s  %10s  %10s  %10s\n", "log", "made", "first", "tail", "applied",
+               "pending");
+    for (size_t i = 0; i < view->n; i++) {
+        const struct row *row = &view->rows[i];
+
+        printf("%s  %-20s  %10" PRIu64 "  %10" PRIu64, row->id, row->made, row->first, row->tail);
+        if (view->has_cursors)
+            printf("  %10" PRIu64 "  %10" PRIu64 "\n", row->applied, row->pending);
+        else
+            printf("  %10s  %10s\n", "?", "?");
+    }
+}
+
+static void print_text(const struct view *view)
+{
+    print_table(view);
+    if (!view->has_cursors) {
+        printf("%zu logs; name the Redis with -c FILE or --redis URL to see what it has of them\n",
+               view->n);
+    } else {
+        printf("%zu logs, %" PRIu64 " clicks pending (%" PRIu64 " bytes), lag %.1f s\n", view->n,
+               view->pending, view->pending * CLICK_RECORD_LEN, (double)view->lag_ms / 1000);
+        if (view->gone > 0)
+            printf("%" PRIu64 " clicks are gone: Redis has lost their counts, and the logs no "
+                   "longer hold them\n",
+                   view->gone);
+    }
+    if (view->n_set_aside > 0)
+        printf("%" PRIu64 " files are set aside: damaged, foreign or newer\n", view->n_set_aside);
+}
+
+int ledger_show(const struct ledger_place *place, bool as_json)
+{
+    struct view view = {.n = 0};
+    struct error err = {0};
+    struct clickstore *store = ledger_place_open(place, CLICKSTORE_INSPECT, &err);
+    int status = CLI_OK;
+
+    if (!store)
+        return cli_fail_error(&err);
+    view.n_set_aside = count_files(place->state_dir, "set-aside");
+    if (!find_rows(store, &view)) {
+        status = cli_fail("out of memory");
+        goto out;
+    }
+    if (place->redis_url) {
+        if (!ledger_cursors_ask(place, view.cursors, view.n, &err)) {
+            status = cli_fail_error(&err);
+            goto out;
+        }
+        view.has_cursors = true;
+        measure(&view);
+    }
+    if (as_json)
+        status = print_json(&view);
+    else
+        print_text(&view);
+out:
+    free(view.rows);
+    free(view.cursors);
+    clickstore_close(store);
+    return status;
+}

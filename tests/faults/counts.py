@@ -1,0 +1,86 @@
+"""What Redis holds, read by FORMATS.md alone and with nothing of hopcount's own code.
+
+Every kind of counter is summed up by itself, so that they can be compared with the clients' tally
+and with each other: a batch that was applied by half would show.
+"""
+import collections
+import struct
+
+
+class Counts:
+    def __init__(self):
+        self.links = collections.Counter()    # link id, 16 hex digits -> clicks
+        self.objects = collections.Counter()  # number -> clicks
+        self.clients = collections.Counter()
+        self.series = collections.Counter()   # (campaign or "*", "h" or "d", dim letter) -> clicks
+        self.human = self.automated = 0
+        self.cursors = {}                     # (shard, log id) -> position
+        self.rejected = collections.Counter()
+
+    @property
+    def total(self):
+        return sum(self.links.values())
+
+    def check_agreement(self):
+        """All kinds of counters hold the same clicks (each has an object, a client, a campaign)."""
+        totals = {"links": self.total, "objects": sum(self.objects.values()),
+                  "clients": sum(self.clients.values())}
+        for (campaign, interval, dim), n in self.series.items():
+            if campaign == "*":
+                totals[f"series {interval}.{dim}"] = n
+        assert len(set(totals.values())) <= 1, f"the counters disagree: {totals}"
+
+
+def _add_table(counts, letter, bucket, table):
+    assert len(table) % 16 == 0, f"table {letter}:{bucket:03x} has {len(table)} bytes"
+    for at in range(0, len(table), 16):
+        record = table[at:at + 16]
+        tag = record[0]
+        if tag == ord("H"):
+            continue
+        if letter == "l":
+            link = f"{bucket >> 2:02x}{record[1:8].hex()}"
+            human, automated = _link_record(tag, record)
+            counts.links[link] += human + automated
+            counts.human += human
+            counts.automated += automated
+        else:
+            assert tag == 5, f"a record of tag {tag} in table {letter}"
+            number, _, _, count = struct.unpack(">IIB6s", record[1:])
+            into = counts.objects if letter == "o" else counts.clients
+            into[number] += int.from_bytes(count, "big", signed=True)
+
+
+def _link_record(tag, record):
+    if tag == 1:
+        return struct.unpack(">hh", record[12:])
+    if tag == 2:
+        return record[15] >> 4, record[15] & 15
+    count, = struct.unpack(">q", record[8:])
+    assert tag in (3, 4), f"a record of tag {tag} in table l"
+    return (count, 0) if tag == 3 else (0, count)
+
+
+def _read_key(counts, client, key):
+    shard, _, rest = key.removeprefix("hc:{s").partition("}:")
+    kind, *parts = rest.split(":")
+    if kind == "cur":
+        counts.cursors[int(shard, 16), parts[0]] = int(client.get(key) or 0)
+    elif kind in ("l", "o", "c") and client.type(key) == b"string":
+        _add_table(counts, kind, int(parts[0], 16), client.get(key) or b"")
+    elif kind == "t" and client.type(key) == b"hash":
+        series = counts.series
+        for value in client.hvals(key):
+            series[parts[1], parts[2], parts[3]] += int(value)
+    elif kind == "rejected":
+        for name, n in client.hgetall(key).items():
+            counts.rejected[name.decode()] += int(n)
+
+
+def read_counts(*clients):
+    """Sums up over all servers given (the masters of a cluster)."""
+    counts = Counts()
+    for client in clients:
+        for key in client.scan_iter("hc:*", count=1000):
+            _read_key(counts, client, key.decode())
+    return counts
