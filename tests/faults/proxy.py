@@ -106,6 +106,8 @@ class Connection:
 
     def _pass_reply(self, frame, strike):
         """False: the connection is to end."""
+        if strike:
+            self.proxy.n_struck += 1
         if strike in ("cut", "cut_mute"):
             self.client.sendall(frame[:self.proxy.rng.randrange(1, len(frame))])
         elif strike == "garbage":
@@ -122,8 +124,6 @@ class Connection:
                 self.client.sendall(frame[i:i + 1])
         elif strike is None:
             self.client.sendall(frame)
-        if strike:
-            self.proxy.n_struck += 1
         if strike in ("mute", "cut_mute"):
             self.closing.wait(60)
         return strike not in ("swallow", "cut", "mute", "cut_mute")

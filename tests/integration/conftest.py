@@ -10,9 +10,12 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
 
+from faults.proxy import Proxy  # noqa: E402
+from faults.trial import CONFIG, Trial  # noqa: E402
 from harness.build import BUILD, HOPCOUNTD, build_type  # noqa: E402
-from harness.daemon import Hopcountd  # noqa: E402
+from harness.daemon import Hopcountd, merge  # noqa: E402
 from harness.load import Load  # noqa: E402
 from harness.redisd import RedisServer  # noqa: E402
 
@@ -104,3 +107,25 @@ def make_load():
     yield make
     for load in loads:
         load.stopping.set()
+
+
+@pytest.fixture
+def make_proxy(rng):
+    """make_proxy(port) -> a started fault proxy in front of a loopback port."""
+    proxies = []
+
+    def make(port):
+        proxies.append(Proxy(port, rng).start())
+        return proxies[-1]
+    yield make
+    for proxy in proxies:
+        proxy.stop()
+
+
+@pytest.fixture
+def make_trial(make_hopcountd, redis):
+    """make_trial(row, fault, url=redis, config={}) -> a Trial on a daemon with short waits."""
+    def make(row, fault, url=None, config=None, read=None, **kwargs):
+        daemon = make_hopcountd(url or redis, merge(CONFIG, config or {}), **kwargs)
+        return Trial(row, fault, daemon, read or (lambda: [redis.client()]))
+    return make
