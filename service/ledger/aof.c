@@ -1,94 +1,152 @@
 #include "service/ledger/aof.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <hiredis/hiredis.h>
 
+#include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/ledger/cause.h"
 #include "service/ledger/ledger_private.h"
+#include "service/redis/redis_cause.h"
 #include "service/redis/redis_link.h"
 
-/* A server that has been up for longer has not lost anything lately: so that a crash of ours alone
- * doesn't make a large Redis write itself out. */
-enum { RESTARTED_MAX_S = 300 };
-
-void aof_note_loss(struct ledger *ledger, unsigned shard)
-{
-    struct shard *s = &ledger->shards[shard];
-
-    if (s->epoch != 0 && s->aof_epoch != s->epoch)
-        s->aof_is_due = true;
-}
+enum {
+    LOOK_MS = 100,        /* between two looks whether the new file is done */
+    PATIENCE_MS = 300000, /* for a file of many GB on a slow disk; the clicks wait in the log */
+};
 
 static bool send_words(struct ledger *ledger, unsigned shard, enum ledger_what what,
-                       const char *word)
+                       const char *first, const char *second)
 {
-    struct ledger_ticket ticket = {.what = what, .shard = shard};
-    struct slice argv[1] = {slice_of(word)};
+    struct ledger_ticket ticket = {what, shard, 0, 0};
+    struct slice argv[2] = {slice_of(first), slice_of(second)};
+    struct redis_command command = {
+        .key = counter_key_slice(&ledger->shards[shard].tag),
+        .argv = argv,
+        .argc = second[0] ? 2 : 1,
+        .ticket = ledger_ticket_pack(&ticket),
+    };
 
-    return redis_link_send(ledger->link, &(struct redis_command){
-                                             .key = counter_key_slice(&ledger->shards[shard].tag),
-                                             .argv = argv,
-                                             .argc = 1,
-                                             .ticket = ledger_ticket_pack(&ticket),
-                                         });
+    return redis_link_send(ledger->link, &command);
 }
 
-/* Shards of one connection have one epoch: the server is asked once. */
-static void mark_done(struct ledger *ledger, uint64_t epoch)
+/* Shards of one connection have one epoch: the first of them asks for all. */
+static unsigned first_of_server(const struct ledger *ledger, unsigned shard)
 {
-    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (ledger->shards[s].epoch == epoch) {
-            ledger->shards[s].aof_epoch = epoch;
-            ledger->shards[s].aof_is_due = false;
-        }
-    }
+    unsigned first = 0;
+
+    while (ledger->shards[first].epoch != ledger->shards[shard].epoch)
+        first++;
+    return first;
 }
 
-void aof_serve(struct ledger *ledger, unsigned shard)
+void aof_serve(struct ledger *ledger, unsigned shard, int64_t now_ms)
 {
     struct shard *s = &ledger->shards[shard];
+    unsigned first = first_of_server(ledger, shard);
 
-    if (s->aof_is_due && s->epoch != 0 && send_words(ledger, shard, LEDGER_AOF_LOOK, "INFO"))
-        mark_done(ledger, s->epoch);
+    if (first != shard) {
+        s->aof = ledger->shards[first].aof == AOF_SOUND ? AOF_SOUND : AOF_NEW;
+        return;
+    }
+    if (s->aof == AOF_SOUND || s->aof == AOF_ASKED || now_ms < s->aof_look_ms)
+        return;
+    if (s->aof == AOF_NEW) {
+        s->aof_until_ms = now_ms + PATIENCE_MS;
+        s->aof_begun = false;
+    }
+    if (!send_words(ledger, shard, LEDGER_AOF_LOOK, "INFO", "persistence"))
+        return;
+    s->aof = AOF_ASKED;
 }
 
-static bool is_stump_possible(const char *info)
+/* `line` is one of INFO's. */
+static bool says(const char *info, const char *line)
 {
-    const char *uptime = strstr(info, "uptime_in_seconds:");
+    const char *at = info;
 
-    return uptime && strtoull(uptime + strlen("uptime_in_seconds:"), NULL, 10) < RESTARTED_MAX_S &&
-           strstr(info, "aof_enabled:1");
+    while ((at = strstr(at, line))) {
+        char after = at[strlen(line)];
+
+        if ((at == info || at[-1] == '\n') && (after == '\r' || after == '\n' || after == '\0'))
+            return true;
+        at++;
+    }
+    return false;
 }
 
-static void on_rewrite(const struct redisReply *reply)
+/* Whatever the reason, clicks are counted: it is no worse than without the question. */
+static void give_up(struct ledger *ledger, unsigned shard, const char *why)
 {
     char quoted[LOG_QUOTE_MAX];
 
-    if (reply->type == REDIS_REPLY_ERROR)
-        log_warn("ledger.aof",
-                 "err=%s hint=\"Redis has restarted and lost its newest counts: run BGREWRITEAOF, "
-                 "or its next restart may count some twice\"",
-                 log_quote(quoted, reply->str));
+    log_warn("ledger.aof",
+             "shard=%u err=%s hint=\"allow BGREWRITEAOF and INFO, or have redis-check-aof mend a "
+             "cut append-only file before Redis starts\"",
+             shard, log_quote(quoted, why));
+    ledger->shards[shard].aof = AOF_SOUND;
+}
+
+static void wait_on(struct ledger *ledger, unsigned shard)
+{
+    struct shard *s = &ledger->shards[shard];
+    int64_t now_ms = clock_mono_ms();
+
+    if (now_ms > s->aof_until_ms) {
+        give_up(ledger, shard, "a new append-only file takes too long");
+        return;
+    }
+    s->aof = AOF_WAIT;
+    s->aof_look_ms = now_ms + LOOK_MS;
+}
+
+static void on_error(struct ledger *ledger, unsigned shard, const char *text)
+{
+    struct redis_cause cause = redis_cause_of(text);
+
+    if (cause.is_known)
+        cause_set(ledger, &cause, text, shard);
+    if (strstr(text, "in progress") || (cause.is_known && strcmp(cause.name, "noperm") != 0))
+        wait_on(ledger, shard);
     else
-        log_info("ledger.aof", "text=\"Redis writes its append-only file anew\"");
+        give_up(ledger, shard, text);
+}
+
+static void on_look(struct ledger *ledger, unsigned shard, const char *info)
+{
+    struct shard *s = &ledger->shards[shard];
+
+    if (says(info, "loading:1"))
+        cause_set_down(ledger, "LOADING Redis is reading its data");
+    if (says(info, "loading:1") || says(info, "aof_rewrite_in_progress:1") ||
+        says(info, "aof_rewrite_scheduled:1"))
+        wait_on(ledger, shard);
+    else if (s->aof_begun || !says(info, "aof_enabled:1") || !says(info, "aof_rewrites:0"))
+        s->aof = AOF_SOUND;
+    else if (send_words(ledger, shard, LEDGER_AOF_REWRITE, "BGREWRITEAOF", ""))
+        log_info("ledger.aof", "shard=%u text=\"Redis writes its append-only file anew\"", shard);
+    else
+        s->aof = AOF_NEW;
 }
 
 void aof_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                   const struct redisReply *reply)
 {
-    if (!reply) /* then the connection is new, and the loss will be noted again */
+    struct shard *s = &ledger->shards[ticket->shard];
+
+    if (s->aof != AOF_ASKED) /* of an old connection */
         return;
-    if (ticket->what == LEDGER_AOF_REWRITE) {
-        on_rewrite(reply);
-        return;
+    if (!reply) {
+        s->aof = AOF_NEW;
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        on_error(ledger, ticket->shard, reply->str);
+    } else if (ticket->what == LEDGER_AOF_REWRITE) {
+        s->aof_begun = true;
+        wait_on(ledger, ticket->shard);
+    } else if (reply->type == REDIS_REPLY_STRING) {
+        on_look(ledger, ticket->shard, reply->str);
+    } else {
+        give_up(ledger, ticket->shard, "INFO is not answered by a text");
     }
-    if (reply->type == REDIS_REPLY_ERROR) {
-        on_rewrite(reply);
-        return;
-    }
-    if (reply->type == REDIS_REPLY_STRING && is_stump_possible(reply->str) &&
-        !send_words(ledger, ticket->shard, LEDGER_AOF_REWRITE, "BGREWRITEAOF"))
-        ledger->shards[ticket->shard].aof_epoch = 0;
 }

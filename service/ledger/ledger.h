@@ -43,8 +43,8 @@ struct ledger_stats {
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
-    char cause[32];       /* in a word, for a label: "oom", "readonly", "down", …; "" = none */
-    char last_error[128]; /* why it doesn't go on; "" = it does */
+    char cause[32];       /* why it doesn't go on: "oom", "noauth", "down" …; "" = it does */
+    char last_error[128]; /* the same in the words of Redis or the system */
 };
 /* Any thread. */
 void ledger_stats(struct ledger *ledger, struct ledger_stats *out);

@@ -4,7 +4,8 @@
  *   shard.c     per log and shard the cursor: asked for, known, in a batch under way
  *   round.c     one turn: fold a range of a log, send it to all shards that stand at its beginning
  *   tidy.c      sums up tables that have grown
- *   aof.c       has Redis write its file anew after a loss
+ *   aof.c       sees to a sound append-only file before the first batch of a connection
+ *   cause.c     why it doesn't go on
  *
  * A cursor, one per log and shard:
  *
@@ -68,16 +69,20 @@ struct ledger_log {
     struct cursor cursors[]; /* one per shard */
 };
 
+/* See aof.h. */
+enum aof_state { AOF_NEW, AOF_ASKED, AOF_WAIT, AOF_SOUND };
+
 struct shard {
     uint64_t epoch;   /* of the connection; 0 = there is none */
     int64_t retry_ms; /* not before, monotonic */
     unsigned n_failures;
-    unsigned n_sent;    /* batches under way */
-    bool with_script;   /* the server may not know the script */
-    uint64_t aof_epoch; /* of the connection on which aof.c has asked */
-    bool aof_is_due;
+    unsigned n_sent;        /* batches under way */
+    bool with_script;       /* the server may not know the script */
     bool was_left;          /* there is no connection because we wanted another */
     struct counter_key tag; /* any key of the shard, for routing */
+    enum aof_state aof;
+    bool aof_begun;                    /* on this connection a new file was begun */
+    int64_t aof_look_ms, aof_until_ms; /* look not before, wait not longer; monotonic */
 };
 
 struct ledger {
@@ -100,9 +105,9 @@ struct ledger {
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
     int64_t touched_ms;
-    unsigned turn;  /* the log that is served first, so that none starves */
-    bool again;     /* there is a whole batch waiting: go on without the tick */
-    char cause[32]; /* the name of the last cause that was logged */
+    unsigned turn; /* the log that is served first, so that none starves */
+    bool again;    /* there is a whole batch waiting: go on without the tick */
+    bool is_down;  /* the cause is that of a connection */
 
     uint64_t replayed_shards; /* replayed positions, summed over shards */
     struct ledger_stats now;  /* of this thread */
@@ -139,8 +144,6 @@ bool shard_is_ready(const struct ledger *ledger, unsigned shard, int64_t now_ms)
 void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                     const struct redisReply *reply);
 uint64_t ledger_ticket_pack(const struct ledger_ticket *ticket);
-/* An error reply: waits, reconnects; logs a new cause once. */
-void shard_failed(struct ledger *ledger, unsigned shard, const char *error);
 
 /* --- round.c --- */
 

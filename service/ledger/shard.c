@@ -4,18 +4,17 @@
 #include <string.h>
 
 #include <hiredis/hiredis.h>
-#include <sodium.h>
 
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/ledger/aof.h"
+#include "service/ledger/cause.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/tidy.h"
-#include "service/redis/redis_cause.h"
 #include "service/redis/redis_link.h"
 
-enum { BACK_OFF_MIN_MS = 100, BACK_OFF_MAX_MS = 10000, BACK_OFF_DOUBLINGS = 7, DECIMAL_MAX = 20 };
+enum { DECIMAL_MAX = 20 };
 
 uint64_t ledger_ticket_pack(const struct ledger_ticket *ticket)
 {
@@ -37,7 +36,9 @@ bool shard_init(struct ledger *ledger)
 
 bool shard_is_ready(const struct ledger *ledger, unsigned shard, int64_t now_ms)
 {
-    return ledger->shards[shard].epoch != 0 && ledger->shards[shard].retry_ms <= now_ms;
+    const struct shard *s = &ledger->shards[shard];
+
+    return s->epoch != 0 && s->aof == AOF_SOUND && s->retry_ms <= now_ms;
 }
 
 static void doubt(struct cursor *cursor)
@@ -66,50 +67,9 @@ static void notice_connection(struct ledger *ledger, unsigned shard)
     if (epoch != 0)
         s->was_left = false;
     s->with_script = true;
+    s->aof = AOF_NEW;
+    s->aof_look_ms = 0;
     doubt_shard(ledger, shard);
-}
-
-static void set_cause(struct ledger *ledger, const char *name, const char *text, unsigned shard)
-{
-    char quoted[LOG_QUOTE_MAX];
-
-    snprintf(ledger->now.last_error, sizeof(ledger->now.last_error), "%s", text);
-    if (strcmp(ledger->cause, name) == 0)
-        return;
-    snprintf(ledger->cause, sizeof(ledger->cause), "%s", name);
-    snprintf(ledger->now.cause, sizeof(ledger->now.cause), "%s", name);
-    log_warn("ledger.refused", "cause=%s shard=%u err=%s", name, shard, log_quote(quoted, text));
-}
-
-static void clear_cause(struct ledger *ledger)
-{
-    if (ledger->cause[0] == '\0')
-        return;
-    log_info("ledger.recovered", "cause=%s", ledger->cause);
-    ledger->cause[0] = ledger->now.cause[0] = '\0';
-    ledger->now.last_error[0] = '\0';
-}
-
-void shard_failed(struct ledger *ledger, unsigned shard, const char *error)
-{
-    struct redis_cause cause = redis_cause_of(error);
-    struct shard *s = &ledger->shards[shard];
-    unsigned doublings = s->n_failures < BACK_OFF_DOUBLINGS ? s->n_failures : BACK_OFF_DOUBLINGS;
-    uint32_t wait_ms = (uint32_t)BACK_OFF_MIN_MS << doublings;
-
-    if (cause.remedy == REDIS_SEND_SCRIPT) {
-        s->with_script = true;
-        return;
-    }
-    if (wait_ms > BACK_OFF_MAX_MS)
-        wait_ms = BACK_OFF_MAX_MS;
-    s->retry_ms = clock_mono_ms() + wait_ms / 2 + randombytes_uniform(wait_ms + 1);
-    s->n_failures++;
-    set_cause(ledger, cause.name, error, shard);
-    if (cause.remedy == REDIS_RECONNECT) {
-        s->was_left = true;
-        redis_link_reconnect(ledger->link, counter_key_slice(&s->tag));
-    }
 }
 
 /* --- asking --- */
@@ -203,11 +163,12 @@ void shard_tend(struct ledger *ledger, int64_t now_ms)
             ledger->now.connected = false;
             /* What we left, we left for a cause that says more. */
             is_down = is_down || !ledger->shards[s].was_left;
+        } else {
+            aof_serve(ledger, s, now_ms);
         }
         if (!shard_is_ready(ledger, s, now_ms))
             continue;
         sweep(ledger, s, now_ms);
-        aof_serve(ledger, s);
         for (unsigned first = 0; first < ledger->n_logs; first += LEDGER_ASK_MAX)
             ask(ledger, s, first);
         if (is_time_to_touch)
@@ -216,7 +177,7 @@ void shard_tend(struct ledger *ledger, int64_t now_ms)
     if (is_time_to_touch)
         ledger->touched_ms = now_ms;
     if (is_down && redis_link_cause(ledger->link)[0])
-        set_cause(ledger, "down", redis_link_cause(ledger->link), 0);
+        cause_set_down(ledger, redis_link_cause(ledger->link));
 }
 
 /* --- answers --- */
@@ -287,6 +248,8 @@ static void on_cursors(struct ledger *ledger, const struct ledger_ticket *ticket
         shard_failed(ledger, ticket->shard, reply->str);
     else if (reply && !ok)
         shard_failed(ledger, ticket->shard, "an answer that is no list of cursors");
+    else if (ok && ledger->is_down)
+        cause_clear(ledger);
     for (unsigned i = 0; i < ticket->count; i++) {
         struct ledger_log *log = ledger->logs[ticket->log + i];
         struct cursor *cursor = &log->cursors[ticket->shard];
@@ -301,8 +264,6 @@ static void on_cursors(struct ledger *ledger, const struct ledger_ticket *ticket
             shard_failed(ledger, ticket->shard, "a cursor that is no number; delete its key");
             continue;
         }
-        if (at < clicklog_tail(log->log))
-            aof_note_loss(ledger, ticket->shard);
         set_cursor(ledger, log, ticket->shard, at);
     }
 }
@@ -323,7 +284,7 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
 
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
-    clear_cause(ledger);
+    cause_clear(ledger);
     count_replayed(ledger, cursor);
     ledger->now.n_batches++;
     if (n_aside > 0) {

@@ -8,22 +8,22 @@ static const struct {
     const char *word;
     struct redis_cause cause;
 } causes[] = {
-    {"OOM", {"oom", REDIS_WAIT}},
-    {"NOREPLICAS", {"noreplicas", REDIS_WAIT}},
-    {"READONLY", {"readonly", REDIS_RECONNECT}},
-    {"LOADING", {"loading", REDIS_WAIT}},
-    {"MISCONF", {"misconf", REDIS_WAIT}},
-    {"BUSY", {"busy", REDIS_WAIT}},
-    {"MASTERDOWN", {"masterdown", REDIS_RECONNECT}},
-    {"NOSCRIPT", {"noscript", REDIS_SEND_SCRIPT}},
-    {"NOAUTH", {"noauth", REDIS_RECONNECT}},
-    {"WRONGPASS", {"wrongpass", REDIS_RECONNECT}},
-    {"NOPERM", {"noperm", REDIS_WAIT}},
-    {"WRONGTYPE", {"wrongtype", REDIS_WAIT}},
-    {"CLUSTERDOWN", {"clusterdown", REDIS_WAIT}},
-    {"TRYAGAIN", {"tryagain", REDIS_WAIT}},
-    {"MOVED", {"moved", REDIS_WAIT}},
-    {"ASK", {"ask", REDIS_WAIT}},
+    {"OOM", {"oom", "redis.oom", REDIS_WAIT, true}},
+    {"NOREPLICAS", {"noreplicas", "redis.noreplicas", REDIS_WAIT, true}},
+    {"READONLY", {"readonly", "redis.readonly", REDIS_RECONNECT, true}},
+    {"LOADING", {"loading", "redis.loading", REDIS_WAIT, true}},
+    {"MISCONF", {"misconf", "redis.misconf", REDIS_WAIT, true}},
+    {"BUSY", {"busy", "redis.busy", REDIS_WAIT, true}},
+    {"MASTERDOWN", {"masterdown", "redis.masterdown", REDIS_RECONNECT, true}},
+    {"NOSCRIPT", {"noscript", "redis.noscript", REDIS_SEND_SCRIPT, true}},
+    {"NOAUTH", {"noauth", "redis.noauth", REDIS_RECONNECT, true}},
+    {"WRONGPASS", {"wrongpass", "redis.wrongpass", REDIS_RECONNECT, true}},
+    {"NOPERM", {"noperm", "redis.noperm", REDIS_WAIT, true}},
+    {"WRONGTYPE", {"wrongtype", "redis.wrongtype", REDIS_WAIT, true}},
+    {"CLUSTERDOWN", {"clusterdown", "redis.clusterdown", REDIS_WAIT, true}},
+    {"TRYAGAIN", {"tryagain", "redis.tryagain", REDIS_WAIT, true}},
+    {"MOVED", {"moved", "redis.moved", REDIS_WAIT, true}},
+    {"ASK", {"ask", "redis.ask", REDIS_WAIT, true}},
 };
 
 struct redis_cause redis_cause_of(const char *error)
@@ -34,5 +34,5 @@ struct redis_cause redis_cause_of(const char *error)
         if (slice_equal(word, slice_of(causes[i].word)))
             return causes[i].cause;
     }
-    return (struct redis_cause){"error", REDIS_WAIT};
+    return (struct redis_cause){"error", "redis.error", REDIS_WAIT, false};
 }

@@ -11,8 +11,10 @@ enum redis_remedy {
 };
 
 struct redis_cause {
-    const char *name; /* for logs and metrics: "oom", "readonly", … or "error" */
+    const char *name; /* for metrics: "oom", "readonly", … or "error" */
+    const char *at;   /* for the log, "redis.oom" */
     enum redis_remedy remedy;
+    bool is_known; /* it begins with the word of such an error */
 };
 
 /* By the first word of an error reply's text. */

@@ -297,14 +297,14 @@ def test_a_redis_that_refuses(make_trial, redis, cause):
     metrics = trial.check_conservation()
     assert metrics["hopcount_clicks_pending"] > 0, "it was to refuse"
     assert trial.daemon.is_ready()
-    assert metrics.get(f'hopcount_ledger_blocked{{cause="{cause}"}}') == 1, trial.daemon.stderr_tail()
+    assert metrics.get(f'hopcount_redis_refusal{{cause="{cause}"}}') == 1, trial.daemon.stderr_tail()
     lines = [line for line in trial.daemon.stderr().splitlines() if f"at=redis.{cause} " in line]
     assert lines, f"the cause is not named:\n{trial.daemon.stderr_tail()}"
     assert len(lines) <= 5, f"the cause is repeated: {lines}"
     heal()
     trial.click_after()
     trial.verdict()
-    assert trial.daemon.metrics().total("hopcount_ledger_blocked") == 0
+    assert trial.daemon.metrics().total("hopcount_redis_refusal") == 0
 
 
 # --- row 12: a key of another's ---
