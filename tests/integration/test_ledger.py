@@ -76,7 +76,6 @@ def test_a_cut_tail_of_the_append_only_file_is_replayed(make_hopcountd, make_loa
     tally = click_all(daemon, make_load, links)
     settle(daemon, links, tally)
     for n in (1, 400, 3000):
-        n_asked = log_of(daemon).count("at=ledger.aof ")
         redis.kill()
         aof = max(redis.directory.glob("appendonlydir/*.incr.aof"))
         with open(aof, "r+b") as file:
@@ -85,8 +84,8 @@ def test_a_cut_tail_of_the_append_only_file_is_replayed(make_hopcountd, make_loa
         tally.add(click_all(daemon, make_load, links, 50))
         settle(daemon, links, tally)
         # What Redis left of the transaction in the file would be applied at its next restart.
-        assert log_of(daemon).count("at=ledger.aof ") == n_asked + 1
-        assert not redis.client().info("persistence")["aof_rewrite_in_progress"]
+        info = redis.client().info("persistence")
+        assert (info["aof_rewrites"], info["aof_rewrite_in_progress"]) == (1, 0)
     assert "ledger.replay" in log_of(daemon)
     daemon.shut_down()
 
@@ -185,7 +184,7 @@ def test_a_script_that_keeps_redis_busy_is_waited_out(make_hopcountd, make_load,
     try:
         time.sleep(0.3)
         tally.add(click_all(daemon, make_load, links, 50))
-        wait_log(daemon, "cause=busy")
+        wait_log(daemon, "at=redis.busy ")
     finally:
         server.client().script_kill()
         busy.join(10)
