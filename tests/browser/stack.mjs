@@ -114,7 +114,8 @@ export class Stack {
     }
 
     hopcount(...parameters) {
-        return execFileSync(join(build, "hopcount"), parameters, { encoding: "utf8" });
+        return execFileSync(join(build, "hopcount"), parameters,
+            { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
     }
 
     writeConfig() {

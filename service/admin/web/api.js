@@ -65,9 +65,16 @@ export function put(path, params, body) {
     return request("PUT", withQuery(path, params), { body });
 }
 
+/** The least `as_of` of the statistics that came since it was set to "". */
+export const freshness = { oldest: "" };
+
 /** Statistics; `params` as GET /v1/stats takes them. */
-export function stats(params, signal) {
-    return get("stats", params, signal);
+export async function stats(params, signal) {
+    const data = await get("stats", params, signal);
+
+    if (data.as_of && (!freshness.oldest || data.as_of < freshness.oldest))
+        freshness.oldest = data.as_of;
+    return data;
 }
 
 /** Where the browser itself may fetch something: pictures, files. */

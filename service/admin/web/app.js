@@ -1,5 +1,5 @@
 // The frame of the page: who is signed in, which view is shown, and when it is refreshed.
-import { findSession, get, signOut, stats } from "./api.js";
+import { findSession, freshness, get, signOut, stats } from "./api.js";
 import { campaigns } from "./campaigns.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
@@ -27,6 +27,7 @@ class Frame {
         this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
         this.pill = h("span", { class: "pill" }, "Connecting");
         this.lastRefresh = 0;
+        this.changedAt = ""; // up to when the counters held all, when they last changed
         fill(root, this.top(), this.main);
     }
 
@@ -63,11 +64,12 @@ class Frame {
     show() {
         const view = readView();
         const filters = this.filters();
+        const focused = this.focusedFilter();
 
         this.close();
         this.view = (views[view] ?? overview)(this.context, filters);
         this.filterPlace = h("div");
-        this.notice = h("p", { class: "notice warn", role: "alert", hidden: true });
+        this.notice = h("div", { class: "notice warn", role: "alert", hidden: true });
         this.foot = h("p", { class: "foot" });
         document.title = `${this.view.title} – hopcount`;
         fill(this.main,
@@ -80,6 +82,7 @@ class Frame {
         this.showNav(view);
         if (this.view.filters)
             this.showFilters(filters);
+        this.focusFilter(focused);
         this.view.start?.();
         this.refresh();
         if (this.view.everyMs)
@@ -90,17 +93,26 @@ class Frame {
     showFilters(filters) {
         const change = (changes) => go(readView(), { ...filters, ...changes });
         const draw = () => {
-            const focused = document.activeElement?.tagName === "SELECT" &&
-                this.filterPlace.contains(document.activeElement);
+            const focused = this.focusedFilter();
 
-            if (!focused)
-                fill(this.filterPlace, filterBar(this.context, filters, change,
-                    { withCampaign: readView() !== "campaigns" }));
+            fill(this.filterPlace, filterBar(this.context, filters, change,
+                { withCampaign: readView() !== "campaigns" }));
+            this.focusFilter(focused);
         };
 
-        fill(this.filterPlace, filterBar(this.context, filters, change,
-            { withCampaign: readView() !== "campaigns" }));
+        draw();
         this.loadCampaigns(filters).then(draw).catch(() => {});
+    }
+
+    /* The control in use: drawing it anew must not take it from under the hands. */
+    focusedFilter() {
+        return this.filterPlace?.contains(document.activeElement)
+            ? document.activeElement.dataset.key : undefined;
+    }
+
+    focusFilter(key) {
+        if (key)
+            this.filterPlace.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
     }
 
     /* Those that were clicked in the period, to choose from. */
@@ -123,10 +135,14 @@ class Frame {
     async refresh() {
         this.lastRefresh = Date.now();
         this.isDown = false;
+        freshness.oldest = "";
         this.view.refresh?.();
         await Promise.allSettled(this.view.cards.map((card) => card.refresh()));
         if (!this.isDown)
             this.notice.hidden = true;
+        // The server keeps dear answers for a while, and one may be from before the last click.
+        if (!this.isDown && freshness.oldest && freshness.oldest <= this.changedAt)
+            this.refreshSoon();
     }
 
     /* New clicks: soon, but no more often than every REFRESH_MS. */
@@ -142,7 +158,10 @@ class Frame {
 
     follow(filters) {
         this.stopLive = watch(filters.brand ? { brand: filters.brand } : {}, {
-            onChange: () => this.refreshSoon(),
+            onChange: (asOf) => {
+                this.changedAt = asOf;
+                this.refreshSoon();
+            },
             onState: (state) => {
                 this.pill.className = `pill ${state === "live" ? "good" : "warn"}`;
                 fill(this.pill, state === "live" ? "Live" : "Waiting");
@@ -155,7 +174,10 @@ class Frame {
         this.isDown = true;
         fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
             error.status === 503 ? "Clicks are still redirected and kept; they will be counted as " +
-                `soon as the counters are back. (${error.message})` : error.message);
+                "soon as the counters are back. " : error.message,
+            error.status === 503 ? h("span", { class: "small cause" }, error.message) : null,
+            h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
+                "Try again"));
         this.notice.hidden = false;
         this.retry ??= setTimeout(() => {
             this.retry = null;
@@ -184,16 +206,21 @@ async function leave() {
 async function start(message) {
     frame?.close();
     frame = null;
+    let isNew = false;
+
     try {
         let session = message ? { signed_in: false } : await findSession();
 
         if (!session.signed_in) {
             document.title = "Sign in – hopcount";
-            session = await askForKey(root, message === true ? "" : message);
+            session = await askForKey(root, message);
+            isNew = true;
         }
         frame = new Frame(session, (await get("brands")).brands);
         await checkZone();
         frame.show();
+        if (isNew)
+            frame.main.focus();
     } catch (error) {
         fill(root, h("main", { class: "gate", id: "content" }, h("div", { class: "failed" },
             h("h1", null, "hopcount can’t be reached"), h("p", null, error.message),

@@ -63,17 +63,22 @@ export class Card {
         }
     }
 
-    /* The figures that are there stay: the page says once, at its top, that they are old. */
+    /* Figures that can't be had now: those that are there stay, and the page says once, at its top,
+     * what is wrong. */
     fail(error) {
+        const isDown = error.status === 503 || error.status === 0;
+
         if (error.status === 401)
             return;
-        if (this.isFilled && (error.status === 503 || error.status === 0)) {
+        if (isDown)
             document.dispatchEvent(new CustomEvent("unavailable", { detail: error }));
+        if (isDown && this.isFilled)
+            return;
+        this.close();
+        if (isDown) {
+            fill(this.body, h("div", { class: "empty" }, "Waiting for the counters …"));
             return;
         }
-        if (error.status === 503 || error.status === 0)
-            document.dispatchEvent(new CustomEvent("unavailable", { detail: error }));
-        this.close();
         fill(this.body, h("div", { class: "failed", role: "alert" },
             h("strong", null, "This can’t be shown right now."),
             h("span", null, error.message),

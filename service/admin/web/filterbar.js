@@ -8,7 +8,7 @@ function select(label, value, options, onchange) {
 
     return h("div", { class: "field" },
         h("label", { for: id }, label),
-        h("select", { id, onchange: (event) => onchange(event.target.value) },
+        h("select", { id, "data-key": label, onchange: (event) => onchange(event.target.value) },
             options.map(([key, text]) => h("option", { value: key, selected: key === value },
                 text))));
 }
@@ -18,7 +18,7 @@ function date(label, value, limits, onchange) {
 
     return h("div", { class: "field" },
         h("label", { for: id }, label),
-        h("input", { id, type: "date", value, ...limits, onchange }));
+        h("input", { id, "data-key": label, type: "date", value, ...limits, onchange }));
 }
 
 function isoDate(moment) {
@@ -64,8 +64,8 @@ function audience(filters, change) {
         h("span", { class: "label", id: labelId }, "Clicks by"),
         h("div", { class: "segments", role: "radiogroup", "aria-labelledby": labelId }, Object.entries(audiences).map(([key, { name: text }]) =>
             h("label", null,
-                h("input", { type: "radio", name, value: key, checked: key === filters.who,
-                    onchange: () => change({ who: key }) }),
+                h("input", { type: "radio", name, "data-key": key, value: key,
+                    checked: key === filters.who, onchange: () => change({ who: key }) }),
                 h("span", null, text)))));
 }
 

@@ -38,13 +38,13 @@ function lead({ by, leader, pairs }) {
         const points = (x) => `${(x * 100).toFixed(1)}`;
 
         return `Variant ${leader.name} was clicked ${points(first.difference)} percentage points ` +
-            `more often than ${first.other.name} (95 % interval: ${points(first.low)} to ${
+            `more often than ${first.other.name} (95% interval: ${points(first.low)} to ${
                 points(first.high)}).`;
     }
     if (!Number.isFinite(first.ratio))
         return `Variant ${leader.name} has ${count(leader.clicks)} clicks, ${first.other.name} none.`;
     return `Variant ${leader.name} got ${more(first.ratio)} more clicks than ${first.other.name} ` +
-        `(95 % interval of the ratio: ${first.low.toFixed(2)} to ${
+        `(95% interval of the ratio: ${first.low.toFixed(2)} to ${
             Number.isFinite(first.high) ? first.high.toFixed(2) : "∞"}).`;
 }
 
@@ -94,10 +94,10 @@ function rate({ clicks, sent }) {
     if (!sent)
         return "–";
     if (clicks > sent)
-        return "over 100 %";
+        return "over 100%";
     const { low, high } = wilson(clicks, sent);
 
-    return h("span", { title: `95 % interval: ${percent(low)} to ${percent(high)}` },
+    return h("span", { title: `95% interval: ${percent(low)} to ${percent(high)}` },
         percent(clicks / sent));
 }
 
@@ -117,7 +117,7 @@ function row(variant, change) {
     return h("tr", null,
         h("th", { scope: "row" }, `Variant ${variant.name}`),
         h("td", { class: "number" }, count(variant.clicks)),
-        h("td", { class: "number muted" }, count(variant.automated)),
+        h("td", { class: "number muted wide-only" }, count(variant.automated)),
         h("td", { class: "number" }, input),
         rateCell);
 }
@@ -137,12 +137,14 @@ function draw(data, body, sent) {
 
     fill(body,
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Variants" },
-            h("table", { class: "rows" },
+            h("table", { class: "rows plain" },
                 h("caption", { class: "visually-hidden" }, "Variants and their clicks"),
                 h("thead", null, h("tr", null,
                     h("th", { scope: "col" }, "Variant"),
-                    ["People’s clicks", "Machines", "Mails sent", "Rate"].map((text) =>
-                        h("th", { scope: "col", class: "number" }, text)))),
+                    h("th", { scope: "col", class: "number" }, "People’s clicks"),
+                    h("th", { scope: "col", class: "number wide-only" }, "Machines"),
+                    h("th", { scope: "col", class: "number" }, "Mails sent"),
+                    h("th", { scope: "col", class: "number" }, "Rate"))),
                 h("tbody", null, variants.map((variant) => row(variant, change))))),
         verdict);
 }

@@ -1,0 +1,118 @@
+// The figures: those of the API, filtered as asked for, and new ones as they come.
+import { card, expect, figure, settled, signIn, test } from "./fixtures.mjs";
+
+const zone = "tz=Europe%2FBerlin";
+
+test("every figure of the overview is the API's", async ({ dashboard, stack, save }) => {
+    const query = `/v1/stats?from=30d&${zone}`;
+    const { total } = await stack.api(`${query}&group_by=time&clients=true`);
+    const countries = await stack.api(`${query}&group_by=country`);
+
+    expect(total.human).toBeGreaterThan(1000);
+    expect(await figure(dashboard, "People’s clicks")).toBe(total.human);
+    expect(await figure(dashboard, "Machines’ clicks")).toBe(total.automated);
+    expect(await figure(dashboard, "All clicks")).toBe(total.total);
+    expect(await figure(dashboard, "Distinct clients")).toBe(total.clients);
+    const germany = card(dashboard, "Countries").getByRole("row", { name: "Germany" });
+
+    await expect(germany.getByRole("cell").first()).toHaveText(
+        countries.rows.find(({ key }) => key === "DE").human.toLocaleString("en-GB"));
+    await save(dashboard, "overview-light");
+});
+
+test("a filter is in the address, and back leads back", async ({ dashboard, stack }) => {
+    const all = await figure(dashboard, "People’s clicks");
+    const { total } = await stack.api(`/v1/stats?from=30d&group_by=kind&campaign=3&${zone}`);
+
+    await dashboard.getByLabel("Campaign", { exact: true }).selectOption({ label: "First overdue notice" });
+    await expect(dashboard).toHaveURL(/[?&]campaign=3/);
+    await expect.poll(() => figure(dashboard, "People’s clicks")).toBe(total.human);
+    expect(total.human).toBeLessThan(all);
+    await dashboard.reload();
+    await settled(dashboard);
+    expect(await figure(dashboard, "People’s clicks")).toBe(total.human);
+    await expect(dashboard.getByLabel("Campaign", { exact: true })).toHaveValue("3");
+    await dashboard.goBack();
+    await expect(dashboard).not.toHaveURL(/campaign=/);
+    await expect.poll(() => figure(dashboard, "People’s clicks")).toBe(all);
+});
+
+test("days can be picked, and the last one is part of the period", async ({ dashboard, stack }) => {
+    await dashboard.getByLabel("Period").selectOption("custom");
+    await settled(dashboard);
+    const to = await dashboard.getByLabel("Up to and including").inputValue();
+    const day = new Date(Date.parse(to) - 5 * 86400000).toISOString().slice(0, 10);
+    const { total } = await stack.api(`/v1/stats?from=${day}&to=${day}&group_by=kind&${zone}`);
+
+    await dashboard.getByLabel("From", { exact: true }).fill(day);
+    await expect(dashboard).toHaveURL(new RegExp(`from=${day}`));
+    await dashboard.getByLabel("Up to and including").fill(day);
+    await expect(dashboard).toHaveURL(new RegExp(`to=${day}`));
+    await expect.poll(() => figure(dashboard, "People’s clicks")).toBe(total.human);
+    expect(total.human).toBeGreaterThan(0);
+});
+
+test("machines can be looked at instead of people", async ({ dashboard, stack }) => {
+    const { rows } = await stack.api(`/v1/stats?from=30d&group_by=country&${zone}`);
+
+    await dashboard.getByRole("radio", { name: "Machines" }).check();
+    await expect(dashboard).toHaveURL(/who=automated/);
+    const states = card(dashboard, "Countries").getByRole("row", { name: "United States" });
+
+    await expect(states.getByRole("cell").first()).toHaveText(
+        rows.find(({ key }) => key === "US").automated.toLocaleString("en-GB"));
+});
+
+test("a chart comes with a table whose sum is the figure", async ({ dashboard }) => {
+    const over = card(dashboard, "Clicks over time");
+
+    await over.getByText("Show as a table").click();
+    await over.locator("tbody td").first().waitFor();
+    const counts = await over.locator("tbody td").allTextContents();
+    const sum = counts.reduce((all, text) => all + Number(text.replaceAll(/\D/g, "")), 0);
+
+    expect(sum).toBe(await figure(dashboard, "People’s clicks"));
+    await expect(over.getByRole("img")).toHaveAttribute("aria-label", /clicks by people/);
+});
+
+test("a click shows up by itself", async ({ dashboard, stack }) => {
+    test.setTimeout(120000); // on a busy machine the API keeps an answer for a minute
+    const before = await figure(dashboard, "People’s clicks");
+    let loads = 0;
+
+    dashboard.on("load", () => { loads += 1; });
+    await expect(dashboard.locator(".top .pill")).toHaveText("Live");
+    await stack.click(stack.mint("pay", "--object", "99", "--client", "12", "--campaign", "1"));
+    await expect.poll(() => figure(dashboard, "People’s clicks"), { timeout: 90000 })
+        .toBe(before + 1);
+    expect(loads).toBe(0);
+});
+
+test("nothing to show is said, not drawn", async ({ page, stack, save }) => {
+    await signIn(page, stack, "?from=2019-01-01&to=2019-01-31");
+    await expect(card(page, "Clicks over time").getByText("No clicks in this period.")).toBeVisible();
+    await expect(card(page, "Countries").getByText("No clicks in this period.")).toBeVisible();
+    expect(await figure(page, "People’s clicks")).toBe(0);
+    await save(page, "overview-empty");
+});
+
+test("a parameter that makes no sense is explained where it is asked for",
+    async ({ page, stack }) => {
+        await signIn(page, stack, "?from=yesterday");
+        await expect(card(page, "Countries").getByRole("alert")).toContainText("must be a date");
+    });
+
+test("a campaign's hostile name is only ever text", async ({ dashboard, stack }) => {
+    const name = "<img src=x onerror=alert(1)><b>&amp;\"'";
+
+    stack.redisLoad([`HSET hc:{s00}:names:${stack.brand} 7 "${name.replaceAll("\"", "\\\"")}"`]);
+    dashboard.on("dialog", () => { throw new Error("a script ran"); });
+    await dashboard.waitForTimeout(1100); // replies are kept for a second
+    await dashboard.reload();
+    await settled(dashboard);
+    await expect(card(dashboard, "Top campaigns").getByRole("link", { name })).toBeVisible();
+    await dashboard.getByRole("link", { name: "Campaigns" }).click();
+    await settled(dashboard);
+    await expect(dashboard.getByRole("heading", { name })).toBeVisible();
+    stack.redisLoad([`HSET hc:{s00}:names:${stack.brand} 7 "Domain renewal 2026"`]);
+});

@@ -1,0 +1,150 @@
+// Campaigns, links and health.
+import jsQR from "jsqr";
+import { card, expect, figure, settled, test } from "./fixtures.mjs";
+
+const jsQr = jsQR.default ?? jsQR;
+const zone = "tz=Europe%2FBerlin";
+
+async function open(page, name) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+test("stages stand side by side, and others can be chosen", async ({ dashboard, stack, save }) => {
+    const { rows } = await stack.api(`/v1/stats?from=30d&group_by=campaign&${zone}`);
+
+    await open(dashboard, "Campaigns");
+    await settled(dashboard);
+    const stages = dashboard.locator(".stage");
+
+    await expect(stages).toHaveCount(4);
+    await expect(stages.first()).toContainText("Invoice created");
+    await expect(stages.first().locator(".figure")).toHaveText(
+        rows.find(({ key }) => key === "1").human.toLocaleString("en-GB"));
+    await save(dashboard, "campaigns-light");
+    await dashboard.getByLabel("Domain renewal 2026").uncheck();
+    await expect(dashboard).toHaveURL(/campaign=1%2C2%2C3/);
+    await expect(stages).toHaveCount(3);
+});
+
+test("a lead is called luck or not by an exact test", async ({ dashboard, stack }) => {
+    const { rows } = await stack.api(
+        `/v1/stats?from=90d&group_by=variant&campaign=2&${zone}`);
+    const clicks = Object.fromEntries(rows.map(({ key, human }) => [key, human]));
+
+    await dashboard.goto(`${stack.base}campaigns?campaign=2&from=90d`);
+    await settled(dashboard);
+    const ab = card(dashboard, "A/B variants");
+
+    await expect(ab.getByRole("row", { name: "Variant B" }).getByRole("cell").first())
+        .toHaveText(clicks.B.toLocaleString("en-GB"));
+    await expect(ab.locator(".statement")).toContainText(
+        `Variant B got ${((clicks.B / clicks.A - 1) * 100).toFixed(1)}% more clicks than A`);
+    // The same clicks out of very different numbers of mails: now it is A that works better.
+    await ab.getByLabel("Mails sent with variant A").fill(String(clicks.A * 2));
+    await ab.getByLabel("Mails sent with variant B").fill(String(clicks.B * 4));
+    await expect(ab.locator(".statement")).toContainText("Variant A works better");
+    await expect(ab.locator(".statement")).toContainText("25.0 percentage points");
+    await expect(dashboard).toHaveURL(/sent=A/);
+});
+
+test("the statistics are right to six digits", async ({ dashboard }) => {
+    const results = await dashboard.evaluate(async () => {
+        const s = await import("/dashboard/significance.js");
+        const judged = (...counts) => s.judge(counts.map((clicks, i) =>
+            ({ name: "ABCDEFG"[i], clicks }))).verdict;
+
+        return {
+            poisson: s.comparePoisson(30, 15),
+            none: s.comparePoisson(0, 5),
+            shares: s.compareShares(45, 500, 30, 480),
+            few: s.compareShares(2, 20, 8, 22),
+            wilson: s.wilson(10, 100),
+            holm: s.holm([0.01, 0.04, 0.03]),
+            verdicts: [judged(9, 8), judged(50, 45), judged(90, 40), judged(90, 88, 20),
+                judged(100)],
+        };
+    });
+    const binomial = (n, k) => { // P(X ≥ k) of n fair coins
+        let sum = 0, choose = 1;
+
+        for (let i = 0; i <= n; i++) {
+            sum += i >= k ? choose / 2 ** n : 0;
+            choose = choose * (n - i) / (i + 1);
+        }
+        return sum;
+    };
+
+    expect(results.poisson.p).toBeCloseTo(2 * binomial(45, 30), 8);
+    expect(results.poisson.low).toBeCloseTo(1.0428857, 6);   // by R's poisson.test(c(30, 15))
+    expect(results.poisson.high).toBeCloseTo(3.9998578, 6);
+    expect(results.none.p).toBeCloseTo(2 / 32, 10);
+    expect(results.none.low).toBe(0);
+    expect(results.shares.p).toBeCloseTo(0.1054877, 6);
+    expect(results.few.p).toBeCloseTo(0.0709034, 6);         // Fisher
+    expect(results.wilson.low).toBeCloseTo(0.0552291, 6);
+    expect(results.wilson.high).toBeCloseTo(0.1743657, 6);
+    results.holm.forEach((p, i) => expect(p).toBeCloseTo([0.03, 0.06, 0.06][i], 10));
+    expect(results.verdicts).toEqual(["few", "open", "clear", "open", "one"]);
+});
+
+test("a pasted link is explained, and its QR code leads to it", async ({ dashboard, stack, save }) => {
+    await open(dashboard, "Links");
+    await dashboard.getByLabel("The whole link, or its token").fill(stack.link);
+    await dashboard.keyboard.press("Enter");
+    const what = card(dashboard, "What it is");
+
+    await expect(what).toContainText("View invoice");
+    await expect(what).toContainText("https://billing.acme.example/viewinvoice.php?id=1234");
+    await expect(what).toContainText("Reminder, 3 days before due");
+    await expect(what).toContainText("No. 77");
+    expect(await figure(dashboard, "Its clicks")).toBeGreaterThan(0);
+    await save(dashboard, "link-light");
+    // The token opens an invoice: it is not to be left behind in the address.
+    expect(dashboard.url()).not.toContain(new URL(stack.link).pathname.slice(1, 20));
+    const image = dashboard.getByRole("img", { name: "QR code of this link" });
+    const { pixels, side } = await image.evaluate(async (element) => {
+        await element.decode();
+        const canvas = document.createElement("canvas");
+
+        canvas.width = canvas.height = 410;
+        const context = canvas.getContext("2d");
+
+        context.drawImage(element, 0, 0, 410, 410);
+        return { pixels: [...context.getImageData(0, 0, 410, 410).data], side: 410 };
+    });
+
+    expect(jsQr(Uint8ClampedArray.from(pixels), side, side).data).toBe(stack.link.toUpperCase());
+    const [download] = await Promise.all([dashboard.waitForEvent("download"),
+        dashboard.getByRole("link", { name: "Save as PNG" }).click()]);
+
+    expect(download.suggestedFilename()).toMatch(/^qr-[0-9a-f]{16}\.png$/);
+});
+
+test("the upper-case link of a QR code works as the other does", async ({ dashboard, stack }) => {
+    const before = (await stack.api(`/v1/links/${encodeURIComponent(stack.link)}`)).clicks.human;
+
+    await stack.click(stack.link.toUpperCase());
+    await expect.poll(async () =>
+        (await stack.api(`/v1/links/${encodeURIComponent(stack.link)}`)).clicks.human).toBe(before + 1);
+    expect(dashboard.url()).toContain("dashboard");
+});
+
+test("a link that is none is refused with advice", async ({ dashboard }) => {
+    await open(dashboard, "Links");
+    for (const text of ["https://go.acme.example/nonsense", "https://elsewhere.example/x", "<b>"]) {
+        await dashboard.getByLabel("The whole link, or its token").fill(text);
+        await dashboard.getByRole("button", { name: "Look it up" }).click();
+        await expect(dashboard.getByRole("alert").filter({ hasText: "no valid link" })).toBeVisible();
+    }
+});
+
+test("health says what is counted and what waits", async ({ dashboard, save }) => {
+    await open(dashboard, "Health");
+    await settled(dashboard);
+    await expect(card(dashboard, "State")).toContainText("All is well");
+    await expect(card(dashboard, "Counting")).toContainText("under a second");
+    await expect(card(dashboard, "Redis").getByText("connected")).toHaveCount(2);
+    await expect(card(dashboard, "Workers").getByRole("row")).toHaveCount(3);
+    await save(dashboard, "health-light");
+});

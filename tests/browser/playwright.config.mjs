@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { defineConfig } from "@playwright/test";
+
+const out = process.env.HOPCOUNT_OUT ?? "out/browser";
+
+export default defineConfig({
+    testDir: ".",
+    testMatch: "*.test.mjs",
+    outputDir: join(out, "failed"),
+    workers: 1, // one stack after the other: the machine may have two cores
+    timeout: 60000,
+    globalTimeout: 900000,
+    expect: { timeout: 10000 },
+    reporter: [["list"], ["junit"]],
+    use: {
+        browserName: "chromium",
+        locale: "en-GB",
+        timezoneId: "Europe/Berlin",
+        viewport: { width: 1280, height: 900 },
+        actionTimeout: 10000,
+        screenshot: "only-on-failure",
+        launchOptions: {
+            executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+            args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync"],
+        },
+    },
+});

@@ -1,0 +1,123 @@
+// Signing in and out, and what keeps others from riding on a session.
+import { expect, test } from "./fixtures.mjs";
+
+test("a wrong key is refused, in words, and can be tried again", async ({ page, stack, save }) => {
+    await page.goto(stack.base);
+    await save(page, "sign-in");
+    await page.getByLabel("API key").fill(`hc_${"0".repeat(52)}`);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("alert")).toHaveText("There is no such API key.");
+    await page.getByLabel("API key").fill(stack.key);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
+});
+
+test("a key that may not read statistics is refused", async ({ page, stack }) => {
+    await page.goto(stack.base);
+    await page.getByLabel("API key").fill(stack.writeKey);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toContainText("stats:read");
+});
+
+test("the session is in a cookie that scripts can't read, and the key is nowhere",
+    async ({ dashboard, stack, context }) => {
+        const [cookie, ...others] = await context.cookies();
+        const kept = await dashboard.evaluate(() => JSON.stringify([document.cookie,
+            { ...localStorage }, { ...sessionStorage }, location.href]));
+
+        expect(others).toEqual([]);
+        expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/" });
+        expect(kept).not.toContain(cookie.value);
+        expect(kept).not.toContain(stack.key);
+        await dashboard.reload();
+        await expect(dashboard.getByRole("heading", { name: "Overview" })).toBeVisible();
+    });
+
+test("signing out ends the session on the server, too", async ({ dashboard, stack, context }) => {
+    const [cookie] = await context.cookies();
+    const headers = { Cookie: `${cookie.name}=${cookie.value}` };
+
+    expect((await stack.ask("/v1/stats", headers)).status).toBe(200);
+    await dashboard.getByRole("button", { name: "Sign out" }).click();
+    await expect(dashboard.getByRole("heading", { name: "Sign in" })).toBeVisible();
+    expect((await stack.ask("/v1/stats", headers)).status).toBe(401);
+    await dashboard.goto(stack.base);
+    await expect(dashboard.getByLabel("API key")).toBeVisible();
+});
+
+test("a session that is over leads back to the page to sign in", async ({ dashboard, context }) => {
+    await context.clearCookies();
+    await dashboard.getByRole("link", { name: "Campaigns" }).click();
+    await expect(dashboard.getByText("The session is over.")).toBeVisible();
+});
+
+test("a request that changes something needs the session's token and our own origin",
+    async ({ dashboard, stack, context }) => {
+        const origin = new URL(stack.base).origin;
+        const session = await (await context.request.get(`${origin}/v1/session`)).json();
+        const close = (headers) => context.request.delete(`${origin}/v1/session`, { headers });
+        const name = (headers) => context.request.put(`${origin}/v1/campaigns/2`,
+            { headers, data: { name: "x" } });
+
+        expect(session.signed_in).toBe(true);
+        expect((await close({})).status()).toBe(403);
+        expect((await close({ "X-CSRF-Token": "0".repeat(64) })).status()).toBe(403);
+        expect((await close({ "X-CSRF-Token": session.csrf_token,
+            "Origin": "https://evil.example" })).status()).toBe(403);
+        expect((await close({ "X-CSRF-Token": session.csrf_token,
+            "Sec-Fetch-Site": "cross-site" })).status()).toBe(403);
+        expect((await name({})).status()).toBe(403);
+        // With all of it: refused for want of scope only, and then signed out.
+        const refused = await name({ "X-CSRF-Token": session.csrf_token });
+
+        expect(refused.status()).toBe(403);
+        expect((await refused.json()).detail).toContain("links:write");
+        expect((await close({ "X-CSRF-Token": session.csrf_token })).status()).toBe(204);
+        expect(dashboard.url()).toContain("/dashboard/");
+    });
+
+test("another site can't sign somebody in", async ({ context, stack }) => {
+    const url = `${new URL(stack.base).origin}/v1/session`;
+    const sign = (headers) => context.request.post(url, { headers, data: `{"key":"${stack.key}"}` });
+
+    expect((await sign({ "Content-Type": "text/plain" })).status()).toBe(415);
+    expect((await sign({ "Content-Type": "application/json",
+        "Origin": "https://evil.example" })).status()).toBe(403);
+    expect((await sign({ "Content-Type": "application/json",
+        "Sec-Fetch-Site": "cross-site" })).status()).toBe(403);
+    expect((await sign({ "Content-Type": "application/json" })).status()).toBe(200);
+});
+
+test("the page is served with a policy that lets in nothing from elsewhere",
+    async ({ stack }) => {
+        const { headers } = await stack.ask("/dashboard/");
+
+        expect(headers["content-security-policy"]).toBe("default-src 'none'; script-src 'self'; " +
+            "style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; " +
+            "form-action 'self'; frame-ancestors 'none'");
+        expect(headers["x-content-type-options"]).toBe("nosniff");
+        expect(headers["referrer-policy"]).toBe("no-referrer");
+        expect((await stack.ask("/dashboard/app.js", { "If-None-Match":
+            (await stack.ask("/dashboard/app.js")).headers.etag })).status).toBe(304);
+        expect((await stack.ask("/dashboard")).headers.location).toBe("dashboard/");
+        expect((await stack.ask("/dashboard/none.js")).status).toBe(404);
+        expect((await stack.ask("/dashboard/..%2fapp.js")).status).toBe(404);
+    });
+
+// The last of this file: it uses up the attempts of this minute.
+test("after ten wrong keys even the right one has to wait", async ({ context, stack, page }) => {
+    const url = `${new URL(stack.base).origin}/v1/session`;
+    let status = 401;
+
+    for (let i = 0; i < 12 && status === 401; i++)
+        status = (await context.request.post(url, { data: { key: `hc_${i}` } })).status();
+    expect(status).toBe(429);
+    await page.goto(stack.base);
+    await page.getByLabel("API key").fill(stack.key);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toContainText("too many wrong keys");
+    const reply = await context.request.post(url, { data: { key: stack.key } });
+
+    expect(reply.status()).toBe(429);
+    expect(Number(reply.headers()["retry-after"])).toBeGreaterThan(0);
+});
