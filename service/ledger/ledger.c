@@ -185,6 +185,13 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
         ledger_turn(ledger);
 }
 
+/* A turn once the events at hand have been seen to.  Not by activating the tick: libevent would put
+ * its next time off by a period for each, and after a busy second the last clicks waited seconds. */
+static void turn_soon(struct ledger *ledger)
+{
+    event_active(ledger->wake, EV_READ, 1);
+}
+
 /* An answer of Redis.  The turn comes after all that came with it. */
 static void on_reply(void *owner, uint64_t packed, const struct redisReply *reply)
 {
@@ -197,7 +204,7 @@ static void on_reply(void *owner, uint64_t packed, const struct redisReply *repl
     };
 
     shard_on_reply(ledger, &ticket, reply);
-    event_active(ledger->tick, EV_TIMEOUT, 1);
+    turn_soon(ledger);
 }
 
 /* A connection came or went. */
@@ -205,7 +212,7 @@ static void on_change(void *owner)
 {
     struct ledger *ledger = owner;
 
-    event_active(ledger->tick, EV_TIMEOUT, 1);
+    turn_soon(ledger);
 }
 
 static void *run(void *arg)

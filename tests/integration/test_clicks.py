@@ -48,6 +48,16 @@ def test_kill_9_in_the_middle_and_a_restart_lose_no_click_and_count_none_twice(
     daemon.shut_down()
 
 
+def test_the_rest_of_many_batches_waits_no_longer_than_a_lone_click(
+        make_hopcountd, make_load, redis):
+    # Once, each answer put the next flush off by another flush_ms: here, by minutes.
+    daemon = make_hopcountd(redis, {"public": {"workers": 1},
+                                    "redis": {"flush_ms": 1000, "batch_max": 16}})
+    links = mint_links(daemon, 10)
+    tally = make_load(daemon, links, n_clients=4, n_clicks=4010).join()
+    tally.check(daemon.wait_counted(tally.n_received, links))
+
+
 def test_sigterm_applies_what_is_pending_before_it_exits(make_hopcountd, make_load, redis):
     daemon = make_hopcountd(redis, WORKERS)
     links = mint_links(daemon, 10)
