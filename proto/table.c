@@ -186,6 +186,42 @@ bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct
     return found;
 }
 
+bool table_next_link(struct slice table, size_t *at, uint64_t *id_low, struct table_link *out)
+{
+    while (*at + TABLE_RECORD_LEN <= table.len) {
+        const uint8_t *record = (const uint8_t *)table.ptr + *at;
+
+        *at += TABLE_RECORD_LEN;
+        if (!is_link_tag(record[0]))
+            continue;
+        *out = (struct table_link){.first_s = UINT32_MAX};
+        add_link_record(out, record);
+        *id_low = be64_load(record) & UINT64_C(0xffffffffffffff);
+        return true;
+    }
+    return false;
+}
+
+bool table_next_item(struct slice table, size_t *at, struct table_increment *out)
+{
+    while (*at + TABLE_RECORD_LEN <= table.len) {
+        const uint8_t *record = (const uint8_t *)table.ptr + *at;
+
+        *at += TABLE_RECORD_LEN;
+        if (record[0] != TAG_ITEM)
+            continue;
+        *out = (struct table_increment){
+            .brand = be32_load(record + 5),
+            .number = be32_load(record + 1),
+            .kind = record[9] >> 1 & 15,
+            .automated = record[9] & 1,
+            .count = item_count(record),
+        };
+        return true;
+    }
+    return false;
+}
+
 bool table_is_sound(struct slice table)
 {
     if (table.len % TABLE_RECORD_LEN != 0)

@@ -59,6 +59,14 @@ struct table_increment {
 /* Writes the one record that adds it. */
 void table_put_item(uint8_t out[static TABLE_RECORD_LEN], const struct table_increment *increment);
 
+/*
+ * Walk through all there is, for sums over a whole table: reads the next record from `*at` (first
+ * 0) on and moves behind it; false at the end.  One link or item may come many times.  Of a link's
+ * id a record holds the low 56 bits; the others are in its bucket's number (counter.h).
+ */
+bool table_next_link(struct slice table, size_t *at, uint64_t *id_low, struct table_link *out);
+bool table_next_item(struct slice table, size_t *at, struct table_increment *out);
+
 /* All of it is of this format: whole records, none of an unknown kind. */
 bool table_is_sound(struct slice table);
 

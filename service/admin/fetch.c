@@ -13,7 +13,8 @@
 enum {
     WINDOW = 4,        /* commands of a fetch in flight: Redis runs them in one go */
     FETCHES_MAX = 256, /* at once; a dashboard asks for a dozen */
-    INDEX_BITS = 16,   /* of a ticket; above them is the number of the fetch */
+    LONG_TIMES = 5,
+    INDEX_BITS = 16, /* of a ticket; above them is the number of the fetch */
 };
 
 struct fetch {
@@ -28,7 +29,7 @@ struct fetch {
 struct fetches {
     struct event_base *base;
     struct redis_link *link;
-    struct timeval timeout;
+    int64_t timeout_ms;
     struct fetch *first;
     size_t n;
     uint64_t last_number;
@@ -132,12 +133,14 @@ static void on_fetch_timer(evutil_socket_t fd, short events, void *arg)
 
 void fetch_start(struct fetches *fetches, const struct fetch_options *options)
 {
+    int64_t limit_ms = fetches->timeout_ms * (options->is_long ? LONG_TIMES : 1);
+    struct timeval limit = {.tv_sec = limit_ms / 1000, .tv_usec = limit_ms % 1000 * 1000};
     struct fetch *fetch = NULL;
     struct event *timer = NULL;
 
     if (fetches->n >= FETCHES_MAX || !(fetch = calloc(1, sizeof(*fetch))) ||
         !(timer = evtimer_new(fetches->base, on_fetch_timer, fetch)) ||
-        evtimer_add(timer, &fetches->timeout) != 0) {
+        evtimer_add(timer, &limit) != 0) {
         if (timer)
             event_free(timer);
         free(fetch);
@@ -173,8 +176,7 @@ struct fetches *fetches_new(struct event_base *base, const char *redis_url, int6
         return NULL;
     }
     all->base = base;
-    all->timeout.tv_sec = timeout_ms / 1000;
-    all->timeout.tv_usec = timeout_ms % 1000 * 1000;
+    all->timeout_ms = timeout_ms;
     all->link = redis_link_new(base, &options, err);
     if (!all->link) {
         free(all);

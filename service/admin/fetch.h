@@ -6,6 +6,7 @@
  */
 #ifndef ADMIN_FETCH_H
 #define ADMIN_FETCH_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct fetch_command {
 
 struct fetch_options {
     size_t n_commands; /* 1…FETCH_COMMANDS_MAX */
+    bool is_long;      /* may take five times as long as others */
     void *owner;       /* handed to the callbacks */
 
     /* Makes command number `index`; called in order. */

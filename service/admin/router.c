@@ -45,6 +45,11 @@ static const struct route routes[] = {
     {REQUEST_GET, "/dashboard/{}", 0, web_handle_asset, {ROUTE_ANY_PARAM}},
     {REQUEST_GET, "/v1/campaigns", APIKEY_STATS_READ, campaigns_handle_list, {"brand", NULL}},
     {REQUEST_PUT, "/v1/campaigns/{}", APIKEY_LINKS_WRITE, campaigns_handle_put, {"brand", NULL}},
+    {REQUEST_GET,
+     "/v1/top/{}",
+     APIKEY_STATS_READ,
+     top_handle,
+     {"brand", "kind", "limit", "sort", NULL}},
     {REQUEST_GET, "/v1/live", APIKEY_STATS_READ, live_handle, {"brand", NULL}},
 };
 

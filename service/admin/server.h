@@ -38,6 +38,7 @@ struct server {
     counter64 reload_failures; /* main */
     counter64 reload_ok;       /* 1 = the last reload went well; main */
 
+    unsigned n_tops;           /* lists of top.c being made */
     uint64_t n_requests;       /* answered by the admin address */
     uint64_t n_replies[6];     /* by hundreds of the status */
     uint64_t n_queries_failed; /* that Redis didn't answer */
