@@ -1,0 +1,474 @@
+"""The admin address: probes, metrics, keys, links, objects, clients, campaigns, live counts."""
+import base64
+import http.client
+import json
+import re
+import signal
+import socket
+import time
+import urllib.parse
+
+import pytest
+
+from harness import openapi, tokens
+from harness.build import patience
+from harness.daemon import BRAND
+from harness.wait import wait_until
+
+GLOBEX = {**BRAND, "name": "globex", "hosts": ["go.globex.example"], "base_url": "https://go.globex.example",
+          "billing_url": "https://billing.globex.example"}
+TWO_BRANDS = {"brands": [{**BRAND, "targets": [
+    {"kind": "4", "name": "renew", "url": "https://billing.acme.example/renew/{arg}"}]}, GLOBEX]}
+
+
+def ask(daemon, method, target, body=None, status=None, key=True, headers=None):
+    """A reply that is as the document of the API promises; its `.json` is the body."""
+    reply = daemon.admin(method, target, body, headers, key)
+    openapi.check_reply(method, target, reply)
+    if status is not None:
+        assert reply.status == status, f"{method} {target}: {reply.status} {reply.text}"
+    is_json = "json" in (reply.getheader("Content-Type") or "") and method != "HEAD"
+    reply.json = json.loads(reply.text) if is_json and reply.text else None
+    return reply
+
+
+def problem(daemon, method, target, body=None, status=400, **kwargs):
+    """The `parameter` of a problem."""
+    reply = ask(daemon, method, target, body, status, **kwargs)
+    assert reply.getheader("Content-Type") == "application/problem+json"
+    assert reply.json["status"] == status
+    return reply.json.get("parameter")
+
+
+# --- probes and metrics ---
+
+def test_probes_need_no_key_and_no_redis(hopcountd, redis):
+    assert ask(hopcountd, "GET", "/livez", key=None, status=200).json == {"status": "pass"}
+    redis.kill()
+    assert ask(hopcountd, "GET", "/readyz", key=None, status=200).json == {"status": "pass"}
+    assert ask(hopcountd, "HEAD", "/livez", key=None, status=200).text == ""
+
+
+def test_readiness_ends_with_the_drain_and_liveness_does_not(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"drain_delay_s": 2}})
+    daemon.send(signal.SIGTERM)
+    wait_until(lambda: daemon.admin("GET", "/readyz").status == 503, 5, "readiness to end")
+    assert ask(daemon, "GET", "/readyz", key=None).json == {"status": "fail", "output": "draining"}
+    ask(daemon, "GET", "/livez", key=None, status=200)
+
+
+def test_metrics_are_in_the_format_and_by_the_conventions(hopcountd):
+    hopcountd.click(hopcountd.mint("pay", 1))
+    text = ask(hopcountd, "GET", "/metrics", key=None, status=200).text
+    helps, types, seen = {}, {}, set()
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name, _, help_text = line[7:].partition(" ")
+            assert name not in helps and help_text.endswith("."), line
+            helps[name] = help_text
+        elif line.startswith("# TYPE "):
+            name, kind = line[7:].split()
+            types[name] = kind
+        else:
+            sample = re.fullmatch(r'([a-z_]+)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? (\S+)', line)
+            assert sample, line
+            assert line.rpartition(" ")[0] not in seen, line
+            seen.add(line.rpartition(" ")[0])
+            name, value = sample.group(1), float(sample.group(4))
+            assert name in helps and name in types, line
+            assert name.startswith(("hopcount_", "process_")), line
+            assert (types[name] == "counter") == name.endswith("_total"), line
+            assert types[name] != "counter" or value >= 0, line
+    assert text.endswith("\n")
+    assert set(helps) == set(types) == {s.partition("{")[0] for s in seen}
+
+
+def conserved(metrics):
+    return (metrics["hopcount_clicks_accepted_total"] + metrics["hopcount_clicks_recovered_total"]
+            == metrics["hopcount_clicks_applied_total"] + metrics["hopcount_clicks_pending"]
+            + metrics.total("hopcount_clicks_dropped_total"))
+
+
+def test_what_is_accepted_is_applied_pending_or_dropped(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis)
+    links = [daemon.mint("pay", n) for n in range(1, 11)]
+    make_load(daemon, links, n_clients=2, n_clicks=300).join()
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied_total"] == 300, 10, "300 clicks applied")
+    metrics = daemon.metrics()
+    assert metrics["hopcount_clicks_accepted_total"] == 300
+    assert metrics['hopcount_requests_total{outcome="redirect",status="302"}'] == 300
+    assert conserved(metrics)
+    redis.kill()
+    make_load(daemon, links, n_clients=2, n_clicks=100).join()
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 100, 10, "100 clicks pending")
+    metrics = daemon.metrics()
+    assert metrics["hopcount_clicks_accepted_total"] == 400 and conserved(metrics)
+    assert metrics["hopcount_redis_up"] == 0 and metrics["hopcount_lag_bytes"] == 6400
+    redis.start()
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0, 20, "nothing pending")
+    assert conserved(daemon.metrics())
+
+
+def test_a_reload_that_fails_is_seen_in_the_metrics(hopcountd):
+    before = hopcountd.metrics()
+    assert before["hopcount_config_last_reload_successful"] == 1
+    hopcountd.write_config({"brands": [{**BRAND, "preset": "nonsense"}]})
+    hopcountd.reload()
+    wait_until(lambda: hopcountd.metrics()["hopcount_config_last_reload_successful"] == 0, 10, "the failure")
+    assert hopcountd.metrics()["hopcount_config_reload_failures_total"] == 1
+    hopcountd.write_config({"brands": [BRAND]})
+    hopcountd.reload()
+    wait_until(lambda: hopcountd.metrics()["hopcount_config_last_reload_successful"] == 1, 10, "the success")
+
+
+# --- keys ---
+
+def test_a_key_is_asked_for_and_its_scope_looked_at(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, start=False)
+    reader = daemon.add_api_key("stats:read", "reader")
+    writer = daemon.add_api_key("links:write", "writer")
+    daemon.start()
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer nonsense"},
+                    {"Authorization": f"Basic {base64.b64encode(reader.encode()).decode()}"},
+                    {"Authorization": reader}, {"Authorization": f"Bearer {reader}x"},
+                    {"Authorization": f"Bearer {reader[:-1]}"}):
+        reply = ask(daemon, "GET", "/v1/stats", key=None, headers=headers, status=401)
+        assert reply.getheader("WWW-Authenticate").startswith("Bearer ")
+    assert ask(daemon, "GET", "/v1/stats", key=reader, status=200)
+    assert ask(daemon, "GET", "/v1/stats", key=None, headers={"Authorization": f"bearer   {reader}"}, status=200)
+    assert "links:write" in ask(daemon, "POST", "/v1/links", {"kind": "pay"}, 403, reader).json["detail"]
+    ask(daemon, "POST", "/v1/links", {"kind": "pay"}, 201, writer)
+    assert "stats:read" in ask(daemon, "GET", "/v1/stats", None, 403, writer).json["detail"]
+
+
+def test_a_key_taken_away_is_refused_after_a_reload(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, start=False)
+    other = daemon.add_api_key("stats:read", "other")
+    daemon.start()
+    ask(daemon, "GET", "/v1/stats", key=other, status=200)
+    lines = daemon.api_keys_path.read_text().splitlines()
+    daemon.api_keys_path.write_text("".join(f"{line}\n" for line in lines if not line.startswith("other ")))
+    daemon.reload()
+    wait_until(lambda: daemon.admin("GET", "/v1/stats", key=other).status == 401, 10, "the key to be refused")
+    ask(daemon, "GET", "/v1/stats", status=200)
+
+
+def test_a_key_has_so_many_requests_in_a_minute(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"admin": {"rate_per_min": 5}}, start=False)
+    other = daemon.add_api_key("stats:read", "other")
+    daemon.start()
+    for left in (4, 3, 2, 1, 0):
+        reply = ask(daemon, "GET", "/v1/stats", status=200)
+        assert reply.getheader("X-RateLimit-Limit") == "5"
+        assert reply.getheader("X-RateLimit-Remaining") == str(left)
+        assert 0 < int(reply.getheader("X-RateLimit-Reset")) <= 60
+    reply = ask(daemon, "GET", "/v1/stats", status=429)
+    assert 0 < int(reply.getheader("Retry-After")) <= 60
+    ask(daemon, "GET", "/v1/stats", key=other, status=200)
+    ask(daemon, "GET", "/metrics", key=None, status=200)
+
+
+# --- links ---
+
+def test_a_link_is_minted_followed_and_shown(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, TWO_BRANDS)
+    fields = {"brand": "acme", "kind": "pay", "object": 1234, "client": 77, "campaign": 12, "ttl": "7d",
+              "channel": "sms", "variant": "B", "issued_at": "2026-11-22T12:00:30Z"}
+    minted = ask(daemon, "POST", "/v1/links", fields, 201).json
+    assert minted["token"] == daemon.mint("pay", 1234, client=77, campaign=12, ttl=7, channel="sms", variant=2,
+                                          issued_s=tokens.EPOCH_S + 60 * ((1795348800 - tokens.EPOCH_S) // 60))
+    assert minted["url"] == f"https://go.acme.example/{minted['token']}"
+    assert (minted["issued_at"], minted["expires_at"]) == ("2026-11-22T12:00:00Z", "2026-11-29T12:00:00Z")
+    fresh = ask(daemon, "POST", "/v1/links", {**fields, "issued_at": None}, 201).json
+    shown = ask(daemon, "GET", f"/v1/links/{fresh['token']}", status=200).json
+    assert {k: shown[k] for k in fields if k not in ("ttl", "issued_at")} == {
+        k: v for k, v in fields.items() if k not in ("ttl", "issued_at")}
+    assert shown["target"] == "https://billing.acme.example/index.php?rp=/invoice/1234/pay"
+    assert (shown["id"], shown["clicks"]["total"], shown["first_click_at"]) == (fresh["id"], 0, None)
+    daemon.click(fresh["token"])
+    daemon.click(fresh["token"], headers=[("User-Agent", "Googlebot/2.1")])
+    wait_until(lambda: daemon.clicks(fresh["token"])["total"] == 2, 10, "two clicks")
+    shown = ask(daemon, "GET", f"/v1/links/{fresh['token']}").json
+    assert shown["first_click_at"] <= shown["last_click_at"]
+    for form in (fresh["url"], fresh["url"] + "?x=1", fresh["url"].upper(), fresh["token"] + ".",
+                 f"http://go.acme.example:8080/{fresh['token']}/"):
+        quoted = urllib.parse.quote(form, safe="")
+        assert ask(daemon, "GET", f"/v1/links/{quoted}", status=200).json["id"] == fresh["id"], form
+
+
+def test_many_links_are_minted_at_once_or_none(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, TWO_BRANDS)
+    links = [{"brand": "acme", "kind": "view", "object": n} for n in range(10000)]
+    minted = ask(daemon, "POST", "/v1/links", links, 201).json
+    assert [m["token"] for m in minted[:3]] == [ask(daemon, "POST", "/v1/links", {**link, "issued": m["issued_at"]},
+                                                    201).json["token"] for link, m in zip(links[:3], minted)]
+    assert len({m["id"] for m in minted}) == 10000
+    links[9999]["object"] = -1
+    assert problem(daemon, "POST", "/v1/links", links) == "[9999].object"
+    assert problem(daemon, "POST", "/v1/links", [{}] * 10001, 413) is None
+    assert ask(daemon, "POST", "/v1/links", [], 201).json == []
+
+
+LINK_FAULTS = [
+    ({"kind": "nope"}, "kind"), ({"kind": 16}, "kind"), ({"kind": 0}, "kind"), ({"kind": None}, "kind"), ({}, "kind"),
+    ({"kind": True}, "kind"), ({"kind": "pay", "brand": "nope"}, "brand"), ({"kind": "pay", "brand": 1}, "brand"),
+    ({"kind": "pay", "object": -1}, "object"), ({"kind": "pay", "object": 2**32}, "object"),
+    ({"kind": "pay", "object": "1"}, "object"), ({"kind": "pay", "object": 1.0}, "object"),
+    ({"kind": "pay", "client": 2**32}, "client"), ({"kind": "pay", "campaign": 65536}, "campaign"),
+    ({"kind": "pay", "ttl": "29d"}, "ttl"), ({"kind": "pay", "ttl": 9}, "ttl"),
+    ({"kind": "pay", "channel": "fax"}, "channel"), ({"kind": "pay", "variant": "H"}, "variant"),
+    ({"kind": "pay", "variant": "AB"}, "variant"), ({"kind": "pay", "arg": "a b"}, "arg"),
+    ({"kind": "pay", "arg": "a" * 49}, "arg"), ({"kind": "pay", "arg": 1}, "arg"), ({"kind": "renew"}, "arg"),
+    ({"kind": "pay", "issued_at": "2023-12-31T23:59:59Z"}, "issued_at"),
+    ({"kind": "pay", "issued_at": "2056-01-01T00:00:00Z"}, "issued_at"),
+    ({"kind": "pay", "issued": "2026-02-30T00:00:00Z"}, "issued"), ({"kind": "pay", "silent": 1}, "silent"),
+    ({"kind": "pay", "once": "yes"}, "once"), ({"kind": "pay", "objekt": 1}, "'objekt'"),
+    ({"kind": "pay", "x" * 500: 1}, None),
+]
+
+
+@pytest.fixture
+def two_brands(make_hopcountd, redis):
+    return make_hopcountd(redis, TWO_BRANDS)
+
+
+def test_a_bad_field_of_a_link_is_named(two_brands):
+    for fields, parameter in LINK_FAULTS:
+        got = problem(two_brands, "POST", "/v1/links", {"brand": "acme", **fields})
+        assert parameter is None or got == parameter, fields
+        got = problem(two_brands, "POST", "/v1/links", [{"brand": "acme", "kind": "pay"}, {"brand": "acme", **fields}])
+        assert parameter is None or got == f"[1].{parameter}", fields
+    assert problem(two_brands, "POST", "/v1/links", {"kind": "pay"}) == "brand"
+    for body in ("", "nonsense", "3", "\"text\"", '{"kind":"pay","kind":"view"}', '{"kind":"pa', b'{"kind":"\xff"}',
+                 "[" * 3000):
+        problem(two_brands, "POST", "/v1/links", body)
+
+
+def test_the_limits_of_a_link_are_inside(two_brands):
+    for fields in ({"object": 2**32 - 1, "client": 2**32 - 1, "campaign": 65535}, {"arg": "a" * 48}, {"arg": ""},
+                   {"kind": 2}, {"kind": "2"}, {"kind": 4, "arg": "x"}, {"variant": "g"}, {"ttl": "never"},
+                   {"issued_at": "2024-01-01T00:00:00Z"}, {"silent": True, "once": True}):
+        link = ask(two_brands, "POST", "/v1/links", {"brand": "acme", "kind": "pay", **fields}, 201).json
+        ask(two_brands, "GET", f"/v1/links/{link['token']}?brand=acme", status=200)
+
+
+def test_what_is_no_link_is_not_found(two_brands):
+    token = two_brands.mint("pay", 1)
+    forged = token[:10] + ("0" if token[10] != "0" else "1") + token[11:]
+    for text in (forged, "nonsense", "0" * 45, f"https://go.acme.example/{forged}", "https://go.acme.example/",
+                 "https://go.acme.example", f"https://nowhere.example/{token}", f"https://go.globex.example/{token}",
+                 "://", "https://", "\u00fc"):
+        ask(two_brands, "GET", f"/v1/links/{urllib.parse.quote(text, safe='')}", status=404)
+    ask(two_brands, "GET", f"/v1/links/{token}?brand=globex", status=404)
+    assert problem(two_brands, "GET", f"/v1/links/{token}?brand=nope") == "brand"
+    problem(two_brands, "GET", "/v1/links/%zz")
+    problem(two_brands, "GET", "/v1/links/%00")
+    problem(two_brands, "GET", "/v1/links/" + "x" * 1025)
+
+
+def test_an_expired_link_is_still_shown(two_brands):
+    token = two_brands.mint("pay", 1, ttl=1, issued_s=tokens.EPOCH_S)
+    shown = ask(two_brands, "GET", f"/v1/links/{token}", status=200).json
+    assert shown["expired"] is True and shown["expires_at"] == "2024-01-01T00:15:00Z"
+
+
+# --- objects, clients, the most clicked ---
+
+def test_objects_and_clients_sum_their_links_up(two_brands):
+    daemon = two_brands
+    for n_clicks, link in ((3, daemon.mint("pay", 10, client=5)), (2, daemon.mint("view", 10, client=6)),
+                           (1, daemon.mint("pay", 11, client=5)), (4, daemon.mint("pay", 0, client=0))):
+        for _ in range(n_clicks):
+            daemon.click(link)
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied_total"] == 10, 10, "ten clicks")
+    shown = ask(daemon, "GET", "/v1/objects/10?brand=acme", status=200).json
+    assert (shown["id"], shown["brand"], shown["clicks"]["total"]) == (10, "acme", 5)
+    assert {kind: c["total"] for kind, c in shown["kinds"].items()} == {"pay": 3, "view": 2}
+    assert ask(daemon, "GET", "/v1/objects/10?brand=acme&kind=view").json["clicks"]["total"] == 2
+    assert ask(daemon, "GET", "/v1/objects/10?brand=globex").json["clicks"]["total"] == 0
+    assert ask(daemon, "GET", "/v1/clients/5?brand=acme").json["clicks"]["total"] == 4
+    assert ask(daemon, "GET", "/v1/clients/4294967295?brand=acme", status=200).json["clicks"]["total"] == 0
+
+    top = ask(daemon, "GET", "/v1/top/objects?brand=acme&sort=total", status=200).json["rows"]
+    assert [(row["id"], row["total"]) for row in top] == [(10, 5), (11, 1)]
+    top = ask(daemon, "GET", "/v1/top/clients?brand=acme&kind=pay&limit=1&sort=total").json["rows"]
+    assert [(row["id"], row["total"]) for row in top] == [(5, 4)]
+    top = ask(daemon, "GET", "/v1/top/links?sort=total").json["rows"]
+    assert [row["total"] for row in top] == [4, 3, 2, 1]
+    assert top[0]["id"] == ask(daemon, "GET", f"/v1/links/{link}").json["id"]
+
+
+def test_bad_parameters_of_objects_clients_and_lists_are_named(two_brands):
+    for target, parameter in (("/v1/objects/0?brand=acme", "id"), ("/v1/objects/4294967296?brand=acme", "id"),
+                              ("/v1/objects/x?brand=acme", "id"), ("/v1/objects/-1?brand=acme", "id"),
+                              ("/v1/clients/1", "brand"), ("/v1/clients/1?brand=nope", "brand"),
+                              ("/v1/clients/1?brand=acme&kind=nope", "kind"), ("/v1/clients/1?brand=acme&x=", "x"),
+                              ("/v1/top/links?brand=acme", "brand"), ("/v1/top/links?kind=pay", "kind"),
+                              ("/v1/top/objects", "brand"), ("/v1/top/objects?brand=acme&limit=101", "limit"),
+                              ("/v1/top/objects?brand=acme&sort=up", "sort"),
+                              ("/v1/top/clients?brand=acme&kind=nope", "kind")):
+        assert problem(two_brands, "GET", target) == parameter, target
+    ask(two_brands, "GET", "/v1/top/everything", status=404)
+
+
+# --- campaigns ---
+
+def test_campaigns_are_named_and_listed(two_brands):
+    for number, name in ((300, "Third"), (2, "Zweite Mahnung \u00fc"), (65535, "x" * 200)):
+        ask(two_brands, "PUT", f"/v1/campaigns/{number}", {"name": name, "brand": "acme"}, 200)
+    ask(two_brands, "PUT", "/v1/campaigns/2?brand=acme", {"name": "<b>Second</b>"}, 200)
+    listed = ask(two_brands, "GET", "/v1/campaigns?brand=acme", status=200).json
+    assert [(c["id"], c["name"]) for c in listed["campaigns"]] == [
+        (2, "<b>Second</b>"), (300, "Third"), (65535, "x" * 200)]
+    assert ask(two_brands, "GET", "/v1/campaigns?brand=globex").json["campaigns"] == []
+    assert [(b["name"], len(b["kinds"])) for b in ask(two_brands, "GET", "/v1/brands").json["brands"]] == [
+        ("acme", 4), ("globex", 3)]
+
+
+def test_bad_campaigns_are_refused(two_brands):
+    target = "/v1/campaigns/2?brand=acme"
+    for name in ("", "x" * 201, "x" * 10240, "a\nb", "a\x1b[31mb", "\u0085", None, 5, ["x"]):
+        assert problem(two_brands, "PUT", target, {"name": name}) == "name", name
+    assert problem(two_brands, "PUT", target, {}) == "name"
+    assert problem(two_brands, "PUT", target, []) == "name"
+    problem(two_brands, "PUT", target, {"name": "a\x00b"})  # no text that JSON's reader takes
+    problem(two_brands, "PUT", target, {"name": "x", "color": "red"})
+    for number in ("0", "65536", "x"):
+        assert problem(two_brands, "PUT", f"/v1/campaigns/{number}?brand=acme", {"name": "x"}) == "id"
+    assert problem(two_brands, "PUT", "/v1/campaigns/2", {"name": "x"}) == "brand"
+    assert ask(two_brands, "GET", "/v1/campaigns?brand=acme").json["campaigns"] == []
+
+
+# --- paths, methods, odd requests ---
+
+def test_unknown_paths_and_methods(hopcountd):
+    for target in ("/v1", "/v1/", "/v1/link", "/v1/links/", "/v1/links/a/b", "/metrics/", "/v1/../metrics", "//livez",
+                   "/%6civez"):
+        ask(hopcountd, "GET", target, status=404)
+    for method, target, allow in (("POST", "/livez", "GET, HEAD"), ("GET", "/v1/links", "POST"),
+                                  ("DELETE", "/v1/campaigns/1", "PUT"), ("PUT", "/v1/stats", "GET, HEAD")):
+        reply = hopcountd.admin(method, target, key=True)
+        assert (reply.status, reply.getheader("Allow")) == (405, allow)
+        openapi.check_schema("Problem", json.loads(reply.text))
+    assert hopcountd.admin("PATCH", "/livez").status in (405, 501)
+
+
+def test_odd_requests_do_not_stop_the_address(hopcountd):
+    for request in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET /livez HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00",
+                    b"GET /" + b"x" * 70000 + b" HTTP/1.1\r\n\r\n", b"GET /livez HTTP/1.1\r\n" + b"a: b\r\n" * 20000,
+                    b"POST /v1/links HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+                    b"POST /v1/links HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                    b"POST /v1/links HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                    b"GET http://[::1/ HTTP/1.1\r\n\r\n", b"GET /v1/stats?%zz HTTP/1.1\r\n\r\n",
+                    b"GET /livez?a=b#c HTTP/1.1\r\nHost: x\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", hopcountd.admin_port), timeout=patience(5)) as sock:
+            try:
+                sock.sendall(request)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass
+            except OSError:
+                pass
+        ask(hopcountd, "GET", "/livez", key=None, status=200)
+
+
+# --- Redis is away ---
+
+def test_without_redis_counts_are_503_and_come_back(hopcountd, redis):
+    token = hopcountd.mint("pay", 1)
+    targets = (f"/v1/links/{token}", "/v1/stats", "/v1/objects/1", "/v1/clients/1", "/v1/campaigns", "/v1/top/links")
+    redis.kill()
+    for target in targets:
+        reply = ask(hopcountd, "GET", target, status=503)
+        assert int(reply.getheader("Retry-After")) >= 1
+    assert ask(hopcountd, "PUT", "/v1/campaigns/1", {"name": "x"}, 503)
+    ask(hopcountd, "POST", "/v1/links", {"kind": "pay"}, 201)
+    redis.start()
+    for target in targets:
+        wait_until(lambda: hopcountd.admin("GET", target, key=True).status == 200, 20, target)
+
+
+def send_and_leave(daemon, target, how):
+    """Asks, and closes without reading: politely, or with a reset."""
+    sock = socket.create_connection(("127.0.0.1", daemon.admin_port), timeout=patience(5))
+    if how == "reset":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {daemon.api_key}\r\n\r\n".encode())
+    return sock
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_clients_that_leave_while_redis_is_frozen_do_no_harm(make_hopcountd, redis, how):
+    """A reply of Redis must never find the memory of a client that has gone."""
+    daemon = make_hopcountd(redis, {"admin": {"rate_per_min": 1000000}, "redis": {"timeout_ms": 1000}})
+    token = daemon.mint("pay", 1)
+    targets = (f"/v1/links/{token}", "/v1/stats?from=1y&group_by=kind", "/v1/objects/1", "/v1/live", "/v1/top/links",
+               "/v1/stats?clients=true")
+    redis.send(signal.SIGSTOP)
+    try:
+        socks = [send_and_leave(daemon, target, how) for target in targets * 10]
+        ask(daemon, "GET", "/livez", key=None, status=200)
+        for sock in socks[::2]:
+            sock.close()
+        begin = time.monotonic()
+        ask(daemon, "GET", "/v1/stats", status=503)
+        assert time.monotonic() - begin < patience(8)
+    finally:
+        redis.send(signal.SIGCONT)
+    for sock in socks:
+        sock.close()
+    wait_until(lambda: daemon.admin("GET", "/v1/stats", key=True).status == 200, 20, "the statistics to be back")
+    daemon.shut_down()
+
+
+# --- live ---
+
+def read_events(daemon, target, n):
+    """The data of the first n events of a stream."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.admin_port, timeout=patience(10))
+    try:
+        connection.request("GET", target, headers={"Authorization": f"Bearer {daemon.api_key}"})
+        reply = connection.getresponse()
+        assert (reply.status, reply.getheader("Content-Type")) == (200, "text/event-stream")
+        events = []
+        while len(events) < n:
+            line = reply.readline().decode()
+            assert line, "the stream ended"
+            if line.startswith("data: "):
+                events.append(json.loads(line[6:]))
+                openapi.check_schema("LiveCounts", events[-1])
+        return events
+    finally:
+        connection.close()
+
+
+def test_live_counts_follow_the_clicks(two_brands):
+    first = read_events(two_brands, "/v1/live?brand=acme", 1)[0]
+    assert first["redis_up"] and first["today"]["total"] == 0
+    for _ in range(5):
+        two_brands.click(two_brands.mint("pay", 1))
+    wait_until(lambda: read_events(two_brands, "/v1/live?brand=acme", 1)[0]["today"]["total"] == 5, 10, "five clicks")
+    events = read_events(two_brands, "/v1/live", 2)
+    assert [event["accepted"] for event in events] == [5, 5]
+    assert events[0]["at"] < events[1]["at"]
+    assert read_events(two_brands, "/v1/live?brand=globex", 1)[0]["today"]["total"] == 0
+    assert problem(two_brands, "GET", "/v1/live?brand=nope") == "brand"
+
+
+def is_streaming(daemon):
+    with send_and_leave(daemon, "/v1/live", "close") as sock:
+        return sock.recv(12) == b"HTTP/1.1 200"
+
+
+def test_streams_are_bounded_and_end_with_the_drain(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"drain_delay_s": 5}})
+    socks = [send_and_leave(daemon, "/v1/live", "close") for _ in range(64)]
+    wait_until(lambda: ask(daemon, "GET", "/v1/live", status=503), 5, "the limit")
+    for sock in socks[:32]:
+        sock.close()
+    wait_until(lambda: is_streaming(daemon), 10, "a free place")
+    daemon.send(signal.SIGTERM)
+    whole = socks[-1].makefile("rb").read()
+    assert whole.startswith(b"HTTP/1.1 200 OK") and whole.endswith(b"\r\n0\r\n\r\n")
+    for sock in socks:
+        sock.close()
