@@ -80,13 +80,31 @@ static void pump(struct fetch *fetch)
                                          .argc = made.argc,
                                          .ticket = fetch->number << INDEX_BITS | fetch->n_sent};
         if (!redis_link_send(all->link, &command)) {
-            if (fetch->n_sent > fetch->n_replied)
-                return; /* the next reply makes room, or tells that the link is down */
-            finish(fetch, cause_or(all, "too many queries at once"));
+            const char *cause = redis_link_cause(all->link);
+
+            /* Full, or not connected yet: the next reply or change goes on, or the timer ends it.
+             */
+            if (*cause)
+                finish(fetch, cause);
             return;
         }
         fetch->n_sent++;
     }
+}
+
+/* Goes on with what was held up; each of them may be gone afterwards, but no other. */
+static void pump_all(struct fetches *all)
+{
+    for (struct fetch *fetch = all->first, *next; fetch; fetch = next) {
+        next = fetch->next;
+        pump(fetch);
+    }
+}
+
+/* The link to Redis is up, or down. */
+static void on_link_change(void *owner)
+{
+    pump_all(owner);
 }
 
 static struct fetch *find_fetch(struct fetches *all, uint64_t number)
@@ -119,8 +137,7 @@ static void on_link_reply(void *owner, uint64_t ticket, const struct redisReply 
     fetch->options.on_reply(fetch->options.owner, index, reply);
     if (fetch->n_replied == fetch->options.n_commands)
         finish(fetch, NULL);
-    else
-        pump(fetch);
+    pump_all(all);
 }
 
 /* The fetch took too long as a whole, though each command was in time. */
@@ -169,6 +186,7 @@ struct fetches *fetches_new(struct event_base *base, const char *redis_url, int6
         .timeout_ms = timeout_ms,
         .owner = all,
         .on_reply = on_link_reply,
+        .on_change = on_link_change,
     };
 
     if (!all) {

@@ -23,6 +23,7 @@ struct mint_link {
 
 /* What is wrong with one link of a request. */
 struct fault {
+    int status; /* of the reply */
     const char *field;
     char detail[REQUEST_DETAIL_MAX];
 };
@@ -242,6 +243,7 @@ static bool seal(const struct site *site, struct mint_link *link, struct fault *
     case TOKEN_FAULT_NONE:
         return true;
     case TOKEN_FAULT_KEY:
+        fault->status = 503;
         return refuse(fault, "no key of the key file mints; mark one with `mint`");
     case TOKEN_FAULT_ARG:
         fault->field = "arg";
@@ -264,11 +266,15 @@ static bool mint(const struct site *site, json_t *json, struct mint_link *link, 
     json_t *value;
 
     *link = (struct mint_link){.brand = NULL};
+    fault->status = 400;
     fault->field = NULL;
     if (!json_is_object(json))
         return refuse(fault, "a link must be an object");
     if (!(link->brand = take_brand(site, json, fault)))
         return false;
+    /* As `hopcount mint` does. */
+    link->token.ttl_code = (uint8_t)token_ttl_find(slice_of("30d"));
+    link->token.channel = (uint8_t)token_channel_find(slice_of("mail"));
     link->token.issued_min = (uint32_t)((clock_wall_ms() / 1000 - TOKEN_EPOCH_S) / 60);
     json_object_foreach(json, name, value)
     {
@@ -330,7 +336,7 @@ static json_t *mint_all(struct request *request, json_t *links)
 
         if (!mint(request->site, one, &link, &fault)) {
             json_decref(minted);
-            request_fail(request, 400, fault_parameter(&fault, true, i, parameter), "%s",
+            request_fail(request, fault.status, fault_parameter(&fault, true, i, parameter), "%s",
                          fault.detail);
             return NULL;
         }
@@ -352,7 +358,7 @@ static json_t *mint_one(struct request *request, json_t *json)
     json_t *minted = NULL;
 
     if (!mint(request->site, json, &link, &fault))
-        request_fail(request, 400, fault_parameter(&fault, false, 0, parameter), "%s",
+        request_fail(request, fault.status, fault_parameter(&fault, false, 0, parameter), "%s",
                      fault.detail);
     else if (!(minted = minted_json(&link)))
         request_fail(request, 503, NULL, "out of memory");

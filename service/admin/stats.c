@@ -11,45 +11,11 @@
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
-#include "service/admin/stats_clients.h"
+#include "service/admin/stats_job.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
-#include "service/ledger/ledger.h"
 
-enum { CACHE_KEY_MAX = QUERY_TEXT_MAX + 64, END_MAX = 256 };
-
-/* A statistic being made.  Commands go out in this order: the series of the plan, the names of the
- * campaigns, the distinct clients. */
-struct job {
-    struct request *request;
-    struct stats stats;
-    struct stats_plan plan;
-    struct stats_clients clients;
-    unsigned *kinds; /* by index of the brand: bits of the kinds wanted */
-    size_t n_names;  /* 0 or 1 commands */
-    struct counter_key key;
-    int64_t asked_ms; /* monotonic */
-    char cache_key[CACHE_KEY_MAX];
-};
-
-static void free_job(struct job *job)
-{
-    for (size_t i = 0; i < STATS_PERIODS; i++) {
-        buckets_clear(&job->stats.buckets[i]);
-        stats_rows_clear(&job->stats.rows[i]);
-    }
-    stats_query_clear(&job->stats.query);
-    stats_plan_clear(&job->plan);
-    stats_clients_clear(&job->clients);
-    json_decref(job->stats.names);
-    free(job->kinds);
-    free(job);
-}
-
-static const struct period *period_of(const struct stats *stats, size_t index)
-{
-    return index == 0 ? &stats->query.period : &stats->query.previous;
-}
+enum { END_MAX = 256 };
 
 /* --- replies --- */
 
@@ -79,7 +45,7 @@ static uint32_t group_value(enum stats_group group, const struct stats_read *rea
 }
 
 /* Adds one field of a series to the row it belongs to. */
-static void add_point(struct job *job, const struct stats_read *read,
+static void add_point(struct stats_job *job, const struct stats_read *read,
                       const struct counter_point *point, int64_t n)
 {
     struct stats *stats = &job->stats;
@@ -89,7 +55,7 @@ static void add_point(struct job *job, const struct stats_read *read,
     size_t bucket;
 
     if (!(job->kinds[read->brand] & 1U << point->kind) ||
-        !stats_read_time(read, period_of(stats, which), point->bucket, &time_s))
+        !stats_read_time(read, stats_period(stats, which), point->bucket, &time_s))
         return;
     bucket = buckets_find(&stats->buckets[which], time_s);
     for (size_t i = 0; i < stats->query.n_groups; i++)
@@ -97,7 +63,7 @@ static void add_point(struct job *job, const struct stats_read *read,
     stats_rows_add(&stats->rows[which], key, n, point->automated);
 }
 
-static void take_series(struct job *job, const struct stats_read *read,
+static void take_series(struct stats_job *job, const struct stats_read *read,
                         const struct redisReply *reply)
 {
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
@@ -114,7 +80,7 @@ static void take_series(struct job *job, const struct stats_read *read,
     }
 }
 
-static void take_names(struct job *job, const struct redisReply *reply)
+static void take_names(struct stats_job *job, const struct redisReply *reply)
 {
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         const struct redisReply *id = reply->element[i], *name = reply->element[i + 1];
@@ -126,7 +92,7 @@ static void take_names(struct job *job, const struct redisReply *reply)
 
 static void on_stats_reply(void *owner, size_t index, const struct redisReply *reply)
 {
-    struct job *job = owner;
+    struct stats_job *job = owner;
 
     if (index < job->plan.n)
         take_series(job, &job->plan.reads[index], reply);
@@ -140,7 +106,7 @@ static void on_stats_reply(void *owner, size_t index, const struct redisReply *r
 
 static void on_stats_command(void *owner, size_t index, struct fetch_command *command)
 {
-    struct job *job = owner;
+    struct stats_job *job = owner;
     const struct site *site = job->stats.site;
 
     if (index >= job->plan.n + job->n_names) {
@@ -168,7 +134,7 @@ static void on_stats_command(void *owner, size_t index, struct fetch_command *co
 
 /* --- the end --- */
 
-static void reply_stats(struct job *job)
+static void reply_stats(struct stats_job *job)
 {
     const struct stats *stats = &job->stats;
     struct reply reply = {.status = 200, .type = "application/json"};
@@ -202,7 +168,7 @@ static void reply_stats(struct job *job)
 /* All counters are there, or never will be. */
 static void on_stats_done(void *owner, const char *cause)
 {
-    struct job *job = owner;
+    struct stats_job *job = owner;
     struct stats *stats = &job->stats;
     bool by_time = stats->query.groups[0] == STATS_TIME;
     bool failed = false;
@@ -223,129 +189,7 @@ static void on_stats_done(void *owner, const char *cause)
                      (int)STATS_ROWS_MAX);
     else
         reply_stats(job);
-    free_job(job);
-}
-
-/* --- the plan --- */
-
-static bool fail_size(struct request *request, const char *parameter)
-{
-    request_fail(request, 400, parameter,
-                 "too much to read at once; ask for a shorter time, a longer interval, or fewer "
-                 "brands and campaigns");
-    return false;
-}
-
-/* Plans the series of one brand. */
-static bool plan_brand(struct job *job, unsigned brand)
-{
-    const struct stats_query *query = &job->stats.query;
-    bool by_time = query->groups[0] == STATS_TIME;
-
-    for (size_t p = 0; p < job->stats.n_periods; p++) {
-        size_t i = 0;
-
-        do {
-            const struct stats_read like = {
-                .brand = (uint16_t)brand,
-                .campaign = query->n_campaigns ? query->campaigns[i] : COUNTER_ALL_CAMPAIGNS,
-                .is_previous = p == 1,
-            };
-
-            if (!stats_plan_add(&job->plan, &like, period_of(&job->stats, p),
-                                by_time ? &job->stats.buckets[p] : NULL))
-                return false;
-        } while (++i < query->n_campaigns);
-    }
-    return true;
-}
-
-static bool plan_series(struct job *job)
-{
-    const struct site *site = job->stats.site;
-    const struct brand *only = job->stats.query.brand;
-    unsigned n = site_n_brands(site);
-
-    job->kinds = calloc(n ? n : 1, sizeof(*job->kinds));
-    if (!job->kinds)
-        return fail_size(job->request, NULL);
-    for (unsigned i = 0; i < n; i++) {
-        struct slice bad;
-
-        if (only && only->index != i)
-            continue;
-        /* A name that only other brands have asks nothing of this one. */
-        job->kinds[i] = stats_query_kinds(&job->stats.query, site_brand_at(site, i), &bad);
-        if (!plan_brand(job, i))
-            return fail_size(job->request, "from");
-    }
-    return true;
-}
-
-/* The moment from which on no counter that is read can have expired. */
-static int64_t complete_from(const struct job *job, int64_t now_s)
-{
-    const struct server *server = job->request->server;
-    int64_t complete_s = job->stats.query.period.from_s;
-
-    for (size_t i = 0; i < job->plan.n; i++) {
-        int64_t keep_s = job->plan.reads[i].interval == COUNTER_HOURS ? server->retention_hours_s
-                                                                      : server->retention_days_s;
-
-        if (keep_s > 0 && now_s - keep_s > complete_s)
-            complete_s = now_s - keep_s;
-    }
-    return complete_s;
-}
-
-static void note_lag(struct stats *stats, struct ledger *ledger)
-{
-    struct ledger_stats now;
-
-    stats->lag_ms = -1;
-    if (!ledger)
-        return;
-    ledger_stats(ledger, &now);
-    stats->as_of_ms = now.as_of_ms;
-    stats->lag_ms = now.lag_ms;
-}
-
-/* Fills the job; false: replied to. */
-static bool prepare(struct job *job, int64_t now_s)
-{
-    struct stats *stats = &job->stats;
-    struct stats_fault fault;
-
-    if (!stats_query_init(&stats->query, &job->request->query, job->request->site, now_s, &fault)) {
-        request_fail(job->request, 400, fault.parameter, "%s", fault.detail);
-        return false;
-    }
-    stats->site = job->request->site;
-    stats->n_periods = stats->query.compare ? 2 : 1;
-    for (size_t i = 0; i < stats->n_periods; i++) {
-        stats_rows_init(&stats->rows[i]);
-        if (!buckets_init(&stats->buckets[i], period_of(stats, i), stats->query.interval,
-                          stats->query.zone)) {
-            request_fail(job->request, 400, "interval",
-                         "more than %d rows of time; ask for a longer interval or a shorter time",
-                         (int)PERIOD_BUCKETS_MAX);
-            return false;
-        }
-    }
-    if (!plan_series(job))
-        return false;
-    for (size_t i = 0; i < stats->query.n_groups; i++)
-        job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;
-    if (job->n_names)
-        stats->names = json_object();
-    if (stats->query.clients &&
-        !stats_clients_init(&job->clients, stats, job->request->server->n_shards))
-        return fail_size(job->request, "clients");
-    if (job->plan.n + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
-        return fail_size(job->request, "from");
-    stats->complete_s = complete_from(job, now_s);
-    note_lag(stats, job->request->server->sources.ledger);
-    return true;
+    stats_job_free(job);
 }
 
 /* Whether the head asks for CSV; a parameter does, too. */
@@ -367,13 +211,14 @@ static bool reply_cached(struct request *request, const char *key)
 }
 
 /* The parameters in the order they came; a different order is another key, and no harm. */
-static void make_cache_key(const struct request *request, bool csv, char out[static CACHE_KEY_MAX])
+static void make_cache_key(const struct request *request, bool csv,
+                           char out[static STATS_CACHE_KEY_MAX])
 {
     const struct query *query = &request->query;
-    size_t n = (size_t)snprintf(out, CACHE_KEY_MAX, "%s", csv ? "csv" : "json");
+    size_t n = (size_t)snprintf(out, STATS_CACHE_KEY_MAX, "%s", csv ? "csv" : "json");
 
-    for (size_t i = 0; i < query->n_params && n < CACHE_KEY_MAX; i++)
-        n += (size_t)snprintf(out + n, CACHE_KEY_MAX - n, "&%.*s=%.*s",
+    for (size_t i = 0; i < query->n_params && n < STATS_CACHE_KEY_MAX; i++)
+        n += (size_t)snprintf(out + n, STATS_CACHE_KEY_MAX - n, "&%.*s=%.*s",
                               SLICE_ARG(query->params[i].name), SLICE_ARG(query->params[i].value));
 }
 
@@ -384,7 +229,7 @@ void stats_handle(struct request *request)
         .on_reply = on_stats_reply,
         .on_done = on_stats_done,
     };
-    struct job *job = calloc(1, sizeof(*job));
+    struct stats_job *job = calloc(1, sizeof(*job));
     bool csv = accepts_csv(request);
 
     request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
@@ -398,13 +243,13 @@ void stats_handle(struct request *request)
     job->request = request;
     job->asked_ms = clock_mono_ms();
     make_cache_key(request, csv, job->cache_key);
-    if (reply_cached(request, job->cache_key) || !prepare(job, clock_wall_ms() / 1000)) {
-        free_job(job);
+    if (reply_cached(request, job->cache_key) || !stats_job_init(job, clock_wall_ms() / 1000)) {
+        stats_job_free(job);
         return;
     }
     if (!request->server->fetches) {
         request_fail_redis(request, "no Redis is configured");
-        free_job(job);
+        stats_job_free(job);
         return;
     }
     job->stats.query.csv = job->stats.query.csv || csv;
