@@ -8,18 +8,17 @@
 #include <openssl/sha.h>
 
 #include "batch_lua.h"
-#include "proto/bytes.h"
 #include "proto/counter.h"
 #include "proto/table.h"
+#include "service/ledger/batch_private.h"
 #include "service/ledger/fold.h"
-#include "service/ledger/pack.h"
 
 enum {
     CURSOR_TTL_S = 30 * 86400,
     CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
-    SERIES_DIMS = 9,
-    RUNS_PER_GROUP = 2 * (SERIES_DIMS + 1), /* hours and days; its own, and of the campaigns */
-    FIELDS_PER_RECORD = 4 * 2 * (SERIES_DIMS + 1),
+    RUNS_PER_GROUP =
+        2 * (BATCH_SERIES_DIMS + 1), /* hours and days; its own, and of the campaigns */
+    FIELDS_PER_RECORD = 4 * 2 * (BATCH_SERIES_DIMS + 1),
     FIELD_BYTES = 2 * 2 + COUNTER_FIELD_MAX + 12,
     RUN_BYTES = 10,
     ARGV_HEAD = 3, /* EVALSHA, script, number of keys */
@@ -28,36 +27,6 @@ enum {
 
 /* What the script takes; see FORMATS.md "Batch". */
 enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_CLIENTS };
-
-struct batch {
-    struct batch_options options;
-    const struct fold *fold;
-    uint32_t *order;                                      /* of links, then of items, by bucket */
-    uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
-    uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
-    bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, clients;
-    struct counter_key *keys;
-    size_t n_keys, keys_max;
-    struct slice *argv;
-    char sha[2 * SHA_DIGEST_LENGTH + 1];
-    char n_keys_text[24], from[24], to[24], ttl[24];
-};
-
-static const struct {
-    enum counter_dim dim;
-    unsigned at, n;
-} dims[SERIES_DIMS] = {
-    {COUNTER_DIM_LABEL, FOLD_AT_LABEL, CLICK_LABELS},
-    {COUNTER_DIM_COUNTRY, FOLD_AT_COUNTRY, FOLD_COUNTRIES},
-    {COUNTER_DIM_DEVICE, FOLD_AT_DEVICE, CLICK_DEVICES},
-    {COUNTER_DIM_VARIANT, FOLD_AT_VARIANT, FOLD_ROUTES},
-    {COUNTER_DIM_CHANNEL, FOLD_AT_CHANNEL, FOLD_ROUTES},
-    {COUNTER_DIM_REASON, FOLD_AT_REASON, FOLD_REASONS},
-    {COUNTER_DIM_BROWSER, FOLD_AT_BROWSER, FOLD_FAMILIES},
-    {COUNTER_DIM_SYSTEM, FOLD_AT_SYSTEM, FOLD_FAMILIES},
-    {COUNTER_DIM_REFERRER, FOLD_AT_REFERRER, CLICK_REFERRERS},
-};
 
 static bool pack_init(struct pack *pack, size_t size)
 {
@@ -197,12 +166,6 @@ bool batch_has(const struct batch *batch, unsigned shard)
     return batch->has[shard];
 }
 
-static struct counter_key *next_key(struct batch *batch)
-{
-    assert(batch->n_keys < batch->keys_max);
-    return &batch->keys[batch->n_keys++];
-}
-
 static size_t put_link(uint8_t *out, const struct fold_link *link)
 {
     const struct table_link packed = {link->human, link->automated, link->first_s, link->last_s};
@@ -240,7 +203,7 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
         if (len == 0)
             continue;
         pack_close(&batch->tables, len);
-        counter_key_table(next_key(batch), table, bucket, batch->options.n_shards);
+        counter_key_table(batch_next_key(batch), table, bucket, batch->options.n_shards);
     }
 }
 
@@ -251,139 +214,6 @@ static void build_tables(struct batch *batch, unsigned shard)
     for (unsigned t = 0; t < COUNTER_TABLES; t++) {
         for (unsigned b = shard * width; b < (shard + 1) * width; b++)
             build_bucket(batch, (enum counter_table)t, b);
-    }
-}
-
-static unsigned value_of(enum counter_dim dim, unsigned index)
-{
-    char country[2];
-
-    if (dim != COUNTER_DIM_COUNTRY || index == 0)
-        return index;
-    country[0] = (char)('A' + (index - 1) / 26);
-    country[1] = (char)('A' + (index - 1) % 26);
-    return counter_country_value(country);
-}
-
-static int64_t ttl_of(const struct batch *batch, enum counter_interval interval)
-{
-    return interval == COUNTER_HOURS ? batch->options.retention_hours_s
-                                     : batch->options.retention_days_s;
-}
-
-/* A run of fields under one key; `counts` are `n` neighbouring values, the first being `base`. */
-struct run {
-    struct counter_series series;
-    const struct fold_group *group;
-    const int32_t *counts;
-    unsigned n, base;
-};
-
-static void build_run(struct batch *batch, const struct run *run)
-{
-    const struct fold_group_key *key = &run->group->key;
-    int64_t time_s = key->hour * 3600;
-    uint32_t n_fields = 0;
-    struct counter_point point = {
-        .bucket = counter_bucket_of_time(run->series.interval, time_s),
-        .kind = key->kind,
-        .automated = key->automated,
-    };
-
-    for (unsigned i = 0; i < run->n; i++)
-        n_fields += run->counts[i] != 0;
-    if (n_fields == 0)
-        return;
-    counter_key_series(next_key(batch), &run->series, time_s, batch->options.n_shards);
-    pack_number(&batch->series, n_fields);
-    pack_decimal(&batch->series, ttl_of(batch, run->series.interval));
-    for (unsigned i = 0; i < run->n; i++) {
-        struct counter_field field;
-
-        if (run->counts[i] == 0)
-            continue;
-        point.value = value_of(run->series.dim, run->base + i);
-        counter_field_series(&field, run->series.dim, &point);
-        pack_text(&batch->series, slice_make(field.text, field.len));
-        pack_decimal(&batch->series, run->counts[i]);
-    }
-}
-
-static void build_group(struct batch *batch, const struct fold_group *group)
-{
-    struct run run = {.series = {.brand = group->key.brand, .campaign = group->key.campaign},
-                      .group = group};
-
-    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-        run.series.interval = (enum counter_interval)interval;
-        for (size_t i = 0; i < SERIES_DIMS; i++) {
-            run.series.dim = dims[i].dim;
-            run.counts = group->counts + dims[i].at;
-            run.n = dims[i].n;
-            build_run(batch, &run);
-        }
-    }
-}
-
-/* What the campaign adds to the series of all campaigns, by campaign. */
-static void build_campaign(struct batch *batch, const struct fold_group *group)
-{
-    int32_t total = 0;
-    struct run run = {
-        .series = {.brand = group->key.brand,
-                   .campaign = COUNTER_ALL_CAMPAIGNS,
-                   .dim = COUNTER_DIM_CAMPAIGN},
-        .group = group,
-        .counts = &total,
-        .n = 1,
-        .base = (unsigned)group->key.campaign,
-    };
-
-    for (unsigned i = 0; i < CLICK_LABELS; i++)
-        total += group->counts[FOLD_AT_LABEL + i];
-    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-        run.series.interval = (enum counter_interval)interval;
-        build_run(batch, &run);
-    }
-}
-
-static void build_series(struct batch *batch, unsigned shard)
-{
-    const struct fold *fold = batch->fold;
-
-    for (uint32_t i = 0; i < fold->n_groups; i++) {
-        const struct fold_group *group = &fold->groups[i];
-
-        if (batch->group_shard[i] == shard)
-            build_group(batch, group);
-        if (batch->all_shard[i] == shard && group->key.campaign != COUNTER_ALL_CAMPAIGNS)
-            build_campaign(batch, group);
-    }
-}
-
-static void build_clients(struct batch *batch, unsigned shard)
-{
-    const struct fold *fold = batch->fold;
-
-    for (uint32_t i = 0; i < fold->n_groups; i++) {
-        const struct fold_group *group = &fold->groups[i];
-        const struct fold_group_key *key = &group->key;
-
-        if (group->n_clients == 0 || batch->group_shard[i] != shard)
-            continue;
-        for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++)
-            counter_key_clients(next_key(batch), key->brand, key->campaign,
-                                (enum counter_interval)interval, key->hour * 3600,
-                                batch->options.n_shards);
-        pack_number(&batch->clients, group->n_clients);
-        pack_number(&batch->clients, (uint32_t)batch->options.retention_hours_s);
-        pack_number(&batch->clients, (uint32_t)batch->options.retention_days_s);
-        for (uint32_t at = group->first_client; at != FOLD_NONE; at = fold->clients[at].next) {
-            uint8_t number[4];
-
-            be32_store(number, fold->clients[at].number);
-            pack_text(&batch->clients, slice_make((const char *)number, sizeof(number)));
-        }
     }
 }
 
@@ -415,15 +245,15 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
 {
     batch->n_keys = 0;
-    counter_key_cursor(next_key(batch), range->shard, range->log_id);
-    counter_key_rejected(next_key(batch), range->shard);
+    counter_key_cursor(batch_next_key(batch), range->shard, range->log_id);
+    counter_key_rejected(batch_next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->clients);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
-        build_series(batch, range->shard);
-        build_clients(batch, range->shard);
+        batch_build_series(batch, range->shard);
+        batch_build_clients(batch, range->shard);
     }
     assert(!batch->tables.full && !batch->series.full && !batch->clients.full);
     build_argv(batch, range);

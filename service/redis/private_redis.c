@@ -12,15 +12,14 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/redis/private_redis_place.h"
 
 enum {
     START_WAIT_MS = 10000,
@@ -29,7 +28,6 @@ enum {
     BACK_OFF_MIN_MS = 200,
     BACK_OFF_MAX_MS = 10000,
     STABLE_MS = 10000, /* ran so long: the next failure is a new one */
-    TEXT_MAX = 4096,
     EXIT_NO_PROGRAM = 127,
 };
 
@@ -37,29 +35,15 @@ enum {
 enum phase { PHASE_STARTING, PHASE_READY, PHASE_ENDED };
 
 struct private_redis {
-    char program[TEXT_MAX], dir[TEXT_MAX], url[TEXT_MAX],
-        socket[sizeof((struct sockaddr_un){0}.sun_path)];
+    struct private_redis_place place;
     pthread_t thread;
     int stop_fd; /* eventfd: end it */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum phase phase;
     int exit_status; /* of PHASE_ENDED, as of waitpid(2) */
-    bool has_thread, is_stopping;
+    bool has_thread;
 };
-
-static const char config_text[] = "# Written by hopcountd at each start; changes are lost.\n"
-                                  "port 0\n"
-                                  "unixsocket redis.sock\n"
-                                  "unixsocketperm 700\n"
-                                  "appendonly yes\n"
-                                  "appendfsync everysec\n"
-                                  "aof-use-rdb-preamble yes\n"
-                                  "save \"\"\n"
-                                  "maxmemory-policy noeviction\n"
-                                  "logfile redis.log\n"
-                                  "daemonize no\n"
-                                  "protected-mode yes\n";
 
 /* --- the child --- */
 
@@ -71,7 +55,7 @@ static void run_child(const struct private_redis *redis, pid_t parent)
 
     /* Of the thread that forked: it lives until we stop. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent || chdir(redis->dir) != 0)
+    if (getppid() != parent || chdir(redis->place.dir) != 0)
         _exit(EXIT_NO_PROGRAM);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -80,7 +64,7 @@ static void run_child(const struct private_redis *redis, pid_t parent)
     dup2(null, STDERR_FILENO);
     /* A group of its own: a Ctrl-C at a terminal is for us, and we stop it last. */
     setpgid(0, 0);
-    execlp(redis->program, redis->program, "redis.conf", (char *)NULL);
+    execlp(redis->place.program, redis->place.program, "redis.conf", (char *)NULL);
     _exit(EXIT_NO_PROGRAM);
 }
 
@@ -93,26 +77,11 @@ static pid_t start_child(const struct private_redis *redis)
     return pid;
 }
 
-static int connect_socket(const struct private_redis *redis)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    memcpy(address.sun_path, redis->socket, sizeof(address.sun_path));
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 /* It answers PING, and not with an error such as LOADING. */
 static bool answers(const struct private_redis *redis)
 {
     static const char ping[] = "PING\r\n";
-    struct pollfd wait = {.fd = connect_socket(redis), .events = POLLIN};
+    struct pollfd wait = {.fd = private_redis_connect(&redis->place), .events = POLLIN};
     char reply[64];
     bool ok;
 
@@ -122,56 +91,6 @@ static bool answers(const struct private_redis *redis)
          poll(&wait, 1, 1000) == 1 && read(wait.fd, reply, sizeof(reply)) > 0 && reply[0] == '+';
     close(wait.fd);
     return ok;
-}
-
-/* --- one that an earlier hopcountd left behind --- */
-
-static pid_t socket_owner(const struct private_redis *redis)
-{
-    struct ucred owner;
-    socklen_t len = sizeof(owner);
-    int fd = connect_socket(redis);
-    pid_t pid = 0;
-
-    if (fd < 0)
-        return 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0)
-        pid = owner.pid;
-    close(fd);
-    return pid;
-}
-
-/* Two servers on one append-only file would spoil it.  The old one was sent SIGTERM when its
- * hopcountd died, and may still be saving; hopcountd holds the lock of the state_dir, so nobody
- * else's it can be. */
-static bool stop_leftover(const struct private_redis *redis, int64_t wait_ms, struct error *err)
-{
-    int64_t deadline_ms = clock_mono_ms() + wait_ms;
-    pid_t pid = socket_owner(redis);
-    int fd;
-    struct pollfd wait;
-
-    if (pid <= 0)
-        return true;
-    log_warn("redis.leftover", "pid=%ld dir=\"%s\"", (long)pid, redis->dir);
-    fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    wait = (struct pollfd){.fd = fd, .events = POLLIN};
-    if (fd < 0)
-        return errno == ESRCH;
-    syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
-    while (poll(&wait, 1, PING_EVERY_MS) == 0 && clock_mono_ms() < deadline_ms)
-        ;
-    if (poll(&wait, 1, 0) == 0) {
-        syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-        (void)poll(&wait, 1, STOP_WAIT_MS);
-    }
-    if (poll(&wait, 1, 0) == 0) {
-        error_set(err, "redis: process %ld still holds %s; stop it", (long)pid, redis->socket);
-        close(fd);
-        return false;
-    }
-    close(fd);
-    return true;
 }
 
 /* --- the watching thread --- */
@@ -253,7 +172,7 @@ static bool run_once(struct private_redis *redis)
     set_phase(redis, PHASE_ENDED, status);
     if (ended) {
         describe_end(status, end, sizeof(end));
-        log_error("redis.ended", "%s log=\"%s/redis.log\"", end, redis->dir);
+        log_error("redis.ended", "%s log=\"%s/redis.log\"", end, redis->place.dir);
     }
     return ended;
 }
@@ -278,111 +197,6 @@ static void *watch(void *arg)
 }
 
 /* --- start and stop --- */
-
-static bool make_dir(const char *path, struct error *err)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return true;
-    error_set(err, "redis: cannot make %s: %s", path, strerror(errno));
-    return false;
-}
-
-static bool write_config(const struct private_redis *redis, struct error *err)
-{
-    char path[TEXT_MAX + 16];
-    FILE *file;
-    bool ok;
-
-    snprintf(path, sizeof(path), "%s/redis.conf", redis->dir);
-    file = fopen(path, "we");
-    ok = file && fputs(config_text, file) >= 0;
-    if (file && fclose(file) != 0)
-        ok = false;
-    if (!ok)
-        error_set(err, "redis: cannot write %s: %s", path, strerror(errno));
-    return ok;
-}
-
-/* The last line of its log, which says why it ended. */
-static void last_log_line(const struct private_redis *redis, char *out, size_t size)
-{
-    char path[TEXT_MAX + 16], line[256];
-    FILE *file;
-
-    out[0] = '\0';
-    snprintf(path, sizeof(path), "%s/redis.log", redis->dir);
-    file = fopen(path, "re");
-    if (!file)
-        return;
-    while (fgets(line, sizeof(line), file)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0])
-            snprintf(out, size, "%s", line);
-    }
-    fclose(file);
-}
-
-static bool set_paths(struct private_redis *redis, const struct private_redis_options *options,
-                      struct error *err)
-{
-    char absolute[TEXT_MAX];
-    int len;
-
-    if (!make_dir(options->state_dir, err))
-        return false;
-    if (!realpath(options->state_dir, absolute)) {
-        error_set(err, "redis: %s: %s", options->state_dir, strerror(errno));
-        return false;
-    }
-    snprintf(redis->program, sizeof(redis->program), "%s",
-             options->program ? options->program : "redis-server");
-    len = snprintf(redis->dir, sizeof(redis->dir), "%s/redis", absolute);
-    if (len >= (int)(sizeof(redis->socket) - strlen("/redis.sock"))) {
-        error_set(
-            err,
-            "redis: the path %s/redis.sock is too long for a socket (%zu characters at most); "
-            "choose a shorter state_dir, or set redis.url",
-            redis->dir, sizeof(redis->socket) - 1);
-        return false;
-    }
-    snprintf(redis->socket, sizeof(redis->socket), "%.*s/redis.sock",
-             (int)sizeof(redis->socket) - 12, redis->dir);
-    snprintf(redis->url, sizeof(redis->url), "unix://%s", redis->socket);
-    return make_dir(redis->dir, err) && write_config(redis, err);
-}
-
-/* Redis 7.0 is needed: `redis-server --version` says "Redis server v=7.0.15 sha=…". */
-static bool check_version(const struct private_redis *redis, struct error *err)
-{
-    char command[TEXT_MAX + 32], line[256] = "";
-    const char *version;
-    FILE *pipe;
-
-    if (strchr(redis->program, '\'')) {
-        error_set(err, "redis: the program's name %s has a quote in it", redis->program);
-        return false;
-    }
-    snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", redis->program);
-    pipe = popen(command, "re");
-    if (pipe) {
-        if (!fgets(line, sizeof(line), pipe))
-            line[0] = '\0';
-        pclose(pipe);
-    }
-    version = strstr(line, "v=");
-    if (!version) {
-        error_set(err,
-                  "redis: cannot run %s; install redis-server (7.0 or newer), or set redis.url",
-                  redis->program);
-        return false;
-    }
-    if (strtoul(version + 2, NULL, 10) < 7) {
-        error_set(err, "redis: %s is version %.12s, 7.0 or newer is needed", redis->program,
-                  version + 2);
-        return false;
-    }
-    return true;
-}
 
 static bool start_thread(struct private_redis *redis, struct error *err)
 {
@@ -423,10 +237,10 @@ static bool wait_ready(struct private_redis *redis, int64_t wait_ms, struct erro
     pthread_mutex_unlock(&redis->mutex);
     if (!ended)
         return true;
-    last_log_line(redis, line, sizeof(line));
+    private_redis_last_log_line(&redis->place, line, sizeof(line));
     describe_end(redis->exit_status, end, sizeof(end));
-    error_set(err, "redis: %s ended at once (%s); %s/redis.log says: %s", redis->program, end,
-              redis->dir, line);
+    error_set(err, "redis: %s ended at once (%s); %s/redis.log says: %s", redis->place.program, end,
+              redis->place.dir, line);
     return false;
 }
 
@@ -462,8 +276,8 @@ struct private_redis *private_redis_start(const struct private_redis_options *op
         free(redis);
         return NULL;
     }
-    if (!set_paths(redis, options, err) || !check_version(redis, err) ||
-        !stop_leftover(redis, wait_ms, err) || !start_thread(redis, err) ||
+    if (!private_redis_prepare(&redis->place, options, err) ||
+        !private_redis_stop_leftover(&redis->place, wait_ms, err) || !start_thread(redis, err) ||
         !wait_ready(redis, wait_ms, err))
         goto out;
     ok = true;
@@ -477,7 +291,7 @@ out:
 
 const char *private_redis_url(const struct private_redis *redis)
 {
-    return redis->url;
+    return redis->place.url;
 }
 
 void private_redis_stop(struct private_redis *redis)

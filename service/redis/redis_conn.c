@@ -1,8 +1,6 @@
 #include "service/redis/redis_conn.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,21 +8,14 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <hiredis/hiredis.h>
-#include <openssl/ssl.h>
 
 #include "service/base/clock.h"
 #include "service/redis/redis_hello.h"
+#include "service/redis/redis_queue.h"
+#include "service/redis/redis_stream.h"
 #include "service/redis/resolver.h"
 #include "service/redis/resp.h"
-#include "service/redis/tls.h"
-
-struct in_flight {
-    uint64_t ticket;
-    int64_t deadline_ms;
-};
 
 struct redis_conn {
     struct event_base *base;
@@ -41,8 +32,7 @@ struct redis_conn {
     unsigned n_greetings;  /* replies to our own commands still to come */
     struct event *timer;   /* the attempt's deadline, or that of the oldest command */
     struct event *closing; /* redis_conn_close() takes effect */
-    struct in_flight ring[REDIS_CONN_IN_FLIGHT_MAX];
-    size_t first, n_in_flight;
+    struct redis_queue in_flight;
 };
 
 static void set_cause(struct redis_conn *conn, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -75,12 +65,7 @@ static void arm(struct redis_conn *conn, int64_t wait_ms)
 
 static void release_stream(struct redis_conn *conn)
 {
-    SSL *ssl = conn->bev ? bufferevent_openssl_get_ssl(conn->bev) : NULL;
-
-    if (ssl) /* no close_notify: the server is told by the socket's end */
-        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    if (conn->bev)
-        bufferevent_free(conn->bev);
+    redis_stream_free(conn->bev);
     conn->bev = NULL;
     resp_reader_free(conn->reader);
     conn->reader = NULL;
@@ -88,13 +73,8 @@ static void release_stream(struct redis_conn *conn)
 
 static void fail_in_flight(struct redis_conn *conn)
 {
-    while (conn->n_in_flight > 0) {
-        uint64_t ticket = conn->ring[conn->first].ticket;
-
-        conn->first = (conn->first + 1) % REDIS_CONN_IN_FLIGHT_MAX;
-        conn->n_in_flight--;
-        conn->options.on_reply(conn->options.owner, conn, ticket, NULL);
-    }
+    while (conn->in_flight.n > 0)
+        conn->options.on_reply(conn->options.owner, conn, redis_queue_pop(&conn->in_flight), NULL);
 }
 
 static void set_state(struct redis_conn *conn, enum redis_conn_state state)
@@ -123,6 +103,12 @@ static void set_state(struct redis_conn *conn, enum redis_conn_state state)
     }
 }
 
+static void drop(struct redis_conn *conn, const char *why)
+{
+    set_cause(conn, "%s", why);
+    set_state(conn, REDIS_CONN_DOWN);
+}
+
 /* The attempt, or the oldest command, took too long. */
 static void on_timer(evutil_socket_t fd, short events, void *arg)
 {
@@ -134,29 +120,25 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     case REDIS_CONN_DOWN:
         break;
     case REDIS_CONN_RESOLVING:
-        set_cause(conn, "the name was not resolved in time");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "the name was not resolved in time");
         break;
     case REDIS_CONN_CONNECTING:
         conn->turn++;
-        set_cause(conn, "no connection in time");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "no connection in time");
         break;
     case REDIS_CONN_GREETING:
-        set_cause(conn, "connected, but no answer in time");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "connected, but no answer in time");
         break;
     case REDIS_CONN_READY: {
         int64_t now_ms = clock_mono_ms();
 
-        if (conn->n_in_flight == 0)
+        if (conn->in_flight.n == 0)
             break;
-        if (conn->ring[conn->first].deadline_ms > now_ms) {
-            arm(conn, conn->ring[conn->first].deadline_ms - now_ms);
+        if (redis_queue_deadline(&conn->in_flight) > now_ms) {
+            arm(conn, redis_queue_deadline(&conn->in_flight) - now_ms);
             break;
         }
-        set_cause(conn, "no reply in time");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "no reply in time");
         break;
     }
     }
@@ -182,13 +164,12 @@ void redis_conn_close(struct redis_conn *conn, const char *cause)
     event_active(conn->closing, EV_TIMEOUT, 1);
 }
 
-static void on_greeting(struct redis_conn *conn, const redisReply *reply)
+static void on_greeting(struct redis_conn *conn, const struct redisReply *reply)
 {
     char why[REDIS_HELLO_WHY_MAX];
 
     if (!redis_hello_check(&conn->hello, reply, conn->is_first_greeting, why)) {
-        set_cause(conn, "%s", why);
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, why);
         return;
     }
     conn->is_first_greeting = false;
@@ -196,7 +177,7 @@ static void on_greeting(struct redis_conn *conn, const redisReply *reply)
         set_state(conn, REDIS_CONN_READY);
 }
 
-static void take_reply(struct redis_conn *conn, const redisReply *reply)
+static void take_reply(struct redis_conn *conn, const struct redisReply *reply)
 {
     uint64_t ticket;
 
@@ -204,14 +185,12 @@ static void take_reply(struct redis_conn *conn, const redisReply *reply)
         on_greeting(conn, reply);
         return;
     }
-    if (conn->n_in_flight == 0) {
-        set_cause(conn, "a reply that nobody asked for");
-        set_state(conn, REDIS_CONN_DOWN);
+    if (conn->in_flight.n == 0) {
+        drop(conn, "a reply that nobody asked for");
         return;
     }
-    ticket = conn->ring[conn->first].ticket;
-    conn->first = (conn->first + 1) % REDIS_CONN_IN_FLIGHT_MAX;
-    if (--conn->n_in_flight == 0)
+    ticket = redis_queue_pop(&conn->in_flight);
+    if (conn->in_flight.n == 0)
         event_del(conn->timer);
     conn->options.on_reply(conn->options.owner, conn, ticket, reply);
 }
@@ -219,20 +198,18 @@ static void take_reply(struct redis_conn *conn, const redisReply *reply)
 static void read_replies(struct redis_conn *conn)
 {
     struct redisReply *reply;
-    enum resp_status status;
 
     if (!resp_reader_feed(conn->reader, bufferevent_get_input(conn->bev))) {
-        set_cause(conn, "out of memory");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "out of memory");
         return;
     }
     while (conn->state >= REDIS_CONN_GREETING) {
-        status = resp_reader_next(conn->reader, &reply);
+        enum resp_status status = resp_reader_next(conn->reader, &reply);
+
         if (status == RESP_MORE)
             return;
         if (status == RESP_BROKEN) {
-            set_cause(conn, "a reply that is not of the Redis protocol");
-            set_state(conn, REDIS_CONN_DOWN);
+            drop(conn, "a reply that is not of the Redis protocol");
             return;
         }
         take_reply(conn, reply);
@@ -247,23 +224,13 @@ static void on_read(struct bufferevent *bev, void *arg)
     read_replies(arg);
 }
 
-static void tune_socket(struct bufferevent *bev)
-{
-    int fd = bufferevent_getfd(bev), on = 1;
-
-    /* Fails on a Unix socket, where neither is needed. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-}
-
 static void on_connected(struct redis_conn *conn)
 {
-    tune_socket(conn->bev);
+    redis_stream_tune(conn->bev);
     conn->n_greetings = redis_hello_write(&conn->hello, bufferevent_get_output(conn->bev));
     conn->is_first_greeting = true;
     if (conn->n_greetings == 0) {
-        set_cause(conn, "out of memory");
-        set_state(conn, REDIS_CONN_DOWN);
+        drop(conn, "out of memory");
         return;
     }
     set_state(conn, REDIS_CONN_GREETING);
@@ -271,65 +238,31 @@ static void on_connected(struct redis_conn *conn)
 
 static void on_failed(struct redis_conn *conn, short events)
 {
-    int code = EVUTIL_SOCKET_ERROR();
+    char why[REDIS_HELLO_WHY_MAX];
 
-    if (conn->state == REDIS_CONN_CONNECTING) {
+    if (conn->state == REDIS_CONN_CONNECTING)
         conn->turn++;
-        if (conn->options.tls && code == 0) {
-            char why[REDIS_HELLO_WHY_MAX];
-
-            tls_describe_failure(conn->bev, why, sizeof(why));
-            set_cause(conn, "%s", why);
-        } else {
-            set_cause(conn, "%s", code ? evutil_socket_error_to_string(code) : "not connected");
-        }
-    } else if (events & BEV_EVENT_EOF || code == 0) {
-        set_cause(conn, "closed by the server");
-    } else {
-        set_cause(conn, "%s", evutil_socket_error_to_string(code));
-    }
-    set_state(conn, REDIS_CONN_DOWN);
+    redis_stream_describe_failure(conn->bev, (events & BEV_EVENT_EOF) != 0,
+                                  conn->state == REDIS_CONN_CONNECTING, why);
+    drop(conn, why);
 }
 
 /* Connected, closed or failed. */
 static void on_event(struct bufferevent *bev, short events, void *arg)
 {
-    struct redis_conn *conn = arg;
-
     (void)bev;
     if (events & BEV_EVENT_CONNECTED)
-        on_connected(conn);
+        on_connected(arg);
     else if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        on_failed(conn, events);
-}
-
-/* Callbacks are deferred: so none is ever called from within redis_conn_send(). */
-static bool open_stream(struct redis_conn *conn)
-{
-    const int flags = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
-    SSL *ssl = NULL;
-
-    conn->reader = resp_reader_new();
-    if (conn->options.tls) {
-        ssl = tls_new_connection(conn->options.tls, conn->options.url, &conn->address);
-        if (!ssl)
-            return false;
-        conn->bev =
-            bufferevent_openssl_socket_new(conn->base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, flags);
-        if (!conn->bev)
-            SSL_free(ssl);
-        else
-            bufferevent_openssl_set_allow_dirty_shutdown(conn->bev, 1);
-    } else {
-        conn->bev = bufferevent_socket_new(conn->base, -1, flags);
-    }
-    return conn->bev && conn->reader;
+        on_failed(arg, events);
 }
 
 static void connect_to(struct redis_conn *conn, const struct resolver_result *to)
 {
     set_state(conn, REDIS_CONN_CONNECTING);
-    if (!open_stream(conn)) {
+    conn->reader = resp_reader_new();
+    conn->bev = redis_stream_new(conn->base, conn->options.tls, conn->options.url, &conn->address);
+    if (!conn->reader || !conn->bev) {
         redis_conn_close(conn, "out of memory");
         return;
     }
@@ -384,16 +317,13 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
 static bool can_send(const struct redis_conn *conn)
 {
     return conn->state == REDIS_CONN_READY && !conn->is_closing &&
-           conn->n_in_flight < REDIS_CONN_IN_FLIGHT_MAX;
+           conn->in_flight.n < REDIS_QUEUE_MAX;
 }
 
 static void push_in_flight(struct redis_conn *conn, uint64_t ticket)
 {
-    size_t at = (conn->first + conn->n_in_flight) % REDIS_CONN_IN_FLIGHT_MAX;
-
-    conn->ring[at].ticket = ticket;
-    conn->ring[at].deadline_ms = clock_mono_ms() + conn->options.timeout_ms;
-    if (conn->n_in_flight++ == 0)
+    redis_queue_push(&conn->in_flight, ticket, clock_mono_ms() + conn->options.timeout_ms);
+    if (conn->in_flight.n == 1)
         arm(conn, conn->options.timeout_ms);
 }
 

@@ -32,7 +32,7 @@ enum redis_conn_state {
     REDIS_CONN_READY,
 };
 
-enum { REDIS_CONN_CAUSE_MAX = 168, REDIS_CONN_IN_FLIGHT_MAX = 4096 };
+enum { REDIS_CONN_CAUSE_MAX = 168 };
 
 struct redis_conn_options {
     const struct redis_url *url; /* credentials, database; borrowed */

@@ -1,7 +1,6 @@
 /* A link to a Redis Cluster: a connection per master, a map of slots, redirections followed. */
 #include "service/redis/redis_link_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,7 @@ enum {
     REFRESH_SOON_MS = 100, /* after a redirection: more will come */
 };
 
-/* Tickets of a connection: the number of a command, or one of these. */
+/* Tickets of a connection: the number of a command, or: */
 enum { TICKET_MAP = COMMANDS_MAX, TICKET_ASKING };
 
 struct node {
@@ -61,11 +60,6 @@ static void refresh_in(struct redis_link *link, int wait_ms)
     const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
 
     event_add(link->cluster->refresh, &wait);
-}
-
-static unsigned number_of(const struct node *node)
-{
-    return (unsigned)(node - node->link->cluster->nodes);
 }
 
 static bool is_ready(const struct node *node)
@@ -150,46 +144,16 @@ static void set_slot(struct redis_link *link, unsigned slot, unsigned number)
 
 /* --- the map --- */
 
-/* A node of CLUSTER SLOTS: [host, port, id, …]; an unknown host is that of who answered. */
-static bool parse_node(const struct redisReply *reply, const struct redis_address *from,
-                       struct redis_address *out)
-{
-    const struct redisReply *host, *port;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
-        return false;
-    host = reply->element[0];
-    port = reply->element[1];
-    if (port->type != REDIS_REPLY_INTEGER || port->integer < 1 || port->integer > 65535)
-        return false;
-    memset(out, 0, sizeof(*out));
-    if (host->type == REDIS_REPLY_STRING && host->len > 0 && host->len < sizeof(out->host) &&
-        strcmp(host->str, "?") != 0)
-        memcpy(out->host, host->str, host->len);
-    else
-        memcpy(out->host, from->host, sizeof(out->host));
-    out->port = (uint16_t)port->integer;
-    return true;
-}
-
 static bool take_range(struct redis_link *link, const struct redisReply *reply,
                        const struct redis_address *from)
 {
-    struct redis_address address;
+    struct slot_range range;
     struct node *node;
-    long long first, last;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
-        reply->element[0]->type != REDIS_REPLY_INTEGER ||
-        reply->element[1]->type != REDIS_REPLY_INTEGER ||
-        !parse_node(reply->element[2], from, &address))
+    if (!slot_parse_range(reply, from, &range) || !(node = find_node(link, &range.master)))
         return false;
-    first = reply->element[0]->integer;
-    last = reply->element[1]->integer;
-    if (first < 0 || last >= SLOT_COUNT || first > last || !(node = find_node(link, &address)))
-        return false;
-    for (long long slot = first; slot <= last; slot++)
-        set_slot(link, (unsigned)slot, number_of(node));
+    for (unsigned slot = range.first; slot <= range.last; slot++)
+        set_slot(link, slot, (unsigned)(node - link->cluster->nodes));
     return true;
 }
 
@@ -234,13 +198,6 @@ static void on_map(struct redis_link *link, struct node *node, const struct redi
     redis_link_changed(link);
 }
 
-static void connect_seed(struct redis_link *link)
-{
-    struct redis_cluster *cluster = link->cluster;
-
-    (void)find_node(link, &link->url->hosts[cluster->turn++ % link->url->n_hosts]);
-}
-
 /* Asks any node that answers, another each time; with none, tries the next seed. */
 static void ask_map(struct redis_link *link)
 {
@@ -258,7 +215,7 @@ static void ask_map(struct redis_link *link)
             return;
         }
     }
-    connect_seed(link);
+    (void)find_node(link, &link->url->hosts[cluster->turn % link->url->n_hosts]);
     redis_link_back_off(cluster->refresh, cluster->n_failures++);
 }
 
@@ -327,7 +284,7 @@ static bool redirect(struct node *from, struct command *command, const struct re
     if (!to)
         return false;
     if (!redirection.is_ask) {
-        set_slot(link, redirection.slot, number_of(to));
+        set_slot(link, redirection.slot, (unsigned)(to - link->cluster->nodes));
         refresh_in(link, REFRESH_SOON_MS);
         redis_link_changed(link);
     }
@@ -374,9 +331,7 @@ static void on_conn_state(void *owner, struct redis_conn *conn)
         node->n_failures = 0;
         refresh_in(link, 0);
     } else {
-        if (node->n_slots > 0)
-            redis_link_set_cause(link, redis_conn_cause(conn));
-        else if (link->cluster->n_failures > 0)
+        if (node->n_slots > 0 || link->cluster->n_failures > 0)
             redis_link_set_cause(link, redis_conn_cause(conn));
         refresh_in(link, REFRESH_SOON_MS);
         /* A node that leads nothing is only connected to when somebody names it. */
@@ -399,8 +354,7 @@ static bool start(struct redis_link *link)
     for (unsigned i = 0; i < COMMANDS_MAX; i++)
         cluster->free_commands[i] = (uint16_t)(COMMANDS_MAX - 1 - i);
     cluster->n_free = COMMANDS_MAX;
-    connect_seed(link);
-    redis_link_back_off(cluster->refresh, cluster->n_failures++);
+    ask_map(link); /* of the first seed, which is connected to now */
     return true;
 }
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hiredis/hiredis.h>
+
 static uint16_t crc16(const char *bytes, size_t len)
 {
     uint16_t crc = 0;
@@ -73,5 +75,46 @@ bool slot_parse_redirection(const char *error, struct slot_redirection *out)
         return false;
     redirection.to.port = (uint16_t)port;
     *out = redirection;
+    return true;
+}
+
+/* [host, port, id, …]; the host may be empty, NULL or "?". */
+static bool parse_node(const struct redisReply *reply, const struct redis_address *from,
+                       struct redis_address *out)
+{
+    const struct redisReply *host, *port;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+        return false;
+    host = reply->element[0];
+    port = reply->element[1];
+    if (port->type != REDIS_REPLY_INTEGER || port->integer < 1 || port->integer > 65535)
+        return false;
+    memset(out, 0, sizeof(*out));
+    if (host->type == REDIS_REPLY_STRING && host->len > 0 && host->len < sizeof(out->host) &&
+        strcmp(host->str, "?") != 0)
+        memcpy(out->host, host->str, host->len);
+    else
+        memcpy(out->host, from->host, sizeof(out->host));
+    out->port = (uint16_t)port->integer;
+    return true;
+}
+
+bool slot_parse_range(const struct redisReply *reply, const struct redis_address *from,
+                      struct slot_range *out)
+{
+    long long first, last;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
+        reply->element[0]->type != REDIS_REPLY_INTEGER ||
+        reply->element[1]->type != REDIS_REPLY_INTEGER)
+        return false;
+    first = reply->element[0]->integer;
+    last = reply->element[1]->integer;
+    if (first < 0 || last >= SLOT_COUNT || first > last ||
+        !parse_node(reply->element[2], from, &out->master))
+        return false;
+    out->first = (unsigned)first;
+    out->last = (unsigned)last;
     return true;
 }

@@ -8,6 +8,8 @@
 #include "proto/slice.h"
 #include "service/redis/redis_url.h"
 
+struct redisReply;
+
 enum { SLOT_COUNT = 16384 };
 
 /* CRC16 (XMODEM) modulo 16384 of the key, or of what is between its first { and the next } if
@@ -24,5 +26,16 @@ struct slot_redirection {
 
 /* False: not one of the two. */
 MUST_USE bool slot_parse_redirection(const char *error, struct slot_redirection *out);
+
+/* An element of the reply to CLUSTER SLOTS. */
+struct slot_range {
+    unsigned first, last; /* both included */
+    struct redis_address master;
+};
+
+/* `from` is who answered: the host of a node that says none of its own.  False: not such an
+ * element. */
+MUST_USE bool slot_parse_range(const struct redisReply *reply, const struct redis_address *from,
+                               struct slot_range *out);
 
 #endif

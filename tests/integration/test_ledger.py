@@ -535,6 +535,8 @@ def test_a_cluster_that_is_resharded_under_load_counts_once(make_hopcountd, make
     with running(make_load(daemon, links, n_clients=4, pause_s=0.002)) as load:
         time.sleep(1)
         for source, target in ((0, 1), (1, 2)):
+            wait_until(lambda: redis_cli("--cluster", "check", f"127.0.0.1:{cluster[0].port}")
+                       .returncode == 0, 30, "the nodes agree", pause=0.5)
             done = redis_cli("--cluster", "reshard", f"127.0.0.1:{cluster[0].port}",
                              "--cluster-from", ids[cluster[source].port], "--cluster-to",
                              ids[cluster[target].port], "--cluster-slots", 3000, "--cluster-yes")

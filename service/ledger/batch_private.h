@@ -1,0 +1,42 @@
+/* batch_private.h - what batch.c (tables, arguments) and batch_series.c (time series, clients)
+ * share.
+ */
+#ifndef LEDGER_BATCH_PRIVATE_H
+#define LEDGER_BATCH_PRIVATE_H
+#include <assert.h>
+#include <openssl/sha.h>
+
+#include "proto/counter.h"
+#include "service/ledger/batch.h"
+#include "service/ledger/fold.h"
+#include "service/ledger/pack.h"
+
+enum { BATCH_SERIES_DIMS = 9 };
+
+struct batch {
+    struct batch_options options;
+    const struct fold *fold;
+    uint32_t *order;                                      /* of links, then of items, by bucket */
+    uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
+    uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
+    bool has[COUNTER_SHARDS_MAX];
+    struct pack tables, series, clients;
+    struct counter_key *keys;
+    size_t n_keys, keys_max;
+    struct slice *argv;
+    char sha[2 * SHA_DIGEST_LENGTH + 1];
+    char n_keys_text[24], from[24], to[24], ttl[24];
+};
+
+/* The next key of the script; the caller fills it. */
+static inline struct counter_key *batch_next_key(struct batch *batch)
+{
+    assert(batch->n_keys < batch->keys_max);
+    return &batch->keys[batch->n_keys++];
+}
+
+/* Packs the time series, and the lists of clients, that the fold holds for the shard. */
+void batch_build_series(struct batch *batch, unsigned shard);
+void batch_build_clients(struct batch *batch, unsigned shard);
+
+#endif

@@ -1,0 +1,207 @@
+#include "service/redis/private_redis_place.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/redis/private_redis.h"
+
+enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50 };
+
+int private_redis_connect(const struct private_redis_place *place)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    memcpy(address.sun_path, place->socket, sizeof(address.sun_path));
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static const char config_text[] = "# Written by hopcountd at each start; changes are lost.\n"
+                                  "port 0\n"
+                                  "unixsocket redis.sock\n"
+                                  "unixsocketperm 700\n"
+                                  "appendonly yes\n"
+                                  "appendfsync everysec\n"
+                                  "aof-use-rdb-preamble yes\n"
+                                  "save \"\"\n"
+                                  "maxmemory-policy noeviction\n"
+                                  "logfile redis.log\n"
+                                  "daemonize no\n"
+                                  "protected-mode yes\n";
+
+static pid_t socket_owner(const struct private_redis_place *place)
+{
+    struct ucred owner;
+    socklen_t len = sizeof(owner);
+    int fd = private_redis_connect(place);
+    pid_t pid = 0;
+
+    if (fd < 0)
+        return 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0)
+        pid = owner.pid;
+    close(fd);
+    return pid;
+}
+
+/* Two servers on one append-only file would spoil it.  The old one was sent SIGTERM when its
+ * hopcountd died, and may still be saving; hopcountd holds the lock of the state_dir, so nobody
+ * else's it can be. */
+bool private_redis_stop_leftover(const struct private_redis_place *place, int64_t wait_ms,
+                                 struct error *err)
+{
+    int64_t deadline_ms = clock_mono_ms() + wait_ms;
+    pid_t pid = socket_owner(place);
+    int fd;
+    struct pollfd wait;
+
+    if (pid <= 0)
+        return true;
+    log_warn("redis.leftover", "pid=%ld dir=\"%s\"", (long)pid, place->dir);
+    fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    wait = (struct pollfd){.fd = fd, .events = POLLIN};
+    if (fd < 0)
+        return errno == ESRCH;
+    syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
+    while (poll(&wait, 1, LOOK_EVERY_MS) == 0 && clock_mono_ms() < deadline_ms)
+        ;
+    if (poll(&wait, 1, 0) == 0) {
+        syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+        (void)poll(&wait, 1, KILL_WAIT_MS);
+    }
+    if (poll(&wait, 1, 0) == 0) {
+        error_set(err, "redis: process %ld still holds %s; stop it", (long)pid, place->socket);
+        close(fd);
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+static bool make_dir(const char *path, struct error *err)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    error_set(err, "redis: cannot make %s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool write_config(const struct private_redis_place *place, struct error *err)
+{
+    char path[PRIVATE_REDIS_TEXT_MAX + 16];
+    FILE *file;
+    bool ok;
+
+    snprintf(path, sizeof(path), "%s/redis.conf", place->dir);
+    file = fopen(path, "we");
+    ok = file && fputs(config_text, file) >= 0;
+    if (file && fclose(file) != 0)
+        ok = false;
+    if (!ok)
+        error_set(err, "redis: cannot write %s: %s", path, strerror(errno));
+    return ok;
+}
+
+/* The last line of its log, which says why it ended. */
+void private_redis_last_log_line(const struct private_redis_place *place, char *out, size_t size)
+{
+    char path[PRIVATE_REDIS_TEXT_MAX + 16], line[256];
+    FILE *file;
+
+    out[0] = '\0';
+    snprintf(path, sizeof(path), "%s/redis.log", place->dir);
+    file = fopen(path, "re");
+    if (!file)
+        return;
+    while (fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0])
+            snprintf(out, size, "%s", line);
+    }
+    fclose(file);
+}
+
+static bool set_paths(struct private_redis_place *place,
+                      const struct private_redis_options *options, struct error *err)
+{
+    char absolute[PRIVATE_REDIS_TEXT_MAX];
+    int len;
+
+    if (!make_dir(options->state_dir, err))
+        return false;
+    if (!realpath(options->state_dir, absolute)) {
+        error_set(err, "redis: %s: %s", options->state_dir, strerror(errno));
+        return false;
+    }
+    snprintf(place->program, sizeof(place->program), "%s",
+             options->program ? options->program : "redis-server");
+    len = snprintf(place->dir, sizeof(place->dir), "%s/redis", absolute);
+    if (len >= (int)(sizeof(place->socket) - strlen("/redis.sock"))) {
+        error_set(
+            err,
+            "redis: the path %s/redis.sock is too long for a socket (%zu characters at most); "
+            "choose a shorter state_dir, or set redis.url",
+            place->dir, sizeof(place->socket) - 1);
+        return false;
+    }
+    snprintf(place->socket, sizeof(place->socket), "%.*s/redis.sock",
+             (int)sizeof(place->socket) - 12, place->dir);
+    snprintf(place->url, sizeof(place->url), "unix://%s", place->socket);
+    return make_dir(place->dir, err) && write_config(place, err);
+}
+
+/* Redis 7.0 is needed: `redis-server --version` says "Redis server v=7.0.15 sha=…". */
+static bool check_version(const struct private_redis_place *place, struct error *err)
+{
+    char command[PRIVATE_REDIS_TEXT_MAX + 32], line[256] = "";
+    const char *version;
+    FILE *pipe;
+
+    if (strchr(place->program, '\'')) {
+        error_set(err, "redis: the program's name %s has a quote in it", place->program);
+        return false;
+    }
+    snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", place->program);
+    pipe = popen(command, "re");
+    if (pipe) {
+        if (!fgets(line, sizeof(line), pipe))
+            line[0] = '\0';
+        pclose(pipe);
+    }
+    version = strstr(line, "v=");
+    if (!version) {
+        error_set(err,
+                  "redis: cannot run %s; install redis-server (7.0 or newer), or set redis.url",
+                  place->program);
+        return false;
+    }
+    if (strtoul(version + 2, NULL, 10) < 7) {
+        error_set(err, "redis: %s is version %.12s, 7.0 or newer is needed", place->program,
+                  version + 2);
+        return false;
+    }
+    return true;
+}
+
+bool private_redis_prepare(struct private_redis_place *place,
+                           const struct private_redis_options *options, struct error *err)
+{
+    return set_paths(place, options, err) && check_version(place, err);
+}

@@ -1,0 +1,40 @@
+/* private_redis_place.h - where the private redis-server lives: its files, its socket, and whoever
+ * is there already.
+ */
+#ifndef REDIS_PRIVATE_REDIS_PLACE_H
+#define REDIS_PRIVATE_REDIS_PLACE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#include "proto/compiler.h"
+
+struct error;
+struct private_redis_options;
+
+enum { PRIVATE_REDIS_TEXT_MAX = 4096 };
+
+struct private_redis_place {
+    char program[PRIVATE_REDIS_TEXT_MAX];
+    char dir[PRIVATE_REDIS_TEXT_MAX]; /* absolute */
+    char url[PRIVATE_REDIS_TEXT_MAX];
+    char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/* Fills `*place`, makes the directory and the configuration, looks at the program's version.  False
+ * and `*err` on failure. */
+MUST_USE bool private_redis_prepare(struct private_redis_place *place,
+                                    const struct private_redis_options *options, struct error *err);
+
+/* Ends a server that an earlier hopcountd left behind; false and `*err` when it won't end. */
+MUST_USE bool private_redis_stop_leftover(const struct private_redis_place *place, int64_t wait_ms,
+                                          struct error *err);
+
+/* A socket to the server, for close(2); -1: nobody is there. */
+MUST_USE int private_redis_connect(const struct private_redis_place *place);
+
+/* The last line of its log, "" when there is none. */
+void private_redis_last_log_line(const struct private_redis_place *place, char *out, size_t size);
+
+#endif
