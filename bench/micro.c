@@ -14,6 +14,8 @@
 #include "proto/http1.h"
 #include "proto/template.h"
 #include "proto/token.h"
+#include "service/base/error.h"
+#include "service/label/label.h"
 
 enum { VARIETY = 256 };
 
@@ -28,7 +30,9 @@ struct fixture {
     char heads[VARIETY][1024];
     size_t head_lens[VARIETY];
     struct template pay;
-    uint64_t sum; /* keeps the compiler from dropping the work */
+    struct labeler *labeler;
+    struct http1_request requests[VARIETY]; /* slices of heads */
+    uint64_t sum;                           /* keeps the compiler from dropping the work */
 };
 
 static void setup_tokens(struct fixture *f)
@@ -73,6 +77,27 @@ static void setup_heads(struct fixture *f)
     }
 }
 
+/* The agents are in the cache, as those of all but a few clicks are. */
+static void setup_label(struct fixture *f)
+{
+    struct error err;
+    struct label_rules *rules = label_rules_new(&err);
+
+    setup_heads(f);
+    f->labeler = rules ? labeler_new(rules, &err) : NULL;
+    if (!f->labeler)
+        abort();
+    for (unsigned i = 0; i < VARIETY; i++) {
+        struct http1_scan scan = {0};
+        struct http1_refusal refusal;
+
+        if (http1_parse(slice_make(f->heads[i], f->head_lens[i]), &scan, &f->requests[i], &refusal))
+            abort();
+        /* One a second: so many new ones at a time are not looked at. */
+        (void)labeler_label(f->labeler, &f->requests[i], i * INT64_C(1000));
+    }
+}
+
 static void setup_template(struct fixture *f)
 {
     size_t position;
@@ -114,6 +139,13 @@ static void run_http1_parse(struct fixture *f, unsigned i)
     f->sum += request.head_len;
 }
 
+static void run_label(struct fixture *f, unsigned i)
+{
+    struct label label = labeler_label(f->labeler, &f->requests[i], VARIETY * INT64_C(1000));
+
+    f->sum += label.browser;
+}
+
 static void run_template_expand(struct fixture *f, unsigned i)
 {
     char url[TEMPLATE_TEXT_MAX * 2];
@@ -150,6 +182,7 @@ static const struct {
     {"token_open", setup_tokens, run_token_open},
     {"token_seal", setup_tokens, run_token_seal},
     {"http1_parse", setup_heads, run_http1_parse},
+    {"label", setup_label, run_label},
     {"template_expand", setup_template, run_template_expand},
     {"click_encode", setup_nothing, run_click_encode},
 };
