@@ -1,0 +1,44 @@
+"""Precision and recall of the labels on played gateways, previews and people, over two pods."""
+import os
+import pathlib
+import random
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "labels"))
+
+import simulate  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """The aims are about shares, so the seed is fixed; HOPCOUNT_SEED=N plays another run."""
+    directory = tmp_path_factory.mktemp("simulator")
+    started = []
+    try:
+        redis = simulate.RedisServer(directory / "redis")
+        started.append(redis)
+        pods = simulate.make_pods(directory, redis.start(), 2, started.append)
+        yield simulate.run(pods, random.Random(int(os.environ.get("HOPCOUNT_SEED", 1))), 500)
+    finally:
+        for process in reversed(started):
+            process.cleanup()
+    for process in started:
+        process.assert_no_sanitizer_report()
+
+
+def test_no_click_is_lost(outcome):
+    assert sum(outcome.matrix.values()) > 2000
+    assert not [key for key in outcome.matrix if key[1] == "lost"]
+
+
+@pytest.mark.parametrize("label", ["bot", "prefetch", "probe"])
+def test_what_says_so_itself_is_told(outcome, label):
+    assert outcome.n(label) >= 10
+    assert outcome.recall(label) == outcome.precision(label) == 1
+
+
+def test_people_are_not_taken_for_machines(outcome):
+    assert outcome.n("human") > 500
+    assert outcome.people_mistaken <= 0.01

@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""Plays mail gateways, previews and people to real hopcountds; precision and recall of the labels.
+
+    tests/labels/simulate.py [--seed N] [--mails N] [--pods N]
+
+Clients' addresses come as from a trusted proxy, each request goes to any of the pods, which share
+a Redis, as behind a load balancer.  Windows of seconds are shortened by SCALE, in the configuration
+and in what is played (actors.py) alike.
+"""
+import argparse
+import collections
+import pathlib
+import queue
+import random
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import actors  # noqa: E402
+import read_log  # noqa: E402
+from harness import tokens  # noqa: E402
+from harness.daemon import Hopcountd  # noqa: E402
+from harness.rawhttp import Closed, Connection  # noqa: E402
+from harness.redisd import RedisServer  # noqa: E402
+from harness.wait import wait_until  # noqa: E402
+
+LABELS = ["human", "scanner", "bot", "prefetch", "probe"]
+CONFIG = {
+    "public": {"workers": 2, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]},
+    "admin": {"rate_per_min": 1000000},
+    "labels": {"gateway_links_s": actors.LINKS_S // actors.SCALE,
+               "gateway_networks_s": actors.NETWORKS_S // actors.SCALE},
+}
+
+
+class Sender(threading.Thread):
+    """A proxy's connections to the pods: takes requests from a queue."""
+
+    def __init__(self, pods, todo, rng):
+        super().__init__(daemon=True)
+        self.pods, self.todo, self.rng = pods, todo, rng
+        self.connections = {}
+        self.failure = None
+
+    def send(self, pod, token, method, headers):
+        for last_try in (False, True):
+            connection = self.connections.get(pod.port)
+            if connection is None:
+                connection = self.connections[pod.port] = Connection("127.0.0.1", pod.port, 30)
+            try:
+                return connection.request(f"/{token}", method=method, headers=headers)
+            except (Closed, ConnectionError):  # idle for too long
+                del self.connections[pod.port]
+                if last_try:
+                    raise
+
+    def run(self):
+        try:
+            for token, method, headers in iter(self.todo.get, None):
+                reply = self.send(self.rng.choice(self.pods), token, method, headers)
+                assert reply.status == 302, reply
+        except Exception as error:  # told by play()
+            self.failure = error
+
+
+def play(pods, world, n_senders=8):
+    """Sends everything at its time; returns by how many seconds the latest request was late."""
+    todo = queue.Queue()
+    senders = [Sender(pods, todo, random.Random(world.rng.random())) for _ in range(n_senders)]
+    for sender in senders:
+        sender.start()
+    start, late = time.monotonic(), 0
+    for at_s, _, token, _, _, method, headers in world.requests:
+        time.sleep(max(0, start + at_s - time.monotonic()))
+        late = max(late, time.monotonic() - start - at_s)
+        todo.put((token, method, headers))
+    for _ in senders:
+        todo.put(None)
+    for sender in senders:
+        sender.join(60)
+        if sender.failure or sender.is_alive():
+            raise AssertionError(f"a request was not answered: {sender.failure}")
+    return late
+
+
+def labels_in_logs(pods):
+    """{link id: Counter of labels}, relabelled clicks by their new one."""
+    found = collections.defaultdict(collections.Counter)
+    for pod in pods:
+        for log in read_log.read_logs(pod.state_dir):
+            for click in log.clicks():
+                found[click["link"]][LABELS[click["label"]]] += 1
+                if click["type"] == 2:
+                    found[click["link"]][LABELS[click["old_label"]]] -= 1
+    return found
+
+
+class Outcome:
+    """matrix[truth, label] and by_who[who, truth, label]: how many clicks."""
+
+    def __init__(self, world, found):
+        self.matrix, self.by_who = collections.Counter(), collections.Counter()
+        truths = collections.defaultdict(list)
+        for _, _, token, who, truth, _, _ in world.requests:
+            truths[tokens.link_id(token)].append((who, truth))
+        for link, clicks in truths.items():
+            self._match(clicks, collections.Counter(found.get(link, {})))
+
+    def _match(self, clicks, labels):
+        """Logs don't say who clicked: of one link, as many as can be are taken to be right."""
+        wrong = []
+        for who, truth in clicks:
+            if labels[truth] > 0:
+                labels[truth] -= 1
+                self._note(who, truth, truth)
+            else:
+                wrong.append((who, truth))
+        for (who, truth), label in zip(wrong, list(labels.elements()) + ["lost"] * len(wrong)):
+            self._note(who, truth, label)
+
+    def _note(self, who, truth, label):
+        self.matrix[truth, label] += 1
+        self.by_who[who, truth, label] += 1
+
+    def n(self, truth):
+        return sum(n for (is_, _), n in self.matrix.items() if is_ == truth)
+
+    def recall(self, label):
+        return self.matrix[label, label] / max(1, self.n(label))
+
+    def precision(self, label):
+        named = sum(n for (_, as_), n in self.matrix.items() if as_ == label)
+        return self.matrix[label, label] / max(1, named)
+
+    @property
+    def gateways_found(self):
+        """Share of the gateways' GETs that aren't counted as people's."""
+        return 1 - self.matrix["scanner", "human"] / max(1, self.n("scanner"))
+
+    @property
+    def people_mistaken(self):
+        return 1 - self.recall("human")
+
+    def print(self):
+        columns = [label for label in LABELS + ["lost"]
+                   if any(as_ == label for _, as_ in self.matrix)]
+        print(f"{'is':<24}" + "".join(f"{label:>10}" for label in columns))
+        for truth in LABELS:
+            print(f"{truth:<24}" + "".join(f"{self.matrix[truth, c]:>10}" for c in columns))
+        for who, truth in sorted({(who, truth) for who, truth, _ in self.by_who}):
+            print(f"  {who + ', ' + truth:<22}"
+                  + "".join(f"{self.by_who[who, truth, c]:>10}" for c in columns))
+        for label in LABELS:
+            print(f"{label:<10} precision {100 * self.precision(label):6.2f} %"
+                  f"   recall {100 * self.recall(label):6.2f} %")
+        print(f"gateways found {100 * self.gateways_found:.2f} %,"
+              f" people mistaken {100 * self.people_mistaken:.2f} %")
+
+
+def run(pods, rng, n_mails):
+    """Plays `n_mails` mails and more to the pods; the Outcome, printed."""
+    world = actors.World(pods[0].key, rng)
+    actors.plan(world, n_mails)
+    late = play(pods, world)
+    n = len(world.requests)
+    print(f"{n} clicks in {world.requests[-1][0]:.0f} s, the latest one {late:.2f} s late")
+    # Totals stay when clicks are relabelled: in Redis, too, once everything is applied.
+    wait_until(lambda: pods[0].api("GET", "/v1/stats?brand=acme")["total"]["total"] == n, 30,
+               f"{n} clicks are counted", pause=0.3)
+    found = labels_in_logs(pods)
+    outcome = Outcome(world, found)
+    outcome.print()
+
+    def agrees():
+        total = pods[0].api("GET", "/v1/stats?brand=acme")["total"]
+        human = sum(labels["human"] for labels in found.values())
+        return (total["total"], total["human"]) == (n, human)
+    wait_until(agrees, 10, "Redis counts what the logs say", pause=0.3)
+    return outcome
+
+
+def make_pods(directory, redis, n_pods, track):
+    """hopcountds that share Redis and key; each is handed to `track` before it starts."""
+    pods = []
+    for i in range(n_pods):
+        pod = Hopcountd(directory / f"pod{i}", redis, CONFIG, f"pod{i}")
+        if pods:
+            pod.key = pods[0].key
+            pod.write_keys([(1, "mint", pod.key)])
+        track(pod)
+        pods.append(pod.start())
+    return pods
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mails", type=int, default=500)
+    parser.add_argument("--pods", type=int, default=2)
+    args = parser.parse_args()
+    started = []
+    with tempfile.TemporaryDirectory(prefix="hopcount-labels-") as directory:
+        directory = pathlib.Path(directory)
+        try:
+            redis = RedisServer(directory / "redis")
+            started.append(redis)
+            pods = make_pods(directory, redis.start(), args.pods, started.append)
+            run(pods, random.Random(args.seed), args.mails)
+        finally:
+            for process in reversed(started):
+                process.cleanup()
+
+
+if __name__ == "__main__":
+    main()
