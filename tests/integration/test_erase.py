@@ -163,3 +163,23 @@ def test_a_redis_that_is_down_is_named(make_hopcountd, make_redis):
     daemon = make_hopcountd(server, {"brands": BRANDS}, start=False)
     done = erase(daemon, status=1)
     assert f"127.0.0.1:{server.port}" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_append_only_file_forgets_when_it_is_rewritten(make_hopcountd, redis):
+    """As the README says: until then it holds the commands of the past."""
+    def holds():
+        return any(name_of(CLIENT) in path.read_bytes()
+                   for path in redis.directory.rglob("*.aof"))
+    client = redis.client()
+
+    def is_quiet():
+        return client.info("persistence")["aof_rewrite_in_progress"] == 0
+    daemon = make_hopcountd(redis, {"brands": BRANDS})
+    make_clicks(daemon)
+    wait_until(is_quiet, 20, "the ledger's own rewriting is done")
+    daemon.click(daemon.mint("view", 1, client=CLIENT), headers=BROWSER)
+    wait_until(lambda: clicks_of(daemon, CLIENT) == 6, 20, "one more click is counted")
+    erase(daemon)
+    assert holds()
+    client.bgrewriteaof()
+    wait_until(lambda: not holds(), 20, "the append-only file no longer names the client")
