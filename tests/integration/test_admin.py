@@ -85,7 +85,7 @@ def test_metrics_are_in_the_format_and_by_the_conventions(hopcountd):
 
 def conserved(metrics):
     return (metrics["hopcount_clicks_accepted_total"] + metrics["hopcount_clicks_recovered_total"]
-            == metrics["hopcount_clicks_applied_total"] + metrics["hopcount_clicks_pending"]
+            == metrics["hopcount_clicks_applied"] + metrics["hopcount_clicks_pending"]
             + metrics.total("hopcount_clicks_dropped_total"))
 
 
@@ -93,7 +93,7 @@ def test_what_is_accepted_is_applied_pending_or_dropped(make_hopcountd, make_loa
     daemon = make_hopcountd(redis)
     links = [daemon.mint("pay", n) for n in range(1, 11)]
     make_load(daemon, links, n_clients=2, n_clicks=300).join()
-    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied_total"] == 300, 10, "300 clicks applied")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 300, 10, "300 clicks applied")
     metrics = daemon.metrics()
     assert metrics["hopcount_clicks_accepted_total"] == 300
     assert metrics['hopcount_requests_total{outcome="redirect",status="302"}'] == 300
@@ -280,7 +280,7 @@ def test_objects_and_clients_sum_their_links_up(two_brands):
                            (1, daemon.mint("pay", 11, client=5)), (4, daemon.mint("pay", 0, client=0))):
         for _ in range(n_clicks):
             daemon.click(link)
-    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied_total"] == 10, 10, "ten clicks")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 10, 10, "ten clicks")
     shown = ask(daemon, "GET", "/v1/objects/10?brand=acme", status=200).json
     assert (shown["id"], shown["brand"], shown["clicks"]["total"]) == (10, "acme", 5)
     assert {kind: c["total"] for kind, c in shown["kinds"].items()} == {"pay": 3, "view": 2}
