@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "proto/token.h"
+
 enum { DAY_S = 86400, HOUR_S = 3600 };
 
 static const char table_letters[COUNTER_TABLES + 1] = "loc";
-static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfp";
+static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfep";
 
 /* Knuth's multiplicative hash: neighbouring numbers, as invoices are, spread evenly. */
 static uint32_t spread(uint32_t number)
@@ -279,6 +281,33 @@ bool counter_series_parse(struct slice field, enum counter_dim dim, struct count
     point.automated = rest.ptr[0] == '1';
     *out = point;
     return true;
+}
+
+/* The steps of a delay: what falls below `end_s` seconds and not into an earlier one. */
+static const struct {
+    int64_t end_s;
+    const char *name;
+} delays[COUNTER_DELAYS] = {
+    {60, "1m"},          {300, "5m"},         {900, "15m"},         {HOUR_S, "1h"},
+    {3 * HOUR_S, "3h"},  {6 * HOUR_S, "6h"},  {12 * HOUR_S, "12h"}, {DAY_S, "1d"},
+    {2 * DAY_S, "2d"},   {3 * DAY_S, "3d"},   {7 * DAY_S, "7d"},    {14 * DAY_S, "14d"},
+    {30 * DAY_S, "30d"}, {90 * DAY_S, "90d"}, {INT64_MAX, "more"},
+};
+
+unsigned counter_delay_value(const struct click *click)
+{
+    int64_t issued_s = TOKEN_EPOCH_S + (int64_t)click->issued_min * 60;
+    int64_t delay_s = click->time_ms / 1000 - issued_s;
+    unsigned value = 0;
+
+    while (value < COUNTER_DELAYS - 1 && delay_s >= delays[value].end_s)
+        value++;
+    return value;
+}
+
+const char *counter_delay_name(unsigned value)
+{
+    return value < COUNTER_DELAYS ? delays[value].name : NULL;
 }
 
 void counter_key_clients(struct counter_key *key, uint32_t brand, int32_t campaign,

@@ -74,6 +74,7 @@ enum counter_dim {
     COUNTER_DIM_BROWSER,  /* 0…15 */
     COUNTER_DIM_SYSTEM,   /* 0…15 */
     COUNTER_DIM_REFERRER, /* 0…7 */
+    COUNTER_DIM_DELAY,    /* 0…COUNTER_DELAYS - 1, counter_delay_value() */
     COUNTER_DIM_CAMPAIGN, /* campaign id; only of COUNTER_ALL_CAMPAIGNS */
     COUNTER_DIMS
 };
@@ -123,6 +124,14 @@ static inline unsigned counter_country_value(const char country[static 2])
 {
     return (unsigned)(uint8_t)country[0] << 8 | (uint8_t)country[1];
 }
+
+/* How long after its link was made a click came, in steps that grow: 0 = within a minute, 14 =
+ * after 90 days or more.  A click before its link was made, by clocks that disagree, came at once.
+ */
+enum { COUNTER_DELAYS = 15 };
+unsigned counter_delay_value(const struct click *click);
+/* "1m", "5m" … "90d": the end of the step; "more" for the last; NULL when out of range. */
+const char *counter_delay_name(unsigned value);
 
 /* --- distinct clients with a human click: HyperLogLog, PFCOUNT key [key …] --- */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/click.h"
+#include "proto/counter.h"
 #include "proto/click_names.h"
 #include "proto/token.h"
 #include "service/admin/stats.h"
@@ -39,6 +40,8 @@ static const char *fixed_name(const struct stats *stats, enum stats_group group,
         return click_device_name(value);
     case STATS_REFERRER:
         return click_referrer_name(value);
+    case STATS_DELAY:
+        return counter_delay_name(value);
     case STATS_CHANNEL:
         return value < 8 ? token_channel_name((uint8_t)value) : NULL;
     case STATS_VARIANT:

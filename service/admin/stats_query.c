@@ -28,6 +28,7 @@ static const struct {
     [STATS_BROWSER] = {"browser", COUNTER_DIM_BROWSER},
     [STATS_SYSTEM] = {"system", COUNTER_DIM_SYSTEM},
     [STATS_REFERRER] = {"referrer", COUNTER_DIM_REFERRER},
+    [STATS_DELAY] = {"delay", COUNTER_DIM_DELAY},
 };
 
 const char *stats_group_name(unsigned group)
@@ -211,7 +212,7 @@ static bool take_group(struct stats_query *out, struct slice name, struct stats_
     }
     return refuse(fault, "group_by",
                   "must be one or two of time, kind, campaign, label, country, device, variant, "
-                  "channel, reason, browser, system, referrer");
+                  "channel, reason, browser, system, referrer, delay");
 }
 
 static bool is_grouped_by(const struct stats_query *query, enum stats_group group)

@@ -35,6 +35,7 @@ enum stats_group {
     STATS_BROWSER,
     STATS_SYSTEM,
     STATS_REFERRER,
+    STATS_DELAY,
     STATS_GROUPS
 };
 

@@ -11,7 +11,7 @@
 #include "service/ledger/fold.h"
 #include "service/ledger/pack.h"
 
-enum { BATCH_SERIES_DIMS = 9 };
+enum { BATCH_SERIES_DIMS = 10 };
 
 struct batch {
     struct batch_options options;

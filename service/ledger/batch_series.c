@@ -14,6 +14,7 @@ static const struct {
     {COUNTER_DIM_BROWSER, FOLD_AT_BROWSER, FOLD_FAMILIES},
     {COUNTER_DIM_SYSTEM, FOLD_AT_SYSTEM, FOLD_FAMILIES},
     {COUNTER_DIM_REFERRER, FOLD_AT_REFERRER, CLICK_REFERRERS},
+    {COUNTER_DIM_DELAY, FOLD_AT_DELAY, COUNTER_DELAYS},
 };
 
 static unsigned value_of(enum counter_dim dim, unsigned index)

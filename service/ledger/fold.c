@@ -222,6 +222,7 @@ static void count(struct fold_group *group, const struct click *click, unsigned 
     group->counts[FOLD_AT_BROWSER + (click->browser & 15)] += delta;
     group->counts[FOLD_AT_SYSTEM + (click->system & 15)] += delta;
     group->counts[FOLD_AT_REFERRER + click->referrer] += delta;
+    group->counts[FOLD_AT_DELAY + counter_delay_value(click)] += delta;
 }
 
 static void list_client(struct fold *fold, uint32_t group, uint32_t number)

@@ -27,6 +27,32 @@ test("stages stand side by side, and others can be chosen", async ({ dashboard, 
     await expect(stages).toHaveCount(3);
 });
 
+test("the time from mail to click is a histogram of what the API says",
+    async ({ dashboard, stack }) => {
+    const { rows, total } = await stack.api(`/v1/stats?from=30d&group_by=delay&campaign=1&${zone}`);
+
+    await dashboard.goto(`${stack.base}campaigns?campaign=1`);
+    await settled(dashboard);
+    const delay = card(dashboard, "From mail to click");
+
+    await delay.getByText("Show as a table").click();
+    await expect(delay.getByRole("row")).toHaveCount(16); // 15 steps and the head
+    await expect(delay.getByRole("row", { name: "1 to 3 hours" }).getByRole("cell")).toHaveText(
+        rows.find(({ key }) => key === "3h").human.toLocaleString("en-GB"));
+    await expect(delay.getByRole("img")).toHaveAttribute("aria-label", /^Half of the clicks/);
+    expect(total.human).toBeGreaterThan(100);
+});
+
+test("a real click falls into its step", async ({ dashboard, stack }) => {
+    const link = stack.mint("pay", "--object", "4711", "--campaign", "900", "--issued",
+        new Date(Date.now() - 5 * 3600000).toISOString().replace(/\.\d+/, ""));
+
+    await stack.click(link);
+    await expect.poll(async () => (await stack.api("/v1/stats?from=24h&group_by=delay&campaign=900"))
+        .rows.map(({ key, human }) => [key, human])).toEqual([["6h", 1]]);
+    expect(dashboard.url()).toContain("dashboard");
+});
+
 test("a lead is called luck or not by an exact test", async ({ dashboard, stack }) => {
     const { rows } = await stack.api(
         `/v1/stats?from=90d&group_by=variant&campaign=2&${zone}`);

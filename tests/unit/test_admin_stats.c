@@ -193,6 +193,8 @@ static void test_taken(void **state)
          STATS_LIMIT_DEFAULT},
         {"by country", "group_by=country", COUNTER_DIM_COUNTRY, STATS_COUNTRY, STATS_GROUPS,
          STATS_LIMIT_DEFAULT},
+        {"by delay", "group_by=delay", COUNTER_DIM_DELAY, STATS_DELAY, STATS_GROUPS,
+         STATS_LIMIT_DEFAULT},
         {"by campaign", "group_by=campaign", COUNTER_DIM_CAMPAIGN, STATS_CAMPAIGN, STATS_GROUPS,
          STATS_LIMIT_DEFAULT},
         {"by campaign, of some", "group_by=campaign&campaign=1,2", COUNTER_DIM_LABEL,

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/counter.h"
+#include "proto/token.h"
 
 enum { NOON = 1795348800 }; /* 2026-11-22T12:00:00Z */
 
@@ -157,6 +158,7 @@ static void test_series_fields(void **state)
         {"23.15.4.1", COUNTER_DIM_LABEL, {23, 15, 4, true}},
         {"07.2.DE.0", COUNTER_DIM_COUNTRY, {7, 2, 'D' << 8 | 'E', false}},
         {"07.2.--.0", COUNTER_DIM_COUNTRY, {7, 2, 0, false}},
+        {"07.2.14.0", COUNTER_DIM_DELAY, {7, 2, COUNTER_DELAYS - 1, false}},
         {"31.2.65535.1", COUNTER_DIM_CAMPAIGN, {31, 2, 65535, true}},
     };
     const struct {
@@ -199,14 +201,42 @@ static void test_series_fields(void **state)
     }
 }
 
+static void test_delays(void **state)
+{
+    const struct {
+        const char *name;
+        int64_t delay_s;
+        const char *want;
+    } cases[] = {
+        {"before the link was made, by clocks that disagree", -3600, "1m"},
+        {"at once", 0, "1m"},
+        {"a second short of a minute", 59, "1m"},
+        {"a minute", 60, "5m"},
+        {"a second short of an hour", 3599, "1h"},
+        {"an hour", 3600, "3h"},
+        {"a day", 86400, "2d"},
+        {"a second short of 90 days", 90 * 86400 - 1, "90d"},
+        {"90 days", 90 * 86400, "more"},
+        {"ten years", 3650 * INT64_C(86400), "more"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct click click = {.issued_min = (NOON - TOKEN_EPOCH_S) / 60,
+                              .time_ms = (NOON + cases[i].delay_s) * 1000};
+
+        print_message("%s\n", cases[i].name);
+        assert_string_equal(counter_delay_name(counter_delay_value(&click)), cases[i].want);
+    }
+    assert_null(counter_delay_name(COUNTER_DELAYS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_shards),
-        cmocka_unit_test(test_table_key_is_read_back),
-        cmocka_unit_test(test_periods),
-        cmocka_unit_test(test_series_fields),
+        cmocka_unit_test(test_delays),  cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_shards),  cmocka_unit_test(test_table_key_is_read_back),
+        cmocka_unit_test(test_periods), cmocka_unit_test(test_series_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

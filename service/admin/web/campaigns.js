@@ -8,7 +8,7 @@ import { go, periodName, toParams } from "./filters.js";
 import { count, share } from "./format.js";
 import { change, rankCard, shared, toSeries } from "./overview.js";
 import { variantCard } from "./variants.js";
-import { audiences, campaignName, valueName } from "./words.js";
+import { audiences, campaignName, delays, valueName } from "./words.js";
 
 const AUTO = 4; // so many are shown when none was chosen
 const MAX = 8;  // colours there are
@@ -153,6 +153,45 @@ function pickCard(load, filters) {
     });
 }
 
+/* In words: when half of the clicks had come. */
+function halfTime(items, all) {
+    let sum = 0;
+
+    for (const { name, value } of items) {
+        sum += value;
+        if (sum * 2 >= all)
+            return name === delays["1m"] ? "Half of the clicks come within a minute."
+                : `Half of the clicks have come after ${name.toLowerCase()}.`;
+    }
+    return "";
+}
+
+function delayCard(filters) {
+    const chart = new TimeChart("bar", "Clicks by the time since the link was made");
+    const field = filters.who;
+
+    return new Card({
+        title: "From mail to click", span: 8, shape: "plot",
+        note: "How long after its link was made, which is usually when the mail went out, a click " +
+            "came.",
+        load: (signal) => stats({ ...toParams(filters), group_by: "delay" }, signal),
+        isEmpty: (data) => data.rows.every((row) => row[field] === 0),
+        close: () => chart.close(),
+        render(data, body) {
+            const counts = new Map(data.rows.map((row) => [row.key, row[field]]));
+            const items = Object.entries(delays).map(([key, name]) =>
+                ({ name, value: counts.get(key) ?? 0 }));
+            const half = halfTime(items, data.total[field]);
+
+            chart.show(body, {
+                keys: items.map(({ name }) => name), interval: "step", summary: half,
+                series: [{ name: half, values: items.map(({ value }) => value),
+                    colour: field === "automated" ? "bot" : "people" }],
+            });
+        },
+    });
+}
+
 export function campaigns(context, filters) {
     const load = loader(filters);
     const params = toParams(filters);
@@ -167,9 +206,11 @@ export function campaigns(context, filters) {
             pickCard(load, filters),
             variantCard(filters),
             rankCard("Channels", "Where the link was seen", "channel", params, filters),
+            delayCard(filters),
             rankCard("Devices", "What they held in their hands", "device", params, filters),
             rankCard("Countries", "By the address that clicked", "country", params, filters),
             rankCard("Kinds of link", "What the clients were after", "kind", params, filters),
+            rankCard("Where from", "The kind of page that led here", "referrer", params, filters),
         ],
     };
 }

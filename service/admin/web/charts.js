@@ -47,7 +47,8 @@ function tooltip(interval) {
         filter: (item) => item.parsed.y > 0,
         callbacks: {
             title: (items) => items.length > 0 ? bucket(items[0].label, interval) : "",
-            label: (item) => ` ${item.dataset.label}: ${count(item.parsed.y)}`,
+            label: (item) => interval === "step" ? ` ${count(item.parsed.y)} clicks`
+                : ` ${item.dataset.label}: ${count(item.parsed.y)}`,
         },
     };
 }
@@ -72,7 +73,7 @@ function legend(series) {
 }
 
 function dataTable(caption, keys, interval, series) {
-    const head = ["Time", ...series.map(({ name }) => name)];
+    const head = interval === "step" ? ["Step", "Clicks"] : ["Time", ...series.map(({ name }) => name)];
     const rows = keys.map((key, i) =>
         [bucket(key, interval), ...series.map(({ values }) => count(values[i]))]);
 

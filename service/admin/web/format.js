@@ -94,10 +94,15 @@ export function bucketDate(key) {
         (key.length > 10 ? "Z" : "T00:00Z"));
 }
 
+/* `interval` "step": keys that are no times, but in an order all the same. */
 export function bucket(key, interval) {
+    if (interval === "step")
+        return key;
     return formatters[interval].format(bucketDate(key));
 }
 
 export function tick(key, interval) {
+    if (interval === "step")
+        return key;
     return formatters[`tick_${interval}`].format(bucketDate(key));
 }

@@ -151,10 +151,12 @@ function draw(data, body, sent) {
 
 export function variantCard(filters) {
     const sent = parseSent(filters.sent);
+    const isOne = /^\d+$/.test(filters.campaign);
 
     return new Card({
         title: "A/B variants",
-        note: "Only clicks by people are compared; machines open every variant alike.",
+        note: "Only clicks by people are compared; machines open every variant alike." + (isOne ? ""
+            : " These are several campaigns together: tick a single one to judge its test."),
         span: 8,
         load: (signal) => stats({ ...toParams(filters), group_by: "variant" }, signal),
         isEmpty: (data) => !data.rows.some(({ key }) => key !== "none"),

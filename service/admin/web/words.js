@@ -39,6 +39,25 @@ const referrers = {
     other: "Other page",
 };
 
+/** Steps of the time from the making of a link to the click, in order. */
+export const delays = {
+    "1m": "Within a minute",
+    "5m": "1 to 5 minutes",
+    "15m": "5 to 15 minutes",
+    "1h": "15 to 60 minutes",
+    "3h": "1 to 3 hours",
+    "6h": "3 to 6 hours",
+    "12h": "6 to 12 hours",
+    "1d": "12 to 24 hours",
+    "2d": "1 to 2 days",
+    "3d": "2 to 3 days",
+    "7d": "3 to 7 days",
+    "14d": "1 to 2 weeks",
+    "30d": "2 to 4 weeks",
+    "90d": "1 to 3 months",
+    "more": "Later",
+};
+
 /** Who is counted, and the field of a row that counts them. */
 export const audiences = {
     human: { name: "People", of: "by people" },
