@@ -20,6 +20,7 @@
 enum { VARIETY = 256 };
 
 static const char brand[] = "acme";
+static const uint8_t address[IP_LEN] = {[10] = 0xff, 0xff, 192, 0, 2, 7}; /* 192.0.2.7 */
 
 /* What the cases work on; each fills what it needs. */
 struct fixture {
@@ -81,7 +82,7 @@ static void setup_heads(struct fixture *f)
 static void setup_label(struct fixture *f)
 {
     struct error err;
-    struct label_rules *rules = label_rules_new(&err);
+    struct label_rules *rules = label_rules_new(NULL, &err);
 
     setup_heads(f);
     f->labeler = rules ? labeler_new(rules, &err) : NULL;
@@ -94,7 +95,7 @@ static void setup_label(struct fixture *f)
         if (http1_parse(slice_make(f->heads[i], f->head_lens[i]), &scan, &f->requests[i], &refusal))
             abort();
         /* One a second: so many new ones at a time are not looked at. */
-        (void)labeler_label(f->labeler, &f->requests[i], i * INT64_C(1000));
+        (void)labeler_label(f->labeler, &f->requests[i], address, i * INT64_C(1000));
     }
 }
 
@@ -141,7 +142,8 @@ static void run_http1_parse(struct fixture *f, unsigned i)
 
 static void run_label(struct fixture *f, unsigned i)
 {
-    struct label label = labeler_label(f->labeler, &f->requests[i], VARIETY * INT64_C(1000));
+    struct label label =
+        labeler_label(f->labeler, &f->requests[i], address, VARIETY * INT64_C(1000));
 
     f->sum += label.browser;
 }
