@@ -204,11 +204,10 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
 
         write_metrics(out, metrics, N_OF(metrics));
     }
-    if (stats.cause[0]) {
-        write_head(out, "hopcount_redis_refusal", "gauge",
-                   "1 while Redis takes no counts, with the cause.");
+    write_head(out, "hopcount_redis_refusal", "gauge",
+               "1 while Redis takes no counts, with the cause; absent while it does.");
+    if (stats.cause[0])
         evbuffer_add_printf(out, "hopcount_redis_refusal{cause=\"%s\"} 1\n", stats.cause);
-    }
 }
 
 static void write_admin(struct evbuffer *out, const struct server *server)
