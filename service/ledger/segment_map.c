@@ -130,7 +130,8 @@ void segment_forget(struct segment *seg, uint64_t from)
     size_t mask = page_len() - 1;
     size_t begin = ((size_t)from + mask) & ~mask;
 
-    if (seg->on_disk && begin < seg->map_len)
+    /* Of a hit segment some pages are no file's: what they hold is nowhere else. */
+    if (seg->on_disk && begin < seg->map_len && !atomic_load(&seg->guard.hit))
         (void)madvise(seg->map + begin, seg->map_len - begin, MADV_DONTNEED);
 }
 
