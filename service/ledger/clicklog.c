@@ -201,6 +201,11 @@ int64_t clicklog_created_ms(const struct clicklog *log)
     return log->created_ms;
 }
 
+int64_t clicklog_newest_ms(const struct clicklog *log)
+{
+    return log->newest_ms;
+}
+
 uint64_t clicklog_first(const struct clicklog *log)
 {
     return atomic_load_explicit(&log->first, memory_order_acquire);

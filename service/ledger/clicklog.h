@@ -82,6 +82,8 @@ struct clicklog *clickstore_next_log(struct clickstore *store, const struct clic
 const uint8_t *clicklog_id(const struct clicklog *log);  /* CLICK_LOG_ID_LEN bytes */
 bool clicklog_is_live(const struct clicklog *log);       /* a worker of this process appends */
 int64_t clicklog_created_ms(const struct clicklog *log); /* Unix */
+/* When the last click of an earlier start was made, Unix; 0 of a live log. */
+int64_t clicklog_newest_ms(const struct clicklog *log);
 /* Positions [first, tail) are there to read, the first click of a log is 0; `first` moves up as
  * segments are deleted.  Any thread. */
 uint64_t clicklog_first(const struct clicklog *log);
@@ -115,7 +117,7 @@ const char *clicklog_drop_name(enum clicklog_drop drop);
 /* A snapshot for metrics; any thread. */
 struct clickstore_stats {
     uint64_t appended;  /* since start, by this process */
-    uint64_t recovered; /* records found in logs of earlier starts */
+    uint64_t recovered; /* positions in logs of earlier starts, lost ones too */
     uint64_t dropped[CLICKLOG_DROPS];
     uint64_t disk_bytes, memory_bytes; /* spares included */
     uint64_t n_segments;

@@ -64,6 +64,7 @@ struct clicklog {
     struct clickstore *store;
     _Atomic(struct clicklog *) next;
     int64_t created_ms;
+    int64_t newest_ms; /* of an earlier start */
     uint64_t recovered;
     bool live;
     atomic_bool ready; /* the keeper has seen it */
@@ -101,18 +102,24 @@ void clicklog_free(struct clicklog *log);
 /* Adds the log at the end of the store's list; the caller holds store->lock, or is alone. */
 void clickstore_link_log(struct clickstore *store, struct clicklog *log);
 
-/* First position past what can be read of `seg`. */
-static inline uint64_t segment_end(const struct clicklog *log, const struct segment *seg)
-{
-    const struct segment *next =
-        atomic_load_explicit(&((struct segment *)seg)->next, memory_order_acquire);
-
-    return next ? next->header.first : atomic_load_explicit(&log->tail, memory_order_acquire);
-}
-
 static inline struct segment *segment_next(struct segment *seg)
 {
     return atomic_load_explicit(&seg->next, memory_order_acquire);
+}
+
+/* First position past what can be read of `seg`. */
+static inline uint64_t segment_end(const struct clicklog *log, const struct segment *seg)
+{
+    struct segment *next = segment_next((struct segment *)seg);
+    uint64_t tail = 0;
+
+    if (!next) {
+        tail = atomic_load_explicit(&log->tail, memory_order_acquire);
+        /* The worker may have gone on between the two looks: then that tail is the next one's, and
+         * slots of this one that were left empty would pass for lost clicks. */
+        next = segment_next((struct segment *)seg);
+    }
+    return next ? next->header.first : tail;
 }
 
 #endif

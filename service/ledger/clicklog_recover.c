@@ -53,21 +53,17 @@ static bool is_blank(const uint8_t *slot)
     return memcmp(slot, zero, sizeof(zero)) == 0;
 }
 
-/* Counts the records, damaged ones too, and forgets the slots after the last.  All are looked at:
- * a page that a power cut kept from the disk must not hide later ones. */
-static uint64_t measure(struct segment *seg)
+/* Forgets the slots after the last record.  All are looked at: a page that a power cut kept from
+ * the disk must not hide later ones. */
+static void measure(struct segment *seg)
 {
     uint32_t used = 0;
-    uint64_t n = 0;
 
     for (uint32_t i = 0; i < seg->n_slots; i++) {
-        if (!is_blank(segment_slot(seg, i))) {
+        if (!is_blank(segment_slot(seg, i)))
             used = i + 1;
-            n++;
-        }
     }
     seg->n_slots = used;
-    return n;
 }
 
 /* The head was not written when the machine stopped, records were: they know their positions. */
@@ -115,12 +111,12 @@ static void drop_empty(struct found *found, const struct segment *seg, const cha
 }
 
 /* A segment that can be mapped; false when out of memory. */
-static bool take_segment(struct found *found, struct segment *seg, uint64_t *n_records)
+static bool take_segment(struct found *found, struct segment *seg)
 {
     char path[SEGMENT_PATH_LEN + 1];
-    uint64_t n = measure(seg);
     bool ok = true;
 
+    measure(seg);
     segment_path(seg->header.log_id, seg->header.sequence, path);
     if (seg->n_slots == 0)
         drop_empty(found, seg, path);
@@ -128,15 +124,13 @@ static bool take_segment(struct found *found, struct segment *seg, uint64_t *n_r
         set_aside(found->store, path, "no readable record");
     else if (!(ok = keep(found, seg)))
         set_aside(found->store, path, "out of memory");
-    else {
-        *n_records += n;
+    else
         return true;
-    }
     segment_free(seg);
     return ok;
 }
 
-static bool open_segment(struct found *found, const char *name, uint64_t *n_records)
+static bool open_segment(struct found *found, const char *name)
 {
     static const char *const why[] = {
         [SEGMENT_OPEN_NO_SEGMENT] = "not a segment",
@@ -149,7 +143,7 @@ static bool open_segment(struct found *found, const char *name, uint64_t *n_reco
     enum segment_open result = segment_open_file(&found->place, &seg);
 
     if (result == SEGMENT_OPEN_OK)
-        return take_segment(found, seg, n_records);
+        return take_segment(found, seg);
     path_in(found, name, path);
     if (result == SEGMENT_OPEN_FAILED)
         set_aside(found->store, path, strerror(errno));
@@ -172,12 +166,12 @@ static bool is_half_made(const char *name)
     return segment_file_parse(file, &sequence);
 }
 
-static bool look_at(struct found *found, const char *name, uint64_t *n_records)
+static bool look_at(struct found *found, const char *name)
 {
     char path[ENTRY_PATH_MAX];
 
     if (segment_file_parse(name, &found->place.sequence))
-        return open_segment(found, name, n_records);
+        return open_segment(found, name);
     path_in(found, name, path);
     if (!is_half_made(name))
         set_aside(found->store, path, "not a segment");
@@ -193,6 +187,19 @@ static int compare_first(const void *a, const void *b)
     if (x->header.first != y->header.first)
         return x->header.first < y->header.first ? -1 : 1;
     return x->header.sequence < y->header.sequence ? -1 : 1;
+}
+
+/* When the last click was made; as good as any is when its segment was. */
+static int64_t newest_of(const struct segment *seg)
+{
+    struct click click;
+
+    for (uint32_t i = seg->n_slots; i > 0; i--) {
+        if (click_decode(segment_slot(seg, i - 1), seg->header.first + i - 1, seg->header.log_id,
+                         &click) == CLICK_OK)
+            return click.time_ms > seg->header.created_ms ? click.time_ms : seg->header.created_ms;
+    }
+    return seg->header.created_ms;
 }
 
 /* Puts the segments in order of position into `log`; of two that begin alike the later made one
@@ -223,9 +230,11 @@ static void chain(struct found *found, struct clicklog *log)
         counter64_add(&store->n_segments, 1);
     }
     log->kept = last;
+    log->newest_ms = newest_of(last);
     atomic_store(&log->first, segment_next(&log->root)->header.first);
     log->counted = log->first;
     atomic_store(&log->tail, last->header.first + last->n_slots);
+    log->recovered = clicklog_tail(log) - clicklog_first(log);
     found->n = 0;
 }
 
@@ -234,17 +243,15 @@ static bool recover_log(struct clickstore *store, const char *name, DIR *dir, st
 {
     struct found found = {.store = store, .place.logs_fd = store->dir.logs_fd};
     struct clicklog *log = clicklog_alloc(store);
-    uint64_t n_records = 0;
     struct dirent *entry;
     bool ok = log && segment_log_parse(name, found.place.log_id);
 
     while (ok && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            ok = look_at(&found, entry->d_name, &n_records);
+            ok = look_at(&found, entry->d_name);
     }
     if (ok && found.n > 0) {
         memcpy(log->id, found.place.log_id, CLICK_LOG_ID_LEN);
-        log->recovered = n_records;
         chain(&found, log);
         *out = log;
         log = NULL;

@@ -20,9 +20,22 @@
 #include "service/ledger/tidy.h"
 #include "service/redis/redis_link.h"
 
-enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, LOOK_AHEAD = 16, CLICKS_MIN = 256 };
+enum {
+    TICK_MIN_MS = 5,
+    TICK_MAX_MS = 1000,
+    LOOK_AHEAD = 16,
+    CLICKS_MIN = 256,
+    CLOCKS_APART_S = 3600
+};
 
 /* --- the logs --- */
+
+/* Its clicks are so old that their cursors, not refreshed since, may have expired. */
+static bool is_stale(const struct clicklog *log)
+{
+    return !clicklog_is_live(log) && clock_wall_ms() - clicklog_newest_ms(log) >
+                                         (int64_t)(LEDGER_CURSOR_TTL_S - CLOCKS_APART_S) * 1000;
+}
 
 static bool add_log(struct ledger *ledger, struct clicklog *log)
 {
@@ -44,6 +57,7 @@ static bool add_log(struct ledger *ledger, struct clicklog *log)
     entry->log = log;
     entry->index = ledger->n_logs;
     entry->start = clicklog_first(log);
+    entry->is_stale = is_stale(log);
     ledger->logs[ledger->n_logs++] = entry;
     return true;
 }
@@ -91,7 +105,8 @@ static void add_log_stats(struct ledger *ledger, struct ledger_log *log, int64_t
     uint64_t first = clicklog_first(log->log);
     int64_t time_ms;
 
-    done = applied - log->start;
+    /* After a power cut Redis may hold more than the log. */
+    done = (applied < tail ? applied : tail) - log->start;
     ledger->now.applied += done > log->n_damaged ? done - log->n_damaged : 0;
     if (applied >= tail)
         return;
@@ -186,7 +201,8 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
 }
 
 /* A turn once the events at hand have been seen to.  Not by activating the tick: libevent would put
- * its next time off by a period for each, and after a busy second the last clicks waited seconds. */
+ * its next time off by a period for each, and after a busy second the last clicks waited seconds.
+ */
 static void turn_soon(struct ledger *ledger)
 {
     event_active(ledger->wake, EV_READ, 1);

@@ -66,6 +66,7 @@ struct ledger_log {
     uint64_t lost_to;        /* gaps below were counted */
     uint64_t start;          /* the first position there was when we found the log */
     unsigned n_sent;         /* cursors that are SENT */
+    bool is_stale;           /* so old that a cursor which isn't there may have expired */
     struct cursor cursors[]; /* one per shard */
 };
 

@@ -71,73 +71,116 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
     log->n_sent++;
 }
 
-/* Positions below the log's first are gone: the cursor moves over them, and the loss is counted. */
-static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned shard)
+/*
+ * Below this position nothing can be counted: it was deleted.  Of a log whose cursor may have
+ * expired that is all of it, for it was counted most likely: what a process leaves behind when it
+ * is stopped are segments that are retained.
+ */
+static uint64_t countable_from(const struct ledger_log *log, unsigned shard)
 {
-    uint64_t first = clicklog_first(log->log), from = log->cursors[shard].at;
+    if (log->is_stale && log->cursors[shard].at == 0)
+        return clicklog_tail(log->log);
+    return clicklog_first(log->log);
+}
 
-    if (from < log->lost_to)
-        from = log->lost_to;
-    if (first > from) {
-        ledger->now.lost_gap += first - from;
-        log->lost_to = first;
+static void log_lost(const struct ledger_log *log, uint64_t n)
+{
+    if (log->is_stale)
+        log_error("ledger.lost",
+                  "n=%" PRIu64 " err=\"a log is older than cursors in Redis live; whether it was "
+                  "counted can't be told, and it is not counted again\"",
+                  n);
+    else
         log_error("ledger.lost",
                   "n=%" PRIu64 " err=\"Redis has lost counts of clicks that the log no longer "
                   "holds\" hint=\"raise ledger.retain_s\"",
-                  first - from);
+                  n);
+}
+
+/* The cursor moves over what is gone, and the loss is counted. */
+static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned shard, uint64_t to)
+{
+    uint64_t from = log->cursors[shard].at;
+
+    if (from < log->lost_to)
+        from = log->lost_to;
+    if (to > from) {
+        ledger->now.lost_gap += to - from;
+        log->lost_to = to;
+        log_lost(log, to - from);
     }
     batch_begin(ledger->batch, NULL);
-    send_batch(ledger, log, shard, first);
+    send_batch(ledger, log, shard, to);
 }
 
 static void skip_gaps(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
 {
-    uint64_t first = clicklog_first(log->log);
-
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < first)
-            skip_gap(ledger, log, s);
+        uint64_t to = countable_from(log, s);
+
+        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < to)
+            skip_gap(ledger, log, s, to);
     }
 }
 
-/* The position after the first `n` clicks from `at` on: damaged records lie between them. */
+/* The position after the first `n` clicks from `at` on.  A slot at a time: what lies between them,
+ * damaged records and gaps, may be of any length. */
 static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, uint64_t at, size_t n)
 {
-    size_t n_clicks = 0, len = n;
+    while (n > 0) {
+        size_t n_clicks, passed = clicklog_read(log->log, at, 1, ledger->clicks, &n_clicks);
 
-    while (n > 0 && clicklog_read(log->log, at, len, ledger->clicks, &n_clicks) == len &&
-           n_clicks < n)
-        len += n - n_clicks;
-    return at + len;
+        if (passed == 0)
+            break;
+        at += passed;
+        n -= n_clicks;
+    }
+    return at;
+}
+
+/* Reads some records from `at` on, none of them beyond what was read before, if that is ahead: so
+ * that a replay counts no damaged record again. */
+static size_t read_chunk(struct ledger *ledger, struct ledger_log *log, const struct range *range,
+                         size_t *n_clicks)
+{
+    uint64_t to = range->to;
+
+    if (range->from < log->read_to && log->read_to < to)
+        to = log->read_to;
+    if (to - range->from > READ_MAX)
+        to = range->from + READ_MAX;
+    return clicklog_read(log->log, range->from, (size_t)(to - range->from), ledger->clicks,
+                         n_clicks);
 }
 
 /* Reads and folds until the range, the records of a batch or the room in the fold end; returns the
  * end. */
 static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const struct range *range)
 {
-    uint64_t at = range->from, end = range->from + ledger->options.batch_max;
+    struct range left = *range;
+    bool full = false;
 
     fold_clear(ledger->fold);
-    if (end > range->to)
-        end = range->to;
-    while (at < end) {
-        size_t n_clicks, i, max = end - at < READ_MAX ? (size_t)(end - at) : READ_MAX;
-        size_t passed = clicklog_read(log->log, at, max, ledger->clicks, &n_clicks);
+    if (left.to - left.from > ledger->options.batch_max)
+        left.to = left.from + ledger->options.batch_max;
+    while (left.from < left.to && !full) {
+        size_t n_clicks, n = 0, passed = read_chunk(ledger, log, &left, &n_clicks);
 
         if (passed == 0)
             break;
-        for (i = 0; i < n_clicks && fold_add(ledger->fold, &ledger->clicks[i]); i++)
-            ;
-        if (i < n_clicks) {
-            return position_after(ledger, log, at, i);
+        while (n < n_clicks && fold_add(ledger->fold, &ledger->clicks[n]))
+            n++;
+        full = n < n_clicks;
+        if (full)
+            passed = (size_t)(position_after(ledger, log, left.from, n) - left.from);
+        left.from += passed;
+        if (left.from > log->read_to) {
+            log->n_damaged += passed - n;
+            log->read_to = left.from;
         }
-        if (at + passed > log->read_to) {
-            log->n_damaged += passed - n_clicks;
-            log->read_to = at + passed;
-        }
-        at += passed;
     }
-    return at;
+    /* Deleted since skip_gaps() has looked: the next turn counts what is missing. */
+    return clicklog_first(log->log) > range->from ? range->from : left.from;
 }
 
 static void send_all(struct ledger *ledger, struct ledger_log *log, const struct range *range,
