@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "labels"))
 
 import simulate  # noqa: E402
+from test_label_gateways import needs_gateways  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +43,15 @@ def test_what_says_so_itself_is_told(outcome, label):
 def test_people_are_not_taken_for_machines(outcome):
     assert outcome.n("human") > 500
     assert outcome.people_mistaken <= 0.01
+
+
+@needs_gateways
+def test_gateways_are_found(outcome):
+    assert outcome.n("scanner") > 1000
+    assert outcome.gateways_found >= 0.95
+
+
+@needs_gateways
+def test_what_is_called_a_gateway_is_one(outcome):
+    """Of the clicks that statistics call a scanner's, few are a person's."""
+    assert outcome.precision("scanner") >= 0.98
