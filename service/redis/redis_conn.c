@@ -300,7 +300,9 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
     struct resolver_result to;
 
     assert(conn->state == REDIS_CONN_DOWN);
-    if (conn->resolver && strcmp(conn->address.host, address->host) != 0) {
+    /* An answer still to come brings the port that was asked with. */
+    if (conn->resolver &&
+        (strcmp(conn->address.host, address->host) != 0 || conn->address.port != address->port)) {
         resolver_free(conn->resolver);
         conn->resolver = NULL;
     }

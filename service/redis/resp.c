@@ -11,6 +11,7 @@ struct resp_reader {
     redisReader *reader;
     redisReplyObjectFunctions *defaults; /* hiredis' own */
     redisReplyObjectFunctions limited;   /* the same, but for long arrays */
+    size_t n_fed;                        /* bytes since the end of the last whole reply */
 };
 
 static size_t decimal_len(size_t n)
@@ -102,6 +103,7 @@ bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in)
     while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
         if (redisReaderFeed(reader->reader, chunk.iov_base, chunk.iov_len) != REDIS_OK)
             return false;
+        reader->n_fed += chunk.iov_len;
         evbuffer_drain(in, chunk.iov_len);
     }
     return true;
@@ -115,9 +117,11 @@ enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply 
         return RESP_BROKEN;
     if (out) {
         *reply = out;
+        reader->n_fed = reader->reader->len - reader->reader->pos;
         return RESP_REPLY;
     }
-    return reader->reader->len - reader->reader->pos > RESP_REPLY_MAX ? RESP_BROKEN : RESP_MORE;
+    /* Not what the reader has left to parse: of an array that is all but the last element. */
+    return reader->n_fed > RESP_REPLY_MAX ? RESP_BROKEN : RESP_MORE;
 }
 
 void resp_reply_free(struct redisReply *reply)

@@ -1,0 +1,161 @@
+/* Replies of Redis, whole, in pieces, broken and without end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <event2/buffer.h>
+#include <hiredis/hiredis.h>
+
+#include "service/redis/resp.h"
+
+struct stream {
+    struct resp_reader *reader;
+    struct evbuffer *in;
+};
+
+static int make_stream(void **state)
+{
+    struct stream *s = calloc(1, sizeof(*s));
+
+    assert_non_null(s);
+    s->reader = resp_reader_new();
+    s->in = evbuffer_new();
+    assert_true(s->reader && s->in);
+    *state = s;
+    return 0;
+}
+
+static int free_stream(void **state)
+{
+    struct stream *s = *state;
+
+    resp_reader_free(s->reader);
+    evbuffer_free(s->in);
+    free(s);
+    return 0;
+}
+
+static void feed(struct stream *s, const char *bytes, size_t len)
+{
+    assert_int_equal(evbuffer_add(s->in, bytes, len), 0);
+    assert_true(resp_reader_feed(s->reader, s->in));
+    assert_int_equal(evbuffer_get_length(s->in), 0);
+}
+
+/* The status of what comes next; a reply is freed. */
+static enum resp_status next(struct stream *s)
+{
+    struct redisReply *reply = NULL;
+    enum resp_status status = resp_reader_next(s->reader, &reply);
+
+    if (status == RESP_REPLY)
+        resp_reply_free(reply);
+    return status;
+}
+
+static void a_command_is_an_array_of_its_arguments(void **state)
+{
+    static const char want[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n";
+    const struct slice argv[] = {slice_of("SET"), slice_of("k"), slice_make(NULL, 0)};
+    struct evbuffer *out = evbuffer_new();
+
+    (void)state;
+    assert_true(resp_write_command(out, argv, 3));
+    assert_int_equal(evbuffer_get_length(out), strlen(want));
+    assert_memory_equal(evbuffer_pullup(out, -1), want, strlen(want));
+    evbuffer_free(out);
+}
+
+static void a_reply_is_read_when_its_last_byte_is_there(void **state)
+{
+    static const char reply[] = "*2\r\n:1\r\n$5\r\nhello\r\n";
+    struct stream *s = *state;
+
+    for (size_t i = 0; i < strlen(reply); i++) {
+        assert_int_equal(next(s), RESP_MORE);
+        feed(s, reply + i, 1);
+    }
+    assert_int_equal(next(s), RESP_REPLY);
+    assert_int_equal(next(s), RESP_MORE);
+}
+
+static void what_is_not_the_protocol_is_refused(void **state)
+{
+    static const struct {
+        const char *name, *text;
+    } cases[] = {
+        {"no type", "HTTP/1.1 400 Bad Request\r\n\r\n"},
+        {"a length below -1", "$-5\r\n"},
+        {"a length that is no number", "$1x\r\na\r\n"},
+        {"an array of more than its limit", "*1048577\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        void *made;
+
+        print_message("%s\n", cases[i].name);
+        make_stream(&made);
+        feed(made, cases[i].text, strlen(cases[i].text));
+        assert_int_equal(next(made), RESP_BROKEN);
+        free_stream(&made);
+    }
+}
+
+enum { PART = 1 << 20 };
+
+/* An array of `n` texts of a mebibyte each, all but its last byte. */
+static enum resp_status feed_parts(struct stream *s, unsigned n)
+{
+    static char part[PART];
+    char head[32];
+    enum resp_status status = RESP_MORE;
+
+    snprintf(head, sizeof(head), "*%u\r\n", n + 1);
+    feed(s, head, strlen(head));
+    for (unsigned i = 0; i < n && status == RESP_MORE; i++) {
+        snprintf(head, sizeof(head), "$%d\r\n", PART);
+        feed(s, head, strlen(head));
+        feed(s, part, sizeof(part));
+        feed(s, "\r\n", 2);
+        status = next(s);
+    }
+    return status;
+}
+
+static void an_array_without_end_is_given_up_at_the_limit_of_a_reply(void **state)
+{
+    assert_int_equal(feed_parts(*state, 2 * (RESP_REPLY_MAX / PART)), RESP_BROKEN);
+}
+
+static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
+{
+    struct stream *s = *state;
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(feed_parts(s, RESP_REPLY_MAX / PART / 2), RESP_MORE);
+        feed(s, ":1\r\n", 4);
+        assert_int_equal(next(s), RESP_REPLY);
+    }
+}
+
+#define STREAM(test) cmocka_unit_test_setup_teardown(test, make_stream, free_stream)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command_is_an_array_of_its_arguments),
+        STREAM(a_reply_is_read_when_its_last_byte_is_there),
+        cmocka_unit_test(what_is_not_the_protocol_is_refused),
+        STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_reply),
+        STREAM(replies_below_the_limit_may_follow_each_other_for_ever),
+    };
+
+    return cmocka_run_group_tests_name("resp", tests, NULL, NULL);
+}
