@@ -11,7 +11,8 @@ from harness import tokens
 
 SCALE = 5
 LINKS_S, NETWORKS_S = 10, 120  # the defaults of labels.gateway_..._s
-LATER_S = NETWORKS_S + 10      # longer than any window
+WORK_S = 40                    # gateways are done with a mail
+LATER_S = WORK_S + NETWORKS_S + 10  # past all their windows
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0"
 DESKTOPS = [
     f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME.format(141)} Safari/537.36",
@@ -88,10 +89,10 @@ class World:
 def safe_links(mail, rng):
     """Detonates each link from several networks of a cloud; some by HEAD first."""
     networks = [mail.world.network() for _ in range(rng.randint(3, 5))]
-    start_s = rng.uniform(2, 30)
+    start_s = rng.uniform(2, WORK_S / 2)
     for link in mail.links:
         for i in range(3):
-            at_s = start_s + rng.uniform(0, 40)
+            at_s = start_s + rng.uniform(0, WORK_S / 2)
             address, agent = networks[i](), rng.choice(DESKTOPS[:2])
             if rng.random() < 0.3:
                 mail.open("safe links", at_s - 0.3, address, agent, link, "probe", "HEAD")
@@ -101,7 +102,7 @@ def safe_links(mail, rng):
 def proofpoint(mail, rng):
     """Opens all links within seconds, from one or two networks."""
     networks = [mail.world.network() for _ in range(rng.randint(1, 2))]
-    start_s = rng.uniform(1, 60)
+    start_s = rng.uniform(1, WORK_S - 6)
     for i, link in enumerate(mail.links):
         mail.open("proofpoint", start_s + i * rng.uniform(0.2, 2), rng.choice(networks)(),
                   DESKTOPS[0], link, "scanner")
@@ -150,8 +151,9 @@ def view_then_pay(mail, rng, at_s):
 def every_link(mail, rng, at_s):
     """Curious: three links of a mail, with a look at each page."""
     address, agent = mail.world.network()(), rng.choice(DESKTOPS)
-    for i, link in enumerate(mail.links[:3]):
-        mail.open("every link", at_s + i * rng.uniform(9, 20), address, agent, link)
+    for link in mail.links[:3]:
+        mail.open("every link", at_s, address, agent, link)
+        at_s += rng.uniform(7, 20)
 
 
 def two_devices(mail, rng, at_s):
@@ -166,7 +168,7 @@ def forwarded(mail, rng, at_s):
     """To an accountant, who opens it later from elsewhere."""
     link = rng.choice(mail.links)
     mail.open("forwarded", at_s, mail.world.network()(), rng.choice(DESKTOPS), link)
-    mail.open("forwarded", at_s + rng.uniform(20, 80), mail.world.network()(),
+    mail.open("forwarded", at_s + rng.uniform(20, 60), mail.world.network()(),
               rng.choice(DESKTOPS), link)
 
 
@@ -184,7 +186,7 @@ def shared_in_chat(mail, rng, at_s):
     name, agent = rng.choice([("Slack", SLACK), ("Teams", TEAMS), ("WhatsApp", WHATSAPP)])
     mail.open("chat", at_s, mail.world.network()(), rng.choice(PHONES), link)
     mail.open(f"preview in {name}", at_s + 10, mail.world.network()(), agent, link, "bot")
-    mail.open("chat", at_s + rng.uniform(20, 100), mail.world.network()(), rng.choice(PHONES), link)
+    mail.open("chat", at_s + rng.uniform(20, 60), mail.world.network()(), rng.choice(PHONES), link)
 
 
 def apple_preview(mail, rng, at_s):
@@ -199,9 +201,10 @@ PEOPLE = [(one_click, 50), (link_twice, 12), (view_then_pay, 12), (every_link, 3
 
 
 def open_later(mail, rng):
-    """Most people open a mail minutes to hours after a gateway saw it, few within seconds."""
+    """Half of the people click within two hours, a third within one, one in forty in the two
+    minutes in which gateways are at work."""
     play = rng.choices([who for who, _ in PEOPLE], [share for _, share in PEOPLE])[0]
-    play(mail, rng, min(rng.lognormvariate(6.4, 1.6), LATER_S + rng.uniform(0, 15)))
+    play(mail, rng, min(rng.lognormvariate(8.8, 1.9), LATER_S + rng.uniform(0, 15)))
 
 
 # --- all of them ---
@@ -229,7 +232,7 @@ def plan(world, n_mails):
     for _ in range(n_mails):
         scanned = rng.random() < 0.5
         n_links = rng.choices([1, 2, 3, 4], [5, 15, 60, 20])[0]
-        mail = Mail(world, world.next_number(), n_links, 12, rng.uniform(0, 30),
+        mail = Mail(world, world.next_number(), n_links, 12, rng.uniform(0, 20),
                     age_s=0 if scanned else 3600)
         if scanned:
             rng.choice(GATEWAYS)(mail, rng)
