@@ -161,7 +161,13 @@ static bool run_once(struct private_redis *redis)
     bool ended;
 
     if (pid_fd < 0) {
-        log_error("redis.start", "err=\"cannot fork: %s\"", strerror(errno));
+        log_error("redis.start", "err=\"cannot %s: %s\"", pid > 0 ? "watch the child" : "fork",
+                  strerror(errno));
+        /* One that nobody watches would go on beside the next, both writing to one file. */
+        if (pid > 0) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+        }
         return true;
     }
     ended = wait_child(redis, pid_fd);
