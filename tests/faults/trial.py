@@ -51,7 +51,7 @@ def flood(port, links, n, host="go.acme.example"):
 def conserve(metrics):
     """What came in, and where it is: two numbers that must be equal when nothing moves."""
     came = metrics["hopcount_clicks_accepted_total"] + metrics["hopcount_clicks_recovered_total"]
-    there = (metrics["hopcount_clicks_applied_total"] + metrics["hopcount_clicks_pending"]
+    there = (metrics["hopcount_clicks_applied"] + metrics["hopcount_clicks_pending"]
              + metrics.total("hopcount_clicks_dropped_total"))
     return came, there
 

@@ -356,6 +356,6 @@ def test_the_private_redis_is_started_again(make_hopcountd):
               .info("server")["process_id"])
     os.kill(pid, 9)
     daemon.click(token)
-    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied_total"] == 2, 30,
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 2, 30,
                daemon.stderr_tail)
     assert time.monotonic() - started < patience(30)
