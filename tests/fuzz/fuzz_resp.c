@@ -1,0 +1,31 @@
+/* Any bytes as replies of Redis: the first byte says in what pieces they come. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+#include "service/redis/resp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct resp_reader *reader = resp_reader_new();
+    struct evbuffer *in = evbuffer_new();
+    size_t piece = size ? 1 + data[0] : 1;
+    enum resp_status status = RESP_MORE;
+
+    for (size_t at = 1; at < size && status == RESP_MORE; at += piece) {
+        struct redisReply *reply;
+
+        evbuffer_add(in, data + at, size - at < piece ? size - at : piece);
+        if (!resp_reader_feed(reader, in))
+            break;
+        while ((status = resp_reader_next(reader, &reply)) == RESP_REPLY)
+            resp_reply_free(reply);
+    }
+    evbuffer_free(in);
+    resp_reader_free(reader);
+    return 0;
+}

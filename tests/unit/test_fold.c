@@ -1,0 +1,285 @@
+/* Folding: sums are those of a plain count, relabellings move them, limits end the batch. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/ledger/fold.h"
+
+/* 2026-11-22T12:00:00Z; a click counts once in every dimension but that of campaigns. */
+enum { NOON_S = 1795348800, HOUR = NOON_S / 3600, PER_CLICK = COUNTER_DIMS - 1 };
+
+static struct click a_click(void)
+{
+    return (struct click){
+        .link_id = UINT64_C(0x1122334455667788),
+        .time_ms = INT64_C(1000) * NOON_S,
+        .brand = 0xaabbccdd,
+        .object = 1234,
+        .client = 77,
+        .campaign = 12,
+        .country = {'D', 'E'},
+        .type = CLICK_TYPE_CLICK,
+        .kind = 2,
+        .channel = 1,
+        .variant = 3,
+        .label = CLICK_HUMAN,
+        .device = CLICK_DEVICE_PHONE,
+        .browser = 5,
+        .system = 6,
+        .referrer = CLICK_REFERRER_MAIL,
+    };
+}
+
+static const struct fold_group *group_of(const struct fold *fold, int32_t campaign, bool automated)
+{
+    for (uint32_t i = 0; i < fold->n_groups; i++) {
+        if (fold->groups[i].key.campaign == campaign && fold->groups[i].key.automated == automated)
+            return &fold->groups[i];
+    }
+    return NULL;
+}
+
+static int64_t sum(const struct fold_group *group)
+{
+    int64_t total = 0;
+
+    for (size_t i = 0; i < FOLD_COUNTS; i++)
+        total += group->counts[i];
+    return total;
+}
+
+static const struct fold_item *item_of(const struct fold *fold, unsigned table, bool automated)
+{
+    for (uint32_t i = 0; i < fold->n_items; i++) {
+        if (fold->items[i].table == table && fold->items[i].automated == automated)
+            return &fold->items[i];
+    }
+    return NULL;
+}
+
+static void test_one_click(void **state)
+{
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+
+    (void)state;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_links, 1);
+    assert_int_equal(fold->links[0].link_id, click.link_id);
+    assert_int_equal(fold->links[0].human, 1);
+    assert_int_equal(fold->links[0].automated, 0);
+    assert_int_equal(fold->links[0].first_s, NOON_S);
+    assert_int_equal(fold->n_items, 2);
+    assert_int_equal(item_of(fold, COUNTER_OBJECTS, false)->number, 1234);
+    assert_int_equal(item_of(fold, COUNTER_CLIENTS, false)->number, 77);
+    assert_int_equal(fold->n_groups, 2);
+    for (int i = 0; i < 2; i++) {
+        const struct fold_group *group = group_of(fold, i ? COUNTER_ALL_CAMPAIGNS : 12, false);
+
+        assert_int_equal(group->key.hour, HOUR);
+        assert_int_equal(group->key.kind, 2);
+        assert_int_equal(sum(group), PER_CLICK);
+        assert_int_equal(group->counts[FOLD_AT_LABEL + CLICK_HUMAN], 1);
+        assert_int_equal(group->counts[FOLD_AT_COUNTRY + 1 + 3 * 26 + 4], 1);
+        assert_int_equal(group->counts[FOLD_AT_DEVICE + CLICK_DEVICE_PHONE], 1);
+        assert_int_equal(group->counts[FOLD_AT_VARIANT + 3], 1);
+        assert_int_equal(group->counts[FOLD_AT_CHANNEL + 1], 1);
+        assert_int_equal(group->counts[FOLD_AT_REASON], 1);
+        assert_int_equal(group->counts[FOLD_AT_BROWSER + 5], 1);
+        assert_int_equal(group->counts[FOLD_AT_SYSTEM + 6], 1);
+        assert_int_equal(group->counts[FOLD_AT_REFERRER + CLICK_REFERRER_MAIL], 1);
+        assert_int_equal(group->n_clients, 1);
+        assert_int_equal(fold->clients[group->first_client].number, 77);
+    }
+    fold_free(fold);
+}
+
+static void test_edges_of_a_click(void **state)
+{
+    const struct {
+        const char *name;
+        uint32_t object, client;
+        int64_t time_ms;
+        uint8_t label;
+        uint32_t n_items, n_clients, first_s;
+    } cases[] = {
+        {"object 0 is not counted", 0, 77, 5000, CLICK_HUMAN, 1, 2, 5},
+        {"client 0 is not counted", 1234, 0, 5000, CLICK_HUMAN, 1, 0, 5},
+        {"an automated click has no distinct client", 1234, 77, 5000, CLICK_BOT, 2, 0, 5},
+        {"a time before 1970 is the first second", 1, 1, -1, CLICK_HUMAN, 2, 2, 0},
+        {"a time beyond 32 bits is the last", 1, 1, INT64_C(5000000000000), CLICK_HUMAN, 2, 2,
+         UINT32_MAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fold *fold = fold_new(16);
+        struct click click = a_click();
+
+        print_message("%s\n", cases[i].name);
+        click.object = cases[i].object;
+        click.client = cases[i].client;
+        click.time_ms = cases[i].time_ms;
+        click.label = cases[i].label;
+        assert_true(fold_add(fold, &click));
+        assert_int_equal(fold->n_items, cases[i].n_items);
+        assert_int_equal(fold->n_clients, cases[i].n_clients);
+        assert_int_equal(fold->links[0].first_s, cases[i].first_s);
+        fold_free(fold);
+    }
+}
+
+static void test_relabelling_moves_a_click(void **state)
+{
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+    const struct fold_group *human, *automated;
+
+    (void)state;
+    assert_true(fold_add(fold, &click));
+    click.type = CLICK_TYPE_RELABEL;
+    click.old_label = CLICK_HUMAN;
+    click.label = CLICK_SCANNER;
+    click.reason = 3;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_links, 1);
+    assert_int_equal(fold->links[0].human, 0);
+    assert_int_equal(fold->links[0].automated, 1);
+    assert_int_equal(item_of(fold, COUNTER_OBJECTS, false)->count, 0);
+    assert_int_equal(item_of(fold, COUNTER_OBJECTS, true)->count, 1);
+    human = group_of(fold, 12, false);
+    automated = group_of(fold, 12, true);
+    assert_int_equal(sum(human), 0);
+    assert_int_equal(human->counts[FOLD_AT_REASON], 0);
+    assert_int_equal(sum(automated), PER_CLICK);
+    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 1);
+    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
+
+    print_message("from one automated label to another: the reason stays\n");
+    click.old_label = CLICK_SCANNER;
+    click.label = CLICK_BOT;
+    assert_true(fold_add(fold, &click));
+    automated = group_of(fold, 12, true);
+    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 0);
+    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_BOT], 1);
+    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
+    assert_int_equal(fold->links[0].automated, 1);
+    fold_free(fold);
+}
+
+static void test_a_client_is_listed_once_in_a_group(void **state)
+{
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_true(fold_add(fold, &click));
+    assert_int_equal(group_of(fold, 12, false)->n_clients, 1);
+    print_message("but in each campaign\n");
+    click.campaign = 13;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(group_of(fold, 13, false)->n_clients, 1);
+    fold_free(fold);
+}
+
+/* Against the plainest count there is. */
+static void test_random_clicks(void **state)
+{
+    enum { N = 2000, LINKS = 97, CLIENTS = 31 };
+    static int64_t human[LINKS], automated[LINKS], clients[CLIENTS];
+    struct fold *fold = fold_new(N);
+    uint32_t seed = 12345;
+
+    (void)state;
+    for (int round = 0; round < 3; round++) { /* each must leave nothing to the next */
+        int n = round == 1 ? 10 : N;
+
+        memset(human, 0, sizeof(human));
+        memset(automated, 0, sizeof(automated));
+        memset(clients, 0, sizeof(clients));
+        fold_clear(fold);
+        assert_int_equal(fold->n_links + fold->n_items + fold->n_groups + fold->n_clients, 0);
+        for (int i = 0; i < n; i++) {
+            struct click click = a_click();
+            unsigned k;
+
+            seed = seed * 1664525 + 1013904223;
+            k = (seed >> 8) % LINKS;
+            click.link_id = k * UINT64_C(0x0101010101010101);
+            click.client = 1 + (seed >> 16) % CLIENTS;
+            click.campaign = (uint16_t)(seed % 7);
+            click.label = (uint8_t)((seed >> 20) % CLICK_LABELS);
+            click.time_ms += (seed >> 10) % 7200000;
+            assert_true(fold_add(fold, &click));
+            (click.label == CLICK_HUMAN ? human : automated)[k]++;
+            clients[click.client - 1]++;
+        }
+        for (uint32_t i = 0; i < fold->n_links; i++) {
+            unsigned k = (unsigned)(fold->links[i].link_id / UINT64_C(0x0101010101010101));
+
+            human[k] -= fold->links[i].human;
+            automated[k] -= fold->links[i].automated;
+        }
+        for (uint32_t i = 0; i < fold->n_items; i++) {
+            if (fold->items[i].table == COUNTER_CLIENTS)
+                clients[fold->items[i].number - 1] -= fold->items[i].count;
+        }
+        for (size_t i = 0; i < LINKS; i++)
+            assert_int_equal(human[i] | automated[i], 0);
+        for (size_t i = 0; i < CLIENTS; i++)
+            assert_int_equal(clients[i], 0);
+    }
+    fold_free(fold);
+}
+
+static void test_limits(void **state)
+{
+    struct fold *fold = fold_new(8);
+    struct click click = a_click();
+    unsigned n;
+
+    (void)state;
+    print_message("as many links as records\n");
+    for (n = 0; n < 8; n++) {
+        click.link_id = n;
+        assert_true(fold_add(fold, &click));
+    }
+    click.link_id = n;
+    assert_false(fold_add(fold, &click));
+    assert_int_equal(fold->n_links, 8);
+    fold_free(fold);
+
+    print_message("no more campaigns than groups, and what fits is kept\n");
+    fold = fold_new(4096);
+    for (n = 0; n < 4096; n++) {
+        click.link_id = n;
+        click.campaign = (uint16_t)n;
+        if (!fold_add(fold, &click))
+            break;
+    }
+    assert_in_range(n, FOLD_GROUPS_MAX / 2, FOLD_GROUPS_MAX);
+    assert_int_equal(fold->n_links, n);
+    fold_clear(fold);
+    assert_true(fold_add(fold, &click));
+    fold_free(fold);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_click),
+        cmocka_unit_test(test_edges_of_a_click),
+        cmocka_unit_test(test_relabelling_moves_a_click),
+        cmocka_unit_test(test_a_client_is_listed_once_in_a_group),
+        cmocka_unit_test(test_random_clicks),
+        cmocka_unit_test(test_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
