@@ -215,7 +215,13 @@ class Cluster:
         name = node.client().cluster("myid")
         return name.decode() if isinstance(name, bytes) else name
 
+    def agrees(self):
+        """All nodes tell the same of the slots: without that no slot is moved."""
+        done = self.cli("--cluster", "check", f"127.0.0.1:{self.nodes[0].port}")
+        return done.returncode == 0 and "[ERR]" not in done.stdout
+
     def reshard(self, source, target, n_slots):
+        wait_until(self.agrees, 30, "the nodes agree", pause=0.1)
         done = self.cli("--cluster", "reshard", f"127.0.0.1:{source.port}", "--cluster-from",
                         self.node_id(source), "--cluster-to", self.node_id(target),
                         "--cluster-slots", n_slots, "--cluster-yes")

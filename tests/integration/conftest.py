@@ -129,3 +129,18 @@ def make_trial(make_hopcountd, redis):
         daemon = make_hopcountd(url or redis, merge(CONFIG, config or {}), **kwargs)
         return Trial(row, fault, daemon, read or (lambda: [redis.client()]))
     return make
+
+
+@pytest.fixture
+def make_topology(tmp_path, processes, rng):
+    """make_topology(Sentinels) -> started servers of faults/topology.py."""
+    topologies = []
+
+    def make(kind, **kwargs):
+        topology = kind(tmp_path / "servers", rng, **kwargs)
+        processes.extend(topology.processes)
+        topologies.append(topology)
+        return topology.start()
+    yield make
+    for topology in topologies:
+        topology.stop()

@@ -65,7 +65,8 @@ class Hopcountd(Process):
     config={"public": {"workers": 4}}).  Without `redis` it starts its private one.
     """
 
-    def __init__(self, directory, redis=None, config=None, name="hopcountd", environment=None):
+    def __init__(self, directory, redis=None, config=None, name="hopcountd", environment=None,
+                 wrapper=()):
         super().__init__(name, directory)
         self.port = free_port()
         self.admin_port = free_port()
@@ -74,6 +75,7 @@ class Hopcountd(Process):
         self.keys_path = self.directory / "keys"
         self.api_keys_path = self.directory / "api-keys"
         self.extra_environment = environment or {}
+        self.wrapper = list(wrapper)  # a command that ends by executing its arguments
         self.api_key = None
         self.key = secrets.token_bytes(32)
         self.write_keys([(1, "mint", self.key)])
@@ -111,7 +113,7 @@ class Hopcountd(Process):
     # --- life ---
 
     def command(self):
-        return [HOPCOUNTD, "-c", self.config_path]
+        return [*self.wrapper, HOPCOUNTD, "-c", self.config_path]
 
     def environment(self):
         asan = "detect_leaks=1:abort_on_error=0:exitcode=99"

@@ -1,0 +1,404 @@
+"""Faults of the disk and of the machine: a power cut, a full, broken or read-only disk, a clock
+that jumps, a resolver that stalls, descriptors that run out (rows 3, 14, 15, 18, 19 of the fault
+matrix)."""
+import contextlib
+import os
+import pathlib
+import resource
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from faults.trial import dropped
+from harness.build import build_type, patience
+from harness.rawhttp import Closed, request_bytes
+from harness.wait import wait_until
+
+IS_PLAIN = build_type() == "Release"
+RECORD, HEADER = 64, 64
+
+
+# --- row 3: power cut ---
+
+def segments(daemon):
+    return sorted((daemon.state_dir / "logs").glob("*/*.seg"))
+
+
+def records_after(path, time_ms):
+    """The slots of a segment that hold clicks from `time_ms` on: what may not be on the disk."""
+    data = path.read_bytes()
+    found = []
+    for at in range(HEADER, len(data) - RECORD + 1, RECORD):
+        made_ms, = struct.unpack_from("<q", data, at + 16)
+        if made_ms >= time_ms and data[at:at + RECORD] != bytes(RECORD):
+            found.append(at)
+    return found
+
+
+def cut_power(daemon, rng, since_ms):
+    """Does to the files what a power cut can: of what was not synced, any part is missing.
+
+    Returns how many clicks that takes at most.
+    """
+    n_at_risk = 0
+    for path in segments(daemon):
+        slots = records_after(path, since_ms)
+        n_at_risk += len(slots)
+        if not slots:
+            continue
+        how = rng.choice(["cut", "holes", "tail of zeros", "bit"])
+        with open(path, "r+b") as file:
+            if how == "cut":
+                file.truncate(rng.randrange(slots[0], slots[-1] + RECORD))
+            elif how == "holes":
+                for at in rng.sample(slots, rng.randrange(1, len(slots) + 1)):
+                    file.seek(at)
+                    file.write(bytes(RECORD))
+            elif how == "tail of zeros":
+                first = rng.randrange(slots[0], slots[-1] + RECORD)
+                file.seek(first)
+                file.write(bytes(slots[-1] + RECORD - first))
+            else:
+                at = rng.choice(slots) + rng.randrange(RECORD)
+                file.seek(at)
+                byte = file.read(1)[0]
+                file.seek(at)
+                file.write(bytes([byte ^ 1 << rng.randrange(8)]))
+        print(f"power cut: {how}, {len(slots)} at risk in {path.name}")
+    return n_at_risk
+
+
+def test_a_power_cut_takes_no_more_than_the_last_sync_interval(make_trial, make_proxy, redis, rng):
+    sync_ms = 200
+    proxy = make_proxy(redis.port)
+    trial = make_trial(3, "power cut, 8 times: the unsynced part of the log cut, torn or flipped",
+                       proxy.url, config={"ledger": {"sync_ms": sync_ms}})
+    daemon, n_reported, n_at_risk = trial.daemon, 0, 0
+    trial.click_before()
+    for _ in range(8):
+        proxy.hold()
+        with trial.load(trial.during, pause_s=0.004):
+            time.sleep(0.7)
+            # A sync that has begun by then is of what came before; it may take its time.
+            cut_ms = int(time.time() * 1000) - 2 * sync_ms
+            daemon.kill()
+            n_at_risk += cut_power(daemon, rng, cut_ms)
+            proxy.reset()
+            proxy.heal()
+            daemon.start()
+        metrics = trial.wait_applied()
+        n_reported += int(metrics['hopcount_clicks_dropped_total{reason="damaged"}'])
+    counts = trial.counts_now()
+    lost = trial.tally.n_received - counts.total
+    # Lost at the end of a log, nothing follows that would tell of them.
+    assert lost <= n_at_risk, "more was lost than was at risk"
+    assert n_reported <= n_at_risk
+    assert len({log for _, log in counts.cursors}) >= 9, "each start has logs of its own"
+    trial.verdict(n_lost_reported=max(0, lost))
+
+
+def test_a_power_cut_when_redis_had_more_than_the_disk(make_trial, redis):
+    """Applied from memory, then lost on the disk: the cursor is beyond the log's end."""
+    trial = make_trial(3, "power cut of clicks that Redis has already",
+                       config={"ledger": {"durability": "process"}})
+    trial.click_before()
+    with trial.load(trial.during):
+        time.sleep(0.5)
+    trial.wait_applied()
+    trial.daemon.kill()
+    for path in segments(trial.daemon):
+        os.truncate(path, HEADER + RECORD * 10)
+    trial.daemon.start()
+    trial.click_after()
+    trial.verdict()
+
+
+# --- row 14: disk full, broken, read-only ---
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 2 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    path = tmp_path / "disk"
+    path.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", path],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"a tmpfs can't be mounted here: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def cpu_s(daemon):
+    return daemon.metrics()["process_cpu_seconds_total"]
+
+
+def assert_no_spin(daemon, seconds=2):
+    """A thread that tries again without a pause would take all of this."""
+    before, started = cpu_s(daemon), time.monotonic()
+    time.sleep(seconds)
+    used, took = cpu_s(daemon) - before, time.monotonic() - started
+    assert used < took / 2, f"{used:.2f} s of CPU in {took:.2f} s of doing nothing"
+
+
+def test_a_full_disk_turns_to_memory_and_back(make_trial, small_disk):
+    trial = make_trial(14, "disk full, then room again",
+                       config={"state_dir": str(small_disk / "state")})
+    trial.click_before()
+    (small_disk / "filler").write_bytes(b"")
+    with open(small_disk / "filler", "wb", buffering=0) as filler:
+        with contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+    for _ in range(4):
+        trial.flood(2000)
+    wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 1, 20, "it is degraded")
+    trial.click_during()
+    assert trial.daemon.is_ready()
+    assert_no_spin(trial.daemon)
+    (small_disk / "filler").unlink()
+    wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 0, 60, "it is not")
+    trial.click_after()
+    metrics = trial.wait_applied()
+    trial.verdict(n_lost_reported=dropped(metrics))
+
+
+def test_a_full_disk_while_redis_is_down_drops_only_beyond_the_cap(make_trial, make_proxy, redis,
+                                                                   small_disk):
+    proxy = make_proxy(redis.port)
+    trial = make_trial(14, "disk full while Redis is down", proxy.url, config={
+        "state_dir": str(small_disk / "state"), "ledger": {"memory_max_bytes": 1048576}})
+    trial.click_before()
+    proxy.refuse()
+    for _ in range(40):
+        trial.flood(2000)
+    trial.click_during(0.5)
+    metrics = trial.check_conservation()
+    assert metrics["hopcount_log_degraded"] == 1
+    assert dropped(metrics) > 0 and metrics["hopcount_clicks_pending"] > 20000
+    proxy.heal()
+    metrics = trial.wait_applied(60)
+    trial.click_after()
+    trial.verdict(n_lost_reported=dropped(trial.wait_applied()))
+
+
+def test_a_read_only_state_dir_turns_to_memory_and_back(make_trial, small_disk):
+    trial = make_trial(14, "state_dir read-only, then writable",
+                       config={"state_dir": str(small_disk / "state")})
+    trial.click_before()
+    before = trial.daemon.metrics()
+    # Files that are open for writing keep a disk from it, so: no room, which is the same to us.
+    subprocess.run(["chattr", "+i", trial.daemon.state_dir / "logs"], capture_output=True)
+    done = subprocess.run(["mount", "-o", "remount,ro", small_disk], capture_output=True, text=True)
+    if done.returncode != 0:
+        made_immutable = False
+        for log in (trial.daemon.state_dir / "logs").iterdir():
+            made_immutable |= subprocess.run(["chattr", "+i", log],
+                                             capture_output=True).returncode == 0
+        if not made_immutable:
+            pytest.skip(f"it can't be made read-only: {done.stderr.strip()}")
+    for _ in range(6):
+        trial.flood(2000)
+    wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 1, 20, "it is degraded")
+    trial.click_during()
+    assert trial.daemon.is_ready() and before["hopcount_log_degraded"] == 0
+    assert_no_spin(trial.daemon)
+    metrics = trial.wait_applied()
+    trial.verdict(n_lost_reported=dropped(metrics))
+
+
+def preload_of(library):
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"):
+        path = pathlib.Path(folder) / library
+        if path.exists():
+            return str(path)
+    return None
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+def test_syncs_that_fail_are_told_and_cost_no_click(make_trial, redis):
+    """EIO of every fdatasync and msync, by libfiu."""
+    run, posix = preload_of("fiu_run_preload.so"), preload_of("fiu_posix_preload.so")
+    for folder in ("/usr/lib/fiu", "/usr/lib/x86_64-linux-gnu/fiu", "/usr/local/lib"):
+        run = run or next(map(str, pathlib.Path(folder).glob("fiu_run_preload.so")), None)
+        posix = posix or next(map(str, pathlib.Path(folder).glob("fiu_posix_preload.so")), None)
+    if not run or not posix:
+        pytest.skip("libfiu's preload libraries (fiu-utils) are not installed")
+    failures = "\n".join(f"enable name=posix/io/{name},failinfo=5"
+                         for name in ("sync/fdatasync", "sync/fsync"))
+    trial = make_trial(14, "EIO of every sync", environment={
+        "LD_PRELOAD": f"{run} {posix}", "FIU_ENABLE": failures})
+    trial.click_before()
+    trial.click_during()
+    metrics = trial.check_conservation()
+    assert metrics["hopcount_log_last_errno"] == 5, metrics
+    assert_no_spin(trial.daemon)
+    trial.verdict()
+
+
+# --- row 15: the clock ---
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+@pytest.mark.parametrize("days", [1, -1])
+def test_the_wall_clock_jumps_by_a_day(make_trial, redis, tmp_path, days):
+    library = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    trial = make_trial(15, f"the wall clock jumps by {days:+d} day", environment={
+        "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+    daemon = trial.daemon
+    short = daemon.mint("view", 5, client=1, campaign=1, ttl=4)  # a day
+    daemon.click(short)
+    trial.links.append(short)
+    trial.before.received[short] += 1
+    trial.click_before()
+    n_before = trial.tally.n_received
+    clock.write_text(f"{days:+d}d\n")
+    trial.click_during()
+    trial.wait_applied()
+    assert daemon.get(f"/{short}").status == (410 if days > 0 else 302), "expiry is of the wall clock"
+    if days < 0:
+        trial.during.received[short] += 1
+    trial.click_during(0.5)
+    counts = trial.verdict()
+    by_day = {}
+    client = redis.client()
+    for key in client.scan_iter("hc:*:t:*:\\*:h:l:*", count=1000):
+        by_day[key.decode()[-8:]] = sum(int(n) for n in client.hvals(key))
+    today = time.strftime("%Y%m%d", time.gmtime())
+    jumped = time.strftime("%Y%m%d", time.gmtime(time.time() + 86400 * days))
+    assert by_day == {today: n_before, jumped: counts.total - n_before}, by_day
+
+
+# --- row 18: DNS ---
+
+class Resolver:
+    """A name server of the test's own; silent, until it is told to answer with 127.0.0.1."""
+
+    ADDRESS = "127.0.0.153"
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((self.ADDRESS, 53))
+        self.answers, self.n_questions = False, 0
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                question, client = self.socket.recvfrom(2048)
+                self.n_questions += 1
+                if not self.answers:
+                    continue
+                end = question.index(b"\0", 12) + 5
+                is_v4 = question[end - 4:end - 2] == b"\0\1"
+                record = b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 1, 4) + bytes([127, 0, 0, 1])
+                self.socket.sendto(question[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_v4 else b"\0\0")
+                                   + bytes(4) + question[12:end] + (record if is_v4 else b""),
+                                   client)
+
+
+def test_a_resolver_that_stalls(make_trial, make_hopcountd, redis, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a resolver of one's own needs root")
+    resolver = Resolver()
+    resolv, nsswitch = tmp_path / "resolv.conf", tmp_path / "nsswitch.conf"
+    resolv.write_text(f"nameserver {resolver.ADDRESS}\noptions timeout:1 attempts:1\n")
+    nsswitch.write_text("hosts: dns\n")
+    wrapper = tmp_path / "in-a-mount-namespace"
+    wrapper.write_text(f"#!/bin/sh\nmount --bind {resolv} /etc/resolv.conf &&\n"
+                       f"mount --bind {nsswitch} /etc/nsswitch.conf && exec \"$@\"\n")
+    wrapper.chmod(0o755)
+    if subprocess.run(["unshare", "-m", wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    trial = make_trial(18, "the name of the Redis host is not resolved, then it is",
+                       f"redis://redis.hopcount.example:{redis.port}/0",
+                       wrapper=["unshare", "-m", wrapper])
+    trial.click_during(3)
+    metrics = trial.check_conservation()
+    assert resolver.n_questions > 0 and metrics["hopcount_redis_up"] == 0
+    assert metrics["hopcount_clicks_pending"] > 0 and trial.daemon.is_ready()
+    assert "resolve" in trial.daemon.stderr(), trial.daemon.stderr_tail()
+    resolver.answers = True
+    trial.wait_applied()
+    trial.click_after()
+    trial.verdict()
+    resolver.socket.close()
+
+
+# --- row 19: descriptors ---
+
+@contextlib.contextmanager
+def many_sockets(n):
+    """Raises our own limit; a list to put sockets in, closed at the end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < n + 500:
+        pytest.skip(f"{n} sockets need a limit of descriptors above {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, n + 500), hard))
+    sockets = []
+    try:
+        yield sockets
+    finally:
+        for sock in sockets:
+            sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect_quietly(trial, n, first=b""):
+    """Connections that say nothing more than `first`; those that fail are none of ours."""
+    sockets = []
+    for _ in range(n):
+        with contextlib.suppress(OSError):
+            sock = socket.create_connection(("127.0.0.1", trial.daemon.port), 5)
+            sockets.append(sock)
+            if first:
+                sock.sendall(first)
+    return sockets
+
+
+def test_ten_thousand_idle_and_five_hundred_slow_clients(make_trial):
+    trial = make_trial(19, "10,000 idle and 500 slow clients", config={
+        "public": {"connections_max": 16384, "idle_s": 600, "head_s": 60}})
+    trial.click_before()
+    memory = trial.daemon.metrics()["process_resident_memory_bytes"]
+    with many_sockets(10500) as sockets:
+        sockets += connect_quietly(trial, 10000)
+        slow = connect_quietly(trial, 500, request_bytes(f"/{trial.links[0]}")[:-4])
+        sockets += slow
+        assert len(sockets) > 10000
+        with trial.load(trial.during):
+            for i in range(20):
+                for sock in slow:
+                    with contextlib.suppress(OSError):
+                        sock.sendall(b"x")
+                time.sleep(0.1)
+        grown = trial.daemon.metrics()["process_resident_memory_bytes"] - memory
+        assert grown < (1 if IS_PLAIN else 8) * len(sockets) * 16384, f"grew by {grown}"
+    trial.verdict()
+
+
+def test_descriptors_run_out(make_trial):
+    trial = make_trial(19, "descriptors run out (limit 200)",
+                       wrapper=["sh", "-c", "ulimit -n 200; exec \"$@\"", "sh"])
+    trial.click_before()
+    with many_sockets(1000) as sockets:
+        sockets += connect_quietly(trial, 600)
+        canaries = 0
+        for token in trial.links:
+            with contextlib.suppress(OSError, Closed):
+                if trial.daemon.get(f"/{token}").status == 302:
+                    trial.during.received[token] += 1
+                    canaries += 1
+        assert canaries == len(trial.links), "a new client pushes out the longest idle one"
+        assert_no_spin(trial.daemon, 1)
+    trial.click_after()
+    assert time.monotonic() and patience(1)
+    trial.verdict()
