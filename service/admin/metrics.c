@@ -147,7 +147,9 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
              (double)(stats.appended + refused_at_append(&stats))},
             {"hopcount_clicks_recovered_total", "counter",
-             "Clicks found at start in the logs of earlier starts.", (double)stats.recovered},
+             "Clicks found at start in the logs of earlier starts; the damaged are dropped when "
+             "read.",
+             (double)stats.recovered},
             {"hopcount_log_disk_bytes", "gauge", "Bytes of click log segments on disk.",
              (double)stats.disk_bytes},
             {"hopcount_log_memory_bytes", "gauge",

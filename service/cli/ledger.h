@@ -30,7 +30,7 @@ MUST_USE int ledger_drain_dir(const struct ledger_place *place, int64_t patience
 
 /* The cursor of a log: the lowest of all shards. */
 struct ledger_cursor {
-    const struct clicklog *log;
+    struct clicklog *log;
     uint64_t applied;
 };
 

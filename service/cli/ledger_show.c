@@ -12,11 +12,11 @@
 #include "service/cli/ledger.h"
 #include "service/ledger/clicklog.h"
 
-enum { LOOK_AHEAD = 64, HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
+enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
 
 /* A log, its positions as of one moment. */
 struct row {
-    const struct clicklog *log;
+    struct clicklog *log;
     char id[HEX_MAX];
     char made[RFC3339_TEXT_MAX];
     uint64_t first, tail, applied, pending, gone;
@@ -57,18 +57,6 @@ static bool find_rows(struct clickstore *store, struct view *view)
     return true;
 }
 
-static int64_t time_of(const struct row *row, uint64_t at)
-{
-    struct click clicks[LOOK_AHEAD];
-    size_t n_clicks = 0;
-
-    /* Reading only counts in the store's own memory: the log is as const as it was. */
-    if (clicklog_read((struct clicklog *)row->log, at, LOOK_AHEAD, clicks, &n_clicks) == 0 ||
-        n_clicks == 0)
-        return 0;
-    return clicks[0].time_ms;
-}
-
 /* Compares the logs with the cursors. */
 static void measure(struct view *view)
 {
@@ -76,12 +64,14 @@ static void measure(struct view *view)
 
     for (size_t i = 0; i < view->n; i++) {
         struct row *row = &view->rows[i];
+        struct click oldest;
 
         row->applied = view->cursors[i].applied;
         row->gone = row->applied < row->first ? row->first - row->applied : 0;
         if (row->applied + row->gone < row->tail) {
             row->pending = row->tail - row->applied - row->gone;
-            row->oldest_ms = time_of(row, row->applied + row->gone);
+            if (clicklog_peek(row->log, row->applied + row->gone, &oldest))
+                row->oldest_ms = oldest.time_ms;
         }
         view->pending += row->pending;
         view->gone += row->gone;

@@ -7,7 +7,7 @@
 
 enum {
     OTHERS = 192,        /* listeners, epoll, segments, Redis, admin connections, geo files */
-    OTHERS_SCARCE = 32,  /* what must be left when the limit is very low */
+    OTHERS_SCARCE = 96,  /* what must be left when the limit is very low */
     CONNECTIONS_MIN = 8, /* per worker, whatever the limit: beyond it accept(2) says no */
 };
 

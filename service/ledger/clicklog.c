@@ -181,6 +181,28 @@ size_t clicklog_read(struct clicklog *log, uint64_t from, size_t max, struct cli
     return (size_t)(to - from);
 }
 
+bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
+{
+    enum { LOOK_AHEAD = 64 };
+    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_acquire);
+    bool found = false;
+
+    pthread_mutex_lock(&log->list_lock);
+    for (uint64_t at = from; at < tail && at - from < LOOK_AHEAD && !found; at++) {
+        const struct segment *seg = find_segment(log, at);
+
+        if (!seg)
+            break;
+        if (at < seg->header.first) /* it is gone, what follows is the nearest there is */
+            from = at = seg->header.first;
+        if (at - seg->header.first < seg->n_slots)
+            found = click_decode(segment_slot(seg, at - seg->header.first), at, log->id, out) ==
+                    CLICK_OK;
+    }
+    pthread_mutex_unlock(&log->list_lock);
+    return found;
+}
+
 void clicklog_set_applied(struct clicklog *log, uint64_t position)
 {
     atomic_store_explicit(&log->applied, position, memory_order_relaxed);

@@ -99,6 +99,10 @@ uint64_t clicklog_tail(const struct clicklog *log);
 size_t clicklog_read(struct clicklog *log, uint64_t from, size_t max, struct click *out,
                      size_t *n_clicks);
 
+/* The first click in the 64 positions from `from` on, for a look ahead: counts nothing.  False when
+ * there is none. */
+MUST_USE bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out);
+
 /* All positions below `position` have been applied in every shard; what may be deleted is the
  * store's to decide (retain).  May go back after a failover. */
 void clicklog_set_applied(struct clicklog *log, uint64_t position);

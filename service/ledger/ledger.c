@@ -20,13 +20,7 @@
 #include "service/ledger/tidy.h"
 #include "service/redis/redis_link.h"
 
-enum {
-    TICK_MIN_MS = 5,
-    TICK_MAX_MS = 1000,
-    LOOK_AHEAD = 16,
-    CLICKS_MIN = 256,
-    CLOCKS_APART_S = 3600
-};
+enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
 
 /* --- the logs --- */
 
@@ -89,21 +83,10 @@ static uint64_t log_applied(const struct ledger *ledger, const struct ledger_log
     return applied < log->start ? log->start : applied;
 }
 
-/* When the click at `at` was made; 0 when no record near it can be read. */
-static int64_t time_of(struct ledger *ledger, struct ledger_log *log, uint64_t at)
-{
-    size_t n_clicks = 0;
-
-    if (clicklog_read(log->log, at, LOOK_AHEAD, ledger->clicks, &n_clicks) == 0 || n_clicks == 0)
-        return 0;
-    return ledger->clicks[0].time_ms;
-}
-
 static void add_log_stats(struct ledger *ledger, struct ledger_log *log, int64_t *oldest_ms)
 {
     uint64_t applied = log_applied(ledger, log), tail = clicklog_tail(log->log), done;
-    uint64_t first = clicklog_first(log->log);
-    int64_t time_ms;
+    struct click oldest;
 
     /* After a power cut Redis may hold more than the log. */
     done = (applied < tail ? applied : tail) - log->start;
@@ -111,9 +94,8 @@ static void add_log_stats(struct ledger *ledger, struct ledger_log *log, int64_t
     if (applied >= tail)
         return;
     ledger->now.pending += tail - applied;
-    time_ms = time_of(ledger, log, applied < first ? first : applied);
-    if (time_ms > 0 && time_ms < *oldest_ms)
-        *oldest_ms = time_ms;
+    if (clicklog_peek(log->log, applied, &oldest) && oldest.time_ms < *oldest_ms)
+        *oldest_ms = oldest.time_ms;
 }
 
 static bool is_drained(const struct ledger *ledger)
