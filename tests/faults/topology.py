@@ -137,20 +137,13 @@ class Sentinels:
         pass
 
 
-def bus_port():
-    """A free port; the cluster's bus has the one that is 10,000 higher."""
-    while (port := free_port()) > 55535:
-        pass
-    return port
-
-
 class Cluster:
     """Three masters with a replica each (or without: n_nodes=3)."""
 
     def __init__(self, directory, rng, n_nodes=6):
         self.rng = rng
         self.nodes = [
-            RedisServer(directory / f"node{i}", f"node{i}", bus_port(), cluster_enabled="yes",
+            RedisServer(directory / f"node{i}", f"node{i}", cluster_enabled="yes",
                         cluster_config_file="nodes.conf", cluster_node_timeout="1000",
                         repl_diskless_sync_delay="0", cluster_require_full_coverage="no")
             for i in range(n_nodes)]
