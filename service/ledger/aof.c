@@ -17,18 +17,31 @@ enum {
 };
 
 static bool send_words(struct ledger *ledger, unsigned shard, enum ledger_what what,
-                       const char *first, const char *second)
+                       const struct slice *argv, size_t argc)
 {
     struct ledger_ticket ticket = {what, shard, 0, 0};
-    struct slice argv[2] = {slice_of(first), slice_of(second)};
     struct redis_command command = {
         .key = counter_key_slice(&ledger->shards[shard].tag),
         .argv = argv,
-        .argc = second[0] ? 2 : 1,
+        .argc = argc,
         .ticket = ledger_ticket_pack(&ticket),
     };
 
     return redis_link_send(ledger->link, &command);
+}
+
+static bool ask_info(struct ledger *ledger, unsigned shard)
+{
+    const struct slice argv[] = {slice_of("INFO"), slice_of("persistence"), slice_of("memory")};
+
+    return send_words(ledger, shard, LEDGER_AOF_LOOK, argv, 3);
+}
+
+static bool begin_rewrite(struct ledger *ledger, unsigned shard)
+{
+    const struct slice argv[] = {slice_of("BGREWRITEAOF")};
+
+    return send_words(ledger, shard, LEDGER_AOF_REWRITE, argv, 1);
 }
 
 /* Shards of one connection have one epoch: the first of them asks for all. */
@@ -56,9 +69,8 @@ void aof_serve(struct ledger *ledger, unsigned shard, int64_t now_ms)
         s->aof_until_ms = now_ms + PATIENCE_MS;
         s->aof_begun = false;
     }
-    if (!send_words(ledger, shard, LEDGER_AOF_LOOK, "INFO", "persistence"))
-        return;
-    s->aof = AOF_ASKED;
+    if (ask_info(ledger, shard))
+        s->aof = AOF_ASKED;
 }
 
 /* `line` is one of INFO's. */
@@ -113,10 +125,23 @@ static void on_error(struct ledger *ledger, unsigned shard, const char *text)
         give_up(ledger, shard, text);
 }
 
+/* A cursor that is evicted can't be told from one that a failover or FLUSHALL took away. */
+static void warn_of_eviction(unsigned shard, const char *info)
+{
+    if (strstr(info, "maxmemory_policy:") && !says(info, "maxmemory:0") &&
+        !says(info, "maxmemory_policy:noeviction"))
+        log_warn("ledger.eviction",
+                 "shard=%u err=\"Redis evicts keys when its memory is full: without their cursors "
+                 "clicks are counted twice\" hint=\"set maxmemory-policy noeviction\"",
+                 shard);
+}
+
 static void on_look(struct ledger *ledger, unsigned shard, const char *info)
 {
     struct shard *s = &ledger->shards[shard];
 
+    if (s->aof_look_ms == 0) /* the first look of this connection */
+        warn_of_eviction(shard, info);
     if (says(info, "loading:1"))
         cause_set_down(ledger, "LOADING Redis is reading its data");
     if (says(info, "loading:1") || says(info, "aof_rewrite_in_progress:1") ||
@@ -124,7 +149,7 @@ static void on_look(struct ledger *ledger, unsigned shard, const char *info)
         wait_on(ledger, shard);
     else if (s->aof_begun || !says(info, "aof_enabled:1") || !says(info, "aof_rewrites:0"))
         s->aof = AOF_SOUND;
-    else if (send_words(ledger, shard, LEDGER_AOF_REWRITE, "BGREWRITEAOF", ""))
+    else if (begin_rewrite(ledger, shard))
         log_info("ledger.aof", "shard=%u text=\"Redis writes its append-only file anew\"", shard);
     else
         s->aof = AOF_NEW;

@@ -6,6 +6,8 @@
  * that we have replayed meanwhile would come twice.  A file written anew has no such stump.  So on
  * every new connection a server that has written none since its start is asked to, and no batch is
  * sent before it is done: if it is killed meanwhile, nothing has come behind the stump.
+ *
+ * The same look warns of a server that evicts keys: no file brings those back.
  */
 #ifndef LEDGER_AOF_H
 #define LEDGER_AOF_H

@@ -168,6 +168,16 @@ def test_a_refusal_is_waited_out_and_named_once(make_hopcountd, make_load, redis
     daemon.shut_down()
 
 
+def test_a_redis_that_may_evict_cursors_is_warned_of(make_hopcountd, make_load, make_redis):
+    for name, policy, warns in (("sound", "noeviction", 0), ("leaky", "volatile-lru", 1)):
+        server = make_redis(name, maxmemory="100mb", maxmemory_policy=policy)
+        daemon = make_hopcountd(server, FAST, name=f"hopcountd-{name}")
+        links = mint_links(daemon)
+        settle(daemon, links, click_all(daemon, make_load, links, 20))
+        assert log_of(daemon).count("at=ledger.eviction ") == warns
+        daemon.shut_down()
+
+
 def test_a_script_that_keeps_redis_busy_is_waited_out(make_hopcountd, make_load, make_redis):
     server = make_redis(busy_reply_threshold="100")
     daemon = make_hopcountd(server, {"redis": {"timeout_ms": 5000, "flush_ms": 20}})
