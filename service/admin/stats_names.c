@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "proto/click.h"
-#include "proto/counter.h"
 #include "proto/click_names.h"
+#include "proto/counter.h"
 #include "proto/token.h"
 #include "service/admin/stats.h"
 #include "service/config/site.h"
