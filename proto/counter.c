@@ -56,6 +56,11 @@ void counter_key_names(struct counter_key *key, uint32_t brand)
     set_key(key, "hc:{s00}:names:%08x", brand);
 }
 
+void counter_key_pods(struct counter_key *key, int64_t time_s)
+{
+    set_key(key, "hc:{s00}:pods:%lld", (long long)(time_s / HOUR_S));
+}
+
 unsigned counter_bucket_of_link(uint64_t link_id)
 {
     return (unsigned)(link_id >> 54); /* a link id is already as good as random */

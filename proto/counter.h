@@ -48,6 +48,9 @@ void counter_key_rejected(struct counter_key *key, unsigned shard);
 /* Hash campaign id -> name of a brand; shard 0. */
 void counter_key_names(struct counter_key *key, uint32_t brand);
 
+/* Hash of the processes that ran in the hour of `time_s`: id -> how it is (JSON); shard 0. */
+void counter_key_pods(struct counter_key *key, int64_t time_s);
+
 /* --- links, objects, clients: GET key, then table_find_link() or table_find_item() --- */
 
 enum counter_table { COUNTER_LINKS, COUNTER_OBJECTS, COUNTER_CLIENTS, COUNTER_TABLES };

@@ -21,6 +21,7 @@
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/live.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
 #include "service/admin/server.h"
@@ -261,7 +262,8 @@ static bool set_up_loop(struct admin *admin)
         event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);
     admin->resume = evtimer_new(admin->server.base, on_resume, admin);
     admin->server.live = live_new(&admin->server, admin->server.base);
-    return admin->wake && admin->resume && admin->server.live &&
+    admin->server.pods = pods_new(&admin->server, admin->server.base);
+    return admin->wake && admin->resume && admin->server.live && admin->server.pods &&
            event_add(admin->wake, NULL) == 0 && set_up_http(admin);
 }
 
@@ -375,6 +377,7 @@ void admin_free(struct admin *admin)
     /* Queries first: ending them replies to their requests, which are evhttp's. */
     fetches_free(admin->server.fetches);
     live_free(admin->server.live);
+    pods_free(admin->server.pods);
     if (admin->http)
         evhttp_free(admin->http);
     free(admin->listeners);

@@ -6,6 +6,7 @@
 #include "proto/rfc3339.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
@@ -132,13 +133,14 @@ static json_t *health_json(const struct server *server)
         ledger_stats(sources->ledger, &ledger);
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
-    return json_pack(
-        "{ss ss ss so so so so so so so so}", "status", status_of(server, &store, &ledger),
-        "version", HOPCOUNT_VERSION, "host", host, "started_at", time_json(server->started_ms),
-        "now", time_json(clock_wall_ms()), "redis", redis_json(server), "ledger",
-        sources->ledger ? ledger_json(&ledger) : json_null(), "log",
-        sources->store ? store_json(&store) : json_null(), "workers", workers_json(sources),
-        "requests", requests_json(sources), "reload", reload_json(server));
+    return json_pack("{ss ss ss so so so so so so so so so}", "status",
+                     status_of(server, &store, &ledger), "version", HOPCOUNT_VERSION, "host", host,
+                     "started_at", time_json(server->started_ms), "now", time_json(clock_wall_ms()),
+                     "redis", redis_json(server), "ledger",
+                     sources->ledger ? ledger_json(&ledger) : json_null(), "log",
+                     sources->store ? store_json(&store) : json_null(), "workers",
+                     workers_json(sources), "requests", requests_json(sources), "pods",
+                     pods_json(server->pods), "reload", reload_json(server));
 }
 
 void health_handle(struct request *request)

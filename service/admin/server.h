@@ -15,6 +15,7 @@ struct cache;
 struct event_base;
 struct fetches;
 struct live;
+struct pods;
 struct request;
 struct sessions;
 struct site;
@@ -28,6 +29,7 @@ struct server {
     struct fetches *fetches;   /* queries to Redis under way; NULL = no Redis */
     struct cache *cache;       /* replies of the last second */
     struct live *live;         /* streams of /v1/live */
+    struct pods *pods;         /* the processes at this Redis */
     struct admin_sources sources;
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;

@@ -2,6 +2,8 @@
 import AxeBuilder from "@axe-core/playwright";
 import { card, expect, settled, signIn, test } from "./fixtures.mjs";
 
+test.describe.configure({ timeout: 180000 }); // axe reads every element of seven pages
+
 const Axe = AxeBuilder.default ?? AxeBuilder;
 const views = { overview: "", campaigns: "campaigns?from=90d", links: "links", health: "health" };
 

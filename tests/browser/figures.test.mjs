@@ -1,4 +1,5 @@
 // The figures: those of the API, filtered as asked for, and new ones as they come.
+import { readFileSync } from "node:fs";
 import { card, expect, figure, settled, signIn, test } from "./fixtures.mjs";
 
 const zone = "tz=Europe%2FBerlin";
@@ -86,6 +87,16 @@ test("a click shows up by itself", async ({ dashboard, stack }) => {
     await expect.poll(() => figure(dashboard, "People’s clicks"), { timeout: 90000 })
         .toBe(before + 1);
     expect(loads).toBe(0);
+});
+
+test("the figures can be had as a file for spreadsheets", async ({ dashboard, stack }) => {
+    const { total } = await stack.api(`/v1/stats?from=30d&group_by=kind&${zone}`);
+    const [download] = await Promise.all([dashboard.waitForEvent("download"),
+        dashboard.getByRole("link", { name: "Download CSV" }).click()]);
+    const [head, ...rows] = readFileSync(await download.path(), "utf8").trim().split("\r\n");
+
+    expect(head).toContain("time,label,total,human,automated");
+    expect(rows.reduce((sum, row) => sum + Number(row.split(",")[3]), 0)).toBe(total.human);
 });
 
 test("nothing to show is said, not drawn", async ({ page, stack, save }) => {

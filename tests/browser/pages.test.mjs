@@ -102,12 +102,12 @@ test("the statistics are right to six digits", async ({ dashboard }) => {
     };
 
     expect(results.poisson.p).toBeCloseTo(2 * binomial(45, 30), 8);
-    expect(results.poisson.low).toBeCloseTo(1.0428857, 6);   // by R's poisson.test(c(30, 15))
+    expect(results.poisson.low).toBeCloseTo(1.0428857, 6); // p/(1-p) of Clopper and Pearson
     expect(results.poisson.high).toBeCloseTo(3.9998578, 6);
     expect(results.none.p).toBeCloseTo(2 / 32, 10);
     expect(results.none.low).toBe(0);
     expect(results.shares.p).toBeCloseTo(0.1054877, 6);
-    expect(results.few.p).toBeCloseTo(0.0709034, 6);         // Fisher
+    expect(results.few.p).toBeCloseTo(0.0709034, 6); // Fisher
     expect(results.wilson.low).toBeCloseTo(0.0552291, 6);
     expect(results.wilson.high).toBeCloseTo(0.1743657, 6);
     results.holm.forEach((p, i) => expect(p).toBeCloseTo([0.03, 0.06, 0.06][i], 10));
@@ -172,5 +172,7 @@ test("health says what is counted and what waits", async ({ dashboard, save }) =
     await expect(card(dashboard, "Counting")).toContainText("under a second");
     await expect(card(dashboard, "Redis").getByText("connected")).toHaveCount(2);
     await expect(card(dashboard, "Workers").getByRole("row")).toHaveCount(3);
+    await expect(card(dashboard, "Pods").getByRole("row", { name: "(this one)" }))
+        .toContainText("counting");
     await save(dashboard, "health-light");
 });

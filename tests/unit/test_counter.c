@@ -28,6 +28,8 @@ static void test_keys(void **state)
     assert_string_equal(key.text, "hc:{s07}:rejected");
     counter_key_names(&key, 0x1234);
     assert_string_equal(key.text, "hc:{s00}:names:00001234");
+    counter_key_pods(&key, 7200);
+    assert_string_equal(key.text, "hc:{s00}:pods:2");
     counter_key_table(&key, COUNTER_LINKS, 1023, 1);
     assert_string_equal(key.text, "hc:{s00}:l:3ff");
     counter_key_table(&key, COUNTER_OBJECTS, 1023, 256);

@@ -1,5 +1,5 @@
 // The frame of the page: who is signed in, which view is shown, and when it is refreshed.
-import { findSession, freshness, get, signOut, stats } from "./api.js";
+import { address, findSession, freshness, get, signOut, stats } from "./api.js";
 import { campaigns } from "./campaigns.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
@@ -74,7 +74,10 @@ class Frame {
         document.title = `${this.view.title} – hopcount`;
         fill(this.main,
             h("div", { class: "page-head" },
-                h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro))),
+                h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro)),
+                this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
+                    href: address("stats", { ...this.view.csv, format: "csv", limit: 10000 }) },
+                "Download CSV") : null),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),

@@ -200,6 +200,7 @@ export function campaigns(context, filters) {
         title: "Campaigns",
         intro: "Compare the stages of a reminder, or any mails: which one gets people to act?",
         filters: true,
+        csv: { ...params, group_by: "campaign" },
         cards: [
             stagesCard(load, filters),
             timeCard(load, filters),

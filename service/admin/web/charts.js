@@ -73,7 +73,8 @@ function legend(series) {
 }
 
 function dataTable(caption, keys, interval, series) {
-    const head = interval === "step" ? ["Step", "Clicks"] : ["Time", ...series.map(({ name }) => name)];
+    const head = interval === "step" ? ["Step", "Clicks"]
+        : ["Time", ...series.map(({ name }) => name)];
     const rows = keys.map((key, i) =>
         [bucket(key, interval), ...series.map(({ values }) => count(values[i]))]);
 

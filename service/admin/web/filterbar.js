@@ -62,7 +62,8 @@ function audience(filters, change) {
 
     return h("div", { class: "field wide" },
         h("span", { class: "label", id: labelId }, "Clicks by"),
-        h("div", { class: "segments", role: "radiogroup", "aria-labelledby": labelId }, Object.entries(audiences).map(([key, { name: text }]) =>
+        h("div", { class: "segments", role: "radiogroup", "aria-labelledby": labelId },
+            Object.entries(audiences).map(([key, { name: text }]) =>
             h("label", null,
                 h("input", { type: "radio", name, "data-key": key, value: key,
                     checked: key === filters.who, onchange: () => change({ who: key }) }),

@@ -57,6 +57,9 @@ export function time(text) {
 /** "3 days ago", of a moment in the past or to come. */
 export function ago(text, now = Date.now()) {
     const seconds = (new Date(text).getTime() - now) / 1000;
+
+    if (Number.isNaN(seconds))
+        return "–";
     const steps = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600],
         ["minute", 60]];
 

@@ -82,6 +82,34 @@ function workers({ workers: list }) {
                 h("td", { class: "number" }, count(n)))))));
 }
 
+const GONE_S = 20;  // four reports missed
+const FORGOTTEN_S = 900;
+
+function podState(pod) {
+    if (pod.seen_s > GONE_S)
+        return h("span", { class: "tag warn" }, `silent for ${seconds(pod.seen_s)}`);
+    return tag(pod.connected, "counting", "waiting for Redis", "warn");
+}
+
+function pods({ pods: list }) {
+    const shown = list.filter(({ seen_s: age }) => age < FORGOTTEN_S)
+        .sort((a, b) => (a.host < b.host ? -1 : 1));
+
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Pods" },
+        h("table", { class: "rows small" },
+            h("caption", { class: "visually-hidden" }, "Pods"),
+            h("thead", null, h("tr", null, h("th", { scope: "col" }, "Pod"),
+                h("th", { scope: "col" }, "State"),
+                ["Waiting clicks", "Lag", "Since", "Version"].map((text) =>
+                    h("th", { scope: "col", class: "number" }, text)))),
+            h("tbody", null, shown.map((pod) => h("tr", null,
+                h("th", { scope: "row" }, h("span", { class: "code" }, pod.host),
+                    pod.self ? " (this one)" : null),
+                h("td", null, podState(pod)),
+                [count(pod.pending), seconds(pod.lag_s), ago(pod.started_at), pod.version].map(
+                    (text) => h("td", { class: "number" }, text)))))));
+}
+
 const outcomes = {
     redirect: "Redirected and counted", silent: "Redirected, silent link", home: "Home page",
     home_page: "Home page", robots: "robots.txt", not_found: "No such link",
@@ -118,6 +146,7 @@ export function health() {
         part("Counting", "From the click to the figure", 4, counting),
         part("Redis", "Where the counts live", 4, redis),
         part("Click log", "Where clicks wait until they are counted", 4, disk),
+        part("Pods", "All processes that share this Redis, as each said last", 12, pods),
         part("This pod", "The process that answers this page", 4, process),
         part("Workers", "Each answers on its own", 4, workers),
         part("Requests", "What the public port was asked", 4, requests),

@@ -1,8 +1,8 @@
 // Counters as they change, by server-sent events.
 
 /**
- * Calls `onChange(as_of)` when a count has changed, `onState("live" | "waiting")` when the stream comes or
- * goes; the browser reconnects by itself.  Returns a function that ends it.
+ * Calls `onChange(as_of)` when a count has changed, `onState("live" | "waiting")` when the stream
+ * comes or goes; the browser reconnects by itself.  Returns a function that ends it.
  */
 export function watch(params, { onChange, onState }) {
     const source = new EventSource(`../v1/live?${new URLSearchParams(params)}`);

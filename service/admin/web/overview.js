@@ -201,6 +201,7 @@ export function overview(context, filters) {
         title: "Overview",
         intro: "What your clients clicked in the links of your e-mails, invoices and messages.",
         filters: true,
+        csv: { ...params, group_by: "time,label" },
         cards: [
             ...figures(load, loadClients, filters),
             labelChart(load, filters),
