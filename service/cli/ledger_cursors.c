@@ -118,8 +118,6 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
 
     for (size_t i = 0; i < n; i++)
         cursors[i].applied = UINT64_MAX;
-    if (n == 0)
-        return true;
     a.base = event_base_new();
     if (!a.base) {
         error_set(err, "out of memory");
@@ -127,7 +125,7 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
     }
     a.link = redis_link_new(a.base, &options, err);
     if (a.link) {
-        ok = ask(&a);
+        ok = n == 0 || ask(&a);
         if (!ok && !a.failed)
             error_set(err, "Redis does not answer: %s",
                       redis_link_cause(a.link)[0] ? redis_link_cause(a.link) : "no reply in time");

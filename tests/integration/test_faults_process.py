@@ -79,3 +79,18 @@ def test_a_broken_file_at_reload_leaves_the_old_configuration(make_trial, what):
                what="the reload goes well")
     trial.click_after(0.2)
     trial.verdict()
+
+
+def test_a_broken_geo_file_at_reload_leaves_the_old_configuration(make_trial, tmp_path):
+    trial = make_trial(17, "reload with a broken file: geo")
+    trial.click_before(0.3)
+    broken = tmp_path / "country.mmdb"
+    broken.write_bytes(b"no database")
+    trial.daemon.write_config({"geo": {"country": str(broken)}})
+    with trial.load(trial.during):
+        trial.daemon.reload()
+        wait_until(lambda: trial.daemon.metrics()["hopcount_config_reload_failures_total"] == 1,
+                   what="the reload fails")
+        time.sleep(0.3)
+    assert str(broken) in trial.daemon.log_lines("reload.failed")[0], trial.daemon.stderr_tail()
+    trial.verdict()
