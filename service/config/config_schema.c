@@ -95,7 +95,7 @@ static const struct schema_key redis_keys[] = {
         "Longest wait for a connect or a command."),
     INT("flush_ms", config_redis, flush_ms, 1, 60000, "200",
         "Longest that a click waits for its batch."),
-    INT("batch_max", config_redis, batch_max, 1, 65536, "4096", "Clicks in one batch."),
+    INT("batch_max", config_redis, batch_max, 1, 65536, "8192", "Clicks in one batch."),
     END,
 };
 
