@@ -25,7 +25,7 @@ enum {
     AT_DEVICE = 55,
     AT_FAMILY = 56, /* browser 4 bits | system 4 bits << 4 */
     AT_REFERRER = 57,
-    AT_RESERVED = 58, /* 2 bytes, zero */
+    AT_ORIGIN = 58, /* 2 bytes: network 14 bits | hints << 14; of a relabel the old reason */
     AT_CHECKSUM = 60,
 };
 
@@ -40,6 +40,13 @@ static uint32_t checksum(const uint8_t record[static CLICK_RECORD_LEN],
 
     crypto_shorthash(hash, record, AT_CHECKSUM, log_id);
     return le32_load(hash);
+}
+
+static uint16_t origin(const struct click *click)
+{
+    if (click->type == CLICK_TYPE_RELABEL)
+        return click->old_reason;
+    return (uint16_t)((click->network & CLICK_NETWORK_MAX) | (click->hints & 3) << 14);
 }
 
 void click_encode(const struct click *click, uint64_t position,
@@ -63,7 +70,7 @@ void click_encode(const struct click *click, uint64_t position,
     out[AT_DEVICE] = click->device;
     out[AT_FAMILY] = (uint8_t)((click->browser & 15) | (click->system & 15) << 4);
     out[AT_REFERRER] = click->referrer;
-    le16_store(out + AT_RESERVED, 0);
+    le16_store(out + AT_ORIGIN, origin(click));
     le32_store(out + AT_CHECKSUM, checksum(out, log_id));
 }
 
@@ -87,8 +94,18 @@ static bool is_in_range(const uint8_t in[static CLICK_RECORD_LEN])
     return (type == CLICK_TYPE_CLICK || type == CLICK_TYPE_RELABEL) && (in[AT_TYPE] & 15) != 0 &&
            (in[AT_LABEL] & 15) < CLICK_LABELS && in[AT_LABEL] >> 4 < CLICK_LABELS &&
            in[AT_ROUTE] < 64 && in[AT_DEVICE] < CLICK_DEVICES &&
-           in[AT_REFERRER] < CLICK_REFERRERS && le16_load(in + AT_RESERVED) == 0 &&
-           is_country(in + AT_COUNTRY);
+           in[AT_REFERRER] < CLICK_REFERRERS && is_country(in + AT_COUNTRY) &&
+           (type == CLICK_TYPE_CLICK || le16_load(in + AT_ORIGIN) <= UINT8_MAX);
+}
+
+static void read_origin(unsigned bytes, struct click *out)
+{
+    if (out->type == CLICK_TYPE_RELABEL) {
+        out->old_reason = (uint8_t)bytes;
+    } else {
+        out->network = bytes & CLICK_NETWORK_MAX;
+        out->hints = (uint8_t)(bytes >> 14);
+    }
 }
 
 enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN], uint64_t position,
@@ -119,6 +136,7 @@ enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN], uint64
         .system = in[AT_FAMILY] >> 4,
         .referrer = in[AT_REFERRER],
     };
+    read_origin(le16_load(in + AT_ORIGIN), out);
     return CLICK_OK;
 }
 

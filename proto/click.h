@@ -27,6 +27,14 @@ enum click_type {
     CLICK_TYPE_RELABEL = 2, /* an earlier click, of label `old_label`, is now of `label` */
 };
 
+/* What else is known of where a click came from; bits of click.hints. */
+enum click_hint {
+    CLICK_HINT_ASN = 1,   /* an autonomous system of labels.asns */
+    CLICK_HINT_RANGE = 2, /* a network of labels.ranges */
+};
+
+enum { CLICK_NETWORK_MAX = 0x3fff };
+
 /* Device classes, browser and system families: small closed lists; names in click_*_name(). */
 enum click_device {
     CLICK_DEVICE_OTHER,
@@ -57,6 +65,10 @@ struct click {
     uint8_t browser;   /* 0…15 */
     uint8_t system;    /* 0…15 */
     uint8_t referrer;  /* 0…7, enum click_referrer */
+    uint8_t hints;     /* enum click_hint; of a RELABEL 0 */
+    uint16_t network; /* salted hash of the client's /24 or /48, 1…CLICK_NETWORK_MAX; 0 = not made,
+                         or a RELABEL */
+    uint8_t old_reason; /* of a RELABEL: why the click had its old label; else 0 */
 };
 
 enum click_referrer {

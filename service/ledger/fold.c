@@ -281,11 +281,9 @@ bool fold_add(struct fold *fold, const struct click *click)
         fold->n_clients + CLIENTS_PER_RECORD > fold->records_max * CLIENTS_PER_RECORD)
         return false;
     if (is_relabel) {
-        /* The old reason isn't in the record: a human click had none (0), and of the others the
-         * reason is left where it was. */
         bool was_human = !click_is_automated(click->old_label);
 
-        add_click(fold, click, click->old_label, was_human ? 0 : click->reason, -1);
+        add_click(fold, click, click->old_label, click->old_reason, -1);
         *(was_human ? &human : &automated) -= 1;
     }
     add_click(fold, click, click->label, click->reason, 1);

@@ -67,7 +67,7 @@ def decode_record(slot, log_id, position=None):
     (pos, link, time_ms, visitor, brand, obj, client, packed, campaign) = struct.unpack_from(
         "<QQqQIIIIH", slot
     )
-    country, route, label, reason, device, family, referrer, reserved = struct.unpack_from(
+    country, route, label, reason, device, family, referrer, origin = struct.unpack_from(
         "<2sBBBBBBH", slot, 50
     )
     click = {
@@ -92,6 +92,9 @@ def decode_record(slot, log_id, position=None):
         "browser": family & 15,
         "system": family >> 4,
         "referrer": referrer,
+        "network": origin & 0x3FFF if packed >> 28 == 1 else 0,
+        "hints": origin >> 14 if packed >> 28 == 1 else 0,
+        "old_reason": origin & 255 if packed >> 28 == 2 else 0,
     }
     if position is not None and pos != position:
         return None
@@ -106,7 +109,7 @@ def decode_record(slot, log_id, position=None):
         and click["old_label"] <= 4
         and device <= 3
         and referrer <= 4
-        and reserved == 0
+        and (click["type"] == 1 or origin <= 255)
     )
     return click if in_range else None
 

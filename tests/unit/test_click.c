@@ -37,6 +37,7 @@ static struct click full_click(void)
         .browser = 13,
         .system = 9,
         .referrer = CLICK_REFERRER_OTHER,
+        .old_reason = 0x5a,
     };
 }
 
@@ -62,6 +63,9 @@ static void assert_same(const struct click *a, const struct click *b)
     assert_int_equal(a->browser, b->browser);
     assert_int_equal(a->system, b->system);
     assert_int_equal(a->referrer, b->referrer);
+    assert_int_equal(a->network, b->network);
+    assert_int_equal(a->hints, b->hints);
+    assert_int_equal(a->old_reason, b->old_reason);
 }
 
 /* Makes a changed record pass for one we wrote. */
@@ -93,7 +97,7 @@ static void has_the_layout_of_the_specification(void **state)
         0x03,                                           /* device */
         0x9d,                                           /* system, browser */
         0x04,                                           /* referrer */
-        0x00, 0x00,                                     /* reserved */
+        0x5a, 0x00,                                     /* origin: old reason */
     };
     uint8_t record[CLICK_RECORD_LEN], sealed[CLICK_RECORD_LEN];
     struct click click = full_click();
@@ -108,6 +112,8 @@ static void has_the_layout_of_the_specification(void **state)
 static void what_was_written_is_read_back(void **state)
 {
     const struct click least = {.type = CLICK_TYPE_CLICK, .kind = 1};
+    const struct click from_afar = {
+        .type = CLICK_TYPE_CLICK, .kind = 1, .network = CLICK_NETWORK_MAX, .hints = 2};
     const struct click full = full_click();
     const struct {
         const char *name;
@@ -115,6 +121,7 @@ static void what_was_written_is_read_back(void **state)
         uint64_t position;
     } cases[] = {
         {"all fields zero, first position", &least, 0},
+        {"a click with its network and a hint", &from_afar, 0},
         {"all fields set, first position", &full, 0},
         {"all fields set, a late position", &full, UINT64_MAX - 1},
     };
@@ -204,8 +211,8 @@ static void fields_out_of_range_are_damage(void **state)
         {"a device too many", 55, CLICK_DEVICES, CLICK_DAMAGED},
         {"the last referrer", 57, CLICK_REFERRERS - 1, CLICK_OK},
         {"a referrer too many", 57, CLICK_REFERRERS, CLICK_DAMAGED},
-        {"reserved, first byte", 58, 1, CLICK_DAMAGED},
-        {"reserved, second byte", 59, 1, CLICK_DAMAGED},
+        {"the last old reason", 58, 255, CLICK_OK},
+        {"an old reason too many", 59, 1, CLICK_DAMAGED},
     };
 
     (void)state;
