@@ -17,7 +17,7 @@ enum { INTERVAL_MS = 10000, CACHE_SLOTS = 1024 };
 /* What a reader remembers of a record, so that its map is searched once. */
 struct cached {
     uint32_t number;
-    char country[2];
+    uint32_t value; /* the letters of the country, big-endian, or a number; 0 = none */
 };
 
 /* A loaded file; the number tells it from others that may come to lie at the same address. */
@@ -37,6 +37,7 @@ struct geo_reader {
 
 struct geo {
     char *path;
+    enum geo_db_what what;
     int64_t interval_ms;
     _Atomic(struct geo_file *) current; /* NULL = none */
     uint64_t n_files;                   /* loaded so far; the thread's, like the next two */
@@ -106,7 +107,7 @@ static void check_file(struct geo *geo)
             return;
         geo->loaded = now;
     }
-    switch (geo_db_load(geo->path, &db, &err)) {
+    switch (geo_db_load(geo->path, geo->what, &db, &err)) {
     case GEO_DB_OK:
         geo->is_absent = false;
         if (swap_in(geo, db))
@@ -170,6 +171,7 @@ struct geo *geo_new(const struct geo_options *options, struct error *err)
     pthread_cond_init(&geo->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     geo->interval_ms = options->interval_ms ? options->interval_ms : INTERVAL_MS;
+    geo->what = options->what;
     geo->path = strdup(options->path);
     if (!geo->path) {
         error_set(err, "geo: out of memory");
@@ -255,8 +257,19 @@ static struct geo_file *begin_use(struct geo_reader *reader)
     return file;
 }
 
-static void find_country(struct geo_reader *reader, const struct geo_file *file,
-                         const uint8_t ip[static IP_LEN], char out[static 2])
+static uint32_t read_value(const struct geo_reader *reader, const struct geo_db *db,
+                           uint32_t number)
+{
+    char country[2];
+
+    if (reader->geo->what == GEO_DB_ASNS)
+        return geo_db_asn(db, number);
+    geo_db_country(db, number, country);
+    return (uint32_t)(uint8_t)country[0] << 8 | (uint8_t)country[1];
+}
+
+static uint32_t find_value(struct geo_reader *reader, const struct geo_file *file,
+                           const uint8_t ip[static IP_LEN])
 {
     uint32_t number = geo_db_find(file->db, ip);
     struct cached *cached = &reader->cache[number * 2654435761U >> 22];
@@ -267,21 +280,35 @@ static void find_country(struct geo_reader *reader, const struct geo_file *file,
         reader->cached_of = file->number;
     }
     if (number == 0)
-        return;
+        return 0;
     if (cached->number != number) {
-        geo_db_country(file->db, number, cached->country);
+        cached->value = read_value(reader, file->db, number);
         cached->number = number;
     }
-    memcpy(out, cached->country, 2);
+    return cached->value;
+}
+
+static uint32_t look_up(struct geo_reader *reader, const uint8_t ip[static IP_LEN])
+{
+    struct geo_file *file;
+    uint32_t value;
+
+    if (!reader->geo || !(file = begin_use(reader)))
+        return 0;
+    value = find_value(reader, file, ip);
+    atomic_store_explicit(&reader->in_use, NULL, memory_order_release);
+    return value;
 }
 
 void geo_country(struct geo_reader *reader, const uint8_t ip[static IP_LEN], char out[static 2])
 {
-    struct geo_file *file;
+    uint32_t value = look_up(reader, ip);
 
-    out[0] = out[1] = '\0';
-    if (!reader->geo || !(file = begin_use(reader)))
-        return;
-    find_country(reader, file, ip, out);
-    atomic_store_explicit(&reader->in_use, NULL, memory_order_release);
+    out[0] = (char)(value >> 8);
+    out[1] = (char)(value & 0xff);
+}
+
+uint32_t geo_asn(struct geo_reader *reader, const uint8_t ip[static IP_LEN])
+{
+    return look_up(reader, ip);
 }

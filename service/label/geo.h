@@ -1,4 +1,5 @@
-/* geo.h - the country of an address for the workers, from a file that may change or be absent.
+/* geo.h - the country, or the autonomous system, of an address for the workers, from a file that
+ * may change or be absent.
  *
  * A thread of its own looks after the file: when it has changed, the new one is loaded, checked and
  * then swapped in by one pointer; a bad one is logged, and the old one stays.
@@ -9,6 +10,7 @@
 
 #include "proto/compiler.h"
 #include "proto/ip.h"
+#include "service/label/geo_db.h"
 
 struct error;
 struct geo;
@@ -17,7 +19,8 @@ struct geo_reader;
 enum { GEO_READERS_MAX = 256 };
 
 struct geo_options {
-    const char *path;    /* copied */
+    const char *path; /* copied */
+    enum geo_db_what what;
     int64_t interval_ms; /* how often the file is looked at; 0 = every 10 s */
 };
 
@@ -34,5 +37,7 @@ void geo_reader_free(struct geo_reader *reader);
 
 /* The country of `ip`, two capital letters (ISO 3166-1), or two NULs.  Never waits. */
 void geo_country(struct geo_reader *reader, const uint8_t ip[static IP_LEN], char out[static 2]);
+/* The same of a file of autonomous systems; 0 = not known. */
+uint32_t geo_asn(struct geo_reader *reader, const uint8_t ip[static IP_LEN]);
 
 #endif

@@ -70,10 +70,44 @@ static bool read_country(MMDB_entry_s entry, char out[static 2])
     return true;
 }
 
-/* Whether any record has one: a file of something else was meant for another key. */
-static bool has_countries(const MMDB_s *mmdb)
+/* "AS64496" as some files have it; 0 = no number. */
+static uint32_t parse_asn(const MMDB_entry_data_s *data)
+{
+    uint64_t number = 0;
+
+    if (data->type != MMDB_DATA_TYPE_UTF8_STRING || data->data_size < 3 || data->data_size > 12 ||
+        memcmp(data->utf8_string, "AS", 2) != 0)
+        return 0;
+    for (uint32_t i = 2; i < data->data_size; i++) {
+        if (data->utf8_string[i] < '0' || data->utf8_string[i] > '9')
+            return 0;
+        number = number * 10 + (uint64_t)(data->utf8_string[i] - '0');
+    }
+    return number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+static uint32_t read_asn(MMDB_entry_s entry)
+{
+    MMDB_entry_data_s data;
+
+    if (MMDB_get_value(&entry, &data, "autonomous_system_number", NULL) == MMDB_SUCCESS &&
+        data.has_data && data.type == MMDB_DATA_TYPE_UINT32)
+        return data.uint32;
+    if (MMDB_get_value(&entry, &data, "asn", NULL) == MMDB_SUCCESS && data.has_data)
+        return parse_asn(&data);
+    return 0;
+}
+
+static bool has_value(MMDB_entry_s entry, enum geo_db_what what)
 {
     char ignored[2];
+
+    return what == GEO_DB_COUNTRIES ? read_country(entry, ignored) : read_asn(entry) != 0;
+}
+
+/* Whether any record has one: a file of something else was meant for another key. */
+static bool has_any(const MMDB_s *mmdb, enum geo_db_what what)
+{
 
     for (uint32_t i = 0; i < mmdb->metadata.node_count; i++) {
         MMDB_search_node_s node;
@@ -81,15 +115,16 @@ static bool has_countries(const MMDB_s *mmdb)
         if (MMDB_read_node(mmdb, i, &node) != MMDB_SUCCESS)
             return false;
         if ((node.left_record_type == MMDB_RECORD_TYPE_DATA &&
-             read_country(node.left_record_entry, ignored)) ||
+             has_value(node.left_record_entry, what)) ||
             (node.right_record_type == MMDB_RECORD_TYPE_DATA &&
-             read_country(node.right_record_entry, ignored)))
+             has_value(node.right_record_entry, what)))
             return true;
     }
     return false;
 }
 
-static bool open_copy(struct geo_db *db, int copy, const char *path, struct error *err)
+static bool open_copy(struct geo_db *db, enum geo_db_what what, int copy, const char *path,
+                      struct error *err)
 {
     char name[32];
     int status;
@@ -102,14 +137,17 @@ static bool open_copy(struct geo_db *db, int copy, const char *path, struct erro
     }
     db->is_open = true;
     touch_pages(&db->mmdb);
-    if (!has_countries(&db->mmdb)) {
-        error_set(err, "%s: holds no countries (country.iso_code or country_code)", path);
+    if (!has_any(&db->mmdb, what)) {
+        error_set(err, "%s: holds no %s", path,
+                  what == GEO_DB_COUNTRIES ? "countries (country.iso_code or country_code)"
+                                           : "numbers (autonomous_system_number or asn)");
         return false;
     }
     return true;
 }
 
-enum geo_db_status geo_db_load(const char *path, struct geo_db **out, struct error *err)
+enum geo_db_status geo_db_load(const char *path, enum geo_db_what what, struct geo_db **out,
+                               struct error *err)
 {
     struct geo_db *db = calloc(1, sizeof(*db));
     int fd = open(path, O_RDONLY | O_CLOEXEC), copy = -1;
@@ -129,7 +167,7 @@ enum geo_db_status geo_db_load(const char *path, struct geo_db **out, struct err
         error_set(err, "%s: cannot be read into memory: %s", path, strerror(errno));
         goto out;
     }
-    if (!open_copy(db, copy, path, err))
+    if (!open_copy(db, what, copy, path, err))
         goto out;
     status = GEO_DB_OK;
     *out = db;
@@ -183,4 +221,11 @@ void geo_db_country(const struct geo_db *db, uint32_t number, char out[static 2]
 
     if (number == 0 || !read_country(entry, out))
         out[0] = out[1] = '\0';
+}
+
+uint32_t geo_db_asn(const struct geo_db *db, uint32_t number)
+{
+    MMDB_entry_s entry = {.mmdb = &db->mmdb, .offset = number - 1};
+
+    return number == 0 ? 0 : read_asn(entry);
 }

@@ -12,6 +12,8 @@
 #include "service/label/agent_cache.h"
 #include "service/label/geo.h"
 #include "service/label/headers.h"
+#include "service/label/known.h"
+#include "service/label/network.h"
 
 enum {
     CACHE_SETS =
@@ -24,13 +26,17 @@ enum {
 
 struct label_rules {
     struct agent_rules *agents;
-    struct geo *geo; /* NULL: no file of countries */
+    struct geo *geo;  /* NULL: no file of countries */
+    struct geo *asns; /* NULL: no file of autonomous systems, or none is asked for */
+    struct known *known;
+    const struct network_salt *salt;
 };
 
 struct labeler {
     struct agent_matcher *matcher;
     struct agent_cache *cache;
-    struct geo_reader *geo;
+    const struct label_rules *rules;
+    struct geo_reader *geo, *asns;
     struct labeler_stats stats;
     int64_t second;       /* that `n_new` is about */
     unsigned n_new;       /* agents classified in it */
@@ -61,12 +67,27 @@ out:
     return rules;
 }
 
+bool label_rules_set_origin(struct label_rules *rules, const struct label_origin *origin,
+                            struct error *err)
+{
+    const struct geo_options asns = {.path = origin->asn_file, .what = GEO_DB_ASNS};
+
+    rules->salt = origin->salt;
+    rules->known = origin->known;
+    if (!origin->asn_file || !known_has_asns(origin->known))
+        return true;
+    rules->asns = geo_new(&asns, err);
+    return rules->asns != NULL;
+}
+
 void label_rules_free(struct label_rules *rules)
 {
     if (!rules)
         return;
     agent_rules_free(rules->agents);
     geo_free(rules->geo);
+    geo_free(rules->asns);
+    known_free(rules->known);
     free(rules);
 }
 
@@ -80,8 +101,10 @@ struct labeler *labeler_new(const struct label_rules *rules, struct error *err)
     randombytes_buf(labeler->hash_key, sizeof(labeler->hash_key));
     labeler->matcher = agent_matcher_new(rules->agents);
     labeler->cache = agent_cache_new(CACHE_SETS);
+    labeler->rules = rules;
     labeler->geo = geo_reader_new(rules->geo);
-    ok = labeler->matcher && labeler->cache && labeler->geo;
+    labeler->asns = geo_reader_new(rules->asns);
+    ok = labeler->matcher && labeler->cache && labeler->geo && labeler->asns;
 out:
     if (!ok) {
         error_set(err, "label: out of memory, or more than %d workers", GEO_READERS_MAX);
@@ -98,6 +121,7 @@ void labeler_free(struct labeler *labeler)
     agent_matcher_free(labeler->matcher);
     agent_cache_free(labeler->cache);
     geo_reader_free(labeler->geo);
+    geo_reader_free(labeler->asns);
     free(labeler);
 }
 
@@ -173,6 +197,20 @@ static enum click_reason find_reason(const struct http1_request *request, const 
     return purpose != CLICK_REASON_NONE ? purpose : agent->reason;
 }
 
+/* What the detection of mail gateways looks at later. */
+static void set_origin(struct labeler *labeler, const uint8_t ip[static IP_LEN],
+                       struct label *label)
+{
+    const struct label_rules *rules = labeler->rules;
+    uint32_t asn;
+
+    label->network = network_number(rules->salt, ip);
+    if (known_has_address(rules->known, ip))
+        label->hints |= CLICK_HINT_RANGE;
+    if (rules->asns && (asn = geo_asn(labeler->asns, ip)) && known_has_asn(rules->known, asn))
+        label->hints |= CLICK_HINT_ASN;
+}
+
 struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
                            const uint8_t ip[static IP_LEN], int64_t now_ms)
 {
@@ -189,6 +227,8 @@ struct label labeler_label(struct labeler *labeler, const struct http1_request *
     };
 
     geo_country(labeler->geo, ip, label.country);
+    if (labeler->rules->salt)
+        set_origin(labeler, ip, &label);
     return label;
 }
 

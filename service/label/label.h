@@ -16,13 +16,25 @@
 #include "service/base/counter64.h"
 
 struct error;
+struct known;
 struct http1_request;
 struct label_rules;
 struct labeler;
+struct network_salt;
 
 /* Compiles the patterns, which takes some hundredths of a second, and loads the file of countries,
  * NULL = none (see geo.h).  NULL and `*err` on failure. */
 MUST_USE struct label_rules *label_rules_new(const char *country_file, struct error *err);
+/* What makes a click's network and hints, which the detection of mail gateways needs; without it
+ * they are 0. */
+struct label_origin {
+    const struct network_salt *salt; /* outlives the rules */
+    const char *asn_file;            /* NULL = none */
+    struct known *known;             /* the rules' from now on */
+};
+/* Before there are labelers.  False and `*err` on failure; then `known` is the rules', too. */
+MUST_USE bool label_rules_set_origin(struct label_rules *rules, const struct label_origin *origin,
+                                     struct error *err);
 /* NULL is allowed.  Labelers that use them must be gone. */
 void label_rules_free(struct label_rules *rules);
 
@@ -38,7 +50,9 @@ struct label {
     uint8_t browser;  /* enum click_browser */
     uint8_t system;   /* enum click_system */
     uint8_t referrer; /* enum click_referrer */
+    uint8_t hints;    /* bits of enum click_hint */
     char country[2];  /* capital letters, or two NULs */
+    uint16_t network; /* network_number(), or 0 */
 };
 
 /*

@@ -122,6 +122,8 @@ static void append_click(struct answerer *a, const struct route *route, const st
         .system = label->system,
         .referrer = label->referrer,
         .country = {label->country[0], label->country[1]},
+        .hints = label->hints,
+        .network = label->network,
     };
 
     clicklog_append(a->options.log, &click);

@@ -74,7 +74,7 @@ static void test_countries(void **state)
 
     (void)state;
     write_file("DE");
-    assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_OK);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_OK);
     print_message("the file may be cut while it is in use\n");
     assert_int_equal(truncate(path, 10), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -101,21 +101,21 @@ static void test_bad_files(void **state)
     (void)state;
     print_message("absent\n");
     unlink(path);
-    assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_ABSENT);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_ABSENT);
     print_message("a folder\n");
-    assert_int_equal(geo_db_load(dir, &db, &err), GEO_DB_BAD);
+    assert_int_equal(geo_db_load(dir, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     print_message("empty\n");
     write_bytes("", 0);
-    assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_BAD);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     print_message("something else\n");
     write_bytes("country,DE\n", 11);
-    assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_BAD);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     assert_non_null(strstr(err.text, path));
     print_message("without countries\n");
     mmdb_begin(&file);
     mmdb_add_network(&file, "198.51.0.0", 96 + 16, mmdb_add_record(&file, "asn", "64496"));
     assert_true(mmdb_write(&file, path));
-    assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_BAD);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     assert_non_null(strstr(err.text, "no countries"));
 
     print_message("cut anywhere\n");
@@ -126,7 +126,7 @@ static void test_bad_files(void **state)
     fclose(f);
     for (size_t n = 0; n < len; n += 7) {
         write_bytes(bytes, n);
-        assert_int_equal(geo_db_load(path, &db, &err), GEO_DB_BAD);
+        assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     }
     print_message("any byte changed: refused, or answered from, but no crash\n");
     for (size_t i = 0; i < len; i++) {
@@ -136,7 +136,7 @@ static void test_bad_files(void **state)
         bytes[i] ^= 0x55;
         write_bytes(bytes, len);
         bytes[i] ^= 0x55;
-        if (geo_db_load(path, &db, &err) != GEO_DB_OK)
+        if (geo_db_load(path, GEO_DB_COUNTRIES, &db, &err) != GEO_DB_OK)
             continue;
         parse_ip("198.51.100.7", ip);
         geo_db_country(db, geo_db_find(db, ip), country);

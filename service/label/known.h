@@ -1,0 +1,32 @@
+/* known.h - networks and autonomous systems that mail gateways are known to use, from the
+ * configuration.  Read-only once made: any thread may ask.
+ */
+#ifndef LABEL_KNOWN_H
+#define LABEL_KNOWN_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/ip.h"
+
+struct error;
+struct known;
+struct network;
+
+struct known_options {
+    const struct network *networks; /* labels.ranges */
+    unsigned n_networks;
+    const uint32_t *asns; /* labels.asns */
+    unsigned n_asns;
+};
+
+/* Copies the lists.  NULL and `*err`: out of memory. */
+MUST_USE struct known *known_new(const struct known_options *options, struct error *err);
+void known_free(struct known *known);
+
+/* Each by halving: a thousand entries cost ten comparisons. */
+bool known_has_address(const struct known *known, const uint8_t ip[static IP_LEN]);
+bool known_has_asn(const struct known *known, uint32_t asn);
+bool known_has_asns(const struct known *known);
+
+#endif
