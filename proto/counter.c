@@ -76,6 +76,34 @@ unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards)
     return bucket * n_shards / COUNTER_BUCKETS;
 }
 
+void counter_key_alive(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:alive");
+}
+
+void counter_key_salt(struct counter_key *key, int64_t time_s)
+{
+    set_key(key, "hc:{s00}:salt:%lld", (long long)(time_s / DAY_S));
+}
+
+unsigned counter_shard_of_client(uint32_t brand, uint32_t client, unsigned n_shards)
+{
+    return counter_shard_of_bucket(counter_bucket_of_item(brand, client), n_shards);
+}
+
+void counter_key_siblings(struct counter_key *key, uint32_t brand, uint32_t client,
+                          unsigned n_shards)
+{
+    set_key(key, "hc:{s%02x}:gw:%08x:%08x", counter_shard_of_client(brand, client, n_shards), brand,
+            client);
+}
+
+void counter_key_claims(struct counter_key *key, uint32_t brand, uint32_t client, unsigned n_shards)
+{
+    set_key(key, "hc:{s%02x}:gwd:%08x:%08x", counter_shard_of_client(brand, client, n_shards),
+            brand, client);
+}
+
 /* Without printf: a batch names up to 3072 of them. */
 void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
                        unsigned n_shards)

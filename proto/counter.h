@@ -51,6 +51,19 @@ void counter_key_names(struct counter_key *key, uint32_t brand);
 /* Hash of the processes that ran in the hour of `time_s`: id -> how it is (JSON); shard 0. */
 void counter_key_pods(struct counter_key *key, int64_t time_s);
 
+/* --- what the pods tell one another about mail gateways; nothing of it is a count --- */
+
+/* Sorted set of the processes that are alive: id -> when it said so, seconds; shard 0. */
+void counter_key_alive(struct counter_key *key);
+/* String: the salt of client networks of the UTC day that holds `time_s`; shard 0. */
+void counter_key_salt(struct counter_key *key, int64_t time_s);
+/* List of a client's newest clicks, and hash of those that a process has claimed to relabel. */
+void counter_key_siblings(struct counter_key *key, uint32_t brand, uint32_t client,
+                          unsigned n_shards);
+void counter_key_claims(struct counter_key *key, uint32_t brand, uint32_t client,
+                        unsigned n_shards);
+unsigned counter_shard_of_client(uint32_t brand, uint32_t client, unsigned n_shards);
+
 /* --- links, objects, clients: GET key, then table_find_link() or table_find_item() --- */
 
 enum counter_table { COUNTER_LINKS, COUNTER_OBJECTS, COUNTER_CLIENTS, COUNTER_TABLES };

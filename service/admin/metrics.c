@@ -147,8 +147,8 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
              (double)(stats.appended + refused_at_append(&stats))},
             {"hopcount_clicks_recovered_total", "counter",
-             "Clicks found at start in the logs of earlier starts; the damaged are dropped when "
-             "read.",
+             "Records, of clicks and of relabellings, found at start in the logs of earlier "
+             "starts; the damaged are dropped when read.",
              (double)stats.recovered},
             {"hopcount_log_disk_bytes", "gauge", "Bytes of click log segments on disk.",
              (double)stats.disk_bytes},
@@ -202,10 +202,18 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
              (double)stats.as_of_ms / 1000},
             {"hopcount_redis_up", "gauge", "1 when the ledger is connected to Redis.",
              stats.connected},
+            {"hopcount_pods", "gauge",
+             "Processes that share this Redis, this one too; 0 when it does not answer.",
+             stats.n_pods},
         };
 
         write_metrics(out, metrics, N_OF(metrics));
     }
+    write_head(out, "hopcount_clicks_relabelled_total", "counter",
+               "Clicks labelled human when they came and found to be a mail gateway's, by why.");
+    for (unsigned i = CLICK_REASON_MANY_LINKS; i < CLICK_REASONS; i++)
+        evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
+                            click_reason_name(i), stats.relabelled[i]);
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
     if (stats.cause[0])

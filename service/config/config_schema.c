@@ -148,7 +148,7 @@ static const struct schema_key labels_keys[] = {
     INT("weight_networks", config_labels, weight_networks, 0, 1000, "100",
         "Weight of several networks."),
     INT("weight_early", config_labels, weight_early, 0, 1000, "30", "Weight of an early click."),
-    INT("weight_head", config_labels, weight_head, 0, 1000, "50", "Weight of a HEAD before a GET."),
+    INT("weight_head", config_labels, weight_head, 0, 1000, "70", "Weight of a HEAD before a GET."),
     INT("weight_asn", config_labels, weight_asn, 0, 1000, "40",
         "Weight of an autonomous system in `asns`."),
     INT("weight_range", config_labels, weight_range, 0, 1000, "100",

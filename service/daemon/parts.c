@@ -14,6 +14,8 @@
 #include "service/config/site.h"
 #include "service/daemon/descriptors.h"
 #include "service/daemon/redis_settings.h"
+#include "service/label/gateway.h"
+#include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger.h"
@@ -89,9 +91,28 @@ static bool start_redis(struct parts *p, struct error *err)
     return p->redis_url != NULL;
 }
 
+static struct gateway_options gateway_options(const struct config_labels *labels)
+{
+    return (struct gateway_options){
+        .links = labels->gateway_links,
+        .links_ms = labels->gateway_links_s * 1000,
+        .networks = labels->gateway_networks,
+        .networks_ms = labels->gateway_networks_s * 1000,
+        .early_ms = labels->early_s * 1000,
+        .weight_links = labels->weight_links,
+        .weight_networks = labels->weight_networks,
+        .weight_early = labels->weight_early,
+        .weight_head = labels->weight_head,
+        .weight_asn = labels->weight_asn,
+        .weight_range = labels->weight_range,
+        .threshold = labels->threshold,
+    };
+}
+
 static bool start_ledger(struct parts *p, struct error *err)
 {
     const struct config *c = p->config;
+    const struct gateway_options gateway = gateway_options(&c->labels);
     struct ledger_options options = {
         .redis_url = p->redis_url,
         .n_shards = (unsigned)c->redis.shards,
@@ -100,8 +121,11 @@ static bool start_ledger(struct parts *p, struct error *err)
         .timeout_ms = c->redis.timeout_ms,
         .retention_hours_s = c->retention.hours_days * DAY_S,
         .retention_days_s = c->retention.days_days * DAY_S,
+        .gateway = &gateway,
+        .salt = &p->salt,
     };
 
+    network_salt_init(&p->salt);
     p->ledger = ledger_new(p->store, &options, err);
     if (!p->ledger && c->redis.url)
         config_fail_prefix(c, err, "redis.url");
@@ -136,6 +160,22 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
     return p->workers[i] != NULL;
 }
 
+static bool make_label_rules(struct parts *p, struct error *err)
+{
+    const struct config *c = p->config;
+    const struct known_options known = {.networks = c->labels.range_networks,
+                                        .n_networks = c->labels.n_ranges,
+                                        .asns = c->labels.asn_numbers,
+                                        .n_asns = c->labels.n_asns};
+    struct label_origin origin = {.salt = &p->salt, .asn_file = c->geo.asn};
+
+    p->label_rules = label_rules_new(c->geo.country, err);
+    if (!p->label_rules)
+        return false;
+    origin.known = known_new(&known, err);
+    return origin.known && label_rules_set_origin(p->label_rules, &origin, err);
+}
+
 /* Takes the sockets of the workers that it starts. */
 static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
 {
@@ -143,8 +183,7 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
     unsigned connections_max = descriptors_reserve(&p->config->public, p->n_workers);
     bool ok = true;
 
-    p->label_rules = label_rules_new(p->config->geo.country, err);
-    if (!p->label_rules)
+    if (!make_label_rules(p, err))
         return false;
     p->workers = calloc(p->n_workers, sizeof(struct worker *));
     if (!p->workers) {

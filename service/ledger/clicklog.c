@@ -218,6 +218,11 @@ bool clicklog_is_live(const struct clicklog *log)
     return log->live;
 }
 
+bool clicklog_holds_relabels(const struct clicklog *log)
+{
+    return log->holds_relabels;
+}
+
 int64_t clicklog_created_ms(const struct clicklog *log)
 {
     return log->created_ms;

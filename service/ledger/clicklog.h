@@ -66,6 +66,9 @@ void clickstore_close(struct clickstore *store);
  * its first segment; any thread.  NULL and `*err`: no randomness, memory or keeper. */
 MUST_USE struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err);
 
+/* The same for relabellings, which are no clicks: they are counted apart. */
+MUST_USE struct clicklog *clickstore_new_relabel_log(struct clickstore *store, struct error *err);
+
 /* Appends; never blocks, allocates or fails: a click that finds no room is counted as dropped and
  * takes no position.  One thread per log. */
 void clicklog_append(struct clicklog *log, const struct click *click);
@@ -79,9 +82,10 @@ void clicklog_sync(struct clicklog *log);
  * end; an old one whose last segment was deleted is passed over, its struct stays valid. */
 struct clicklog *clickstore_next_log(struct clickstore *store, const struct clicklog *prev);
 
-const uint8_t *clicklog_id(const struct clicklog *log);  /* CLICK_LOG_ID_LEN bytes */
-bool clicklog_is_live(const struct clicklog *log);       /* a worker of this process appends */
-int64_t clicklog_created_ms(const struct clicklog *log); /* Unix */
+const uint8_t *clicklog_id(const struct clicklog *log);   /* CLICK_LOG_ID_LEN bytes */
+bool clicklog_is_live(const struct clicklog *log);        /* a worker of this process appends */
+bool clicklog_holds_relabels(const struct clicklog *log); /* of this process */
+int64_t clicklog_created_ms(const struct clicklog *log);  /* Unix */
 /* When the last click of an earlier start was made, Unix; 0 of a live log. */
 int64_t clicklog_newest_ms(const struct clicklog *log);
 /* Positions [first, tail) are there to read, the first click of a log is 0; `first` moves up as
@@ -120,8 +124,9 @@ const char *clicklog_drop_name(enum clicklog_drop drop);
 
 /* A snapshot for metrics; any thread. */
 struct clickstore_stats {
-    uint64_t appended;  /* since start, by this process */
-    uint64_t recovered; /* positions in logs of earlier starts, lost ones too */
+    uint64_t appended;           /* clicks since start, by this process */
+    uint64_t n_relabels_dropped; /* found no room in their log; not in `dropped` */
+    uint64_t recovered;          /* positions in logs of earlier starts, lost ones too */
     uint64_t dropped[CLICKLOG_DROPS];
     uint64_t disk_bytes, memory_bytes; /* spares included */
     uint64_t n_segments;

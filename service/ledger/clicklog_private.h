@@ -67,6 +67,7 @@ struct clicklog {
     int64_t newest_ms; /* of an earlier start */
     uint64_t recovered;
     bool live;
+    bool holds_relabels;
     atomic_bool ready; /* the keeper has seen it */
     atomic_bool gone;  /* all segments deleted */
 };

@@ -194,7 +194,7 @@ void clickstore_close(struct clickstore *store)
     free(store);
 }
 
-struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
+static struct clicklog *new_log(struct clickstore *store, bool holds_relabels, struct error *err)
 {
     struct clicklog *log;
 
@@ -209,6 +209,7 @@ struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
     }
     randombytes_buf(log->id, sizeof(log->id));
     log->live = true;
+    log->holds_relabels = holds_relabels;
     pthread_mutex_lock(&store->lock);
     clickstore_link_log(store, log);
     keeper_wake(store);
@@ -216,6 +217,28 @@ struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
         pthread_cond_wait(&store->changed, &store->lock);
     pthread_mutex_unlock(&store->lock);
     return log;
+}
+
+struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
+{
+    return new_log(store, false, err);
+}
+
+struct clicklog *clickstore_new_relabel_log(struct clickstore *store, struct error *err)
+{
+    return new_log(store, true, err);
+}
+
+static void add_drops(struct clickstore_stats *stats, const struct clicklog *log)
+{
+    for (int i = 0; i < CLICKLOG_DROPS; i++) {
+        uint64_t n = counter64_get(&log->dropped[i]);
+
+        if (log->holds_relabels)
+            stats->n_relabels_dropped += n;
+        else
+            stats->dropped[i] += n;
+    }
 }
 
 /* Spares in memory count against its cap, but hold nothing. */
@@ -239,11 +262,10 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
     for (struct clicklog *log = atomic_load_explicit(&store->logs, memory_order_acquire); log;
          log = atomic_load_explicit(&log->next, memory_order_acquire)) {
         if (log->live) {
-            out->appended += clicklog_tail(log);
+            out->appended += log->holds_relabels ? 0 : clicklog_tail(log);
             leave_out_spares(out, log);
         }
         out->recovered += log->recovered;
-        for (int i = 0; i < CLICKLOG_DROPS; i++)
-            out->dropped[i] += counter64_get(&log->dropped[i]);
+        add_drops(out, log);
     }
 }

@@ -1,5 +1,5 @@
-# Writes batch_lua.h and compact_lua.h: the scripts as text in the program.
-foreach(name batch compact)
+# Writes batch_lua.h, compact_lua.h …: the scripts as text in the program.
+foreach(name batch compact pods siblings claim)
   set(file ${CMAKE_SOURCE_DIR}/service/ledger/${name}.lua)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   file(READ ${file} bytes HEX)

@@ -17,6 +17,7 @@
 #include "service/ledger/clicklog.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/ledger_private.h"
+#include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
 #include "service/redis/redis_link.h"
 
@@ -88,6 +89,8 @@ static void add_log_stats(struct ledger *ledger, struct ledger_log *log, int64_t
     uint64_t applied = log_applied(ledger, log), tail = clicklog_tail(log->log), done;
     struct click oldest;
 
+    if (clicklog_holds_relabels(log->log))
+        return;
     /* After a power cut Redis may hold more than the log. */
     done = (applied < tail ? applied : tail) - log->start;
     ledger->now.applied += done > log->n_damaged ? done - log->n_damaged : 0;
@@ -151,6 +154,8 @@ void ledger_turn(struct ledger *ledger)
     int64_t now_ms = clock_mono_ms();
 
     find_logs(ledger);
+    relabel_serve(ledger, now_ms);
+    find_logs(ledger); /* it may have begun one */
     shard_tend(ledger, now_ms);
     for (unsigned i = 0; i < ledger->n_logs; i++)
         round_serve(ledger, ledger->logs[(ledger->turn + i) % ledger->n_logs], now_ms);
@@ -262,6 +267,9 @@ static bool make_tables(struct ledger *ledger)
     ledger->fold = fold_new(max);
     ledger->batch = batch_new(&options);
     ledger->tidy = tidy_new();
+    if (ledger->options.gateway && !(ledger->relabel = relabel_new(&ledger->options)))
+        return false;
+    ledger->options.gateway = NULL; /* the caller's */
     return ledger->clicks && ledger->fold && ledger->batch && ledger->tidy && shard_init(ledger);
 }
 
@@ -378,6 +386,7 @@ static void free_tables(struct ledger *ledger)
     fold_free(ledger->fold);
     batch_free(ledger->batch);
     tidy_free(ledger->tidy);
+    relabel_free(ledger->relabel);
 }
 
 void ledger_free(struct ledger *ledger)

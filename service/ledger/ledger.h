@@ -6,11 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/click_names.h"
 #include "proto/compiler.h"
 
 struct clickstore;
 struct error;
+struct gateway_options;
 struct ledger;
+struct network_salt;
 
 struct ledger_options {
     const char *redis_url;     /* redis:// rediss:// unix:// sentinel:// cluster:// */
@@ -20,6 +23,9 @@ struct ledger_options {
     int64_t timeout_ms;        /* of a connect and of a command */
     int64_t retention_hours_s; /* how long hour buckets are kept */
     int64_t retention_days_s;
+    /* When clicks are a mail gateway's (label/gateway.h), for the call only; NULL: nobody looks. */
+    const struct gateway_options *gateway;
+    struct network_salt *salt; /* of the workers, with `gateway`; till ledger_free() */
 };
 
 /* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),
@@ -40,7 +46,9 @@ struct ledger_stats {
     uint64_t rejected; /* increments set aside: wrong type or overflow */
     uint64_t lost_gap; /* clicks gone from Redis and from the log */
     uint64_t n_batches;
-    int64_t lag_ms;   /* age of the oldest pending click */
+    uint64_t relabelled[CLICK_REASONS]; /* clicks found to be a gateway's, by why */
+    unsigned n_pods;                    /* processes on this Redis, this one too; 0 = not known */
+    int64_t lag_ms;                     /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
     char cause[32];       /* why it doesn't go on: "oom", "noauth", "down" …; "" = it does */

@@ -6,6 +6,8 @@
  *   tidy.c      sums up tables that have grown
  *   aof.c       sees to a sound append-only file before the first batch of a connection
  *   cause.c     why it doesn't go on
+ *   relabel.c   clicks of mail gateways, found among those that come
+ *   siblings.c  the same among several pods
  *
  * A cursor, one per log and shard:
  *
@@ -35,6 +37,7 @@ struct fold;
 struct ledger_log;
 struct redisReply;
 struct redis_link;
+struct relabel;
 struct tidy;
 
 enum {
@@ -64,6 +67,7 @@ struct ledger_log {
     uint64_t read_to; /* damaged records below were counted */
     uint64_t n_damaged;
     uint64_t lost_to;        /* gaps below were counted */
+    uint64_t looked_to;      /* relabel.c has seen the clicks below */
     uint64_t start;          /* the first position there was when we found the log */
     unsigned n_sent;         /* cursors that are SENT */
     bool is_stale;           /* so old that a cursor which isn't there may have expired */
@@ -102,6 +106,7 @@ struct ledger {
     struct batch *batch;
     struct click *clicks; /* batch_max of them */
     struct tidy *tidy;
+    struct relabel *relabel; /* NULL: nobody asked for it */
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
@@ -127,7 +132,10 @@ enum ledger_what {
     LEDGER_TIDY_READ,
     LEDGER_TIDY_WRITE,
     LEDGER_AOF_LOOK,
-    LEDGER_AOF_REWRITE
+    LEDGER_AOF_REWRITE,
+    LEDGER_BEAT,
+    LEDGER_OFFER,
+    LEDGER_CLAIM
 };
 
 struct ledger_ticket {

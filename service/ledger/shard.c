@@ -11,6 +11,7 @@
 #include "service/ledger/cause.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
+#include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
 #include "service/redis/redis_link.h"
 
@@ -382,6 +383,11 @@ void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
     case LEDGER_TIDY_READ:
     case LEDGER_TIDY_WRITE:
         tidy_on_reply(ledger, ticket, reply);
+        break;
+    case LEDGER_BEAT:
+    case LEDGER_OFFER:
+    case LEDGER_CLAIM:
+        relabel_on_reply(ledger, ticket, reply);
         break;
     }
 }

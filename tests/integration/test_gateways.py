@@ -1,0 +1,202 @@
+"""Mail gateways are told by what they do: several links of one client, or several networks, at a
+time.  Their clicks move from human to automated, and the totals stay."""
+import itertools
+import time
+
+import read_log
+from harness import tokens
+from harness.load import BROWSER
+from harness.wait import wait_until
+
+CONFIG = {
+    "admin": {"rate_per_min": 1000000},
+    "redis": {"flush_ms": 20},
+    "public": {"workers": 2, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]},
+}
+clients = itertools.count(1000)
+
+
+def mint_mail(daemon, n, client=None, **fields):
+    """`n` links of one mail to one client, an hour old."""
+    client = next(clients) if client is None else client
+    fields.setdefault("issued_s", time.time() - 3600)
+    return [daemon.mint("view", 1 + i, client=client, **fields) for i in range(n)]
+
+
+def click(daemon, token, network=1, **kwargs):
+    return daemon.click(token, headers={"User-Agent": BROWSER,
+                                        "X-Forwarded-For": f"198.51.{network}.7"}, **kwargs)
+
+
+def totals(daemon):
+    return daemon.api("GET", "/v1/stats?brand=acme&interval=day")["total"]
+
+
+def assert_counted(daemon, human, automated):
+    """Waits for that, in the statistics; then it must be so in the links' tables, too."""
+    want = {"total": human + automated, "human": human, "automated": automated}
+    last = {}
+
+    def is_so():
+        last.update(totals(daemon))
+        return all(last[key] == want[key] for key in want)
+    wait_until(is_so, 20, lambda: f"{want}, now {last}", pause=0.05)
+
+
+def assert_conserved(daemon, n_clicks, n_relabels):
+    def is_so():
+        metrics = daemon.metrics()
+        return (metrics["hopcount_clicks_accepted_total"] == n_clicks
+                and metrics["hopcount_clicks_applied"] == n_clicks
+                and metrics.total("hopcount_clicks_dropped_total") == 0
+                and metrics.total("hopcount_clicks_relabelled_total") == n_relabels)
+    wait_until(is_so, 20, lambda: f"{n_clicks} clicks, {n_relabels} relabelled: "
+               f"{ {k: v for k, v in daemon.metrics().items() if 'clicks_' in k} }")
+
+
+def test_three_links_within_seconds_are_a_gateways(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG)
+    links = mint_mail(daemon, 3)
+    for link in links:
+        click(daemon, link)
+    assert_counted(daemon, 0, 3)
+    for link in links:
+        assert daemon.clicks(link) | {"first_at": 0, "last_at": 0} == {
+            "total": 1, "human": 0, "automated": 1, "first_at": 0, "last_at": 0}
+    rows = daemon.api("GET", "/v1/stats?brand=acme&interval=day&group_by=reason")["rows"]
+    assert {row["key"]: row["total"] for row in rows if row["total"]} == {"many_links": 3}
+    assert_conserved(daemon, 3, 3)
+
+
+def test_what_people_do_stays_theirs(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG)
+    two = mint_mail(daemon, 2)
+    for link in two:
+        click(daemon, link)
+    (once,) = mint_mail(daemon, 1)
+    for network in (1, 2, 1):  # twice, and from Wi-Fi to mobile
+        click(daemon, once, network)
+    for _ in range(5):  # colleagues behind one address
+        click(daemon, mint_mail(daemon, 1)[0])
+    for link in mint_mail(daemon, 4, client=0):  # of nobody in particular
+        click(daemon, link)
+    silent = mint_mail(daemon, 3, silent=True)
+    for link in silent:
+        click(daemon, link)
+    assert_counted(daemon, 14, 0)
+    assert_conserved(daemon, 14, 0)
+
+
+def test_three_networks_are_a_gateways(make_hopcountd, redis):
+    (daemon,) = make_pods(make_hopcountd, redis, 1)  # the salt of networks is agreed on
+    (link,) = mint_mail(daemon, 1)
+    for network in (1, 2):
+        click(daemon, link, network)
+    assert_counted(daemon, 2, 0)
+    click(daemon, link, 3)
+    assert_counted(daemon, 0, 3)
+
+
+def test_a_listed_network_is_a_gateways(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {**CONFIG, "labels": {"ranges": ["198.51.9.0/24"]}})
+    for client in (0, 5):
+        (link,) = mint_mail(daemon, 1, client=client)
+        click(daemon, link, 9)
+        click(daemon, link, 8)
+    assert_counted(daemon, 2, 2)
+
+
+def test_head_and_then_get_soon_after_minting_is_a_gateways(make_hopcountd, redis):
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    (link,) = mint_mail(daemon, 1, issued_s=time.time())
+    click(daemon, link, method="HEAD")
+    click(daemon, link)
+    assert_counted(daemon, 0, 2)
+    assert_conserved(daemon, 2, 1)
+
+
+def test_relabellings_are_applied_once_whatever_happens(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG)
+    for link in mint_mail(daemon, 3):
+        click(daemon, link)
+    assert_counted(daemon, 0, 3)
+    daemon.kill()
+    daemon.start()
+    (link,) = mint_mail(daemon, 1)
+    click(daemon, link)
+    assert_counted(daemon, 1, 3)
+    # All is replayed from the logs.
+    redis.client().flushall()
+    assert_counted(daemon, 1, 3)
+
+
+def test_a_burst_while_redis_is_down(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG)
+    links = mint_mail(daemon, 4)
+    click(daemon, links[0])
+    assert_counted(daemon, 1, 0)
+    redis.terminate()
+    for link in links[1:]:
+        click(daemon, link)
+    redis.start()
+    wait_until(lambda: daemon.metrics()["hopcount_redis_up"] == 1, 20, "connected again")
+    assert_counted(daemon, 0, 4)
+
+
+def make_pods(make_hopcountd, redis, n):
+    pods = [make_hopcountd(redis, CONFIG, f"pod{i}", start=False) for i in range(n)]
+    for pod in pods:
+        pod.key = pods[0].key
+        pod.write_keys([(1, "mint", pod.key)])
+        pod.start()
+    wait_until(lambda: all(pod.metrics()["hopcount_pods"] == n for pod in pods), 40,
+               f"{n} pods know of one another", pause=0.2)
+    return pods
+
+
+def test_siblings_that_come_to_several_pods(make_hopcountd, redis):
+    pods = make_pods(make_hopcountd, redis, 2)
+    for _ in range(20):
+        for pod, link in zip(itertools.cycle(pods), mint_mail(pods[0], 3)):
+            click(pod, link)
+    (link,) = mint_mail(pods[0], 1)
+    for pod, network in zip(itertools.cycle(pods), (1, 2, 3)):
+        click(pod, link, network)
+    (person,) = mint_mail(pods[0], 1)
+    for pod in pods:
+        click(pod, person)
+    assert_counted(pods[0], 2, 63)
+    n_relabels = sum(pod.metrics().total("hopcount_clicks_relabelled_total") for pod in pods)
+    assert n_relabels == 63
+    seen = {}
+    for pod in pods:
+        for log in read_log.read_logs(pod.state_dir):
+            for record in log.clicks():
+                seen.setdefault(record["type"], []).append(record)
+    assert len(seen[1]) == len(seen[2]) + 2 == 65
+    # Both pods give a network the same number: of one client's three links all clicks agree.
+    by_client = {}
+    for record in seen[1]:
+        by_client.setdefault((record["client"], record["link"]), set()).add(record["network"])
+    assert len(by_client[person_key(person, seen[1])]) == 1
+    # Nothing about people stays in Redis for long, and no address was ever there.
+    client = redis.client()
+    for key in client.keys("hc:*:gw*:*"):
+        assert 0 < client.ttl(key) <= 3600
+    salts = client.keys("hc:{s00}:salt:*")
+    assert salts and all(0 < client.ttl(key) <= 2 * 86400 for key in salts)
+
+
+def person_key(token, records):
+    link = tokens.link_id(token)
+    (client,) = {record["client"] for record in records if record["link"] == link}
+    return client, link
+
+
+def test_without_the_right_to_share_each_pod_looks_for_itself(make_hopcountd, redis):
+    redis.client().execute_command("ACL", "SETUSER", "default", "-rpush", "-zadd")
+    daemon = make_hopcountd(redis, CONFIG)
+    for link in mint_mail(daemon, 3):
+        click(daemon, link)
+    assert_counted(daemon, 0, 3)
+    assert "ledger.siblings" in daemon.stderr_tail()
