@@ -160,14 +160,17 @@ static void test_relabelling_moves_a_click(void **state)
     assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 1);
     assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
 
-    print_message("from one automated label to another: the reason stays\n");
+    print_message("from one automated label and reason to another\n");
     click.old_label = CLICK_SCANNER;
+    click.old_reason = 3;
     click.label = CLICK_BOT;
+    click.reason = 5;
     assert_true(fold_add(fold, &click));
     automated = group_of(fold, 12, true);
     assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 0);
     assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_BOT], 1);
-    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
+    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 0);
+    assert_int_equal(automated->counts[FOLD_AT_REASON + 5], 1);
     assert_int_equal(fold->links[0].automated, 1);
     fold_free(fold);
 }
