@@ -17,7 +17,7 @@
 enum { STEP_MS = 500, DAY_S = 86400 };
 
 /* As the configuration's defaults. */
-enum { FLUSH_MS = 50, BATCH_MAX = 4096, HOURS_DAYS = 400, DAYS_DAYS = 1826 };
+enum { FLUSH_MS = 50, BATCH_MAX = 8192, HOURS_DAYS = 400, DAYS_DAYS = 1826 };
 
 static struct ledger_options options_of(const struct ledger_place *place)
 {

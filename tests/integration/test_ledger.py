@@ -297,6 +297,28 @@ def test_an_overflow_is_set_aside(make_hopcountd, make_load, redis):
     daemon.shut_down()
 
 
+def test_a_table_that_has_grown_is_summed_up_and_counts_the_same(
+        make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    [key] = client.keys("hc:*:l:???")
+    # The same click, 1000 times over, as so many batches would have written it.
+    client.append(key, client.get(key)[:16] * 1000)
+    tally.received[links[0]] += 1000
+
+    def is_summed_up():
+        tally.add(click_all(daemon, make_load, links, 5))
+        return client.get(key)[:4] == b"HCT1"
+
+    wait_until(is_summed_up, 30, "the table is summed up", pause=0.1)
+    assert client.strlen(key) < 4096
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
 # --- Redis hangs, lies, cuts ---
 
 @pytest.mark.tsan
