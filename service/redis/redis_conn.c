@@ -213,7 +213,7 @@ static void read_replies(struct redis_conn *conn)
             return;
         }
         take_reply(conn, reply);
-        resp_reply_free(reply);
+        resp_reply_free(conn->reader);
     }
 }
 

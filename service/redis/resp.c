@@ -7,11 +7,13 @@
 #include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
+#include "service/redis/reply_arena.h"
+
 struct resp_reader {
     redisReader *reader;
-    redisReplyObjectFunctions *defaults; /* hiredis' own */
-    redisReplyObjectFunctions limited;   /* the same, but for long arrays */
-    size_t n_fed;                        /* bytes since the end of the last whole reply */
+    redisReplyObjectFunctions functions;
+    struct reply_arena arena; /* of the reply being read, or handed out */
+    size_t n_fed;             /* bytes since the end of the last whole reply */
 };
 
 static size_t decimal_len(size_t n)
@@ -65,25 +67,90 @@ bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t a
     return evbuffer_commit_space(out, &space, 1) == 0;
 }
 
+/* --- what hiredis asks for while it reads; see its hiredis.c for what each has to do --- */
+
+/* A reply, put in its place in the array it belongs to. */
+static redisReply *create_reply(const redisReadTask *task, int type)
+{
+    struct resp_reader *reader = task->privdata;
+    redisReply *reply = reply_arena_take(&reader->arena, sizeof(*reply));
+
+    if (!reply)
+        return NULL;
+    *reply = (redisReply){.type = type};
+    if (task->parent)
+        ((redisReply *)task->parent->obj)->element[task->idx] = reply;
+    return reply;
+}
+
+static void *create_string(const redisReadTask *task, char *text, size_t len)
+{
+    struct resp_reader *reader = task->privdata;
+    redisReply *reply = create_reply(task, task->type); /* a string, status or error */
+
+    if (!reply || !(reply->str = reply_arena_take(&reader->arena, len + 1)))
+        return NULL;
+    memcpy(reply->str, text, len);
+    reply->str[len] = '\0';
+    reply->len = len;
+    return reply;
+}
+
 static void *create_array(const redisReadTask *task, int n)
 {
-    const struct resp_reader *reader = task->privdata;
+    struct resp_reader *reader = task->privdata;
+    redisReply *reply = n > RESP_ELEMENTS_MAX ? NULL : create_reply(task, REDIS_REPLY_ARRAY);
+    size_t len = (size_t)(n > 0 ? n : 0) * sizeof(redisReply *);
 
-    return n > RESP_ELEMENTS_MAX ? NULL : reader->defaults->createArray(task, n);
+    if (!reply || n <= 0)
+        return reply;
+    reply->element = reply_arena_take(&reader->arena, len);
+    if (!reply->element)
+        return NULL;
+    memset(reply->element, 0, len);
+    reply->elements = (size_t)n;
+    return reply;
+}
+
+static void *create_integer(const redisReadTask *task, long long n)
+{
+    redisReply *reply = create_reply(task, REDIS_REPLY_INTEGER);
+
+    if (reply)
+        reply->integer = n;
+    return reply;
+}
+
+static void *create_nil(const redisReadTask *task)
+{
+    /* The task's type is what was expected in its place. */
+    return create_reply(task, REDIS_REPLY_NIL);
+}
+
+/* The arena frees. */
+static void free_object(void *object)
+{
+    (void)object;
 }
 
 struct resp_reader *resp_reader_new(void)
 {
     struct resp_reader *reader = calloc(1, sizeof(*reader));
 
-    if (!reader || !(reader->reader = redisReaderCreate())) {
+    if (!reader)
+        return NULL;
+    reader->functions = (redisReplyObjectFunctions){
+        .createString = create_string,
+        .createArray = create_array,
+        .createInteger = create_integer,
+        .createNil = create_nil,
+        .freeObject = free_object,
+    };
+    reader->reader = redisReaderCreateWithFunctions(&reader->functions);
+    if (!reader->reader) {
         free(reader);
         return NULL;
     }
-    reader->defaults = reader->reader->fn;
-    reader->limited = *reader->defaults;
-    reader->limited.createArray = create_array;
-    reader->reader->fn = &reader->limited;
     reader->reader->privdata = reader;
     return reader;
 }
@@ -93,6 +160,7 @@ void resp_reader_free(struct resp_reader *reader)
     if (!reader)
         return;
     redisReaderFree(reader->reader);
+    reply_arena_clear(&reader->arena);
     free(reader);
 }
 
@@ -124,8 +192,8 @@ enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply 
     return reader->n_fed > RESP_REPLY_MAX ? RESP_BROKEN : RESP_MORE;
 }
 
-void resp_reply_free(struct redisReply *reply)
+void resp_reply_free(struct resp_reader *reader)
 {
-    if (reply)
-        freeReplyObject(reply);
+    if (reader)
+        reply_arena_reset(&reader->arena);
 }

@@ -29,9 +29,10 @@ MUST_USE bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in);
 
 enum resp_status { RESP_REPLY, RESP_MORE, RESP_BROKEN };
 
-/* The next whole reply, for resp_reply_free(), on RESP_REPLY.  After RESP_BROKEN nothing more can
- * be read. */
+/* The next whole reply on RESP_REPLY: the reader's, until resp_reply_free(), which comes before the
+ * next call.  After RESP_BROKEN nothing more can be read.  resp_reply_free() takes NULL: the
+ * reader, and the reply with it, may have gone meanwhile. */
 MUST_USE enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply);
-void resp_reply_free(struct redisReply *reply);
+void resp_reply_free(struct resp_reader *reader);
 
 #endif

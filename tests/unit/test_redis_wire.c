@@ -43,7 +43,7 @@ static void read_all(const char *bytes, size_t len, size_t piece, int *n, enum r
         assert_true(resp_reader_feed(reader, in));
         while ((*end = resp_reader_next(reader, &reply)) == RESP_REPLY) {
             ++*n;
-            resp_reply_free(reply);
+            resp_reply_free(reader);
         }
     }
     resp_reader_free(reader);

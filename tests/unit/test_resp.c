@@ -55,7 +55,7 @@ static enum resp_status next(struct stream *s)
     enum resp_status status = resp_reader_next(s->reader, &reply);
 
     if (status == RESP_REPLY)
-        resp_reply_free(reply);
+        resp_reply_free(s->reader);
     return status;
 }
 
@@ -147,6 +147,61 @@ static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
 
 #define STREAM(test) cmocka_unit_test_setup_teardown(test, make_stream, free_stream)
 
+static void a_reply_holds_what_was_sent(void **state)
+{
+    static const char bytes[] =
+        "*6\r\n$5\r\na\0b\r\n\r\n:-7\r\n$-1\r\n*0\r\n*2\r\n+OK\r\n*1\r\n:9\r\n"
+        "-ERR x\r\n";
+    struct stream *s = *state;
+    struct redisReply *reply, *inner;
+
+    feed(s, bytes, sizeof(bytes) - 1);
+    assert_int_equal(resp_reader_next(s->reader, &reply), RESP_REPLY);
+    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
+    assert_int_equal(reply->elements, 6);
+    assert_int_equal(reply->element[0]->len, 5);
+    assert_memory_equal(reply->element[0]->str, "a\0b\r\n", 6); /* a NUL behind it */
+    assert_int_equal(reply->element[1]->integer, -7);
+    assert_int_equal(reply->element[2]->type, REDIS_REPLY_NIL);
+    assert_int_equal(reply->element[3]->elements, 0);
+    inner = reply->element[4];
+    assert_int_equal(inner->element[0]->type, REDIS_REPLY_STATUS);
+    assert_string_equal(inner->element[0]->str, "OK");
+    assert_int_equal(inner->element[1]->element[0]->integer, 9);
+    assert_int_equal(reply->element[5]->type, REDIS_REPLY_ERROR);
+    assert_string_equal(reply->element[5]->str, "ERR x");
+    resp_reply_free(s->reader);
+    assert_int_equal(next(s), RESP_MORE);
+}
+
+/* Its memory comes in many blocks, and goes before the next. */
+static void long_replies_follow_each_other(void **state)
+{
+    struct stream *s = *state;
+    struct redisReply *reply;
+    char text[32];
+
+    for (int round = 0; round < 3; round++) {
+        feed(s, "*30001\r\n", 8);
+        for (int i = 0; i < 30000; i++) {
+            int len = snprintf(text, sizeof(text), "$5\r\n%05d\r\n", i);
+
+            feed(s, text, (size_t)len);
+            if (i % 1000 == 0)
+                assert_int_equal(next(s), RESP_MORE);
+        }
+        feed(s, ":1\r\n", 4);
+        assert_int_equal(resp_reader_next(s->reader, &reply), RESP_REPLY);
+        assert_int_equal(reply->elements, 30001);
+        for (int i = 0; i < 30000; i++) {
+            snprintf(text, sizeof(text), "%05d", i);
+            assert_string_equal(reply->element[i]->str, text);
+        }
+        resp_reply_free(s->reader);
+    }
+    resp_reply_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +209,8 @@ int main(void)
         STREAM(a_reply_is_read_when_its_last_byte_is_there),
         cmocka_unit_test(what_is_not_the_protocol_is_refused),
         STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_reply),
+        STREAM(a_reply_holds_what_was_sent),
+        STREAM(long_replies_follow_each_other),
         STREAM(replies_below_the_limit_may_follow_each_other_for_ever),
     };
 

@@ -1,0 +1,80 @@
+#include "service/redis/reply_arena.h"
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum {
+    BLOCK_MIN = 4 << 10,   /* a ledger's replies are short */
+    BLOCK_MAX = 256 << 10, /* blocks double up to here; longer pieces get one of their own */
+    KEEP_MAX = 64 << 10,
+};
+
+struct reply_block {
+    struct reply_block *next;
+    size_t size, used; /* bytes of `data` */
+    alignas(max_align_t) unsigned char data[];
+};
+
+static struct reply_block *add_block(struct reply_arena *arena, size_t len)
+{
+    size_t size = arena->first ? arena->first->size * 2 : BLOCK_MIN;
+    struct reply_block *block;
+
+    if (size > BLOCK_MAX)
+        size = BLOCK_MAX;
+    if (size < len)
+        size = len;
+    block = malloc(sizeof(*block) + size);
+    if (!block)
+        return NULL;
+    *block = (struct reply_block){.next = arena->first, .size = size};
+    arena->first = block;
+    return block;
+}
+
+void *reply_arena_take(struct reply_arena *arena, size_t len)
+{
+    const size_t align = alignof(max_align_t);
+    struct reply_block *block = arena->first;
+    void *taken;
+
+    if (len > SIZE_MAX / 2)
+        return NULL;
+    len = (len + align - 1) / align * align;
+    if ((!block || block->size - block->used < len) && !(block = add_block(arena, len)))
+        return NULL;
+    taken = block->data + block->used;
+    block->used += len;
+    return taken;
+}
+
+static void free_blocks(struct reply_block *block)
+{
+    while (block) {
+        struct reply_block *next = block->next;
+
+        free(block);
+        block = next;
+    }
+}
+
+void reply_arena_reset(struct reply_arena *arena)
+{
+    struct reply_block *block = arena->first;
+
+    if (!block)
+        return;
+    free_blocks(block->next);
+    block->next = NULL;
+    block->used = 0;
+    if (block->size > KEEP_MAX)
+        reply_arena_clear(arena);
+}
+
+void reply_arena_clear(struct reply_arena *arena)
+{
+    free_blocks(arena->first);
+    arena->first = NULL;
+}
