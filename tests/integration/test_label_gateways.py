@@ -1,6 +1,8 @@
 """Mail gateways told by what they do: on two pods behind a load balancer, and by their networks."""
 import itertools
+import pathlib
 import re
+import sys
 
 import pytest
 
@@ -8,6 +10,10 @@ from harness import tokens
 from harness.build import ROOT
 from harness.load import BROWSER
 from harness.wait import wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "labels"))
+
+from simulate import wait_acquainted  # noqa: E402
 
 # The configuration's thresholds are put to use.
 TELLS_GATEWAYS = any(
@@ -30,7 +36,9 @@ def pods(make_hopcountd, redis):
     second = make_hopcountd(redis, CONFIG, "second", start=False)
     second.key = first.key
     second.write_keys([(1, "mint", first.key)])
-    return first, second.start()
+    second.start()
+    wait_acquainted([first, second])
+    return first, second
 
 
 def mail(daemon, n_links=4, client=None):

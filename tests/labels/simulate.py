@@ -191,8 +191,17 @@ def make_pods(directory, redis, n_pods, track):
             pod.key = pods[0].key
             pod.write_keys([(1, "mint", pod.key)])
         track(pod)
-        pods.append(pod.start())
+        pods.append(pod)
+    for pod in pods:
+        pod.start()
+    wait_acquainted(pods)
     return pods
+
+
+def wait_acquainted(pods):
+    """Until the pods know of one another, they share no clicks: that takes some ten seconds."""
+    wait_until(lambda: all(pod.metrics().get("hopcount_pods", len(pods)) == len(pods)
+                           for pod in pods), 40, "the pods know of one another", pause=0.2)
 
 
 def main():
