@@ -148,8 +148,9 @@ def assert_no_spin(daemon, seconds=2):
 
 
 def test_a_full_disk_turns_to_memory_and_back(make_trial, small_disk):
-    trial = make_trial(14, "disk full, then room again",
-                       config={"state_dir": str(small_disk / "state")})
+    # One worker: the log of one that nobody clicks on stays in memory, and says so, until a click.
+    trial = make_trial(14, "disk full, then room again", config={
+        "state_dir": str(small_disk / "state"), "public": {"workers": 1}})
     trial.click_before()
     (small_disk / "filler").write_bytes(b"")
     with open(small_disk / "filler", "wb", buffering=0) as filler:
@@ -189,8 +190,8 @@ def test_a_full_disk_while_redis_is_down_drops_only_beyond_the_cap(make_trial, m
 
 
 def test_a_read_only_state_dir_turns_to_memory_and_back(make_trial, small_disk):
-    trial = make_trial(14, "state_dir read-only, then writable",
-                       config={"state_dir": str(small_disk / "state")})
+    trial = make_trial(14, "state_dir read-only, then writable", config={
+        "state_dir": str(small_disk / "state"), "public": {"workers": 1}})
     trial.click_before()
     daemon = trial.daemon
     # Files that are open for writing keep a disk from being remounted: with the daemon gone.
