@@ -49,11 +49,11 @@ struct request *request_new(struct server *server, struct evhttp_request *http)
 {
     struct request *request = calloc(1, sizeof(*request));
 
-    server->n_requests++;
     if (!request) {
         evhttp_send_error(http, HTTP_SERVUNAVAIL, NULL);
         return NULL;
     }
+    server->n_open++;
     request->server = server;
     request->http = http;
     request->site = site_ref(server->site);
@@ -105,6 +105,7 @@ static void leave_connection(struct request *request)
 {
     struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
 
+    request->server->n_open--;
     if (!request->gone && conn)
         evhttp_connection_set_closecb(conn, NULL, NULL);
 }

@@ -38,7 +38,8 @@ struct request {
     struct slice path; /* as it came */
     size_t arg_len;    /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
-    bool gone; /* the client has closed; the reply will be dropped */
+    struct request *next; /* of those that wait for one answer; the owner's */
+    bool gone;            /* the client has closed; the reply will be dropped */
 };
 
 /* Makes the request of `http`.  NULL: no memory, and 503 was sent. */

@@ -19,6 +19,7 @@ struct pods;
 struct request;
 struct sessions;
 struct site;
+struct stats_job;
 
 struct server {
     struct event_base *base;
@@ -40,10 +41,11 @@ struct server {
     counter64 reload_failures; /* main */
     counter64 reload_ok;       /* 1 = the last reload went well; main */
 
-    unsigned n_tops;           /* lists of top.c being made */
-    uint64_t n_requests;       /* answered by the admin address */
-    uint64_t n_replies[6];     /* by hundreds of the status */
-    uint64_t n_queries_failed; /* that Redis didn't answer */
+    struct stats_job *stats_jobs; /* under way */
+    unsigned n_tops;              /* lists of top.c being made */
+    unsigned n_open;              /* requests without a whole reply yet */
+    uint64_t n_replies[6];        /* by hundreds of the status */
+    uint64_t n_queries_failed;    /* that Redis didn't answer */
 };
 
 #endif

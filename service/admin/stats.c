@@ -134,35 +134,78 @@ static void on_stats_command(void *owner, size_t index, struct fetch_command *co
 
 /* --- the end --- */
 
-static void reply_stats(struct stats_job *job)
+/* Makes the answer; its text is malloc()ed, NULL = no memory. */
+static char *make_reply(const struct stats *stats, struct reply *reply)
 {
-    const struct stats *stats = &job->stats;
-    struct reply reply = {.status = 200, .type = "application/json"};
-    char *text = NULL, *whole = NULL, end[END_MAX];
+    char *text, *whole, end[END_MAX];
     size_t len = 0;
 
+    *reply = (struct reply){.status = 200, .type = "application/json"};
     if (stats->query.csv) {
-        reply.type = "text/csv; charset=utf-8; header=present";
+        reply->type = "text/csv; charset=utf-8; header=present";
         text = stats_csv(stats, &len);
-    } else if ((text = stats_json(stats))) {
-        /* What follows changes from second to second, and is no part of the ETag. */
-        len = strlen(text) - 1;
-        stats_json_end(stats, end, sizeof(end));
-        whole = realloc(text, len + sizeof(end));
-        text = whole ? whole : text;
-        if (whole)
-            memcpy(whole + len, end, strlen(end) + 1);
+        reply->body = reply->etag_of = slice_make(text, len);
+        return text;
     }
-    if (!text || (!stats->query.csv && !whole)) {
-        request_fail(job->request, 503, NULL, "out of memory");
-    } else {
-        reply.body = slice_make(text, stats->query.csv ? len : strlen(text));
-        reply.etag_of = slice_make(text, len);
-        cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
-                  clock_mono_ms());
-        request_reply(job->request, &reply);
+    text = stats_json(stats);
+    if (!text)
+        return NULL;
+    /* What follows changes from second to second, and is no part of the ETag. */
+    len = strlen(text) - 1;
+    stats_json_end(stats, end, sizeof(end));
+    whole = realloc(text, len + sizeof(end));
+    if (!whole) {
+        free(text);
+        return NULL;
     }
+    memcpy(whole + len, end, strlen(end) + 1);
+    reply->body = slice_of(whole);
+    reply->etag_of = slice_make(whole, len);
+    return whole;
+}
+
+/* Takes the next of the requests that wait for the job, or NULL. */
+static struct request *next_request(struct stats_job *job)
+{
+    struct request *request = job->request;
+
+    if (request)
+        job->request = request->next;
+    return request;
+}
+
+static void fail_all(struct stats_job *job, const char *cause)
+{
+    struct request *request;
+
+    while ((request = next_request(job)))
+        request_fail_redis(request, cause);
+}
+
+static void reply_all(struct stats_job *job)
+{
+    struct request *request;
+    struct reply reply;
+    char *text = make_reply(&job->stats, &reply);
+
+    if (!text) {
+        fail_all(job, "out of memory");
+        return;
+    }
+    cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
+              clock_mono_ms());
+    while ((request = next_request(job)))
+        request_reply(request, &reply);
     free(text);
+}
+
+static void unlink_job(struct stats_job *job)
+{
+    struct stats_job **at = &job->request->server->stats_jobs;
+
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
 }
 
 /* All counters are there, or never will be. */
@@ -172,7 +215,9 @@ static void on_stats_done(void *owner, const char *cause)
     struct stats *stats = &job->stats;
     bool by_time = stats->query.groups[0] == STATS_TIME;
     bool failed = false;
+    struct request *request;
 
+    unlink_job(job);
     for (size_t i = 0; i < stats->n_periods && !cause; i++) {
         if (by_time)
             stats_rows_fill(&stats->rows[i], (uint32_t)stats->buckets[i].n,
@@ -182,13 +227,13 @@ static void on_stats_done(void *owner, const char *cause)
         stats_clients_store(&job->clients, i, &stats->rows[i]);
     }
     if (cause)
-        request_fail_redis(job->request, cause);
-    else if (failed)
-        request_fail(job->request, 400, "group_by",
+        fail_all(job, cause);
+    else if (!failed)
+        reply_all(job);
+    while ((request = next_request(job)))
+        request_fail(request, 400, "group_by",
                      "more than %d rows; ask for a shorter time or a longer interval",
                      (int)STATS_ROWS_MAX);
-    else
-        reply_stats(job);
     stats_job_free(job);
 }
 
@@ -200,14 +245,24 @@ static bool accepts_csv(const struct request *request)
     return accept && strstr(accept, "text/csv");
 }
 
-/* Replies from the cache; false: it has nothing. */
-static bool reply_cached(struct request *request, const char *key)
+/* Replies from the cache, or joins those who wait for the same answer; false: neither. */
+static bool reply_or_join(struct request *request, const char *key)
 {
     const struct reply *reply = cache_find(request->server->cache, slice_of(key), clock_mono_ms());
+    struct stats_job *job = request->server->stats_jobs;
 
-    if (reply)
+    if (reply) {
         request_reply(request, reply);
-    return reply != NULL;
+        return true;
+    }
+    while (job && (strcmp(job->cache_key, key) != 0 || job->stats.site != request->site))
+        job = job->next;
+    if (job) {
+        /* Behind the first, from whose parameters the job was made. */
+        request->next = job->request->next;
+        job->request->next = request;
+    }
+    return job != NULL;
 }
 
 /* The parameters in the order they came; a different order is another key, and no harm. */
@@ -243,7 +298,7 @@ void stats_handle(struct request *request)
     job->request = request;
     job->asked_ms = clock_mono_ms();
     make_cache_key(request, csv, job->cache_key);
-    if (reply_cached(request, job->cache_key) || !stats_job_init(job, clock_wall_ms() / 1000)) {
+    if (reply_or_join(request, job->cache_key) || !stats_job_init(job, clock_wall_ms() / 1000)) {
         stats_job_free(job);
         return;
     }
@@ -253,7 +308,10 @@ void stats_handle(struct request *request)
         return;
     }
     job->stats.query.csv = job->stats.query.csv || csv;
+    job->next = request->server->stats_jobs;
+    request->server->stats_jobs = job;
     options.owner = job;
+    options.is_long = true;
     options.n_commands = job->plan.n + job->n_names + job->clients.n_commands;
     fetch_start(request->server->fetches, &options);
 }

@@ -11,7 +11,8 @@ enum { STATS_CACHE_KEY_MAX = QUERY_TEXT_MAX + 64 };
 /* Commands go out in this order: the series of the plan, the names of the campaigns, the distinct
  * clients. */
 struct stats_job {
-    struct request *request;
+    struct stats_job *next;  /* of those under way */
+    struct request *request; /* and behind it those who asked for the same meanwhile */
     struct stats stats;
     struct stats_plan plan;
     struct stats_clients clients;

@@ -4,6 +4,8 @@ import datetime
 import gzip
 import http.client
 import json
+import signal
+import socket
 import zoneinfo
 
 import pytest
@@ -229,6 +231,31 @@ def test_answers_are_kept_for_a_second_and_no_longer(daemon, redis):
     assert ask(daemon, target)["total"]["total"] == 0
     counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE")])
     wait_until(lambda: ask(daemon, target)["total"]["total"] == 1, 10, "the answer to be made anew")
+
+
+def test_who_asks_for_the_same_at_once_shares_one_answer(daemon, redis):
+    time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
+    counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE")])
+    target = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30&group_by=kind"
+    ask(daemon, "/v1/stats?from=1d")  # the link is up
+    redis.client().config_resetstat()
+    redis.send(signal.SIGSTOP)
+    socks = []
+    try:
+        for n in range(20):
+            socks.append(socket.create_connection(("127.0.0.1", daemon.admin_port), timeout=20))
+            head = f"GET {target} HTTP/1.0\r\nAuthorization: Bearer {daemon.api_key}\r\n"
+            head += "Accept-Encoding: gzip\r\n" if n % 2 else ""
+            socks[-1].sendall((head + "\r\n").encode())
+        socks.pop(3).close()
+        wait_until(lambda: daemon.metrics()["hopcount_admin_requests"] == 21, 5, "twenty to wait")
+    finally:
+        redis.send(signal.SIGCONT)
+    for sock in socks:
+        with sock:
+            reply = sock.makefile("rb").read()
+        assert reply.startswith(b"HTTP/1.0 200 OK") and b'"total":{"total":1,' in reply
+    assert redis.client().info("commandstats")["cmdstat_hgetall"]["calls"] == 1
 
 
 def test_gzip(daemon, redis):
