@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 #include "proto/compiler.h"
+#include "service/base/address.h"
 #include "service/base/log.h"
-#include "service/config/address.h"
 #include "service/ledger/clicklog.h"
 
 struct error;

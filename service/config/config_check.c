@@ -7,7 +7,7 @@
 #include "proto/click.h"
 #include "proto/template.h"
 #include "proto/token.h"
-#include "service/config/address.h"
+#include "service/base/address.h"
 
 static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
 static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";

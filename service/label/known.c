@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/base/address.h"
 #include "service/base/error.h"
-#include "service/config/address.h"
 
 /* All addresses from first to last. */
 struct range {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "service/config/address.h"
+#include "service/base/address.h"
 
 static void test_address(void **state)
 {

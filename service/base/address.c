@@ -1,4 +1,4 @@
-#include "service/config/address.h"
+#include "service/base/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* address.h - numeric socket addresses ("0.0.0.0:8080", "[::]:8080") and networks (CIDR). */
-#ifndef CONFIG_ADDRESS_H
-#define CONFIG_ADDRESS_H
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
