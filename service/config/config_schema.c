@@ -147,7 +147,7 @@ static const struct schema_key labels_keys[] = {
     INT("weight_links", config_labels, weight_links, 0, 1000, "100", "Weight of a burst of links."),
     INT("weight_networks", config_labels, weight_networks, 0, 1000, "100",
         "Weight of several networks."),
-    INT("weight_early", config_labels, weight_early, 0, 1000, "30", "Weight of an early click."),
+    INT("weight_early", config_labels, weight_early, 0, 1000, "40", "Weight of an early click."),
     INT("weight_head", config_labels, weight_head, 0, 1000, "70", "Weight of a HEAD before a GET."),
     INT("weight_asn", config_labels, weight_asn, 0, 1000, "40",
         "Weight of an autonomous system in `asns`."),

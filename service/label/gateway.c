@@ -113,7 +113,8 @@ static void put(struct gateway *gateway, const struct gateway_click *click)
 
 struct group {
     struct entry *entries[GATEWAY_FOUND_MAX]; /* by time */
-    bool of_links[GATEWAY_FOUND_MAX], of_networks[GATEWAY_FOUND_MAX];
+    bool of_links[GATEWAY_FOUND_MAX], of_few_links[GATEWAY_FOUND_MAX],
+        of_networks[GATEWAY_FOUND_MAX];
     unsigned n, newest; /* how many, and which is the one just added */
 };
 
@@ -230,12 +231,25 @@ static bool is_early(const struct gateway *gateway, const struct click *click)
            click->time_ms - issued_ms < gateway->options.early_ms + MINUTE_MS;
 }
 
+/* One link less than a burst, and yet not only one: mails of two links are opened, too. */
+static int64_t few_links(const struct gateway_options *options)
+{
+    return options->links > 2 ? options->links - 1 : options->links;
+}
+
+static int64_t weight_of_links(const struct gateway_options *options, const struct group *group,
+                               unsigned i)
+{
+    if (group->of_links[i])
+        return options->weight_links;
+    return group->of_few_links[i] ? options->weight_links * few_links(options) / options->links : 0;
+}
+
 static enum click_reason weigh(const struct gateway *gateway, const struct group *group, unsigned i)
 {
     const struct gateway_options *o = &gateway->options;
     const struct click *click = &group->entries[i]->click.click;
-    int64_t sum = (group->of_links[i] ? o->weight_links : 0) +
-                  (group->of_networks[i] ? o->weight_networks : 0) +
+    int64_t sum = weight_of_links(o, group, i) + (group->of_networks[i] ? o->weight_networks : 0) +
                   (has_head_before(gateway, group, i) ? o->weight_head : 0) +
                   (is_early(gateway, click) ? o->weight_early : 0) +
                   (click->hints & CLICK_HINT_ASN ? o->weight_asn : 0) +
@@ -298,6 +312,7 @@ static unsigned judge(struct gateway *gateway, struct group *group, struct gatew
     enum click_reason reasons[GATEWAY_FOUND_MAX];
 
     mark_windows(group, link_of, o->links_ms, o->links, group->of_links);
+    mark_windows(group, link_of, o->links_ms, few_links(o), group->of_few_links);
     mark_windows(group, network_of, o->networks_ms, o->networks, group->of_networks);
     for (unsigned i = 0; i < group->n; i++)
         reasons[i] = weigh(gateway, group, i);

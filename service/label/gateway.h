@@ -4,7 +4,7 @@
  * nothing; several clicks of one client within seconds do.  The table keeps the clicks of the last
  * minutes and gives each a sum of weights:
  *
- *   links      so many distinct links of the client within seconds
+ *   links      so many distinct links of the client within seconds; one less weighs in proportion
  *   networks   so many networks (/24, /48) open the client's links within minutes
  *   HEAD       a HEAD from the same network came just before
  *   early      so soon after the token was made

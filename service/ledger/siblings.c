@@ -19,8 +19,8 @@
 #include "siblings_lua.h"
 
 enum {
-    BEAT_MS = 10000,
-    ALIVE_S = 30, /* a process that was silent for so long is gone */
+    BEAT_MS = 1000, /* so soon do the others learn of a new process */
+    ALIVE_S = 30,   /* a process that was silent for so long is gone */
     SALT_TTL_S = 2 * 86400,
     OFFERS_MAX = 4096, /* clicks that wait */
     CLAIMS_MAX = 4096,

@@ -23,7 +23,7 @@ static const struct gateway_options defaults = {
     .early_ms = 30000,
     .weight_links = 100,
     .weight_networks = 100,
-    .weight_early = 30,
+    .weight_early = 40,
     .weight_head = 70,
     .weight_asn = 40,
     .weight_range = 100,
@@ -131,6 +131,9 @@ static void test_bursts(void **state)
          "LLL"},
         {"a millisecond longer", 3600000, {GET(0, 1, 1), GET(500, 2, 1), GET(10001, 3, 1)}, "..."},
         {"two links", 3600000, {GET(0, 1, 1), GET(500, 2, 1)}, ".."},
+        {"two links of a mail just sent", 0, {GET(0, 1, 1), GET(500, 2, 1)}, "SS"},
+        {"two links of a mail just sent, slowly", 0, {GET(0, 1, 1), GET(10001, 2, 1)}, ".."},
+        {"one link of a mail just sent, twice", 0, {GET(0, 1, 1), GET(500, 1, 1)}, ".."},
         {"two links, one of them twice",
          3600000,
          {GET(0, 1, 1), GET(500, 2, 1), GET(900, 1, 1)},
@@ -264,7 +267,7 @@ static void test_thresholds(void **state)
     assert_string_equal(labels, "...");
     print_message("with another sign, enough\n");
     play(&options, three_links, 0, labels);
-    assert_string_equal(labels, "LLL");
+    assert_string_equal(labels, "SSL");
     print_message("more links asked for than came\n");
     options = defaults;
     options.links = 4;
