@@ -1,6 +1,7 @@
 #include "service/daemon/parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/thread.h>
@@ -9,6 +10,7 @@
 #include "service/admin/admin.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/config/address.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -160,19 +162,38 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
     return p->workers[i] != NULL;
 }
 
+/* Of labels.ranges and labels.asns. */
+static struct known *make_known(const struct config_labels *labels, struct error *err)
+{
+    struct known_network *networks = calloc(labels->n_ranges + 1, sizeof(*networks));
+    struct known_options options = {.networks = networks,
+                                    .n_networks = labels->n_ranges,
+                                    .asns = labels->asn_numbers,
+                                    .n_asns = labels->n_asns};
+    struct known *known;
+
+    if (!networks) {
+        error_set(err, "out of memory");
+        return NULL;
+    }
+    for (unsigned i = 0; i < labels->n_ranges; i++) {
+        memcpy(networks[i].prefix, labels->range_networks[i].prefix, IP_LEN);
+        networks[i].bits = labels->range_networks[i].bits;
+    }
+    known = known_new(&options, err);
+    free(networks);
+    return known;
+}
+
 static bool make_label_rules(struct parts *p, struct error *err)
 {
     const struct config *c = p->config;
-    const struct known_options known = {.networks = c->labels.range_networks,
-                                        .n_networks = c->labels.n_ranges,
-                                        .asns = c->labels.asn_numbers,
-                                        .n_asns = c->labels.n_asns};
     struct label_origin origin = {.salt = &p->salt, .asn_file = c->geo.asn};
 
     p->label_rules = label_rules_new(c->geo.country, err);
     if (!p->label_rules)
         return false;
-    origin.known = known_new(&known, err);
+    origin.known = make_known(&c->labels, err);
     return origin.known && label_rules_set_origin(p->label_rules, &origin, err);
 }
 

@@ -11,10 +11,15 @@
 
 struct error;
 struct known;
-struct network;
+
+/* Of the first `bits` of a prefix, 0…128; IPv4 as IPv4-mapped. */
+struct known_network {
+    uint8_t prefix[IP_LEN];
+    uint8_t bits;
+};
 
 struct known_options {
-    const struct network *networks; /* labels.ranges */
+    const struct known_network *networks; /* labels.ranges */
     unsigned n_networks;
     const uint32_t *asns; /* labels.asns */
     unsigned n_asns;
