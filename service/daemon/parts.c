@@ -8,9 +8,9 @@
 #include <sodium.h>
 
 #include "service/admin/admin.h"
+#include "service/base/address.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/config/address.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
