@@ -1,15 +1,11 @@
 #include "service/admin/admin.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -20,6 +16,7 @@
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
+#include "service/admin/listen.h"
 #include "service/admin/live.h"
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
@@ -34,7 +31,6 @@
 #include "service/config/site.h"
 
 enum {
-    BACKLOG = 128,
     HEAD_MAX = 16 << 10,
     IDLE_S = 30,
     ACCEPT_PAUSE_MS = 100,
@@ -166,49 +162,16 @@ static bool start_thread(struct admin *admin)
     return admin->running;
 }
 
-static int listening_socket(const struct address *address)
-{
-    int fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1, saved;
-
-    if (fd < 0)
-        return -1;
-    if ((address->addr.ss_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        /* Accepted sockets inherit it: evhttp sends long replies in parts. */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
-        bind(fd, (const struct sockaddr *)&address->addr, address->addr_len) != 0 ||
-        listen(fd, BACKLOG) != 0) {
-        saved = errno;
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage addr = {0};
-    socklen_t len = sizeof(addr);
-
-    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
-        return 0;
-    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-                                            : ((struct sockaddr_in *)&addr)->sin_port);
-}
-
 static bool listen_on(struct admin *admin, const struct address *address)
 {
     const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-    int fd = listening_socket(address);
+    int fd = listen_socket(address);
     struct evconnlistener *listener;
 
     if (fd < 0)
         return false;
     if (admin->n_listeners == 0)
-        admin->port = port_of(fd);
+        admin->port = listen_port(fd);
     listener = evconnlistener_new(admin->server.base, NULL, NULL, flags, 0, fd);
     if (!listener || !evhttp_bind_listener(admin->http, listener)) {
         if (listener)
