@@ -34,6 +34,9 @@ const char *stats_value_name(const struct stats *stats, const struct buckets *bu
 /* The name that was given to the campaign of a row, or an absent slice. */
 struct slice stats_campaign_name(const struct stats *stats, const struct stats_row *row);
 
+/* Where the page that is asked for ends: the index behind its last row. */
+size_t stats_page_end(const struct stats *stats, const struct stats_rows *rows);
+
 /* The answer without its last fields, "as_of" and what else changes from second to second: a text
  * that is malloc()ed, NULL = no memory.  stats_json_end() makes those fields, from `,` to `}`. */
 char *stats_json(const struct stats *stats);
