@@ -85,6 +85,7 @@ class Server:
     status = "302"  # what the load generator expects
     location = "https://billing.acme.example/index.php?rp=/invoice/"
     unfit = ()  # loads that it does not get through
+    may_fail = False  # a round in which it answers wrongly is left out, and said so
 
     def __init__(self, folder, cpus, store_cpu):
         self.folder = pathlib.Path(folder)
@@ -209,6 +210,7 @@ class Webdis(Server):
     status = "200"
     location = None
     unfit = ("new-connections", "pipelined", "open-loop")  # answers some of those twice
+    may_fail = True
 
     @staticmethod
     def missing():
