@@ -74,11 +74,13 @@ bool table_is_sound(struct slice table);
 size_t table_base_len(struct slice table);
 
 /*
- * Sums up a sound table of `len` bytes in place; `table` has room for TABLE_RECORD_LEN more.
- * Returns its new length, at most len + TABLE_RECORD_LEN.  Whoever replaces the table in Redis
- * first makes sure, in one step with it, that its `len` first bytes are still those that were read.
+ * Writes what a sound table sums up to into `out`, which has room for TABLE_RECORD_LEN more than it
+ * takes itself; returns the new length.  `scratch` has table_scratch_len() entries.  Whoever
+ * replaces the table in Redis first makes sure, in one step with it, that its first bytes are still
+ * those that were read.
  */
-size_t table_compact(uint8_t *table, size_t len);
+size_t table_compact(struct slice table, uint8_t *out, uint32_t *scratch);
+size_t table_scratch_len(size_t table_len);
 
 /*
  * Takes all records of an object or a client of a brand out of a sound table of `len` bytes, in

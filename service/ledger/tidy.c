@@ -16,22 +16,26 @@
 
 enum {
     N_TABLES = COUNTER_TABLES * COUNTER_BUCKETS,
-    LEN_MIN = 8192,     /* a shorter table isn't worth a look */
-    LEN_MAX = 48 << 20, /* nor one that a reply can't hold */
-    TAIL_MIN = 4096,    /* grown by at least so much since the last time */
+    LEN_MIN = 8192,        /* a shorter table isn't worth a look */
+    LEN_MAX = 48 << 20,    /* nor one that a reply can't hold */
+    TAIL_MIN = 4096,       /* grown by at least so much since the last time */
+    AT_ONCE = 16,          /* tables under way: their commands and replies travel together */
+    AT_ONCE_LEN = 1 << 20, /* bytes under way, unless it is one table */
     RETRY_MS = 1000,
 };
 
-enum tidy_state { TIDY_IDLE, TIDY_READING, TIDY_WRITING };
+struct table_state {
+    uint32_t len;     /* as of the last note */
+    uint32_t look_at; /* the length from which on it is looked at again */
+    bool is_busy;     /* queued or under way */
+};
 
 struct tidy {
-    uint32_t look_at[N_TABLES]; /* the length from which on a table is looked at again */
-    uint16_t queue[N_TABLES];
-    bool queued[N_TABLES];
+    struct table_state tables[N_TABLES];
+    uint16_t queue[N_TABLES]; /* a ring */
     unsigned first, n_queued;
-    enum tidy_state state;
-    unsigned table; /* the one under way */
-    size_t new_len;
+    unsigned n_running;
+    size_t running_len;
     int64_t retry_ms;
 };
 
@@ -40,7 +44,7 @@ struct tidy *tidy_new(void)
     struct tidy *tidy = calloc(1, sizeof(*tidy));
 
     for (size_t i = 0; tidy && i < N_TABLES; i++)
-        tidy->look_at[i] = LEN_MIN;
+        tidy->tables[i].look_at = LEN_MIN;
     return tidy;
 }
 
@@ -52,6 +56,7 @@ void tidy_free(struct tidy *tidy)
 void tidy_note(struct ledger *ledger, const struct redisReply *key, const struct redisReply *len)
 {
     struct tidy *tidy = ledger->tidy;
+    struct table_state *state;
     enum counter_table table;
     unsigned bucket, n;
 
@@ -59,59 +64,78 @@ void tidy_note(struct ledger *ledger, const struct redisReply *key, const struct
         !counter_table_parse(slice_make(key->str, key->len), &table, &bucket))
         return;
     n = table * COUNTER_BUCKETS + bucket;
-    if (len->integer < tidy->look_at[n] || len->integer > LEN_MAX || tidy->queued[n])
+    state = &tidy->tables[n];
+    if (len->integer < state->look_at || len->integer > LEN_MAX || state->is_busy)
         return;
-    tidy->queued[n] = true;
+    state->is_busy = true;
+    state->len = (uint32_t)len->integer;
     tidy->queue[(tidy->first + tidy->n_queued++) % N_TABLES] = (uint16_t)n;
 }
 
-static unsigned make_key(const struct ledger *ledger, struct counter_key *key)
+static unsigned make_key(const struct ledger *ledger, unsigned n, struct counter_key *key)
 {
-    unsigned bucket = ledger->tidy->table % COUNTER_BUCKETS;
+    unsigned bucket = n % COUNTER_BUCKETS;
 
-    counter_key_table(key, (enum counter_table)(ledger->tidy->table / COUNTER_BUCKETS), bucket,
+    counter_key_table(key, (enum counter_table)(n / COUNTER_BUCKETS), bucket,
                       ledger->options.n_shards);
     return counter_shard_of_bucket(bucket, ledger->options.n_shards);
+}
+
+static bool send_read(struct ledger *ledger, unsigned n, int64_t now_ms)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_TIDY_READ, .count = n};
+    struct slice argv[2] = {slice_of("GET")};
+    struct counter_key key;
+
+    ticket.shard = make_key(ledger, n, &key);
+    argv[1] = counter_key_slice(&key);
+    return shard_is_ready(ledger, ticket.shard, now_ms) &&
+           redis_link_send(
+               ledger->link,
+               &(struct redis_command){
+                   .key = argv[1], .argv = argv, .argc = 2, .ticket = ledger_ticket_pack(&ticket)});
 }
 
 void tidy_serve(struct ledger *ledger, int64_t now_ms)
 {
     struct tidy *tidy = ledger->tidy;
-    struct slice argv[2] = {slice_of("GET")};
-    struct ledger_ticket ticket = {.what = LEDGER_TIDY_READ};
-    struct counter_key key;
 
-    if (tidy->state != TIDY_IDLE || tidy->n_queued == 0 || now_ms < tidy->retry_ms)
-        return;
-    tidy->table = tidy->queue[tidy->first];
-    ticket.shard = make_key(ledger, &key);
-    argv[1] = counter_key_slice(&key);
-    if (!shard_is_ready(ledger, ticket.shard, now_ms) ||
-        !redis_link_send(
-            ledger->link,
-            &(struct redis_command){
-                .key = argv[1], .argv = argv, .argc = 2, .ticket = ledger_ticket_pack(&ticket)})) {
-        tidy->retry_ms = now_ms + RETRY_MS;
-        return;
+    while (tidy->n_queued > 0 && tidy->n_running < AT_ONCE && now_ms >= tidy->retry_ms) {
+        unsigned n = tidy->queue[tidy->first];
+        size_t len = tidy->tables[n].len;
+
+        if (tidy->n_running > 0 && tidy->running_len + len > AT_ONCE_LEN)
+            break;
+        if (!send_read(ledger, n, now_ms)) {
+            tidy->retry_ms = now_ms + RETRY_MS;
+            break;
+        }
+        tidy->first = (tidy->first + 1) % N_TABLES;
+        tidy->n_queued--;
+        tidy->n_running++;
+        tidy->running_len += len;
     }
-    tidy->state = TIDY_READING;
 }
 
-/* Done with the table under way: it is looked at again at twice that length. */
-static void finish(struct tidy *tidy, size_t len)
+/* The table is looked at again at twice that length. */
+static void look_again_at(struct tidy *tidy, unsigned n, size_t len)
 {
     size_t next = 2 * len + TAIL_MIN;
 
-    tidy->look_at[tidy->table] = next < LEN_MIN ? LEN_MIN : (uint32_t)next;
-    tidy->queued[tidy->table] = false;
-    tidy->first = (tidy->first + 1) % N_TABLES;
-    tidy->n_queued--;
-    tidy->state = TIDY_IDLE;
+    tidy->tables[n].look_at = next < LEN_MIN ? LEN_MIN : (uint32_t)next;
 }
 
-static bool send_compacted(struct ledger *ledger, const struct redisReply *old, struct slice table)
+static void finish(struct tidy *tidy, unsigned n)
 {
-    struct ledger_ticket ticket = {.what = LEDGER_TIDY_WRITE};
+    tidy->tables[n].is_busy = false;
+    tidy->n_running--;
+    tidy->running_len -= tidy->tables[n].len;
+}
+
+static bool send_compacted(struct ledger *ledger, unsigned n, const struct redisReply *old,
+                           struct slice table)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_TIDY_WRITE, .count = n};
     uint8_t digest[SHA_DIGEST_LENGTH];
     char sha[2 * SHA_DIGEST_LENGTH + 1], len[24];
     struct counter_key key;
@@ -122,7 +146,7 @@ static bool send_compacted(struct ledger *ledger, const struct redisReply *old, 
     for (size_t i = 0; i < sizeof(digest); i++)
         snprintf(sha + 2 * i, 3, "%02x", digest[i]);
     snprintf(len, sizeof(len), "%zu", old->len);
-    ticket.shard = make_key(ledger, &key);
+    ticket.shard = make_key(ledger, n, &key);
     argv[3] = counter_key_slice(&key);
     argv[4] = slice_of(sha);
     argv[5] = slice_of(len);
@@ -133,55 +157,63 @@ static bool send_compacted(struct ledger *ledger, const struct redisReply *old, 
             .key = argv[3], .argv = argv, .argc = 7, .ticket = ledger_ticket_pack(&ticket)});
 }
 
-static void on_read(struct ledger *ledger, const struct redisReply *reply)
+/* Sums the table up; false, and nothing was sent, when that is not worth it. */
+static bool compact(struct ledger *ledger, unsigned n, const struct redisReply *reply)
 {
-    struct tidy *tidy = ledger->tidy;
     struct slice old = slice_make(reply->str, reply->len);
-    size_t base_len = table_base_len(old), len;
-    uint8_t *table;
+    uint8_t *table = malloc(old.len + TABLE_RECORD_LEN);
+    uint32_t *scratch = malloc(table_scratch_len(old.len) * sizeof(*scratch));
     bool sent = false;
+
+    look_again_at(ledger->tidy, n, old.len);
+    if (table && scratch) {
+        size_t len = table_compact(old, table, scratch);
+
+        /* Links of a single click each don't get less; then leave them alone. */
+        if (len < old.len - old.len / 4 &&
+            send_compacted(ledger, n, reply, slice_make((const char *)table, len))) {
+            look_again_at(ledger->tidy, n, len);
+            sent = true;
+        }
+    }
+    free(table);
+    free(scratch);
+    return sent;
+}
+
+/* False: nothing is to be written. */
+static bool on_read(struct ledger *ledger, unsigned n, const struct redisReply *reply)
+{
+    struct slice old = slice_make(reply->str, reply->len);
+    size_t base_len = table_base_len(old);
 
     if (!table_is_sound(old)) {
         struct counter_key key;
 
-        make_key(ledger, &key);
+        make_key(ledger, n, &key);
         log_error("ledger.table",
                   "key=%s err=\"holds what is not ours; counts in it may not be found\"", key.text);
-        finish(tidy, LEN_MAX);
-        return;
+        look_again_at(ledger->tidy, n, LEN_MAX);
+        return false;
     }
     if (base_len > 0 && old.len - base_len < base_len + TAIL_MIN) { /* not long ago, by another */
-        finish(tidy, base_len);
-        return;
+        look_again_at(ledger->tidy, n, base_len);
+        return false;
     }
-    table = malloc(old.len + TABLE_RECORD_LEN);
-    if (!table) {
-        finish(tidy, old.len);
-        return;
-    }
-    memcpy(table, old.ptr, old.len);
-    len = table_compact(table, old.len);
-    /* Links of a single click each don't get less; then leave them alone. */
-    if (len < old.len - old.len / 4)
-        sent = send_compacted(ledger, reply, slice_make((const char *)table, len));
-    free(table);
-    if (sent) {
-        tidy->new_len = len;
-        tidy->state = TIDY_WRITING;
-    } else {
-        finish(tidy, old.len);
-    }
+    return compact(ledger, n, reply);
 }
 
 void tidy_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                    const struct redisReply *reply)
 {
-    struct tidy *tidy = ledger->tidy;
+    unsigned n = ticket->count;
 
-    if (ticket->what == LEDGER_TIDY_READ && reply && reply->type == REDIS_REPLY_STRING)
-        on_read(ledger, reply);
-    else if (ticket->what == LEDGER_TIDY_WRITE && reply && reply->type == REDIS_REPLY_INTEGER)
-        finish(tidy, tidy->new_len);
-    else /* an error, or the connection is lost: no matter, it will grow on */
-        finish(tidy, LEN_MIN);
+    if (ticket->what == LEDGER_TIDY_READ && reply && reply->type == REDIS_REPLY_STRING) {
+        if (on_read(ledger, n, reply))
+            return; /* the answer to the write ends it */
+    } else if (ticket->what == LEDGER_TIDY_READ || !reply || reply->type != REDIS_REPLY_INTEGER) {
+        /* An error, or the connection is lost: no matter, it will grow on. */
+        look_again_at(ledger->tidy, n, LEN_MIN);
+    }
+    finish(ledger->tidy, n);
 }

@@ -1,4 +1,4 @@
-/* tidy.h - sums up tables that have grown (FORMATS.md "Table"), one at a time, between batches.
+/* tidy.h - sums up tables that have grown (FORMATS.md "Table"), some at a time, between batches.
  *
  * Nothing depends on it but memory: a table that is read, summed up and not written back because it
  * changed meanwhile stays as it was.
@@ -19,7 +19,7 @@ void tidy_free(struct tidy *tidy);
 
 /* The batch script says that the table of that key has grown to that length. */
 void tidy_note(struct ledger *ledger, const struct redisReply *key, const struct redisReply *len);
-/* Reads the next one, unless one is under way. */
+/* Reads the next ones, unless enough are under way. */
 void tidy_serve(struct ledger *ledger, int64_t now_ms);
 void tidy_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                    const struct redisReply *reply);

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t link_id = size >= 8 ? be64_load(data) : 0;
     struct table_link before, after;
     struct table_item item;
+    uint32_t *scratch;
     uint8_t *copy;
     size_t len;
 
@@ -32,16 +33,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!table_is_sound(table))
         return 0;
     copy = malloc(size + TABLE_RECORD_LEN);
-    if (!copy)
-        return 0;
-    memcpy(copy, data, size);
-    len = table_compact(copy, size);
+    scratch = calloc(table_scratch_len(size), sizeof(*scratch));
+    if (!copy || !scratch)
+        goto out;
+    len = table_compact(table, copy, scratch);
     if (len > size + TABLE_RECORD_LEN)
         abort();
     table_find_link(slice_make((const char *)copy, len), link_id, &after);
     /* With counts that saturate, a sum depends on the order. */
     if (!has_large_counts(data, size) && memcmp(&before, &after, sizeof(before)) != 0)
         abort();
+out:
+    free(scratch);
     free(copy);
     return 0;
 }
