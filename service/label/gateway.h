@@ -49,6 +49,7 @@ struct gateway_click {
     struct click click;
     uint64_t number;
     uint8_t origin[GATEWAY_ORIGIN_LEN];
+    bool is_own;    /* of this process, which adds it once; others' may come again */
     bool is_shared; /* other processes may know of it: who relabels it has to claim it first */
 };
 

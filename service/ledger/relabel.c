@@ -123,7 +123,7 @@ void relabel_add_sibling(struct ledger *ledger, const struct gateway_click *clic
 static void look_at(struct ledger *ledger, const struct click *click)
 {
     struct relabel *relabel = ledger->relabel;
-    struct gateway_click own = {.click = *click};
+    struct gateway_click own = {.click = *click, .is_own = true};
 
     if (!gateway_wants(click))
         return;

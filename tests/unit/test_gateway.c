@@ -294,6 +294,74 @@ static void test_without_a_client(void **state)
     gateway_free(gateway);
 }
 
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+/* Few clients, links and networks, mostly in the order of time, so that all of it happens. */
+static struct click random_click(uint32_t *seed, unsigned i)
+{
+    uint32_t r = next_random(seed), gap_ms = 1 + next_random(seed) % 4000;
+    bool is_usual = next_random(seed) % 4 != 0;
+    struct step step = {
+        .at_ms = (int64_t)i * gap_ms / 4 + (int64_t)(r % 300) - 150,
+        .link = is_usual ? 1 : 1 + r % 4,
+        .network = is_usual ? 1 : r / 7 % 5,
+        .label = r / 13 % 20 == 0 ? HEAD : CLICK_HUMAN,
+        .client = 1 + r / 17 % 6,
+        .hints = r / 19 % 30 == 0 ? CLICK_HINT_ASN : 0,
+    };
+
+    return click_of(&step, r % 3 ? 3600000 : 0);
+}
+
+static void assert_same_found(const struct gateway_click *a, unsigned n_a,
+                              const struct gateway_click *b, unsigned n_b)
+{
+    assert_int_equal(n_a, n_b);
+    for (unsigned i = 0; i < n_a; i++) {
+        assert_int_equal(a[i].number, b[i].number);
+        assert_int_equal(a[i].click.reason, b[i].click.reason);
+    }
+}
+
+/* What is the process' own takes a short cut; it must find what the long way finds. */
+static void test_the_short_cut_finds_the_same(void **state)
+{
+    enum { ROUNDS = 60, STEPS = 1500 };
+    unsigned n_found = 0;
+
+    (void)state;
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        struct gateway_options options = defaults;
+        struct gateway *by_short_cut, *by_long_way;
+        uint32_t seed = round;
+
+        print_message("seed %u\n", round);
+        options.clicks_max = round % 2 ? 64 : 0;
+        by_short_cut = gateway_new(&options);
+        by_long_way = gateway_new(&options);
+        for (unsigned i = 0; i < STEPS; i++) {
+            struct gateway_click found[GATEWAY_FOUND_MAX], want[GATEWAY_FOUND_MAX];
+            struct gateway_click click = {.click = random_click(&seed, i), .number = i};
+            unsigned n_want = gateway_add(by_long_way, &click, want);
+
+            click.is_own = true;
+            assert_same_found(found, gateway_add(by_short_cut, &click, found), want, n_want);
+            n_found += n_want;
+            if (i == STEPS / 2 && round % 3 == 0) {
+                gateway_forget_networks(by_short_cut);
+                gateway_forget_networks(by_long_way);
+            }
+        }
+        gateway_free(by_short_cut);
+        gateway_free(by_long_way);
+    }
+    assert_true(n_found > ROUNDS);
+}
+
 static void test_the_table_is_bounded(void **state)
 {
     struct gateway_options options = defaults;
@@ -383,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_early_clicks),
         cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_without_a_client),
+        cmocka_unit_test(test_the_short_cut_finds_the_same),
         cmocka_unit_test(test_the_table_is_bounded),
         cmocka_unit_test(test_networks_are_forgotten_and_links_are_not),
         cmocka_unit_test(test_numbers_are_those_of_their_origin),
