@@ -111,8 +111,16 @@ static void read_origin(unsigned bytes, struct click *out)
 enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN], uint64_t position,
                                const uint8_t log_id[static CLICK_LOG_ID_LEN], struct click *out)
 {
-    if (le64_load(in + AT_POSITION) != position ||
-        le32_load(in + AT_CHECKSUM) != checksum(in, log_id) || !is_in_range(in))
+    if (le64_load(in + AT_POSITION) == position &&
+        le32_load(in + AT_CHECKSUM) != checksum(in, log_id))
+        return is_empty(in) ? CLICK_EMPTY : CLICK_DAMAGED;
+    return click_decode_again(in, position, out);
+}
+
+enum click_status click_decode_again(const uint8_t in[static CLICK_RECORD_LEN], uint64_t position,
+                                     struct click *out)
+{
+    if (le64_load(in + AT_POSITION) != position || !is_in_range(in))
         return is_empty(in) ? CLICK_EMPTY : CLICK_DAMAGED;
     *out = (struct click){
         .link_id = le64_load(in + AT_LINK),

@@ -98,6 +98,10 @@ MUST_USE enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN
                                         const uint8_t log_id[static CLICK_LOG_ID_LEN],
                                         struct click *out);
 
+/* The same for a record whose checksum has been seen to be right: that is not looked at again. */
+MUST_USE enum click_status click_decode_again(const uint8_t in[static CLICK_RECORD_LEN],
+                                              uint64_t position, struct click *out);
+
 /* The number that stands for a brand in records and Redis keys: the first 4 bytes, big-endian, of
  * BLAKE2b-256 of its name.  The configuration refuses two brands with one number. */
 uint32_t click_brand_id(struct slice name);

@@ -50,8 +50,9 @@ struct clicklog {
 
     /* The reader's. */
     _Atomic uint64_t applied;
-    struct segment *hint; /* where it read last; under list_lock */
-    uint64_t counted;     /* positions below have been looked at once */
+    struct segment *hint;          /* where it read last; under list_lock */
+    uint64_t counted;              /* positions below have been looked at once */
+    uint64_t sound_from, sound_to; /* records between were right when they were read first */
 
     /* The keeper's. */
     struct segment *kept; /* the last one it saw in the list */

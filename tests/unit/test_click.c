@@ -169,6 +169,24 @@ static void a_record_of_another_place_is_damaged(void **state)
     assert_int_equal(click_decode(record, 12, log_id, &out), CLICK_OK);
 }
 
+static void a_record_that_was_right_is_read_again_without_its_checksum(void **state)
+{
+    const struct click click = full_click();
+    uint8_t record[CLICK_RECORD_LEN];
+    struct click out;
+
+    (void)state;
+    click_encode(&click, 12, log_id, record);
+    record[CLICK_RECORD_LEN - 1] ^= 1;
+    assert_int_equal(click_decode(record, 12, log_id, &out), CLICK_DAMAGED);
+    assert_int_equal(click_decode_again(record, 12, &out), CLICK_OK);
+    assert_same(&out, &click);
+    print_message("its position and its ranges are looked at all the same\n");
+    assert_int_equal(click_decode_again(record, 13, &out), CLICK_DAMAGED);
+    memset(record, 0, sizeof(record));
+    assert_int_equal(click_decode_again(record, 0, &out), CLICK_EMPTY);
+}
+
 static void only_zeros_are_empty(void **state)
 {
     uint8_t record[CLICK_RECORD_LEN] = {0};
@@ -274,6 +292,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(a_flipped_bit_anywhere_is_seen),
         cmocka_unit_test(a_record_of_another_place_is_damaged),
+        cmocka_unit_test(a_record_that_was_right_is_read_again_without_its_checksum),
         cmocka_unit_test(only_zeros_are_empty),
         cmocka_unit_test(fields_out_of_range_are_damage),
         cmocka_unit_test(wide_values_do_not_spill_into_neighbours),
