@@ -35,6 +35,7 @@ enum {
     IDLE_S = 30,
     ACCEPT_PAUSE_MS = 100,
     TIMEOUT_MS = 2000, /* of a query, when the options name none */
+    FAREWELL_MS = 500,
 };
 
 /* What main hands over; taken by the admin thread in its next turn. */
@@ -98,6 +99,21 @@ static void on_resume(evutil_socket_t fd, short events, void *arg)
     set_accepting(arg, true);
 }
 
+/* The others know that this process ends. */
+static void on_left(void *arg)
+{
+    event_base_loopbreak(arg);
+}
+
+/* Ends the loop; a Redis that doesn't answer is not waited for. */
+static void leave(struct admin *admin)
+{
+    const struct timeval limit = {.tv_usec = FAREWELL_MS * 1000};
+
+    event_base_loopexit(admin->server.base, &limit);
+    pods_leave(admin->server.pods, on_left, admin->server.base);
+}
+
 static void take_mail(struct admin *admin)
 {
     struct site *site;
@@ -118,7 +134,7 @@ static void take_mail(struct admin *admin)
         cache_clear(admin->server.cache);
     }
     if (stop)
-        event_base_loopbreak(admin->server.base);
+        leave(admin);
 }
 
 /* main has left something in the mail. */
@@ -216,7 +232,7 @@ static bool set_up_http(struct admin *admin)
 }
 
 /* The event loop and what hangs on it, but for the parts that say themselves what failed. */
-static bool set_up_loop(struct admin *admin)
+static bool set_up_loop(struct admin *admin, const char *state_dir)
 {
     admin->mail.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (admin->mail.wake_fd < 0 || !(admin->server.base = event_base_new()))
@@ -225,7 +241,7 @@ static bool set_up_loop(struct admin *admin)
         event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);
     admin->resume = evtimer_new(admin->server.base, on_resume, admin);
     admin->server.live = live_new(&admin->server, admin->server.base);
-    admin->server.pods = pods_new(&admin->server, admin->server.base);
+    admin->server.pods = pods_new(&admin->server, admin->server.base, state_dir);
     return admin->wake && admin->resume && admin->server.live && admin->server.pods &&
            event_add(admin->wake, NULL) == 0 && set_up_http(admin);
 }
@@ -264,7 +280,7 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
         error_set(err, "admin: out of memory");
         goto out;
     }
-    if (!set_up_loop(admin)) {
+    if (!set_up_loop(admin, options->state_dir)) {
         error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
         goto out;
     }

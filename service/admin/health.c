@@ -109,20 +109,31 @@ static json_t *reload_json(const struct server *server)
 
 /* In one word: "ok"; "degraded", clicks are kept but something waits or is at risk. */
 static const char *status_of(const struct server *server, const struct clickstore_stats *store,
-                             const struct ledger_stats *ledger)
+                             const struct ledger_stats *ledger, const struct pods_age *age)
 {
     bool redis_answers = server->fetches && fetches_cause(server->fetches)[0] == '\0';
     bool ledger_is_well =
         !server->sources.ledger || (ledger->connected && ledger->lag_ms < LAG_WARN_MS);
+    bool all_are_well = age->lag_ms < LAG_WARN_MS; /* silent ones weigh until they are given up */
 
     if (atomic_load(&server->state) == ADMIN_DRAINING)
         return "draining";
-    return redis_answers && ledger_is_well && !store->degraded ? "ok" : "degraded";
+    return redis_answers && ledger_is_well && all_are_well && !store->degraded ? "ok" : "degraded";
+}
+
+/* What the figures of all processes together are worth. */
+static json_t *figures_json(const struct pods_age *age)
+{
+    return json_pack("{so so sI sI so}", "as_of", time_json(age->as_of_ms), "lag_s",
+                     age->lag_ms < 0 ? json_null() : json_real((double)age->lag_ms / 1000), "pods",
+                     (json_int_t)age->n_alive, "pods_silent", (json_int_t)age->n_silent, "pending",
+                     number_json(age->pending));
 }
 
 static json_t *health_json(const struct server *server)
 {
     const struct admin_sources *sources = &server->sources;
+    struct pods_age age = pods_age(server->pods);
     struct clickstore_stats store = {.appended = 0};
     struct ledger_stats ledger = {.applied = 0};
     char host[HOST_MAX] = "";
@@ -133,10 +144,11 @@ static json_t *health_json(const struct server *server)
         ledger_stats(sources->ledger, &ledger);
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
-    return json_pack("{ss ss ss so so so so so so so so so}", "status",
-                     status_of(server, &store, &ledger), "version", HOPCOUNT_VERSION, "host", host,
-                     "started_at", time_json(server->started_ms), "now", time_json(clock_wall_ms()),
-                     "redis", redis_json(server), "ledger",
+    return json_pack("{ss ss ss so so so so so so so so so so}", "status",
+                     status_of(server, &store, &ledger, &age), "version", HOPCOUNT_VERSION, "host",
+                     host, "started_at", time_json(server->started_ms), "now",
+                     time_json(clock_wall_ms()), "figures", figures_json(&age), "redis",
+                     redis_json(server), "ledger",
                      sources->ledger ? ledger_json(&ledger) : json_null(), "log",
                      sources->store ? store_json(&store) : json_null(), "workers",
                      workers_json(sources), "requests", requests_json(sources), "pods",

@@ -13,6 +13,7 @@
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
@@ -21,14 +22,24 @@
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 
-enum { TICK_S = 1, EVENT_MAX = 1024 };
+enum { TICK_S = 1, EVENT_MAX = 1024, CLICKS_MAX = 96, DAY_S = 86400 };
 
 struct stream {
     struct stream *next;
     struct request *request;
     bool has_brand;
-    uint32_t brand;      /* its id: a reload may move it */
-    struct clicks today; /* of the tick that runs */
+    uint32_t brand; /* its id: a reload may move it */
+    /* What it was told last, and of which day; only with `has_last`. */
+    struct clicks last;
+    int64_t last_day;
+    bool has_last;
+};
+
+/* The clicks of a brand since midnight, all processes together. */
+struct brand_count {
+    uint32_t brand;
+    bool is_watched;
+    struct clicks today;
 };
 
 struct live {
@@ -36,7 +47,8 @@ struct live {
     struct stream *first;
     unsigned n;
     struct event *tick;
-    struct site *site; /* of the tick that runs; NULL = none does */
+    struct brand_count *counts; /* of the tick that runs; NULL = none does */
+    size_t n_counts;
     int64_t now_s;
     struct counter_key key;
 };
@@ -68,29 +80,69 @@ static void read_counts(const struct admin_sources *sources, struct counts *out)
     out->accepted = store.appended + out->dropped - store.dropped[CLICKLOG_DROP_DAMAGED];
 }
 
-/* `today` NULL: Redis did not say. */
-static size_t write_event(const struct live *live, const struct clicks *today,
-                          char out[static EVENT_MAX])
+static const char *write_as_of(int64_t as_of_ms, char out[static RFC3339_TEXT_MAX + 2])
 {
-    char at[RFC3339_TEXT_MAX], as_of[RFC3339_TEXT_MAX], day[160];
+    char text[RFC3339_TEXT_MAX];
+
+    if (as_of_ms <= 0)
+        return "null";
+    snprintf(out, RFC3339_TEXT_MAX + 2, "\"%s\"", rfc3339_format(as_of_ms / 1000, 0, text));
+    return out;
+}
+
+static const char *write_clicks(const struct clicks *clicks, char out[static CLICKS_MAX])
+{
+    if (!clicks)
+        return "null";
+    snprintf(out, CLICKS_MAX,
+             "{\"total\":%" PRId64 ",\"human\":%" PRId64 ",\"automated\":%" PRId64 "}",
+             clicks_total(clicks), clicks->human, clicks->automated);
+    return out;
+}
+
+/* What has come since the stream was told last; at midnight counting begins anew. */
+static struct clicks clicks_since(const struct stream *stream, const struct clicks *today,
+                                  int64_t day)
+{
+    struct clicks since = *today;
+
+    if (stream->last_day == day) {
+        since.human -= stream->last.human;
+        since.automated -= stream->last.automated;
+    }
+    return since;
+}
+
+/* `today` NULL: Redis did not say. */
+static size_t write_event(const struct live *live, struct stream *stream,
+                          const struct clicks *today, char out[static EVENT_MAX])
+{
+    char at[RFC3339_TEXT_MAX], as_of[RFC3339_TEXT_MAX + 2], sum[CLICKS_MAX], more[CLICKS_MAX];
+    struct pods_age age = pods_age(live->server->pods);
+    int64_t day = live->now_s / DAY_S;
     struct counts counts;
+    struct clicks since;
     int n;
 
     read_counts(&live->server->sources, &counts);
-    snprintf(day, sizeof(day), "null");
-    if (today)
-        snprintf(day, sizeof(day),
-                 "{\"total\":%" PRId64 ",\"human\":%" PRId64 ",\"automated\":%" PRId64 "}",
-                 clicks_total(today), today->human, today->automated);
-    n = snprintf(
-        out, EVENT_MAX,
-        "event: counts\ndata: {\"at\":\"%s\",\"as_of\":\"%s\",\"lag_s\":%.3f,"
-        "\"redis_up\":%s,\"redirects\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"applied\":%" PRIu64
-        ",\"pending\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"today\":%s}\n\n",
-        rfc3339_format(live->now_s, 0, at), rfc3339_format(counts.ledger.as_of_ms / 1000, 0, as_of),
-        (double)counts.ledger.lag_ms / 1000, counts.ledger.connected ? "true" : "false",
-        counts.redirects, counts.accepted, counts.ledger.applied, counts.ledger.pending,
-        counts.dropped, day);
+    if (today && stream->has_last)
+        since = clicks_since(stream, today, day);
+    n = snprintf(out, EVENT_MAX,
+                 "event: counts\ndata: {\"at\":\"%s\",\"as_of\":%s,\"lag_s\":%.3f,\"redis_up\":%s,"
+                 "\"pods\":%u,\"pods_silent\":%u,\"pending\":%" PRIu64 ",\"today\":%s,\"new\":%s,"
+                 "\"pod\":{\"redirects\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"applied\":%" PRIu64
+                 ",\"pending\":%" PRIu64 ",\"dropped\":%" PRIu64 "}}\n\n",
+                 rfc3339_format(live->now_s, 0, at), write_as_of(age.as_of_ms, as_of),
+                 (double)(age.lag_ms > 0 ? age.lag_ms : 0) / 1000,
+                 today && counts.ledger.connected ? "true" : "false", age.n_alive, age.n_silent,
+                 age.pending, write_clicks(today, sum),
+                 write_clicks(today && stream->has_last ? &since : NULL, more), counts.redirects,
+                 counts.accepted, counts.ledger.applied, counts.ledger.pending, counts.dropped);
+    if (today) {
+        stream->last = *today;
+        stream->last_day = day;
+        stream->has_last = true;
+    }
     return n > 0 && n < EVENT_MAX ? (size_t)n : 0;
 }
 
@@ -106,13 +158,35 @@ static void drop_stream(struct live *live, struct stream **at)
     free(stream);
 }
 
-static void send_events(struct live *live, bool know_today)
+/* False: the stream, or its brand, is newer than the tick. */
+static bool sum_up(const struct live *live, const struct stream *stream, struct clicks *out)
+{
+    size_t n = 0;
+
+    *out = (struct clicks){0};
+    for (size_t i = 0; i < live->n_counts; i++) {
+        const struct brand_count *count = &live->counts[i];
+
+        if (stream->has_brand && stream->brand != count->brand)
+            continue;
+        if (!count->is_watched)
+            return false;
+        clicks_add(out, count->today.human, false);
+        clicks_add(out, count->today.automated, true);
+        n++;
+    }
+    return n > 0;
+}
+
+static void send_events(struct live *live, bool is_known)
 {
     struct stream **at = &live->first;
 
     while (*at) {
+        struct clicks today;
+        bool know_today = is_known && sum_up(live, *at, &today);
         char text[EVENT_MAX];
-        size_t len = write_event(live, know_today ? &(*at)->today : NULL, text);
+        size_t len = write_event(live, *at, know_today ? &today : NULL, text);
 
         if (request_stream_send((*at)->request, slice_make(text, len)))
             at = &(*at)->next;
@@ -121,7 +195,7 @@ static void send_events(struct live *live, bool know_today)
     }
 }
 
-/* --- a tick: the hours of today, brand by brand --- */
+/* --- a tick: the hours of today, brand by brand, once for all streams --- */
 
 static bool is_watched(const struct live *live, uint32_t brand)
 {
@@ -132,44 +206,34 @@ static bool is_watched(const struct live *live, uint32_t brand)
     return false;
 }
 
-static struct counter_series series_of(uint32_t brand)
-{
-    return (struct counter_series){.brand = brand,
-                                   .campaign = COUNTER_ALL_CAMPAIGNS,
-                                   .interval = COUNTER_HOURS,
-                                   .dim = COUNTER_DIM_LABEL};
-}
-
 static void on_live_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct live *live = owner;
-    const struct brand *brand = site_brand_at(live->site, (unsigned)index);
-    const struct counter_series series = series_of(brand->id);
+    const struct brand_count *count = &live->counts[index];
+    const struct counter_series series = {.brand = count->brand,
+                                          .campaign = COUNTER_ALL_CAMPAIGNS,
+                                          .interval = COUNTER_HOURS,
+                                          .dim = COUNTER_DIM_LABEL};
 
     counter_key_series(&live->key, &series, live->now_s, live->server->n_shards);
     command->key = counter_key_slice(&live->key);
     command->argc = 2;
     /* One that nobody watches is asked for nothing, so that the answers keep their numbers. */
-    command->argv[0] = slice_of(is_watched(live, brand->id) ? "HGETALL" : "EXISTS");
+    command->argv[0] = slice_of(count->is_watched ? "HGETALL" : "EXISTS");
     command->argv[1] = command->key;
 }
 
 static void on_live_reply(void *owner, size_t index, const struct redisReply *reply)
 {
     struct live *live = owner;
-    uint32_t brand = site_brand_at(live->site, (unsigned)index)->id;
 
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         const struct redisReply *field = reply->element[i], *count = reply->element[i + 1];
         struct counter_point point;
 
-        if (field->type != REDIS_REPLY_STRING || count->type != REDIS_REPLY_STRING ||
-            !counter_series_parse(slice_make(field->str, field->len), COUNTER_DIM_LABEL, &point))
-            continue;
-        for (struct stream *s = live->first; s; s = s->next) {
-            if (!s->has_brand || s->brand == brand)
-                clicks_add(&s->today, strtoll(count->str, NULL, 10), point.automated);
-        }
+        if (field->type == REDIS_REPLY_STRING && count->type == REDIS_REPLY_STRING &&
+            counter_series_parse(slice_make(field->str, field->len), COUNTER_DIM_LABEL, &point))
+            clicks_add(&live->counts[index].today, strtoll(count->str, NULL, 10), point.automated);
     }
 }
 
@@ -178,29 +242,34 @@ static void on_live_done(void *owner, const char *cause)
     struct live *live = owner;
 
     send_events(live, cause == NULL);
-    site_unref(live->site);
-    live->site = NULL;
+    free(live->counts);
+    live->counts = NULL;
+    live->n_counts = 0;
 }
 
 static void run_tick(struct live *live)
 {
+    const struct site *site = live->server->site;
     struct fetch_options options = {
         .owner = live,
         .on_command = on_live_command,
         .on_reply = on_live_reply,
         .on_done = on_live_done,
+        .n_commands = site_n_brands(site),
     };
 
-    for (struct stream *s = live->first; s; s = s->next)
-        s->today = (struct clicks){0};
     live->now_s = clock_wall_ms() / 1000;
-    options.n_commands = site_n_brands(live->server->site);
     if (!live->server->fetches || options.n_commands == 0 ||
-        options.n_commands > FETCH_COMMANDS_MAX) {
+        options.n_commands > FETCH_COMMANDS_MAX ||
+        !(live->counts = calloc(options.n_commands, sizeof(*live->counts)))) {
         send_events(live, false);
         return;
     }
-    live->site = site_ref(live->server->site);
+    live->n_counts = options.n_commands;
+    for (unsigned i = 0; i < live->n_counts; i++) {
+        live->counts[i].brand = site_brand_at(site, i)->id;
+        live->counts[i].is_watched = is_watched(live, live->counts[i].brand);
+    }
     fetch_start(live->server->fetches, &options);
 }
 
@@ -213,10 +282,15 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     /* Streams end with the drain, so that they are opened anew elsewhere. */
-    while (live->first && atomic_load(&live->server->state) == ADMIN_DRAINING && !live->site)
+    while (live->first && atomic_load(&live->server->state) == ADMIN_DRAINING && !live->counts)
         drop_stream(live, &live->first);
-    if (live->first && !live->site)
+    if (live->first && !live->counts) {
         run_tick(live);
+    } else if (live->first) {
+        /* Redis takes its time: who watches is told that nothing is known. */
+        live->now_s = clock_wall_ms() / 1000;
+        send_events(live, false);
+    }
     if (live->first)
         evtimer_add(live->tick, &second);
 }
@@ -240,6 +314,7 @@ void live_free(struct live *live)
     while (live->first)
         drop_stream(live, &live->first);
     event_free(live->tick);
+    free(live->counts);
     free(live);
 }
 

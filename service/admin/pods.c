@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -16,39 +17,43 @@
 #include "service/base/clock.h"
 #include "service/ledger/ledger.h"
 
-enum { ID_BYTES = 8, HOST_MAX = 256, HOUR_S = 3600, POD_LINE_MAX = 4096 };
+enum { HOUR_S = 3600, FIRST_MS = 250 };
 
 /* In this order: the write, its expiry, and the lines of this hour and the one before. */
 enum { COMMAND_WRITE, COMMAND_EXPIRE, COMMAND_READ, COMMAND_READ_BEFORE, COMMANDS };
+/* At the end: away with the lines of this hour and the one before, or the last word. */
+enum { FAREWELL_NOW, FAREWELL_BEFORE, FAREWELLS };
 
 struct pods {
     struct server *server;
     struct event *tick;
-    char id[2 * ID_BYTES + 1]; /* of this process */
-    char host[HOST_MAX];
+    struct pod self; /* id and host; the rest as of the last line */
     struct counter_key now_key, before_key;
-    char *line;    /* ours, of the round that runs; NULL = none does */
-    json_t *found; /* id -> line, of the round that runs */
-    json_t *known; /* of the last round */
+    char line[POD_LINE_MAX];
+    size_t line_len; /* of the round that runs; 0 = none does */
+    struct pod_table found, known;
+    bool is_leaving;
+    void (*on_left)(void *arg);
+    void *left_arg;
 };
 
-static char *make_line(const struct pods *pods, int64_t now_s)
+/* This process as it is now. */
+static struct pod read_self(const struct pods *pods)
 {
     struct ledger_stats ledger = {.lag_ms = 0};
-    char started[RFC3339_TEXT_MAX], *text;
-    json_t *line;
+    struct pod self = pods->self;
 
     if (pods->server->sources.ledger)
         ledger_stats(pods->server->sources.ledger, &ledger);
-    rfc3339_format(pods->server->started_ms / 1000, 0, started);
-    line = json_pack("{ss ss ss sI sf sI sb}", "host", pods->host, "version", HOPCOUNT_VERSION,
-                     "started_at", started, "at", (json_int_t)now_s, "lag_s",
-                     (double)ledger.lag_ms / 1000, "pending", (json_int_t)ledger.pending,
-                     "connected", (int)ledger.connected);
-    text = line ? json_dumps(line, JSON_COMPACT) : NULL;
-    json_decref(line);
-    return text;
+    self.at_s = clock_wall_ms() / 1000;
+    self.as_of_ms = ledger.as_of_ms;
+    self.lag_ms = ledger.lag_ms;
+    self.pending = ledger.pending;
+    self.connected = ledger.connected;
+    return self;
 }
+
+/* --- a round --- */
 
 static void on_pods_command(void *owner, size_t index, struct fetch_command *command)
 {
@@ -61,8 +66,8 @@ static void on_pods_command(void *owner, size_t index, struct fetch_command *com
     switch (index) {
     case COMMAND_WRITE:
         command->argv[0] = slice_of("HSET");
-        command->argv[2] = slice_of(pods->id);
-        command->argv[3] = slice_of(pods->line);
+        command->argv[2] = slice_of(pods->self.id);
+        command->argv[3] = slice_make(pods->line, pods->line_len);
         command->argc = 4;
         break;
     case COMMAND_EXPIRE:
@@ -76,92 +81,157 @@ static void on_pods_command(void *owner, size_t index, struct fetch_command *com
     }
 }
 
-/* Takes what has the shape of a line; anything may stand in Redis. */
-static void take_line(json_t *found, const struct redisReply *id, const struct redisReply *text)
-{
-    const char *host, *version, *started;
-    json_int_t at, pending;
-    double lag_s;
-    int connected;
-    json_t *line, *other;
-
-    if (id->type != REDIS_REPLY_STRING || text->type != REDIS_REPLY_STRING ||
-        id->len != 2 * ID_BYTES || text->len > POD_LINE_MAX || json_object_size(found) >= PODS_MAX)
-        return;
-    line = json_loadb(text->str, text->len, JSON_REJECT_DUPLICATES, NULL);
-    if (!line || json_unpack(line, "{ss ss ss sI sF sI sb !}", "host", &host, "version", &version,
-                             "started_at", &started, "at", &at, "lag_s", &lag_s, "pending",
-                             &pending, "connected", &connected) != 0) {
-        json_decref(line);
-        return;
-    }
-    other = json_object_get(found, id->str);
-    if (other && json_integer_value(json_object_get(other, "at")) >= at)
-        json_decref(line);
-    else
-        json_object_set_new(found, id->str, line);
-}
-
 static void on_pods_reply(void *owner, size_t index, const struct redisReply *reply)
 {
     struct pods *pods = owner;
 
     if (index < COMMAND_READ || reply->type != REDIS_REPLY_ARRAY)
         return;
-    for (size_t i = 0; i + 1 < reply->elements; i += 2)
-        take_line(pods->found, reply->element[i], reply->element[i + 1]);
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const struct redisReply *id = reply->element[i], *line = reply->element[i + 1];
+        struct pod pod;
+
+        /* Anything may stand in Redis. */
+        if (id->type == REDIS_REPLY_STRING && line->type == REDIS_REPLY_STRING &&
+            pod_read_line(slice_make(id->str, id->len), slice_make(line->str, line->len), &pod))
+            pod_table_add(&pods->found, &pod);
+    }
 }
+
+static void say_farewell(struct pods *pods);
 
 static void on_pods_done(void *owner, const char *cause)
 {
     struct pods *pods = owner;
 
-    if (cause) {
-        json_decref(pods->found);
-    } else {
-        json_decref(pods->known);
+    pods->line_len = 0;
+    if (!cause) {
+        pod_table_finish(&pods->found, &pods->known, clock_mono_ms(), clock_wall_ms());
         pods->known = pods->found;
     }
-    pods->found = NULL;
-    free(pods->line);
-    pods->line = NULL;
+    if (pods->is_leaving)
+        say_farewell(pods);
+}
+
+static void arm(struct pods *pods)
+{
+    int64_t every_ms = pods->known.is_read ? pod_every_ms(pods->known.n) : FIRST_MS;
+    const struct timeval every = {.tv_sec = every_ms / 1000, .tv_usec = every_ms % 1000 * 1000};
+
+    evtimer_add(pods->tick, &every);
+}
+
+/* Writes the line into `pods`; false: no memory. */
+static bool make_line(struct pods *pods)
+{
+    struct pod self = read_self(pods);
+
+    counter_key_pods(&pods->now_key, self.at_s);
+    counter_key_pods(&pods->before_key, self.at_s - HOUR_S);
+    pods->line_len = pod_write_line(&self, pods->line);
+    return pods->line_len > 0;
 }
 
 /* It is time to say how we are. */
 static void on_pods_tick(evutil_socket_t fd, short events, void *arg)
 {
-    struct fetch_options options = {
+    struct pods *pods = arg;
+    const struct fetch_options options = {
         .n_commands = COMMANDS,
+        .owner = pods,
         .on_command = on_pods_command,
         .on_reply = on_pods_reply,
         .on_done = on_pods_done,
     };
-    const struct timeval every = {.tv_sec = PODS_EVERY_S};
-    int64_t now_s = clock_wall_ms() / 1000;
-    struct pods *pods = arg;
 
     (void)fd;
     (void)events;
-    evtimer_add(pods->tick, &every);
-    if (!pods->server->fetches || pods->line)
+    arm(pods);
+    if (!pods->server->fetches || pods->line_len > 0 || !make_line(pods))
         return;
-    pods->line = make_line(pods, now_s);
-    pods->found = json_object();
-    if (!pods->line || !pods->found) {
-        on_pods_done(pods, "out of memory");
-        return;
-    }
-    counter_key_pods(&pods->now_key, now_s);
-    counter_key_pods(&pods->before_key, now_s - HOUR_S);
-    options.owner = pods;
+    pods->found.n = 0;
     fetch_start(pods->server->fetches, &options);
 }
 
-struct pods *pods_new(struct server *server, struct event_base *base)
+/* --- the end --- */
+
+static void on_farewell_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct pods *pods = owner;
+
+    command->key = counter_key_slice(index == FAREWELL_NOW ? &pods->now_key : &pods->before_key);
+    command->argv[0] = slice_of(pods->self.pending > 0 ? "HSET" : "HDEL");
+    command->argv[1] = command->key;
+    command->argv[2] = slice_of(pods->self.id);
+    command->argv[3] = slice_make(pods->line, pods->line_len);
+    command->argc = pods->self.pending > 0 ? 4 : 3;
+}
+
+static void on_farewell_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    (void)owner;
+    (void)index;
+    (void)reply;
+}
+
+static void on_farewell_done(void *owner, const char *cause)
+{
+    struct pods *pods = owner;
+
+    (void)cause;
+    pods->on_left(pods->left_arg);
+}
+
+/* Clicks that are left keep the line in Redis: somebody is to miss them. */
+static void say_farewell(struct pods *pods)
+{
+    struct fetch_options options = {
+        .owner = pods,
+        .on_command = on_farewell_command,
+        .on_reply = on_farewell_reply,
+        .on_done = on_farewell_done,
+    };
+
+    pods->self = read_self(pods);
+    options.n_commands = pods->self.pending > 0 ? 1 : FAREWELLS;
+    if (pods->server->fetches && make_line(pods))
+        fetch_start(pods->server->fetches, &options);
+    else
+        pods->on_left(pods->left_arg);
+}
+
+void pods_leave(struct pods *pods, void (*on_left)(void *arg), void *arg)
+{
+    pods->on_left = on_left;
+    pods->left_arg = arg;
+    pods->is_leaving = true;
+    evtimer_del(pods->tick);
+    if (pods->line_len == 0)
+        say_farewell(pods);
+}
+
+/* --- the object --- */
+
+/* Of the state_dir, wherever it is mounted; without one, of this process. */
+static void make_id(struct pods *pods, const char *state_dir)
+{
+    unsigned char hash[crypto_generichash_BYTES];
+    char text[POD_HOST_MAX + 64];
+    struct stat at;
+
+    randombytes_buf(hash, sizeof(hash));
+    if (state_dir && stat(state_dir, &at) == 0) {
+        snprintf(text, sizeof(text), "%s:%llu:%llu", pods->self.host, (unsigned long long)at.st_dev,
+                 (unsigned long long)at.st_ino);
+        crypto_generichash(hash, sizeof(hash), (const unsigned char *)text, strlen(text), NULL, 0);
+    }
+    sodium_bin2hex(pods->self.id, sizeof(pods->self.id), hash, POD_ID_LEN / 2);
+}
+
+struct pods *pods_new(struct server *server, struct event_base *base, const char *state_dir)
 {
     struct pods *pods = calloc(1, sizeof(*pods));
-    const struct timeval soon = {.tv_usec = 100000}; /* the link is being made */
-    unsigned char id[ID_BYTES];
+    const struct timeval soon = {0};
 
     if (!pods || !(pods->tick = evtimer_new(base, on_pods_tick, pods)) ||
         evtimer_add(pods->tick, &soon) != 0) {
@@ -169,10 +239,11 @@ struct pods *pods_new(struct server *server, struct event_base *base)
         return NULL;
     }
     pods->server = server;
-    if (gethostname(pods->host, sizeof(pods->host) - 1) != 0)
-        pods->host[0] = '\0';
-    randombytes_buf(id, sizeof(id));
-    sodium_bin2hex(pods->id, sizeof(pods->id), id, sizeof(id));
+    if (gethostname(pods->self.host, sizeof(pods->self.host) - 1) != 0)
+        pods->self.host[0] = '\0';
+    snprintf(pods->self.version, sizeof(pods->self.version), "%s", HOPCOUNT_VERSION);
+    rfc3339_format(server->started_ms / 1000, 0, pods->self.started_at);
+    make_id(pods, state_dir);
     return pods;
 }
 
@@ -182,27 +253,37 @@ void pods_free(struct pods *pods)
         return;
     if (pods->tick)
         event_free(pods->tick);
-    free(pods->line);
-    json_decref(pods->found);
-    json_decref(pods->known);
     free(pods);
+}
+
+struct pods_age pods_age(const struct pods *pods)
+{
+    struct pod self = read_self(pods);
+
+    return pod_table_age(&pods->known, &self, clock_mono_ms(), clock_wall_ms());
 }
 
 json_t *pods_json(const struct pods *pods)
 {
-    int64_t now_s = clock_wall_ms() / 1000;
-    json_t *array = json_array(), *line;
-    const char *id;
+    int64_t now_ms = clock_mono_ms();
+    json_t *array = json_array();
 
-    json_object_foreach(pods->known, id, line)
-    {
-        json_t *shown = json_copy(line);
-        json_int_t age_s = now_s - json_integer_value(json_object_get(line, "at"));
+    for (size_t i = 0; i < pods->known.n; i++) {
+        const struct pod *pod = &pods->known.pods[i];
+        int64_t silent_s = (now_ms - pod->heard_ms) / 1000;
+        char as_of[RFC3339_TEXT_MAX];
 
-        json_object_del(shown, "at");
-        json_object_set_new(shown, "seen_s", json_integer(age_s > 0 ? age_s : 0));
-        json_object_set_new(shown, "self", json_boolean(strcmp(id, pods->id) == 0));
-        json_array_append_new(array, shown);
+        if (silent_s > POD_FORGOTTEN_S)
+            continue;
+        rfc3339_format(pod->as_of_ms / 1000, 0, as_of);
+        json_array_append_new(
+            array,
+            json_pack("{ss ss ss sI so sf sI sb sb sb}", "host", pod->host, "version", pod->version,
+                      "started_at", pod->started_at, "seen_s", (json_int_t)silent_s, "as_of",
+                      pod->as_of_ms > 0 ? json_string(as_of) : json_null(), "lag_s",
+                      (double)pod->lag_ms / 1000, "pending", (json_int_t)pod->pending, "connected",
+                      (int)pod->connected, "alive", (int)pod_is_alive(&pods->known, pod, now_ms),
+                      "self", (int)(strcmp(pod->id, pods->self.id) == 0)));
     }
     return array;
 }

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "service/admin/fetch.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/config/site.h"
-#include "service/ledger/ledger.h"
 
 void stats_job_free(struct stats_job *job)
 {
@@ -92,16 +92,12 @@ static int64_t complete_from(const struct stats_job *job, int64_t now_s)
     return complete_s;
 }
 
-static void note_lag(struct stats *stats, struct ledger *ledger)
+static void note_age(struct stats *stats, const struct server *server)
 {
-    struct ledger_stats now;
+    struct pods_age age = pods_age(server->pods);
 
-    stats->lag_ms = -1;
-    if (!ledger)
-        return;
-    ledger_stats(ledger, &now);
-    stats->as_of_ms = now.as_of_ms;
-    stats->lag_ms = now.lag_ms;
+    stats->as_of_ms = age.as_of_ms;
+    stats->lag_ms = age.lag_ms;
 }
 
 bool stats_job_init(struct stats_job *job, int64_t now_s)
@@ -137,6 +133,6 @@ bool stats_job_init(struct stats_job *job, int64_t now_s)
     if (job->plan.n + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
         return fail_size(job->request, "from");
     stats->complete_s = complete_from(job, now_s);
-    note_lag(stats, job->request->server->sources.ledger);
+    note_age(stats, job->request->server);
     return true;
 }

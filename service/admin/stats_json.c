@@ -136,14 +136,12 @@ char *stats_json(const struct stats *stats)
 
 void stats_json_end(const struct stats *stats, char *out, size_t out_len)
 {
-    char as_of[RFC3339_TEXT_MAX] = "", complete[RFC3339_TEXT_MAX];
-    const char *quote = stats->as_of_ms > 0 ? "\"" : "";
+    char as_of[RFC3339_TEXT_MAX], complete[RFC3339_TEXT_MAX], age[2 * RFC3339_TEXT_MAX + 32];
 
-    if (stats->as_of_ms > 0)
-        rfc3339_format(stats->as_of_ms / 1000, 0, as_of);
-    else
-        snprintf(as_of, sizeof(as_of), "null");
-    snprintf(out, out_len, ",\"complete_from\":\"%s\",\"as_of\":%s%s%s,\"lag_s\":%.3f}",
-             rfc3339_format(stats->complete_s, 0, complete), quote, as_of, quote,
-             (double)(stats->lag_ms > 0 ? stats->lag_ms : 0) / 1000);
+    snprintf(age, sizeof(age), "\"as_of\":null,\"lag_s\":null");
+    if (stats->as_of_ms > 0 && stats->lag_ms >= 0)
+        snprintf(age, sizeof(age), "\"as_of\":\"%s\",\"lag_s\":%.3f",
+                 rfc3339_format(stats->as_of_ms / 1000, 0, as_of), (double)stats->lag_ms / 1000);
+    snprintf(out, out_len, ",\"complete_from\":\"%s\",%s}",
+             rfc3339_format(stats->complete_s, 0, complete), age);
 }

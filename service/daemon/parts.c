@@ -225,6 +225,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .timeout_ms = p->config->redis.timeout_ms,
         .retention_hours_s = p->config->retention.hours_days * DAY_S,
         .retention_days_s = p->config->retention.days_days * DAY_S,
+        .state_dir = p->config->state_dir,
     };
     struct admin_sources sources = {
         .workers = p->workers, .n_workers = p->n_workers, .store = p->store, .ledger = p->ledger};

@@ -449,8 +449,9 @@ def test_live_counts_follow_the_clicks(two_brands):
         two_brands.click(two_brands.mint("pay", 1))
     wait_until(lambda: read_events(two_brands, "/v1/live?brand=acme", 1)[0]["today"]["total"] == 5, 10, "five clicks")
     events = read_events(two_brands, "/v1/live", 2)
-    assert [event["accepted"] for event in events] == [5, 5]
+    assert [event["pod"]["accepted"] for event in events] == [5, 5]
     assert events[0]["at"] < events[1]["at"]
+    assert events[0]["new"] is None and events[1]["new"] == {"total": 0, "human": 0, "automated": 0}
     assert read_events(two_brands, "/v1/live?brand=globex", 1)[0]["today"]["total"] == 0
     assert problem(two_brands, "GET", "/v1/live?brand=nope") == "brand"
 

@@ -1,4 +1,8 @@
 """Which processes share a Redis: each says how it is, and the health of each tells of all."""
+import datetime
+import http.client
+import json
+import signal
 import time
 
 from harness import openapi
@@ -24,6 +28,12 @@ def test_each_pod_knows_of_all(make_hopcountd, redis):
     wait_until(lambda: max(pod["seen_s"] for pod in pods(one)) > 8, 30, "one of them fell silent",
                pause=0.5)
     assert [pod["seen_s"] for pod in pods(one) if pod["self"]][0] < 8
+    # Whoever starts on its state_dir goes on with its line.
+    two.start()
+    wait_until(lambda: max(pod["seen_s"] for pod in pods(one)) < 8, 30, "it is back", pause=0.5)
+    assert len(pods(one)) == 2
+    two.shut_down()
+    wait_until(lambda: len(pods(one)) == 1, 30, "it has taken its leave", pause=0.5)
     assert redis.client().ttl(redis.client().keys("hc:{s00}:pods:*")[0]) > 3600
 
 
@@ -33,7 +43,7 @@ def test_lines_that_are_none_of_ours_are_passed_over(hopcountd, redis):
 
     redis.client().hset(key, mapping={"0" * 16: "{", "1" * 16: "[]", "2" * 16: '{"host":1}',
                                       "short": "{}", "3" * 16: "x" * 5000})
-    time.sleep(6)
+    time.sleep(5)
     assert len(pods(hopcountd)) == 1
 
 
@@ -48,3 +58,100 @@ def test_health_is_told_while_redis_is_down(hopcountd, redis):
     redis.start()
     wait_until(lambda: hopcountd.api("GET", "/v1/health")["status"] == "ok", 30,
                "all is well again", pause=0.5)
+
+
+def as_of(daemon, target="/v1/stats?from=24h&group_by=kind"):
+    """Unix time of as_of and the lag, or None when it isn't known."""
+    reply = daemon.admin("GET", target, key=True)
+    openapi.check_reply("GET", target, reply)
+    answer = json.loads(reply.text)
+    if "figures" in answer:
+        answer = answer["figures"]
+    if answer.get("as_of") is None:
+        return None
+    return datetime.datetime.fromisoformat(answer["as_of"].replace("Z", "+00:00")).timestamp(), answer["lag_s"]
+
+
+def open_live(daemon):
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.admin_port, timeout=20)
+    connection.request("GET", "/v1/live", headers={"Authorization": f"Bearer {daemon.api_key}"})
+    reply = connection.getresponse()
+    assert reply.status == 200
+    return reply
+
+
+def next_event(reply):
+    while True:
+        line = reply.readline().decode()
+        assert line, "the stream ended"
+        if line.startswith("data: "):
+            event = json.loads(line[6:])
+            openapi.check_schema("LiveCounts", event)
+            return event
+
+
+def events_until(reply, test, what, n=60):
+    seen = []
+    while len(seen) < n:
+        seen.append(next_event(reply))
+        if test(seen[-1]):
+            return seen
+    raise AssertionError(f"{what} did not come: {seen[-3:]}")
+
+
+def test_live_is_of_all_pods(make_hopcountd, redis):
+    one = make_hopcountd(redis, name="one")
+    two = make_hopcountd(redis, name="two")
+    wait_until(lambda: len(pods(one)) == 2, 30, "both pods are known", pause=0.5)
+
+    stream = open_live(one)
+    first = next_event(stream)
+    assert (first["today"]["total"], first["new"], first["pods"]) == (0, None, 2)
+    link = two.mint("pay", 1)
+    for _ in range(3):
+        two.click(link)
+    one.click(one.mint("pay", 1))
+    seen = events_until(stream, lambda event: event["today"]["total"] == 4, "four clicks")
+    # Differences add up to the total, and one stream says what the other does.
+    assert sum(event["new"]["total"] for event in seen) == 4
+    assert next_event(open_live(two))["today"] == seen[-1]["today"]
+    assert seen[-1]["pod"]["accepted"] == 1 and next_event(open_live(two))["pod"]["accepted"] == 3
+
+
+def test_as_of_waits_for_the_pod_that_is_behind(make_hopcountd, make_proxy, redis):
+    proxy = make_proxy(redis.port)
+    one = make_hopcountd(redis, name="one")
+    two = make_hopcountd(f"redis://127.0.0.1:{proxy.port}/0", name="two")
+    wait_until(lambda: len(pods(one)) == 2, 30, "both pods are known", pause=0.5)
+    wait_until(lambda: as_of(one), 10, "as_of is known")
+    cut = time.time()
+    proxy.refuse()
+    two.click(two.mint("pay", 1))
+    # It may have clicks that nobody can see: as_of stays at what it said last.
+    wait_until(lambda: as_of(one)[1] > 5, 20, "the lag to be told", pause=0.5)
+    assert as_of(one)[0] <= cut + 1
+    health, _ = as_of(one, "/v1/health")
+    assert health <= cut + 1
+    # What it says itself is no better, and the counts are said not to be known.
+    event = next_event(open_live(two))
+    assert (event["redis_up"], event["today"], event["new"]) == (False, None, None)
+    assert event["pending"] == 1 and event["lag_s"] > 3
+    proxy.heal()
+    wait_until(lambda: as_of(one)[0] > cut + 2, 40, "as_of to go on", pause=0.5)
+    seen = events_until(open_live(two), lambda event: event["redis_up"], "Redis is back")
+    assert seen[-1]["today"]["total"] == 1
+
+
+def test_live_says_that_redis_is_down_and_comes_back(hopcountd, redis):
+    stream = open_live(hopcountd)
+    hopcountd.click(hopcountd.mint("pay", 1))
+    events_until(stream, lambda event: event["redis_up"] and event["today"]["total"] == 1, "a click")
+    redis.send(signal.SIGSTOP)  # the worst kind: it takes commands and never answers
+    try:
+        seen = events_until(stream, lambda event: not event["redis_up"], "the stall is told", 10)
+        assert seen[-1]["today"] is None and seen[-1]["new"] is None
+        hopcountd.click(hopcountd.mint("pay", 2))
+    finally:
+        redis.send(signal.SIGCONT)
+    seen = events_until(stream, lambda event: event["today"] and event["today"]["total"] == 2, "the second click")
+    assert sum(event["new"]["total"] for event in seen if event["new"]) == 1

@@ -547,7 +547,7 @@ static void test_json(void **state)
     free(text);
     stats_json_end(&stats, end, sizeof(end));
     assert_string_equal(
-        end, ",\"complete_from\":\"1970-01-01T00:00:00Z\",\"as_of\":null,\"lag_s\":0.000}");
+        end, ",\"complete_from\":\"1970-01-01T00:00:00Z\",\"as_of\":null,\"lag_s\":null}");
     stats.as_of_ms = at("2026-11-22T12:00:00Z") * 1000 + 999;
     stats.lag_ms = 1500;
     stats_json_end(&stats, end, sizeof(end));

@@ -7,6 +7,7 @@ const shares = new Intl.NumberFormat(undefined,
     { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const chances = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const clockFace = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 export function count(n) {
@@ -52,6 +53,11 @@ export function bytes(n) {
 
 export function time(text) {
     return text ? moment.format(new Date(text)) : "–";
+}
+
+/** The time of day, to the second. */
+export function clock(text) {
+    return clockFace.format(new Date(text));
 }
 
 /** "3 days ago", of a moment in the past or to come. */

@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { shared } from "./overview.js";
-import { ago, bytes, count, many, seconds, time } from "./format.js";
+import { ago, bytes, clock, count, many, seconds, time } from "./format.js";
 
 function tag(ok, good, bad, grade = "bad") {
     return h("span", { class: `tag ${ok ? "good" : grade}` }, ok ? good : bad);
@@ -32,14 +32,15 @@ function verdict(health) {
         h("span", null, h("strong", null, `${bold}. `), rest));
 }
 
-function counting({ ledger }) {
+function counting({ ledger, figures }) {
     if (!ledger)
         return h("p", { class: "empty" }, "This process counts nothing.");
     return facts([
-        ["Lag", seconds(ledger.lag_s)],
-        ["Figures are complete up to", time(ledger.as_of)],
-        ["Waiting to be counted", many(ledger.pending, "click")],
-        ["Counted since start", `${many(ledger.applied, "click")} in ${many(ledger.batches, "batch")}`],
+        ["Complete up to", figures.as_of ? time(figures.as_of) : "not known yet"],
+        ["Lag", figures.lag_s === null ? "not known yet" : seconds(figures.lag_s)],
+        ["Waiting to be counted", many(figures.pending, "click")],
+        ["Counted here since start",
+            `${many(ledger.applied, "click")} in ${many(ledger.batches, "batch")}`],
         ledger.replayed > 0 && ["Counted again", `${many(ledger.replayed, "click")} that Redis had lost`],
         ["Lost", tag(ledger.lost_gap === 0, "none", many(ledger.lost_gap, "click"))],
         ledger.rejected > 0 && ["Set aside", many(ledger.rejected, "increment")],
@@ -82,32 +83,44 @@ function workers({ workers: list }) {
                 h("td", { class: "number" }, count(n)))))));
 }
 
-const GONE_S = 20;  // four reports missed
-const FORGOTTEN_S = 900;
-
 function podState(pod) {
-    if (pod.seen_s > GONE_S)
-        return h("span", { class: "tag warn" }, `silent for ${seconds(pod.seen_s)}`);
+    if (!pod.alive)
+        return h("span", { class: "tag bad" }, `silent for ${seconds(pod.seen_s)}`);
+    if (pod.seen_s > 10)
+        return h("span", { class: "tag warn" }, `last heard ${seconds(pod.seen_s)} ago`);
     return tag(pod.connected, "counting", "waiting for Redis", "warn");
 }
 
-function pods({ pods: list }) {
-    const shown = list.filter(({ seen_s: age }) => age < FORGOTTEN_S)
-        .sort((a, b) => (a.host < b.host ? -1 : 1));
+/* What it means that pods are silent: clicks may wait on their disks. */
+function silence(list) {
+    const silent = list.filter(({ alive }) => !alive);
+    const waiting = silent.reduce((all, { pending }) => all + pending, 0);
 
-    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Pods" },
+    if (silent.length === 0)
+        return null;
+    return h("p", { class: "notice warn" }, `${silent.length === 1 ? "A pod has" : `${silent.length} pods have`
+    } ended without a word. ${waiting > 0 ? `${many(waiting, "click")} that waited there, and any that ` +
+        "came after its last report, are" : "Clicks that came after its last report are"
+    } counted when it starts again on the same disk.`);
+}
+
+function pods({ pods: list }) {
+    const shown = [...list].sort((a, b) => (a.host < b.host ? -1 : 1));
+
+    return [silence(list), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Pods" },
         h("table", { class: "rows small" },
             h("caption", { class: "visually-hidden" }, "Pods"),
             h("thead", null, h("tr", null, h("th", { scope: "col" }, "Pod"),
                 h("th", { scope: "col" }, "State"),
-                ["Waiting clicks", "Lag", "Since", "Version"].map((text) =>
+                ["Waiting clicks", "Lag", "Complete up to", "Started", "Version"].map((text) =>
                     h("th", { scope: "col", class: "number" }, text)))),
             h("tbody", null, shown.map((pod) => h("tr", null,
                 h("th", { scope: "row" }, h("span", { class: "code" }, pod.host),
                     pod.self ? " (this one)" : null),
                 h("td", null, podState(pod)),
-                [count(pod.pending), seconds(pod.lag_s), ago(pod.started_at), pod.version].map(
-                    (text) => h("td", { class: "number" }, text)))))));
+                [count(pod.pending), seconds(pod.lag_s), pod.as_of ? clock(pod.as_of) : "–",
+                    ago(pod.started_at), pod.version].map(
+                    (text) => h("td", { class: "number" }, text)))))))];
 }
 
 const outcomes = {
@@ -143,7 +156,7 @@ export function health() {
         render: (data, body) => fill(body, draw(data)) });
     const cards = [
         part("State", null, 12, verdict),
-        part("Counting", "From the click to the figure", 4, counting),
+        part("Counting", "All pods, from the click to the figure", 4, counting),
         part("Redis", "Where the counts live", 4, redis),
         part("Click log", "Where clicks wait until they are counted", 4, disk),
         part("Pods", "All processes that share this Redis, as each said last", 12, pods),

@@ -9,13 +9,15 @@ export function watch(params, { onChange, onState }) {
     let last = null;
 
     function take(event) {
-        const { applied, today, redis_up: isUp, as_of: asOf } = JSON.parse(event.data);
-        const text = JSON.stringify([applied, today]);
+        const { today, redis_up: isUp, as_of: asOf, at, pod } = JSON.parse(event.data);
+        // Clicks of another day, which come late, show in what the process that answers applied.
+        const text = JSON.stringify([today, pod.applied]);
 
         onState(isUp ? "live" : "waiting");
-        // What other processes counted shows in the sums of today.
+        if (!today)
+            return;
         if (last !== null && text !== last)
-            onChange(asOf);
+            onChange(asOf ?? at);
         last = text;
     }
 
