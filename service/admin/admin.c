@@ -23,6 +23,7 @@
 #include "service/admin/router.h"
 #include "service/admin/server.h"
 #include "service/admin/session.h"
+#include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -160,6 +161,7 @@ static void *run(void *arg)
 {
     struct admin *admin = arg;
 
+    background_enter("admin");
     event_base_dispatch(admin->server.base);
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "service/base/background.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/label/geo_db.h"
@@ -151,6 +152,7 @@ static void *run(void *arg)
 {
     struct geo *geo = arg;
 
+    background_enter("geo");
     while (wait_for_turn(geo))
         check_file(geo);
     return NULL;

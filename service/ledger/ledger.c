@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "proto/click.h"
+#include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -222,6 +223,7 @@ static void *run(void *arg)
 {
     struct ledger *ledger = arg;
 
+    background_enter("ledger");
     event_base_dispatch(ledger->base);
     return NULL;
 }

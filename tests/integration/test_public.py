@@ -455,3 +455,20 @@ def test_durability_click_answers_and_counts_the_same(make_hopcountd, make_load,
     assert tally.n_received == 200
     tally.check(daemon.wait_counted(200, links))
     daemon.shut_down()
+
+
+def priorities(pid):
+    """The nice value of each thread, by name."""
+    found = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+        found[name] = int(rest.split()[16])
+    return found
+
+
+def test_what_is_no_redirect_gives_way(daemon):
+    own = priorities("self")[pathlib.Path("/proc/self/comm").read_text().strip()]
+    nicer = min(own + 5, 19)
+    want = {"worker-0": own, "keeper": own, "ledger": nicer, "admin": nicer}
+    wait_until(lambda: want.items() <= priorities(daemon.pid).items(), 10, f"the priorities are {want}")
+    daemon.shut_down()
