@@ -26,6 +26,9 @@ def drive(server, load_options, seconds):
             "--status", server.status] + load_options
     if server.location:
         argv += ["--location", server.location]
+    if "--rate" in load_options:
+        # An open loop shares its core with the stores: what it waits for them is not the server's delay.
+        argv = ["chrt", "--fifo", "1"] + argv
     pids, store = server.pids(), server.store_pids()
     before, store_before = servers.cpu_of(pids), servers.cpu_of(store)
     run = subprocess.run(argv, capture_output=True, text=True)
