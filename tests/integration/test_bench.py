@@ -1,0 +1,43 @@
+"""The commands of bench/ run and print figures; what the figures are is not for a test to say."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness.build import BUILD, ROOT
+
+pytestmark = pytest.mark.release
+
+
+def bench(command, *arguments):
+    """The output of a command of bench/, on the build that is tested."""
+    run = subprocess.run([ROOT / "bench" / command, *arguments], capture_output=True, text=True, timeout=300,
+                         env=dict(os.environ, HOPCOUNT_BENCH_BUILD=str(BUILD)))
+    assert run.returncode == 0, run.stderr[-2000:] + run.stdout[-2000:]
+    return run.stdout
+
+
+def test_compare_measures_each_load_of_each_server(tmp_path):
+    path = tmp_path / "figures.json"
+    text = bench("compare", "--quick", "--only", "floor,hopcount,hopcount-frozen", "--json", path)
+    figures = json.loads(path.read_text())
+    assert set(figures) == {"floor", "hopcount", "hopcount-frozen"}
+    for by_load in figures.values():
+        assert set(by_load) == {"keep-alive", "pipelined", "new-connections", "open-loop"}
+        for rounds in by_load.values():
+            assert len(rounds) == 2
+            assert all(r["requests"] > 0 and r["bad"] == 0 and r["cpu_us"] > 0 for r in rounds)
+    assert all(r["store_us"] > 0 for r in figures["hopcount"]["keep-alive"])
+    assert "| hopcount |" in text
+
+
+def test_compare_names_a_server_that_it_does_not_know():
+    run = subprocess.run([ROOT / "bench" / "compare", "--only", "hopcount,apache"], capture_output=True, text=True,
+                         timeout=60)
+    assert run.returncode == 2 and "unknown server apache; one of: floor, hopcount" in run.stderr
+
+
+def test_profile_says_where_instructions_go():
+    text = bench("profile")
+    assert "token_open" in text or "blake2b" in text
