@@ -53,7 +53,8 @@ struct slice query_find(const struct query *query, const char *name);
  */
 MUST_USE bool query_decode(struct slice text, char *out, size_t out_max, size_t *out_len);
 
-/* True for valid UTF-8 (RFC 3629) free of control characters (C0, DEL, C1). */
+/* True for valid UTF-8 (RFC 3629) free of control characters: C0, DEL, C1, the separators of lines
+ * and paragraphs, the marks that turn the direction of text, and byte order marks. */
 bool query_is_clean_text(struct slice text);
 
 #endif

@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
@@ -160,6 +161,8 @@ static void on_put_done(void *owner, const char *cause)
 {
     struct campaigns *campaigns = owner;
 
+    /* Statistics show names, too. */
+    cache_clear(campaigns->request->server->cache);
     if (cause)
         request_fail_redis(campaigns->request, cause);
     else
@@ -179,6 +182,8 @@ static const char *take_name(struct campaigns *campaigns, const json_t *value)
         return "must be a text of 1 to 200 bytes";
     if (!query_is_clean_text(name))
         return "must not hold control characters";
+    if (name.ptr[0] == ' ' || name.ptr[name.len - 1] == ' ')
+        return "must not begin or end with a blank";
     memcpy(campaigns->name, name.ptr, name.len);
     campaigns->name[name.len] = '\0';
     return NULL;

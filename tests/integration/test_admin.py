@@ -325,9 +325,19 @@ def test_campaigns_are_named_and_listed(two_brands):
         ("acme", 4), ("globex", 3)]
 
 
+def test_a_new_name_shows_in_statistics_at_once(two_brands):
+    two_brands.click(two_brands.mint("pay", 1, campaign=12))
+    target = "/v1/stats?brand=acme&from=24h&group_by=campaign"
+    wait_until(lambda: ask(two_brands, "GET", target).json["rows"], 10, "the click")
+    for name in ("First", "Second", "Third"):
+        ask(two_brands, "PUT", "/v1/campaigns/12?brand=acme", {"name": name}, 200)
+        assert [row["name"] for row in ask(two_brands, "GET", target).json["rows"]] == [name]
+
+
 def test_bad_campaigns_are_refused(two_brands):
     target = "/v1/campaigns/2?brand=acme"
-    for name in ("", "x" * 201, "x" * 10240, "a\nb", "a\x1b[31mb", "\u0085", None, 5, ["x"]):
+    for name in ("", "x" * 201, "x" * 10240, "a\nb", "a\x1b[31mb", "\u0085", None, 5, ["x"], " ", "x ", " x",
+                 "invoice\u202efdp", "a\u2028b", "\ufeffx"):
         assert problem(two_brands, "PUT", target, {"name": name}) == "name", name
     assert problem(two_brands, "PUT", target, {}) == "name"
     assert problem(two_brands, "PUT", target, []) == "name"

@@ -123,13 +123,46 @@ static void test_decode(void **state)
     assert_int_equal(len, 8);
 }
 
+static void test_clean_text(void **state)
+{
+    const struct {
+        const char *name, *text;
+        bool want;
+    } cases[] = {
+        {"nothing", "", true},
+        {"letters of any script", "Erste Mahnung \xe2\x80\x93 \xe4\xb8\xad \xf0\x9f\x98\x80", true},
+        {"HTML, which is only text", "<b>&amp;", true},
+        {"a line feed", "a\nb", false},
+        {"DEL", "a\x7f", false},
+        {"the last of C1", "\xc2\x9f", false},
+        {"the first behind C1", "\xc2\xa0", true},
+        {"the last before the line separator", "\xe2\x80\xa7", true},
+        {"the line separator", "\xe2\x80\xa8", false},
+        {"a mark that turns the direction",
+         "invoice\xe2\x80\xae"
+         "fdp",
+         false},
+        {"the first behind them", "\xe2\x80\xaf", true},
+        {"an isolate", "\xe2\x81\xa6", false},
+        {"the first behind the isolates", "\xe2\x81\xaa", true},
+        {"a byte order mark", "\xef\xbb\xbf", false},
+        {"a byte that is no UTF-8", "\xff", false},
+        {"a surrogate", "\xed\xa0\x80", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(query_is_clean_text(slice_of(cases[i].text)), cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_parse),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_find),       cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_clean_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
