@@ -107,11 +107,43 @@ test("nothing to show is said, not drawn", async ({ page, stack, save }) => {
     await save(page, "overview-empty");
 });
 
-test("a parameter that makes no sense is explained where it is asked for",
-    async ({ page, stack }) => {
-        await signIn(page, stack, "?from=yesterday");
-        await expect(card(page, "Countries").getByRole("alert")).toContainText("must be a date");
-    });
+test("an address that makes no sense is explained once, with a way out", async ({ page, stack, save }) => {
+    await signIn(page, stack, "?from=yesterday");
+    const alert = page.getByRole("alert").filter({ hasText: "must be a date" });
+
+    await expect(alert).toHaveCount(1);
+    await expect(alert).toContainText("This address can’t be shown. Its period must be a date");
+    await expect(card(page, "Countries")).toContainText("Nothing to show for this address.");
+    await save(page, "overview-refused");
+    await page.getByRole("button", { name: "Show the last 30 days" }).click();
+    await expect(alert).toHaveCount(0);
+    await expect(page).not.toHaveURL(/from=/);
+    await expect.poll(() => figure(page, "People’s clicks")).toBeGreaterThan(1000);
+});
+
+test("a year is shown by weeks, which hold all of its days", async ({ dashboard, stack }) => {
+    const { rows, total } = await stack.api(`/v1/stats?from=1y&group_by=time&interval=day&${zone}`);
+
+    await dashboard.goto(`${stack.base}?from=1y`);
+    await settled(dashboard);
+    const over = card(dashboard, "Clicks over time");
+
+    await over.getByText("Show as a table").click();
+    await over.locator("tbody td").first().waitFor();
+    const weeks = await over.getByRole("rowheader").allTextContents();
+    const counts = await over.locator("tbody td").allTextContents();
+
+    expect(weeks.length).toBeLessThan(60);
+    expect(weeks.every((name) => name.startsWith("Week of Mon"))).toBe(true);
+    expect(counts.reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, "")), 0))
+        .toBe(total.human);
+    expect(rows.length).toBeGreaterThan(360);
+    await dashboard.getByLabel("In steps of").selectOption("day");
+    await expect(dashboard).toHaveURL(/interval=day/);
+    await settled(dashboard);
+    await over.getByText("Show as a table").click();
+    await expect(over.getByRole("rowheader")).toHaveCount(rows.length);
+});
 
 test("a campaign's hostile name is only ever text", async ({ dashboard, stack }) => {
     const name = "<img src=x onerror=alert(1)><b>&amp;\"'";

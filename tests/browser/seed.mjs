@@ -91,10 +91,13 @@ export function seedCommands(brand, now = Date.now()) {
             for (const [letter, value] of Object.entries(values))
                 add(of, letter, moment, `${kind}.${value}.${a}`);
             if (!isMachine) {
-                const key = `hc:{s00}:u:${brand}:${of}:${day}`;
+                const number = 1 + Math.floor(random() ** 1.6 * 9000);
 
-                (clients.get(key) ?? clients.set(key, new Set()).get(key))
-                    .add(1 + Math.floor(random() ** 1.6 * 9000));
+                for (const period of [day, day.slice(0, 6)]) {
+                    const key = `hc:{s00}:u:${brand}:${of}:${period}`;
+
+                    (clients.get(key) ?? clients.set(key, new Set()).get(key)).add(number);
+                }
             }
         }
         add("*", "p", moment, `${kind}.${campaign.id}.${a}`);

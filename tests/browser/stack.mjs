@@ -128,6 +128,7 @@ export class Stack {
             "--add", apiKeys).match(/hc_\w+/)[0];
 
         this.key = make("marketing", "stats:read");
+        this.leadKey = make("lead", "stats:read,links:write");
         this.writeKey = make("billing", "links:write");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }
 admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys} }

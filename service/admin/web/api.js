@@ -68,9 +68,30 @@ export function put(path, params, body) {
 /** The least `as_of` of the statistics that came since it was set to "". */
 export const freshness = { oldest: "" };
 
+/* Names just given, "brand campaign" -> {name, until}: another pod may keep an answer that is
+ * older, for as long as any is kept. */
+const renamed = new Map();
+const KEPT_MS = 60000;
+
+export function rename(brand, campaign, name) {
+    renamed.set(`${brand} ${campaign}`, { name, until: Date.now() + KEPT_MS });
+}
+
+function applyNames(rows, brand) {
+    for (const row of rows ?? []) {
+        const given = renamed.get(`${brand} ${row.campaign ?? row.key}`);
+
+        if (given && Date.now() < given.until)
+            row.name = given.name;
+    }
+}
+
 /** Statistics; `params` as GET /v1/stats takes them. */
 export async function stats(params, signal) {
     const data = await get("stats", params, signal);
+
+    if (renamed.size > 0 && /\bcampaign\b/.test(params.group_by ?? ""))
+        applyNames(data.rows, params.brand ?? "");
 
     if (data.as_of && (!freshness.oldest || data.as_of < freshness.oldest))
         freshness.oldest = data.as_of;

@@ -16,13 +16,16 @@ const RETRY_MS = 5000;   // while figures can't be had
 const views = { "": overview, campaigns, links, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["links", "Links"],
     ["health", "Health"]];
+const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
+    campaign: "Its campaign", kind: "Its kind of link", interval: "Its step" };
 const root = document.getElementById("app");
 
 /* The page while somebody is signed in. */
 class Frame {
     constructor(session, brands) {
         this.session = session;
-        this.context = { brands, campaigns: [] };
+        this.context = { brands, campaigns: [],
+            mayWrite: (session.scopes ?? "").split(",").includes("links:write") };
         this.main = h("main", { id: "content", tabindex: "-1" });
         this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
         this.pill = h("span", { class: "pill" }, "Connecting");
@@ -188,6 +191,17 @@ class Frame {
         }, RETRY_MS);
     }
 
+    /* The address asks for what makes no sense. */
+    noteRefused(error) {
+        this.isDown = true;
+        fill(this.notice, h("strong", null, "This address can’t be shown. "),
+            `${parameterNames[error.parameter]} ${error.message}. `,
+            h("button", { class: "button plain small", type: "button",
+                onclick: () => go(readView(), { brand: readFilters().brand }) },
+            "Show the last 30 days"));
+        this.notice.hidden = false;
+    }
+
     close() {
         clearInterval(this.timer);
         clearTimeout(this.soon);
@@ -253,7 +267,9 @@ document.addEventListener("click", (event) => {
     document.getElementById("content")?.focus({ preventScroll: true });
 });
 document.addEventListener("navigate", () => frame?.show());
+document.addEventListener("renamed", () => frame?.refresh());
 document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail));
+document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {
     if (frame)
         start("The session is over. Sign in again.");

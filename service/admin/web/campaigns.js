@@ -4,8 +4,9 @@ import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { go, periodName, toParams } from "./filters.js";
-import { count, share } from "./format.js";
+import { beforeName, go, periodName, toParams } from "./filters.js";
+import { count, many, share } from "./format.js";
+import { nameForm, renameButton } from "./names.js";
 import { change, rankCard, shared, toSeries } from "./overview.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
@@ -55,9 +56,10 @@ function stage(found, key, rows, filters) {
         h("h3", null, swatch, " ", nameOf(found.data, key)),
         h("p", { class: "figure" }, count(row?.[field] ?? 0)),
         change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
-            { what: "before" }),
-        h("p", { class: "small muted" },
-            `${share(row?.automated ?? 0, row?.total ?? 0)} of all its clicks are machines’`),
+            { what: beforeName(filters) }),
+        h("p", { class: "small muted" }, field === "automated"
+            ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
+            : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`),
         bars(`Clicks of ${nameOf(found.data, key)} by kind of link`, kinds, { limit: 4,
             machines: field === "automated" }));
 }
@@ -65,8 +67,7 @@ function stage(found, key, rows, filters) {
 function stagesCard(load, filters) {
     return new Card({
         title: "Side by side",
-        note: `Clicks ${audiences[filters.who].of} for each stage, ${periodName(filters)}, and what ` +
-            "they led to.",
+        note: `Clicks ${audiences[filters.who].of}, ${periodName(filters)}, and what they led to.`,
         span: 12,
         async load(signal) {
             const found = await load();
@@ -104,11 +105,12 @@ function timeCard(load, filters) {
         },
         isEmpty: ({ data }) => !data || data.total[filters.who] === 0,
         render({ found, data }, body) {
-            const { keys, series } = toSeries(data.rows, "campaign", filters.who);
+            const { keys, interval, series } = toSeries(data, "campaign", filters);
 
             chart.show(body, {
-                keys, interval: data.interval,
-                summary: `${count(data.total[filters.who])} clicks of ${series.size} campaigns`,
+                keys, interval,
+                summary: `${many(data.total[filters.who], "click")} of ${
+                    many(series.size, "campaign")}`,
                 series: [...series].map(([key, values]) => ({ name: nameOf(found.data, key), values,
                     colour: paint(found.keys, key) })),
             });
@@ -116,7 +118,7 @@ function timeCard(load, filters) {
     });
 }
 
-function pickRow(row, found, filters) {
+function pickRow(row, found, context, filters, onNamed) {
     function toggle(event) {
         const keys = new Set(found.keys);
 
@@ -124,31 +126,71 @@ function pickRow(row, found, filters) {
             keys.add(row.key);
         else
             keys.delete(row.key);
-        go("campaigns", { ...filters, campaign: [...keys].sort((a, b) => a - b).join(",") });
+        // The mails sent were those of the campaigns that were shown.
+        go("campaigns", { ...filters, sent: "",
+            campaign: [...keys].sort((a, b) => a - b).join(",") });
     }
 
-    return h("tr", null,
-        h("th", { scope: "row" }, h("label", null,
-            h("input", { type: "checkbox", checked: found.keys.includes(row.key),
-                onchange: toggle }),
-            campaignName(row.key, row.name))),
-        h("td", { class: "number" }, count(row[filters.who])));
+    const place = h("th", { scope: "row" });
+    const label = h("label", null,
+        h("input", { type: "checkbox", "data-key": `pick-${row.key}`,
+            checked: found.keys.includes(row.key), onchange: toggle }),
+        campaignName(row.key, row.name));
+
+    fill(place, h("div", { class: "pick" }, label, context.mayWrite && row.key !== "0"
+        ? renameButton(row, filters, place, onNamed) : null));
+    return h("tr", null, place, h("td", { class: "number" }, count(row[filters.who])));
 }
 
-function pickCard(load, filters) {
+/* For campaigns that nobody has clicked yet. */
+function nameAnother(filters, onNamed) {
+    const place = h("div", { class: "after" });
+    const button = h("button", { class: "button plain small", type: "button", onclick: ask },
+        "Name a campaign …");
+
+    function ask() {
+        const { form, focus } = nameForm(null, filters, (key) => {
+            fill(place, button);
+            button.focus();
+            if (key)
+                onNamed();
+        });
+
+        fill(place, form);
+        focus();
+    }
+
+    fill(place, button);
+    return place;
+}
+
+function pickCard(load, context, filters) {
+    const named = () => document.dispatchEvent(new CustomEvent("renamed"));
+    const footer = context.mayWrite ? nameAnother(filters, named) : null;
+
     return new Card({
         title: "All campaigns", span: 4,
         note: "Tick those to compare.",
         load,
         isEmpty: ({ rows }) => rows.length === 0,
+        footer,
         render(found, body) {
+            // Not under the fingers of somebody who types a name.
+            if (body.querySelector("form"))
+                return;
+            const focused = body.contains(document.activeElement) &&
+                document.activeElement.dataset.key;
+
             fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
                 "aria-label": "All campaigns" },
             h("table", { class: "rows small" },
                 h("caption", { class: "visually-hidden" }, "Campaigns to choose from"),
                 h("thead", null, h("tr", null, h("th", { scope: "col" }, "Campaign"),
                     h("th", { scope: "col", class: "number" }, "Clicks"))),
-                h("tbody", null, found.rows.map((row) => pickRow(row, found, filters))))));
+                h("tbody", null, found.rows.map((row) =>
+                    pickRow(row, found, context, filters, named))))));
+            if (focused)
+                body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
         },
     });
 }
@@ -157,11 +199,11 @@ function pickCard(load, filters) {
 function halfTime(items, all) {
     let sum = 0;
 
-    for (const { name, value } of items) {
+    for (const { until, value } of items) {
         sum += value;
         if (sum * 2 >= all)
-            return name === delays["1m"] ? "Half of the clicks come within a minute."
-                : `Half of the clicks have come after ${name.toLowerCase()}.`;
+            return until ? `Half of the clicks come within ${until}.`
+                : "Half of the clicks come after more than 3 months.";
     }
     return "";
 }
@@ -172,19 +214,19 @@ function delayCard(filters) {
 
     return new Card({
         title: "From mail to click", span: 8, shape: "plot",
-        note: "How long after its link was made, which is usually when the mail went out, a click " +
-            "came.",
+        note: "How long after the link was made, usually when the mail went out, the click came.",
         load: (signal) => stats({ ...toParams(filters), group_by: "delay" }, signal),
         isEmpty: (data) => data.rows.every((row) => row[field] === 0),
         close: () => chart.close(),
         render(data, body) {
             const counts = new Map(data.rows.map((row) => [row.key, row[field]]));
-            const items = Object.entries(delays).map(([key, name]) =>
-                ({ name, value: counts.get(key) ?? 0 }));
+            const items = Object.entries(delays).map(([key, [name, tick, until]]) =>
+                ({ name, tick, until, value: counts.get(key) ?? 0 }));
             const half = halfTime(items, data.total[field]);
 
             chart.show(body, {
-                keys: items.map(({ name }) => name), interval: "step", summary: half,
+                keys: items.map(({ name }) => name), ticks: items.map(({ tick }) => tick),
+                interval: "step", summary: half,
                 series: [{ name: half, values: items.map(({ value }) => value),
                     colour: field === "automated" ? "bot" : "people" }],
             });
@@ -204,14 +246,14 @@ export function campaigns(context, filters) {
         cards: [
             stagesCard(load, filters),
             timeCard(load, filters),
-            pickCard(load, filters),
-            variantCard(filters),
+            pickCard(load, context, filters),
+            variantCard(load, filters),
             rankCard("Channels", "Where the link was seen", "channel", params, filters),
             delayCard(filters),
             rankCard("Devices", "What they held in their hands", "device", params, filters),
             rankCard("Countries", "By the address that clicked", "country", params, filters),
             rankCard("Kinds of link", "What the clients were after", "kind", params, filters),
-            rankCard("Where from", "The kind of page that led here", "referrer", params, filters),
+            rankCard("Opened from", "Where the link stood when it was clicked", "referrer", params, filters),
         ],
     };
 }

@@ -9,8 +9,14 @@ function skeleton(shape) {
     return Array.from({ length: 5 }, () => h("span", { class: "skeleton" }));
 }
 
+/* The filters are wrong, and with them every card: that is said once. */
+function isAddressed({ status, parameter }) {
+    return status === 400 &&
+        ["from", "to", "brand", "campaign", "kind", "interval"].includes(parameter);
+}
+
 /**
- * card({title, note, span, shape, load, render, isEmpty, empty, extra}).
+ * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer}).
  *
  * `load(signal)` promises the data, `render(data, body)` puts it into the body.  `refresh()` of the
  * result loads again; what is there stays until the new is.
@@ -27,7 +33,7 @@ export class Card {
             h("div", { class: "card-head" },
                 h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
                 options.extra ?? null),
-            this.body);
+            this.body, options.footer ?? "");
         this.isFilled = false;
     }
 
@@ -75,6 +81,11 @@ export class Card {
         if (isDown && this.isFilled)
             return;
         this.close();
+        if (isAddressed(error)) {
+            document.dispatchEvent(new CustomEvent("refused", { detail: error }));
+            fill(this.body, h("div", { class: "empty" }, "Nothing to show for this address."));
+            return;
+        }
         if (isDown) {
             fill(this.body, h("div", { class: "empty" }, "Waiting for the counters …"));
             return;

@@ -9,7 +9,7 @@ export function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-function scales(labels, interval, stacked) {
+function scales(labels, ticks, interval, stacked) {
     const grid = { color: colour("line"), drawBorder: false, drawTicks: false };
     const font = { size: 12 };
 
@@ -18,8 +18,8 @@ function scales(labels, interval, stacked) {
             stacked,
             grid: { display: false },
             ticks: {
-                color: colour("muted"), font, maxRotation: 0, autoSkipPadding: 24,
-                callback: (_, i) => tick(labels[i], interval),
+                color: colour("muted"), font, maxRotation: 0, autoSkipPadding: ticks ? 6 : 24,
+                callback: (_, i) => ticks?.[i] ?? tick(labels[i], interval),
             },
         },
         y: {
@@ -92,8 +92,9 @@ export class TimeChart {
         document.addEventListener("themechange", this.onTheme);
     }
 
-    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen. */
-    show(body, { keys, interval, series, summary }) {
+    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen;
+     * `ticks` are short names of the keys. */
+    show(body, { keys, ticks, interval, series, summary }) {
         if (!this.canvas) {
             this.canvas = h("canvas", { role: "img" });
             this.legendPlace = h("div");
@@ -106,6 +107,7 @@ export class TimeChart {
         this.canvas.setAttribute("aria-label", summary);
         this.legendPlace.replaceChildren(legend(series));
         this.last = [keys, interval, series];
+        this.ticks = ticks;
         this.draw(keys, interval, series);
         this.fillTable();
     }
@@ -121,7 +123,7 @@ export class TimeChart {
             animation: false,
             maintainAspectRatio: false,
             interaction: { mode: "index", intersect: false },
-            scales: scales(keys, interval, this.kind === "bar"),
+            scales: scales(keys, this.ticks, interval, this.kind === "bar"),
             plugins: { legend: { display: false }, tooltip: tooltip(interval) },
         };
         const data = { labels: keys, datasets: series.map((one) => dataset(this.kind, one)) };

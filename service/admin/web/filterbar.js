@@ -46,7 +46,7 @@ function dates(filters, change) {
 }
 
 function period(filters, change) {
-    const options = [...periods, ["custom", "Choose dates …"]];
+    const options = [...periods, ["custom", "Custom dates …"]];
     const value = isCustom(filters) ? "custom" : filters.from;
 
     return select("Period", value, options, (key) => {
@@ -106,7 +106,8 @@ export function filterBar(context, filters, change, { withCampaign = true } = {}
     select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
         (kind) => change({ kind })),
     select("In steps of", filters.interval,
-        [["", "Automatic"], ["hour", "Hours"], ["day", "Days"], ["month", "Months"]],
+        [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
+            ["week", "Weeks"], ["month", "Months"]],
         (interval) => change({ interval })),
     audience(filters, change));
 }

@@ -67,6 +67,11 @@ export function isCustom(filters) {
     return !periods.some(([key]) => key === filters.from) || filters.to !== "";
 }
 
+/* Weeks are made of days here. */
+function apiInterval(interval) {
+    return interval === "week" ? "day" : interval;
+}
+
 /** The parameters of GET /v1/stats that the filters stand for. */
 export function toParams(filters) {
     return {
@@ -75,7 +80,7 @@ export function toParams(filters) {
         kind: filters.kind,
         from: filters.from,
         to: filters.to,
-        interval: filters.interval,
+        interval: apiInterval(filters.interval),
         tz: zone === "UTC" ? "" : zone,
     };
 }
@@ -87,4 +92,13 @@ export function periodName(filters) {
     if (named && !filters.to)
         return named[1].replace(/^L/, "l").replace(/^T/, "t");
     return filters.to ? `${filters.from} to ${filters.to}` : `since ${filters.from}`;
+}
+
+/** The period that is compared with, in words: "the 30 days before". */
+export function beforeName(filters) {
+    const [, n, unit] = /^(\d+)([hd])$/.exec(filters.from) ?? [];
+
+    if (!n || filters.to)
+        return filters.from === "1y" && !filters.to ? "the 12 months before" : "the period before";
+    return `the ${n} ${unit === "h" ? "hours" : "days"} before`;
 }

@@ -25,8 +25,8 @@ export function sumHours(rows, field) {
     return sums;
 }
 
-/** The hour with the most clicks, in words; "" when there is none. */
-export function peak(sums) {
+/* The hour with the most clicks, in words; "" when there is none. */
+function peak(sums) {
     let best = { n: 0 };
 
     sums.forEach((hours, day) => hours.forEach((n, hour) => {
@@ -34,7 +34,19 @@ export function peak(sums) {
             best = { n, day, hour };
     }));
     return best.n === 0 ? "" : `Most clicks come on ${dayNames[best.day].long}s between ${
-        best.hour}:00 and ${best.hour + 1}:00.`;
+        best.hour}:00 and ${best.hour + 1}:00: ${count(best.n)}.`;
+}
+
+/** What the darkest field stands for. */
+export function heatLegend(sums) {
+    return h("div", { class: "heat-note small muted" }, h("p", null, peak(sums)),
+        h("p", { class: "heat-scale", "aria-hidden": "true" }, "Fewer",
+            [0, 0.25, 0.5, 0.75, 1].map((level) => {
+                const step = h("i", { class: level === 0 ? "none" : null });
+
+                step.style.setProperty("--level", level);
+                return step;
+            }), "more"));
 }
 
 function cell(n, max, day, hour) {

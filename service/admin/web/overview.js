@@ -4,12 +4,13 @@ import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { addressOf, periodName, toParams } from "./filters.js";
-import { count, percent, share } from "./format.js";
-import { heatmap, peak, sumHours } from "./heatmap.js";
+import { addressOf, beforeName, periodName, toParams } from "./filters.js";
+import { count, many, percent, share, weekOf } from "./format.js";
+import { heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
 const HEAT_DAYS = 90;
+const DAYS_MAX = 100;
 
 /** Several cards that show parts of one answer share the request. */
 export function shared(load) {
@@ -27,7 +28,7 @@ export function change(now, before, { what = "the period before", isGood = true 
     if (before === undefined || before === null)
         return h("p", { class: "change" }, "\u00a0");
     if (before === 0)
-        return h("p", { class: "change" }, now === 0 ? `None in ${what} either` : `None in ${what}`);
+        return h("p", { class: "change" }, `None in ${what}`);
     const ratio = now / before - 1;
     const name = ratio > 0.0005 ? "up" : ratio < -0.0005 ? "down" : "";
 
@@ -35,33 +36,42 @@ export function change(now, before, { what = "the period before", isGood = true 
         h("b", { class: isGood ? name : null },
             `${{ up: "▲ ", down: "▼ " }[name] ?? ""}${percent(Math.abs(ratio))}`),
         h("span", { class: "visually-hidden" }, { up: " more", down: " fewer" }[name] ?? ""),
-        ` against ${what} (${count(before)})`);
+        ` on ${what} (${count(before)})`);
 }
 
-export function figureCard(title, note, load, read, footer) {
+export function figureCard(title, note, load, read, { what, footer } = {}) {
     return new Card({
         title, note, load, span: 3, shape: "figure",
         render(data, body) {
             const { now, before } = read(data);
 
             fill(body, h("p", { class: "figure" }, now === null ? "–" : count(now)),
-                footer ? footer(data) : change(now, before));
+                footer ? footer(data) : change(now, before, { what }));
         },
     });
 }
 
-/** Rows by time and one more dimension, as series over the times. */
-export function toSeries(rows, dimension, field) {
-    const keys = [...new Set(rows.map(({ time }) => time))];
+/** Rows by time and one more dimension, as series over the times, in the steps asked for. */
+export function toSeries(data, dimension, filters, field = filters.who) {
+    const times = [...new Set(data.rows.map(({ time }) => time))];
+    const interval = stepOf(data.interval, times.length, filters.interval);
+    const keyOf = (time) => (interval === "week" ? weekOf(time) : time);
+    const keys = [...new Set(times.map(keyOf))];
     const place = new Map(keys.map((key, i) => [key, i]));
     const series = new Map();
 
-    for (const row of rows) {
+    for (const row of data.rows) {
         if (!series.has(row[dimension]))
             series.set(row[dimension], new Array(keys.length).fill(0));
-        series.get(row[dimension])[place.get(row.time)] += row[field];
+        series.get(row[dimension])[place.get(keyOf(row.time))] += row[field];
     }
-    return { keys, series };
+    return { keys, interval, series };
+}
+
+/* More columns than DAYS_MAX are a haze; the API knows no weeks. */
+function stepOf(interval, n, wanted) {
+    return interval === "day" && (wanted === "week" || (wanted === "" && n > DAYS_MAX)) ? "week"
+        : interval;
 }
 
 function labelChart(load, filters) {
@@ -77,11 +87,11 @@ function labelChart(load, filters) {
         isEmpty: (data) => all(data) === 0,
         close: () => chart.close(),
         render(data, body) {
-            const { keys, series } = toSeries(data.rows, "label", "total");
+            const { keys, interval, series } = toSeries(data, "label", filters, "total");
 
             chart.show(body, {
                 keys,
-                interval: data.interval,
+                interval,
                 summary: `${count(all(data))} clicks ${audiences[filters.who].of}, ${
                     periodName(filters)}`,
                 series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
@@ -111,50 +121,53 @@ function whoCard(load) {
     });
 }
 
-/** A ranking by one dimension. */
+/** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
 export function rankCard(title, note, dimension, params, filters, options = {}) {
     const field = filters.who;
+    const isShown = (row) => row.key !== options.leaveOut && row[field] > 0;
 
     return new Card({
         title, note, span: options.span ?? 4,
         load: (signal) => stats({ ...params, group_by: dimension }, signal),
-        isEmpty: (data) => data.rows.every((row) => row[field] === 0),
+        isEmpty: (data) => !data.rows.some(isShown),
         empty: options.empty,
         render(data, body) {
-            fill(body, bars(title, data.rows.map((row) => ({
+            const rest = data.rows.find(({ key }) => key === options.leaveOut)?.[field] ?? 0;
+
+            fill(body, bars(title, data.rows.filter(isShown).map((row) => ({
                 name: dimension === "campaign" ? campaignName(row.key, row.name)
                     : valueName(dimension, row.key),
                 link: options.link?.(row),
                 value: row[field],
-            })), { machines: field === "automated", limit: options.limit }));
+            })), { machines: field === "automated", limit: options.limit }),
+            rest > 0 ? h("p", { class: "small muted after" },
+                `${count(rest)} more on links without one.`) : null);
         },
     });
 }
 
 function heatCard(params, filters) {
-    const long = !/^(24h|\d+d|mtd)$/.test(filters.from) || filters.to !== "";
+    const period = heatPeriod(filters);
 
     return new Card({
         title: "When they click",
-        note: `Hours of the week, in your time zone${long ? `; the last ${HEAT_DAYS} days` : ""}. ` +
-            "Send shortly before the dark fields.",
+        note: `Hours of the week, in your time zone${period.from ? `; the last ${HEAT_DAYS} days` : ""
+        }. Send shortly before the busiest ones.`,
         span: 8, shape: "plot",
-        load: (signal) => stats({ ...params, ...heatPeriod(filters), group_by: "time",
+        load: (signal) => stats({ ...params, ...period, group_by: "time",
             interval: "hour", limit: 10000 }, signal),
         isEmpty: (data) => data.total[filters.who] === 0,
         render(data, body) {
             const sums = sumHours(data.rows, filters.who);
 
-            fill(body, heatmap(sums), h("p", { class: "small muted heat-note" }, peak(sums)));
+            fill(body, heatmap(sums), heatLegend(sums));
         },
     });
 }
 
 /* A pattern of the week needs no more than a quarter of hours, and hours are many. */
 function heatPeriod(filters) {
-    const isLong = ["ytd", "1y"].includes(filters.from);
-
-    if (isLong)
+    if (["ytd", "1y"].includes(filters.from) && !filters.to)
         return { from: `${HEAT_DAYS}d`, to: "" };
     if (!filters.to)
         return {};
@@ -166,22 +179,23 @@ function heatPeriod(filters) {
 
 function figures(load, loadClients, filters) {
     const one = !filters.campaign.includes(",") && !filters.kind;
+    const what = beforeName(filters);
 
     return [
         figureCard("People’s clicks", "Opened by a person", load,
-            (data) => ({ now: data.total.human, before: data.previous?.total.human })),
+            (data) => ({ now: data.total.human, before: data.previous?.total.human }), { what }),
         one ? figureCard("Distinct clients", "Clients who clicked at least once", loadClients,
-            (data) => ({ now: data.total.clients, before: data.previous?.total.clients }))
+            (data) => ({ now: data.total.clients, before: data.previous?.total.clients }), { what })
             : figureCard("Distinct clients", "Not counted by kind, or for several campaigns",
                 async () => ({}), () => ({ now: null })),
         figureCard("Machines’ clicks", "Scanners, bots and previews", load,
             (data) => ({ now: data.total.automated }),
-            ({ total, previous }) => change(total.automated, previous?.total.automated,
-                { isGood: false })),
+            { footer: ({ total, previous }) => change(total.automated, previous?.total.automated,
+                { what, isGood: false }) }),
         figureCard("All clicks", "People and machines together", load,
             (data) => ({ now: data.total.total }),
-            (data) => h("p", { class: "change" }, h("b", null,
-                share(data.total.human, data.total.total)), " of them by people")),
+            { footer: ({ total }) => h("p", { class: "change" }, total.total === 0 ? "\u00a0"
+                : [h("b", null, share(total.human, total.total)), " of them by people"]) }),
     ];
 }
 
@@ -208,13 +222,13 @@ export function overview(context, filters) {
             whoCard(load),
             rank("Top campaigns", "Which mails bring clicks", "campaign", { link: toCampaign }),
             rank("Kinds of link", "What the clients were after", "kind"),
-            rank("Variants", "A/B tests; significance is on the campaign page", "variant",
-                { empty: "No link carries a variant yet." }),
+            rank("Variants", "Of A/B tests; the campaign page says which one works better", "variant",
+                { leaveOut: "none", empty: "No clicked link carries a variant." }),
             heatCard(params, filters),
             rank("Countries", "By the address that clicked", "country"),
             rank("Devices", "What they held in their hands", "device"),
             rank("Channels", "Where the link was seen", "channel"),
-            rank("Where from", "The kind of page that led here", "referrer"),
+            rank("Opened from", "Where the link stood when it was clicked", "referrer"),
         ],
     };
 }

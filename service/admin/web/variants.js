@@ -1,16 +1,21 @@
-// A/B tests: the variants of the chosen campaigns, and what may be concluded from them.
+// A/B tests: the variants of a campaign, and what may be concluded from them, in plain words.
 import { stats } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { addressOf, readFilters, readView, toParams } from "./filters.js";
-import { chance, count, percent } from "./format.js";
+import { count, many, odds, percent, per100 } from "./format.js";
 import { judge, wilson } from "./significance.js";
+import { campaignName } from "./words.js";
 
-/** "A:1000,B:980" as {A: 1000, B: 980}: the mails sent, as they stand in the address. */
+const LISTED = 32; // campaigns whose tests are listed; the API takes no more
+
+/* --- the mails sent: in the address, so that a test can be shown to others, and in this browser --- */
+
+/** "A:1000,B:980" as {A: 1000, B: 980}. */
 export function parseSent(text) {
     const sent = {};
 
-    for (const part of text.split(",")) {
+    for (const part of (text ?? "").split(",")) {
         const match = /^([A-G]):(\d{1,9})$/.exec(part);
 
         if (match)
@@ -19,76 +24,119 @@ export function parseSent(text) {
     return sent;
 }
 
-function writeSent(sent) {
-    const text = Object.entries(sent).filter(([, n]) => n > 0).map(([key, n]) => `${key}:${n}`)
-        .join(",");
-
-    history.replaceState(null, "", addressOf(readView(), { ...readFilters(), sent: text }));
+function storageKey({ brand, campaign, from, to }) {
+    return `sent ${brand} ${campaign} ${from} ${to}`;
 }
 
-function more(ratio) {
-    return percent(Math.abs(ratio - 1));
-}
-
-/* The lead over the strongest of the others, with the range it may really be in. */
-function lead({ by, leader, pairs }) {
-    const [first] = pairs;
-
-    if (by === "share") {
-        const points = (x) => `${(x * 100).toFixed(1)}`;
-
-        return `Variant ${leader.name} was clicked ${points(first.difference)} percentage points ` +
-            `more often than ${first.other.name} (95% interval: ${points(first.low)} to ${
-                points(first.high)}).`;
+function readSent(filters) {
+    if (filters.sent)
+        return parseSent(filters.sent);
+    try {
+        return parseSent(localStorage.getItem(storageKey(filters)));
+    } catch {
+        return {}; // storage may be blocked
     }
-    if (!Number.isFinite(first.ratio))
-        return `Variant ${leader.name} has ${count(leader.clicks)} clicks, ${first.other.name} none.`;
-    return `Variant ${leader.name} got ${more(first.ratio)} more clicks than ${first.other.name} ` +
-        `(95% interval of the ratio: ${first.low.toFixed(2)} to ${
-            Number.isFinite(first.high) ? first.high.toFixed(2) : "∞"}).`;
+}
+
+function keepSent(sent) {
+    const filters = { ...readFilters(), sent: Object.entries(sent).filter(([, n]) => n > 0)
+        .map(([key, n]) => `${key}:${n}`).join(",") };
+
+    history.replaceState(null, "", addressOf(readView(), filters));
+    try {
+        if (filters.sent)
+            localStorage.setItem(storageKey(filters), filters.sent);
+        else
+            localStorage.removeItem(storageKey(filters));
+    } catch {
+        // The address has it, then.
+    }
+}
+
+/* --- what follows from the counts --- */
+
+/* Who leads whom by how much, and what the difference may really be. */
+function lead({ by, leader, pairs }) {
+    const [{ other, ratio, difference, low, high }] = pairs;
+
+    if (by === "share")
+        return `${leader.name} got ${per100(leader.clicks / leader.sent)} clicks per 100 mails, ${
+            other.name} ${per100(other.clicks / other.sent)}${difference === 0 ? "."
+                : low > 0 ? `: the real difference is most likely between ${per100(low)} and ${
+                    per100(high)} clicks per 100 mails.`
+                    : `. The real difference may be anything from ${per100(-low)} clicks per 100 ` +
+                    `mails in favour of ${other.name} to ${per100(high)} in favour of ${
+                        leader.name}.`}`;
+    if (leader.clicks === other.clicks)
+        return `${leader.name} and ${other.name} got ${many(leader.clicks, "click")} each.`;
+    if (other.clicks === 0)
+        return `${leader.name} got ${many(leader.clicks, "click")}, ${other.name} none.`;
+    return `${leader.name} got ${many(leader.clicks, "click")} by people, ${other.name} ${
+        count(other.clicks)}: ${percent(ratio - 1)} more${low > 1
+        ? `. The real lead is most likely between ${percent(low - 1)} and ${percent(high - 1)}` : ""}.`;
 }
 
 function conclusion(result) {
-    const [first] = result.pairs;
-    const luck = `p = ${chance(first.p)}`.replace("= below", "below");
+    const [{ p, other }] = result.pairs;
+    const all = result.pairs.length > 1 ? "all variants" : `${result.leader.name} and ${other.name}`;
 
     switch (result.verdict) {
     case "few":
-        return ["Too few clicks to say anything. ", "Below 20 clicks by people, luck decides."];
+        return ["Too early to tell. ",
+            "With fewer than 20 clicks by people, chance decides. Keep the test running."];
     case "clear":
         return [`Variant ${result.leader.name} works better. `,
-            `${lead(result)} So large a lead would be rare if all variants worked equally well (${
-                luck}).`];
+            `${lead(result)} If ${all} worked equally well, chance alone would make a difference ` +
+            `like this ${odds(p)}.`];
     default:
-        return ["No clear winner yet. ",
-            `${lead(result)} A lead like this can well be luck (${luck}).`];
+        return ["No winner yet. ",
+            `${lead(result)} Even if ${all} worked equally well, chance alone would make a ` +
+            `difference like this ${odds(p)}. Keep the test running, or take whichever you like ` +
+            "better."];
     }
 }
 
-function fineprint({ by, pairs }) {
-    const sent = by === "share"
-        ? "It compares clicks with the mails you say were sent."
-        : "hopcount doesn’t know how many mails were sent, so it takes it that each variant went to " +
-          "equally many people: enter the numbers if not.";
+/* What the sentence takes for granted. */
+function caveat({ by }, variants) {
+    const known = variants.filter(({ sent }) => sent > 0);
 
-    return `${sent} A person who clicks twice counts twice, which makes the test a little too sure. ` +
-        "It can’t tell why one works better, and looking every day until it turns out well finds " +
-        `winners that are none: decide when to look before you start.${pairs.length > 1
-            ? " The p values allow for several variants (Holm)." : ""}`;
+    if (by === "share")
+        return "";
+    if (variants.some(({ clicks, sent }) => sent > 0 && clicks > sent))
+        return "A variant has more clicks than mails, so the mails are left out. Are the numbers of " +
+            "the same period?";
+    if (known.length > 0)
+        return "Enter the mails of every variant to have them taken into account.";
+    return "This takes it that every variant went to equally many people, as in a split by halves. " +
+        "If not, enter how many mails were sent with each: your mail program knows.";
 }
+
+const fineprint = "Only clicks by people count here; machines open every variant alike. Somebody who " +
+    "clicks twice counts twice, which makes the test a little too sure. It can’t say why one works " +
+    "better. And who looks every day and stops at the first good result finds winners that are none: " +
+    "decide how long the test runs before it starts. (Without the mails it is the exact binomial " +
+    "test of an equal split, else a test of two proportions; both are two-sided, at 5%, corrected for " +
+    "the number of variants by Holm. Ranges are 95% intervals.)";
 
 function statement(variants) {
     const result = judge(variants);
 
     if (result.verdict === "one")
-        return h("p", { class: "statement" }, "One variant only: there is nothing to compare with.");
+        return h("p", { class: "statement" }, "Only one variant was clicked: there is nothing to " +
+            "compare it with.");
     const [bold, rest] = conclusion(result);
+    const warning = caveat(result, variants);
 
-    return h("div", { class: `statement${result.verdict === "clear" ? " clear" : ""}` },
-        h("p", null, h("strong", null, bold), rest),
+    return [
+        h("div", { class: `statement${result.verdict === "clear" ? " clear" : ""}` },
+            h("p", null, h("strong", null, bold), rest),
+            warning ? h("p", { class: "small muted" }, warning) : null),
         h("details", { class: "data" }, h("summary", null, "What this test can and can’t say"),
-            h("p", { class: "small muted" }, fineprint(result))));
+            h("p", { class: "small muted" }, fineprint)),
+    ];
 }
+
+/* --- one test --- */
 
 function rate({ clicks, sent }) {
     if (!sent)
@@ -97,18 +145,19 @@ function rate({ clicks, sent }) {
         return "over 100%";
     const { low, high } = wilson(clicks, sent);
 
-    return h("span", { title: `95% interval: ${percent(low)} to ${percent(high)}` },
+    return h("span", { title: `Most likely between ${percent(low)} and ${percent(high)}` },
         percent(clicks / sent));
 }
 
-function row(variant, change) {
+function row(variant, all, change) {
     const rateCell = h("td", { class: "number" }, rate(variant));
     const input = h("input", {
         class: "input sent number", type: "number", min: "0", max: "999999999", inputmode: "numeric",
-        placeholder: "not known", value: variant.sent ?? "",
+        placeholder: "–", value: variant.sent ?? "",
         "aria-label": `Mails sent with variant ${variant.name}`,
         oninput: (event) => {
-            variant.sent = Math.max(0, Math.floor(Number(event.target.value) || 0));
+            variant.sent = Math.min(999999999,
+                Math.max(0, Math.floor(Number(event.target.value) || 0)));
             fill(rateCell, rate(variant));
             change();
         },
@@ -117,21 +166,27 @@ function row(variant, change) {
     return h("tr", null,
         h("th", { scope: "row" }, `Variant ${variant.name}`),
         h("td", { class: "number" }, count(variant.clicks)),
-        h("td", { class: "number muted wide-only" }, count(variant.automated)),
+        h("td", { class: "number muted" }, all > 0 ? percent(variant.clicks / all) : "–"),
         h("td", { class: "number" }, input),
         rateCell);
 }
 
-function draw(data, body, sent) {
-    const variants = data.rows.filter(({ key }) => key !== "none")
+function head(...names) {
+    return h("thead", null, h("tr", null, names.map((name, i) =>
+        h("th", { scope: "col", class: i > 0 ? "number" : null }, name))));
+}
+
+function drawOne(rows, body, filters) {
+    const sent = readSent(filters);
+    const variants = rows.filter(({ variant, key }) => (variant ?? key) !== "none")
         .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .map((one) => ({ name: one.key, clicks: one.human, automated: one.automated,
-            sent: sent[one.key] }));
+        .map((one) => ({ name: one.key, clicks: one.human, sent: sent[one.key] }));
+    const all = variants.reduce((sum, { clicks }) => sum + clicks, 0);
     const verdict = h("div", { "aria-live": "polite" }, statement(variants));
     const change = () => {
         for (const variant of variants)
             sent[variant.name] = variant.sent;
-        writeSent(sent);
+        keepSent(sent);
         fill(verdict, statement(variants));
     };
 
@@ -139,33 +194,75 @@ function draw(data, body, sent) {
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Variants" },
             h("table", { class: "rows plain" },
                 h("caption", { class: "visually-hidden" }, "Variants and their clicks"),
-                h("thead", null, h("tr", null,
-                    h("th", { scope: "col" }, "Variant"),
-                    h("th", { scope: "col", class: "number" }, "People’s clicks"),
-                    h("th", { scope: "col", class: "number wide-only" }, "Machines"),
-                    h("th", { scope: "col", class: "number" }, "Mails sent"),
-                    h("th", { scope: "col", class: "number" }, "Rate"))),
-                h("tbody", null, variants.map((variant) => row(variant, change))))),
+                head("Variant", "People’s clicks", "Share", "Mails sent", "Click rate"),
+                h("tbody", null, variants.map((variant) => row(variant, all, change))))),
         verdict);
 }
 
-export function variantCard(filters) {
-    const sent = parseSent(filters.sent);
+/* --- the tests of several campaigns: each for itself, for mixing them would prove nothing --- */
+
+const verdicts = {
+    one: ["Nothing to compare", ""],
+    few: ["Too early to tell", ""],
+    open: ["No winner yet", ""],
+};
+
+function drawSeveral(rows, body, filters) {
+    const tests = new Map();
+
+    for (const one of rows.filter(({ variant }) => variant !== "none"))
+        tests.set(one.campaign, [...tests.get(one.campaign) ?? [],
+            { name: one.variant, clicks: one.human, label: campaignName(one.campaign, one.name) }]);
+    const lines = [...tests].sort(([a], [b]) => a - b).map(([campaign, variants]) => {
+        const { verdict, leader } = judge(variants);
+        const [text, grade] = verdicts[verdict] ?? [`${leader.name} works better`, "good"];
+
+        return h("tr", null,
+            h("th", { scope: "row" }, h("a", { "data-view": "campaigns",
+                href: addressOf("campaigns", { ...filters, campaign, sent: "" }) },
+            variants[0].label)),
+            h("td", null, variants.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, clicks }) =>
+                `${name} ${count(clicks)}`).join(" · ")),
+            h("td", null, h("span", { class: `tag ${grade}` }, text)));
+    });
+
+    fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "A/B tests" },
+        h("table", { class: "rows" },
+            h("caption", { class: "visually-hidden" }, "A/B tests"),
+            h("thead", null, h("tr", null, ["Campaign", "People’s clicks", "Result"].map((text) =>
+                h("th", { scope: "col" }, text)))),
+            h("tbody", null, lines))),
+    h("p", { class: "small muted after" },
+        "Results take it that each variant went to equally many people. Open a campaign to see how " +
+        "sure its result is, or to enter how many mails were sent."));
+}
+
+/** The card; `load` promises the campaigns there are, as {rows}. */
+export function variantCard(load, filters) {
     const isOne = /^\d+$/.test(filters.campaign);
 
     return new Card({
-        title: "A/B variants",
-        note: "Only clicks by people are compared; machines open every variant alike." + (isOne ? ""
-            : " These are several campaigns together: tick a single one to judge its test."),
+        title: isOne ? "A/B test" : "A/B tests",
+        note: "Which version of a mail gets more people to click?",
         span: 8,
-        load: (signal) => stats({ ...toParams(filters), group_by: "variant" }, signal),
-        isEmpty: (data) => !data.rows.some(({ key }) => key !== "none"),
-        empty: "No clicked link carries a variant. Mint links with --variant A and --variant B to " +
-            "test two versions of a mail.",
-        render(data, body) {
+        async load(signal) {
+            if (isOne)
+                return stats({ ...toParams(filters), group_by: "variant" }, signal);
+            const { rows } = await load();
+            const campaign = filters.campaign || rows.slice(0, LISTED).map(({ key }) => key).join(",");
+
+            return campaign === "" ? { rows: [] } : stats({ ...toParams(filters), campaign,
+                group_by: "campaign,variant", limit: 1000 }, signal);
+        },
+        isEmpty: ({ rows }) => !rows.some(({ variant, key }) => (variant ?? key) !== "none"),
+        empty: "No clicked link carries a variant. To test two versions of a mail, mint the links of " +
+            "one with --variant A and those of the other with --variant B.",
+        render({ rows }, body) {
+            if (!isOne)
+                drawSeveral(rows, body, filters);
             // Not under the fingers of somebody who types a number.
-            if (!body.contains(document.activeElement) || !body.querySelector("input"))
-                draw(data, body, sent);
+            else if (!body.contains(document.activeElement) || !body.querySelector("input"))
+                drawOne(rows, body, { ...filters, sent: readFilters().sent });
         },
     });
 }

@@ -32,30 +32,31 @@ const channels = {
 const devices = { phone: "Phone", tablet: "Tablet", desktop: "Computer", other: "Other" };
 
 const referrers = {
-    none: "Not said",
+    none: "Mail app, or not told",
     mail: "Webmail",
     search: "Search engine",
     social: "Social network",
     other: "Other page",
 };
 
-/** Steps of the time from the making of a link to the click, in order. */
+/** Steps of the time from the making of a link to the click, in order: what each is called, in
+ * short, and its end. */
 export const delays = {
-    "1m": "Within a minute",
-    "5m": "1 to 5 minutes",
-    "15m": "5 to 15 minutes",
-    "1h": "15 to 60 minutes",
-    "3h": "1 to 3 hours",
-    "6h": "3 to 6 hours",
-    "12h": "6 to 12 hours",
-    "1d": "12 to 24 hours",
-    "2d": "1 to 2 days",
-    "3d": "2 to 3 days",
-    "7d": "3 to 7 days",
-    "14d": "1 to 2 weeks",
-    "30d": "2 to 4 weeks",
-    "90d": "1 to 3 months",
-    "more": "Later",
+    "1m": ["Within a minute", "< 1 min", "a minute"],
+    "5m": ["1 to 5 minutes", "5 min", "5 minutes"],
+    "15m": ["5 to 15 minutes", "15 min", "15 minutes"],
+    "1h": ["15 to 60 minutes", "1 h", "an hour"],
+    "3h": ["1 to 3 hours", "3 h", "3 hours"],
+    "6h": ["3 to 6 hours", "6 h", "6 hours"],
+    "12h": ["6 to 12 hours", "12 h", "12 hours"],
+    "1d": ["12 to 24 hours", "1 d", "a day"],
+    "2d": ["1 to 2 days", "2 d", "2 days"],
+    "3d": ["2 to 3 days", "3 d", "3 days"],
+    "7d": ["3 to 7 days", "1 w", "a week"],
+    "14d": ["1 to 2 weeks", "2 w", "2 weeks"],
+    "30d": ["2 to 4 weeks", "4 w", "4 weeks"],
+    "90d": ["1 to 3 months", "3 m", "3 months"],
+    "more": ["Later", "later", ""],
 };
 
 /** Who is counted, and the field of a row that counts them. */

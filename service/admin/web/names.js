@@ -1,0 +1,106 @@
+// Giving names to campaigns, of which clicks know the numbers only.
+import { put, rename } from "./api.js";
+import { announce, fill, h, newId } from "./dom.js";
+import { campaignName } from "./words.js";
+
+const BYTES_MAX = 200;
+const NUMBER_MAX = 65535;
+
+function fault(number, name) {
+    if (!(Number.isInteger(number) && number >= 1 && number <= NUMBER_MAX))
+        return `The number must be from 1 to ${NUMBER_MAX}, as in the links.`;
+    if (!name)
+        return "The name must not be empty.";
+    if (new TextEncoder().encode(name).length > BYTES_MAX)
+        return `The name is too long: at most ${BYTES_MAX} letters, fewer with accents.`;
+    return "";
+}
+
+function reason(error) {
+    if (error.status === 403)
+        return `This key may not rename: ${error.message}.`;
+    if (error.parameter === "name")
+        return `The name ${error.message}.`;
+    return `The name could not be saved: ${error.message}`;
+}
+
+/**
+ * The form.  `row` {key, name} is a campaign, or NULL to ask for its number, too; `onEnd(key)` is
+ * called when it is over, with the campaign that was named, or with nothing.
+ */
+export function nameForm(row, filters, onEnd) {
+    const inputId = newId(), numberId = newId(), faultId = newId();
+    const number = row ? null : h("input", { id: numberId, class: "input number", type: "number",
+        min: "1", max: String(NUMBER_MAX), inputmode: "numeric", required: true });
+    const input = h("input", { id: inputId, class: "input", type: "text", maxlength: "200",
+        autocomplete: "off", required: true, value: row?.name ?? "", "aria-describedby": faultId });
+    const problem = h("p", { class: "notice bad small", id: faultId, role: "alert", hidden: true });
+    const save = h("button", { class: "button small", type: "submit" }, "Save");
+
+    function say(text) {
+        problem.hidden = !text;
+        problem.textContent = text;
+        input.setAttribute("aria-invalid", text ? "true" : "false");
+    }
+
+    async function submit(event) {
+        event.preventDefault();
+        const key = row?.key ?? number.value.trim();
+        const name = input.value.trim();
+        const wrong = fault(Number(key), name);
+
+        say(wrong);
+        if (wrong || save.disabled)
+            return;
+        save.disabled = true;
+        try {
+            await put(`campaigns/${Number(key)}`, { brand: filters.brand }, { name });
+            rename(filters.brand, String(Number(key)), name);
+            announce(`Campaign ${Number(key)} is now called ${name}.`);
+            onEnd(String(Number(key)));
+        } catch (error) {
+            say(reason(error));
+            input.focus();
+        }
+        save.disabled = false;
+    }
+
+    const form = h("form", { class: "naming", novalidate: true, onsubmit: submit,
+        onkeydown: (event) => {
+            if (event.key === "Escape")
+                onEnd();
+        } },
+    number ? h("div", { class: "field" }, h("label", { for: numberId }, "Number in the links"),
+        number) : null,
+    h("div", { class: "field" }, h("label", { for: inputId },
+        row ? `Name of campaign ${row.key}` : "Name"), input),
+    h("div", { class: "actions" }, save,
+        h("button", { class: "button plain small", type: "button", onclick: () => onEnd() },
+            "Cancel")),
+    problem);
+
+    return { form, focus: () => (number ?? input).focus(), select: () => input.select() };
+}
+
+/** A button that puts the form in place of `place`, and takes it away again. */
+export function renameButton(row, filters, place, onNamed) {
+    const name = campaignName(row.key, row.name);
+    const button = h("button", { class: "icon-button", type: "button", title: `Rename ${name}`,
+        "aria-label": `Rename ${name}`, "data-key": `rename-${row.key}`, onclick: edit }, "✎");
+
+    function edit() {
+        const before = [...place.childNodes];
+        const { form, focus, select } = nameForm(row, filters, (key) => {
+            fill(place, before);
+            button.focus();
+            if (key)
+                onNamed(key);
+        });
+
+        fill(place, form);
+        focus();
+        select();
+    }
+
+    return button;
+}
