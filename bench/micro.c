@@ -15,12 +15,13 @@
 #include "proto/template.h"
 #include "proto/token.h"
 #include "service/base/error.h"
+#include "service/label/known.h"
 #include "service/label/label.h"
+#include "service/label/salt.h"
 
 enum { VARIETY = 256 };
 
 static const char brand[] = "acme";
-static const uint8_t address[IP_LEN] = {[10] = 0xff, 0xff, 192, 0, 2, 7}; /* 192.0.2.7 */
 
 /* What the cases work on; each fills what it needs. */
 struct fixture {
@@ -32,6 +33,7 @@ struct fixture {
     size_t head_lens[VARIETY];
     struct template pay;
     struct labeler *labeler;
+    struct salt salt;
     struct http1_request requests[VARIETY]; /* slices of heads */
     uint64_t sum;                           /* keeps the compiler from dropping the work */
 };
@@ -78,16 +80,35 @@ static void setup_heads(struct fixture *f)
     }
 }
 
+/* A click from 192.0.2.7. */
+static struct label label_of(struct fixture *f, unsigned i, bool has_client, int64_t now_ms)
+{
+    const struct label_source source = {.request = &f->requests[i],
+                                        .ip = {[10] = 0xff, 0xff, 192, 0, 2, 7},
+                                        .has_client = has_client};
+
+    return labeler_label(f->labeler, &source, now_ms);
+}
+
+static void make_labeler(struct fixture *f)
+{
+    const struct known_options nothing = {.n_asns = 0};
+    struct error err;
+    struct label_origin origin = {.salt = &f->salt, .known = known_new(&nothing, &err)};
+    struct label_rules *rules = label_rules_new(NULL, &err);
+
+    salt_init(&f->salt);
+    salt_set(&f->salt, (const uint8_t[SALT_LEN]){7});
+    if (!rules || !origin.known || !label_rules_set_origin(rules, &origin, &err) ||
+        !(f->labeler = labeler_new(rules, &err)))
+        abort();
+}
+
 /* The agents are in the cache, as those of all but a few clicks are. */
 static void setup_label(struct fixture *f)
 {
-    struct error err;
-    struct label_rules *rules = label_rules_new(NULL, &err);
-
     setup_heads(f);
-    f->labeler = rules ? labeler_new(rules, &err) : NULL;
-    if (!f->labeler)
-        abort();
+    make_labeler(f);
     for (unsigned i = 0; i < VARIETY; i++) {
         struct http1_scan scan = {0};
         struct http1_refusal refusal;
@@ -95,7 +116,7 @@ static void setup_label(struct fixture *f)
         if (http1_parse(slice_make(f->heads[i], f->head_lens[i]), &scan, &f->requests[i], &refusal))
             abort();
         /* One a second: so many new ones at a time are not looked at. */
-        (void)labeler_label(f->labeler, &f->requests[i], address, i * INT64_C(1000));
+        (void)label_of(f, i, true, i * INT64_C(1000));
     }
 }
 
@@ -142,10 +163,13 @@ static void run_http1_parse(struct fixture *f, unsigned i)
 
 static void run_label(struct fixture *f, unsigned i)
 {
-    struct label label =
-        labeler_label(f->labeler, &f->requests[i], address, VARIETY * INT64_C(1000));
+    f->sum += label_of(f, i, true, VARIETY * INT64_C(1000)).network;
+}
 
-    f->sum += label.browser;
+/* On a link that names no client. */
+static void run_label_visitor(struct fixture *f, unsigned i)
+{
+    f->sum += label_of(f, i, false, VARIETY * INT64_C(1000)).visitor;
 }
 
 static void run_template_expand(struct fixture *f, unsigned i)
@@ -185,6 +209,7 @@ static const struct {
     {"token_seal", setup_tokens, run_token_seal},
     {"http1_parse", setup_heads, run_http1_parse},
     {"label", setup_label, run_label},
+    {"label_visitor", setup_label, run_label_visitor},
     {"template_expand", setup_template, run_template_expand},
     {"click_encode", setup_nothing, run_click_encode},
 };

@@ -343,13 +343,14 @@ const char *counter_delay_name(unsigned value)
     return value < COUNTER_DELAYS ? delays[value].name : NULL;
 }
 
-void counter_key_clients(struct counter_key *key, uint32_t brand, int32_t campaign,
-                         enum counter_interval interval, int64_t time_s, unsigned n_shards)
+void counter_key_people(struct counter_key *key, const struct counter_people *people,
+                        int64_t time_s, unsigned n_shards)
 {
-    char period[9], name[6];
+    char period[9], campaign[6];
 
-    set_period(period, interval, time_s);
-    set_campaign(name, campaign);
-    set_key(key, "hc:{s%02x}:u:%08x:%s:%s", counter_shard_of_series(brand, campaign, n_shards),
-            brand, name, period);
+    set_period(period, people->interval, time_s);
+    set_campaign(campaign, people->campaign);
+    set_key(key, "hc:{s%02x}:%c:%08x:%s:%s",
+            counter_shard_of_series(people->brand, people->campaign, n_shards),
+            people->are_visitors ? 'v' : 'u', people->brand, campaign, period);
 }

@@ -55,7 +55,7 @@ void counter_key_pods(struct counter_key *key, int64_t time_s);
 
 /* Sorted set of the processes that are alive: id -> when it said so, seconds; shard 0. */
 void counter_key_alive(struct counter_key *key);
-/* String: the salt of client networks of the UTC day that holds `time_s`; shard 0. */
+/* String: the salt of networks and visitors of the UTC day that holds `time_s`; shard 0. */
 void counter_key_salt(struct counter_key *key, int64_t time_s);
 /* List of a client's newest clicks, and hash of those that a process has claimed to relabel. */
 void counter_key_siblings(struct counter_key *key, uint32_t brand, uint32_t client,
@@ -149,11 +149,19 @@ unsigned counter_delay_value(const struct click *click);
 /* "1m", "5m" … "90d": the end of the step; "more" for the last; NULL when out of range. */
 const char *counter_delay_name(unsigned value);
 
-/* --- distinct clients with a human click: HyperLogLog, PFCOUNT key [key …] --- */
+/* --- distinct clients and visitors with a human click: HyperLogLog, PFCOUNT key [key …] --- */
 
-/* The key of the day (COUNTER_HOURS) or month (COUNTER_DAYS) that holds `time_s`.  The days of one
- * campaign are in one shard, so one PFCOUNT can merge them. */
-void counter_key_clients(struct counter_key *key, uint32_t brand, int32_t campaign,
-                         enum counter_interval interval, int64_t time_s, unsigned n_shards);
+/* Those of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS). */
+struct counter_people {
+    uint32_t brand;
+    int32_t campaign;
+    enum counter_interval interval; /* a key per day (COUNTER_HOURS) or per month (COUNTER_DAYS) */
+    bool are_visitors;              /* of links that name no client */
+};
+
+/* The key that holds `time_s`.  The days of one campaign are in one shard, so one PFCOUNT can merge
+ * them. */
+void counter_key_people(struct counter_key *key, const struct counter_people *people,
+                        int64_t time_s, unsigned n_shards);
 
 #endif

@@ -20,7 +20,7 @@ struct fetches;
 struct redisReply;
 
 enum {
-    FETCH_COMMANDS_MAX = 4096,
+    FETCH_COMMANDS_MAX = 8192,
     FETCH_ARGS_MAX = 128, /* of one command */
 };
 

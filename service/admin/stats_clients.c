@@ -17,6 +17,7 @@ struct stats_clients_span {
     size_t period;
     int64_t bucket; /* or WHOLE */
     int64_t count;
+    bool are_visitors;
 };
 
 static int64_t floor_day(int64_t time_s)
@@ -28,6 +29,8 @@ static int64_t floor_day(int64_t time_s)
 static size_t list_keys(const struct stats_clients_span *span, unsigned n_shards,
                         struct counter_key *keys)
 {
+    struct counter_people people = {
+        .brand = span->brand, .campaign = span->campaign, .are_visitors = span->are_visitors};
     int64_t at_s = span->from_s;
     size_t n = 0;
 
@@ -38,9 +41,9 @@ static size_t list_keys(const struct stats_clients_span *span, unsigned n_shards
 
         civil_from_s(at_s, &civil);
         month = civil.day == 1 && month_end_s <= span->to_s;
+        people.interval = month ? COUNTER_DAYS : COUNTER_HOURS;
         if (keys && n < KEYS_MAX)
-            counter_key_clients(&keys[n], span->brand, span->campaign,
-                                month ? COUNTER_DAYS : COUNTER_HOURS, at_s, n_shards);
+            counter_key_people(&keys[n], &people, at_s, n_shards);
         n++;
         at_s = month ? month_end_s : at_s + DAY_S;
     }
@@ -51,7 +54,10 @@ static bool add_span(struct stats_clients *clients, const struct stats_clients_s
 {
     if (list_keys(span, clients->n_shards, NULL) > KEYS_MAX)
         return false;
-    clients->spans[clients->n_commands++] = *span;
+    for (int are_visitors = 0; are_visitors < 2; are_visitors++) {
+        clients->spans[clients->n_commands] = *span;
+        clients->spans[clients->n_commands++].are_visitors = are_visitors;
+    }
     return true;
 }
 
@@ -93,7 +99,7 @@ bool stats_clients_init(struct stats_clients *clients, const struct stats *stats
     size_t room = 0;
 
     for (size_t p = 0; p < stats->n_periods; p++)
-        room += n_brands * (stats->buckets[p].n + 1);
+        room += 2 * n_brands * (stats->buckets[p].n + 1);
     clients->n_shards = n_shards;
     clients->spans = calloc(room, sizeof(*clients->spans));
     clients->keys = calloc(KEYS_MAX, sizeof(*clients->keys));
@@ -135,19 +141,22 @@ void stats_clients_take(struct stats_clients *clients, size_t index, int64_t cou
     clients->spans[index].count = count;
 }
 
-/* Brands number their clients apart, so their counts add up. */
+/* Brands number their clients apart, so their counts add up; visitors are taken to differ, too. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
                          struct stats_rows *rows)
 {
     for (size_t i = 0; i < clients->n_commands; i++) {
         const struct stats_clients_span *span = &clients->spans[i];
-        int64_t *out = span->bucket == WHOLE ? &rows->clients : NULL;
+        struct stats_people *people = span->bucket == WHOLE ? &rows->people : NULL;
+        int64_t *out;
 
         if (span->period != period)
             continue;
-        if (!out && (size_t)span->bucket < rows->n)
-            out = &rows->rows[span->bucket].clients;
-        if (out)
-            *out = (*out < 0 ? 0 : *out) + span->count;
+        if (!people && (size_t)span->bucket < rows->n)
+            people = &rows->rows[span->bucket].people;
+        if (!people)
+            continue;
+        out = span->are_visitors ? &people->visitors : &people->clients;
+        *out = (*out < 0 ? 0 : *out) + span->count;
     }
 }

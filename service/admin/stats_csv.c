@@ -37,7 +37,7 @@ static void add_csv_head(struct evbuffer *out, const struct stats_query *query)
     for (size_t i = 0; i < query->n_groups; i++)
         evbuffer_add_printf(out, "%s,", stats_group_name(query->groups[i]));
     evbuffer_add_printf(out, "%stotal,human,automated%s\r\n", has_campaign(query) ? "name," : "",
-                        query->clients ? ",clients" : "");
+                        query->clients ? ",clients,visitors" : "");
 }
 
 static void add_csv_row(struct evbuffer *out, const struct stats *stats,
@@ -58,10 +58,11 @@ static void add_csv_row(struct evbuffer *out, const struct stats *stats,
     }
     evbuffer_add_printf(out, "%" PRId64 ",%" PRId64 ",%" PRId64, clicks_total(&row->clicks),
                         row->clicks.human, row->clicks.automated);
-    if (query->clients && row->clients >= 0)
-        evbuffer_add_printf(out, ",%" PRId64, row->clients);
+    if (query->clients && row->people.clients >= 0)
+        evbuffer_add_printf(out, ",%" PRId64 ",%" PRId64, row->people.clients,
+                            row->people.visitors);
     else if (query->clients)
-        evbuffer_add(out, ",", 1);
+        evbuffer_add(out, ",,", 2);
     evbuffer_add(out, "\r\n", 2);
 }
 

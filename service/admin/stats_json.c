@@ -30,12 +30,14 @@ static void add_text(struct evbuffer *out, const char *before, struct slice text
 }
 
 /* Behind the last member: the counts, and the end of the object. */
-static void add_counts(struct evbuffer *out, const struct clicks *clicks, int64_t clients)
+static void add_counts(struct evbuffer *out, const struct clicks *clicks,
+                       struct stats_people people)
 {
     evbuffer_add_printf(out, "\"total\":%" PRId64 ",\"human\":%" PRId64 ",\"automated\":%" PRId64,
                         clicks_total(clicks), clicks->human, clicks->automated);
-    if (clients >= 0)
-        evbuffer_add_printf(out, ",\"clients\":%" PRId64, clients);
+    if (people.clients >= 0)
+        evbuffer_add_printf(out, ",\"clients\":%" PRId64 ",\"visitors\":%" PRId64, people.clients,
+                            people.visitors);
     evbuffer_add(out, "}", 1);
 }
 
@@ -59,7 +61,7 @@ static void add_row(struct evbuffer *out, const struct stats *stats, const struc
     if (name.ptr)
         add_text(out, ",\"name\":", name);
     evbuffer_add(out, ",", 1);
-    add_counts(out, &row->clicks, row->clients);
+    add_counts(out, &row->clicks, row->people);
 }
 
 static void add_rows(struct evbuffer *out, const struct stats *stats, size_t period)
@@ -74,7 +76,7 @@ static void add_rows(struct evbuffer *out, const struct stats *stats, size_t per
             evbuffer_add(out, ",", 1);
     }
     evbuffer_add_printf(out, "],\"total\":{");
-    add_counts(out, &rows->total, rows->clients);
+    add_counts(out, &rows->total, rows->people);
 }
 
 static void add_period(struct evbuffer *out, const struct period *period)

@@ -10,7 +10,7 @@ enum {
 
 void stats_rows_init(struct stats_rows *rows)
 {
-    *rows = (struct stats_rows){.clients = -1};
+    *rows = (struct stats_rows){.people = STATS_NO_PEOPLE};
 }
 
 void stats_rows_clear(struct stats_rows *rows)
@@ -69,7 +69,8 @@ static struct stats_row *find_or_make(struct stats_rows *rows, const uint32_t ke
             rows->failed = true;
             return NULL;
         }
-        rows->rows[rows->n] = (struct stats_row){.key = {key[0], key[1]}, .clients = -1};
+        rows->rows[rows->n] =
+            (struct stats_row){.key = {key[0], key[1]}, .people = STATS_NO_PEOPLE};
         *slot = (uint32_t)++rows->n;
     }
     return &rows->rows[*slot - 1];

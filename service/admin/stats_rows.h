@@ -10,12 +10,18 @@
 
 enum { STATS_ROWS_MAX = 50000 };
 
+/* Distinct ones with a human click; -1 = not counted. */
+struct stats_people {
+    int64_t clients, visitors;
+};
+#define STATS_NO_PEOPLE ((struct stats_people){-1, -1})
+
 /* `key` holds a value per group: the bucket's number, the kind, the campaign …; 0 when there is no
  * such group. */
 struct stats_row {
     uint32_t key[2];
     struct clicks clicks;
-    int64_t clients; /* distinct; -1 = not counted */
+    struct stats_people people;
 };
 
 struct stats_rows {
@@ -23,8 +29,8 @@ struct stats_rows {
     struct stats_row *rows;
     uint32_t *slots; /* hash table of indices into `rows`, plus 1; twice the room */
     struct clicks total;
-    int64_t clients; /* -1 = not counted */
-    bool failed;     /* no memory, or over STATS_ROWS_MAX */
+    struct stats_people people;
+    bool failed; /* no memory, or over STATS_ROWS_MAX */
 };
 
 void stats_rows_init(struct stats_rows *rows);

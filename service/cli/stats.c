@@ -35,6 +35,7 @@ enum {
     STATS_KEY_FILE,
     STATS_KEY,
     STATS_CONFIG,
+    STATS_CLIENTS,
     STATS_JSON,
     STATS_CSV,
 };
@@ -56,6 +57,7 @@ static const struct cli_option options[] = {
     [STATS_KEY] = {"key", "KEY", "the API key; other users can see it: prefer --key-file", NULL, 0},
     [STATS_CONFIG] = {"config", "FILE", "take the admin address from this configuration", "@file",
                       'c'},
+    [STATS_CLIENTS] = {"clients", NULL, "distinct clients and visitors too; by time only", NULL, 0},
     [STATS_JSON] = {"json", NULL, "the API's reply as it is", NULL, 0},
     [STATS_CSV] = {"csv", NULL, "as CSV, for a spreadsheet", NULL, 0},
 };
@@ -172,6 +174,8 @@ static void add_query(const struct cli_args *args, char url[static URL_MAX])
         at = add_encoded(url, at, args->value[i]);
         separator = '&';
     }
+    if (args->value[STATS_CLIENTS])
+        snprintf(url + at, URL_MAX - at, "%cclients=true", separator);
 }
 
 /* --- the reply --- */
@@ -255,7 +259,10 @@ const struct cli_command cli_stats = {
     .usage = "--key-file FILE [--url URL | -c FILE] [OPTION…]",
     .summary = "shows the statistics on a terminal",
     .notes = "The API key may also stand in the variable " KEY_VARIABLE ".\n"
-             "In the bars people are drawn full and machines hatched.\n",
+             "In the bars people are drawn full and machines hatched.\n"
+             "Clients are counted by the number in the links; visitors, by links without one, are\n"
+             "told apart by address and agent for a day: one who comes on three days counts three\n"
+             "times.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_stats,

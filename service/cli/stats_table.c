@@ -174,6 +174,18 @@ static bool print_rows(const json_t *rows, const json_t *total, const char *grou
     return true;
 }
 
+/* Who clicked, however often; absent unless it was asked for. */
+static void print_people(const json_t *total)
+{
+    json_int_t clients, visitors;
+
+    if (json_unpack((json_t *)total, "{sI sI}", "clients", &clients, "visitors", &visitors) != 0)
+        return;
+    printf("\ndistinct clients   %10" PRId64 "  by the number in the link\n", (int64_t)clients);
+    printf("visitors           %10" PRId64 "  by links without one; each counts once a day\n",
+           (int64_t)visitors);
+}
+
 bool stats_table_print(const json_t *reply, const struct stats_table_options *options,
                        struct error *err)
 {
@@ -192,6 +204,7 @@ bool stats_table_print(const json_t *reply, const struct stats_table_options *op
         goto odd;
     if (n_all > n)
         printf("(%zu of %zu rows; --limit shows more)\n", n, n_all);
+    print_people(total);
     return true;
 odd:
     error_set(err, "the reply is not a statistic; does --url name the admin address of hopcountd?");

@@ -127,7 +127,7 @@ static bool start_ledger(struct parts *p, struct error *err)
         .salt = &p->salt,
     };
 
-    network_salt_init(&p->salt);
+    salt_init(&p->salt);
     p->ledger = ledger_new(p->store, &options, err);
     if (!p->ledger && c->redis.url)
         config_fail_prefix(c, err, "redis.url");

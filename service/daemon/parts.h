@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "proto/compiler.h"
-#include "service/label/network.h"
+#include "service/label/salt.h"
 
 struct admin;
 struct apikeys;
@@ -29,7 +29,7 @@ struct parts {
     struct clickstore *store;
     struct private_redis *private_redis; /* NULL: redis.url names one */
     char *redis_url;
-    struct network_salt salt; /* of the workers' clicks; the ledger changes it */
+    struct salt salt; /* of the workers' clicks; the ledger changes it */
     struct ledger *ledger;
     struct label_rules *label_rules;
     unsigned n_workers;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include <pcre2.h>
+#include <sodium.h>
 
+#include "proto/bytes.h"
 #include "service/base/error.h"
 #include "service/label/agent_data.h"
 
@@ -287,6 +289,17 @@ static enum click_device find_device(enum click_system system, struct slice text
     return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_OTHER;
 }
 
+/* Two agents in 2^32 may share one; to tell the visitors of one address apart it is plenty. */
+static uint32_t hash_text(struct slice text)
+{
+    uint8_t digest[crypto_generichash_BYTES];
+    uint32_t hash;
+
+    crypto_generichash(digest, sizeof(digest), (const uint8_t *)text.ptr, text.len, NULL, 0);
+    hash = le32_load(digest);
+    return hash ? hash : 1;
+}
+
 struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
 {
     struct agent agent = {.reason = CLICK_REASON_NO_AGENT};
@@ -295,6 +308,7 @@ struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
         return agent;
     if (text.len > AGENT_TEXT_MAX)
         text.len = AGENT_TEXT_MAX;
+    agent.text_hash = hash_text(text);
     fill_grams(&matcher->grams, text);
     matcher->gave_up = false;
     agent.reason = find_family(matcher, &matcher->rules->bots, text);

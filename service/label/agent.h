@@ -24,6 +24,8 @@ struct agent {
     uint8_t device;  /* enum click_device; OTHER of a machine */
     uint8_t browser; /* enum click_browser */
     uint8_t system;  /* enum click_system */
+    /* First 4 bytes, little-endian, of BLAKE2b-256 of the text; 1 in place of 0.  0: not made. */
+    uint32_t text_hash;
 };
 
 /* Compiles all patterns.  NULL and `*err` on failure. */

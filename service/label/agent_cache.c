@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAYS = 4, LINE = 64 };
-
-struct entry {
-    uint64_t key; /* 0 = free */
-    struct agent agent;
-    uint32_t used; /* when last, on the cache's own clock */
-};
+enum { WAYS = AGENT_CACHE_WAYS, LINE = 64 };
 
 /* One cache line: a look-up waits for memory once. */
 struct set {
-    struct entry entries[WAYS];
+    uint64_t keys[WAYS]; /* 0 = free */
+    struct agent agents[WAYS];
+    uint32_t used[WAYS]; /* when last, on the cache's own clock */
+    uint32_t unused;
 };
 
 _Static_assert(sizeof(struct set) == LINE, "a set is a cache line");
@@ -66,9 +63,9 @@ const struct agent *agent_cache_find(struct agent_cache *cache, uint64_t key)
     struct set *set = set_of(cache, key = usable(key));
 
     for (unsigned i = 0; i < WAYS; i++) {
-        if (set->entries[i].key == key) {
-            set->entries[i].used = ++cache->now;
-            return &set->entries[i].agent;
+        if (set->keys[i] == key) {
+            set->used[i] = ++cache->now;
+            return &set->agents[i];
         }
     }
     return NULL;
@@ -77,18 +74,18 @@ const struct agent *agent_cache_find(struct agent_cache *cache, uint64_t key)
 void agent_cache_put(struct agent_cache *cache, uint64_t key, struct agent agent)
 {
     struct set *set = set_of(cache, key = usable(key));
-    struct entry *place = &set->entries[0];
+    unsigned place = 0;
 
     for (unsigned i = 0; i < WAYS; i++) {
-        struct entry *e = &set->entries[i];
-
-        if (e->key == key || e->key == 0) {
-            place = e;
+        if (set->keys[i] == key || set->keys[i] == 0) {
+            place = i;
             break;
         }
         /* Ages, not moments: the clock wraps. */
-        if (cache->now - e->used > cache->now - place->used)
-            place = e;
+        if (cache->now - set->used[i] > cache->now - set->used[place])
+            place = i;
     }
-    *place = (struct entry){.key = key, .agent = agent, .used = ++cache->now};
+    set->keys[place] = key;
+    set->agents[place] = agent;
+    set->used[place] = ++cache->now;
 }

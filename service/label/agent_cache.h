@@ -12,7 +12,9 @@
 
 struct agent_cache;
 
-/* For `n_sets` times four agents; a power of two.  NULL: out of memory. */
+enum { AGENT_CACHE_WAYS = 3 };
+
+/* For `n_sets` times AGENT_CACHE_WAYS agents; a power of two.  NULL: out of memory. */
 MUST_USE struct agent_cache *agent_cache_new(unsigned n_sets);
 void agent_cache_free(struct agent_cache *cache);
 

@@ -13,11 +13,11 @@
 #include "service/label/geo.h"
 #include "service/label/headers.h"
 #include "service/label/known.h"
-#include "service/label/network.h"
+#include "service/label/salt.h"
 
 enum {
     CACHE_SETS =
-        4096, /* of four: 16,384 agents in 256 KiB; a day's visitors bring some thousands */
+        4096, /* of three: 12,288 agents in 256 KiB; a day's visitors bring some thousands */
     /* New agents looked at in a second: each takes some 20 µs, at worst some 200, so together a
      * hundredth of a core, at worst a twentieth.  Those beyond aren't cached either, so that a
      * flood can't push out the agents of people. */
@@ -29,7 +29,7 @@ struct label_rules {
     struct geo *geo;  /* NULL: no file of countries */
     struct geo *asns; /* NULL: no file of autonomous systems, or none is asked for */
     struct known *known;
-    const struct network_salt *salt;
+    const struct salt *salt;
 };
 
 struct labeler {
@@ -197,23 +197,28 @@ static enum click_reason find_reason(const struct http1_request *request, const 
     return purpose != CLICK_REASON_NONE ? purpose : agent->reason;
 }
 
-/* What the detection of mail gateways looks at later. */
-static void set_origin(struct labeler *labeler, const uint8_t ip[static IP_LEN],
-                       struct label *label)
+/* What the detection of mail gateways looks at later, or the count of visitors. */
+static void set_origin(struct labeler *labeler, const struct label_source *source,
+                       const struct agent *agent, struct label *label)
 {
     const struct label_rules *rules = labeler->rules;
+    const uint8_t *ip = source->ip;
     uint32_t asn;
 
-    label->network = network_number(rules->salt, ip);
+    if (source->has_client)
+        label->network = salt_network(rules->salt, ip);
+    else if (label->label == CLICK_HUMAN && agent->text_hash != 0)
+        label->visitor = salt_visitor(rules->salt, ip, agent->text_hash);
     if (known_has_address(rules->known, ip))
         label->hints |= CLICK_HINT_RANGE;
     if (rules->asns && (asn = geo_asn(labeler->asns, ip)) && known_has_asn(rules->known, asn))
         label->hints |= CLICK_HINT_ASN;
 }
 
-struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
-                           const uint8_t ip[static IP_LEN], int64_t now_ms)
+struct label labeler_label(struct labeler *labeler, const struct label_source *source,
+                           int64_t now_ms)
 {
+    const struct http1_request *request = source->request;
     struct agent agent = find_agent(labeler, request->field[HTTP1_USER_AGENT], now_ms);
     enum click_reason reason = find_reason(request, &agent);
 
@@ -226,9 +231,9 @@ struct label labeler_label(struct labeler *labeler, const struct http1_request *
         .referrer = (uint8_t)headers_referrer(request->field[HTTP1_REFERER]),
     };
 
-    geo_country(labeler->geo, ip, label.country);
+    geo_country(labeler->geo, source->ip, label.country);
     if (labeler->rules->salt)
-        set_origin(labeler, ip, &label);
+        set_origin(labeler, source, &agent, &label);
     return label;
 }
 

@@ -20,17 +20,17 @@ struct known;
 struct http1_request;
 struct label_rules;
 struct labeler;
-struct network_salt;
+struct salt;
 
 /* Compiles the patterns, which takes some hundredths of a second, and loads the file of countries,
  * NULL = none (see geo.h).  NULL and `*err` on failure. */
 MUST_USE struct label_rules *label_rules_new(const char *country_file, struct error *err);
-/* What makes a click's network and hints, which the detection of mail gateways needs; without it
- * they are 0. */
+/* What makes a click's network and hints, which the detection of mail gateways needs, and its
+ * visitor; without it they are 0. */
 struct label_origin {
-    const struct network_salt *salt; /* outlives the rules */
-    const char *asn_file;            /* NULL = none */
-    struct known *known;             /* the rules' from now on */
+    const struct salt *salt; /* outlives the rules */
+    const char *asn_file;    /* NULL = none */
+    struct known *known;     /* the rules' from now on */
 };
 /* Before there are labelers.  False and `*err` on failure; then `known` is the rules', too. */
 MUST_USE bool label_rules_set_origin(struct label_rules *rules, const struct label_origin *origin,
@@ -52,16 +52,27 @@ struct label {
     uint8_t referrer; /* enum click_referrer */
     uint8_t hints;    /* bits of enum click_hint */
     char country[2];  /* capital letters, or two NULs */
-    uint16_t network; /* network_number(), or 0 */
+    uint16_t network; /* salt_network(), or 0 */
+    uint64_t visitor; /* salt_visitor(), or 0 */
+};
+
+/* A click, and on what. */
+struct label_source {
+    const struct http1_request *request;
+    uint8_t ip[IP_LEN];
+    bool has_client; /* the link names one */
 };
 
 /*
- * Labels a click from the address `ip`.  `now_ms` is the monotonic clock.  An agent seen before
+ * Labels a click.  `now_ms` is the monotonic clock.  An agent seen before
  * costs one look-up; a new one is matched against all patterns, but only so many of them a second:
  * beyond that it is taken for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
+ *
+ * No more is made of the address than somebody reads: the network of a client's click, the visitor
+ * of a person who followed a link that names no client.
  */
-struct label labeler_label(struct labeler *labeler, const struct http1_request *request,
-                           const uint8_t ip[static IP_LEN], int64_t now_ms);
+struct label labeler_label(struct labeler *labeler, const struct label_source *source,
+                           int64_t now_ms);
 
 /* Its counters, as long as the labeler; any thread. */
 struct labeler_stats {

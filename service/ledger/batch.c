@@ -21,12 +21,13 @@ enum {
     FIELDS_PER_RECORD = 4 * 2 * (BATCH_SERIES_DIMS + 1),
     FIELD_BYTES = 2 * 2 + COUNTER_FIELD_MAX + 12,
     RUN_BYTES = 10,
-    ARGV_HEAD = 3, /* EVALSHA, script, number of keys */
+    PERSON_BYTES = 10, /* a visitor, with its head */
+    ARGV_HEAD = 3,     /* EVALSHA, script, number of keys */
     ARGV_TAIL = 6,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
-enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_CLIENTS };
+enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE };
 
 static bool pack_init(struct pack *pack, size_t size)
 {
@@ -46,14 +47,15 @@ static bool make_room(struct batch *batch)
 
     if (fields > (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS)
         fields = (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS;
-    batch->keys_max = 2 + chunks + runs + 2 * FOLD_GROUPS_MAX;
+    batch->keys_max = 2 + chunks + runs + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
     return batch->order && batch->keys && batch->argv &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
            pack_init(&batch->series, fields * FIELD_BYTES + runs * RUN_BYTES) &&
-           pack_init(&batch->clients, 2 * records * 6 + (size_t)FOLD_GROUPS_MAX * 15);
+           pack_init(&batch->people,
+                     2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15);
 }
 
 static void set_sha(struct batch *batch)
@@ -89,7 +91,7 @@ void batch_free(struct batch *batch)
     free(batch->argv);
     free(batch->tables.bytes);
     free(batch->series.bytes);
-    free(batch->clients.bytes);
+    free(batch->people.bytes);
     free(batch);
 }
 
@@ -239,7 +241,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_TTL] = decimal(batch->ttl, CURSOR_TTL_S);
     tail[AT_TABLES] = pack_end(&batch->tables);
     tail[AT_SERIES] = pack_end(&batch->series);
-    tail[AT_CLIENTS] = pack_end(&batch->clients);
+    tail[AT_PEOPLE] = pack_end(&batch->people);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -249,13 +251,13 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     counter_key_rejected(batch_next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
-    pack_begin(&batch->clients);
+    pack_begin(&batch->people);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         batch_build_series(batch, range->shard);
-        batch_build_clients(batch, range->shard);
+        batch_build_people(batch, range->shard);
     }
-    assert(!batch->tables.full && !batch->series.full && !batch->clients.full);
+    assert(!batch->tables.full && !batch->series.full && !batch->people.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

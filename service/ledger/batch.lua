@@ -1,11 +1,11 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
--- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series and clients
+-- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series and people
 --       in the order in which ARGV[4], [5] and [6] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [n, ttl, field 1, delta 1, ... field n, delta n, ...]  a key per run
---       6 clients  msgpack [n, day ttl, month ttl, client 1, ... client n, ...]   two keys per run
+--       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}}, the last being tables that
 -- have grown over another 4 KiB; or {0, cursor}: that isn't `from`, nothing was applied.
@@ -32,7 +32,7 @@ local cursor = call('GET', KEYS[1]) or '0'
 if cursor ~= ARGV[1] then
     return { 0, cursor }
 end
-local tables, series, clients = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
+local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 
 local n_aside, why = 0, ''
@@ -79,12 +79,12 @@ while i <= #series do
     i = last + 1
 end
 
--- Adding a client to both keys costs twice; merging the day into the month costs as much as some
+-- Adding a client or visitor to both keys costs twice; merging the day into the month costs as much as some
 -- hundred of them.
 local MERGE_MIN, STEP = 1000, 4000
 local function add(key, first, last)
     for j = first, last, STEP do
-        local r = try('PFADD', key, unpack(clients, j, math.min(last, j + STEP - 1)))
+        local r = try('PFADD', key, unpack(people, j, math.min(last, j + STEP - 1)))
         if type(r) ~= 'number' then
             set_aside(key, 1, r)
             return
@@ -93,16 +93,16 @@ local function add(key, first, last)
 end
 
 i = 1
-while i <= #clients do
-    local n, day, month = clients[i], KEYS[k + 1], KEYS[k + 2]
+while i <= #people do
+    local n, day, month = people[i], KEYS[k + 1], KEYS[k + 2]
     local first, last = i + 3, i + 2 + n
     add(day, first, last)
     local merged = n >= MERGE_MIN and try('PFMERGE', month, day)
     if type(merged) ~= 'table' or merged.err then
         add(month, first, last)
     end
-    try('EXPIRE', day, clients[i + 1], 'NX')
-    try('EXPIRE', month, clients[i + 2], 'NX')
+    try('EXPIRE', day, people[i + 1], 'NX')
+    try('EXPIRE', month, people[i + 2], 'NX')
     k = k + 2
     i = last + 1
 end

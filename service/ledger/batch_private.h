@@ -1,4 +1,4 @@
-/* batch_private.h - what batch.c (tables, arguments) and batch_series.c (time series, clients)
+/* batch_private.h - what batch.c (tables, arguments) and batch_series.c (time series, people)
  * share.
  */
 #ifndef LEDGER_BATCH_PRIVATE_H
@@ -20,7 +20,7 @@ struct batch {
     uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, clients;
+    struct pack tables, series, people;
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;
@@ -35,8 +35,9 @@ static inline struct counter_key *batch_next_key(struct batch *batch)
     return &batch->keys[batch->n_keys++];
 }
 
-/* Packs the time series, and the lists of clients, that the fold holds for the shard. */
+/* Packs the time series, and the lists of clients and visitors, that the fold holds for the
+ * shard. */
 void batch_build_series(struct batch *batch, unsigned shard);
-void batch_build_clients(struct batch *batch, unsigned shard);
+void batch_build_people(struct batch *batch, unsigned shard);
 
 #endif

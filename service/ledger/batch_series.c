@@ -124,28 +124,45 @@ void batch_build_series(struct batch *batch, unsigned shard)
     }
 }
 
-void batch_build_clients(struct batch *batch, unsigned shard)
+/* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
+static void pack_person(struct pack *pack, enum fold_whom whom, uint64_t id)
+{
+    uint8_t bytes[8];
+
+    be64_store(bytes, id);
+    pack_text(pack, whom == FOLD_CLIENTS ? slice_make((const char *)bytes + 4, 4)
+                                         : slice_make((const char *)bytes, 8));
+}
+
+static void build_people(struct batch *batch, const struct fold_group *group, enum fold_whom whom)
+{
+    const struct fold_people *people = &group->people[whom];
+    struct counter_people of = {.brand = group->key.brand,
+                                .campaign = group->key.campaign,
+                                .are_visitors = whom == FOLD_VISITORS};
+
+    if (people->n == 0)
+        return;
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
+        of.interval = (enum counter_interval)interval;
+        counter_key_people(batch_next_key(batch), &of, group->key.hour * 3600,
+                           batch->options.n_shards);
+    }
+    pack_number(&batch->people, people->n);
+    pack_number(&batch->people, (uint32_t)batch->options.retention_hours_s);
+    pack_number(&batch->people, (uint32_t)batch->options.retention_days_s);
+    for (uint32_t at = people->first; at != FOLD_NONE; at = batch->fold->persons[at].next)
+        pack_person(&batch->people, whom, batch->fold->persons[at].id);
+}
+
+void batch_build_people(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
 
     for (uint32_t i = 0; i < fold->n_groups; i++) {
-        const struct fold_group *group = &fold->groups[i];
-        const struct fold_group_key *key = &group->key;
-
-        if (group->n_clients == 0 || batch->group_shard[i] != shard)
+        if (batch->group_shard[i] != shard)
             continue;
-        for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++)
-            counter_key_clients(batch_next_key(batch), key->brand, key->campaign,
-                                (enum counter_interval)interval, key->hour * 3600,
-                                batch->options.n_shards);
-        pack_number(&batch->clients, group->n_clients);
-        pack_number(&batch->clients, (uint32_t)batch->options.retention_hours_s);
-        pack_number(&batch->clients, (uint32_t)batch->options.retention_days_s);
-        for (uint32_t at = group->first_client; at != FOLD_NONE; at = fold->clients[at].next) {
-            uint8_t number[4];
-
-            be32_store(number, fold->clients[at].number);
-            pack_text(&batch->clients, slice_make((const char *)number, sizeof(number)));
-        }
+        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
+            build_people(batch, &fold->groups[i], (enum fold_whom)whom);
     }
 }

@@ -5,7 +5,7 @@
 
 enum {
     ITEMS_PER_RECORD = 4,   /* object and client, before and after a relabelling */
-    CLIENTS_PER_RECORD = 2, /* of the campaign, of all campaigns */
+    PERSONS_PER_RECORD = 2, /* of the campaign, of all campaigns */
     GROUPS_PER_RECORD = 4,
     HOUR_MS = 3600000,
 };
@@ -86,8 +86,8 @@ struct fold *fold_new(unsigned records_max)
     fold->links = calloc(n, sizeof(*fold->links));
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
     fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
-    fold->clients = calloc(n * CLIENTS_PER_RECORD, sizeof(*fold->clients));
-    if (!fold->links || !fold->items || !fold->groups || !fold->clients ||
+    fold->persons = calloc(n * PERSONS_PER_RECORD, sizeof(*fold->persons));
+    if (!fold->links || !fold->items || !fold->groups || !fold->persons ||
         !index_init(&fold->link_index, records_max) ||
         !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
         !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
@@ -105,7 +105,7 @@ void fold_free(struct fold *fold)
     free(fold->links);
     free(fold->items);
     free(fold->groups);
-    free(fold->clients);
+    free(fold->persons);
     free(fold->link_index.slots);
     free(fold->item_index.slots);
     free(fold->group_index.slots);
@@ -140,7 +140,7 @@ void fold_clear(struct fold *fold)
         }
     }
     index_clear(&fold->group_index);
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_clients = 0;
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 
@@ -198,7 +198,8 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
 
         memset(group, 0, sizeof(*group));
         group->key = want;
-        group->first_client = FOLD_NONE;
+        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
+            group->people[whom].first = FOLD_NONE;
         fold->group_index.slots[at] = fold->n_groups;
     }
     *last = fold->group_index.slots[at] - 1;
@@ -225,14 +226,22 @@ static void count(struct fold_group *group, const struct click *click, unsigned 
     group->counts[FOLD_AT_DELAY + counter_delay_value(click)] += delta;
 }
 
-static void list_client(struct fold *fold, uint32_t group, uint32_t number)
+static void list_person(struct fold *fold, uint32_t group, enum fold_whom whom, uint64_t id)
 {
-    struct fold_group *g = &fold->groups[group];
+    struct fold_people *people = &fold->groups[group].people[whom];
 
-    fold->clients[fold->n_clients] =
-        (struct fold_client){.number = number, .next = g->first_client};
-    g->first_client = fold->n_clients++;
-    g->n_clients++;
+    fold->persons[fold->n_persons] = (struct fold_person){.id = id, .next = people->first};
+    people->first = fold->n_persons++;
+    people->n++;
+}
+
+/* Once for clicks in a row; those that come back are listed again, which counts them no twice. */
+static void list_visitor(struct fold *fold, uint32_t group, uint64_t visitor)
+{
+    const struct fold_people *people = &fold->groups[group].people[FOLD_VISITORS];
+
+    if (people->first == FOLD_NONE || fold->persons[people->first].id != visitor)
+        list_person(fold, group, FOLD_VISITORS, visitor);
 }
 
 /* Adds (delta 1) or takes away (-1) a click of that label everywhere but in the links. */
@@ -264,9 +273,12 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
         client = add_item(fold, &item);
         if (!automated && delta > 0 && client->listed != group) {
             client->listed = group;
-            list_client(fold, group, click->client);
-            list_client(fold, all, click->client);
+            list_person(fold, group, FOLD_CLIENTS, click->client);
+            list_person(fold, all, FOLD_CLIENTS, click->client);
         }
+    } else if (click->visitor != 0 && !automated && delta > 0) {
+        list_visitor(fold, group, click->visitor);
+        list_visitor(fold, all, click->visitor);
     }
 }
 
@@ -278,7 +290,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     if (fold->n_links == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
-        fold->n_clients + CLIENTS_PER_RECORD > fold->records_max * CLIENTS_PER_RECORD)
+        fold->n_persons + PERSONS_PER_RECORD > fold->records_max * PERSONS_PER_RECORD)
         return false;
     if (is_relabel) {
         bool was_human = !click_is_automated(click->old_label);

@@ -54,6 +54,14 @@ struct fold_item {
     uint32_t listed; /* clients: the group in which it was listed last; FOLD_NONE = none */
 };
 
+/* Who is counted once however often they click: clients, and visitors by links of no client. */
+enum fold_whom { FOLD_CLIENTS, FOLD_VISITORS, FOLD_PEOPLE };
+
+/* A list in fold.persons. */
+struct fold_people {
+    uint32_t first, n;
+};
+
 struct fold_group_key {
     uint32_t brand;
     int32_t campaign; /* or COUNTER_ALL_CAMPAIGNS */
@@ -65,13 +73,14 @@ struct fold_group_key {
 /* All clicks of one brand, campaign (or all campaigns), hour and kind, human or automated. */
 struct fold_group {
     struct fold_group_key key;
-    uint32_t first_client, n_clients; /* a list in fold.clients */
+    struct fold_people people[FOLD_PEOPLE];
     int32_t counts[FOLD_COUNTS];
 };
 
-/* A client with a human click, in the list of a group. */
-struct fold_client {
-    uint32_t number, next;
+/* A client or visitor with a human click, in the list of a group. */
+struct fold_person {
+    uint64_t id; /* number of the client, or the visitor's hash */
+    uint32_t next;
 };
 
 /* An index by hash of the entries of an array. */
@@ -85,8 +94,8 @@ struct fold {
     struct fold_link *links;
     struct fold_item *items;
     struct fold_group *groups;
-    struct fold_client *clients;
-    uint32_t n_links, n_items, n_groups, n_clients;
+    struct fold_person *persons;
+    uint32_t n_links, n_items, n_groups, n_persons;
     uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
     struct fold_index link_index, item_index, group_index;
 };

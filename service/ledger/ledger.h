@@ -13,7 +13,7 @@ struct clickstore;
 struct error;
 struct gateway_options;
 struct ledger;
-struct network_salt;
+struct salt;
 
 struct ledger_options {
     const char *redis_url;     /* redis:// rediss:// unix:// sentinel:// cluster:// */
@@ -25,7 +25,7 @@ struct ledger_options {
     int64_t retention_days_s;
     /* When clicks are a mail gateway's (label/gateway.h), for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
-    struct network_salt *salt; /* of the workers, with `gateway`; till ledger_free() */
+    struct salt *salt; /* of the workers, with `gateway`; till ledger_free() */
 };
 
 /* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),

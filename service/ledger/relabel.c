@@ -5,10 +5,11 @@
 
 #include <sodium.h>
 
+#include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/label/gateway.h"
-#include "service/label/network.h"
+#include "service/label/salt.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/siblings.h"
@@ -17,13 +18,17 @@ enum {
     READ_MAX = 256,
     LOOK_MAX = 65536, /* clicks looked at in a turn, so that batches aren't kept waiting */
     RETRY_MS = 1000,  /* between two attempts to begin a log */
+    DAY_S = 86400,
+    /* Yesterday's salt serves for so long: normally until the next beat brings a new one. */
+    SALT_GRACE_S = 300,
 };
 
 struct relabel {
     struct gateway *gateway;
     struct siblings *siblings;
-    struct network_salt *salt;
-    uint64_t salt_key; /* the one that was agreed on; 0 = none yet */
+    struct salt *salt;
+    uint8_t agreed[SALT_LEN]; /* the salt that the pods agreed on; zeros = none */
+    int64_t salt_day;         /* days since 1970 of the salt in use, agreed on or not */
     uint8_t origin[GATEWAY_ORIGIN_LEN];
     uint64_t n_clicks;    /* looked at: the number of the next one */
     struct clicklog *log; /* NULL until there is something to append */
@@ -39,6 +44,7 @@ struct relabel *relabel_new(const struct ledger_options *options)
         return NULL;
     randombytes_buf(relabel->origin, sizeof(relabel->origin));
     relabel->salt = options->salt;
+    relabel->salt_day = clock_wall_ms() / 1000 / DAY_S;
     relabel->gateway = gateway_new(options->gateway);
     relabel->siblings = relabel->gateway ? siblings_new(relabel->origin, options->n_shards,
                                                         gateway_window_ms(relabel->gateway))
@@ -59,15 +65,31 @@ void relabel_free(struct relabel *relabel)
     free(relabel);
 }
 
-void relabel_set_salt(struct ledger *ledger, uint64_t salt)
+/* --- the salt --- */
+
+void relabel_set_salt(struct ledger *ledger, const uint8_t salt[static SALT_LEN], int64_t day)
 {
     struct relabel *relabel = ledger->relabel;
 
-    if (salt == relabel->salt_key)
+    relabel->salt_day = day;
+    if (memcmp(relabel->agreed, salt, SALT_LEN) == 0)
         return;
-    relabel->salt_key = salt;
-    network_salt_set(relabel->salt, salt);
+    memcpy(relabel->agreed, salt, SALT_LEN);
+    salt_set(relabel->salt, salt);
     gateway_forget_networks(relabel->gateway); /* one would pass for two */
+}
+
+/* A day is over, and there is no new salt: Redis can't be asked.  The old one has had its time. */
+static void forget_old_salt(struct relabel *relabel)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+
+    if (now_s < (relabel->salt_day + 1) * DAY_S + SALT_GRACE_S)
+        return;
+    relabel->salt_day = now_s / DAY_S;
+    memset(relabel->agreed, 0, SALT_LEN);
+    salt_forget(relabel->salt);
+    gateway_forget_networks(relabel->gateway);
 }
 
 /* --- appending --- */
@@ -165,6 +187,7 @@ void relabel_serve(struct ledger *ledger, int64_t now_ms)
         if (clicklog_is_live(log->log) && !clicklog_holds_relabels(log->log))
             look_at_log(ledger, log);
     }
+    forget_old_salt(relabel);
     siblings_serve(ledger, relabel->siblings, now_ms);
 }
 

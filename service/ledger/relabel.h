@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "service/label/salt.h"
 
 struct gateway_click;
 struct ledger;
@@ -33,7 +34,7 @@ void relabel_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
 void relabel_add_sibling(struct ledger *ledger, const struct gateway_click *click);
 /* This process, and no other, is to append this relabelling. */
 void relabel_append(struct ledger *ledger, const struct gateway_click *click);
-/* The pods have agreed on a salt. */
-void relabel_set_salt(struct ledger *ledger, uint64_t salt);
+/* The pods have agreed on a salt of that day (days since 1970, UTC). */
+void relabel_set_salt(struct ledger *ledger, const uint8_t salt[static SALT_LEN], int64_t day);
 
 #endif

@@ -21,7 +21,8 @@
 enum {
     BEAT_MS = 1000, /* so soon do the others learn of a new process */
     ALIVE_S = 30,   /* a process that was silent for so long is gone */
-    SALT_TTL_S = 2 * 86400,
+    DAY_S = 86400,
+    SALT_TTL_S = 2 * DAY_S,
     OFFERS_MAX = 4096, /* clicks that wait */
     CLAIMS_MAX = 4096,
     CLAIM_TTL_S = 3600, /* longer than a claim may wait, so that it can be asked again */
@@ -50,6 +51,7 @@ struct siblings {
     bool has_others; /* as of the last answer */
     bool beat_sent;
     int64_t beat_ms; /* when the next one is due, monotonic; 0 = now */
+    int64_t beat_s;  /* Unix time of the one under way, whose day the salt is of */
     unsigned n_offers, n_claims;
     struct gateway_click offers[OFFERS_MAX];
     struct claim claims[CLAIMS_MAX];
@@ -116,18 +118,19 @@ static bool send_command(struct ledger *ledger, enum ledger_what what, unsigned 
 
 /* --- who is there, and the salt of the day --- */
 
-static bool send_beat(struct ledger *ledger, const struct siblings *siblings)
+static bool send_beat(struct ledger *ledger, struct siblings *siblings)
 {
     struct counter_key pods, salt;
-    char alive[DECIMAL_MAX], ttl[DECIMAL_MAX], fresh[DECIMAL_MAX];
-    uint64_t random;
+    char alive[DECIMAL_MAX], ttl[DECIMAL_MAX], fresh[2 * SALT_LEN + 1];
+    uint8_t random[SALT_LEN];
 
-    randombytes_buf(&random, sizeof(random));
+    siblings->beat_s = clock_wall_ms() / 1000;
+    randombytes_buf(random, sizeof(random));
+    sodium_bin2hex(fresh, sizeof(fresh), random, sizeof(random));
     counter_key_alive(&pods);
-    counter_key_salt(&salt, clock_wall_ms() / 1000);
+    counter_key_salt(&salt, siblings->beat_s);
     snprintf(alive, sizeof(alive), "%d", ALIVE_S);
     snprintf(ttl, sizeof(ttl), "%d", SALT_TTL_S);
-    snprintf(fresh, sizeof(fresh), "%016llx", (unsigned long long)random);
     {
         const struct slice argv[] = {
             slice_of("EVAL"),
@@ -145,11 +148,20 @@ static bool send_beat(struct ledger *ledger, const struct siblings *siblings)
     }
 }
 
+/* What isn't a salt, of another version of this program say, is as good as none. */
+static bool read_salt(const struct redisReply *text, uint8_t salt[static SALT_LEN])
+{
+    size_t len;
+
+    return text->len == (size_t)2 * SALT_LEN &&
+           sodium_hex2bin(salt, SALT_LEN, text->str, text->len, NULL, &len, NULL) == 0 &&
+           len == SALT_LEN && !sodium_is_zero(salt, SALT_LEN);
+}
+
 static void on_beat(struct ledger *ledger, struct siblings *siblings,
                     const struct redisReply *reply)
 {
-    char *end;
-    uint64_t salt;
+    uint8_t salt[SALT_LEN];
 
     siblings->beat_sent = false;
     siblings->has_others = false;
@@ -160,9 +172,8 @@ static void on_beat(struct ledger *ledger, struct siblings *siblings,
         return;
     ledger->now.n_pods = (unsigned)reply->element[0]->integer;
     siblings->has_others = reply->element[0]->integer > 1;
-    salt = strtoull(reply->element[1]->str, &end, 16);
-    if (*end == '\0' && salt != 0)
-        relabel_set_salt(ledger, salt);
+    if (read_salt(reply->element[1], salt))
+        relabel_set_salt(ledger, salt, siblings->beat_s / DAY_S);
 }
 
 /* --- offers and claims --- */

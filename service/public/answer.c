@@ -124,18 +124,20 @@ static void append_click(struct answerer *a, const struct route *route, const st
         .country = {label->country[0], label->country[1]},
         .hints = label->hints,
         .network = label->network,
+        .visitor = label->visitor,
     };
 
     clicklog_append(a->options.log, &click);
     counter64_add(&a->options.stats->reasons[label->reason], 1);
 }
 
-static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN])
+static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN],
+                               const struct token *token)
 {
-    uint8_t ip[IP_LEN];
+    struct label_source source = {.request = &a->request, .has_client = token->client != 0};
 
-    client_address_find(a->options.config, &a->request, peer, ip);
-    return labeler_label(a->labeler, &a->request, ip, a->options.turn->mono_ms);
+    client_address_find(a->options.config, &a->request, peer, source.ip);
+    return labeler_label(a->labeler, &source, a->options.turn->mono_ms);
 }
 
 static size_t answer_link(struct answerer *a, const struct route *route, const struct label *label,
@@ -187,7 +189,7 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
-        label = find_label(a, peer);
+        label = find_label(a, peer, &route.token);
         return answer_link(a, &route, &label, reply_end(request, *end), out);
     case OUTCOME_HOME:
         return answer_home(a, &route, reply_end(request, *end), out);

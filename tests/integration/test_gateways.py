@@ -143,8 +143,8 @@ def test_a_burst_while_redis_is_down(make_hopcountd, redis):
     assert_counted(daemon, 0, 4)
 
 
-def make_pods(make_hopcountd, redis, n):
-    pods = [make_hopcountd(redis, CONFIG, f"pod{i}", start=False) for i in range(n)]
+def make_pods(make_hopcountd, redis, n, config=None):
+    pods = [make_hopcountd(redis, config or CONFIG, f"pod{i}", start=False) for i in range(n)]
     for pod in pods:
         pod.key = pods[0].key
         pod.write_keys([(1, "mint", pod.key)])

@@ -4,6 +4,7 @@ import datetime
 import gzip
 import http.client
 import json
+import re
 import signal
 import socket
 import zoneinfo
@@ -173,6 +174,27 @@ def test_distinct_clients_are_merged_and_not_added(daemon, redis):
     # Days of another zone aren't counted by the row.
     berlin = ask(daemon, f"{base}&brand=acme&tz=Europe/Berlin")
     assert "clients" not in berlin["rows"][0] and berlin["total"]["clients"] >= 100
+
+
+def test_visitors_are_told_apart_for_a_day_and_reported_beside_clients(daemon, redis):
+    client = redis.client()
+    for day in (1, 2):
+        counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day), range(10))
+        # Another salt, other hashes: nobody can tell who came again.
+        counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day),
+                              range(1000 * day, 1000 * day + 100), "v")
+    base = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-03&interval=day&clients=true"
+    answer = ask(daemon, base)
+    assert [row["clients"] for row in answer["rows"]] == [10, 10, 0]
+    assert [row["visitors"] for row in answer["rows"]] == pytest.approx([100, 100, 0], rel=0.03)
+    assert (answer["total"]["clients"], answer["total"]["visitors"]) == (10, pytest.approx(200, rel=0.03))
+    month = ask(daemon, "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30&interval=month&clients=true")
+    assert month["rows"][0]["visitors"] == pytest.approx(200, rel=0.03)
+    csv = daemon.admin("GET", base + "&format=csv", key=True).text.lstrip("\ufeff").splitlines()
+    assert csv[0] == "time,total,human,automated,clients,visitors"
+    assert re.fullmatch(r"2026-11-01,0,0,0,10,\d+", csv[1]) and csv[3] == "2026-11-03,0,0,0,0,0"
+    # Not asked for: not there.
+    assert not {"clients", "visitors"} & set(ask(daemon, base.replace("&clients=true", ""))["total"])
 
 
 def test_pages(daemon, redis):

@@ -17,6 +17,7 @@ static void test_keys(void **state)
                                                      8, 9, 10, 11, 12, 13, 14, 255};
     struct counter_series series = {0xaabbccdd, 12, COUNTER_HOURS, COUNTER_DIM_LABEL};
     struct counter_key key;
+    struct counter_people people;
 
     (void)state;
     counter_key_cursor(&key, 0, log_id);
@@ -43,10 +44,15 @@ static void test_keys(void **state)
     series.dim = COUNTER_DIM_CAMPAIGN;
     counter_key_series(&key, &series, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:d:p:202611");
-    counter_key_clients(&key, 0xaabbccdd, 65535, COUNTER_HOURS, NOON, 1);
+    people = (struct counter_people){0xaabbccdd, 65535, COUNTER_HOURS, false};
+    counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:65535:20261122");
-    counter_key_clients(&key, 0xaabbccdd, COUNTER_ALL_CAMPAIGNS, COUNTER_DAYS, NOON, 1);
+    people = (struct counter_people){0xaabbccdd, COUNTER_ALL_CAMPAIGNS, COUNTER_DAYS, false};
+    counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:*:202611");
+    people.are_visitors = true;
+    counter_key_people(&key, &people, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:202611");
 }
 
 static void test_shards(void **state)

@@ -93,8 +93,8 @@ static void test_one_click(void **state)
         assert_int_equal(group->counts[FOLD_AT_BROWSER + 5], 1);
         assert_int_equal(group->counts[FOLD_AT_SYSTEM + 6], 1);
         assert_int_equal(group->counts[FOLD_AT_REFERRER + CLICK_REFERRER_MAIL], 1);
-        assert_int_equal(group->n_clients, 1);
-        assert_int_equal(fold->clients[group->first_client].number, 77);
+        assert_int_equal(group->people[FOLD_CLIENTS].n, 1);
+        assert_int_equal(fold->persons[group->people[FOLD_CLIENTS].first].id, 77);
     }
     fold_free(fold);
 }
@@ -106,7 +106,7 @@ static void test_edges_of_a_click(void **state)
         uint32_t object, client;
         int64_t time_ms;
         uint8_t label;
-        uint32_t n_items, n_clients, first_s;
+        uint32_t n_items, n_persons, first_s;
     } cases[] = {
         {"object 0 is not counted", 0, 77, 5000, CLICK_HUMAN, 1, 2, 5},
         {"client 0 is not counted", 1234, 0, 5000, CLICK_HUMAN, 1, 0, 5},
@@ -128,7 +128,7 @@ static void test_edges_of_a_click(void **state)
         click.label = cases[i].label;
         assert_true(fold_add(fold, &click));
         assert_int_equal(fold->n_items, cases[i].n_items);
-        assert_int_equal(fold->n_clients, cases[i].n_clients);
+        assert_int_equal(fold->n_persons, cases[i].n_persons);
         assert_int_equal(fold->links[0].first_s, cases[i].first_s);
         fold_free(fold);
     }
@@ -175,6 +175,66 @@ static void test_relabelling_moves_a_click(void **state)
     fold_free(fold);
 }
 
+/* Who clicks on a link that names a client is that client; else it is a visitor, if it has a hash.
+ */
+static void test_visitors(void **state)
+{
+    enum { CLIENTS = FOLD_CLIENTS, VISITORS = FOLD_VISITORS, NOBODY = FOLD_PEOPLE };
+    const struct {
+        const char *name;
+        uint32_t client;
+        uint64_t visitor;
+        enum click_label label;
+        unsigned want;
+    } cases[] = {
+        {"a visitor", 0, 5, CLICK_HUMAN, VISITORS},
+        {"the largest hash", 0, UINT64_MAX, CLICK_HUMAN, VISITORS},
+        {"without a hash", 0, 0, CLICK_HUMAN, NOBODY},
+        {"a client with a hash", 77, 5, CLICK_HUMAN, CLIENTS},
+        {"a machine with a hash", 0, 5, CLICK_BOT, NOBODY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fold *fold = fold_new(16);
+        struct click click = a_click();
+        const struct fold_group *group;
+
+        print_message("%s\n", cases[i].name);
+        click.client = cases[i].client;
+        click.visitor = cases[i].visitor;
+        click.label = cases[i].label;
+        assert_true(fold_add(fold, &click));
+        group = group_of(fold, 12, cases[i].label != CLICK_HUMAN);
+        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
+            assert_int_equal(group->people[whom].n, whom == cases[i].want);
+        if (cases[i].want == VISITORS)
+            assert_true(fold->persons[group->people[VISITORS].first].id == cases[i].visitor);
+        fold_free(fold);
+    }
+}
+
+static void test_visitors_of_a_batch(void **state)
+{
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+    const uint64_t visitors[] = {5, 5, 5, 6, 7};
+
+    (void)state;
+    click.client = 0;
+    for (size_t i = 0; i < sizeof(visitors) / sizeof(visitors[0]); i++) {
+        click.visitor = visitors[i];
+        assert_true(fold_add(fold, &click));
+    }
+    assert_int_equal(group_of(fold, 12, false)->people[FOLD_VISITORS].n, 3);
+    assert_int_equal(group_of(fold, COUNTER_ALL_CAMPAIGNS, false)->people[FOLD_VISITORS].n, 3);
+    print_message("the next batch begins with none\n");
+    fold_clear(fold);
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(group_of(fold, 12, false)->people[FOLD_VISITORS].n, 1);
+    fold_free(fold);
+}
+
 static void test_a_client_is_listed_once_in_a_group(void **state)
 {
     struct fold *fold = fold_new(16);
@@ -183,11 +243,11 @@ static void test_a_client_is_listed_once_in_a_group(void **state)
     (void)state;
     for (int i = 0; i < 5; i++)
         assert_true(fold_add(fold, &click));
-    assert_int_equal(group_of(fold, 12, false)->n_clients, 1);
+    assert_int_equal(group_of(fold, 12, false)->people[FOLD_CLIENTS].n, 1);
     print_message("but in each campaign\n");
     click.campaign = 13;
     assert_true(fold_add(fold, &click));
-    assert_int_equal(group_of(fold, 13, false)->n_clients, 1);
+    assert_int_equal(group_of(fold, 13, false)->people[FOLD_CLIENTS].n, 1);
     fold_free(fold);
 }
 
@@ -207,7 +267,7 @@ static void test_random_clicks(void **state)
         memset(automated, 0, sizeof(automated));
         memset(clients, 0, sizeof(clients));
         fold_clear(fold);
-        assert_int_equal(fold->n_links + fold->n_items + fold->n_groups + fold->n_clients, 0);
+        assert_int_equal(fold->n_links + fold->n_items + fold->n_groups + fold->n_persons, 0);
         for (int i = 0; i < n; i++) {
             struct click click = a_click();
             unsigned k;
@@ -279,6 +339,8 @@ int main(void)
         cmocka_unit_test(test_one_click),
         cmocka_unit_test(test_edges_of_a_click),
         cmocka_unit_test(test_relabelling_moves_a_click),
+        cmocka_unit_test(test_visitors),
+        cmocka_unit_test(test_visitors_of_a_batch),
         cmocka_unit_test(test_a_client_is_listed_once_in_a_group),
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_limits),

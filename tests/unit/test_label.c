@@ -12,7 +12,9 @@
 #include "service/label/agent.h"
 #include "service/label/agent_cache.h"
 #include "service/label/headers.h"
+#include "service/label/known.h"
 #include "service/label/label.h"
+#include "service/label/salt.h"
 
 #define WINDOWS "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
 #define WEBKIT "AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -22,7 +24,6 @@
 #define IPHONE_SAFARI IPHONE "(KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
 
 static struct label_rules *rules;
-static const uint8_t nowhere[IP_LEN];
 
 static struct labeler *make_labeler(void)
 {
@@ -40,6 +41,15 @@ static struct http1_request make_request(const char *agent)
     memset(&request, 0, offsetof(struct http1_request, forwarded_for));
     request.field[HTTP1_USER_AGENT] = slice_of(agent);
     return request;
+}
+
+/* A click from nowhere in particular, on a client's link. */
+static struct label label_of(struct labeler *labeler, const struct http1_request *request,
+                             int64_t now_ms)
+{
+    const struct label_source source = {.request = request, .has_client = true};
+
+    return labeler_label(labeler, &source, now_ms);
 }
 
 static void test_machines(void **state)
@@ -87,7 +97,7 @@ static void test_machines(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http1_request request = make_request(cases[i].agent);
-        struct label label = labeler_label(labeler, &request, nowhere, 1000);
+        struct label label = label_of(labeler, &request, 1000);
 
         print_message("%s\n", cases[i].name);
         assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].want));
@@ -171,7 +181,7 @@ static void test_people(void **state)
 
         print_message("%s\n", cases[i].name);
         for (int again = 0; again < 2; again++) { /* the second one from the cache */
-            struct label label = labeler_label(labeler, &request, nowhere, 1000);
+            struct label label = label_of(labeler, &request, 1000);
 
             assert_string_equal(click_reason_name(label.reason), "none");
             assert_int_equal(label.label, CLICK_HUMAN);
@@ -231,7 +241,7 @@ static void test_methods_and_headers(void **state)
         print_message("%s\n", cases[i].name);
         request.method = cases[i].method;
         request.field[cases[i].field] = slice_of(cases[i].value);
-        label = labeler_label(labeler, &request, nowhere, 1000);
+        label = label_of(labeler, &request, 1000);
         assert_string_equal(click_label_name(label.label), click_label_name(cases[i].label));
         assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].reason));
     }
@@ -282,14 +292,14 @@ static void test_flood(void **state)
     struct label label;
 
     (void)state;
-    (void)labeler_label(labeler, &known, nowhere, 1000);
+    (void)label_of(labeler, &known, 1000);
     for (int i = 0; i < 5000; i++) {
         char agent[64];
         struct http1_request request;
 
         snprintf(agent, sizeof(agent), "bot%d/1.0 (+http://a.example)", i);
         request = make_request(agent);
-        label = labeler_label(labeler, &request, nowhere, 1999);
+        label = label_of(labeler, &request, 1999);
         if (label.reason == CLICK_REASON_UNCLASSIFIED)
             assert_int_equal(label.label, CLICK_HUMAN);
         else
@@ -298,13 +308,13 @@ static void test_flood(void **state)
     assert_int_equal(n_classified, 255); /* and the known one is the 256th */
     assert_int_equal(counter64_get(&stats->unclassified), 5000 - 255);
     assert_int_equal(counter64_get(&stats->misses), 5001);
-    label = labeler_label(labeler, &known, nowhere, 1999);
+    label = label_of(labeler, &known, 1999);
     assert_int_equal(label.browser, CLICK_BROWSER_CHROME);
     assert_int_equal(counter64_get(&stats->hits), 1);
 
     print_message("the next second takes new ones again\n");
     known = make_request("curl/8.5.0");
-    label = labeler_label(labeler, &known, nowhere, 2000);
+    label = label_of(labeler, &known, 2000);
     assert_int_equal(label.reason, CLICK_REASON_LIBRARY);
     labeler_free(labeler);
 }
@@ -335,9 +345,12 @@ static void test_hostile_agents(void **state)
         for (size_t at = 0; at + len <= sizeof(text); at += len)
             memcpy(text + at, parts[i], len);
         request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text) - len);
-        first = labeler_label(labeler, &request, nowhere, 1000);
-        second = labeler_label(labeler, &request, nowhere, 1000);
-        assert_memory_equal(&first, &second, sizeof(first));
+        first = label_of(labeler, &request, 1000);
+        second = label_of(labeler, &request, 1000);
+        assert_int_equal(first.reason, second.reason);
+        assert_int_equal(first.device, second.device);
+        assert_int_equal(first.browser, second.browser);
+        assert_int_equal(first.system, second.system);
         assert_true(first.label == CLICK_HUMAN || first.label == CLICK_BOT);
     }
     assert_int_equal(counter64_get(&labeler_stats(labeler)->hits),
@@ -357,11 +370,11 @@ static void test_agent_length(void **state)
     memcpy(text + AGENT_TEXT_MAX - len, " curl/8", len);
     request.field[HTTP1_USER_AGENT] = slice_make(text, sizeof(text));
     print_message("the last bytes that are looked at\n");
-    assert_int_equal(labeler_label(labeler, &request, nowhere, 1000).reason, CLICK_REASON_LIBRARY);
+    assert_int_equal(label_of(labeler, &request, 1000).reason, CLICK_REASON_LIBRARY);
     print_message("the first that are not\n");
     memset(text, 'x', sizeof(text));
     memcpy(text + AGENT_TEXT_MAX, " curl/8", len);
-    assert_int_equal(labeler_label(labeler, &request, nowhere, 1000).reason, CLICK_REASON_NONE);
+    assert_int_equal(label_of(labeler, &request, 1000).reason, CLICK_REASON_NONE);
     labeler_free(labeler);
 }
 
@@ -373,11 +386,11 @@ static void test_cache(void **state)
     (void)state;
     assert_non_null(cache);
     assert_null(agent_cache_find(cache, 0));
-    for (key = 0; key < 5; key++)
+    for (key = 0; key <= AGENT_CACHE_WAYS; key++)
         agent_cache_put(cache, key << 32, (struct agent){.browser = (uint8_t)key});
-    print_message("the fifth took the place of the first\n");
+    print_message("one more than there is room for took the place of the first\n");
     assert_null(agent_cache_find(cache, 0));
-    for (key = 1; key < 5; key++)
+    for (key = 1; key <= AGENT_CACHE_WAYS; key++)
         assert_int_equal(agent_cache_find(cache, key << 32)->browser, key);
     print_message("the one not used the longest goes\n");
     (void)agent_cache_find(cache, UINT64_C(1) << 32);
@@ -389,6 +402,82 @@ static void test_cache(void **state)
     assert_int_equal(agent_cache_find(cache, UINT64_C(9) << 32)->browser, 10);
     assert_non_null(agent_cache_find(cache, UINT64_C(3) << 32));
     agent_cache_free(cache);
+}
+
+/* Which numbers are made of an address and an agent, and for whom. */
+static void test_origin(void **state)
+{
+    enum { NETWORK = 1, VISITOR = 2 };
+    const struct {
+        const char *name, *agent;
+        bool has_client, is_agreed;
+        unsigned want;
+    } cases[] = {
+        {"a client's click", IPHONE_SAFARI, true, true, NETWORK},
+        {"a client's click, no salt agreed on", IPHONE_SAFARI, true, false, NETWORK},
+        {"a visitor's click", IPHONE_SAFARI, false, true, VISITOR},
+        {"a visitor's click, no salt agreed on", IPHONE_SAFARI, false, false, 0},
+        {"a bot, on a link that names nobody", "curl/8.5.0", false, true, 0},
+        {"no agent, on a link that names nobody", "", false, true, 0},
+    };
+    struct salt salt;
+    struct error err = {0};
+    struct label_rules *own = label_rules_new(NULL, &err);
+    const struct known_options nothing = {.n_asns = 0};
+    const struct label_origin origin = {.salt = &salt, .known = known_new(&nothing, &err)};
+    struct labeler *labeler;
+
+    (void)state;
+    assert_non_null(own);
+    assert_true(label_rules_set_origin(own, &origin, &err));
+    labeler = labeler_new(own, &err);
+    assert_non_null(labeler);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request = make_request(cases[i].agent);
+        const struct label_source source = {
+            .request = &request, .ip = {[15] = 1}, .has_client = cases[i].has_client};
+        struct label label;
+
+        print_message("%s\n", cases[i].name);
+        salt_init(&salt);
+        if (cases[i].is_agreed)
+            salt_set(&salt, (const uint8_t[SALT_LEN]){7});
+        label = labeler_label(labeler, &source, 1000);
+        assert_int_equal(label.network != 0, cases[i].want == NETWORK);
+        assert_int_equal(label.visitor != 0, cases[i].want == VISITOR);
+    }
+    labeler_free(labeler);
+    label_rules_free(own);
+}
+
+/* Agents that are too many to be looked at are nobody's: they can't swell the count of visitors. */
+static void test_a_flood_makes_no_visitors(void **state)
+{
+    struct salt salt;
+    struct error err = {0};
+    struct label_rules *own = label_rules_new(NULL, &err);
+    const struct known_options nothing = {.n_asns = 0};
+    const struct label_origin origin = {.salt = &salt, .known = known_new(&nothing, &err)};
+    struct labeler *labeler;
+    unsigned n_visitors = 0;
+
+    (void)state;
+    salt_init(&salt);
+    salt_set(&salt, (const uint8_t[SALT_LEN]){7});
+    assert_true(label_rules_set_origin(own, &origin, &err));
+    labeler = labeler_new(own, &err);
+    for (int i = 0; i < 1000; i++) {
+        char agent[256];
+        struct http1_request request;
+        struct label_source source = {.request = &request};
+
+        snprintf(agent, sizeof(agent), "%s %d", IPHONE_SAFARI, i);
+        request = make_request(agent);
+        n_visitors += labeler_label(labeler, &source, 1000).visitor != 0;
+    }
+    assert_int_equal(n_visitors, 256);
+    labeler_free(labeler);
+    label_rules_free(own);
 }
 
 static void test_names(void **state)
@@ -430,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_flood),        cmocka_unit_test(test_methods_and_headers),
         cmocka_unit_test(test_referrers),    cmocka_unit_test(test_hostile_agents),
         cmocka_unit_test(test_agent_length), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_origin),       cmocka_unit_test(test_a_flood_makes_no_visitors),
         cmocka_unit_test(test_names),
     };
 

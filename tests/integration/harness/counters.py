@@ -40,7 +40,7 @@ def seed(client, clicks):
     pipeline.execute()
 
 
-def seed_clients(client, brand, campaign, day, numbers):
-    """Adds clients to the HyperLogLogs of a day and its month."""
+def seed_clients(client, brand, campaign, day, numbers, letter="u"):
+    """Adds clients, or visitors (letter v), to the HyperLogLogs of a day and its month."""
     for period in (f"{day:%Y%m%d}", f"{day:%Y%m}"):
-        client.pfadd(f"hc:{{s00}}:u:{brand_number(brand)}:{campaign}:{period}", *map(str, numbers))
+        client.pfadd(f"hc:{{s00}}:{letter}:{brand_number(brand)}:{campaign}:{period}", *map(str, numbers))

@@ -1,0 +1,187 @@
+"""People who follow links that name no client: told apart by address and agent, under a salt that the
+pods share for a day and then forget."""
+import datetime
+import os
+import pathlib
+import time
+
+import pytest
+
+import read_log
+from harness.build import build_type
+from harness.load import BROWSER
+from harness.wait import wait_until
+from test_gateways import CONFIG, make_pods
+
+IS_PLAIN = build_type() == "Release"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+
+
+def click(daemon, address, agent=BROWSER, client=0, **fields):
+    token = daemon.mint("view", 1, client=client, issued_s=time.time() - 3600, **fields)
+    daemon.click(token, headers={"User-Agent": agent, "X-Forwarded-For": address})
+    return token
+
+
+def people(daemon, query="", day=None):
+    period = f"&from={day}&to={day}" if day else ""
+    total = daemon.api("GET", f"/v1/stats?brand=acme&interval=day&clients=true{period}{query}")["total"]
+    return total["human"], total["clients"], total["visitors"]
+
+
+def wait_people(daemon, want, query="", day=None):
+    last = []
+    wait_until(lambda: last.append(people(daemon, query, day)) or last[-1] == want, 20,
+               lambda: f"human clicks, clients, visitors {want}; now {last[-1:]}", pause=0.1)
+
+
+def records(*daemons):
+    return [record for daemon in daemons for log in read_log.read_logs(daemon.state_dir)
+            for record in log.clicks()]
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_two_pods_count_a_visitor_once(make_hopcountd, redis, shards):
+    config = {**CONFIG, "redis": {**CONFIG["redis"], "shards": shards}}
+    first, second = make_pods(make_hopcountd, redis, 2, config)
+    for pod in (first, second, first):
+        click(pod, "198.51.100.7", campaign=5)
+        click(pod, "2001:db8::1", campaign=5)
+    wait_people(first, (6, 0, 2))
+    click(second, "::ffff:198.51.100.7", campaign=5)      # the same, written otherwise
+    click(second, "198.51.100.7", FIREFOX, campaign=5)    # another agent
+    click(second, "198.51.100.8", campaign=6)             # a neighbour, of another campaign
+    click(second, "198.51.100.8", "curl/8.5.0")           # no person
+    click(first, "198.51.100.9", client=42)               # a client, who needs no hash
+    wait_people(first, (10, 1, 4))
+    wait_people(second, (8, 0, 3), "&campaign=5")
+    for record in records(first, second):
+        is_visitor = record["client"] == 0 and record["label"] == 0
+        assert (record["visitor"] != 0) == is_visitor
+        assert (record["network"] != 0) == (record["client"] != 0)
+
+
+def test_the_command_shows_them(make_hopcountd, redis):
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    click(daemon, "198.51.100.7")
+    click(daemon, "198.51.100.8")
+    click(daemon, "198.51.100.8", client=42)
+    wait_people(daemon, (3, 1, 2))
+    key_file = pathlib.Path(daemon.state_dir).parent / "api-key"
+    key_file.write_text(daemon.api_key + "\n")
+    command = ["stats", "-c", str(daemon.config_path), "--key-file", str(key_file), "--brand", "acme"]
+    out = daemon.cli(*command, "--clients").stdout
+    lines = {line.split("  ")[0]: line.split() for line in out.splitlines() if "  " in line}
+    assert lines["distinct clients"][2] == "1" and lines["visitors"][1] == "2", out
+    assert "visitors" not in daemon.cli(*command).stdout
+
+
+def test_nothing_that_says_who_it_was_is_kept(make_hopcountd, redis):
+    pods = make_pods(make_hopcountd, redis, 2)
+    for i, pod in enumerate(pods):
+        click(pod, f"198.51.100.{40 + i}", BROWSER)
+        click(pod, f"198.51.100.{50 + i}", FIREFOX, client=77)
+    wait_people(pods[0], (4, 1, 2))
+    client = redis.client()
+    (salt_key,) = client.keys("hc:{s00}:salt:*")
+    assert 0 < client.ttl(salt_key) <= 2 * 86400
+    salt = client.get(salt_key)
+    assert len(bytes.fromhex(salt.decode())) == 16
+    hashes = [record["visitor"].to_bytes(8, order) for record in records(*pods)
+              for order in ("big", "little") if record["visitor"]]
+    assert len(hashes) == 4
+    for key in client.scan_iter():
+        kind, kept = client.type(key), b""
+        if kind == b"list":  # what pods tell one another: of clients, and without a visitor
+            kept = b"".join(client.lrange(key, 0, -1))
+        value = key + (client.dump(key) or b"") + kept
+        for secret in (b"198.51.100", bytes([198, 51, 100]), b"Firefox", b"Chrome", *hashes):
+            assert secret not in value, key
+        assert key == salt_key or salt not in value
+    for pod in pods:
+        log = pod.stderr_tail(1000000)
+        for secret in ("198.51.100", "Firefox/", "Chrome/", salt.decode()):
+            assert secret not in log
+
+
+def test_without_redis_nobody_is_a_visitor_and_clicks_count_all_the_same(make_hopcountd, redis):
+    redis.terminate()
+    daemon = make_hopcountd(redis, CONFIG)
+    for _ in range(3):
+        click(daemon, "198.51.100.7")
+    assert [record["visitor"] for record in records(daemon)] == [0, 0, 0]
+    redis.start()
+    wait_until(lambda: daemon.metrics()["hopcount_pods"] == 1, 30, "the salt is agreed on", pause=0.1)
+    click(daemon, "198.51.100.7")
+    wait_people(daemon, (4, 0, 1))
+
+
+@pytest.mark.parametrize("value", ["", "0123456789abcdef", "g" * 32, "0" * 32, "ab" * 17])
+def test_what_is_no_salt_is_not_taken_for_one(make_hopcountd, redis, value):
+    days = int(time.time() // 86400)
+    for day in (days, days + 1):  # midnight may pass
+        redis.client().set(f"hc:{{s00}}:salt:{day}", value)
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    click(daemon, "198.51.100.7")
+    click(daemon, "198.51.100.7", client=42)
+    wait_people(daemon, (2, 1, 0))
+    assert [bool(record["visitor"]) for record in records(daemon)] == [False, False]
+    assert sorted(bool(record["network"]) for record in records(daemon)) == [False, True]
+
+
+def faketime(tmp_path):
+    library = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    clock = tmp_path / "clock"
+    return clock, {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
+def set_clock(clock, moment):
+    """A relative offset, replaced in one step: the daemon reads it at any time."""
+    new = pathlib.Path(f"{clock}.new")
+    new.write_text(f"{moment - time.time():+.0f}\n")
+    os.replace(new, clock)
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+@pytest.mark.parametrize("has_redis", [True, False], ids=["midnight", "midnight without Redis"])
+def test_at_midnight_the_salt_changes(make_hopcountd, redis, tmp_path, has_redis):
+    """A visitor of both days is two, whom nothing links; and the old salt is not used any longer."""
+    clock, environment = faketime(tmp_path)
+    midnight = (int(time.time()) // 86400 + 1) * 86400
+    days = [str(datetime.datetime.fromtimestamp(midnight + s, datetime.timezone.utc).date()) for s in (-1, 0)]
+    set_clock(clock, midnight - 120)
+    daemon = make_hopcountd(redis, CONFIG, environment=environment)
+    wait_until(lambda: daemon.metrics()["hopcount_pods"] == 1, 30, "the salt is agreed on", pause=0.1)
+    for _ in range(2):
+        click(daemon, "198.51.100.7")
+    wait_people(daemon, (2, 0, 1), day=days[0])
+    old = {record["visitor"] for record in records(daemon)}
+    assert len(old) == 1 and 0 not in old
+    if not has_redis:
+        redis.terminate()
+        wait_until(lambda: daemon.metrics()["hopcount_redis_up"] == 0, 20, "Redis is away")
+    # While yesterday's salt may serve until there is a new one; and when it may no longer.
+    set_clock(clock, midnight + (1 if has_redis else 400))
+    new = set()
+
+    def changed():
+        click(daemon, "198.51.100.7")
+        new.update({record["visitor"] for record in records(daemon)} - old)
+        return new
+    wait_until(changed, 20, "another hash, or none", pause=0.2)
+    assert (0 in new) != has_redis and len(new) == 1
+    if not has_redis:
+        redis.start()
+        wait_until(lambda: daemon.metrics()["hopcount_redis_up"] == 1, 20, "Redis is back")
+        wait_until(lambda: len(redis.client().keys("hc:{s00}:salt:*")) > 1 or
+                   daemon.metrics()["hopcount_pods"] == 1, 20, "a salt of the new day", pause=0.1)
+        click(daemon, "198.51.100.7")
+    client = redis.client()
+    wait_until(lambda: client.exists(f"hc:{{s00}}:salt:{midnight // 86400}"), 20, "a salt of the new day")
+    wait_until(lambda: people(daemon, day=days[1])[2] in (1, 2), 20,
+               lambda: f"one visitor, at most two by the old salt's grace: {people(daemon, day=days[1])}", pause=0.1)
+    first, second = (client.get(f"hc:{{s00}}:salt:{midnight // 86400 + n}") for n in (-1, 0))
+    assert second and first != second
