@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/token.h"
 
@@ -10,6 +11,7 @@ enum { DAY_S = 86400, HOUR_S = 3600 };
 
 static const char table_letters[COUNTER_TABLES + 1] = "loc";
 static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfep";
+static const char interval_letters[] = "hdm";
 
 /* Knuth's multiplicative hash: neighbouring numbers, as invoices are, spread evenly. */
 static uint32_t spread(uint32_t number)
@@ -178,21 +180,20 @@ static struct date date_of(int64_t time_s)
     };
 }
 
-static unsigned days_in_month(const struct date *date)
+/* Whether a key holds a day; else it holds a month. */
+static bool is_of_day(enum counter_interval interval, int32_t campaign)
 {
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (date->year % 4 == 0 && date->year % 100 != 0) || date->year % 400 == 0;
-
-    return date->month == 2 && leap ? 29 : days[date->month - 1];
+    return interval == COUNTER_HOURS ||
+           (interval == COUNTER_DAYS && campaign == COUNTER_ALL_CAMPAIGNS);
 }
 
 /* "20261122" or "202611"; a clock that is far off must not make a key of another shape. */
-static void set_period(char out[static 9], enum counter_interval interval, int64_t time_s)
+static void set_period(char out[static 9], bool of_day, int64_t time_s)
 {
     struct date date = date_of(time_s < 0 ? 0 : time_s);
     unsigned year = date.year > 9999 ? 9999 : (unsigned)date.year;
 
-    if (interval == COUNTER_HOURS)
+    if (of_day)
         snprintf(out, 9, "%04u%02u%02u", year % 10000, date.month % 100, date.day % 100);
     else
         snprintf(out, 9, "%04u%02u", year % 10000, date.month % 100);
@@ -209,110 +210,167 @@ static void set_campaign(char out[static 6], int32_t campaign)
 void counter_key_series(struct counter_key *key, const struct counter_series *series,
                         int64_t time_s, unsigned n_shards)
 {
-    char period[9], campaign[6];
+    unsigned shard = counter_shard_of_series(series->brand, series->campaign, n_shards);
+    char period[9], interval = interval_letters[series->interval];
 
-    set_period(period, series->interval, time_s);
-    set_campaign(campaign, series->campaign);
-    set_key(key, "hc:{s%02x}:t:%08x:%s:%c:%c:%s",
-            counter_shard_of_series(series->brand, series->campaign, n_shards), series->brand,
-            campaign, series->interval == COUNTER_HOURS ? 'h' : 'd', dim_letters[series->dim],
-            period);
+    set_period(period, is_of_day(series->interval, series->campaign), time_s);
+    if (series->campaign == COUNTER_ALL_CAMPAIGNS)
+        set_key(key, "hc:{s%02x}:t:%08x:*:%c:%c:%s", shard, series->brand, interval,
+                dim_letters[series->dim], period);
+    else
+        set_key(key, "hc:{s%02x}:t:%08x:%u:%c:%s", shard, series->brand,
+                (unsigned)(series->campaign & 0xffff), interval, period);
 }
 
-int64_t counter_series_next_s(enum counter_interval interval, int64_t time_s)
+int64_t counter_series_period(const struct counter_series *series, int64_t time_s)
 {
-    int64_t day = time_s / DAY_S - (time_s % DAY_S < 0);
-    struct date date = date_of(time_s);
+    int64_t day_s;
 
-    if (interval == COUNTER_HOURS)
-        return (day + 1) * DAY_S;
-    return (day + days_in_month(&date) - date.day + 1) * DAY_S;
+    if (time_s < 0)
+        time_s = 0;
+    day_s = time_s - time_s % DAY_S;
+    return is_of_day(series->interval, series->campaign)
+               ? day_s
+               : day_s - (int64_t)(date_of(time_s).day - 1) * DAY_S;
 }
 
 unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s)
 {
     if (time_s < 0)
         time_s = 0;
-    return interval == COUNTER_HOURS ? (unsigned)(time_s % DAY_S / HOUR_S) : date_of(time_s).day;
+    switch (interval) {
+    case COUNTER_HOURS:
+        return (unsigned)(time_s % DAY_S / HOUR_S);
+    case COUNTER_DAYS:
+        return date_of(time_s).day;
+    case COUNTER_MONTHS:
+        break;
+    }
+    return 0;
 }
 
-void counter_field_series(struct counter_field *field, enum counter_dim dim,
-                          const struct counter_point *point)
+/* --- reading a key --- */
+
+static bool take_char(struct slice *text, char c)
 {
-    char value[8];
-    int len;
-
-    if (dim == COUNTER_DIM_COUNTRY && point->value != 0)
-        snprintf(value, sizeof(value), "%c%c", (char)(point->value >> 8),
-                 (char)(point->value & 0xff));
-    else if (dim == COUNTER_DIM_COUNTRY)
-        memcpy(value, "--", 3);
-    else
-        snprintf(value, sizeof(value), "%u", point->value & 0xffff);
-    len = snprintf(field->text, sizeof(field->text), "%02u.%u.%s.%c", point->bucket % 100,
-                   point->kind % 16, value, point->automated ? '1' : '0');
-    assert(len > 0 && (size_t)len < sizeof(field->text));
-    field->len = (size_t)len;
-}
-
-/* Takes a decimal number of at most 5 digits, without a sign or a zero before it, off the text. */
-static bool take_number(struct slice *text, unsigned max, unsigned *out)
-{
-    unsigned value = 0;
-    size_t n = 0;
-
-    while (n < text->len && text->ptr[n] >= '0' && text->ptr[n] <= '9' && n < 6)
-        value = value * 10 + (unsigned)(text->ptr[n++] - '0');
-    if (n == 0 || n > 5 || value > max || (n > 1 && text->ptr[0] == '0'))
-        return false;
-    *out = value;
-    *text = slice_make(text->ptr + n, text->len - n);
-    return true;
-}
-
-static bool take_country(struct slice *text, unsigned *out)
-{
-    bool known;
-
-    if (text->len < 2)
-        return false;
-    known =
-        text->ptr[0] >= 'A' && text->ptr[0] <= 'Z' && text->ptr[1] >= 'A' && text->ptr[1] <= 'Z';
-    if (!known && memcmp(text->ptr, "--", 2) != 0)
-        return false;
-    *out = known ? counter_country_value(text->ptr) : 0;
-    *text = slice_make(text->ptr + 2, text->len - 2);
-    return true;
-}
-
-static bool take_dot(struct slice *text)
-{
-    if (text->len == 0 || text->ptr[0] != '.')
+    if (text->len == 0 || text->ptr[0] != c)
         return false;
     *text = slice_make(text->ptr + 1, text->len - 1);
     return true;
 }
 
-bool counter_series_parse(struct slice field, enum counter_dim dim, struct counter_point *out)
+/* Takes the letter, one of `letters`, off the text. */
+static bool take_letter(struct slice *text, const char *letters, unsigned *index)
 {
-    struct counter_point point = {0};
-    struct slice rest = field;
+    const char *found = text->len > 0 ? memchr(letters, text->ptr[0], strlen(letters)) : NULL;
 
-    if (rest.len < 3 || rest.ptr[0] < '0' || rest.ptr[0] > '3' || rest.ptr[1] < '0' ||
-        rest.ptr[1] > '9')
+    if (!found)
         return false;
-    point.bucket = (unsigned)(rest.ptr[0] - '0') * 10 + (unsigned)(rest.ptr[1] - '0');
-    rest = slice_make(rest.ptr + 2, rest.len - 2);
-    if (point.bucket > 31 || !take_dot(&rest) || !take_number(&rest, 15, &point.kind) ||
-        !take_dot(&rest))
+    *index = (unsigned)(found - letters);
+    return take_char(text, *found);
+}
+
+/* Takes `n` hexadecimal digits off the text. */
+static bool take_hex(struct slice *text, size_t n, uint32_t *out)
+{
+    *out = 0;
+    if (text->len < n)
         return false;
-    if (!(dim == COUNTER_DIM_COUNTRY ? take_country(&rest, &point.value)
-                                     : take_number(&rest, 65535, &point.value)))
+    for (size_t i = 0; i < n; i++) {
+        int digit = hex_value(text->ptr[i]);
+
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (unsigned)digit;
+    }
+    *text = slice_make(text->ptr + n, text->len - n);
+    return true;
+}
+
+/* Takes a decimal number of at most 8 digits off the text; returns how many, 0 = none. */
+static size_t take_decimal(struct slice *text, uint32_t *out)
+{
+    size_t n = 0;
+
+    *out = 0;
+    while (n < text->len && n < 9 && text->ptr[n] >= '0' && text->ptr[n] <= '9')
+        *out = *out * 10 + (uint32_t)(text->ptr[n++] - '0');
+    if (n > 8)
+        return 0;
+    *text = slice_make(text->ptr + n, text->len - n);
+    return n;
+}
+
+static bool take_campaign(struct slice *text, int32_t *out)
+{
+    uint32_t number;
+
+    *out = COUNTER_ALL_CAMPAIGNS;
+    if (take_char(text, '*'))
+        return true;
+    if (take_decimal(text, &number) == 0 || number > UINT16_MAX)
         return false;
-    if (!take_dot(&rest) || rest.len != 1 || (rest.ptr[0] != '0' && rest.ptr[0] != '1'))
+    *out = (int32_t)number;
+    return true;
+}
+
+/* The second at which a day or month begins; after the same paper as date_of(). */
+static int64_t time_of_date(const struct date *date)
+{
+    int64_t year = date->year - (date->month <= 2);
+    int64_t era = year / 400;
+    unsigned yoe = (unsigned)(year - era * 400);
+    unsigned doy = (153 * (date->month + (date->month > 2 ? -3U : 9U)) + 2) / 5 + date->day - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+
+    return (era * 146097 + (int64_t)doe - 719468) * DAY_S;
+}
+
+static bool take_period(struct slice *text, bool of_day, int64_t *time_s)
+{
+    uint32_t number;
+    struct date date, back;
+
+    if (take_decimal(text, &number) != (of_day ? 8 : 6) || text->len > 0)
         return false;
-    point.automated = rest.ptr[0] == '1';
-    *out = point;
+    if (!of_day)
+        number = number * 100 + 1;
+    date = (struct date){number / 10000, number / 100 % 100, number % 100};
+    if (date.year < 1970 || date.month < 1 || date.month > 12)
+        return false;
+    *time_s = time_of_date(&date);
+    back = date_of(*time_s);
+    return back.month == date.month && back.day == date.day;
+}
+
+bool counter_series_parse(struct slice key, struct counter_series *out, unsigned *shard,
+                          int64_t *time_s)
+{
+    struct counter_series series = {.dim = COUNTER_DIM_LABEL};
+    struct slice rest;
+    uint32_t number;
+    unsigned interval, dim = 0;
+
+    if (key.len < 11 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:t:", 4) != 0)
+        return false;
+    rest = slice_make(key.ptr + 5, 2);
+    if (!take_hex(&rest, 2, &number))
+        return false;
+    rest = slice_make(key.ptr + 11, key.len - 11);
+    if (!take_hex(&rest, 8, &series.brand) || !take_char(&rest, ':') ||
+        !take_campaign(&rest, &series.campaign) || !take_char(&rest, ':') ||
+        !take_letter(&rest, interval_letters, &interval) || !take_char(&rest, ':'))
+        return false;
+    series.interval = (enum counter_interval)interval;
+    if (series.campaign == COUNTER_ALL_CAMPAIGNS
+            ? !take_letter(&rest, dim_letters, &dim) || !take_char(&rest, ':')
+            : series.interval == COUNTER_MONTHS)
+        return false;
+    series.dim = (enum counter_dim)dim;
+    if (!take_period(&rest, is_of_day(series.interval, series.campaign), time_s))
+        return false;
+    *shard = number;
+    *out = series;
     return true;
 }
 
@@ -348,9 +406,27 @@ void counter_key_people(struct counter_key *key, const struct counter_people *pe
 {
     char period[9], campaign[6];
 
-    set_period(period, people->interval, time_s);
+    set_period(period, people->interval == COUNTER_HOURS, time_s);
     set_campaign(campaign, people->campaign);
     set_key(key, "hc:{s%02x}:%c:%08x:%s:%s",
             counter_shard_of_series(people->brand, people->campaign, n_shards),
             people->are_visitors ? 'v' : 'u', people->brand, campaign, period);
+}
+
+static unsigned days_in_month(const struct date *date)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (date->year % 4 == 0 && date->year % 100 != 0) || date->year % 400 == 0;
+
+    return date->month == 2 && leap ? 29 : days[date->month - 1];
+}
+
+int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s)
+{
+    int64_t day = time_s / DAY_S - (time_s % DAY_S < 0);
+    struct date date = date_of(time_s);
+
+    if (interval == COUNTER_HOURS)
+        return (day + 1) * DAY_S;
+    return (day + days_in_month(&date) - date.day + 1) * DAY_S;
 }

@@ -16,19 +16,12 @@
 enum {
     COUNTER_SHARDS_MAX = 256,
     COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
-    COUNTER_FIELD_MAX = 24, /* longest field of text, with its NUL */
     COUNTER_BUCKETS = 1024, /* tables of links (objects, clients), in all shards together */
 };
 
 /* A key, NUL-terminated; `len` is without the NUL. */
 struct counter_key {
     char text[COUNTER_KEY_MAX];
-    size_t len;
-};
-
-/* A field of text, NUL-terminated. */
-struct counter_field {
-    char text[COUNTER_FIELD_MAX];
     size_t len;
 };
 
@@ -78,8 +71,9 @@ void counter_key_table(struct counter_key *key, enum counter_table table, unsign
 /* Reads a key of counter_key_table(); false when it is not one. */
 MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket);
 
-/* --- time series: HGETALL key, then counter_series_parse() of each field --- */
+/* --- time series: GET key, then series_next() of each record (series.h) --- */
 
+/* Their numbers stand in records: only ever added to. */
 enum counter_dim {
     COUNTER_DIM_LABEL,    /* value: enum click_label */
     COUNTER_DIM_COUNTRY,  /* value: counter_country_value() */
@@ -96,44 +90,40 @@ enum counter_dim {
 };
 
 enum counter_interval {
-    COUNTER_HOURS, /* a key per day (UTC), a field per hour */
-    COUNTER_DAYS,  /* a key per month (UTC), a field per day */
+    COUNTER_HOURS, /* a key per day (UTC), a bucket per hour */
+    COUNTER_DAYS,  /* a bucket per day: a key per month of a campaign, per day of all campaigns */
+    COUNTER_MONTHS /* of all campaigns: a key per month, one bucket, 0 */
 };
 
 /* In place of a campaign id: the sum over all campaigns of the brand, 0 (none) too. */
 enum { COUNTER_ALL_CAMPAIGNS = -1 };
 
-/* A series of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS). */
+/*
+ * A series of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS).  A campaign keeps all
+ * dimensions under one key: it has few clicks an hour, and many keys would cost more than they
+ * hold. All campaigns together have a key per dimension, as each of them may be long, and months
+ * too, so that a year is read in no time.
+ */
 struct counter_series {
     uint32_t brand;
     int32_t campaign;
     enum counter_interval interval;
-    enum counter_dim dim;
+    enum counter_dim dim; /* of COUNTER_ALL_CAMPAIGNS */
 };
 
 unsigned counter_shard_of_series(uint32_t brand, int32_t campaign, unsigned n_shards);
 /* The key that holds the moment `time_s` (Unix seconds, years 1970…9999). */
 void counter_key_series(struct counter_key *key, const struct counter_series *series,
                         int64_t time_s, unsigned n_shards);
-/* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
- * key. */
-int64_t counter_series_next_s(enum counter_interval interval, int64_t time_s);
+/* The Unix second at which the period of that key begins. */
+int64_t counter_series_period(const struct counter_series *series, int64_t time_s);
+/* Reads a key of counter_key_series(): its series, its shard, and the Unix second at which its
+ * period begins; false when it is not one. */
+MUST_USE bool counter_series_parse(struct slice key, struct counter_series *out, unsigned *shard,
+                                   int64_t *time_s);
 
-/* The bucket of a moment: hour 0…23, or day of the month 1…31. */
+/* The bucket of a moment: hour 0…23, day of the month 1…31, or 0. */
 unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s);
-
-/* One field of a series. */
-struct counter_point {
-    unsigned bucket; /* hour 0…23, or day of the month 1…31 */
-    unsigned kind;   /* 1…15 */
-    unsigned value;  /* by dimension, see enum counter_dim */
-    bool automated;
-};
-
-void counter_field_series(struct counter_field *field, enum counter_dim dim,
-                          const struct counter_point *point);
-MUST_USE bool counter_series_parse(struct slice field, enum counter_dim dim,
-                                   struct counter_point *out);
 
 /* A country's value in a series is its two letters, big-endian; 0 = unknown. */
 static inline unsigned counter_country_value(const char country[static 2])
@@ -163,5 +153,8 @@ struct counter_people {
  * them. */
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards);
+/* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
+ * key. */
+int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "proto/counter.h"
 #include "proto/rfc3339.h"
+#include "proto/series.h"
 #include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -219,22 +220,20 @@ static void on_live_command(void *owner, size_t index, struct fetch_command *com
     command->key = counter_key_slice(&live->key);
     command->argc = 2;
     /* One that nobody watches is asked for nothing, so that the answers keep their numbers. */
-    command->argv[0] = slice_of(count->is_watched ? "HGETALL" : "EXISTS");
+    command->argv[0] = slice_of(count->is_watched ? "GET" : "EXISTS");
     command->argv[1] = command->key;
 }
 
 static void on_live_reply(void *owner, size_t index, const struct redisReply *reply)
 {
     struct live *live = owner;
+    struct series_point point;
+    size_t at = 0;
 
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
-        const struct redisReply *field = reply->element[i], *count = reply->element[i + 1];
-        struct counter_point point;
-
-        if (field->type == REDIS_REPLY_STRING && count->type == REDIS_REPLY_STRING &&
-            counter_series_parse(slice_make(field->str, field->len), COUNTER_DIM_LABEL, &point))
-            clicks_add(&live->counts[index].today, strtoll(count->str, NULL, 10), point.automated);
-    }
+    if (reply->type != REDIS_REPLY_STRING)
+        return;
+    while (series_next(slice_make(reply->str, reply->len), &at, &point))
+        clicks_add(&live->counts[index].today, point.count, point.automated);
 }
 
 static void on_live_done(void *owner, const char *cause)

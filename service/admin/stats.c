@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "proto/series.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -15,68 +16,93 @@
 #include "service/base/clock.h"
 #include "service/config/site.h"
 
-enum { END_MAX = 256 };
+enum {
+    END_MAX = 256,
+    SERIES_BUCKETS = 32, /* as many as a record can tell */
+};
+
+#define NOT_WANTED UINT32_MAX
 
 /* --- replies --- */
 
-static bool parse_count(const struct redisReply *reply, int64_t *out)
-{
-    char *end;
-
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
-        return false;
-    *out = strtoll(reply->str, &end, 10);
-    return *end == '\0';
-}
-
-static uint32_t group_value(enum stats_group group, const struct stats_read *read, size_t bucket,
-                            const struct counter_point *point, enum counter_dim dim)
+static uint32_t group_value(enum stats_group group, const struct stats_read *read, uint32_t bucket,
+                            const struct series_point *point)
 {
     switch (group) {
     case STATS_TIME:
-        return (uint32_t)bucket;
+        return bucket;
     case STATS_KIND:
         return point->kind;
     case STATS_CAMPAIGN:
-        return dim == COUNTER_DIM_CAMPAIGN ? point->value : (uint32_t)read->campaign;
+        return point->dim == COUNTER_DIM_CAMPAIGN ? point->value : (uint32_t)read->campaign;
     default:
         return point->value;
     }
 }
 
-/* Adds one field of a series to the row it belongs to. */
-static void add_point(struct stats_job *job, const struct stats_read *read,
-                      const struct counter_point *point, int64_t n)
+/* Where the buckets of a read go: the row of time, or NOT_WANTED. */
+static void find_buckets(const struct stats *stats, const struct stats_read *read,
+                         uint32_t rows[static SERIES_BUCKETS])
 {
-    struct stats *stats = &job->stats;
     size_t which = read->is_previous ? 1 : 0;
-    uint32_t key[2] = {0, 0};
-    int64_t time_s;
-    size_t bucket;
 
-    if (!(job->kinds[read->brand] & 1U << point->kind) ||
-        !stats_read_time(read, stats_period(stats, which), point->bucket, &time_s))
-        return;
-    bucket = buckets_find(&stats->buckets[which], time_s);
-    for (size_t i = 0; i < stats->query.n_groups; i++)
-        key[i] = group_value(stats->query.groups[i], read, bucket, point, stats->query.dim);
-    stats_rows_add(&stats->rows[which], key, n, point->automated);
+    for (unsigned i = 0; i < SERIES_BUCKETS; i++) {
+        int64_t time_s;
+
+        rows[i] = NOT_WANTED;
+        if (stats_read_time(read, stats_period(stats, which), i, &time_s))
+            rows[i] = (uint32_t)buckets_find(&stats->buckets[which], time_s);
+    }
 }
 
-static void take_series(struct stats_job *job, const struct stats_read *read,
-                        const struct redisReply *reply)
+/* Adds what is wanted of a series to the rows it belongs to. */
+static void take_series(struct stats_job *job, const struct stats_read *read, struct slice series)
 {
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
-        const struct redisReply *field = reply->element[i];
-        struct counter_point point;
-        int64_t n;
+    struct stats *stats = &job->stats;
+    struct stats_rows *rows = &stats->rows[read->is_previous ? 1 : 0];
+    const struct stats_query *query = &stats->query;
+    unsigned kinds = job->kinds[read->brand];
+    uint32_t time_rows[SERIES_BUCKETS];
+    struct series_point point;
+    size_t at = 0;
 
-        /* Fields that aren't ours, or counts that aren't numbers, are somebody else's business. */
-        if (field->type == REDIS_REPLY_STRING &&
-            counter_series_parse(slice_make(field->str, field->len), job->stats.query.dim,
-                                 &point) &&
-            parse_count(reply->element[i + 1], &n))
-            add_point(job, read, &point, n);
+    find_buckets(stats, read, time_rows);
+    while (series_next(series, &at, &point)) {
+        uint32_t bucket = time_rows[point.bucket], key[2] = {0, 0};
+
+        if (point.dim != query->dim || !(kinds & 1U << point.kind) || bucket == NOT_WANTED)
+            continue;
+        for (size_t i = 0; i < query->n_groups; i++)
+            key[i] = group_value(query->groups[i], read, bucket, &point);
+        stats_rows_add(rows, key, point.count, point.automated);
+    }
+}
+
+static void make_key(const struct stats_job *job, const struct stats_read *read,
+                     struct counter_key *key)
+{
+    const struct counter_series series = {
+        .brand = site_brand_at(job->stats.site, read->brand)->id,
+        .campaign = read->campaign,
+        .interval = (enum counter_interval)read->interval,
+        .dim = job->stats.query.dim,
+    };
+
+    counter_key_series(key, &series, read->time_s, job->request->server->n_shards);
+}
+
+/* The answer to one command: the series that it read. */
+static void take_answer(struct stats_job *job, size_t index, const struct redisReply *reply)
+{
+    size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
+
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && i < n; i++) {
+        const struct redisReply *series = reply->element[i];
+
+        if (series->type == REDIS_REPLY_STRING && series->len % SERIES_RECORD_LEN == 0)
+            take_series(job, &job->plan.reads[first + i], slice_make(series->str, series->len));
+        else if (series->type == REDIS_REPLY_STRING)
+            make_key(job, &job->plan.reads[first + i], &job->foreign);
     }
 }
 
@@ -94,39 +120,46 @@ static void on_stats_reply(void *owner, size_t index, const struct redisReply *r
 {
     struct stats_job *job = owner;
 
-    if (index < job->plan.n)
-        take_series(job, &job->plan.reads[index], reply);
-    else if (index < job->plan.n + job->n_names)
+    if (index < job->plan.n_commands)
+        take_answer(job, index, reply);
+    else if (index < job->plan.n_commands + job->n_names)
         take_names(job, reply);
     else if (reply->type == REDIS_REPLY_INTEGER)
-        stats_clients_take(&job->clients, index - job->plan.n - job->n_names, reply->integer);
+        stats_clients_take(&job->clients, index - job->plan.n_commands - job->n_names,
+                           reply->integer);
 }
 
 /* --- commands --- */
 
+/* One command for series of one campaign. */
+static void make_read(struct stats_job *job, size_t index, struct fetch_command *command)
+{
+    size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
+
+    command->argv[0] = slice_of("MGET");
+    for (size_t i = 0; i < n; i++) {
+        make_key(job, &job->plan.reads[first + i], &job->keys[i]);
+        command->argv[1 + i] = counter_key_slice(&job->keys[i]);
+    }
+    command->argc = 1 + n;
+    command->key = command->argv[1];
+}
+
 static void on_stats_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct stats_job *job = owner;
-    const struct site *site = job->stats.site;
 
-    if (index >= job->plan.n + job->n_names) {
-        stats_clients_command(&job->clients, index - job->plan.n - job->n_names, command);
+    if (index < job->plan.n_commands) {
+        make_read(job, index, command);
         return;
     }
-    if (index < job->plan.n) {
-        const struct stats_read *read = &job->plan.reads[index];
-        const struct counter_series series = {
-            .brand = site_brand_at(site, read->brand)->id,
-            .campaign = read->campaign,
-            .interval = (enum counter_interval)read->interval,
-            .dim = job->stats.query.dim,
-        };
-
-        counter_key_series(&job->key, &series, read->time_s, job->request->server->n_shards);
-    } else {
-        counter_key_names(&job->key, job->stats.query.brand->id);
+    index -= job->plan.n_commands;
+    if (index >= job->n_names) {
+        stats_clients_command(&job->clients, index - job->n_names, command);
+        return;
     }
-    command->key = counter_key_slice(&job->key);
+    counter_key_names(&job->keys[0], job->stats.query.brand->id);
+    command->key = counter_key_slice(&job->keys[0]);
     command->argc = 2;
     command->argv[0] = slice_of("HGETALL");
     command->argv[1] = command->key;
@@ -215,9 +248,15 @@ static void on_stats_done(void *owner, const char *cause)
     struct stats *stats = &job->stats;
     bool by_time = stats->query.groups[0] == STATS_TIME;
     bool failed = false;
+    char foreign[COUNTER_KEY_MAX + 64];
     struct request *request;
 
     unlink_job(job);
+    if (!cause && job->foreign.len > 0) {
+        snprintf(foreign, sizeof(foreign), "the key %s holds what is not hopcount's",
+                 job->foreign.text);
+        cause = foreign;
+    }
     for (size_t i = 0; i < stats->n_periods && !cause; i++) {
         if (by_time)
             stats_rows_fill(&stats->rows[i], (uint32_t)stats->buckets[i].n,
@@ -312,6 +351,6 @@ void stats_handle(struct request *request)
     request->server->stats_jobs = job;
     options.owner = job;
     options.is_long = true;
-    options.n_commands = job->plan.n + job->n_names + job->clients.n_commands;
+    options.n_commands = job->plan.n_commands + job->n_names + job->clients.n_commands;
     fetch_start(request->server->fetches, &options);
 }

@@ -35,7 +35,7 @@ static size_t list_keys(const struct stats_clients_span *span, unsigned n_shards
     size_t n = 0;
 
     while (at_s < span->to_s && n <= KEYS_MAX) {
-        int64_t month_end_s = counter_series_next_s(COUNTER_DAYS, at_s);
+        int64_t month_end_s = counter_people_next_s(COUNTER_DAYS, at_s);
         struct civil civil;
         bool month;
 

@@ -123,6 +123,8 @@ bool stats_job_init(struct stats_job *job, int64_t now_s)
     }
     if (!plan_series(job))
         return false;
+    if (!stats_plan_close(&job->plan))
+        return fail_size(job->request, NULL);
     for (size_t i = 0; i < stats->query.n_groups; i++)
         job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;
     if (job->n_names)
@@ -130,7 +132,7 @@ bool stats_job_init(struct stats_job *job, int64_t now_s)
     if (stats->query.clients &&
         !stats_clients_init(&job->clients, stats, job->request->server->n_shards))
         return fail_size(job->request, "clients");
-    if (job->plan.n + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
+    if (job->plan.n_commands + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
         return fail_size(job->request, "from");
     stats->complete_s = complete_from(job, now_s);
     note_age(stats, job->request->server);

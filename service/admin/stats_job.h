@@ -16,10 +16,11 @@ struct stats_job {
     struct stats stats;
     struct stats_plan plan;
     struct stats_clients clients;
-    unsigned *kinds; /* by index of the brand: bits of the kinds wanted */
-    size_t n_names;  /* 0 or 1 commands */
-    struct counter_key key;
-    int64_t asked_ms; /* monotonic */
+    unsigned *kinds;                         /* by index of the brand: bits of the kinds wanted */
+    size_t n_names;                          /* 0 or 1 commands */
+    struct counter_key keys[STATS_KEYS_MAX]; /* of the command being made */
+    struct counter_key foreign;              /* a key that holds no series; empty = none does */
+    int64_t asked_ms;                        /* monotonic */
     char cache_key[STATS_CACHE_KEY_MAX];
 };
 

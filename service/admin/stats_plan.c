@@ -19,7 +19,9 @@ static int64_t month_of(int64_t time_s, unsigned *day)
 static struct stats_read *append(struct stats_plan *plan, const struct stats_read *like,
                                  enum counter_interval interval, int64_t time_s)
 {
-    if (plan->n == STATS_READS_MAX)
+    size_t cost = interval == COUNTER_HOURS ? 16 : 1;
+
+    if (plan->cost + cost > STATS_READS_MAX)
         return NULL;
     if (plan->n == plan->room) {
         size_t room = plan->room ? plan->room * 2 : 64;
@@ -34,30 +36,53 @@ static struct stats_read *append(struct stats_plan *plan, const struct stats_rea
     plan->reads[plan->n].interval = (uint8_t)interval;
     plan->reads[plan->n].time_s = time_s;
     plan->reads[plan->n].days = 0;
+    plan->cost += cost;
     return &plan->reads[plan->n++];
 }
 
-/* Whether the day that begins at `day_s` is wanted as a whole and lies in one bucket. */
-static bool is_whole(const struct period *period, const struct buckets *buckets, int64_t day_s)
+/* Whether what is between two moments is wanted as a whole and lies in one bucket. */
+static bool is_whole(const struct period *period, const struct buckets *buckets, int64_t from_s,
+                     int64_t to_s)
 {
-    if (day_s < period->from_s || day_s + DAY_S > period->to_s)
+    if (from_s < period->from_s || to_s > period->to_s)
         return false;
-    return !buckets || buckets_find(buckets, day_s) == buckets_find(buckets, day_s + DAY_S - 1);
+    return !buckets || buckets_find(buckets, from_s) == buckets_find(buckets, to_s - 1);
+}
+
+static int64_t next_month(int64_t month_s)
+{
+    struct civil civil;
+
+    civil_from_s(month_s, &civil);
+    civil.month++; /* 13 carries */
+    return civil_to_s(&civil);
 }
 
 bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
                     const struct period *period, const struct buckets *buckets)
 {
-    int64_t day_s = period->from_s - period->from_s % DAY_S;
+    int64_t day_s = period->from_s - period->from_s % DAY_S, next_s;
     size_t month_at = SIZE_MAX; /* the read that collects the days of this month */
+    bool all = like->campaign == COUNTER_ALL_CAMPAIGNS;
 
-    for (; day_s < period->to_s; day_s += DAY_S) {
+    for (; day_s < period->to_s; day_s = next_s) {
         unsigned day;
         int64_t month_s = month_of(day_s, &day);
+        enum counter_interval interval = COUNTER_HOURS;
 
-        if (!is_whole(period, buckets, day_s)) {
-            if (!append(plan, like, COUNTER_HOURS, day_s))
+        next_s = day_s + DAY_S;
+        if (all && day == 1 && is_whole(period, buckets, day_s, next_month(day_s))) {
+            interval = COUNTER_MONTHS;
+            next_s = next_month(day_s);
+        } else if (is_whole(period, buckets, day_s, next_s)) {
+            interval = COUNTER_DAYS;
+        }
+        if (interval != COUNTER_DAYS || all) {
+            struct stats_read *read = append(plan, like, interval, day_s);
+
+            if (!read)
                 return false;
+            read->days = 1U << day;
             continue;
         }
         if (month_at == SIZE_MAX || plan->reads[month_at].time_s != month_s) {
@@ -70,21 +95,53 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     return true;
 }
 
+/* What a key counts for in a command.  Hours of many campaigns are long. */
+static size_t weight_of(const struct stats_read *read)
+{
+    return read->interval == COUNTER_HOURS ? 4 : 1;
+}
+
+bool stats_plan_close(struct stats_plan *plan)
+{
+    size_t weight = 0;
+
+    plan->starts = malloc((plan->n + 1) * sizeof(*plan->starts));
+    if (!plan->starts)
+        return false;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct stats_read *read = &plan->reads[i];
+        /* The keys of one campaign are in one shard. */
+        bool goes_on =
+            i > 0 && read->brand == read[-1].brand && read->campaign == read[-1].campaign;
+
+        weight += weight_of(read);
+        if (goes_on && weight <= STATS_KEYS_MAX)
+            continue;
+        plan->starts[plan->n_commands++] = (uint16_t)i;
+        weight = weight_of(read);
+    }
+    plan->starts[plan->n_commands] = (uint16_t)plan->n;
+    return true;
+}
+
 void stats_plan_clear(struct stats_plan *plan)
 {
     free(plan->reads);
+    free(plan->starts);
     *plan = (struct stats_plan){0};
 }
 
 bool stats_read_time(const struct stats_read *read, const struct period *period, unsigned bucket,
                      int64_t *time_s)
 {
-    if (read->interval == COUNTER_DAYS) {
-        if (bucket < 1 || bucket > 31 || !(read->days & 1U << bucket))
-            return false;
-        *time_s = read->time_s + (int64_t)(bucket - 1) * DAY_S;
-        return true;
+    if (read->interval == COUNTER_HOURS) {
+        *time_s = read->time_s + (int64_t)bucket * HOUR_S;
+        return bucket < 24 && *time_s >= period->from_s && *time_s < period->to_s;
     }
-    *time_s = read->time_s + (int64_t)bucket * HOUR_S;
-    return *time_s >= period->from_s && *time_s < period->to_s;
+    *time_s = read->time_s;
+    if (read->interval == COUNTER_MONTHS)
+        return bucket == 0;
+    if (read->campaign != COUNTER_ALL_CAMPAIGNS)
+        *time_s += ((int64_t)bucket - 1) * DAY_S;
+    return bucket < 32 && (read->days & 1U << bucket);
 }

@@ -9,20 +9,19 @@
 
 #include "batch_lua.h"
 #include "proto/counter.h"
+#include "proto/series.h"
 #include "proto/table.h"
 #include "service/ledger/batch_private.h"
 #include "service/ledger/fold.h"
 
 enum {
     CURSOR_TTL_S = 30 * 86400,
-    CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
-    RUNS_PER_GROUP =
-        2 * (BATCH_SERIES_DIMS + 1), /* hours and days; its own, and of the campaigns */
-    FIELDS_PER_RECORD = 4 * 2 * (BATCH_SERIES_DIMS + 1),
-    FIELD_BYTES = 2 * 2 + COUNTER_FIELD_MAX + 12,
-    RUN_BYTES = 10,
-    PERSON_BYTES = 10, /* a visitor, with its head */
-    ARGV_HEAD = 3,     /* EVALSHA, script, number of keys */
+    SERIES_PER_GROUP = 3 * (BATCH_SERIES_DIMS + 1), /* hours, days, months; and of campaigns */
+    /* A record counts in two groups, of its campaign and of all; a relabelling in four. */
+    POINTS_PER_RECORD = 4 * 3 * (BATCH_SERIES_DIMS + 1),
+    SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
+    PERSON_BYTES = 10,   /* a visitor, with its head */
+    ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
     ARGV_TAIL = 6,
 };
 
@@ -42,18 +41,20 @@ static bool make_room(struct batch *batch)
 {
     size_t records = batch->options.records_max, items = 4 * records;
     size_t record_bytes = records * TABLE_LINK_MAX + items * TABLE_RECORD_LEN;
-    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
-    size_t fields = records * FIELDS_PER_RECORD, runs = FOLD_GROUPS_MAX * RUNS_PER_GROUP;
+    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / BATCH_CHUNK_MAX + 1;
+    size_t points = records * POINTS_PER_RECORD, points_max = (size_t)3 * FOLD_COUNTS;
+    size_t series = FOLD_GROUPS_MAX * SERIES_PER_GROUP, series_bytes;
 
-    if (fields > (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS)
-        fields = (size_t)2 * FOLD_GROUPS_MAX * FOLD_COUNTS;
-    batch->keys_max = 2 + chunks + runs + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX;
+    points_max *= FOLD_GROUPS_MAX;
+    series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
+    series += series_bytes / BATCH_CHUNK_MAX;
+    batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
     return batch->order && batch->keys && batch->argv &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
-           pack_init(&batch->series, fields * FIELD_BYTES + runs * RUN_BYTES) &&
+           pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + BATCH_CHUNK_MAX) &&
            pack_init(&batch->people,
                      2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15);
 }
@@ -195,11 +196,11 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
     while (at < end) {
         size_t unit = table == COUNTER_LINKS ? TABLE_LINK_MAX : TABLE_RECORD_LEN;
         size_t len = 0, max = (end - at) * unit;
-        uint8_t *out = pack_open(&batch->tables, max < CHUNK_MAX ? max : CHUNK_MAX);
+        uint8_t *out = pack_open(&batch->tables, max < BATCH_CHUNK_MAX ? max : BATCH_CHUNK_MAX);
 
         if (!out)
             return;
-        for (; at < end && len + unit <= CHUNK_MAX; at++)
+        for (; at < end && len + unit <= BATCH_CHUNK_MAX; at++)
             len += table == COUNTER_LINKS ? put_link(out + len, &fold->links[batch->order[at]])
                                           : put_item(out + len, &fold->items[batch->order[at]]);
         if (len == 0)

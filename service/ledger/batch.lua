@@ -4,11 +4,12 @@
 --       in the order in which ARGV[4], [5] and [6] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
---       5 series   msgpack [n, ttl, field 1, delta 1, ... field n, delta n, ...]  a key per run
+--       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}}, the last being tables that
--- have grown over another 4 KiB; or {0, cursor}: that isn't `from`, nothing was applied.
+-- have grown over another 4 KiB, series that have grown to twice what they were summed up to, and,
+-- with length 0, series that begin here; or {0, cursor}: that isn't `from`, nothing was applied.
 --
 -- The cursor is the first write, by redis.call: whatever makes Redis refuse writes (OOM, READONLY,
 -- MISCONF, NOREPLICAS ...) refuses it, and all is as before.  After it nothing may raise an error,
@@ -45,38 +46,49 @@ local function set_aside(key, n, reply)
 end
 
 local k, grown = 2, {}
-for i = 1, #tables do
-    k = k + 1
-    local key, records = KEYS[k], tables[i]
+local function report(key, len)
+    grown[#grown + 1] = key
+    grown[#grown + 1] = len
+end
+
+-- Appends to a string of records of `unit` bytes; answers its length, or nil: was set aside.
+local function append(key, records, unit)
     local len = try('APPEND', key, records)
     if type(len) ~= 'number' then
-        set_aside(key, #records / 16, len)
-    elseif len % 16 ~= 0 then
+        set_aside(key, #records / unit, len)
+    elseif len % unit ~= 0 then
         -- Somebody else's string: leave it as it was.
         try('SET', key, try('GETRANGE', key, 0, len - #records - 1), 'KEEPTTL')
-        set_aside(key, #records / 16)
-    elseif len % 4096 < #records then
-        grown[#grown + 1] = key
-        grown[#grown + 1] = len
+        set_aside(key, #records / unit)
+    else
+        return len
     end
 end
 
-local i = 1
-while i <= #series do
+for i = 1, #tables do
     k = k + 1
-    local key, last, ttl, fresh = KEYS[k], i + 1 + 2 * series[i], series[i + 1], false
-    for j = i + 2, last, 2 do
-        local sum = try('HINCRBY', key, series[j], series[j + 1])
-        if type(sum) ~= 'number' then
-            set_aside(key, 1, sum)
-        elseif sum == tonumber(series[j + 1]) then
-            fresh = true -- maybe the key is, too
-        end
+    local len = append(KEYS[k], tables[i], 16)
+    if len and len % 4096 < #tables[i] then
+        report(KEYS[k], len)
     end
-    if fresh then
-        try('EXPIRE', key, ttl, 'NX')
+end
+
+-- What a series' head says it was summed up to.
+local function base_len(key)
+    local head = try('GETRANGE', key, 0, 7)
+    return type(head) == 'string' and head:sub(1, 4) == 'HCS1' and struct.unpack('>I4', head, 5) or 0
+end
+
+for i = 1, #series, 2 do
+    k = k + 1
+    local key, records = KEYS[k], series[i]
+    local len = append(key, records, 8)
+    if len == #records then
+        try('EXPIRE', key, series[i + 1], 'NX')
+        report(key, 0)
+    elseif len and len >= 8192 and len % 4096 < #records and len >= 2 * base_len(key) + 8192 then
+        report(key, len)
     end
-    i = last + 1
 end
 
 -- Adding a client or visitor to both keys costs twice; merging the day into the month costs as much as some
@@ -92,7 +104,7 @@ local function add(key, first, last)
     end
 end
 
-i = 1
+local i = 1
 while i <= #people do
     local n, day, month = people[i], KEYS[k + 1], KEYS[k + 2]
     local first, last = i + 3, i + 2 + n

@@ -11,7 +11,16 @@
 #include "service/ledger/fold.h"
 #include "service/ledger/pack.h"
 
-enum { BATCH_SERIES_DIMS = 10 };
+enum {
+    BATCH_SERIES_DIMS = 10,
+    BATCH_CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
+};
+
+/* A group of the fold; its key as a copy, as groups are large and far apart. */
+struct batch_group {
+    struct fold_group_key key;
+    uint32_t at;
+};
 
 struct batch {
     struct batch_options options;
@@ -19,6 +28,7 @@ struct batch {
     uint32_t *order;                                      /* of links, then of items, by bucket */
     uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
+    struct batch_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
     struct pack tables, series, people;
     struct counter_key *keys;

@@ -1,4 +1,7 @@
+#include <stdlib.h>
+
 #include "proto/bytes.h"
+#include "proto/series.h"
 #include "service/ledger/batch_private.h"
 
 static const struct {
@@ -28,100 +31,188 @@ static unsigned value_of(enum counter_dim dim, unsigned index)
     return counter_country_value(country);
 }
 
-static int64_t ttl_of(const struct batch *batch, enum counter_interval interval)
-{
-    return interval == COUNTER_HOURS ? batch->options.retention_hours_s
-                                     : batch->options.retention_days_s;
-}
-
-/* A run of fields under one key; `counts` are `n` neighbouring values, the first being `base`. */
-struct run {
+/* Neighbours in the order of batch->sorted, whose clicks go under the same keys of an interval. */
+struct span {
     struct counter_series series;
-    const struct fold_group *group;
-    const int32_t *counts;
-    unsigned n, base;
+    int64_t period_s; /* when the period of the key begins */
+    uint32_t first, end;
 };
 
-static void build_run(struct batch *batch, const struct run *run)
+/* A text of the script that is being filled with records. */
+struct chunk {
+    const struct span *span;
+    uint8_t *out;
+    size_t len;
+};
+
+static void close_chunk(struct batch *batch, struct chunk *chunk)
 {
-    const struct fold_group_key *key = &run->group->key;
-    int64_t time_s = key->hour * 3600;
-    uint32_t n_fields = 0;
-    struct counter_point point = {
-        .bucket = counter_bucket_of_time(run->series.interval, time_s),
+    const struct span *span = chunk->span;
+
+    if (chunk->len == 0)
+        return;
+    pack_close(&batch->series, chunk->len);
+    pack_number(&batch->series, (uint32_t)(span->series.interval == COUNTER_HOURS
+                                               ? batch->options.retention_hours_s
+                                               : batch->options.retention_days_s));
+    counter_key_series(batch_next_key(batch), &span->series, span->period_s,
+                       batch->options.n_shards);
+    chunk->len = 0;
+}
+
+static void put_point(struct batch *batch, struct chunk *chunk, const struct series_point *point)
+{
+    if (chunk->len + SERIES_RECORD_LEN > BATCH_CHUNK_MAX)
+        close_chunk(batch, chunk);
+    if (chunk->len == 0)
+        chunk->out = pack_open(&batch->series, BATCH_CHUNK_MAX);
+    if (!chunk->out)
+        return;
+    series_put(chunk->out + chunk->len, point);
+    chunk->len += SERIES_RECORD_LEN;
+}
+
+static struct series_point point_of(const struct span *span, const struct fold_group_key *key)
+{
+    return (struct series_point){
+        .bucket = counter_bucket_of_time(span->series.interval, key->hour * 3600),
         .kind = key->kind,
         .automated = key->automated,
     };
-
-    for (unsigned i = 0; i < run->n; i++)
-        n_fields += run->counts[i] != 0;
-    if (n_fields == 0)
-        return;
-    counter_key_series(batch_next_key(batch), &run->series, time_s, batch->options.n_shards);
-    pack_number(&batch->series, n_fields);
-    pack_decimal(&batch->series, ttl_of(batch, run->series.interval));
-    for (unsigned i = 0; i < run->n; i++) {
-        struct counter_field field;
-
-        if (run->counts[i] == 0)
-            continue;
-        point.value = value_of(run->series.dim, run->base + i);
-        counter_field_series(&field, run->series.dim, &point);
-        pack_text(&batch->series, slice_make(field.text, field.len));
-        pack_decimal(&batch->series, run->counts[i]);
-    }
 }
 
-static void build_group(struct batch *batch, const struct fold_group *group)
+/* What the groups of the span count in one dimension. */
+static void put_dim(struct batch *batch, struct chunk *chunk, size_t dim)
 {
-    struct run run = {.series = {.brand = group->key.brand, .campaign = group->key.campaign},
-                      .group = group};
+    for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
+        const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
+        const int32_t *counts = group->counts + dims[dim].at;
+        struct series_point point = point_of(chunk->span, &group->key);
 
-    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-        run.series.interval = (enum counter_interval)interval;
-        for (size_t i = 0; i < BATCH_SERIES_DIMS; i++) {
-            run.series.dim = dims[i].dim;
-            run.counts = group->counts + dims[i].at;
-            run.n = dims[i].n;
-            build_run(batch, &run);
+        point.dim = dims[dim].dim;
+        for (unsigned k = 0; k < dims[dim].n; k++) {
+            if (counts[k] == 0)
+                continue;
+            point.value = value_of(point.dim, k);
+            point.count = counts[k];
+            put_point(batch, chunk, &point);
         }
     }
 }
 
-/* What the campaign adds to the series of all campaigns, by campaign. */
-static void build_campaign(struct batch *batch, const struct fold_group *group)
+/* What the campaigns of the span add to the series of all campaigns, by campaign. */
+static void put_campaigns(struct batch *batch, struct chunk *chunk)
 {
-    int32_t total = 0;
-    struct run run = {
-        .series = {.brand = group->key.brand,
-                   .campaign = COUNTER_ALL_CAMPAIGNS,
-                   .dim = COUNTER_DIM_CAMPAIGN},
-        .group = group,
-        .counts = &total,
-        .n = 1,
-        .base = (unsigned)group->key.campaign,
-    };
+    for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
+        const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
+        struct series_point point = point_of(chunk->span, &group->key);
 
-    for (unsigned i = 0; i < CLICK_LABELS; i++)
-        total += group->counts[FOLD_AT_LABEL + i];
-    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-        run.series.interval = (enum counter_interval)interval;
-        build_run(batch, &run);
+        point.dim = COUNTER_DIM_CAMPAIGN;
+        point.value = (unsigned)group->key.campaign;
+        for (unsigned k = 0; k < CLICK_LABELS; k++)
+            point.count += group->counts[FOLD_AT_LABEL + k];
+        if (point.count != 0)
+            put_point(batch, chunk, &point);
     }
+}
+
+static void build_span(struct batch *batch, struct span *span, bool by_campaign)
+{
+    struct chunk chunk = {.span = span};
+
+    if (by_campaign) {
+        span->series.dim = COUNTER_DIM_CAMPAIGN;
+        put_campaigns(batch, &chunk);
+        close_chunk(batch, &chunk);
+        return;
+    }
+    for (size_t dim = 0; dim < BATCH_SERIES_DIMS; dim++) {
+        span->series.dim = dims[dim].dim;
+        put_dim(batch, &chunk, dim);
+        /* A campaign has all dimensions under one key. */
+        if (span->series.campaign == COUNTER_ALL_CAMPAIGNS)
+            close_chunk(batch, &chunk);
+    }
+    close_chunk(batch, &chunk);
+}
+
+/* --- the order of groups --- */
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By whose clicks, then by hour. */
+static int by_series(const void *left, const void *right)
+{
+    const struct batch_group *a = left, *b = right;
+    int order = compare_numbers(a->key.brand, b->key.brand);
+
+    if (order == 0)
+        order = compare_numbers(a->key.campaign, b->key.campaign);
+    return order ? order : compare_numbers(a->key.hour, b->key.hour);
+}
+
+static int by_hour(const void *left, const void *right)
+{
+    const struct batch_group *a = left, *b = right;
+    int order = compare_numbers(a->key.brand, b->key.brand);
+
+    return order ? order : compare_numbers(a->key.hour, b->key.hour);
+}
+
+/* Walks over the spans of the sorted groups. */
+static void build_interval(struct batch *batch, uint32_t n, enum counter_interval interval,
+                           bool by_campaign)
+{
+    struct span span = {.series = {.interval = interval}};
+
+    for (; span.first < n; span.first = span.end) {
+        const struct fold_group_key *key = &batch->sorted[span.first].key;
+
+        span.series.brand = key->brand;
+        span.series.campaign = by_campaign ? COUNTER_ALL_CAMPAIGNS : key->campaign;
+        span.period_s = counter_series_period(&span.series, key->hour * 3600);
+        for (span.end = span.first + 1; span.end < n; span.end++) {
+            const struct fold_group_key *next = &batch->sorted[span.end].key;
+
+            if (next->brand != key->brand || (!by_campaign && next->campaign != key->campaign) ||
+                counter_series_period(&span.series, next->hour * 3600) != span.period_s)
+                break;
+        }
+        build_span(batch, &span, by_campaign);
+    }
+}
+
+/* Picks the groups whose clicks are added to campaigns of their own, or to all. */
+static uint32_t pick(struct batch *batch, unsigned shard, const uint8_t *shards, bool all)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < batch->fold->n_groups; i++) {
+        if (shards[i] == shard &&
+            (batch->fold->groups[i].key.campaign == COUNTER_ALL_CAMPAIGNS) == all)
+            batch->sorted[n++] = (struct batch_group){batch->fold->groups[i].key, i};
+    }
+    return n;
 }
 
 void batch_build_series(struct batch *batch, unsigned shard)
 {
-    const struct fold *fold = batch->fold;
+    uint32_t n = pick(batch, shard, batch->group_shard, false);
 
-    for (uint32_t i = 0; i < fold->n_groups; i++) {
-        const struct fold_group *group = &fold->groups[i];
-
-        if (batch->group_shard[i] == shard)
-            build_group(batch, group);
-        if (batch->all_shard[i] == shard && group->key.campaign != COUNTER_ALL_CAMPAIGNS)
-            build_campaign(batch, group);
-    }
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    build_interval(batch, n, COUNTER_HOURS, false);
+    build_interval(batch, n, COUNTER_DAYS, false);
+    n = pick(batch, shard, batch->group_shard, true);
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
+        build_interval(batch, n, (enum counter_interval)interval, false);
+    n = pick(batch, shard, batch->all_shard, false);
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_hour);
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
+        build_interval(batch, n, (enum counter_interval)interval, true);
 }
 
 /* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */

@@ -1,4 +1,4 @@
--- Replaces the older part of a table by its sums (FORMATS.md "Table").
+-- Replaces the older part of a table or series by its sums (FORMATS.md "Table", "Series").
 --
 -- KEYS  1 the table
 -- ARGV  1 SHA-1 of the part that was read, 2 its length, 3 what replaces it
@@ -8,5 +8,5 @@ local len = tonumber(ARGV[2])
 if redis.sha1hex(redis.call('GETRANGE', KEYS[1], 0, len - 1)) ~= ARGV[1] then
     return 0
 end
-redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GETRANGE', KEYS[1], len, -1))
+redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GETRANGE', KEYS[1], len, -1), 'KEEPTTL')
 return 1

@@ -20,6 +20,7 @@
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
+#include "service/ledger/tidy_series.h"
 #include "service/redis/redis_link.h"
 
 enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
@@ -162,6 +163,7 @@ void ledger_turn(struct ledger *ledger)
         round_serve(ledger, ledger->logs[(ledger->turn + i) % ledger->n_logs], now_ms);
     ledger->turn++;
     tidy_serve(ledger, now_ms);
+    tidy_series_serve(ledger, now_ms);
     publish(ledger);
 }
 
@@ -269,10 +271,12 @@ static bool make_tables(struct ledger *ledger)
     ledger->fold = fold_new(max);
     ledger->batch = batch_new(&options);
     ledger->tidy = tidy_new();
+    ledger->tidy_series = tidy_series_new();
     if (ledger->options.gateway && !(ledger->relabel = relabel_new(&ledger->options)))
         return false;
     ledger->options.gateway = NULL; /* the caller's */
-    return ledger->clicks && ledger->fold && ledger->batch && ledger->tidy && shard_init(ledger);
+    return ledger->clicks && ledger->fold && ledger->batch && ledger->tidy && ledger->tidy_series &&
+           shard_init(ledger);
 }
 
 static bool connect_redis(struct ledger *ledger, struct error *err)
@@ -388,6 +392,7 @@ static void free_tables(struct ledger *ledger)
     fold_free(ledger->fold);
     batch_free(ledger->batch);
     tidy_free(ledger->tidy);
+    tidy_series_free(ledger->tidy_series);
     relabel_free(ledger->relabel);
 }
 

@@ -4,6 +4,7 @@
  *   shard.c     per log and shard the cursor: asked for, known, in a batch under way
  *   round.c     one turn: fold a range of a log, send it to all shards that stand at its beginning
  *   tidy.c      sums up tables that have grown
+ *   tidy_series.c   the same of series, and of those whose time is over
  *   aof.c       sees to a sound append-only file before the first batch of a connection
  *   cause.c     why it doesn't go on
  *   relabel.c   clicks of mail gateways, found among those that come
@@ -39,6 +40,7 @@ struct redisReply;
 struct redis_link;
 struct relabel;
 struct tidy;
+struct tidy_series;
 
 enum {
     LEDGER_LOGS_MAX = 65536, /* a ticket has 16 bits for the log */
@@ -106,6 +108,7 @@ struct ledger {
     struct batch *batch;
     struct click *clicks; /* batch_max of them */
     struct tidy *tidy;
+    struct tidy_series *tidy_series;
     struct relabel *relabel; /* NULL: nobody asked for it */
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
@@ -131,6 +134,8 @@ enum ledger_what {
     LEDGER_TOUCH,
     LEDGER_TIDY_READ,
     LEDGER_TIDY_WRITE,
+    LEDGER_SERIES_READ,
+    LEDGER_SERIES_WRITE,
     LEDGER_AOF_LOOK,
     LEDGER_AOF_REWRITE,
     LEDGER_BEAT,

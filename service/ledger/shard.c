@@ -13,6 +13,7 @@
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
+#include "service/ledger/tidy_series.h"
 #include "service/redis/redis_link.h"
 
 enum { DECIMAL_MAX = 20 };
@@ -296,8 +297,10 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
                   log_quote(quoted, reply->element[2]->str));
     }
     set_cursor(ledger, log, shard, cursor->sent_to);
-    for (size_t i = 0; i + 1 < reply->element[3]->elements; i += 2)
+    for (size_t i = 0; i + 1 < reply->element[3]->elements; i += 2) {
         tidy_note(ledger, reply->element[3]->element[i], reply->element[3]->element[i + 1]);
+        tidy_series_note(ledger, reply->element[3]->element[i], reply->element[3]->element[i + 1]);
+    }
 }
 
 static bool is_applied(const struct redisReply *reply)
@@ -383,6 +386,10 @@ void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
     case LEDGER_TIDY_READ:
     case LEDGER_TIDY_WRITE:
         tidy_on_reply(ledger, ticket, reply);
+        break;
+    case LEDGER_SERIES_READ:
+    case LEDGER_SERIES_WRITE:
+        tidy_series_on_reply(ledger, ticket, reply);
         break;
     case LEDGER_BEAT:
     case LEDGER_OFFER:

@@ -10,6 +10,7 @@
 #include "compact_lua.h"
 #include "proto/counter.h"
 #include "proto/table.h"
+#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/ledger/ledger_private.h"
 #include "service/redis/redis_link.h"
@@ -81,19 +82,24 @@ static unsigned make_key(const struct ledger *ledger, unsigned n, struct counter
     return counter_shard_of_bucket(bucket, ledger->options.n_shards);
 }
 
-static bool send_read(struct ledger *ledger, unsigned n, int64_t now_ms)
+bool tidy_send_read(struct ledger *ledger, const struct ledger_ticket *ticket, struct slice key)
 {
-    struct ledger_ticket ticket = {.what = LEDGER_TIDY_READ, .count = n};
-    struct slice argv[2] = {slice_of("GET")};
-    struct counter_key key;
+    struct slice argv[2] = {slice_of("GET"), key};
 
-    ticket.shard = make_key(ledger, n, &key);
-    argv[1] = counter_key_slice(&key);
-    return shard_is_ready(ledger, ticket.shard, now_ms) &&
+    return shard_is_ready(ledger, ticket->shard, clock_mono_ms()) &&
            redis_link_send(
                ledger->link,
                &(struct redis_command){
-                   .key = argv[1], .argv = argv, .argc = 2, .ticket = ledger_ticket_pack(&ticket)});
+                   .key = key, .argv = argv, .argc = 2, .ticket = ledger_ticket_pack(ticket)});
+}
+
+static bool send_read(struct ledger *ledger, unsigned n)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_TIDY_READ, .count = n};
+    struct counter_key key;
+
+    ticket.shard = make_key(ledger, n, &key);
+    return tidy_send_read(ledger, &ticket, counter_key_slice(&key));
 }
 
 void tidy_serve(struct ledger *ledger, int64_t now_ms)
@@ -106,7 +112,7 @@ void tidy_serve(struct ledger *ledger, int64_t now_ms)
 
         if (tidy->n_running > 0 && tidy->running_len + len > AT_ONCE_LEN)
             break;
-        if (!send_read(ledger, n, now_ms)) {
+        if (!send_read(ledger, n)) {
             tidy->retry_ms = now_ms + RETRY_MS;
             break;
         }
@@ -132,29 +138,36 @@ static void finish(struct tidy *tidy, unsigned n)
     tidy->running_len -= tidy->tables[n].len;
 }
 
+bool tidy_send_compacted(struct ledger *ledger, const struct ledger_ticket *ticket,
+                         struct slice key, struct slice old, struct slice compacted)
+{
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    char sha[2 * SHA_DIGEST_LENGTH + 1], len[24];
+    struct slice argv[7] = {slice_of("EVAL"), slice_make(compact_lua, sizeof(compact_lua)),
+                            slice_of("1"), key};
+
+    SHA1((const uint8_t *)old.ptr, old.len, digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        snprintf(sha + 2 * i, 3, "%02x", digest[i]);
+    snprintf(len, sizeof(len), "%zu", old.len);
+    argv[4] = slice_of(sha);
+    argv[5] = slice_of(len);
+    argv[6] = compacted;
+    return redis_link_send(
+        ledger->link,
+        &(struct redis_command){
+            .key = key, .argv = argv, .argc = 7, .ticket = ledger_ticket_pack(ticket)});
+}
+
 static bool send_compacted(struct ledger *ledger, unsigned n, const struct redisReply *old,
                            struct slice table)
 {
     struct ledger_ticket ticket = {.what = LEDGER_TIDY_WRITE, .count = n};
-    uint8_t digest[SHA_DIGEST_LENGTH];
-    char sha[2 * SHA_DIGEST_LENGTH + 1], len[24];
     struct counter_key key;
-    struct slice argv[7] = {slice_of("EVAL"), slice_make(compact_lua, sizeof(compact_lua)),
-                            slice_of("1")};
 
-    SHA1((const uint8_t *)old->str, old->len, digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(sha + 2 * i, 3, "%02x", digest[i]);
-    snprintf(len, sizeof(len), "%zu", old->len);
     ticket.shard = make_key(ledger, n, &key);
-    argv[3] = counter_key_slice(&key);
-    argv[4] = slice_of(sha);
-    argv[5] = slice_of(len);
-    argv[6] = table;
-    return redis_link_send(
-        ledger->link,
-        &(struct redis_command){
-            .key = argv[3], .argv = argv, .argc = 7, .ticket = ledger_ticket_pack(&ticket)});
+    return tidy_send_compacted(ledger, &ticket, counter_key_slice(&key),
+                               slice_make(old->str, old->len), table);
 }
 
 /* Sums the table up; false, and nothing was sent, when that is not worth it. */

@@ -5,9 +5,11 @@
  */
 #ifndef LEDGER_TIDY_H
 #define LEDGER_TIDY_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "proto/slice.h"
 
 struct ledger;
 struct ledger_ticket;
@@ -23,5 +25,12 @@ void tidy_note(struct ledger *ledger, const struct redisReply *key, const struct
 void tidy_serve(struct ledger *ledger, int64_t now_ms);
 void tidy_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                    const struct redisReply *reply);
+
+/* Asks for all of a key; replaces the part of it that was read, `old`, if it is still the same.
+ * False: no command can be sent now. */
+MUST_USE bool tidy_send_read(struct ledger *ledger, const struct ledger_ticket *ticket,
+                             struct slice key);
+MUST_USE bool tidy_send_compacted(struct ledger *ledger, const struct ledger_ticket *ticket,
+                                  struct slice key, struct slice old, struct slice compacted);
 
 #endif

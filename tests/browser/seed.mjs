@@ -54,26 +54,57 @@ function pick(random, weights) {
     return Object.keys(weights)[0];
 }
 
+/* The first four bytes of a record, as a number (FORMATS.md, "Series"). */
+function cellOf(letter, bucket, kind, value, a) {
+    const number = letter !== "c" ? Number(value)
+        : value === "--" ? 0 : value.charCodeAt(0) * 256 + value.charCodeAt(1);
+
+    return ((2 << 14 | "lcdvnrbsfep".indexOf(letter) << 10 | bucket << 5 | kind << 1 | a) << 16 |
+        number) >>> 0;
+}
+
+/* A record as redis-cli reads it. */
+function record(cell, n) {
+    const bytes = Buffer.alloc(8);
+
+    bytes.writeUInt32BE(cell);
+    bytes.writeInt32BE(n, 4);
+    return bytes.toString("hex").replace(/../g, "\\x$&");
+}
+
+/* Redis takes no line of over 64 KiB. */
+function appends(key, cells) {
+    return cells.length === 0 ? [] : [
+        `APPEND ${key} "${cells.slice(0, 1000).map((pair) => record(...pair)).join("")}"`,
+        ...appends(key, cells.slice(1000)),
+    ];
+}
+
 /** The commands, up to the hour before now. */
 export function seedCommands(brand, now = Date.now()) {
     const random = makeRandom(20261122);
-    const counts = new Map(); // key -> field -> count
+    const counts = new Map(); // key -> cell -> count
     const clients = new Map();
 
-    function add(campaign, letter, moment, rest) {
-        const day = moment.toISOString().slice(0, 10).replaceAll("-", "");
-        const place = [
-            [`hc:{s00}:t:${brand}:${campaign}:h:${letter}:${day}`, day, moment.getUTCHours()],
-            [`hc:{s00}:t:${brand}:${campaign}:d:${letter}:${day.slice(0, 6)}`, day,
-                moment.getUTCDate()],
-        ];
+    function count(key, cell) {
+        const cells = counts.get(key) ?? counts.set(key, new Map()).get(key);
 
-        for (const [key, , bucket] of place) {
-            const field = `${String(bucket).padStart(2, "0")}.${rest}`;
-            const fields = counts.get(key) ?? counts.set(key, new Map()).get(key);
+        cells.set(cell, (cells.get(cell) ?? 0) + 1);
+    }
 
-            fields.set(field, (fields.get(field) ?? 0) + 1);
+    function add(campaign, letter, moment, kind, value, a) {
+        const day = moment.toISOString().slice(0, 10).replaceAll("-", ""), month = day.slice(0, 6);
+        const key = `hc:{s00}:t:${brand}:${campaign}`, rest = [kind, value, a];
+        const cell = (bucket) => cellOf(letter, bucket, ...rest);
+
+        if (campaign !== "*") {
+            count(`${key}:h:${day}`, cell(moment.getUTCHours()));
+            count(`${key}:d:${month}`, cell(moment.getUTCDate()));
+            return;
         }
+        count(`${key}:h:${letter}:${day}`, cell(moment.getUTCHours()));
+        count(`${key}:d:${letter}:${day}`, cell(moment.getUTCDate()));
+        count(`${key}:m:${letter}:${month}`, cell(0));
     }
 
     function click(campaign, moment, isMachine) {
@@ -89,7 +120,7 @@ export function seedCommands(brand, now = Date.now()) {
             values[letter] = pick(random, weights);
         for (const of of [campaign.id, "*"]) {
             for (const [letter, value] of Object.entries(values))
-                add(of, letter, moment, `${kind}.${value}.${a}`);
+                add(of, letter, moment, kind, value, a);
             if (!isMachine) {
                 const number = 1 + Math.floor(random() ** 1.6 * 9000);
 
@@ -100,7 +131,7 @@ export function seedCommands(brand, now = Date.now()) {
                 }
             }
         }
-        add("*", "p", moment, `${kind}.${campaign.id}.${a}`);
+        add("*", "p", moment, kind, campaign.id, a);
     }
 
     const end = Math.floor(now / HOUR_MS) * HOUR_MS;
@@ -122,8 +153,7 @@ export function seedCommands(brand, now = Date.now()) {
         }
     }
     return [
-        ...[...counts].map(([key, fields]) =>
-            `HSET ${key} ${[...fields].map((pair) => pair.join(" ")).join(" ")}`),
+        ...[...counts].flatMap(([key, cells]) => appends(key, [...cells])),
         ...[...clients].map(([key, set]) => `PFADD ${key} ${[...set].join(" ")}`),
         ...campaigns.filter(({ name }) => name).map(({ id, name }) =>
             `HSET hc:{s00}:names:${brand} ${id} "${name}"`),

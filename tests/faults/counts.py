@@ -12,7 +12,7 @@ class Counts:
         self.links = collections.Counter()    # link id, 16 hex digits -> clicks
         self.objects = collections.Counter()  # number -> clicks
         self.clients = collections.Counter()
-        self.series = collections.Counter()   # (campaign or "*", "h" or "d", dim letter) -> clicks
+        self.series = collections.Counter()   # (campaign or "*", "h", "d" or "m", dim letter) -> clicks
         self.human = self.automated = 0
         self.cursors = {}                     # (shard, log id) -> position
         self.rejected = collections.Counter()
@@ -61,6 +61,16 @@ def _link_record(tag, record):
     return (count, 0) if tag == 3 else (0, count)
 
 
+def _add_series(counts, campaign, interval, series):
+    assert len(series) % 8 == 0, f"the series {campaign}:{interval} has {len(series)} bytes"
+    for at in range(0, len(series), 8):
+        cell, _, count = struct.unpack(">HHi", series[at:at + 8])
+        if at == 0 and series[:4] == b"HCS1":
+            continue
+        assert cell >> 14 == 2, f"a record of tag {cell >> 14} in the series {campaign}:{interval}"
+        counts.series[campaign, interval, "lcdvnrbsfep"[cell >> 10 & 15]] += count
+
+
 def _read_key(counts, client, key):
     shard, _, rest = key.removeprefix("hc:{s").partition("}:")
     kind, *parts = rest.split(":")
@@ -68,10 +78,8 @@ def _read_key(counts, client, key):
         counts.cursors[int(shard, 16), parts[0]] = int(client.get(key) or 0)
     elif kind in ("l", "o", "c") and client.type(key) == b"string":
         _add_table(counts, kind, int(parts[0], 16), client.get(key) or b"")
-    elif kind == "t" and client.type(key) == b"hash":
-        series = counts.series
-        for value in client.hvals(key):
-            series[parts[1], parts[2], parts[3]] += int(value)
+    elif kind == "t" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
+        _add_series(counts, parts[1], parts[2], client.get(key) or b"")
     elif kind == "rejected":
         for name, n in client.hgetall(key).items():
             counts.rejected[name.decode()] += int(n)

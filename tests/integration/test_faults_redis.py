@@ -9,6 +9,7 @@ import redis as redis_py
 
 from faults.proxy import STRIKES
 from faults.trial import dropped
+from harness import counters
 from harness.build import patience
 from harness.wait import wait_until
 
@@ -310,22 +311,22 @@ def test_a_redis_that_refuses(make_trial, redis, cause):
 # --- row 12: a key of another's ---
 
 def test_a_counter_of_a_wrong_type_is_set_aside_and_all_others_go_on(make_trial, redis):
-    trial = make_trial(12, "WRONGTYPE on two keys, overflow of a field")
+    trial = make_trial(12, "WRONGTYPE on two keys, a third is full")
     trial.click_before()
     client = redis.client()
     series = next(client.scan_iter("hc:*:t:*:\\*:h:c:*", count=1000)).decode()
     table = next(client.scan_iter("hc:*:o:*", count=1000)).decode()
-    overflown = next(client.scan_iter("hc:*:t:*:\\*:d:d:*", count=1000)).decode()
+    full = next(client.scan_iter("hc:*:t:*:\\*:d:d:*", count=1000)).decode()
     client.delete(series, table)
-    client.set(series, "not a hash")
+    client.set(series, "not a series")
     client.lpush(table, "not a string")
-    for field in client.hkeys(overflown):
-        client.hset(overflown, field, 9223372036854775807)
+    client.config_set("proto-max-bulk-len", "1mb")
+    client.set(full, counters.record("device", 1, 1, 0, 0, 0) * 2**17)
     trial.click_during()
     metrics = trial.wait_applied()
     assert metrics["hopcount_increments_rejected_total"] > 0
     counts = trial.verdict(agree=False)
-    assert {series, table, overflown} <= set(counts.rejected), counts.rejected
+    assert {series, table, full} <= set(counts.rejected), counts.rejected
     assert sum(counts.rejected.values()) == metrics["hopcount_increments_rejected_total"]
     whole = {n for (campaign, interval, dim), n in counts.series.items()
              if campaign == "*" and (interval, dim) not in {("h", "c"), ("d", "d")}}

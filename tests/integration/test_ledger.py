@@ -2,7 +2,9 @@
 
 The oracle is always the clients' own tally: what they received is counted, once.
 """
+import collections
 import contextlib
+import datetime
 import pathlib
 import re
 import signal
@@ -14,6 +16,7 @@ import time
 import pytest
 import redis as redis_client
 
+from harness import counters
 from harness.build import ROOT, patience
 from harness.ports import free_port
 from harness.process import Process
@@ -268,7 +271,7 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     assert series
     for key in series:
         client.delete(key)
-        client.set(key, "not a hash")
+        client.set(key, "not a series")
     client.delete(table)
     client.rpush(table, "not a string")
     client.set(foreign, "not a table")
@@ -278,22 +281,25 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     aside = {k.decode(): int(v) for k, v in client.hgetall("hc:{s00}:rejected").items()}
     assert set(aside) == {k.decode() for k in [*series, table, foreign]}
     assert client.get(foreign) == b"not a table"
+    assert all(client.get(key) == b"not a series" for key in series)
     assert daemon.metrics().total("hopcount_increments_rejected_total") > 0
     daemon.shut_down()
 
 
-def test_an_overflow_is_set_aside(make_hopcountd, make_load, redis):
+def test_what_a_full_key_does_not_take_is_set_aside(make_hopcountd, make_load, redis):
     client = redis.client()
+    client.config_set("proto-max-bulk-len", "1mb")
     daemon = make_hopcountd(redis, FAST)
     links = mint_links(daemon)
     tally = click_all(daemon, make_load, links, 100)
     settle(daemon, links, tally)
-    for key in client.keys("hc:*:t:*:h:l:*"):
-        for field in client.hkeys(key):
-            client.hset(key, field, 2**63 - 1)
+    full = client.keys("hc:*:t:*:\\*:h:l:*")
+    for key in full:
+        client.set(key, counters.record("label", 0, 2, 0, 0, 0) * 2**17)
     tally.add(click_all(daemon, make_load, links, 100))
     settle(daemon, links, tally)
-    wait_log(daemon, "overflow")
+    wait_log(daemon, "maximum allowed size")
+    assert set(client.hkeys("hc:{s00}:rejected")) == set(full)
     daemon.shut_down()
 
 
@@ -316,6 +322,58 @@ def test_a_table_that_has_grown_is_summed_up_and_counts_the_same(
     wait_until(is_summed_up, 30, "the table is summed up", pause=0.1)
     assert client.strlen(key) < 4096
     settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def sum_up(series):
+    sums = collections.Counter()
+    for *cell, count in counters.records(series):
+        sums[tuple(cell)] += count
+    return +sums
+
+
+def test_a_series_that_has_grown_is_summed_up_counts_the_same_and_still_expires(
+        make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    keys = client.keys("hc:*:t:*:\\*:[hdm]:l:*") + client.keys("hc:*:t:*:7:[hd]:*")
+    assert len(keys) == 5
+    for key in keys:
+        client.append(key, client.get(key) * 1500)
+
+    def are_summed_up():
+        tally.add(click_all(daemon, make_load, links, 5))
+        return all(client.get(key)[:4] == b"HCS1" for key in keys)
+
+    wait_until(are_summed_up, 30, "the series are summed up", pause=0.1)
+    settle(daemon, links, tally)
+    for key in keys:
+        assert client.strlen(key) < 8192
+        assert client.ttl(key) > 86400
+        sums = sum_up(client.get(key))
+        assert sum(n for cell, n in sums.items() if cell[0] == 0) == 1500 + tally.n_received, (key, sums)
+    daemon.shut_down()
+
+
+def test_a_day_that_is_over_is_summed_up(make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    begin = f"hc:{{s00}}:t:{counters.brand_number('acme')}"
+    day_before, before = today - datetime.timedelta(days=1), []
+    for tail in (f"*:h:c:{day_before:%Y%m%d}", f"*:d:c:{day_before:%Y%m%d}", f"7:h:{day_before:%Y%m%d}"):
+        before.append(f"{begin}:{tail}")
+        client.set(before[-1], counters.record("country", 3, 2, 0x4445, 0, 2) * 20, ex=1000000)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    wait_until(lambda: all(client.strlen(key) == 16 for key in before), 20, "the day before is summed up")
+    for key in before:
+        assert sum_up(client.get(key)) == {(1, 3, 2, 0x4445, 0): 40}
+        assert client.ttl(key) > 900000
     daemon.shut_down()
 
 

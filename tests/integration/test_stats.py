@@ -277,7 +277,7 @@ def test_who_asks_for_the_same_at_once_shares_one_answer(daemon, redis):
         with sock:
             reply = sock.makefile("rb").read()
         assert reply.startswith(b"HTTP/1.0 200 OK") and b'"total":{"total":1,' in reply
-    assert redis.client().info("commandstats")["cmdstat_hgetall"]["calls"] == 1
+    assert redis.client().info("commandstats")["cmdstat_mget"]["calls"] == 1
 
 
 def test_gzip(daemon, redis):
@@ -320,20 +320,38 @@ def test_a_bad_parameter_is_named(daemon, query, parameter):
     assert reply.getheader("Content-Type") == "application/problem+json"
 
 
-def test_foreign_fields_and_counts_are_passed_over(daemon, redis):
+def test_foreign_records_are_passed_over(daemon, redis):
     time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
     counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE")])
-    key = f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:d:l:202611"
-    redis.client().hset(key, mapping={"nonsense": 5, "03.2.0.0.0": 5, "03.2.9.7": 5, "99.2.0.0": 5, "03.2.0.1x": 7,
-                                      "04.2.0.0": "many"})
+    key = f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:m:l:202611"
+    redis.client().append(key, b"nonsense" + bytes(8) + b"\xff" * 8
+                          + counters.record("country", 0, 2, 0, 0, 5) + counters.record("label", 9, 2, 0, 0, 5))
     assert ask(daemon, "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30")["total"]["total"] == 1
 
 
-def test_a_series_of_a_wrong_type_is_a_503_and_not_a_crash(daemon, redis):
-    redis.client().set(f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:d:l:202611", "not a hash")
-    problem = ask(daemon, "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30", status=503)
-    assert "WRONGTYPE" in problem["detail"]
-    ask(daemon, "/v1/stats?brand=globex&from=2026-11-01&to=2026-11-30")
+def test_a_key_that_is_no_series_is_a_503_and_not_a_crash(daemon, redis):
+    key = f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:m:l:202611"
+    target = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30&interval=month"
+    redis.client().set(key, "not a series")
+    assert key in ask(daemon, target, status=503)["detail"]
+    ask(daemon, target.replace("acme", "globex"))
+    redis.client().delete(key)
+    redis.client().hset(key, "not", "a string")
+    assert ask(daemon, target + "&limit=9")["total"]["total"] == 0
+
+
+def test_counts_that_a_relabelling_moved_and_sums_are_read_alike(daemon, redis):
+    time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
+    key = f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:m:l:202611"
+    counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE")] * 3)
+    redis.client().append(key, counters.record("label", 0, 2, 0, 0, -1) + counters.record("label", 0, 2, 1, 1, 1))
+    target = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30&interval=month&group_by=label"
+    rows = [(row["key"], row["human"], row["automated"]) for row in ask(daemon, target)["rows"]]
+    assert rows == [("human", 2, 0), ("scanner", 0, 1)]
+    whole = redis.client().get(key)
+    redis.client().set(key, b"HCS1" + (len(whole) + 8).to_bytes(4, "big") + whole)
+    again = ask(daemon, target + "&limit=9")["rows"]
+    assert [(row["key"], row["human"], row["automated"]) for row in again] == rows
 
 
 def test_counts_that_may_have_expired_are_said_to(make_hopcountd, redis):

@@ -38,12 +38,20 @@ static void test_keys(void **state)
     counter_key_table(&key, COUNTER_CLIENTS, 4, 256);
     assert_string_equal(key.text, "hc:{s01}:c:004");
     counter_key_series(&key, &series, NOON, 1);
-    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:12:h:l:20261122");
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:12:h:20261122");
     series.interval = COUNTER_DAYS;
+    counter_key_series(&key, &series, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:12:d:202611");
     series.campaign = COUNTER_ALL_CAMPAIGNS;
     series.dim = COUNTER_DIM_CAMPAIGN;
     counter_key_series(&key, &series, NOON, 1);
-    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:d:p:202611");
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:d:p:20261122");
+    series.interval = COUNTER_MONTHS;
+    counter_key_series(&key, &series, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:m:p:202611");
+    series.interval = COUNTER_HOURS;
+    counter_key_series(&key, &series, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:h:p:20261122");
     people = (struct counter_people){0xaabbccdd, 65535, COUNTER_HOURS, false};
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:65535:20261122");
@@ -148,64 +156,82 @@ static void test_periods(void **state)
         assert_int_equal(counter_bucket_of_time(COUNTER_HOURS, cases[i].time_s), cases[i].hour);
         assert_int_equal(counter_bucket_of_time(COUNTER_DAYS, cases[i].time_s),
                          cases[i].day_of_month);
-        assert_int_equal(counter_series_next_s(COUNTER_HOURS, cases[i].time_s),
+        assert_int_equal(counter_people_next_s(COUNTER_HOURS, cases[i].time_s),
                          cases[i].next_day_s);
-        assert_int_equal(counter_series_next_s(COUNTER_DAYS, cases[i].time_s),
+        assert_int_equal(counter_people_next_s(COUNTER_DAYS, cases[i].time_s),
                          cases[i].next_month_s);
     }
 }
 
-static void test_series_fields(void **state)
+static void test_series_key_is_read_back(void **state)
 {
-    const struct {
-        const char *text;
-        enum counter_dim dim;
-        struct counter_point point;
-    } cases[] = {
-        {"00.1.0.0", COUNTER_DIM_LABEL, {0, 1, 0, false}},
-        {"23.15.4.1", COUNTER_DIM_LABEL, {23, 15, 4, true}},
-        {"07.2.DE.0", COUNTER_DIM_COUNTRY, {7, 2, 'D' << 8 | 'E', false}},
-        {"07.2.--.0", COUNTER_DIM_COUNTRY, {7, 2, 0, false}},
-        {"07.2.14.0", COUNTER_DIM_DELAY, {7, 2, COUNTER_DELAYS - 1, false}},
-        {"31.2.65535.1", COUNTER_DIM_CAMPAIGN, {31, 2, 65535, true}},
-    };
-    const struct {
-        const char *text;
-        enum counter_dim dim;
-    } bad[] = {
-        {"", COUNTER_DIM_LABEL},
-        {"7.1.0.0", COUNTER_DIM_LABEL},
-        {"32.1.0.0", COUNTER_DIM_LABEL},
-        {"00.16.0.0", COUNTER_DIM_LABEL},
-        {"00.1.0", COUNTER_DIM_LABEL},
-        {"00.1.0.2", COUNTER_DIM_LABEL},
-        {"00.1.0.00", COUNTER_DIM_LABEL},
-        {"00.1.-1.0", COUNTER_DIM_LABEL},
-        {"00.1.01.0", COUNTER_DIM_LABEL},
-        {"00.1.65536.0", COUNTER_DIM_CAMPAIGN},
-        {"00.1.de.0", COUNTER_DIM_COUNTRY},
-        {"00.1.D", COUNTER_DIM_COUNTRY},
-        {"00.1.DE.0", COUNTER_DIM_LABEL},
-        {"00-1.0.0", COUNTER_DIM_LABEL},
-    };
-    struct counter_point point;
+    const int64_t times[] = {0, 1709164800, NOON, 1798761599, 253402300799};
+    const int32_t campaigns[] = {COUNTER_ALL_CAMPAIGNS, 0, 7, 65535};
+    struct counter_series out;
+    struct counter_key key, again;
+    unsigned shard;
+    int64_t time_s;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct counter_field field;
+    for (size_t i = 0; i < 5 * 4 * 3 * COUNTER_DIMS; i++) {
+        struct counter_series series = {
+            .brand = 0xaabbccdd,
+            .campaign = campaigns[i / 5 % 4],
+            .interval = (enum counter_interval)(i / 20 % 3),
+            .dim = (enum counter_dim)(i / 60),
+        };
+        int64_t at = times[i % 5];
+        bool all = series.campaign == COUNTER_ALL_CAMPAIGNS;
 
-        print_message("%s\n", cases[i].text);
-        counter_field_series(&field, cases[i].dim, &cases[i].point);
-        assert_string_equal(field.text, cases[i].text);
-        assert_true(counter_series_parse(slice_make(field.text, field.len), cases[i].dim, &point));
-        assert_int_equal(point.bucket, cases[i].point.bucket);
-        assert_int_equal(point.kind, cases[i].point.kind);
-        assert_int_equal(point.value, cases[i].point.value);
-        assert_int_equal(point.automated, cases[i].point.automated);
+        if (!all && series.interval == COUNTER_MONTHS)
+            continue;
+        counter_key_series(&key, &series, at, 16);
+        assert_true(counter_series_parse(counter_key_slice(&key), &out, &shard, &time_s));
+        assert_int_equal(out.brand, series.brand);
+        assert_int_equal(out.campaign, series.campaign);
+        assert_int_equal(out.interval, series.interval);
+        assert_int_equal(out.dim, all ? series.dim : COUNTER_DIM_LABEL);
+        assert_int_equal(shard, counter_shard_of_series(series.brand, series.campaign, 16));
+        assert_int_equal(time_s, counter_series_period(&series, at));
+        assert_in_range(at - time_s, 0, 31 * 86400 - 1);
+        counter_key_series(&again, &series, time_s, 16);
+        assert_string_equal(again.text, key.text);
     }
+}
+
+static void test_what_is_no_series_key(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "hc:{s00}:t:",
+                                      "hc:{s00}:t:aabbccdd",
+                                      "hc:{s00}:t:aabbccdd:*:h:20261122",
+                                      "hc:{s00}:t:aabbccdd:*:h:x:20261122",
+                                      "hc:{s00}:t:aabbccdd:*:h:l:202611",
+                                      "hc:{s00}:t:aabbccdd:*:d:l:202611",
+                                      "hc:{s00}:t:aabbccdd:*:m:l:20261122",
+                                      "hc:{s00}:t:aabbccdd:*:y:l:20261122",
+                                      "hc:{s00}:t:aabbccdd:7:h:l:20261122",
+                                      "hc:{s00}:t:aabbccdd:7:m:202611",
+                                      "hc:{s00}:t:aabbccdd:7:d:20261122",
+                                      "hc:{s00}:t:aabbccdd:7:h:20261322",
+                                      "hc:{s00}:t:aabbccdd:7:h:20260230",
+                                      "hc:{s00}:t:aabbccdd:7:h:20261100",
+                                      "hc:{s00}:t:aabbccdd:7:h:19691231",
+                                      "hc:{s00}:t:aabbccdd:7:h:202611221",
+                                      "hc:{s00}:t:aabbccdd:7:h:2026112x",
+                                      "hc:{s00}:t:aabbccdd:65536:h:20261122",
+                                      "hc:{s00}:t:aabbccdd::h:20261122",
+                                      "hc:{s00}:t:aabbccdg:7:h:20261122",
+                                      "hc:{s0g}:t:aabbccdd:7:h:20261122",
+                                      "hc:{s00}:u:aabbccdd:7:20261122"};
+    struct counter_series out;
+    unsigned shard;
+    int64_t time_s;
+
+    (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        print_message("not a field: '%s'\n", bad[i].text);
-        assert_false(counter_series_parse(slice_of(bad[i].text), bad[i].dim, &point));
+        print_message("no series: '%s'\n", bad[i]);
+        assert_false(counter_series_parse(slice_of(bad[i]), &out, &shard, &time_s));
     }
 }
 
@@ -242,9 +268,13 @@ static void test_delays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delays),  cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_shards),  cmocka_unit_test(test_table_key_is_read_back),
-        cmocka_unit_test(test_periods), cmocka_unit_test(test_series_fields),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_table_key_is_read_back),
+        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_series_key_is_read_back),
+        cmocka_unit_test(test_what_is_no_series_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

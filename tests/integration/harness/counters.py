@@ -2,10 +2,12 @@
 import collections
 import datetime
 import hashlib
+import struct
 
 UTC = datetime.timezone.utc
-LETTERS = {"label": "l", "country": "c", "device": "d", "variant": "v", "channel": "n", "reason": "r",
-           "browser": "b", "system": "s", "referrer": "f", "campaign": "p"}
+DIMENSIONS = {"label": (0, "l"), "country": (1, "c"), "device": (2, "d"), "variant": (3, "v"), "channel": (4, "n"),
+              "reason": (5, "r"), "browser": (6, "b"), "system": (7, "s"), "referrer": (8, "f"),
+              "campaign": (10, "p")}
 
 Click = collections.namedtuple("Click", "brand time kind campaign label country device variant channel referrer",
                                defaults=(0, 0, 0, 0))
@@ -17,26 +19,46 @@ def brand_number(brand):
 
 def value_of(click, dimension):
     if dimension == "country":
-        return click.country or "--"
+        return int.from_bytes(click.country.encode(), "big") if click.country else 0
     return getattr(click, dimension, 0)
 
 
+def record(dimension, bucket, kind, value, automated, count):
+    """A record of a series."""
+    return struct.pack(">HHi", 2 << 14 | DIMENSIONS[dimension][0] << 10 | bucket << 5 | kind << 1 | automated,
+                       value, count)
+
+
+def records(series):
+    """What the records of a series say: (number of the dimension, bucket, kind, value, automated, count)."""
+    for cell, value, count in struct.iter_unpack(">HHi", series):
+        if cell >> 14 == 2:
+            yield cell >> 10 & 15, cell >> 5 & 31, cell >> 1 & 15, value, cell & 1, count
+
+
+def places(click, dimension):
+    """The keys that a click goes under, without their beginning, and the buckets there."""
+    time = click.time.astimezone(UTC)
+    letter = DIMENSIONS[dimension][1]
+    yield f"*:h:{letter}:{time:%Y%m%d}", time.hour
+    yield f"*:d:{letter}:{time:%Y%m%d}", time.day
+    yield f"*:m:{letter}:{time:%Y%m}", 0
+    if dimension != "campaign":
+        yield f"{click.campaign}:h:{time:%Y%m%d}", time.hour
+        yield f"{click.campaign}:d:{time:%Y%m}", time.day
+
+
 def seed(client, clicks):
-    """Adds the clicks to hour and day series of all dimensions, in one shard."""
+    """Adds the clicks to the series of hours, days and months of all dimensions, in one shard."""
     counts = collections.Counter()
     for click in clicks:
-        time = click.time.astimezone(UTC)
-        automated = int(click.label != 0)
-        for dimension, letter in LETTERS.items():
-            value = value_of(click, dimension)
-            for campaign in ("*",) if dimension == "campaign" else ("*", click.campaign):
-                key = f"hc:{{s00}}:t:{brand_number(click.brand)}:{campaign}"
-                tail = f"{click.kind}.{value}.{automated}"
-                counts[f"{key}:h:{letter}:{time:%Y%m%d}", f"{time:%H}.{tail}"] += 1
-                counts[f"{key}:d:{letter}:{time:%Y%m}", f"{time:%d}.{tail}"] += 1
+        for dimension in DIMENSIONS:
+            for key, bucket in places(click, dimension):
+                counts[f"hc:{{s00}}:t:{brand_number(click.brand)}:{key}", dimension, bucket, click.kind,
+                       value_of(click, dimension), int(click.label != 0)] += 1
     pipeline = client.pipeline(transaction=False)
-    for (key, field), n in counts.items():
-        pipeline.hincrby(key, field, n)
+    for (key, *cell), n in counts.items():
+        pipeline.append(key, record(*cell, n))
     pipeline.execute()
 
 
