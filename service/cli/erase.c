@@ -34,13 +34,24 @@ static const struct cli_option options[] = {
     [ERASE_CLIENT] = {"client", "N", "the client's number", NULL, 0},
 };
 
-enum eraser_state { ERASER_READING, ERASER_REPLACING, ERASER_DONE, ERASER_FAILED };
+enum eraser_state {
+    ERASER_READING,
+    ERASER_REPLACING,
+    ERASER_FORGETTING,
+    ERASER_DONE,
+    ERASER_FAILED
+};
+
+enum { SHORT_LIVED = 2 };
 
 /* Reads the table that the client is counted in, replaces it by one without the client, and reads
- * again, until there is nothing to take out: another may have added to it or compacted it. */
+ * again, until there is nothing to take out: another may have added to it or compacted it.  Then
+ * deletes what the pods have told one another of the client's newest clicks. */
 struct eraser {
     uint32_t brand, client;
     struct counter_key key;
+    struct counter_key short_lived[SHORT_LIVED];
+    unsigned n_forgotten; /* of these */
     enum eraser_state state;
     bool in_flight;
     uint64_t round;      /* the ticket: a reply to an earlier one is not listened to */
@@ -98,6 +109,33 @@ static bool send_replacement(struct eraser *e)
                                                             .ticket = e->round});
 }
 
+/* Not by DEL, to which the ledger's user has no other need to be entitled. */
+static bool send_forget(struct eraser *e)
+{
+    const struct slice key = counter_key_slice(&e->short_lived[e->n_forgotten]);
+    const struct slice argv[] = {slice_of("EXPIRE"), key, slice_of("0")};
+
+    e->key = e->short_lived[e->n_forgotten]; /* what a failure names */
+    return redis_link_send(
+        e->link, &(struct redis_command){.key = key, .argv = argv, .argc = 3, .ticket = e->round});
+}
+
+static bool send_command(struct eraser *e)
+{
+    switch (e->state) {
+    case ERASER_READING:
+        return send_read(e);
+    case ERASER_REPLACING:
+        return send_replacement(e);
+    case ERASER_FORGETTING:
+        return send_forget(e);
+    case ERASER_DONE:
+    case ERASER_FAILED:
+        break;
+    }
+    return true;
+}
+
 static void send_next(struct eraser *e)
 {
     if (e->in_flight || e->state == ERASER_DONE || e->state == ERASER_FAILED)
@@ -106,7 +144,7 @@ static void send_next(struct eraser *e)
         fail(e, "it changes all the time; try again");
         return;
     }
-    e->in_flight = e->state == ERASER_READING ? send_read(e) : send_replacement(e);
+    e->in_flight = send_command(e);
     if (!e->in_flight)
         e->round--; /* the link isn't up; on_try comes again */
 }
@@ -139,12 +177,12 @@ static void on_table(struct eraser *e, const struct redisReply *reply)
 
     if (reply->type == REDIS_REPLY_NIL) {
         e->n_erased += e->n_lost;
-        finish(e, ERASER_DONE);
+        e->state = ERASER_FORGETTING;
     } else if (reply->type != REDIS_REPLY_STRING || !table_is_sound(table)) {
         fail(e, "holds what is not hopcount's; nothing was changed");
     } else if (!table_find_item(table, e->brand, e->client, &item)) {
         e->n_erased += e->n_lost;
-        finish(e, ERASER_DONE);
+        e->state = ERASER_FORGETTING;
     } else {
         free(e->table);
         e->table = malloc(table.len);
@@ -168,6 +206,12 @@ static void on_replaced(struct eraser *e, const struct redisReply *reply)
     e->state = ERASER_READING;
 }
 
+static void on_forgotten(struct eraser *e)
+{
+    if (++e->n_forgotten == SHORT_LIVED)
+        finish(e, ERASER_DONE);
+}
+
 static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
 {
     struct eraser *e = owner;
@@ -177,7 +221,8 @@ static void on_reply(void *owner, uint64_t ticket, const struct redisReply *repl
     e->in_flight = false;
     if (!reply) { /* the connection was lost; what happened, reading will tell */
         e->n_lost = e->state == ERASER_REPLACING ? e->n_clicks : 0;
-        e->state = ERASER_READING;
+        if (e->state == ERASER_REPLACING)
+            e->state = ERASER_READING;
         return;
     }
     if (reply->type == REDIS_REPLY_ERROR)
@@ -186,6 +231,8 @@ static void on_reply(void *owner, uint64_t ticket, const struct redisReply *repl
         on_table(e, reply);
     else if (e->state == ERASER_REPLACING)
         on_replaced(e, reply);
+    else if (e->state == ERASER_FORGETTING)
+        on_forgotten(e);
     send_next(e);
 }
 
@@ -243,6 +290,8 @@ static bool erase(struct eraser *e, const struct config *config)
 
     counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),
                       (unsigned)config->redis.shards);
+    counter_key_siblings(&e->short_lived[0], e->brand, e->client, (unsigned)config->redis.shards);
+    counter_key_claims(&e->short_lived[1], e->brand, e->client, (unsigned)config->redis.shards);
     e->base = event_base_new();
     if (!link.url || !e->base)
         error_set(e->err, "out of memory");
@@ -314,11 +363,12 @@ const struct cli_command cli_erase = {
     .usage = "-c FILE --client N [--brand NAME]",
     .summary = "takes a client's counters out of Redis",
     .notes =
-        "Erases what is counted of the client; afterwards nothing in Redis names it. Sums over\n"
-        "clients (campaigns, objects, links, distinct clients) stay, and so do the client's\n"
-        "links: nothing is revoked. Click logs name the client until they are deleted, which is\n"
-        "ledger.retain_s after Redis has them: a click not applied yet is counted when it is, so\n"
-        "repeat this once that time has passed.\n",
+        "Erases what is counted of the client, and what the pods have told one another of its\n"
+        "clicks; afterwards nothing in Redis names it. Sums over clients (campaigns, objects,\n"
+        "links, distinct clients) stay, and so do the client's links: nothing is revoked. Click\n"
+        "logs name the client until they are deleted, which is ledger.retain_s after Redis has\n"
+        "them: a click not applied yet is counted when it is, so repeat this once that time has\n"
+        "passed.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_erase,

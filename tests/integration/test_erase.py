@@ -1,5 +1,6 @@
 """`hopcount erase` on a real Redis: afterwards nothing there names the client, all else is kept."""
 import hashlib
+import itertools
 import struct
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 
 from harness.daemon import BRAND
 from harness.wait import wait_until
+from test_gateways import make_pods
 
 CLIENT = 77
 OTHER = 78
@@ -80,6 +82,32 @@ def test_nothing_names_the_client_and_everything_else_stays(make_hopcountd, redi
     assert daemon.api("GET", "/v1/stats?brand=acme")["total"]["total"] == 9
     assert daemon.get(f"/{next(iter(links))}", headers=BROWSER).status == 302
     assert erase(daemon, brand="bcme").stdout == "client 77: 1 click erased\n"
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_what_pods_tell_one_another_of_the_client_goes_too(make_hopcountd, redis, shards):
+    """The list of its newest clicks, and which of them were claimed; another client's stay."""
+    pods = make_pods(make_hopcountd, redis, 2, {"redis": {"shards": shards, "flush_ms": 20}})
+    for number in (CLIENT, OTHER):
+        for pod, object_id in zip(itertools.cycle(pods), (1, 2, 3, 4)):
+            pod.click(pod.mint("view", object_id, client=number), headers=BROWSER)
+    client = redis.client()
+
+    def kept(number):
+        return {key.split(b":")[2] for key in client.scan_iter(match=f"hc:*:gw*:*:{number:08x}", count=1000)}
+    wait_until(lambda: kept(CLIENT) == kept(OTHER) == {b"gw", b"gwd"}, 20, "the pods have told one another")
+    wait_until(lambda: clicks_of(pods[0], CLIENT) == 4, 20, "the clicks are counted")
+    assert erase(pods[0]).stdout == "client 77: 4 clicks erased\n"
+    assert kept(CLIENT) == set() and kept(OTHER) == {b"gw", b"gwd"}
+    everything = b"".join(key for key in client.scan_iter(count=1000))
+    assert f"{CLIENT:08x}".encode() not in everything
+
+
+def test_the_rights_of_a_ledger_are_enough(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": BRANDS})
+    make_clicks(daemon)
+    redis.client().execute_command("ACL", "SETUSER", "default", "-del", "-unlink")
+    assert "erased" in erase(daemon).stdout
 
 
 def test_twice_is_as_good_as_once(make_hopcountd, redis):
