@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Plays mail gateways, previews and people to real hopcountds; precision and recall of the labels.
 
-    tests/labels/simulate.py [--seed N] [--mails N] [--pods N]
+    tests/labels/simulate.py [--seeds N,N-N…] [--mails N] [--pods N] [--at-a-time N]
 
-Clients' addresses come as from a trusted proxy, each request goes to any of the pods, which share
+Each seed is another world, played to hopcountds of its own.  Clients' addresses come as from a trusted proxy, each request goes to any of the pods, which share
 a Redis, as behind a load balancer.  Windows of seconds are shortened by SCALE, in the configuration
 and in what is played (actors.py) alike.
 """
 import argparse
 import collections
+import concurrent.futures
 import pathlib
 import queue
 import random
@@ -144,35 +145,54 @@ class Outcome:
     def people_mistaken(self):
         return 1 - self.recall("human")
 
-    def print(self):
+    def table(self):
         columns = [label for label in LABELS + ["lost"]
                    if any(as_ == label for _, as_ in self.matrix)]
-        print(f"{'is':<24}" + "".join(f"{label:>10}" for label in columns))
+        lines = [f"{'is':<24}" + "".join(f"{label:>10}" for label in columns)]
         for truth in LABELS:
-            print(f"{truth:<24}" + "".join(f"{self.matrix[truth, c]:>10}" for c in columns))
+            lines.append(f"{truth:<24}" + "".join(f"{self.matrix[truth, c]:>10}" for c in columns))
         for who, truth in sorted({(who, truth) for who, truth, _ in self.by_who}):
-            print(f"  {who + ', ' + truth:<22}"
-                  + "".join(f"{self.by_who[who, truth, c]:>10}" for c in columns))
+            lines.append(f"  {who + ', ' + truth:<22}"
+                         + "".join(f"{self.by_who[who, truth, c]:>10}" for c in columns))
         for label in LABELS:
-            print(f"{label:<10} precision {100 * self.precision(label):6.2f} %"
-                  f"   recall {100 * self.recall(label):6.2f} %")
-        print(f"gateways found {100 * self.gateways_found:.2f} %,"
-              f" people mistaken {100 * self.people_mistaken:.2f} %")
+            lines.append(f"{label:<10} precision {100 * self.precision(label):6.2f} %"
+                         f"   recall {100 * self.recall(label):6.2f} %")
+        lines.append(f"gateways found {100 * self.gateways_found:.2f} %,"
+                     f" people mistaken {100 * self.people_mistaken:.2f} %")
+        return "\n".join(lines)
 
 
-def run(pods, rng, n_mails):
+def summary(outcomes):
+    """Recall and precision of each label by seed, and the worst of all seeds."""
+    def shares(outcome):
+        return [share for label in LABELS for share in (outcome.recall(label), outcome.precision(label))]
+
+    def row(name, values):
+        return f"{name:<8}" + "".join(f"{100 * value:>8.2f}" for value in values)
+    rows = {seed: shares(outcome) + [outcome.gateways_found, outcome.people_mistaken]
+            for seed, outcome in sorted(outcomes.items())}
+    columns = list(zip(*rows.values()))
+    worst = [min(column) for column in columns[:-1]] + [max(columns[-1])]
+    heads = [name for label in LABELS for name in (label, "")] + ["gateways", "people"]
+    subs = ["recall", "prec."] * len(LABELS) + ["found", "mistaken"]
+    return "\n".join([f"{'%':<8}" + "".join(f"{h:>8}" for h in heads),
+                      f"{'seed':<8}" + "".join(f"{h:>8}" for h in subs),
+                      *(row(seed, values) for seed, values in rows.items()), row("worst", worst)])
+
+
+def run(pods, seed, n_mails):
     """Plays `n_mails` mails and more to the pods; the Outcome, printed."""
-    world = actors.World(pods[0].key, rng)
+    world = actors.World(pods[0].key, random.Random(seed))
     actors.plan(world, n_mails)
     late = play(pods, world)
     n = len(world.requests)
-    print(f"{n} clicks in {world.requests[-1][0]:.0f} s, the latest one {late:.2f} s late")
     # Totals stay when clicks are relabelled: in Redis, too, once everything is applied.
     wait_until(lambda: pods[0].api("GET", "/v1/stats?brand=acme")["total"]["total"] == n, 30,
                f"{n} clicks are counted", pause=0.3)
     found = labels_in_logs(pods)
     outcome = Outcome(world, found)
-    outcome.print()
+    print(f"seed {seed}: {n} clicks in {world.requests[-1][0]:.0f} s, the latest one {late:.2f} s late\n"
+          f"{outcome.table()}\n", flush=True)
 
     def agrees():
         total = pods[0].api("GET", "/v1/stats?brand=acme")["total"]
@@ -182,10 +202,36 @@ def run(pods, rng, n_mails):
     return outcome
 
 
+def run_seed(directory, seed, n_mails, n_pods):
+    """The Outcome of a world that is played to pods and a Redis of its own."""
+    started = []
+    try:
+        redis = RedisServer(directory / f"redis{seed}")
+        started.append(redis)
+        pods = make_pods(directory / f"seed{seed}", redis.start(), n_pods, started.append)
+        outcome = run(pods, seed, n_mails)
+    finally:
+        for process in reversed(started):
+            process.cleanup()
+    for process in started:
+        process.assert_no_sanitizer_report()
+    return outcome
+
+
+def run_seeds(directory, seeds, n_mails, n_pods=2, at_a_time=3):
+    """{seed: Outcome}.  A world is idle for most of its time: some go side by side."""
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+        runs = {seed: pool.submit(run_seed, directory, seed, n_mails, n_pods) for seed in seeds}
+        outcomes = {seed: future.result() for seed, future in runs.items()}
+    print(summary(outcomes))
+    return outcomes
+
+
 def make_pods(directory, redis, n_pods, track):
     """hopcountds that share Redis and key; each is handed to `track` before it starts."""
     pods = []
     for i in range(n_pods):
+        (directory / f"pod{i}").mkdir(parents=True, exist_ok=True)
         pod = Hopcountd(directory / f"pod{i}", redis, CONFIG, f"pod{i}")
         if pods:
             pod.key = pods[0].key
@@ -204,23 +250,21 @@ def wait_acquainted(pods):
                            for pod in pods), 40, "the pods know of one another", pause=0.2)
 
 
+def read_seeds(text):
+    """`1,5-7` -> [1, 5, 6, 7]"""
+    ends = (part.split("-") for part in text.split(","))
+    return [seed for end in ends for seed in range(int(end[0]), int(end[-1]) + 1)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=read_seeds, default=[1])
     parser.add_argument("--mails", type=int, default=500)
     parser.add_argument("--pods", type=int, default=2)
+    parser.add_argument("--at-a-time", type=int, default=3)
     args = parser.parse_args()
-    started = []
     with tempfile.TemporaryDirectory(prefix="hopcount-labels-") as directory:
-        directory = pathlib.Path(directory)
-        try:
-            redis = RedisServer(directory / "redis")
-            started.append(redis)
-            pods = make_pods(directory, redis.start(), args.pods, started.append)
-            run(pods, random.Random(args.seed), args.mails)
-        finally:
-            for process in reversed(started):
-                process.cleanup()
+        run_seeds(pathlib.Path(directory), args.seeds, args.mails, args.pods, args.at_a_time)
 
 
 if __name__ == "__main__":
