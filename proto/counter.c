@@ -78,6 +78,11 @@ unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards)
     return bucket * n_shards / COUNTER_BUCKETS;
 }
 
+void counter_key_shards(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:shards");
+}
+
 void counter_key_alive(struct counter_key *key)
 {
     set_key(key, "hc:{s00}:alive");

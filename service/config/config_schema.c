@@ -90,7 +90,8 @@ static const struct schema_key redis_keys[] = {
     TEXT("server", config_redis, server, 1024, "redis-server", NULL,
          "Program of the private redis-server."),
     INT("shards", config_redis, shards, 1, 256, "1",
-        "Counter shards, a power of two; 16 or more with Redis Cluster.  Can't be changed later."),
+        "Counter shards, a power of two; 16 or more with Redis Cluster.  Can't be changed while "
+        "counts are kept."),
     INT("timeout_ms", config_redis, timeout_ms, 50, 60000, "2000",
         "Longest wait for a connect or a command."),
     INT("flush_ms", config_redis, flush_ms, 1, 60000, "200",

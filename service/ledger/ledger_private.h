@@ -7,6 +7,7 @@
  *   tidy_series.c   the same of series, and of those whose time is over
  *   aof.c       sees to a sound append-only file before the first batch of a connection
  *   cause.c     why it doesn't go on
+ *   layout.c    whether all agree on the number of shards
  *   relabel.c   clicks of mail gateways, found among those that come
  *   siblings.c  the same among several pods
  *
@@ -92,6 +93,14 @@ struct shard {
     int64_t aof_look_ms, aof_until_ms; /* look not before, wait not longer; monotonic */
 };
 
+/* See layout.h. */
+struct layout {
+    bool is_agreed; /* nothing is sent to any shard before */
+    bool is_asked;
+    uint64_t epoch; /* of shard 0, on which it was asked */
+    int64_t retry_ms;
+};
+
 struct ledger {
     struct clickstore *store;
     struct ledger_options options;
@@ -113,6 +122,7 @@ struct ledger {
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
+    struct layout layout;
     int64_t touched_ms;
     unsigned turn; /* the log that is served first, so that none starves */
     bool again;    /* there is a whole batch waiting: go on without the tick */
@@ -138,6 +148,7 @@ enum ledger_what {
     LEDGER_SERIES_WRITE,
     LEDGER_AOF_LOOK,
     LEDGER_AOF_REWRITE,
+    LEDGER_LAYOUT,
     LEDGER_BEAT,
     LEDGER_OFFER,
     LEDGER_CLAIM

@@ -10,6 +10,7 @@
 #include "service/ledger/aof.h"
 #include "service/ledger/cause.h"
 #include "service/ledger/clicklog.h"
+#include "service/ledger/layout.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
@@ -40,7 +41,8 @@ bool shard_is_ready(const struct ledger *ledger, unsigned shard, int64_t now_ms)
 {
     const struct shard *s = &ledger->shards[shard];
 
-    return s->epoch != 0 && s->aof == AOF_SOUND && s->retry_ms <= now_ms;
+    return ledger->layout.is_agreed && s->epoch != 0 && s->aof == AOF_SOUND &&
+           s->retry_ms <= now_ms;
 }
 
 static void doubt(struct cursor *cursor)
@@ -159,6 +161,7 @@ void shard_tend(struct ledger *ledger, int64_t now_ms)
     bool is_time_to_touch = now_ms - ledger->touched_ms > LEDGER_TOUCH_MS, is_down = false;
 
     ledger->now.connected = true;
+    layout_serve(ledger, now_ms);
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         notice_connection(ledger, s);
         if (ledger->shards[s].epoch == 0) {
@@ -378,6 +381,9 @@ void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
         break;
     case LEDGER_TOUCH:
         on_touched(ledger, ticket, reply);
+        break;
+    case LEDGER_LAYOUT:
+        layout_on_reply(ledger, reply);
         break;
     case LEDGER_AOF_LOOK:
     case LEDGER_AOF_REWRITE:

@@ -575,6 +575,43 @@ def test_sixteen_shards_count_the_same(make_hopcountd, make_load, redis):
     daemon.shut_down()
 
 
+def test_a_process_with_another_number_of_shards_counts_nothing_until_it_is_put_right(
+        make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, {"redis": {"shards": 4, "flush_ms": 20}})
+    links = mint_links(daemon)
+    first = click_all(daemon, make_load, links, 100)
+    settle(daemon, links, first)
+    daemon.shut_down()
+    before = redis.client().dbsize()
+
+    daemon.write_config({"redis": {"shards": 16, "flush_ms": 20}})
+    daemon.start()
+    wait_log(daemon, "redis.shards is 16, but this Redis holds counts in 4 shards")
+    assert click_all(daemon, make_load, links, 50).n_received == 50
+    wait_until(lambda: daemon.metrics()['hopcount_redis_refusal{cause="shards"}'] == 1, 10, "it says why")
+    # The first 100 are still in the log, and how far they were counted in 16 shards nobody knows.
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 150, 10, "all clicks wait")
+    assert redis.client().dbsize() <= before + 2  # the pod's own entries
+    daemon.kill()
+
+    daemon.write_config({"redis": {"shards": 4, "flush_ms": 20}})
+    daemon.start()
+    daemon.wait_counted(150, links)
+    daemon.shut_down()
+
+
+def test_the_number_of_shards_is_written_again_after_a_flush(make_hopcountd, make_load, redis):
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon)
+    settle(daemon, links, click_all(daemon, make_load, links, 20))
+    client = redis.client()
+    assert client.get("hc:{s00}:shards") == b"1"
+    client.flushall()
+    redis.restart()
+    wait_until(lambda: redis.client().get("hc:{s00}:shards") == b"1", 20, "the number is back")
+    daemon.shut_down()
+
+
 def cluster_port():
     """The cluster's bus has the port that is 10,000 higher."""
     while (port := free_port()) > 55535:
