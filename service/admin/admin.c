@@ -377,6 +377,7 @@ void admin_free(struct admin *admin)
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
     apikeys_free(admin->mail.keys);
+    free(admin->server.openapi_json);
     pthread_mutex_destroy(&admin->mail.lock);
     free(admin);
 }

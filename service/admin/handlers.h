@@ -24,7 +24,10 @@ void qr_handle_png(struct request *request);
 void signin_handle_open(struct request *request);
 void signin_handle_show(struct request *request);
 void signin_handle_close(struct request *request);
+void openapi_handle_yaml(struct request *request);
+void openapi_handle_json(struct request *request);
 void web_handle_home(struct request *request);
+void web_handle_docs(struct request *request);
 void web_handle_page(struct request *request);
 void web_handle_asset(struct request *request);
 

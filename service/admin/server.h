@@ -41,6 +41,7 @@ struct server {
     counter64 reload_failures; /* main */
     counter64 reload_ok;       /* 1 = the last reload went well; main */
 
+    char *openapi_json;           /* made when it is first asked for */
     struct stats_job *stats_jobs; /* under way */
     unsigned n_tops;              /* lists of top.c being made */
     unsigned n_open;              /* requests without a whole reply yet */

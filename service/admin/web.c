@@ -8,7 +8,7 @@ static const char content_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-static const struct web_file *find_file(struct slice name)
+const struct web_file *web_find_file(struct slice name)
 {
     for (const struct web_file *file = web_files; file->name; file++) {
         if (slice_equal(slice_of(file->name), name))
@@ -30,27 +30,33 @@ static void reply_file(struct request *request, const struct web_file *file)
     request_reply(request, &reply);
 }
 
-/* The views have addresses of their own, and the page finds out from them what to show. */
-static bool is_view(struct slice name)
+/* The page that an address without a file's name stands for.  The dashboard's views find out from
+ * the address what to show. */
+static struct slice page_of(struct slice name)
 {
-    static const char *const views[] = {"campaigns", "links", "health"};
+    static const char *const pages[][2] = {
+        {"campaigns", "index.html"},
+        {"links", "index.html"},
+        {"health", "index.html"},
+        {"api", "reference.html"},
+    };
 
-    for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
-        if (slice_equal(name, slice_of(views[i])))
-            return true;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (slice_equal(name, slice_of(pages[i][0])))
+            return slice_of(pages[i][1]);
     }
-    return false;
+    return name;
 }
 
 void web_handle_page(struct request *request)
 {
-    reply_file(request, find_file(slice_of("index.html")));
+    reply_file(request, web_find_file(slice_of("index.html")));
 }
 
 void web_handle_asset(struct request *request)
 {
     struct slice name = slice_make(request->arg, request->arg_len);
-    const struct web_file *file = find_file(is_view(name) ? slice_of("index.html") : name);
+    const struct web_file *file = web_find_file(page_of(name));
 
     if (file)
         reply_file(request, file);
@@ -58,11 +64,23 @@ void web_handle_asset(struct request *request)
         request_fail(request, 404, NULL, "the dashboard has no such file");
 }
 
-/* `/` and `/dashboard`.  Relative, so that it holds behind a proxy that serves us below a path. */
-void web_handle_home(struct request *request)
+/* Relative, so that it holds behind a proxy that serves us below a path. */
+static void redirect(struct request *request, const char *location)
 {
     const struct reply reply = {.status = 302, .type = "text/plain"};
 
-    request_add_header(request, "Location", "dashboard/");
+    request_add_header(request, "Location", location);
     request_reply(request, &reply);
+}
+
+/* `/` and `/dashboard` */
+void web_handle_home(struct request *request)
+{
+    redirect(request, "dashboard/");
+}
+
+/* `/docs` */
+void web_handle_docs(struct request *request)
+{
+    redirect(request, "dashboard/api");
 }

@@ -3,6 +3,8 @@
 #define ADMIN_WEB_H
 #include <stddef.h>
 
+#include "proto/slice.h"
+
 struct web_file {
     const char *name; /* "app.js" */
     const char *type; /* Content-Type */
@@ -12,5 +14,8 @@ struct web_file {
 
 /* Ends with a name of NULL. */
 extern const struct web_file web_files[];
+
+/* NULL: there is no file of that name. */
+const struct web_file *web_find_file(struct slice name);
 
 #endif

@@ -2,10 +2,11 @@
 import AxeBuilder from "@axe-core/playwright";
 import { card, expect, settled, signIn, test } from "./fixtures.mjs";
 
-test.describe.configure({ timeout: 180000 }); // axe reads every element of seven pages
+test.describe.configure({ timeout: 180000 }); // axe reads every element of eight pages
 
 const Axe = AxeBuilder.default ?? AxeBuilder;
-const views = { overview: "", campaigns: "campaigns?from=90d", links: "links", health: "health" };
+const views = { overview: "", campaigns: "campaigns?from=90d", links: "links", health: "health",
+    api: "api" };
 
 async function show(page, stack, view) {
     await page.goto(stack.base + views[view]);
@@ -79,6 +80,8 @@ test("on a phone nothing sticks out, and all can be reached", async ({ browser, 
         expect(await faults(page), view).toEqual([]);
         await save(page, `${view}-phone`);
     }
+    await page.goto(stack.base + views.health);
+    await settled(page);
     await page.getByRole("link", { name: "Overview" }).tap();
     await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
     await context.close();

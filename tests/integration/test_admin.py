@@ -9,9 +9,10 @@ import time
 import urllib.parse
 
 import pytest
+import yaml
 
 from harness import openapi, tokens
-from harness.build import patience
+from harness.build import ROOT, patience
 from harness.daemon import BRAND
 from harness.wait import wait_until
 
@@ -347,6 +348,21 @@ def test_bad_campaigns_are_refused(two_brands):
         assert problem(two_brands, "PUT", f"/v1/campaigns/{number}?brand=acme", {"name": "x"}) == "id"
     assert problem(two_brands, "PUT", "/v1/campaigns/2", {"name": "x"}) == "brand"
     assert ask(two_brands, "GET", "/v1/campaigns?brand=acme").json["campaigns"] == []
+
+
+# --- the description of the API ---
+
+def test_the_description_is_served_as_it_was_written_and_as_json(hopcountd):
+    written = ask(hopcountd, "GET", "/v1/openapi.yaml", key=None, status=200)
+    assert written.text == (ROOT / "proto" / "openapi.yaml").read_text()
+    for _ in range(2):
+        served = ask(hopcountd, "GET", "/v1/openapi.json", key=None, status=200)
+        assert served.json == yaml.safe_load(written.text)
+    assert served.getheader("ETag")
+    ask(hopcountd, "GET", "/v1/openapi.json?x=1", key=None, status=400)
+    moved = hopcountd.admin("GET", "/docs")
+    assert (moved.status, moved.getheader("Location")) == (302, "dashboard/api")
+    assert "reference.js" in hopcountd.admin("GET", "/dashboard/api").text
 
 
 # --- paths, methods, odd requests ---

@@ -73,7 +73,7 @@ class Frame {
         this.view = (views[view] ?? overview)(this.context, filters);
         this.filterPlace = h("div");
         this.notice = h("div", { class: "notice warn", role: "alert", hidden: true });
-        this.foot = h("p", { class: "foot" });
+        this.age = h("span");
         document.title = `${this.view.title} – hopcount`;
         fill(this.main,
             h("div", { class: "page-head" },
@@ -84,7 +84,8 @@ class Frame {
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),
-            this.foot);
+            h("p", { class: "foot" }, this.age, h("span", null,
+                h("a", { href: "api" }, "API reference"), ` · hopcount ${this.session.version}`)));
         this.showNav(view);
         if (this.view.filters)
             this.showFilters(filters);
@@ -134,8 +135,7 @@ class Frame {
         const zone = timeZone().replaceAll("_", " ");
         const age = asOf ? `Complete up to ${new Date(asOf).toLocaleTimeString()}. ` : "";
 
-        fill(this.foot, h("span", null, `${age}Days and hours are in the time zone ${zone}.`),
-            h("span", null, `hopcount ${this.session.version}`));
+        fill(this.age, `${age}Days and hours are in the time zone ${zone}.`);
     }
 
     async refresh() {

@@ -1,5 +1,5 @@
-# Writes web.c: the files of the dashboard, and Chart.js as Debian packages it, as bytes in the
-# program, so that it serves them without installation.
+# Writes web.c: the files of the dashboard, the description of the API, and Chart.js as Debian
+# packages it, as bytes in the program, so that it serves them without installation.
 find_file(chart_js chart.min.js PATHS /usr/share/javascript/chart.js NO_DEFAULT_PATH REQUIRED)
 file(GLOB web_files CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/service/admin/web/*.html ${CMAKE_SOURCE_DIR}/service/admin/web/*.css
@@ -8,10 +8,11 @@ set(type_html "text/html; charset=utf-8")
 set(type_css "text/css; charset=utf-8")
 set(type_js "text/javascript; charset=utf-8")
 set(type_svg "image/svg+xml")
+set(type_yaml "application/yaml")
 set(embedded "#include \"service/admin/web.h\"\n\n")
 set(entries "")
 set(index 0)
-foreach(file ${web_files} ${chart_js})
+foreach(file ${web_files} ${CMAKE_SOURCE_DIR}/proto/openapi.yaml ${chart_js})
   get_filename_component(name ${file} NAME)
   get_filename_component(extension ${file} LAST_EXT)
   string(SUBSTRING ${extension} 1 -1 extension)

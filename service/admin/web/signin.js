@@ -41,7 +41,9 @@ export function askForKey(root, message) {
                     h("p", { class: "small muted", id: noteId }, "Starts with hc_. Whoever runs " +
                         "hopcount makes one: ", h("code", null,
                         "hopcount apikey --scope stats:read"))),
-                button)));
+                button,
+                h("p", { class: "small muted" }, "Programs use the same keys: ",
+                    h("a", { href: "api" }, "API reference")))));
         say(message);
         input.focus();
     });
