@@ -76,11 +76,27 @@ static struct stats_row *find_or_make(struct stats_rows *rows, const uint32_t ke
     return &rows->rows[*slot - 1];
 }
 
+static bool has_key(const struct stats_rows *rows, size_t at, const uint32_t key[static 2])
+{
+    return at < rows->n && rows->rows[at].key[0] == key[0] && rows->rows[at].key[1] == key[1];
+}
+
+/* Series that were summed up have their cells in the same order, so that the next row is mostly the
+ * one behind the last, or the last itself. */
+static struct stats_row *find_near(struct stats_rows *rows, const uint32_t key[static 2])
+{
+    if (has_key(rows, rows->last + 1, key))
+        return &rows->rows[++rows->last];
+    return has_key(rows, rows->last, key) ? &rows->rows[rows->last] : NULL;
+}
+
 void stats_rows_add(struct stats_rows *rows, const uint32_t key[static 2], int64_t n,
                     bool automated)
 {
-    struct stats_row *row = find_or_make(rows, key);
+    struct stats_row *row = find_near(rows, key);
 
+    if (!row && (row = find_or_make(rows, key)))
+        rows->last = (size_t)(row - rows->rows);
     if (row)
         clicks_add(&row->clicks, n, automated);
     clicks_add(&rows->total, n, automated);

@@ -26,6 +26,7 @@ struct stats_row {
 
 struct stats_rows {
     size_t n, room;
+    size_t last; /* that was added to */
     struct stats_row *rows;
     uint32_t *slots; /* hash table of indices into `rows`, plus 1; twice the room */
     struct clicks total;
