@@ -69,6 +69,9 @@ static inline unsigned http1_first(http1_vector found)
 #endif
 }
 
+/* In the loops below the next vector's place must not be computed from what was found in this one:
+ * then the processor looks at several at a time, which is twice as fast. */
+
 /* The first control byte (below 0x20, or 0x7f) from `p` up to `end`; `end` if there is none. */
 static inline const char *http1_find_control(const char *p, const char *end)
 {
@@ -76,9 +79,9 @@ static inline const char *http1_find_control(const char *p, const char *end)
         http1_vector v = http1_load(p);
         unsigned n = http1_first((http1_vector)(v < 0x20) | (http1_vector)(v == 0x7f));
 
-        p += n;
         if (n < HTTP1_VECTOR)
-            return p;
+            return p + n;
+        p += HTTP1_VECTOR;
     }
     while (p < end && (uint8_t)*p >= 0x20 && *p != 0x7f)
         p++;
@@ -93,9 +96,9 @@ static inline const char *http1_skip_target(const char *p, const char *end)
         unsigned n = http1_first((http1_vector)(v <= 0x20) | (http1_vector)(v >= 0x7f) |
                                  (http1_vector)(v == '#'));
 
-        p += n;
         if (n < HTTP1_VECTOR)
-            return p;
+            return p + n;
+        p += HTTP1_VECTOR;
     }
     return http1_skip(p, end, HTTP1_CHAR_TARGET);
 }
@@ -109,9 +112,9 @@ static inline const char *http1_skip_token(const char *p, const char *end)
         http1_vector digits = (http1_vector)(v - '0' <= 9);
         unsigned n = http1_first(~(letters | digits | (http1_vector)(v == '-')));
 
-        p += n;
         if (n < HTTP1_VECTOR)
-            break;
+            return http1_skip(p + n, end, HTTP1_CHAR_TOKEN);
+        p += HTTP1_VECTOR;
     }
     return http1_skip(p, end, HTTP1_CHAR_TOKEN);
 }
