@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -15,9 +17,14 @@
 #include "proto/template.h"
 #include "proto/token.h"
 #include "service/base/error.h"
+#include "service/base/turn.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/label/salt.h"
+#include "service/public/answer.h"
+#include "service/public/reply.h"
 
 enum { VARIETY = 256 };
 
@@ -26,6 +33,7 @@ static const char brand[] = "acme";
 /* What the cases work on; each fills what it needs. */
 struct fixture {
     struct token_keyring *ring;
+    bool is_silent; /* the tokens: they redirect and are not counted */
     struct token tokens[VARIETY];
     char texts[VARIETY][TOKEN_TEXT_MAX + 1];
     size_t text_lens[VARIETY];
@@ -34,6 +42,11 @@ struct fixture {
     struct template pay;
     struct labeler *labeler;
     struct salt salt;
+    struct config *config;
+    struct answerer *answerer;
+    struct worker_stats stats;
+    struct turn turn;
+    char reply[REPLY_MAX];
     struct http1_request requests[VARIETY]; /* slices of heads */
     uint64_t sum;                           /* keeps the compiler from dropping the work */
 };
@@ -59,7 +72,8 @@ static void setup_tokens(struct fixture *f)
                             .campaign = (uint16_t)(i % 12),
                             .ttl_code = 9,
                             .issued_min = 1500000 + i,
-                            .channel = 1};
+                            .channel = 1,
+                            .silent = f->is_silent};
         if (token_seal(f->ring, slice_of(brand), t, f->texts[i], &f->text_lens[i]))
             abort();
     }
@@ -90,7 +104,7 @@ static struct label label_of(struct fixture *f, unsigned i, bool has_client, int
     return labeler_label(f->labeler, &source, now_ms);
 }
 
-static void make_labeler(struct fixture *f)
+static const struct label_rules *make_rules(struct fixture *f)
 {
     const struct known_options nothing = {.n_asns = 0};
     struct error err;
@@ -99,16 +113,20 @@ static void make_labeler(struct fixture *f)
 
     salt_init(&f->salt);
     salt_set(&f->salt, (const uint8_t[SALT_LEN]){7});
-    if (!rules || !origin.known || !label_rules_set_origin(rules, &origin, &err) ||
-        !(f->labeler = labeler_new(rules, &err)))
+    if (!rules || !origin.known || !label_rules_set_origin(rules, &origin, &err))
         abort();
+    return rules;
 }
 
 /* The agents are in the cache, as those of all but a few clicks are. */
 static void setup_label(struct fixture *f)
 {
+    struct error err;
+
     setup_heads(f);
-    make_labeler(f);
+    f->labeler = labeler_new(make_rules(f), &err);
+    if (!f->labeler)
+        abort();
     for (unsigned i = 0; i < VARIETY; i++) {
         struct http1_scan scan = {0};
         struct http1_refusal refusal;
@@ -118,6 +136,60 @@ static void setup_label(struct fixture *f)
         /* One a second: so many new ones at a time are not looked at. */
         (void)label_of(f, i, true, i * INT64_C(1000));
     }
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "w");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || chmod(path, 0600) != 0)
+        abort();
+}
+
+static struct site *load_site(struct fixture *f)
+{
+    char dir[] = "/tmp/hopcount-micro-XXXXXX", path[64];
+    struct error err;
+    struct site *site;
+
+    if (!mkdtemp(dir))
+        abort();
+    write_file(dir, "keys",
+               "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    write_file(dir, "hopcount.yaml",
+               "keys: keys\nbrands:\n  - { name: acme, hosts: [go.acme.example], preset: whmcs, "
+               "billing_url: 'https://billing.acme.example' }\n");
+    snprintf(path, sizeof(path), "%s/hopcount.yaml", dir);
+    site = site_load(path, &f->config, &err);
+    if (!site)
+        abort();
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/keys", dir);
+    unlink(path);
+    rmdir(dir);
+    return site;
+}
+
+/* All that a request takes in user space between recv and send, but for its click: the log's keeper
+ * is a thread, whose work would be counted, too. */
+static void setup_redirect(struct fixture *f)
+{
+    struct answerer_options options = {.stats = &f->stats, .turn = &f->turn};
+    struct error err;
+    struct site *site;
+
+    f->is_silent = true;
+    setup_heads(f);
+    site = load_site(f);
+    options.config = &f->config->public;
+    options.label_rules = make_rules(f);
+    f->answerer = answerer_new(&options, site, &err);
+    if (!f->answerer)
+        abort();
+    f->turn.wall_ms = (TOKEN_EPOCH_S + INT64_C(1500000) * 60) * 1000;
 }
 
 static void setup_template(struct fixture *f)
@@ -172,6 +244,20 @@ static void run_label_visitor(struct fixture *f, unsigned i)
     f->sum += label_of(f, i, false, VARIETY * INT64_C(1000)).visitor;
 }
 
+static void run_redirect(struct fixture *f, unsigned i)
+{
+    struct answer_source source = {.is_last = false};
+    struct answer answer;
+
+    f->turn.mono_ms += 4; /* 250 new agents a second: within the limit at first */
+    memcpy(source.ip, (const uint8_t[IP_LEN]){[10] = 0xff, 0xff, 192, 0, 2, 7}, IP_LEN);
+    if (!answer_next(f->answerer, slice_make(f->heads[i], f->head_lens[i]), &source, f->reply,
+                     &answer) ||
+        answer.end != ANSWER_KEEP || memcmp(f->reply, "HTTP/1.1 302 ", 13) != 0)
+        abort();
+    f->sum += answer.reply_len;
+}
+
 static void run_template_expand(struct fixture *f, unsigned i)
 {
     char url[TEMPLATE_TEXT_MAX * 2];
@@ -210,6 +296,7 @@ static const struct {
     {"http1_parse", setup_heads, run_http1_parse},
     {"label", setup_label, run_label},
     {"label_visitor", setup_label, run_label_visitor},
+    {"redirect", setup_redirect, run_redirect},
     {"template_expand", setup_template, run_template_expand},
     {"click_encode", setup_nothing, run_click_encode},
 };

@@ -57,51 +57,54 @@ void base32_encode(const uint8_t *bytes, size_t len, char *out)
         *out = digits[bits << (5 - n_bits) & 31];
 }
 
-/* Eight digits at `p` as five bytes; false when one of them is none. */
-static inline bool decode_group(const char *p, uint8_t *out)
+/* Four digits at `p` as twenty bits; NONE is set in `*seen` when one of them is none. */
+static inline uint32_t read_four(const char *p, unsigned *seen)
+{
+    unsigned a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]), d = value_of(p[3]);
+
+    *seen |= a | b | c | d;
+    return a << 15 | b << 10 | c << 5 | d;
+}
+
+/* Eight digits at `p` as forty bits; false when one of them is none. */
+static inline bool read_group(const char *p, uint64_t *group)
 {
     unsigned seen = 0;
-    uint64_t group = 0;
 
-    for (int i = 0; i < 8; i++) {
-        unsigned value = value_of(p[i]);
+    *group = (uint64_t)read_four(p, &seen) << 20;
+    *group |= read_four(p + 4, &seen);
+    return !(seen & NONE);
+}
 
-        seen |= value;
-        group = group << 5 | value;
-    }
-    if (seen & NONE)
-        return false;
+static inline void store_group(uint64_t group, uint8_t *out)
+{
     be32_store(out, (uint32_t)(group >> 8));
     out[4] = (uint8_t)group;
-    return true;
 }
 
 bool base32_decode(struct slice text, uint8_t *out, size_t max, size_t *len, size_t *n_digits)
 {
-    size_t at = 0, n = 0;
-    uint32_t bits = 0;
-    unsigned n_bits = 0;
+    const char *p = text.ptr, *rest, *end = text.ptr + text.len;
+    uint64_t group = 0;
+    size_t n = 0, n_last;
+    unsigned unused, value;
 
-    while (text.len - at >= 8 && max - n >= 5 && decode_group(text.ptr + at, out + n)) {
-        at += 8;
-        n += 5;
-    }
-    for (; at < text.len; at++) {
-        unsigned value = value_of(text.ptr[at]);
-
-        if (value & NONE)
-            break;
-        bits = bits << 5 | value;
-        n_bits += 5;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            if (n < max)
-                out[n] = (uint8_t)(bits >> n_bits);
-            n++;
-        }
-    }
-    *n_digits = at;
-    *len = n;
+    for (; end - p >= 8 && max - n >= 5 && read_group(p, &group); p += 8, n += 5)
+        store_group(group, out + n);
+    /* What is left are less than eight digits; or more than there is room for, whose first bits
+     * are lost. */
+    group = 0;
+    for (rest = p; p < end && !((value = value_of(*p)) & NONE); p++)
+        group = group << 5 | value;
+    *n_digits = (size_t)(p - text.ptr);
+    n_last = (size_t)(p - rest) * 5 / 8;
+    unused = (unsigned)(p - rest) * 5 % 8;
+    *len = n + n_last;
     /* Five unused bits or more would be a digit too many. */
-    return n <= max && n_bits < 5 && (bits & ((1U << n_bits) - 1)) == 0;
+    if (n_last > max - n || unused >= 5 || (group & ((1U << unused) - 1)) != 0)
+        return false;
+    group >>= unused;
+    for (size_t i = n + n_last; i > n; group >>= 8)
+        out[--i] = (uint8_t)group;
+    return true;
 }

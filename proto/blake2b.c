@@ -1,7 +1,10 @@
 #include "proto/blake2b.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
+
+#include "proto/bytes.h"
 
 /* RFC 7693, 2.6 and 2.7. */
 static const uint64_t initial[8] = {
@@ -28,17 +31,6 @@ static const uint8_t sigma[12][16] = {
 static inline uint64_t rotate_right(uint64_t x, unsigned n)
 {
     return x >> n | x << (64 - n);
-}
-
-static inline uint64_t load_le64(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap64(v);
-#endif
-    return v;
 }
 
 static inline __attribute__((always_inline)) void mix(uint64_t v[static 16], int a, int b, int c,
@@ -78,7 +70,7 @@ static void compress(uint64_t h[static 8], const uint8_t block[static BLAKE2B_BL
     uint64_t v[16], m[16];
 
     for (int i = 0; i < 16; i++)
-        m[i] = load_le64(block + 8 * i);
+        m[i] = le64_load(block + 8 * i);
     memcpy(v, h, 8 * sizeof(*v));
     memcpy(v + 8, initial, sizeof(initial));
     v[12] ^= n_before;
@@ -121,7 +113,6 @@ void blake2b_key_init(struct blake2b_key *key, const uint8_t *secret, size_t key
 void blake2b_hash(const struct blake2b_key *key, const uint8_t *message, size_t len, uint8_t *out)
 {
     uint8_t block[BLAKE2B_BLOCK_LEN] = {0};
-    uint8_t digest[BLAKE2B_OUT_MAX];
     uint64_t h[8];
     uint64_t n = BLAKE2B_BLOCK_LEN; /* the key block */
 
@@ -133,13 +124,7 @@ void blake2b_hash(const struct blake2b_key *key, const uint8_t *message, size_t 
     }
     memcpy(block, message, len);
     compress(h, block, n + len, UINT64_MAX);
-    for (int i = 0; i < 8; i++) {
-        uint64_t word = h[i];
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        memcpy(digest + 8 * i, &word, sizeof(word));
-    }
-    memcpy(out, digest, key->out_len);
+    for (int i = 0; i < 8; i++)
+        h[i] = htole64(h[i]);
+    memcpy(out, h, key->out_len);
 }

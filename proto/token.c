@@ -16,6 +16,7 @@ enum {
     PLAIN_MIN = 15,
     PLAIN_MAX = PLAIN_MIN + TOKEN_ARG_MAX,
     BYTES_MAX = HEAD_LEN + PLAIN_MAX,
+    BYTES_ROOM = HEAD_LEN + PAD_LEN, /* cover() writes as much as it hides at most */
     MESSAGE_MAX = 3 + TOKEN_BRAND_MAX + PLAIN_MAX,
     USE_TAG = 1,
     USE_PAD = 2,
@@ -68,39 +69,45 @@ static bool is_usable(const struct token_keyring *ring, uint8_t kid)
     return ring->state[kid] == TOKEN_KEY_MINT || ring->state[kid] == TOKEN_KEY_VERIFY;
 }
 
-/* Hashes `use | kid | len(brand) | brand | rest`. */
-static void hash_bound(const struct blake2b_key *key, uint8_t use, uint8_t kid, struct slice brand,
-                       const uint8_t *rest, size_t rest_len, uint8_t *out)
-{
-    uint8_t message[MESSAGE_MAX];
+/* What is hashed: `use | kid | len(brand) | brand | rest`, all but the use and the rest alike in
+ * both hashes of a token. */
+struct bound {
+    size_t rest_at;
+    uint8_t bytes[MESSAGE_MAX];
+};
 
-    message[0] = use;
-    message[1] = kid;
-    message[2] = (uint8_t)brand.len;
-    memcpy(message + 3, brand.ptr, brand.len);
-    memcpy(message + 3 + brand.len, rest, rest_len);
-    blake2b_hash(key, message, 3 + brand.len + rest_len, out);
+static void bind(struct bound *bound, uint8_t kid, struct slice brand)
+{
+    bound->bytes[1] = kid;
+    bound->bytes[2] = (uint8_t)brand.len;
+    memcpy(bound->bytes + 3, brand.ptr, brand.len);
+    bound->rest_at = 3 + brand.len;
 }
 
-static void make_tag(const struct token_key *key, uint8_t kid, struct slice brand,
-                     const uint8_t *plain, size_t plain_len, uint8_t tag[static TAG_LEN])
+static void make_tag(const struct token_key *key, struct bound *bound, const uint8_t *plain,
+                     size_t plain_len, uint8_t tag[static TAG_LEN])
 {
     uint8_t hash[HASH_LEN];
 
-    hash_bound(&key->tag, USE_TAG, kid, brand, plain, plain_len, hash);
+    bound->bytes[0] = USE_TAG;
+    memcpy(bound->bytes + bound->rest_at, plain, plain_len);
+    blake2b_hash(&key->tag, bound->bytes, bound->rest_at + plain_len, hash);
     memcpy(tag, hash, TAG_LEN);
 }
 
-/* Turns P into C and back. */
-static void cover(const struct token_key *key, uint8_t kid, struct slice brand,
-                  const uint8_t tag[static TAG_LEN], const uint8_t *in, size_t len, uint8_t *out)
+/* Turns P into C and back, whatever its length: what is behind it is of no meaning. */
+static void cover(const struct token_key *key, struct bound *bound,
+                  const uint8_t tag[static TAG_LEN], const uint8_t in[static PAD_LEN],
+                  uint8_t out[static PAD_LEN])
 {
     uint8_t pad[PAD_LEN];
 
     _Static_assert(PLAIN_MAX <= PAD_LEN, "one hash hides the longest token");
-    hash_bound(&key->pad, USE_PAD, kid, brand, tag, TAG_LEN, pad);
-    for (size_t i = 0; i < len; i++)
-        out[i] = in[i] ^ pad[i];
+    bound->bytes[0] = USE_PAD;
+    memcpy(bound->bytes + bound->rest_at, tag, TAG_LEN);
+    blake2b_hash(&key->pad, bound->bytes, bound->rest_at + TAG_LEN, pad);
+    for (size_t i = 0; i < PAD_LEN; i += sizeof(uint64_t))
+        le64_store(out + i, le64_load(in + i) ^ le64_load(pad + i));
 }
 
 /* What linkifiers take for a part of the URL that they find in a text. */
@@ -200,9 +207,10 @@ static size_t write_plain(const struct token *token, uint8_t plain[static PLAIN_
 enum token_status token_open(const struct token_keyring *ring, struct slice brand,
                              struct slice text, struct token *out)
 {
-    uint8_t bytes[BYTES_MAX] = {0}, plain[PLAIN_MAX], tag[TAG_LEN];
+    uint8_t bytes[BYTES_ROOM] = {0}, plain[PAD_LEN], tag[TAG_LEN];
     size_t len = 0, n_digits = 0;
     bool is_text, is_known, is_ours;
+    struct bound bound;
     uint8_t kid;
 
     if (text.len < TOKEN_TEXT_MIN || brand.len == 0 || brand.len > TOKEN_BRAND_MAX)
@@ -213,8 +221,9 @@ enum token_status token_open(const struct token_keyring *ring, struct slice bran
         len = HEAD_LEN + PLAIN_MIN;
     kid = is_text && is_usable(ring, bytes[0]) ? bytes[0] : DECOY_KID;
     is_known = kid != DECOY_KID;
-    cover(&ring->key[kid], kid, brand, bytes + 1, bytes + HEAD_LEN, len - HEAD_LEN, plain);
-    make_tag(&ring->key[kid], kid, brand, plain, len - HEAD_LEN, tag);
+    bind(&bound, kid, brand);
+    cover(&ring->key[kid], &bound, bytes + 1, bytes + HEAD_LEN, plain);
+    make_tag(&ring->key[kid], &bound, plain, len - HEAD_LEN, tag);
     is_ours = sodium_memcmp(tag, bytes + 1, TAG_LEN) == 0;
     if (!is_text)
         return TOKEN_MALFORMED;
@@ -271,15 +280,17 @@ enum token_fault token_seal(const struct token_keyring *ring, struct slice brand
 {
     const struct token_key *key = &ring->key[token->kid];
     enum token_fault fault = find_fault(ring, brand, token);
-    uint8_t bytes[BYTES_MAX], plain[PLAIN_MAX];
+    uint8_t bytes[BYTES_ROOM], plain[PAD_LEN] = {0};
+    struct bound bound;
     size_t len;
 
     if (fault != TOKEN_FAULT_NONE)
         return fault;
     len = write_plain(token, plain);
     bytes[0] = token->kid;
-    make_tag(key, token->kid, brand, plain, len, bytes + 1);
-    cover(key, token->kid, brand, bytes + 1, plain, len, bytes + HEAD_LEN);
+    bind(&bound, token->kid, brand);
+    make_tag(key, &bound, plain, len, bytes + 1);
+    cover(key, &bound, bytes + 1, plain, bytes + HEAD_LEN);
     base32_encode(bytes, HEAD_LEN + len, out);
     *out_len = base32_text_len(HEAD_LEN + len);
     out[*out_len] = '\0';
