@@ -225,8 +225,11 @@ static bool set_up_http(struct admin *admin)
     if (!admin->http)
         return false;
     evhttp_set_gencb(admin->http, on_request, &admin->server);
+    /* Those that no path answers get a problem document from us, not evhttp's page. */
     evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
-                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                                EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH |
+                                                EVHTTP_REQ_TRACE);
     evhttp_set_max_headers_size(admin->http, HEAD_MAX);
     evhttp_set_max_body_size(admin->http, REQUEST_BODY_MAX);
     evhttp_set_timeout(admin->http, IDLE_S);

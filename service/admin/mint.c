@@ -11,7 +11,7 @@
 #include "service/base/clock.h"
 #include "service/config/site.h"
 
-enum { LINKS_MAX = 10000, PARAMETER_MAX = 96 };
+enum { LINKS_MAX = 10000, PARAMETER_MAX = 128 };
 
 /* A link being made. */
 struct mint_link {
@@ -312,8 +312,12 @@ static const char *fault_parameter(const struct fault *fault, bool in_array, siz
     const char *field = fault->field ? fault->field : "";
     char quoted[REQUEST_QUOTE_MAX];
 
-    if (!find_field(field) && *field)
-        field = request_quote(slice_of(field), quoted);
+    if (!find_field(field) && *field) {
+        /* Cut to fit, without the quotes. */
+        request_quote(slice_of(field), quoted);
+        quoted[strlen(quoted) - 1] = '\0';
+        field = quoted + 1;
+    }
     if (in_array)
         snprintf(out, PARAMETER_MAX, "[%zu]%s%s", index, *field ? "." : "", field);
     else

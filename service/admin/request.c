@@ -40,8 +40,11 @@ static enum request_method method_of(const struct evhttp_request *http)
         return REQUEST_PUT;
     case EVHTTP_REQ_DELETE:
         return REQUEST_DELETE;
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD: /* evhttp leaves the body out */
+        return REQUEST_GET;
     default:
-        return REQUEST_GET; /* HEAD too: evhttp leaves the body out */
+        return REQUEST_OTHER;
     }
 }
 

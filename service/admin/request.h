@@ -27,7 +27,14 @@ enum {
     REQUEST_QUOTE_MAX = 80,
 };
 
-enum request_method { REQUEST_GET = 1, REQUEST_POST = 2, REQUEST_PUT = 4, REQUEST_DELETE = 8 };
+/* No path answers REQUEST_OTHER. */
+enum request_method {
+    REQUEST_GET = 1,
+    REQUEST_POST = 2,
+    REQUEST_PUT = 4,
+    REQUEST_DELETE = 8,
+    REQUEST_OTHER = 16
+};
 
 struct request {
     struct server *server;

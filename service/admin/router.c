@@ -139,11 +139,11 @@ static const char *query_fault(enum query_status status)
     case QUERY_TOO_MANY:
         return "the query has too many parameters";
     case QUERY_BAD_TEXT:
-        return "a bad escape, a control character or bytes that are no UTF-8";
+        return "has a bad escape, a control character or bytes that are no UTF-8";
     case QUERY_NO_NAME:
         return "the query has a value without a name";
     case QUERY_TWICE:
-        return "given twice; lists are separated by commas";
+        return "is given twice; lists are separated by commas";
     }
     return "";
 }
@@ -192,7 +192,8 @@ void router_handle(struct request *request)
     if (route->scope != 0 && !auth_check(request->server->auth, request, route->scope))
         return;
     if (!query_decode(arg, request->arg, sizeof(request->arg), &request->arg_len)) {
-        request_fail(request, 400, NULL, "the last part of the path is too long or badly escaped");
+        request_fail(request, 400, NULL,
+                     "the last part of the path is too long, badly escaped, or no text");
         return;
     }
     if (take_query(request, route))

@@ -88,6 +88,7 @@ static void fail_attempt(struct request *request, struct slice address)
 {
     attempts_note_failure(request->server->attempts, address, clock_mono_ms());
     log_warn("admin.sign_in", "err=\"no such API key\"");
+    request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
     request_fail(request, 401, "key", "there is no such API key");
 }
 
@@ -136,10 +137,12 @@ void signin_handle_open(struct request *request)
     if (!body)
         return;
     key = json_string_value(json_object_get(body, "key"));
-    if (key)
-        sign_in(request, slice_of(key));
-    else
+    if (!key)
         request_fail(request, 400, "key", "must be the text of an API key");
+    else if (json_object_size(body) > 1)
+        request_fail(request, 400, NULL, "the body takes key and nothing else");
+    else
+        sign_in(request, slice_of(key));
     json_decref(body);
 }
 

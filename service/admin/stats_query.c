@@ -169,15 +169,21 @@ static bool take_zone(struct stats_query *out, struct slice name, struct stats_f
 static bool take_period(struct stats_query *out, const struct query *query, int64_t now_s,
                         struct stats_fault *fault)
 {
-    switch (period_parse(query_find(query, "from"), query_find(query, "to"), out->zone, now_s,
-                         &out->period)) {
+    struct slice from = query_find(query, "from"), to = query_find(query, "to");
+    char quoted[REQUEST_QUOTE_MAX];
+
+    switch (period_parse(from, to, out->zone, now_s, &out->period)) {
     case PERIOD_OK:
         break;
     case PERIOD_BAD_FROM:
         return refuse(fault, "from",
-                      "must be a date, a time (RFC 3339) or one of 24h, 7d, 8w, 3m, 1y, mtd, ytd");
+                      "must be a date, a time (RFC 3339) or one of 24h, 7d, 8w, 3m, 1y, mtd, ytd, "
+                      "and %s is none that there is",
+                      request_quote(from, quoted));
     case PERIOD_BAD_TO:
-        return refuse(fault, "to", "must be a date, a time (RFC 3339) or now");
+        return refuse(fault, "to",
+                      "must be a date, a time (RFC 3339) or now, and %s is none that there is",
+                      request_quote(to, quoted));
     case PERIOD_EMPTY:
         return refuse(fault, "from", "must be before `to`");
     case PERIOD_TOO_LONG:

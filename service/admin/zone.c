@@ -22,8 +22,12 @@ static bool is_name(struct slice name)
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("_-+/", c))
             return false;
     }
-    /* right/ counts leap seconds, which Unix time has not; a leading slash is a path. */
-    return name.ptr[0] != '/' && !slice_starts_with(name, slice_of("right/"));
+    /* A leading slash is a path; right/ counts leap seconds, which Unix time has not; posix/ is the
+     * same as without; the rest are files of the database that are no zones of its own. */
+    return name.ptr[0] != '/' && !slice_starts_with(name, slice_of("right/")) &&
+           !slice_starts_with(name, slice_of("posix/")) &&
+           !slice_equal(name, slice_of("posixrules")) &&
+           !slice_equal(name, slice_of("localtime")) && !slice_equal(name, slice_of("Factory"));
 }
 
 struct zone *zone_load(struct slice name)

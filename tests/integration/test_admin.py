@@ -223,7 +223,7 @@ LINK_FAULTS = [
     ({"kind": "pay", "issued_at": "2023-12-31T23:59:59Z"}, "issued_at"),
     ({"kind": "pay", "issued_at": "2056-01-01T00:00:00Z"}, "issued_at"),
     ({"kind": "pay", "issued": "2026-02-30T00:00:00Z"}, "issued"), ({"kind": "pay", "silent": 1}, "silent"),
-    ({"kind": "pay", "once": "yes"}, "once"), ({"kind": "pay", "objekt": 1}, "'objekt'"),
+    ({"kind": "pay", "once": "yes"}, "once"), ({"kind": "pay", "objekt": 1}, "objekt"),
     ({"kind": "pay", "x" * 500: 1}, None),
 ]
 
@@ -350,6 +350,18 @@ def test_bad_campaigns_are_refused(two_brands):
     assert ask(two_brands, "GET", "/v1/campaigns?brand=acme").json["campaigns"] == []
 
 
+# --- keys, by the dashboard ---
+
+def test_signing_in_takes_a_key_and_nothing_else(hopcountd):
+    def sign_in(body):
+        return ask(hopcountd, "POST", "/v1/session", body, key=None, headers={"Content-Type": "application/json"})
+
+    assert sign_in({"key": hopcountd.api_key}).status == 200
+    assert sign_in({"key": "hc_nonsense"}).getheader("WWW-Authenticate").startswith("Bearer")
+    for body in ({}, {"key": 1}, {"key": None}, [], {"key": hopcountd.api_key, "remember": True}):
+        assert sign_in(body).status == 400, body
+
+
 # --- the description of the API ---
 
 def test_the_description_is_served_as_it_was_written_and_as_json(hopcountd):
@@ -376,7 +388,10 @@ def test_unknown_paths_and_methods(hopcountd):
         reply = hopcountd.admin(method, target, key=True)
         assert (reply.status, reply.getheader("Allow")) == (405, allow)
         openapi.check_schema("Problem", json.loads(reply.text))
-    assert hopcountd.admin("PATCH", "/livez").status in (405, 501)
+    for method in ("PATCH", "OPTIONS"):
+        reply = ask(hopcountd, method, "/livez", status=405)
+        assert (reply.getheader("Allow"), reply.json["status"]) == ("GET, HEAD", 405)
+        ask(hopcountd, method, "/nothing", status=404)
 
 
 def test_odd_requests_do_not_stop_the_address(hopcountd):

@@ -298,7 +298,9 @@ def test_gzip(daemon, redis):
 REFUSED = [
     ("brand=nope", "brand"), ("frm=1d", "frm"), ("from=2026-02-30", "from"), ("to=yesterday", "to"),
     ("from=2026-11-02&to=2026-11-01", "from"), ("from=100y", "from"), ("tz=Mars/Olympus", "tz"),
-    ("tz=../../etc/passwd", "tz"), ("interval=week", "interval"), ("group_by=label,country", "group_by"),
+    ("tz=../../etc/passwd", "tz"), ("tz=posixrules", "tz"), ("tz=right/Europe/Berlin", "tz"), ("tz=localtime", "tz"),
+    ("from=2026-11-22T25:00:00Z", "from"), ("to=9999-12-31", "to"), ("from=-7d", "from"), ("tz=", "tz"),
+    ("offset=99999999999999999999", "offset"), ("brand=%E2%80%AEacme", "brand"), ("interval=week", "interval"), ("group_by=label,country", "group_by"),
     ("group_by=nothing", "group_by"), ("group_by=campaign", "brand"), ("campaign=1", "brand"),
     ("brand=acme&campaign=x", "campaign"), ("kind=nothing", "kind"), ("from=2020-01-01&interval=hour", "interval"),
     ("limit=100000", "limit"), ("compare=next", "compare"), ("clients=maybe", "clients"), ("from=7d&from=8d", "from"),
@@ -318,6 +320,14 @@ def test_a_bad_parameter_is_named(daemon, query, parameter):
     assert reply.status == 400
     assert json.loads(reply.text)["parameter"] == parameter
     assert reply.getheader("Content-Type") == "application/problem+json"
+
+
+def test_what_was_wrong_is_quoted(daemon):
+    for query, said in (("from=2026-02-30", "'2026-02-30' is none"), ("to=%3Cb%3E", "'<b>' is none"),
+                        ("tz=Mars/Olympus", "'Mars/Olympus'"), ("brand=" + "x" * 300, "xxx…'"),
+                        ("group_by=campaign,campaign&brand=acme", "campaign is given twice")):
+        problem = ask(daemon, f"/v1/stats?{query}", status=400)
+        assert said in problem["detail"], problem
 
 
 def test_foreign_records_are_passed_over(daemon, redis):
