@@ -3,8 +3,12 @@ time.  Their clicks move from human to automated, and the totals stay."""
 import itertools
 import time
 
+import pytest
+
 import read_log
+from faults.topology import Cluster
 from harness import tokens
+from harness.daemon import merge
 from harness.load import BROWSER
 from harness.wait import wait_until
 
@@ -154,8 +158,8 @@ def make_pods(make_hopcountd, redis, n, config=None):
     return pods
 
 
-def test_siblings_that_come_to_several_pods(make_hopcountd, redis):
-    pods = make_pods(make_hopcountd, redis, 2)
+def play_siblings(pods, before=(0, 0)):
+    """Clicks that are gateways' by what came to several pods, and two of a person; the person's link."""
     for _ in range(20):
         for pod, link in zip(itertools.cycle(pods), mint_mail(pods[0], 3)):
             click(pod, link)
@@ -163,11 +167,62 @@ def test_siblings_that_come_to_several_pods(make_hopcountd, redis):
     for pod, network in zip(itertools.cycle(pods), (1, 2, 3)):
         click(pod, link, network)
     (person,) = mint_mail(pods[0], 1)
-    for pod in pods:
+    for pod in pods[:2]:
         click(pod, person)
-    assert_counted(pods[0], 2, 63)
-    n_relabels = sum(pod.metrics().total("hopcount_clicks_relabelled_total") for pod in pods)
-    assert n_relabels == 63
+    assert_counted(pods[0], before[0] + 2, before[1] + 63)
+    return person
+
+
+def assert_relabelled_once(pods, n):
+    """By one pod each, in what is counted and in what is logged."""
+    assert sum(pod.metrics().total("hopcount_clicks_relabelled_total") for pod in pods) == n
+    relabelled = [(record["client"], record["link"], record["time_ms"]) for pod in pods
+                  for log in read_log.read_logs(pod.state_dir) for record in log.clicks() if record["type"] == 2]
+    assert len(relabelled) == n
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("shards, n_pods", [(16, 2), (256, 3)])
+def test_siblings_over_several_shards(make_hopcountd, redis, shards, n_pods):
+    """A client's list and claims are in the shard of the client."""
+    config = merge(CONFIG, {"redis": {"shards": shards}})
+    pods = make_pods(make_hopcountd, redis, n_pods, config)
+    play_siblings(pods)
+    assert_relabelled_once(pods, 63)
+    client = redis.client()
+    used = {key.split(b":")[1] for key in client.scan_iter("hc:*:gw*:*", count=10000)}
+    assert len(used) > 8, used
+    for kind in (b"gw", b"gwd"):
+        assert client.keys(b"hc:{s*}:" + kind + b":*")
+
+
+def test_siblings_on_a_cluster(make_hopcountd, make_topology):
+    """Each shard's commands go to the master that has its slot; after a failover, to the new one."""
+    cluster = make_topology(Cluster)
+    config = merge(CONFIG, {"redis": {"shards": 16, "timeout_ms": 500}})
+    pods = make_pods(make_hopcountd, cluster.url, 2, config)
+    play_siblings(pods)
+    assert_relabelled_once(pods, 63)
+    assert all(server.client().keys("hc:*:gw*:*") for server in cluster.masters())
+    # The master that holds the salt and who is alive goes down for good.
+    (lost,) = [server for server in cluster.masters() if server.client().keys("hc:{s00}:alive")]
+    lost.kill()
+    killed_s = time.time()
+    wait_until(lambda: len(cluster.masters()) == 3, 60, "a replica has taken over", pause=0.1)
+    wait_until(lambda: any(server.client().zcount("hc:{s00}:alive", killed_s + 1, "+inf") == 2
+                           for server in cluster.masters() if server.client().keys("hc:{s00}:alive")), 40,
+               "the pods know of one another again", pause=0.2)
+    wait_until(lambda: pods[0].admin("GET", "/v1/stats?brand=acme", key=True).status == 200, 40,
+               "the counters can be read again", pause=0.2)
+    play_siblings(pods, before=(2, 63))
+    assert_relabelled_once(pods, 126)
+
+
+@pytest.mark.tsan
+def test_siblings_that_come_to_several_pods(make_hopcountd, redis):
+    pods = make_pods(make_hopcountd, redis, 2)
+    person = play_siblings(pods)
+    assert_relabelled_once(pods, 63)
     seen = {}
     for pod in pods:
         for log in read_log.read_logs(pod.state_dir):

@@ -57,6 +57,20 @@ static inline uint32_t mmdb_add_record(struct mmdb_file *file, const char *key, 
     return (uint32_t)(start - file->data);
 }
 
+/* The same for {key: number}, an unsigned one of 32 bits. */
+static inline uint32_t mmdb_add_number(struct mmdb_file *file, const char *key, uint32_t number)
+{
+    uint8_t *p = file->data + file->data_len, *start = p;
+
+    mmdb_put_control(&p, 7, 1);
+    mmdb_put_text(&p, key);
+    mmdb_put_control(&p, 6, 4);
+    be32_store(p, number);
+    p += 4;
+    file->data_len = (size_t)(p - file->data);
+    return (uint32_t)(start - file->data);
+}
+
 /* Lets the network of the first `bits` of `ip` have the record; bits of an IPv4 one count from
  * 96. */
 static inline void mmdb_add_network(struct mmdb_file *file, const char *ip, unsigned bits,

@@ -89,6 +89,116 @@ static void test_countries(void **state)
     geo_db_free(db);
 }
 
+/* 198.51.0.0/16 in `asn`, as GeoLite2-ASN has it. */
+static void write_asns(uint32_t asn)
+{
+    static struct mmdb_file file;
+
+    mmdb_begin(&file);
+    mmdb_add_network(&file, "198.51.0.0", 96 + 16,
+                     mmdb_add_number(&file, "autonomous_system_number", asn));
+    assert_true(mmdb_write(&file, path));
+}
+
+static void test_asns(void **state)
+{
+    enum { TEXTS = 12 };
+    const struct {
+        const char *name, *text;
+        uint32_t want;
+    } cases[TEXTS] = {
+        {"a number in text", "AS64496", 64496},
+        {"the smallest", "AS1", 1},
+        {"the largest", "AS4294967295", UINT32_MAX},
+        {"one more than that", "AS4294967296", 0},
+        {"leading zeros, at the longest that is read", "AS0000000007", 7},
+        {"longer than that", "AS00000000007", 0},
+        {"nothing but the letters", "AS", 0},
+        {"without the letters", "64496", 0},
+        {"lower case", "as64496", 0},
+        {"something behind it", "AS64496 EXAMPLE", 0},
+        {"a sign", "AS-1", 0},
+        {"empty", "", 0},
+    };
+    static struct mmdb_file file;
+    struct error err = {0};
+    struct geo_db *db = NULL;
+    uint8_t ip[IP_LEN];
+
+    (void)state;
+    mmdb_begin(&file);
+    for (unsigned i = 0; i < TEXTS; i++) {
+        char network[32];
+
+        snprintf(network, sizeof(network), "10.%u.0.0", i);
+        mmdb_add_network(&file, network, 96 + 16, mmdb_add_record(&file, "asn", cases[i].text));
+    }
+    mmdb_add_network(&file, "198.51.0.0", 96 + 16,
+                     mmdb_add_number(&file, "autonomous_system_number", 22843));
+    mmdb_add_network(&file, "2001:db8::", 32,
+                     mmdb_add_number(&file, "autonomous_system_number", UINT32_MAX));
+    mmdb_add_network(&file, "192.0.2.0", 96 + 24, mmdb_add_record(&file, NULL, "DE"));
+    assert_true(mmdb_write(&file, path));
+    assert_int_equal(geo_db_load(path, GEO_DB_ASNS, &db, &err), GEO_DB_OK);
+    for (unsigned i = 0; i < TEXTS; i++) {
+        const uint8_t of_text[IP_LEN] = {[10] = 0xff, 0xff, 10, (uint8_t)i, 1, 1};
+
+        print_message("%s\n", cases[i].name);
+        assert_true(geo_db_asn(db, geo_db_find(db, of_text)) == cases[i].want);
+    }
+    print_message("as GeoLite2-ASN has it: the last address of a network, the first behind it\n");
+    parse_ip("198.51.255.255", ip);
+    assert_true(geo_db_asn(db, geo_db_find(db, ip)) == 22843);
+    parse_ip("198.52.0.0", ip);
+    assert_true(geo_db_asn(db, geo_db_find(db, ip)) == 0);
+    print_message("IPv6, and the largest number\n");
+    parse_ip("2001:db8:ffff::1", ip);
+    assert_true(geo_db_asn(db, geo_db_find(db, ip)) == UINT32_MAX);
+    print_message("a record of something else\n");
+    parse_ip("192.0.2.1", ip);
+    assert_true(geo_db_asn(db, geo_db_find(db, ip)) == 0);
+    geo_db_free(db);
+
+    print_message("a file of countries is none of numbers\n");
+    write_file("DE");
+    assert_int_equal(geo_db_load(path, GEO_DB_ASNS, &db, &err), GEO_DB_BAD);
+    assert_non_null(strstr(err.text, "holds no numbers"));
+}
+
+/* By the reader that workers have: what it remembers of an address must not outlive the file. */
+static void test_asns_of_a_file_that_changes(void **state)
+{
+    const struct geo_options options = {.path = path, .what = GEO_DB_ASNS, .interval_ms = 5};
+    const struct timespec moment = {.tv_nsec = 2000000};
+    struct error err = {0};
+    struct geo_reader *reader;
+    struct geo *geo;
+    uint8_t ip[IP_LEN], foreign[IP_LEN];
+
+    (void)state;
+    parse_ip("198.51.100.7", ip);
+    parse_ip("203.0.113.9", foreign);
+    write_asns(22843);
+    geo = geo_new(&options, &err);
+    assert_non_null(geo);
+    reader = geo_reader_new(geo);
+    assert_non_null(reader);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(geo_asn(reader, ip), 22843);
+        assert_int_equal(geo_asn(reader, foreign), 0);
+    }
+    write_asns(30031);
+    for (int i = 0; i < 10000 && geo_asn(reader, ip) != 30031; i++)
+        nanosleep(&moment, NULL);
+    assert_int_equal(geo_asn(reader, ip), 30031);
+    geo_reader_free(reader);
+    geo_free(geo);
+    print_message("without a file\n");
+    reader = geo_reader_new(NULL);
+    assert_int_equal(geo_asn(reader, ip), 0);
+    geo_reader_free(reader);
+}
+
 static void test_bad_files(void **state)
 {
     static struct mmdb_file file;
@@ -309,6 +419,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_countries),
+        cmocka_unit_test(test_asns),
+        cmocka_unit_test(test_asns_of_a_file_that_changes),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_changes_of_the_file),
         cmocka_unit_test(test_swaps_under_load),
