@@ -141,7 +141,7 @@ static const struct schema_key labels_keys[] = {
         "Seconds that a burst takes at most."),
     INT("gateway_networks", config_labels, gateway_networks, 2, 100, "3",
         "Networks (/24, /48) opening one client's links that tell of a gateway."),
-    INT("gateway_networks_s", config_labels, gateway_networks_s, 1, 3600, "120",
+    INT("gateway_networks_s", config_labels, gateway_networks_s, 1, 3600, "60",
         "Seconds in which they turn up."),
     INT("early_s", config_labels, early_s, 0, 3600, "30",
         "A click so soon after minting supports the label scanner."),

@@ -5,12 +5,10 @@ are opened, in what order and time, by which method, from how many networks.  Ti
 life; they are divided by SCALE when they are played, and waits that only have to be longer than all
 windows are cut to that.
 """
-import time
-
 from harness import tokens
 
 SCALE = 5
-LINKS_S, NETWORKS_S = 10, 120  # the defaults of labels.gateway_..._s
+LINKS_S, NETWORKS_S, EARLY_S = 10, 60, 30  # the defaults of labels.gateway_..._s, early_s
 WORK_S = 40                    # gateways are done with a mail
 LATER_S = WORK_S + NETWORKS_S + 10  # past all their windows
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0"
@@ -39,7 +37,7 @@ class Mail:
     def __init__(self, world, client, n_links, campaign, start_s, age_s=0):
         kinds = world.rng.sample(["view", "pay", "login"], min(n_links, 3))
         object_id = world.next_number()
-        issued_s = time.time() - age_s
+        issued_s = world.start_s - age_s
         self.world, self.client, self.start_s = world, client, start_s
         self.links = [tokens.seal(world.key, "acme", kind, object_id, client=client,
                                   campaign=campaign, ttl=9, channel="mail", issued_s=issued_s)
@@ -48,6 +46,7 @@ class Mail:
             self.links.append(tokens.seal(world.key, "acme", "view", world.next_number(),
                                           client=client, campaign=campaign, ttl=9,
                                           channel="mail", issued_s=issued_s))
+        world.links.update(dict.fromkeys(self.links, (client, issued_s)))
 
     def open(self, who, at_s, address, agent, link=None, truth="human", method="GET", **headers):
         """Plans a request, `at_s` seconds after the mail was sent."""
@@ -59,10 +58,11 @@ class Mail:
 class World:
     """All mails of a run and what will be requested: (time, link, who, truth, …)."""
 
-    def __init__(self, key, rng):
-        self.key, self.rng = key, rng
+    def __init__(self, key, rng, start_s):
+        self.key, self.rng, self.start_s = key, rng, start_s
         self.number = 1000
         self.requests = []
+        self.links = {}  # token: (client, when it was made)
 
     def next_number(self):
         self.number += 1

@@ -5,7 +5,7 @@
 
 Each seed is another world, played to hopcountds of its own.  Clients' addresses come as from a trusted proxy, each request goes to any of the pods, which share
 a Redis, as behind a load balancer.  Windows of seconds are shortened by SCALE, in the configuration
-and in what is played (actors.py) alike.
+and in what is played (actors.py) alike.  replay.py does without pods and shortening.
 """
 import argparse
 import collections
@@ -23,10 +23,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import actors  # noqa: E402
 import read_log  # noqa: E402
 from harness import tokens  # noqa: E402
-from harness.daemon import Hopcountd  # noqa: E402
+from harness.daemon import Hopcountd, merge  # noqa: E402
 from harness.rawhttp import Closed, Connection  # noqa: E402
 from harness.redisd import RedisServer  # noqa: E402
-from harness.wait import wait_until  # noqa: E402
+from harness.wait import patience, wait_until  # noqa: E402
 
 LABELS = ["human", "scanner", "bot", "prefetch", "probe"]
 CONFIG = {
@@ -35,6 +35,17 @@ CONFIG = {
     "labels": {"gateway_links_s": actors.LINKS_S // actors.SCALE,
                "gateway_networks_s": actors.NETWORKS_S // actors.SCALE},
 }
+PREPARE_S = patience(15)  # for pods that start beside others
+
+
+def early_s(start_s):
+    """labels.early_s for a play that starts then, with tokens issued a minute before.
+
+    Tokens know the minute that they were issued in: a click is early until early_s and a minute after
+    that minute began.  A minute can't be shortened, but what is left of this time when the play starts.
+    """
+    phase_s = start_s % 60
+    return round(phase_s + (actors.EARLY_S + 60 - phase_s) / actors.SCALE)
 
 
 class Sender(threading.Thread):
@@ -67,8 +78,10 @@ class Sender(threading.Thread):
             self.failure = error
 
 
-def play(pods, world, n_senders=8):
+def play(pods, world, start_s, n_senders=8):
     """Sends everything at its time; returns by how many seconds the latest request was late."""
+    assert time.time() < start_s, f"the pods took longer than {PREPARE_S} s to start"
+    time.sleep(start_s - time.time())
     todo = queue.Queue()
     senders = [Sender(pods, todo, random.Random(world.rng.random())) for _ in range(n_senders)]
     for sender in senders:
@@ -180,11 +193,11 @@ def summary(outcomes):
                       *(row(seed, values) for seed, values in rows.items()), row("worst", worst)])
 
 
-def run(pods, seed, n_mails):
+def run(pods, seed, n_mails, start_s):
     """Plays `n_mails` mails and more to the pods; the Outcome, printed."""
-    world = actors.World(pods[0].key, random.Random(seed))
+    world = actors.World(pods[0].key, random.Random(seed), start_s - 60)
     actors.plan(world, n_mails)
-    late = play(pods, world)
+    late = play(pods, world, start_s)
     n = len(world.requests)
     # Totals stay when clicks are relabelled: in Redis, too, once everything is applied.
     wait_until(lambda: pods[0].api("GET", "/v1/stats?brand=acme")["total"]["total"] == n, 30,
@@ -208,8 +221,11 @@ def run_seed(directory, seed, n_mails, n_pods):
     try:
         redis = RedisServer(directory / f"redis{seed}")
         started.append(redis)
-        pods = make_pods(directory / f"seed{seed}", redis.start(), n_pods, started.append)
-        outcome = run(pods, seed, n_mails)
+        redis.start()
+        start_s = time.time() + PREPARE_S
+        config = merge(CONFIG, {"labels": {"early_s": early_s(start_s)}})
+        pods = make_pods(directory / f"seed{seed}", redis, n_pods, config, started.append)
+        outcome = run(pods, seed, n_mails, start_s)
     finally:
         for process in reversed(started):
             process.cleanup()
@@ -227,12 +243,12 @@ def run_seeds(directory, seeds, n_mails, n_pods=2, at_a_time=3):
     return outcomes
 
 
-def make_pods(directory, redis, n_pods, track):
+def make_pods(directory, redis, n_pods, config, track):
     """hopcountds that share Redis and key; each is handed to `track` before it starts."""
     pods = []
     for i in range(n_pods):
         (directory / f"pod{i}").mkdir(parents=True, exist_ok=True)
-        pod = Hopcountd(directory / f"pod{i}", redis, CONFIG, f"pod{i}")
+        pod = Hopcountd(directory / f"pod{i}", redis, config, f"pod{i}")
         if pods:
             pod.key = pods[0].key
             pod.write_keys([(1, "mint", pod.key)])
