@@ -3,18 +3,24 @@
 #include "proto/template.h"
 #include "proto/token.h"
 
+static unsigned count_digits(uint32_t n)
+{
+    unsigned digits = 1;
+
+    for (uint64_t limit = 10; n >= limit; limit *= 10)
+        digits++;
+    return digits;
+}
+
 static char *put_number(char *out, uint32_t n)
 {
-    char digits[10];
-    size_t len = 0;
+    char *end = out + count_digits(n), *p = end;
 
     do {
-        digits[len++] = (char)('0' + n % 10);
+        *--p = (char)('0' + n % 10);
         n /= 10;
-    } while (n);
-    while (len)
-        *out++ = digits[--len];
-    return out;
+    } while (p > out);
+    return end;
 }
 
 static char *put_literal(char *out, const char *text, size_t len)

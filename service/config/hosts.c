@@ -4,10 +4,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "proto/bytes.h"
+
 struct entry {
     uint8_t len; /* 0 = free */
     int number;
-    char host[HOST_MAX]; /* normalised */
+    char host[HOST_MAX]; /* in lower case */
 };
 
 struct hosts {
@@ -50,25 +52,38 @@ static struct slice name_of(struct slice host)
     return host;
 }
 
-/* FNV-1a over the lower-cased name, which goes to `out`. */
-static uint32_t normalise(struct slice name, char out[static HOST_MAX])
+/* Eight bytes at a time, in lower case as far as matters: names that are equal but for case have
+ * one hash.  A byte at a time, each would wait for the multiplication before. */
+static uint64_t hash_of(struct slice name)
 {
-    uint32_t hash = 2166136261u;
+    const uint64_t lower = UINT64_C(0x2020202020202020), odd = UINT64_C(0x9e3779b97f4a7c15);
+    const uint8_t *p = (const uint8_t *)name.ptr;
+    uint64_t hash = name.len, last = 0;
+    size_t left = name.len;
 
-    for (size_t i = 0; i < name.len; i++) {
-        out[i] = slice_lower(name.ptr[i]);
-        hash = (hash ^ (unsigned char)out[i]) * 16777619u;
+    for (; left >= sizeof(last); left -= sizeof(last), p += sizeof(last)) {
+        hash = (hash ^ (le64_load(p) | lower)) * odd;
+        hash ^= hash >> 32;
     }
-    return hash;
+    while (left--)
+        last = last << 8 | *p++;
+    hash = (hash ^ (last | lower)) * odd;
+    return hash ^ hash >> 32;
+}
+
+/* Most come in lower case, as they are kept. */
+static bool is_host(const struct entry *entry, struct slice name)
+{
+    return entry->len == name.len && (memcmp(entry->host, name.ptr, name.len) == 0 ||
+                                      slice_equal_nocase(slice_make(entry->host, name.len), name));
 }
 
 /* Where the host is, or the free place where it would be. */
-static size_t place_of(const struct hosts *hosts, uint32_t hash, const char *host, size_t len)
+static size_t place_of(const struct hosts *hosts, struct slice name)
 {
-    size_t i = hash & hosts->mask;
+    size_t i = hash_of(name) & hosts->mask;
 
-    while (hosts->entries[i].len &&
-           (hosts->entries[i].len != len || memcmp(hosts->entries[i].host, host, len) != 0))
+    while (hosts->entries[i].len && !is_host(&hosts->entries[i], name))
         i = (i + 1) & hosts->mask;
     return i;
 }
@@ -76,16 +91,14 @@ static size_t place_of(const struct hosts *hosts, uint32_t hash, const char *hos
 int hosts_add(struct hosts *hosts, struct slice host, int number)
 {
     struct slice name = name_of(host);
-    char buf[HOST_MAX];
-    uint32_t hash;
     struct entry *entry;
 
     assert(name.len > 0 && name.len <= HOST_MAX);
-    hash = normalise(name, buf);
-    entry = &hosts->entries[place_of(hosts, hash, buf, name.len)];
+    entry = &hosts->entries[place_of(hosts, name)];
     if (entry->len)
         return entry->number;
-    memcpy(entry->host, buf, name.len);
+    for (size_t i = 0; i < name.len; i++)
+        entry->host[i] = slice_lower(name.ptr[i]);
     entry->len = (uint8_t)name.len;
     entry->number = number;
     return HOST_NONE;
@@ -95,12 +108,9 @@ int hosts_find(const struct hosts *hosts, struct slice host)
 {
     struct slice name = name_of(host);
     const struct entry *entry;
-    char buf[HOST_MAX];
-    uint32_t hash;
 
     if (name.len == 0 || name.len > HOST_MAX)
         return HOST_NONE;
-    hash = normalise(name, buf);
-    entry = &hosts->entries[place_of(hosts, hash, buf, name.len)];
+    entry = &hosts->entries[place_of(hosts, name)];
     return entry->len ? entry->number : HOST_NONE;
 }
