@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/rfc3339.h"
 #include "proto/token.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600 };
@@ -161,28 +162,10 @@ unsigned counter_shard_of_series(uint32_t brand, int32_t campaign, unsigned n_sh
     return (spread(brand + (uint32_t)(campaign + 1)) >> 24) * n_shards / COUNTER_SHARDS_MAX;
 }
 
-/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar, and back, after H. Hinnant,
- * "chrono-compatible low-level date algorithms": no libc call, so no time zone and no lock. */
-struct date {
-    int64_t year;
-    unsigned month, day;
-};
-
-static struct date date_of(int64_t time_s)
+/* A clock that is far off must not make a key of another shape. */
+static void civil_of(int64_t time_s, struct civil *out)
 {
-    int64_t z = time_s / DAY_S - (time_s % DAY_S < 0) + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    unsigned doe = (unsigned)(z - era * 146097);
-    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    unsigned mp = (5 * doy + 2) / 153;
-    unsigned month = mp < 10 ? mp + 3 : mp - 9;
-
-    return (struct date){
-        .year = (int64_t)yoe + era * 400 + (month <= 2),
-        .month = month,
-        .day = doy - (153 * mp + 2) / 5 + 1,
-    };
+    civil_from_s(time_s < 0 ? 0 : time_s > RFC3339_MAX_S ? RFC3339_MAX_S : time_s, out);
 }
 
 /* Whether a key holds a day; else it holds a month. */
@@ -192,16 +175,17 @@ static bool is_of_day(enum counter_interval interval, int32_t campaign)
            (interval == COUNTER_DAYS && campaign == COUNTER_ALL_CAMPAIGNS);
 }
 
-/* "20261122" or "202611"; a clock that is far off must not make a key of another shape. */
+/* "20261122" or "202611". */
 static void set_period(char out[static 9], bool of_day, int64_t time_s)
 {
-    struct date date = date_of(time_s < 0 ? 0 : time_s);
-    unsigned year = date.year > 9999 ? 9999 : (unsigned)date.year;
+    struct civil civil;
 
+    civil_of(time_s, &civil);
     if (of_day)
-        snprintf(out, 9, "%04u%02u%02u", year % 10000, date.month % 100, date.day % 100);
+        snprintf(out, 9, "%04u%02u%02u", (unsigned)civil.year % 10000, civil.month % 100,
+                 civil.day % 100);
     else
-        snprintf(out, 9, "%04u%02u", year % 10000, date.month % 100);
+        snprintf(out, 9, "%04u%02u", (unsigned)civil.year % 10000, civil.month % 100);
 }
 
 static void set_campaign(char out[static 6], int32_t campaign)
@@ -229,29 +213,21 @@ void counter_key_series(struct counter_key *key, const struct counter_series *se
 
 int64_t counter_series_period(const struct counter_series *series, int64_t time_s)
 {
-    int64_t day_s;
+    struct civil civil;
 
-    if (time_s < 0)
-        time_s = 0;
-    day_s = time_s - time_s % DAY_S;
-    return is_of_day(series->interval, series->campaign)
-               ? day_s
-               : day_s - (int64_t)(date_of(time_s).day - 1) * DAY_S;
+    civil_of(time_s, &civil);
+    if (!is_of_day(series->interval, series->campaign))
+        civil.day = 1;
+    civil.hour = civil.minute = civil.second = 0;
+    return civil_to_s(&civil);
 }
 
 unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s)
 {
-    if (time_s < 0)
-        time_s = 0;
-    switch (interval) {
-    case COUNTER_HOURS:
-        return (unsigned)(time_s % DAY_S / HOUR_S);
-    case COUNTER_DAYS:
-        return date_of(time_s).day;
-    case COUNTER_MONTHS:
-        break;
-    }
-    return 0;
+    struct civil civil;
+
+    civil_of(time_s, &civil);
+    return interval == COUNTER_HOURS ? civil.hour : interval == COUNTER_DAYS ? civil.day : 0;
 }
 
 /* --- reading a key --- */
@@ -319,33 +295,24 @@ static bool take_campaign(struct slice *text, int32_t *out)
     return true;
 }
 
-/* The second at which a day or month begins; after the same paper as date_of(). */
-static int64_t time_of_date(const struct date *date)
-{
-    int64_t year = date->year - (date->month <= 2);
-    int64_t era = year / 400;
-    unsigned yoe = (unsigned)(year - era * 400);
-    unsigned doy = (153 * (date->month + (date->month > 2 ? -3U : 9U)) + 2) / 5 + date->day - 1;
-    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-
-    return (era * 146097 + (int64_t)doe - 719468) * DAY_S;
-}
-
 static bool take_period(struct slice *text, bool of_day, int64_t *time_s)
 {
+    struct civil civil = {.day = 1};
     uint32_t number;
-    struct date date, back;
 
     if (take_decimal(text, &number) != (of_day ? 8 : 6) || text->len > 0)
         return false;
-    if (!of_day)
-        number = number * 100 + 1;
-    date = (struct date){number / 10000, number / 100 % 100, number % 100};
-    if (date.year < 1970 || date.month < 1 || date.month > 12)
+    if (of_day) {
+        civil.day = number % 100;
+        number /= 100;
+    }
+    civil.year = (int)(number / 100);
+    civil.month = number % 100;
+    if (civil.year < 1970 || civil.month < 1 || civil.month > 12 || civil.day < 1 ||
+        civil.day > civil_days_in_month(civil.year, civil.month))
         return false;
-    *time_s = time_of_date(&date);
-    back = date_of(*time_s);
-    return back.month == date.month && back.day == date.day;
+    *time_s = civil_to_s(&civil);
+    return true;
 }
 
 bool counter_series_parse(struct slice key, struct counter_series *out, unsigned *shard,
@@ -418,20 +385,15 @@ void counter_key_people(struct counter_key *key, const struct counter_people *pe
             people->are_visitors ? 'v' : 'u', people->brand, campaign, period);
 }
 
-static unsigned days_in_month(const struct date *date)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (date->year % 4 == 0 && date->year % 100 != 0) || date->year % 400 == 0;
-
-    return date->month == 2 && leap ? 29 : days[date->month - 1];
-}
-
 int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s)
 {
-    int64_t day = time_s / DAY_S - (time_s % DAY_S < 0);
-    struct date date = date_of(time_s);
+    struct civil civil;
 
+    civil_from_s(time_s, &civil);
     if (interval == COUNTER_HOURS)
-        return (day + 1) * DAY_S;
-    return (day + days_in_month(&date) - date.day + 1) * DAY_S;
+        civil.day++;
+    else
+        civil = (struct civil){.year = civil.year, .month = civil.month + 1, .day = 1};
+    civil.hour = civil.minute = civil.second = 0;
+    return civil_to_s(&civil);
 }

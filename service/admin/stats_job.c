@@ -123,7 +123,7 @@ bool stats_job_init(struct stats_job *job, int64_t now_s)
     }
     if (!plan_series(job))
         return false;
-    if (!stats_plan_close(&job->plan))
+    if (!stats_plan_close(&job->plan, stats->query.dim == COUNTER_DIM_CAMPAIGN))
         return fail_size(job->request, NULL);
     for (size_t i = 0; i < stats->query.n_groups; i++)
         job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;

@@ -95,13 +95,14 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     return true;
 }
 
-/* What a key counts for in a command.  Hours of many campaigns are long. */
-static size_t weight_of(const struct stats_read *read)
+/* What a key counts for in a command.  Those of campaigns may be long, and most so by the hour: a
+ * reply has to stay within RESP_REPLY_MAX, and Redis does nothing else while it is made. */
+static size_t weight_of(const struct stats_read *read, bool are_long)
 {
-    return read->interval == COUNTER_HOURS ? 4 : 1;
+    return (read->interval == COUNTER_HOURS ? 4U : 1U) * (are_long ? 4U : 1U);
 }
 
-bool stats_plan_close(struct stats_plan *plan)
+bool stats_plan_close(struct stats_plan *plan, bool are_long)
 {
     size_t weight = 0;
 
@@ -114,11 +115,11 @@ bool stats_plan_close(struct stats_plan *plan)
         bool goes_on =
             i > 0 && read->brand == read[-1].brand && read->campaign == read[-1].campaign;
 
-        weight += weight_of(read);
+        weight += weight_of(read, are_long);
         if (goes_on && weight <= STATS_KEYS_MAX)
             continue;
         plan->starts[plan->n_commands++] = (uint16_t)i;
-        weight = weight_of(read);
+        weight = weight_of(read, are_long);
     }
     plan->starts[plan->n_commands] = (uint16_t)plan->n;
     return true;

@@ -16,7 +16,7 @@
 
 enum {
     STATS_READS_MAX = 64000, /* keys of a plan; one of hours counts for 16 */
-    STATS_KEYS_MAX = 64,     /* keys of a command; one of hours counts for 4 */
+    STATS_KEYS_MAX = 64,     /* keys of a command; one of hours, or a long one, counts for 4 */
 };
 
 /* One key to be read. */
@@ -41,8 +41,9 @@ struct stats_plan {
  * that say whose series it is.  False: no memory, or over STATS_READS_MAX in all. */
 MUST_USE bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
                              const struct period *period, const struct buckets *buckets);
-/* Puts the reads into commands; no more can be added.  False: no memory. */
-MUST_USE bool stats_plan_close(struct stats_plan *plan);
+/* Puts the reads into commands, fewer into each if the series are long; no more can be added.
+ * False: no memory. */
+MUST_USE bool stats_plan_close(struct stats_plan *plan, bool are_long);
 void stats_plan_clear(struct stats_plan *plan);
 
 /* The moment a point of a read stands for; false: it is not wanted. */

@@ -123,7 +123,7 @@ static const struct schema_key retention_keys[] = {
     INT("hours_days", config_retention, hours_days, 1, 36500, "400",
         "Days that counters per hour are kept."),
     INT("days_days", config_retention, days_days, 1, 36500, "1826",
-        "Days that counters per day are kept."),
+        "Days that counters per day and month are kept."),
     END,
 };
 

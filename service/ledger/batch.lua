@@ -86,7 +86,7 @@ for i = 1, #series, 2 do
     if len == #records then
         try('EXPIRE', key, series[i + 1], 'NX')
         report(key, 0)
-    elseif len and len >= 8192 and len % 4096 < #records and len >= 2 * base_len(key) + 8192 then
+    elseif len and len >= 4096 and len % 4096 < #records and len >= 2 * base_len(key) + 4096 then
         report(key, len)
     end
 end

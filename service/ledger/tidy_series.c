@@ -17,7 +17,7 @@ enum {
     JOBS_MAX = 16,    /* under way at once: each waits for a batch or two */
     LEN_MIN = 1024,   /* what is shorter is only written to be shorter still */
     LEN_MAX = 48 << 20,
-    TAIL_MIN = 8192, /* grown by at least so much since the last time; as in batch.lua */
+    TAIL_MIN = 4096, /* grown by at least so much since the last time; as in batch.lua */
     RETRY_MS = 1000,
 };
 
