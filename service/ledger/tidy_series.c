@@ -15,7 +15,7 @@ enum {
     QUEUE_MAX = 2048,
     SMALL_MAX = 1024, /* days of campaigns that are over: they come all at once, and are small */
     JOBS_MAX = 16,    /* under way at once: each waits for a batch or two */
-    LEN_MIN = 1024,   /* what is shorter is only written to be shorter still */
+    LEN_MIN = 256,    /* what is shorter is only written to be shorter still */
     LEN_MAX = 48 << 20,
     TAIL_MIN = 4096, /* grown by at least so much since the last time; as in batch.lua */
     RETRY_MS = 1000,
