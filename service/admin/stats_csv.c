@@ -40,6 +40,17 @@ static void add_csv_head(struct evbuffer *out, const struct stats_query *query)
                         query->clients ? ",clients,visitors" : "");
 }
 
+/* Spreadsheets know an hour as "2026-11-22 13:00", local time, without an offset from UTC. */
+static void plain_hour(char value[static STATS_NAME_MAX])
+{
+    static const char hour[] = "2026-11-22T13:00";
+
+    if (strlen(value) < sizeof(hour) || value[10] != 'T')
+        return;
+    value[10] = ' ';
+    value[sizeof(hour) - 1] = '\0';
+}
+
 static void add_csv_row(struct evbuffer *out, const struct stats *stats,
                         const struct stats_row *row)
 {
@@ -49,6 +60,8 @@ static void add_csv_row(struct evbuffer *out, const struct stats *stats,
         char value[STATS_NAME_MAX];
 
         stats_value_name(stats, &stats->buckets[0], i, row->key[i], value);
+        if (query->download && query->groups[i] == STATS_TIME)
+            plain_hour(value);
         /* Numbers, dates and names that the configuration checks: letters, digits, `-` and `_`. */
         evbuffer_add_printf(out, "%s,", value);
     }

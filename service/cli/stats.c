@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -14,7 +17,13 @@
 #include "service/config/config.h"
 #include "service/config/linefile.h"
 
-enum { URL_MAX = 8192, TIMEOUT_MS = 30000, API_KEY_MAX = 256 };
+enum {
+    URL_MAX = 8192,
+    TIMEOUT_MS = 30000,
+    API_KEY_MAX = 256,
+    COLUMNS_DEFAULT = 80,
+    COLUMNS_MIN = 40,
+};
 
 #define URL_DEFAULT "http://127.0.0.1:8081"
 #define KEY_VARIABLE "HOPCOUNT_API_KEY"
@@ -48,7 +57,8 @@ static const struct cli_option options[] = {
                     "24h 7d 30d 90d 1y mtd ytd", 0},
     [STATS_TO] = {"to", "TIME", "up to and without (now)", NULL, 0},
     [STATS_INTERVAL] = {"interval", "NAME", "hour, day or month", "hour day month", 0},
-    [STATS_GROUP_BY] = {"group-by", "NAME", "time, kind, campaign, label, country, device …",
+    [STATS_GROUP_BY] = {"group-by", "NAME",
+                        "time, kind, campaign, label, country, device …; time,campaign …",
                         "time kind campaign label country device variant channel", 0},
     [STATS_TZ] = {"tz", "ZONE", "of days and months, as Europe/Berlin (UTC)", NULL, 0},
     [STATS_LIMIT] = {"limit", "N", "at most so many rows", NULL, 0},
@@ -59,7 +69,7 @@ static const struct cli_option options[] = {
                       'c'},
     [STATS_CLIENTS] = {"clients", NULL, "distinct clients and visitors too; by time only", NULL, 0},
     [STATS_JSON] = {"json", NULL, "the API's reply as it is", NULL, 0},
-    [STATS_CSV] = {"csv", NULL, "as CSV, for a spreadsheet", NULL, 0},
+    [STATS_CSV] = {"csv", NULL, "as CSV; into a file, one that spreadsheets open right", NULL, 0},
 };
 
 /* --- where and with what --- */
@@ -180,14 +190,37 @@ static void add_query(const struct cli_args *args, char url[static URL_MAX])
 
 /* --- the reply --- */
 
+/* Of the terminal, or as many as any has. */
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= COLUMNS_MIN)
+        return size.ws_col;
+    return COLUMNS_DEFAULT;
+}
+
+/* A file is for a spreadsheet, which takes it for UTF-8 only with a mark; programs at the other end
+ * of a pipe would trip over it. */
+static bool is_into_file(void)
+{
+    struct stat at;
+
+    return fstat(STDOUT_FILENO, &at) == 0 && S_ISREG(at.st_mode) &&
+           lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0;
+}
+
 static int print_reply(const struct cli_args *args, const struct http_reply *reply)
 {
-    struct stats_table_options table = {.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
+    struct stats_table_options table = {.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+                                        .columns = terminal_columns()};
     struct error err = {0};
     json_t *json;
     int status = CLI_OK;
 
     if (args->value[STATS_JSON] || args->value[STATS_CSV]) {
+        if (args->value[STATS_CSV] && is_into_file())
+            fputs("\xef\xbb\xbf", stdout);
         fwrite(reply->body, 1, reply->body_len, stdout);
         if (args->value[STATS_JSON])
             putchar('\n');
@@ -259,7 +292,8 @@ const struct cli_command cli_stats = {
     .usage = "--key-file FILE [--url URL | -c FILE] [OPTION…]",
     .summary = "shows the statistics on a terminal",
     .notes = "The API key may also stand in the variable " KEY_VARIABLE ".\n"
-             "In the bars people are drawn full and machines hatched.\n"
+             "Grouped by time and something else, each of the latter gets a curve over time: of\n"
+             "its clicks by people or, where there are none, of all.\n"
              "Clients are counted by the number in the links; visitors, by links without one, are\n"
              "told apart by address and agent for a day: one who comes on three days counts three\n"
              "times.\n",

@@ -3,76 +3,15 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "service/base/error.h"
+#include "service/cli/spark.h"
+#include "service/cli/stats_pivot.h"
+#include "service/cli/stats_row.h"
 
-enum { LABEL_MAX = 40, LABEL_BYTES = 4 * LABEL_MAX + 1, BAR_CELLS = 24, SPARK_MAX = 80 };
-
-struct row {
-    char label[LABEL_BYTES];
-    int64_t total, human, automated;
-};
-
-/* --- text that others chose --- */
-
-static bool is_continuation(char c)
-{
-    return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-static size_t count_cells(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text; text++)
-        n += !is_continuation(*text);
-    return n;
-}
-
-/* Appends at most LABEL_MAX characters; control characters, which could steer the terminal, become
- * question marks.  jansson has checked that it is UTF-8. */
-static void add_label(char label[static LABEL_BYTES], const char *text)
-{
-    size_t n = strlen(label), cells = count_cells(label);
-
-    while (*text && cells < LABEL_MAX) {
-        unsigned char c = (unsigned char)*text;
-        bool is_c1 = c == 0xc2 && (unsigned char)text[1] < 0xa0;
-
-        cells++;
-        if (c < 0x20 || c == 0x7f || is_c1) {
-            label[n++] = '?';
-            text += is_c1 ? 2 : 1;
-            continue;
-        }
-        do
-            label[n++] = *text++;
-        while (is_continuation(*text));
-    }
-    label[n] = '\0';
-}
-
-static bool read_row(const json_t *json, struct row *row)
-{
-    const char *key = json_string_value(json_object_get(json, "key"));
-    const char *name = json_string_value(json_object_get(json, "name"));
-    json_int_t total, human, automated;
-
-    if (json_unpack((json_t *)json, "{sI sI sI}", "total", &total, "human", &human, "automated",
-                    &automated) != 0)
-        return false;
-    *row = (struct row){.total = total, .human = human, .automated = automated};
-    if (key)
-        add_label(row->label, key);
-    if (name) {
-        add_label(row->label, " ");
-        add_label(row->label, name);
-    }
-    return true;
-}
-
-/* --- drawing --- */
+enum { BAR_MAX = 24, BAR_MIN = 6, LABEL_MIN = 12, SPARK_LABEL = 10, LEGEND = 21 };
 
 static void repeat(const char *cell, int64_t n)
 {
@@ -81,10 +20,10 @@ static void repeat(const char *cell, int64_t n)
 }
 
 /* People first, then machines; whoever clicked at all is seen. */
-static void draw_bar(const struct row *row, int64_t most, bool is_utf8)
+static void draw_bar(const struct stats_row *row, int64_t most, size_t cells, bool is_utf8)
 {
-    int64_t human = most ? row->human * BAR_CELLS / most : 0;
-    int64_t automated = most ? row->automated * BAR_CELLS / most : 0;
+    int64_t human = most ? row->human * (int64_t)cells / most : 0;
+    int64_t automated = most ? row->automated * (int64_t)cells / most : 0;
 
     human += human == 0 && row->human > 0;
     automated += automated == 0 && row->automated > 0;
@@ -92,38 +31,32 @@ static void draw_bar(const struct row *row, int64_t most, bool is_utf8)
     repeat(is_utf8 ? "░" : "-", automated);
 }
 
-static void draw_row(const struct row *row, int width, int64_t most, bool is_utf8)
+/* People and machines over time, each by its own scale: machines would flatten people. */
+static bool draw_curves(const json_t *rows, const struct stats_table_options *options)
 {
-    printf("%s%*s %10" PRId64 " %10" PRId64 " %10" PRId64 "  ", row->label,
-           width - (int)count_cells(row->label), "", row->total, row->human, row->automated);
-    draw_bar(row, most, is_utf8);
-    putchar('\n');
-}
+    size_t n = json_array_size(rows), cells = options->columns - SPARK_LABEL;
+    int64_t *human = calloc(n, sizeof(*human)), *automated = calloc(n, sizeof(*automated));
+    bool ok = human && automated;
 
-/* One character for each row of time, neighbours summed up when there are too many. */
-static bool draw_spark(const json_t *rows, bool is_utf8)
-{
-    static const char *const utf8[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    static const char *const ascii[] = {" ", ".", ".", ":", ":", "-", "=", "#", "#"};
-    size_t n = json_array_size(rows), n_cells = n < SPARK_MAX ? n : SPARK_MAX;
-    int64_t cells[SPARK_MAX] = {0}, most = 1;
+    for (size_t i = 0; ok && i < n; i++) {
+        struct stats_row row;
 
-    for (size_t i = 0; i < n; i++) {
-        struct row row;
-
-        if (!read_row(json_array_get(rows, i), &row))
-            return false;
-        cells[i * n_cells / n] += row.total;
+        ok = stats_row_read(json_array_get(rows, i), "key", "time", &row);
+        if (ok) {
+            human[i] = row.human;
+            automated[i] = row.automated;
+        }
     }
-    for (size_t i = 0; i < n_cells; i++)
-        most = cells[i] > most ? cells[i] : most;
-    for (size_t i = 0; i < n_cells; i++) {
-        int64_t height = (cells[i] * 8 + most - 1) / most;
-
-        fputs((is_utf8 ? utf8 : ascii)[height], stdout);
+    if (ok) {
+        printf("%-*s", SPARK_LABEL, "people");
+        spark_print(human, n, cells, options->is_utf8);
+        printf("\n%-*s", SPARK_LABEL, "machines");
+        spark_print(automated, n, cells, options->is_utf8);
+        fputs("\n\n", stdout);
     }
-    fputs("\n\n", stdout);
-    return true;
+    free(human);
+    free(automated);
+    return ok;
 }
 
 static void print_head(const json_t *reply)
@@ -133,44 +66,59 @@ static void print_head(const json_t *reply)
     const char *from = json_string_value(json_object_get(reply, "from"));
     const char *to = json_string_value(json_object_get(reply, "to"));
 
-    printf("%s to %s%s%s%s%s%s\n\n", from ? from : "?", to ? to : "?", tz ? ", by " : "",
-           tz ? tz : "", tz ? " time" : "", as_of ? ", as of " : "", as_of ? as_of : "");
+    printf("%s to %s%s%s%s\n", from ? from : "?", to ? to : "?", tz ? ", by " : "", tz ? tz : "",
+           tz ? " time" : "");
+    printf("complete up to %s\n\n", as_of ? as_of : "a moment that is not known");
 }
 
 /* The widest label and the largest total. */
-static bool measure(const json_t *rows, int *width, int64_t *most)
+static bool measure(const json_t *rows, const char *group, size_t *width, int64_t *most)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        struct row row;
+        struct stats_row row;
 
-        if (!read_row(json_array_get(rows, i), &row))
+        if (!stats_row_read(json_array_get(rows, i), "key", group, &row))
             return false;
-        if ((int)count_cells(row.label) > *width)
-            *width = (int)count_cells(row.label);
+        if (stats_row_width(row.label) > *width)
+            *width = stats_row_width(row.label);
         if (row.total > *most)
             *most = row.total;
     }
     return true;
 }
 
-static bool print_rows(const json_t *rows, const json_t *total, const char *group, bool is_utf8)
+static bool print_rows(const json_t *rows, const json_t *total, const char *group,
+                       const struct stats_table_options *options)
 {
-    int width = (int)strlen(group) > 5 ? (int)strlen(group) : 5;
-    struct row row;
+    size_t width = strlen(group) > 5 ? strlen(group) : 5, room, bar;
+    struct stats_row row;
     int64_t most = 0;
 
-    if (!measure(rows, &width, &most))
+    if (!measure(rows, group, &width, &most))
         return false;
-    printf("%-*s %10s %10s %10s\n", width, group, "total", "human", "automated");
+    /* What is left for labels when bars are as short as they may be, and for bars. */
+    room = options->columns > STATS_COUNTS_CELLS + 2 + BAR_MIN + LABEL_MIN
+               ? options->columns - STATS_COUNTS_CELLS - 2 - BAR_MIN
+               : LABEL_MIN;
+    width = width < room ? width : room;
+    bar = room + BAR_MIN - width < BAR_MAX ? room + BAR_MIN - width : BAR_MAX;
+    printf("%-*s %10s %10s %10s", (int)width, group, "total", "human", "automated");
+    if (width + STATS_COUNTS_CELLS + LEGEND <= options->columns)
+        fputs(options->is_utf8 ? "  █ people ░ machines" : "  # people - machines", stdout);
+    putchar('\n');
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        if (!read_row(json_array_get(rows, i), &row))
+        if (!stats_row_read(json_array_get(rows, i), "key", group, &row))
             return false;
-        draw_row(&row, width, most, is_utf8);
+        stats_row_print(&row, width);
+        fputs(row.total > 0 ? "  " : "", stdout);
+        draw_bar(&row, most, bar, options->is_utf8);
+        putchar('\n');
     }
-    if (!read_row(total, &row))
+    if (!stats_row_read(total, "key", group, &row))
         return false;
-    printf("%-*s %10" PRId64 " %10" PRId64 " %10" PRId64 "\n", width, "total", row.total, row.human,
-           row.automated);
+    snprintf(row.label, sizeof(row.label), "total");
+    stats_row_print(&row, width);
+    putchar('\n');
     return true;
 }
 
@@ -186,6 +134,19 @@ static void print_people(const json_t *total)
            (int64_t)visitors);
 }
 
+/* The table that suits the grouping. */
+static bool print_table(const json_t *rows, const json_t *total, const char *group,
+                        const struct stats_table_options *options)
+{
+    static const char over_time[] = "time,";
+
+    if (strncmp(group, over_time, sizeof(over_time) - 1) == 0)
+        return stats_pivot_print(rows, total, group + sizeof(over_time) - 1, options);
+    if (strcmp(group, "time") == 0 && json_array_size(rows) > 1 && !draw_curves(rows, options))
+        return false;
+    return print_rows(rows, total, group, options);
+}
+
 bool stats_table_print(const json_t *reply, const struct stats_table_options *options,
                        struct error *err)
 {
@@ -198,9 +159,7 @@ bool stats_table_print(const json_t *reply, const struct stats_table_options *op
     if (!json_is_array(rows) || !json_is_object(total))
         goto odd;
     print_head(reply);
-    if (group && strcmp(group, "time") == 0 && n > 1 && !draw_spark(rows, options->is_utf8))
-        goto odd;
-    if (!print_rows(rows, total, group ? group : "", options->is_utf8))
+    if (!print_table(rows, total, group ? group : "", options))
         goto odd;
     if (n_all > n)
         printf("(%zu of %zu rows; --limit shows more)\n", n, n_all);

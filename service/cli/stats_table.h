@@ -1,7 +1,8 @@
-/* stats_table.h - a reply of GET /v1/stats as a table with bars, for a terminal. */
+/* stats_table.h - a reply of GET /v1/stats as a table with bars and curves, for a terminal. */
 #ifndef CLI_STATS_TABLE_H
 #define CLI_STATS_TABLE_H
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <jansson.h>
 
@@ -10,7 +11,8 @@
 struct error;
 
 struct stats_table_options {
-    bool is_utf8; /* of the terminal; else ASCII is drawn */
+    bool is_utf8;   /* of the terminal; else ASCII is drawn */
+    size_t columns; /* of the terminal */
 };
 
 /* Prints to stdout.  False and `*err` when the reply isn't what the API documents. */

@@ -1,6 +1,7 @@
 """Every command of `hopcount`, on the real program."""
 import concurrent.futures
 import csv
+import fcntl
 import hashlib
 import http.server
 import io
@@ -10,7 +11,9 @@ import pty
 import re
 import shutil
 import stat
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -618,9 +621,10 @@ def test_stats_as_a_table_with_bars(make_server, key_file):
                     "&tz=Europe%2FBerlin")
     assert fields["Authorization"] == "Bearer hc_secret"
     lines = done.stdout.splitlines()
-    assert "█ ▁" in lines
+    assert "people    █ ▁" in lines and "machines  █ ▄" in lines
     row = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("2026-11-2")
            and " to " not in line}
+    # 80 columns: what labels and counts leave.
     assert row["2026-11-20T00:00:00Z"] == ["80", "60", "20", "█" * 18 + "░" * 6]
     assert row["2026-11-21T00:00:00Z"] == ["0", "0", "0"]
     assert row["2026-11-22T00:00:00Z"] == ["10", "1", "9", "█" + "░" * 2]
@@ -632,6 +636,79 @@ def test_stats_draws_ascii_where_there_is_no_utf_8(make_server, key_file):
     done = run("stats", "--url", url, "--key-file", key_file, env={"LC_ALL": "C"})
     assert "#" * 18 + "-" * 6 in done.stdout
     assert done.stdout.isascii()
+
+
+BY_TIME_AND_CAMPAIGN = {
+    **STATS, "group_by": "time,campaign", "n_rows": 6,
+    "rows": [{"key": f"2026-11-2{day},{campaign}", "time": f"2026-11-2{day}", "campaign": campaign,
+              **({"name": "Second notice"} if campaign == "2" else {}), "total": human + machines,
+              "human": human, "automated": machines}
+             for day, campaign, human, machines in ((0, "1", 8, 1), (0, "2", 0, 90), (1, "1", 0, 0),
+                                                    (1, "2", 0, 45), (2, "1", 4, 9), (2, "2", 0, 0))],
+}
+
+
+def test_stats_by_time_and_more_gets_a_curve_for_each(make_server, key_file):
+    url, _ = make_server(answer_json(BY_TIME_AND_CAMPAIGN))
+    lines = run("stats", "--url", url, "--key-file", key_file).stdout.splitlines()
+    at = [i for i, line in enumerate(lines) if line.startswith("campaign ")][0]
+    assert lines[at].split() == ["campaign", "total", "human", "automated", "people", "over", "time"]
+    assert lines[at + 1].split() == ["2", "Second", "notice", "135", "0", "135", "█▄"]  # nobody: machines
+    assert lines[at + 2].split(maxsplit=4) == ["1", "22", "12", "10", "█ ▄"]  # people, whose middle is 0
+    assert lines[at + 3].split() == ["total", "90", "61", "29"]
+    plain = run("stats", "--url", url, "--key-file", key_file, env={"LC_ALL": "C"}).stdout
+    assert plain.isascii() and "# :" in plain
+
+
+def in_terminal(columns, *arguments):
+    """What the command writes to a terminal so wide."""
+    primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    child = subprocess.Popen([HOPCOUNT, *map(str, arguments)], stdout=secondary, stdin=subprocess.DEVNULL,
+                             env=environment())
+    os.close(secondary)
+    out = b""
+    while True:
+        try:
+            read = os.read(primary, 65536)
+        except OSError:  # the end, as Linux says it
+            break
+        if not read:
+            break
+        out += read
+    os.close(primary)
+    assert child.wait(20) == 0
+    return out.decode().splitlines()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 132])
+def test_stats_fits_the_terminal(make_server, key_file, columns):
+    long = {**STATS, "group_by": "campaign", "rows": [
+        {**row, "key": str(i), "name": "A name that is rather long for a campaign"}
+        for i, row in enumerate(STATS["rows"])]}
+    many = {**STATS, "n_rows": 300, "rows": [{**STATS["rows"][i % 3], "key": f"{i:03}"} for i in range(300)]}
+    for answer in (STATS, long, many, BY_TIME_AND_CAMPAIGN):
+        url, _ = make_server(answer_json(answer))
+        lines = in_terminal(columns, "stats", "--url", url, "--key-file", key_file)
+        assert max(map(len, lines)) <= max(columns, 61), answer["group_by"]
+        assert lines[-1].split()[0] in ("total", "(3") and len(lines) > 5
+
+
+def test_stats_into_a_file_is_marked_for_spreadsheets(make_server, key_file, tmp_path):
+    csv = "campaign,name,total\r\n1,Überfällig,3\r\n".encode()
+    url, _ = make_server(lambda path: (200, {"Content-Type": "text/csv"}, csv))
+    arguments = [HOPCOUNT, "stats", "--url", url, "--key-file", key_file, "--csv"]
+    assert subprocess.run(arguments, capture_output=True, check=True, timeout=20).stdout == csv
+    path = tmp_path / "clicks.csv"
+    with path.open("wb") as file:
+        subprocess.run(arguments, stdout=file, check=True, timeout=20)
+    assert path.read_bytes() == b"\xef\xbb\xbf" + csv
+    # What is added to a file that holds something is no beginning of one.
+    with path.open("ab") as file:
+        file.write(b"more\r\n")
+        file.flush()
+        subprocess.run(arguments, stdout=file, check=True, timeout=20)
+    assert path.read_bytes() == b"\xef\xbb\xbf" + csv + b"more\r\n" + csv
 
 
 def test_stats_defuses_names_that_would_steer_the_terminal(make_server, key_file):

@@ -233,6 +233,20 @@ def test_names_of_campaigns_reach_json_and_csv_safely(daemon, redis):
     assert again.getheader("Content-Disposition") == saved.getheader("Content-Disposition")
 
 
+def test_hours_in_a_saved_file_are_times_to_a_spreadsheet(daemon, redis):
+    time = datetime.datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
+    counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE")])
+    target = "/v1/stats?brand=acme&from=2026-11-03&to=2026-11-03&interval=hour&tz=Europe/Berlin&group_by="
+    for groups, head, row in (("time", "time,", "2026-11-03 13:00,1,1,0"),
+                              ("time,label", "time,label,", "2026-11-03 13:00,human,1,1,0")):
+        saved = daemon.admin("GET", f"{target}{groups}&format=csv", key=True).text
+        assert saved.startswith("\ufeff" + head) and row in saved.split("\r\n")
+        plain = daemon.admin("GET", target + groups, headers={"Accept": "text/csv"}, key=True).text
+        assert row.replace(" 13:00", "T13:00:00+01:00") in plain.split("\r\n")
+    days = daemon.admin("GET", "/v1/stats?brand=acme&from=2026-11-03&to=2026-11-03&format=csv&interval=day", key=True)
+    assert "2026-11-03,1,1,0" in days.text.split("\r\n")
+
+
 def test_an_etag_saves_the_body_until_a_count_changes(daemon, redis):
     time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
     target = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-30"
