@@ -1,6 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "service/label/agent.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,14 @@ enum {
     JIT_STACK_MAX = 256 * 1024,
 };
 
+/*
+ * Why each pattern is a program of its own, and not all of them one: measured over the 4673 agents
+ * of people in tests/labels (PCRE2 10.42, JIT), one program of the 1559 patterns of bots takes 816
+ * us on an agent that none of them matches, which is the usual case, and 10 ms at worst: with no
+ * letter that all of them begin with, it tries them all at each byte.  One after the other they
+ * take 166 us, for each looks for its rarest letter by itself; and behind the filter below, which
+ * spares nearly all of them, 9 us, for the 542 of browsers and systems as well.
+ */
 enum { GRAM = 3, GRAM_BITS = 4096, GRAMS_MAX = 4 };
 
 /* Which sequences of three bytes a text holds, by a hash: may say yes for one that is not there. */
@@ -251,16 +260,38 @@ static bool has(struct slice text, const char *part)
     return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
+/* "SMART-TV", "GoogleTV", "Android TV"; not a phone called STV100, nor a tablet called BTV-W09. */
+static bool has_tv(struct slice text)
+{
+    for (size_t i = 0; i + 2 <= text.len; i++) {
+        unsigned char before = i > 0 ? (unsigned char)text.ptr[i - 1] : ' ';
+        unsigned char after = i + 2 < text.len ? (unsigned char)text.ptr[i + 2] : ' ';
+
+        if (memcmp(text.ptr + i, "TV", 2) == 0 && !isupper(before) && !isdigit(before) &&
+            !isalnum(after))
+            return true;
+    }
+    return false;
+}
+
 static enum click_device device_of_android(struct slice text)
 {
-    if (has(text, "TV") || has(text, "BRAVIA") || has(text, "AFT"))
+    if (has_tv(text) || has(text, "BRAVIA") || has(text, " AFT"))
         return CLICK_DEVICE_OTHER;
     /* Phones say "Mobile", tablets don't: Chrome, "User-Agent reduction", and Android's own. */
     return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_TABLET;
 }
 
-/* Form factors are not in uap-core, which names models.  An iPad that asks for desktop pages, as
- * they do by default since iPadOS 13, looks like a Macintosh and is a desktop here. */
+/*
+ * Form factors are not in uap-core, which names models, and what packages do know them is code,
+ * which a build could not turn into a table.  Nor would it be better: of the 4624 agents of people
+ * whose form the packages in tests/labels know by their screens, this rule gets 0.8 % wrong,
+ * ua-parser-js 1 0.6 %, mobile-detect 0.3 % and bowser 1.3 %; of the newest 952 it gets none wrong,
+ * nor do the first two.  What is wrong is mostly old tablets that call themselves phones.
+ *
+ * An iPad that asks for desktop pages, as they do by default since iPadOS 13, looks like a
+ * Macintosh and is a desktop here.
+ */
 static enum click_device find_device(enum click_system system, struct slice text)
 {
     switch (system) {
@@ -274,7 +305,7 @@ static enum click_device find_device(enum click_system system, struct slice text
     case CLICK_SYSTEM_WINDOWS:
         return has(text, "Windows Phone") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_DESKTOP;
     case CLICK_SYSTEM_LINUX:
-        if (has(text, "TV"))
+        if (has_tv(text))
             return CLICK_DEVICE_OTHER;
         return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_DESKTOP;
     case CLICK_SYSTEM_MACOS:
