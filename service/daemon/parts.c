@@ -125,6 +125,7 @@ static bool start_ledger(struct parts *p, struct error *err)
         .retention_days_s = c->retention.days_days * DAY_S,
         .gateway = &gateway,
         .salt = &p->salt,
+        .has_private_redis = p->private_redis != NULL,
     };
 
     salt_init(&p->salt);

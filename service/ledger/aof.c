@@ -155,6 +155,13 @@ static void on_look(struct ledger *ledger, unsigned shard, const char *info)
         s->aof = AOF_NEW;
 }
 
+/* Nothing waits for it: without an answer the file is written anew a day later. */
+void aof_forget(struct ledger *ledger)
+{
+    if (ledger->options.has_private_redis && ledger->shards[0].aof == AOF_SOUND)
+        (void)begin_rewrite(ledger, 0);
+}
+
 void aof_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                   const struct redisReply *reply)
 {

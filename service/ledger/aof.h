@@ -8,6 +8,9 @@
  * sent before it is done: if it is killed meanwhile, nothing has come behind the stump.
  *
  * The same look warns of a server that evicts keys: no file brings those back.
+ *
+ * The file holds the commands of the past, so also salts that Redis itself has forgotten.  A
+ * private server's is written anew every day; who else runs Redis decides that himself.
  */
 #ifndef LEDGER_AOF_H
 #define LEDGER_AOF_H
@@ -19,6 +22,8 @@ struct redisReply;
 
 /* Each turn, for each shard that has a connection: brings its state to AOF_SOUND. */
 void aof_serve(struct ledger *ledger, unsigned shard, int64_t now_ms);
+/* A day is over, and its salt will be. */
+void aof_forget(struct ledger *ledger);
 void aof_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
                   const struct redisReply *reply);
 

@@ -25,7 +25,8 @@ struct ledger_options {
     int64_t retention_days_s;
     /* When clicks are a mail gateway's (label/gateway.h), for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
-    struct salt *salt; /* of the workers, with `gateway`; till ledger_free() */
+    struct salt *salt;      /* of the workers, with `gateway`; till ledger_free() */
+    bool has_private_redis; /* whose append-only file is written anew every day */
 };
 
 /* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),

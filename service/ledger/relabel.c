@@ -10,6 +10,7 @@
 #include "service/base/log.h"
 #include "service/label/gateway.h"
 #include "service/label/salt.h"
+#include "service/ledger/aof.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/siblings.h"
@@ -70,8 +71,11 @@ void relabel_free(struct relabel *relabel)
 void relabel_set_salt(struct ledger *ledger, const uint8_t salt[static SALT_LEN], int64_t day)
 {
     struct relabel *relabel = ledger->relabel;
+    bool is_next_day = day > relabel->salt_day;
 
     relabel->salt_day = day;
+    if (is_next_day)
+        aof_forget(ledger);
     if (memcmp(relabel->agreed, salt, SALT_LEN) == 0)
         return;
     memcpy(relabel->agreed, salt, SALT_LEN);

@@ -3,9 +3,11 @@ pods share for a day and then forget."""
 import datetime
 import os
 import pathlib
+import shutil
 import time
 
 import pytest
+import redis as redis_py
 
 import read_log
 from harness.build import build_type
@@ -138,6 +140,10 @@ def faketime(tmp_path):
                    "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
+def day_of(moment):
+    return str(datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).date())
+
+
 def set_clock(clock, moment):
     """A relative offset, replaced in one step: the daemon reads it at any time."""
     new = pathlib.Path(f"{clock}.new")
@@ -151,7 +157,7 @@ def test_at_midnight_the_salt_changes(make_hopcountd, redis, tmp_path, has_redis
     """A visitor of both days is two, whom nothing links; and the old salt is not used any longer."""
     clock, environment = faketime(tmp_path)
     midnight = (int(time.time()) // 86400 + 1) * 86400
-    days = [str(datetime.datetime.fromtimestamp(midnight + s, datetime.timezone.utc).date()) for s in (-1, 0)]
+    days = [day_of(midnight + s) for s in (-1, 0)]
     set_clock(clock, midnight - 120)
     daemon = make_hopcountd(redis, CONFIG, environment=environment)
     wait_until(lambda: daemon.metrics()["hopcount_pods"] == 1, 30, "the salt is agreed on", pause=0.1)
@@ -185,3 +191,36 @@ def test_at_midnight_the_salt_changes(make_hopcountd, redis, tmp_path, has_redis
                lambda: f"one visitor, at most two by the old salt's grace: {people(daemon, day=days[1])}", pause=0.1)
     first, second = (client.get(f"hc:{{s00}}:salt:{midnight // 86400 + n}") for n in (-1, 0))
     assert second and first != second
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+def test_the_private_redis_forgets_salts_on_the_disk_too(make_hopcountd, tmp_path):
+    """When a day is over its append-only file is written anew, without what Redis has forgotten."""
+    clock, environment = faketime(tmp_path)
+    # The server's clock is that of life: preloading and its allocator don't go together.
+    server = tmp_path / "bin" / "redis-server"
+    server.parent.mkdir()
+    server.write_text(f"#!/bin/sh\nunset LD_PRELOAD\nexec {shutil.which('redis-server')} \"$@\"\n")
+    server.chmod(0o755)
+    environment["PATH"] = f"{server.parent}:{os.environ['PATH']}"
+    midnight = (int(time.time()) // 86400 + 1) * 86400
+    set_clock(clock, midnight - 60)
+    daemon = make_hopcountd(None, CONFIG, environment=environment)
+    client = redis_py.Redis(unix_socket_path=str(daemon.state_dir / "redis" / "redis.sock"))
+
+    def salt_key(day):
+        return f"hc:{{s00}}:salt:{midnight // 86400 + day}"
+
+    def on_disk(text):
+        return any(text in path.read_bytes() for path in (daemon.state_dir / "redis").rglob("*") if path.is_file())
+    first = wait_until(lambda: client.get(salt_key(-1)), 20, "a salt of the first day", pause=0.1)
+    click(daemon, "198.51.100.7")
+    wait_people(daemon, (1, 0, 1), day=day_of(midnight - 1))
+    wait_until(lambda: on_disk(first), 20, "Redis writes it down")
+    client.expire(salt_key(-1), 0)  # two days pass
+    assert on_disk(first)
+    set_clock(clock, midnight + 30)
+    second = wait_until(lambda: client.get(salt_key(0)), 20, "a salt of the next day", pause=0.1)
+    wait_until(lambda: not on_disk(first), 20, "the first is forgotten", pause=0.1)
+    wait_until(lambda: on_disk(second), 20, "the second is not")
+    wait_people(daemon, (1, 0, 1), day=day_of(midnight - 1))
