@@ -90,6 +90,11 @@ static void on_acceptable(evutil_socket_t fd, short events, void *arg)
         continue;
 }
 
+void acceptor_drain(struct acceptor *a)
+{
+    listener_stop_deferring(a->options.fds, a->options.n_fds);
+}
+
 /* What waits in the queues was promised a reply: closing the socket would reset it. */
 void acceptor_finish(struct acceptor *a)
 {

@@ -22,6 +22,10 @@ struct acceptor_options {
  * NULL: out of memory; then the sockets are still the caller's. */
 MUST_USE struct acceptor *acceptor_new(const struct acceptor_options *options);
 
+/* The end is near: who connects now is accepted without having said anything, so that he can be
+ * told of it. */
+void acceptor_drain(struct acceptor *acceptor);
+
 /* Accepts what waits in the queues, and closes the sockets. */
 void acceptor_finish(struct acceptor *acceptor);
 

@@ -39,7 +39,9 @@ static int bind_socket(const struct address *address, bool v6_only, bool reuse_p
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
         /* The kernel hands a connection over with its first bytes, so that one read at once answers
          * it: a connection of one request needs neither epoll_ctl nor a second wake-up, a tenth of
-         * its cost.  One that says nothing for so long comes all the same. */
+         * its cost.  One that says nothing for so long comes all the same, and so does one that is
+         * closed, as probes of balancers are.  Until then it takes a place in the kernel's queue
+         * and none of ours. */
         set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S) &&
         bind(fd, addr, address->addr_len) == 0)
         return fd;
@@ -147,6 +149,16 @@ bool listener_open(const struct config *config, unsigned n_workers, int *fds, st
         }
     }
     return true;
+}
+
+/* What the kernel holds back when a socket closes is not told so until it speaks.  Should this
+ * fail, some silent clients learn later that we are gone. */
+void listener_stop_deferring(const int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (fds[i] >= 0)
+            (void)set_option(fds[i], IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+    }
 }
 
 void listener_close(int *fds, unsigned n)

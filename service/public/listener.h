@@ -20,6 +20,9 @@ struct error;
 MUST_USE bool listener_open(const struct config *config, unsigned n_workers, int *fds,
                             struct error *err);
 
+/* From now on connections that say nothing are accepted at once, too.  -1 is skipped. */
+void listener_stop_deferring(const int *fds, unsigned n);
+
 /* Closes n sockets; -1 is skipped. */
 void listener_close(int *fds, unsigned n);
 

@@ -90,8 +90,10 @@ static void take_messages(struct worker *w)
 
     if (site)
         answerer_set_site(w->answerer, site);
-    if (orders & ORDER_DRAIN)
+    if (orders & ORDER_DRAIN) {
         conns_drain(w->conns);
+        acceptor_drain(w->acceptor);
+    }
     if (orders & ORDER_FINISH)
         finish(w);
     if (orders & ORDER_STOP)

@@ -244,6 +244,20 @@ def test_idle_connections_and_slow_heads_are_ended(make_hopcountd, redis):
     assert ended(daemon, "idle") == 1
 
 
+def test_a_probe_that_connects_and_says_nothing_is_let_in(daemon):
+    """Balancers probe like that; the kernel holds connections back until they say something or close."""
+    before = ended(daemon, "client")
+    for _ in range(3):
+        socket.create_connection(("127.0.0.1", daemon.port), patience(5)).close()
+    wait_until(lambda: ended(daemon, "client") == before + 3, 5, "the probes have come and gone")
+
+
+def test_who_is_silent_at_first_is_answered(daemon):
+    with daemon.connect() as connection:
+        time.sleep(2.5)  # longer than the kernel holds a silent connection back
+        assert connection.request(f"/{daemon.mint()}").location == TARGET
+
+
 def test_bytes_that_trickle_do_not_prolong_the_time_of_a_head(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "head_s": 1}})
     with daemon.connect() as connection:
@@ -388,6 +402,20 @@ def test_a_head_begun_before_the_end_is_answered(make_hopcountd, redis):
         half.send(b"\r\n")
         assert half.receive().location == TARGET
     assert daemon.wait() == 0
+
+
+def test_who_connects_before_the_end_and_says_nothing_is_told(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 2}})
+    daemon.send(signal.SIGTERM)
+    wait_until(lambda: daemon.get("/").headers.get("connection") == "close", 5, "the drain has begun")
+    silent = []
+    with pytest.raises(OSError):
+        while True:
+            silent.append(daemon.connect())
+            time.sleep(0.02)
+    assert daemon.wait() == 0
+    assert len(silent) > 1
+    assert all(connection.is_closed() for connection in silent)
 
 
 @pytest.mark.tsan
