@@ -115,7 +115,7 @@ function pods({ pods: list }) {
                 ["Waiting clicks", "Lag", "Complete up to", "Started", "Version"].map((text) =>
                     h("th", { scope: "col", class: "number" }, text)))),
             h("tbody", null, shown.map((pod) => h("tr", null,
-                h("th", { scope: "row" }, h("span", { class: "code" }, pod.host),
+                h("th", { scope: "row", class: "pod" }, h("span", { class: "code" }, pod.host),
                     pod.self ? " (this one)" : null),
                 h("td", null, podState(pod)),
                 [count(pod.pending), seconds(pod.lag_s), pod.as_of ? clock(pod.as_of) : "–",

@@ -185,7 +185,12 @@ function figures(load, loadClients, filters) {
         figureCard("People’s clicks", "Opened by a person", load,
             (data) => ({ now: data.total.human, before: data.previous?.total.human }), { what }),
         one ? figureCard("Distinct clients", "Clients who clicked at least once", loadClients,
-            (data) => ({ now: data.total.clients, before: data.previous?.total.clients }), { what })
+            (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
+            { what, footer: ({ total, previous }) => [
+                change(total.clients, previous?.total.clients, { what }),
+                total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
+                    "such as a newsletter’s: each visitor counts once a day" },
+                `and ${many(total.visitors, "visitor")} by links without a client`) : null] })
             : figureCard("Distinct clients", "Not counted by kind, or for several campaigns",
                 async () => ({}), () => ({ now: null })),
         figureCard("Machines’ clicks", "Scanners, bots and previews", load,

@@ -166,14 +166,17 @@ function row(variant, all, change) {
     return h("tr", null,
         h("th", { scope: "row" }, `Variant ${variant.name}`),
         h("td", { class: "number" }, count(variant.clicks)),
-        h("td", { class: "number muted" }, all > 0 ? percent(variant.clicks / all) : "–"),
+        h("td", { class: "number muted wide-only" }, all > 0 ? percent(variant.clicks / all) : "–"),
         h("td", { class: "number" }, input),
         rateCell);
 }
 
-function head(...names) {
-    return h("thead", null, h("tr", null, names.map((name, i) =>
-        h("th", { scope: "col", class: i > 0 ? "number" : null }, name))));
+function head() {
+    const column = (name, type) => h("th", { scope: "col", class: type }, name);
+
+    return h("thead", null, h("tr", null, column("Variant"), column("Clicks", "number"),
+        column("Share", "number wide-only"), column("Mails sent", "number"),
+        column("Click rate", "number")));
 }
 
 function drawOne(rows, body, filters) {
@@ -194,7 +197,7 @@ function drawOne(rows, body, filters) {
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Variants" },
             h("table", { class: "rows plain" },
                 h("caption", { class: "visually-hidden" }, "Variants and their clicks"),
-                head("Variant", "People’s clicks", "Share", "Mails sent", "Click rate"),
+                head(),
                 h("tbody", null, variants.map((variant) => row(variant, all, change))))),
         verdict);
 }
