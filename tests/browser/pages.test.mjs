@@ -222,3 +222,32 @@ test("health says what is counted and what waits", async ({ dashboard, save }) =
         .toContainText("counting");
     await save(dashboard, "health-light");
 });
+
+test("a pod that ended without a word is named, with what waits there", async ({ dashboard, stack }) => {
+    const now = Math.floor(Date.now() / 1000);
+    const line = { host: "hopcount-3", version: "0.1.0", started_at: "2026-11-22T12:00:00Z",
+        at: now - 60, as_of_ms: (now - 70) * 1000, lag_s: 10, pending: 17, connected: false };
+    const key = `hc:{s00}:pods:${Math.floor(now / 3600)}`;
+
+    await open(dashboard, "Health");
+    await settled(dashboard);
+    await expect(card(dashboard, "Pods").locator("tbody tr")).toHaveCount(1);
+    stack.redisCli("HSET", key, "f".repeat(16), JSON.stringify(line));
+    const row = card(dashboard, "Pods").getByRole("row", { name: "hopcount-3" });
+
+    await expect(row).toContainText(/silent for \d+ s/);
+    await expect(row).toContainText("17");
+    await expect(card(dashboard, "Pods")).toContainText("17 clicks that waited there");
+    // It is not waited for: what the others counted is as fresh as it is.
+    await expect(card(dashboard, "Counting")).toContainText("under a second");
+    stack.redisCli("HDEL", key, "f".repeat(16));
+    await expect(row).toHaveCount(0);
+});
+
+test("visitors by links without a client are told beside the clients", async ({ dashboard, stack }) => {
+    const clients = card(dashboard, "Distinct clients");
+
+    await expect(clients).not.toContainText("visitor");
+    await stack.click(stack.mint("view", "--object", "5", "--campaign", "901"));
+    await expect(clients).toContainText("and 1 visitor by links without a client", { timeout: 30000 });
+});
