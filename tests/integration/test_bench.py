@@ -41,3 +41,16 @@ def test_compare_names_a_server_that_it_does_not_know():
 def test_profile_says_where_instructions_go():
     text = bench("profile")
     assert "token_open" in text or "blake2b" in text
+
+
+def test_grow_asks_for_statistics_of_a_year():
+    text = bench("grow", "--only", "statistics", "--clicks", "20000", "--rate", "1000")
+    rows = [line for line in text.splitlines() if line.startswith(("| a year by ", "| 30 days by "))]
+    assert len(rows) == 9
+    assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row.split("|")[2:-1])
+    assert "20,000 clicks: Redis spent " in text
+
+
+def test_grow_names_a_part_that_it_does_not_know():
+    run = subprocess.run([ROOT / "bench" / "grow", "--only", "links,years"], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2 and "no part years; there are: connections" in run.stderr
