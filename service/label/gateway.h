@@ -66,6 +66,11 @@ bool gateway_wants(const struct click *click);
 /* The longest time that two clicks lie apart and still have to do with each other. */
 int64_t gateway_window_ms(const struct gateway *gateway);
 
+/* gateway_add() of this click comes soon: its client's place in the table, which is much larger
+ * than the processor's cache, is fetched meanwhile.  Waiting for it is most of what a click costs.
+ */
+void gateway_expect(const struct gateway *gateway, const struct click *click);
+
 /*
  * Adds a click, unless it is known already, and sets `found` to the human clicks, this and earlier
  * ones, that are now known to be a scanner's: label, reason, old_label and old_reason are set, type

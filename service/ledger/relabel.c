@@ -18,6 +18,7 @@
 enum {
     READ_MAX = 256,
     LOOK_MAX = 65536, /* clicks looked at in a turn, so that batches aren't kept waiting */
+    AHEAD = 8,        /* clicks that are expected while one is looked at */
     RETRY_MS = 1000,  /* between two attempts to begin a log */
     DAY_S = 86400,
     /* Yesterday's salt serves for so long: normally until the next beat brings a new one. */
@@ -172,8 +173,11 @@ static void look_at_log(struct ledger *ledger, struct ledger_log *log)
 
         if (passed == 0)
             return;
-        for (size_t i = 0; i < n_clicks; i++)
+        for (size_t i = 0; i < n_clicks; i++) {
+            if (i + AHEAD < n_clicks)
+                gateway_expect(ledger->relabel->gateway, &ledger->clicks[i + AHEAD]);
             look_at(ledger, &ledger->clicks[i]);
+        }
         log->looked_to += passed;
     }
 }
