@@ -145,6 +145,11 @@ static bool open_segment(struct found *found, const char *name)
     if (result == SEGMENT_OPEN_OK)
         return take_segment(found, seg);
     path_in(found, name, path);
+    if (result == SEGMENT_OPEN_BLANK) {
+        if (may_change(found->store))
+            unlinkat(found->place.logs_fd, path, 0);
+        return true;
+    }
     if (result == SEGMENT_OPEN_FAILED)
         set_aside(found->store, path, strerror(errno));
     else

@@ -15,6 +15,8 @@
 enum {
     TICK_MS = 100,         /* longest between two looks */
     WINDOW_MIN = 64 << 10, /* bytes ahead of the tail whose pages are kept writable */
+    AHEAD_MIN = 2,         /* spares of a log */
+    AHEAD_BYTES = 2 << 20, /* and at least so much in them: a burst comes without notice */
 };
 
 void keeper_wake(struct clickstore *store)
@@ -25,32 +27,83 @@ void keeper_wake(struct clickstore *store)
         return; /* the counter is full: it is awake */
 }
 
-static void segment_failed(struct clickstore *store, struct segment *seg, int errnum)
+/* --- spares --- */
+
+/* In turn, so that no log waits for all those of another. */
+static void make_more_spares(struct clickstore *store, int64_t now_ms)
 {
-    if (segment_is_safe(seg))
-        keeper_disk_failed(store, errnum, clock_mono_ms());
-    atomic_store_explicit(&seg->sync_errno, errnum, memory_order_relaxed);
+    bool more = true;
+
+    for (int i = 1; i < CLICKLOG_SPARES_MAX && more && !atomic_load(&store->stop); i++) {
+        more = false;
+        for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+             log = clickstore_next_log(store, log))
+            more = (log->live && keeper_make_spares(log, now_ms)) || more;
+    }
 }
+
+/* --- syncing: each takes as long as the disk, and spares are made between them --- */
 
 static void sync_segment(struct clickstore *store, struct segment *seg)
 {
-    int errnum = segment_sync(seg);
-
-    if (errnum)
-        segment_failed(store, seg, errnum);
+    keeper_sync(store, seg);
+    make_more_spares(store, clock_mono_ms());
 }
 
-/* Syncs what was appended since the last time, up to the tail as it is now. */
+/* The next segment of a live log that is to be settled; those in use first. */
+static struct segment *find_unsettled(struct clickstore *store)
+{
+    struct segment *seg;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (!log->live)
+            continue;
+        for (seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
+            if (segment_is_safe(seg) && !seg->settled)
+                return seg;
+        }
+        for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+            seg = atomic_load_explicit(&log->spares[SPARE_DISK].slot[i], memory_order_acquire);
+            if (seg && segment_is_safe(seg) && !seg->settled)
+                return seg;
+        }
+    }
+    return NULL;
+}
+
+/* One at a time: each takes as long as the disk, and there may be more urgent things to do by then.
+ * True: there may be another. */
+static bool settle_one(struct clickstore *store)
+{
+    struct segment *seg = find_unsettled(store);
+
+    if (seg)
+        sync_segment(store, seg);
+    return seg != NULL;
+}
+
+/* Syncs what was appended since the last time, up to the tail as it is now.  Segments may be
+ * deleted between two of them. */
 static void sync_log(struct clicklog *log)
 {
     uint64_t tail = clicklog_tail(log);
 
-    for (struct segment *seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
-        if (segment_end(log, seg) > log->synced_tail && seg->header.first < tail)
+    while (log->synced_tail < tail) {
+        struct segment *seg = segment_next(&log->root);
+        uint64_t end = tail;
+
+        while (seg && segment_end(log, seg) <= log->synced_tail)
+            seg = segment_next(seg);
+        if (seg && seg->header.first < tail) {
+            end = segment_end(log, seg);
             sync_segment(log->store, seg);
+        }
+        log->synced_tail = end < tail ? end : tail;
     }
-    log->synced_tail = tail;
 }
+
+/* --- what a log needs --- */
 
 /*
  * A sync write-protects pages, and the first store to one afterwards takes a fault that may wait
@@ -65,24 +118,25 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
     if (seg == &log->root || !seg->on_disk)
         return;
     if (!segment_touch(seg, segment_bytes((uint32_t)(log->tick_tail - seg->header.first)), window))
-        segment_failed(log->store, seg, EIO);
+        keeper_segment_failed(log->store, seg, EIO);
     for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
         struct segment *spare = atomic_load(&log->spares[SPARE_DISK].slot[i]);
 
         if (spare &&
             segment_bytes((uint32_t)(log->tick_tail - seg->header.first)) + window > seg->map_len) {
             if (!segment_touch(spare, 0, window))
-                segment_failed(log->store, spare, EIO);
+                keeper_segment_failed(log->store, spare, EIO);
             break;
         }
     }
 }
 
-/* Two spares, and what a second at the present pace takes. */
+/* The least there must be, and what a second at the present pace takes. */
 static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
 {
     uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
-    uint64_t n = 2 + per_s / log->store->capacity;
+    uint64_t least = AHEAD_BYTES / segment_bytes(log->store->capacity);
+    uint64_t n = (least > AHEAD_MIN ? least : AHEAD_MIN) + per_s / log->store->capacity;
 
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }
@@ -94,9 +148,11 @@ static void follow(struct clicklog *log)
     struct segment *next;
 
     while ((next = segment_next(log->kept))) {
-        if (log->kept != &log->root && log->store->options.durability == CLICKLOG_PROCESS)
-            sync_segment(log->store, log->kept);
+        struct segment *left = log->kept;
+
         log->kept = next;
+        if (left != &log->root && log->store->options.durability == CLICKLOG_PROCESS)
+            sync_segment(log->store, left);
     }
 }
 
@@ -110,7 +166,7 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     tail = clicklog_tail(log);
     n_appended = tail - log->tick_tail;
     set_pace(log, n_appended, took_ms);
-    keeper_make_spares(log, now_ms);
+    (void)keeper_make_spares(log, now_ms);
     keeper_rescue(log, false);
     log->tick_tail = tail;
     if (n_appended > 0)
@@ -202,6 +258,7 @@ static void *run(void *arg)
     bool interval = store->options.durability == CLICKLOG_INTERVAL;
     /* Twice as often as promised: a sync takes its time, too. */
     int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
+    int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
     int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
 
     /* It doesn't give way as others do: clicks that find no segment are lost. */
@@ -210,13 +267,14 @@ static void *run(void *arg)
         int64_t now_ms = clock_mono_ms();
 
         keep_logs(store, now_ms, now_ms - last_ms);
+        make_more_spares(store, now_ms);
         keeper_delete_applied(store, now_ms);
         last_ms = now_ms;
         if (interval && now_ms - synced_ms >= sync_ms) {
             sync_logs(store);
             synced_ms = now_ms;
         }
-        wait_for_work(store, interval && sync_ms < TICK_MS ? sync_ms : TICK_MS);
+        wait_for_work(store, settle_one(store) ? 0 : longest_ms);
     }
     end_logs(store);
     return NULL;

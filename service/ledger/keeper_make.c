@@ -63,6 +63,24 @@ static void disk_works(struct clickstore *store)
     store->disk_errno = 0;
 }
 
+void keeper_segment_failed(struct clickstore *store, struct segment *seg, int errnum)
+{
+    if (segment_is_safe(seg))
+        keeper_disk_failed(store, errnum, clock_mono_ms());
+    atomic_store_explicit(&seg->sync_errno, errnum, memory_order_relaxed);
+}
+
+void keeper_sync(struct clickstore *store, struct segment *seg)
+{
+    bool is_new = !seg->settled;
+    int errnum = is_new ? segment_settle(seg, store->dir.logs_fd) : segment_sync(seg);
+
+    if (errnum)
+        keeper_segment_failed(store, seg, errnum);
+    else if (is_new)
+        disk_works(store);
+}
+
 static void set_capped(struct clickstore *store, bool capped)
 {
     if (capped && !store->disk_capped)
@@ -235,9 +253,17 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
         memcpy(place.log_id, log->id, CLICK_LOG_ID_LEN);
         seg = segment_new_file(&place, capacity, clock_wall_ms(), &errnum);
     }
+    /* Group commit waits in the worker: it must find as little to do as possible. */
+    if (seg && store->options.durability == CLICKLOG_CLICK &&
+        (errnum = segment_settle(seg, place.logs_fd)) != 0) {
+        segment_unlink(seg, place.logs_fd);
+        segment_free(seg);
+        seg = NULL;
+    }
+    if (seg && seg->settled)
+        disk_works(store);
     if (seg) {
         log->n_made++;
-        disk_works(store);
         return seg;
     }
     if (errnum == ENOENT) { /* someone removed the directories: make them again */
@@ -276,23 +302,37 @@ static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
         put_spare(log, SPARE_MEMORY, seg);
 }
 
-void keeper_make_spares(struct clicklog *log, int64_t now_ms)
+/* Of which a sync has failed: no worker shall begin with them. */
+static void drop_unsafe_spares(struct clicklog *log)
+{
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        _Atomic(struct segment *) *slot = &log->spares[SPARE_DISK].slot[i];
+        struct segment *seg = atomic_load_explicit(slot, memory_order_relaxed);
+
+        if (seg && !segment_is_safe(seg) && atomic_compare_exchange_strong(slot, &seg, NULL))
+            delete_segment(log->store, seg);
+    }
+}
+
+bool keeper_make_spares(struct clicklog *log, int64_t now_ms)
 {
     struct clickstore *store = log->store;
     unsigned n_ahead = log->n_ahead > MEMORY_AHEAD ? log->n_ahead : MEMORY_AHEAD;
-    struct segment *seg;
+    struct segment *seg = NULL;
     int reason = CLICKLOG_DROP_NO_SEGMENT;
 
+    drop_unsafe_spares(log);
     /* The disk may take its time: something must be at hand meanwhile. */
     if (log->n_made > 0)
         make_memory_spares(log, MEMORY_AHEAD);
-    while (count_spares(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
+    if (count_spares(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
         put_spare(log, SPARE_DISK, seg);
     if (count_spares(log, SPARE_DISK) == 0) {
         reason = store->disk_capped ? CLICKLOG_DROP_DISK_CAP : CLICKLOG_DROP_MEMORY_CAP;
         make_memory_spares(log, n_ahead);
     }
     atomic_store_explicit(&log->drop_reason, reason, memory_order_relaxed);
+    return seg && !store->disk_errno && count_spares(log, SPARE_DISK) < log->n_ahead;
 }
 
 uint64_t keeper_spare_memory(const struct clicklog *log)
@@ -323,16 +363,14 @@ static struct segment *copy_to_disk(struct clicklog *log, const struct segment *
 {
     uint64_t n = segment_end(log, seg) - seg->header.first;
     struct segment *copy = make_file(log, (uint32_t)n);
-    int errnum;
 
     if (!copy)
         return NULL;
     memcpy(segment_slot(copy, 0), segment_slot(seg, 0), n * CLICK_RECORD_LEN);
     segment_activate(copy, seg->header.first);
-    errnum = segment_sync(copy);
-    if (errnum == 0 && segment_is_safe(copy))
+    if (segment_is_safe(copy))
         return copy;
-    keeper_disk_failed(log->store, errnum ? errnum : EIO, clock_mono_ms());
+    keeper_disk_failed(log->store, EIO, clock_mono_ms());
     segment_unlink(copy, log->store->dir.logs_fd);
     segment_free(copy);
     return NULL;

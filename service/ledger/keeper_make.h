@@ -10,10 +10,17 @@
 
 struct clicklog;
 struct clickstore;
+struct segment;
 
-/* Fills the spares of a live log: on disk if it takes them, and some in memory while there is room,
- * for when the disk is late; more when it takes none. */
-void keeper_make_spares(struct clicklog *log, int64_t now_ms);
+/* Fills the spares of a live log: one on disk if it takes it, and some in memory while there is
+ * room, for when the disk is late; more when it takes none.  True: more are wanted on disk, but the
+ * other logs come first, for each takes as long as the disk. */
+bool keeper_make_spares(struct clicklog *log, int64_t now_ms);
+
+/* The file takes no more, or its sync has failed: what it holds may not outlive the machine. */
+void keeper_segment_failed(struct clickstore *store, struct segment *seg, int errnum);
+/* Has a segment on disk, and all that was appended to it so far; notes whether that failed. */
+void keeper_sync(struct clickstore *store, struct segment *seg);
 
 /* Bytes of the spares in memory; any thread. */
 uint64_t keeper_spare_memory(const struct clicklog *log);

@@ -13,7 +13,10 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-enum { TOUCHED_LEN = 256 << 10 }; /* of a new segment: what some ticks of the keeper take */
+enum {
+    TOUCHED_LEN = 256 << 10, /* of a new segment: what some ticks of the keeper take */
+    BLANK_STEP = 4096,       /* bytes looked at at a time */
+};
 
 void segment_path(const uint8_t log_id[static CLICK_LOG_ID_LEN], uint32_t sequence,
                   char out[static SEGMENT_PATH_LEN + 1])
@@ -144,10 +147,7 @@ static int map_file(struct segment *seg, int fd)
     return segment_guard_add(&seg->guard, seg->map, seg->map_len) ? 0 : ENOMEM;
 }
 
-/*
- * Reserves the blocks, then dirties and syncs every page: the blocks are written once here, so that
- * later syncs need not change the file's metadata and the worker's stores never allocate.
- */
+/* Reserves the blocks, then dirties every page, so that the worker's stores never allocate. */
 static int fill_file(struct segment *seg)
 {
     int errnum = posix_fallocate(seg->fd, 0, (off_t)seg->bytes);
@@ -160,8 +160,6 @@ static int fill_file(struct segment *seg)
     write_header(seg);
     if (!segment_touch(seg, 0, seg->bytes))
         return ENOSPC;
-    if (fsync(seg->fd) != 0)
-        return errno;
     /* The keeper touches what lies ahead of the worker; more would only look like memory in use. */
     segment_forget(seg, TOUCHED_LEN);
     return 0;
@@ -182,7 +180,7 @@ static int sync_directory(int logs_fd, const char *path)
     return errnum;
 }
 
-/* Under its own name only when whole and on disk: a name that ends in .seg has a valid header. */
+/* Under its own name only when whole. */
 static int make_file(struct segment *seg, int logs_fd, const char *path)
 {
     char made[SEGMENT_PATH_LEN + sizeof(".new")];
@@ -195,13 +193,23 @@ static int make_file(struct segment *seg, int logs_fd, const char *path)
     errnum = fill_file(seg);
     if (errnum == 0 && renameat(logs_fd, made, logs_fd, path) != 0)
         errnum = errno;
-    if (errnum) {
-        unlinkat(logs_fd, made, 0);
-        return errnum;
-    }
-    errnum = sync_directory(logs_fd, path);
     if (errnum)
-        unlinkat(logs_fd, path, 0);
+        unlinkat(logs_fd, made, 0);
+    return errnum;
+}
+
+int segment_settle(struct segment *seg, int logs_fd)
+{
+    char path[SEGMENT_PATH_LEN + 1];
+    int errnum;
+
+    if (!seg->on_disk || seg->settled)
+        return 0;
+    if (fsync(seg->fd) != 0)
+        return errno;
+    segment_path(seg->header.log_id, seg->header.sequence, path);
+    errnum = sync_directory(logs_fd, path);
+    seg->settled = errnum == 0;
     return errnum;
 }
 
@@ -230,6 +238,22 @@ struct segment *segment_new_file(const struct segment_place *place, uint32_t cap
     return seg;
 }
 
+/* Whether the file holds nothing but zeros; one that can't be read does. */
+static bool is_blank_file(int fd)
+{
+    static const uint8_t zeros[BLANK_STEP];
+    uint8_t bytes[BLANK_STEP];
+    off_t at = 0;
+    ssize_t n;
+
+    while ((n = pread(fd, bytes, sizeof(bytes), at)) > 0) {
+        if (memcmp(bytes, zeros, (size_t)n) != 0)
+            return false;
+        at += n;
+    }
+    return n == 0;
+}
+
 /* Reads the head and checks that it belongs here. */
 static enum segment_open check_head(const struct segment_place *place, int fd,
                                     struct segment_header *header)
@@ -247,11 +271,11 @@ static enum segment_open check_head(const struct segment_place *place, int fd,
     case SEGMENT_HEADER_LEN:
         break;
     default:
-        return SEGMENT_OPEN_NO_SEGMENT;
+        return is_blank_file(fd) ? SEGMENT_OPEN_BLANK : SEGMENT_OPEN_NO_SEGMENT;
     }
     switch (segment_header_decode(head, header)) {
     case SEGMENT_FOREIGN:
-        return SEGMENT_OPEN_NO_SEGMENT;
+        return is_blank_file(fd) ? SEGMENT_OPEN_BLANK : SEGMENT_OPEN_NO_SEGMENT;
     case SEGMENT_NEWER:
         return SEGMENT_OPEN_NEWER;
     case SEGMENT_DAMAGED:

@@ -22,6 +22,7 @@ struct segment {
     uint32_t n_slots;             /* records that may be written, or of an old one, are there */
     int fd;                       /* of a file that is written to; else -1 */
     bool on_disk;
+    bool settled;          /* the keeper's: see segment_settle() */
     atomic_int sync_errno; /* a sync failed: what it holds may not outlive the machine */
     int64_t applied_ms;    /* the keeper's: since when it is wholly applied, monotonic; 0 = not */
     struct segment_guard guard;
@@ -52,10 +53,15 @@ static inline bool segment_is_safe(const struct segment *seg)
            atomic_load_explicit(&seg->sync_errno, memory_order_relaxed) == 0;
 }
 
-/* Makes, maps and touches a file of room for `capacity` records, on disk under its name when this
- * returns.  NULL and `*errnum` when the disk refuses; nothing is left behind. */
+/* Makes, maps and touches a file of room for `capacity` records.  What is appended to it outlives
+ * the process from now on, the machine once it is settled: that takes as long as the disk, this
+ * doesn't.  NULL and `*errnum` when the disk refuses; nothing is left behind. */
 MUST_USE struct segment *segment_new_file(const struct segment_place *place, uint32_t capacity,
                                           int64_t now_ms, int *errnum);
+
+/* Has the file, its room and its name on disk when it returns, so that later syncs need not change
+ * the file's metadata; 0, or an errno.  Nothing to do for memory, or the second time. */
+MUST_USE int segment_settle(struct segment *seg, int logs_fd);
 
 /* The same in plain memory; NULL when out of memory. */
 MUST_USE struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN],
@@ -68,6 +74,7 @@ enum segment_open {
     SEGMENT_OPEN_NEWER,
     SEGMENT_OPEN_DAMAGED,
     SEGMENT_OPEN_MISPLACED, /* of another log, or another number than its name says */
+    SEGMENT_OPEN_BLANK, /* nothing, or zeros only: it was not settled when the machine stopped */
 };
 
 /* Maps the file of an earlier start for reading; `n_slots` is what the file has, cut off or not. */

@@ -243,6 +243,40 @@ def test_syncs_that_fail_are_told_and_cost_no_click(make_trial, redis):
     trial.verdict()
 
 
+SLOW_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+
+static int slow(const char *name, int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, 0);
+    return real(fd);
+}
+int fsync(int fd) { return slow("fsync", fd); }
+int fdatasync(int fd) { return slow("fdatasync", fd); }
+"""
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+def test_kill_9_loses_nothing_while_the_disk_takes_its_time(make_trial, redis, tmp_path):
+    """Segments are there before they are synced."""
+    source, library = tmp_path / "slow.c", tmp_path / "slow.so"
+    source.write_text(SLOW_SYNC)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    trial = make_trial(1, "kill -9 while each sync takes 0.1 s, 3 times",
+                       config={"ledger": {"segment_bytes": 262144}}, environment={"LD_PRELOAD": str(library)})
+    trial.click_before()
+    with trial.load(trial.during, n_clients=8, pause_s=0.0):
+        for _ in range(3):
+            time.sleep(0.7)
+            trial.daemon.kill()
+            trial.daemon.start()
+    trial.verdict()
+
+
 # --- row 15: the clock ---
 
 @pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
