@@ -182,7 +182,7 @@ function pickCard(load, context, filters) {
                 document.activeElement.dataset.key;
 
             fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
-                "aria-label": "All campaigns" },
+                "aria-label": "Table of campaigns" },
             h("table", { class: "rows small" },
                 h("caption", { class: "visually-hidden" }, "Campaigns to choose from"),
                 h("thead", null, h("tr", null, h("th", { scope: "col" }, "Campaign"),

@@ -107,7 +107,7 @@ function silence(list) {
 function pods({ pods: list }) {
     const shown = [...list].sort((a, b) => (a.host < b.host ? -1 : 1));
 
-    return [silence(list), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Pods" },
+    return [silence(list), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of pods" },
         h("table", { class: "rows small" },
             h("caption", { class: "visually-hidden" }, "Pods"),
             h("thead", null, h("tr", null, h("th", { scope: "col" }, "Pod"),

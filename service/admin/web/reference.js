@@ -169,7 +169,7 @@ function start(api) {
     return h("section", { class: "card operation", id: "start", "aria-labelledby": "h-start" },
         h("h2", { id: "h-start" }, "Start"),
         h("p", null, prose(api.info.description)),
-        h("h4", null, "Keys"),
+        h("h3", null, "Keys"),
         schemes.map(({ description }) => h("p", null, prose(description))),
         h("pre", { tabindex: "0" }, h("code", null,
             "hopcount apikey --name reports --scope stats:read --add /etc/hopcount/api-keys\n" +

@@ -194,7 +194,7 @@ function drawOne(rows, body, filters) {
     };
 
     fill(body,
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Variants" },
+        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of variants" },
             h("table", { class: "rows plain" },
                 h("caption", { class: "visually-hidden" }, "Variants and their clicks"),
                 head(),
@@ -229,7 +229,7 @@ function drawSeveral(rows, body, filters) {
             h("td", null, h("span", { class: `tag ${grade}` }, text)));
     });
 
-    fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "A/B tests" },
+    fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of A/B tests" },
         h("table", { class: "rows" },
             h("caption", { class: "visually-hidden" }, "A/B tests"),
             h("thead", null, h("tr", null, ["Campaign", "People’s clicks", "Result"].map((text) =>
