@@ -6,6 +6,7 @@ import signal
 import time
 
 from harness import openapi
+from harness.build import ROOT
 from harness.wait import wait_until
 
 
@@ -155,3 +156,18 @@ def test_live_says_that_redis_is_down_and_comes_back(hopcountd, redis):
         redis.send(signal.SIGCONT)
     seen = events_until(stream, lambda event: event["today"] and event["today"]["total"] == 2, "the second click")
     assert sum(event["new"]["total"] for event in seen if event["new"]) == 1
+
+
+def test_the_shipped_acl_rule_lets_pods_come_and_go(make_hopcountd, redis, tmp_path):
+    rule = [line for line in (ROOT / "deploy/redis-acl.conf").read_text().splitlines() if line.startswith("user ")]
+    client = redis.client()
+    client.execute_command("ACL", "SETUSER", *rule[0].replace("CHANGE-ME", "secret").split()[1:])
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    config = {"redis": {"username": "hopcount", "password_file": str(password)}}
+    one = make_hopcountd(redis, config, name="one")
+    two = make_hopcountd(redis, config, name="two")
+    wait_until(lambda: len(pods(one)) == 2, 30, "both pods are known", pause=0.5)
+    two.shut_down()
+    assert len({pod for key in client.keys("hc:{s00}:pods:*") for pod in client.hkeys(key)}) == 1
+    assert not [entry for entry in client.acl_log() if b"hopcount" in str(entry).encode()]
