@@ -42,6 +42,7 @@ def records(*daemons):
             for record in log.clicks()]
 
 
+@pytest.mark.tsan
 @pytest.mark.parametrize("shards", [1, 16])
 def test_two_pods_count_a_visitor_once(make_hopcountd, redis, shards):
     config = {**CONFIG, "redis": {**CONFIG["redis"], "shards": shards}}
