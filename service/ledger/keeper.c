@@ -156,7 +156,20 @@ static void follow(struct clicklog *log)
     }
 }
 
-/* False when clicks appended now would not survive the process. */
+/* The worker's next click goes to a file, and all before it are in Redis.  Without this a worker
+ * that gets no click would look degraded for ever. */
+static bool is_left_behind(const struct clicklog *log)
+{
+    bool has_file = false;
+
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++)
+        has_file = has_file ||
+                   atomic_load_explicit(&log->spares[SPARE_DISK].slot[i], memory_order_relaxed);
+    return has_file &&
+           atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
+}
+
+/* False when clicks appended now, or not in Redis yet, would not survive the process. */
 static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
 {
     uint64_t tail, n_appended;
@@ -174,7 +187,7 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     safe = log->kept == &log->root || segment_is_safe(log->kept);
     if (!safe)
         atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
-    return safe;
+    return safe || is_left_behind(log);
 }
 
 static void set_ready(struct clickstore *store, struct clicklog *log)

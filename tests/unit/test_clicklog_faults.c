@@ -124,7 +124,8 @@ static void a_broken_disk_means_memory_until_it_works_again(void **state)
     assert_int_equal(unlink(path), 0);
     while (stats_of(store).disk_bytes == 0)
         sleep_ms(5);
-    append_range(log, 1500, 1501); /* leaves the segment in memory */
+    assert_true(stats_of(store).degraded); /* what is in memory is not in Redis either */
+    append_range(log, 1500, 1501);         /* leaves the segment in memory */
     wait_for_degraded(store, false);
     append_range(log, 1501, 2000);
     assert_int_equal(read_from(log, 0), 2000);
@@ -132,6 +133,31 @@ static void a_broken_disk_means_memory_until_it_works_again(void **state)
     store = open_store(&options);
     assert_int_equal(read_all(store), 2000);
     assert_int_equal(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED], 0);
+    clickstore_close(store);
+}
+
+static void a_worker_without_clicks_is_not_degraded_for_ever(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct clickstore *store;
+    struct clicklog *log;
+    char path[128];
+
+    block_logs(*state, path);
+    store = open_store(&options);
+    log = new_log(store);
+    append_range(log, 0, 10);
+    assert_true(stats_of(store).degraded);
+    assert_int_equal(unlink(path), 0);
+    while (stats_of(store).disk_bytes == 0)
+        sleep_ms(5);
+    sleep_ms(300); /* some ticks of the keeper: it stays so while clicks are in memory only */
+    assert_true(stats_of(store).degraded);
+    clicklog_set_applied(log, 10);
+    wait_for_degraded(store, false);
+    append_range(log, 10, 11);
+    assert_true(stats_of(store).disk_bytes > 0);
+    assert_int_equal(read_from(log, 0), 11);
     clickstore_close(store);
 }
 
@@ -374,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAULT(kill_9_loses_nothing),
         FAULT(a_broken_disk_means_memory_until_it_works_again),
+        FAULT(a_worker_without_clicks_is_not_degraded_for_ever),
         FAULT(a_stop_in_memory_mode_makes_a_last_try),
         FAULT(full_memory_drops_and_counts),
         FAULT(a_full_log_drops_counts_and_goes_on_when_drained),
