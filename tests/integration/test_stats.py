@@ -146,6 +146,17 @@ def test_rows_of_time_are_whole_where_nobody_clicked(daemon, redis):
     assert answer["rows"][4]["time"] == "2026-11-03" and answer["rows"][4]["label"] == "human"
 
 
+def test_every_dimension_goes_with_time_kind_and_campaign(daemon, redis):
+    daemon.click(daemon.mint("pay", 1, campaign=12))
+    wait_until(lambda: ask(daemon, "/v1/stats?from=24h&group_by=kind")["rows"], 10, "the click")
+    for dimension in ("label", "country", "device", "variant", "channel", "reason", "browser", "system", "referrer",
+                      "delay"):
+        for other in ("time", "kind", "campaign"):
+            rows = ask(daemon, f"/v1/stats?brand=acme&campaign=12&from=24h&group_by={other},{dimension}")["rows"]
+            found = [row for row in rows if row["total"]]
+            assert len(found) == 1 and found[0]["key"] == f"{found[0][other]},{found[0][dimension]}"
+
+
 def test_the_period_before_is_compared(daemon, redis):
     day = datetime.datetime(2026, 11, 20, 8, tzinfo=UTC)
     counters.seed(redis.client(), [Click("acme", day - n * DAY, 2, 1, 0, "DE") for n in range(10) for _ in range(n)])
