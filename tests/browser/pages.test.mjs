@@ -245,9 +245,15 @@ test("a pod that ended without a word is named, with what waits there", async ({
 });
 
 test("visitors by links without a client are told beside the clients", async ({ dashboard, stack }) => {
-    const clients = card(dashboard, "Distinct clients");
+    test.setTimeout(120000); // on a busy machine the API keeps an answer for a minute
+    const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
 
-    await expect(clients).not.toContainText("visitor");
     await stack.click(stack.mint("view", "--object", "5", "--campaign", "901"));
-    await expect(clients).toContainText("and 1 visitor by links without a client", { timeout: 30000 });
+    stack.redisCli("PFADD", `hc:{s00}:v:${stack.brand}:*:${day}`, "visitor1", "visitor2", "visitor3");
+    await expect(async () => {
+        await dashboard.reload();
+        await settled(dashboard);
+        await expect(card(dashboard, "Distinct clients")).toContainText(
+            "and 4 visitors by links without a client", { timeout: 500 });
+    }).toPass({ timeout: 90000 });
 });
