@@ -21,14 +21,20 @@ class Counts:
     def total(self):
         return sum(self.links.values())
 
-    def check_agreement(self):
-        """All kinds of counters hold the same clicks (each has an object, a client, a campaign)."""
+    def totals(self):
+        """The clicks that each kind of counters holds (each has an object, a client, a campaign)."""
         totals = {"links": self.total, "objects": sum(self.objects.values()),
                   "clients": sum(self.clients.values())}
         for (campaign, interval, dim), n in self.series.items():
             if campaign == "*":
                 totals[f"series {interval}.{dim}"] = n
-        assert len(set(totals.values())) <= 1, f"the counters disagree: {totals}"
+        return totals
+
+    def agree(self):
+        return len(set(self.totals().values())) <= 1
+
+    def check_agreement(self):
+        assert self.agree(), f"the counters disagree: {self.totals()}"
 
 
 def _add_table(counts, letter, bucket, table):

@@ -134,12 +134,13 @@ class Trial:
         return read_counts(*self.read())
 
     def counts_now(self):
-        """The daemon says that all is applied; but a batch of ours may still be under way."""
+        """The daemon says that all is applied; but a batch of ours may still be under way, and be
+        applied while the counters are read one after the other."""
         wanted, last = self.tally.n_received - self.n_lost_reported, {}
 
         def enough():
             last["counts"] = self.counts()
-            return last["counts"].total >= wanted
+            return last["counts"].total >= wanted and last["counts"].agree()
         with contextlib.suppress(AssertionError):
             wait_until(enough, 15, pause=0.1)
         return last["counts"]
