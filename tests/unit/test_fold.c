@@ -203,7 +203,7 @@ static void test_visitors(void **state)
         print_message("%s\n", cases[i].name);
         click.client = cases[i].client;
         click.visitor = cases[i].visitor;
-        click.label = cases[i].label;
+        click.label = (uint8_t)cases[i].label;
         assert_true(fold_add(fold, &click));
         group = group_of(fold, 12, cases[i].label != CLICK_HUMAN);
         for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
