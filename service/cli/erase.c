@@ -13,6 +13,7 @@
 #include "proto/counter.h"
 #include "proto/table.h"
 #include "service/base/error.h"
+#include "service/base/event_loop.h"
 #include "service/base/log.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
@@ -298,8 +299,7 @@ static bool erase(struct eraser *e, const struct config *config)
     else if ((e->link = redis_link_new(e->base, &link, e->err)) != NULL)
         ok = run_loop(e);
     redis_link_free(e->link);
-    if (e->base)
-        event_base_free(e->base);
+    event_loop_free(e->base);
     free((char *)link.url);
     free(e->table);
     return ok;

@@ -8,6 +8,7 @@
 #include "proto/click.h"
 #include "proto/counter.h"
 #include "service/base/error.h"
+#include "service/base/event_loop.h"
 #include "service/cli/ledger.h"
 #include "service/ledger/clicklog.h"
 #include "service/redis/redis_link.h"
@@ -131,6 +132,6 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
                       redis_link_cause(a.link)[0] ? redis_link_cause(a.link) : "no reply in time");
     }
     redis_link_free(a.link);
-    event_base_free(a.base);
+    event_loop_free(a.base);
     return ok;
 }

@@ -13,6 +13,7 @@
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
+#include "service/base/event_loop.h"
 #include "service/base/log.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/clicklog.h"
@@ -410,8 +411,7 @@ void ledger_free(struct ledger *ledger)
         event_free(ledger->tick);
     if (ledger->wake)
         event_free(ledger->wake);
-    if (ledger->base)
-        event_base_free(ledger->base);
+    event_loop_free(ledger->base);
     if (ledger->wake_fd >= 0)
         close(ledger->wake_fd);
     free_tables(ledger);
