@@ -23,6 +23,11 @@ static bool is_head(const uint8_t *record)
     return memcmp(record, head_magic, sizeof(head_magic)) == 0;
 }
 
+static bool has_head(struct slice series)
+{
+    return series.len >= SERIES_RECORD_LEN && is_head((const uint8_t *)series.ptr);
+}
+
 bool series_is_sound(struct slice series)
 {
     if (series.len % SERIES_RECORD_LEN != 0)
@@ -42,7 +47,7 @@ size_t series_base_len(struct slice series)
     const uint8_t *head = (const uint8_t *)series.ptr;
     size_t len;
 
-    if (series.len < SERIES_RECORD_LEN || !is_head(head))
+    if (!has_head(series))
         return 0;
     len = be32_load(head + 4);
     return len <= series.len ? len : 0;
@@ -122,7 +127,8 @@ static size_t merge(const uint64_t *records, size_t n, uint8_t *out)
 
 size_t series_compact(struct slice series, uint64_t *work, uint8_t *out)
 {
-    size_t start = series_base_len(series) > 0 ? SERIES_RECORD_LEN : 0;
+    /* Whatever it says: a new one takes its place. */
+    size_t start = has_head(series) ? SERIES_RECORD_LEN : 0;
     size_t n = (series.len - start) / SERIES_RECORD_LEN, len;
     const uint8_t *records = (const uint8_t *)series.ptr + start;
 

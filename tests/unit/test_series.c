@@ -94,6 +94,22 @@ static void test_what_is_sound(void **state)
     }
 }
 
+static void test_a_head_that_claims_too_much_is_replaced(void **state)
+{
+    static const uint8_t series[16] = {'H', 'C', 'S', '1', 10, 0, 0, 0, 0x80, 2, 0, 0, 0, 0, 0, 1};
+    uint64_t work[4];
+    uint8_t out[24];
+    size_t len;
+
+    (void)state;
+    for (size_t n = 8; n <= 16; n += 8) {
+        len = series_compact(slice_of_bytes(series, n), work, out);
+        assert_int_equal(len, n);
+        assert_int_equal(series_base_len(slice_of_bytes(out, len)), len);
+        assert_true(series_is_sound(slice_of_bytes(out, len)));
+    }
+}
+
 static void test_the_base_is_what_the_head_says(void **state)
 {
     const struct {
@@ -219,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_has_the_bytes_of_the_format),
         cmocka_unit_test(test_what_is_sound),
+        cmocka_unit_test(test_a_head_that_claims_too_much_is_replaced),
         cmocka_unit_test(test_the_base_is_what_the_head_says),
         cmocka_unit_test(test_summing_up_changes_no_sum),
         cmocka_unit_test(test_limits_of_summing_up),
