@@ -17,6 +17,7 @@ enum {
     WINDOW_MIN = 64 << 10, /* bytes ahead of the tail whose pages are kept writable */
     AHEAD_MIN = 2,         /* spares of a log */
     AHEAD_BYTES = 2 << 20, /* and at least so much in them: a burst comes without notice */
+    AHEAD_PART = 32,       /* unless that is more than this part of `disk_max` */
 };
 
 void keeper_wake(struct clickstore *store)
@@ -131,11 +132,14 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
     }
 }
 
-/* The least there must be, and what a second at the present pace takes. */
+/* The least there must be, and what a second at the present pace takes.  What spares hold, clicks
+ * that wait can't: they get a small part of what there is. */
 static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
 {
     uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
-    uint64_t least = AHEAD_BYTES / segment_bytes(log->store->capacity);
+    uint64_t part = log->store->options.disk_max / AHEAD_PART;
+    uint64_t least =
+        (part < AHEAD_BYTES ? part : AHEAD_BYTES) / segment_bytes(log->store->capacity);
     uint64_t n = (least > AHEAD_MIN ? least : AHEAD_MIN) + per_s / log->store->capacity;
 
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
