@@ -93,16 +93,27 @@ static void sees_every_click_of_a_whole_log(void **state)
     assert_both_agree(*state, N_CLICKS);
 }
 
-/* The file of a sequence number that exists, at or after `sequence`. */
-static void find_file(const char *log_dir, uint32_t sequence, char path[static 160])
+/* The file whose records begin with position `first`. */
+static void find_file(const char *log_dir, uint64_t first, char path[static 160])
 {
+    uint8_t head[SEGMENT_HEADER_LEN];
+    struct segment_header header = {0};
+    uint32_t sequence = 0;
+
     do {
         char name[SEGMENT_FILE_NAME_LEN + 1];
+        int fd;
 
         assert_true(sequence < 100);
         segment_file_name(sequence++, name);
         snprintf(path, 160, "%s/%s", log_dir, name);
-    } while (access(path, F_OK) != 0);
+        fd = open(path, O_RDONLY);
+        if (fd < 0)
+            continue;
+        assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+        close(fd);
+        assert_int_equal(segment_header_decode(head, &header), SEGMENT_OK);
+    } while (header.capacity == 0 || header.first != first);
 }
 
 static void overwrite(const char *path, off_t at, char byte)
@@ -120,12 +131,12 @@ static void agrees_on_what_damage_costs(void **state)
 
     need_python();
     write_log(*state, log_dir);
-    find_file(log_dir, 1, path); /* two records */
+    find_file(log_dir, PER_SEGMENT, path); /* two records */
     overwrite(path, 64 + 5 * 64 + 20, '!');
     overwrite(path, 64 + 50 * 64 + 63, '!');
-    find_file(log_dir, 3, path); /* a cut inside a record: half the segment */
+    find_file(log_dir, 3 * PER_SEGMENT, path); /* a cut inside a record: half the segment */
     assert_int_equal(truncate(path, 64 + 49 * 64 + 17), 0);
-    find_file(log_dir, 5, path); /* the header: the segment */
+    find_file(log_dir, 5 * PER_SEGMENT, path); /* the header: the segment */
     overwrite(path, 33, '!');
     assert_both_agree(*state, N_CLICKS - 2 - 51 - 100);
 }
