@@ -360,6 +360,26 @@ static void on_readable(struct load *l, struct peer *p)
         send_requests(l, p, l->opt.depth, now);
 }
 
+/* When the next request falls due; open loop. */
+static uint64_t next_due_ns(const struct load *l)
+{
+    return l->start_ns + (uint64_t)((double)l->n_sent * 1e9 / l->opt.rate);
+}
+
+/* Until something comes, or the next request falls due.  It sleeps meanwhile: the stores may want the
+ * same core. */
+static int wait_for_events(struct load *l, struct epoll_event events[static EVENTS])
+{
+    struct timespec wait = {.tv_nsec = 100000000};
+
+    if (l->opt.rate > 0) {
+        uint64_t now = now_ns(), due = next_due_ns(l);
+
+        wait.tv_nsec = due > now && due - now < 100000000 ? (long)(due - now) : 0;
+    }
+    return epoll_pwait2(l->epoll, events, EVENTS, &wait, NULL);
+}
+
 /* Open loop: sends all that have fallen due, on the connections in turn. */
 static void send_due(struct load *l, uint64_t now)
 {
@@ -398,8 +418,7 @@ static void run(struct load *l)
             send_requests(l, &l->peers[i], l->opt.depth, now_ns());
     }
     while (now_ns() < stop_ns && l->n_done < l->opt.requests_max) {
-        /* An open loop polls: sleeping would make the load generator's wake-ups part of it. */
-        int n = epoll_wait(l->epoll, events, EVENTS, l->opt.rate > 0 ? 0 : 100);
+        int n = wait_for_events(l, events);
 
         for (int i = 0; i < n; i++)
             on_readable(l, events[i].data.ptr);

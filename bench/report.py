@@ -23,6 +23,17 @@ def build():
     os.environ["HOPCOUNT_BUILD"] = str(folder)
 
 
+def wait_quiet(pids, seconds=30):
+    """Until these processes use less than 2 % of a core, and at least 0.25 s."""
+    step, end = 0.25, time.monotonic() + seconds
+    used = servers.cpu_of(pids)[0]
+    while time.monotonic() < end:
+        time.sleep(step)
+        before, used = used, servers.cpu_of(pids)[0]
+        if used - before < 0.02 * step:
+            return
+
+
 def drive(server, load_options, seconds):
     """One run of the load generator; its figures plus the CPU the server spent meanwhile."""
     argv = ["taskset", "-c", str(os.cpu_count() - 1), os.environ["HOPCOUNT_BUILD"] + "/bench/load", "--port",
@@ -30,8 +41,8 @@ def drive(server, load_options, seconds):
             "--status", server.status] + load_options
     if server.location:
         argv += ["--location", server.location]
-    if "--rate" in load_options and MAY_BE_FIRST:
-        # An open loop shares its core with the stores: what it waits for them is not the server's delay.
+    if MAY_BE_FIRST and os.cpu_count() - 1 not in server.cpus:
+        # It shares its core with the stores: what it waits for them is not the server's delay.
         argv = ["chrt", "--fifo", "1"] + argv
     pids, store = server.pids(), server.store_pids()
     before, store_before = servers.cpu_of(pids), servers.cpu_of(store)
@@ -39,7 +50,7 @@ def drive(server, load_options, seconds):
     if run.returncode:
         raise RuntimeError(f"{server.name}: {run.stderr.strip()}")
     result = json.loads(run.stdout)
-    time.sleep(0.25)  # what was put off (the ledger's last batch) belongs to the requests
+    wait_quiet(pids + store)  # what was put off (the ledger's batches) belongs to the requests
     after, store_after = servers.cpu_of(pids), servers.cpu_of(store)
     n = max(1, result["requests"])
     if result["bad"]:
