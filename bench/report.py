@@ -34,8 +34,11 @@ def wait_quiet(pids, seconds=30):
             return
 
 
-def drive(server, load_options, seconds):
-    """One run of the load generator; its figures plus the CPU the server spent meanwhile."""
+def drive(server, load_options, seconds, alone=True):
+    """One run of the load generator; its figures plus the CPU the server spent meanwhile.
+
+    With `alone` also what it spends until it is quiet again.
+    """
     argv = ["taskset", "-c", str(os.cpu_count() - 1), os.environ["HOPCOUNT_BUILD"] + "/bench/load", "--port",
             str(server.port), "--paths", str(server.folder / "paths"), "--seconds", str(seconds),
             "--status", server.status] + load_options
@@ -50,7 +53,8 @@ def drive(server, load_options, seconds):
     if run.returncode:
         raise RuntimeError(f"{server.name}: {run.stderr.strip()}")
     result = json.loads(run.stdout)
-    wait_quiet(pids + store)  # what was put off (the ledger's batches) belongs to the requests
+    if alone:
+        wait_quiet(pids + store)  # what was put off (the ledger's batches) belongs to the requests
     after, store_after = servers.cpu_of(pids), servers.cpu_of(store)
     n = max(1, result["requests"])
     if result["bad"]:
