@@ -67,6 +67,8 @@ void gateway_free(struct gateway *gateway)
 
 void gateway_forget_networks(struct gateway *gateway)
 {
+    if (gateway->n_added == 0) /* nor take memory that nobody has needed yet */
+        return;
     for (uint64_t i = 0; i <= gateway->mask && i < gateway->n_added; i++)
         gateway->ring[i].click.click.network = 0;
     for (uint64_t i = 0; i <= gateway->mask; i++)
