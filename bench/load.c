@@ -366,8 +366,8 @@ static uint64_t next_due_ns(const struct load *l)
     return l->start_ns + (uint64_t)((double)l->n_sent * 1e9 / l->opt.rate);
 }
 
-/* Until something comes, or the next request falls due.  It sleeps meanwhile: the stores may want the
- * same core. */
+/* Until something comes, or the next request falls due.  It sleeps meanwhile: the stores may want
+ * the same core. */
 static int wait_for_events(struct load *l, struct epoll_event events[static EVENTS])
 {
     struct timespec wait = {.tv_nsec = 100000000};
