@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "proto/rfc3339.h"
 #include "proto/token.h"
 
@@ -44,8 +46,7 @@ void counter_key_cursor(struct counter_key *key, unsigned shard,
 {
     char hex[2 * CLICK_LOG_ID_LEN + 1];
 
-    for (size_t i = 0; i < CLICK_LOG_ID_LEN; i++)
-        snprintf(hex + 2 * i, 3, "%02x", log_id[i]);
+    sodium_bin2hex(hex, sizeof(hex), log_id, CLICK_LOG_ID_LEN);
     set_key(key, "hc:{s%02x}:cur:%s", shard, hex);
 }
 

@@ -43,11 +43,11 @@ void counter_key_names(struct counter_key *key, uint32_t brand);
 
 /* Hash of the processes that ran in the hour of `time_s`: id -> how it is (JSON); shard 0. */
 void counter_key_pods(struct counter_key *key, int64_t time_s);
+/* String: the number of shards that counts are spread over, decimal; shard 0. */
+void counter_key_shards(struct counter_key *key);
 
 /* --- what the pods tell one another about mail gateways; nothing of it is a count --- */
 
-/* String: the number of shards that counts are spread over, decimal; shard 0. */
-void counter_key_shards(struct counter_key *key);
 /* Sorted set of the processes that are alive: id -> when it said so, seconds; shard 0. */
 void counter_key_alive(struct counter_key *key);
 /* String: the salt of networks and visitors of the UTC day that holds `time_s`; shard 0. */

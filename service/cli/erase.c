@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
 #include <openssl/sha.h>
+#include <sodium.h>
 
 #include "compact_lua.h"
 #include "proto/click.h"
@@ -166,8 +167,7 @@ static void describe(struct eraser *e, const char *bytes, size_t len)
     uint8_t digest[SHA_DIGEST_LENGTH];
 
     SHA1((const uint8_t *)bytes, len, digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(e->sha + 2 * i, 3, "%02x", digest[i]);
+    sodium_bin2hex(e->sha, sizeof(e->sha), digest, sizeof(digest));
     e->len = len;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <jansson.h>
+#include <sodium.h>
 
 #include "proto/rfc3339.h"
 #include "service/base/clock.h"
@@ -45,10 +46,8 @@ static bool find_rows(struct clickstore *store, struct view *view)
         return false;
     for (log = NULL; n < view->n && (log = clickstore_next_log(store, log)); n++) {
         struct row *row = &view->rows[n];
-        const uint8_t *id = clicklog_id(log);
 
-        for (size_t i = 0; i < CLICK_LOG_ID_LEN; i++)
-            snprintf(row->id + 2 * i, 3, "%02x", id[i]);
+        sodium_bin2hex(row->id, sizeof(row->id), clicklog_id(log), CLICK_LOG_ID_LEN);
         rfc3339_format(clicklog_created_ms(log) / 1000, 0, row->made);
         row->log = view->cursors[n].log = log;
         row->first = clicklog_first(log);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <openssl/sha.h>
+#include <sodium.h>
 
 #include "batch_lua.h"
 #include "proto/counter.h"
@@ -64,8 +65,7 @@ static void set_sha(struct batch *batch)
     uint8_t digest[SHA_DIGEST_LENGTH];
 
     SHA1((const uint8_t *)batch_lua, sizeof(batch_lua), digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(batch->sha + 2 * i, 3, "%02x", digest[i]);
+    sodium_bin2hex(batch->sha, sizeof(batch->sha), digest, sizeof(digest));
 }
 
 struct batch *batch_new(const struct batch_options *options)

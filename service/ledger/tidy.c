@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis.h>
 #include <openssl/sha.h>
+#include <sodium.h>
 
 #include "compact_lua.h"
 #include "proto/counter.h"
@@ -147,8 +148,7 @@ bool tidy_send_compacted(struct ledger *ledger, const struct ledger_ticket *tick
                             slice_of("1"), key};
 
     SHA1((const uint8_t *)old.ptr, old.len, digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(sha + 2 * i, 3, "%02x", digest[i]);
+    sodium_bin2hex(sha, sizeof(sha), digest, sizeof(digest));
     snprintf(len, sizeof(len), "%zu", old.len);
     argv[4] = slice_of(sha);
     argv[5] = slice_of(len);
