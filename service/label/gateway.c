@@ -208,9 +208,9 @@ static unsigned judge_alone(struct gateway *gateway, const struct gateway_click 
     return gateway_group_judge(&gateway->options, &group, found);
 }
 
-void gateway_expect(const struct gateway *gateway, const struct click *click)
+void gateway_expect(struct gateway *gateway, const struct click *click)
 {
-    __builtin_prefetch(find_head((struct gateway *)gateway, click), 1);
+    __builtin_prefetch(find_head(gateway, click), 1);
 }
 
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,

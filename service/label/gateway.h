@@ -69,7 +69,7 @@ int64_t gateway_window_ms(const struct gateway *gateway);
 /* gateway_add() of this click comes soon: its client's place in the table, which is much larger
  * than the processor's cache, is fetched meanwhile.  Waiting for it is most of what a click costs.
  */
-void gateway_expect(const struct gateway *gateway, const struct click *click);
+void gateway_expect(struct gateway *gateway, const struct click *click);
 
 /*
  * Adds a click, unless it is known already, and sets `found` to the human clicks, this and earlier

@@ -164,12 +164,7 @@ static void follow(struct clicklog *log)
  * that gets no click would look degraded for ever. */
 static bool is_left_behind(const struct clicklog *log)
 {
-    bool has_file = false;
-
-    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++)
-        has_file = has_file ||
-                   atomic_load_explicit(&log->spares[SPARE_DISK].slot[i], memory_order_relaxed);
-    return has_file &&
+    return keeper_count_spares(log, SPARE_DISK) > 0 &&
            atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
 }
 

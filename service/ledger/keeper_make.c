@@ -206,7 +206,7 @@ static bool make_room(struct clickstore *store, bool on_disk)
 
 /* --- making --- */
 
-static unsigned count_spares(const struct clicklog *log, int kind)
+unsigned keeper_count_spares(const struct clicklog *log, int kind)
 {
     unsigned n = 0;
 
@@ -298,7 +298,7 @@ static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
 {
     struct segment *seg;
 
-    while (count_spares(log, SPARE_MEMORY) < n_wanted && (seg = make_in_memory(log)))
+    while (keeper_count_spares(log, SPARE_MEMORY) < n_wanted && (seg = make_in_memory(log)))
         put_spare(log, SPARE_MEMORY, seg);
 }
 
@@ -325,19 +325,19 @@ bool keeper_make_spares(struct clicklog *log, int64_t now_ms)
     /* The disk may take its time: something must be at hand meanwhile. */
     if (log->n_made > 0)
         make_memory_spares(log, MEMORY_AHEAD);
-    if (count_spares(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
+    if (keeper_count_spares(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
         put_spare(log, SPARE_DISK, seg);
-    if (count_spares(log, SPARE_DISK) == 0) {
+    if (keeper_count_spares(log, SPARE_DISK) == 0) {
         reason = store->disk_capped ? CLICKLOG_DROP_DISK_CAP : CLICKLOG_DROP_MEMORY_CAP;
         make_memory_spares(log, n_ahead);
     }
     atomic_store_explicit(&log->drop_reason, reason, memory_order_relaxed);
-    return seg && !store->disk_errno && count_spares(log, SPARE_DISK) < log->n_ahead;
+    return seg && !store->disk_errno && keeper_count_spares(log, SPARE_DISK) < log->n_ahead;
 }
 
 uint64_t keeper_spare_memory(const struct clicklog *log)
 {
-    return count_spares(log, SPARE_MEMORY) * segment_bytes(log->store->capacity);
+    return keeper_count_spares(log, SPARE_MEMORY) * segment_bytes(log->store->capacity);
 }
 
 /* --- rescuing --- */

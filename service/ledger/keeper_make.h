@@ -22,6 +22,8 @@ void keeper_segment_failed(struct clickstore *store, struct segment *seg, int er
 /* Has a segment on disk, and all that was appended to it so far; notes whether that failed. */
 void keeper_sync(struct clickstore *store, struct segment *seg);
 
+/* Spares of SPARE_MEMORY or SPARE_DISK that the worker may take; any thread. */
+unsigned keeper_count_spares(const struct clicklog *log, int kind);
 /* Bytes of the spares in memory; any thread. */
 uint64_t keeper_spare_memory(const struct clicklog *log);
 

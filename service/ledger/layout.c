@@ -11,7 +11,7 @@
 #include "service/redis/redis_cause.h"
 #include "service/redis/redis_link.h"
 
-enum { RETRY_MS = 5000, DECIMAL_MAX = 12 };
+enum { RETRY_MS = 5000, /* until somebody has put it right */ DECIMAL_MAX = 12 };
 
 /* Answers what is written there, or nothing when it was not and now is. */
 static bool ask(struct ledger *ledger)
@@ -39,13 +39,12 @@ void layout_serve(struct ledger *ledger, int64_t now_ms)
     uint64_t epoch = ledger->shards[0].epoch;
 
     if (epoch == 0 || layout->is_asked || now_ms < layout->retry_ms ||
-        (layout->is_agreed && layout->epoch == epoch))
+        now_ms < ledger->shards[0].retry_ms || (layout->is_agreed && layout->epoch == epoch))
         return;
     if (ask(ledger)) {
         layout->is_asked = true;
         layout->epoch = epoch;
     }
-    layout->retry_ms = now_ms + RETRY_MS;
 }
 
 static void disagree(struct ledger *ledger, const char *other)
@@ -58,6 +57,7 @@ static void disagree(struct ledger *ledger, const char *other)
              "use another database",
              ledger->options.n_shards, other);
     ledger->layout.is_agreed = false;
+    ledger->layout.retry_ms = clock_mono_ms() + RETRY_MS;
     cause_set(ledger, &cause, text, 0);
 }
 
@@ -71,9 +71,8 @@ void layout_on_reply(struct ledger *ledger, const struct redisReply *reply)
     snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
     if (reply->type == REDIS_REPLY_ERROR)
         shard_failed(ledger, 0, reply->str);
-    else if (reply->type == REDIS_REPLY_NIL)
-        ledger->layout.is_agreed = true;
-    else if (reply->type == REDIS_REPLY_STRING && strcmp(reply->str, number) == 0)
+    else if (reply->type == REDIS_REPLY_NIL ||
+             (reply->type == REDIS_REPLY_STRING && strcmp(reply->str, number) == 0))
         ledger->layout.is_agreed = true;
     else
         disagree(ledger, reply->type == REDIS_REPLY_STRING ? reply->str : "?");

@@ -97,8 +97,8 @@ struct shard {
 struct layout {
     bool is_agreed; /* nothing is sent to any shard before */
     bool is_asked;
-    uint64_t epoch; /* of shard 0, on which it was asked */
-    int64_t retry_ms;
+    uint64_t epoch;   /* of shard 0, on which it was asked */
+    int64_t retry_ms; /* not before, monotonic */
 };
 
 struct ledger {

@@ -59,10 +59,6 @@ static inline bool segment_is_safe(const struct segment *seg)
 MUST_USE struct segment *segment_new_file(const struct segment_place *place, uint32_t capacity,
                                           int64_t now_ms, int *errnum);
 
-/* Has the file, its room and its name on disk when it returns, so that later syncs need not change
- * the file's metadata; 0, or an errno.  Nothing to do for memory, or the second time. */
-MUST_USE int segment_settle(struct segment *seg, int logs_fd);
-
 /* The same in plain memory; NULL when out of memory. */
 MUST_USE struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN],
                                             uint32_t capacity, int64_t now_ms);
@@ -92,6 +88,10 @@ bool segment_touch(struct segment *seg, uint64_t from, uint64_t len);
 /* Takes the pages from `from` on out of the process, if they are a file's: the content stays in the
  * page cache or on disk and comes back when it is looked at. */
 void segment_forget(struct segment *seg, uint64_t from);
+
+/* Has the file, its room and its name on disk when it returns, so that later syncs need not change
+ * the file's metadata; 0, or an errno.  Nothing to do for memory, or the second time. */
+MUST_USE int segment_settle(struct segment *seg, int logs_fd);
 
 /* Writes what is in the file to disk; 0, or an errno.  Nothing to do for memory. */
 MUST_USE int segment_sync(struct segment *seg);
