@@ -14,7 +14,7 @@ import yaml
 from harness import openapi, tokens
 from harness.build import ROOT, patience
 from harness.daemon import BRAND
-from harness.wait import wait_until
+from harness.wait import wait_clear_of_midnight, wait_until
 
 GLOBEX = {**BRAND, "name": "globex", "hosts": ["go.globex.example"], "base_url": "https://go.globex.example",
           "billing_url": "https://billing.globex.example"}
@@ -484,6 +484,7 @@ def read_events(daemon, target, n):
 
 
 def test_live_counts_follow_the_clicks(two_brands):
+    wait_clear_of_midnight(60)
     first = read_events(two_brands, "/v1/live?brand=acme", 1)[0]
     assert first["redis_up"] and first["today"]["total"] == 0
     for _ in range(5):

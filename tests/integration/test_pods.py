@@ -7,7 +7,7 @@ import time
 
 from harness import openapi
 from harness.build import ROOT
-from harness.wait import wait_until
+from harness.wait import wait_clear_of_midnight, wait_until
 
 
 def pods(daemon):
@@ -101,6 +101,7 @@ def events_until(reply, test, what, n=60):
 
 
 def test_live_is_of_all_pods(make_hopcountd, redis):
+    wait_clear_of_midnight(60)
     one = make_hopcountd(redis, name="one")
     two = make_hopcountd(redis, name="two")
     wait_until(lambda: len(pods(one)) == 2, 30, "both pods are known", pause=0.5)
@@ -120,6 +121,7 @@ def test_live_is_of_all_pods(make_hopcountd, redis):
 
 
 def test_as_of_waits_for_the_pod_that_is_behind(make_hopcountd, make_proxy, redis):
+    wait_clear_of_midnight(60)
     proxy = make_proxy(redis.port)
     one = make_hopcountd(redis, name="one")
     two = make_hopcountd(f"redis://127.0.0.1:{proxy.port}/0", name="two")
@@ -144,6 +146,7 @@ def test_as_of_waits_for_the_pod_that_is_behind(make_hopcountd, make_proxy, redi
 
 
 def test_live_says_that_redis_is_down_and_comes_back(hopcountd, redis):
+    wait_clear_of_midnight(60)
     stream = open_live(hopcountd)
     hopcountd.click(hopcountd.mint("pay", 1))
     events_until(stream, lambda event: event["redis_up"] and event["today"]["total"] == 1, "a click")

@@ -18,3 +18,10 @@ def wait_until(condition, seconds=10, what=None, pause=0.01):
             text = what() if callable(what) else what or getattr(condition, "__name__", "it")
             raise AssertionError(f"waited {patience(seconds)} s for: {text}")
         time.sleep(pause)
+
+
+def wait_clear_of_midnight(seconds):
+    """Returns when no UTC day ends within so many seconds: for tests that count "today"."""
+    left = 86400 - time.time() % 86400
+    if left < patience(seconds):
+        time.sleep(left + 1)
