@@ -104,26 +104,44 @@ static void block_logs(const char *dir, char path[static 128])
     close(fd);
 }
 
+/* The disk takes nothing, and `n` clicks are in memory. */
+static struct clickstore *open_in_memory_mode(const char *dir, uint64_t n, struct clicklog **log)
+{
+    struct clickstore_options options = options_of(dir);
+    struct clickstore *store;
+    char path[128];
+
+    block_logs(dir, path);
+    store = open_store(&options);
+    *log = new_log(store);
+    assert_true(stats_of(store).degraded);
+    append_range(*log, 0, n);
+    assert_int_equal(stats_of(store).disk_bytes, 0);
+    return store;
+}
+
+/* Lets the disk work again and waits until it is used. */
+static void unblock_logs(const char *dir, struct clickstore *store)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/logs", dir);
+    assert_int_equal(unlink(path), 0);
+    while (stats_of(store).disk_bytes == 0)
+        sleep_ms(5);
+}
+
 /* Row 14: clicks go on in memory, and to disk once it works; none is lost. */
 static void a_broken_disk_means_memory_until_it_works_again(void **state)
 {
     struct clickstore_options options = options_of(*state);
-    struct clickstore *store;
     struct clicklog *log;
-    char path[128];
+    struct clickstore *store = open_in_memory_mode(*state, 1500, &log);
 
-    block_logs(*state, path);
-    store = open_store(&options);
-    log = new_log(store);
-    assert_true(stats_of(store).degraded);
-    append_range(log, 0, 1500);
-    assert_int_equal(stats_of(store).disk_bytes, 0);
     assert_true(stats_of(store).memory_bytes > 0);
     assert_int_equal(stats_of(store).last_errno, ENOTDIR);
     assert_int_equal(read_from(log, 0), 1500);
-    assert_int_equal(unlink(path), 0);
-    while (stats_of(store).disk_bytes == 0)
-        sleep_ms(5);
+    unblock_logs(*state, store);
     assert_true(stats_of(store).degraded); /* what is in memory is not in Redis either */
     append_range(log, 1500, 1501);         /* leaves the segment in memory */
     wait_for_degraded(store, false);
@@ -138,19 +156,10 @@ static void a_broken_disk_means_memory_until_it_works_again(void **state)
 
 static void a_worker_without_clicks_is_not_degraded_for_ever(void **state)
 {
-    struct clickstore_options options = options_of(*state);
-    struct clickstore *store;
     struct clicklog *log;
-    char path[128];
+    struct clickstore *store = open_in_memory_mode(*state, 10, &log);
 
-    block_logs(*state, path);
-    store = open_store(&options);
-    log = new_log(store);
-    append_range(log, 0, 10);
-    assert_true(stats_of(store).degraded);
-    assert_int_equal(unlink(path), 0);
-    while (stats_of(store).disk_bytes == 0)
-        sleep_ms(5);
+    unblock_logs(*state, store);
     sleep_ms(300); /* some ticks of the keeper: it stays so while clicks are in memory only */
     assert_true(stats_of(store).degraded);
     clicklog_set_applied(log, 10);

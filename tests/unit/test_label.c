@@ -418,6 +418,23 @@ static void test_cache(void **state)
     agent_cache_free(cache);
 }
 
+/* A labeler with rules of its own, which know a salt that nobody has agreed on. */
+static struct labeler *make_salted(struct salt *salt, struct label_rules **own)
+{
+    const struct known_options nothing = {.n_asns = 0};
+    struct error err = {0};
+    const struct label_origin origin = {.salt = salt, .known = known_new(&nothing, &err)};
+    struct labeler *labeler;
+
+    salt_init(salt);
+    *own = label_rules_new(NULL, &err);
+    assert_non_null(*own);
+    assert_true(label_rules_set_origin(*own, &origin, &err));
+    labeler = labeler_new(*own, &err);
+    assert_non_null(labeler);
+    return labeler;
+}
+
 /* Which numbers are made of an address and an agent, and for whom. */
 static void test_origin(void **state)
 {
@@ -435,17 +452,10 @@ static void test_origin(void **state)
         {"no agent, on a link that names nobody", "", false, true, 0},
     };
     struct salt salt;
-    struct error err = {0};
-    struct label_rules *own = label_rules_new(NULL, &err);
-    const struct known_options nothing = {.n_asns = 0};
-    const struct label_origin origin = {.salt = &salt, .known = known_new(&nothing, &err)};
-    struct labeler *labeler;
+    struct label_rules *own;
+    struct labeler *labeler = make_salted(&salt, &own);
 
     (void)state;
-    assert_non_null(own);
-    assert_true(label_rules_set_origin(own, &origin, &err));
-    labeler = labeler_new(own, &err);
-    assert_non_null(labeler);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http1_request request = make_request(cases[i].agent);
         const struct label_source source = {
@@ -468,18 +478,12 @@ static void test_origin(void **state)
 static void test_a_flood_makes_no_visitors(void **state)
 {
     struct salt salt;
-    struct error err = {0};
-    struct label_rules *own = label_rules_new(NULL, &err);
-    const struct known_options nothing = {.n_asns = 0};
-    const struct label_origin origin = {.salt = &salt, .known = known_new(&nothing, &err)};
-    struct labeler *labeler;
+    struct label_rules *own;
+    struct labeler *labeler = make_salted(&salt, &own);
     unsigned n_visitors = 0;
 
     (void)state;
-    salt_init(&salt);
     salt_set(&salt, (const uint8_t[SALT_LEN]){7});
-    assert_true(label_rules_set_origin(own, &origin, &err));
-    labeler = labeler_new(own, &err);
     for (int i = 0; i < 1000; i++) {
         char agent[256];
         struct http1_request request;
