@@ -7,7 +7,12 @@
 /* When link tokens count from: 2024-01-01T00:00Z (FORMATS.md "Token"). */
 #define ISSUED_EPOCH_MS INT64_C(1704067200000)
 
-enum { MINUTE_MS = 60000 };
+enum {
+    MINUTE_MS = 60000,
+    /* Clicks so near to each other may have come either way round: workers read clocks that tick
+     * every 1…10 ms, and the clocks of two pods agree within some tens. */
+    TOGETHER_MS = 50,
+};
 
 static int64_t time_of(const struct gateway_group *group, unsigned i)
 {
@@ -78,11 +83,12 @@ static bool has_head_before(const struct gateway_options *options,
 {
     const struct click *click = &group->entries[i]->click.click;
 
-    for (unsigned j = 0; j < i; j++) {
+    for (unsigned j = 0; j < group->n; j++) {
         const struct click *other = &group->entries[j]->click.click;
+        int64_t before_ms = click->time_ms - other->time_ms;
 
         if (other->label == CLICK_PROBE && other->network == click->network &&
-            other->network != 0 && click->time_ms - other->time_ms <= options->links_ms)
+            other->network != 0 && before_ms <= options->links_ms && before_ms >= -TOGETHER_MS)
             return true;
     }
     return false;
