@@ -18,7 +18,6 @@ from .counts import read_counts
 # Short waits, so that a test sees a time-out and what comes after it.
 CONFIG = {
     "public": {"requests_max": 1000000000},
-    "admin": {"rate_per_min": 1000000},
     "redis": {"timeout_ms": 500, "flush_ms": 20},
     "ledger": {"segment_bytes": 65536},
 }

@@ -441,7 +441,7 @@ def send_and_leave(daemon, target, how):
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_clients_that_leave_while_redis_is_frozen_do_no_harm(make_hopcountd, redis, how):
     """A reply of Redis must never find the memory of a client that has gone."""
-    daemon = make_hopcountd(redis, {"admin": {"rate_per_min": 1000000}, "redis": {"timeout_ms": 1000}})
+    daemon = make_hopcountd(redis, {"redis": {"timeout_ms": 1000}})
     token = daemon.mint("pay", 1)
     targets = (f"/v1/links/{token}", "/v1/stats?from=1y&group_by=kind", "/v1/objects/1", "/v1/live", "/v1/top/links",
                "/v1/stats?clients=true")

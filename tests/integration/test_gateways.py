@@ -13,7 +13,6 @@ from harness.load import BROWSER
 from harness.wait import wait_until
 
 CONFIG = {
-    "admin": {"rate_per_min": 1000000},
     "redis": {"flush_ms": 20},
     "public": {"workers": 2, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]},
 }

@@ -24,7 +24,7 @@ needs_gateways = pytest.mark.skipif(
 pytestmark = needs_gateways
 
 PROXY = {"client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]}
-CONFIG = {"public": PROXY, "admin": {"rate_per_min": 1000000}}
+CONFIG = {"public": PROXY}
 RANGES = {**CONFIG, "labels": {"ranges": ["203.0.113.0/24", "2001:db8:9::/48"]}}
 numbers = itertools.count(1)
 

@@ -18,7 +18,6 @@ PHONE = ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605
          "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1")
 CUBOT = ("Mozilla/5.0 (Linux; Android 13; CUBOT P80) AppleWebKit/537.36 (KHTML, like Gecko) "
          "Chrome/141.0.0.0 Mobile Safari/537.36")
-FAST_API = {"admin": {"rate_per_min": 1000000}}
 objects = itertools.count(1)
 
 CASES = [  # a sentence, method, fields, label, reason
@@ -93,7 +92,6 @@ def shared(tmp_path_factory):
     """One daemon for all cases: each has a link of its own."""
     from harness.daemon import Hopcountd
     daemon = Hopcountd(tmp_path_factory.mktemp("labels"), config={
-        "admin": {"rate_per_min": 1000000},
         "public": {"workers": 1, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]}})
     daemon.start()
     yield daemon
@@ -102,7 +100,7 @@ def shared(tmp_path_factory):
 
 
 def test_statistics_count_each_label_and_each_reason(make_hopcountd, redis):
-    daemon = make_hopcountd(redis, FAST_API)
+    daemon = make_hopcountd(redis)
     want = {}
     for _, method, headers, label, reason in CASES:
         if reason:
@@ -122,7 +120,7 @@ def test_statistics_count_each_label_and_each_reason(make_hopcountd, redis):
 
 
 def test_device_browser_and_system_are_counted(make_hopcountd, redis):
-    daemon = make_hopcountd(redis, FAST_API)
+    daemon = make_hopcountd(redis)
     for agent in (PHONE, CUBOT, CUBOT):
         daemon.get(f"/{mint(daemon)}", headers={"User-Agent": agent})
     query = "/v1/stats?brand=acme&interval=day&group_by="

@@ -28,7 +28,7 @@ BRANDS = [
      "preset": "whmcs", "billing_url": f"https://billing.{name}.example",
      "targets": [{"kind": "4", "name": "renew", "url": f"https://billing.{name}.example/r"}]}
     for name in ("acme", "globex")]
-CONFIG = {"brands": BRANDS, "admin": {"rate_per_min": 1000000}}
+CONFIG = {"brands": BRANDS}
 
 
 def random_clicks(rng, n, first, days):

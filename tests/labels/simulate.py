@@ -31,7 +31,6 @@ from harness.wait import patience, wait_until  # noqa: E402
 LABELS = ["human", "scanner", "bot", "prefetch", "probe"]
 CONFIG = {
     "public": {"workers": 2, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]},
-    "admin": {"rate_per_min": 1000000},
     "labels": {"gateway_links_s": actors.LINKS_S // actors.SCALE,
                "gateway_networks_s": actors.NETWORKS_S // actors.SCALE},
 }

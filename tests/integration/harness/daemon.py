@@ -81,7 +81,8 @@ class Hopcountd(Process):
         self.write_keys([(1, "mint", self.key)])
         base = {
             "public": {"listen": f"127.0.0.1:{self.port}", "workers": 2, "drain_delay_s": 0},
-            "admin": {"listen": f"127.0.0.1:{self.admin_port}",
+            # Tests poll; the limit of a key's requests has a test of its own.
+            "admin": {"listen": f"127.0.0.1:{self.admin_port}", "rate_per_min": 1000000,
                       "api_keys": str(self.api_keys_path)},
             "state_dir": str(self.state_dir),
             "keys": str(self.keys_path),
