@@ -20,9 +20,11 @@
 #include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/label/gateway.h"
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/label/salt.h"
+#include "service/ledger/fold.h"
 #include "service/public/answer.h"
 #include "service/public/reply.h"
 
@@ -48,7 +50,11 @@ struct fixture {
     struct turn turn;
     char reply[REPLY_MAX];
     struct http1_request requests[VARIETY]; /* slices of heads */
-    uint64_t sum;                           /* keeps the compiler from dropping the work */
+    struct click clicks[VARIETY];
+    struct fold *fold;
+    struct gateway *gateway;
+    uint64_t n_clicks;
+    uint64_t sum; /* keeps the compiler from dropping the work */
 };
 
 static void setup_tokens(struct fixture *f)
@@ -281,6 +287,54 @@ static void run_click_encode(struct fixture *f, unsigned i)
     f->sum += record[63];
 }
 
+/* Clicks of as many clients on as many links, of twelve campaigns. */
+static void setup_clicks(struct fixture *f)
+{
+    const struct gateway_options options = {.links = 3,
+                                            .links_ms = 10000,
+                                            .networks = 3,
+                                            .networks_ms = 60000,
+                                            .weight_links = 100,
+                                            .weight_networks = 100,
+                                            .threshold = 100};
+
+    for (unsigned i = 0; i < VARIETY; i++)
+        f->clicks[i] = (struct click){.link_id = i * UINT64_C(0x9e3779b97f4a7c15),
+                                      .time_ms = 1790000000000,
+                                      .brand = 7,
+                                      .object = 1000000 + i,
+                                      .client = 2000 + i,
+                                      .campaign = (uint16_t)(i % 12),
+                                      .type = CLICK_TYPE_CLICK,
+                                      .kind = 2,
+                                      .network = 1,
+                                      .country = {'D', 'E'}};
+    f->fold = fold_new(VARIETY);
+    f->gateway = gateway_new(&options);
+    if (!f->fold || !f->gateway)
+        abort();
+}
+
+/* A batch of as many clicks, and its end. */
+static void run_fold(struct fixture *f, unsigned i)
+{
+    if (!fold_add(f->fold, &f->clicks[i]))
+        abort();
+    f->sum += f->fold->n_items;
+    if (i == VARIETY - 1)
+        fold_clear(f->fold);
+}
+
+/* Two seconds after the client's click before, on the same link. */
+static void run_gateway(struct fixture *f, unsigned i)
+{
+    struct gateway_click found[GATEWAY_FOUND_MAX];
+    struct gateway_click click = {.click = f->clicks[i], .number = f->n_clicks, .is_own = true};
+
+    click.click.time_ms += (int64_t)(f->n_clicks++ / VARIETY) * 2000;
+    f->sum += gateway_add(f->gateway, &click, found);
+}
+
 static void setup_nothing(struct fixture *f)
 {
     (void)f;
@@ -298,7 +352,9 @@ static const struct {
     {"label_visitor", setup_label, run_label_visitor},
     {"redirect", setup_redirect, run_redirect},
     {"template_expand", setup_template, run_template_expand},
-    {"click_encode", setup_nothing, run_click_encode},
+    {"click_encode", setup_nothing, run_click_encode}, /* clicklog_append() is little more */
+    {"fold", setup_clicks, run_fold},
+    {"gateway", setup_clicks, run_gateway},
 };
 
 int main(int argc, char **argv)

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import time
 
+import mmdb
+
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -248,7 +250,7 @@ class Floor(Server):
 
 
 class Hopcount(Server):
-    """hopcountd complete: token, labels, log, counting into Redis."""
+    """hopcountd complete: token, labels, country, log, counting into Redis."""
 
     name = "hopcount"
     n_links = 10000
@@ -270,6 +272,7 @@ class Hopcount(Server):
         self.admin_port = free_port()
         api_keys = self.folder / "api-keys"
         api_keys.touch(0o600)
+        (self.folder / "country.mmdb").write_bytes(mmdb.country_of("127.0.0.0/24", "DE"))
         config = self.folder / "hopcount.yaml"
         config.write_text(f"""\
 public: {{ listen: "127.0.0.1:{self.port}", workers: {len(self.cpus)}, drain_delay_s: 0 }}
@@ -277,6 +280,7 @@ admin: {{ listen: "127.0.0.1:{self.admin_port}", api_keys: {api_keys}, rate_per_
 state_dir: {self.folder}/state
 redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0" }}
 keys: {keys}
+geo: {{ country: {self.folder}/country.mmdb }}
 {self.options}
 brands:
 {brands}""")
