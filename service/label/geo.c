@@ -13,37 +13,22 @@
 #include "service/base/log.h"
 #include "service/label/geo_db.h"
 
-enum { INTERVAL_MS = 10000, CACHE_SLOTS = 1024 };
-
-/* What a reader remembers of a record, so that its map is searched once. */
-struct cached {
-    uint32_t number;
-    uint32_t value; /* the letters of the country, big-endian, or a number; 0 = none */
-};
-
-/* A loaded file; the number tells it from others that may come to lie at the same address. */
-struct geo_file {
-    struct geo_db *db;
-    uint64_t number; /* 1, 2, … */
-};
+enum { INTERVAL_MS = 10000 };
 
 struct geo_reader {
     struct geo *geo;
     /* What this reader looks into just now.  The thread frees a file only when no reader names it
      * (hazard pointers, Michael 2004). */
-    _Atomic(struct geo_file *) in_use;
-    uint64_t cached_of; /* number of the file that `cache` is about */
-    struct cached cache[CACHE_SLOTS];
+    _Atomic(struct geo_db *) in_use;
 };
 
 struct geo {
     char *path;
     enum geo_db_what what;
     int64_t interval_ms;
-    _Atomic(struct geo_file *) current; /* NULL = none */
-    uint64_t n_files;                   /* loaded so far; the thread's, like the next two */
-    struct stat loaded;                 /* of the file last looked at */
-    bool is_absent;                     /* logged that it is */
+    _Atomic(struct geo_db *) current; /* NULL = none */
+    struct stat loaded;               /* of the file last looked at */
+    bool is_absent;                   /* logged that it is */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of what follows */
@@ -58,41 +43,26 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static bool is_in_use(struct geo *geo, const struct geo_file *file)
+static bool is_in_use(struct geo *geo, const struct geo_db *db)
 {
     bool found = false;
 
     pthread_mutex_lock(&geo->lock);
     for (unsigned i = 0; i < GEO_READERS_MAX && !found; i++)
-        found = geo->readers[i] && atomic_load(&geo->readers[i]->in_use) == file;
+        found = geo->readers[i] && atomic_load(&geo->readers[i]->in_use) == db;
     pthread_mutex_unlock(&geo->lock);
     return found;
 }
 
-static void free_file(struct geo_file *file)
-{
-    if (!file)
-        return;
-    geo_db_free(file->db);
-    free(file);
-}
-
-static bool swap_in(struct geo *geo, struct geo_db *db)
+static void swap_in(struct geo *geo, struct geo_db *db)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
-    struct geo_file *file = malloc(sizeof(*file)), *old;
+    struct geo_db *old = atomic_exchange(&geo->current, db);
 
-    if (!file) {
-        geo_db_free(db);
-        return false;
-    }
-    *file = (struct geo_file){.db = db, .number = ++geo->n_files};
-    old = atomic_exchange(&geo->current, file);
-    /* A look-up takes a microsecond. */
+    /* A look-up takes less than a microsecond. */
     while (old && is_in_use(geo, old))
         nanosleep(&moment, NULL);
-    free_file(old);
-    return true;
+    geo_db_free(old);
 }
 
 /* Loads the file if it is not the one last looked at. */
@@ -111,8 +81,8 @@ static void check_file(struct geo *geo)
     switch (geo_db_load(geo->path, geo->what, &db, &err)) {
     case GEO_DB_OK:
         geo->is_absent = false;
-        if (swap_in(geo, db))
-            log_info("geo.loaded", "file=%s", log_quote(text, geo->path));
+        swap_in(geo, db);
+        log_info("geo.loaded", "file=%s", log_quote(text, geo->path));
         break;
     case GEO_DB_ABSENT:
         if (!geo->is_absent)
@@ -201,7 +171,7 @@ void geo_free(struct geo *geo)
         pthread_mutex_unlock(&geo->lock);
         pthread_join(geo->thread, NULL);
     }
-    free_file(atomic_load(&geo->current));
+    geo_db_free(atomic_load(&geo->current));
     pthread_cond_destroy(&geo->wake);
     pthread_mutex_destroy(&geo->lock);
     free(geo->path);
@@ -248,56 +218,25 @@ void geo_reader_free(struct geo_reader *reader)
 }
 
 /* The file, which is not freed until in_use is cleared. */
-static struct geo_file *begin_use(struct geo_reader *reader)
+static struct geo_db *begin_use(struct geo_reader *reader)
 {
-    struct geo_file *file;
+    struct geo_db *db;
 
     do {
-        file = atomic_load(&reader->geo->current);
-        atomic_store(&reader->in_use, file);
-    } while (file != atomic_load(&reader->geo->current));
-    return file;
-}
-
-static uint32_t read_value(const struct geo_reader *reader, const struct geo_db *db,
-                           uint32_t number)
-{
-    char country[2];
-
-    if (reader->geo->what == GEO_DB_ASNS)
-        return geo_db_asn(db, number);
-    geo_db_country(db, number, country);
-    return (uint32_t)(uint8_t)country[0] << 8 | (uint8_t)country[1];
-}
-
-static uint32_t find_value(struct geo_reader *reader, const struct geo_file *file,
-                           const uint8_t ip[static IP_LEN])
-{
-    uint32_t number = geo_db_find(file->db, ip);
-    struct cached *cached = &reader->cache[number * 2654435761U >> 22];
-
-    _Static_assert(CACHE_SLOTS == 1U << (32 - 22), "the hash's high bits number the slots");
-    if (file->number != reader->cached_of) {
-        memset(reader->cache, 0, sizeof(reader->cache));
-        reader->cached_of = file->number;
-    }
-    if (number == 0)
-        return 0;
-    if (cached->number != number) {
-        cached->value = read_value(reader, file->db, number);
-        cached->number = number;
-    }
-    return cached->value;
+        db = atomic_load(&reader->geo->current);
+        atomic_store(&reader->in_use, db);
+    } while (db != atomic_load(&reader->geo->current));
+    return db;
 }
 
 static uint32_t look_up(struct geo_reader *reader, const uint8_t ip[static IP_LEN])
 {
-    struct geo_file *file;
+    struct geo_db *db;
     uint32_t value;
 
-    if (!reader->geo || !(file = begin_use(reader)))
+    if (!reader->geo || !(db = begin_use(reader)))
         return 0;
-    value = find_value(reader, file, ip);
+    value = geo_db_find(db, ip);
     atomic_store_explicit(&reader->in_use, NULL, memory_order_release);
     return value;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +14,10 @@
 #include <maxminddb.h>
 
 #include "service/base/error.h"
-
-enum { PAGE = 4096 };
+#include "service/label/geo_tree.h"
 
 struct geo_db {
-    MMDB_s mmdb;
-    bool is_open;
+    struct geo_tree *tree;
 };
 
 /* Copies `fd` to its end into a file without a name that lives in memory; -1 and errno. */
@@ -42,15 +39,6 @@ static int copy_to_memory(int fd)
     return -1;
 }
 
-/* Brings every page into this process, where only a look-up would else have done so. */
-static void touch_pages(const MMDB_s *mmdb)
-{
-    volatile uint8_t sum = 0;
-
-    for (ssize_t i = 0; i < mmdb->file_size; i += PAGE)
-        sum = (uint8_t)(sum + mmdb->file_content[i]);
-}
-
 static bool is_country(const MMDB_entry_data_s *data)
 {
     return data->has_data && data->type == MMDB_DATA_TYPE_UTF8_STRING && data->data_size == 2 &&
@@ -58,16 +46,16 @@ static bool is_country(const MMDB_entry_data_s *data)
            data->utf8_string[1] >= 'A' && data->utf8_string[1] <= 'Z';
 }
 
-static bool read_country(MMDB_entry_s entry, char out[static 2])
+/* The two letters, big-endian. */
+static uint32_t read_country(MMDB_entry_s entry)
 {
     MMDB_entry_data_s data;
 
     if ((MMDB_get_value(&entry, &data, "country", "iso_code", NULL) != MMDB_SUCCESS ||
          !is_country(&data)) &&
         (MMDB_get_value(&entry, &data, "country_code", NULL) != MMDB_SUCCESS || !is_country(&data)))
-        return false;
-    memcpy(out, data.utf8_string, 2);
-    return true;
+        return 0;
+    return (uint32_t)(uint8_t)data.utf8_string[0] << 8 | (uint8_t)data.utf8_string[1];
 }
 
 /* "AS64496" as some files have it; 0 = no number. */
@@ -98,46 +86,26 @@ static uint32_t read_asn(MMDB_entry_s entry)
     return 0;
 }
 
-static bool has_value(MMDB_entry_s entry, enum geo_db_what what)
-{
-    char ignored[2];
-
-    return what == GEO_DB_COUNTRIES ? read_country(entry, ignored) : read_asn(entry) != 0;
-}
-
-/* Whether any record has one: a file of something else was meant for another key. */
-static bool has_any(const MMDB_s *mmdb, enum geo_db_what what)
-{
-
-    for (uint32_t i = 0; i < mmdb->metadata.node_count; i++) {
-        MMDB_search_node_s node;
-
-        if (MMDB_read_node(mmdb, i, &node) != MMDB_SUCCESS)
-            return false;
-        if ((node.left_record_type == MMDB_RECORD_TYPE_DATA &&
-             has_value(node.left_record_entry, what)) ||
-            (node.right_record_type == MMDB_RECORD_TYPE_DATA &&
-             has_value(node.right_record_entry, what)))
-            return true;
-    }
-    return false;
-}
-
-static bool open_copy(struct geo_db *db, enum geo_db_what what, int copy, const char *path,
+static bool read_copy(struct geo_db *db, enum geo_db_what what, int copy, const char *path,
                       struct error *err)
 {
     char name[32];
+    MMDB_s mmdb;
     int status;
 
     snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
-    status = MMDB_open(name, MMDB_MODE_MMAP, &db->mmdb);
+    status = MMDB_open(name, MMDB_MODE_MMAP, &mmdb);
     if (status != MMDB_SUCCESS) {
         error_set(err, "%s: no MMDB file, or a damaged one: %s", path, MMDB_strerror(status));
         return false;
     }
-    db->is_open = true;
-    touch_pages(&db->mmdb);
-    if (!has_any(&db->mmdb, what)) {
+    db->tree = geo_tree_new(&mmdb, what == GEO_DB_COUNTRIES ? read_country : read_asn);
+    MMDB_close(&mmdb);
+    if (!db->tree) {
+        error_set(err, "%s: a damaged MMDB file, or one too large for memory", path);
+        return false;
+    }
+    if (!geo_tree_has_any(db->tree)) {
         error_set(err, "%s: holds no %s", path,
                   what == GEO_DB_COUNTRIES ? "countries (country.iso_code or country_code)"
                                            : "numbers (autonomous_system_number or asn)");
@@ -167,7 +135,7 @@ enum geo_db_status geo_db_load(const char *path, enum geo_db_what what, struct g
         error_set(err, "%s: cannot be read into memory: %s", path, strerror(errno));
         goto out;
     }
-    if (!open_copy(db, what, copy, path, err))
+    if (!read_copy(db, what, copy, path, err))
         goto out;
     status = GEO_DB_OK;
     *out = db;
@@ -176,7 +144,7 @@ out:
     if (fd >= 0)
         close(fd);
     if (copy >= 0)
-        close(copy); /* the mapping stays */
+        close(copy);
     geo_db_free(db);
     return status;
 }
@@ -185,47 +153,11 @@ void geo_db_free(struct geo_db *db)
 {
     if (!db)
         return;
-    if (db->is_open)
-        MMDB_close(&db->mmdb);
+    geo_tree_free(db->tree);
     free(db);
-}
-
-static MMDB_lookup_result_s look_up(const struct geo_db *db, const uint8_t ip[static IP_LEN],
-                                    int *status)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    struct sockaddr_in in4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-
-    if (memcmp(ip, mapped, sizeof(mapped)) == 0) {
-        memcpy(&in4.sin_addr, ip + sizeof(mapped), 4);
-        return MMDB_lookup_sockaddr(&db->mmdb, (const struct sockaddr *)&in4, status);
-    }
-    memcpy(&in6.sin6_addr, ip, IP_LEN);
-    return MMDB_lookup_sockaddr(&db->mmdb, (const struct sockaddr *)&in6, status);
 }
 
 uint32_t geo_db_find(const struct geo_db *db, const uint8_t ip[static IP_LEN])
 {
-    int status = MMDB_SUCCESS;
-    MMDB_lookup_result_s result = look_up(db, ip, &status);
-
-    if (status != MMDB_SUCCESS || !result.found_entry)
-        return 0;
-    return result.entry.offset + 1; /* the first record is at 0 */
-}
-
-void geo_db_country(const struct geo_db *db, uint32_t number, char out[static 2])
-{
-    MMDB_entry_s entry = {.mmdb = &db->mmdb, .offset = number - 1};
-
-    if (number == 0 || !read_country(entry, out))
-        out[0] = out[1] = '\0';
-}
-
-uint32_t geo_db_asn(const struct geo_db *db, uint32_t number)
-{
-    MMDB_entry_s entry = {.mmdb = &db->mmdb, .offset = number - 1};
-
-    return number == 0 ? 0 : read_asn(entry);
+    return geo_tree_find(db->tree, ip);
 }

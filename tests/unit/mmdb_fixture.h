@@ -14,6 +14,7 @@ enum { MMDB_NODES_MAX = 1024, MMDB_DATA_MAX = 4096, MMDB_EMPTY = UINT16_MAX };
 
 /* A file being made: a tree over IPv6 addresses, IPv4 ones in ::/96, and the records. */
 struct mmdb_file {
+    bool is_ipv4; /* a tree over IPv4 addresses only: set it after mmdb_begin() */
     unsigned n_nodes;
     uint32_t nodes[MMDB_NODES_MAX][2]; /* a node, MMDB_EMPTY, or 0x10000 + offset of a record */
     size_t data_len;
@@ -72,7 +73,7 @@ static inline uint32_t mmdb_add_number(struct mmdb_file *file, const char *key, 
 }
 
 /* Lets the network of the first `bits` of `ip` have the record; bits of an IPv4 one count from
- * 96. */
+ * 96, whatever the tree. */
 static inline void mmdb_add_network(struct mmdb_file *file, const char *ip, unsigned bits,
                                     uint32_t record)
 {
@@ -83,7 +84,7 @@ static inline void mmdb_add_network(struct mmdb_file *file, const char *ip, unsi
         return;
     if (!strchr(ip, ':'))
         bytes[10] = bytes[11] = 0; /* the format has them in ::/96 */
-    for (unsigned i = 0; i < bits; i++) {
+    for (unsigned i = file->is_ipv4 ? 96 : 0; i < bits; i++) {
         uint32_t *next = &file->nodes[node][bytes[i / 8] >> (7 - i % 8) & 1];
 
         if (i + 1 == bits) {
@@ -93,6 +94,8 @@ static inline void mmdb_add_network(struct mmdb_file *file, const char *ip, unsi
                 file->nodes[file->n_nodes][0] = file->nodes[file->n_nodes][1] = MMDB_EMPTY;
                 *next = file->n_nodes++;
             }
+            if (*next >= 0x10000)
+                return; /* in a network that is there already */
             node = *next;
         }
     }
@@ -125,7 +128,7 @@ static inline uint8_t *mmdb_put_metadata(uint8_t *p, const struct mmdb_file *fil
     mmdb_put_control(&p, 7, 0);
     mmdb_put_text(&p, "ip_version");
     mmdb_put_control(&p, 5, 1);
-    *p++ = 6;
+    *p++ = file->is_ipv4 ? 4 : 6;
     mmdb_put_text(&p, "languages");
     mmdb_put_control(&p, 11, 0);
     mmdb_put_number(&p, "node_count", 6, file->n_nodes);
