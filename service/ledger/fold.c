@@ -211,19 +211,27 @@ static unsigned country_index(const char country[static 2])
     return country[0] ? 1 + (unsigned)(country[0] - 'A') * 26 + (unsigned)(country[1] - 'A') : 0;
 }
 
-static void count(struct fold_group *group, const struct click *click, unsigned label,
-                  unsigned reason, int delta)
+/* Counts the click in two groups, the campaign's and that of all. */
+static void count(struct fold_group *group, struct fold_group *all, const struct click *click,
+                  unsigned label, unsigned reason, int delta)
 {
-    group->counts[FOLD_AT_LABEL + label] += delta;
-    group->counts[FOLD_AT_COUNTRY + country_index(click->country)] += delta;
-    group->counts[FOLD_AT_DEVICE + click->device] += delta;
-    group->counts[FOLD_AT_VARIANT + click->variant] += delta;
-    group->counts[FOLD_AT_CHANNEL + click->channel] += delta;
-    group->counts[FOLD_AT_REASON + reason] += delta;
-    group->counts[FOLD_AT_BROWSER + (click->browser & 15)] += delta;
-    group->counts[FOLD_AT_SYSTEM + (click->system & 15)] += delta;
-    group->counts[FOLD_AT_REFERRER + click->referrer] += delta;
-    group->counts[FOLD_AT_DELAY + counter_delay_value(click)] += delta;
+    const unsigned places[] = {
+        FOLD_AT_LABEL + label,
+        FOLD_AT_COUNTRY + country_index(click->country),
+        FOLD_AT_DEVICE + click->device,
+        FOLD_AT_VARIANT + click->variant,
+        FOLD_AT_CHANNEL + click->channel,
+        FOLD_AT_REASON + reason,
+        FOLD_AT_BROWSER + (click->browser & 15u),
+        FOLD_AT_SYSTEM + (click->system & 15u),
+        FOLD_AT_REFERRER + click->referrer,
+        FOLD_AT_DELAY + counter_delay_value(click),
+    };
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        group->counts[places[i]] += delta;
+        all->counts[places[i]] += delta;
+    }
 }
 
 static void list_person(struct fold *fold, uint32_t group, enum fold_whom whom, uint64_t id)
@@ -261,8 +269,7 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
         .listed = FOLD_NONE,
     };
 
-    count(&fold->groups[group], click, label, reason, delta);
-    count(&fold->groups[all], click, label, reason, delta);
+    count(&fold->groups[group], &fold->groups[all], click, label, reason, delta);
     if (click->object != 0)
         (void)add_item(fold, &item);
     if (click->client != 0) {
