@@ -117,13 +117,19 @@ static void count_damaged(struct clicklog *log, uint64_t from, uint64_t to)
         counter64_add(&log->dropped[CLICKLOG_DROP_DAMAGED], to - from);
 }
 
-/* Each record is read several times, and its checksum is what costs most. */
+/*
+ * Each record is read several times, and its checksum is what costs most: it is looked at once, and
+ * only in logs that were found on disk.  It tells what a crash or the disk made of a record; those
+ * of a live log this process wrote itself, a moment ago, into the memory that it reads here.  A
+ * page that the disk has taken from it since (segment_guard.h) holds zeros, and no position is
+ * right.
+ */
 static bool read_record(struct clicklog *log, const uint8_t *record, uint64_t position,
                         struct click *out)
 {
     bool ok;
 
-    if (position >= log->sound_from && position < log->sound_to)
+    if (log->live || (position >= log->sound_from && position < log->sound_to))
         return click_decode_again(record, position, out) == CLICK_OK;
     ok = click_decode(record, position, log->id, out) == CLICK_OK;
     if (position == log->sound_to && ok)
