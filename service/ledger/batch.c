@@ -53,7 +53,8 @@ static bool make_room(struct batch *batch)
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
-    return batch->order && batch->keys && batch->argv &&
+    batch->strangers = malloc(records * sizeof(*batch->strangers));
+    return batch->order && batch->keys && batch->argv && batch->strangers &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + BATCH_CHUNK_MAX) &&
            pack_init(&batch->people,
@@ -90,6 +91,7 @@ void batch_free(struct batch *batch)
     free(batch->order);
     free(batch->keys);
     free(batch->argv);
+    free(batch->strangers);
     free(batch->tables.bytes);
     free(batch->series.bytes);
     free(batch->people.bytes);

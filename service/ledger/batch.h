@@ -12,11 +12,13 @@
 
 struct batch;
 struct fold;
+struct met;
 
 struct batch_options {
     unsigned records_max; /* as of the fold */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
+    struct met *met; /* whom a batch leaves out, for they were in one before; the caller's */
 };
 
 /* NULL: out of memory.  Nothing is allocated after it. */
@@ -41,7 +43,8 @@ struct batch_command {
     struct slice key; /* that of the cursor */
 };
 
-/* Builds the command that moves the shard's cursor and applies what the fold holds for it. */
+/* Builds the command that moves the shard's cursor and applies what the fold holds for it.  People
+ * in it are met: unless it is applied, all are to be forgotten. */
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out);
 
 /* The fold holds something for this shard. */

@@ -31,6 +31,7 @@ struct batch {
     struct batch_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
     struct pack tables, series, people;
+    uint64_t *strangers; /* of one group: who was not met before */
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;

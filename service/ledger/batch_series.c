@@ -3,6 +3,7 @@
 #include "proto/bytes.h"
 #include "proto/series.h"
 #include "service/ledger/batch_private.h"
+#include "service/ledger/met.h"
 
 static const struct {
     enum counter_dim dim;
@@ -225,25 +226,46 @@ static void pack_person(struct pack *pack, enum fold_whom whom, uint64_t id)
                                          : slice_make((const char *)bytes, 8));
 }
 
+/* Lists those of the group whom Redis has not been told of; returns how many. */
+static uint32_t find_strangers(struct batch *batch, const struct fold_group *group,
+                               enum fold_whom whom)
+{
+    struct met_person person = {
+        .brand = group->key.brand,
+        .campaign = group->key.campaign,
+        .day = group->key.hour / 24,
+        .is_visitor = whom == FOLD_VISITORS,
+    };
+    uint32_t n = 0;
+
+    for (uint32_t at = group->people[whom].first; at != FOLD_NONE;
+         at = batch->fold->persons[at].next) {
+        person.id = batch->fold->persons[at].id;
+        if (!met_before(batch->options.met, &person))
+            batch->strangers[n++] = person.id;
+    }
+    return n;
+}
+
 static void build_people(struct batch *batch, const struct fold_group *group, enum fold_whom whom)
 {
-    const struct fold_people *people = &group->people[whom];
+    uint32_t n = find_strangers(batch, group, whom);
     struct counter_people of = {.brand = group->key.brand,
                                 .campaign = group->key.campaign,
                                 .are_visitors = whom == FOLD_VISITORS};
 
-    if (people->n == 0)
+    if (n == 0)
         return;
     for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
         of.interval = (enum counter_interval)interval;
         counter_key_people(batch_next_key(batch), &of, group->key.hour * 3600,
                            batch->options.n_shards);
     }
-    pack_number(&batch->people, people->n);
+    pack_number(&batch->people, n);
     pack_number(&batch->people, (uint32_t)batch->options.retention_hours_s);
     pack_number(&batch->people, (uint32_t)batch->options.retention_days_s);
-    for (uint32_t at = people->first; at != FOLD_NONE; at = batch->fold->persons[at].next)
-        pack_person(&batch->people, whom, batch->fold->persons[at].id);
+    for (uint32_t i = 0; i < n; i++)
+        pack_person(&batch->people, whom, batch->strangers[i]);
 }
 
 void batch_build_people(struct batch *batch, unsigned shard)

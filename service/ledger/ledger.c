@@ -19,6 +19,7 @@
 #include "service/ledger/clicklog.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/ledger_private.h"
+#include "service/ledger/met.h"
 #include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
 #include "service/ledger/tidy_series.h"
@@ -262,6 +263,7 @@ static bool make_tables(struct ledger *ledger)
 {
     unsigned max = ledger->options.batch_max;
     struct batch_options options = {
+        .met = ledger->met = met_new(),
         .records_max = max,
         .n_shards = ledger->options.n_shards,
         .retention_hours_s = ledger->options.retention_hours_s,
@@ -270,7 +272,7 @@ static bool make_tables(struct ledger *ledger)
 
     ledger->clicks = calloc(max > CLICKS_MIN ? max : CLICKS_MIN, sizeof(*ledger->clicks));
     ledger->fold = fold_new(max);
-    ledger->batch = batch_new(&options);
+    ledger->batch = ledger->met ? batch_new(&options) : NULL;
     ledger->tidy = tidy_new();
     ledger->tidy_series = tidy_series_new();
     if (ledger->options.gateway && !(ledger->relabel = relabel_new(&ledger->options)))
@@ -392,6 +394,7 @@ static void free_tables(struct ledger *ledger)
     free(ledger->clicks);
     fold_free(ledger->fold);
     batch_free(ledger->batch);
+    met_free(ledger->met);
     tidy_free(ledger->tidy);
     tidy_series_free(ledger->tidy_series);
     relabel_free(ledger->relabel);

@@ -37,6 +37,7 @@ struct event;
 struct event_base;
 struct fold;
 struct ledger_log;
+struct met;
 struct redisReply;
 struct redis_link;
 struct relabel;
@@ -115,6 +116,7 @@ struct ledger {
 
     struct fold *fold;
     struct batch *batch;
+    struct met *met;
     struct click *clicks; /* batch_max of them */
     struct tidy *tidy;
     struct tidy_series *tidy_series;

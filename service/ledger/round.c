@@ -5,6 +5,7 @@
 #include "service/ledger/clicklog.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/ledger_private.h"
+#include "service/ledger/met.h"
 #include "service/redis/redis_link.h"
 
 enum {
@@ -63,8 +64,10 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
                          &(struct redis_command){.key = command.key,
                                                  .argv = command.argv,
                                                  .argc = command.argc,
-                                                 .ticket = ledger_ticket_pack(&ticket)}))
+                                                 .ticket = ledger_ticket_pack(&ticket)})) {
+        met_forget(ledger->met);
         return;
+    }
     cursor->sent_to = to;
     cursor->state = CURSOR_SENT;
     ledger->shards[shard].n_sent++;

@@ -12,6 +12,7 @@
 #include "service/ledger/clicklog.h"
 #include "service/ledger/layout.h"
 #include "service/ledger/ledger_private.h"
+#include "service/ledger/met.h"
 #include "service/ledger/relabel.h"
 #include "service/ledger/tidy.h"
 #include "service/ledger/tidy_series.h"
@@ -55,6 +56,7 @@ static void doubt(struct cursor *cursor)
 
 static void doubt_shard(struct ledger *ledger, unsigned shard)
 {
+    met_forget(ledger->met);
     for (unsigned i = 0; i < ledger->n_logs; i++)
         doubt(&ledger->logs[i]->cursors[shard]);
 }
@@ -222,11 +224,13 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
 {
     struct cursor *cursor = &log->cursors[shard];
 
-    if (at < cursor->at)
+    if (at < cursor->at) {
+        met_forget(ledger->met);
         log_warn("ledger.replay",
                  "shard=%u from=%" PRIu64 " to=%" PRIu64
                  " err=\"Redis has lost the newest counts\"",
                  shard, at, cursor->at);
+    }
     if (at > clicklog_tail(log->log) && clicklog_is_live(log->log))
         log_error("ledger.cursor",
                   "shard=%u cursor=%" PRIu64 " tail=%" PRIu64
@@ -295,6 +299,7 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
     if (n_aside > 0) {
         char quoted[LOG_QUOTE_MAX];
 
+        met_forget(ledger->met); /* they may be among what was set aside */
         ledger->now.rejected += n_aside;
         log_error("ledger.set_aside", "shard=%u n=%" PRIu64 " err=%s", shard, n_aside,
                   log_quote(quoted, reply->element[2]->str));
@@ -348,6 +353,8 @@ static void on_batch(struct ledger *ledger, const struct ledger_ticket *ticket,
 
     ledger->shards[ticket->shard].n_sent--;
     log->n_sent--;
+    if (!reply || !is_applied(reply))
+        met_forget(ledger->met);
     if (reply && is_applied(reply)) {
         on_applied(ledger, log, ticket->shard, reply);
     } else if (reply && is_refused(reply)) {

@@ -64,6 +64,41 @@ def test_two_pods_count_a_visitor_once(make_hopcountd, redis, shards):
         assert (record["network"] != 0) == (record["client"] != 0)
 
 
+def test_people_are_counted_anew_when_redis_has_lost_them(make_hopcountd, redis):
+    """Those who were counted are not sent again; but what was sent may be gone."""
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    for n in (1, 2):  # in a batch each
+        click(daemon, "198.51.100.7", campaign=5)
+        click(daemon, "198.51.100.8", client=42, campaign=5)
+        wait_people(daemon, (2 * n, 1, 1))
+    redis.client().flushall()
+    click(daemon, "198.51.100.8", client=42, campaign=5)
+    wait_people(daemon, (5, 1, 1))
+    redis.terminate()
+    wait_until(lambda: daemon.metrics()["hopcount_redis_up"] == 0, 20, "the connection's end was noticed")
+    redis.start()  # empty
+    wait_until(lambda: daemon.metrics()["hopcount_redis_up"] == 1, 20, "connected again")
+    wait_people(daemon, (5, 1, 1))
+    wait_people(daemon, (5, 1, 1), "&campaign=5")
+
+
+def test_people_set_aside_are_counted_when_there_is_a_place_for_them(make_hopcountd, redis):
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    click(daemon, "198.51.100.8", client=42)
+    wait_people(daemon, (1, 1, 0))
+    client = redis.client()
+    keys = client.keys("hc:*:u:*")
+    assert len(keys) == 4  # of the campaign and of all, of the day and of the month
+    for key in keys:
+        client.delete(key)
+        client.rpush(key, "no HyperLogLog")
+    click(daemon, "198.51.100.9", client=43)
+    wait_until(lambda: daemon.metrics()["hopcount_increments_rejected_total"] > 0, 20, "they are set aside")
+    client.delete(*keys)
+    click(daemon, "198.51.100.9", client=43)
+    wait_people(daemon, (3, 1, 0))
+
+
 def test_the_command_shows_them(make_hopcountd, redis):
     (daemon,) = make_pods(make_hopcountd, redis, 1)
     click(daemon, "198.51.100.7")
