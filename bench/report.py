@@ -10,10 +10,6 @@ import servers
 ROOT = servers.ROOT
 
 
-# Root may do it, other users mostly not.
-MAY_BE_FIRST = subprocess.run(["chrt", "--fifo", "1", "true"], stderr=subprocess.DEVNULL).returncode == 0
-
-
 def build():
     """A Release build, of its own unless HOPCOUNT_BENCH_BUILD names one: no other is measured."""
     folder = pathlib.Path(os.environ.get("HOPCOUNT_BENCH_BUILD", ROOT / "build-bench"))
@@ -44,9 +40,6 @@ def drive(server, load_options, seconds, alone=True):
             "--status", server.status] + load_options
     if server.location:
         argv += ["--location", server.location]
-    if MAY_BE_FIRST and os.cpu_count() - 1 not in server.cpus:
-        # It shares its core with the stores: what it waits for them is not the server's delay.
-        argv = ["chrt", "--fifo", "1"] + argv
     pids, store = server.pids(), server.store_pids()
     before, store_before = servers.cpu_of(pids), servers.cpu_of(store)
     run = subprocess.run(argv, capture_output=True, text=True)
