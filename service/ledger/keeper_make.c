@@ -111,7 +111,7 @@ static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
             seg->applied_ms = 0;
         } else if (seg->applied_ms == 0) {
             seg->applied_ms = now_ms;
-            segment_forget(seg, 0); /* kept for a replay that most likely never comes */
+            segment_forget(seg); /* kept for a replay that most likely never comes */
         }
         bytes += seg->applied_ms ? seg->bytes : 0;
     }

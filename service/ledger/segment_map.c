@@ -14,8 +14,9 @@
 #endif
 
 enum {
-    TOUCHED_LEN = 256 << 10, /* of a new segment: what some ticks of the keeper take */
-    BLANK_STEP = 4096,       /* bytes looked at at a time */
+    TOUCHED_LEN = 64 << 10, /* of a new segment: what a tick of the keeper takes */
+    ZEROS_STEP = 64 << 10,  /* bytes written at a time */
+    BLANK_STEP = 4096,      /* bytes looked at at a time */
 };
 
 void segment_path(const uint8_t log_id[static CLICK_LOG_ID_LEN], uint32_t sequence,
@@ -128,14 +129,11 @@ struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN]
     return seg;
 }
 
-void segment_forget(struct segment *seg, uint64_t from)
+void segment_forget(struct segment *seg)
 {
-    size_t mask = page_len() - 1;
-    size_t begin = ((size_t)from + mask) & ~mask;
-
     /* Of a hit segment some pages are no file's: what they hold is nowhere else. */
-    if (seg->on_disk && begin < seg->map_len && !atomic_load(&seg->guard.hit))
-        (void)madvise(seg->map + begin, seg->map_len - begin, MADV_DONTNEED);
+    if (seg->on_disk && !atomic_load(&seg->guard.hit))
+        (void)madvise(seg->map, seg->map_len, MADV_DONTNEED);
 }
 
 /* Maps the file and puts it under guard; 0 or an errno. */
@@ -147,22 +145,39 @@ static int map_file(struct segment *seg, int fd)
     return segment_guard_add(&seg->guard, seg->map, seg->map_len) ? 0 : ENOMEM;
 }
 
-/* Reserves the blocks, then dirties every page, so that the worker's stores never allocate. */
+static int write_zeros(int fd, uint64_t len)
+{
+    static const uint8_t zeros[ZEROS_STEP];
+    uint64_t at = 0;
+
+    while (at < len) {
+        size_t left = len - at < sizeof(zeros) ? (size_t)(len - at) : sizeof(zeros);
+        ssize_t n = pwrite(fd, zeros, left, (off_t)at);
+
+        if (n < 0 && errno != EINTR)
+            return errno;
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    return 0;
+}
+
+/*
+ * Reserves the blocks, then writes to all of them, so that the worker's stores never allocate.  Not
+ * through the mapping: that takes a fault for every page, and most would only look like memory in
+ * use until the keeper touches what lies ahead of the worker.
+ */
 static int fill_file(struct segment *seg)
 {
     int errnum = posix_fallocate(seg->fd, 0, (off_t)seg->bytes);
 
-    if (errnum)
-        return errnum;
-    errnum = map_file(seg, seg->fd);
+    if (errnum == 0)
+        errnum = write_zeros(seg->fd, seg->bytes);
+    if (errnum == 0)
+        errnum = map_file(seg, seg->fd);
     if (errnum)
         return errnum;
     write_header(seg);
-    if (!segment_touch(seg, 0, seg->bytes))
-        return ENOSPC;
-    /* The keeper touches what lies ahead of the worker; more would only look like memory in use. */
-    segment_forget(seg, TOUCHED_LEN);
-    return 0;
+    return segment_touch(seg, 0, TOUCHED_LEN) ? 0 : ENOSPC;
 }
 
 static int sync_directory(int logs_fd, const char *path)

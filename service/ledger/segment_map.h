@@ -85,9 +85,9 @@ void segment_activate(struct segment *seg, uint64_t first);
  * them is gone or full. */
 bool segment_touch(struct segment *seg, uint64_t from, uint64_t len);
 
-/* Takes the pages from `from` on out of the process, if they are a file's: the content stays in the
- * page cache or on disk and comes back when it is looked at. */
-void segment_forget(struct segment *seg, uint64_t from);
+/* Takes the pages out of the process, if they are a file's: the content stays in the page cache or
+ * on disk and comes back when it is looked at. */
+void segment_forget(struct segment *seg);
 
 /* Has the file, its room and its name on disk when it returns, so that later syncs need not change
  * the file's metadata; 0, or an errno.  Nothing to do for memory, or the second time. */
