@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -27,6 +26,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/thread.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -166,17 +166,10 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are main's; a client that closes early must not raise SIGPIPE here. */
+/* It takes no signals: a client that closes early must not raise SIGPIPE here. */
 static bool start_thread(struct admin *admin)
 {
-    sigset_t all, before;
-    int failed;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&admin->thread, NULL, run, admin);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    admin->running = failed == 0;
+    admin->running = thread_start(&admin->thread, NULL, run, admin) == 0;
     return admin->running;
 }
 

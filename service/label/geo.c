@@ -11,6 +11,7 @@
 #include "service/base/background.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/thread.h"
 #include "service/label/geo_db.h"
 
 enum { INTERVAL_MS = 10000 };
@@ -151,7 +152,7 @@ struct geo *geo_new(const struct geo_options *options, struct error *err)
         return NULL;
     }
     check_file(geo);
-    geo->has_thread = pthread_create(&geo->thread, NULL, run, geo) == 0;
+    geo->has_thread = thread_start(&geo->thread, NULL, run, geo) == 0;
     if (!geo->has_thread) {
         error_set(err, "geo: cannot start a thread");
         geo_free(geo);

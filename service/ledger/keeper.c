@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/thread.h"
 #include "service/ledger/clicklog_private.h"
 #include "service/ledger/keeper_make.h"
 
@@ -294,15 +294,8 @@ static void *run(void *arg)
 
 bool keeper_start(struct clickstore *store, struct error *err)
 {
-    sigset_t all, former;
-    int errnum;
+    int errnum = thread_start(&store->keeper, NULL, run, store);
 
-    /* Signals are for the main thread; a fault in a segment must get through all the same. */
-    sigfillset(&all);
-    sigdelset(&all, SIGBUS);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    errnum = pthread_create(&store->keeper, NULL, run, store);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
     if (errnum) {
         error_set(err, "ledger: cannot start the keeper thread: %s", strerror(errnum));
         return false;

@@ -1,7 +1,6 @@
 #include "service/ledger/ledger.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +14,7 @@
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
 #include "service/base/log.h"
+#include "service/base/thread.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/clicklog.h"
 #include "service/ledger/fold.h"
@@ -300,13 +300,8 @@ static bool connect_redis(struct ledger *ledger, struct error *err)
 
 static bool start_thread(struct ledger *ledger, struct error *err)
 {
-    sigset_t all, before;
-    int code;
+    int code = thread_start(&ledger->thread, NULL, run, ledger);
 
-    sigfillset(&all); /* signals are for the main thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&ledger->thread, NULL, run, ledger);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {
         error_set(err, "ledger: cannot start a thread: %s", strerror(code));
         return false;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <event2/event.h>
 
 #include "service/base/error.h"
+#include "service/base/thread.h"
 #include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -134,20 +134,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are main's: a worker takes none. */
-static int start_thread(struct worker *w)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    w->has_thread = error == 0;
-    return error;
-}
-
 /* --- start --- */
 
 /* Nothing but this thread touches the base, so it needs no locks; messages come by eventfd. */
@@ -235,7 +221,8 @@ struct worker *worker_new(const struct worker_options *options, struct site *sit
     w->wake_fd = -1;
     if (!make_parts(w, site, err))
         goto out;
-    error = start_thread(w);
+    error = thread_start(&w->thread, NULL, run, w);
+    w->has_thread = error == 0;
     if (error) {
         error_set(err, "worker %u: cannot start a thread: %s; raise the limit of tasks",
                   options->index, strerror(error));

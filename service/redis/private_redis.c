@@ -19,6 +19,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/thread.h"
 #include "service/redis/private_redis_place.h"
 
 enum {
@@ -206,13 +207,8 @@ static void *watch(void *arg)
 
 static bool start_thread(struct private_redis *redis, struct error *err)
 {
-    sigset_t all, before;
-    int code;
+    int code = thread_start(&redis->thread, NULL, watch, redis);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&redis->thread, NULL, watch, redis);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {
         error_set(err, "redis: cannot start a thread: %s", strerror(code));
         return false;

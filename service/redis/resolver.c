@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 
+#include "service/base/thread.h"
 #include "service/redis/redis_url.h"
 
 enum { STACK_LEN = 256 << 10 };
@@ -131,21 +131,16 @@ static bool start_thread(struct question *question)
 {
     pthread_attr_t attr;
     pthread_t thread;
-    sigset_t all, before;
     bool ok;
 
     if (pthread_attr_init(&attr) != 0)
         return false;
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_LEN);
-    /* Signals are for the main thread's loop. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     atomic_fetch_add(&question->n_owners, 1);
-    ok = pthread_create(&thread, &attr, ask, question) == 0;
+    ok = thread_start(&thread, &attr, ask, question) == 0;
     if (!ok)
         atomic_fetch_sub(&question->n_owners, 1);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     return ok;
 }
