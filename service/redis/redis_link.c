@@ -46,6 +46,23 @@ void redis_link_back_off(struct event *event, unsigned n_failures)
     event_add(event, &tv);
 }
 
+bool redis_link_send_one(struct redis_link *link, const struct redis_command *command)
+{
+    return redis_conn_send(link->conn, command->argv, command->argc, command->ticket);
+}
+
+uint64_t redis_link_epoch_one(const struct redis_link *link, struct slice key)
+{
+    (void)key;
+    return redis_conn_state(link->conn) == REDIS_CONN_READY ? link->epoch : 0;
+}
+
+void redis_link_leave_one(struct redis_link *link, struct slice key)
+{
+    (void)key;
+    redis_conn_close(link->conn, "left by us");
+}
+
 static const struct redis_topology_ops *ops_of(enum redis_topology topology)
 {
     switch (topology) {

@@ -57,6 +57,11 @@ void redis_link_changed(struct redis_link *link);
 /* The options of a connection of this link, without owner and callbacks. */
 struct redis_conn_options redis_link_conn_options(const struct redis_link *link);
 
+/* For topologies whose commands all go to link->conn. */
+bool redis_link_send_one(struct redis_link *link, const struct redis_command *command);
+uint64_t redis_link_epoch_one(const struct redis_link *link, struct slice key);
+void redis_link_leave_one(struct redis_link *link, struct slice key);
+
 /* Arms `event` with a wait that doubles from 50 ms to 5 s with the number of failures, ±50 % by
  * chance, so that many pods don't come back in step. */
 void redis_link_back_off(struct event *event, unsigned n_failures);

@@ -188,27 +188,10 @@ static void stop(struct redis_link *link)
         event_free(link->retry);
 }
 
-static bool send_command(struct redis_link *link, const struct redis_command *command)
-{
-    return redis_conn_send(link->conn, command->argv, command->argc, command->ticket);
-}
-
-static uint64_t epoch(const struct redis_link *link, struct slice key)
-{
-    (void)key;
-    return redis_conn_state(link->conn) == REDIS_CONN_READY ? link->epoch : 0;
-}
-
-static void reconnect(struct redis_link *link, struct slice key)
-{
-    (void)key;
-    redis_conn_close(link->conn, "left by us");
-}
-
 const struct redis_topology_ops redis_sentinel_ops = {
     .start = start,
     .stop = stop,
-    .send = send_command,
-    .epoch = epoch,
-    .reconnect = reconnect,
+    .send = redis_link_send_one,
+    .epoch = redis_link_epoch_one,
+    .reconnect = redis_link_leave_one,
 };
