@@ -20,9 +20,9 @@ def bench(command, *arguments):
 
 def test_compare_measures_each_load_of_each_server(tmp_path):
     path = tmp_path / "figures.json"
-    text = bench("compare", "--quick", "--only", "floor,hopcount,hopcount-frozen", "--json", path)
+    text = bench("compare", "--quick", "--no-deps", "--only", "floor,hopcount,hopcount-frozen,hopcount-stopped", "--json", path)
     figures = json.loads(path.read_text())
-    assert set(figures) == {"floor", "hopcount", "hopcount-frozen"}
+    assert set(figures) == {"floor", "hopcount", "hopcount-frozen", "hopcount-stopped"}
     for by_load in figures.values():
         assert set(by_load) == {"keep-alive", "pipelined", "new-connections", "open-loop"}
         for rounds in by_load.values():
