@@ -142,6 +142,7 @@ enum period_status period_parse(struct slice from, struct slice to, const struct
                                 int64_t now_s, struct period *out)
 {
     int64_t from_s = 0, to_s = ceil_hour(now_s + 1);
+    bool is_days;
 
     if (!from.ptr)
         from = slice_of("30d");
@@ -157,7 +158,8 @@ enum period_status period_parse(struct slice from, struct slice to, const struct
         return PERIOD_EMPTY;
     if (to_s - from_s > (int64_t)PERIOD_YEARS_MAX * 366 * DAY_S)
         return PERIOD_TOO_LONG;
-    *out = (struct period){.from_s = from_s, .to_s = to_s};
+    is_days = !rfc3339_parse(from, &(int64_t){0}) && from.ptr[from.len - 1] != 'h';
+    *out = (struct period){.from_s = from_s, .to_s = to_s, .is_days = is_days};
     return PERIOD_OK;
 }
 
@@ -170,17 +172,47 @@ enum period_interval period_default_interval(const struct period *period)
     return len_s <= 366 * DAY_S ? PERIOD_DAY : PERIOD_MONTH;
 }
 
+/* How many local days a period touches. */
+static int n_days(const struct period *period, const struct zone *zone)
+{
+    struct civil first, last;
+
+    zone_from_s(zone, period->from_s, &first);
+    zone_from_s(zone, period->to_s - 1, &last);
+    first.hour = first.minute = first.second = 0;
+    last.hour = last.minute = last.second = 0;
+    return (int)((civil_to_s(&last) - civil_to_s(&first)) / DAY_S) + 1;
+}
+
+/* When local clocks showed the same, `days` days earlier. */
+static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
+{
+    struct civil local;
+
+    zone_from_s(zone, time_s, &local);
+    civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
 void period_previous(const struct period *period, const struct zone *zone, struct period *out)
 {
-    int64_t len_s = period->to_s - period->from_s;
+    bool is_whole = period->from_s == day_start(zone, period->from_s, 0) &&
+                    period->to_s == day_start(zone, period->to_s, 0);
 
-    out->to_s = period->from_s;
-    out->from_s = period->from_s - len_s;
-    /* Over a change of clocks, a period of whole days is an hour longer or shorter. */
-    if (period->from_s == day_start(zone, period->from_s, 0) && len_s >= DAY_S)
-        out->from_s = day_start(zone, period->from_s, (int)((len_s + DAY_S / 2) / DAY_S));
+    *out = *period;
+    if (period->is_days || is_whole) {
+        int days = n_days(period, zone);
+
+        out->from_s = day_start(zone, period->from_s, days);
+        out->to_s = days_earlier(zone, period->to_s, days);
+    } else {
+        out->to_s = period->from_s;
+        out->from_s = period->from_s - (period->to_s - period->from_s);
+    }
     if (out->from_s < 0)
         out->from_s = 0;
+    if (out->to_s < out->from_s)
+        out->to_s = out->from_s;
 }
 
 /* Where the bucket after the one that holds `time_s` begins. */

@@ -21,6 +21,7 @@ enum {
 /* From `from_s` up to and without `to_s`, both whole hours (UTC): counters know nothing finer. */
 struct period {
     int64_t from_s, to_s;
+    bool is_days; /* begins with a local day that was asked for: a date, "7d", "mtd", "1y" … */
 };
 
 /* "hour", "day", "month"; or -1. */
@@ -51,7 +52,10 @@ MUST_USE enum period_status period_parse(struct slice from, struct slice to,
 /* The interval that suits a period best when none is asked for. */
 enum period_interval period_default_interval(const struct period *period);
 
-/* The period of the same length before; whole local days stay whole. */
+/*
+ * The period to compare with.  Of days: as many days earlier, up to the same time of day, so that
+ * a day that isn't over is compared with as much of another.  Of hours: as many, just before.
+ */
 void period_previous(const struct period *period, const struct zone *zone, struct period *out);
 
 /* The hours, local days or local months of a period; the first and the last may be parts. */

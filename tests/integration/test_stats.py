@@ -165,6 +165,11 @@ def test_the_period_before_is_compared(daemon, redis):
     assert (answer["previous"]["from"], answer["previous"]["to"]) == ("2026-11-15T00:00:00Z", "2026-11-18T00:00:00Z")
     assert [row["total"] for row in answer["previous"]["rows"]] == [5, 4, 3]
     assert answer["previous"]["total"]["total"] == 12
+    # A day that isn't over is compared with as much of another: here both end before the clicks of 8:00.
+    answer = ask(daemon, "/v1/stats?brand=acme&from=2d&to=2026-11-19T08:00:00Z&interval=day&compare=previous")
+    assert [row["total"] for row in answer["rows"]] == [2, 0]
+    assert (answer["previous"]["from"], answer["previous"]["to"]) == ("2026-11-16T00:00:00Z", "2026-11-17T08:00:00Z")
+    assert [row["total"] for row in answer["previous"]["rows"]] == [4, 0]
 
 
 def test_distinct_clients_are_merged_and_not_added(daemon, redis):
