@@ -263,6 +263,28 @@ struct pods_age pods_age(const struct pods *pods)
     return pod_table_age(&pods->known, &self, clock_mono_ms(), clock_wall_ms());
 }
 
+static bool is_self(const struct pods *pods, const struct pod *pod)
+{
+    return strcmp(pod->id, pods->self.id) == 0;
+}
+
+static json_t *pod_json(const struct pods *pods, const struct pod *pod, int64_t now_ms)
+{
+    bool self = is_self(pods, pod);
+    /* What we said last is of a time when Redis still listened. */
+    struct pod said = self ? read_self(pods) : *pod;
+    char as_of[RFC3339_TEXT_MAX];
+
+    rfc3339_format(said.as_of_ms / 1000, 0, as_of);
+    return json_pack("{ss ss ss sI so sf sI sb sb sb}", "host", said.host, "version", said.version,
+                     "started_at", said.started_at, "seen_s",
+                     (json_int_t)(self ? 0 : (now_ms - pod->heard_ms) / 1000), "as_of",
+                     said.as_of_ms > 0 ? json_string(as_of) : json_null(), "lag_s",
+                     (double)said.lag_ms / 1000, "pending", (json_int_t)said.pending, "connected",
+                     (int)said.connected, "alive",
+                     (int)(self || pod_is_alive(&pods->known, pod, now_ms)), "self", (int)self);
+}
+
 json_t *pods_json(const struct pods *pods)
 {
     int64_t now_ms = clock_mono_ms();
@@ -270,20 +292,9 @@ json_t *pods_json(const struct pods *pods)
 
     for (size_t i = 0; i < pods->known.n; i++) {
         const struct pod *pod = &pods->known.pods[i];
-        int64_t silent_s = (now_ms - pod->heard_ms) / 1000;
-        char as_of[RFC3339_TEXT_MAX];
 
-        if (silent_s > POD_FORGOTTEN_S)
-            continue;
-        rfc3339_format(pod->as_of_ms / 1000, 0, as_of);
-        json_array_append_new(
-            array,
-            json_pack("{ss ss ss sI so sf sI sb sb sb}", "host", pod->host, "version", pod->version,
-                      "started_at", pod->started_at, "seen_s", (json_int_t)silent_s, "as_of",
-                      pod->as_of_ms > 0 ? json_string(as_of) : json_null(), "lag_s",
-                      (double)pod->lag_ms / 1000, "pending", (json_int_t)pod->pending, "connected",
-                      (int)pod->connected, "alive", (int)pod_is_alive(&pods->known, pod, now_ms),
-                      "self", (int)(strcmp(pod->id, pods->self.id) == 0)));
+        if (is_self(pods, pod) || (now_ms - pod->heard_ms) / 1000 <= POD_FORGOTTEN_S)
+            json_array_append_new(array, pod_json(pods, pod, now_ms));
     }
     return array;
 }

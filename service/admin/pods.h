@@ -31,7 +31,7 @@ void pods_leave(struct pods *pods, void (*on_left)(void *arg), void *arg);
 struct pods_age pods_age(const struct pods *pods);
 
 /* [{host, version, started_at, seen_s, as_of, lag_s, pending, connected, alive, self}], as last
- * read: a new reference. */
+ * read, and of this process as of now: a new reference. */
 json_t *pods_json(const struct pods *pods);
 
 #endif

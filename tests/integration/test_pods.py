@@ -56,6 +56,9 @@ def test_health_is_told_while_redis_is_down(hopcountd, redis):
     health = hopcountd.api("GET", "/v1/health")
     assert health["redis"]["error"] and not health["redis"]["answers"]
     assert len(health["pods"]) == 1
+    # Of itself it tells what is, not what it could tell Redis last.
+    wait_until(lambda: not pods(hopcountd)[0]["connected"], 5, "it says that it isn't connected")
+    assert pods(hopcountd)[0]["self"] and pods(hopcountd)[0]["alive"] and pods(hopcountd)[0]["seen_s"] == 0
     redis.start()
     wait_until(lambda: hopcountd.api("GET", "/v1/health")["status"] == "ok", 30,
                "all is well again", pause=0.5)
