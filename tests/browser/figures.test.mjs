@@ -145,6 +145,34 @@ test("a year is shown by weeks, which hold all of its days", async ({ dashboard,
     await expect(over.getByRole("rowheader")).toHaveCount(rows.length);
 });
 
+test("while figures are on their way, the page is there", async ({ dashboard, stack, save }) => {
+    let letGo;
+    const held = new Promise((done) => { letGo = done; });
+
+    await dashboard.route("**/v1/stats?**", async (route) => {
+        await held;
+        await route.continue();
+    });
+    await dashboard.goto(stack.base);
+    await expect(dashboard.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
+    await expect(card(dashboard, "Clicks over time")).toHaveAttribute("aria-busy", "true");
+    await expect(card(dashboard, "Clicks over time").locator(".skeleton")).toBeVisible();
+    await save(dashboard, "overview-loading");
+    letGo();
+    await settled(dashboard);
+    expect(await figure(dashboard, "People’s clicks")).toBeGreaterThan(1000);
+});
+
+test("a browser in a zone that the server doesn't know is shown UTC", async ({ dashboard, stack }) => {
+    await dashboard.route(/\/v1\/stats\?.*tz=/, (route) => route.fulfill({ status: 400,
+        contentType: "application/problem+json", body: JSON.stringify({ type: "about:blank",
+            title: "Bad Request", status: 400, detail: "there is no time zone", parameter: "tz" }) }));
+    await dashboard.goto(stack.base);
+    await expect(dashboard.getByText("Days and hours are in the time zone UTC.")).toBeVisible();
+    await settled(dashboard);
+    expect(await figure(dashboard, "People’s clicks")).toBeGreaterThan(1000);
+});
+
 test("a campaign's hostile name is only ever text", async ({ dashboard, stack }) => {
     test.setTimeout(120000); // on a busy machine the API keeps an answer for a minute
     const name = "<img src=x onerror=alert(1)><b>&amp;\"'";

@@ -234,10 +234,10 @@ async function start(message) {
             isNew = true;
         }
         frame = new Frame(session, (await get("brands")).brands);
-        await checkZone();
         frame.show();
         if (isNew)
             frame.main.focus();
+        await checkZone();
     } catch (error) {
         fill(root, h("main", { class: "gate", id: "content" }, h("div", { class: "failed" },
             h("h1", null, "hopcount can’t be reached"), h("p", null, error.message),
@@ -245,13 +245,15 @@ async function start(message) {
     }
 }
 
-/* A server without time zones knows UTC only. */
+/* A server without time zones knows UTC only.  Asked beside the figures: they are not to wait. */
 async function checkZone() {
     try {
         await stats({ from: "24h", group_by: "kind", tz: timeZone() });
     } catch (error) {
-        if (error.parameter === "tz")
-            useUtc();
+        if (error.parameter !== "tz")
+            return;
+        useUtc();
+        frame?.show();
     }
 }
 
