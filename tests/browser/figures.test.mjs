@@ -145,6 +145,26 @@ test("a year is shown by weeks, which hold all of its days", async ({ dashboard,
     await expect(over.getByRole("rowheader")).toHaveCount(rows.length);
 });
 
+test("no chart ends before its period does, whatever steps are asked for", async ({ dashboard, stack }) => {
+    const { total } = await stack.api(`/v1/stats?from=90d&group_by=kind&${zone}`);
+
+    // 2,160 hours by five labels would be more rows than an answer has.
+    await dashboard.goto(`${stack.base}?from=90d&interval=hour`);
+    await settled(dashboard);
+    const over = card(dashboard, "Clicks over time");
+
+    await over.getByText("Show as a table").click();
+    await over.locator("tbody td").first().waitFor();
+    const counts = await over.locator("tbody td").allTextContents();
+
+    expect(counts.reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, "")), 0)).toBe(total.human);
+    await expect(dashboard.getByLabel("In steps of")).toHaveValue("");
+    expect(await dashboard.getByLabel("In steps of").locator("option").allTextContents())
+        .toEqual(["Automatic", "Days", "Weeks", "Months"]);
+    await dashboard.getByLabel("Period").selectOption("7d");
+    await expect(dashboard.getByLabel("In steps of")).toHaveValue("hour");
+});
+
 test("while figures are on their way, the page is there", async ({ dashboard, stack, save }) => {
     let letGo;
     const held = new Promise((done) => { letGo = done; });

@@ -1,7 +1,7 @@
 // The row of controls above the figures.
 import { h, newId } from "./dom.js";
 import { audiences, campaignName, valueName } from "./words.js";
-import { isCustom, periods } from "./filters.js";
+import { canStep, isCustom, periods, stepOf } from "./filters.js";
 
 function select(label, value, options, onchange) {
     const id = newId();
@@ -105,9 +105,9 @@ export function filterBar(context, filters, change, { withCampaign = true } = {}
     withCampaign ? campaigns(context, filters, change) : [],
     select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
         (kind) => change({ kind })),
-    select("In steps of", filters.interval,
+    select("In steps of", stepOf(filters),
         [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
-            ["week", "Weeks"], ["month", "Months"]],
+            ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
     audience(filters, change));
 }

@@ -67,9 +67,33 @@ export function isCustom(filters) {
     return !periods.some(([key]) => key === filters.from) || filters.to !== "";
 }
 
-/* Weeks are made of days here. */
-function apiInterval(interval) {
-    return interval === "week" ? "day" : interval;
+/** How many days the period has at most; 0: that is not known. */
+export function daysOf({ from, to }) {
+    const [, n, unit] = /^(\d+)([hdwmy])$/.exec(from) ?? [];
+
+    if (n)
+        return n * { h: 1 / 24, d: 1, w: 7, m: 31, y: 366 }[unit];
+    if (from === "mtd" || from === "ytd")
+        return from === "mtd" ? 31 : 366;
+    const days = (Date.parse(to || new Date().toISOString()) - Date.parse(from)) / 86400000 + 1;
+
+    return Number.isNaN(days) ? 0 : days;
+}
+
+/* An answer has 10,000 rows at most, and charts show up to 8 series: in longer periods, hours and
+ * days would be cut off at the end. */
+const HOURS_DAYS_MAX = 45;
+const DAYS_DAYS_MAX = 1200;
+
+/** Whether the period can be shown in such steps. */
+export function canStep(filters, interval) {
+    return daysOf(filters) <= ({ hour: HOURS_DAYS_MAX, day: DAYS_DAYS_MAX,
+        week: DAYS_DAYS_MAX }[interval] ?? Infinity);
+}
+
+/** The steps asked for, or "" where they would be too many. */
+export function stepOf(filters) {
+    return canStep(filters, filters.interval) ? filters.interval : "";
 }
 
 /** The parameters of GET /v1/stats that the filters stand for. */
@@ -80,7 +104,8 @@ export function toParams(filters) {
         kind: filters.kind,
         from: filters.from,
         to: filters.to,
-        interval: apiInterval(filters.interval),
+        // Weeks are made of days here.
+        interval: stepOf(filters) === "week" ? "day" : stepOf(filters),
         tz: zone === "UTC" ? "" : zone,
     };
 }

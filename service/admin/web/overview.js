@@ -4,7 +4,7 @@ import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { addressOf, beforeName, periodName, toParams } from "./filters.js";
+import { addressOf, beforeName, daysOf, periodName, stepOf, toParams } from "./filters.js";
 import { count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
@@ -54,7 +54,7 @@ export function figureCard(title, note, load, read, { what, footer } = {}) {
 /** Rows by time and one more dimension, as series over the times, in the steps asked for. */
 export function toSeries(data, dimension, filters, field = filters.who) {
     const times = [...new Set(data.rows.map(({ time }) => time))];
-    const interval = stepOf(data.interval, times.length, filters.interval);
+    const interval = shownStep(data.interval, times.length, stepOf(filters));
     const keyOf = (time) => (interval === "week" ? weekOf(time) : time);
     const keys = [...new Set(times.map(keyOf))];
     const place = new Map(keys.map((key, i) => [key, i]));
@@ -69,7 +69,7 @@ export function toSeries(data, dimension, filters, field = filters.who) {
 }
 
 /* More columns than DAYS_MAX are a haze; the API knows no weeks. */
-function stepOf(interval, n, wanted) {
+function shownStep(interval, n, wanted) {
     return interval === "day" && (wanted === "week" || (wanted === "" && n > DAYS_MAX)) ? "week"
         : interval;
 }
@@ -167,10 +167,8 @@ function heatCard(params, filters) {
 
 /* A pattern of the week needs no more than a quarter of hours, and hours are many. */
 function heatPeriod(filters) {
-    if (["ytd", "1y"].includes(filters.from) && !filters.to)
-        return { from: `${HEAT_DAYS}d`, to: "" };
     if (!filters.to)
-        return {};
+        return daysOf(filters) > HEAT_DAYS ? { from: `${HEAT_DAYS}d`, to: "" } : {};
     const earliest = new Date(Date.parse(filters.to) - (HEAT_DAYS - 1) * 86400000)
         .toISOString().slice(0, 10);
 
