@@ -13,6 +13,7 @@ const campaigns = [
     { id: 7, name: "Domain renewal 2026", weight: 12, decay: 0.2, kinds: { 1: 30, 2: 60, 3: 10 } },
     { id: 0, name: "", weight: 5, decay: 0.1, kinds: { 1: 40, 2: 20, 3: 40 } },
 ];
+const tests = { 2: "21212121212", 3: "12" }; // campaigns, and the variants of people's clicks
 const dimensions = {
     c: { DE: 48, AT: 14, CH: 11, NL: 7, US: 6, FR: 5, GB: 4, PL: 2, DK: 1, "--": 2 },
     d: { 1: 44, 2: 6, 3: 47, 0: 3 },
@@ -85,6 +86,7 @@ export function seedCommands(brand, now = Date.now()) {
     const random = makeRandom(20261122);
     const counts = new Map(); // key -> cell -> count
     const clients = new Map();
+    const turns = new Map();
 
     function count(key, cell) {
         const cells = counts.get(key) ?? counts.set(key, new Map()).get(key);
@@ -107,12 +109,19 @@ export function seedCommands(brand, now = Date.now()) {
         count(`${key}:m:${letter}:${month}`, cell(0));
     }
 
+    /* In turn, not by chance: whatever the hour, the one test has a winner and the other none. */
+    function variantOf({ id }) {
+        const turn = turns.get(id) ?? 0;
+
+        turns.set(id, turn + 1);
+        return id in tests ? tests[id][turn % tests[id].length] : "0";
+    }
+
     function click(campaign, moment, isMachine) {
         const kind = pick(random, campaign.kinds), a = isMachine ? 1 : 0;
         const label = isMachine ? pick(random, machineLabels) : "0";
-        const ab = campaign.id === 2 || campaign.id === 3;
-        const variant = !ab ? "0" : isMachine ? String(1 + Math.floor(random() * 2))
-            : random() < (campaign.id === 2 ? 0.455 : 0.495) ? "1" : "2";
+        const variant = isMachine && campaign.id in tests ? String(1 + Math.floor(random() * 2))
+            : variantOf(campaign);
         const values = { l: label, v: variant };
         const day = moment.toISOString().slice(0, 10).replaceAll("-", "");
 

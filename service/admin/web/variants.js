@@ -78,7 +78,8 @@ function lead({ by, leader, pairs }) {
 
 function conclusion(result) {
     const [{ p, other }] = result.pairs;
-    const all = result.pairs.length > 1 ? "all variants" : `${result.leader.name} and ${other.name}`;
+    const all = result.pairs.length > 1 ? "all variants"
+        : [result.leader.name, other.name].sort().join(" and ");
 
     switch (result.verdict) {
     case "few":
