@@ -12,6 +12,14 @@ test("a wrong key is refused, in words, and can be tried again", async ({ page, 
     await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
 });
 
+test("the command that makes a key works as it stands there", async ({ page, stack }) => {
+    await page.goto(stack.base);
+    const [program, ...parameters] = (await page.locator("form code").textContent()).split(" ");
+
+    expect(program).toBe("hopcount");
+    expect(stack.hopcount(...parameters)).toMatch(/\bhc_\w{52}\b/);
+});
+
 test("a key that may not read statistics is refused", async ({ page, stack }) => {
     await page.goto(stack.base);
     await page.getByLabel("API key").fill(stack.writeKey);

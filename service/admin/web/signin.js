@@ -40,7 +40,7 @@ export function askForKey(root, message) {
                 h("div", { class: "field" }, h("label", { for: id }, "API key"), input,
                     h("p", { class: "small muted", id: noteId }, "Starts with hc_. Whoever runs " +
                         "hopcount makes one: ", h("code", null,
-                        "hopcount apikey --scope stats:read"))),
+                        "hopcount apikey --name you --scope stats:read"))),
                 button,
                 h("p", { class: "small muted" }, "Programs use the same keys: ",
                     h("a", { href: "api" }, "API reference")))));
