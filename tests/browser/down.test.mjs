@@ -20,7 +20,15 @@ test("a lost Redis is told, and the figures stay until it is back",
         await dashboard.getByRole("link", { name: "Health" }).click();
         await expect(card(dashboard, "State")).toContainText("counting waits");
         await expect(card(dashboard, "Redis")).toContainText("not connected");
+        await expect(card(dashboard, "Pods").getByRole("row", { name: "(this one)" }))
+            .toContainText("waiting for Redis");
         await save(dashboard, "health-redis-down");
+        await dashboard.getByRole("link", { name: "Links" }).click();
+        await dashboard.getByLabel("The whole link, or its token").fill(stack.link);
+        await dashboard.keyboard.press("Enter");
+        await expect(dashboard.getByRole("alert").filter({ hasText: "It works all the same" }))
+            .toBeVisible();
+        await dashboard.getByRole("link", { name: "Health" }).click();
 
         await stack.startRedis();
         await expect(card(dashboard, "State")).toContainText("All is well", { timeout: 20000 });

@@ -133,6 +133,8 @@ const outcomes = {
 function requests({ requests: list }) {
     const rows = Object.entries(list).sort((a, b) => b[1] - a[1]);
 
+    if (rows.length === 0)
+        return h("p", { class: "empty" }, "None since the start.");
     return h("table", { class: "rows small" },
         h("caption", { class: "visually-hidden" }, "Requests by outcome"),
         h("tbody", null, rows.map(([key, n]) => h("tr", null,

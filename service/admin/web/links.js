@@ -81,7 +81,17 @@ function explain(error) {
     if (error.status === 404)
         return "This is no valid link of any brand here. Was all of it copied? A link has at least " +
             "45 letters and digits after the host.";
+    if (error.status === 503)
+        return "The clicks of this link can’t be read right now. It works all the same: clicks are " +
+            "redirected and kept, and will be counted. Look it up again in a moment.";
     return error.message;
+}
+
+function failure(error) {
+    const isDown = error.status === 503;
+
+    return h("div", { class: `notice ${isDown ? "warn" : "bad"} span-12`, role: "alert" },
+        explain(error), isDown ? h("span", { class: "small cause" }, error.message) : null);
 }
 
 /* The name that was given to the campaign; a link can be shown without. */
@@ -124,7 +134,7 @@ export function links() {
         } catch (error) {
             if (error.status === 401)
                 return;
-            fill(result, h("p", { class: "notice bad span-12", role: "alert" }, explain(error)));
+            fill(result, failure(error));
             announce(explain(error));
         }
     }
