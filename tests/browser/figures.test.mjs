@@ -193,6 +193,16 @@ test("a browser in a zone that the server doesn't know is shown UTC", async ({ d
     expect(await figure(dashboard, "People’s clicks")).toBeGreaterThan(1000);
 });
 
+test("of 24 hours the clients are those of two days, which is said", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}?from=24h`);
+    await settled(dashboard);
+    const clients = card(dashboard, "Distinct clients");
+
+    await expect(clients).toContainText("All of yesterday and today");
+    await expect(clients).not.toContainText("before");
+    await expect(card(dashboard, "People’s clicks")).toContainText("the 24 hours before");
+});
+
 test("a campaign's hostile name is only ever text", async ({ dashboard, stack }) => {
     test.setTimeout(120000); // on a busy machine the API keeps an answer for a minute
     const name = "<img src=x onerror=alert(1)><b>&amp;\"'";

@@ -175,6 +175,21 @@ function heatPeriod(filters) {
     return earliest > filters.from ? { from: earliest } : {};
 }
 
+/* Who clicked is kept by the day: of hours there are only the days that they lie in. */
+function clientsCard(load, filters) {
+    const isHours = /^\d+h$/.test(filters.from);
+    const what = beforeName(filters);
+
+    return figureCard("Distinct clients", isHours ? "All of yesterday and today"
+        : "Clients who clicked at least once", load,
+    (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
+    { footer: ({ total, previous }) => [
+        isHours ? null : change(total.clients, previous?.total.clients, { what }),
+        total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
+            "such as a newsletter’s: each visitor counts once a day" },
+        `and ${many(total.visitors, "visitor")} by links without a client`) : null] });
+}
+
 function figures(load, loadClients, filters) {
     const one = !filters.campaign.includes(",") && !filters.kind;
     const what = beforeName(filters);
@@ -182,13 +197,7 @@ function figures(load, loadClients, filters) {
     return [
         figureCard("People’s clicks", "Opened by a person", load,
             (data) => ({ now: data.total.human, before: data.previous?.total.human }), { what }),
-        one ? figureCard("Distinct clients", "Clients who clicked at least once", loadClients,
-            (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
-            { what, footer: ({ total, previous }) => [
-                change(total.clients, previous?.total.clients, { what }),
-                total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
-                    "such as a newsletter’s: each visitor counts once a day" },
-                `and ${many(total.visitors, "visitor")} by links without a client`) : null] })
+        one ? clientsCard(loadClients, filters)
             : figureCard("Distinct clients", "Not counted by kind, or for several campaigns",
                 async () => ({}), () => ({ now: null })),
         figureCard("Machines’ clicks", "Scanners, bots and previews", load,
