@@ -133,6 +133,7 @@ test("a year is shown by weeks, which hold all of its days", async ({ dashboard,
     const weeks = await over.getByRole("rowheader").allTextContents();
     const counts = await over.locator("tbody td").allTextContents();
 
+    await expect(over.getByText("Clicks per week")).toBeVisible();
     expect(weeks.length).toBeLessThan(60);
     expect(weeks.every((name) => name.startsWith("Week of Mon"))).toBe(true);
     expect(counts.reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, "")), 0))

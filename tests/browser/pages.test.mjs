@@ -40,6 +40,7 @@ test("the time from mail to click is a histogram of what the API says",
     await expect(delay.getByRole("row", { name: "1 to 3 hours" }).getByRole("cell")).toHaveText(
         rows.find(({ key }) => key === "3h").human.toLocaleString("en-GB"));
     await expect(delay.getByRole("img")).toHaveAttribute("aria-label", /^Half of the clicks/);
+    await expect(delay.locator(".plot-head")).toHaveText(/^Half of the clicks come within .*Clicks$/);
     expect(total.human).toBeGreaterThan(100);
 });
 

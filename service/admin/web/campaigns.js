@@ -203,7 +203,7 @@ function halfTime(items, all) {
         sum += value;
         if (sum * 2 >= all)
             return until ? `Half of the clicks come within ${until}.`
-                : "Half of the clicks come after more than 3 months.";
+                : "Half of the clicks come after more than 90 days.";
     }
     return "";
 }
@@ -226,8 +226,9 @@ function delayCard(filters) {
 
             chart.show(body, {
                 keys: items.map(({ name }) => name), ticks: items.map(({ tick }) => tick),
-                interval: "step", summary: half,
-                series: [{ name: half, values: items.map(({ value }) => value),
+                title: "Time since the link was made, up to …",
+                interval: "step", summary: half, isStated: true,
+                series: [{ name: "Clicks", values: items.map(({ value }) => value),
                     colour: field === "automated" ? "bot" : "people" }],
             });
         },

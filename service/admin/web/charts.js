@@ -1,7 +1,7 @@
 // Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
 // of the same figures for those who can't see it, or would rather read.
 import { h, table } from "./dom.js";
-import { bucket, count, short, tick } from "./format.js";
+import { axis, bucket, count, tick } from "./format.js";
 
 /* global Chart */
 
@@ -9,7 +9,7 @@ export function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-function scales(labels, ticks, interval, stacked) {
+function scales({ labels, ticks, title, interval, stacked }) {
     const grid = { color: colour("line"), drawBorder: false, drawTicks: false };
     const font = { size: 12 };
 
@@ -17,6 +17,7 @@ function scales(labels, ticks, interval, stacked) {
         x: {
             stacked,
             grid: { display: false },
+            title: { display: Boolean(title), text: title, color: colour("muted"), font },
             ticks: {
                 color: colour("muted"), font, maxRotation: 0, autoSkipPadding: ticks ? 6 : 24,
                 callback: (_, i) => ticks?.[i] ?? tick(labels[i], interval),
@@ -28,7 +29,7 @@ function scales(labels, ticks, interval, stacked) {
             grid,
             ticks: {
                 color: colour("muted"), font, maxTicksLimit: 6, padding: 8, precision: 0,
-                callback: short,
+                callback: axis,
             },
         },
     };
@@ -60,7 +61,9 @@ function dataset(kind, series) {
         return { label: series.name, data: series.values, backgroundColor: paint, maxBarThickness: 28,
             borderRadius: 2, categoryPercentage: 0.86, barPercentage: 0.94 };
     return { label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
-        borderWidth: 2, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4, tension: 0.25 };
+        borderWidth: 2, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4,
+        // A curve that swings beyond its points would show clicks that nobody made.
+        cubicInterpolationMode: "monotone" };
 }
 
 function legend(series) {
@@ -82,6 +85,14 @@ function dataTable(caption, keys, interval, series) {
         table("rows small", caption, head, rows));
 }
 
+/* What the colours and the heights stand for. */
+function head(interval, series, statement) {
+    const unit = h("p", { class: "small muted" }, interval === "step" ? "Clicks"
+        : `Clicks per ${interval}`);
+
+    return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), unit);
+}
+
 /** A chart that is drawn once and then changed. */
 export class TimeChart {
     /** `kind` is "bar" (stacked) or "line". */
@@ -92,9 +103,10 @@ export class TimeChart {
         document.addEventListener("themechange", this.onTheme);
     }
 
-    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen;
-     * `ticks` are short names of the keys. */
-    show(body, { keys, ticks, interval, series, summary }) {
+    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
+     * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
+     * names of the keys, `title` what they are. */
+    show(body, { keys, ticks, title, interval, series, summary, isStated }) {
         if (!this.canvas) {
             this.canvas = h("canvas", { role: "img" });
             this.legendPlace = h("div");
@@ -105,9 +117,9 @@ export class TimeChart {
                 this.tablePlace);
         }
         this.canvas.setAttribute("aria-label", summary);
-        this.legendPlace.replaceChildren(legend(series));
+        this.legendPlace.replaceChildren(head(interval, series, isStated ? summary : ""));
         this.last = [keys, interval, series];
-        this.ticks = ticks;
+        this.ticks = { ticks, title };
         this.draw(keys, interval, series);
         this.fillTable();
     }
@@ -123,7 +135,7 @@ export class TimeChart {
             animation: false,
             maintainAspectRatio: false,
             interaction: { mode: "index", intersect: false },
-            scales: scales(keys, this.ticks, interval, this.kind === "bar"),
+            scales: scales({ labels: keys, ...this.ticks, interval, stacked: this.kind === "bar" }),
             plugins: { legend: { display: false }, tooltip: tooltip(interval) },
         };
         const data = { labels: keys, datasets: series.map((one) => dataset(this.kind, one)) };

@@ -18,9 +18,9 @@ export function many(n, what) {
     return `${count(n)} ${what}${n === 1 ? "" : what.endsWith("ch") ? "es" : "s"}`;
 }
 
-/** For axes: 12.5K. */
-export function short(n) {
-    return compact.format(n);
+/** The numbers of an axis, as Chart.js asks for them: all in full, or all short: 12.5K. */
+export function axis(n, _, ticks) {
+    return ticks.at(-1).value >= 10000 ? compact.format(n) : count(n);
 }
 
 /** 0.1234 as 12.3%. */

@@ -1,6 +1,6 @@
 // When people click: the hours of the week as a field of 7 × 24.
 import { h } from "./dom.js";
-import { bucketDate, count } from "./format.js";
+import { bucketDate, count, many } from "./format.js";
 
 const dayNames = Array.from({ length: 7 }, (_, i) => {
     const monday = new Date(Date.UTC(2024, 0, 1 + i));
@@ -33,14 +33,14 @@ function peak(sums) {
         if (n > best.n)
             best = { n, day, hour };
     }));
-    return best.n === 0 ? "" : `Most clicks come on ${dayNames[best.day].long}s between ${
-        best.hour}:00 and ${best.hour + 1}:00: ${count(best.n)}.`;
+    return best.n === 0 ? "" : `The busiest hour: ${dayNames[best.day].long}s, ${best.hour}:00 to ${
+        best.hour + 1}:00, with ${many(best.n, "click")}.`;
 }
 
 /** What the darkest field stands for. */
 export function heatLegend(sums) {
     return h("div", { class: "heat-note small muted" }, h("p", null, peak(sums)),
-        h("p", { class: "heat-scale", "aria-hidden": "true" }, "Fewer",
+        h("p", { class: "heat-scale", "aria-hidden": "true" }, "Fewer clicks",
             [0, 0.25, 0.5, 0.75, 1].map((level) => {
                 const step = h("i", { class: level === 0 ? "none" : null });
 
@@ -50,7 +50,7 @@ export function heatLegend(sums) {
 }
 
 function cell(n, max, day, hour) {
-    const text = `${day.long}, ${hour}:00 to ${hour + 1}:00: ${count(n)} clicks`;
+    const text = `${day.long}, ${hour}:00 to ${hour + 1}:00: ${many(n, "click")}`;
     const td = h("td", { class: n === 0 ? "none" : null, title: text },
         h("span", { class: "visually-hidden" }, count(n)));
 

@@ -42,7 +42,7 @@ const referrers = {
 /** Steps of the time from the making of a link to the click, in order: what each is called, in
  * short, and its end. */
 export const delays = {
-    "1m": ["Within a minute", "< 1 min", "a minute"],
+    "1m": ["Within a minute", "1 min", "a minute"],
     "5m": ["1 to 5 minutes", "5 min", "5 minutes"],
     "15m": ["5 to 15 minutes", "15 min", "15 minutes"],
     "1h": ["15 to 60 minutes", "1 h", "an hour"],
@@ -52,11 +52,11 @@ export const delays = {
     "1d": ["12 to 24 hours", "1 d", "a day"],
     "2d": ["1 to 2 days", "2 d", "2 days"],
     "3d": ["2 to 3 days", "3 d", "3 days"],
-    "7d": ["3 to 7 days", "1 w", "a week"],
-    "14d": ["1 to 2 weeks", "2 w", "2 weeks"],
-    "30d": ["2 to 4 weeks", "4 w", "4 weeks"],
-    "90d": ["1 to 3 months", "3 m", "3 months"],
-    "more": ["Later", "later", ""],
+    "7d": ["3 to 7 days", "7 d", "a week"],
+    "14d": ["7 to 14 days", "14 d", "two weeks"],
+    "30d": ["14 to 30 days", "30 d", "30 days"],
+    "90d": ["30 to 90 days", "90 d", "90 days"],
+    "more": ["After 90 days", "later", ""],
 };
 
 /** Who is counted, and the field of a row that counts them. */
