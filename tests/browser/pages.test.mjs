@@ -27,6 +27,18 @@ test("stages stand side by side, and others can be chosen", async ({ dashboard, 
     await expect(stages).toHaveCount(3);
 });
 
+test("one campaign is shown at a glance, and more clicks by machines are not good news",
+    async ({ dashboard, stack }) => {
+        await dashboard.goto(`${stack.base}campaigns?campaign=2&from=90d&who=automated`);
+        await settled(dashboard);
+        const glance = card(dashboard, "At a glance");
+
+        await expect(glance.locator(".stage")).toHaveCount(1);
+        await expect(glance.locator(".change b")).toHaveText(/^[▲▼] /);
+        await expect(glance.locator(".change b")).not.toHaveClass(/up|down/);
+        await expect(card(dashboard, "Over time").locator(".plot-head")).toContainText("Clicks per day");
+    });
+
 test("the time from mail to click is a histogram of what the API says",
     async ({ dashboard, stack }) => {
     const { rows, total } = await stack.api(`/v1/stats?from=30d&group_by=delay&campaign=1&${zone}`);

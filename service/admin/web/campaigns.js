@@ -53,20 +53,21 @@ function stage(found, key, rows, filters) {
 
     swatch.style.color = `var(--${paint(found.keys, key)})`;
     return h("div", { class: "stage" },
-        h("h3", null, swatch, " ", nameOf(found.data, key)),
-        h("p", { class: "figure" }, count(row?.[field] ?? 0)),
-        change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
-            { what: beforeName(filters) }),
-        h("p", { class: "small muted" }, field === "automated"
-            ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
-            : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`),
+        h("div", null,
+            h("h3", null, swatch, " ", nameOf(found.data, key)),
+            h("p", { class: "figure" }, count(row?.[field] ?? 0)),
+            change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
+                { what: beforeName(filters), isGood: field !== "automated" }),
+            h("p", { class: "small muted" }, field === "automated"
+                ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
+                : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`)),
         bars(`Clicks of ${nameOf(found.data, key)} by kind of link`, kinds, { limit: 4,
             machines: field === "automated" }));
 }
 
 function stagesCard(load, filters) {
     return new Card({
-        title: "Side by side",
+        title: chosen(filters).length === 1 ? "At a glance" : "Side by side",
         note: `Clicks ${audiences[filters.who].of}, ${periodName(filters)}, and what they led to.`,
         span: 12,
         async load(signal) {
@@ -78,8 +79,8 @@ function stagesCard(load, filters) {
             return { found, kinds };
         },
         isEmpty: ({ found }) => found.keys.length === 0,
-        empty: "No campaign was clicked in this period. Links name theirs when they are minted: " +
-            "--campaign 12.",
+        empty: "No link of a campaign was clicked in this period. Links belong to the campaign whose " +
+            "number they were made with: hopcount mint --campaign 12.",
         render({ found, kinds }, body) {
             fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
                 stage(found, key, kinds.rows, filters))));
