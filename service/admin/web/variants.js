@@ -226,7 +226,7 @@ function drawSeveral(rows, body, filters) {
                 href: addressOf("campaigns", { ...filters, campaign, sent: "" }) },
             variants[0].label)),
             h("td", null, variants.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, clicks }) =>
-                `${name} ${count(clicks)}`).join(" · ")),
+                `${name}\u00a0${count(clicks)}`).join(" · ")),
             h("td", null, h("span", { class: `tag ${grade}` }, text)));
     });
 
