@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <glib.h>
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
@@ -173,6 +174,16 @@ static void on_put_done(void *owner, const char *cause)
     free_campaigns(campaigns);
 }
 
+/* Of clean text that isn't empty.  A name that begins with nothing to be seen may have nothing
+ * else: nobody could find it on a page, or tell it from another. */
+static bool has_blank_end(struct slice name)
+{
+    gunichar first = g_utf8_get_char(name.ptr);
+    gunichar last = g_utf8_get_char(g_utf8_prev_char(name.ptr + name.len));
+
+    return g_unichar_isspace(first) || g_unichar_iszerowidth(first) || g_unichar_isspace(last);
+}
+
 /* Reads the name; NULL, or what is wrong with it. */
 static const char *take_name(struct campaigns *campaigns, const json_t *value)
 {
@@ -182,7 +193,7 @@ static const char *take_name(struct campaigns *campaigns, const json_t *value)
         return "must be a text of 1 to 200 bytes";
     if (!query_is_clean_text(name))
         return "must not hold control characters";
-    if (name.ptr[0] == ' ' || name.ptr[name.len - 1] == ' ')
+    if (has_blank_end(name))
         return "must not begin or end with a blank";
     memcpy(campaigns->name, name.ptr, name.len);
     campaigns->name[name.len] = '\0';
@@ -194,7 +205,6 @@ static bool take_body(struct campaigns *campaigns, const json_t *body)
 {
     struct request *request = campaigns->request;
     struct slice brand = query_find(&request->query, "brand");
-    char quoted[REQUEST_QUOTE_MAX];
     const char *key, *wrong;
     json_t *value;
 
@@ -206,9 +216,7 @@ static bool take_body(struct campaigns *campaigns, const json_t *body)
             brand = slice_make(json_string_value(value), json_string_length(value));
             continue;
         }
-        request_fail(request, 400, strcmp(key, "brand") == 0 ? "brand" : NULL,
-                     "the body holds %s; it takes name, and brand as a text",
-                     request_quote(slice_of(key), quoted));
+        request_fail(request, 400, key, "the body takes name, and brand as a text, once");
         return false;
     }
     wrong = take_name(campaigns, json_object_get(body, "name"));

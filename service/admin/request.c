@@ -91,7 +91,10 @@ json_t *request_read_json(struct request *request)
     bytes = (const char *)evbuffer_pullup(body, -1);
     if (bytes)
         json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
-    if (!json)
+    if (!json && json_error_code(&error) == json_error_null_character)
+        request_fail(request, 400, NULL, "a text in the body holds a NUL (\\u0000), in line %d",
+                     error.line);
+    else if (!json)
         request_fail(request, 400, NULL, "the body is no JSON: line %d, column %d: %s", error.line,
                      error.column, error.text);
     return json;
@@ -113,13 +116,38 @@ static void leave_connection(struct request *request)
         evhttp_connection_set_closecb(conn, NULL, NULL);
 }
 
+static const char *title_of(int status)
+{
+    switch (status) {
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 429:
+        return "Too Many Requests";
+    default:
+        return "Service Unavailable";
+    }
+}
+
 /* Ends the request: hands evhttp what is to be sent, or (the client has gone) what is to be freed.
  */
 static void finish(struct request *request, int status)
 {
     count_reply(request->server, status);
     leave_connection(request);
-    evhttp_send_reply(request->http, status, NULL, NULL);
+    /* Of a 429, evhttp knows no more than that it is the client's fault. */
+    evhttp_send_reply(request->http, status, status >= 400 ? title_of(status) : NULL, NULL);
     site_unref(request->site);
     free(request);
 }
@@ -213,30 +241,6 @@ static void reply_dumped(struct request *request, int status, const char *type, 
 void request_reply_json(struct request *request, int status, json_t *body)
 {
     reply_dumped(request, status, "application/json", body);
-}
-
-static const char *title_of(int status)
-{
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 429:
-        return "Too Many Requests";
-    default:
-        return "Service Unavailable";
-    }
 }
 
 const char *request_quote(struct slice text, char out[static REQUEST_QUOTE_MAX])

@@ -176,13 +176,15 @@ static bool take_period(struct stats_query *out, const struct query *query, int6
     case PERIOD_OK:
         break;
     case PERIOD_BAD_FROM:
-        return refuse(fault, "from",
-                      "must be a date, a time (RFC 3339) or one of 24h, 7d, 8w, 3m, 1y, mtd, ytd, "
-                      "and %s is none that there is",
-                      request_quote(from, quoted));
+        return refuse(
+            fault, "from",
+            "must be a date or a time (RFC 3339) from 1970 on, or one of 24h, 7d, 8w, 3m, "
+            "1y, mtd, ytd, and %s is none of them",
+            request_quote(from, quoted));
     case PERIOD_BAD_TO:
         return refuse(fault, "to",
-                      "must be a date, a time (RFC 3339) or now, and %s is none that there is",
+                      "must be a date or a time (RFC 3339) from 1970 on, or now, and %s is none of "
+                      "them",
                       request_quote(to, quoted));
     case PERIOD_EMPTY:
         return refuse(fault, "from", "must be before `to`");

@@ -164,6 +164,7 @@ def test_a_key_has_so_many_requests_in_a_minute(make_hopcountd, redis):
         assert reply.getheader("X-RateLimit-Remaining") == str(left)
         assert 0 < int(reply.getheader("X-RateLimit-Reset")) <= 60
     reply = ask(daemon, "GET", "/v1/stats", status=429)
+    assert reply.reason == reply.json["title"] == "Too Many Requests"
     assert 0 < int(reply.getheader("Retry-After")) <= 60
     ask(daemon, "GET", "/v1/stats", key=other, status=200)
     ask(daemon, "GET", "/metrics", key=None, status=200)
@@ -338,12 +339,14 @@ def test_a_new_name_shows_in_statistics_at_once(two_brands):
 def test_bad_campaigns_are_refused(two_brands):
     target = "/v1/campaigns/2?brand=acme"
     for name in ("", "x" * 201, "x" * 10240, "a\nb", "a\x1b[31mb", "\u0085", None, 5, ["x"], " ", "x ", " x",
-                 "invoice\u202efdp", "a\u2028b", "\ufeffx"):
+                 "invoice\u202efdp", "a\u2028b", "\ufeffx", "\u00a0", "\u200b", "\u200b\u200bx", "\u3000x", "x\u2003"):
         assert problem(two_brands, "PUT", target, {"name": name}) == "name", name
     assert problem(two_brands, "PUT", target, {}) == "name"
     assert problem(two_brands, "PUT", target, []) == "name"
-    problem(two_brands, "PUT", target, {"name": "a\x00b"})  # no text that JSON's reader takes
-    problem(two_brands, "PUT", target, {"name": "x", "color": "red"})
+    reply = ask(two_brands, "PUT", target, {"name": "a\x00b"}, 400)
+    assert "holds a NUL" in reply.json["detail"]
+    assert problem(two_brands, "PUT", target, {"name": "x", "color": "red"}) == "color"
+    assert problem(two_brands, "PUT", target, {"name": "x", "brand": "acme"}) == "brand"  # as in the address
     for number in ("0", "65536", "x"):
         assert problem(two_brands, "PUT", f"/v1/campaigns/{number}?brand=acme", {"name": "x"}) == "id"
     assert problem(two_brands, "PUT", "/v1/campaigns/2", {"name": "x"}) == "brand"
