@@ -55,7 +55,7 @@ static const struct cli_option options[] = {
     [STATS_KIND] = {"kind", "KIND", "only this one", "view pay login", 0},
     [STATS_FROM] = {"from", "TIME", "2026-11-01, 24h, 7d, 30d, 1y, mtd, ytd … (30d)",
                     "24h 7d 30d 90d 1y mtd ytd", 0},
-    [STATS_TO] = {"to", "TIME", "up to and without (now)", NULL, 0},
+    [STATS_TO] = {"to", "TIME", "a day, which is in, or a time, which is not (now)", NULL, 0},
     [STATS_INTERVAL] = {"interval", "NAME", "hour, day or month", "hour day month", 0},
     [STATS_GROUP_BY] = {"group-by", "NAME",
                         "time, kind, campaign, label, country, device …; time,campaign …",

@@ -120,8 +120,8 @@ static void print_lines(const struct pivot *pivot, const json_t *total, const ch
     width = width < most ? width : most;
     curve = columns - width - STATS_COUNTS_CELLS - 2;
     curve = curve < CURVE_MAX ? curve : CURVE_MAX;
-    printf("%-*s %10s %10s %10s  %.*s\n", (int)width, field, "total", "human", "automated",
-           (int)curve, "people over time");
+    printf("%-*s %10s %10s %10s  %s\n", (int)width, field, "total", "human", "automated",
+           curve < strlen("people over time") ? "people" : "people over time");
     for (size_t i = 0; i < pivot->n; i++) {
         const struct line *line = &pivot->lines[i];
 
