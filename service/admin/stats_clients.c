@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "service/admin/stats_job.h"
+#include "service/admin/zone.h"
 #include "service/config/site.h"
 
 enum {
@@ -23,6 +25,36 @@ struct stats_clients_span {
 static int64_t floor_day(int64_t time_s)
 {
     return time_s - time_s % DAY_S;
+}
+
+/* The day (UTC) that begins nearest to a moment, the start of a local day. */
+static int64_t nearest_day(int64_t time_s)
+{
+    return floor_day(time_s + DAY_S / 2);
+}
+
+static bool is_midnight(const struct zone *zone, int64_t time_s)
+{
+    struct civil local;
+
+    zone_from_s(zone, time_s, &local);
+    return local.hour == 0;
+}
+
+/* The days (UTC) that stand for a period.  For local days it is those that they share most hours
+ * with, so that seven stay seven and one doesn't bring the clients of two; today is one of them,
+ * however little of it has passed.  For hours it is all that they touch. */
+static void set_days(struct stats_clients_span *span, const struct stats *stats, size_t index)
+{
+    const struct period *period = stats_period(stats, index);
+    const struct zone *zone = stats->query.zone;
+
+    span->from_s = period->is_days ? nearest_day(period->from_s) : floor_day(period->from_s);
+    span->to_s = period->is_days && is_midnight(zone, period->to_s)
+                     ? nearest_day(period->to_s)
+                     : floor_day(period->to_s + DAY_S - 1);
+    if (span->from_s >= span->to_s)
+        span->from_s = floor_day(period->from_s);
 }
 
 /* The keys whose union is the span: whole months, and days for the rest. */
@@ -70,12 +102,11 @@ static bool add_period(struct stats_clients *clients, const struct stats *stats,
     struct stats_clients_span span = {
         .brand = brand->id,
         .campaign = stats->query.n_campaigns ? stats->query.campaigns[0] : COUNTER_ALL_CAMPAIGNS,
-        .from_s = floor_day(buckets->start_s[0]),
-        .to_s = floor_day(end_s + DAY_S - 1),
         .period = period,
         .bucket = WHOLE,
     };
 
+    set_days(&span, stats, period);
     if (!add_span(clients, &span))
         return false;
     for (size_t i = 0; i < buckets->n && buckets->interval != PERIOD_HOUR; i++) {

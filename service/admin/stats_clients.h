@@ -1,6 +1,6 @@
 /* stats_clients.h - distinct clients of a statistic, and distinct visitors by links that name no
  * client: a PFCOUNT of either for each period and brand, and for each bucket that is made of whole
- * days (UTC), which is how they are counted.
+ * days (UTC), which is how they are counted; for a period of local days, the nearest ones.
  *
  * Visitors have another hash every day: of several days the count is the sum of each day's. */
 #ifndef ADMIN_STATS_CLIENTS_H

@@ -189,7 +189,17 @@ def test_distinct_clients_are_merged_and_not_added(daemon, redis):
     assert month["rows"][0]["clients"] == pytest.approx(150, rel=0.03)
     # Days of another zone aren't counted by the row.
     berlin = ask(daemon, f"{base}&brand=acme&tz=Europe/Berlin")
-    assert "clients" not in berlin["rows"][0] and berlin["total"]["clients"] >= 100
+    assert "clients" not in berlin["rows"][0]
+    # A local day stands for the day that it shares most hours with, not for both that it touches.
+    for zone, day, want in (("Europe/Berlin", 2, 100), ("America/New_York", 2, 100), ("Pacific/Auckland", 3, 100),
+                            ("Europe/Berlin", 3, 10)):
+        asked = f"/v1/stats?brand=acme&from=2026-11-0{day}&to=2026-11-0{day}&clients=true&tz={zone}"
+        assert ask(daemon, asked)["total"]["clients"] == pytest.approx(want, rel=0.03), (zone, day)
+    # Of hours, and of the first ones of a local day, it is all days that they touch.
+    for asked, want in (("from=2026-11-02T22:00:00Z&to=2026-11-03T02:00:00Z", 110),
+                        ("from=1d&to=2026-11-02T23:30:00Z&tz=Europe/Berlin", 100)):
+        total = ask(daemon, f"/v1/stats?brand=acme&{asked}&clients=true")["total"]
+        assert total["clients"] == pytest.approx(want, rel=0.03), asked
 
 
 def test_visitors_are_told_apart_for_a_day_and_reported_beside_clients(daemon, redis):
