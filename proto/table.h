@@ -26,7 +26,7 @@ enum {
 #define TABLE_COUNT_MAX INT64_C(9007199254740991)
 
 /* What is counted of a link.  Counts may be negative for a moment: a relabelling can arrive before
- * the click it is about. */
+ * the click it is about.  Of a client they may stay so, when it was erased between the two. */
 struct table_link {
     int64_t human, automated;
     uint32_t first_s, last_s; /* Unix seconds of the first and the last click */

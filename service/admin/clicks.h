@@ -22,6 +22,18 @@ static inline int64_t clicks_total(const struct clicks *clicks)
     return clicks->human + clicks->automated;
 }
 
+/* A relabelling may be counted without the click that it is about: for a moment, when it is applied
+ * first; for good, when the client was erased between the two.  People can't have clicked less than
+ * never: what they lack is the machines' too much, and the total stays. */
+static inline struct clicks clicks_settled(struct clicks clicks)
+{
+    if (clicks.human < 0) {
+        clicks.automated += clicks.human;
+        clicks.human = 0;
+    }
+    return clicks;
+}
+
 /* A new reference, or NULL. */
 static inline json_t *clicks_json(const struct clicks *clicks)
 {

@@ -23,14 +23,19 @@ struct item {
     struct table_item counts;
 };
 
+static struct clicks clicks_of_kind(const struct item *item, unsigned kind)
+{
+    return clicks_settled((struct clicks){.human = item->counts.human[kind],
+                                          .automated = item->counts.automated[kind]});
+}
+
 /* The clicks of each kind that has any, by name. */
 static json_t *kinds_json(const struct item *item)
 {
     json_t *kinds = json_object();
 
     for (uint8_t kind = 1; kind < TABLE_KINDS; kind++) {
-        struct clicks clicks = {.human = item->counts.human[kind],
-                                .automated = item->counts.automated[kind]};
+        struct clicks clicks = clicks_of_kind(item, kind);
         const char *name = brand_kind_name(item->brand, kind);
         char number[4];
 
@@ -47,10 +52,12 @@ static struct clicks sum_kinds(const struct item *item)
     struct clicks sum = {0};
 
     for (unsigned kind = 0; kind < TABLE_KINDS; kind++) {
+        struct clicks clicks = clicks_of_kind(item, kind);
+
         if (item->kind != 0 && item->kind != kind)
             continue;
-        sum.human += item->counts.human[kind];
-        sum.automated += item->counts.automated[kind];
+        sum.human += clicks.human;
+        sum.automated += clicks.automated;
     }
     return sum;
 }

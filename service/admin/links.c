@@ -189,7 +189,8 @@ static json_t *time_or_null(uint32_t time_s)
 static void on_lookup_done(void *owner, const char *cause)
 {
     struct lookup *lookup = owner;
-    struct clicks clicks = {.human = lookup->clicks.human, .automated = lookup->clicks.automated};
+    struct clicks clicks = clicks_settled(
+        (struct clicks){.human = lookup->clicks.human, .automated = lookup->clicks.automated});
     json_t *body;
 
     if (cause) {

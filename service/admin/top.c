@@ -11,6 +11,7 @@
 #include "proto/counter.h"
 #include "proto/table.h"
 #include "service/admin/cache.h"
+#include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/links.h"
@@ -111,8 +112,10 @@ static void on_top_reply(void *owner, size_t index, const struct redisReply *rep
         sum_links(slice_make(reply->str, reply->len), index, &rows);
     else
         sum_items(top, slice_make(reply->str, reply->len), &rows);
-    for (size_t i = 0; i < rows.n; i++)
+    for (size_t i = 0; i < rows.n; i++) {
+        rows.rows[i].clicks = clicks_settled(rows.rows[i].clicks);
         offer(top, &rows.rows[i]);
+    }
     top->failed = top->failed || rows.failed;
     stats_rows_clear(&rows);
 }

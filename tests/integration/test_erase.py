@@ -3,6 +3,7 @@ import hashlib
 import itertools
 import struct
 import threading
+import time
 
 import pytest
 
@@ -101,6 +102,26 @@ def test_what_pods_tell_one_another_of_the_client_goes_too(make_hopcountd, redis
     assert kept(CLIENT) == set() and kept(OTHER) == {b"gw", b"gwd"}
     everything = b"".join(key for key in client.scan_iter(count=1000))
     assert f"{CLIENT:08x}".encode() not in everything
+
+
+def test_a_gateway_recognised_after_an_erasure_leaves_nobody_below_zero(make_hopcountd, redis):
+    """Its earlier clicks are relabelled, but the client's counts no longer hold them."""
+    daemon = make_hopcountd(redis, {"redis": {"flush_ms": 20}})
+    first, second, third = [daemon.mint("view", object_id, client=CLIENT, issued_s=time.time() - 3600)
+                            for object_id in (1, 2, 3)]
+    for token in (first, second):
+        daemon.click(token, headers=BROWSER)
+    wait_until(lambda: clicks_of(daemon, CLIENT) == 2, 20, "the clicks are counted")
+    erase(daemon)
+    daemon.click(third, headers=BROWSER)
+    wait_until(lambda: daemon.metrics().total("hopcount_clicks_relabelled_total") == 3, 20, "a gateway is recognised")
+    wait_until(lambda: all(daemon.clicks(token)["automated"] == 1 for token in (first, second, third)), 20,
+               "that is counted")
+    want = {"total": 1, "human": 0, "automated": 1}
+    reply = daemon.api("GET", f"/v1/clients/{CLIENT}?brand=acme")
+    assert reply["clicks"] == want and reply["kinds"] == {"view": want}
+    (row,) = daemon.api("GET", "/v1/top/clients?brand=acme&sort=total")["rows"]
+    assert row == {"id": CLIENT, **want}
 
 
 def test_the_rights_of_a_ledger_are_enough(make_hopcountd, redis):
