@@ -132,6 +132,15 @@ static bool check_redis(const struct config *config, struct error *err)
     return true;
 }
 
+static bool check_labels(const struct config *config, struct error *err)
+{
+    if (config->labels.n_asns == 0 || config->geo.asn)
+        return true;
+    config_fail(config, err, "labels.asns",
+                "nothing tells the autonomous system of an address; name an MMDB file in geo.asn");
+    return false;
+}
+
 static bool check_ledger(const struct config *config, struct error *err)
 {
     const struct config_ledger *ledger = &config->ledger;
@@ -173,7 +182,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
         error_set(err, "%s: out of memory", path);
         goto out;
     }
-    if (!check_public(config, err) || !check_redis(config, err) || !check_ledger(config, err))
+    if (!check_public(config, err) || !check_redis(config, err) || !check_labels(config, err) ||
+        !check_ledger(config, err))
         goto out;
     return config;
 out:

@@ -84,7 +84,10 @@ struct config_geo {
     char *asn;
 };
 
-/* Thresholds of the labels (service/labels). */
+/* Clicks of one client that are looked at together: more links or networks are never found. */
+enum { CONFIG_GATEWAY_MAX = 32 };
+
+/* Thresholds of the labels (service/label). */
 struct config_labels {
     int64_t gateway_links;    /* so many distinct links of one client … */
     int64_t gateway_links_s;  /* … within so many seconds */

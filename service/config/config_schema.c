@@ -135,11 +135,11 @@ static const struct schema_key geo_keys[] = {
 };
 
 static const struct schema_key labels_keys[] = {
-    INT("gateway_links", config_labels, gateway_links, 2, 100, "3",
+    INT("gateway_links", config_labels, gateway_links, 2, CONFIG_GATEWAY_MAX, "3",
         "Distinct links of one client's mail that make a burst."),
     INT("gateway_links_s", config_labels, gateway_links_s, 1, 3600, "10",
         "Seconds that a burst takes at most."),
-    INT("gateway_networks", config_labels, gateway_networks, 2, 100, "3",
+    INT("gateway_networks", config_labels, gateway_networks, 2, CONFIG_GATEWAY_MAX, "3",
         "Networks (/24, /48) opening one client's links that tell of a gateway."),
     INT("gateway_networks_s", config_labels, gateway_networks_s, 1, 3600, "60",
         "Seconds in which they turn up."),

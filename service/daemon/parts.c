@@ -93,6 +93,8 @@ static bool start_redis(struct parts *p, struct error *err)
     return p->redis_url != NULL;
 }
 
+_Static_assert((int)CONFIG_GATEWAY_MAX == (int)GATEWAY_FOUND_MAX, "what is asked for can be found");
+
 static struct gateway_options gateway_options(const struct config_labels *labels)
 {
     return (struct gateway_options){

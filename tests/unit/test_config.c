@@ -74,7 +74,8 @@ static void test_everything_set(void **state)
         "admin: {listen: '[::1]:0', api_keys: api-keys}\n"
         "redis: {url: 'redis://h/0', username: u, password_file: /run/p w, tls_ca: ca.pem}\n"
         "ledger: {durability: click, retain_s: 0}\nlog_level: debug\nstate_dir: state\n"
-        "labels: {ranges: 40.92.0.0/15, asns: [AS22843, 26211]}\nkeys: ../keys\n"
+        "labels: {ranges: 40.92.0.0/15, asns: [AS22843, 26211]}\ngeo: {asn: asn.mmdb}\n"
+        "keys: ../keys\n"
         "brands:\n  - name: a\n    hosts: [h1, h2]\n    preset: my/preset.yaml\n    utm: true\n"
         "    targets:\n      - kind: pay\n        utm: false\n"
         "      - {kind: 4, name: renew, url: 'https://x/{object}', rules: [\n"
@@ -213,6 +214,12 @@ static void test_refusals(void **state)
          ":1: ledger.disk_max_bytes: 1048576 leaves no room for four segments; "},
         {"more retained than kept", "ledger: {disk_max_bytes: 16777216}\n" REST,
          ":1: ledger.retain_max_bytes: 1073741824 is more than ledger.disk_max_bytes "},
+        {"more links than are looked at together", "labels: {gateway_links: 33}\n",
+         ":1: labels.gateway_links: '33' won't do; give a whole number from 2 to 32"},
+        {"more networks than that", "labels: {gateway_networks: 33}\n",
+         ":1: labels.gateway_networks: '33' won't do; give a whole number from 2 to 32"},
+        {"autonomous systems that nothing tells", "labels: {asns: AS1}\n" REST,
+         ":1: labels.asns: nothing tells the autonomous system of an address; "},
         {"no keys", "brands: [{name: a, hosts: h}]\n", ":1: keys: is missing; "},
         {"no brands", "keys: k\n", ":1: brands: is missing; "},
         {"an empty list of brands", "keys: k\nbrands: []\n", ":2: brands: needs at least 1 entry"},
@@ -276,7 +283,9 @@ static void test_limits_are_inside(void **state)
         "redis: {shards: 256}" REST,
         "ledger: {segment_bytes: 65536, disk_max_bytes: 1048576, retain_max_bytes: 1048576}" REST,
         "admin: {listen: '0.0.0.0:65535'}" REST,
-        "labels: {asns: [AS4294967295]}" REST,
+        "labels: {asns: [AS4294967295]}\ngeo: {asn: a.mmdb}" REST,
+        "labels: {gateway_links: 32, gateway_networks: 32}" REST,
+        "labels: {gateway_links: 2, gateway_networks: 2}" REST,
         BRAND "    targets: [{kind: 15, name: a}]\n",
         BRAND "    billing_url: https://b/index.php?/\n",
         "keys: k\nbrands: [{name: a, hosts: ['[::1]', 127.0.0.1, localhost, GO.Acme.Example.]}]",
