@@ -1,5 +1,6 @@
 #include "service/daemon/reload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "service/admin/admin.h"
@@ -43,20 +44,57 @@ static bool same_ledger(const struct config_ledger *a, const struct config_ledge
            a->retain_max_bytes == b->retain_max_bytes;
 }
 
-/* What is read at the start only; a change of it must not go unnoticed. */
+static bool same_redis(const struct config_redis *a, const struct config_redis *b)
+{
+    return same_text(a->url, b->url) && a->shards == b->shards &&
+           same_text(a->password_file, b->password_file);
+}
+
+static bool same_geo(const struct config_geo *a, const struct config_geo *b)
+{
+    return same_text(a->country, b->country) && same_text(a->asn, b->asn);
+}
+
+static bool same_labels(const struct config_labels *a, const struct config_labels *b)
+{
+    return same_texts(a->ranges, a->n_ranges, b->ranges, b->n_ranges) &&
+           same_texts(a->asns, a->n_asns, b->asns, b->n_asns) &&
+           a->gateway_links == b->gateway_links && a->gateway_links_s == b->gateway_links_s &&
+           a->gateway_networks == b->gateway_networks &&
+           a->gateway_networks_s == b->gateway_networks_s && a->early_s == b->early_s &&
+           a->weight_links == b->weight_links && a->weight_networks == b->weight_networks &&
+           a->weight_early == b->weight_early && a->weight_head == b->weight_head &&
+           a->weight_asn == b->weight_asn && a->weight_range == b->weight_range &&
+           a->threshold == b->threshold;
+}
+
+/* What is read at the start only; a change of it must not go unnoticed.  In one line: of several of
+ * one kind within a second only the first is logged. */
 static void warn_of_restart_keys(const struct config *old, const struct config *new)
 {
-    if (!same_public(&old->public, &new->public))
-        log_warn("reload.ignored", "key=public remedy=restart");
-    if (!same_texts(old->admin.listen, old->admin.n_listen, new->admin.listen, new->admin.n_listen))
-        log_warn("reload.ignored", "key=admin.listen remedy=restart");
-    if (!same_text(old->state_dir, new->state_dir))
-        log_warn("reload.ignored", "key=state_dir remedy=restart");
-    if (!same_text(old->redis.url, new->redis.url) || old->redis.shards != new->redis.shards ||
-        !same_text(old->redis.password_file, new->redis.password_file))
-        log_warn("reload.ignored", "key=redis remedy=restart");
-    if (!same_ledger(&old->ledger, &new->ledger))
-        log_warn("reload.ignored", "key=ledger remedy=restart");
+    const struct {
+        const char *key;
+        bool is_same;
+    } keys[] = {
+        {"public", same_public(&old->public, &new->public)},
+        {"admin.listen", same_texts(old->admin.listen, old->admin.n_listen, new->admin.listen,
+                                    new->admin.n_listen)},
+        {"state_dir", same_text(old->state_dir, new->state_dir)},
+        {"redis", same_redis(&old->redis, &new->redis)},
+        {"ledger", same_ledger(&old->ledger, &new->ledger)},
+        {"geo", same_geo(&old->geo, &new->geo)},
+        {"labels", same_labels(&old->labels, &new->labels)},
+    };
+    char text[128];
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (!keys[i].is_same)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? "," : "",
+                                    keys[i].key);
+    }
+    if (len > 0)
+        log_warn("reload.ignored", "keys=%s remedy=restart", text);
 }
 
 /* Takes over `site` and `keys`. */

@@ -203,3 +203,22 @@ def test_a_flood_of_new_agents_delays_no_click(shared):
     known = [click for click in clicks if click["reason"] == 0]
     assert len(known) < 3000, "some came too fast to be looked at"
     assert {click["reason"] for click in clicks} == {0, 1}
+
+
+@pytest.mark.parametrize("keys, change", [
+    ("labels", {"labels": {"ranges": ["198.51.9.0/24"]}}),
+    ("labels", {"labels": {"threshold": 99}}),
+    ("geo", {"geo": {"country": "country.mmdb"}}),
+    ("geo,labels", {"labels": {"asns": ["AS64496"]}, "geo": {"asn": "asn.mmdb"}}),
+    ("public,ledger", {"public": {"idle_s": 29}, "ledger": {"retain_s": 899}})])
+def test_what_needs_a_restart_says_so_on_a_reload(make_hopcountd, redis, keys, change):
+    daemon = make_hopcountd(redis)
+    daemon.write_config(change)
+    daemon.reload()
+    wait_until(lambda: "at=reload.done" in daemon.stderr(), 20, "it has reloaded")
+    assert f"at=reload.ignored keys={keys} remedy=restart" in daemon.stderr()
+    daemon.shut_down()
+    daemon.start()
+    daemon.reload()
+    wait_until(lambda: daemon.stderr().count("at=reload.done") == 2, 20, "it has reloaded again")
+    assert daemon.stderr().count("at=reload.ignored") == 1
