@@ -274,12 +274,18 @@ static bool has_tv(struct slice text)
     return false;
 }
 
+/* Phones say "Mobile", tablets don't: Chrome, "User-Agent reduction", and Android's own.  Opera's
+ * old browsers for phones don't, nor do they always say which system they run on. */
+static bool has_mobile(struct slice text)
+{
+    return has(text, "Mobile") || has(text, "Opera Mini") || has(text, "Opera Mobi");
+}
+
 static enum click_device device_of_android(struct slice text)
 {
     if (has_tv(text) || has(text, "BRAVIA") || has(text, " AFT"))
         return CLICK_DEVICE_OTHER;
-    /* Phones say "Mobile", tablets don't: Chrome, "User-Agent reduction", and Android's own. */
-    return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_TABLET;
+    return has_mobile(text) ? CLICK_DEVICE_PHONE : CLICK_DEVICE_TABLET;
 }
 
 /*
@@ -307,7 +313,7 @@ static enum click_device find_device(enum click_system system, struct slice text
     case CLICK_SYSTEM_LINUX:
         if (has_tv(text))
             return CLICK_DEVICE_OTHER;
-        return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_DESKTOP;
+        return has_mobile(text) ? CLICK_DEVICE_PHONE : CLICK_DEVICE_DESKTOP;
     case CLICK_SYSTEM_MACOS:
     case CLICK_SYSTEM_CHROMEOS:
     case CLICK_SYSTEM_BSD:
@@ -317,7 +323,7 @@ static enum click_device find_device(enum click_system system, struct slice text
     case CLICK_SYSTEMS:
         break;
     }
-    return has(text, "Mobile") ? CLICK_DEVICE_PHONE : CLICK_DEVICE_OTHER;
+    return has_mobile(text) ? CLICK_DEVICE_PHONE : CLICK_DEVICE_OTHER;
 }
 
 /* Two agents in 2^32 may share one; to tell the visitors of one address apart it is plenty. */

@@ -146,6 +146,23 @@ static void test_people(void **state)
          "Mozilla/5.0 (Linux; Android 10; K) " WEBKIT
          "SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
          CLICK_DEVICE_PHONE, CLICK_BROWSER_SAMSUNG, CLICK_SYSTEM_ANDROID},
+        {"Opera Mini on Android",
+         "Opera/9.80 (Android; Opera Mini/90.0.2254/191.329; U; en) Presto/2.12.423 Version/12.16",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_OPERA, CLICK_SYSTEM_ANDROID},
+        {"Opera Mini on a phone without a system",
+         "Opera/9.80 (J2ME/MIDP; Opera Mini/9.80/191.242; U; en) Presto/2.5.25 Version/10.54",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_OPERA, CLICK_SYSTEM_OTHER},
+        {"Opera Mini on an iPad",
+         "Opera/9.80 (iPad; Opera Mini/8.0.0/34.2336; U; en) Presto/2.8.119 Version/11.10",
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_OPERA, CLICK_SYSTEM_IOS},
+        {"Opera's old browser for phones",
+         "Opera/9.80 (Android 4.1.2; Linux; Opera Mobi/ADR-1305251841) Presto/2.11.355 "
+         "Version/12.10",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_OPERA, CLICK_SYSTEM_ANDROID},
+        {"Opera's old browser for tablets",
+         "Opera/9.80 (Android 3.2; Linux; Opera Tablet/ADR-1106291546; U; en) Presto/2.8.149 "
+         "Version/11.10",
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_OPERA, CLICK_SYSTEM_ANDROID},
         {"a Cubot phone", "Mozilla/5.0 (Linux; Android 13; CUBOT X70) " CHROME_MOBILE,
          CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
         {"a Cubot phone in lower case", "Mozilla/5.0 (Linux; Android 9; Cubot) " CHROME_MOBILE,
