@@ -14,6 +14,10 @@ enum {
     TOGETHER_MS = 50,
 };
 
+/* Of a link in one of these channels (FORMATS.md "Token") a person looks at it when it is made, and
+ * may well follow it at once. */
+enum { CHANNEL_QR = 4, CHANNEL_PORTAL = 5, CHANNEL_CHAT = 6 };
+
 static int64_t time_of(const struct gateway_group *group, unsigned i)
 {
     return group->entries[i]->click.click.time_ms;
@@ -99,6 +103,8 @@ static bool is_early(const struct gateway_options *options, const struct click *
 {
     int64_t issued_ms = ISSUED_EPOCH_MS + (int64_t)click->issued_min * MINUTE_MS;
 
+    if (click->channel >= CHANNEL_QR && click->channel <= CHANNEL_CHAT)
+        return false;
     return options->early_ms > 0 && click->time_ms - issued_ms < options->early_ms + MINUTE_MS;
 }
 

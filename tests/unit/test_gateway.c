@@ -33,7 +33,7 @@ static const struct gateway_options defaults = {
 /* A click: when (ms), of which link, from which network. */
 struct step {
     int64_t at_ms;
-    unsigned link, network, label, client, hints;
+    unsigned link, network, label, client, hints, channel;
 };
 
 #define GET(ms, l, n)                              \
@@ -53,6 +53,11 @@ struct step {
         .at_ms = (ms), .link = (l), .network = (n), .hints = (h) \
     }
 
+#define IN(ms, l, n, c)                                            \
+    {                                                              \
+        .at_ms = (ms), .link = (l), .network = (n), .channel = (c) \
+    }
+
 static struct click click_of(const struct step *step, int64_t age_ms)
 {
     return (struct click){
@@ -66,6 +71,7 @@ static struct click click_of(const struct step *step, int64_t age_ms)
         .label = (uint8_t)step->label,
         .reason = step->label == HEAD ? CLICK_REASON_HEAD : CLICK_REASON_NONE,
         .hints = (uint8_t)step->hints,
+        .channel = (uint8_t)step->channel,
     };
 }
 
@@ -132,6 +138,12 @@ static void test_bursts(void **state)
         {"a millisecond longer", 3600000, {GET(0, 1, 1), GET(500, 2, 1), GET(10001, 3, 1)}, "..."},
         {"two links", 3600000, {GET(0, 1, 1), GET(500, 2, 1)}, ".."},
         {"two links of a mail just sent", 0, {GET(0, 1, 1), GET(500, 2, 1)}, "SS"},
+        {"two links that say they are of a mail", 0, {IN(0, 1, 1, 1), IN(500, 2, 1, 1)}, "SS"},
+        {"two links of an attachment", 0, {IN(0, 1, 1, 3), IN(500, 2, 1, 3)}, "SS"},
+        {"two codes on a screen", 0, {IN(0, 1, 1, 4), IN(500, 2, 1, 4)}, ".."},
+        {"two links of a page just made", 0, {IN(0, 1, 1, 5), IN(500, 2, 1, 5)}, ".."},
+        {"two links in a chat", 0, {IN(0, 1, 1, 6), IN(500, 2, 1, 6)}, ".."},
+        {"two links elsewhere", 0, {IN(0, 1, 1, 7), IN(500, 2, 1, 7)}, "SS"},
         {"two links of a mail just sent, slowly", 0, {GET(0, 1, 1), GET(10001, 2, 1)}, ".."},
         {"one link of a mail just sent, twice", 0, {GET(0, 1, 1), GET(500, 1, 1)}, ".."},
         {"two links, one of them twice",
