@@ -1,5 +1,6 @@
 """Labels end to end: what was requested on the public port, and what the statistics say of it."""
 import itertools
+import socket
 import time
 
 import pytest
@@ -149,23 +150,32 @@ def test_a_referrer_is_kept_by_its_class_alone(shared):
         assert b"secret" not in log.read_bytes() and b"google" not in log.read_bytes()
 
 
-def test_no_address_and_no_agent_is_in_a_log_or_in_redis(make_hopcountd, redis):
+@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8:4d4d:1::77"])
+def test_nothing_a_request_says_of_its_sender_is_in_a_log_or_in_redis(make_hopcountd, redis, address):
+    """Neither of clients nor of visitors, neither of good links nor of bad ones, and at debug level."""
     daemon = make_hopcountd(redis, {"log_level": "debug", "public": {
         "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]}})
-    address = "203.0.113.77"
-    for _ in range(3):
-        daemon.get(f"/{mint(daemon, client=7)}",
-                   headers={"User-Agent": BROWSER, "X-Forwarded-For": address})
-    wait_until(lambda: daemon.api("GET", "/v1/clients/7?brand=acme")["clicks"]["total"] == 3, 20,
+    said = {"User-Agent": BROWSER + " zzagent", "Accept-Language": "tlh-zzlang", "Cookie": "a=zzcookie",
+            "Referer": "https://mail.google.com/zzreferer?zzreferer", "X-Real-IP": address}
+    links = [mint(daemon, client=client) for client in (7, 7, 7, 0)]
+    for i, path in enumerate([*links, links[0][:-1], "zzpath"]):
+        hop = "Forwarded" if i % 2 else "X-Forwarded-For"
+        daemon.get(f"/{path}?utm_source=zzquery&email=zzquery",
+                   headers={**said, hop: f'for="[{address}]"' if i % 2 and ":" in address
+                            else f"for={address}" if i % 2 else address})
+    wait_until(lambda: daemon.api("GET", "/v1/stats?brand=acme")["total"]["total"] == 4, 20,
                "the clicks are counted")
     daemon.shut_down()
-    binary = bytes(int(part) for part in address.split("."))
+    binary = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
     kept = [path.read_bytes() for path in (daemon.state_dir / "logs").rglob("*") if path.is_file()]
     client = redis.client()
     kept += [key + (client.dump(key) or b"") for key in client.scan_iter()]
+    kept += [path.read_bytes() for path in redis.directory.rglob("*.aof")]
     kept.append(daemon.stderr().encode())
-    for text in (address.encode(), binary, b"Mozilla", b"Gecko"):
-        assert not [part for part in kept if text in part]
+    assert any(b"hc:{s00}" in part for part in kept)
+    for text in (address.encode(), binary, binary[:6], b"Mozilla", b"Gecko", b"zzagent", b"zzlang",
+                 b"zzcookie", b"zzreferer", b"google", b"zzquery", b"zzpath", *map(str.encode, links)):
+        assert not [part for part in kept if text in part], text
 
 
 ADDRESSES = [
