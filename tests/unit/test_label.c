@@ -289,6 +289,19 @@ static void test_referrers(void **state)
         {"an empty one", "", CLICK_REFERRER_NONE},
         {"Gmail", "https://mail.google.com/mail/u/0/", CLICK_REFERRER_MAIL},
         {"Gmail on Android", "android-app://com.google.android.gm/", CLICK_REFERRER_MAIL},
+        {"Gmail's small one", "android-app://com.google.android.gm.lite/", CLICK_REFERRER_MAIL},
+        {"an app whose name begins like Gmail's", "android-app://com.google.android.gms",
+         CLICK_REFERRER_OTHER},
+        {"Outlook on Android", "android-app://com.microsoft.office.outlook", CLICK_REFERRER_MAIL},
+        {"Slack on Android", "android-app://com.Slack/", CLICK_REFERRER_SOCIAL},
+        {"Google's app",
+         "android-app://com.google.android.googlequicksearchbox/https/www.google.com",
+         CLICK_REFERRER_SEARCH},
+        {"another app", "android-app://org.example.app/", CLICK_REFERRER_OTHER},
+        {"a gateway's page before the link", "https://protect-eu.mimecast.com/s/abc",
+         CLICK_REFERRER_MAIL},
+        {"another gateway's", "https://nam10.safelinks.protection.outlook.com/?url=https%3A%2F%2Fx",
+         CLICK_REFERRER_MAIL},
         {"Outlook, part of a region", "https://outlook.live.com/", CLICK_REFERRER_MAIL},
         {"webmail of one's own", "http://webmail.example.org:2096/cpsess1/", CLICK_REFERRER_MAIL},
         {"a host in capitals", "HTTPS://MAIL.YAHOO.COM/d/folders", CLICK_REFERRER_MAIL},
@@ -303,6 +316,8 @@ static void test_referrers(void **state)
         {"another page", "https://a.example/b", CLICK_REFERRER_OTHER},
         {"no URL", "facebook.com", CLICK_REFERRER_OTHER},
         {"a scheme only", "https://", CLICK_REFERRER_OTHER},
+        {"a host as long as a domain and other letters", "https://a.co/", CLICK_REFERRER_OTHER},
+        {"a domain with a letter in place of its dot", "https://tXco/", CLICK_REFERRER_OTHER},
     };
 
     (void)state;
