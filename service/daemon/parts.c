@@ -44,7 +44,7 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
     *keys = NULL;
     *config = NULL;
     *site = site_load(config_path, config, err);
-    if (!*site)
+    if (!*site || !redis_settings_check(*config, err))
         return false;
     path = (*config)->admin.api_keys;
     if (!path)

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/base/error.h"
 #include "service/config/config.h"
+#include "service/redis/redis_url.h"
+#include "service/redis/tls.h"
 
 static void put_encoded(FILE *out, const char *text)
 {
@@ -58,4 +61,25 @@ char *redis_settings_url(const struct config_redis *redis, const char *private_u
         text = NULL;
     }
     return text;
+}
+
+bool redis_settings_check(const struct config *config, struct error *err)
+{
+    char *text = config->redis.url ? redis_settings_url(&config->redis, NULL) : NULL;
+    struct redis_url *url = NULL;
+    struct ssl_ctx_st *tls = NULL;
+    bool ok = false;
+
+    if (!config->redis.url)
+        return true;
+    if (!text)
+        error_set(err, "out of memory");
+    else if ((url = redis_url_parse(text, err)))
+        ok = !url->tls || (tls = tls_new(url, err));
+    if (!ok)
+        config_fail_prefix(config, err, "redis.url");
+    tls_free(tls);
+    redis_url_free(url);
+    free(text);
+    return ok;
 }

@@ -2,12 +2,20 @@
  */
 #ifndef DAEMON_REDIS_SETTINGS_H
 #define DAEMON_REDIS_SETTINGS_H
+#include <stdbool.h>
+
 #include "proto/compiler.h"
 
+struct config;
 struct config_redis;
+struct error;
 
 /* A copy of `private_url` if that isn't NULL; else redis->url with the mapping's other keys as
  * options.  The caller frees; NULL: out of memory. */
 MUST_USE char *redis_settings_url(const struct config_redis *redis, const char *private_url);
+
+/* Whether a connection could be tried: the URL is understood, the files that the mapping names can
+ * be used.  Asks no server.  False and `*err` (file, line, key) if not. */
+MUST_USE bool redis_settings_check(const struct config *config, struct error *err);
 
 #endif

@@ -188,7 +188,8 @@ static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX],
         goto out;
     }
     if (!fgets(out, REDIS_URL_TEXT_MAX, file)) {
-        error_set(err, "redis password file %s: is empty", path);
+        error_set(err, "redis password file %s: %s", path,
+                  ferror(file) ? strerror(errno) : "is empty");
         goto out;
     }
     if (!strchr(out, '\n') && !feof(file)) {

@@ -1,6 +1,7 @@
 #include "service/redis/tls.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <event2/bufferevent.h>
@@ -14,12 +15,15 @@
 #include "service/base/error.h"
 #include "service/redis/redis_url.h"
 
-/* The newest reason in OpenSSL's queue of this thread; empties the queue. */
+/* The newest reason in OpenSSL's queue of this thread; empties the queue.  Of a file that can't be
+ * read the newest says "system lib" only; the oldest is the errno. */
 static const char *reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *text = code ? ERR_reason_error_string(code) : NULL;
+    unsigned long oldest = ERR_peek_error(), newest = ERR_peek_last_error();
+    const char *text = newest ? ERR_reason_error_string(newest) : NULL;
 
+    if (ERR_SYSTEM_ERROR(oldest))
+        text = strerror(ERR_GET_REASON(oldest));
     ERR_clear_error();
     return text ? text : "unknown reason";
 }
