@@ -221,6 +221,13 @@ static void test_bad_files(void **state)
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_ABSENT);
     print_message("a folder\n");
     assert_int_equal(geo_db_load(dir, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
+    assert_non_null(strstr(err.text, "is not a file"));
+    print_message("a device without an end\n");
+    assert_int_equal(geo_db_load("/dev/zero", GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
+    print_message("a pipe that nobody writes into\n");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
+    unlink(path);
     print_message("empty\n");
     write_bytes("", 0);
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
