@@ -9,14 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_LEN = 1024, REPEAT_SLOTS = 32 };
+/* So many different lines of one `at` a second: two files that can't be read, all keys of one
+ * mapping; a flood is cut off all the same. */
+enum { LINE_MAX_LEN = 1024, REPEAT_SLOTS = 32, DIFFERENT_MAX = 8 };
 
-/* How often one `at` was held back since its last line. */
+/* What one `at` said in the second of its last line, and how often it was held back since. */
 struct repeat {
     const char *at;
     enum log_level level;
     int64_t written_s;
-    unsigned n_held;
+    unsigned n_held, n_written;
+    uint64_t written[DIFFERENT_MAX]; /* hashes of lines */
 };
 
 /* The one level, and the lines held back; STYLE allows state at file scope only here. */
@@ -76,7 +79,30 @@ static struct repeat *find_repeat(const char *at)
     return oldest;
 }
 
-static bool hold_back(enum log_level level, const char *at)
+/* FNV-1a: two lines of one second that collide cost a line, nothing else. */
+static uint64_t hash_line(const char *line)
+{
+    uint64_t hash = 14695981039346656037U;
+
+    for (; *line; line++)
+        hash = (hash ^ (unsigned char)*line) * 1099511628211U;
+    return hash;
+}
+
+/* Notes that `hash` is written; false: it was, or enough was. */
+static bool note_written(struct repeat *r, uint64_t hash)
+{
+    for (unsigned i = 0; i < r->n_written; i++) {
+        if (r->written[i] == hash)
+            return false;
+    }
+    if (r->n_written == DIFFERENT_MAX)
+        return false;
+    r->written[r->n_written++] = hash;
+    return true;
+}
+
+static bool hold_back(enum log_level level, const char *at, const char *line)
 {
     int64_t now_s = monotonic_s();
     struct repeat *r;
@@ -84,13 +110,14 @@ static bool hold_back(enum log_level level, const char *at)
 
     pthread_mutex_lock(&repeat_lock);
     r = find_repeat(at);
-    held = r->written_s == now_s;
-    if (held) {
-        r->n_held++;
-    } else {
+    if (r->written_s != now_s) {
         write_held(r);
         r->written_s = now_s;
+        r->n_written = 0;
     }
+    held = !note_written(r, hash_line(line));
+    if (held)
+        r->n_held++;
     r->level = level;
     pthread_mutex_unlock(&repeat_lock);
     return held;
@@ -101,12 +128,14 @@ static void log_line(enum log_level level, const char *at, const char *format, v
     char line[LINE_MAX_LEN];
     size_t len;
 
-    if (level > max_level || hold_back(level, at))
+    if (level > max_level)
         return;
     len = (size_t)snprintf(line, sizeof(line), "level=%s at=%s ", level_names[level], at);
     if (len >= sizeof(line))
         return;
     vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+    if (hold_back(level, at, line))
+        return;
     len = strlen(line);
     line[len++] = '\n';
     write_line(line, len);

@@ -2,7 +2,8 @@
  *
  * error wakes someone, warn is degraded, info is start, stop and reload.  Tokens, target URLs and
  * client addresses are never logged.  Safe from any thread: a line is one write(2).
- * Lines of one `at` that repeat within a second are counted and reported once as `repeated=N`.
+ * Lines that repeat within a second are counted and reported once, by their `at`, as `repeated=N`;
+ * so is what one `at` says beyond 8 different lines.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
