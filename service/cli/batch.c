@@ -153,6 +153,22 @@ static bool take_column(struct batch *b, unsigned i, struct slice name, uint32_t
     return true;
 }
 
+/* Else each row would say so. */
+static bool has_needed_columns(const struct batch *b, uint32_t seen, struct error *err)
+{
+    static const enum link_field needed[] = {LINK_KIND, LINK_OBJECT};
+
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        const char *name = linkform_field_name(needed[i]);
+
+        if (!(seen >> needed[i] & 1) && b->opt->defaults->field[needed[i]].len == 0) {
+            error_set(err, "there is no column '%s'; add it, or give --%s", name, name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_header(struct batch *b, struct csv_row *row)
 {
     struct error err = {0};
@@ -164,6 +180,10 @@ static bool take_header(struct batch *b, struct csv_row *row)
             report(b, err.text);
             return false;
         }
+    }
+    if (!has_needed_columns(b, seen, &err)) {
+        report(b, err.text);
+        return false;
     }
     b->n_columns = row->n_fields;
     put(b, slice_of("id,token,url,expires_at"));
@@ -245,6 +265,9 @@ static bool take_one(struct batch *b, enum csv_status status, struct csv_row *ro
                   "\"quoted, and each of its \"\"quotes\"\" doubled\"");
     else if (status == CSV_TOO_MANY)
         report(b, "has more than 64 fields");
+    else if (memchr(b->in + b->in_at, '\0', row->len))
+        report(b, "holds a zero byte; a table that a program saved as Unicode or UTF-16 must be "
+                  "saved as UTF-8");
     else if (row->is_blank)
         ;
     else if (b->n_columns == 0)

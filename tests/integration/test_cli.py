@@ -387,6 +387,9 @@ def test_lines_are_counted_through_quoted_line_ends(config):
     ("kind,object,kind\npay,1,pay\n", "line 1: there are two columns 'kind'"),
     ('kind,"object\npay,1\n', "line 1: a quote"),
     ("x" * 70000 + "\n", "line 1: the row is longer than 64 KiB"),
+    ("kind,client\npay,1\n", "line 1: there is no column 'object'; add it, or give --object"),
+    ("object\n1\n", "line 1: there is no column 'kind'; add it, or give --kind"),
+    ("\0".join("kind,object\npay,1\n"), "line 1: holds a zero byte"),  # as of UTF-16
 ])
 def test_a_bad_header_mints_nothing(config, text, says):
     done = fails("mint", "-c", config, "--batch", "--brand", "acme", stdin=text, says=says)
@@ -400,6 +403,13 @@ def test_a_row_that_is_too_long_is_skipped(config):
     assert [row["object"] for row in rows] == ["1", "4"]
     assert "line 3: the row is longer" in done.stderr
     assert "line 4: the row is longer" in done.stderr
+
+
+def test_a_zero_byte_is_named_and_ends_no_field(config):
+    rows, done = mint_batch(config, "kind,object,note\npay,1\0,a\npay,2,b\0\npay,3,c\n", "--brand",
+                            "acme", "--pass", status=1)
+    assert [row["object"] for row in rows] == ["3"]
+    assert done.stderr.count("holds a zero byte") == 2
 
 
 def test_a_large_table_comes_out_whole(config):
