@@ -29,7 +29,11 @@ function hopcount_base32(string $bytes): string
 /** The kid and the key of the line that mints. */
 function hopcount_key(string $path): array
 {
-    foreach (file($path, FILE_IGNORE_NEW_LINES) as $line) {
+    $lines = is_file($path) ? @file($path, FILE_IGNORE_NEW_LINES) : false;
+    if ($lines === false) {
+        throw new RuntimeException("$path is not there, or PHP may not read it");
+    }
+    foreach ($lines as $line) {
         if (preg_match('/^(\d+)\s+mint\s+([0-9a-f]{64})\s*$/i', $line, $part)) {
             return [(int) $part[1], sodium_hex2bin($part[2])];
         }

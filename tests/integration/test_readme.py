@@ -122,3 +122,21 @@ def test_the_whmcs_hook_mints_the_links_of_the_command_line(make_hopcountd, tmp_
     assert names == "EmailPreSend hopcount_view hopcount_pay hopcount_login" and others == "0"
     done = daemon.cli("inspect", "-c", daemon.config_path, pay)
     assert done.returncode == 0 and "/index.php?rp=/invoice/5/pay" in done.stdout, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")
+@pytest.mark.parametrize("text, says", [
+    (None, "keys is not there, or PHP may not read it"),
+    ("1 verify " + "ab" * 32, "keys has no line: KID mint KEY"),
+], ids=["no file", "no key that mints"])
+def test_the_whmcs_hook_says_what_is_wrong_with_the_key_file(tmp_path, text, says):
+    hook = (ROOT / "deploy/whmcs/hopcount.php").read_text()
+    (tmp_path / "hook.php").write_text(hook.replace("/etc/hopcount/keys", str(tmp_path / "keys")))
+    if text:
+        (tmp_path / "keys").write_text(text)
+    program = f"""
+        require '{tmp_path}/hook.php';
+        try {{ hopcount_link(1, 1); }} catch (RuntimeException $e) {{ echo $e->getMessage(); }}"""
+    done = subprocess.run(["php", "-d", "error_reporting=E_ALL", "-r", program], text=True,
+                          capture_output=True, timeout=60)
+    assert done.stdout == f"{tmp_path}/{says}", done.stdout + done.stderr
