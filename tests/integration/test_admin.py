@@ -501,6 +501,23 @@ def test_live_counts_follow_the_clicks(two_brands):
     assert problem(two_brands, "GET", "/v1/live?brand=nope") == "brand"
 
 
+def test_the_shipped_acl_rule_is_enough_for_all_that_is_asked(make_hopcountd, redis, tmp_path):
+    rule = [line for line in (ROOT / "deploy/redis-acl.conf").read_text().splitlines() if line.startswith("user ")]
+    client = redis.client()
+    client.execute_command("ACL", "SETUSER", *rule[0].replace("CHANGE-ME", "secret").split()[1:])
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    daemon = make_hopcountd(redis, {**TWO_BRANDS, "redis": {"username": "hopcount", "password_file": str(password)}})
+    token = daemon.mint("pay", 1)
+    daemon.click(token)
+    wait_until(lambda: read_events(daemon, "/v1/live?brand=acme", 1)[0]["today"]["total"] == 1, 10, "the click")
+    for target in (f"/v1/links/{token}", "/v1/objects/1?brand=acme", "/v1/clients/1?brand=acme", "/v1/campaigns",
+                   "/v1/stats?brand=acme&clients=true", "/v1/stats?brand=acme&group_by=label&interval=hour",
+                   "/v1/top/links?brand=acme", "/v1/live?brand=globex"):
+        read_events(daemon, target, 1) if "live" in target else ask(daemon, "GET", target)
+    assert not [entry for entry in client.acl_log() if b"hopcount" in str(entry).encode()]
+
+
 def is_streaming(daemon):
     with send_and_leave(daemon, "/v1/live", "close") as sock:
         return sock.recv(12) == b"HTTP/1.1 200"

@@ -253,6 +253,9 @@ def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, r
     for refused in (("FLUSHALL",), ("GET", "other"), ("KEYS", "*"), ("CONFIG", "GET", "*")):
         with pytest.raises(redis_client.exceptions.NoPermissionError):
             user.execute_command(*refused)
+    # Of a cluster whose slots are moving; this server is none.
+    with pytest.raises(redis_client.exceptions.ResponseError, match="cluster support disabled"):
+        user.execute_command("ASKING")
     daemon.shut_down()
 
 
