@@ -25,6 +25,14 @@ def test_install_puts_the_programs_and_the_unit_where_the_prefix_says(tmp_path):
     assert "@" not in re.sub(r"(?m)^#.*|SystemCallFilter.*", "", unit)
 
 
+def test_what_is_installed_starts_once_its_key_files_are_there(tmp_path):
+    run("cmake", "--install", BUILD, "--prefix", tmp_path)
+    etc = tmp_path / "etc/hopcount"
+    run(tmp_path / "bin/hopcount", "keygen", "--add", etc / "keys")
+    run(tmp_path / "bin/hopcount", "apikey", "--name", "x", "--scope", "stats:read", "--add", etc / "api-keys")
+    run(tmp_path / "bin/hopcountd", "-c", etc / "hopcount.yaml", "--check")
+
+
 def test_install_keeps_a_configuration_that_is_there(tmp_path):
     own = tmp_path / "etc/hopcount/hopcount.yaml"
     own.parent.mkdir(parents=True)
@@ -72,6 +80,14 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     assert (content / "DEBIAN/conffiles").read_text() == "/etc/hopcount/hopcount.yaml\n"
     owners = {line.split()[1] for line in run("dpkg-deb", "--contents", path).splitlines()}
     assert owners == {"root/root"}
+
+
+def test_the_package_holds_what_its_readme_tells_to_copy(package):
+    doc = package[1] / "usr/share/doc/hopcount"
+    named = re.findall(r"\]\(deploy/([^)]+\.(?:conf|cfg|php|json|yaml))\)", (doc / "README.md").read_text())
+    assert {"redis-acl.conf", "whmcs/hopcount.php", "proxy/nginx.conf"} <= set(named)
+    for name in named:
+        assert (doc / "examples" / name).is_file(), name
 
 
 def test_the_shipped_configuration_is_valid_once_its_keys_are_there(package, tmp_path):
