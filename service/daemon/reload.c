@@ -46,8 +46,14 @@ static bool same_ledger(const struct config_ledger *a, const struct config_ledge
 
 static bool same_redis(const struct config_redis *a, const struct config_redis *b)
 {
-    return same_text(a->url, b->url) && a->shards == b->shards &&
-           same_text(a->password_file, b->password_file);
+    return same_text(a->url, b->url) && same_text(a->username, b->username) &&
+           same_text(a->password_file, b->password_file) &&
+           same_text(a->sentinel_username, b->sentinel_username) &&
+           same_text(a->sentinel_password_file, b->sentinel_password_file) &&
+           same_text(a->tls_ca, b->tls_ca) && same_text(a->tls_cert, b->tls_cert) &&
+           same_text(a->tls_key, b->tls_key) && same_text(a->server, b->server) &&
+           a->shards == b->shards && a->timeout_ms == b->timeout_ms && a->flush_ms == b->flush_ms &&
+           a->batch_max == b->batch_max;
 }
 
 static bool same_geo(const struct config_geo *a, const struct config_geo *b)
@@ -68,8 +74,7 @@ static bool same_labels(const struct config_labels *a, const struct config_label
            a->threshold == b->threshold;
 }
 
-/* What is read at the start only; a change of it must not go unnoticed.  In one line: of several of
- * one kind within a second only the first is logged. */
+/* What is read at the start only; a change of it must not go unnoticed. */
 static void warn_of_restart_keys(const struct config *old, const struct config *new)
 {
     const struct {
@@ -79,13 +84,17 @@ static void warn_of_restart_keys(const struct config *old, const struct config *
         {"public", same_public(&old->public, &new->public)},
         {"admin.listen", same_texts(old->admin.listen, old->admin.n_listen, new->admin.listen,
                                     new->admin.n_listen)},
+        {"admin.rate_per_min", old->admin.rate_per_min == new->admin.rate_per_min},
         {"state_dir", same_text(old->state_dir, new->state_dir)},
         {"redis", same_redis(&old->redis, &new->redis)},
         {"ledger", same_ledger(&old->ledger, &new->ledger)},
+        {"retention", old->retention.hours_days == new->retention.hours_days &&
+                          old->retention.days_days == new->retention.days_days},
         {"geo", same_geo(&old->geo, &new->geo)},
         {"labels", same_labels(&old->labels, &new->labels)},
+        {"log_level", old->log_level == new->log_level},
     };
-    char text[128];
+    char text[256];
     size_t len = 0;
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

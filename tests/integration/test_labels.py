@@ -219,6 +219,9 @@ def test_a_flood_of_new_agents_delays_no_click(shared):
     ("labels", {"labels": {"ranges": ["198.51.9.0/24"]}}),
     ("labels", {"labels": {"threshold": 99}}),
     ("geo", {"geo": {"country": "country.mmdb"}}),
+    ("redis", {"redis": {"flush_ms": 999}}),
+    ("admin.rate_per_min,retention,log_level",
+     {"admin": {"rate_per_min": 9}, "retention": {"hours_days": 9}, "log_level": "debug"}),
     ("geo,labels", {"labels": {"asns": ["AS64496"]}, "geo": {"asn": "asn.mmdb"}}),
     ("public,ledger", {"public": {"idle_s": 29}, "ledger": {"retain_s": 899}})])
 def test_what_needs_a_restart_says_so_on_a_reload(make_hopcountd, redis, keys, change):
