@@ -211,8 +211,10 @@ static void set_origin(struct labeler *labeler, const struct label_source *sourc
         label->network = salt_network(rules->salt, ip);
     else if (label->label == CLICK_HUMAN && agent->text_hash != 0)
         label->visitor = salt_visitor(rules->salt, ip, agent->text_hash);
-    if (known_has_address(rules->known, ip))
+    if (known_has_address(rules->known, ip)) {
         label->hints |= CLICK_HINT_RANGE;
+        label->visitor = 0; /* a visitor that was counted can't be taken out when it is judged */
+    }
     if (rules->asns && (asn = geo_asn(labeler->asns, ip)) && known_has_asn(rules->known, asn))
         label->hints |= CLICK_HINT_ASN;
 }

@@ -69,7 +69,7 @@ struct label_source {
  * beyond that it is taken for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
  *
  * No more is made of the address than somebody reads: the network of a client's click, the visitor
- * of a person who followed a link that names no client.
+ * of a person who followed a link that names no client, but from no listed network.
  */
 struct label labeler_label(struct labeler *labeler, const struct label_source *source,
                            int64_t now_ms);

@@ -450,12 +450,14 @@ static void test_cache(void **state)
     agent_cache_free(cache);
 }
 
-/* A labeler with rules of its own, which know a salt that nobody has agreed on. */
+/* A labeler with rules of its own, which know a salt that nobody has agreed on, and that gateways
+ * live in 2001:db8::/32. */
 static struct labeler *make_salted(struct salt *salt, struct label_rules **own)
 {
-    const struct known_options nothing = {.n_asns = 0};
+    const struct known_network gateways = {.prefix = {0x20, 0x01, 0x0d, 0xb8}, .bits = 32};
+    const struct known_options listed = {.networks = &gateways, .n_networks = 1};
     struct error err = {0};
-    const struct label_origin origin = {.salt = salt, .known = known_new(&nothing, &err)};
+    const struct label_origin origin = {.salt = salt, .known = known_new(&listed, &err)};
     struct labeler *labeler;
 
     salt_init(salt);
@@ -473,15 +475,17 @@ static void test_origin(void **state)
     enum { NETWORK = 1, VISITOR = 2 };
     const struct {
         const char *name, *agent;
-        bool has_client, is_agreed;
+        bool has_client, is_agreed, is_listed;
         unsigned want;
     } cases[] = {
-        {"a client's click", IPHONE_SAFARI, true, true, NETWORK},
-        {"a client's click, no salt agreed on", IPHONE_SAFARI, true, false, NETWORK},
-        {"a visitor's click", IPHONE_SAFARI, false, true, VISITOR},
-        {"a visitor's click, no salt agreed on", IPHONE_SAFARI, false, false, 0},
-        {"a bot, on a link that names nobody", "curl/8.5.0", false, true, 0},
-        {"no agent, on a link that names nobody", "", false, true, 0},
+        {"a client's click", IPHONE_SAFARI, true, true, false, NETWORK},
+        {"a client's click, no salt agreed on", IPHONE_SAFARI, true, false, false, NETWORK},
+        {"a client's click, from a gateway", IPHONE_SAFARI, true, true, true, NETWORK},
+        {"a visitor's click", IPHONE_SAFARI, false, true, false, VISITOR},
+        {"a visitor's click, no salt agreed on", IPHONE_SAFARI, false, false, false, 0},
+        {"a gateway, on a link that names nobody", IPHONE_SAFARI, false, true, true, 0},
+        {"a bot, on a link that names nobody", "curl/8.5.0", false, true, false, 0},
+        {"no agent, on a link that names nobody", "", false, true, false, 0},
     };
     struct salt salt;
     struct label_rules *own;
@@ -490,17 +494,20 @@ static void test_origin(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct http1_request request = make_request(cases[i].agent);
-        const struct label_source source = {
+        struct label_source source = {
             .request = &request, .ip = {[15] = 1}, .has_client = cases[i].has_client};
         struct label label;
 
         print_message("%s\n", cases[i].name);
+        if (cases[i].is_listed)
+            memcpy(source.ip, (const uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
         salt_init(&salt);
         if (cases[i].is_agreed)
             salt_set(&salt, (const uint8_t[SALT_LEN]){7});
         label = labeler_label(labeler, &source, 1000);
         assert_int_equal(label.network != 0, cases[i].want == NETWORK);
         assert_int_equal(label.visitor != 0, cases[i].want == VISITOR);
+        assert_int_equal(label.hints == CLICK_HINT_RANGE, cases[i].is_listed);
     }
     labeler_free(labeler);
     label_rules_free(own);
