@@ -88,6 +88,7 @@ test("on a phone nothing sticks out, and all can be reached", async ({ browser, 
 
 test("it works without a mouse", async ({ dashboard }) => {
     await expect(dashboard.locator("main")).toBeFocused(); // after signing in
+    expect(await dashboard.evaluate(() => scrollY)).toBe(0); // where the bar would hide the heading
     await dashboard.reload();
     await settled(dashboard);
     await dashboard.keyboard.press("Tab");

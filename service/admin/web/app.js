@@ -236,7 +236,7 @@ async function start(message) {
         frame = new Frame(session, (await get("brands")).brands);
         frame.show();
         if (isNew)
-            frame.main.focus();
+            frame.main.focus({ preventScroll: true });
         await checkZone();
     } catch (error) {
         fill(root, h("main", { class: "gate", id: "content" }, h("div", { class: "failed" },
