@@ -204,6 +204,23 @@ test("of 24 hours the clients are those of two days, which is said", async ({ da
     await expect(card(dashboard, "People’s clicks")).toContainText("the 24 hours before");
 });
 
+test("figures asked for too often stay, and what is wrong is said once", async ({ dashboard, stack }) => {
+    const before = await figure(dashboard, "People’s clicks");
+    const alert = dashboard.getByRole("alert").filter({ hasText: "asked for too often" });
+
+    await dashboard.route("**/v1/stats?**", (route) => route.fulfill({ status: 429,
+        contentType: "application/problem+json", headers: { "Retry-After": "20" },
+        body: JSON.stringify({ type: "about:blank", title: "Too Many Requests", status: 429,
+            detail: "this key may ask 600 times in a minute" }) }));
+    await stack.click(stack.link);
+    await expect(alert).toBeVisible({ timeout: 30000 });
+    await expect(alert).toHaveCount(1);
+    expect(await figure(dashboard, "People’s clicks")).toBe(before);
+    await dashboard.unroute("**/v1/stats?**");
+    await alert.getByRole("button", { name: "Try again" }).click();
+    await expect(alert).toHaveCount(0);
+});
+
 test("a campaign's hostile name is only ever text", async ({ dashboard, stack }) => {
     test.setTimeout(120000); // on a busy machine the API keeps an answer for a minute
     const name = "<img src=x onerror=alert(1)><b>&amp;\"'";

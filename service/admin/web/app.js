@@ -12,6 +12,7 @@ import { askForKey } from "./signin.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
 const RETRY_MS = 5000;   // while figures can't be had
+const BUSY_RETRY_MS = 20000; // while they were asked for too often
 
 const views = { "": overview, campaigns, links, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["links", "Links"],
@@ -175,12 +176,14 @@ class Frame {
         });
     }
 
-    /* Redis, or hopcount itself, doesn't answer. */
+    /* Redis, or hopcount itself, doesn't answer; or it was asked too much. */
     noteDown(error) {
         this.isDown = true;
         fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
             error.status === 503 ? "Clicks are still redirected and kept; they will be counted as " +
-                "soon as the counters are back. " : error.message,
+                "soon as the counters are back. " : error.status === 429 ? "They were asked for too " +
+                "often by this key. They will be here within a minute; others may want a key of " +
+                "their own. " : error.message,
             error.status === 503 ? h("span", { class: "small cause" }, error.message) : null,
             h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
                 "Try again"));
@@ -188,7 +191,7 @@ class Frame {
         this.retry ??= setTimeout(() => {
             this.retry = null;
             this.refresh();
-        }, RETRY_MS);
+        }, error.status === 429 ? BUSY_RETRY_MS : RETRY_MS);
     }
 
     /* The address asks for what makes no sense. */

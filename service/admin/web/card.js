@@ -72,7 +72,7 @@ export class Card {
     /* Figures that can't be had now: those that are there stay, and the page says once, at its top,
      * what is wrong. */
     fail(error) {
-        const isDown = error.status === 503 || error.status === 0;
+        const isDown = [0, 429, 503].includes(error.status);
 
         if (error.status === 401)
             return;
@@ -87,7 +87,8 @@ export class Card {
             return;
         }
         if (isDown) {
-            fill(this.body, h("div", { class: "empty" }, "Waiting for the counters …"));
+            fill(this.body, h("div", { class: "empty" }, error.status === 429 ? "Waiting …"
+                : "Waiting for the counters …"));
             return;
         }
         fill(this.body, h("div", { class: "failed", role: "alert" },
