@@ -53,6 +53,29 @@ test("days can be picked, and the last one is part of the period", async ({ dash
     expect(total.human).toBeGreaterThan(0);
 });
 
+test("a day can be typed, and takes the other end along", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}?from=2026-10-10&to=2026-11-20`);
+    await settled(dashboard);
+    const from = dashboard.getByLabel("From", { exact: true });
+
+    await from.focus();
+    await dashboard.keyboard.type("1005", { delay: 50 }); // the tenth of May or the fifth of October
+    await dashboard.keyboard.type("2026", { delay: 50 });
+    await expect(from).toBeFocused();
+    await dashboard.keyboard.press("Enter");
+    await expect(dashboard).toHaveURL(/from=2026-(05-10|10-05)&to=2026-11-20/);
+    await expect(from).toBeFocused();
+    await dashboard.goBack();
+    await expect(dashboard).toHaveURL(/from=2026-10-10&to=2026-11-20/);
+    await dashboard.getByLabel("Up to and including").fill("2026-01-31");
+    await expect(dashboard).toHaveURL(/from=2026-01-31&to=2026-01-31/);
+    await dashboard.getByLabel("From", { exact: true }).focus();
+    await dashboard.keyboard.type("02022026", { delay: 50 });
+    await dashboard.getByLabel("Kind of link").focus();
+    await expect(dashboard).toHaveURL(/from=2026-02-02&to=2026-02-02/);
+    await expect(dashboard.getByLabel("Kind of link")).toBeFocused();
+});
+
 test("machines can be looked at instead of people", async ({ dashboard, stack }) => {
     const { rows } = await stack.api(`/v1/stats?from=30d&group_by=country&${zone}`);
 

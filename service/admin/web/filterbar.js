@@ -13,12 +13,31 @@ function select(label, value, options, onchange) {
                 text))));
 }
 
-function date(label, value, limits, onchange) {
+/* `take` is called with the date when it was picked, or typed to its end: the browser says that it
+ * changed at every digit, and drawing the field anew takes it from under the hands. */
+function date(label, value, limits, take) {
     const id = newId();
+    let isTyped = false, isTaken = false;
+
+    const end = ({ target }) => {
+        if (isTaken || !target.value || target.value === value)
+            return;
+        isTaken = true; // this field gives way to a new one, and loses the focus once more
+        take(target.value);
+    };
 
     return h("div", { class: "field" },
         h("label", { for: id }, label),
-        h("input", { id, "data-key": label, type: "date", value, ...limits, onchange }));
+        h("input", { id, "data-key": label, type: "date", value, ...limits,
+            onkeydown: (event) => {
+                isTyped = event.key !== "Enter";
+                if (!isTyped)
+                    end(event);
+            },
+            onpointerdown: () => { isTyped = false; },
+            onchange: (event) => isTyped || end(event),
+            // When it is known where the focus went.
+            onblur: (event) => setTimeout(end, 0, event) }));
 }
 
 function isoDate(moment) {
@@ -33,15 +52,11 @@ function dates(filters, change) {
     const from = /^\d{4}-\d\d-\d\d$/.test(filters.from) ? filters.from : today;
     const to = filters.to || today;
 
-    function set(ends) {
-        if (ends.from && ends.to && ends.from <= ends.to)
-            change(ends);
-    }
-
+    // An end beyond the other one takes that along.
     return [
-        date("From", from, { max: to }, (event) => set({ from: event.target.value, to })),
-        date("Up to and including", to, { min: from, max: today },
-            (event) => set({ from, to: event.target.value })),
+        date("From", from, { max: today }, (day) => change({ from: day, to: day > to ? day : to })),
+        date("Up to and including", to, { max: today },
+            (day) => change({ from: day < from ? day : from, to: day })),
     ];
 }
 
