@@ -104,7 +104,7 @@ const formats = {
     tick_hour: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
     tick_day: { day: "numeric", month: "short" },
     tick_week: { day: "numeric", month: "short" },
-    tick_month: { month: "short", year: "2-digit" },
+    tick_month: { month: "short", year: "numeric" },
 };
 const formatters = Object.fromEntries(Object.entries(formats).map(([name, options]) =>
     [name, new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" })]));
