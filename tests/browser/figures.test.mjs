@@ -144,6 +144,20 @@ test("an address that makes no sense is explained once, with a way out", async (
     await expect.poll(() => figure(page, "People’s clicks")).toBeGreaterThan(1000);
 });
 
+test("what an address asks for in vain is named", async ({ dashboard, stack }) => {
+    for (const [query, text] of [["kind=refund", "Its kind of link: there is no kind 'refund'"],
+        ["from=2026-11-20&to=2026-11-10", "Its period must be before its end."],
+        ["from=1990-01-01", "Its period: at most 20 years."],
+        ["campaign=<b>", "Its campaign must be numbers"]]) {
+        await dashboard.goto(`${stack.base}?${query}`);
+        await expect(dashboard.getByRole("alert").filter({ hasText: text })).toBeVisible();
+    }
+    await dashboard.goto(`${stack.base}?who=nobody`);
+    await settled(dashboard);
+    await expect(dashboard.getByRole("radio", { name: "People" })).toBeChecked();
+    await expect(dashboard.locator(".failed")).toHaveCount(0);
+});
+
 test("a year is shown by weeks, which hold all of its days", async ({ dashboard, stack }) => {
     const { rows, total } = await stack.api(`/v1/stats?from=1y&group_by=time&interval=day&${zone}`);
 

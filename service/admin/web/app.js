@@ -197,8 +197,10 @@ class Frame {
     /* The address asks for what makes no sense. */
     noteRefused(error) {
         this.isDown = true;
+        const joint = error.message.startsWith("must") ? " " : ": ";
+
         fill(this.notice, h("strong", null, "This address can’t be shown. "),
-            `${parameterNames[error.parameter]} ${error.message}. `,
+            `${parameterNames[error.parameter]}${joint}${error.message.replace("`to`", "its end")}. `,
             h("button", { class: "button plain small", type: "button",
                 onclick: () => go(readView(), { brand: readFilters().brand }) },
             "Show the last 30 days"));

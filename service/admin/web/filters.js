@@ -1,4 +1,5 @@
 // What is being looked at.  It lives in the address, so a view can be kept, sent and gone back to.
+import { audiences } from "./words.js";
 
 const defaults = {
     brand: "",
@@ -39,6 +40,8 @@ export function readFilters() {
 
     for (const name of Object.keys(defaults))
         filters[name] = query.get(name) ?? defaults[name];
+    if (!(filters.who in audiences))
+        filters.who = defaults.who;
     return filters;
 }
 
