@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,4 +20,9 @@ void background_enter(const char *name)
     if (errno != 0 || setpriority(PRIO_PROCESS, tid, nice + BACKGROUND_NICE) != 0)
         log_warn("thread.nice", "thread=%s err=\"%s\" effect=\"redirects may wait for it\"", name,
                  strerror(errno));
+}
+
+void background_yield(void)
+{
+    sched_yield();
 }

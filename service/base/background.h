@@ -11,4 +11,11 @@ enum { BACKGROUND_NICE = 5 };
  */
 void background_enter(const char *name);
 
+/*
+ * Called by such a thread every 100 µs or so of work on end: whoever else wants the processor has
+ * it first.  Without it a redirect may wait for the rest of a time slice of some ms, as the kernel
+ * weighs a thread that wakes against one that runs.
+ */
+void background_yield(void);
+
 #endif

@@ -12,6 +12,7 @@
 #include "proto/counter.h"
 #include "proto/series.h"
 #include "proto/table.h"
+#include "service/base/background.h"
 #include "service/ledger/batch_private.h"
 #include "service/ledger/fold.h"
 
@@ -22,6 +23,7 @@ enum {
     POINTS_PER_RECORD = 4 * 3 * (BATCH_SERIES_DIMS + 1),
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
     PERSON_BYTES = 10,   /* a visitor, with its head */
+    YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
     ARGV_TAIL = 6,
 };
@@ -122,6 +124,7 @@ static void sort(struct batch *batch)
         at += flat[i];
         flat[i] = at; /* the end; filling moves it to the start */
     }
+    background_yield();
     for (uint32_t i = 0; i < fold->n_links; i++)
         batch->order[--flat[counter_bucket_of_link(fold->links[i].link_id)]] = i;
     for (uint32_t i = 0; i < fold->n_items; i++) {
@@ -217,8 +220,11 @@ static void build_tables(struct batch *batch, unsigned shard)
     unsigned width = COUNTER_BUCKETS / batch->options.n_shards;
 
     for (unsigned t = 0; t < COUNTER_TABLES; t++) {
-        for (unsigned b = shard * width; b < (shard + 1) * width; b++)
+        for (unsigned b = shard * width; b < (shard + 1) * width; b++) {
             build_bucket(batch, (enum counter_table)t, b);
+            if (b % YIELD_BUCKETS == 0)
+                background_yield();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "proto/bytes.h"
 #include "proto/series.h"
+#include "service/base/background.h"
 #include "service/ledger/batch_private.h"
 #include "service/ledger/met.h"
 
@@ -277,5 +278,6 @@ void batch_build_people(struct batch *batch, unsigned shard)
             continue;
         for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
             build_people(batch, &fold->groups[i], (enum fold_whom)whom);
+        background_yield();
     }
 }

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -179,6 +180,7 @@ static void look_at_log(struct ledger *ledger, struct ledger_log *log)
             look_at(ledger, &ledger->clicks[i]);
         }
         log->looked_to += passed;
+        background_yield();
     }
 }
 

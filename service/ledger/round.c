@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "service/base/background.h"
 #include "service/base/log.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/clicklog.h"
@@ -60,6 +61,7 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
     struct batch_command command;
 
     batch_build(ledger->batch, &range, &command);
+    background_yield();
     if (!redis_link_send(ledger->link,
                          &(struct redis_command){.key = command.key,
                                                  .argv = command.argv,
@@ -181,6 +183,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
             log->n_damaged += passed - n;
             log->read_to = left.from;
         }
+        background_yield();
     }
     /* Deleted since skip_gaps() has looked: the next turn counts what is missing. */
     return clicklog_first(log->log) > range->from ? range->from : left.from;
@@ -235,6 +238,7 @@ void round_serve(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
         if (to > range.from) {
             range.to = to;
             batch_begin(ledger->batch, ledger->fold);
+            background_yield();
             send_all(ledger, log, &range, now_ms);
             log->sent_ms = now_ms;
         }

@@ -11,6 +11,7 @@
 #include "compact_lua.h"
 #include "proto/counter.h"
 #include "proto/table.h"
+#include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/ledger/ledger_private.h"
@@ -221,6 +222,7 @@ void tidy_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
 {
     unsigned n = ticket->count;
 
+    background_yield();
     if (ticket->what == LEDGER_TIDY_READ && reply && reply->type == REDIS_REPLY_STRING) {
         if (on_read(ledger, n, reply))
             return; /* the answer to the write ends it */
