@@ -214,10 +214,19 @@ void conns_drain(struct conns *conns)
     conns->is_draining = true;
 }
 
-void conns_close_idle(struct conns *conns)
+void conns_close_idle(struct conns *conns, int64_t silent_ms)
 {
+    struct deadline *ring = &conns->waiting[CONN_IDLE].ring, *next;
+    int64_t now_ms = conns->options.turn->mono_ms;
+
     conns_flush(conns);
-    close_all(conns, CONN_IDLE);
+    for (struct deadline *d = ring->next; d != ring; d = next) {
+        struct conn *conn = conn_of_deadline(d);
+
+        next = d->next;
+        if (conn->n_requests > 0 || now_ms - d->since_ms >= silent_ms)
+            conn_close(conn, CONN_END_DRAIN);
+    }
 }
 
 unsigned conns_n_open(const struct conns *conns)

@@ -89,8 +89,9 @@ void conns_sync(struct conns *conns);
 
 /* From now on every reply says Connection: close. */
 void conns_drain(struct conns *conns);
-/* Closes the connections that wait for a request. */
-void conns_close_idle(struct conns *conns);
+/* Closes the connections that wait for a request; those that were never asked anything only when
+ * they have waited for `silent_ms`, for the request of who has just connected is on its way. */
+void conns_close_idle(struct conns *conns, int64_t silent_ms);
 
 unsigned conns_n_open(const struct conns *conns);
 

@@ -21,7 +21,8 @@
 #include "service/public/conns.h"
 
 enum {
-    TICK_MS = 250, /* how late a deadline may be noticed */
+    TICK_MS = 250,   /* how late a deadline may be noticed */
+    SILENT_MS = 500, /* at the end, for the first request of a new connection to come */
 };
 
 /* What main asks for; bits of worker.orders. */
@@ -61,11 +62,13 @@ static void finish(struct worker *w)
     w->finish_by_ms = w->turn.mono_ms + atomic_load(&w->finish_limit_ms);
     conns_drain(w->conns);
     acceptor_finish(w->acceptor);
-    conns_close_idle(w->conns);
+    conns_close_idle(w->conns, SILENT_MS);
 }
 
 static void check_finished(struct worker *w)
 {
+    if (w->is_finishing)
+        conns_close_idle(w->conns, SILENT_MS);
     if (w->is_finishing && (conns_n_open(w->conns) == 0 || w->turn.mono_ms >= w->finish_by_ms))
         w->is_stopped = true;
 }

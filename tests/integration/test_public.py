@@ -404,17 +404,33 @@ def test_a_head_begun_before_the_end_is_answered(make_hopcountd, redis):
     assert daemon.wait() == 0
 
 
-def test_who_connects_before_the_end_and_says_nothing_is_told(make_hopcountd, redis):
-    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 2}})
+def connect_until_refused(daemon):
+    """Connections that say nothing, one every 20 ms, until the port is closed."""
+    silent = []
     daemon.send(signal.SIGTERM)
     wait_until(lambda: daemon.get("/").headers.get("connection") == "close", 5, "the drain has begun")
-    silent = []
     with pytest.raises(OSError):
         while True:
             silent.append(daemon.connect())
             time.sleep(0.02)
+    assert len(silent) > 4
+    return silent
+
+
+def test_who_has_just_connected_at_the_end_is_answered(make_hopcountd, redis):
+    """A request may come some milliseconds after its connection."""
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 2}})
+    token = daemon.mint()
+    late = connect_until_refused(daemon)[-4]  # the very last may have been refused without a word
+    reply = late.request(f"/{token}")
+    assert reply.location == TARGET and reply.headers["connection"] == "close"
     assert daemon.wait() == 0
-    assert len(silent) > 1
+
+
+def test_who_connects_before_the_end_and_says_nothing_is_told(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "drain_delay_s": 2}})
+    silent = connect_until_refused(daemon)
+    assert daemon.wait() == 0
     assert all(connection.is_closed() for connection in silent)
 
 

@@ -426,7 +426,11 @@ static void test_draining_says_close_and_ends_idle_connections(void **state)
     assert_int_equal(count_of(out, "Connection: close"), 1);
     close(idle);
     idle = fixture_connect(f, "");
-    conns_close_idle(f->conns);
+    f->turn.mono_ms += 499;
+    conns_close_idle(f->conns, 500);
+    assert_int_equal(conns_n_open(f->conns), 2);
+    f->turn.mono_ms += 1;
+    conns_close_idle(f->conns, 500);
     assert_int_equal(fixture_read(idle, out, sizeof(out)), 0);
     assert_int_equal(conns_n_open(f->conns), 1);
     fixture_send(f, busy, REST);
