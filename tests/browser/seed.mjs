@@ -29,6 +29,8 @@ const machineDimensions = {
     e: { 0: 71, 1: 22, 2: 5, 3: 2 },
 };
 const machineLabels = { 1: 62, 2: 14, 3: 18, 4: 6 };
+/* Why a label was given, in turn (FORMATS.md, "Reasons"). */
+const reasons = { 0: [0], 1: [9, 9, 10, 9, 9, 11], 2: [5, 6, 5, 7, 8], 3: [3, 4, 4], 4: [2] };
 const hours = [1, 1, 1, 1, 1, 3, 10, 26, 48, 58, 52, 44, 36, 40, 46, 44, 38, 32, 26, 24, 22, 16, 8, 3];
 const weekdays = [22, 100, 108, 96, 92, 74, 26]; // Sunday first
 
@@ -109,12 +111,16 @@ export function seedCommands(brand, now = Date.now()) {
         count(`${key}:m:${letter}:${month}`, cell(0));
     }
 
+    function nextOf(key, values) {
+        const turn = turns.get(key) ?? 0;
+
+        turns.set(key, turn + 1);
+        return values[turn % values.length];
+    }
+
     /* In turn, not by chance: whatever the hour, the one test has a winner and the other none. */
     function variantOf({ id }) {
-        const turn = turns.get(id) ?? 0;
-
-        turns.set(id, turn + 1);
-        return id in tests ? tests[id][turn % tests[id].length] : "0";
+        return nextOf(id, tests[id] ?? "0");
     }
 
     function click(campaign, moment, isMachine) {
@@ -122,7 +128,7 @@ export function seedCommands(brand, now = Date.now()) {
         const label = isMachine ? pick(random, machineLabels) : "0";
         const variant = isMachine && campaign.id in tests ? String(1 + Math.floor(random() * 2))
             : variantOf(campaign);
-        const values = { l: label, v: variant };
+        const values = { l: label, v: variant, r: nextOf(`label ${label}`, reasons[label]) };
         const day = moment.toISOString().slice(0, 10).replaceAll("-", "");
 
         for (const [letter, weights] of Object.entries(isMachine ? machineDimensions : dimensions))

@@ -103,11 +103,27 @@ function labelChart(load, filters) {
     });
 }
 
-function whoCard(load) {
+/* What machines were told by; nothing where there are none. */
+function reasonBars(rows) {
+    const items = rows.filter(({ automated }) => automated > 0).map(({ key, automated }) => (
+        { name: valueName("reason", key), value: automated }));
+
+    return items.length === 0 ? null : [
+        h("h3", { class: "small after" }, "What gave machines away"),
+        bars("Machines’ clicks by what gave them away", items, { limit: 4, machines: true })];
+}
+
+function whoCard(load, params) {
     return new Card({
         title: "Who clicked",
         note: "Mail gateways open every link to check it. Those clicks are kept, but counted apart.",
-        span: 4, load,
+        span: 4,
+        async load(signal) {
+            const [data, reasons] = await Promise.all([load(),
+                stats({ ...params, group_by: "reason" }, signal)]);
+
+            return { ...data, reasons: reasons.rows };
+        },
         isEmpty: (data) => data.total.total === 0,
         render(data, body) {
             const sums = new Map();
@@ -116,7 +132,8 @@ function whoCard(load) {
                 sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
             fill(body, bars("Clicks by who clicked", [...sums].map(([key, value]) => ({
                 name: labelName(key), title: `${labelName(key)}: ${labelNote(key)}`, value,
-                colour: key === "human" ? "people" : key }))));
+                colour: key === "human" ? "people" : key }))),
+            reasonBars(data.reasons));
         },
     });
 }
@@ -231,7 +248,7 @@ export function overview(context, filters) {
         cards: [
             ...figures(load, loadClients, filters),
             labelChart(load, filters),
-            whoCard(load),
+            whoCard(load, params),
             rank("Top campaigns", "Which mails bring clicks", "campaign", { link: toCampaign }),
             rank("Kinds of link", "What the clients were after", "kind"),
             rank("Variants", "Of A/B tests; the campaign page says which one works better", "variant",

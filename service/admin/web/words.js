@@ -16,6 +16,20 @@ const labelNotes = {
     probe: "something asked whether the link answers, without following it",
 };
 
+/* Why a click counts as a machine's. */
+const reasons = {
+    head: "Asked without following",
+    prefetch: "Loaded ahead by a browser",
+    preview: "Shown as a preview",
+    crawler: "Says it is a bot",
+    link_preview: "Makes previews for chats",
+    library: "A program, no browser",
+    no_agent: "Doesn’t say what it is",
+    many_links: "All links of a mail at once",
+    many_networks: "One link from many networks",
+    signs: "Several weaker signs",
+};
+
 const kinds = { view: "View invoice", pay: "Pay", login: "Log in" };
 
 const channels = {
@@ -87,6 +101,8 @@ export function valueName(dimension, key) {
     switch (dimension) {
     case "label":
         return labelName(key);
+    case "reason":
+        return reasons[key] ?? sentence(key);
     case "kind":
         return kinds[key] ?? sentence(key);
     case "channel":
