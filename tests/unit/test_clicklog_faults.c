@@ -83,7 +83,8 @@ static void kill_9_loses_nothing(void **state)
         /* The last one may be in the log but not yet told. */
         assert_true(n == *n_acked || n == *n_acked + 1);
         assert_int_equal(stats_of(store).n_set_aside, 0);
-        assert_true(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED] <= 1);
+        /* Each kill may have cut one short, and this start reads what all of them left. */
+        assert_true(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED] <= (uint64_t)round + 1);
         n_total += n;
         clickstore_close(store);
     }
@@ -346,7 +347,8 @@ static void a_full_disk_means_memory_until_there_is_room(void **state)
     store = open_store(&options);
     log = new_log(store);
     append_range(log, 0, 15000); /* some 940 KiB */
-    assert_true(stats_of(store).degraded);
+    for (int64_t until_ms = clock_mono_ms() + WAIT_MS; !stats_of(store).degraded; sleep_ms(1))
+        assert_true(clock_mono_ms() < until_ms); /* the keeper may be a segment behind */
     assert_int_equal(stats_of(store).last_errno, ENOSPC);
     assert_int_equal(read_from(log, 0), 15000);
     assert_true(stats_of(store).disk_bytes <= 512 << 10);
