@@ -11,7 +11,7 @@ import subprocess
 import yaml
 
 from . import tokens
-from .build import HOPCOUNT, HOPCOUNTD, patience
+from .build import HOPCOUNT, HOPCOUNTD, ROOT, patience
 from .ports import free_port
 from .process import Process
 from .rawhttp import Connection
@@ -119,7 +119,7 @@ class Hopcountd(Process):
     def environment(self):
         asan = "detect_leaks=1:abort_on_error=0:exitcode=99"
         return {**os.environ, "ASAN_OPTIONS": asan, "UBSAN_OPTIONS": "print_stacktrace=1",
-                "TSAN_OPTIONS": "exitcode=66:halt_on_error=0", **self.extra_environment}
+                "TSAN_OPTIONS": f"exitcode=66:halt_on_error=0:suppressions={ROOT}/tests/tsan.supp", **self.extra_environment}
 
     def start(self):
         """Starts and waits until it is ready; fails with its log when it ends instead."""
