@@ -380,6 +380,9 @@ def test_sigterm_goes_on_accepting_says_close_and_then_ends(make_hopcountd, redi
         half.send(request_bytes(f"/{token}")[:-2])
         daemon.send(signal.SIGTERM)
         wait_until(lambda: daemon.admin("GET", "/readyz").status == 503, 5, "readiness turns")
+        # Readiness turns first, then each worker learns of it.
+        wait_until(lambda: all(daemon.get("/").headers.get("connection") == "close" for _ in range(16)), 5,
+                   "both workers drain")
         assert daemon.click(token).headers["connection"] == "close"
         assert early.request(f"/{token}").headers["connection"] == "close"
         half.send(b"\r\n")
