@@ -6,7 +6,7 @@
  *
  *   links      so many distinct links of the client within seconds; one less weighs in proportion
  *   networks   so many networks (/24, /48) open the client's links within minutes
- *   HEAD       a HEAD from the same network came just before
+ *   HEAD       a HEAD from the same network came just before, as far as clocks tell
  *   early      so soon after the token was made; not of links on a page, in a chat or a QR code
  *   asn, range of a listed autonomous system or network
  *

@@ -67,10 +67,10 @@ static void finish(struct worker *w)
 
 static void check_finished(struct worker *w)
 {
-    if (w->is_finishing)
-        conns_close_idle(w->conns, SILENT_MS);
-    if (w->is_finishing && (conns_n_open(w->conns) == 0 || w->turn.mono_ms >= w->finish_by_ms))
-        w->is_stopped = true;
+    if (!w->is_finishing)
+        return;
+    conns_close_idle(w->conns, SILENT_MS);
+    w->is_stopped |= conns_n_open(w->conns) == 0 || w->turn.mono_ms >= w->finish_by_ms;
 }
 
 /* --- the loop --- */
