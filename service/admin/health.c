@@ -10,7 +10,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 

@@ -13,7 +13,7 @@
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 

@@ -9,9 +9,9 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/cli/command.h"
+#include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
 #include "service/daemon/redis_settings.h"
-#include "service/ledger/clicklog.h"
 
 enum { TIMEOUT_MS = 5000, PATIENCE_S = 30, PATIENCE_MAX_S = 86400 };
 

@@ -10,7 +10,7 @@
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
 #include "service/cli/ledger.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 #include "service/redis/redis_link.h"
 
 enum { TRY_MS = 20 };

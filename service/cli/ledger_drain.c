@@ -10,8 +10,8 @@
 #include "service/base/log.h"
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
+#include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
-#include "service/ledger/clicklog.h"
 #include "service/ledger/ledger.h"
 
 enum { STEP_MS = 500, DAY_S = 86400 };

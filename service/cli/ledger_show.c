@@ -11,7 +11,7 @@
 #include "service/base/error.h"
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 
 enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
 

@@ -13,7 +13,7 @@
 #include "proto/compiler.h"
 #include "service/base/address.h"
 #include "service/base/log.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 
 struct error;
 struct schema_doc;

@@ -9,10 +9,10 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/clicklog/clicklog.h"
 #include "service/label/gateway.h"
 #include "service/label/salt.h"
 #include "service/ledger/aof.h"
-#include "service/ledger/clicklog.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/siblings.h"
 

@@ -2,8 +2,8 @@
 
 #include "service/base/background.h"
 #include "service/base/log.h"
+#include "service/clicklog/clicklog.h"
 #include "service/ledger/batch.h"
-#include "service/ledger/clicklog.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/met.h"

@@ -7,9 +7,9 @@
 
 #include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/clicklog/clicklog.h"
 #include "service/ledger/aof.h"
 #include "service/ledger/cause.h"
-#include "service/ledger/clicklog.h"
 #include "service/ledger/layout.h"
 #include "service/ledger/ledger_private.h"
 #include "service/ledger/met.h"

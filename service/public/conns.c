@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "service/base/error.h"
+#include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
-#include "service/ledger/clicklog.h"
 #include "service/public/client_address.h"
 
 enum {

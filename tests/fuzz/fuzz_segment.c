@@ -17,7 +17,7 @@
 #include "proto/segment.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 
 enum { FIX_HEADER = 1, FIX_RECORDS = 2, FIX_NAMES = 4, FILE_MAX = 64 * 64 };
 

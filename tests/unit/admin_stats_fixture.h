@@ -14,8 +14,8 @@
 #include <sodium.h>
 
 #include "proto/click.h"
-#include "service/admin/stats.h"
-#include "service/admin/zone.h"
+#include "service/admin/stats/stats.h"
+#include "service/admin/stats/zone.h"
 #include "service/base/error.h"
 #include "service/config/config.h"
 #include "service/config/site.h"

@@ -14,7 +14,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/ledger/clicklog.h"
+#include "service/clicklog/clicklog.h"
 #include "tests/unit/temp_dir.h"
 
 enum { WAIT_MS = 10000, READ_MAX = 4096 };

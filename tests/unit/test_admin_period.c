@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "service/admin/period.h"
-#include "service/admin/zone.h"
+#include "service/admin/stats/period.h"
+#include "service/admin/stats/zone.h"
 
 static int64_t at(const char *text)
 {

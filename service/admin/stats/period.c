@@ -1,0 +1,290 @@
+#include "service/admin/stats/period.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/admin/stats/zone.h"
+
+enum { HOUR_S = 3600, DAY_S = 86400, COUNT_MAX = 100000 };
+
+static const char *const interval_names[] = {"hour", "day", "month"};
+
+int period_interval_find(struct slice name)
+{
+    for (int i = PERIOD_HOUR; i <= PERIOD_MONTH; i++) {
+        if (slice_equal(name, slice_of(interval_names[i])))
+            return i;
+    }
+    return -1;
+}
+
+const char *period_interval_name(enum period_interval interval)
+{
+    return interval_names[interval];
+}
+
+static int64_t floor_hour(int64_t time_s)
+{
+    return time_s - time_s % HOUR_S;
+}
+
+static int64_t ceil_hour(int64_t time_s)
+{
+    return floor_hour(time_s + HOUR_S - 1);
+}
+
+/* A local day or month takes the hours (UTC) that begin in it; in most zones, that is all of them
+ * and nothing else. */
+
+/* Where the local day (month) of a moment begins, `back` of them earlier. */
+static int64_t day_start(const struct zone *zone, int64_t time_s, int back)
+{
+    struct civil local;
+
+    zone_from_s(zone, time_s, &local);
+    local.hour = local.minute = local.second = 0;
+    /* Through UTC, so that going back is plain arithmetic. */
+    civil_from_s(civil_to_s(&local) - (int64_t)back * DAY_S, &local);
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
+static int64_t month_start(const struct zone *zone, int64_t time_s, int back)
+{
+    struct civil local;
+    int months;
+
+    zone_from_s(zone, time_s, &local);
+    months = local.year * 12 + (int)local.month - 1 - back;
+    local = (struct civil){.year = months / 12, .month = (unsigned)(months % 12) + 1, .day = 1};
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
+/* The start of the local day that is `months` before, and one day on: "1y" to the 22nd of November
+ * begins on the 23rd.  A day that month hasn't becomes its last. */
+static int64_t months_back(const struct zone *zone, int64_t last_s, int months)
+{
+    struct civil local;
+    unsigned day, days;
+
+    zone_from_s(zone, month_start(zone, last_s, months) + DAY_S / 2, &local);
+    days = civil_days_in_month(local.year, local.month);
+    zone_from_s(zone, last_s, &local);
+    day = local.day < days ? local.day : days;
+    zone_from_s(zone, month_start(zone, last_s, months) + DAY_S / 2, &local);
+    local = (struct civil){.year = local.year, .month = local.month, .day = day + 1};
+    civil_from_s(civil_to_s(&local), &local);
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
+/* Reads "24h" and the like, counted back from the last second `last_s`. */
+static bool parse_relative(struct slice text, const struct zone *zone, int64_t last_s,
+                           int64_t *from_s)
+{
+    int n = 0;
+
+    if (slice_equal(text, slice_of("mtd")) || slice_equal(text, slice_of("ytd"))) {
+        struct civil local;
+
+        zone_from_s(zone, last_s, &local);
+        *from_s = month_start(zone, last_s, text.ptr[0] == 'y' ? (int)local.month - 1 : 0);
+        return true;
+    }
+    if (text.len < 2)
+        return false;
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9' || n > COUNT_MAX)
+            return false;
+        n = n * 10 + (text.ptr[i] - '0');
+    }
+    if (n < 1 || n > COUNT_MAX)
+        return false;
+    switch (text.ptr[text.len - 1]) {
+    case 'h':
+        *from_s = floor_hour(last_s) - (int64_t)(n - 1) * HOUR_S;
+        return true;
+    case 'd':
+        *from_s = day_start(zone, last_s, n - 1);
+        return true;
+    case 'w':
+        *from_s = day_start(zone, last_s, n * 7 - 1);
+        return true;
+    case 'm':
+    case 'y':
+        if (n > PERIOD_YEARS_MAX * 12)
+            return false;
+        *from_s = months_back(zone, last_s, text.ptr[text.len - 1] == 'm' ? n : n * 12);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Reads a time, and takes the whole hour it is in, or a date, which as an end is wholly in. */
+static bool parse_moment(struct slice text, const struct zone *zone, bool is_end, int64_t *out)
+{
+    struct civil local;
+
+    if (rfc3339_parse(text, out)) {
+        *out = is_end ? ceil_hour(*out) : floor_hour(*out);
+        return true;
+    }
+    if (!rfc3339_parse_date(text, &local))
+        return false;
+    if (is_end) {
+        local.day++;
+        civil_from_s(civil_to_s(&local), &local);
+    }
+    *out = ceil_hour(zone_to_s(zone, &local));
+    return true;
+}
+
+enum period_status period_parse(struct slice from, struct slice to, const struct zone *zone,
+                                int64_t now_s, struct period *out)
+{
+    int64_t from_s = 0, to_s = ceil_hour(now_s + 1);
+    bool is_days;
+
+    if (!from.ptr)
+        from = slice_of("30d");
+    if (to.ptr && !slice_equal(to, slice_of("now")) && !parse_moment(to, zone, true, &to_s))
+        return PERIOD_BAD_TO;
+    if (to_s < DAY_S || to_s > RFC3339_MAX_S - DAY_S)
+        return PERIOD_BAD_TO;
+    if (!parse_moment(from, zone, false, &from_s) && !parse_relative(from, zone, to_s - 1, &from_s))
+        return PERIOD_BAD_FROM;
+    if (from_s < 0)
+        return PERIOD_BAD_FROM;
+    if (from_s >= to_s)
+        return PERIOD_EMPTY;
+    if (to_s - from_s > (int64_t)PERIOD_YEARS_MAX * 366 * DAY_S)
+        return PERIOD_TOO_LONG;
+    is_days = !rfc3339_parse(from, &(int64_t){0}) && from.ptr[from.len - 1] != 'h';
+    *out = (struct period){.from_s = from_s, .to_s = to_s, .is_days = is_days};
+    return PERIOD_OK;
+}
+
+enum period_interval period_default_interval(const struct period *period)
+{
+    int64_t len_s = period->to_s - period->from_s;
+
+    if (len_s <= 2 * DAY_S)
+        return PERIOD_HOUR;
+    return len_s <= 366 * DAY_S ? PERIOD_DAY : PERIOD_MONTH;
+}
+
+/* How many local days a period touches. */
+static int n_days(const struct period *period, const struct zone *zone)
+{
+    struct civil first, last;
+
+    zone_from_s(zone, period->from_s, &first);
+    zone_from_s(zone, period->to_s - 1, &last);
+    first.hour = first.minute = first.second = 0;
+    last.hour = last.minute = last.second = 0;
+    return (int)((civil_to_s(&last) - civil_to_s(&first)) / DAY_S) + 1;
+}
+
+/* When local clocks showed the same, `days` days earlier. */
+static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
+{
+    struct civil local;
+
+    zone_from_s(zone, time_s, &local);
+    civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
+void period_previous(const struct period *period, const struct zone *zone, struct period *out)
+{
+    bool is_whole = period->from_s == day_start(zone, period->from_s, 0) &&
+                    period->to_s == day_start(zone, period->to_s, 0);
+
+    *out = *period;
+    if (period->is_days || is_whole) {
+        int days = n_days(period, zone);
+
+        out->from_s = day_start(zone, period->from_s, days);
+        out->to_s = days_earlier(zone, period->to_s, days);
+    } else {
+        out->to_s = period->from_s;
+        out->from_s = period->from_s - (period->to_s - period->from_s);
+    }
+    if (out->from_s < 0)
+        out->from_s = 0;
+    if (out->to_s < out->from_s)
+        out->to_s = out->from_s;
+}
+
+/* Where the bucket after the one that holds `time_s` begins. */
+static int64_t next_start(enum period_interval interval, const struct zone *zone, int64_t time_s)
+{
+    switch (interval) {
+    case PERIOD_HOUR:
+        return time_s + HOUR_S;
+    case PERIOD_DAY:
+        return day_start(zone, time_s, -1);
+    case PERIOD_MONTH:
+        return month_start(zone, time_s, -1);
+    }
+    return time_s + HOUR_S;
+}
+
+bool buckets_init(struct buckets *buckets, const struct period *period,
+                  enum period_interval interval, const struct zone *zone)
+{
+    int64_t at_s = period->from_s;
+    int64_t hours = (period->to_s - period->from_s) / HOUR_S;
+    size_t room = interval == PERIOD_HOUR ? (size_t)hours : (size_t)(hours / 23) + 2;
+
+    *buckets = (struct buckets){.interval = interval};
+    if (room > PERIOD_BUCKETS_MAX)
+        return false;
+    buckets->start_s = calloc(room + 1, sizeof(int64_t));
+    if (!buckets->start_s)
+        return false;
+    while (at_s < period->to_s && buckets->n < room) {
+        buckets->start_s[buckets->n++] = at_s;
+        at_s = next_start(interval, zone, at_s);
+    }
+    buckets->start_s[buckets->n] = period->to_s;
+    return true;
+}
+
+void buckets_clear(struct buckets *buckets)
+{
+    free(buckets->start_s);
+    *buckets = (struct buckets){0};
+}
+
+size_t buckets_find(const struct buckets *buckets, int64_t time_s)
+{
+    size_t low = 0, high = buckets->n;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (buckets->start_s[middle] <= time_s)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const char *buckets_key(const struct buckets *buckets, size_t index, const struct zone *zone,
+                        char out[static PERIOD_KEY_MAX])
+{
+    int64_t start_s = buckets->start_s[index];
+    int offset_s = zone_offset_s(zone, start_s);
+    struct civil local;
+
+    if (buckets->interval == PERIOD_HOUR)
+        return rfc3339_format(start_s, offset_s, out);
+    civil_from_s(start_s + offset_s, &local);
+    if (buckets->interval == PERIOD_DAY)
+        snprintf(out, PERIOD_KEY_MAX, "%04u-%02u-%02u", (unsigned)local.year % 10000,
+                 local.month % 100, local.day % 100);
+    else
+        snprintf(out, PERIOD_KEY_MAX, "%04u-%02u", (unsigned)local.year % 10000, local.month % 100);
+    return out;
+}

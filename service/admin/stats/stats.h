@@ -1,0 +1,48 @@
+/* stats.h - a statistic from its parameters to its rows. */
+#ifndef ADMIN_STATS_H
+#define ADMIN_STATS_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "service/admin/stats/stats_plan.h"
+#include "service/admin/stats/stats_query.h"
+#include "service/admin/stats/stats_rows.h"
+
+struct site;
+
+enum { STATS_PERIODS = 2 }; /* the one asked for, and the one before */
+
+struct stats {
+    struct stats_query query;
+    const struct site *site; /* borrowed */
+    size_t n_periods;        /* 1, or 2 to compare */
+    struct buckets buckets[STATS_PERIODS];
+    struct stats_rows rows[STATS_PERIODS];
+    json_t *names;      /* of campaigns, by their number in text; may be NULL */
+    int64_t as_of_ms;   /* Unix; 0 = not known */
+    int64_t lag_ms;     /* -1 = not known */
+    int64_t complete_s; /* counters before this moment may have expired */
+};
+
+/* What value number `group` (0 or 1) of a row's key is called; NUL-terminated, in `out`. */
+enum { STATS_NAME_MAX = 64 };
+const char *stats_value_name(const struct stats *stats, const struct buckets *buckets, size_t group,
+                             uint32_t value, char out[static STATS_NAME_MAX]);
+
+/* The name that was given to the campaign of a row, or an absent slice. */
+struct slice stats_campaign_name(const struct stats *stats, const struct stats_row *row);
+
+/* Where the page that is asked for ends: the index behind its last row. */
+size_t stats_page_end(const struct stats *stats, const struct stats_rows *rows);
+
+/* The answer without its last fields, "as_of" and what else changes from second to second: a text
+ * that is malloc()ed, NULL = no memory.  stats_json_end() makes those fields, from `,` to `}`. */
+char *stats_json(const struct stats *stats);
+void stats_json_end(const struct stats *stats, char *out, size_t out_len);
+
+/* The rows as CSV (RFC 4180), cells guarded against being taken for formulas; malloc()ed. */
+char *stats_csv(const struct stats *stats, size_t *len);
+
+#endif

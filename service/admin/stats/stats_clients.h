@@ -1,0 +1,38 @@
+/* stats_clients.h - distinct clients of a statistic, and distinct visitors by links that name no
+ * client: a PFCOUNT of either for each period and brand, and for each bucket that is made of whole
+ * days (UTC), which is how they are counted; for a period of local days, the nearest ones.
+ *
+ * Visitors have another hash every day: of several days the count is the sum of each day's. */
+#ifndef ADMIN_STATS_CLIENTS_H
+#define ADMIN_STATS_CLIENTS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "service/admin/fetch.h"
+#include "service/admin/stats/stats.h"
+
+struct stats_clients_span; /* one PFCOUNT */
+
+struct stats_clients {
+    size_t n_commands;
+    struct stats_clients_span *spans;
+    struct counter_key *keys; /* of the command being made */
+    unsigned n_shards;
+};
+
+/* False: no memory, or too many keys for one command. */
+MUST_USE bool stats_clients_init(struct stats_clients *clients, const struct stats *stats,
+                                 unsigned n_shards);
+void stats_clients_clear(struct stats_clients *clients);
+
+void stats_clients_command(struct stats_clients *clients, size_t index,
+                           struct fetch_command *command);
+void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count);
+
+/* Writes the counts of a period to its rows, which are sorted by time and filled. */
+void stats_clients_store(const struct stats_clients *clients, size_t period,
+                         struct stats_rows *rows);
+
+#endif

@@ -1,0 +1,79 @@
+/* stats_query.h - what a statistic is asked for: the parameters of GET /v1/stats. */
+#ifndef ADMIN_STATS_QUERY_H
+#define ADMIN_STATS_QUERY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/counter.h"
+#include "proto/query.h"
+#include "service/admin/stats/period.h"
+
+struct brand;
+struct site;
+struct zone;
+
+enum {
+    STATS_GROUPS_MAX = 2,
+    STATS_CAMPAIGNS_MAX = 32, /* in a filter */
+    STATS_DETAIL_MAX = 256,
+    STATS_LIMIT_MAX = 10000,
+    STATS_LIMIT_DEFAULT = 1000,
+};
+
+enum stats_group {
+    STATS_TIME,
+    STATS_KIND,
+    STATS_CAMPAIGN,
+    STATS_LABEL,
+    STATS_COUNTRY,
+    STATS_DEVICE,
+    STATS_VARIANT,
+    STATS_CHANNEL,
+    STATS_REASON,
+    STATS_BROWSER,
+    STATS_SYSTEM,
+    STATS_REFERRER,
+    STATS_DELAY,
+    STATS_GROUPS
+};
+
+struct stats_query {
+    const struct brand *brand; /* NULL = all brands; borrowed from the site */
+    size_t n_campaigns;        /* 0 = all */
+    uint16_t campaigns[STATS_CAMPAIGNS_MAX];
+    struct slice kinds; /* names separated by commas; absent = all.  Points into the query. */
+    struct zone *zone;
+    char zone_name[64];
+    struct period period, previous;
+    bool compare; /* with the period before */
+    bool clients; /* count distinct clients */
+    bool csv, download;
+    enum period_interval interval;
+    size_t n_groups;
+    enum stats_group groups[STATS_GROUPS_MAX];
+    enum counter_dim dim; /* of the series that are read */
+    size_t limit, offset;
+};
+
+/* The parameter that is wrong, and why. */
+struct stats_fault {
+    const char *parameter;
+    char detail[STATS_DETAIL_MAX];
+};
+
+/* Reads `query` as of `now_s`; borrows `query` and `site` as long as `*out`.  False and `*fault`:
+ * something is wrong.  Clear `*out` in either case. */
+MUST_USE bool stats_query_init(struct stats_query *out, const struct query *query,
+                               const struct site *site, int64_t now_s, struct stats_fault *fault);
+void stats_query_clear(struct stats_query *query);
+
+/* "time", "kind" …; NULL when out of range. */
+const char *stats_group_name(unsigned group);
+
+/* The kinds of the filter for a brand, a bit each; `*bad`, if a name is no kind of it, is that. */
+unsigned stats_query_kinds(const struct stats_query *query, const struct brand *brand,
+                           struct slice *bad);
+
+#endif

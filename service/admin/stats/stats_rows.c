@@ -1,0 +1,155 @@
+#include "service/admin/stats/stats_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROOM_MIN = 64,
+    SECOND_MAX = 65535, /* no value is above: a campaign, two letters, or smaller */
+};
+
+void stats_rows_init(struct stats_rows *rows)
+{
+    *rows = (struct stats_rows){.people = STATS_NO_PEOPLE};
+}
+
+void stats_rows_clear(struct stats_rows *rows)
+{
+    free(rows->rows);
+    free(rows->slots);
+    stats_rows_init(rows);
+}
+
+/* Keys are small numbers and sums of few: Fibonacci hashing spreads them. */
+static size_t slot_of(const struct stats_rows *rows, const uint32_t key[static 2])
+{
+    uint64_t hash = ((uint64_t)key[0] << 32 | key[1]) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (size_t)(hash >> 32) & (rows->room * 2 - 1);
+}
+
+/* The slot that holds `key`, or the free one where it goes. */
+static uint32_t *find_slot(const struct stats_rows *rows, const uint32_t key[static 2])
+{
+    size_t at = slot_of(rows, key);
+
+    while (rows->slots[at] != 0 &&
+           memcmp(rows->rows[rows->slots[at] - 1].key, key, sizeof(rows->rows[0].key)) != 0)
+        at = (at + 1) & (rows->room * 2 - 1);
+    return &rows->slots[at];
+}
+
+static bool grow(struct stats_rows *rows)
+{
+    size_t room = rows->room ? rows->room * 2 : ROOM_MIN;
+    struct stats_row *grown = realloc(rows->rows, room * sizeof(*grown));
+
+    if (grown)
+        rows->rows = grown;
+    free(rows->slots);
+    rows->slots = calloc(room * 2, sizeof(*rows->slots));
+    rows->failed = !grown || !rows->slots;
+    if (rows->failed)
+        return false;
+    rows->room = room;
+    for (size_t i = 0; i < rows->n; i++)
+        *find_slot(rows, rows->rows[i].key) = (uint32_t)i + 1;
+    return true;
+}
+
+static struct stats_row *find_or_make(struct stats_rows *rows, const uint32_t key[static 2])
+{
+    uint32_t *slot;
+
+    if (rows->failed || (rows->n == rows->room && !grow(rows)))
+        return NULL;
+    slot = find_slot(rows, key);
+    if (*slot == 0) {
+        if (rows->n == STATS_ROWS_MAX) {
+            rows->failed = true;
+            return NULL;
+        }
+        rows->rows[rows->n] =
+            (struct stats_row){.key = {key[0], key[1]}, .people = STATS_NO_PEOPLE};
+        *slot = (uint32_t)++rows->n;
+    }
+    return &rows->rows[*slot - 1];
+}
+
+static bool has_key(const struct stats_rows *rows, size_t at, const uint32_t key[static 2])
+{
+    return at < rows->n && rows->rows[at].key[0] == key[0] && rows->rows[at].key[1] == key[1];
+}
+
+/* Series that were summed up have their cells in the same order, so that the next row is mostly the
+ * one behind the last, or the last itself. */
+static struct stats_row *find_near(struct stats_rows *rows, const uint32_t key[static 2])
+{
+    if (has_key(rows, rows->last + 1, key))
+        return &rows->rows[++rows->last];
+    return has_key(rows, rows->last, key) ? &rows->rows[rows->last] : NULL;
+}
+
+void stats_rows_add(struct stats_rows *rows, const uint32_t key[static 2], int64_t n,
+                    bool automated)
+{
+    struct stats_row *row = find_near(rows, key);
+
+    if (!row && (row = find_or_make(rows, key)))
+        rows->last = (size_t)(row - rows->rows);
+    if (row)
+        clicks_add(&row->clicks, n, automated);
+    clicks_add(&rows->total, n, automated);
+}
+
+void stats_rows_fill(struct stats_rows *rows, uint32_t n_first, bool has_second)
+{
+    uint8_t seen[SECOND_MAX / 8 + 1] = {0};
+    size_t n_there = rows->n;
+
+    for (uint32_t i = 0; i < n_first && !has_second; i++)
+        find_or_make(rows, (const uint32_t[2]){i, 0});
+    for (size_t i = 0; i < n_there && has_second; i++) {
+        uint32_t second = rows->rows[i].key[1];
+
+        if (second > SECOND_MAX || (seen[second / 8] & 1U << second % 8))
+            continue;
+        seen[second / 8] |= (uint8_t)(1U << second % 8);
+        for (uint32_t k = 0; k < n_first; k++)
+            find_or_make(rows, (const uint32_t[2]){k, second});
+    }
+}
+
+static int by_number(const struct stats_row *a, const struct stats_row *b)
+{
+    for (int i = 0; i < 2; i++) {
+        if (a->key[i] != b->key[i])
+            return a->key[i] < b->key[i] ? -1 : 1;
+    }
+    return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return by_number(a, b);
+}
+
+static int compare_clicks(const void *a, const void *b)
+{
+    int64_t na = clicks_total(&((const struct stats_row *)a)->clicks);
+    int64_t nb = clicks_total(&((const struct stats_row *)b)->clicks);
+
+    if (na != nb)
+        return na > nb ? -1 : 1;
+    return by_number(a, b);
+}
+
+void stats_rows_sort(struct stats_rows *rows, bool by_key)
+{
+    if (rows->n > 1)
+        qsort(rows->rows, rows->n, sizeof(rows->rows[0]), by_key ? compare_keys : compare_clicks);
+    /* The slots are void now. */
+    free(rows->slots);
+    rows->slots = NULL;
+    rows->room = 0;
+}

@@ -1,0 +1,274 @@
+/* The links, objects and clients with the most clicks, of all time.  No list of them is kept: all
+ * tables are read and summed up, one after the other, so that the answer is exact and memory is
+ * bounded by one table. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/counter.h"
+#include "proto/table.h"
+#include "service/admin/cache.h"
+#include "service/admin/clicks.h"
+#include "service/admin/fetch.h"
+#include "service/admin/handlers.h"
+#include "service/admin/links.h"
+#include "service/admin/params.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/admin/stats/stats_rows.h"
+#include "service/base/clock.h"
+#include "service/config/site.h"
+#include "service/ledger/ledger.h"
+
+enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 100, CACHE_KEY_MAX = 160, BUCKET_SHIFT = 54 };
+
+static const char *const names[COUNTER_TABLES] = {
+    [COUNTER_LINKS] = "links", [COUNTER_OBJECTS] = "objects", [COUNTER_CLIENTS] = "clients"};
+
+struct top {
+    struct request *request;
+    enum counter_table table;
+    const struct brand *brand; /* NULL of links, whose tables don't know theirs */
+    uint8_t kind;              /* 0 = all */
+    bool by_human, failed;
+    size_t limit, n;
+    struct stats_row best[LIMIT_MAX]; /* the n best so far, best first */
+    struct counter_key key;
+    int64_t asked_ms;
+    char cache_key[CACHE_KEY_MAX];
+};
+
+static int64_t score(const struct top *top, const struct stats_row *row)
+{
+    return top->by_human ? row->clicks.human : clicks_total(&row->clicks);
+}
+
+/* Puts a row among the best, if it is; the first found stays ahead of an equal. */
+static void offer(struct top *top, const struct stats_row *row)
+{
+    size_t at = top->n;
+
+    if (score(top, row) <= 0 ||
+        (top->n == top->limit && score(top, row) <= score(top, &top->best[top->n - 1])))
+        return;
+    while (at > 0 && score(top, row) > score(top, &top->best[at - 1]))
+        at--;
+    if (top->n < top->limit)
+        top->n++;
+    memmove(&top->best[at + 1], &top->best[at], (top->n - 1 - at) * sizeof(top->best[0]));
+    top->best[at] = *row;
+}
+
+static void sum_links(struct slice table, size_t bucket, struct stats_rows *rows)
+{
+    struct table_link link;
+    uint64_t id_low;
+    size_t at = 0;
+
+    while (table_next_link(table, &at, &id_low, &link)) {
+        uint64_t id = (uint64_t)bucket << BUCKET_SHIFT | id_low;
+        const uint32_t key[2] = {(uint32_t)(id >> 32), (uint32_t)id};
+
+        stats_rows_add(rows, key, link.human, false);
+        stats_rows_add(rows, key, link.automated, true);
+    }
+}
+
+static void sum_items(const struct top *top, struct slice table, struct stats_rows *rows)
+{
+    struct table_increment item;
+    size_t at = 0;
+
+    while (table_next_item(table, &at, &item)) {
+        if (item.brand == top->brand->id && (top->kind == 0 || top->kind == item.kind))
+            stats_rows_add(rows, (const uint32_t[2]){item.number, 0}, item.count, item.automated);
+    }
+}
+
+static void on_top_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct top *top = owner;
+
+    counter_key_table(&top->key, top->table, (unsigned)index, top->request->server->n_shards);
+    command->key = counter_key_slice(&top->key);
+    command->argc = 2;
+    command->argv[0] = slice_of("GET");
+    command->argv[1] = command->key;
+}
+
+/* All that a table says of a link or item is in that table. */
+static void on_top_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    struct top *top = owner;
+    struct stats_rows rows;
+
+    if (reply->type != REDIS_REPLY_STRING)
+        return;
+    stats_rows_init(&rows);
+    if (top->table == COUNTER_LINKS)
+        sum_links(slice_make(reply->str, reply->len), index, &rows);
+    else
+        sum_items(top, slice_make(reply->str, reply->len), &rows);
+    for (size_t i = 0; i < rows.n; i++) {
+        rows.rows[i].clicks = clicks_settled(rows.rows[i].clicks);
+        offer(top, &rows.rows[i]);
+    }
+    top->failed = top->failed || rows.failed;
+    stats_rows_clear(&rows);
+}
+
+static json_t *row_json(const struct top *top, const struct stats_row *row)
+{
+    json_t *object = clicks_json(&row->clicks);
+    char id[LINKS_ID_MAX];
+
+    if (top->table == COUNTER_LINKS)
+        json_object_set_new(
+            object, "id",
+            json_string(links_id_text((uint64_t)row->key[0] << 32 | row->key[1], id)));
+    else
+        json_object_set_new(object, "id", json_integer(row->key[0]));
+    return object;
+}
+
+static char *top_text(const struct top *top)
+{
+    json_t *rows = json_array(), *body;
+    char *text;
+
+    for (size_t i = 0; i < top->n; i++)
+        json_array_append_new(rows, row_json(top, &top->best[i]));
+    body = json_pack("{ss so ss so}", "of", names[top->table], "brand",
+                     top->brand ? json_stringn(top->brand->name.ptr, top->brand->name.len)
+                                : json_null(),
+                     "sort", top->by_human ? "human" : "total", "rows", rows);
+    text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    return text;
+}
+
+static void on_top_done(void *owner, const char *cause)
+{
+    struct top *top = owner;
+    char *text = cause || top->failed ? NULL : top_text(top);
+    struct reply reply = {.status = 200, .type = "application/json", .body = slice_of(text)};
+
+    top->request->server->n_tops--;
+    reply.etag_of = reply.body;
+    if (text)
+        cache_put(top->request->server->cache, slice_of(top->cache_key), &reply, top->asked_ms,
+                  clock_mono_ms());
+    if (text)
+        request_reply(top->request, &reply);
+    else
+        request_fail_redis(top->request, cause ? cause : "too much to sum up");
+    free(text);
+    free(top);
+}
+
+static bool take_table(struct top *top)
+{
+    struct slice name = slice_make(top->request->arg, top->request->arg_len);
+
+    for (unsigned i = 0; i < COUNTER_TABLES; i++) {
+        if (slice_equal(name, slice_of(names[i]))) {
+            top->table = (enum counter_table)i;
+            return true;
+        }
+    }
+    request_fail(top->request, 404, NULL, "there are links, objects and clients");
+    return false;
+}
+
+/* Links are counted without their brand and kind, which are in the token. */
+static bool take_filters(struct top *top)
+{
+    struct slice brand = query_find(&top->request->query, "brand");
+    struct slice kind = query_find(&top->request->query, "kind");
+    char quoted[REQUEST_QUOTE_MAX];
+
+    if (top->table == COUNTER_LINKS && (brand.ptr || kind.ptr)) {
+        request_fail(top->request, 400, brand.ptr ? "brand" : "kind",
+                     "links are counted without it; ask for objects or clients");
+        return false;
+    }
+    if (top->table == COUNTER_LINKS)
+        return true;
+    if (!(top->brand = params_find_brand(top->request, brand)))
+        return false;
+    if (kind.ptr && (top->kind = brand_kind_find(top->brand, kind)) == 0) {
+        request_fail(top->request, 400, "kind", "the brand has no kind %s",
+                     request_quote(kind, quoted));
+        return false;
+    }
+    return true;
+}
+
+static bool take_options(struct top *top)
+{
+    struct slice limit = query_find(&top->request->query, "limit");
+    struct slice sort = query_find(&top->request->query, "sort");
+    uint32_t n = LIMIT_DEFAULT;
+
+    if (limit.ptr && !params_parse_number(limit, LIMIT_MAX, &n)) {
+        request_fail(top->request, 400, "limit", "must be a number from 1 to %d", (int)LIMIT_MAX);
+        return false;
+    }
+    top->limit = n;
+    top->by_human = !sort.ptr || slice_equal(sort, slice_of("human"));
+    if (!top->by_human && !slice_equal(sort, slice_of("total"))) {
+        request_fail(top->request, 400, "sort", "must be human or total");
+        return false;
+    }
+    snprintf(top->cache_key, sizeof(top->cache_key), "top&%s&%08" PRIx32 "&%u&%zu&%d",
+             names[top->table], top->brand ? top->brand->id : 0, top->kind, top->limit,
+             top->by_human);
+    return true;
+}
+
+/* Replies from the cache, or because there is nothing to ask; true: replied to. */
+static bool reply_early(struct top *top)
+{
+    struct request *request = top->request;
+    const struct reply *cached =
+        cache_find(request->server->cache, slice_of(top->cache_key), clock_mono_ms());
+
+    if (cached)
+        request_reply(request, cached);
+    else if (!request->server->fetches)
+        request_fail_redis(request, "no Redis is configured");
+    else if (request->server->n_tops > 0)
+        request_fail_redis(request, "another such list is being made");
+    else
+        return false;
+    return true;
+}
+
+void top_handle(struct request *request)
+{
+    struct fetch_options options = {
+        .n_commands = COUNTER_BUCKETS,
+        .is_long = true,
+        .on_command = on_top_command,
+        .on_reply = on_top_reply,
+        .on_done = on_top_done,
+    };
+    struct top *top = calloc(1, sizeof(*top));
+
+    if (!top) {
+        request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    top->request = request;
+    top->asked_ms = clock_mono_ms();
+    if (!take_table(top) || !take_filters(top) || !take_options(top) || reply_early(top)) {
+        free(top);
+        return;
+    }
+    request->server->n_tops++;
+    options.owner = top;
+    fetch_start(request->server->fetches, &options);
+}

@@ -1,0 +1,272 @@
+#include "service/clicklog/clicklog.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "service/clicklog/clicklog_private.h"
+
+/* --- the worker's side --- */
+
+static void wake_keeper(struct clicklog *log)
+{
+    uint64_t one = 1;
+
+    /* It looks again at its next tick anyway. */
+    if (write(log->store->wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+/* Those of the lowest number first, so that file names mostly follow positions. */
+static struct segment *take_spare(struct clicklog_spares *spares)
+{
+    for (unsigned i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        /* Looking first spares the bus lock. */
+        if (atomic_load_explicit(&spares->slot[i], memory_order_relaxed)) {
+            struct segment *seg =
+                atomic_exchange_explicit(&spares->slot[i], NULL, memory_order_acquire);
+
+            if (seg)
+                return seg;
+        }
+    }
+    return NULL;
+}
+
+static void go_on_to(struct clicklog *log, struct segment *seg)
+{
+    struct segment *last = log->active ? log->active : &log->root;
+
+    /* Group commit looks only at the segment in use, so what is left must be on disk. */
+    clicklog_sync(log);
+    segment_activate(seg, log->position);
+    log->slot = segment_slot(seg, 0);
+    log->end = log->position + seg->n_slots;
+    log->active = seg;
+    atomic_store_explicit(&last->next, seg, memory_order_release);
+    atomic_store_explicit(&log->want_roll, false, memory_order_relaxed);
+    wake_keeper(log);
+}
+
+static void drop(struct clicklog *log)
+{
+    int reason = atomic_load_explicit(&log->drop_reason, memory_order_relaxed);
+
+    counter64_add(&log->dropped[reason], 1);
+}
+
+/* The segment is full, or the keeper wants it left; false when there is no place for the click. */
+static bool roll(struct clicklog *log)
+{
+    bool full = log->position == log->end;
+    struct segment *seg = take_spare(&log->spares[SPARE_DISK]);
+
+    if (!seg && full)
+        seg = take_spare(&log->spares[SPARE_MEMORY]);
+    if (seg)
+        go_on_to(log, seg);
+    else if (full)
+        drop(log);
+    return log->position < log->end;
+}
+
+void clicklog_append(struct clicklog *log, const struct click *click)
+{
+    if (UNLIKELY(log->position == log->end ||
+                 atomic_load_explicit(&log->want_roll, memory_order_relaxed))) {
+        if (!roll(log))
+            return;
+    }
+    click_encode(click, log->position, log->id, log->slot);
+    log->slot += CLICK_RECORD_LEN;
+    log->position++;
+    atomic_store_explicit(&log->tail, log->position, memory_order_release);
+}
+
+void clicklog_sync(struct clicklog *log)
+{
+    int errnum;
+
+    if (log->store->options.durability != CLICKLOG_CLICK || log->synced == log->position)
+        return;
+    errnum = segment_sync(log->active);
+    if (errnum)
+        atomic_store_explicit(&log->active->sync_errno, errnum, memory_order_relaxed);
+    log->synced = log->position;
+}
+
+/* --- the reader's side --- */
+
+/* The segment that holds `position`, or the first after it. */
+static struct segment *find_segment(struct clicklog *log, uint64_t position)
+{
+    struct segment *seg = log->hint;
+
+    if (!seg || seg->header.first > position)
+        seg = segment_next(&log->root);
+    while (seg && position >= segment_end(log, seg))
+        seg = segment_next(seg);
+    return seg;
+}
+
+/* Positions [from, to) hold no click; those not looked at before are counted. */
+static void count_damaged(struct clicklog *log, uint64_t from, uint64_t to)
+{
+    if (from < log->counted)
+        from = log->counted;
+    if (from < to)
+        counter64_add(&log->dropped[CLICKLOG_DROP_DAMAGED], to - from);
+}
+
+/*
+ * Each record is read several times, and its checksum is what costs most: it is looked at once, and
+ * only in logs that were found on disk.  It tells what a crash or the disk made of a record; those
+ * of a live log this process wrote itself, a moment ago, into the memory that it reads here.  A
+ * page that the disk has taken from it since (segment_guard.h) holds zeros, and no position is
+ * right.
+ */
+static bool read_record(struct clicklog *log, const uint8_t *record, uint64_t position,
+                        struct click *out)
+{
+    bool ok;
+
+    if (log->live || (position >= log->sound_from && position < log->sound_to))
+        return click_decode_again(record, position, out) == CLICK_OK;
+    ok = click_decode(record, position, log->id, out) == CLICK_OK;
+    if (position == log->sound_to && ok)
+        log->sound_to++;
+    else if (position >= log->sound_to) /* begin again behind what isn't sound */
+        log->sound_from = log->sound_to = position + 1;
+    return ok;
+}
+
+/* Reads at most `max` slots of `seg` from `position` on; returns how many. */
+static size_t read_segment(struct clicklog *log, const struct segment *seg, uint64_t position,
+                           size_t max, struct click *out, size_t *n_clicks)
+{
+    uint64_t index = position - seg->header.first;
+    uint64_t left = segment_end(log, seg) - position;
+    size_t n = left < max ? (size_t)left : max;
+
+    if (index >= seg->n_slots) {
+        count_damaged(log, position, position + left);
+        return (size_t)left;
+    }
+    if (n > seg->n_slots - index)
+        n = (size_t)(seg->n_slots - index);
+    for (size_t i = 0; i < n; i++) {
+        if (read_record(log, segment_slot(seg, index + i), position + i, &out[*n_clicks]))
+            ++*n_clicks;
+        else
+            count_damaged(log, position + i, position + i + 1);
+    }
+    return n;
+}
+
+/* Under list_lock. */
+static uint64_t read_list(struct clicklog *log, uint64_t from, uint64_t tail, size_t max,
+                          struct click *out, size_t *n_clicks)
+{
+    uint64_t position = from;
+    size_t n_slots = 0;
+
+    while (position < tail && n_slots < max) {
+        struct segment *seg = find_segment(log, position);
+
+        if (!seg)
+            break;
+        log->hint = seg;
+        if (position < seg->header.first) { /* deleted, or gone before the first that is left */
+            position = seg->header.first;
+        } else {
+            size_t n = read_segment(log, seg, position, max - n_slots, out, n_clicks);
+
+            position += n;
+            n_slots += n;
+        }
+    }
+    return position;
+}
+
+size_t clicklog_read(struct clicklog *log, uint64_t from, size_t max, struct click *out,
+                     size_t *n_clicks)
+{
+    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_acquire);
+    uint64_t to = from;
+
+    *n_clicks = 0;
+    pthread_mutex_lock(&log->list_lock);
+    to = read_list(log, from, tail, max, out, n_clicks);
+    if (to > log->counted)
+        log->counted = to;
+    pthread_mutex_unlock(&log->list_lock);
+    return (size_t)(to - from);
+}
+
+bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
+{
+    enum { LOOK_AHEAD = 64 };
+    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_acquire);
+    bool found = false;
+
+    pthread_mutex_lock(&log->list_lock);
+    for (uint64_t at = from; at < tail && at - from < LOOK_AHEAD && !found; at++) {
+        const struct segment *seg = find_segment(log, at);
+
+        if (!seg)
+            break;
+        if (at < seg->header.first) /* it is gone, what follows is the nearest there is */
+            from = at = seg->header.first;
+        if (at - seg->header.first < seg->n_slots)
+            found = click_decode(segment_slot(seg, at - seg->header.first), at, log->id, out) ==
+                    CLICK_OK;
+    }
+    pthread_mutex_unlock(&log->list_lock);
+    return found;
+}
+
+void clicklog_set_applied(struct clicklog *log, uint64_t position)
+{
+    atomic_store_explicit(&log->applied, position, memory_order_relaxed);
+}
+
+const uint8_t *clicklog_id(const struct clicklog *log)
+{
+    return log->id;
+}
+
+bool clicklog_is_live(const struct clicklog *log)
+{
+    return log->live;
+}
+
+bool clicklog_holds_relabels(const struct clicklog *log)
+{
+    return log->holds_relabels;
+}
+
+int64_t clicklog_created_ms(const struct clicklog *log)
+{
+    return log->created_ms;
+}
+
+int64_t clicklog_newest_ms(const struct clicklog *log)
+{
+    return log->newest_ms;
+}
+
+uint64_t clicklog_first(const struct clicklog *log)
+{
+    return atomic_load_explicit(&log->first, memory_order_acquire);
+}
+
+uint64_t clicklog_tail(const struct clicklog *log)
+{
+    return atomic_load_explicit(&log->tail, memory_order_acquire);
+}
+
+const char *clicklog_drop_name(enum clicklog_drop drop)
+{
+    static const char *const names[] = {"disk_cap", "memory_cap", "no_segment", "damaged"};
+
+    return drop < CLICKLOG_DROPS ? names[drop] : NULL;
+}

@@ -1,0 +1,127 @@
+/* clicklog_private.h - how the parts of the click log share a log and a store.
+ *
+ * Each field has one writer.  A log's segments are a list in the order of their positions: the
+ * worker links the next one, the keeper unlinks the oldest, the reader walks; list_lock keeps the
+ * keeper from unlinking under the reader's feet, the worker never takes it.
+ *
+ *     keeper ──spares──▶ worker ──root.next──▶ [segment]─▶[segment]─▶[worker's] ──▶ NULL
+ */
+#ifndef CLICKLOG_PRIVATE_H
+#define CLICKLOG_PRIVATE_H
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/base/counter64.h"
+#include "service/clicklog/clicklog.h"
+#include "service/clicklog/segment_map.h"
+#include "service/clicklog/statedir.h"
+
+enum { CLICKLOG_SPARES_MAX = 8, CACHE_LINE = 64 };
+
+/* Segments prepared ahead, handed from the keeper to the worker by exchanging the pointer. */
+struct clicklog_spares {
+    _Atomic(struct segment *) slot[CLICKLOG_SPARES_MAX];
+};
+
+struct clicklog {
+    /* The worker's own. */
+    uint8_t *slot;     /* where the next record goes */
+    uint64_t position; /* of the next record */
+    uint64_t end;      /* first position past the segment */
+    struct segment *active;
+    uint64_t synced; /* durability CLICK: all below is on disk */
+    uint8_t id[CLICK_LOG_ID_LEN];
+
+    /* Written by the worker, read by all. */
+    _Alignas(CACHE_LINE) _Atomic uint64_t tail;
+    counter64 dropped[CLICKLOG_DROPS]; /* DAMAGED: by the reader */
+
+    /* Written by the keeper, read by the worker. */
+    _Alignas(CACHE_LINE) atomic_bool want_roll; /* leave the segment early: it isn't safe */
+    atomic_int drop_reason;
+    struct clicklog_spares spares[2]; /* in memory, on disk */
+
+    /* The list. */
+    pthread_mutex_t list_lock;
+    struct segment root; /* only root.next is used */
+    _Atomic uint64_t first;
+
+    /* The reader's. */
+    _Atomic uint64_t applied;
+    struct segment *hint;          /* where it read last; under list_lock */
+    uint64_t counted;              /* positions below have been looked at once */
+    uint64_t sound_from, sound_to; /* records between were right when they were read first */
+
+    /* The keeper's. */
+    struct segment *kept; /* the last one it saw in the list */
+    uint32_t n_made;      /* sequence of the next file */
+    unsigned n_ahead;     /* spares wanted */
+    uint64_t tick_tail;   /* tail at the last tick */
+    uint64_t synced_tail; /* INTERVAL: all below is on disk */
+    bool has_directory;
+
+    struct clickstore *store;
+    _Atomic(struct clicklog *) next;
+    int64_t created_ms;
+    int64_t newest_ms; /* of an earlier start */
+    uint64_t recovered;
+    bool live;
+    bool holds_relabels;
+    atomic_bool ready; /* the keeper has seen it */
+    atomic_bool gone;  /* all segments deleted */
+};
+
+struct clickstore {
+    struct clickstore_options options;
+    char *state_dir;
+    uint32_t capacity; /* records of a new segment */
+    struct statedir dir;
+
+    pthread_mutex_t lock; /* for adding a log and waiting for it */
+    pthread_cond_t changed;
+    _Atomic(struct clicklog *) logs;
+    int wake_fd; /* eventfd: work for the keeper */
+    atomic_bool stop;
+    bool has_keeper;
+    pthread_t keeper;
+
+    /* Written by the keeper (before it starts: by open). */
+    counter64 disk_bytes, memory_bytes, n_segments, n_set_aside, last_errno;
+    atomic_bool degraded;
+    int disk_errno; /* 0 = the disk takes segments */
+    bool disk_capped;
+    int64_t retry_ms, backoff_ms; /* when to try the disk again, monotonic */
+};
+
+enum { SPARE_MEMORY, SPARE_DISK };
+
+/* A log without segments; NULL when out of memory. */
+MUST_USE struct clicklog *clicklog_alloc(struct clickstore *store);
+/* Frees the segments too; the files stay. */
+void clicklog_free(struct clicklog *log);
+/* Adds the log at the end of the store's list; the caller holds store->lock, or is alone. */
+void clickstore_link_log(struct clickstore *store, struct clicklog *log);
+
+static inline struct segment *segment_next(struct segment *seg)
+{
+    return atomic_load_explicit(&seg->next, memory_order_acquire);
+}
+
+/* First position past what can be read of `seg`. */
+static inline uint64_t segment_end(const struct clicklog *log, const struct segment *seg)
+{
+    struct segment *next = segment_next((struct segment *)seg);
+    uint64_t tail = 0;
+
+    if (!next) {
+        tail = atomic_load_explicit(&log->tail, memory_order_acquire);
+        /* The worker may have gone on between the two looks: then that tail is the next one's, and
+         * slots of this one that were left empty would pass for lost clicks. */
+        next = segment_next((struct segment *)seg);
+    }
+    return next ? next->header.first : tail;
+}
+
+#endif

@@ -1,0 +1,271 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/clicklog/clicklog_private.h"
+#include "service/clicklog/clicklog_recover.h"
+#include "service/clicklog/keeper.h"
+#include "service/clicklog/keeper_make.h"
+
+struct clicklog *clicklog_alloc(struct clickstore *store)
+{
+    struct clicklog *log = aligned_alloc(CACHE_LINE, sizeof(*log));
+
+    if (!log)
+        return NULL;
+    memset(log, 0, sizeof(*log));
+    pthread_mutex_init(&log->list_lock, NULL);
+    log->store = store;
+    log->kept = &log->root;
+    log->created_ms = clock_wall_ms();
+    atomic_store(&log->drop_reason, CLICKLOG_DROP_NO_SEGMENT);
+    return log;
+}
+
+void clicklog_free(struct clicklog *log)
+{
+    struct segment *seg, *next;
+
+    if (!log)
+        return;
+    for (seg = segment_next(&log->root); seg; seg = next) {
+        next = segment_next(seg);
+        segment_free(seg);
+    }
+    for (int kind = SPARE_MEMORY; kind <= SPARE_DISK; kind++) {
+        for (int i = 0; i < CLICKLOG_SPARES_MAX; i++)
+            segment_free(atomic_load(&log->spares[kind].slot[i]));
+    }
+    pthread_mutex_destroy(&log->list_lock);
+    free(log);
+}
+
+void clickstore_link_log(struct clickstore *store, struct clicklog *log)
+{
+    _Atomic(struct clicklog *) *end = &store->logs;
+    struct clicklog *at;
+
+    while ((at = atomic_load_explicit(end, memory_order_acquire)))
+        end = &at->next;
+    atomic_store_explicit(end, log, memory_order_release);
+}
+
+struct clicklog *clickstore_next_log(struct clickstore *store, const struct clicklog *prev)
+{
+    struct clicklog *log = atomic_load_explicit(
+        prev ? &((struct clicklog *)prev)->next : &store->logs, memory_order_acquire);
+
+    while (log && atomic_load_explicit(&log->gone, memory_order_acquire))
+        log = atomic_load_explicit(&log->next, memory_order_acquire);
+    return log;
+}
+
+static bool check_options(const struct clickstore_options *options, struct error *err)
+{
+    uint64_t min = SEGMENT_HEADER_LEN + CLICK_RECORD_LEN;
+
+    if (options->segment_bytes < min || options->segment_bytes > UINT32_MAX) {
+        error_set(err, "ledger: a segment of %zu bytes; use %llu to %u", options->segment_bytes,
+                  (unsigned long long)min, UINT32_MAX);
+        return false;
+    }
+    return true;
+}
+
+static struct clickstore *store_alloc(const struct clickstore_options *options)
+{
+    struct clickstore *store = calloc(1, sizeof(*store));
+
+    if (!store)
+        return NULL;
+    store->options = *options;
+    store->capacity = (uint32_t)((options->segment_bytes - SEGMENT_HEADER_LEN) / CLICK_RECORD_LEN);
+    store->dir = STATEDIR_INIT;
+    store->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    store->state_dir = strdup(options->state_dir);
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->changed, NULL);
+    if (!store->state_dir || store->wake_fd < 0) {
+        clickstore_close(store);
+        return NULL;
+    }
+    store->options.state_dir = store->state_dir;
+    return store;
+}
+
+/* logs/ may be missing (nothing was ever logged) or can't be made (the keeper tries again). */
+static void open_logs(struct clickstore *store)
+{
+    bool make = store->options.mode == CLICKSTORE_SERVE;
+    int errnum = statedir_open_logs(&store->dir, make);
+
+    if (errnum && (make || errnum != ENOENT)) {
+        log_warn("ledger.logs", "dir=logs err=\"%s\"", strerror(errnum));
+        counter64_set(&store->last_errno, (uint64_t)errnum);
+    }
+}
+
+static bool open_dir(struct clickstore *store, struct error *err)
+{
+    enum clickstore_mode mode = store->options.mode;
+
+    if (!statedir_open(&store->dir, store->state_dir, mode == CLICKSTORE_SERVE, err))
+        return false;
+    if (mode != CLICKSTORE_INSPECT && !statedir_lock(&store->dir, store->state_dir, err))
+        return false;
+    open_logs(store);
+    return true;
+}
+
+struct clickstore *clickstore_open(const struct clickstore_options *options, struct error *err)
+{
+    struct clickstore *store = NULL;
+    bool ok = false;
+
+    if (!check_options(options, err))
+        return NULL;
+    if (sodium_init() < 0 || !segment_guard_install()) {
+        error_set(err, "ledger: cannot start: no randomness or no signal handler");
+        return NULL;
+    }
+    store = store_alloc(options);
+    if (!store) {
+        error_set(err, "ledger: out of memory or descriptors");
+        return NULL;
+    }
+    if (!open_dir(store, err) || !clickstore_recover(store, err))
+        goto out;
+    ok = options->mode == CLICKSTORE_INSPECT || keeper_start(store, err);
+out:
+    if (!ok) {
+        clickstore_close(store);
+        store = NULL;
+    }
+    return store;
+}
+
+/* Spares hold nothing; of the segment in use only what was filled is kept. */
+static void leave_log(struct clicklog *log, int logs_fd)
+{
+    char name[SEGMENT_LOG_NAME_LEN + 1];
+
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        struct segment *spare = atomic_load(&log->spares[SPARE_DISK].slot[i]);
+
+        if (spare)
+            segment_unlink(spare, logs_fd);
+    }
+    if (log->active) {
+        segment_trim(log->active, logs_fd, log->position - log->active->header.first);
+    } else {
+        segment_log_name(log->id, name);
+        unlinkat(logs_fd, name, AT_REMOVEDIR);
+    }
+}
+
+void clickstore_close(struct clickstore *store)
+{
+    struct clicklog *log, *next;
+
+    if (!store)
+        return;
+    keeper_stop(store);
+    for (log = atomic_load(&store->logs); log; log = next) {
+        next = atomic_load(&log->next);
+        if (log->live)
+            leave_log(log, store->dir.logs_fd);
+        clicklog_free(log);
+    }
+    statedir_clear(&store->dir);
+    if (store->wake_fd >= 0)
+        close(store->wake_fd);
+    pthread_cond_destroy(&store->changed);
+    pthread_mutex_destroy(&store->lock);
+    free(store->state_dir);
+    free(store);
+}
+
+static struct clicklog *new_log(struct clickstore *store, bool holds_relabels, struct error *err)
+{
+    struct clicklog *log;
+
+    if (!store->has_keeper || store->options.mode != CLICKSTORE_SERVE) {
+        error_set(err, "ledger: %s is not open for new clicks", store->state_dir);
+        return NULL;
+    }
+    log = clicklog_alloc(store);
+    if (!log) {
+        error_set(err, "ledger: out of memory for a log");
+        return NULL;
+    }
+    randombytes_buf(log->id, sizeof(log->id));
+    log->live = true;
+    log->holds_relabels = holds_relabels;
+    pthread_mutex_lock(&store->lock);
+    clickstore_link_log(store, log);
+    keeper_wake(store);
+    while (!atomic_load(&log->ready))
+        pthread_cond_wait(&store->changed, &store->lock);
+    pthread_mutex_unlock(&store->lock);
+    return log;
+}
+
+struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err)
+{
+    return new_log(store, false, err);
+}
+
+struct clicklog *clickstore_new_relabel_log(struct clickstore *store, struct error *err)
+{
+    return new_log(store, true, err);
+}
+
+static void add_drops(struct clickstore_stats *stats, const struct clicklog *log)
+{
+    for (int i = 0; i < CLICKLOG_DROPS; i++) {
+        uint64_t n = counter64_get(&log->dropped[i]);
+
+        if (log->holds_relabels)
+            stats->n_relabels_dropped += n;
+        else
+            stats->dropped[i] += n;
+    }
+}
+
+/* Spares in memory count against its cap, but hold nothing. */
+static void leave_out_spares(struct clickstore_stats *stats, const struct clicklog *log)
+{
+    uint64_t spare = keeper_spare_memory(log);
+
+    stats->memory_bytes -= spare < stats->memory_bytes ? spare : stats->memory_bytes;
+}
+
+void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
+{
+    *out = (struct clickstore_stats){
+        .disk_bytes = counter64_get(&store->disk_bytes),
+        .memory_bytes = counter64_get(&store->memory_bytes),
+        .n_segments = counter64_get(&store->n_segments),
+        .n_set_aside = counter64_get(&store->n_set_aside),
+        .degraded = atomic_load_explicit(&store->degraded, memory_order_relaxed),
+        .last_errno = (int)counter64_get(&store->last_errno),
+    };
+    for (struct clicklog *log = atomic_load_explicit(&store->logs, memory_order_acquire); log;
+         log = atomic_load_explicit(&log->next, memory_order_acquire)) {
+        if (log->live) {
+            out->appended += log->holds_relabels ? 0 : clicklog_tail(log);
+            leave_out_spares(out, log);
+        }
+        out->recovered += log->recovered;
+        add_drops(out, log);
+    }
+}

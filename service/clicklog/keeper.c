@@ -1,0 +1,315 @@
+#include "service/clicklog/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/base/thread.h"
+#include "service/clicklog/clicklog_private.h"
+#include "service/clicklog/keeper_make.h"
+
+enum {
+    TICK_MS = 100,         /* longest between two looks */
+    WINDOW_MIN = 64 << 10, /* bytes ahead of the tail whose pages are kept writable */
+    AHEAD_MIN = 2,         /* spares of a log */
+    AHEAD_BYTES = 2 << 20, /* and at least so much in them: a burst comes without notice */
+    AHEAD_PART = 32,       /* unless that is more than this part of `disk_max` */
+};
+
+void keeper_wake(struct clickstore *store)
+{
+    uint64_t one = 1;
+
+    if (write(store->wake_fd, &one, sizeof(one)) < 0)
+        return; /* the counter is full: it is awake */
+}
+
+/* --- spares --- */
+
+/* In turn, so that no log waits for all those of another. */
+static void make_more_spares(struct clickstore *store, int64_t now_ms)
+{
+    bool more = true;
+
+    for (int i = 1; i < CLICKLOG_SPARES_MAX && more && !atomic_load(&store->stop); i++) {
+        more = false;
+        for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+             log = clickstore_next_log(store, log))
+            more = (log->live && keeper_make_spares(log, now_ms)) || more;
+    }
+}
+
+/* --- syncing: each takes as long as the disk, and spares are made between them --- */
+
+static void sync_segment(struct clickstore *store, struct segment *seg)
+{
+    keeper_sync(store, seg);
+    make_more_spares(store, clock_mono_ms());
+}
+
+/* The next segment of a live log that is to be settled; those in use first. */
+static struct segment *find_unsettled(struct clickstore *store)
+{
+    struct segment *seg;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (!log->live)
+            continue;
+        for (seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
+            if (segment_is_safe(seg) && !seg->settled)
+                return seg;
+        }
+        for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+            seg = atomic_load_explicit(&log->spares[SPARE_DISK].slot[i], memory_order_acquire);
+            if (seg && segment_is_safe(seg) && !seg->settled)
+                return seg;
+        }
+    }
+    return NULL;
+}
+
+/* One at a time: each takes as long as the disk, and there may be more urgent things to do by then.
+ * True: there may be another. */
+static bool settle_one(struct clickstore *store)
+{
+    struct segment *seg = find_unsettled(store);
+
+    if (seg)
+        sync_segment(store, seg);
+    return seg != NULL;
+}
+
+/* Syncs what was appended since the last time, up to the tail as it is now.  Segments may be
+ * deleted between two of them. */
+static void sync_log(struct clicklog *log)
+{
+    uint64_t tail = clicklog_tail(log);
+
+    while (log->synced_tail < tail) {
+        struct segment *seg = segment_next(&log->root);
+        uint64_t end = tail;
+
+        while (seg && segment_end(log, seg) <= log->synced_tail)
+            seg = segment_next(seg);
+        if (seg && seg->header.first < tail) {
+            end = segment_end(log, seg);
+            sync_segment(log->store, seg);
+        }
+        log->synced_tail = end < tail ? end : tail;
+    }
+}
+
+/* --- what a log needs --- */
+
+/*
+ * A sync write-protects pages, and the first store to one afterwards takes a fault that may wait
+ * for the file system: take those faults here.  Only for logs in use, or an idle one would be
+ * written to disk over and over.
+ */
+static void touch_ahead(struct clicklog *log, uint64_t n_appended)
+{
+    struct segment *seg = log->kept;
+    uint64_t window = WINDOW_MIN + 4 * n_appended * CLICK_RECORD_LEN;
+
+    if (seg == &log->root || !seg->on_disk)
+        return;
+    if (!segment_touch(seg, segment_bytes((uint32_t)(log->tick_tail - seg->header.first)), window))
+        keeper_segment_failed(log->store, seg, EIO);
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        struct segment *spare = atomic_load(&log->spares[SPARE_DISK].slot[i]);
+
+        if (spare &&
+            segment_bytes((uint32_t)(log->tick_tail - seg->header.first)) + window > seg->map_len) {
+            if (!segment_touch(spare, 0, window))
+                keeper_segment_failed(log->store, spare, EIO);
+            break;
+        }
+    }
+}
+
+/* The least there must be, and what a second at the present pace takes.  What spares hold, clicks
+ * that wait can't: they get a small part of what there is. */
+static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
+{
+    uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
+    uint64_t part = log->store->options.disk_max / AHEAD_PART;
+    uint64_t least =
+        (part < AHEAD_BYTES ? part : AHEAD_BYTES) / segment_bytes(log->store->capacity);
+    uint64_t n = (least > AHEAD_MIN ? least : AHEAD_MIN) + per_s / log->store->capacity;
+
+    log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
+}
+
+/* Walks to the segment in use; those that were left are synced once in every mode, for a worker
+ * never does. */
+static void follow(struct clicklog *log)
+{
+    struct segment *next;
+
+    while ((next = segment_next(log->kept))) {
+        struct segment *left = log->kept;
+
+        log->kept = next;
+        if (left != &log->root && log->store->options.durability == CLICKLOG_PROCESS)
+            sync_segment(log->store, left);
+    }
+}
+
+/* The worker's next click goes to a file, and all before it are in Redis.  Without this a worker
+ * that gets no click would look degraded for ever. */
+static bool is_left_behind(const struct clicklog *log)
+{
+    return keeper_count_spares(log, SPARE_DISK) > 0 &&
+           atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
+}
+
+/* False when clicks appended now, or not in Redis yet, would not survive the process. */
+static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
+{
+    uint64_t tail, n_appended;
+    bool safe;
+
+    follow(log);
+    tail = clicklog_tail(log);
+    n_appended = tail - log->tick_tail;
+    set_pace(log, n_appended, took_ms);
+    (void)keeper_make_spares(log, now_ms);
+    keeper_rescue(log, false);
+    log->tick_tail = tail;
+    if (n_appended > 0)
+        touch_ahead(log, n_appended);
+    safe = log->kept == &log->root || segment_is_safe(log->kept);
+    if (!safe)
+        atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
+    return safe || is_left_behind(log);
+}
+
+static void set_ready(struct clickstore *store, struct clicklog *log)
+{
+    pthread_mutex_lock(&store->lock);
+    atomic_store(&log->ready, true);
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
+{
+    bool safe = true;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (!log->live)
+            continue;
+        safe = keep_log(log, now_ms, took_ms) && safe;
+        if (!atomic_load(&log->ready))
+            set_ready(store, log);
+    }
+    atomic_store_explicit(&store->degraded, !safe || store->disk_errno != 0, memory_order_relaxed);
+}
+
+static void sync_logs(struct clickstore *store)
+{
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (log->live)
+            sync_log(log);
+    }
+}
+
+/* Clicks that end with the process: not applied, and not in a file. */
+static uint64_t count_unsafe(const struct clicklog *log)
+{
+    uint64_t applied = atomic_load_explicit(&log->applied, memory_order_relaxed);
+    uint64_t n = 0;
+
+    for (struct segment *seg = atomic_load(&log->root.next); seg; seg = segment_next(seg)) {
+        uint64_t from = seg->header.first > applied ? seg->header.first : applied;
+        uint64_t to = segment_end(log, seg);
+
+        if (!segment_is_safe(seg) && from < to)
+            n += to - from;
+    }
+    return n;
+}
+
+/* The workers have ended: what is still in memory goes to disk if it can. */
+static void end_logs(struct clickstore *store)
+{
+    uint64_t n_lost = 0;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        if (log->live) {
+            keeper_rescue(log, true);
+            sync_log(log);
+            n_lost += count_unsafe(log);
+        }
+    }
+    if (n_lost > 0)
+        log_error("ledger.memory_lost", "clicks=%llu err=\"%s\"", (unsigned long long)n_lost,
+                  strerror(store->disk_errno));
+}
+
+static void wait_for_work(struct clickstore *store, int64_t wait_ms)
+{
+    struct pollfd fd = {.fd = store->wake_fd, .events = POLLIN};
+    uint64_t n;
+
+    if (poll(&fd, 1, (int)wait_ms) > 0 && read(store->wake_fd, &n, sizeof(n)) < 0)
+        return;
+}
+
+static void *run(void *arg)
+{
+    struct clickstore *store = arg;
+    bool interval = store->options.durability == CLICKLOG_INTERVAL;
+    /* Twice as often as promised: a sync takes its time, too. */
+    int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
+    int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
+    int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
+
+    /* It doesn't give way as others do: clicks that find no segment are lost. */
+    pthread_setname_np(pthread_self(), "keeper");
+    while (!atomic_load(&store->stop)) {
+        int64_t now_ms = clock_mono_ms();
+
+        keep_logs(store, now_ms, now_ms - last_ms);
+        make_more_spares(store, now_ms);
+        keeper_delete_applied(store, now_ms);
+        last_ms = now_ms;
+        if (interval && now_ms - synced_ms >= sync_ms) {
+            sync_logs(store);
+            synced_ms = now_ms;
+        }
+        wait_for_work(store, settle_one(store) ? 0 : longest_ms);
+    }
+    end_logs(store);
+    return NULL;
+}
+
+bool keeper_start(struct clickstore *store, struct error *err)
+{
+    int errnum = thread_start(&store->keeper, NULL, run, store);
+
+    if (errnum) {
+        error_set(err, "ledger: cannot start the keeper thread: %s", strerror(errnum));
+        return false;
+    }
+    store->has_keeper = true;
+    return true;
+}
+
+void keeper_stop(struct clickstore *store)
+{
+    if (!store->has_keeper)
+        return;
+    atomic_store(&store->stop, true);
+    keeper_wake(store);
+    pthread_join(store->keeper, NULL);
+    store->has_keeper = false;
+}

@@ -1,0 +1,168 @@
+#include "service/clicklog/statedir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/base/error.h"
+#include "service/base/log.h"
+
+bool statedir_open(struct statedir *dir, const char *path, bool make, struct error *err)
+{
+    if (make && mkdir(path, 0700) != 0 && errno != EEXIST && errno != EROFS) {
+        error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
+                  strerror(errno));
+        return false;
+    }
+    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0) {
+        error_set(err, "cannot open %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void say_in_use(const struct statedir *dir, const char *path, struct error *err)
+{
+    char text[32] = "";
+    ssize_t len = dir->lock_fd >= 0 ? pread(dir->lock_fd, text, sizeof(text) - 1, 0) : -1;
+    long pid = len > 0 ? strtol(text, NULL, 10) : 0;
+
+    if (pid > 0)
+        error_set(err, "%s is in use by process %ld; stop it, or set another state_dir", path, pid);
+    else
+        error_set(err,
+                  "%s is in use by another process; stop it, or set another "
+                  "state_dir",
+                  path);
+}
+
+/* A stale or missing pid is no harm: the lock is the flock, the pid is for people. */
+static void write_pid(int fd)
+{
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+        return;
+}
+
+/*
+ * Both the file and the directory are locked: a directory that can't be written has no lock file
+ * to make, and may become writable while we run.
+ */
+bool statedir_lock(struct statedir *dir, const char *path, struct error *err)
+{
+    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (dir->lock_fd < 0)
+        dir->lock_fd = openat(dir->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if ((dir->lock_fd >= 0 && flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0 &&
+         errno == EWOULDBLOCK) ||
+        (flock(dir->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) {
+        say_in_use(dir, path, err);
+        return false;
+    }
+    if (dir->lock_fd >= 0)
+        write_pid(dir->lock_fd);
+    return true;
+}
+
+int statedir_open_logs(struct statedir *dir, bool make)
+{
+    int made = 0;
+
+    if (dir->logs_fd >= 0)
+        return 0;
+    if (make && mkdirat(dir->fd, "logs", 0700) != 0 && errno != EEXIST)
+        made = errno; /* to be read from it may be there all the same */
+    dir->logs_fd = openat(dir->fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->logs_fd < 0)
+        return made ? made : errno;
+    return make && fsync(dir->fd) != 0 ? errno : 0;
+}
+
+int statedir_make_log(struct statedir *dir, const char *log_name)
+{
+    if (mkdirat(dir->logs_fd, log_name, 0700) != 0)
+        return errno == EEXIST ? 0 : errno;
+    return fsync(dir->logs_fd) == 0 ? 0 : errno;
+}
+
+static void remember(struct statedir *dir, const char *path, const char *why)
+{
+    size_t len = strlen(dir->aside_names);
+
+    dir->n_set_aside++;
+    snprintf(dir->aside_names + len, sizeof(dir->aside_names) - len, "%s%s (%s)", len ? ", " : "",
+             path, why);
+}
+
+/* "<log>/<file>" becomes "<log>-<file>"; a name that is taken gets a number. */
+static int move_aside(struct statedir *dir, const char *path)
+{
+    char from[300], to[320];
+
+    if (mkdirat(dir->fd, "set-aside", 0700) != 0 && errno != EEXIST)
+        return errno;
+    snprintf(from, sizeof(from), "logs/%s", path);
+    for (unsigned i = 0; i < 10000; i++) {
+        int base = snprintf(to, sizeof(to), "set-aside/%s", path);
+
+        for (char *p = to + strlen("set-aside/"); *p; p++)
+            *p = *p == '/' ? '-' : *p;
+        if (i > 0)
+            snprintf(to + base, sizeof(to) - (size_t)base, ".%u", i);
+        if (renameat2(dir->fd, from, dir->fd, to, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return errno;
+    }
+    return EEXIST;
+}
+
+void statedir_set_aside(struct statedir *dir, const char *path, const char *why)
+{
+    char text[64];
+    int errnum = move_aside(dir, path);
+
+    if (errnum) {
+        snprintf(text, sizeof(text), "%s; left: %s", why, strerror(errnum));
+        why = text;
+    }
+    remember(dir, path, why);
+}
+
+void statedir_report(struct statedir *dir)
+{
+    char quoted[LOG_QUOTE_MAX];
+
+    if (dir->aside_names[0] == '\0')
+        return;
+    log_warn("ledger.set_aside", "n=%llu to=set-aside/ files=%s",
+             (unsigned long long)dir->n_set_aside, log_quote(quoted, dir->aside_names));
+    dir->aside_names[0] = '\0';
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void statedir_close_logs(struct statedir *dir)
+{
+    close_fd(&dir->logs_fd);
+}
+
+void statedir_clear(struct statedir *dir)
+{
+    close_fd(&dir->logs_fd);
+    close_fd(&dir->lock_fd);
+    close_fd(&dir->fd);
+}

@@ -1,0 +1,51 @@
+/* statedir.h - the directory that holds the click logs: its lock, and where bad files go.
+ *
+ *     state_dir/lock         flock()ed by the process that uses it; its pid is inside
+ *     state_dir/logs/        a directory per log
+ *     state_dir/set-aside/   files that were in logs/ and are no good; never deleted by us
+ */
+#ifndef CLICKLOG_STATEDIR_H
+#define CLICKLOG_STATEDIR_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct error;
+
+struct statedir {
+    int fd;
+    int lock_fd;           /* -1: the directory can't be written, only `fd` is locked */
+    int logs_fd;           /* -1: not made yet */
+    uint64_t n_set_aside;  /* by this process */
+    char aside_names[512]; /* the first of them, for the log */
+};
+
+#define STATEDIR_INIT ((struct statedir){.fd = -1, .lock_fd = -1, .logs_fd = -1})
+
+/* Opens `path`; made if absent when `make`.  False and `*err` on failure. */
+MUST_USE bool statedir_open(struct statedir *dir, const char *path, bool make, struct error *err);
+
+/* Locks against other processes until statedir_clear(); `path` is for the text.  False and `*err`,
+ * naming the pid, when another has it. */
+MUST_USE bool statedir_lock(struct statedir *dir, const char *path, struct error *err);
+
+/* Opens logs/, made if absent when `make`; 0, or an errno.  May be tried again. */
+MUST_USE int statedir_open_logs(struct statedir *dir, bool make);
+
+/* Forgets logs/, so that it is opened anew; for when it was removed. */
+void statedir_close_logs(struct statedir *dir);
+
+/* Makes the directory of a log and syncs its name; 0, or an errno. */
+MUST_USE int statedir_make_log(struct statedir *dir, const char *log_name);
+
+/* Moves logs/`path` to set-aside/, under a name that is free; `why` is for the log line that
+ * statedir_report() writes.  A move that fails is reported too; the file is passed over. */
+void statedir_set_aside(struct statedir *dir, const char *path, const char *why);
+/* Logs what was set aside since the last report: one line, since repeats are folded. */
+void statedir_report(struct statedir *dir);
+
+/* Unlocks and closes. */
+void statedir_clear(struct statedir *dir);
+
+#endif
