@@ -9,18 +9,21 @@
 #include <sodium.h>
 
 #include "batch_lua.h"
+#include "proto/bytes.h"
 #include "proto/counter.h"
 #include "proto/series.h"
 #include "proto/table.h"
 #include "service/base/background.h"
-#include "service/ledger/batch_private.h"
 #include "service/ledger/fold.h"
+#include "service/ledger/pack.h"
+#include "service/ledger/people_sent.h"
 
 enum {
-    CURSOR_TTL_S = 30 * 86400,
-    SERIES_PER_GROUP = 3 * (BATCH_SERIES_DIMS + 1), /* hours, days, months; and of campaigns */
+    CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
+    SERIES_DIMS = 10,
+    SERIES_PER_GROUP = 3 * (SERIES_DIMS + 1), /* hours, days, months; and of campaigns */
     /* A record counts in two groups, of its campaign and of all; a relabelling in four. */
-    POINTS_PER_RECORD = 4 * 3 * (BATCH_SERIES_DIMS + 1),
+    POINTS_PER_RECORD = 4 * 3 * (SERIES_DIMS + 1),
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
     PERSON_BYTES = 10,   /* a visitor, with its head */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
@@ -30,6 +33,36 @@ enum {
 
 /* What the script takes; see FORMATS.md "Batch". */
 enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE };
+
+/* A group of the fold; its key as a copy, as groups are large and far apart. */
+struct sorted_group {
+    struct fold_group_key key;
+    uint32_t at;
+};
+
+struct batch {
+    struct batch_options options;
+    const struct fold *fold;
+    uint32_t *order;                                      /* of links, then of items, by bucket */
+    uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
+    uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
+    struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
+    bool has[COUNTER_SHARDS_MAX];
+    struct pack tables, series, people;
+    uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
+    struct counter_key *keys;
+    size_t n_keys, keys_max;
+    struct slice *argv;
+    char sha[2 * SHA_DIGEST_LENGTH + 1];
+    char n_keys_text[24], from[24], to[24], ttl[24];
+};
+
+/* The next key of the script; the caller fills it. */
+static struct counter_key *next_key(struct batch *batch)
+{
+    assert(batch->n_keys < batch->keys_max);
+    return &batch->keys[batch->n_keys++];
+}
 
 static bool pack_init(struct pack *pack, size_t size)
 {
@@ -44,21 +77,21 @@ static bool make_room(struct batch *batch)
 {
     size_t records = batch->options.records_max, items = 4 * records;
     size_t record_bytes = records * TABLE_LINK_MAX + items * TABLE_RECORD_LEN;
-    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / BATCH_CHUNK_MAX + 1;
+    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
     size_t points = records * POINTS_PER_RECORD, points_max = (size_t)3 * FOLD_COUNTS;
     size_t series = FOLD_GROUPS_MAX * SERIES_PER_GROUP, series_bytes;
 
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
-    series += series_bytes / BATCH_CHUNK_MAX;
+    series += series_bytes / CHUNK_MAX;
     batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
-    batch->strangers = malloc(records * sizeof(*batch->strangers));
-    return batch->order && batch->keys && batch->argv && batch->strangers &&
+    batch->unsent = malloc(records * sizeof(*batch->unsent));
+    return batch->order && batch->keys && batch->argv && batch->unsent &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
-           pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + BATCH_CHUNK_MAX) &&
+           pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->people,
                      2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15);
 }
@@ -93,16 +126,11 @@ void batch_free(struct batch *batch)
     free(batch->order);
     free(batch->keys);
     free(batch->argv);
-    free(batch->strangers);
+    free(batch->unsent);
     free(batch->tables.bytes);
     free(batch->series.bytes);
     free(batch->people.bytes);
     free(batch);
-}
-
-static unsigned item_table(const struct fold_item *item)
-{
-    return item->table;
 }
 
 /* Counting sort by table and bucket. */
@@ -118,7 +146,7 @@ static void sort(struct batch *batch)
     for (uint32_t i = 0; i < fold->n_items; i++) {
         const struct fold_item *item = &fold->items[i];
 
-        flat[item_table(item) * row + counter_bucket_of_item(item->brand, item->number)]++;
+        flat[item->table * row + counter_bucket_of_item(item->brand, item->number)]++;
     }
     for (size_t i = 0; i < COUNTER_TABLES * row; i++) {
         at += flat[i];
@@ -130,8 +158,9 @@ static void sort(struct batch *batch)
     for (uint32_t i = 0; i < fold->n_items; i++) {
         const struct fold_item *item = &fold->items[i];
 
-        batch->order[--flat[item_table(item) * row +
-                            counter_bucket_of_item(item->brand, item->number)]] = i;
+        batch
+            ->order[--flat[item->table * row + counter_bucket_of_item(item->brand, item->number)]] =
+            i;
     }
 }
 
@@ -201,17 +230,17 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
     while (at < end) {
         size_t unit = table == COUNTER_LINKS ? TABLE_LINK_MAX : TABLE_RECORD_LEN;
         size_t len = 0, max = (end - at) * unit;
-        uint8_t *out = pack_open(&batch->tables, max < BATCH_CHUNK_MAX ? max : BATCH_CHUNK_MAX);
+        uint8_t *out = pack_open(&batch->tables, max < CHUNK_MAX ? max : CHUNK_MAX);
 
         if (!out)
             return;
-        for (; at < end && len + unit <= BATCH_CHUNK_MAX; at++)
+        for (; at < end && len + unit <= CHUNK_MAX; at++)
             len += table == COUNTER_LINKS ? put_link(out + len, &fold->links[batch->order[at]])
                                           : put_item(out + len, &fold->items[batch->order[at]]);
         if (len == 0)
             continue;
         pack_close(&batch->tables, len);
-        counter_key_table(batch_next_key(batch), table, bucket, batch->options.n_shards);
+        counter_key_table(next_key(batch), table, bucket, batch->options.n_shards);
     }
 }
 
@@ -227,6 +256,284 @@ static void build_tables(struct batch *batch, unsigned shard)
         }
     }
 }
+
+/* --- time series --- */
+
+static const struct {
+    enum counter_dim dim;
+    unsigned at, n;
+} dims[SERIES_DIMS] = {
+    {COUNTER_DIM_LABEL, FOLD_AT_LABEL, CLICK_LABELS},
+    {COUNTER_DIM_COUNTRY, FOLD_AT_COUNTRY, FOLD_COUNTRIES},
+    {COUNTER_DIM_DEVICE, FOLD_AT_DEVICE, CLICK_DEVICES},
+    {COUNTER_DIM_VARIANT, FOLD_AT_VARIANT, FOLD_ROUTES},
+    {COUNTER_DIM_CHANNEL, FOLD_AT_CHANNEL, FOLD_ROUTES},
+    {COUNTER_DIM_REASON, FOLD_AT_REASON, FOLD_REASONS},
+    {COUNTER_DIM_BROWSER, FOLD_AT_BROWSER, FOLD_FAMILIES},
+    {COUNTER_DIM_SYSTEM, FOLD_AT_SYSTEM, FOLD_FAMILIES},
+    {COUNTER_DIM_REFERRER, FOLD_AT_REFERRER, CLICK_REFERRERS},
+    {COUNTER_DIM_DELAY, FOLD_AT_DELAY, COUNTER_DELAYS},
+};
+
+static unsigned value_of(enum counter_dim dim, unsigned index)
+{
+    char country[2];
+
+    if (dim != COUNTER_DIM_COUNTRY || index == 0)
+        return index;
+    country[0] = (char)('A' + (index - 1) / 26);
+    country[1] = (char)('A' + (index - 1) % 26);
+    return counter_country_value(country);
+}
+
+/* Neighbours in the order of batch->sorted, whose clicks go under the same keys of an interval. */
+struct span {
+    struct counter_series series;
+    int64_t period_s; /* when the period of the key begins */
+    uint32_t first, end;
+};
+
+/* A text of the script that is being filled with records. */
+struct chunk {
+    const struct span *span;
+    uint8_t *out;
+    size_t len;
+};
+
+static void close_chunk(struct batch *batch, struct chunk *chunk)
+{
+    const struct span *span = chunk->span;
+
+    if (chunk->len == 0)
+        return;
+    pack_close(&batch->series, chunk->len);
+    pack_number(&batch->series, (uint32_t)(span->series.interval == COUNTER_HOURS
+                                               ? batch->options.retention_hours_s
+                                               : batch->options.retention_days_s));
+    counter_key_series(next_key(batch), &span->series, span->period_s, batch->options.n_shards);
+    chunk->len = 0;
+}
+
+static void put_point(struct batch *batch, struct chunk *chunk, const struct series_point *point)
+{
+    if (chunk->len + SERIES_RECORD_LEN > CHUNK_MAX)
+        close_chunk(batch, chunk);
+    if (chunk->len == 0)
+        chunk->out = pack_open(&batch->series, CHUNK_MAX);
+    if (!chunk->out)
+        return;
+    series_put(chunk->out + chunk->len, point);
+    chunk->len += SERIES_RECORD_LEN;
+}
+
+static struct series_point point_of(const struct span *span, const struct fold_group_key *key)
+{
+    return (struct series_point){
+        .bucket = counter_bucket_of_time(span->series.interval, key->hour * 3600),
+        .kind = key->kind,
+        .automated = key->automated,
+    };
+}
+
+/* What the groups of the span count in one dimension. */
+static void put_dim(struct batch *batch, struct chunk *chunk, size_t dim)
+{
+    for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
+        const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
+        const int32_t *counts = group->counts + dims[dim].at;
+        struct series_point point = point_of(chunk->span, &group->key);
+
+        point.dim = dims[dim].dim;
+        for (unsigned k = 0; k < dims[dim].n; k++) {
+            if (counts[k] == 0)
+                continue;
+            point.value = value_of(point.dim, k);
+            point.count = counts[k];
+            put_point(batch, chunk, &point);
+        }
+    }
+}
+
+/* What the campaigns of the span add to the series of all campaigns, by campaign. */
+static void put_campaigns(struct batch *batch, struct chunk *chunk)
+{
+    for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
+        const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
+        struct series_point point = point_of(chunk->span, &group->key);
+
+        point.dim = COUNTER_DIM_CAMPAIGN;
+        point.value = (unsigned)group->key.campaign;
+        for (unsigned k = 0; k < CLICK_LABELS; k++)
+            point.count += group->counts[FOLD_AT_LABEL + k];
+        if (point.count != 0)
+            put_point(batch, chunk, &point);
+    }
+}
+
+static void build_span(struct batch *batch, struct span *span, bool by_campaign)
+{
+    struct chunk chunk = {.span = span};
+
+    if (by_campaign) {
+        span->series.dim = COUNTER_DIM_CAMPAIGN;
+        put_campaigns(batch, &chunk);
+        close_chunk(batch, &chunk);
+        return;
+    }
+    for (size_t dim = 0; dim < SERIES_DIMS; dim++) {
+        span->series.dim = dims[dim].dim;
+        put_dim(batch, &chunk, dim);
+        /* A campaign has all dimensions under one key. */
+        if (span->series.campaign == COUNTER_ALL_CAMPAIGNS)
+            close_chunk(batch, &chunk);
+    }
+    close_chunk(batch, &chunk);
+}
+
+/* --- the order of groups --- */
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By whose clicks, then by hour. */
+static int by_series(const void *left, const void *right)
+{
+    const struct sorted_group *a = left, *b = right;
+    int order = compare_numbers(a->key.brand, b->key.brand);
+
+    if (order == 0)
+        order = compare_numbers(a->key.campaign, b->key.campaign);
+    return order ? order : compare_numbers(a->key.hour, b->key.hour);
+}
+
+static int by_hour(const void *left, const void *right)
+{
+    const struct sorted_group *a = left, *b = right;
+    int order = compare_numbers(a->key.brand, b->key.brand);
+
+    return order ? order : compare_numbers(a->key.hour, b->key.hour);
+}
+
+/* Walks over the spans of the sorted groups. */
+static void build_interval(struct batch *batch, uint32_t n, enum counter_interval interval,
+                           bool by_campaign)
+{
+    struct span span = {.series = {.interval = interval}};
+
+    for (; span.first < n; span.first = span.end) {
+        const struct fold_group_key *key = &batch->sorted[span.first].key;
+
+        span.series.brand = key->brand;
+        span.series.campaign = by_campaign ? COUNTER_ALL_CAMPAIGNS : key->campaign;
+        span.period_s = counter_series_period(&span.series, key->hour * 3600);
+        for (span.end = span.first + 1; span.end < n; span.end++) {
+            const struct fold_group_key *next = &batch->sorted[span.end].key;
+
+            if (next->brand != key->brand || (!by_campaign && next->campaign != key->campaign) ||
+                counter_series_period(&span.series, next->hour * 3600) != span.period_s)
+                break;
+        }
+        build_span(batch, &span, by_campaign);
+    }
+}
+
+/* Picks the groups whose clicks are added to campaigns of their own, or to all. */
+static uint32_t pick(struct batch *batch, unsigned shard, const uint8_t *shards, bool all)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < batch->fold->n_groups; i++) {
+        if (shards[i] == shard &&
+            (batch->fold->groups[i].key.campaign == COUNTER_ALL_CAMPAIGNS) == all)
+            batch->sorted[n++] = (struct sorted_group){batch->fold->groups[i].key, i};
+    }
+    return n;
+}
+
+static void build_series(struct batch *batch, unsigned shard)
+{
+    uint32_t n = pick(batch, shard, batch->group_shard, false);
+
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    build_interval(batch, n, COUNTER_HOURS, false);
+    build_interval(batch, n, COUNTER_DAYS, false);
+    n = pick(batch, shard, batch->group_shard, true);
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
+        build_interval(batch, n, (enum counter_interval)interval, false);
+    n = pick(batch, shard, batch->all_shard, false);
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_hour);
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
+        build_interval(batch, n, (enum counter_interval)interval, true);
+}
+
+/* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
+static void pack_person(struct pack *pack, enum fold_whom whom, uint64_t id)
+{
+    uint8_t bytes[8];
+
+    be64_store(bytes, id);
+    pack_text(pack, whom == FOLD_CLIENTS ? slice_make((const char *)bytes + 4, 4)
+                                         : slice_make((const char *)bytes, 8));
+}
+
+/* Lists those of the group whom Redis has not been told of; returns how many. */
+static uint32_t find_unsent_people(struct batch *batch, const struct fold_group *group,
+                                   enum fold_whom whom)
+{
+    struct people_sent_person person = {
+        .brand = group->key.brand,
+        .campaign = group->key.campaign,
+        .day = group->key.hour / 24,
+        .is_visitor = whom == FOLD_VISITORS,
+    };
+    uint32_t n = 0;
+
+    for (uint32_t at = group->people[whom].first; at != FOLD_NONE;
+         at = batch->fold->persons[at].next) {
+        person.id = batch->fold->persons[at].id;
+        if (people_sent_add(batch->options.people_sent, &person))
+            batch->unsent[n++] = person.id;
+    }
+    return n;
+}
+
+static void build_people(struct batch *batch, const struct fold_group *group, enum fold_whom whom)
+{
+    uint32_t n = find_unsent_people(batch, group, whom);
+    struct counter_people of = {.brand = group->key.brand,
+                                .campaign = group->key.campaign,
+                                .are_visitors = whom == FOLD_VISITORS};
+
+    if (n == 0)
+        return;
+    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
+        of.interval = (enum counter_interval)interval;
+        counter_key_people(next_key(batch), &of, group->key.hour * 3600, batch->options.n_shards);
+    }
+    pack_number(&batch->people, n);
+    pack_number(&batch->people, (uint32_t)batch->options.retention_hours_s);
+    pack_number(&batch->people, (uint32_t)batch->options.retention_days_s);
+    for (uint32_t i = 0; i < n; i++)
+        pack_person(&batch->people, whom, batch->unsent[i]);
+}
+
+static void build_all_people(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+
+    for (uint32_t i = 0; i < fold->n_groups; i++) {
+        if (batch->group_shard[i] != shard)
+            continue;
+        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
+            build_people(batch, &fold->groups[i], (enum fold_whom)whom);
+        background_yield();
+    }
+}
+
+/* --- the command --- */
 
 static struct slice decimal(char text[static 24], uint64_t number)
 {
@@ -247,7 +554,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail = argv + ARGV_HEAD + batch->n_keys;
     tail[AT_FROM] = decimal(batch->from, range->from);
     tail[AT_TO] = decimal(batch->to, range->to);
-    tail[AT_TTL] = decimal(batch->ttl, CURSOR_TTL_S);
+    tail[AT_TTL] = decimal(batch->ttl, BATCH_CURSOR_TTL_S);
     tail[AT_TABLES] = pack_end(&batch->tables);
     tail[AT_SERIES] = pack_end(&batch->series);
     tail[AT_PEOPLE] = pack_end(&batch->people);
@@ -256,15 +563,15 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
 {
     batch->n_keys = 0;
-    counter_key_cursor(batch_next_key(batch), range->shard, range->log_id);
-    counter_key_rejected(batch_next_key(batch), range->shard);
+    counter_key_cursor(next_key(batch), range->shard, range->log_id);
+    counter_key_rejected(next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->people);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
-        batch_build_series(batch, range->shard);
-        batch_build_people(batch, range->shard);
+        build_series(batch, range->shard);
+        build_all_people(batch, range->shard);
     }
     assert(!batch->tables.full && !batch->series.full && !batch->people.full);
     build_argv(batch, range);

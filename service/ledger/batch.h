@@ -12,13 +12,15 @@
 
 struct batch;
 struct fold;
-struct met;
+struct people_sent;
+
+enum { BATCH_CURSOR_TTL_S = 30 * 86400 }; /* a cursor expires so long after its last batch */
 
 struct batch_options {
     unsigned records_max; /* as of the fold */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
-    struct met *met; /* whom a batch leaves out, for they were in one before; the caller's */
+    struct people_sent *people_sent; /* people it holds are left out of a batch; the caller's */
 };
 
 /* NULL: out of memory.  Nothing is allocated after it. */
@@ -43,8 +45,9 @@ struct batch_command {
     struct slice key; /* that of the cursor */
 };
 
-/* Builds the command that moves the shard's cursor and applies what the fold holds for it.  People
- * in it are met: unless it is applied, all are to be forgotten. */
+/* Builds the command that moves the shard's cursor and applies what the fold holds for it.  Its
+ * people are added to options.people_sent: unless the command is applied, the caller forgets all of
+ * them (people_sent_forget()). */
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out);
 
 /* The fold holds something for this shard. */

@@ -12,9 +12,9 @@
 #include "service/clicklog/clicklog.h"
 #include "service/label/gateway.h"
 #include "service/label/salt.h"
-#include "service/ledger/aof.h"
-#include "service/ledger/ledger_private.h"
+#include "service/ledger/ledger_state.h"
 #include "service/ledger/siblings.h"
+#include "service/ledger/trust.h"
 
 enum {
     READ_MAX = 256,
@@ -77,7 +77,7 @@ void relabel_set_salt(struct ledger *ledger, const uint8_t salt[static SALT_LEN]
 
     relabel->salt_day = day;
     if (is_next_day)
-        aof_forget(ledger);
+        trust_rewrite_private_aof(ledger);
     if (memcmp(relabel->agreed, salt, SALT_LEN) == 0)
         return;
     memcpy(relabel->agreed, salt, SALT_LEN);

@@ -13,8 +13,9 @@
 #include "proto/counter.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
-#include "service/ledger/ledger_private.h"
+#include "service/ledger/ledger_state.h"
 #include "service/ledger/relabel.h"
+#include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 #include "siblings_lua.h"
 
@@ -282,7 +283,7 @@ void siblings_serve(struct ledger *ledger, struct siblings *siblings, int64_t no
         siblings->beat_ms = now_ms + BEAT_MS;
     }
     for (unsigned s = 0; s < siblings->n_shards && siblings->n_offers + siblings->n_claims; s++) {
-        if (!shard_is_ready(ledger, s, now_ms))
+        if (!trust_is_ready(ledger, s))
             continue;
         if (!siblings->offer_sent[s])
             send_offers(ledger, siblings, s);

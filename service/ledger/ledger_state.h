@@ -1,27 +1,26 @@
-/* ledger_private.h - what the parts of the ledger thread share; see ledger.h.
+/* ledger_state.h - what the ledger thread works on; its parts share it.  See ledger.h.
  *
- *   ledger.c    the thread, its timers, the statistics
- *   shard.c     per log and shard the cursor: asked for, known, in a batch under way
- *   round.c     one turn: fold a range of a log, send it to all shards that stand at its beginning
- *   tidy.c      sums up tables that have grown
- *   tidy_series.c   the same of series, and of those whose time is over
- *   aof.c       sees to a sound append-only file before the first batch of a connection
- *   cause.c     why it doesn't go on
- *   layout.c    whether all agree on the number of shards
- *   relabel.c   clicks of mail gateways, found among those that come
- *   siblings.c  the same among several pods
+ * The parts, each below those before it:
+ *
+ *   ledger_thread.c  the thread, its timers, the statistics; gives each answer to its part
+ *   sender.c         folds a range of a log and sends it to all shards that stand at its beginning
+ *   cursor.c         per log and shard the cursor: asked for, known, in a batch under way
+ *   compact.c        sums up tables and series that have grown
+ *   trust.c          whether a server may be trusted with a batch, and if not, why not
+ *   batch.c          what a fold holds, as the arguments of the batch script
+ *   fold.c           clicks summed up into increments of counters
  *
  * A cursor, one per log and shard:
  *
- *               connection lost or new, refused, error, swept
+ *               connection lost or new, refused, error, not confirmed for long
  *        ┌──────────────────────────────────────────────────────────┐
  *        ▼                                                          │
  *     UNKNOWN ── cursors asked ──▶ ASKED ── answer ──▶ KNOWN ── batch ──▶ SENT
  *                                                        ▲               │
  *                                                        └── applied ────┘
  */
-#ifndef LEDGER_LEDGER_PRIVATE_H
-#define LEDGER_LEDGER_PRIVATE_H
+#ifndef LEDGER_LEDGER_STATE_H
+#define LEDGER_LEDGER_STATE_H
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,24 +32,17 @@
 struct batch;
 struct click;
 struct clicklog;
+struct compact;
 struct event;
 struct event_base;
 struct fold;
 struct ledger_log;
-struct met;
+struct people_sent;
 struct redisReply;
 struct redis_link;
 struct relabel;
-struct tidy;
-struct tidy_series;
 
-enum {
-    LEDGER_LOGS_MAX = 65536, /* a ticket has 16 bits for the log */
-    LEDGER_ASK_MAX = 64,     /* cursors asked for in one command */
-    LEDGER_SWEEP_MS = 10000, /* a cursor is looked at as often, even if nothing happens */
-    LEDGER_TOUCH_MS = 3600000,
-    LEDGER_CURSOR_TTL_S = 30 * 86400,
-};
+enum { LEDGER_LOGS_MAX = 65536 }; /* a ticket has 16 bits for the log */
 
 enum cursor_state { CURSOR_UNKNOWN, CURSOR_ASKED, CURSOR_KNOWN, CURSOR_SENT };
 
@@ -78,7 +70,7 @@ struct ledger_log {
     struct cursor cursors[]; /* one per shard */
 };
 
-/* See aof.h. */
+/* See trust.h. */
 enum aof_state { AOF_NEW, AOF_ASKED, AOF_WAIT, AOF_SOUND };
 
 struct shard {
@@ -94,7 +86,7 @@ struct shard {
     int64_t aof_look_ms, aof_until_ms; /* look not before, wait not longer; monotonic */
 };
 
-/* See layout.h. */
+/* The number of shards, as written down in Redis; see trust.h. */
 struct layout {
     bool is_agreed; /* nothing is sent to any shard before */
     bool is_asked;
@@ -116,19 +108,18 @@ struct ledger {
 
     struct fold *fold;
     struct batch *batch;
-    struct met *met;
+    struct people_sent *people_sent;
     struct click *clicks; /* batch_max of them */
-    struct tidy *tidy;
-    struct tidy_series *tidy_series;
+    struct compact *compact;
     struct relabel *relabel; /* NULL: nobody asked for it */
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
     struct layout layout;
-    int64_t touched_ms;
-    unsigned turn; /* the log that is served first, so that none starves */
-    bool again;    /* there is a whole batch waiting: go on without the tick */
-    bool is_down;  /* the cause is that of a connection */
+    int64_t now_ms;     /* monotonic, of the turn or answer under way */
+    int64_t renewed_ms; /* when all cursors got a new time to live */
+    unsigned turn;      /* the log that is served first, so that none starves */
+    bool is_down;       /* the cause is that of a connection */
 
     uint64_t replayed_shards; /* replayed positions, summed over shards */
     struct ledger_stats now;  /* of this thread */
@@ -143,9 +134,9 @@ struct ledger {
 enum ledger_what {
     LEDGER_ASK = 1,
     LEDGER_BATCH,
-    LEDGER_TOUCH,
-    LEDGER_TIDY_READ,
-    LEDGER_TIDY_WRITE,
+    LEDGER_RENEW,
+    LEDGER_TABLE_READ,
+    LEDGER_TABLE_WRITE,
     LEDGER_SERIES_READ,
     LEDGER_SERIES_WRITE,
     LEDGER_AOF_LOOK,
@@ -161,25 +152,20 @@ struct ledger_ticket {
     unsigned shard, log, count;
 };
 
-/* --- shard.c --- */
+static inline uint64_t ledger_ticket_pack(const struct ledger_ticket *ticket)
+{
+    return (uint64_t)ticket->what << 56 | (uint64_t)(ticket->shard & 0xff) << 48 |
+           (uint64_t)(ticket->log & 0xffff) << 32 | ticket->count;
+}
 
-bool shard_init(struct ledger *ledger);
-/* Notices new connections, asks for unknown cursors, refreshes their time to live. */
-void shard_tend(struct ledger *ledger, int64_t now_ms);
-/* A batch may be sent to the shard now. */
-bool shard_is_ready(const struct ledger *ledger, unsigned shard, int64_t now_ms);
-void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
-                    const struct redisReply *reply);
-uint64_t ledger_ticket_pack(const struct ledger_ticket *ticket);
-
-/* --- round.c --- */
-
-/* Folds and sends what may be sent of one log. */
-void round_serve(struct ledger *ledger, struct ledger_log *log, int64_t now_ms);
-
-/* --- ledger.c --- */
-
-/* One turn over everything; from any callback of the thread. */
-void ledger_turn(struct ledger *ledger);
+static inline struct ledger_ticket ledger_ticket_unpack(uint64_t packed)
+{
+    return (struct ledger_ticket){
+        .what = (enum ledger_what)(packed >> 56),
+        .shard = (unsigned)(packed >> 48 & 0xff),
+        .log = (unsigned)(packed >> 32 & 0xffff),
+        .count = (unsigned)(packed & 0xffffffff),
+    };
+}
 
 #endif

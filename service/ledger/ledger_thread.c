@@ -17,12 +17,14 @@
 #include "service/base/thread.h"
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/batch.h"
+#include "service/ledger/compact.h"
+#include "service/ledger/cursor.h"
 #include "service/ledger/fold.h"
-#include "service/ledger/ledger_private.h"
-#include "service/ledger/met.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/people_sent.h"
 #include "service/ledger/relabel.h"
-#include "service/ledger/tidy.h"
-#include "service/ledger/tidy_series.h"
+#include "service/ledger/sender.h"
+#include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 
 enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
@@ -33,7 +35,7 @@ enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, CLICKS_MIN = 256, CLOCKS_APART_S = 3
 static bool is_stale(const struct clicklog *log)
 {
     return !clicklog_is_live(log) && clock_wall_ms() - clicklog_newest_ms(log) >
-                                         (int64_t)(LEDGER_CURSOR_TTL_S - CLOCKS_APART_S) * 1000;
+                                         (int64_t)(BATCH_CURSOR_TTL_S - CLOCKS_APART_S) * 1000;
 }
 
 static bool add_log(struct ledger *ledger, struct clicklog *log)
@@ -153,19 +155,26 @@ void ledger_stats(struct ledger *ledger, struct ledger_stats *out)
 
 /* --- the thread --- */
 
-void ledger_turn(struct ledger *ledger)
+/* One turn over everything. */
+static void take_turn(struct ledger *ledger)
 {
-    int64_t now_ms = clock_mono_ms();
-
+    ledger->now_ms = clock_mono_ms();
     find_logs(ledger);
-    relabel_serve(ledger, now_ms);
+    relabel_serve(ledger, ledger->now_ms);
     find_logs(ledger); /* it may have begun one */
-    shard_tend(ledger, now_ms);
+    cursor_notice_connections(ledger);
+    trust_serve_layout(ledger);
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (ledger->shards[s].epoch != 0)
+            trust_serve_aof(ledger, s);
+        if (trust_is_ready(ledger, s))
+            cursor_serve(ledger, s);
+    }
+    cursor_renew(ledger);
     for (unsigned i = 0; i < ledger->n_logs; i++)
-        round_serve(ledger, ledger->logs[(ledger->turn + i) % ledger->n_logs], now_ms);
+        sender_serve(ledger, ledger->logs[(ledger->turn + i) % ledger->n_logs]);
     ledger->turn++;
-    tidy_serve(ledger, now_ms);
-    tidy_series_serve(ledger, now_ms);
+    compact_serve(ledger);
     publish(ledger);
 }
 
@@ -174,7 +183,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
     (void)events;
-    ledger_turn(arg);
+    take_turn(arg);
 }
 
 /* Another thread wants us to look at its flags. */
@@ -189,7 +198,7 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     if (atomic_load(&ledger->stopping))
         event_base_loopbreak(ledger->base);
     else
-        ledger_turn(ledger);
+        take_turn(ledger);
 }
 
 /* A turn once the events at hand have been seen to.  Not by activating the tick: libevent would put
@@ -200,18 +209,55 @@ static void turn_soon(struct ledger *ledger)
     event_active(ledger->wake, EV_READ, 1);
 }
 
+/* Gives an answer to the part that asked. */
+static void dispatch(struct ledger *ledger, const struct ledger_ticket *ticket,
+                     const struct redisReply *reply)
+{
+    const struct redisReply *grown;
+
+    switch (ticket->what) {
+    case LEDGER_ASK:
+        cursor_on_asked(ledger, ticket, reply);
+        break;
+    case LEDGER_BATCH:
+        grown = cursor_on_batch(ledger, ticket, reply);
+        if (grown)
+            compact_note(ledger, grown);
+        break;
+    case LEDGER_RENEW:
+        cursor_on_renewed(ledger, ticket, reply);
+        break;
+    case LEDGER_LAYOUT:
+        trust_on_layout(ledger, reply);
+        break;
+    case LEDGER_AOF_LOOK:
+    case LEDGER_AOF_REWRITE:
+        trust_on_aof(ledger, ticket, reply);
+        break;
+    case LEDGER_TABLE_READ:
+    case LEDGER_TABLE_WRITE:
+        compact_on_table(ledger, ticket, reply);
+        break;
+    case LEDGER_SERIES_READ:
+    case LEDGER_SERIES_WRITE:
+        compact_on_series(ledger, ticket, reply);
+        break;
+    case LEDGER_BEAT:
+    case LEDGER_OFFER:
+    case LEDGER_CLAIM:
+        relabel_on_reply(ledger, ticket, reply);
+        break;
+    }
+}
+
 /* An answer of Redis.  The turn comes after all that came with it. */
 static void on_reply(void *owner, uint64_t packed, const struct redisReply *reply)
 {
     struct ledger *ledger = owner;
-    struct ledger_ticket ticket = {
-        .what = (enum ledger_what)(packed >> 56),
-        .shard = (unsigned)(packed >> 48 & 0xff),
-        .log = (unsigned)(packed >> 32 & 0xffff),
-        .count = (unsigned)(packed & 0xffffffff),
-    };
+    struct ledger_ticket ticket = ledger_ticket_unpack(packed);
 
-    shard_on_reply(ledger, &ticket, reply);
+    ledger->now_ms = clock_mono_ms();
+    dispatch(ledger, &ticket, reply);
     turn_soon(ledger);
 }
 
@@ -263,7 +309,7 @@ static bool make_tables(struct ledger *ledger)
 {
     unsigned max = ledger->options.batch_max;
     struct batch_options options = {
-        .met = ledger->met = met_new(),
+        .people_sent = ledger->people_sent = people_sent_new(),
         .records_max = max,
         .n_shards = ledger->options.n_shards,
         .retention_hours_s = ledger->options.retention_hours_s,
@@ -272,14 +318,13 @@ static bool make_tables(struct ledger *ledger)
 
     ledger->clicks = calloc(max > CLICKS_MIN ? max : CLICKS_MIN, sizeof(*ledger->clicks));
     ledger->fold = fold_new(max);
-    ledger->batch = ledger->met ? batch_new(&options) : NULL;
-    ledger->tidy = tidy_new();
-    ledger->tidy_series = tidy_series_new();
+    ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;
+    ledger->compact = compact_new();
     if (ledger->options.gateway && !(ledger->relabel = relabel_new(&ledger->options)))
         return false;
     ledger->options.gateway = NULL; /* the caller's */
-    return ledger->clicks && ledger->fold && ledger->batch && ledger->tidy && ledger->tidy_series &&
-           shard_init(ledger);
+    return ledger->clicks && ledger->fold && ledger->batch && ledger->compact &&
+           cursor_init_shards(ledger);
 }
 
 static bool connect_redis(struct ledger *ledger, struct error *err)
@@ -341,7 +386,7 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
     ledger->wake_fd = -1;
     ledger->store = store;
     ledger->options = *options;
-    ledger->touched_ms = clock_mono_ms();
+    ledger->renewed_ms = clock_mono_ms();
     if (!make_events(ledger) || !make_tables(ledger)) {
         error_set(err, "ledger: out of memory or descriptors");
         goto out;
@@ -389,9 +434,8 @@ static void free_tables(struct ledger *ledger)
     free(ledger->clicks);
     fold_free(ledger->fold);
     batch_free(ledger->batch);
-    met_free(ledger->met);
-    tidy_free(ledger->tidy);
-    tidy_series_free(ledger->tidy_series);
+    people_sent_free(ledger->people_sent);
+    compact_free(ledger->compact);
     relabel_free(ledger->relabel);
 }
 

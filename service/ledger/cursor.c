@@ -1,3 +1,5 @@
+#include "service/ledger/cursor.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,28 +7,22 @@
 
 #include <hiredis/hiredis.h>
 
-#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
-#include "service/ledger/aof.h"
-#include "service/ledger/cause.h"
-#include "service/ledger/layout.h"
-#include "service/ledger/ledger_private.h"
-#include "service/ledger/met.h"
-#include "service/ledger/relabel.h"
-#include "service/ledger/tidy.h"
-#include "service/ledger/tidy_series.h"
+#include "service/ledger/batch.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/people_sent.h"
+#include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 
-enum { DECIMAL_MAX = 20 };
+enum {
+    ASK_MAX = 64,     /* cursors asked for in one command */
+    SWEEP_MS = 10000, /* a cursor that nothing confirmed for so long is asked for */
+    RENEW_MS = 3600000,
+    DECIMAL_MAX = 20,
+};
 
-uint64_t ledger_ticket_pack(const struct ledger_ticket *ticket)
-{
-    return (uint64_t)ticket->what << 56 | (uint64_t)(ticket->shard & 0xff) << 48 |
-           (uint64_t)(ticket->log & 0xffff) << 32 | ticket->count;
-}
-
-bool shard_init(struct ledger *ledger)
+bool cursor_init_shards(struct ledger *ledger)
 {
     ledger->shards = calloc(ledger->options.n_shards, sizeof(*ledger->shards));
     if (!ledger->shards)
@@ -36,14 +32,6 @@ bool shard_init(struct ledger *ledger)
         ledger->shards[s].with_script = true;
     }
     return true;
-}
-
-bool shard_is_ready(const struct ledger *ledger, unsigned shard, int64_t now_ms)
-{
-    const struct shard *s = &ledger->shards[shard];
-
-    return ledger->layout.is_agreed && s->epoch != 0 && s->aof == AOF_SOUND &&
-           s->retry_ms <= now_ms;
 }
 
 static void doubt(struct cursor *cursor)
@@ -56,7 +44,7 @@ static void doubt(struct cursor *cursor)
 
 static void doubt_shard(struct ledger *ledger, unsigned shard)
 {
-    met_forget(ledger->met);
+    people_sent_forget(ledger->people_sent);
     for (unsigned i = 0; i < ledger->n_logs; i++)
         doubt(&ledger->logs[i]->cursors[shard]);
 }
@@ -78,6 +66,23 @@ static void notice_connection(struct ledger *ledger, unsigned shard)
     doubt_shard(ledger, shard);
 }
 
+void cursor_notice_connections(struct ledger *ledger)
+{
+    bool is_down = false;
+
+    ledger->now.connected = true;
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        notice_connection(ledger, s);
+        if (ledger->shards[s].epoch != 0)
+            continue;
+        ledger->now.connected = false;
+        /* When we left the server ourselves, the answer that made us leave says more. */
+        is_down = is_down || !ledger->shards[s].was_left;
+    }
+    if (is_down && redis_link_cause(ledger->link)[0])
+        trust_on_down(ledger, redis_link_cause(ledger->link));
+}
+
 /* --- asking --- */
 
 static bool is_worth_asking(const struct ledger_log *log)
@@ -85,15 +90,14 @@ static bool is_worth_asking(const struct ledger_log *log)
     return clicklog_is_live(log->log) || clicklog_first(log->log) < clicklog_tail(log->log);
 }
 
-/* One MGET for the unknown cursors among at most LEDGER_ASK_MAX logs from `first` on. */
+/* One MGET for the unknown cursors among at most ASK_MAX logs from `first` on. */
 static void ask(struct ledger *ledger, unsigned shard, unsigned first)
 {
-    struct counter_key keys[LEDGER_ASK_MAX];
-    struct slice argv[LEDGER_ASK_MAX + 1] = {slice_of("MGET")};
+    struct counter_key keys[ASK_MAX];
+    struct slice argv[ASK_MAX + 1] = {slice_of("MGET")};
     struct redis_command command = {.argv = argv};
     struct ledger_ticket ticket = {LEDGER_ASK, shard, first, 0};
-    unsigned end =
-        first + LEDGER_ASK_MAX < ledger->n_logs ? first + LEDGER_ASK_MAX : ledger->n_logs;
+    unsigned end = first + ASK_MAX < ledger->n_logs ? first + ASK_MAX : ledger->n_logs;
     bool any = false;
 
     /* All of them, known or not: so the answer needs no list to go with it. */
@@ -122,26 +126,26 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
 }
 
 /* A cursor that nothing happened to for long: FLUSHALL tells nobody. */
-static void sweep(struct ledger *ledger, unsigned shard, int64_t now_ms)
+static void sweep(struct ledger *ledger, unsigned shard)
 {
     for (unsigned i = 0; i < ledger->n_logs; i++) {
         struct cursor *cursor = &ledger->logs[i]->cursors[shard];
 
-        if (cursor->state == CURSOR_KNOWN && now_ms - cursor->known_ms > LEDGER_SWEEP_MS &&
+        if (cursor->state == CURSOR_KNOWN && ledger->now_ms - cursor->known_ms > SWEEP_MS &&
             is_worth_asking(ledger->logs[i]))
             cursor->state = CURSOR_UNKNOWN;
     }
 }
 
-/* Cursors expire when their log is dead for 30 days; those of ours must not. */
-static void touch(struct ledger *ledger, unsigned shard)
+/* The cursor of a log that no process has expires after 30 days; ours must not. */
+static void renew(struct ledger *ledger, unsigned shard)
 {
     char ttl[DECIMAL_MAX + 1];
     struct counter_key key;
 
-    snprintf(ttl, sizeof(ttl), "%d", LEDGER_CURSOR_TTL_S);
+    snprintf(ttl, sizeof(ttl), "%d", BATCH_CURSOR_TTL_S);
     for (unsigned i = 0; i < ledger->n_logs; i++) {
-        struct ledger_ticket ticket = {LEDGER_TOUCH, shard, i, 0};
+        struct ledger_ticket ticket = {LEDGER_RENEW, shard, i, 0};
         struct slice argv[3] = {slice_of("EXPIRE")};
 
         if (!is_worth_asking(ledger->logs[i]) || ledger->logs[i]->cursors[shard].at == 0)
@@ -158,33 +162,22 @@ static void touch(struct ledger *ledger, unsigned shard)
     }
 }
 
-void shard_tend(struct ledger *ledger, int64_t now_ms)
+void cursor_renew(struct ledger *ledger)
 {
-    bool is_time_to_touch = now_ms - ledger->touched_ms > LEDGER_TOUCH_MS, is_down = false;
-
-    ledger->now.connected = true;
-    layout_serve(ledger, now_ms);
+    if (ledger->now_ms - ledger->renewed_ms <= RENEW_MS)
+        return;
+    ledger->renewed_ms = ledger->now_ms;
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        notice_connection(ledger, s);
-        if (ledger->shards[s].epoch == 0) {
-            ledger->now.connected = false;
-            /* What we left, we left for a cause that says more. */
-            is_down = is_down || !ledger->shards[s].was_left;
-        } else {
-            aof_serve(ledger, s, now_ms);
-        }
-        if (!shard_is_ready(ledger, s, now_ms))
-            continue;
-        sweep(ledger, s, now_ms);
-        for (unsigned first = 0; first < ledger->n_logs; first += LEDGER_ASK_MAX)
-            ask(ledger, s, first);
-        if (is_time_to_touch)
-            touch(ledger, s);
+        if (trust_is_ready(ledger, s))
+            renew(ledger, s);
     }
-    if (is_time_to_touch)
-        ledger->touched_ms = now_ms;
-    if (is_down && redis_link_cause(ledger->link)[0])
-        cause_set_down(ledger, redis_link_cause(ledger->link));
+}
+
+void cursor_serve(struct ledger *ledger, unsigned shard)
+{
+    sweep(ledger, shard);
+    for (unsigned first = 0; first < ledger->n_logs; first += ASK_MAX)
+        ask(ledger, shard, first);
 }
 
 /* --- answers --- */
@@ -225,7 +218,7 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
     struct cursor *cursor = &log->cursors[shard];
 
     if (at < cursor->at) {
-        met_forget(ledger->met);
+        people_sent_forget(ledger->people_sent);
         log_warn("ledger.replay",
                  "shard=%u from=%" PRIu64 " to=%" PRIu64
                  " err=\"Redis has lost the newest counts\"",
@@ -242,23 +235,23 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
     cursor->at = at;
     if (at > cursor->high)
         cursor->high = at;
-    cursor->known_ms = clock_mono_ms();
+    cursor->known_ms = ledger->now_ms;
     cursor->state = cursor->in_doubt ? CURSOR_UNKNOWN : CURSOR_KNOWN;
     cursor->in_doubt = false;
     update_applied(ledger, log);
 }
 
-static void on_cursors(struct ledger *ledger, const struct ledger_ticket *ticket,
-                       const struct redisReply *reply)
+void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
+                     const struct redisReply *reply)
 {
     bool ok = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == ticket->count;
 
     if (reply && reply->type == REDIS_REPLY_ERROR)
-        shard_failed(ledger, ticket->shard, reply->str);
+        trust_on_error(ledger, ticket->shard, reply->str);
     else if (reply && !ok)
-        shard_failed(ledger, ticket->shard, "an answer that is no list of cursors");
+        trust_on_error(ledger, ticket->shard, "an answer that is no list of cursors");
     else if (ok && ledger->is_down)
-        cause_clear(ledger);
+        trust_on_success(ledger);
     for (unsigned i = 0; i < ticket->count; i++) {
         struct ledger_log *log = ledger->logs[ticket->log + i];
         struct cursor *cursor = &log->cursors[ticket->shard];
@@ -270,7 +263,7 @@ static void on_cursors(struct ledger *ledger, const struct ledger_ticket *ticket
         if (!ok)
             continue;
         if (!parse_position(reply->element[i], &at)) {
-            shard_failed(ledger, ticket->shard, "a cursor that is no number; delete its key");
+            trust_on_error(ledger, ticket->shard, "a cursor that is no number; delete its key");
             continue;
         }
         set_cursor(ledger, log, ticket->shard, at);
@@ -293,22 +286,18 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
 
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
-    cause_clear(ledger);
+    trust_on_success(ledger);
     count_replayed(ledger, cursor);
     ledger->now.n_batches++;
     if (n_aside > 0) {
         char quoted[LOG_QUOTE_MAX];
 
-        met_forget(ledger->met); /* they may be among what was set aside */
+        people_sent_forget(ledger->people_sent); /* they may be among what was set aside */
         ledger->now.rejected += n_aside;
         log_error("ledger.set_aside", "shard=%u n=%" PRIu64 " err=%s", shard, n_aside,
                   log_quote(quoted, reply->element[2]->str));
     }
     set_cursor(ledger, log, shard, cursor->sent_to);
-    for (size_t i = 0; i + 1 < reply->element[3]->elements; i += 2) {
-        tidy_note(ledger, reply->element[3]->element[i], reply->element[3]->element[i + 1]);
-        tidy_series_note(ledger, reply->element[3]->element[i], reply->element[3]->element[i + 1]);
-    }
 }
 
 static bool is_applied(const struct redisReply *reply)
@@ -335,7 +324,7 @@ static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned s
 
     ledger->now.refused++;
     if (!parse_position(cursor_reply, &at)) {
-        shard_failed(ledger, shard, "a cursor that is no number; delete its key");
+        trust_on_error(ledger, shard, "a cursor that is no number; delete its key");
         cursor->state = CURSOR_UNKNOWN;
         return;
     }
@@ -345,8 +334,8 @@ static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned s
     set_cursor(ledger, log, shard, at);
 }
 
-static void on_batch(struct ledger *ledger, const struct ledger_ticket *ticket,
-                     const struct redisReply *reply)
+const struct redisReply *cursor_on_batch(struct ledger *ledger, const struct ledger_ticket *ticket,
+                                         const struct redisReply *reply)
 {
     struct ledger_log *log = ledger->logs[ticket->log];
     struct cursor *cursor = &log->cursors[ticket->shard];
@@ -354,60 +343,27 @@ static void on_batch(struct ledger *ledger, const struct ledger_ticket *ticket,
     ledger->shards[ticket->shard].n_sent--;
     log->n_sent--;
     if (!reply || !is_applied(reply))
-        met_forget(ledger->met);
+        people_sent_forget(ledger->people_sent);
     if (reply && is_applied(reply)) {
         on_applied(ledger, log, ticket->shard, reply);
-    } else if (reply && is_refused(reply)) {
+        return reply->element[3];
+    }
+    if (reply && is_refused(reply)) {
         on_refused(ledger, log, ticket->shard, reply->element[1]);
     } else {
         /* It may have been applied: ask. */
         cursor->state = CURSOR_UNKNOWN;
         if (reply)
-            shard_failed(ledger, ticket->shard,
-                         reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                          : "an answer that is not the script's");
+            trust_on_error(ledger, ticket->shard,
+                           reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                            : "an answer that is not the script's");
     }
+    return NULL;
 }
 
-static void on_touched(struct ledger *ledger, const struct ledger_ticket *ticket,
+void cursor_on_renewed(struct ledger *ledger, const struct ledger_ticket *ticket,
                        const struct redisReply *reply)
 {
     if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
         doubt(&ledger->logs[ticket->log]->cursors[ticket->shard]);
-}
-
-void shard_on_reply(struct ledger *ledger, const struct ledger_ticket *ticket,
-                    const struct redisReply *reply)
-{
-    switch (ticket->what) {
-    case LEDGER_ASK:
-        on_cursors(ledger, ticket, reply);
-        break;
-    case LEDGER_BATCH:
-        on_batch(ledger, ticket, reply);
-        break;
-    case LEDGER_TOUCH:
-        on_touched(ledger, ticket, reply);
-        break;
-    case LEDGER_LAYOUT:
-        layout_on_reply(ledger, reply);
-        break;
-    case LEDGER_AOF_LOOK:
-    case LEDGER_AOF_REWRITE:
-        aof_on_reply(ledger, ticket, reply);
-        break;
-    case LEDGER_TIDY_READ:
-    case LEDGER_TIDY_WRITE:
-        tidy_on_reply(ledger, ticket, reply);
-        break;
-    case LEDGER_SERIES_READ:
-    case LEDGER_SERIES_WRITE:
-        tidy_series_on_reply(ledger, ticket, reply);
-        break;
-    case LEDGER_BEAT:
-    case LEDGER_OFFER:
-    case LEDGER_CLAIM:
-        relabel_on_reply(ledger, ticket, reply);
-        break;
-    }
 }

@@ -1,3 +1,5 @@
+#include "service/ledger/sender.h"
+
 #include <inttypes.h>
 
 #include "service/base/background.h"
@@ -5,8 +7,9 @@
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/fold.h"
-#include "service/ledger/ledger_private.h"
-#include "service/ledger/met.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/people_sent.h"
+#include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 
 enum {
@@ -15,26 +18,24 @@ enum {
     BARE_MS = 5000,     /* a cursor with nothing to apply is moved as rarely */
 };
 
-/* The range that a round is about. */
+/* Positions of a log. */
 struct range {
     uint64_t from, to;
 };
 
-static bool may_send(const struct ledger *ledger, const struct ledger_log *log, unsigned shard,
-                     int64_t now_ms)
+static bool may_send(const struct ledger *ledger, const struct ledger_log *log, unsigned shard)
 {
-    return log->cursors[shard].state == CURSOR_KNOWN && shard_is_ready(ledger, shard, now_ms) &&
+    return log->cursors[shard].state == CURSOR_KNOWN && trust_is_ready(ledger, shard) &&
            ledger->shards[shard].n_sent < SHARD_SENT_MAX;
 }
 
 /* From the shard that is behind most to where the next one stands, so that they fall in step. */
-static bool find_range(const struct ledger *ledger, const struct ledger_log *log, int64_t now_ms,
-                       struct range *out)
+static bool find_range(const struct ledger *ledger, const struct ledger_log *log, struct range *out)
 {
     uint64_t tail = clicklog_tail(log->log), from = UINT64_MAX, to = tail;
 
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < from)
+        if (may_send(ledger, log, s) && log->cursors[s].covered < from)
             from = log->cursors[s].covered;
     }
     if (from >= tail)
@@ -67,7 +68,7 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
                                                  .argv = command.argv,
                                                  .argc = command.argc,
                                                  .ticket = ledger_ticket_pack(&ticket)})) {
-        met_forget(ledger->met);
+        people_sent_forget(ledger->people_sent);
         return;
     }
     cursor->sent_to = to;
@@ -118,12 +119,12 @@ static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned sha
     send_batch(ledger, log, shard, to);
 }
 
-static void skip_gaps(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+static void skip_gaps(struct ledger *ledger, struct ledger_log *log)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         uint64_t to = countable_from(log, s);
 
-        if (may_send(ledger, log, s, now_ms) && log->cursors[s].covered < to)
+        if (may_send(ledger, log, s) && log->cursors[s].covered < to)
             skip_gap(ledger, log, s, to);
     }
 }
@@ -189,13 +190,12 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
     return clicklog_first(log->log) > range->from ? range->from : left.from;
 }
 
-static void send_all(struct ledger *ledger, struct ledger_log *log, const struct range *range,
-                     int64_t now_ms)
+static void send_all(struct ledger *ledger, struct ledger_log *log, const struct range *range)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         struct cursor *cursor = &log->cursors[s];
 
-        if (cursor->covered != range->from || !may_send(ledger, log, s, now_ms))
+        if (cursor->covered != range->from || !may_send(ledger, log, s))
             continue;
         if (batch_has(ledger->batch, s))
             send_batch(ledger, log, s, range->to);
@@ -205,13 +205,13 @@ static void send_all(struct ledger *ledger, struct ledger_log *log, const struct
 }
 
 /* Cursors whose clicks were all of other shards follow now and then. */
-static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         struct cursor *cursor = &log->cursors[s];
 
-        if (cursor->covered == cursor->at || !may_send(ledger, log, s, now_ms) ||
-            (now_ms - cursor->known_ms < BARE_MS && !atomic_load(&ledger->draining)))
+        if (cursor->covered == cursor->at || !may_send(ledger, log, s) ||
+            (ledger->now_ms - cursor->known_ms < BARE_MS && !atomic_load(&ledger->draining)))
             continue;
         batch_begin(ledger->batch, NULL);
         send_batch(ledger, log, s, cursor->covered);
@@ -219,29 +219,29 @@ static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log, int
 }
 
 static bool is_time(const struct ledger *ledger, const struct ledger_log *log,
-                    const struct range *range, int64_t now_ms)
+                    const struct range *range)
 {
-    if (now_ms - log->sent_ms >= ledger->options.flush_ms || atomic_load(&ledger->draining))
+    if (ledger->now_ms - log->sent_ms >= ledger->options.flush_ms || atomic_load(&ledger->draining))
         return true;
     /* A whole batch is waiting, and all shards are here to take it. */
     return log->n_sent == 0 && clicklog_tail(log->log) - range->from >= ledger->options.batch_max;
 }
 
-void round_serve(struct ledger *ledger, struct ledger_log *log, int64_t now_ms)
+void sender_serve(struct ledger *ledger, struct ledger_log *log)
 {
     struct range range;
 
-    skip_gaps(ledger, log, now_ms);
-    if (find_range(ledger, log, now_ms, &range) && is_time(ledger, log, &range, now_ms)) {
+    skip_gaps(ledger, log);
+    if (find_range(ledger, log, &range) && is_time(ledger, log, &range)) {
         uint64_t to = fold_range(ledger, log, &range);
 
         if (to > range.from) {
             range.to = to;
             batch_begin(ledger->batch, ledger->fold);
             background_yield();
-            send_all(ledger, log, &range, now_ms);
-            log->sent_ms = now_ms;
+            send_all(ledger, log, &range);
+            log->sent_ms = ledger->now_ms;
         }
     }
-    move_bare_cursors(ledger, log, now_ms);
+    move_bare_cursors(ledger, log);
 }

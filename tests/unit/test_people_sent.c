@@ -7,15 +7,15 @@
 #include <cmocka.h>
 
 #include "proto/counter.h"
-#include "service/ledger/met.h"
+#include "service/ledger/people_sent.h"
 
 static void test_who_is_another(void **state)
 {
-    const struct met_person known = {.id = 7, .brand = 3, .campaign = 12, .day = 20000};
+    const struct people_sent_person known = {.id = 7, .brand = 3, .campaign = 12, .day = 20000};
     const struct {
         const char *name;
-        struct met_person person;
-        bool is_met;
+        struct people_sent_person person;
+        bool is_known;
     } cases[] = {
         {"the same", {.id = 7, .brand = 3, .campaign = 12, .day = 20000}, true},
         {"another client", {.id = 8, .brand = 3, .campaign = 12, .day = 20000}, false},
@@ -36,37 +36,37 @@ static void test_who_is_another(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct met *met = met_new();
+        struct people_sent *people = people_sent_new();
 
         print_message("%s\n", cases[i].name);
-        assert_non_null(met);
-        assert_false(met_before(met, &known));
-        assert_int_equal(met_before(met, &cases[i].person), cases[i].is_met);
-        assert_true(met_before(met, &cases[i].person));
-        met_forget(met);
-        assert_false(met_before(met, &cases[i].person));
-        met_free(met);
+        assert_non_null(people);
+        assert_true(people_sent_add(people, &known));
+        assert_int_equal(people_sent_add(people, &cases[i].person), !cases[i].is_known);
+        assert_false(people_sent_add(people, &cases[i].person));
+        people_sent_forget(people);
+        assert_true(people_sent_add(people, &cases[i].person));
+        people_sent_free(people);
     }
-    met_free(NULL);
+    people_sent_free(NULL);
 }
 
 /* A mailing's clients, twice: hardly any is told of twice, and none passes for another. */
 static void test_many(void **state)
 {
     enum { MANY = 20000 };
-    struct met *met = met_new();
-    struct met_person person = {.brand = 3, .campaign = 12, .day = 20000};
-    unsigned n_met = 0;
+    struct people_sent *people = people_sent_new();
+    struct people_sent_person person = {.brand = 3, .campaign = 12, .day = 20000};
+    unsigned n_known = 0;
 
     (void)state;
-    assert_non_null(met);
+    assert_non_null(people);
     for (person.id = 1; person.id <= MANY; person.id++)
-        assert_false(met_before(met, &person));
+        assert_true(people_sent_add(people, &person));
     for (person.id = 1; person.id <= MANY; person.id++)
-        n_met += met_before(met, &person);
-    print_message("%u of %d remembered\n", n_met, MANY);
-    assert_true(n_met > MANY * 3 / 4 && n_met <= MANY);
-    met_free(met);
+        n_known += !people_sent_add(people, &person);
+    print_message("%u of %d remembered\n", n_known, MANY);
+    assert_true(n_known > MANY * 3 / 4 && n_known <= MANY);
+    people_sent_free(people);
 }
 
 int main(void)

@@ -1,0 +1,404 @@
+#include "service/ledger/compact.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+#include <openssl/sha.h>
+#include <sodium.h>
+
+#include "compact_lua.h"
+#include "proto/counter.h"
+#include "proto/series.h"
+#include "proto/table.h"
+#include "service/base/background.h"
+#include "service/base/log.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/trust.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    LEN_MAX = 48 << 20, /* what is longer doesn't fit into a reply */
+    TAIL_MIN = 4096,    /* grown by at least so much since the last time; as in batch.lua */
+    RETRY_MS = 1000,
+
+    N_TABLES = COUNTER_TABLES * COUNTER_BUCKETS,
+    TABLE_LEN_MIN = 8192,     /* a shorter table isn't worth a look */
+    TABLES_BUSY_MAX = 16,     /* tables under way: their commands and replies travel together */
+    TABLES_LEN_MAX = 1 << 20, /* bytes of tables under way, unless it is one table */
+
+    SERIES_QUEUE_MAX = 2048,
+    SERIES_SMALL_MAX =
+        1024,             /* of campaigns' days that are over: they come together, and are small */
+    SERIES_BUSY_MAX = 16, /* series under way: each waits for a batch or two */
+    SERIES_LEN_MIN = 256, /* a shorter one is only written to be shorter still */
+};
+
+struct table_state {
+    uint32_t len;     /* as of the last note */
+    uint32_t look_at; /* the length from which on it is looked at again */
+    bool is_busy;     /* queued or under way */
+};
+
+struct tables {
+    struct table_state states[N_TABLES];
+    uint16_t queue[N_TABLES]; /* a ring */
+    unsigned first, n_queued;
+    unsigned n_busy;
+    size_t busy_len;
+    int64_t retry_ms;
+};
+
+/* A series to be summed up. */
+struct job {
+    struct counter_key key;
+    unsigned shard;
+    bool is_over; /* its time is: no more records are expected */
+    bool is_busy; /* a command is under way */
+};
+
+struct series_jobs {
+    struct job queue[SERIES_QUEUE_MAX]; /* a ring */
+    unsigned first, n_queued;
+    struct job busy[SERIES_BUSY_MAX];
+    int64_t retry_ms;
+};
+
+struct compact {
+    struct tables tables;
+    struct series_jobs series;
+};
+
+struct compact *compact_new(void)
+{
+    struct compact *compact = calloc(1, sizeof(*compact));
+
+    for (size_t i = 0; compact && i < N_TABLES; i++)
+        compact->tables.states[i].look_at = TABLE_LEN_MIN;
+    return compact;
+}
+
+void compact_free(struct compact *compact)
+{
+    free(compact);
+}
+
+static bool send_read(struct ledger *ledger, const struct ledger_ticket *ticket, struct slice key)
+{
+    struct slice argv[2] = {slice_of("GET"), key};
+
+    return trust_is_ready(ledger, ticket->shard) &&
+           redis_link_send(
+               ledger->link,
+               &(struct redis_command){
+                   .key = key, .argv = argv, .argc = 2, .ticket = ledger_ticket_pack(ticket)});
+}
+
+/* Replaces the part of the key that was read, `old`, if it is still the same. */
+static bool send_compacted(struct ledger *ledger, const struct ledger_ticket *ticket,
+                           struct slice key, struct slice old, struct slice compacted)
+{
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    char sha[2 * SHA_DIGEST_LENGTH + 1], len[24];
+    struct slice argv[7] = {slice_of("EVAL"), slice_make(compact_lua, sizeof(compact_lua)),
+                            slice_of("1"), key};
+
+    SHA1((const uint8_t *)old.ptr, old.len, digest);
+    sodium_bin2hex(sha, sizeof(sha), digest, sizeof(digest));
+    snprintf(len, sizeof(len), "%zu", old.len);
+    argv[4] = slice_of(sha);
+    argv[5] = slice_of(len);
+    argv[6] = compacted;
+    return redis_link_send(
+        ledger->link,
+        &(struct redis_command){
+            .key = key, .argv = argv, .argc = 7, .ticket = ledger_ticket_pack(ticket)});
+}
+
+/* --- tables --- */
+
+static void note_table(struct ledger *ledger, const struct redisReply *key,
+                       const struct redisReply *len)
+{
+    struct tables *tables = &ledger->compact->tables;
+    struct table_state *state;
+    enum counter_table table;
+    unsigned bucket, n;
+
+    if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
+        !counter_table_parse(slice_make(key->str, key->len), &table, &bucket))
+        return;
+    n = table * COUNTER_BUCKETS + bucket;
+    state = &tables->states[n];
+    if (len->integer < state->look_at || len->integer > LEN_MAX || state->is_busy)
+        return;
+    state->is_busy = true;
+    state->len = (uint32_t)len->integer;
+    tables->queue[(tables->first + tables->n_queued++) % N_TABLES] = (uint16_t)n;
+}
+
+static unsigned make_table_key(const struct ledger *ledger, unsigned n, struct counter_key *key)
+{
+    unsigned bucket = n % COUNTER_BUCKETS;
+
+    counter_key_table(key, (enum counter_table)(n / COUNTER_BUCKETS), bucket,
+                      ledger->options.n_shards);
+    return counter_shard_of_bucket(bucket, ledger->options.n_shards);
+}
+
+static bool read_table(struct ledger *ledger, unsigned n)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_TABLE_READ, .count = n};
+    struct counter_key key;
+
+    ticket.shard = make_table_key(ledger, n, &key);
+    return send_read(ledger, &ticket, counter_key_slice(&key));
+}
+
+static void serve_tables(struct ledger *ledger)
+{
+    struct tables *tables = &ledger->compact->tables;
+
+    while (tables->n_queued > 0 && tables->n_busy < TABLES_BUSY_MAX &&
+           ledger->now_ms >= tables->retry_ms) {
+        unsigned n = tables->queue[tables->first];
+        size_t len = tables->states[n].len;
+
+        if (tables->n_busy > 0 && tables->busy_len + len > TABLES_LEN_MAX)
+            break;
+        if (!read_table(ledger, n)) {
+            tables->retry_ms = ledger->now_ms + RETRY_MS;
+            break;
+        }
+        tables->first = (tables->first + 1) % N_TABLES;
+        tables->n_queued--;
+        tables->n_busy++;
+        tables->busy_len += len;
+    }
+}
+
+/* The table is looked at again at twice that length. */
+static void look_again_at(struct tables *tables, unsigned n, size_t len)
+{
+    size_t next = 2 * len + TAIL_MIN;
+
+    tables->states[n].look_at = next < TABLE_LEN_MIN ? TABLE_LEN_MIN : (uint32_t)next;
+}
+
+static void finish_table(struct tables *tables, unsigned n)
+{
+    tables->states[n].is_busy = false;
+    tables->n_busy--;
+    tables->busy_len -= tables->states[n].len;
+}
+
+static bool write_table(struct ledger *ledger, unsigned n, const struct redisReply *old,
+                        struct slice table)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_TABLE_WRITE, .count = n};
+    struct counter_key key;
+
+    ticket.shard = make_table_key(ledger, n, &key);
+    return send_compacted(ledger, &ticket, counter_key_slice(&key), slice_make(old->str, old->len),
+                          table);
+}
+
+/* Sums the table up; false, and nothing was sent, when that is not worth it. */
+static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *reply)
+{
+    struct slice old = slice_make(reply->str, reply->len);
+    uint8_t *table = malloc(old.len + TABLE_RECORD_LEN);
+    uint32_t *scratch = malloc(table_scratch_len(old.len) * sizeof(*scratch));
+    bool sent = false;
+
+    look_again_at(&ledger->compact->tables, n, old.len);
+    if (table && scratch) {
+        size_t len = table_compact(old, table, scratch);
+
+        /* Links of a single click each don't get less; then leave them alone. */
+        if (len < old.len - old.len / 4 &&
+            write_table(ledger, n, reply, slice_make((const char *)table, len))) {
+            look_again_at(&ledger->compact->tables, n, len);
+            sent = true;
+        }
+    }
+    free(table);
+    free(scratch);
+    return sent;
+}
+
+/* False: nothing is to be written. */
+static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisReply *reply)
+{
+    struct slice old = slice_make(reply->str, reply->len);
+    size_t base_len = table_base_len(old);
+
+    if (!table_is_sound(old)) {
+        struct counter_key key;
+
+        make_table_key(ledger, n, &key);
+        log_error("ledger.table",
+                  "key=%s err=\"holds what is not ours; counts in it may not be found\"", key.text);
+        look_again_at(&ledger->compact->tables, n, LEN_MAX);
+        return false;
+    }
+    if (base_len > 0 && old.len - base_len < base_len + TAIL_MIN) { /* not long ago, by another */
+        look_again_at(&ledger->compact->tables, n, base_len);
+        return false;
+    }
+    return compact_table(ledger, n, reply);
+}
+
+void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
+                      const struct redisReply *reply)
+{
+    unsigned n = ticket->count;
+
+    background_yield();
+    if (ticket->what == LEDGER_TABLE_READ && reply && reply->type == REDIS_REPLY_STRING) {
+        if (on_table_read(ledger, n, reply))
+            return; /* the answer to the write ends it */
+    } else if (ticket->what == LEDGER_TABLE_READ || !reply || reply->type != REDIS_REPLY_INTEGER) {
+        /* An error, or the connection is lost: no matter, it will grow on. */
+        look_again_at(&ledger->compact->tables, n, TABLE_LEN_MIN);
+    }
+    finish_table(&ledger->compact->tables, n);
+}
+
+/* --- series --- */
+
+static bool is_queued(const struct series_jobs *series_jobs, const struct job *job)
+{
+    for (unsigned i = 0; i < series_jobs->n_queued; i++) {
+        const struct job *other = &series_jobs->queue[(series_jobs->first + i) % SERIES_QUEUE_MAX];
+
+        if (slice_equal(counter_key_slice(&other->key), counter_key_slice(&job->key)))
+            return true;
+    }
+    return false;
+}
+
+static void note_series(struct ledger *ledger, const struct redisReply *key,
+                        const struct redisReply *len)
+{
+    struct series_jobs *series_jobs = &ledger->compact->series;
+    struct counter_series series;
+    struct job job = {.is_busy = false};
+    int64_t period_s;
+    bool is_small;
+
+    if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
+        !counter_series_parse(slice_make(key->str, key->len), &series, &job.shard, &period_s) ||
+        job.shard >= ledger->options.n_shards || series_jobs->n_queued == SERIES_QUEUE_MAX ||
+        len->integer > LEN_MAX)
+        return;
+    /* Where one begins, the one before it is over. */
+    job.is_over = len->integer == 0;
+    is_small = job.is_over && series.campaign != COUNTER_ALL_CAMPAIGNS;
+    if (is_small && series_jobs->n_queued >= SERIES_SMALL_MAX)
+        return;
+    counter_key_series(&job.key, &series, job.is_over ? period_s - 1 : period_s,
+                       ledger->options.n_shards);
+    if (job.is_over || !is_queued(series_jobs, &job))
+        series_jobs->queue[(series_jobs->first + series_jobs->n_queued++) % SERIES_QUEUE_MAX] = job;
+}
+
+static void read_series(struct ledger *ledger, unsigned slot)
+{
+    struct series_jobs *series_jobs = &ledger->compact->series;
+    struct job *job = &series_jobs->busy[slot];
+    struct ledger_ticket ticket = {.what = LEDGER_SERIES_READ, .log = slot};
+
+    *job = series_jobs->queue[series_jobs->first];
+    ticket.shard = job->shard;
+    if (!send_read(ledger, &ticket, counter_key_slice(&job->key))) {
+        series_jobs->retry_ms = ledger->now_ms + RETRY_MS;
+        return;
+    }
+    job->is_busy = true;
+    series_jobs->first = (series_jobs->first + 1) % SERIES_QUEUE_MAX;
+    series_jobs->n_queued--;
+}
+
+static void serve_series(struct ledger *ledger)
+{
+    struct series_jobs *series_jobs = &ledger->compact->series;
+
+    for (unsigned i = 0; i < SERIES_BUSY_MAX && series_jobs->n_queued > 0 &&
+                         ledger->now_ms >= series_jobs->retry_ms;
+         i++) {
+        if (!series_jobs->busy[i].is_busy)
+            read_series(ledger, i);
+    }
+}
+
+/* Sums up what was read and sends it back; false: it stays as it is. */
+static bool compact_series(struct ledger *ledger, const struct ledger_ticket *read,
+                           struct slice old)
+{
+    const struct job *job = &ledger->compact->series.busy[read->log];
+    struct ledger_ticket ticket = {LEDGER_SERIES_WRITE, job->shard, read->log, 0};
+    size_t n = old.len / SERIES_RECORD_LEN, len;
+    uint64_t *work = malloc(2 * n * sizeof(*work) + old.len + SERIES_RECORD_LEN);
+    uint8_t *out = (uint8_t *)(work + 2 * n);
+    bool sent = false;
+
+    if (!work)
+        return false;
+    len = series_compact(old, work, out);
+    /* A string that was appended to may take twice its length; one that is set does not. */
+    if (len < old.len || old.len >= SERIES_LEN_MIN)
+        sent = send_compacted(ledger, &ticket, counter_key_slice(&job->key), old,
+                              slice_make((const char *)out, len));
+    free(work);
+    return sent;
+}
+
+static bool is_worth_it(const struct job *job, struct slice series)
+{
+    size_t base_len = series_base_len(series);
+
+    if (series.len > LEN_MAX || series.len == base_len)
+        return false;
+    /* Another process may have been first. */
+    return job->is_over || series.len >= 2 * base_len + TAIL_MIN;
+}
+
+void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket,
+                       const struct redisReply *reply)
+{
+    struct job *job = &ledger->compact->series.busy[ticket->log % SERIES_BUSY_MAX];
+    struct slice series;
+
+    job->is_busy = false;
+    /* An error, nothing there, or the connection is lost: no matter. */
+    if (ticket->what != LEDGER_SERIES_READ || !reply || reply->type != REDIS_REPLY_STRING)
+        return;
+    series = slice_make(reply->str, reply->len);
+    if (!is_worth_it(job, series))
+        return;
+    if (!series_is_sound(series)) {
+        log_error("ledger.series",
+                  "key=%s err=\"holds what is not ours; counts in it may not be found\"",
+                  job->key.text);
+        return;
+    }
+    job->is_busy = compact_series(ledger, ticket, series);
+}
+
+/* --- both --- */
+
+void compact_note(struct ledger *ledger, const struct redisReply *grown)
+{
+    for (size_t i = 0; i + 1 < grown->elements; i += 2) {
+        note_table(ledger, grown->element[i], grown->element[i + 1]);
+        note_series(ledger, grown->element[i], grown->element[i + 1]);
+    }
+}
+
+void compact_serve(struct ledger *ledger)
+{
+    serve_tables(ledger);
+    serve_series(ledger);
+}

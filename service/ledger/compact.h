@@ -1,0 +1,31 @@
+/* compact.h - sums up tables and time series that have grown (FORMATS.md "Table", "Series"), some
+ * at a time, between batches.
+ *
+ * Tables are summed up when they have doubled.  Series are too, and once more when their day or
+ * month is over.  Only memory and the time of a read depend on it: a key that is left out, or that
+ * changed between the read and the write, stays as it was.
+ */
+#ifndef LEDGER_COMPACT_H
+#define LEDGER_COMPACT_H
+#include "proto/compiler.h"
+
+struct compact;
+struct ledger;
+struct ledger_ticket;
+struct redisReply;
+
+/* NULL: out of memory. */
+MUST_USE struct compact *compact_new(void);
+void compact_free(struct compact *compact);
+
+/* The batch script's list of keys and lengths: tables and series that have grown to that length,
+ * and, with length 0, series that have begun. */
+void compact_note(struct ledger *ledger, const struct redisReply *grown);
+/* Each turn: reads the next keys, unless enough are under way. */
+void compact_serve(struct ledger *ledger);
+void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
+                      const struct redisReply *reply);
+void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket,
+                       const struct redisReply *reply);
+
+#endif

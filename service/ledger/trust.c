@@ -1,0 +1,330 @@
+#include "service/ledger/trust.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+#include <sodium.h>
+
+#include "service/base/log.h"
+#include "service/ledger/ledger_state.h"
+#include "service/redis/redis_cause.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    BACK_OFF_MIN_MS = 100,
+    BACK_OFF_MAX_MS = 10000,
+    BACK_OFF_DOUBLINGS = 7,
+    LAYOUT_RETRY_MS = 5000,   /* until somebody has corrected the configuration */
+    AOF_LOOK_MS = 100,        /* between two looks whether the new file is done */
+    AOF_PATIENCE_MS = 300000, /* for a file of many GB on a slow disk; the clicks wait in the log */
+    DECIMAL_MAX = 12,
+};
+
+bool trust_is_ready(const struct ledger *ledger, unsigned shard)
+{
+    const struct shard *s = &ledger->shards[shard];
+
+    return ledger->layout.is_agreed && s->epoch != 0 && s->aof == AOF_SOUND &&
+           s->retry_ms <= ledger->now_ms;
+}
+
+static bool send_words(struct ledger *ledger, unsigned shard, enum ledger_what what,
+                       const struct slice *argv, size_t argc)
+{
+    struct ledger_ticket ticket = {.what = what, .shard = shard};
+
+    return redis_link_send(ledger->link, &(struct redis_command){
+                                             .key = counter_key_slice(&ledger->shards[shard].tag),
+                                             .argv = argv,
+                                             .argc = argc,
+                                             .ticket = ledger_ticket_pack(&ticket),
+                                         });
+}
+
+/* --- the cause --- */
+
+/* True when it is another than before. */
+static bool note(struct ledger *ledger, const char *name, const char *text, bool is_down)
+{
+    ledger->is_down = is_down;
+    snprintf(ledger->now.last_error, sizeof(ledger->now.last_error), "%s", text);
+    if (strcmp(ledger->now.cause, name) == 0)
+        return false;
+    snprintf(ledger->now.cause, sizeof(ledger->now.cause), "%s", name);
+    return true;
+}
+
+/* Each cause has an `at` of its own: of one `at`, a second line within a second isn't written. */
+static void set_cause(struct ledger *ledger, const struct redis_cause *cause, const char *text,
+                      unsigned shard)
+{
+    char quoted[LOG_QUOTE_MAX];
+
+    if (note(ledger, cause->name, text, false))
+        log_warn(cause->at, "shard=%u err=%s", shard, log_quote(quoted, text));
+}
+
+void trust_on_down(struct ledger *ledger, const char *text)
+{
+    const char *reason = strstr(text, ": ");
+    struct redis_cause cause = redis_cause_of(reason ? reason + 2 : text);
+    char quoted[LOG_QUOTE_MAX];
+
+    if (ledger->now.cause[0] && !ledger->is_down)
+        return;          /* that is why we left */
+    if (!cause.is_known) /* else it is as a wrong password: not the same as a server that is away */
+        cause = (struct redis_cause){.name = "down", .at = "redis.down"};
+    if (note(ledger, cause.name, text, true))
+        log_warn(cause.at, "err=%s", log_quote(quoted, text));
+}
+
+void trust_on_success(struct ledger *ledger)
+{
+    if (ledger->now.cause[0] == '\0')
+        return;
+    log_info("ledger.recovered", "cause=%s", ledger->now.cause);
+    ledger->now.cause[0] = '\0';
+    ledger->now.last_error[0] = '\0';
+}
+
+void trust_on_error(struct ledger *ledger, unsigned shard, const char *error)
+{
+    struct redis_cause cause = redis_cause_of(error);
+    struct shard *s = &ledger->shards[shard];
+    unsigned doublings = s->n_failures < BACK_OFF_DOUBLINGS ? s->n_failures : BACK_OFF_DOUBLINGS;
+    uint32_t wait_ms = (uint32_t)BACK_OFF_MIN_MS << doublings;
+
+    if (cause.remedy == REDIS_SEND_SCRIPT) {
+        s->with_script = true;
+        return;
+    }
+    if (wait_ms > BACK_OFF_MAX_MS)
+        wait_ms = BACK_OFF_MAX_MS;
+    s->retry_ms = ledger->now_ms + wait_ms / 2 + randombytes_uniform(wait_ms + 1);
+    s->n_failures++;
+    set_cause(ledger, &cause, error, shard);
+    if (cause.remedy == REDIS_RECONNECT)
+        redis_link_reconnect(ledger->link, counter_key_slice(&s->tag));
+}
+
+/* --- the number of shards --- */
+
+/* Redis answers the number that is written down, or nil when ours is written down now. */
+static bool ask_layout(struct ledger *ledger)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_LAYOUT};
+    struct counter_key key;
+    char number[DECIMAL_MAX];
+    struct slice argv[5] = {slice_of("SET")};
+
+    counter_key_shards(&key);
+    snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
+    argv[1] = counter_key_slice(&key);
+    argv[2] = slice_of(number);
+    argv[3] = slice_of("NX");
+    argv[4] = slice_of("GET");
+    return redis_link_send(
+        ledger->link,
+        &(struct redis_command){
+            .key = argv[1], .argv = argv, .argc = 5, .ticket = ledger_ticket_pack(&ticket)});
+}
+
+void trust_serve_layout(struct ledger *ledger)
+{
+    struct layout *layout = &ledger->layout;
+    uint64_t epoch = ledger->shards[0].epoch;
+
+    if (epoch == 0 || layout->is_asked || ledger->now_ms < layout->retry_ms ||
+        ledger->now_ms < ledger->shards[0].retry_ms ||
+        (layout->is_agreed && layout->epoch == epoch))
+        return;
+    if (ask_layout(ledger)) {
+        layout->is_asked = true;
+        layout->epoch = epoch;
+    }
+}
+
+static void disagree(struct ledger *ledger, const char *other)
+{
+    static const struct redis_cause cause = {.name = "shards", .at = "redis.shards"};
+    char text[160];
+
+    snprintf(text, sizeof(text),
+             "redis.shards is %u, but this Redis holds counts in %.20s shards: set it to that, or "
+             "use another database",
+             ledger->options.n_shards, other);
+    ledger->layout.is_agreed = false;
+    ledger->layout.retry_ms = ledger->now_ms + LAYOUT_RETRY_MS;
+    set_cause(ledger, &cause, text, 0);
+}
+
+void trust_on_layout(struct ledger *ledger, const struct redisReply *reply)
+{
+    char number[DECIMAL_MAX];
+
+    ledger->layout.is_asked = false;
+    if (!reply)
+        return;
+    snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
+    if (reply->type == REDIS_REPLY_ERROR)
+        trust_on_error(ledger, 0, reply->str);
+    else if (reply->type == REDIS_REPLY_NIL ||
+             (reply->type == REDIS_REPLY_STRING && strcmp(reply->str, number) == 0))
+        ledger->layout.is_agreed = true;
+    else
+        disagree(ledger, reply->type == REDIS_REPLY_STRING ? reply->str : "?");
+}
+
+/* --- the append-only file --- */
+
+static bool ask_info(struct ledger *ledger, unsigned shard)
+{
+    const struct slice argv[] = {slice_of("INFO"), slice_of("persistence"), slice_of("memory")};
+
+    return send_words(ledger, shard, LEDGER_AOF_LOOK, argv, 3);
+}
+
+static bool begin_rewrite(struct ledger *ledger, unsigned shard)
+{
+    const struct slice argv[] = {slice_of("BGREWRITEAOF")};
+
+    return send_words(ledger, shard, LEDGER_AOF_REWRITE, argv, 1);
+}
+
+/* Shards of one connection have one epoch: the first of them asks for all. */
+static unsigned first_of_server(const struct ledger *ledger, unsigned shard)
+{
+    unsigned first = 0;
+
+    while (ledger->shards[first].epoch != ledger->shards[shard].epoch)
+        first++;
+    return first;
+}
+
+void trust_serve_aof(struct ledger *ledger, unsigned shard)
+{
+    struct shard *s = &ledger->shards[shard];
+    unsigned first = first_of_server(ledger, shard);
+
+    if (first != shard) {
+        s->aof = ledger->shards[first].aof == AOF_SOUND ? AOF_SOUND : AOF_NEW;
+        return;
+    }
+    if (s->aof == AOF_SOUND || s->aof == AOF_ASKED || ledger->now_ms < s->aof_look_ms)
+        return;
+    if (s->aof == AOF_NEW) {
+        s->aof_until_ms = ledger->now_ms + AOF_PATIENCE_MS;
+        s->aof_begun = false;
+    }
+    if (ask_info(ledger, shard))
+        s->aof = AOF_ASKED;
+}
+
+/* `line` is one of INFO's. */
+static bool says(const char *info, const char *line)
+{
+    const char *at = info;
+
+    while ((at = strstr(at, line))) {
+        char after = at[strlen(line)];
+
+        if ((at == info || at[-1] == '\n') && (after == '\r' || after == '\n' || after == '\0'))
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* The append-only file can't be verified: clicks are counted as if it had not been looked at. */
+static void give_up(struct ledger *ledger, unsigned shard, const char *why)
+{
+    char quoted[LOG_QUOTE_MAX];
+
+    log_warn("ledger.aof",
+             "shard=%u err=%s hint=\"allow BGREWRITEAOF and INFO, or have redis-check-aof mend a "
+             "cut append-only file before Redis starts\"",
+             shard, log_quote(quoted, why));
+    ledger->shards[shard].aof = AOF_SOUND;
+}
+
+static void wait_on(struct ledger *ledger, unsigned shard)
+{
+    struct shard *s = &ledger->shards[shard];
+
+    if (ledger->now_ms > s->aof_until_ms) {
+        give_up(ledger, shard, "a new append-only file takes too long");
+        return;
+    }
+    s->aof = AOF_WAIT;
+    s->aof_look_ms = ledger->now_ms + AOF_LOOK_MS;
+}
+
+static void on_aof_error(struct ledger *ledger, unsigned shard, const char *text)
+{
+    struct redis_cause cause = redis_cause_of(text);
+
+    if (cause.is_known)
+        set_cause(ledger, &cause, text, shard);
+    if (strstr(text, "in progress") || (cause.is_known && strcmp(cause.name, "noperm") != 0))
+        wait_on(ledger, shard);
+    else
+        give_up(ledger, shard, text);
+}
+
+/* A cursor that is evicted can't be told from one that a failover or FLUSHALL took away. */
+static void warn_of_eviction(unsigned shard, const char *info)
+{
+    if (strstr(info, "maxmemory_policy:") && !says(info, "maxmemory:0") &&
+        !says(info, "maxmemory_policy:noeviction"))
+        log_warn("ledger.eviction",
+                 "shard=%u err=\"Redis evicts keys when its memory is full: without their cursors "
+                 "clicks are counted twice\" hint=\"set maxmemory-policy noeviction\"",
+                 shard);
+}
+
+static void on_look(struct ledger *ledger, unsigned shard, const char *info)
+{
+    struct shard *s = &ledger->shards[shard];
+
+    if (s->aof_look_ms == 0) /* the first look of this connection */
+        warn_of_eviction(shard, info);
+    if (says(info, "loading:1"))
+        trust_on_down(ledger, "LOADING Redis is reading its data");
+    if (says(info, "loading:1") || says(info, "aof_rewrite_in_progress:1") ||
+        says(info, "aof_rewrite_scheduled:1"))
+        wait_on(ledger, shard);
+    else if (s->aof_begun || !says(info, "aof_enabled:1") || !says(info, "aof_rewrites:0"))
+        s->aof = AOF_SOUND;
+    else if (begin_rewrite(ledger, shard))
+        log_info("ledger.aof", "shard=%u text=\"Redis writes its append-only file anew\"", shard);
+    else
+        s->aof = AOF_NEW;
+}
+
+void trust_rewrite_private_aof(struct ledger *ledger)
+{
+    if (ledger->options.has_private_redis && ledger->shards[0].aof == AOF_SOUND)
+        (void)begin_rewrite(ledger, 0);
+}
+
+void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
+                  const struct redisReply *reply)
+{
+    struct shard *s = &ledger->shards[ticket->shard];
+
+    if (s->aof != AOF_ASKED) /* of an old connection */
+        return;
+    if (!reply) {
+        s->aof = AOF_NEW;
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        on_aof_error(ledger, ticket->shard, reply->str);
+    } else if (ticket->what == LEDGER_AOF_REWRITE) {
+        s->aof_begun = true;
+        wait_on(ledger, ticket->shard);
+    } else if (reply->type == REDIS_REPLY_STRING) {
+        on_look(ledger, ticket->shard, reply->str);
+    } else {
+        give_up(ledger, ticket->shard, "INFO is not answered by a text");
+    }
+}
