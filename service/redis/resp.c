@@ -67,14 +67,26 @@ bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t a
     return evbuffer_commit_space(out, &space, 1) == 0;
 }
 
-/* --- what hiredis asks for while it reads; see its hiredis.c for what each has to do --- */
+/* --- what hiredis asks for while it reads; see its hiredis.c for what each has to do ---
+ *
+ * NULL ends the reading.  It is the answer to all types of RESP3, which we never ask for: hiredis
+ * 0.14 doesn't know them, and 1.0 and newer read them whether they were asked for or not.
+ */
+#if HIREDIS_MAJOR >= 1
+typedef size_t array_len;
+#else
+typedef int array_len;
+#endif
 
-/* A reply, put in its place in the array it belongs to. */
+/* A reply, put in its place in the array it belongs to.  Not of a type that 0.14 doesn't know. */
 static redisReply *create_reply(const redisReadTask *task, int type)
 {
     struct resp_reader *reader = task->privdata;
-    redisReply *reply = reply_arena_take(&reader->arena, sizeof(*reply));
+    redisReply *reply;
 
+    if (type < REDIS_REPLY_STRING || type > REDIS_REPLY_ERROR)
+        return NULL;
+    reply = reply_arena_take(&reader->arena, sizeof(*reply));
     if (!reply)
         return NULL;
     *reply = (redisReply){.type = type};
@@ -96,14 +108,15 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return reply;
 }
 
-static void *create_array(const redisReadTask *task, int n)
+static void *create_array(const redisReadTask *task, array_len n)
 {
     struct resp_reader *reader = task->privdata;
-    redisReply *reply = n > RESP_ELEMENTS_MAX ? NULL : create_reply(task, REDIS_REPLY_ARRAY);
-    size_t len = (size_t)(n > 0 ? n : 0) * sizeof(redisReply *);
+    redisReply *reply = n > RESP_ELEMENTS_MAX ? NULL : create_reply(task, task->type);
+    size_t len;
 
     if (!reply || n <= 0)
         return reply;
+    len = (size_t)n * sizeof(redisReply *);
     reply->element = reply_arena_take(&reader->arena, len);
     if (!reply->element)
         return NULL;
@@ -127,6 +140,21 @@ static void *create_nil(const redisReadTask *task)
     return create_reply(task, REDIS_REPLY_NIL);
 }
 
+#if HIREDIS_MAJOR >= 1
+/* Without a function of ours the reader would hand out a small number for a pointer. */
+static void *refuse_double(const redisReadTask *task, double value, char *text, size_t len)
+{
+    (void)task, (void)value, (void)text, (void)len;
+    return NULL;
+}
+
+static void *refuse_bool(const redisReadTask *task, int value)
+{
+    (void)task, (void)value;
+    return NULL;
+}
+#endif
+
 /* The arena frees. */
 static void free_object(void *object)
 {
@@ -139,11 +167,13 @@ struct resp_reader *resp_reader_new(void)
 
     if (!reader)
         return NULL;
-    reader->functions = (redisReplyObjectFunctions){
-        .createString = create_string,
-        .createArray = create_array,
-        .createInteger = create_integer,
+    reader->functions = (redisReplyObjectFunctions)
+    {
+        .createString = create_string, .createArray = create_array, .createInteger = create_integer,
         .createNil = create_nil,
+#if HIREDIS_MAJOR >= 1
+        .createDouble = refuse_double, .createBool = refuse_bool,
+#endif
         .freeObject = free_object,
     };
     reader->reader = redisReaderCreateWithFunctions(&reader->functions);

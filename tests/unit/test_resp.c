@@ -94,6 +94,15 @@ static void what_is_not_the_protocol_is_refused(void **state)
         {"a length below -1", "$-5\r\n"},
         {"a length that is no number", "$1x\r\na\r\n"},
         {"an array of more than its limit", "*1048577\r\n"},
+        {"RESP3: a map", "%1\r\n+a\r\n:1\r\n"},
+        {"RESP3: a set", "~1\r\n:1\r\n"},
+        {"RESP3: a push", ">1\r\n:1\r\n"},
+        {"RESP3: a double", ",1.5\r\n"},
+        {"RESP3: a double in an array", "*1\r\n,1.5\r\n"},
+        {"RESP3: true", "#t\r\n"},
+        {"RESP3: true in an array", "*2\r\n#t\r\n:1\r\n"},
+        {"RESP3: a big number", "(12345678901234567890\r\n"},
+        {"RESP3: a verbatim text", "=5\r\ntxt:a\r\n"},
     };
 
     (void)state;
