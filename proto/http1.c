@@ -212,10 +212,11 @@ static bool is_waiting(struct slice bytes, struct http1_scan *scan)
     return true;
 }
 
-enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
-                              struct http1_request *out, struct http1_refusal *refusal)
+enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice bytes,
+                                 struct http1_scan *scan, struct http1_request *out,
+                                 struct http1_refusal *refusal)
 {
-    struct http1_head head = {.request = out, .refusal = refusal};
+    struct http1_head head = {.rules = rules, .request = out, .refusal = refusal};
     size_t len = bytes.len < HTTP1_HEAD_MAX ? bytes.len : HTTP1_HEAD_MAX;
     const char *p = bytes.ptr;
     uint16_t limit = 0;
@@ -240,4 +241,12 @@ enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
     }
     refusal->is_head = out->method == HTTP1_HEAD;
     return HTTP1_REFUSED;
+}
+
+enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
+                              struct http1_request *out, struct http1_refusal *refusal)
+{
+    static const struct http1_rules public_port = {.body_max = HTTP1_BODY_MAX};
+
+    return http1_parse_by(&public_port, bytes, scan, out, refusal);
 }

@@ -23,7 +23,14 @@ enum {
     HTTP1_HOST_MAX = 255,      /* without the port */
 };
 
-enum http1_method { HTTP1_GET, HTTP1_HEAD, HTTP1_POST };
+/* OTHER: one of the IANA registry ("HTTP Method Registry") that is none of these. */
+enum http1_method { HTTP1_GET, HTTP1_HEAD, HTTP1_POST, HTTP1_PUT, HTTP1_DELETE, HTTP1_OTHER };
+
+/* In what the ports differ. */
+struct http1_rules {
+    bool all_methods;  /* not only GET, HEAD and POST */
+    uint32_t body_max; /* bytes of a body; GET and HEAD never have one */
+};
 
 /* The fields whose values are handed out.  Of a field that comes twice the first value counts, but
  * for X-Forwarded-For and Forwarded, of which all lines are kept. */
@@ -52,7 +59,7 @@ struct http1_request {
     uint8_t minor_version;   /* 0 or 1 */
     bool keep_alive;         /* by the default of the version and the Connection field */
     bool expect_continue;    /* wants "100 Continue" before it sends its body */
-    uint16_t content_length; /* bytes of body behind the head: 0, or 1…HTTP1_BODY_MAX of a POST */
+    uint32_t content_length; /* bytes of body behind the head: 0…body_max of the rules */
     uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
     struct slice target;     /* as it came: "/a?b" or "https://host/a?b" */
     struct slice path;       /* begins with '/'; not decoded */
@@ -96,5 +103,13 @@ enum http1_status {
  */
 MUST_USE enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
                                        struct http1_request *out, struct http1_refusal *refusal);
+
+/* The same by other rules than the public port's: a body of at most HTTP1_BODY_MAX, of a POST. */
+MUST_USE enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice bytes,
+                                          struct http1_scan *scan, struct http1_request *out,
+                                          struct http1_refusal *refusal);
+
+/* The trimmed value of the first field of that name in a complete head, or an absent slice. */
+struct slice http1_find_value(struct slice head, struct slice name);
 
 #endif

@@ -147,7 +147,7 @@ static void read_connection(struct http1_head *head, struct slice value)
  * differently. */
 static bool read_content_length(struct http1_head *head, struct slice value)
 {
-    unsigned len = 0;
+    uint32_t len = 0, max = head->rules->body_max;
 
     if (head->has_content_length)
         return http1_refuse(head, 400, "two Content-Length fields");
@@ -157,14 +157,14 @@ static bool read_content_length(struct http1_head *head, struct slice value)
     for (size_t i = 0; i < value.len; i++) {
         if (value.ptr[i] < '0' || value.ptr[i] > '9')
             return http1_refuse(head, 400, "bad Content-Length");
-        if (len <= HTTP1_BODY_MAX)
-            len = len * 10 + (unsigned)(value.ptr[i] - '0');
+        if (len <= max)
+            len = len * 10 + (uint32_t)(value.ptr[i] - '0');
     }
-    if (len > 0 && head->request->method != HTTP1_POST)
+    if (len > 0 && head->request->method <= HTTP1_HEAD)
         return http1_refuse(head, 400, "body of a request that has none");
-    if (len > HTTP1_BODY_MAX)
+    if (len > max)
         return http1_refuse(head, 413, "body too long");
-    head->request->content_length = (uint16_t)len;
+    head->request->content_length = len;
     return true;
 }
 
@@ -218,4 +218,22 @@ bool http1_finish(struct http1_head *head)
      * (RFC 9110, 10.1.1). */
     request->expect_continue &= request->minor_version == 1 && request->content_length > 0;
     return true;
+}
+
+/* The lines were read before: each ends in CRLF and has a colon, but the first and the last. */
+struct slice http1_find_value(struct slice head, struct slice name)
+{
+    const char *end = head.ptr + head.len;
+    const char *line = memchr(head.ptr, '\n', head.len);
+
+    while (line && ++line < end) {
+        const char *lf = memchr(line, '\n', (size_t)(end - line));
+        size_t len = lf ? (size_t)(lf - line) : 0;
+
+        if (len > name.len && line[name.len] == ':' &&
+            slice_equal_nocase(slice_make(line, name.len), name))
+            return trim(slice_make(line + name.len + 1, len - name.len - 2));
+        line = lf;
+    }
+    return (struct slice){0};
 }

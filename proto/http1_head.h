@@ -9,6 +9,7 @@
 
 /* A head while its lines are read. */
 struct http1_head {
+    const struct http1_rules *rules;
     struct http1_request *request;
     struct http1_refusal *refusal;
     unsigned n_fields;

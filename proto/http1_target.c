@@ -46,13 +46,22 @@ static const char *const other_methods[] = {
     "VERSION-CONTROL",
 };
 
-static bool refuse_method(struct http1_head *head, struct slice name)
+static bool read_other_method(struct http1_head *head, struct slice name)
 {
-    for (size_t i = 0; i < sizeof(other_methods) / sizeof(other_methods[0]); i++) {
-        if (slice_equal(name, slice_of(other_methods[i])))
-            return http1_refuse(head, 405, "method not allowed");
-    }
-    return http1_refuse(head, 501, "unknown method");
+    size_t i = 0, n = sizeof(other_methods) / sizeof(other_methods[0]);
+
+    while (i < n && !slice_equal(name, slice_of(other_methods[i])))
+        i++;
+    if (i == n)
+        return http1_refuse(head, 501, "unknown method");
+    if (!head->rules->all_methods)
+        return http1_refuse(head, 405, "method not allowed");
+    head->request->method = HTTP1_OTHER;
+    if (slice_equal(name, slice_of("PUT")))
+        head->request->method = HTTP1_PUT;
+    else if (slice_equal(name, slice_of("DELETE")))
+        head->request->method = HTTP1_DELETE;
+    return true;
 }
 
 bool http1_read_method(struct http1_head *head, struct slice name)
@@ -64,7 +73,7 @@ bool http1_read_method(struct http1_head *head, struct slice name)
     else if (name.len == 4 && memcmp(name.ptr, "POST", 4) == 0)
         head->request->method = HTTP1_POST;
     else
-        return refuse_method(head, name);
+        return read_other_method(head, name);
     return true;
 }
 

@@ -753,9 +753,81 @@ static void test_scan_state(void **state)
     assert_int_equal(request.head_len, text.len);
 }
 
+/* As the admin port has it. */
+static void other_rules_allow_other_methods_and_longer_bodies(void **state)
+{
+    const struct http1_rules rules = {.all_methods = true, .body_max = 100000};
+    const struct {
+        const char *name, *head;
+        unsigned status; /* 0 = complete */
+        enum http1_method method;
+        uint32_t content_length;
+    } cases[] = {
+        {"GET", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0, HTTP1_GET, 0},
+        {"PUT", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n", 0, HTTP1_PUT, 7},
+        {"DELETE", "DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", 0, HTTP1_DELETE, 0},
+        {"OPTIONS of 1.0, as haproxy asks", "OPTIONS / HTTP/1.0\r\n\r\n", 0, HTTP1_OTHER, 0},
+        {"a method nobody knows", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501, HTTP1_GET, 0},
+        {"the longest body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", 0,
+         HTTP1_POST, 100000},
+        {"a byte more", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n", 413,
+         HTTP1_POST, 0},
+        {"GET with a body", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n", 400,
+         HTTP1_GET, 0},
+        {"two lengths",
+         "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400,
+         HTTP1_PUT, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_scan scan = {0};
+        struct http1_refusal refusal;
+        struct http1_request request;
+        enum http1_status status =
+            http1_parse_by(&rules, slice_of(cases[i].head), &scan, &request, &refusal);
+
+        print_message("%s\n", cases[i].name);
+        if (cases[i].status) {
+            assert_int_equal(status, HTTP1_REFUSED);
+            assert_int_equal(refusal.status, cases[i].status);
+            continue;
+        }
+        assert_int_equal(status, HTTP1_COMPLETE);
+        assert_int_equal(request.method, cases[i].method);
+        assert_int_equal(request.content_length, cases[i].content_length);
+    }
+}
+
+static void a_value_is_found_by_the_name_of_its_field(void **state)
+{
+    static const char head[] = "GET /X-A:%20no HTTP/1.1\r\nHost: x\r\nX-A:  one \t\r\nx-b:\r\n"
+                               "X-a: two\r\nX-Abc: three\r\n\r\n";
+    const struct {
+        const char *name, *want; /* NULL: absent */
+    } cases[] = {
+        {"host", "x"},  {"x-a", "one"},
+        {"X-B", ""},    {"x-abc", "three"},
+        {"x-ab", NULL}, {"", NULL},
+        {"x", NULL},    {"a name that is longer than any of its lines", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slice value = http1_find_value(slice_of(head), slice_of(cases[i].name));
+
+        print_message("'%s'\n", cases[i].name);
+        assert_int_equal(value.ptr != NULL, cases[i].want != NULL);
+        if (cases[i].want)
+            assert_true(slice_equal(value, slice_of(cases[i].want)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_rules_allow_other_methods_and_longer_bodies),
+        cmocka_unit_test(a_value_is_found_by_the_name_of_its_field),
         cmocka_unit_test(test_request_lines),
         cmocka_unit_test(test_field_lines),
         cmocka_unit_test(test_nul),
