@@ -3,6 +3,7 @@
 
 #include "service/base/error.h"
 #include "service/config/config.h"
+#include "service/config/schema.h"
 #include "service/daemon/daemon.h"
 #include "service/daemon/options.h"
 
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
     case OPTIONS_CHECK:
         return check(options.config_path);
     case OPTIONS_HELP_CONFIG:
-        config_print_help(stdout);
+        schema_print_help(config_schema, stdout);
         return 0;
     case OPTIONS_HELP:
         options_print_help(stdout);

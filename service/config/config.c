@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "service/base/error.h"
-#include "service/config/config_schema.h"
 #include "service/config/schema.h"
 
 void config_fail(const struct config *config, struct error *err, const char *key,
@@ -70,29 +69,6 @@ static bool parse_values(struct config *config)
     labels->asn_numbers = parse_asns(labels->asns, labels->n_asns);
     return public->addresses && public->trusted_networks && config->admin.addresses &&
            labels->range_networks && labels->asn_numbers;
-}
-
-/* The path of an own preset file starts at the folder of the configuration, as PATH keys do. */
-static bool complete_presets(struct config *config)
-{
-    const char *slash = strrchr(config->path, '/');
-    size_t folder_len = slash ? (size_t)(slash - config->path) + 1 : 0;
-
-    for (unsigned i = 0; i < config->n_brands; i++) {
-        char **preset = &config->brands[i].preset;
-        size_t size = folder_len + strlen(*preset) + 1;
-        char *path;
-
-        if (!strchr(*preset, '/') || (*preset)[0] == '/')
-            continue;
-        path = malloc(size);
-        if (!path)
-            return false;
-        snprintf(path, size, "%.*s%s", (int)folder_len, config->path, *preset);
-        free(*preset);
-        *preset = path;
-    }
-    return true;
 }
 
 /* --- checks between keys --- */
@@ -178,7 +154,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     config = schema_doc_data(doc);
     config->doc = doc;
     config->path = strdup(path);
-    if (!config->path || !parse_values(config) || !complete_presets(config)) {
+    if (!config->path || !parse_values(config)) {
         error_set(err, "%s: out of memory", path);
         goto out;
     }
@@ -214,14 +190,4 @@ void config_free(struct config *config)
     free(config->labels.range_networks);
     free(config->labels.asn_numbers);
     schema_doc_free(config->doc);
-}
-
-void config_print_help(FILE *out)
-{
-    schema_print_help(config_schema, out);
-}
-
-void config_print_table(FILE *out)
-{
-    schema_print_table(config_schema, out);
 }

@@ -1,4 +1,4 @@
-/* config.h - the configuration file: YAML, checked against one table of keys (config_schema.c).
+/* config.h - the configuration file: YAML, read by one table of keys (config_schema.c).
  *
  * What comes out of config_load() is whole: every key has its value or its default, every range has
  * been checked, addresses and networks are parsed, relative paths are made relative to the folder
@@ -8,15 +8,19 @@
 #define CONFIG_CONFIG_H
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "proto/compiler.h"
 #include "service/base/address.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/config/schema.h"
 
 struct error;
 struct schema_doc;
+
+/* Every key of struct config; ends with a NULL name.  For --help-config, for the README, and for
+ * what a reload can't change. */
+extern const struct schema_key config_schema[];
 
 /* Where a client's address comes from. */
 enum config_client_address {
@@ -120,10 +124,10 @@ struct config_rule {
 };
 
 struct config_target {
-    char *kind;  /* "view", "pay", "login" or "4" … "15" */
-    char *name;  /* of an own kind */
-    char *url;   /* template */
-    int64_t utm; /* 0 no, 1 yes, -1 as the brand */
+    char *kind; /* "view", "pay", "login" or "4" … "15" */
+    char *name; /* of an own kind */
+    char *url;  /* template */
+    enum config_utm utm;
     struct config_rule *rules;
     unsigned n_rules;
 };
@@ -175,10 +179,5 @@ void config_fail(const struct config *config, struct error *err, const char *key
                  const char *format, ...) PRINTF_LIKE(4, 5);
 /* Puts "file:line: key: " before the text that is there: for files that a key names. */
 void config_fail_prefix(const struct config *config, struct error *err, const char *key);
-
-/* Every key with type, default, range and help: for --help-config. */
-void config_print_help(FILE *out);
-/* The same as a Markdown table: for the README. */
-void config_print_table(FILE *out);
 
 #endif

@@ -1,6 +1,7 @@
-#include "service/config/config_schema.h"
-
 #include "service/config/config.h"
+
+#include <stddef.h>
+
 #include "service/config/config_check.h"
 #include "service/config/schema.h"
 
@@ -65,8 +66,9 @@ static const struct schema_key public_keys[] = {
 static const struct schema_key admin_keys[] = {
     TEXTS("listen", config_admin, listen, n_listen, 1, 16, "127.0.0.1:8081", config_check_address,
           "Addresses of API, dashboard, metrics and probes."),
-    PATH("api_keys", config_admin, api_keys, NULL,
-         "File of hashed API keys (hopcount apikey --add); without it the API is closed."),
+    {.name = "api_keys", .type = SCHEMA_PATH, .at_reload = true, MEMBER(config_admin, api_keys),
+     .max = 1024,
+     .help = "File of hashed API keys (hopcount apikey --add); without it the API is closed."},
     INT("rate_per_min", config_admin, rate_per_min, 1, 1000000, "600",
         "Requests that one API key may make in a minute."),
     END,
@@ -201,9 +203,11 @@ static const struct schema_key brand_keys[] = {
      .check = config_check_host, .help = "Host names that links of the brand have, without port."},
     TEXT("base_url", config_brand, base_url, 255, NULL, config_check_base_url,
          "What minted links start with; default: https:// and the first host."),
-    TEXT("preset", config_brand, preset, 1024, "none", NULL,
+    {.name = "preset", .type = SCHEMA_NAME_OR_PATH, MEMBER(config_brand, preset), .max = 1024,
+     .fallback = "none",
+     .help =
          "Templates of a billing system: whmcs, fossbilling, paymenter, invoiceninja, blesta, "
-         "hostbill, clientexec, stripe, none, or the path (with a '/') of a file of your own."),
+         "hostbill, clientexec, stripe, none, or the path (with a '/') of a file of your own."},
     TEXT("billing_url", config_brand, billing_url, 1024, NULL, config_check_billing_url,
          "Where the billing system lives; may have a folder."),
     TEXT("home", config_brand, home, 1024, NULL, config_check_url,
@@ -229,12 +233,13 @@ const struct schema_key config_schema[] = {
     GROUP("redis", config, redis, redis_keys, "Where counters are kept."),
     GROUP("ledger", config, ledger, ledger_keys, "The click log."),
     GROUP("retention", config, retention, retention_keys, "How long counters are kept."),
-    {.name = "keys", .type = SCHEMA_PATH, .required = true, MEMBER(config, keys), .max = 1024,
+    {.name = "keys", .type = SCHEMA_PATH, .required = true, .at_reload = true,
+     MEMBER(config, keys), .max = 1024,
      .help = "File of token keys, made by hopcount keygen --add FILE."},
     GROUP("geo", config, geo, geo_keys, "Where countries come from."),
     GROUP("labels", config, labels, labels_keys, "When a click is a mail gateway's."),
     CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
-    {.name = "brands", .type = SCHEMA_LIST, .required = true,
+    {.name = "brands", .type = SCHEMA_LIST, .required = true, .at_reload = true,
      .offset = offsetof(struct config, brands), .size = sizeof(struct config_brand),
      .count_offset = offsetof(struct config, n_brands), .min = 1, .max = 4096, .keys = brand_keys,
      .help = "At least one brand, with name and hosts."},

@@ -1,182 +1,407 @@
 #include "service/config/schema.h"
 
-#include <cyaml/cyaml.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <yaml.h>
 
+#include "proto/slice.h"
 #include "service/base/error.h"
-#include "service/config/schema_check.h"
-#include "service/config/schema_lines.h"
+#include "service/config/pool.h"
+#include "service/config/schema_value.h"
 
-enum { FILE_MAX = 4 << 20 };
-
-/* Memory of a libcyaml schema made from a table: one block per group, in a chain. */
-struct block {
-    struct block *next;
-    cyaml_schema_value_t value; /* of the entries of a list */
-    cyaml_schema_field_t fields[];
+enum {
+    FILE_MAX = 4 << 20,
+    PATH_TEXT_MAX = 256, /* of a key's path in a message */
 };
 
 struct schema_doc {
-    struct schema_lines lines;
-    struct block *blocks;
-    cyaml_schema_value_t top;
+    yaml_document_t yaml; /* kept for the lines of its keys */
+    struct pool pool;     /* of the struct and all that it points to */
     void *data;
 };
 
-static const cyaml_schema_value_t text_value = {
-    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+/* The walk over the tree that libyaml has made of the file. */
+struct reader {
+    struct schema_doc *doc;
+    struct error *err;
+    const char *file;
+    bool *was_read; /* of each node: an alias leads to a node a second time */
+    unsigned line;  /* of what is being read */
+    char path[PATH_TEXT_MAX];
+    size_t path_len;
+};
 
-/* What libcyaml says first is the reason; what follows is where, in the rewritten text. */
-static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
+/* --- messages --- */
+
+static bool fail(const struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Sets "file:line: path: …".  Always false, so that a caller can return it. */
+static bool fail(const struct reader *r, const char *format, ...)
 {
-    char *reason = ctx;
+    char what[ERROR_TEXT_MAX];
+    va_list args;
 
-    (void)level;
-    if (!*reason)
-        vsnprintf(reason, ERROR_TEXT_MAX / 2, format, args);
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    error_set(r->err, "%s:%u: %s%s%s", r->file, r->line, r->path, r->path_len ? ": " : "", what);
+    return false;
 }
 
-static cyaml_config_t cyaml_options(char reason[static ERROR_TEXT_MAX / 2])
+static bool fail_memory(const struct reader *r)
 {
-    return (cyaml_config_t){
-        .log_fn = on_cyaml_log,
-        .log_ctx = reason,
-        .log_level = CYAML_LOG_ERROR,
-        .mem_fn = cyaml_mem,
-        .flags = CYAML_CFG_NO_ALIAS,
-    };
+    error_set(r->err, "%s: out of memory", r->file);
+    return false;
 }
 
-static const struct block *block_new(struct schema_doc *doc, const struct schema_key *keys);
-
-/* libcyaml's schema of one key; false: out of memory. */
-static bool field_set(struct schema_doc *doc, const struct schema_key *key,
-                      cyaml_schema_field_t *field)
+/* Adds ".name" to the path; a byte that could act in a terminal becomes '?'.  The caller cuts the
+ * path back to what it was. */
+static void path_add_name(struct reader *r, const char *name)
 {
-    cyaml_schema_value_t *value = &field->value;
-    const struct block *inner = NULL;
+    size_t room = sizeof(r->path) - r->path_len;
+    int n = snprintf(r->path + r->path_len, room, "%s%.40s", r->path_len ? "." : "", name);
 
-    if (key->keys && !(inner = block_new(doc, key->keys)))
+    for (char *p = r->path + r->path_len; *p; p++) {
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+            *p = '?';
+    }
+    r->path_len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void path_add_index(struct reader *r, size_t index)
+{
+    size_t room = sizeof(r->path) - r->path_len;
+    int n = snprintf(r->path + r->path_len, room, "[%zu]", index);
+
+    r->path_len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void path_cut(struct reader *r, size_t len)
+{
+    r->path_len = len;
+    r->path[len] = '\0';
+}
+
+/* --- values --- */
+
+/* Sets a member from the text of a value or of a default. */
+static bool set_single(struct reader *r, const struct schema_key *key, struct slice text,
+                       void *member)
+{
+    struct schema_setter setter = {.file = r->file, .pool = &r->doc->pool};
+
+    return schema_set(&setter, key, text, member) || fail(r, "%s", setter.wrong);
+}
+
+static bool read_single(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
+                        void *member)
+{
+    const char *text = (const char *)node->data.scalar.value;
+
+    if (node->type != YAML_SCALAR_NODE)
+        return fail(r, "wants a single value, not a %s",
+                    node->type == YAML_MAPPING_NODE ? "group of keys" : "list");
+    if (node->data.scalar.length == 0 || (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+                                          (strcmp(text, "~") == 0 || strcmp(text, "null") == 0)))
+        return fail(r, "has no value; give one or remove the line");
+    return set_single(r, key, slice_make(text, node->data.scalar.length), member);
+}
+
+static bool read_value(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
+                       char *owner);
+
+/* The node of that number, the next to be read; NULL and the error when an alias leads to it. */
+static const yaml_node_t *enter(struct reader *r, int number)
+{
+    const yaml_node_t *node = yaml_document_get_node(&r->doc->yaml, number);
+
+    if (r->was_read[number]) {
+        fail(r, "aliases (*name) aren't supported; write the value out");
+        return NULL;
+    }
+    r->was_read[number] = true;
+    r->line = (unsigned)node->start_mark.line + 1;
+    return node;
+}
+
+/* Room for `n` entries, told to the struct; NULL after an error. */
+static char *new_entries(struct reader *r, const struct schema_key *key, size_t n, char *owner)
+{
+    size_t size = key->type == SCHEMA_TEXTS ? sizeof(char *) : key->size;
+    char *entries;
+
+    if ((int64_t)n < key->min) {
+        fail(r, "needs at least %" PRId64 " %s", key->min, key->min == 1 ? "entry" : "entries");
+        return NULL;
+    }
+    if ((int64_t)n > key->max) {
+        fail(r, "has too many entries; at most %" PRId64 " are allowed", key->max);
+        return NULL;
+    }
+    entries = pool_alloc(&r->doc->pool, n * size);
+    if (!entries)
+        fail_memory(r);
+    *(char **)(owner + key->offset) = entries;
+    *(unsigned *)(owner + key->count_offset) = (unsigned)n;
+    return entries;
+}
+
+/* What a key that isn't there stands for. */
+static bool set_default(struct reader *r, const struct schema_key *key, char *owner)
+{
+    char *member = owner + key->offset;
+
+    if (key->type == SCHEMA_GROUP) {
+        for (const struct schema_key *inner = key->keys; inner->name; inner++) {
+            if (!set_default(r, inner, member))
+                return false;
+        }
+        return true;
+    }
+    if (!key->fallback)
+        return true;
+    if (key->type == SCHEMA_TEXTS && !(member = new_entries(r, key, 1, owner)))
         return false;
-    *field = (cyaml_schema_field_t){.key = key->name, .data_offset = (uint32_t)key->offset};
-    value->flags = CYAML_FLAG_OPTIONAL;
-    value->data_size = (uint32_t)key->size;
-    switch (key->type) {
-    case SCHEMA_INT:
-    case SCHEMA_AUTO:
-    case SCHEMA_BOOL:
-    case SCHEMA_CHOICE:
-        value->type = CYAML_INT;
-        break;
-    case SCHEMA_TEXT:
-    case SCHEMA_PATH:
-        *value = text_value;
-        value->flags = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER;
-        break;
-    case SCHEMA_GROUP:
-        value->type = CYAML_MAPPING;
-        value->mapping.fields = inner->fields;
-        break;
-    case SCHEMA_TEXTS:
-    case SCHEMA_LIST:
-        value->type = CYAML_SEQUENCE;
-        value->flags = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER;
-        value->sequence.max = CYAML_UNLIMITED;
-        value->sequence.entry = inner ? &inner->value : &text_value;
-        field->count_offset = (uint32_t)key->count_offset;
-        field->count_size = sizeof(unsigned);
-        if (inner)
-            ((struct block *)inner)->value.data_size = (uint32_t)key->size;
-        else
-            value->data_size = sizeof(char *);
-        break;
+    return set_single(r, key, slice_of(key->fallback), member);
+}
+
+/* The text of the node that stands before a ':', added to the path; NULL after an error. */
+static const char *read_name(struct reader *r, int number)
+{
+    const yaml_node_t *node = enter(r, number);
+    const char *name;
+
+    if (!node)
+        return NULL;
+    if (node->type != YAML_SCALAR_NODE) {
+        fail(r, "wants 'key: value' lines here");
+        return NULL;
+    }
+    name = (const char *)node->data.scalar.value;
+    path_add_name(r, name);
+    if (strlen(name) != node->data.scalar.length) {
+        fail(r, "the key holds a NUL; remove it");
+        return NULL;
+    }
+    return name;
+}
+
+static bool read_group(struct reader *r, const yaml_node_t *node, const struct schema_key *keys,
+                       char *owner)
+{
+    unsigned line = r->line;
+    size_t path_len = r->path_len;
+    uint64_t seen = 0;
+
+    if (node->type != YAML_MAPPING_NODE)
+        return fail(r, "wants 'key: value' lines");
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const char *name = read_name(r, pair->key);
+        const struct schema_key *key = keys;
+        char known[SCHEMA_SUGGESTION_MAX];
+        const yaml_node_t *value;
+
+        if (!name)
+            return false;
+        while (key->name && strcmp(key->name, name) != 0)
+            key++;
+        if (!key->name) {
+            schema_suggest(keys, name, known);
+            return fail(r, "unknown key; %s", known);
+        }
+        if (seen >> (key - keys) & 1)
+            return fail(r, "is there twice; remove one");
+        seen |= UINT64_C(1) << (key - keys);
+        value = enter(r, pair->value);
+        if (!value || !read_value(r, value, key, owner))
+            return false;
+        path_cut(r, path_len);
+    }
+    r->line = line;
+    for (size_t i = 0; keys[i].name; i++) {
+        if (seen >> i & 1)
+            continue;
+        if (keys[i].required) {
+            path_add_name(r, keys[i].name);
+            return fail(r, "is missing; add it: %s", keys[i].help);
+        }
+        if (!set_default(r, &keys[i], owner))
+            return false;
     }
     return true;
 }
 
-static const struct block *block_new(struct schema_doc *doc, const struct schema_key *keys)
+static bool read_list(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
+                      char *owner)
 {
-    struct block *block;
-    size_t n = 0;
+    const yaml_node_item_t *items = node->data.sequence.items.start;
+    size_t n = (size_t)(node->data.sequence.items.top - items), path_len = r->path_len;
+    char *entries = new_entries(r, key, n, owner);
 
-    while (keys[n].name)
-        n++;
-    block = calloc(1, sizeof(*block) + (n + 1) * sizeof(block->fields[0]));
-    if (!block)
-        return NULL;
-    block->next = doc->blocks;
-    doc->blocks = block;
-    block->value.type = CYAML_MAPPING;
-    block->value.mapping.fields = block->fields;
+    if (!entries)
+        return false;
     for (size_t i = 0; i < n; i++) {
-        if (!field_set(doc, &keys[i], &block->fields[i]))
-            return NULL;
+        const yaml_node_t *item;
+        bool ok;
+
+        path_add_index(r, i);
+        if (!(item = enter(r, items[i])))
+            return false;
+        if (key->type == SCHEMA_TEXTS)
+            ok = read_single(r, item, key, entries + i * sizeof(char *));
+        else
+            ok = read_group(r, item, key->keys, entries + i * key->size);
+        if (!ok)
+            return false;
+        path_cut(r, path_len);
     }
-    return block;
+    return true;
 }
 
-/* Checks `text` and writes it anew, complete; malloc'd, NULL and `*err` on failure. */
-static char *rewrite(struct schema_doc *doc, const struct schema_key *keys, const char *file,
-                     const char *text, size_t len, size_t *out_len, struct error *err)
+/* Whether the first of the `n` entries of a MAP has the name of the last one. */
+static bool is_there(const struct schema_key *key, const char *entries, size_t n)
 {
-    char *whole = NULL;
-    FILE *out = open_memstream(&whole, out_len);
-    bool ok;
+    const char *last = *(char *const *)(entries + (n - 1) * key->size + key->keys[0].offset);
 
-    if (!out) {
-        error_set(err, "%s: out of memory", file);
-        return NULL;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (strcmp(*(char *const *)(entries + i * key->size + key->keys[0].offset), last) == 0)
+            return true;
     }
-    ok = schema_check(keys, file, text, len, out, &doc->lines, err);
-    if (ferror(out) && ok) {
-        error_set(err, "%s: out of memory", file);
-        ok = false;
+    return false;
+}
+
+static bool read_map(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
+                     char *owner)
+{
+    const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
+    size_t n = (size_t)(node->data.mapping.pairs.top - pairs), path_len = r->path_len;
+    char *entries = new_entries(r, key, n, owner);
+
+    if (!entries)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char *entry = entries + i * key->size;
+        const yaml_node_t *value;
+
+        if (!read_name(r, pairs[i].key) ||
+            !read_single(r, yaml_document_get_node(&r->doc->yaml, pairs[i].key), &key->keys[0],
+                         entry + key->keys[0].offset))
+            return false;
+        if (is_there(key, entries, i + 1))
+            return fail(r, "is there twice; remove one");
+        value = enter(r, pairs[i].value);
+        if (!value || !read_value(r, value, &key->keys[1], entry))
+            return false;
+        path_cut(r, path_len);
     }
-    if (fclose(out) != 0 || !ok) {
-        free(whole);
-        return NULL;
+    return true;
+}
+
+static bool read_value(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
+                       char *owner)
+{
+    char *text;
+
+    switch (key->type) {
+    case SCHEMA_GROUP:
+        return read_group(r, node, key->keys, owner + key->offset);
+    case SCHEMA_LIST:
+        if (node->type != YAML_SEQUENCE_NODE)
+            return fail(r, "wants a list: entries that start with '- '");
+        return read_list(r, node, key, owner);
+    case SCHEMA_MAP:
+        if (node->type != YAML_MAPPING_NODE)
+            return fail(r, "wants 'name: value' lines");
+        return read_map(r, node, key, owner);
+    case SCHEMA_TEXTS:
+        if (node->type == YAML_SEQUENCE_NODE)
+            return read_list(r, node, key, owner);
+        text = new_entries(r, key, 1, owner);
+        return text && read_single(r, node, key, text);
+    case SCHEMA_INT:
+    case SCHEMA_AUTO:
+    case SCHEMA_BOOL:
+    case SCHEMA_CHOICE:
+    case SCHEMA_TEXT:
+    case SCHEMA_PATH:
+    case SCHEMA_NAME_OR_PATH:
+        break;
     }
-    return whole;
+    return read_single(r, node, key, owner + key->offset);
+}
+
+/* --- a file --- */
+
+static bool fail_syntax(struct reader *r, const yaml_parser_t *p)
+{
+    if (p->error == YAML_MEMORY_ERROR)
+        return fail_memory(r);
+    r->line = (unsigned)p->problem_mark.line + 1;
+    if (p->error == YAML_READER_ERROR) {
+        r->line = 1; /* libyaml doesn't say */
+        return fail(r, "not readable as YAML: %s at byte %zu; write UTF-8 text",
+                    p->problem ? p->problem : "bad byte", p->problem_offset);
+    }
+    if (p->context)
+        return fail(r, "not readable as YAML: %s (from line %zu on), %s; look at these lines",
+                    p->context, p->context_mark.line + 1, p->problem);
+    return fail(r, "not readable as YAML: %s; look at this line and the one before",
+                p->problem ? p->problem : "bad syntax");
+}
+
+/* Makes the tree of the file's only document. */
+static bool load_tree(struct reader *r, const char *text, size_t len)
+{
+    yaml_document_t second;
+    yaml_parser_t parser;
+    bool ok = false;
+
+    if (!yaml_parser_initialize(&parser))
+        return fail_memory(r);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    if (!yaml_parser_load(&parser, &r->doc->yaml)) {
+        fail_syntax(r, &parser);
+    } else if (!yaml_document_get_root_node(&r->doc->yaml)) {
+        fail(r, "the file is empty; write 'key: value' lines");
+    } else if (!yaml_parser_load(&parser, &second)) {
+        fail_syntax(r, &parser);
+    } else {
+        ok = !yaml_document_get_root_node(&second);
+        r->line = (unsigned)second.start_mark.line + 1;
+        if (!ok)
+            fail(r, "a second document starts here; remove it");
+        yaml_document_delete(&second);
+    }
+    yaml_parser_delete(&parser);
+    return ok;
 }
 
 struct schema_doc *schema_parse(const struct schema_key *keys, size_t size, const char *file,
                                 const char *text, size_t len, struct error *err)
 {
     struct schema_doc *doc = calloc(1, sizeof(*doc));
-    char reason[ERROR_TEXT_MAX / 2] = "";
-    cyaml_config_t options = cyaml_options(reason);
-    const struct block *block;
-    char *whole = NULL;
-    size_t whole_len = 0;
+    struct reader r = {.doc = doc, .err = err, .file = file, .line = 1};
+    const yaml_node_t *root;
     bool ok = false;
-    cyaml_err_t status;
 
-    if (!doc || !(block = block_new(doc, keys))) {
-        error_set(err, "%s: out of memory", file);
+    if (!doc || !(doc->data = pool_alloc(&doc->pool, size))) {
+        fail_memory(&r);
         goto out;
     }
-    doc->top = block->value;
-    doc->top.flags = CYAML_FLAG_POINTER;
-    doc->top.data_size = (uint32_t)size;
-    whole = rewrite(doc, keys, file, text, len, &whole_len, err);
-    if (!whole)
+    if (!load_tree(&r, text, len))
         goto out;
-    status =
-        cyaml_load_data((const uint8_t *)whole, whole_len, &options, &doc->top, &doc->data, NULL);
-    if (status != CYAML_OK) {
-        reason[strcspn(reason, "\n")] = '\0';
-        error_set(err, "%s: %s (%s)", file, cyaml_strerror(status), reason);
-        goto out;
-    }
-    ok = true;
+    /* Numbers of nodes start at 1. */
+    r.was_read = calloc((size_t)(doc->yaml.nodes.top - doc->yaml.nodes.start) + 1, sizeof(bool));
+    if (r.was_read)
+        ok = (root = enter(&r, 1)) && read_group(&r, root, keys, doc->data);
+    else
+        fail_memory(&r);
 out:
-    free(whole);
+    free(r.was_read);
     if (!ok) {
         schema_doc_free(doc);
         doc = NULL;
@@ -186,20 +411,10 @@ out:
 
 void schema_doc_free(struct schema_doc *doc)
 {
-    char reason[ERROR_TEXT_MAX / 2] = "";
-    cyaml_config_t options = cyaml_options(reason);
-
     if (!doc)
         return;
-    if (doc->data)
-        (void)cyaml_free(&options, &doc->top, doc->data, 0);
-    while (doc->blocks) {
-        struct block *next = doc->blocks->next;
-
-        free(doc->blocks);
-        doc->blocks = next;
-    }
-    schema_lines_clear(&doc->lines);
+    yaml_document_delete(&doc->yaml);
+    pool_clear(&doc->pool);
     free(doc);
 }
 
@@ -208,39 +423,56 @@ void *schema_doc_data(struct schema_doc *doc)
     return doc->data;
 }
 
-unsigned schema_doc_line(const struct schema_doc *doc, const char *key)
+/* The node that the next step of `*path` leads to, and the line of that step; NULL: nowhere. */
+static const yaml_node_t *step(const struct schema_doc *doc, const yaml_node_t *node,
+                               const char **path, unsigned *line)
 {
-    return schema_lines_find(&doc->lines, key);
+    yaml_document_t *yaml = (yaml_document_t *)&doc->yaml; /* libyaml knows no const */
+
+    if (node->type == YAML_SEQUENCE_NODE && **path == '[') {
+        const yaml_node_item_t *items = node->data.sequence.items.start;
+        size_t index = strtoul(*path + 1, NULL, 10);
+
+        if (index >= (size_t)(node->data.sequence.items.top - items))
+            return NULL;
+        *path += strcspn(*path, "]") + 1;
+        node = yaml_document_get_node(yaml, items[index]);
+        *line = (unsigned)node->start_mark.line + 1;
+        return node;
+    }
+    *path += **path == '.';
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         node->type == YAML_MAPPING_NODE && pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *name = yaml_document_get_node(yaml, pair->key);
+        size_t len = name->type == YAML_SCALAR_NODE ? name->data.scalar.length : 0;
+
+        if (len == 0 || strncmp(*path, (const char *)name->data.scalar.value, len) != 0 ||
+            !strchr(".[", (*path)[len])) /* or the end */
+            continue;
+        *path += len;
+        *line = (unsigned)name->start_mark.line + 1;
+        return yaml_document_get_node(yaml, pair->value);
+    }
+    return NULL;
 }
 
-/* Reads what `fd` holds; false: an error (errno) or more than FILE_MAX (errno 0). */
-static bool read_all(int fd, char *buf, size_t *len)
+unsigned schema_doc_line(const struct schema_doc *doc, const char *key)
 {
-    *len = 0;
-    for (;;) {
-        ssize_t n = read(fd, buf + *len, FILE_MAX + 1 - *len);
+    const yaml_node_t *node = yaml_document_get_root_node((yaml_document_t *)&doc->yaml);
+    unsigned line = 1;
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        if (n == 0)
-            return true;
-        *len += (size_t)n;
-        if (*len > FILE_MAX) {
-            errno = 0;
-            return false;
-        }
-    }
+    while (node && *key)
+        node = step(doc, node, &key, &line);
+    return line;
 }
 
 char *schema_read_file(const char *path, size_t *len, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    FILE *file = fopen(path, "re");
     char *buf = NULL;
     bool ok = false;
 
-    if (fd < 0) {
+    if (!file) {
         error_set(err, "%s: cannot open: %s; check the path and its permissions", path,
                   strerror(errno));
         goto out;
@@ -250,15 +482,16 @@ char *schema_read_file(const char *path, size_t *len, struct error *err)
         error_set(err, "%s: out of memory", path);
         goto out;
     }
-    if (!read_all(fd, buf, len)) {
-        error_set(err, "%s: cannot read: %s", path,
-                  errno ? strerror(errno) : "over 4 MiB; is this the configuration?");
-        goto out;
-    }
-    ok = true;
+    *len = fread(buf, 1, FILE_MAX + 1, file);
+    if (ferror(file))
+        error_set(err, "%s: cannot read: %s", path, strerror(errno));
+    else if (*len > FILE_MAX)
+        error_set(err, "%s: cannot read: over 4 MiB; is this the configuration?", path);
+    else
+        ok = true;
 out:
-    if (fd >= 0)
-        close(fd);
+    if (file)
+        fclose(file);
     if (!ok) {
         free(buf);
         buf = NULL;

@@ -1,8 +1,7 @@
-/* schema.h - YAML files checked against a table: each key's name, type, default, range and help.
+/* schema.h - YAML files read into structs by a table: each key's name, type, default, range, help.
  *
- * One table drives everything: the check with exact lines, the defaults, libcyaml's schema that
- * fills the structs, and the help texts.  libcyaml alone would not do: it names the line of the key
- * before an unknown one, takes `08` and `7q` for numbers, and knows neither ranges nor defaults.
+ * One table drives everything: what is accepted, the defaults, the members that are filled, the
+ * help texts, and what a reload can't change.  A message names the file, the line and the key.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -17,28 +16,32 @@ struct error;
 struct schema_doc; /* a file that has been read: its struct, and the line of each key */
 
 enum schema_type {
-    SCHEMA_INT,    /* whole number, min…max */
-    SCHEMA_AUTO,   /* the same or `auto`, which is stored as 0 */
-    SCHEMA_BOOL,   /* true or false */
-    SCHEMA_CHOICE, /* one of `choices`; its index is stored */
-    SCHEMA_TEXT,   /* char *, at most max bytes, never empty; absent = NULL */
-    SCHEMA_PATH,   /* the same; a relative one starts at the folder of the file */
-    SCHEMA_TEXTS,  /* char **, min…max of them; a single one needs no list */
-    SCHEMA_GROUP,  /* a struct with keys of its own */
-    SCHEMA_LIST,   /* an array of structs with keys of their own, min…max of them */
+    SCHEMA_INT,          /* whole number, min…max; an integer member of any size */
+    SCHEMA_AUTO,         /* the same or `auto`, which is stored as 0 */
+    SCHEMA_BOOL,         /* true or false */
+    SCHEMA_CHOICE,       /* one of `choices`; its index is stored */
+    SCHEMA_TEXT,         /* char *, at most max bytes, never empty; absent = NULL */
+    SCHEMA_PATH,         /* the same; a relative one starts at the folder of the file */
+    SCHEMA_NAME_OR_PATH, /* the same; a path when it holds a '/' */
+    SCHEMA_TEXTS,        /* char **, min…max of them; a single one needs no list */
+    SCHEMA_GROUP,        /* a struct with keys of its own */
+    SCHEMA_LIST,         /* an array of structs with keys of their own, min…max of them */
+    SCHEMA_MAP,          /* `name: value` lines, the names free, into an array of structs, min…max
+                          * of them; `keys` has two entries: the name, and what stands behind it */
 };
 
 struct schema_key {
     const char *name; /* NULL ends a table */
     enum schema_type type;
     bool required;
+    bool at_reload;      /* a reload applies it and all that it holds; else only a restart does */
     size_t offset;       /* of the member */
-    size_t size;         /* of the member; of an entry of a LIST */
-    size_t count_offset; /* of the unsigned that counts TEXTS and LIST */
+    size_t size;         /* of the member; of an entry of a LIST or MAP */
+    size_t count_offset; /* of the unsigned that counts TEXTS, LIST and MAP */
     int64_t min, max;
     const char *fallback; /* the default as it would be written; NULL = none */
     const char *const *choices;
-    const struct schema_key *keys; /* of GROUP and LIST */
+    const struct schema_key *keys; /* of GROUP, LIST and MAP */
     /* Looks at a TEXT, or at one of TEXTS: NULL, or what is wrong and the remedy. */
     const char *(*check)(const char *text);
     const char *help; /* one sentence */
@@ -50,7 +53,7 @@ struct schema_key {
 MUST_USE struct schema_doc *schema_parse(const struct schema_key *keys, size_t size,
                                          const char *file, const char *text, size_t len,
                                          struct error *err);
-/* Frees the struct too. */
+/* Frees the struct and all that it points to, too.  NULL is allowed. */
 void schema_doc_free(struct schema_doc *doc);
 
 /* The struct; lives as long as the document. */
@@ -63,8 +66,21 @@ unsigned schema_doc_line(const struct schema_doc *doc, const char *key);
 /* A file's bytes (malloc, with room for one more), at most 4 MiB; NULL and `*err` on failure. */
 MUST_USE char *schema_read_file(const char *path, size_t *len, struct error *err);
 
+enum { SCHEMA_SUGGESTION_MAX = 320 };
+
+/* What to write in place of the unknown `name`: "did you mean 'hosts'?", or the keys of the table.
+ */
+void schema_suggest(const struct schema_key *keys, const char *name,
+                    char out[static SCHEMA_SUGGESTION_MAX]);
+
 /* Every key, for people; as lines or as a Markdown table. */
 void schema_print_help(const struct schema_key *keys, FILE *out);
 void schema_print_table(const struct schema_key *keys, FILE *out);
+
+/* Writes, separated by commas, the paths of the keys whose values differ between two structs and
+ * which a reload does not apply; a group that has no other keys is written by its own name.
+ * Returns how many it wrote. */
+unsigned schema_print_restart_keys(const struct schema_key *keys, const void *old, const void *new,
+                                   FILE *out);
 
 #endif

@@ -1,49 +1,32 @@
+#include "service/config/schema_value.h"
+
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/config/schema_checker.h"
+#include "service/config/pool.h"
+#include "service/config/schema.h"
 
-/* How much of a bad value a message shows. */
-enum { SHOWN_MAX = 60 };
+enum {
+    SHOWN_MAX = 60, /* bytes of a bad value in a message */
+    LONGEST = 2048, /* of an entry of a list, and of a number */
+};
 
-/* --- writing --- */
+static bool fail(struct schema_setter *s, const char *format, ...) PRINTF_LIKE(2, 3);
 
-static void write_chars(struct checker *c, const char *text, size_t len)
+/* Always false, so that a caller can return it. */
+static bool fail(struct schema_setter *s, const char *format, ...)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"' || text[i] == '\\')
-            putc('\\', c->out);
-        putc(text[i], c->out);
-    }
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(s->wrong, sizeof(s->wrong), format, args);
+    va_end(args);
+    return false;
 }
-
-static void write_text(struct checker *c, const char *text)
-{
-    putc('"', c->out);
-    write_chars(c, text, strlen(text));
-    putc('"', c->out);
-}
-
-/* A relative path starts at the folder of the file. */
-static void write_path(struct checker *c, const char *text)
-{
-    const char *slash = text[0] == '/' ? NULL : strrchr(c->file, '/');
-
-    putc('"', c->out);
-    if (slash)
-        write_chars(c, c->file, (size_t)(slash - c->file) + 1);
-    write_chars(c, text, strlen(text));
-    putc('"', c->out);
-}
-
-static void write_int(struct checker *c, int64_t value)
-{
-    fprintf(c->out, "%" PRId64, value);
-}
-
-/* --- values --- */
 
 /* Strict: no sign but '-', no leading zero, no blanks, no other base. */
 static bool read_int(const char *text, int64_t *out)
@@ -62,49 +45,46 @@ static bool read_int(const char *text, int64_t *out)
     return true;
 }
 
-static bool put_int(struct checker *c, const struct schema_key *key, const char *text)
+static void put_number(void *member, size_t size, int64_t value)
 {
-    int64_t value;
+    if (size == sizeof(int64_t))
+        *(int64_t *)member = value;
+    else if (size == sizeof(int))
+        *(int *)member = (int)value;
+    else
+        *(bool *)member = value != 0;
+}
 
-    if (key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0) {
-        write_int(c, 0);
-        return true;
-    }
-    if (!read_int(text, &value) || value < key->min || value > key->max)
-        return checker_fail(c, checker_line(c),
-                            "'%.*s' won't do; give %sa whole number from %" PRId64 " to %" PRId64,
-                            SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
-                            key->max);
-    write_int(c, value);
+static bool set_int(struct schema_setter *s, const struct schema_key *key, const char *text,
+                    void *member)
+{
+    int64_t value = 0;
+    bool is_auto = key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0;
+
+    if (!is_auto && (!read_int(text, &value) || value < key->min || value > key->max))
+        return fail(s, "'%.*s' won't do; give %sa whole number from %" PRId64 " to %" PRId64,
+                    SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
+                    key->max);
+    put_number(member, key->size, value);
     return true;
 }
 
-static bool put_bool(struct checker *c, const char *text)
-{
-    bool yes = strcmp(text, "true") == 0;
-
-    if (!yes && strcmp(text, "false") != 0)
-        return checker_fail(c, checker_line(c), "'%.*s' won't do; give true or false", SHOWN_MAX,
-                            text);
-    write_int(c, yes);
-    return true;
-}
-
-static bool put_choice(struct checker *c, const struct schema_key *key, const char *text)
+static bool set_choice(struct schema_setter *s, const struct schema_key *key,
+                       const char *const choices[], const char *text, void *member)
 {
     char all[256] = "";
     size_t len = 0;
 
-    for (size_t i = 0; key->choices[i]; i++) {
-        if (strcmp(text, key->choices[i]) == 0) {
-            write_int(c, (int64_t)i);
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(text, choices[i]) == 0) {
+            put_number(member, key->size, i);
             return true;
         }
-        len +=
-            (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", key->choices[i]);
+        if (len < sizeof(all))
+            len +=
+                (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", choices[i]);
     }
-    return checker_fail(c, checker_line(c), "'%.*s' won't do; give one of: %s", SHOWN_MAX, text,
-                        all);
+    return fail(s, "'%.*s' won't do; give one of: %s", SHOWN_MAX, text, all);
 }
 
 /* Characters that a value can't want and that would act in a terminal, a header or a page: controls
@@ -122,123 +102,60 @@ static bool is_control(const unsigned char *p)
     return false;
 }
 
-static bool put_text(struct checker *c, const struct schema_key *key, const char *text)
+static bool set_text(struct schema_setter *s, const struct schema_key *key, const char *text,
+                     void *member)
 {
     const char *wrong = key->check ? key->check(text) : NULL;
+    bool is_path =
+        key->type == SCHEMA_PATH || (key->type == SCHEMA_NAME_OR_PATH && strchr(text, '/'));
+    const char *slash = is_path && text[0] != '/' ? strrchr(s->file, '/') : NULL;
+    size_t folder_len = slash ? (size_t)(slash + 1 - s->file) : 0, len = strlen(text);
+    char *copy;
 
     if (wrong)
-        return checker_fail(c, checker_line(c), "'%.*s' %s", SHOWN_MAX, text, wrong);
-    if (key->type == SCHEMA_PATH)
-        write_path(c, text);
-    else
-        write_text(c, text);
+        return fail(s, "'%.*s' %s", SHOWN_MAX, text, wrong);
+    copy = pool_alloc(s->pool, folder_len + len + 1);
+    if (!copy)
+        return fail(s, "out of memory");
+    memcpy(copy, s->file, folder_len);
+    memcpy(copy + folder_len, text, len + 1);
+    *(char **)member = copy;
     return true;
 }
 
-/* The current scalar's text, if it is one that any key may have. */
-static const char *scalar_text(struct checker *c, const struct schema_key *key)
+bool schema_set(struct schema_setter *s, const struct schema_key *key, struct slice text,
+                void *member)
 {
-    const char *text = (const char *)c->event.data.scalar.value;
-    size_t len = c->event.data.scalar.length;
-    bool plain = c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    bool null = plain && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
-    size_t max = key->type == SCHEMA_TEXT || key->type == SCHEMA_PATH ? (size_t)key->max : 2048;
+    static const char *const words[] = {"false", "true", NULL};
+    bool is_text =
+        key->type == SCHEMA_TEXT || key->type == SCHEMA_PATH || key->type == SCHEMA_NAME_OR_PATH;
+    size_t max = is_text ? (size_t)key->max : LONGEST;
 
-    if (len == 0 || null) {
-        checker_fail(c, checker_line(c), "has no value; give one or remove the line");
-        return NULL;
+    if (text.len > max)
+        return fail(s, "is %zu bytes long; at most %zu are allowed", text.len, max);
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_control((const unsigned char *)text.ptr + i))
+            return fail(s, "holds a control character at byte %zu; remove it", i);
     }
-    if (len > max) {
-        checker_fail(c, checker_line(c), "is %zu bytes long; at most %zu are allowed", len, max);
-        return NULL;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (is_control((const unsigned char *)text + i)) {
-            checker_fail(c, checker_line(c), "holds a control character at byte %zu; remove it", i);
-            return NULL;
-        }
-    }
-    return text;
-}
-
-bool checker_put_scalar(struct checker *c, const struct schema_key *key)
-{
-    const char *text;
-
-    if (c->event.type != YAML_SCALAR_EVENT)
-        return checker_fail(c, checker_line(c), "wants a single value, not a %s",
-                            c->event.type == YAML_MAPPING_START_EVENT ? "group of keys" : "list");
-    text = scalar_text(c, key);
-    if (!text)
-        return false;
     switch (key->type) {
     case SCHEMA_INT:
     case SCHEMA_AUTO:
-        return put_int(c, key, text);
+        return set_int(s, key, text.ptr, member);
     case SCHEMA_BOOL:
-        return put_bool(c, text);
+        if (!slice_equal(text, slice_of("true")) && !slice_equal(text, slice_of("false")))
+            return fail(s, "'%.*s' won't do; give true or false", SHOWN_MAX, text.ptr);
+        return set_choice(s, key, words, text.ptr, member);
     case SCHEMA_CHOICE:
-        return put_choice(c, key, text);
+        return set_choice(s, key, key->choices, text.ptr, member);
     case SCHEMA_TEXT:
     case SCHEMA_PATH:
+    case SCHEMA_NAME_OR_PATH:
     case SCHEMA_TEXTS:
-        return put_text(c, key, text);
+        return set_text(s, key, text.ptr, member);
     case SCHEMA_GROUP:
     case SCHEMA_LIST:
+    case SCHEMA_MAP:
         break;
     }
-    return checker_fail(c, checker_line(c), "has no single value");
-}
-
-/* --- defaults --- */
-
-/* What a key that isn't there stands for; false when it stands for nothing. */
-static bool write_default(struct checker *c, const struct schema_key *key, bool first)
-{
-    if (!key->fallback && key->type != SCHEMA_GROUP)
-        return false;
-    fprintf(c->out, "%s\"%s\": ", first ? "" : ",\n", key->name);
-    switch (key->type) {
-    case SCHEMA_INT:
-        fputs(key->fallback, c->out);
-        break;
-    case SCHEMA_AUTO:
-        fputs(strcmp(key->fallback, "auto") == 0 ? "0" : key->fallback, c->out);
-        break;
-    case SCHEMA_BOOL:
-        putc(strcmp(key->fallback, "true") == 0 ? '1' : '0', c->out);
-        break;
-    case SCHEMA_CHOICE:
-        for (int64_t i = 0; key->choices[i]; i++) {
-            if (strcmp(key->choices[i], key->fallback) == 0)
-                write_int(c, i);
-        }
-        break;
-    case SCHEMA_TEXT:
-    case SCHEMA_PATH:
-        write_text(c, key->fallback);
-        break;
-    case SCHEMA_TEXTS:
-        putc('[', c->out);
-        write_text(c, key->fallback);
-        putc(']', c->out);
-        break;
-    case SCHEMA_GROUP:
-        putc('{', c->out);
-        checker_put_defaults(c, key->keys, 0, true);
-        putc('}', c->out);
-        break;
-    case SCHEMA_LIST:
-        break;
-    }
-    return true;
-}
-
-void checker_put_defaults(struct checker *c, const struct schema_key *keys, uint64_t seen,
-                          bool first)
-{
-    for (size_t i = 0; keys[i].name; i++) {
-        if (!(seen >> i & 1) && write_default(c, &keys[i], first))
-            first = false;
-    }
+    return fail(s, "has no single value");
 }

@@ -134,8 +134,9 @@ static void test_refusals(void **state)
         {"a comment only", "# x\n", ":1: the file is empty; "},
         {"a list", "- x", ":1: wants 'key: value' lines"},
         {"a word", "x", ":1: wants 'key: value' lines"},
-        {"broken YAML", "public:\n  a: [\nkeys: x\n", ":2: public.a: unknown key; "},
-        {"an unclosed bracket", "state_dir: /x\nadmin: {listen: [\n", ":3: not readable as YAML: "},
+        {"broken YAML", "public:\n  a: [\nkeys: x\n", ":4: not readable as YAML: "},
+        {"an unclosed bracket", "state_dir: /x\nadmin: {listen: [\n",
+         ":3: not readable as YAML: while parsing a flow node (from line 3 on), "},
         {"a tab as indent", "public:\n\tlisten: x\n", ":2: not readable as YAML: "},
         {"no UTF-8", "keys: \xff\n", ":1: not readable as YAML: "},
         {"a second document", BRAND "---\nx: y\n", ":5: a second document starts here; "},
@@ -377,7 +378,8 @@ static void test_help(void **state)
                                        "brands[].name",
                                        "brands[].targets[].rules[].url",
                                        "log_level"};
-    void (*const prints[])(FILE *) = {config_print_help, config_print_table};
+    void (*const prints[])(const struct schema_key *, FILE *) = {schema_print_help,
+                                                                 schema_print_table};
 
     (void)state;
     for (size_t p = 0; p < 2; p++) {
@@ -386,7 +388,7 @@ static void test_help(void **state)
         FILE *out = open_memstream(&text, &len);
 
         assert_non_null(out);
-        prints[p](out);
+        prints[p](config_schema, out);
         fclose(out);
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             assert_non_null(strstr(text, keys[i]));
@@ -409,7 +411,7 @@ static void test_documents(void **state)
     assert_int_equal(config->n_brands, 2);
     config_free(config);
     assert_non_null(out);
-    config_print_table(out);
+    schema_print_table(config_schema, out);
     fclose(out);
     readme = schema_read_file(SOURCE_DIR "/README.md", &len, &err);
     assert_non_null(readme);
