@@ -15,21 +15,29 @@
 #include "proto/slice.h"
 
 enum {
-    HTTP1_LINE_MAX = 2048,     /* of the request line, without its CRLF */
-    HTTP1_HEAD_MAX = 8192,     /* up to and with the empty line that ends it, and those skipped */
-    HTTP1_FIELDS_MAX = 64,     /* field lines */
+    HTTP1_LINE_MAX = 8192,     /* of the request line, without its CRLF */
+    HTTP1_HEAD_MAX = 32768,    /* up to and with the empty line that ends it, and those skipped */
+    HTTP1_FIELDS_MAX = 128,    /* field lines */
     HTTP1_BODY_MAX = 1024,     /* of a POST */
     HTTP1_EMPTY_LINES_MAX = 4, /* skipped before the request line (9112, 2.2) */
     HTTP1_HOST_MAX = 255,      /* without the port */
 };
 
 /* OTHER: one of the IANA registry ("HTTP Method Registry") that is none of these. */
-enum http1_method { HTTP1_GET, HTTP1_HEAD, HTTP1_POST, HTTP1_PUT, HTTP1_DELETE, HTTP1_OTHER };
+enum http1_method {
+    HTTP1_GET,
+    HTTP1_HEAD,
+    HTTP1_OPTIONS,
+    HTTP1_POST,
+    HTTP1_PUT,
+    HTTP1_DELETE,
+    HTTP1_OTHER
+};
 
 /* In what the ports differ. */
 struct http1_rules {
-    bool all_methods;  /* not only GET, HEAD and POST */
-    uint32_t body_max; /* bytes of a body; GET and HEAD never have one */
+    bool all_methods;  /* not only GET, HEAD, OPTIONS and POST */
+    uint32_t body_max; /* bytes of a body; GET, HEAD and OPTIONS never have one */
 };
 
 /* The fields whose values are handed out.  Of a field that comes twice the first value counts, but
@@ -47,6 +55,7 @@ enum http1_field {
     HTTP1_SEC_FETCH_USER,
     HTTP1_SEC_PURPOSE,
     HTTP1_USER_AGENT,
+    HTTP1_X_FORWARDED_HOST,
     HTTP1_X_MOZ,
     HTTP1_X_PURPOSE,
     HTTP1_FIELDS
@@ -97,9 +106,9 @@ enum http1_status {
  * Parses the head at the start of `bytes`, which may hold more behind it.  `*scan` belongs to this
  * head: {0} at its first call, then as the last call left it; the bytes may have moved meanwhile.
  *
- * `*out` and `*refusal` are of use with their status only.  GET, HEAD and POST come through; which
- * paths may be posted to is the caller's to decide.  Other methods are refused: 405 if the IANA
- * registry has them, else 501.
+ * `*out` and `*refusal` are of use with their status only.  GET, HEAD, POST and OPTIONS come
+ * through; which paths have the last two is the caller's to decide.  Other methods are refused: 405
+ * if the IANA registry has them, else 501.
  */
 MUST_USE enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
                                        struct http1_request *out, struct http1_refusal *refusal);
@@ -111,5 +120,9 @@ MUST_USE enum http1_status http1_parse_by(const struct http1_rules *rules, struc
 
 /* The trimmed value of the first field of that name in a complete head, or an absent slice. */
 struct slice http1_find_value(struct slice head, struct slice name);
+
+/* Splits "host", "host:port", "[v6]" and "[v6]:port"; false, and `*host` is left alone: it is none
+ * of them. */
+MUST_USE bool http1_split_authority(struct slice authority, struct slice *host);
 
 #endif

@@ -46,6 +46,7 @@ static const struct {
     FIELD("transfer-encoding", 't', 'n', TRANSFER_ENCODING),
     FIELD("user-agent", 'u', 'n', HTTP1_USER_AGENT),
     FIELD("x-forwarded-for", 'x', 'o', X_FORWARDED_FOR),
+    FIELD("x-forwarded-host", 'x', 's', HTTP1_X_FORWARDED_HOST),
     FIELD("x-moz", 'x', 'o', HTTP1_X_MOZ),
     FIELD("x-purpose", 'x', 's', HTTP1_X_PURPOSE),
 };
@@ -160,7 +161,7 @@ static bool read_content_length(struct http1_head *head, struct slice value)
         if (len <= max)
             len = len * 10 + (uint32_t)(value.ptr[i] - '0');
     }
-    if (len > 0 && head->request->method <= HTTP1_HEAD)
+    if (len > 0 && head->request->method <= HTTP1_OPTIONS)
         return http1_refuse(head, 400, "body of a request that has none");
     if (len > max)
         return http1_refuse(head, 413, "body too long");

@@ -32,9 +32,6 @@ MUST_USE bool http1_read_method(struct http1_head *head, struct slice name);
 /* The target, of bytes that may stand in one. */
 MUST_USE bool http1_read_target(struct http1_head *head, struct slice target);
 
-/* Splits "host", "host:port", "[v6]", "[v6]:port"; false: neither. */
-MUST_USE bool http1_split_authority(struct slice authority, struct slice *host);
-
 enum { HTTP1_FIELD_UNKNOWN = 255 };
 
 /* The number of a field that means something here, by its name of valid bytes. */

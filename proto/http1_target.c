@@ -25,7 +25,6 @@ static const char *const other_methods[] = {
     "MKREDIRECTREF",
     "MKWORKSPACE",
     "MOVE",
-    "OPTIONS",
     "ORDERPATCH",
     "PATCH",
     "PRI",
@@ -72,6 +71,8 @@ bool http1_read_method(struct http1_head *head, struct slice name)
         head->request->method = HTTP1_HEAD;
     else if (name.len == 4 && memcmp(name.ptr, "POST", 4) == 0)
         head->request->method = HTTP1_POST;
+    else if (name.len == 7 && memcmp(name.ptr, "OPTIONS", 7) == 0)
+        head->request->method = HTTP1_OPTIONS;
     else
         return read_other_method(head, name);
     return true;

@@ -166,8 +166,15 @@ static size_t answer_home(struct answerer *a, const struct route *route, enum re
     return write_redirect(a, OUTCOME_HOME, len, end, out);
 }
 
-/* A well-formed request that nothing here is posted to yet. */
-static size_t answer_post(struct answerer *a, char *out, enum answer_end *end)
+/* The check of a balancer that is not told what to ask (haproxy's `option httpchk`) is OPTIONS of
+ * "/" in HTTP/1.0, without a Host: it asks whether anybody answers. */
+static size_t answer_options(struct answerer *a, enum reply_end end, char *out)
+{
+    return write_page(a, OUTCOME_OPTIONS, NULL, false, end, out);
+}
+
+/* A well-formed request of a method that its path does not have. */
+static size_t answer_method(struct answerer *a, char *out, enum answer_end *end)
 {
     *end = ANSWER_REFUSED;
     return write_page(a, OUTCOME_METHOD, NULL, false, REPLY_CLOSE, out);
@@ -180,8 +187,10 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     struct label label;
     struct route route;
 
-    if (request->method == HTTP1_POST)
-        return answer_post(a, out, end);
+    if (request->method == HTTP1_OPTIONS && slice_equal(request->path, slice_of("/")))
+        return answer_options(a, reply_end(request, *end), out);
+    if (request->method == HTTP1_OPTIONS || request->method == HTTP1_POST)
+        return answer_method(a, out, end);
     route_decide(a->site, request->host, request->path, now_s(a), &route);
     if (route.outcome == OUTCOME_UNKNOWN_HOST)
         *end = ANSWER_REFUSED;

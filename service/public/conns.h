@@ -23,10 +23,10 @@ struct config_public;
 struct error;
 
 enum {
-    CONNS_INPUT_MAX = 16 * 1024,        /* read at once, an unfinished head included */
+    CONNS_INPUT_MAX = 34 * 1024,        /* read at once, an unfinished head included */
     CONNS_OUTPUT_MAX = 64 * 1024,       /* replies before a send */
     CONNS_QUEUE_MAX = 256,              /* connections that wait for one sync */
-    CONNS_BLOCKS_MAX = 1024,            /* connections that hold input */
+    CONNS_BLOCKS_MAX = 512,             /* connections that hold input */
     CONNS_UNSENT_MAX = 8 * 1024 * 1024, /* bytes of replies that clients have not taken */
     CONNS_SLACK_MS = 1000,              /* by which the order of idle connections may be off */
 };

@@ -128,7 +128,7 @@ size_t reply_page(const struct reply *reply, unsigned status, const struct page_
     put(&pen, slice_of("Date: "));
     put(&pen, slice_of(reply->date));
     put(&pen, slice_of("\r\n" COMMON_FIELDS));
-    if (status == 405)
+    if (status == 405 || (status == 200 && !page)) /* OPTIONS */
         put(&pen, slice_of("Allow: GET, HEAD\r\n"));
     if (fits)
         put_page_fields(&pen, page);

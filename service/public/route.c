@@ -50,6 +50,7 @@ enum page route_page(enum outcome outcome)
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
     case OUTCOME_HOME:
+    case OUTCOME_OPTIONS:
     case OUTCOME_METHOD:
     case OUTCOME_TIMEOUT:
     case OUTCOME_EXPECT:

@@ -11,6 +11,7 @@ static const struct {
     [OUTCOME_HOME] = {"home", 302},
     [OUTCOME_HOME_PAGE] = {"home_page", 200},
     [OUTCOME_ROBOTS] = {"robots", 200},
+    [OUTCOME_OPTIONS] = {"options", 200},
     [OUTCOME_NOT_FOUND] = {"not_found", 404},
     [OUTCOME_NO_TARGET] = {"no_target", 404},
     [OUTCOME_UNKNOWN_HOST] = {"unknown_host", 404},

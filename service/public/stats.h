@@ -13,6 +13,7 @@ enum outcome {
     OUTCOME_HOME,          /* 302 to the brand's home */
     OUTCOME_HOME_PAGE,     /* 200, the brand has no home of its own */
     OUTCOME_ROBOTS,        /* 200 */
+    OUTCOME_OPTIONS,       /* 200, the question of a balancer (OPTIONS /) */
     OUTCOME_NOT_FOUND,     /* 404, no valid link */
     OUTCOME_NO_TARGET,     /* 404, a valid link of a kind that leads nowhere */
     OUTCOME_UNKNOWN_HOST,  /* 404 */

@@ -145,9 +145,10 @@ BAD_REQUESTS = [
     ("POST", "POST / HTTP/1.1\r\nHost: {h}\r\nContent-Length: 0\r\n\r\n", 405),
     ("an unknown method", "BREW / HTTP/1.1\r\nHost: {h}\r\n\r\n", 501),
     ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    ("a line of 3 KiB", "GET /" + "a" * 3072 + " HTTP/1.1\r\nHost: {h}\r\n\r\n", 414),
-    ("a head of 9 KiB", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: " + "a" * 9000 + "\r\n\r\n", 431),
-    ("65 fields", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: a\r\n" * 64 + "\r\n", 431),
+    ("OPTIONS of a link", "OPTIONS /x HTTP/1.1\r\nHost: {h}\r\n\r\n", 405),
+    ("a line of 9 KiB", "GET /" + "a" * 9216 + " HTTP/1.1\r\nHost: {h}\r\n\r\n", 414),
+    ("a head of 33 KiB", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: " + "a" * 33792 + "\r\n\r\n", 431),
+    ("129 fields", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "X: a\r\n" * 128 + "\r\n", 431),
     ("an unknown expectation", "GET / HTTP/1.1\r\nHost: {h}\r\nExpect: tea\r\n\r\n", 417),
 ]
 
@@ -174,6 +175,36 @@ def test_a_head_split_anywhere_behind_a_good_request_is_answered_the_same(daemon
             connection.send(data[cut:])
             assert connection.receive().location == "https://www.acme.example/"
             assert connection.receive().location == TARGET
+
+
+@pytest.mark.parametrize("target, fields", [
+    ("/{}", "Cookie: " + "c=0123456789abcdef; " * 800 + "\r\n"),
+    ("/{}", "".join(f"Cookie: c{i}={'x' * 3000}\r\n" for i in range(10))),
+    ("/{}", "".join(f"X-Field-{i}: {i}\r\n" for i in range(127))),
+    ("/{}?" + "utm_content=mail&" * 200, ""),
+    ("/{}?" + "a" * 8100, "Cookie: " + "c" * 24000 + "\r\n"),
+], ids=["a cookie of 16 KB", "ten cookies, 30 KB", "128 fields", "a query of 3 KB", "all but 32 KiB"])
+@pytest.mark.parametrize("piece", [1 << 20, 1000], ids=["whole", "in pieces"])
+def test_heads_as_long_as_browsers_send_them(daemon, target, fields, piece):
+    head = f"GET {target.format(daemon.mint())} HTTP/1.1\r\nHost: {HOST}\r\n{fields}\r\n".encode()
+    with daemon.connect() as connection:
+        for _ in range(2):
+            for at in range(0, len(head), piece):
+                connection.send(head[at:at + piece])
+            assert connection.receive().location == TARGET
+
+
+@pytest.mark.parametrize("request_text", [
+    "OPTIONS / HTTP/1.0\r\n\r\n", "OPTIONS / HTTP/1.1\r\nHost: lb.example\r\nConnection: close\r\n\r\n",
+], ids=["haproxy's option httpchk", "in HTTP/1.1"])
+def test_a_check_of_a_balancer_that_names_no_host_is_answered(daemon, request_text):
+    with daemon.connect() as connection:
+        connection.send(request_text)
+        reply = connection.receive()
+        assert (reply.status, reply.body) == (200, b"")
+        assert reply.headers["allow"] == "GET, HEAD"
+        assert connection.is_closed()
+    assert total(daemon, "options") == 1
 
 
 def test_byte_by_byte(daemon):
