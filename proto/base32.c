@@ -82,6 +82,13 @@ static inline void store_group(uint64_t group, uint8_t *out)
     out[4] = (uint8_t)group;
 }
 
+bool base32_may_end(size_t n_digits, char last)
+{
+    size_t unused = n_digits * 5 % 8;
+
+    return unused < 5 && (value_of(last) & ((1U << unused) - 1)) == 0;
+}
+
 bool base32_decode(struct slice text, uint8_t *out, size_t max, size_t *len, size_t *n_digits)
 {
     const char *p = text.ptr, *rest, *end = text.ptr + text.len;

@@ -32,6 +32,10 @@ void base32_encode(const uint8_t *bytes, size_t len, char *out);
 MUST_USE bool base32_decode(struct slice text, uint8_t *out, size_t max, size_t *len,
                             size_t *n_digits);
 
+/* Whether `n_digits` digits, the last of them `last`, can be the encoding of whole bytes: by their
+ * number and the unused last bits.  Costs less than base32_decode(). */
+bool base32_may_end(size_t n_digits, char last);
+
 /* The lower-case character that encodes the same as `c` ('O' gives '0'), or 0: `c` is no digit. */
 char base32_canonical(char c);
 

@@ -7,6 +7,7 @@
 
 #include "proto/base32.h"
 #include "proto/bytes.h"
+#include "proto/token_text.h"
 
 enum {
     TAG_LEN = 12,
@@ -15,7 +16,6 @@ enum {
     HEAD_LEN = 1 + TAG_LEN,
     PLAIN_MIN = 15,
     PLAIN_MAX = PLAIN_MIN + TOKEN_ARG_MAX,
-    BYTES_MAX = HEAD_LEN + PLAIN_MAX,
     BYTES_ROOM = HEAD_LEN + PAD_LEN, /* cover() writes as much as it hides at most */
     MESSAGE_MAX = 3 + TOKEN_BRAND_MAX + PLAIN_MAX,
     USE_TAG = 1,
@@ -103,61 +103,12 @@ static void cover(const struct token_key *key, struct bound *bound,
     uint8_t pad[PAD_LEN];
 
     _Static_assert(PLAIN_MAX <= PAD_LEN, "one hash hides the longest token");
+    _Static_assert(HEAD_LEN + PLAIN_MAX == TOKEN_BYTES_MAX, "a token's bytes are its head and C");
     bound->bytes[0] = USE_PAD;
     memcpy(bound->bytes + bound->rest_at, tag, TAG_LEN);
     blake2b_hash(&key->pad, bound->bytes, bound->rest_at + TAG_LEN, pad);
     for (size_t i = 0; i < PAD_LEN; i += sizeof(uint64_t))
         le64_store(out + i, le64_load(in + i) ^ le64_load(pad + i));
-}
-
-/* What linkifiers take for a part of the URL that they find in a text. */
-static bool is_mark(char c)
-{
-    return c != '\0' && strchr("!\"')*,.:;=>?\\]_`|}~", c) != NULL;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = slice_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* A percent-encoded mark, blank or line end, or a byte of typographic quotes and the like. */
-static bool is_escaped_mark(const char *p, size_t len)
-{
-    int high = len >= 3 && p[0] == '%' ? hex_value(p[1]) : -1;
-    int low = high >= 0 ? hex_value(p[2]) : -1;
-    char c;
-
-    if (high < 0 || low < 0)
-        return false;
-    c = (char)(high << 4 | low);
-    return high >= 8 || c == ' ' || c == '\t' || c == '\r' || c == '\n' || is_mark(c);
-}
-
-static bool is_only_marks(struct slice rest)
-{
-    size_t at = 0;
-
-    while (at < rest.len) {
-        if (is_mark(rest.ptr[at]))
-            at += 1;
-        else if (is_escaped_mark(rest.ptr + at, rest.len - at))
-            at += 3;
-        else
-            return false;
-    }
-    return true;
-}
-
-/* The bytes and the number of digits of a token's text. */
-static bool decode_text(struct slice text, uint8_t bytes[static BYTES_MAX], size_t *len,
-                        size_t *n_digits)
-{
-    return base32_decode(text, bytes, BYTES_MAX, len, n_digits) && *len >= HEAD_LEN + PLAIN_MIN &&
-           is_only_marks(slice_make(text.ptr + *n_digits, text.len - *n_digits));
 }
 
 static bool is_arg_char(uint8_t c)
@@ -204,8 +155,9 @@ static size_t write_plain(const struct token *token, uint8_t plain[static PLAIN_
     return AT_ARG + (size_t)token->arg_len;
 }
 
-enum token_status token_open(const struct token_keyring *ring, struct slice brand,
-                             struct slice text, struct token *out)
+/* Opens the digits that `text` starts with.  Takes the same time whatever comes out. */
+static enum token_status open_digits(const struct token_keyring *ring, struct slice brand,
+                                     struct slice text, struct token *out)
 {
     uint8_t bytes[BYTES_ROOM] = {0}, plain[PAD_LEN], tag[TAG_LEN];
     size_t len = 0, n_digits = 0;
@@ -213,9 +165,8 @@ enum token_status token_open(const struct token_keyring *ring, struct slice bran
     struct bound bound;
     uint8_t kid;
 
-    if (text.len < TOKEN_TEXT_MIN || brand.len == 0 || brand.len > TOKEN_BRAND_MAX)
-        return TOKEN_MALFORMED;
-    is_text = decode_text(text, bytes, &len, &n_digits);
+    is_text =
+        base32_decode(text, bytes, TOKEN_BYTES_MAX, &len, &n_digits) && len >= HEAD_LEN + PLAIN_MIN;
     /* From here on every text takes the same road: what is malformed as the shortest token. */
     if (!is_text)
         len = HEAD_LEN + PLAIN_MIN;
@@ -236,20 +187,54 @@ enum token_status token_open(const struct token_keyring *ring, struct slice bran
     read_plain(plain, len - HEAD_LEN, out);
     out->kid = kid;
     out->link_id = be64_load(tag);
+    out->n_bytes = (uint8_t)len;
+    memcpy(out->bytes, bytes, sizeof(out->bytes));
     return TOKEN_OK;
 }
 
-size_t token_text(struct slice text, char out[static TOKEN_TEXT_MAX + 1])
+/* A refusal always costs all tries, so that it tells nothing by its time. */
+__attribute__((noinline)) static enum token_status open_changed(const struct token_keyring *ring,
+                                                                struct slice brand,
+                                                                struct slice text,
+                                                                struct token *out)
 {
-    uint8_t bytes[BYTES_MAX];
-    size_t len, n_digits;
+    enum token_status status = TOKEN_MALFORMED;
+    struct token_tries tries;
 
-    if (!decode_text(text, bytes, &len, &n_digits))
-        return 0;
-    for (size_t i = 0; i < n_digits; i++)
-        out[i] = base32_canonical(text.ptr[i]);
-    out[n_digits] = '\0';
-    return n_digits;
+    token_text_find_tries(text, &tries);
+    for (size_t i = 0; i < TOKEN_TEXT_TRIES; i++) {
+        struct slice digits = i < tries.n ? tries.digits[i] : slice_make("", 0);
+        enum token_status each = open_digits(ring, brand, digits, out);
+
+        if (each == TOKEN_OK)
+            return TOKEN_OK;
+        if (status == TOKEN_MALFORMED)
+            status = each;
+    }
+    return status;
+}
+
+enum token_status token_open(const struct token_keyring *ring, struct slice brand,
+                             struct slice text, struct token *out)
+{
+    enum token_status status, changed;
+
+    if (text.len < TOKEN_TEXT_MIN || brand.len == 0 || brand.len > TOKEN_BRAND_MAX)
+        return TOKEN_MALFORMED;
+    status = open_digits(ring, brand, text, out);
+    if (status == TOKEN_OK)
+        return TOKEN_OK;
+    changed = open_changed(ring, brand, text, out);
+    return changed == TOKEN_OK || status == TOKEN_MALFORMED ? changed : status;
+}
+
+size_t token_text(const struct token *token, char out[static TOKEN_TEXT_MAX + 1])
+{
+    size_t len = base32_text_len(token->n_bytes);
+
+    base32_encode(token->bytes, token->n_bytes, out);
+    out[len] = '\0';
+    return len;
 }
 
 static enum token_fault find_fault(const struct token_keyring *ring, struct slice brand,
@@ -291,10 +276,10 @@ enum token_fault token_seal(const struct token_keyring *ring, struct slice brand
     bind(&bound, token->kid, brand);
     make_tag(key, &bound, plain, len, bytes + 1);
     cover(key, &bound, bytes + 1, plain, bytes + HEAD_LEN);
-    base32_encode(bytes, HEAD_LEN + len, out);
-    *out_len = base32_text_len(HEAD_LEN + len);
-    out[*out_len] = '\0';
     token->link_id = be64_load(bytes + 1);
+    token->n_bytes = (uint8_t)(HEAD_LEN + len);
+    memcpy(token->bytes, bytes, sizeof(token->bytes));
+    *out_len = token_text(token, out);
     return TOKEN_FAULT_NONE;
 }
 

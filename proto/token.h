@@ -19,6 +19,7 @@ enum {
     TOKEN_BRAND_MAX = 63,
     TOKEN_TEXT_MIN = 45,  /* characters, no argument */
     TOKEN_TEXT_MAX = 122, /* characters, the longest argument */
+    TOKEN_BYTES_MAX = 76, /* what the longest text encodes */
     TOKEN_TTL_CODES = 16,
 };
 
@@ -43,6 +44,8 @@ struct token {
     bool once;           /* one use only (login links) */
     uint8_t arg_len;     /* bytes of `arg`, 0…TOKEN_ARG_MAX */
     char arg[TOKEN_ARG_MAX];
+    uint8_t n_bytes; /* of `bytes`: the sealed token, which token_text() writes; set like link_id */
+    uint8_t bytes[TOKEN_BYTES_MAX];
 };
 
 enum token_key_state { TOKEN_KEY_ABSENT, TOKEN_KEY_MINT, TOKEN_KEY_VERIFY, TOKEN_KEY_REVOKED };
@@ -65,7 +68,7 @@ struct token_keyring {
 
 enum token_status {
     TOKEN_OK,
-    TOKEN_MALFORMED,   /* not the text of a token, or of one that token_seal() would not make */
+    TOKEN_MALFORMED,   /* holds no text of a token, or of one that token_seal() would not make */
     TOKEN_UNKNOWN_KEY, /* no such kid, or revoked */
     TOKEN_FORGED,      /* the tag does not match: changed, other key, other brand */
 };
@@ -81,21 +84,19 @@ void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_s
                        const uint8_t key[static TOKEN_KEY_LEN]);
 
 /*
- * Opens `text` for `brand`.  Forgives what linkifiers append (FORMATS.md "Token text").
+ * Opens the token that `text` starts with, for `brand`.  What stands behind it is passed over; what
+ * mail programs put before and into it is left out (FORMATS.md "Token text").
  *
  * Returns TOKEN_OK and fills `*out`; on any other status `*out` is left alone.  The expiry is not
  * looked at: see token_is_expired().  The tag is compared in constant time before any field is
- * read, and all refusals of a text of token length cost the same.
+ * read.  A text as it was minted costs one try; every refusal of a text of token length costs the
+ * same six.
  */
 MUST_USE enum token_status token_open(const struct token_keyring *ring, struct slice brand,
                                       struct slice text, struct token *out);
 
-/*
- * The canonical form of a token's text: lower case, `o` as 0, `i` and `l` as 1, without what
- * linkifiers appended; with a NUL.  Returns its length, or 0 when `text` hasn't the form of a
- * token. Says nothing of the tag: only token_open() does.
- */
-MUST_USE size_t token_text(struct slice text, char out[static TOKEN_TEXT_MAX + 1]);
+/* Writes the canonical text of a token that was opened or sealed, and a NUL; returns its length. */
+size_t token_text(const struct token *token, char out[static TOKEN_TEXT_MAX + 1]);
 
 /* Why a token can't be sealed; in the order the fields are checked. */
 enum token_fault {
@@ -112,7 +113,8 @@ enum token_fault {
 
 /*
  * Seals the fields of `*token` with key `token->kid` for `brand`; writes the text and a NUL to
- * `out`, its length to `*out_len`, and sets token->link_id.  The same fields give the same text.
+ * `out`, its length to `*out_len`, and sets link_id and bytes of `*token`.  The same fields give
+ * the same text.
  *
  * Returns TOKEN_FAULT_NONE, or the first bad field; then nothing was written.
  */

@@ -51,7 +51,7 @@ json_t *links_set_times(json_t *object, const struct token *token)
     return NULL;
 }
 
-/* Takes scheme, host and what follows the token off a whole URL; false: no brand has that host. */
+/* Takes scheme, host and query off a whole URL; false: no brand has that host. */
 static bool split_url(const struct site *site, struct slice url, const struct brand **brand,
                       struct slice *text)
 {
@@ -65,7 +65,7 @@ static bool split_url(const struct site *site, struct slice url, const struct br
     if (!*brand || !slash)
         return false;
     end = slash_at + 1;
-    while (end < url.len && !strchr("/?#", url.ptr[end]))
+    while (end < url.len && !strchr("?#", url.ptr[end]))
         end++;
     *text = slice_make(url.ptr + slash_at + 1, end - slash_at - 1);
     return true;
@@ -120,15 +120,8 @@ const struct brand *links_find(struct request *request, struct token *token)
 static size_t write_target(const struct lookup *lookup, char out[static SITE_TARGET_MAX])
 {
     const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
-    struct token token = lookup->token;
-    char text[TOKEN_TEXT_MAX + 1];
-    size_t text_len;
 
-    /* The template may hold {token}, in its canonical form; a revoked key seals no more. */
-    if (token_seal(site_keys(lookup->request->site), lookup->brand->name, &token, text,
-                   &text_len) != TOKEN_FAULT_NONE)
-        return 0;
-    return brand_target(lookup->brand, &token, slice_make(text, text_len), &facts, out);
+    return brand_target(lookup->brand, &lookup->token, &facts, out);
 }
 
 static json_t *text_or_null(const char *text, size_t len)

@@ -93,7 +93,7 @@ static bool add_target(struct checker *c, const struct brand *brand, uint8_t kin
                           "a-z 0-9 . _ ~ -");
         return false;
     }
-    len = brand_target(brand, &token, slice_make(text, text_len), facts, url);
+    len = brand_target(brand, &token, facts, url);
     url[len] = '\0';
     return len == 0 || add_place(c, brand, brand_kind_name(brand, kind), url);
 }

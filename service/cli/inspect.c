@@ -115,11 +115,10 @@ static void open_link(const struct site *site, const struct brand *wanted, int64
 static void find_target(struct finding *f)
 {
     static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
-    size_t text_len = token_text(f->text, f->canonical);
-    size_t len =
-        brand_target(f->brand, &f->token, slice_make(f->canonical, text_len), &facts, f->target);
+    size_t len = brand_target(f->brand, &f->token, &facts, f->target);
 
     f->target[len] = '\0';
+    (void)token_text(&f->token, f->canonical);
 }
 
 static void inspect(const struct site *site, const struct brand *wanted, int64_t now_s,

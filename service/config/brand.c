@@ -99,7 +99,7 @@ static const struct template *choose_template(const struct brand_target *target,
     return &target->tpl;
 }
 
-size_t brand_target(const struct brand *brand, const struct token *token, struct slice text,
+size_t brand_target(const struct brand *brand, const struct token *token,
                     const struct target_facts *facts, char out[static SITE_TARGET_MAX])
 {
     const struct brand_target *target =
@@ -114,14 +114,16 @@ size_t brand_target(const struct brand *brand, const struct token *token, struct
         .medium = channels[token->channel & 7].medium,
         .source = brand->name,
         .arg = slice_make(token->arg, token->arg_len),
-        .token = text,
     };
+    char text[TOKEN_TEXT_MAX + 1];
 
     if (!target)
         return 0;
     tpl = choose_template(target, token, facts);
     if (tpl->needs_arg && token->arg_len == 0)
         return 0;
+    if (tpl->uses & 1u << TEMPLATE_TOKEN)
+        values.token = slice_make(text, token_text(token, text));
     return template_expand(tpl, &values, out);
 }
 
@@ -139,7 +141,7 @@ static bool account_url(const struct brand *brand, char out[static SITE_TARGET_M
 
     if (!target || target->needs_arg || target->tpl.uses & of_a_link)
         return false;
-    len = brand_target(brand, &token, (struct slice){NULL, 0}, &no_facts, out);
+    len = brand_target(brand, &token, &no_facts, out);
     out[len] = '\0';
     return len > 0;
 }

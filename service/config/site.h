@@ -67,13 +67,12 @@ bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind);
 enum { SITE_TARGET_MAX = 4096 };
 
 /*
- * Writes the URL that `token` leads to; `text` is the token's text in its canonical form.  Returns
- * its length, without a NUL, or 0 when the brand has no target for the kind, or the target needs an
- * argument that the token lacks (a 404).
+ * Writes the URL that `token`, opened or sealed, leads to.  Returns its length, without a NUL, or 0
+ * when the brand has no target for the kind, or the target needs an argument that the token lacks
+ * (a 404).
  */
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
-                             struct slice text, const struct target_facts *facts,
-                             char out[static SITE_TARGET_MAX]);
+                             const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 
 enum page {
     PAGE_BAD_REQUEST, /* 400 */

@@ -146,8 +146,7 @@ static size_t answer_link(struct answerer *a, const struct route *route, const s
     const struct target_facts facts = {.country = {label->country[0], label->country[1]},
                                        .device = label->device,
                                        .language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
-    size_t target_len =
-        brand_target(route->brand, &route->token, route->text, &facts, redirect_target(a, out));
+    size_t target_len = brand_target(route->brand, &route->token, &facts, redirect_target(a, out));
 
     if (target_len == 0)
         return write_page(a, OUTCOME_NO_TARGET, route->brand, a->request.method == HTTP1_HEAD, end,

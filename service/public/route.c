@@ -1,8 +1,9 @@
 #include "service/public/route.h"
 
-static enum outcome decide_link(const struct site *site, int64_t now_s, struct route *route)
+static enum outcome decide_link(const struct site *site, struct slice text, int64_t now_s,
+                                struct route *route)
 {
-    if (token_open(site_keys(site), route->brand->name, route->text, &route->token) != TOKEN_OK)
+    if (token_open(site_keys(site), route->brand->name, text, &route->token) != TOKEN_OK)
         return OUTCOME_NOT_FOUND;
     if (token_is_expired(&route->token, now_s))
         return OUTCOME_EXPIRED;
@@ -15,7 +16,6 @@ void route_decide(const struct site *site, struct slice host, struct slice path,
     struct slice name = path.len ? slice_make(path.ptr + 1, path.len - 1) : path;
 
     out->brand = site_find_host(site, host);
-    out->text = name;
     if (!out->brand) {
         out->outcome = OUTCOME_UNKNOWN_HOST;
     } else if (name.len == 0) {
@@ -23,9 +23,7 @@ void route_decide(const struct site *site, struct slice host, struct slice path,
     } else if (slice_equal(name, slice_of("robots.txt"))) {
         out->outcome = OUTCOME_ROBOTS;
     } else {
-        if (name.ptr[name.len - 1] == '/')
-            out->text.len--;
-        out->outcome = decide_link(site, now_s, out);
+        out->outcome = decide_link(site, name, now_s, out);
     }
 }
 

@@ -15,14 +15,13 @@ struct route {
      * facts that choose it), HOME, HOME_PAGE, ROBOTS, NOT_FOUND, EXPIRED or UNKNOWN_HOST. */
     enum outcome outcome;
     const struct brand *brand; /* NULL: UNKNOWN_HOST; borrowed from the site */
-    struct slice text;         /* of the token, as it came; borrowed from the path */
     struct token token;        /* REDIRECT, SILENT and EXPIRED only */
 };
 
 /*
- * Decides for a GET or HEAD of `path` at host `host` as of `now_s`.  A link is the only segment of
- * the path, "/TOKEN"; a slash behind it is allowed.  The query is not looked at: mail programs and
- * social networks append theirs (utm_…, fbclid).
+ * Decides for a GET or HEAD of `path` at host `host` as of `now_s`.  A link is "/TOKEN", with what
+ * mail programs do to it (token_open()).  The query is not looked at: they and social networks
+ * append theirs (utm_…, fbclid).
  */
 void route_decide(const struct site *site, struct slice host, struct slice path, int64_t now_s,
                   struct route *out);

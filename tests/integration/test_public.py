@@ -66,13 +66,45 @@ def test_head_gets_the_head_of_a_get_and_counts_as_a_probe(daemon):
     assert daemon.clicks(token) == {"total": 2, "human": 1, "automated": 1}
 
 
-@pytest.mark.parametrize("change", [
-    "/{}/", "/{}?utm_source=mail&utm_medium=email", "/{}/?fbclid=IwAR0", "/{}.", "/{}?", "/{})",
-    "/{}%27",
-], ids=["a slash", "utm", "a slash and fbclid", "a full stop", "an empty query", "a bracket",
-        "an encoded quote"])
-def test_what_mail_programs_do_to_a_link_is_forgiven(daemon, change):
+CHANGES = {
+    "a slash": "/{}/", "utm": "/{}?utm_source=mail&utm_medium=email", "a slash and fbclid": "/{}/?fbclid=IwAR0",
+    "a full stop": "/{}.", "an empty query": "/{}?", "a bracket": "/{})", "an opening one": "/{}(",
+    "an encoded quote": "/{}%27", "utm without a question mark": "/{}&utm_source=x",
+    "an encoded question mark": "/{}%3Futm_source=x", "one encoded twice": "/{}%253Futm_source%253Dx",
+    "quoted-printable": "/{}=20", "text behind it": "/{}%20Pay%20now", "an encoded slash": "/{}%2F",
+    "a second copy": "/{0}https://go.acme.example/{0}", "two slashes before it": "//{}", "a blank before it": "/%20{}",
+    "a dot before it": "/./{}", "an encoded slash before it": "/%2F{}", "in brackets": "/%3C{}%3E",
+    "an entity": "/{}&gt;", "a zero-width space": "/{}%E2%80%8B",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_mail_programs_put_around_a_link_is_forgiven(daemon, change):
     assert daemon.click(change.format(daemon.mint())[1:]).location == TARGET
+
+
+INSIDE = ["%20", "%0A", "%0D%0A", "%09", "%C2%A0", "%C2%AD", "%E2%80%8B", "%3D%0A", "%3D%0D%0A", "=", "%253D%250A"]
+
+
+@pytest.mark.parametrize("inside", INSIDE)
+@pytest.mark.parametrize("arg", ["", "A7-north_2026.q4", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"],
+                         ids=["no argument", "an argument", "the longest argument"])
+def test_what_mail_programs_put_inside_a_link_is_left_out_and_it_counts_once(daemon, inside, arg):
+    token = daemon.mint(arg=arg)
+    third = len(token) // 3
+    broken = token[:third] + inside + token[third:2 * third] + inside + token[2 * third:]
+    assert daemon.click(broken).location == TARGET
+    assert daemon.click(broken + "%20Pay%20now").location == TARGET
+    daemon.wait_counted(2, [token])
+
+
+def test_a_wrong_link_is_the_same_404_whatever_stands_around_it(daemon):
+    token = daemon.mint()
+    wrong = token[:30] + ("0" if token[30] != "0" else "1") + token[31:]
+    replies = [daemon.get(change.format(wrong)) for change in ["/{}", *CHANGES.values()]]
+    replies += [daemon.get(f"/{wrong[:20]}{inside}{wrong[20:]}") for inside in INSIDE]
+    assert {(reply.status, reply.body) for reply in replies} == {(404, replies[0].body)}
+    assert total(daemon, "redirect") == 0
 
 
 def test_a_link_in_capitals_works(daemon):

@@ -89,7 +89,7 @@ static const struct target_facts NO_FACTS;
 static const char *target(const struct brand *brand, const struct token *token,
                           const struct target_facts *facts, char out[static SITE_TARGET_MAX + 1])
 {
-    size_t len = brand_target(brand, token, slice_of("07d8"), facts, out);
+    size_t len = brand_target(brand, token, facts, out);
 
     out[len] = '\0';
     return out;
