@@ -30,8 +30,11 @@ bool ip_parse(struct slice text, uint8_t out[static IP_LEN])
     return false;
 }
 
+/* A number, or as Forwarded may hide it: "_" and letters (RFC 7239, 6). */
 static bool is_port(struct slice text)
 {
+    if (text.len > 1 && text.ptr[0] == '_')
+        return true;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;

@@ -18,7 +18,7 @@ void ip_map_v4(const uint8_t v4[static 4], uint8_t out[static IP_LEN]);
 /* Reads "192.0.2.1" or "2001:db8::1", nothing else; `out` is left alone on false. */
 MUST_USE bool ip_parse(struct slice text, uint8_t out[static IP_LEN]);
 
-/* Reads also "192.0.2.1:80", "[2001:db8::1]" and "[2001:db8::1]:80". */
+/* Reads also "192.0.2.1:80", "[2001:db8::1]" and "[2001:db8::1]:80", and a hidden port, ":_a". */
 MUST_USE bool ip_parse_with_port(struct slice text, uint8_t out[static IP_LEN]);
 
 #endif

@@ -29,6 +29,13 @@ enum config_client_address {
     CONFIG_CLIENT_PROXY_PROTOCOL, /* v1 or v2, required from trusted_proxies */
 };
 
+/* Which header the trusted proxies say it in. */
+enum config_forwarded_header {
+    CONFIG_FORWARDED_AUTO,    /* either */
+    CONFIG_FORWARDED_X,       /* X-Forwarded-For and X-Forwarded-Host */
+    CONFIG_FORWARDED_RFC7239, /* Forwarded */
+};
+
 struct config_public {
     char **listen; /* as written */
     unsigned n_listen;
@@ -36,6 +43,7 @@ struct config_public {
     int64_t workers;           /* 0 = auto: one per core */
     int64_t drain_delay_s;
     enum config_client_address client_address;
+    enum config_forwarded_header forwarded_header;
     char **trusted_proxies; /* as written */
     unsigned n_trusted_proxies;
     struct network *trusted_networks; /* n_trusted_proxies, parsed */

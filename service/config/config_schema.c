@@ -34,6 +34,7 @@
      .max = most, .keys = table, .help = text}
 #define END {.name = NULL}
 
+static const char *const forwarded_header_names[] = {"auto", "x_forwarded", "forwarded", NULL};
 static const char *const client_address_names[] = {"direct", "forwarded", "proxy_protocol", NULL};
 static const char *const durability_names[] = {"process", "interval", "click", NULL};
 static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
@@ -49,6 +50,9 @@ static const struct schema_key public_keys[] = {
     CHOICE("client_address", config_public, client_address, client_address_names, "direct",
            "Where a client's address comes from: the socket, X-Forwarded-For or Forwarded, or the "
            "PROXY protocol."),
+    CHOICE("forwarded_header", config_public, forwarded_header, forwarded_header_names, "auto",
+           "Which header your proxies set: X-Forwarded-For and X-Forwarded-Host, or Forwarded; auto"
+           " takes the one that leads through them to a client, neither if they differ."),
     TEXTS("trusted_proxies", config_public, trusted_proxies, n_trusted_proxies, 0, 256, NULL,
           config_check_network,
           "Networks of the proxies that may say a client's address; none are trusted unasked."),

@@ -9,9 +9,9 @@
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/label/label.h"
-#include "service/public/client_address.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
+#include "service/public/trusted_proxy.h"
 
 struct answerer {
     struct answerer_options options;
@@ -136,7 +136,7 @@ static struct label find_label(struct answerer *a, const uint8_t peer[static IP_
 {
     struct label_source source = {.request = &a->request, .has_client = token->client != 0};
 
-    client_address_find(a->options.config, &a->request, peer, source.ip);
+    trusted_proxy_find_client(a->options.config, &a->request, peer, source.ip);
     return labeler_label(a->labeler, &source, a->options.turn->mono_ms);
 }
 
@@ -179,6 +179,18 @@ static size_t answer_method(struct answerer *a, char *out, enum answer_end *end)
     return write_page(a, OUTCOME_METHOD, NULL, false, REPLY_CLOSE, out);
 }
 
+/* The host that the request is for: the first one that has a brand, as the client may have written
+ * the proxies' fields himself, and that must not make his link a 404. */
+static struct slice find_host(const struct answerer *a, const uint8_t peer[static IP_LEN])
+{
+    struct slice hosts[TRUSTED_PROXY_HOSTS_MAX];
+    unsigned n = trusted_proxy_find_hosts(a->options.config, &a->request, peer, hosts), i = 0;
+
+    while (i + 1 < n && !site_find_host(a->site, hosts[i]))
+        i++;
+    return hosts[i];
+}
+
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out,
                              enum answer_end *end)
 {
@@ -190,7 +202,7 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
         return answer_options(a, reply_end(request, *end), out);
     if (request->method == HTTP1_OPTIONS || request->method == HTTP1_POST)
         return answer_method(a, out, end);
-    route_decide(a->site, request->host, request->path, now_s(a), &route);
+    route_decide(a->site, find_host(a, peer), request->path, now_s(a), &route);
     if (route.outcome == OUTCOME_UNKNOWN_HOST)
         *end = ANSWER_REFUSED;
     reply_set_date(&a->reply, now_s(a));

@@ -8,7 +8,7 @@
 #include "service/base/error.h"
 #include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
-#include "service/public/client_address.h"
+#include "service/public/trusted_proxy.h"
 
 enum {
     SEND_WAIT_MS = 30 * 1000, /* for a client to take at most CONNS_OUTPUT_MAX bytes */
@@ -126,7 +126,7 @@ void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr
     conn->conns = conns;
     conn_start(conn, fd, ip,
                config->client_address == CONFIG_CLIENT_PROXY_PROTOCOL &&
-                   client_address_is_trusted(config, ip));
+                   trusted_proxy_is(config, ip));
 }
 
 static void expire_due(struct conns *conns, enum conn_state state)

@@ -1,4 +1,5 @@
-/* Lists of forwarded addresses: reading from the right ends, and only addresses come out. */
+/* Lists of forwarded addresses: reading from the right ends, and only addresses come out; the first
+ * host lies inside the list. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,15 @@ static void read_list(enum forwarded_form form, struct slice list)
     } while (status != FORWARDED_END);
 }
 
+static void read_host(enum forwarded_form form, struct slice list)
+{
+    struct slice host = forwarded_first_host(form, list);
+
+    if (host.ptr &&
+        (host.len == 0 || host.ptr < list.ptr || host.ptr + host.len > list.ptr + list.len))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *copy = malloc(size ? size : 1);
@@ -37,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     read_list(FORWARDED_X, slice_make(copy, size));
     read_list(FORWARDED_RFC7239, slice_make(copy, size));
+    read_host(FORWARDED_X, slice_make(copy, size));
+    read_host(FORWARDED_RFC7239, slice_make(copy, size));
     free(copy);
     return 0;
 }
