@@ -17,6 +17,7 @@ static const char *const reasons[CLICK_REASONS] = {
     [CLICK_REASON_MANY_LINKS] = "many_links",
     [CLICK_REASON_MANY_NETWORKS] = "many_networks",
     [CLICK_REASON_SIGNS] = "signs",
+    [CLICK_REASON_UNKNOWN_PROGRAM] = "unknown_program",
 };
 
 static const char *const browsers[CLICK_BROWSERS] = {
@@ -53,6 +54,7 @@ enum click_label click_reason_label(enum click_reason reason)
     case CLICK_REASON_LINK_PREVIEW:
     case CLICK_REASON_LIBRARY:
     case CLICK_REASON_NO_AGENT:
+    case CLICK_REASON_UNKNOWN_PROGRAM:
         return CLICK_BOT;
     case CLICK_REASON_MANY_LINKS:
     case CLICK_REASON_MANY_NETWORKS:

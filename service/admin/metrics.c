@@ -211,9 +211,12 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
     }
     write_head(out, "hopcount_clicks_relabelled_total", "counter",
                "Clicks labelled human when they came and found to be a mail gateway's, by why.");
-    for (unsigned i = CLICK_REASON_MANY_LINKS; i < CLICK_REASONS; i++)
-        evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
-                            click_reason_name(i), stats.relabelled[i]);
+    for (unsigned i = 0; i < CLICK_REASONS; i++) {
+        if (click_reason_label(i) == CLICK_SCANNER)
+            evbuffer_add_printf(out,
+                                "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
+                                click_reason_name(i), stats.relabelled[i]);
+    }
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
     if (stats.cause[0])

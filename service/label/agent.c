@@ -11,11 +11,14 @@
 #include "proto/bytes.h"
 #include "service/base/error.h"
 #include "service/label/agent_data.h"
+#include "service/label/agent_model.h"
 
 enum {
     /* Bounds what one pattern may cost on a text made to be slow; on browsers' agents the most
      * expensive one needs a hundredth. */
     MATCH_LIMIT = 200000,
+    /* The same while agents come in a flood. */
+    HURRIED_MATCH_LIMIT = 2000,
     JIT_STACK_MIN = 32 * 1024,
     JIT_STACK_MAX = 256 * 1024,
 };
@@ -30,7 +33,8 @@ enum {
  */
 enum { GRAM = 3, GRAM_BITS = 4096, GRAMS_MAX = 4 };
 
-/* Which sequences of three bytes a text holds, by a hash: may say yes for one that is not there. */
+/* Which sequences of three bytes a text holds, in small letters, by a hash: may say yes for one
+ * that is not there. */
 struct gram_set {
     uint64_t words[GRAM_BITS / 64];
 };
@@ -54,6 +58,7 @@ struct family_rules {
 
 struct agent_rules {
     struct family_rules bots, browsers, systems;
+    pcre2_code *people[AGENT_PEOPLE_REGEXES];
 };
 
 struct agent_matcher {
@@ -61,8 +66,9 @@ struct agent_matcher {
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
     pcre2_match_data *data;
-    struct gram_set grams; /* of the text being classified */
-    bool gave_up;          /* a pattern took too long on it */
+    struct gram_set grams;               /* of the text being matched */
+    bool gave_up;                        /* a pattern took too long on it */
+    char without_models[AGENT_TEXT_MAX]; /* the text being classified */
 };
 
 static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, struct error *err)
@@ -84,9 +90,14 @@ static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, st
     return re;
 }
 
+static unsigned small_letter(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned)(c - 'A' + 'a') : (uint8_t)c;
+}
+
 static unsigned hash_gram(const char *p)
 {
-    return ((uint8_t)p[0] * 961U + (uint8_t)p[1] * 31U + (uint8_t)p[2]) % GRAM_BITS;
+    return (small_letter(p[0]) * 961U + small_letter(p[1]) * 31U + small_letter(p[2])) % GRAM_BITS;
 }
 
 static void fill_grams(struct gram_set *set, struct slice text)
@@ -135,6 +146,18 @@ static bool compile_families(struct family_rules *families, struct error *err)
     return true;
 }
 
+static bool compile_people(pcre2_code **codes, struct error *err)
+{
+    for (unsigned i = 0; i < AGENT_PEOPLE_REGEXES; i++) {
+        const char *regex = agent_people_regexes[i];
+
+        codes[i] = compile(regex, strlen(regex), PCRE2_CASELESS, err);
+        if (!codes[i])
+            return false;
+    }
+    return true;
+}
+
 static void free_families(struct family_rules *families)
 {
     for (unsigned i = 0; families->codes && i < families->n_rules; i++)
@@ -162,7 +185,7 @@ struct agent_rules *agent_rules_new(struct error *err)
                                            .names = agent_system_names,
                                            .n_names = agent_n_system_names};
     if (!compile_families(&rules->bots, err) || !compile_families(&rules->browsers, err) ||
-        !compile_families(&rules->systems, err))
+        !compile_families(&rules->systems, err) || !compile_people(rules->people, err))
         goto out;
     ok = true;
 out:
@@ -180,6 +203,8 @@ void agent_rules_free(struct agent_rules *rules)
     free_families(&rules->bots);
     free_families(&rules->browsers);
     free_families(&rules->systems);
+    for (unsigned i = 0; i < AGENT_PEOPLE_REGEXES; i++)
+        pcre2_code_free(rules->people[i]);
     free(rules);
 }
 
@@ -337,24 +362,66 @@ static uint32_t hash_text(struct slice text)
     return hash ? hash : 1;
 }
 
-struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
+/*
+ * Whether `text` looks like what people use: it names a browser, an engine, a phone or a mail
+ * program, and doesn't say that it is compatible with them and something else itself.  Programs of
+ * all kinds that no list knows don't: four in five of them name nothing but themselves.
+ */
+static bool is_of_people(struct agent_matcher *m, struct slice text)
 {
-    struct agent agent = {.reason = CLICK_REASON_NO_AGENT};
+    pcre2_code *const *people = m->rules->people;
+
+    return !match(m, people[AGENT_COMPATIBLE_OTHER], text) &&
+           (match(m, people[AGENT_NAMES_BROWSER], text) ||
+            match(m, people[AGENT_NAMES_DEVICE], text) ||
+            match(m, people[AGENT_BEGINS_AS_PEOPLE], text));
+}
+
+/* Machine or person; the lists of machines come first, for they tell what it is. */
+static enum click_reason find_reason(struct agent_matcher *m, struct slice text)
+{
+    struct slice words;
+    enum click_reason reason;
 
     if (text.len == 0)
-        return agent;
+        return CLICK_REASON_NO_AGENT;
+    words = slice_make(m->without_models, agent_without_models(text, m->without_models));
+    m->gave_up = false;
+    fill_grams(&m->grams, words);
+    reason = find_family(m, &m->rules->bots, words);
+    if (reason == CLICK_REASON_NONE && !m->gave_up && !is_of_people(m, text))
+        reason = CLICK_REASON_UNKNOWN_PROGRAM;
+    return reason == CLICK_REASON_NONE && m->gave_up ? CLICK_REASON_UNCLASSIFIED : reason;
+}
+
+struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
+{
+    struct agent agent = {0};
+
     if (text.len > AGENT_TEXT_MAX)
         text.len = AGENT_TEXT_MAX;
-    agent.text_hash = hash_text(text);
-    fill_grams(&matcher->grams, text);
-    matcher->gave_up = false;
-    agent.reason = find_family(matcher, &matcher->rules->bots, text);
-    if (agent.reason != CLICK_REASON_NONE)
+    agent.reason = (uint8_t)find_reason(matcher, text);
+    if (text.len > 0)
+        agent.text_hash = hash_text(text);
+    if (click_reason_label(agent.reason) != CLICK_HUMAN)
         return agent;
-    if (matcher->gave_up)
-        agent.reason = CLICK_REASON_UNCLASSIFIED;
+    fill_grams(&matcher->grams, text);
     agent.browser = find_family(matcher, &matcher->rules->browsers, text);
     agent.system = find_family(matcher, &matcher->rules->systems, text);
     agent.device = (uint8_t)find_device(agent.system, text);
+    return agent;
+}
+
+struct agent agent_classify_hurriedly(struct agent_matcher *matcher, struct slice text)
+{
+    struct agent agent = {0};
+
+    if (text.len > AGENT_TEXT_MAX)
+        text.len = AGENT_TEXT_MAX;
+    pcre2_set_match_limit(matcher->context, HURRIED_MATCH_LIMIT);
+    agent.reason = (uint8_t)find_reason(matcher, text);
+    pcre2_set_match_limit(matcher->context, MATCH_LIMIT);
+    if (agent.reason == CLICK_REASON_NONE)
+        agent.reason = CLICK_REASON_UNCLASSIFIED;
     return agent;
 }

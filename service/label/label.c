@@ -18,9 +18,10 @@
 enum {
     CACHE_SETS =
         4096, /* of three: 12,288 agents in 256 KiB; a day's visitors bring some thousands */
-    /* New agents looked at in a second: each takes some 20 µs, at worst some 200, so together a
-     * hundredth of a core, at worst a twentieth.  Those beyond aren't cached either, so that a
-     * flood can't push out the agents of people. */
+    /* New agents looked at in full in a second: each takes some 20 µs, at worst some 200, so
+     * together a hundredth of a core, at worst a twentieth.  Of those beyond it is only found
+     * whether they are machines: a flood of new agents must not make people of bots that say so.
+     * They aren't cached, so that a flood can't push out the agents of people. */
     NEW_AGENTS_PER_S = 256,
 };
 
@@ -180,8 +181,8 @@ static struct agent find_agent(struct labeler *labeler, struct slice text, int64
     }
     counter64_add(&labeler->stats.misses, 1);
     if (!may_classify(labeler, now_ms)) {
-        counter64_add(&labeler->stats.unclassified, 1);
-        return (struct agent){.reason = CLICK_REASON_UNCLASSIFIED};
+        counter64_add(&labeler->stats.hurried, 1);
+        return agent_classify_hurriedly(labeler->matcher, text);
     }
     agent = agent_classify(labeler->matcher, text);
     agent_cache_put(labeler->cache, key, agent);

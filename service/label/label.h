@@ -66,7 +66,8 @@ struct label_source {
 /*
  * Labels a click.  `now_ms` is the monotonic clock.  An agent seen before
  * costs one look-up; a new one is matched against all patterns, but only so many of them a second:
- * beyond that it is taken for a person of unknown device, reason CLICK_REASON_UNCLASSIFIED.
+ * beyond that it is only found whether it is a machine, and if not, it is a person of unknown
+ * device, reason CLICK_REASON_UNCLASSIFIED.
  *
  * No more is made of the address than somebody reads: the network of a client's click, the visitor
  * of a person who followed a link that names no client, but from no listed network.
@@ -77,7 +78,7 @@ struct label labeler_label(struct labeler *labeler, const struct label_source *s
 /* Its counters, as long as the labeler; any thread. */
 struct labeler_stats {
     counter64 hits, misses; /* agents found in the cache, and not */
-    counter64 unclassified; /* misses beyond the limit */
+    counter64 hurried;      /* misses beyond the limit */
 };
 const struct labeler_stats *labeler_stats(const struct labeler *labeler);
 

@@ -13,7 +13,8 @@ from harness.wait import wait_until
 
 HUMAN, SCANNER, BOT, PREFETCH, PROBE = range(5)
 REASONS = ["none", "unclassified", "head", "prefetch", "preview", "crawler", "link_preview",
-           "library", "no_agent", "many_links", "many_networks", "signs"]
+           "library", "no_agent", "many_links", "many_networks", "signs",
+           "unknown_program"]
 LABELS = ["human", "scanner", "bot", "prefetch", "probe"]
 PHONE = ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
          "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1")
@@ -57,7 +58,7 @@ CASES = [  # a sentence, method, fields, label, reason
      "human", "none"),
     ("a crawler in no UTF-8", "GET", {"User-Agent": "\xff\xfe Googlebot/2.1"}, "bot", "crawler"),
     ("an agent made to match slowly", "GET", {"User-Agent": "Mozilla/5.0 (" + "(a" * 500},
-     "human", None),
+     "bot", "unknown_program"),
 ]
 
 
@@ -197,13 +198,13 @@ def test_whatever_a_proxy_says_of_the_address_the_client_gets_to_the_page(shared
 
 
 def test_a_flood_of_new_agents_delays_no_click(shared):
-    """Beyond the work of a second a new agent is a person's, and says why."""
+    """Beyond the work of a second a new browser is a person's, and says why; a machine is one."""
     token = mint(shared)
     with shared.connect() as connection:
         for first in range(0, 3000, 100):
             batch = b"".join(
                 (f"GET /{token} HTTP/1.1\r\nHost: go.acme.example\r\n"
-                 f"User-Agent: Flood/{n} (new)\r\n\r\n").encode()
+                 f"User-Agent: {BROWSER} Flood/{n}\r\n\r\n").encode()
                 for n in range(first, first + 100))
             connection.send(batch)
             for _ in range(100):

@@ -27,9 +27,9 @@ PEOPLE = {  # package: the file with its agents
     "user-agents-2018": "src/user-agents.json.gz",
     "top-user-agents": "src/index.json",
 }
-# Web sites' logs hold machines, too; these name themselves.  headless Chrome; a scanner of shops for
-# stolen card data; a renderer for scrapers.
-NO_PERSON = re.compile(r"HeadlessChrome/|, Foregenix\)| splash ")
+# Web sites' logs hold machines, too; these name themselves: headless Chrome; a scanner of shops for
+# stolen card data; renderers; the simulator of WeChat's developers.  And what a fault of some program made: one word, or only digits.
+NO_PERSON = re.compile(r"HeadlessChrome/|, Foregenix\)| splash | wkhtmltoimage |wechatdevtools|^[a-z]+$|^[0-9.]+$")
 
 
 def read(path):

@@ -91,6 +91,22 @@ static void test_machines(void **state)
         {"an app on an iPhone", "Some%20App/12 CFNetwork/1496.0.7 Darwin/23.5.0",
          CLICK_REASON_LIBRARY},
         {"nothing but Mozilla", "Mozilla/5.0", CLICK_REASON_LIBRARY},
+        {"a library in small letters", "go-http-client/1.1", CLICK_REASON_LIBRARY},
+        {"a library in capital letters", "PYTHON-REQUESTS/2.32", CLICK_REASON_LIBRARY},
+        {"a monitor's plug-in", "munin/http_loadtime", CLICK_REASON_CRAWLER},
+        {"a chat's preview", "ViberUrlDownloader", CLICK_REASON_CRAWLER},
+        {"a program that nobody listed", "Acme-Courier/3.2 (ticket desk)",
+         CLICK_REASON_UNKNOWN_PROGRAM},
+        {"one that calls itself compatible, and names nothing else",
+         "Mozilla/5.0 (compatible; Acme Courier/3.2)", CLICK_REASON_UNKNOWN_PROGRAM},
+        {"one that has a browser behind its name", "Mozilla/5.0 (compatible; Courier/3.2) " CHROME,
+         CLICK_REASON_UNKNOWN_PROGRAM},
+        {"a system without a browser", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
+         CLICK_REASON_UNKNOWN_PROGRAM},
+        {"bytes that are no UTF-8", "Mozilla/5.0 \xff\xfe\xc3(\x80", CLICK_REASON_UNKNOWN_PROGRAM},
+        {"a crawler that names itself among a phone's parts",
+         "Mozilla/5.0 (Linux; Android 9; Pixel 7; compatible; Acmebot/1.0) " CHROME_MOBILE,
+         CLICK_REASON_CRAWLER},
     };
     struct labeler *labeler = make_labeler();
 
@@ -201,8 +217,18 @@ static void test_people(void **state)
         {"a tablet whose model holds the letters TV",
          "Mozilla/5.0 (Linux; Android 7.0; BTV-W09 Build/HUAWEIBEETHOVEN-W09) " CHROME,
          CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
-        {"bytes that are no UTF-8", "Mozilla/5.0 \xff\xfe\xc3(\x80", CLICK_DEVICE_OTHER,
-         CLICK_BROWSER_OTHER, CLICK_SYSTEM_OTHER},
+        {"bytes that are no UTF-8", "Mozilla/5.0 (\xff\xfe\xc3(\x80) Firefox/140.0",
+         CLICK_DEVICE_OTHER, CLICK_BROWSER_FIREFOX, CLICK_SYSTEM_OTHER},
+        {"a phone called a bot", "Mozilla/5.0 (Linux; Android 9; M bot 54) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a tablet called a bot", "Mozilla/5.0 (Linux; Android 9; C Bot Tab 70) " CHROME,
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a phone called a spider",
+         "Mozilla/5.0 (Linux; Android 13; Spider 8 Build/TP1A.220624.014; wv) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_IN_APP, CLICK_SYSTEM_ANDROID},
+        {"a phone with brackets in its name",
+         "Mozilla/5.0 (Linux; Android 12; iHunt Discovery (Preview) Scan) " CHROME_MOBILE,
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
     };
     struct labeler *labeler = make_labeler();
 
@@ -328,22 +354,26 @@ static void test_referrers(void **state)
     }
 }
 
-/* New agents beyond the limit of a second are people of unknown kind; known ones stay known. */
+/* New agents beyond the limit of a second: people are of unknown kind, machines are machines all
+ * the same; known ones stay known. */
 static void test_flood(void **state)
 {
     struct labeler *labeler = make_labeler();
     struct http1_request known = make_request(WINDOWS CHROME);
     const struct labeler_stats *stats = labeler_stats(labeler);
+    static const enum click_reason wanted[] = {CLICK_REASON_CRAWLER, CLICK_REASON_LIBRARY,
+                                               CLICK_REASON_LINK_PREVIEW,
+                                               CLICK_REASON_UNKNOWN_PROGRAM};
     unsigned n_classified = 0;
     struct label label;
 
     (void)state;
     (void)label_of(labeler, &known, 1000);
     for (int i = 0; i < 5000; i++) {
-        char agent[64];
+        char agent[256];
         struct http1_request request;
 
-        snprintf(agent, sizeof(agent), "bot%d/1.0 (+http://a.example)", i);
+        snprintf(agent, sizeof(agent), WINDOWS CHROME " Acme/%d", i);
         request = make_request(agent);
         label = label_of(labeler, &request, 1999);
         if (label.reason == CLICK_REASON_UNCLASSIFIED)
@@ -352,11 +382,27 @@ static void test_flood(void **state)
             n_classified++;
     }
     assert_int_equal(n_classified, 255); /* and the known one is the 256th */
-    assert_int_equal(counter64_get(&stats->unclassified), 5000 - 255);
+    assert_int_equal(counter64_get(&stats->hurried), 5000 - 255);
     assert_int_equal(counter64_get(&stats->misses), 5001);
     label = label_of(labeler, &known, 1999);
     assert_int_equal(label.browser, CLICK_BROWSER_CHROME);
     assert_int_equal(counter64_get(&stats->hits), 1);
+
+    for (int i = 0; i < 1000; i++) {
+        char agents[4][64];
+
+        snprintf(agents[0], sizeof(agents[0]), "Acmebot/%d (+http://a.example)", i);
+        snprintf(agents[1], sizeof(agents[1]), "curl/8.%d", i);
+        snprintf(agents[2], sizeof(agents[2]), "Slackbot-LinkExpanding %d.0", i);
+        snprintf(agents[3], sizeof(agents[3]), "Acme-Courier/%d", i);
+        for (int k = 0; k < 4; k++) {
+            struct http1_request request = make_request(agents[k]);
+
+            label = label_of(labeler, &request, 1999);
+            assert_int_equal(label.label, CLICK_BOT);
+            assert_int_equal(label.reason, wanted[k]);
+        }
+    }
 
     print_message("the next second takes new ones again\n");
     known = make_request("curl/8.5.0");
@@ -419,8 +465,9 @@ static void test_agent_length(void **state)
     assert_int_equal(label_of(labeler, &request, 1000).reason, CLICK_REASON_LIBRARY);
     print_message("the first that are not\n");
     memset(text, 'x', sizeof(text));
+    text[1] = '1';
     memcpy(text + AGENT_TEXT_MAX, " curl/8", len);
-    assert_int_equal(label_of(labeler, &request, 1000).reason, CLICK_REASON_NONE);
+    assert_int_equal(label_of(labeler, &request, 1000).reason, CLICK_REASON_UNKNOWN_PROGRAM);
     labeler_free(labeler);
 }
 

@@ -25,6 +25,7 @@ const reasons = {
     link_preview: "Makes previews for chats",
     library: "A program, no browser",
     no_agent: "Doesn’t say what it is",
+    unknown_program: "A program nobody knows",
     many_links: "All links of a mail at once",
     many_networks: "One link from many networks",
     signs: "Several weaker signs",

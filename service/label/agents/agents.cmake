@@ -31,5 +31,6 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/generated/agent_data.c
   COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
   COMMAND ${NODE_PROGRAM} ${agents}/generate.js ${agents_modules}
           ${CMAKE_BINARY_DIR}/generated/agent_data.c
-  DEPENDS ${agents}/generate.js ${agents}/own.json ${agents}/families.json ${agents_stamp}
+  DEPENDS ${agents}/generate.js ${agents}/own.json ${agents}/families.json ${agents}/people.json
+          ${agents_stamp}
   COMMENT "Making the patterns of user agents" VERBATIM)

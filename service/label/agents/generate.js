@@ -5,54 +5,88 @@ const path = require("path");
 
 const [modules, out] = process.argv.slice(2);
 const own = JSON.parse(fs.readFileSync(path.join(__dirname, "own.json"), "utf8"));
+const people = JSON.parse(fs.readFileSync(path.join(__dirname, "people.json"), "utf8"));
 const families = JSON.parse(fs.readFileSync(path.join(__dirname, "families.json"), "utf8"));
 const crawlers = JSON.parse(fs.readFileSync(
     path.join(modules, "crawler-user-agents", "crawler-user-agents.json"), "utf8"));
+const { list: isbot } = require(path.resolve(modules, "isbot"));
+const { Crawlers } = require(path.resolve(
+    modules, "es6-crawler-detect", "dist", "lib", "crawler", "crawlers.js"));
 const uap = require(path.resolve(modules, "js-yaml")).load(
     fs.readFileSync(path.join(modules, "uap-core", "regexes.yaml"), "utf8"));
 
 // --- bots ---
 
+// Alternatives become one part, so that something can be put before and behind them.
+function asPart(pattern) {
+    return /(^|[^\\])\|/.test(pattern) ? `(?:${pattern})` : pattern;
+}
+
+function fromStartOfWord(pattern) {
+    return /^[A-Za-z0-9]/.test(pattern) ? "\\b" + asPart(pattern) : pattern;
+}
+
 // A pattern matches whole words, unless the instances that the list gives show that it is meant to
 // match a part of one.
 function byWord(pattern, instances) {
-    const known = instances.filter((text) => new RegExp(pattern).test(text));
-    const alternatives = /(^|[^\\])\|/.test(pattern) ? `(?:${pattern})` : pattern;
-    let result = alternatives;
+    const known = instances.filter((text) => new RegExp(pattern, "i").test(text));
+    let result = asPart(pattern);
     for (const [wanted, make] of [
         [/^[A-Za-z0-9]/, (p) => "\\b" + p],
         [/(^|[^\\])[A-Za-z0-9]$/, (p) => p + "\\b"],
     ]) {
         if (!wanted.test(pattern))
             continue;
-        const re = new RegExp(make(result));
+        const re = new RegExp(make(result), "i");
         if (known.every((text) => re.test(text)))
             result = make(result);
     }
     return result;
 }
 
-// Previews and libraries first: crawlers' patterns are the broad ones.
-function botRules() {
-    const groups = { LINK_PREVIEW: [], LIBRARY: [], CRAWLER: [] };
-    for (const [reason, patterns] of Object.entries(groups)) {
-        for (const pattern of own[reason.toLowerCase()])
-            patterns.push(byWord(pattern, []));
-    }
+// Of crawler-user-agents: what kind of machine an entry names.
+function reasonOf(entry) {
+    const tags = entry.tags || [];
+    return tags.includes("social-preview") ? "LINK_PREVIEW"
+        : tags.includes("http-library") ? "LIBRARY" : "CRAWLER";
+}
+
+// [pattern, reason, regex] of all lists.  Previews and libraries first: crawlers' patterns are the
+// broad ones.
+function botPatterns() {
+    const all = [
+        ...["LINK_PREVIEW", "LIBRARY", "CRAWLER"].flatMap((reason) =>
+            own[reason.toLowerCase()].map((pattern) => [pattern, reason, byWord(pattern, [])])),
+        ...crawlers.map((entry) => [
+            entry.pattern, reasonOf(entry), byWord(entry.pattern, entry.instances || []),
+        ]),
+        ...new Crawlers().getAll().map((pattern) => [pattern, "CRAWLER", fromStartOfWord(pattern)]),
+        ...isbot.map((pattern) => [pattern, "CRAWLER", pattern]),
+    ];
     for (const pattern of Object.keys(own.not_a_bot)) {
-        if (!crawlers.some((entry) => entry.pattern === pattern))
-            throw new Error(`own.json: not_a_bot: the list no longer has '${pattern}': remove it`);
+        if (!all.some(([listed]) => listed === pattern))
+            throw new Error(`own.json: not_a_bot: no list has '${pattern}' any more: remove it`);
     }
-    for (const entry of crawlers) {
-        if (entry.pattern in own.not_a_bot)
-            continue;
-        const tags = entry.tags || [];
-        const reason = tags.includes("social-preview") ? "LINK_PREVIEW"
-            : tags.includes("http-library") ? "LIBRARY" : "CRAWLER";
-        groups[reason].push(byWord(entry.pattern, entry.instances || []));
-    }
-    return Object.entries(groups).flatMap(([reason, patterns]) => [...new Set(patterns)]
-        .map((regex) => ({ regex, nocase: false, family: `CLICK_REASON_${reason}` })));
+    return all.filter(([pattern]) => !(pattern in own.not_a_bot));
+}
+
+function botRules() {
+    const patterns = botPatterns();
+    return ["LINK_PREVIEW", "LIBRARY", "CRAWLER"].flatMap((reason) => [...new Set(patterns
+        .filter((one) => one[1] === reason).map(([, , regex]) => regex))]
+        .map((regex) => ({ regex, nocase: true, family: `CLICK_REASON_${reason}` })));
+}
+
+// --- people: what their agents name ---
+
+function peopleRegexes() {
+    const any = (list) => `(?:${list.join("|")})`;
+    return {
+        AGENT_NAMES_BROWSER: any(people.browser),
+        AGENT_NAMES_DEVICE: any(people.device),
+        AGENT_BEGINS_AS_PEOPLE: `^["' ]*${any(people.begins)}`,
+        AGENT_COMPATIBLE_OTHER: `compatible[;,] *+(?:[A-Z]; *+)?+(?!${any(people.compatible)})[^;)]*[a-z]`,
+    };
 }
 
 // --- what a text must hold for a rule to match: most rules need not be tried ---
@@ -111,11 +145,10 @@ function literalRuns(regex) {
     return runs;
 }
 
-// The longest of them; "" when a match may do without any.
+// The longest of them, in small letters; "" when a match may do without any.
 function requiredText(rule) {
-    if (rule.nocase || rule.regex.includes("(?i"))
-        return "";
-    return literalRuns(rule.regex).reduce((a, b) => (b.length > a.length ? b : a), "");
+    return literalRuns(rule.regex).reduce((a, b) => (b.length > a.length ? b : a), "")
+        .toLowerCase();
 }
 
 // --- families: uap-core's rules in their order; the first that matches decides ---
@@ -127,7 +160,7 @@ function rulesOf(parsers, replacement, kind, prefix) {
             names.set(name, `${prefix}_${family}`);
     }
     // Rules that gather the names of robots are the slowest, and robots don't come here.
-    const people = parsers.filter((parser) => !/\[Ss\](pider|\[Pp\])/.test(parser.regex));
+    const people = parsers.filter((parser) => !/\[Ss\](pider|\[Pp\])|\[Bb\]ot/.test(parser.regex));
     const rules = people.map((parser) => ({
         regex: parser.regex,
         nocase: parser.regex_flag === "i",
@@ -157,10 +190,18 @@ function writeFamilies(name, { rules, names }) {
         `const unsigned agent_n_${name}_names = ${names.size};\n`;
 }
 
+function writePeople(regexes) {
+    const lines = Object.entries(regexes).map(([name, regex]) =>
+        `    [${name}] = ${quote(regex)},`);
+    return `const char *const agent_people_regexes[AGENT_PEOPLE_REGEXES] = {\n` +
+        `${lines.join("\n")}\n};\n`;
+}
+
 const text = `/* Made by service/label/agents/generate.js; do not edit. */
 #include "service/label/agent_data.h"
 
 ${writeRules("bot", botRules())}
+${writePeople(peopleRegexes())}
 ${writeFamilies("browser",
         rulesOf(uap.user_agent_parsers, "family_replacement", "browser", "CLICK_BROWSER"))}
 ${writeFamilies("system", rulesOf(uap.os_parsers, "os_replacement", "system", "CLICK_SYSTEM"))}`;
