@@ -93,8 +93,9 @@ static const struct schema_key redis_keys[] = {
          "PEM file of the authorities that vouch for Redis; default: those of the system."),
     PATH("tls_cert", config_redis, tls_cert, NULL, "PEM file of our client certificate."),
     PATH("tls_key", config_redis, tls_key, NULL, "PEM file of its key."),
-    TEXT("server", config_redis, server, 1024, "redis-server", NULL,
-         "Program of the private redis-server."),
+    TEXT("server", config_redis, server, 1024, NULL, NULL,
+         "Program of the private server; without it redis-server or valkey-server, whichever is "
+         "there."),
     INT("shards", config_redis, shards, 1, 256, "1",
         "Counter shards, a power of two; 16 or more with Redis Cluster.  Can't be changed while "
         "counts are kept."),

@@ -131,7 +131,7 @@ static void stop_child(pid_t pid, int pid_fd)
 
     kill(pid, SIGTERM);
     if (poll(&wait, 1, STOP_WAIT_MS) == 0) {
-        log_error("redis.stop", "err=\"redis-server has not ended in %d s, killed\"",
+        log_error("redis.stop", "err=\"the private server has not ended in %d s, killed\"",
                   STOP_WAIT_MS / 1000);
         kill(pid, SIGKILL);
     }

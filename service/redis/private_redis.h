@@ -1,4 +1,4 @@
-/* private_redis.h - a redis-server of our own, for when the configuration names none.
+/* private_redis.h - a Redis or Valkey server of our own, for when the configuration names none.
  *
  * Lives in `state_dir`/redis: Unix socket, append-only file (everysec), no TCP port, no eviction.
  * A thread watches it and starts it again, with backoff, whenever it dies.  It doesn't outlive us
@@ -15,7 +15,7 @@ struct private_redis;
 
 struct private_redis_options {
     const char *state_dir; /* made if absent */
-    const char *program;   /* NULL = "redis-server", found in PATH */
+    const char *program;   /* NULL = redis-server or else valkey-server, found in PATH */
     int64_t start_wait_ms; /* longest to wait for its first answer; 0 = 10 s */
 };
 

@@ -16,7 +16,7 @@
 #include "service/base/log.h"
 #include "service/redis/private_redis.h"
 
-enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50 };
+enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50, VERSION_MIN = 7 };
 
 int private_redis_connect(const struct private_redis_place *place)
 {
@@ -150,8 +150,6 @@ static bool set_paths(struct private_redis_place *place,
         error_set(err, "redis: %s: %s", options->state_dir, strerror(errno));
         return false;
     }
-    snprintf(place->program, sizeof(place->program), "%s",
-             options->program ? options->program : "redis-server");
     len = snprintf(place->dir, sizeof(place->dir), "%s/redis", absolute);
     if (len >= (int)(sizeof(place->socket) - strlen("/redis.sock"))) {
         error_set(
@@ -167,41 +165,58 @@ static bool set_paths(struct private_redis_place *place,
     return make_dir(place->dir, err) && write_config(place, err);
 }
 
-/* Redis 7.0 is needed: `redis-server --version` says "Redis server v=7.0.15 sha=…". */
-static bool check_version(const struct private_redis_place *place, struct error *err)
+/* The major version of `program`, 0 when it can't be run; `version` is for messages.  Redis says
+ * "Redis server v=7.0.15 sha=…", Valkey "Valkey server v=8.1.1 sha=…". */
+static unsigned long look_at_version(const char *program, char *version, size_t size)
 {
     char command[PRIVATE_REDIS_TEXT_MAX + 32], line[256] = "";
-    const char *version;
+    const char *at;
     FILE *pipe;
 
-    if (strchr(place->program, '\'')) {
-        error_set(err, "redis: the program's name %s has a quote in it", place->program);
-        return false;
-    }
-    snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", place->program);
+    snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", program);
     pipe = popen(command, "re");
-    if (pipe) {
-        if (!fgets(line, sizeof(line), pipe))
-            line[0] = '\0';
-        pclose(pipe);
+    if (!pipe)
+        return 0;
+    if (!fgets(line, sizeof(line), pipe))
+        line[0] = '\0';
+    pclose(pipe);
+    at = strstr(line, "v=");
+    snprintf(version, size, "%.*s", at ? (int)strcspn(at + 2, " \n") : 0, at ? at + 2 : "");
+    return strtoul(version, NULL, 10);
+}
+
+/* The program that was asked for, else the first of the known ones that is there; 7.0 or newer. */
+static bool choose_program(struct private_redis_place *place, const char *wanted, struct error *err)
+{
+    const char *const known[] = {"redis-server", "valkey-server", NULL};
+    const char *const asked[] = {wanted, NULL};
+    char version[16] = "", too_old[80] = "";
+
+    if (wanted && strchr(wanted, '\'')) {
+        error_set(err, "redis: the program's name %s has a quote in it", wanted);
+        return false;
     }
-    version = strstr(line, "v=");
-    if (!version) {
+    for (const char *const *program = wanted ? asked : known; *program; program++) {
+        unsigned long major = look_at_version(*program, version, sizeof(version));
+
+        snprintf(place->program, sizeof(place->program), "%s", *program);
+        if (major >= VERSION_MIN)
+            return true;
+        if (major > 0 && !too_old[0])
+            snprintf(too_old, sizeof(too_old), "%.40s is version %s", *program, version);
+    }
+    if (too_old[0])
+        error_set(err, "redis: %s, %d.0 or newer is needed", too_old, VERSION_MIN);
+    else
         error_set(err,
-                  "redis: cannot run %s; install redis-server (7.0 or newer), or set redis.url",
-                  place->program);
-        return false;
-    }
-    if (strtoul(version + 2, NULL, 10) < 7) {
-        error_set(err, "redis: %s is version %.12s, 7.0 or newer is needed", place->program,
-                  version + 2);
-        return false;
-    }
-    return true;
+                  "redis: cannot run %s; install redis-server or valkey-server (%d.0 or newer), or "
+                  "set redis.url",
+                  wanted ? wanted : "redis-server or valkey-server", VERSION_MIN);
+    return false;
 }
 
 bool private_redis_prepare(struct private_redis_place *place,
                            const struct private_redis_options *options, struct error *err)
 {
-    return set_paths(place, options, err) && check_version(place, err);
+    return set_paths(place, options, err) && choose_program(place, options->program, err);
 }

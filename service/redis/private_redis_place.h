@@ -22,7 +22,7 @@ struct private_redis_place {
     char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-/* Fills `*place`, makes the directory and the configuration, looks at the program's version.  False
+/* Fills `*place`, makes the directory and the configuration, finds the program.  False
  * and `*err` on failure. */
 MUST_USE bool private_redis_prepare(struct private_redis_place *place,
                                     const struct private_redis_options *options, struct error *err);

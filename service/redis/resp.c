@@ -108,10 +108,21 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return reply;
 }
 
+/* hiredis 0.14 has such a limit itself, 1.0 and newer take memory for every level. */
+static bool is_too_deep(const redisReadTask *task)
+{
+    unsigned depth = 0;
+
+    for (; task && depth <= RESP_DEPTH_MAX; task = task->parent)
+        depth++;
+    return depth > RESP_DEPTH_MAX;
+}
+
 static void *create_array(const redisReadTask *task, array_len n)
 {
     struct resp_reader *reader = task->privdata;
-    redisReply *reply = n > RESP_ELEMENTS_MAX ? NULL : create_reply(task, task->type);
+    bool is_over = n > RESP_ELEMENTS_MAX || is_too_deep(task);
+    redisReply *reply = is_over ? NULL : create_reply(task, task->type);
     size_t len;
 
     if (!reply || n <= 0)

@@ -13,8 +13,9 @@ struct redisReply;
 struct resp_reader;
 
 enum {
-    RESP_REPLY_MAX = 64 << 20,  /* bytes of a reply; a longer one is nonsense */
-    RESP_ELEMENTS_MAX = 1 << 20 /* of an array */
+    RESP_REPLY_MAX = 64 << 20,   /* bytes of a reply; a longer one is nonsense */
+    RESP_ELEMENTS_MAX = 1 << 20, /* of an array */
+    RESP_DEPTH_MAX = 8,          /* of arrays in arrays */
 };
 
 /* Adds a command; false: out of memory, nothing was added. */

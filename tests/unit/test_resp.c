@@ -94,6 +94,8 @@ static void what_is_not_the_protocol_is_refused(void **state)
         {"a length below -1", "$-5\r\n"},
         {"a length that is no number", "$1x\r\na\r\n"},
         {"an array of more than its limit", "*1048577\r\n"},
+        {"arrays deeper than their limit",
+         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"},
         {"RESP3: a map", "%1\r\n+a\r\n:1\r\n"},
         {"RESP3: a set", "~1\r\n:1\r\n"},
         {"RESP3: a push", ">1\r\n:1\r\n"},
@@ -115,6 +117,17 @@ static void what_is_not_the_protocol_is_refused(void **state)
         assert_int_equal(next(made), RESP_BROKEN);
         free_stream(&made);
     }
+}
+
+static void arrays_may_be_nested_up_to_the_limit(void **state)
+{
+    struct stream *s = *state;
+
+    for (int i = 0; i < RESP_DEPTH_MAX; i++)
+        feed(s, "*1\r\n", 4);
+    assert_int_equal(next(s), RESP_MORE);
+    feed(s, ":1\r\n", 4);
+    assert_int_equal(next(s), RESP_REPLY);
 }
 
 enum { PART = 1 << 20 };
@@ -215,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_is_an_array_of_its_arguments),
+        STREAM(arrays_may_be_nested_up_to_the_limit),
         STREAM(a_reply_is_read_when_its_last_byte_is_there),
         cmocka_unit_test(what_is_not_the_protocol_is_refused),
         STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_reply),
