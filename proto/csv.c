@@ -1,62 +1,94 @@
 #include "proto/csv.h"
 
-#include <stdint.h>
 #include <string.h>
 
-static bool is_special(char c)
+/* The text being read. */
+struct source {
+    const char *text;
+    size_t len;
+    bool is_end; /* no more will come */
+    char separator;
+};
+
+static bool is_line_end(char c)
 {
-    return c == ',' || c == '\n' || c == '"' || c == '\r';
+    return c == '\n' || c == '\r';
+}
+
+/* Moves `*at` behind blanks. */
+static void skip_blanks(const struct source *in, size_t *at)
+{
+    while (*at < in->len && (in->text[*at] == ' ' || in->text[*at] == '\t') &&
+           in->text[*at] != in->separator)
+        (*at)++;
 }
 
 /* Reads a field without quotes from `*at` on, which is left on what ends it. */
-static enum csv_status read_plain(const char *text, size_t len, bool is_end, size_t *at,
-                                  struct slice *field)
+static enum csv_status read_plain(const struct source *in, size_t *at, struct slice *field)
 {
-    size_t start = *at, i = start;
+    size_t i = *at;
 
-    for (; i < len; i++) {
-        if (!is_special(text[i]))
-            continue;
-        if (text[i] == '"')
+    while (i < in->len && in->text[i] != in->separator && !is_line_end(in->text[i])) {
+        if (in->text[i] == '"')
             return CSV_QUOTES;
-        if (text[i] != '\r')
-            break;
-        if (i + 1 == len ? is_end : text[i + 1] == '\n')
-            break;
+        i++;
     }
-    if (i == len && !is_end)
+    if (i == in->len && !in->is_end)
         return CSV_MORE;
-    *field = slice_make(text + start, i - start);
+    *field = slice_make(in->text + *at, i - *at);
     *at = i;
     return CSV_OK;
 }
 
 /* The same for a field whose first quote is at `*at`; doubled quotes stay in it. */
-static enum csv_status read_quoted(const char *text, size_t len, bool is_end, size_t *at,
-                                   struct slice *field)
+static enum csv_status read_quoted(const struct source *in, size_t *at, struct slice *field)
 {
     size_t start = *at + 1, i = start;
     const char *quote;
 
     for (;; i += 2) {
-        quote = i < len ? memchr(text + i, '"', len - i) : NULL;
+        quote = i < in->len ? memchr(in->text + i, '"', in->len - i) : NULL;
         if (!quote)
-            return is_end ? CSV_QUOTES : CSV_MORE;
-        i = (size_t)(quote - text);
-        if (i + 1 == len && !is_end)
+            return in->is_end ? CSV_QUOTES : CSV_MORE;
+        i = (size_t)(quote - in->text);
+        if (i + 1 == in->len && !in->is_end)
             return CSV_MORE;
-        if (i + 1 == len || text[i + 1] != '"')
+        if (i + 1 == in->len || in->text[i + 1] != '"')
             break;
     }
-    *field = slice_make(text + start, i - start);
-    *at = ++i;
-    if (i == len || text[i] == ',' || text[i] == '\n')
-        return CSV_OK;
-    if (text[i] != '\r')
-        return CSV_QUOTES;
-    if (i + 1 == len)
-        return is_end ? CSV_OK : CSV_MORE;
-    return text[i + 1] == '\n' ? CSV_OK : CSV_QUOTES;
+    *field = slice_make(in->text + start, i - start);
+    *at = i + 1;
+    skip_blanks(in, at);
+    if (*at == in->len)
+        return in->is_end ? CSV_OK : CSV_MORE;
+    return in->text[*at] == in->separator || is_line_end(in->text[*at]) ? CSV_OK : CSV_QUOTES;
+}
+
+static enum csv_status read_field(const struct source *in, size_t *at, struct slice *field,
+                                  bool *is_quoted)
+{
+    size_t first = *at;
+
+    skip_blanks(in, &first);
+    *is_quoted = first < in->len && in->text[first] == '"';
+    if (!*is_quoted)
+        return read_plain(in, at, field);
+    *at = first;
+    return read_quoted(in, at, field);
+}
+
+/* Moves `*at` behind the end of the row: LF, CRLF, CR, or nothing. */
+static enum csv_status read_row_end(const struct source *in, size_t *at)
+{
+    if (*at < in->len && in->text[*at] == '\r') {
+        if (*at + 1 == in->len && !in->is_end)
+            return CSV_MORE; /* an LF may follow */
+        (*at)++;
+        *at += *at < in->len && in->text[*at] == '\n';
+    } else {
+        *at += *at < in->len;
+    }
+    return CSV_OK;
 }
 
 /* Doubled quotes become one, in place. */
@@ -75,70 +107,76 @@ static void undouble(char *text, struct slice *field)
 
 static size_t count_lines(const char *text, size_t len)
 {
-    const char *end = text + len, *at = text;
     size_t n = 0;
 
-    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        n++;
-        at++;
-    }
+    for (size_t i = 0; i < len; i++)
+        n += text[i] == '\n' || (text[i] == '\r' && (i + 1 == len || text[i + 1] != '\n'));
     return n;
 }
 
 /* The row goes as far as its first line. */
-static enum csv_status give_up(enum csv_status status, const char *text, size_t len, bool is_end,
-                               struct csv_row *row)
+static enum csv_status give_up(enum csv_status status, const struct source *in, struct csv_row *row)
 {
-    const char *end = memchr(text, '\n', len);
+    size_t at = 0;
 
-    if (!end && !is_end)
+    while (at < in->len && !is_line_end(in->text[at]))
+        at++;
+    if ((at == in->len && !in->is_end) || read_row_end(in, &at) == CSV_MORE)
         return CSV_MORE;
-    row->len = end ? (size_t)(end - text) + 1 : len;
-    row->n_lines = end ? 1 : 0;
+    row->len = at;
+    row->n_lines = count_lines(in->text, at);
     return status;
 }
 
-enum csv_status csv_read(char *text, size_t len, bool is_end, struct csv_row *row)
+/* Whether no field holds anything but blanks. */
+static bool is_blank(const struct csv_row *row)
 {
+    for (unsigned i = 0; i < row->n_fields; i++) {
+        if (slice_trim(row->field[i]).len > 0)
+            return false;
+    }
+    return true;
+}
+
+enum csv_status csv_read(char *text, size_t len, bool is_end, char separator, struct csv_row *row)
+{
+    const struct source in = {.text = text, .len = len, .is_end = is_end, .separator = separator};
     enum csv_status status = CSV_OK;
-    uint64_t quoted = 0;
     size_t at = 0;
 
     _Static_assert(CSV_FIELDS_MAX <= 64, "a bit per field");
     row->n_fields = 0;
-    for (;;) {
-        struct slice *field = &row->field[row->n_fields];
-        bool is_quoted = at < len && text[at] == '"';
+    row->quoted = 0;
+    for (;; at++) {
+        bool is_quoted;
 
         if (row->n_fields == CSV_FIELDS_MAX)
-            return give_up(CSV_TOO_MANY, text, len, is_end, row);
-        status = is_quoted ? read_quoted(text, len, is_end, &at, field)
-                           : read_plain(text, len, is_end, &at, field);
+            return give_up(CSV_TOO_MANY, &in, row);
+        status = read_field(&in, &at, &row->field[row->n_fields], &is_quoted);
         if (status == CSV_QUOTES)
-            return give_up(CSV_QUOTES, text, len, is_end, row);
+            return give_up(CSV_QUOTES, &in, row);
         if (status == CSV_MORE)
             return CSV_MORE;
-        quoted |= (uint64_t)is_quoted << row->n_fields++;
-        if (at == len || text[at] != ',')
+        row->quoted |= (uint64_t)is_quoted << row->n_fields++;
+        if (at == len || text[at] != separator)
             break;
-        at++;
     }
-    at += at < len && text[at] == '\r';
-    at += at < len && text[at] == '\n';
+    if (read_row_end(&in, &at) == CSV_MORE)
+        return CSV_MORE;
     row->len = at;
-    row->is_blank = row->n_fields == 1 && row->field[0].len == 0 && quoted == 0;
-    row->n_lines = quoted ? count_lines(text, at) : at > 0 && text[at - 1] == '\n';
-    for (unsigned i = 0; quoted; i++, quoted >>= 1) {
-        if (quoted & 1)
+    row->n_lines = row->quoted ? count_lines(text, at) : is_line_end(text[at - 1]);
+    for (unsigned i = 0; i < row->n_fields; i++) {
+        if (row->quoted >> i & 1)
             undouble(text, &row->field[i]);
     }
+    row->is_blank = is_blank(row);
     return CSV_OK;
 }
 
 bool csv_needs_quotes(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
-        if (is_special(value.ptr[i]))
+        if (value.ptr[i] == ',' || value.ptr[i] == '"' || is_line_end(value.ptr[i]))
             return true;
     }
     return false;
@@ -161,4 +199,18 @@ size_t csv_write(struct slice value, char *out)
     }
     out[n++] = '"';
     return n;
+}
+
+bool csv_is_formula(struct slice value)
+{
+    static const char *const wide[] = {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d",
+                                       "\xef\xbc\xa0"};
+
+    if (value.len == 0)
+        return false;
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
+        if (slice_starts_with(value, slice_of(wide[i])))
+            return true;
+    }
+    return memchr("=+-@\t\r\n", value.ptr[0], 7) != NULL;
 }

@@ -53,4 +53,28 @@ static inline bool slice_starts_with(struct slice s, struct slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* Without the blanks and tabs at its ends. */
+static inline struct slice slice_trim(struct slice s)
+{
+    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+        s = slice_make(s.ptr + 1, s.len - 1);
+    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* Takes the part before the next `separator` off `*list`, which is absent after the last part.
+ * False when nothing is left. */
+static inline bool slice_next_part(struct slice *list, char separator, struct slice *part)
+{
+    const char *end;
+
+    if (!list->ptr)
+        return false;
+    end = (const char *)memchr(list->ptr, separator, list->len);
+    *part = slice_make(list->ptr, end ? (size_t)(end - list->ptr) : list->len);
+    *list = end ? slice_make(end + 1, list->len - part->len - 1) : slice_make(NULL, 0);
+    return true;
+}
+
 #endif

@@ -1,5 +1,6 @@
 /* The brands and their kinds, so that a page can offer them to choose from. */
 #include "service/admin/handlers.h"
+#include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/config/site.h"
 
@@ -25,6 +26,8 @@ void brands_handle(struct request *request)
     for (unsigned i = 0; i < site_n_brands(request->site); i++) {
         const struct brand *brand = site_brand_at(request->site, i);
 
+        if (!params_sees(request, brand))
+            continue;
         json_array_append_new(brands, json_pack("{ss# ss so}", "name", brand->name.ptr,
                                                 (int)brand->name.len, "base_url", brand->base_url,
                                                 "kinds", kinds_json(brand)));

@@ -7,6 +7,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "proto/number.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -23,7 +24,7 @@ struct campaigns {
     struct counter_key key;
     json_t *list; /* of GET */
     uint32_t id;  /* of PUT */
-    char id_text[8];
+    char id_text[12];
     char name[NAME_MAX_LEN + 1];
 };
 
@@ -239,8 +240,9 @@ void campaigns_handle_put(struct request *request)
     campaigns = calloc(1, sizeof(*campaigns));
     if (!campaigns) {
         request_fail(request, 503, NULL, "out of memory");
-    } else if (!params_parse_number(slice_make(request->arg, request->arg_len), UINT16_MAX,
-                                    &campaigns->id)) {
+    } else if (!number_parse_u32(slice_make(request->arg, request->arg_len), UINT16_MAX,
+                                 &campaigns->id) ||
+               campaigns->id == 0) {
         request_fail(request, 400, "id", "must be a number from 1 to 65535");
         free(campaigns);
     } else {

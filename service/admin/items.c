@@ -4,6 +4,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "proto/number.h"
 #include "proto/table.h"
 #include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
@@ -113,8 +114,8 @@ static bool read_item(struct request *request, struct item *item)
     item->brand = params_find_brand(request, query_find(&request->query, "brand"));
     if (!item->brand)
         return false;
-    if (!params_parse_number(slice_make(request->arg, request->arg_len), UINT32_MAX,
-                             &item->number)) {
+    if (!number_parse_u32(slice_make(request->arg, request->arg_len), UINT32_MAX, &item->number) ||
+        item->number == 0) {
         request_fail(request, 400, "id", "must be a number from 1 to 4294967295");
         return false;
     }

@@ -1,8 +1,7 @@
-/* params.h - the brand and the number that most requests name. */
+/* params.h - the brand that a request is about. */
 #ifndef ADMIN_PARAMS_H
 #define ADMIN_PARAMS_H
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
@@ -10,11 +9,11 @@
 struct brand;
 struct request;
 
-/* The brand called `name`, or, when absent, the only one there is; NULL: the request, which holds
- * the site, was replied to. */
-MUST_USE const struct brand *params_find_brand(struct request *request, struct slice name);
+/* Whether the request's key is for a brand. */
+bool params_sees(const struct request *request, const struct brand *brand);
 
-/* Plain decimal, 1…max. */
-MUST_USE bool params_parse_number(struct slice text, uint32_t max, uint32_t *out);
+/* The brand called `name`, or, when absent, the only one that the request's key is for; NULL: the
+ * request, which holds the site, was replied to. */
+MUST_USE const struct brand *params_find_brand(struct request *request, struct slice name);
 
 #endif

@@ -149,6 +149,7 @@ static void finish(struct request *request, int status)
     /* Of a 429, evhttp knows no more than that it is the client's fault. */
     evhttp_send_reply(request->http, status, status >= 400 ? title_of(status) : NULL, NULL);
     site_unref(request->site);
+    free(request->brands);
     free(request);
 }
 
@@ -313,5 +314,6 @@ void request_stream_end(struct request *request)
     leave_connection(request);
     evhttp_send_reply_end(request->http);
     site_unref(request->site);
+    free(request->brands);
     free(request);
 }

@@ -43,6 +43,7 @@ struct request {
     enum request_method method;
     struct query query;
     struct slice path; /* as it came */
+    char *brands;      /* that the request may see and change (brandlist.h); NULL = all */
     size_t arg_len;    /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
     struct request *next; /* of those that wait for one answer; the owner's */

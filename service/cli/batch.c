@@ -293,7 +293,7 @@ static bool step(struct batch *b, bool *ok)
     }
     if (have > 0)
         status = csv_read(b->in + b->in_at, have < ROW_MAX ? have : ROW_MAX,
-                          b->at_end && have <= ROW_MAX, &row);
+                          b->at_end && have <= ROW_MAX, ',', &row);
     if (status != CSV_MORE)
         return take_one(b, status, &row) && (b->out_len < OUT_BYTES || flush(b));
     if (have >= ROW_MAX)

@@ -2,7 +2,8 @@
  *
  * The parts, each below those before it:
  *
- *   ledger_thread.c  the thread, its timers, the statistics; gives each answer to its part
+ *   ledger_thread.c  the thread and its timers; what others may know of it
+ *   ledger_turn.c    one turn over all logs and shards; gives each answer to its part
  *   sender.c         folds a range of a log and sends it to all shards that stand at its beginning
  *   cursor.c         per log and shard the cursor: asked for, known, in a batch under way
  *   compact.c        sums up tables and series that have grown

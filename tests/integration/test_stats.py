@@ -236,6 +236,50 @@ def test_pages(daemon, redis):
     assert [row["key"] for row in seen] == ["7", "6", "5", "4", "3", "2", "1"]
 
 
+CAMPAIGNS = 60000
+
+
+@pytest.fixture
+def many_campaigns(daemon, redis):
+    """A day on which each of 60000 campaigns had a click; 7 had two and 8 had three."""
+    key = f"hc:{{s00}}:t:{counters.brand_number('acme')}:*:d:p:20261103"
+    points = [counters.record("campaign", 3, 2, n, 0, {7: 2, 8: 3}.get(n, 1)) for n in range(1, CAMPAIGNS + 1)]
+    redis.client().set(key, b"".join(points))
+    return daemon
+
+
+def test_more_campaigns_than_an_answer_has_rows(many_campaigns):
+    target = "/v1/stats?brand=acme&from=2026-11-03&to=2026-11-03&group_by=campaign"
+    largest = ask(many_campaigns, target + "&limit=2")
+    assert [(row["key"], row["total"]) for row in largest["rows"]] == [("8", 3), ("7", 2), ("(rest)", CAMPAIGNS - 2)]
+    assert largest["total"]["total"] == CAMPAIGNS + 3 and largest["n_rows"] == CAMPAIGNS
+    assert largest["next_offset"] == 2
+    first = ask(many_campaigns, target)
+    assert len(first["rows"]) == 1000 and first["next_offset"] == 1000
+    for headers, more in (({"Accept": "text/csv"}, ""), ({}, "&format=csv")):
+        lines = many_campaigns.admin("GET", target + more, headers=headers, key=True).text.splitlines()[1:]
+        assert len({line.split(",")[0] for line in lines}) == len(lines) == CAMPAIGNS
+        assert sum(int(line.split(",")[2]) for line in lines) == CAMPAIGNS + 3
+    by_kind = ask(many_campaigns, target + ",kind&limit=1")
+    assert by_kind["rows"][1] == {"key": "(rest),(rest)", "campaign": "(rest)", "kind": "(rest)",
+                                  "total": CAMPAIGNS, "human": CAMPAIGNS, "automated": 0}
+
+
+def test_no_spelling_of_a_query_gets_the_answer_of_another(daemon, redis):
+    time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
+    counters.seed(redis.client(), [Click("acme", time, 2, 1, 0, "DE"), Click("globex", time, 1, 2, 0, "DE")])
+    good = "/v1/stats?brand=acme&campaign=1&from=2026-11-01&to=2026-11-30&group_by=kind"
+    assert ask(daemon, good)["total"]["total"] == 1
+    for bad, parameter in (
+            ("/v1/stats?brand=acme%26campaign%3D1&from=2026-11-01&to=2026-11-30&group_by=kind", "brand"),
+            ("/v1/stats?brand=acme&campaign=1%26from%3D2026-11-01&to=2026-11-30&group_by=kind", "campaign"),
+            ("/v1/stats?brand=acme&campaign=1&from=2026-11-01%26to%3D2026-11-30&group_by=kind", "from"),
+            ("/v1/stats?brand=acme&campaign=1&from=2026-11-01&to=2026-11-30%26group_by%3Dkind", "to")):
+        assert ask(daemon, bad, status=400)["parameter"] == parameter
+    other = "/v1/stats?brand=globex&from=2026-11-01&to=2026-11-30&group_by=kind"
+    assert [row["key"] for row in ask(daemon, other)["rows"]] == ["view"]
+
+
 def test_names_of_campaigns_reach_json_and_csv_safely(daemon, redis):
     time = datetime.datetime(2026, 11, 3, 12, tzinfo=UTC)
     counters.seed(redis.client(), [Click("acme", time, 2, n, 0, "DE") for n in (1, 2)])

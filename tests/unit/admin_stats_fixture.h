@@ -32,8 +32,15 @@ static const char OTHER_BRAND[] =
     "    targets:\n      - { kind: 4, name: book, url: \"https://billing.globex.example/b\" "
     "}\n";
 
+static const char SAME_NAME[] =
+    "  - name: globex\n    hosts: [go.globex.example]\n    base_url: https://go.globex.example\n"
+    "    preset: whmcs\n    billing_url: https://billing.globex.example\n"
+    "    targets:\n      - { kind: 5, name: renew, url: \"https://billing.globex.example/b\" "
+    "}\n";
+
 struct sites {
-    struct site *one, *two; /* of one brand, of two */
+    struct site *one, *two;  /* of one brand, of two */
+    struct site *same_names; /* of two that call different kinds the same */
 };
 
 static inline void write_file(const char *dir, const char *name, const char *text)
@@ -78,6 +85,7 @@ static inline int set_up(void **state)
                "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
     sites->one = make_site(dir, ONE_BRAND, "");
     sites->two = make_site(dir, ONE_BRAND, OTHER_BRAND);
+    sites->same_names = make_site(dir, ONE_BRAND, SAME_NAME);
     temp_dir_free(dir);
     *state = sites;
     return 0;
@@ -89,6 +97,7 @@ static inline int tear_down(void **state)
 
     site_unref(sites->one);
     site_unref(sites->two);
+    site_unref(sites->same_names);
     free(sites);
     return 0;
 }
@@ -104,11 +113,12 @@ static inline int64_t at(const char *text)
 static inline void take(struct stats_query *out, const char *text, const struct site *site,
                         struct query *query)
 {
+    const struct stats_asker asker = {.site = site, .now_s = at("2026-11-22T12:00:00Z")};
     struct stats_fault fault;
     struct slice bad;
 
     assert_int_equal(query_parse(slice_of(text), query, &bad), QUERY_OK);
-    if (!stats_query_init(out, query, site, at("2026-11-22T12:00:00Z"), &fault)) {
+    if (!stats_query_init(out, query, &asker, &fault)) {
         print_message("%s: %s\n", fault.parameter, fault.detail);
         fail();
     }

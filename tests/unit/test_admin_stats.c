@@ -51,11 +51,17 @@ static void test_refused(void **state)
         {"a limit that is no number", "limit=1e3", "limit", false},
         {"a negative offset", "offset=-1", "offset", false},
         {"an offset of ten digits", "offset=1000000000", "offset", false},
+        {"an offset of 2^64", "offset=18446744073709551616", "offset", false},
+        {"a campaign of 2^32 + 1", "campaign=4294967297", "campaign", false},
         {"an unknown format", "format=xml", "format", false},
     };
     const struct sites *sites = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct stats_asker asker = {
+            .site = cases[i].two_brands ? sites->two : sites->one,
+            .now_s = at("2026-11-22T12:00:00Z"),
+        };
         struct stats_fault fault = {.parameter = NULL};
         struct stats_query out;
         struct query query;
@@ -63,8 +69,8 @@ static void test_refused(void **state)
 
         print_message("%s\n", cases[i].name);
         assert_int_equal(query_parse(slice_of(cases[i].query), &query, &bad), QUERY_OK);
-        assert_false(stats_query_init(&out, &query, cases[i].two_brands ? sites->two : sites->one,
-                                      at("2026-11-22T12:00:00Z"), &fault));
+        assert_false(stats_query_init(&out, &query, &asker, &fault));
+        assert_int_equal(fault.status, 400);
         assert_string_equal(fault.parameter, cases[i].parameter);
         assert_true(strlen(fault.detail) > 5);
         stats_query_clear(&out);
@@ -120,6 +126,125 @@ static void test_taken(void **state)
         assert_int_equal(out.limit, cases[i].limit);
         assert_string_equal(out.zone_name, "UTC");
         assert_ptr_equal(out.brand, site_brand_at(sites->one, 0));
+        stats_query_clear(&out);
+    }
+}
+
+static void test_plus_that_came_as_a_blank(void **state)
+{
+    const struct {
+        const char *name, *query, *from, *to, *zone;
+    } cases[] = {
+        {"escaped", "from=2026-11-22T00:00:00%2B01:00&to=2026-11-22T12:00:00%2B01:00",
+         "2026-11-21T23:00:00Z", "2026-11-22T11:00:00Z", "UTC"},
+        {"as it is", "from=2026-11-22T00:00:00+01:00&to=2026-11-22T12:00:00+05:30",
+         "2026-11-21T23:00:00Z", "2026-11-22T07:00:00Z", "UTC"},
+        {"a blank instead of the T, too", "from=2026-11-22+00:00:00+01:00&to=2026-11-22 12:00:00Z",
+         "2026-11-21T23:00:00Z", "2026-11-22T12:00:00Z", "UTC"},
+        {"behind parts of a second", "from=2026-11-22T00:00:00.000+01:00&to=2026-11-22",
+         "2026-11-21T23:00:00Z", "2026-11-23T00:00:00Z", "UTC"},
+        {"in a time zone", "from=2026-11-22&to=2026-11-22&tz=Etc/GMT+1", "2026-11-22T01:00:00Z",
+         "2026-11-23T01:00:00Z", "Etc/GMT+1"},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_query out;
+        struct query query;
+
+        print_message("%s\n", cases[i].name);
+        take(&out, cases[i].query, sites->one, &query);
+        assert_int_equal(out.period.from_s, at(cases[i].from));
+        assert_int_equal(out.period.to_s, at(cases[i].to));
+        assert_string_equal(out.zone_name, cases[i].zone);
+        stats_query_clear(&out);
+    }
+}
+
+/* Two queries share an answer if they ask for the same, however they are written. */
+static void test_keys(void **state)
+{
+    const struct {
+        const char *name, *a, *b;
+        bool same;
+    } cases[] = {
+        {"the order of parameters", "brand=acme&kind=pay", "kind=pay&brand=acme", true},
+        {"what is the default anyway", "from=30d&to=now&format=json&tz=UTC", "", true},
+        {"an escaped letter", "brand=%61cme", "brand=acme", true},
+        {"a time with another offset", "from=2026-11-01T00:00:00Z",
+         "from=2026-11-01T01:00:00%2B01:00", true},
+        {"brands", "brand=acme", "brand=globex", false},
+        {"all brands", "brand=acme", "", false},
+        {"campaigns", "brand=acme&campaign=1", "brand=acme&campaign=11", false},
+        {"campaigns in two", "brand=acme&campaign=1,2", "brand=acme&campaign=12", false},
+        {"kinds", "kind=pay", "kind=view", false},
+        {"formats", "format=csv", "", false},
+        {"limits", "limit=10&offset=1", "limit=1&offset=10", false},
+        {"the rest as a row", "group_by=kind&limit=2", "group_by=kind&limit=2&offset=0", false},
+        {"comparing", "compare=previous", "", false},
+        {"groups", "group_by=time,kind", "group_by=kind", false},
+        {"periods", "from=7d", "from=8d", false},
+        {"zones", "tz=Europe/Berlin", "tz=Europe/Paris", false},
+        {"intervals", "interval=day&from=7d", "interval=hour&from=7d", false},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_query a, b;
+        struct query query_a, query_b;
+        char key_a[STATS_KEY_MAX], key_b[STATS_KEY_MAX];
+
+        print_message("%s\n", cases[i].name);
+        take(&a, cases[i].a, sites->two, &query_a);
+        take(&b, cases[i].b, sites->two, &query_b);
+        stats_query_key(&a, key_a);
+        stats_query_key(&b, key_b);
+        assert_int_equal(strcmp(key_a, key_b) == 0, cases[i].same);
+        a.brands = "acme"; /* who sees one brand has other answers than who sees all */
+        assert_string_not_equal(stats_query_key(&a, key_a), key_b);
+        stats_query_clear(&a);
+        stats_query_clear(&b);
+    }
+}
+
+/* A key for some brands asks about these. */
+static void test_brands_of_a_key(void **state)
+{
+    const struct {
+        const char *name, *brands, *query;
+        const char *brand; /* that is asked about; NULL = all that are seen */
+        int status;        /* 0 = taken */
+        unsigned n_brands; /* that the answer is of */
+    } cases[] = {
+        {"all brands", NULL, "", NULL, 0, 2},
+        {"one is the default", "globex", "", "globex", 0, 1},
+        {"one by name", "globex", "brand=globex", "globex", 0, 1},
+        {"another", "globex", "brand=acme", NULL, 403, 0},
+        {"one that isn't there", "globex", "brand=initech", NULL, 400, 0},
+        {"a kind that only others have", "globex", "kind=renew", NULL, 400, 0},
+        {"both", "acme,globex", "", NULL, 0, 2},
+        {"campaigns need no brand where there is one", "acme", "group_by=campaign", "acme", 0, 1},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct stats_asker asker = {
+            .site = sites->two, .brands = cases[i].brands, .now_s = at("2026-11-22T12:00:00Z")};
+        struct stats_fault fault = {.status = 0};
+        struct stats_query out;
+        struct query query;
+        struct slice bad;
+        unsigned n = 0;
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(query_parse(slice_of(cases[i].query), &query, &bad), QUERY_OK);
+        assert_int_equal(stats_query_init(&out, &query, &asker, &fault), cases[i].status == 0);
+        assert_int_equal(fault.status, cases[i].status);
+        for (unsigned b = 0; b < 2 && cases[i].status == 0; b++)
+            n += stats_query_has(&out, site_brand_at(sites->two, b));
+        assert_int_equal(n, cases[i].n_brands);
+        if (cases[i].brand && cases[i].status == 0)
+            assert_true(slice_equal(out.brand->name, slice_of(cases[i].brand)));
         stats_query_clear(&out);
     }
 }
@@ -190,6 +315,12 @@ static void test_rows_limit(void **state)
     stats_rows_init(&rows);
     stats_rows_fill(&rows, 3, false);
     assert_int_equal(rows.n, 3);
+    /* Too many to make them all: none. */
+    for (uint32_t i = 0; i < 65536; i++)
+        stats_rows_add(&rows, (const uint32_t[2]){0, i}, 1, false);
+    stats_rows_fill(&rows, STATS_ROWS_MAX / 65536 + 1, true);
+    assert_false(rows.failed);
+    assert_int_equal(rows.n, 65536 + 2);
     stats_rows_sort(&rows, true);
     stats_rows_clear(&rows);
 }
@@ -228,6 +359,7 @@ static void test_csv(void **state)
         {"a carriage return", "\rx", "1,\"'\rx\",3,2,1\r\n"},
         {"quotes, a comma and a new line", "a\"b,c\nd", "1,\"a\"\"b,c\nd\",3,2,1\r\n"},
         {"nothing", "", "1,\"\",3,2,1\r\n"},
+        {"full-width signs", "＝1+1", "1,\"'＝1+1\",3,2,1\r\n"},
         {"a formula further in is text", "a=1", "1,\"a=1\",3,2,1\r\n"},
     };
     const struct sites *sites = *state;
@@ -268,6 +400,98 @@ static void test_csv_kind(void **state)
                               "2026-11-22,book,-1,-1,0\r\n");
     free(text);
     clear_stats(&stats);
+}
+
+/* Each row has a name of its own. */
+static void test_csv_rows_differ(void **state)
+{
+    const struct {
+        const char *name, *query;
+        uint32_t first, second; /* keys of two rows, by time or by kind */
+        const char *want;       /* a row, or NULL */
+    } cases[] = {
+        {"the hour that comes twice",
+         "from=2026-10-24T22:00:00Z&to=2026-10-25T04:00:00Z&interval=hour&tz=Europe/Berlin", 2, 3,
+         "2026-10-25 02:00 +01:00,1,1,0"},
+        {"the hour before it",
+         "from=2026-10-24T22:00:00Z&to=2026-10-25T04:00:00Z&interval=hour&tz=Europe/Berlin", 1, 2,
+         "2026-10-25 01:00,1,1,0"},
+        {"two hours that come twice",
+         "from=2026-10-24T22:00:00Z&to=2026-10-25T06:00:00Z&interval=hour&tz=Antarctica/Troll", 2,
+         4, NULL},
+        {"the hour that comes twice, half of it",
+         "from=2026-04-04T12:00:00Z&to=2026-04-05T00:00:00Z&interval=hour&tz=Australia/Lord_Howe",
+         2, 3, NULL},
+        {"kinds that brands call the same", "group_by=kind", 4, 5, "4,1,1,0"},
+    };
+    const struct sites *sites = *state;
+    const struct site *site = sites->same_names;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char names[2][STATS_NAME_MAX], text[256], *csv, *line, *save;
+        struct stats stats;
+        struct query query;
+        size_t len, n = 0;
+
+        print_message("%s\n", cases[i].name);
+        snprintf(text, sizeof(text), "%s&format=csv", cases[i].query);
+        fill_stats(&stats, &query, text, site);
+        stats_rows_add(&stats.rows[0], (const uint32_t[2]){cases[i].first, 0}, 1, false);
+        stats_rows_add(&stats.rows[0], (const uint32_t[2]){cases[i].second, 0}, 1, false);
+        csv = stats_csv(&stats, &len);
+        assert_true(!cases[i].want || strstr(csv, cases[i].want));
+        strtok_r(csv, "\r\n", &save);
+        for (; (line = strtok_r(NULL, "\r\n", &save)); n++)
+            snprintf(names[n], STATS_NAME_MAX, "%.*s", (int)strcspn(line, ","), line);
+        assert_int_equal(n, 2);
+        assert_string_not_equal(names[0], names[1]);
+        free(csv);
+        clear_stats(&stats);
+    }
+}
+
+/* `limit` without `offset`: the largest, and one row for the others. */
+static void test_rest(void **state)
+{
+    const struct {
+        const char *name, *query;
+        const char *json, *csv; /* the last row; NULL = there is none of the rest */
+    } cases[] = {
+        {"the rest as a row", "group_by=campaign&limit=2",
+         "{\"key\":\"(rest)\",\"total\":3,\"human\":2,\"automated\":1}]", "(rest),\"\",3,2,1\r\n"},
+        {"two groups", "group_by=campaign,kind&limit=2",
+         "{\"key\":\"(rest),(rest)\",\"campaign\":\"(rest)\",\"kind\":\"(rest)\",\"total\":3,"
+         "\"human\":2,\"automated\":1}]",
+         "(rest),(rest),\"\",3,2,1\r\n"},
+        {"pages have no rest", "group_by=campaign&limit=2&offset=0", NULL, NULL},
+        {"no limit, no rest", "group_by=campaign", NULL, NULL},
+        {"as many as there are", "group_by=campaign&limit=4", NULL, NULL},
+        {"rows of time go on", "group_by=time,campaign&limit=2", NULL, NULL},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats stats;
+        struct query query;
+        char *text;
+        size_t len;
+
+        print_message("%s\n", cases[i].name);
+        fill_stats(&stats, &query, cases[i].query, sites->one);
+        for (uint32_t n = 1; n <= 4; n++)
+            stats_rows_add(&stats.rows[0], (const uint32_t[2]){n, 0}, n == 2 ? 1 : n, n == 2);
+        stats_rows_add(&stats.rows[0], (const uint32_t[2]){1, 0}, 1, false);
+        stats_rows_sort(&stats.rows[0], false);
+        text = stats_json(&stats);
+        assert_true(cases[i].json ? strstr(text, cases[i].json) != NULL
+                                  : strstr(text, STATS_REST) == NULL);
+        free(text);
+        text = stats_csv(&stats, &len);
+        assert_true(cases[i].csv ? strstr(text, cases[i].csv) != NULL
+                                 : strstr(text, STATS_REST) == NULL);
+        free(text);
+        clear_stats(&stats);
+    }
 }
 
 static void test_json(void **state)
@@ -341,10 +565,19 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_limit), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_csv_kind),   cmocka_unit_test(test_json),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_plus_that_came_as_a_blank),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_brands_of_a_key),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_limit),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_kind),
+        cmocka_unit_test(test_csv_rows_differ),
+        cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_names),
     };
 

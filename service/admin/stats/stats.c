@@ -10,9 +10,10 @@
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
-#include "service/admin/stats/stats_job.h"
+#include "service/admin/stats/stats_clients.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
 
@@ -22,6 +23,150 @@ enum {
 };
 
 #define NOT_WANTED UINT32_MAX
+
+/* A statistic being made.  Commands go out in this order: the series of the plan, the names of the
+ * campaigns, the distinct clients. */
+struct stats_job {
+    struct stats_job *next;  /* of those under way */
+    struct request *request; /* and behind it those who asked for the same meanwhile */
+    struct stats stats;
+    struct stats_plan plan;
+    struct stats_clients clients;
+    unsigned *kinds;                         /* by index of the brand: bits of the kinds wanted */
+    size_t n_names;                          /* 0 or 1 commands */
+    struct counter_key keys[STATS_KEYS_MAX]; /* of the command being made */
+    struct counter_key foreign;              /* a key that holds no series; empty = none does */
+    int64_t asked_ms;                        /* monotonic */
+    char cache_key[STATS_KEY_MAX];
+};
+
+/* --- what is to be read --- */
+
+static void free_job(struct stats_job *job)
+{
+    for (size_t i = 0; i < STATS_PERIODS; i++) {
+        buckets_clear(&job->stats.buckets[i]);
+        stats_rows_clear(&job->stats.rows[i]);
+    }
+    stats_query_clear(&job->stats.query);
+    stats_plan_clear(&job->plan);
+    stats_clients_clear(&job->clients);
+    json_decref(job->stats.names);
+    free(job->kinds);
+    free(job);
+}
+
+static bool fail_size(struct request *request, const char *parameter)
+{
+    request_fail(request, 400, parameter,
+                 "too much to read at once; ask for a shorter time, a longer interval, or fewer "
+                 "brands and campaigns");
+    return false;
+}
+
+/* Plans the series of one brand. */
+static bool plan_brand(struct stats_job *job, unsigned brand)
+{
+    const struct stats_query *query = &job->stats.query;
+    bool by_time = query->groups[0] == STATS_TIME;
+
+    for (size_t p = 0; p < job->stats.n_periods; p++) {
+        size_t i = 0;
+
+        do {
+            const struct stats_read like = {
+                .brand = (uint16_t)brand,
+                .campaign = query->n_campaigns ? query->campaigns[i] : COUNTER_ALL_CAMPAIGNS,
+                .is_previous = p == 1,
+            };
+
+            if (!stats_plan_add(&job->plan, &like, stats_period(&job->stats, p),
+                                by_time ? &job->stats.buckets[p] : NULL))
+                return false;
+        } while (++i < query->n_campaigns);
+    }
+    return true;
+}
+
+static bool plan_series(struct stats_job *job)
+{
+    const struct site *site = job->stats.site;
+    unsigned n = site_n_brands(site);
+
+    job->kinds = calloc(n ? n : 1, sizeof(*job->kinds));
+    if (!job->kinds)
+        return fail_size(job->request, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        struct slice bad;
+
+        if (!stats_query_has(&job->stats.query, site_brand_at(site, i)))
+            continue;
+        /* A name that only other brands have asks nothing of this one. */
+        job->kinds[i] = stats_query_kinds(&job->stats.query, site_brand_at(site, i), &bad);
+        if (!plan_brand(job, i))
+            return fail_size(job->request, "from");
+    }
+    return true;
+}
+
+/* The moment from which on no counter that is read can have expired; `from`, unless some may. */
+static int64_t complete_from(const struct stats_job *job, int64_t now_s)
+{
+    const struct server *server = job->request->server;
+    int64_t complete_s = job->stats.query.period.from_s;
+
+    for (size_t i = 0; i < job->plan.n; i++) {
+        int64_t keep_s = job->plan.reads[i].interval == COUNTER_HOURS ? server->retention_hours_s
+                                                                      : server->retention_days_s;
+
+        if (keep_s > 0 && job->plan.reads[i].time_s < now_s - keep_s && now_s - keep_s > complete_s)
+            complete_s = now_s - keep_s;
+    }
+    return complete_s;
+}
+
+static void note_age(struct stats *stats, const struct server *server)
+{
+    struct pods_age age = pods_age(server->pods);
+
+    stats->as_of_ms = age.as_of_ms;
+    stats->lag_ms = age.lag_ms;
+}
+
+/* Says what is to be read for the query.  False: the request was replied to. */
+static bool plan_job(struct stats_job *job, int64_t now_s)
+{
+    struct stats *stats = &job->stats;
+
+    stats->site = job->request->site;
+    stats->n_periods = stats->query.compare ? 2 : 1;
+    for (size_t i = 0; i < stats->n_periods; i++) {
+        stats_rows_init(&stats->rows[i]);
+        if (!buckets_init(&stats->buckets[i], stats_period(stats, i), stats->query.interval,
+                          stats->query.zone)) {
+            request_fail(job->request, 400, "interval",
+                         "more than %d rows of time; ask for a longer interval or a shorter time",
+                         (int)PERIOD_BUCKETS_MAX);
+            return false;
+        }
+    }
+    if (!plan_series(job))
+        return false;
+    if (!stats_plan_close(&job->plan, stats->query.dim == COUNTER_DIM_CAMPAIGN))
+        return fail_size(job->request, NULL);
+    for (size_t i = 0; i < stats->query.n_groups; i++)
+        job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;
+    if (job->n_names)
+        stats->names = json_object();
+    if (stats->query.clients &&
+        !stats_clients_init(&job->clients, stats, job->request->server->n_shards))
+        return fail_size(job->request, "clients");
+    if (job->plan.n_commands + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
+        return fail_size(job->request, "from");
+    stats->complete_s = complete_from(job, now_s);
+    note_age(stats, job->request->server);
+    return true;
+}
 
 /* --- replies --- */
 
@@ -225,8 +370,10 @@ static void reply_all(struct stats_job *job)
         fail_all(job, "out of memory");
         return;
     }
-    cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
-              clock_mono_ms());
+    /* A reload meanwhile has emptied the cache of what was made from the old configuration. */
+    if (job->stats.site == job->request->server->site)
+        cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
+                  clock_mono_ms());
     while ((request = next_request(job)))
         request_reply(request, &reply);
     free(text);
@@ -271,9 +418,10 @@ static void on_stats_done(void *owner, const char *cause)
         reply_all(job);
     while ((request = next_request(job)))
         request_fail(request, 400, "group_by",
-                     "more than %d rows; ask for a shorter time or a longer interval",
-                     (int)STATS_ROWS_MAX);
-    stats_job_free(job);
+                     "more than %d rows; ask for a shorter time, a longer interval, or by name for "
+                     "up to %d campaigns",
+                     (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
+    free_job(job);
 }
 
 /* Whether the head asks for CSV; a parameter does, too. */
@@ -304,16 +452,27 @@ static bool reply_or_join(struct request *request, const char *key)
     return job != NULL;
 }
 
-/* The parameters in the order they came; a different order is another key, and no harm. */
-static void make_cache_key(const struct request *request, bool csv,
-                           char out[static STATS_CACHE_KEY_MAX])
+/* Reads the parameters.  False: the request was replied to. */
+static bool read_query(struct stats_job *job)
 {
-    const struct query *query = &request->query;
-    size_t n = (size_t)snprintf(out, STATS_CACHE_KEY_MAX, "%s", csv ? "csv" : "json");
+    struct request *request = job->request;
+    const struct stats_asker asker = {
+        .site = request->site,
+        .brands = request->brands,
+        .now_s = clock_wall_ms() / 1000,
+        .accepts_csv = accepts_csv(request),
+    };
+    struct stats_fault fault;
 
-    for (size_t i = 0; i < query->n_params && n < STATS_CACHE_KEY_MAX; i++)
-        n += (size_t)snprintf(out + n, STATS_CACHE_KEY_MAX - n, "&%.*s=%.*s",
-                              SLICE_ARG(query->params[i].name), SLICE_ARG(query->params[i].value));
+    if (!stats_query_init(&job->stats.query, &request->query, &asker, &fault)) {
+        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
+        return false;
+    }
+    stats_query_key(&job->stats.query, job->cache_key);
+    if (job->stats.query.download)
+        request_add_header(request, "Content-Disposition",
+                           "attachment; filename=\"hopcount-stats.csv\"");
+    return true;
 }
 
 void stats_handle(struct request *request)
@@ -322,35 +481,30 @@ void stats_handle(struct request *request)
         .on_command = on_stats_command,
         .on_reply = on_stats_reply,
         .on_done = on_stats_done,
+        .is_long = true,
     };
     struct stats_job *job = calloc(1, sizeof(*job));
-    bool csv = accepts_csv(request);
 
     request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!job) {
         request_fail(request, 503, NULL, "out of memory");
         return;
     }
-    if (slice_equal(query_find(&request->query, "format"), slice_of("csv")))
-        request_add_header(request, "Content-Disposition",
-                           "attachment; filename=\"hopcount-stats.csv\"");
     job->request = request;
     job->asked_ms = clock_mono_ms();
-    make_cache_key(request, csv, job->cache_key);
-    if (reply_or_join(request, job->cache_key) || !stats_job_init(job, clock_wall_ms() / 1000)) {
-        stats_job_free(job);
+    if (!read_query(job) || reply_or_join(request, job->cache_key) ||
+        !plan_job(job, clock_wall_ms() / 1000)) {
+        free_job(job);
         return;
     }
     if (!request->server->fetches) {
         request_fail_redis(request, "no Redis is configured");
-        stats_job_free(job);
+        free_job(job);
         return;
     }
-    job->stats.query.csv = job->stats.query.csv || csv;
     job->next = request->server->stats_jobs;
     request->server->stats_jobs = job;
     options.owner = job;
-    options.is_long = true;
     options.n_commands = job->plan.n_commands + job->n_names + job->clients.n_commands;
     fetch_start(request->server->fetches, &options);
 }

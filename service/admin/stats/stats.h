@@ -34,8 +34,14 @@ const char *stats_value_name(const struct stats *stats, const struct buckets *bu
 /* The name that was given to the campaign of a row, or an absent slice. */
 struct slice stats_campaign_name(const struct stats *stats, const struct stats_row *row);
 
-/* Where the page that is asked for ends: the index behind its last row. */
-size_t stats_page_end(const struct stats *stats, const struct stats_rows *rows);
+/* The period asked for, or the one before. */
+static inline const struct period *stats_period(const struct stats *stats, size_t index)
+{
+    return index == 0 ? &stats->query.period : &stats->query.previous;
+}
+
+/* What a row is called that stands for all beyond the limit; no value has such a name. */
+#define STATS_REST "(rest)"
 
 /* The answer without its last fields, "as_of" and what else changes from second to second: a text
  * that is malloc()ed, NULL = no memory.  stats_json_end() makes those fields, from `,` to `}`. */

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "service/admin/stats/stats_job.h"
 #include "service/admin/stats/zone.h"
 #include "service/config/site.h"
 
@@ -126,7 +125,7 @@ static bool add_period(struct stats_clients *clients, const struct stats *stats,
 
 bool stats_clients_init(struct stats_clients *clients, const struct stats *stats, unsigned n_shards)
 {
-    unsigned n_brands = stats->query.brand ? 1 : site_n_brands(stats->site);
+    unsigned n_brands = site_n_brands(stats->site);
     size_t room = 0;
 
     for (size_t p = 0; p < stats->n_periods; p++)
@@ -138,10 +137,9 @@ bool stats_clients_init(struct stats_clients *clients, const struct stats *stats
         return false;
     for (size_t p = 0; p < stats->n_periods; p++) {
         for (unsigned i = 0; i < n_brands; i++) {
-            const struct brand *brand =
-                stats->query.brand ? stats->query.brand : site_brand_at(stats->site, i);
+            const struct brand *brand = site_brand_at(stats->site, i);
 
-            if (!add_period(clients, stats, brand, p))
+            if (stats_query_has(&stats->query, brand) && !add_period(clients, stats, brand, p))
                 return false;
         }
     }

@@ -1,11 +1,14 @@
 #include "service/admin/stats/stats_query.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/number.h"
 #include "service/admin/request.h"
 #include "service/admin/stats/zone.h"
+#include "service/config/brandlist.h"
 #include "service/config/site.h"
 
 enum { NO_DIM = COUNTER_DIMS, ALL_KINDS = 0xfffe };
@@ -41,40 +44,12 @@ static bool refuse(struct stats_fault *fault, const char *parameter, const char 
 {
     va_list args;
 
+    fault->status = 400;
     fault->parameter = parameter;
     va_start(args, format);
     vsnprintf(fault->detail, sizeof(fault->detail), format, args);
     va_end(args);
     return false;
-}
-
-/* Takes the part before the next comma off `*list`; false when nothing is left. */
-static bool next_part(struct slice *list, struct slice *part)
-{
-    const char *comma;
-
-    if (!list->ptr)
-        return false;
-    comma = memchr(list->ptr, ',', list->len);
-    *part = slice_make(list->ptr, comma ? (size_t)(comma - list->ptr) : list->len);
-    *list = comma ? slice_make(comma + 1, list->len - part->len - 1) : (struct slice){0};
-    return true;
-}
-
-/* Plain decimal of at most 9 digits; false: not that, or over `max`. */
-static bool parse_number(struct slice text, unsigned long max, unsigned long *out)
-{
-    unsigned long n = 0;
-
-    if (text.len == 0 || text.len > 9)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        n = n * 10 + (unsigned long)(text.ptr[i] - '0');
-    }
-    *out = n;
-    return n <= max;
 }
 
 unsigned stats_query_kinds(const struct stats_query *query, const struct brand *brand,
@@ -85,7 +60,7 @@ unsigned stats_query_kinds(const struct stats_query *query, const struct brand *
 
     if (!list.ptr)
         return ALL_KINDS;
-    while (next_part(&list, &name)) {
+    while (slice_next_part(&list, ',', &name)) {
         uint8_t kind = brand_kind_find(brand, name);
 
         if (kind == 0)
@@ -96,19 +71,24 @@ unsigned stats_query_kinds(const struct stats_query *query, const struct brand *
     return kinds;
 }
 
+bool stats_query_has(const struct stats_query *query, const struct brand *brand)
+{
+    return query->brand ? query->brand == brand : brandlist_has(query->brands, brand->name);
+}
+
 static bool take_brand(struct stats_query *out, struct slice name, const struct site *site,
                        struct stats_fault *fault)
 {
     char quoted[REQUEST_QUOTE_MAX];
 
-    if (!name.ptr) {
-        if (site_n_brands(site) == 1)
-            out->brand = site_brand_at(site, 0);
+    out->brand = name.ptr ? site_find_brand(site, name) : brandlist_only(out->brands, site);
+    if (name.ptr && !out->brand)
+        return refuse(fault, "brand", "there is no brand %s", request_quote(name, quoted));
+    if (!out->brand || brandlist_has(out->brands, out->brand->name))
         return true;
-    }
-    out->brand = site_find_brand(site, name);
-    return out->brand ||
-           refuse(fault, "brand", "there is no brand %s", request_quote(name, quoted));
+    refuse(fault, "brand", "this API key is not for the brand %s", request_quote(name, quoted));
+    fault->status = 403;
+    return false;
 }
 
 /* Every name must be a kind of the brand, or of any when all are asked for. */
@@ -118,12 +98,13 @@ static bool take_kinds(struct stats_query *out, struct slice list, const struct 
     struct slice name;
 
     out->kinds = list;
-    while (next_part(&list, &name)) {
+    while (slice_next_part(&list, ',', &name)) {
         char quoted[REQUEST_QUOTE_MAX];
-        bool known = out->brand && brand_kind_find(out->brand, name) != 0;
+        bool known = false;
 
-        for (unsigned i = 0; !out->brand && !known && i < site_n_brands(site); i++)
-            known = brand_kind_find(site_brand_at(site, i), name) != 0;
+        for (unsigned i = 0; !known && i < site_n_brands(site); i++)
+            known = stats_query_has(out, site_brand_at(site, i)) &&
+                    brand_kind_find(site_brand_at(site, i), name) != 0;
         if (!known)
             return refuse(fault, "kind", "there is no kind %s%s", request_quote(name, quoted),
                           out->brand ? " of this brand" : "");
@@ -135,16 +116,16 @@ static bool take_campaigns(struct stats_query *out, struct slice list, struct st
 {
     struct slice part;
 
-    while (next_part(&list, &part)) {
-        unsigned long n;
+    while (slice_next_part(&list, ',', &part)) {
+        uint32_t n;
 
-        if (!parse_number(part, UINT16_MAX, &n))
+        if (!number_parse_u32(part, UINT16_MAX, &n))
             return refuse(fault, "campaign", "must be numbers from 0 (none) to 65535");
         if (out->n_campaigns == STATS_CAMPAIGNS_MAX)
             return refuse(fault, "campaign", "at most %d campaigns", (int)STATS_CAMPAIGNS_MAX);
         for (size_t i = 0; i < out->n_campaigns; i++) {
             if (out->campaigns[i] == n)
-                return refuse(fault, "campaign", "%lu is given twice", n);
+                return refuse(fault, "campaign", "%" PRIu32 " is given twice", n);
         }
         out->campaigns[out->n_campaigns++] = (uint16_t)n;
     }
@@ -153,9 +134,34 @@ static bool take_campaigns(struct stats_query *out, struct slice list, struct st
     return true;
 }
 
+/* A `+` that was not written as `%2B` has come as a blank, the first at or behind `from`: there it
+ * is one again.  No time zone or offset holds a blank. */
+static struct slice restore_plus(struct slice text, size_t from, char out[static QUERY_TEXT_MAX])
+{
+    char *blank;
+
+    if (from >= text.len)
+        return text;
+    memcpy(out, text.ptr, text.len);
+    blank = memchr(out + from, ' ', text.len - from);
+    if (blank)
+        *blank = '+';
+    return slice_make(out, text.len);
+}
+
+/* In "2026-11-22T00:00:00+01:00" the offset begins behind the time of day. */
+static struct slice restore_offset(struct slice text, char out[static QUERY_TEXT_MAX])
+{
+    static const char time[] = "2026-11-22T00:00:00";
+
+    return restore_plus(text, sizeof(time) - 1, out);
+}
+
 static bool take_zone(struct stats_query *out, struct slice name, struct stats_fault *fault)
 {
-    char quoted[REQUEST_QUOTE_MAX];
+    char quoted[REQUEST_QUOTE_MAX], text[QUERY_TEXT_MAX];
+
+    name = restore_plus(name, 0, text);
 
     if (!(out->zone = zone_load(name)))
         return refuse(fault, "tz", "there is no time zone %s; names are as Europe/Berlin",
@@ -169,8 +175,9 @@ static bool take_zone(struct stats_query *out, struct slice name, struct stats_f
 static bool take_period(struct stats_query *out, const struct query *query, int64_t now_s,
                         struct stats_fault *fault)
 {
-    struct slice from = query_find(query, "from"), to = query_find(query, "to");
-    char quoted[REQUEST_QUOTE_MAX];
+    char from_text[QUERY_TEXT_MAX], to_text[QUERY_TEXT_MAX], quoted[REQUEST_QUOTE_MAX];
+    struct slice from = restore_offset(query_find(query, "from"), from_text);
+    struct slice to = restore_offset(query_find(query, "to"), to_text);
 
     switch (period_parse(from, to, out->zone, now_s, &out->period)) {
     case PERIOD_OK:
@@ -264,7 +271,7 @@ static bool take_groups(struct stats_query *out, struct slice list, struct stats
 
     if (!list.ptr)
         list = slice_of("time");
-    while (next_part(&list, &part)) {
+    while (slice_next_part(&list, ',', &part)) {
         if (!take_group(out, part, fault))
             return false;
     }
@@ -299,40 +306,74 @@ static bool take_options(struct stats_query *out, const struct query *query,
     return true;
 }
 
-static bool take_page(struct stats_query *out, const struct query *query, struct stats_fault *fault)
+/* All rows of a file, and of one time series, which is bounded already. */
+static size_t default_limit(const struct stats_query *query)
+{
+    if (query->csv)
+        return STATS_NO_LIMIT;
+    return query->n_groups == 1 && query->groups[0] == STATS_TIME ? STATS_LIMIT_MAX
+                                                                  : STATS_LIMIT_DEFAULT;
+}
+
+static bool take_page(struct stats_query *out, const struct query *query, bool accepts_csv,
+                      struct stats_fault *fault)
 {
     struct slice limit = query_find(query, "limit"), offset = query_find(query, "offset");
     struct slice format = query_find(query, "format");
-    unsigned long n = STATS_LIMIT_DEFAULT;
+    uint32_t n;
 
-    /* All rows of one time series, which is bounded already. */
-    if (out->n_groups == 1 && out->groups[0] == STATS_TIME)
-        n = STATS_LIMIT_MAX;
-    if (limit.ptr && (!parse_number(limit, STATS_LIMIT_MAX, &n) || n == 0))
-        return refuse(fault, "limit", "must be a number from 1 to %d", (int)STATS_LIMIT_MAX);
-    out->limit = n;
-    n = 0;
-    if (offset.ptr && !parse_number(offset, 999999999, &n))
-        return refuse(fault, "offset", "must be a number from 0");
-    out->offset = n;
-    out->csv = out->download = slice_equal(format, slice_of("csv"));
-    if (format.ptr && !out->csv && !slice_equal(format, slice_of("json")))
+    out->download = slice_equal(format, slice_of("csv"));
+    out->csv = out->download || accepts_csv;
+    if (format.ptr && !out->download && !slice_equal(format, slice_of("json")))
         return refuse(fault, "format", "must be json or csv");
+    out->limit = default_limit(out);
+    if (limit.ptr) {
+        if (!number_parse_u32(limit, STATS_LIMIT_MAX, &n) || n == 0)
+            return refuse(fault, "limit", "must be a number from 1 to %d", (int)STATS_LIMIT_MAX);
+        out->limit = n;
+    }
+    if (offset.ptr) {
+        if (!number_parse_u32(offset, 999999999, &n))
+            return refuse(fault, "offset", "must be a number from 0 to 999999999");
+        out->offset = n;
+    }
+    /* Who gives an offset turns pages, and finds the rest on the next. */
+    out->sum_rest = limit.ptr && !offset.ptr && out->groups[0] != STATS_TIME;
     return true;
 }
 
-bool stats_query_init(struct stats_query *out, const struct query *query, const struct site *site,
-                      int64_t now_s, struct stats_fault *fault)
+bool stats_query_init(struct stats_query *out, const struct query *query,
+                      const struct stats_asker *asker, struct stats_fault *fault)
 {
-    *out = (struct stats_query){.brand = NULL};
-    return take_brand(out, query_find(query, "brand"), site, fault) &&
-           take_kinds(out, query_find(query, "kind"), site, fault) &&
+    *out = (struct stats_query){.brands = asker->brands};
+    return take_brand(out, query_find(query, "brand"), asker->site, fault) &&
+           take_kinds(out, query_find(query, "kind"), asker->site, fault) &&
            take_campaigns(out, query_find(query, "campaign"), fault) &&
            take_zone(out, query_find(query, "tz"), fault) &&
-           take_period(out, query, now_s, fault) &&
+           take_period(out, query, asker->now_s, fault) &&
            take_interval(out, query_find(query, "interval"), fault) &&
            take_groups(out, query_find(query, "group_by"), fault) &&
-           take_options(out, query, fault) && take_page(out, query, fault);
+           take_options(out, query, fault) && take_page(out, query, asker->accepts_csv, fault);
+}
+
+/* No value can end early or pass for another's: each is a number, or a text that was checked to be
+ * of letters, digits and a few marks, without a blank. */
+const char *stats_query_key(const struct stats_query *query, char out[static STATS_KEY_MAX])
+{
+    size_t n = 0;
+
+    n += (size_t)snprintf(
+        out, STATS_KEY_MAX,
+        "stats %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
+        "group %d %d compare %d clients %d limit %zu %zu %d campaigns",
+        query->csv, query->download, SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
+        query->brands ? query->brands : "*", SLICE_ARG(query->kinds), query->period.from_s,
+        query->period.to_s, query->period.is_days, query->zone_name, (int)query->interval,
+        (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1, query->compare,
+        query->clients, query->limit, query->offset, query->sum_rest);
+    for (size_t i = 0; i < query->n_campaigns; i++)
+        n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %u", query->campaigns[i]);
+    return out;
 }
 
 void stats_query_clear(struct stats_query *query)

@@ -20,7 +20,10 @@ enum {
     STATS_DETAIL_MAX = 256,
     STATS_LIMIT_MAX = 10000,
     STATS_LIMIT_DEFAULT = 1000,
+    STATS_KEY_MAX = QUERY_TEXT_MAX + 2048,
 };
+
+#define STATS_NO_LIMIT SIZE_MAX
 
 enum stats_group {
     STATS_TIME,
@@ -39,8 +42,17 @@ enum stats_group {
     STATS_GROUPS
 };
 
+/* Who asks, and when. */
+struct stats_asker {
+    const struct site *site;
+    const char *brands; /* that may be seen, as in brandlist.h; NULL = all */
+    int64_t now_s;
+    bool accepts_csv;
+};
+
 struct stats_query {
-    const struct brand *brand; /* NULL = all brands; borrowed from the site */
+    const struct brand *brand; /* NULL = all that may be seen; borrowed from the site */
+    const char *brands;        /* that may be seen; borrowed from the asker */
     size_t n_campaigns;        /* 0 = all */
     uint16_t campaigns[STATS_CAMPAIGNS_MAX];
     struct slice kinds; /* names separated by commas; absent = all.  Points into the query. */
@@ -55,22 +67,31 @@ struct stats_query {
     enum stats_group groups[STATS_GROUPS_MAX];
     enum counter_dim dim; /* of the series that are read */
     size_t limit, offset;
+    bool sum_rest; /* the rows beyond the limit follow as one */
 };
 
 /* The parameter that is wrong, and why. */
 struct stats_fault {
+    int status; /* 400; 403: the brand may not be seen */
     const char *parameter;
     char detail[STATS_DETAIL_MAX];
 };
 
-/* Reads `query` as of `now_s`; borrows `query` and `site` as long as `*out`.  False and `*fault`:
+/* Reads `query`; borrows it, and what `asker` points to, as long as `*out`.  False and `*fault`:
  * something is wrong.  Clear `*out` in either case. */
 MUST_USE bool stats_query_init(struct stats_query *out, const struct query *query,
-                               const struct site *site, int64_t now_s, struct stats_fault *fault);
+                               const struct stats_asker *asker, struct stats_fault *fault);
 void stats_query_clear(struct stats_query *query);
 
 /* "time", "kind" …; NULL when out of range. */
 const char *stats_group_name(unsigned group);
+
+/* Whether the query is about a brand. */
+bool stats_query_has(const struct stats_query *query, const struct brand *brand);
+
+/* What the answer depends on, all of it, as text: queries of one site have the same key if and only
+ * if they have the same answer. */
+const char *stats_query_key(const struct stats_query *query, char out[static STATS_KEY_MAX]);
 
 /* The kinds of the filter for a brand, a bit each; `*bad`, if a name is no kind of it, is that. */
 unsigned stats_query_kinds(const struct stats_query *query, const struct brand *brand,

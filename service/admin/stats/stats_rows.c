@@ -105,17 +105,21 @@ void stats_rows_add(struct stats_rows *rows, const uint32_t key[static 2], int64
 void stats_rows_fill(struct stats_rows *rows, uint32_t n_first, bool has_second)
 {
     uint8_t seen[SECOND_MAX / 8 + 1] = {0};
-    size_t n_there = rows->n;
+    size_t n_seconds = 0;
 
-    for (uint32_t i = 0; i < n_first && !has_second; i++)
-        find_or_make(rows, (const uint32_t[2]){i, 0});
-    for (size_t i = 0; i < n_there && has_second; i++) {
+    seen[0] = !has_second;
+    for (size_t i = 0; i < rows->n && has_second; i++) {
         uint32_t second = rows->rows[i].key[1];
 
-        if (second > SECOND_MAX || (seen[second / 8] & 1U << second % 8))
-            continue;
-        seen[second / 8] |= (uint8_t)(1U << second % 8);
-        for (uint32_t k = 0; k < n_first; k++)
+        if (second <= SECOND_MAX)
+            seen[second / 8] |= (uint8_t)(1U << second % 8);
+    }
+    for (uint32_t second = 0; second <= SECOND_MAX; second++)
+        n_seconds += seen[second / 8] >> second % 8 & 1;
+    if (n_first > 0 && n_seconds > STATS_ROWS_MAX / n_first)
+        return;
+    for (uint32_t second = 0; second <= SECOND_MAX; second++) {
+        for (uint32_t k = 0; k < n_first && (seen[second / 8] >> second % 8 & 1); k++)
             find_or_make(rows, (const uint32_t[2]){k, second});
     }
 }

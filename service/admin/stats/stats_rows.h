@@ -8,7 +8,8 @@
 #include "proto/compiler.h"
 #include "service/admin/clicks.h"
 
-enum { STATS_ROWS_MAX = 50000 };
+/* All campaigns of a brand by all their kinds fit.  A row takes 50 bytes. */
+enum { STATS_ROWS_MAX = 1 << 20 };
 
 /* Distinct ones with a human click; -1 = not counted. */
 struct stats_people {
@@ -42,7 +43,8 @@ void stats_rows_add(struct stats_rows *rows, const uint32_t key[static 2], int64
                     bool automated);
 
 /* Makes the rows that are missing so that each second value has all of the first, 0…n_first - 1;
- * without a second group, the one second value is 0. */
+ * without a second group, the one second value is 0.  Makes none when that would be over
+ * STATS_ROWS_MAX: rows with clicks are worth more than rows without. */
 void stats_rows_fill(struct stats_rows *rows, uint32_t n_first, bool has_second);
 
 /* Sorts: by key, or the most clicks first.  Rows can't be added afterwards. */

@@ -9,6 +9,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "proto/number.h"
 #include "proto/table.h"
 #include "service/admin/cache.h"
 #include "service/admin/clicks.h"
@@ -195,6 +196,12 @@ static bool take_filters(struct top *top)
                      "links are counted without it; ask for objects or clients");
         return false;
     }
+    if (top->table == COUNTER_LINKS && top->request->brands) {
+        request_fail(top->request, 403, NULL,
+                     "links are counted without their brand, and this API key is for some brands "
+                     "only; ask for objects or clients");
+        return false;
+    }
     if (top->table == COUNTER_LINKS)
         return true;
     if (!(top->brand = params_find_brand(top->request, brand)))
@@ -213,7 +220,7 @@ static bool take_options(struct top *top)
     struct slice sort = query_find(&top->request->query, "sort");
     uint32_t n = LIMIT_DEFAULT;
 
-    if (limit.ptr && !params_parse_number(limit, LIMIT_MAX, &n)) {
+    if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &n) || n == 0)) {
         request_fail(top->request, 400, "limit", "must be a number from 1 to %d", (int)LIMIT_MAX);
         return false;
     }

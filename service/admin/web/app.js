@@ -80,7 +80,7 @@ class Frame {
             h("div", { class: "page-head" },
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro)),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
-                    href: address("stats", { ...this.view.csv, format: "csv", limit: 10000 }) },
+                    href: address("stats", { ...this.view.csv, format: "csv" }) },
                 "Download CSV") : null),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
@@ -126,7 +126,8 @@ class Frame {
     /* Those that were clicked in the period, to choose from. */
     async loadCampaigns(filters) {
         const params = { ...toParams(filters), campaign: "", interval: "" };
-        const found = await stats({ ...params, group_by: "campaign", limit: 200 });
+        const found = await stats({ ...params, group_by: "campaign", limit: 200,
+            offset: 0 });
 
         this.context.campaigns = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
         this.showAge(found);

@@ -24,7 +24,7 @@ function loader(filters) {
 
     return shared(async () => {
         const data = await stats({ ...params, group_by: "campaign", compare: "previous",
-            limit: 500 });
+            limit: 500, offset: 0 });
         const rows = data.rows.filter((row) => row.total > 0)
             .sort((a, b) => b[filters.who] - a[filters.who]);
         const picked = chosen(filters);

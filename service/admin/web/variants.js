@@ -256,7 +256,7 @@ export function variantCard(load, filters) {
             const campaign = filters.campaign || rows.slice(0, LISTED).map(({ key }) => key).join(",");
 
             return campaign === "" ? { rows: [] } : stats({ ...toParams(filters), campaign,
-                group_by: "campaign,variant", limit: 1000 }, signal);
+                group_by: "campaign,variant", limit: 1000, offset: 0 }, signal);
         },
         isEmpty: ({ rows }) => !rows.some(({ variant, key }) => (variant ?? key) !== "none"),
         empty: "No clicked link carries a variant. To test two versions of a mail, mint the links of " +

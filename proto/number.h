@@ -1,0 +1,49 @@
+/* number.h - numbers in text from outside. */
+#ifndef PROTO_NUMBER_H
+#define PROTO_NUMBER_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+/* Reads a whole number of decimal digits alone: no sign, no blank, any number of leading zeros.
+ * False, and `*out` is left alone, when it is anything else or above `max`. */
+MUST_USE static inline bool number_parse(struct slice text, uint64_t max, uint64_t *out)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)text.ptr[i] - '0';
+
+        if (digit > 9 || digit > max || n > (max - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    if (text.len == 0)
+        return false;
+    *out = n;
+    return true;
+}
+
+/* The same for what fits 32 bits. */
+MUST_USE static inline bool number_parse_u32(struct slice text, uint32_t max, uint32_t *out)
+{
+    uint64_t n;
+
+    if (!number_parse(text, max, &n))
+        return false;
+    *out = (uint32_t)n;
+    return true;
+}
+
+/* The value of a hexadecimal digit in either case, or -1. */
+static inline int number_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = slice_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+#endif

@@ -1,0 +1,87 @@
+#include "service/config/brandlist.h"
+
+#include <string.h>
+
+#include "proto/token.h"
+#include "service/base/error.h"
+#include "service/config/config_check.h"
+#include "service/config/site.h"
+
+static bool is_name(struct slice name)
+{
+    char text[TOKEN_BRAND_MAX + 1];
+
+    if (name.len == 0 || name.len > TOKEN_BRAND_MAX)
+        return false;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    return config_check_brand_name(text) == NULL;
+}
+
+bool brandlist_parse(struct slice text, char out[static BRANDLIST_MAX], struct error *err)
+{
+    struct slice list = text, name;
+    size_t len = 0;
+
+    out[0] = '\0';
+    if (text.len >= BRANDLIST_MAX) {
+        error_set(err, "the list of brands is longer than %d bytes", BRANDLIST_MAX - 1);
+        return false;
+    }
+    while (slice_next_part(&list, ',', &name)) {
+        if (!is_name(name)) {
+            error_set(err, "the brands are not names separated by commas, without blanks");
+            return false;
+        }
+        if (len > 0 && brandlist_has(out, name)) {
+            error_set(err, "the brand '%.*s' is named twice", SLICE_ARG(name));
+            return false;
+        }
+        if (len > 0)
+            out[len++] = ',';
+        memcpy(out + len, name.ptr, name.len);
+        len += name.len;
+        out[len] = '\0';
+    }
+    return true;
+}
+
+bool brandlist_has(const char *list, struct slice brand)
+{
+    struct slice rest = slice_of(list), name;
+
+    if (rest.len == 0)
+        return true;
+    while (slice_next_part(&rest, ',', &name)) {
+        if (slice_equal(name, brand))
+            return true;
+    }
+    return false;
+}
+
+struct slice brandlist_find_unknown(const char *list, const struct site *site)
+{
+    struct slice rest = slice_of(list), name;
+
+    while (rest.len > 0 && slice_next_part(&rest, ',', &name)) {
+        if (!site_find_brand(site, name))
+            return name;
+    }
+    return (struct slice){0};
+}
+
+const struct brand *brandlist_only(const char *list, const struct site *site)
+{
+    const struct brand *only = NULL;
+
+    for (unsigned i = 0; i < site_n_brands(site); i++) {
+        const struct brand *brand = site_brand_at(site, i);
+
+        if (!brandlist_has(list, brand->name))
+            continue;
+        if (only)
+            return NULL;
+        only = brand;
+    }
+    return only;
+}

@@ -1,0 +1,434 @@
+/* fake_redis.h - a Redis server and the connection to it, for tests of the ledger's turns.
+ *
+ * Stands in for redis_link.c (a test program that includes this file links no other).  Commands are
+ * queued when they are sent and run when the test calls fake_redis_answer(), one at a time, so that
+ * a test decides what happens between any two.  Keys are strings; the batch script is done in C as
+ * FORMATS.md "Batch" describes it: cursor, then appends to tables.
+ */
+#ifndef TESTS_FAKE_REDIS_H
+#define TESTS_FAKE_REDIS_H
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/counter.h"
+#include "proto/table.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/ledger_turn.h"
+#include "service/redis/redis_link.h"
+
+enum { FAKE_KEYS_MAX = 16384, FAKE_ARGS_MAX = 4096, FAKE_QUEUE_MAX = 512 };
+
+struct fake_text {
+    char *ptr;
+    size_t len;
+};
+
+struct fake_key {
+    struct fake_text name, value;
+};
+
+struct fake_command {
+    uint64_t ticket;
+    size_t argc;
+    struct fake_text *argv;
+};
+
+/* What happens to the command that is answered next. */
+enum fake_fault {
+    FAKE_WELL,
+    FAKE_REPLY_LOST, /* it runs, the connection breaks */
+    FAKE_NOT_RUN,    /* the connection breaks before it runs */
+    FAKE_ERROR,      /* refused: server.error says why */
+    FAKE_GARBAGE,    /* it runs, and the answer is nonsense */
+};
+
+struct fake_keys {
+    struct fake_key of[FAKE_KEYS_MAX];
+    size_t n;
+};
+
+/* The server; a link to it is any pointer that isn't NULL. */
+static struct fake_server {
+    uint64_t epoch; /* 0: no connection */
+    bool knows_script;
+    const char *error;
+    struct fake_keys keys, replica;
+    struct fake_command queue[FAKE_QUEUE_MAX];
+    size_t n_queued;
+    bool refuses_compacted; /* the key has changed since it was read */
+    unsigned n_asked, n_batches, n_with_script, n_reconnects, n_compacted;
+} server;
+
+/* --- what redis_link.h declares --- */
+
+static struct fake_text fake_copy(const void *ptr, size_t len)
+{
+    struct fake_text text = {malloc(len + 1), len};
+
+    memcpy(text.ptr, ptr, len);
+    text.ptr[len] = '\0';
+    return text;
+}
+
+bool redis_link_send(struct redis_link *link, const struct redis_command *command)
+{
+    struct fake_command *queued = &server.queue[server.n_queued];
+
+    (void)link;
+    if (server.epoch == 0 || server.n_queued == FAKE_QUEUE_MAX)
+        return false;
+    server.n_queued++;
+    queued->ticket = command->ticket;
+    queued->argc = command->argc;
+    queued->argv = calloc(command->argc, sizeof(*queued->argv));
+    for (size_t i = 0; i < command->argc; i++)
+        queued->argv[i] = fake_copy(command->argv[i].ptr, command->argv[i].len);
+    return true;
+}
+
+uint64_t redis_link_epoch(const struct redis_link *link, struct slice key)
+{
+    (void)link;
+    (void)key;
+    return server.epoch;
+}
+
+void redis_link_reconnect(struct redis_link *link, struct slice key)
+{
+    (void)link;
+    (void)key;
+    server.n_reconnects++;
+}
+
+const char *redis_link_cause(const struct redis_link *link)
+{
+    (void)link;
+    return server.epoch ? "" : "127.0.0.1:6379: Connection refused";
+}
+
+/* --- keys --- */
+
+static struct fake_text *fake_find(const struct fake_text *name)
+{
+    for (size_t i = 0; i < server.keys.n; i++) {
+        if (server.keys.of[i].name.len == name->len &&
+            memcmp(server.keys.of[i].name.ptr, name->ptr, name->len) == 0)
+            return &server.keys.of[i].value;
+    }
+    return NULL;
+}
+
+static struct fake_text *fake_make(const struct fake_text *name)
+{
+    struct fake_text *value = fake_find(name);
+
+    if (value)
+        return value;
+    assert_true(server.keys.n < FAKE_KEYS_MAX);
+    server.keys.of[server.keys.n].name = fake_copy(name->ptr, name->len);
+    server.keys.of[server.keys.n].value = fake_copy("", 0);
+    return &server.keys.of[server.keys.n++].value;
+}
+
+static void fake_set(const struct fake_text *name, const struct fake_text *value)
+{
+    struct fake_text *to = fake_make(name);
+
+    free(to->ptr);
+    *to = fake_copy(value->ptr, value->len);
+}
+
+static void fake_append(const struct fake_text *name, const void *bytes, size_t len)
+{
+    struct fake_text *to = fake_make(name);
+
+    to->ptr = realloc(to->ptr, to->len + len + 1);
+    memcpy(to->ptr + to->len, bytes, len);
+    to->len += len;
+}
+
+static void fake_free_keys(struct fake_keys *keys)
+{
+    for (size_t i = 0; i < keys->n; i++) {
+        free(keys->of[i].name.ptr);
+        free(keys->of[i].value.ptr);
+    }
+    keys->n = 0;
+}
+
+/* The server's data as they are now: what a replica, or the append-only file, has. */
+static inline void fake_redis_save(void)
+{
+    fake_free_keys(&server.replica);
+    for (size_t i = 0; i < server.keys.n; i++) {
+        const struct fake_key *key = &server.keys.of[i];
+
+        server.replica.of[i].name = fake_copy(key->name.ptr, key->name.len);
+        server.replica.of[i].value = fake_copy(key->value.ptr, key->value.len);
+    }
+    server.replica.n = server.keys.n;
+}
+
+/* The server is as it was saved; what came later is lost. */
+static inline void fake_redis_restore(void)
+{
+    struct fake_keys lost = server.keys;
+
+    server.keys = server.replica;
+    server.replica = (struct fake_keys){.n = 0};
+    fake_free_keys(&lost);
+    fake_redis_save();
+}
+
+/* --- commands --- */
+
+static redisReply *fake_reply(int type)
+{
+    redisReply *reply = calloc(1, sizeof(*reply));
+
+    reply->type = type;
+    return reply;
+}
+
+static redisReply *fake_integer(long long number)
+{
+    redisReply *reply = fake_reply(REDIS_REPLY_INTEGER);
+
+    reply->integer = number;
+    return reply;
+}
+
+static redisReply *fake_string(int type, const void *ptr, size_t len)
+{
+    redisReply *reply = fake_reply(type);
+    struct fake_text copy = fake_copy(ptr, len);
+
+    reply->str = copy.ptr;
+    reply->len = len;
+    return reply;
+}
+
+static redisReply *fake_array(size_t n)
+{
+    redisReply *reply = fake_reply(REDIS_REPLY_ARRAY);
+
+    reply->elements = n;
+    reply->element = calloc(n + 1, sizeof(*reply->element));
+    return reply;
+}
+
+static void fake_free_reply(redisReply *reply)
+{
+    if (!reply)
+        return;
+    for (size_t i = 0; i < reply->elements; i++)
+        fake_free_reply(reply->element[i]);
+    free(reply->element);
+    free(reply->str);
+    free(reply);
+}
+
+static redisReply *fake_value(const struct fake_text *name)
+{
+    const struct fake_text *value = fake_find(name);
+
+    return value ? fake_string(REDIS_REPLY_STRING, value->ptr, value->len)
+                 : fake_reply(REDIS_REPLY_NIL);
+}
+
+static void fake_report(redisReply *grown, const struct fake_text *key, size_t len)
+{
+    grown->element = realloc(grown->element, (grown->elements + 2) * sizeof(*grown->element));
+    grown->element[grown->elements++] = fake_string(REDIS_REPLY_STRING, key->ptr, key->len);
+    grown->element[grown->elements++] = fake_integer((long long)len);
+}
+
+/* Appends the batch's tables, a MessagePack array of texts with a length of 16 bits; returns the
+ * list of those that have grown over another 4 KiB. */
+static redisReply *fake_append_tables(const struct fake_command *command, size_t n_keys, size_t at)
+{
+    const struct fake_text *packed = &command->argv[3 + n_keys + 3];
+    const uint8_t *bytes = (const uint8_t *)packed->ptr;
+    redisReply *grown = fake_array(0);
+    size_t used = 5;
+
+    for (; used < packed->len; at++) {
+        size_t len = (size_t)bytes[used + 1] << 8 | bytes[used + 2], total;
+
+        assert_int_equal(bytes[used], 0xda);
+        fake_append(&command->argv[at], bytes + used + 3, len);
+        total = fake_find(&command->argv[at])->len;
+        if (total % 4096 < len)
+            fake_report(grown, &command->argv[at], total);
+        used += 3 + len;
+    }
+    return grown;
+}
+
+/* compact.lua: replaces the first part of a key, if it is still what was read. */
+static redisReply *fake_run_compact(const struct fake_command *command)
+{
+    const struct fake_text *key = &command->argv[3], *compacted = &command->argv[6];
+    struct fake_text *value = fake_find(key);
+    size_t len = strtoul(command->argv[5].ptr, NULL, 10);
+    struct fake_text rest;
+
+    if (!value || value->len < len || server.refuses_compacted)
+        return fake_integer(0);
+    rest = fake_copy(value->ptr + len, value->len - len);
+    fake_set(key, compacted);
+    fake_append(key, rest.ptr, rest.len);
+    free(rest.ptr);
+    server.n_compacted++;
+    return fake_integer(1);
+}
+
+static redisReply *fake_run_batch(const struct fake_command *command)
+{
+    bool has_text = strcmp(command->argv[0].ptr, "EVAL") == 0;
+    size_t n_keys = strtoul(command->argv[2].ptr, NULL, 10);
+    const struct fake_text *from = &command->argv[3 + n_keys], *to = from + 1;
+    const struct fake_text *cursor = fake_find(&command->argv[3]);
+    redisReply *reply;
+
+    server.n_with_script += has_text;
+    if (!has_text && !server.knows_script)
+        return fake_string(REDIS_REPLY_ERROR, "NOSCRIPT No matching script.", 28);
+    server.knows_script = true;
+    if (strcmp(cursor ? cursor->ptr : "0", from->ptr) != 0) {
+        reply = fake_array(2);
+        reply->element[0] = fake_integer(0);
+        reply->element[1] = cursor ? fake_string(REDIS_REPLY_STRING, cursor->ptr, cursor->len)
+                                   : fake_string(REDIS_REPLY_STRING, "0", 1);
+        return reply;
+    }
+    server.n_batches++;
+    fake_set(&command->argv[3], to);
+    reply = fake_array(4);
+    reply->element[0] = fake_integer(1);
+    reply->element[1] = fake_integer(0);
+    reply->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
+    reply->element[3] = fake_append_tables(command, n_keys, 5);
+    return reply;
+}
+
+static redisReply *fake_run(const struct fake_command *command)
+{
+    switch (ledger_ticket_unpack(command->ticket).what) {
+    case LEDGER_ASK: {
+        redisReply *reply = fake_array(command->argc - 1);
+
+        server.n_asked++;
+        for (size_t i = 1; i < command->argc; i++)
+            reply->element[i - 1] = fake_value(&command->argv[i]);
+        return reply;
+    }
+    case LEDGER_BATCH:
+        return fake_run_batch(command);
+    case LEDGER_RENEW:
+        return fake_integer(fake_find(&command->argv[1]) != NULL);
+    case LEDGER_LAYOUT: {
+        redisReply *reply = fake_value(&command->argv[1]);
+
+        if (reply->type == REDIS_REPLY_NIL)
+            fake_set(&command->argv[1], &command->argv[2]);
+        return reply;
+    }
+    case LEDGER_AOF_LOOK:
+        return fake_string(REDIS_REPLY_STRING, "aof_enabled:0\r\n", 15);
+    case LEDGER_TABLE_READ:
+        return fake_value(&command->argv[1]);
+    case LEDGER_TABLE_WRITE:
+        return fake_run_compact(command);
+    default:
+        return fake_integer(0);
+    }
+}
+
+/* The connection is lost: what was sent and not answered gets no answer. */
+static inline void fake_redis_disconnect(struct ledger *ledger, int64_t now_ms)
+{
+    server.epoch = 0;
+    for (size_t i = 0; i < server.n_queued; i++) {
+        struct fake_command *command = &server.queue[i];
+
+        for (size_t k = 0; k < command->argc; k++)
+            free(command->argv[k].ptr);
+        free(command->argv);
+        ledger_turn_on_reply(ledger, command->ticket, NULL, now_ms);
+    }
+    server.n_queued = 0;
+}
+
+static inline void fake_redis_connect(void)
+{
+    static uint64_t epochs;
+
+    server.epoch = ++epochs;
+}
+
+/* Runs and answers the oldest command; false: there is none. */
+static inline bool fake_redis_answer(struct ledger *ledger, enum fake_fault fault, int64_t now_ms)
+{
+    struct fake_command command;
+    redisReply *reply;
+    uint64_t ticket;
+
+    if (server.n_queued == 0)
+        return false;
+    command = server.queue[0];
+    ticket = command.ticket;
+    if (fault == FAKE_NOT_RUN) {
+        fake_redis_disconnect(ledger, now_ms);
+        return true;
+    }
+    reply = fault == FAKE_ERROR ? fake_string(REDIS_REPLY_ERROR, server.error, strlen(server.error))
+                                : fake_run(&command);
+    if (fault == FAKE_REPLY_LOST) {
+        fake_free_reply(reply);
+        fake_redis_disconnect(ledger, now_ms);
+        return true;
+    }
+    if (fault == FAKE_GARBAGE) {
+        fake_free_reply(reply);
+        reply = fake_string(REDIS_REPLY_STATUS, "QUEUED", 6);
+    }
+    memmove(server.queue, server.queue + 1, --server.n_queued * sizeof(server.queue[0]));
+    for (size_t k = 0; k < command.argc; k++)
+        free(command.argv[k].ptr);
+    free(command.argv);
+    ledger_turn_on_reply(ledger, ticket, reply, now_ms);
+    fake_free_reply(reply);
+    return true;
+}
+
+/* How often the link was counted, over all tables. */
+static inline int64_t fake_redis_count(uint64_t link_id)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < server.keys.n; i++) {
+        const struct fake_key *key = &server.keys.of[i];
+        struct table_link link;
+        enum counter_table table;
+        unsigned bucket;
+
+        if (counter_table_parse(slice_make(key->name.ptr, key->name.len), &table, &bucket) &&
+            table == COUNTER_LINKS &&
+            table_find_link(slice_make(key->value.ptr, key->value.len), link_id, &link))
+            n += link.human + link.automated;
+    }
+    return n;
+}
+
+static inline void fake_redis_clear(void)
+{
+    fake_free_keys(&server.keys);
+    fake_free_keys(&server.replica);
+    memset(&server, 0, sizeof(server));
+}
+
+#endif

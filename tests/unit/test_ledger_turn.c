@@ -1,0 +1,472 @@
+/* The turns of the ledger against a server of the test's own, in virtual time: whatever happens to
+ * any one command, each click is counted once. */
+#include "tests/unit/clicklog_fixture.h"
+#include "tests/unit/fake_redis.h"
+
+enum { STEP_MS = 100, STEPS_MAX = 4000, CLICKS = 40, BATCH_MAX = 16, RANDOM_ROUNDS = 60 };
+
+static int64_t now_ms;
+
+struct bed {
+    char *dir;
+    struct clickstore *store;
+    struct clicklog *log;
+    struct ledger ledger;
+    uint64_t n_clicks;
+};
+
+static void bed_open(struct bed *bed, unsigned n_shards)
+{
+    struct clickstore_options options;
+
+    now_ms = 1000000;
+    memset(bed, 0, sizeof(*bed));
+    memset(&server, 0, sizeof(server));
+    bed->dir = temp_dir_new();
+    assert_non_null(bed->dir);
+    options = options_of(bed->dir);
+    bed->store = open_store(&options);
+    bed->log = new_log(bed->store);
+    bed->ledger.store = bed->store;
+    bed->ledger.options = (struct ledger_options){
+        .n_shards = n_shards,
+        .flush_ms = STEP_MS,
+        .batch_max = BATCH_MAX,
+        .retention_hours_s = 86400,
+        .retention_days_s = 86400,
+    };
+    assert_true(ledger_turn_init(&bed->ledger, now_ms));
+}
+
+static void bed_close(struct bed *bed)
+{
+    fake_redis_disconnect(&bed->ledger, now_ms);
+    ledger_turn_clear(&bed->ledger);
+    clickstore_close(bed->store);
+    temp_dir_free(bed->dir);
+    fake_redis_clear();
+}
+
+static void click(struct bed *bed, uint64_t n)
+{
+    append_range(bed->log, bed->n_clicks, bed->n_clicks + n);
+    bed->n_clicks += n;
+}
+
+/* A turn, and the answers to all that it sent. */
+static void step(struct bed *bed)
+{
+    now_ms += STEP_MS;
+    if (server.epoch == 0)
+        fake_redis_connect();
+    ledger_turn(&bed->ledger, now_ms);
+    while (fake_redis_answer(&bed->ledger, FAKE_WELL, now_ms))
+        ;
+}
+
+static bool is_done(struct bed *bed)
+{
+    return server.n_queued == 0 && ledger_turn_is_drained(&bed->ledger);
+}
+
+static void drain(struct bed *bed)
+{
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        step(bed);
+        if (is_done(bed))
+            return;
+    }
+    fail_msg("not drained after %d turns; cause \"%s\"", STEPS_MAX, bed->ledger.now.cause);
+}
+
+static void assert_each_once(struct bed *bed)
+{
+    for (uint64_t n = 0; n < bed->n_clicks; n++)
+        assert_int_equal(fake_redis_count(n + 1), 1);
+    ledger_turn_count(&bed->ledger);
+    assert_int_equal(bed->ledger.now.applied, bed->n_clicks);
+    assert_int_equal(bed->ledger.now.pending, 0);
+}
+
+/* --- without faults --- */
+
+static void test_counts(void **state)
+{
+    const unsigned shards[] = {1, 4, 16};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shards) / sizeof(shards[0]); i++) {
+        struct bed bed;
+
+        print_message("%u shards\n", shards[i]);
+        bed_open(&bed, shards[i]);
+        click(&bed, CLICKS);
+        drain(&bed);
+        assert_each_once(&bed);
+        bed_close(&bed);
+    }
+}
+
+static void test_the_script_travels_once(void **state)
+{
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    click(&bed, 1);
+    drain(&bed);
+    assert_int_equal(server.n_with_script, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        click(&bed, 1);
+        drain(&bed);
+    }
+    assert_int_equal(server.n_batches, 6);
+    assert_int_equal(server.n_with_script, 1);
+    fake_redis_disconnect(&bed.ledger, now_ms); /* it may be another server */
+    click(&bed, 1);
+    drain(&bed);
+    assert_int_equal(server.n_with_script, 2);
+    bed_close(&bed);
+}
+
+static void test_waits_for_a_batch(void **state)
+{
+    struct bed bed;
+    unsigned before;
+
+    (void)state;
+    bed_open(&bed, 1);
+    bed.ledger.options.flush_ms = 10 * STEP_MS;
+    click(&bed, 1);
+    drain(&bed);
+    before = server.n_batches;
+    click(&bed, 1);
+    step(&bed);
+    assert_int_equal(server.n_batches, before); /* not yet */
+    click(&bed, BATCH_MAX);
+    step(&bed);
+    assert_int_equal(server.n_batches, before + 1); /* a whole batch doesn't wait */
+    drain(&bed);
+    assert_each_once(&bed);
+    bed_close(&bed);
+}
+
+/* --- one command that goes wrong --- */
+
+/* Clicks come and are counted; the command of that number meets the fault.  False: there were not
+ * so many. */
+static bool survive(unsigned n_shards, enum fake_fault fault, const char *error, unsigned victim)
+{
+    unsigned n_answered = 0;
+    bool hit = false;
+    struct bed bed;
+
+    bed_open(&bed, n_shards);
+    server.error = error;
+    for (unsigned i = 0; i < 8; i++) {
+        click(&bed, 5);
+        now_ms += STEP_MS;
+        if (server.epoch == 0)
+            fake_redis_connect();
+        ledger_turn(&bed.ledger, now_ms);
+        while (server.n_queued > 0) {
+            bool is_victim = n_answered++ == victim;
+
+            fake_redis_answer(&bed.ledger, is_victim ? fault : FAKE_WELL, now_ms);
+            hit = hit || is_victim;
+        }
+    }
+    drain(&bed);
+    assert_each_once(&bed);
+    bed_close(&bed);
+    return hit;
+}
+
+static void test_any_command_fails(void **state)
+{
+    const struct {
+        const char *name;
+        enum fake_fault fault;
+        const char *error;
+    } cases[] = {
+        {"it ran, but the answer is lost", FAKE_REPLY_LOST, NULL},
+        {"the connection breaks before it ran", FAKE_NOT_RUN, NULL},
+        {"it ran, and the answer is nonsense", FAKE_GARBAGE, NULL},
+        {"out of memory", FAKE_ERROR, "OOM command not allowed"},
+        {"a replica", FAKE_ERROR, "READONLY You can't write"},
+        {"no replicas", FAKE_ERROR, "NOREPLICAS Not enough good replicas"},
+        {"still loading", FAKE_ERROR, "LOADING Redis is loading"},
+        {"the disk is full", FAKE_ERROR, "MISCONF Redis is configured to save"},
+        {"a script runs", FAKE_ERROR, "BUSY Redis is busy"},
+        {"the script was flushed", FAKE_ERROR, "NOSCRIPT No matching script."},
+        {"not allowed", FAKE_ERROR, "NOPERM no permission"},
+        {"an error nobody knows", FAKE_ERROR, "ERR unheard of"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (unsigned n_shards = 1; n_shards <= 4; n_shards *= 4) {
+            unsigned victim = 0;
+
+            while (survive(n_shards, cases[i].fault, cases[i].error, victim))
+                victim++;
+            print_message("%s: %u shards, each of %u commands\n", cases[i].name, n_shards, victim);
+            assert_true(victim > 8);
+        }
+    }
+}
+
+/* --- the data go back --- */
+
+static void test_failover_to_a_lagging_replica(void **state)
+{
+    (void)state;
+    for (unsigned n_shards = 1; n_shards <= 4; n_shards *= 4) {
+        struct bed bed;
+
+        bed_open(&bed, n_shards);
+        click(&bed, CLICKS);
+        drain(&bed);
+        fake_redis_save();
+        click(&bed, CLICKS);
+        drain(&bed);
+        fake_redis_restore();
+        fake_redis_disconnect(&bed.ledger, now_ms);
+        drain(&bed);
+        assert_each_once(&bed);
+        assert_int_equal(bed.ledger.now.replayed, CLICKS);
+        bed_close(&bed);
+    }
+}
+
+/* FLUSHALL tells nobody, and no connection breaks: the sweep finds out. */
+static void test_emptied_without_a_word(void **state)
+{
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    fake_redis_connect();
+    fake_redis_save();
+    click(&bed, CLICKS);
+    drain(&bed);
+    fake_redis_restore();
+    for (unsigned i = 0; i < 300; i++)
+        step(&bed);
+    assert_each_once(&bed);
+    bed_close(&bed);
+}
+
+/* A batch is refused because the cursor went back: the other logs' cursors are asked for too. */
+static void test_refused_tells_of_all_logs(void **state)
+{
+    struct clicklog *second;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    second = new_log(bed.store);
+    fake_redis_connect();
+    fake_redis_save();
+    click(&bed, CLICKS);
+    append_range(second, 1000, 1010);
+    drain(&bed);
+    fake_redis_restore();
+    click(&bed, 1);
+    for (unsigned i = 0; i < 5; i++) /* far less than the sweep takes */
+        step(&bed);
+    for (uint64_t n = 1000; n < 1010; n++)
+        assert_int_equal(fake_redis_count(n + 1), 1);
+    for (uint64_t n = 0; n < bed.n_clicks; n++)
+        assert_int_equal(fake_redis_count(n + 1), 1);
+    assert_int_equal(bed.ledger.now.refused, 1);
+    bed_close(&bed);
+}
+
+/* --- a server that won't --- */
+
+static void test_backs_off(void **state)
+{
+    unsigned n_attempts = 0;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    click(&bed, 1);
+    drain(&bed);
+    server.error = "OOM command not allowed when used memory > 'maxmemory'";
+    click(&bed, CLICKS);
+    for (unsigned i = 0; i < 600; i++) { /* a minute */
+        now_ms += STEP_MS;
+        ledger_turn(&bed.ledger, now_ms);
+        while (fake_redis_answer(&bed.ledger, FAKE_ERROR, now_ms))
+            n_attempts++;
+    }
+    print_message("%u attempts in a minute\n", n_attempts);
+    assert_true(n_attempts >= 5 && n_attempts <= 40);
+    assert_string_equal(bed.ledger.now.cause, "oom");
+    assert_int_equal(server.n_reconnects, 0);
+    drain(&bed);
+    assert_each_once(&bed);
+    assert_string_equal(bed.ledger.now.cause, "");
+    bed_close(&bed);
+}
+
+static void set_key(const struct counter_key *key, const char *value)
+{
+    struct fake_text name = {(char *)(uintptr_t)key->text, strlen(key->text)};
+    struct fake_text text = {(char *)(uintptr_t)value, strlen(value)};
+
+    fake_set(&name, &text);
+}
+
+static void test_another_number_of_shards(void **state)
+{
+    struct counter_key key;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    counter_key_shards(&key);
+    set_key(&key, "16");
+    click(&bed, CLICKS);
+    for (unsigned i = 0; i < 100; i++)
+        step(&bed);
+    assert_int_equal(server.n_batches, 0);
+    assert_string_equal(bed.ledger.now.cause, "shards");
+    set_key(&key, "1"); /* put right */
+    drain(&bed);
+    assert_each_once(&bed);
+    bed_close(&bed);
+}
+
+static void test_a_cursor_that_is_no_number(void **state)
+{
+    const char *const texts[] = {"", "abc", "-1", "1e3", "99999999999999999999", " 7"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct counter_key key;
+        struct bed bed;
+
+        print_message("\"%s\"\n", texts[i]);
+        bed_open(&bed, 1);
+        counter_key_cursor(&key, 0, clicklog_id(bed.log));
+        set_key(&key, texts[i]);
+        click(&bed, CLICKS);
+        for (unsigned n = 0; n < 100; n++)
+            step(&bed);
+        assert_int_equal(server.n_batches, 0);
+        assert_string_not_equal(bed.ledger.now.cause, "");
+        bed_close(&bed);
+    }
+}
+
+/* --- sums --- */
+
+static void test_sums_up_tables(void **state)
+{
+    for (unsigned refuses = 0; refuses < 2; refuses++) {
+        struct click again = click_of(0);
+        unsigned n = 0;
+        struct bed bed;
+
+        (void)state;
+        print_message(refuses ? "a table changes meanwhile\n" : "a table that has grown\n");
+        bed_open(&bed, 1);
+        server.refuses_compacted = refuses;
+        for (; n < 2000; n++) {
+            clicklog_append(bed.log, &again);
+            if (n % 2 == 0)
+                step(&bed);
+        }
+        drain(&bed);
+        for (unsigned i = 0; i < 20; i++)
+            step(&bed);
+        ledger_turn_count(&bed.ledger);
+        assert_int_equal(fake_redis_count(again.link_id), bed.ledger.now.applied);
+        assert_true(bed.ledger.now.applied > 1000);
+        assert_int_equal(server.n_compacted > 0, !refuses);
+        bed_close(&bed);
+    }
+}
+
+/* --- all of it at random --- */
+
+static void random_event(struct bed *bed)
+{
+    switch (rand() % 12) {
+    case 0:
+        fake_redis_disconnect(&bed->ledger, now_ms);
+        break;
+    case 1:
+        fake_redis_save();
+        break;
+    case 2: /* a failover, or a restart with a cut file */
+        fake_redis_restore();
+        fake_redis_disconnect(&bed->ledger, now_ms);
+        server.knows_script = rand() % 2;
+        break;
+    case 3:
+        server.knows_script = false;
+        break;
+    case 4:
+        now_ms += rand() % 20000;
+        break;
+    default:
+        click(bed, (uint64_t)rand() % 8);
+    }
+}
+
+static void test_random_schedules(void **state)
+{
+    const char *given = getenv("SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+
+    (void)state;
+    print_message("SEED=%u\n", seed);
+    for (unsigned round = 0; round < RANDOM_ROUNDS; round++) {
+        struct bed bed;
+
+        srand(seed + round);
+        bed_open(&bed, rand() % 2 ? 1 : 4);
+        fake_redis_save();
+        for (unsigned i = 0; i < 60; i++) {
+            random_event(&bed);
+            now_ms += STEP_MS;
+            if (server.epoch == 0 && rand() % 3 == 0)
+                fake_redis_connect();
+            ledger_turn(&bed.ledger, now_ms);
+            while (server.n_queued > 0 && rand() % 8) {
+                enum fake_fault fault = rand() % 10 ? FAKE_WELL : rand() % (FAKE_GARBAGE + 1);
+
+                server.error = rand() % 2 ? "OOM no memory" : "NOSCRIPT No matching script.";
+                fake_redis_answer(&bed.ledger, fault, now_ms);
+            }
+        }
+        drain(&bed);
+        assert_each_once(&bed);
+        bed_close(&bed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_the_script_travels_once),
+        cmocka_unit_test(test_waits_for_a_batch),
+        cmocka_unit_test(test_any_command_fails),
+        cmocka_unit_test(test_failover_to_a_lagging_replica),
+        cmocka_unit_test(test_emptied_without_a_word),
+        cmocka_unit_test(test_refused_tells_of_all_logs),
+        cmocka_unit_test(test_backs_off),
+        cmocka_unit_test(test_another_number_of_shards),
+        cmocka_unit_test(test_a_cursor_that_is_no_number),
+        cmocka_unit_test(test_sums_up_tables),
+        cmocka_unit_test(test_random_schedules),
+    };
+
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
