@@ -12,6 +12,19 @@ struct slice {
     size_t len;
 };
 
+/* U+FEFF in UTF-8, which editors and spreadsheets put before a text. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* `s` without a byte order mark before it. */
+static inline struct slice slice_skip_mark(struct slice s)
+{
+    size_t len = sizeof(BYTE_ORDER_MARK) - 1;
+
+    return s.len >= len && memcmp(s.ptr, BYTE_ORDER_MARK, len) == 0
+               ? (struct slice){s.ptr + len, s.len - len}
+               : s;
+}
+
 /* For printf's "%.*s". */
 #define SLICE_ARG(s) (int)(s).len, (s).ptr
 

@@ -161,8 +161,12 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
     key = text.ptr ? find_bearer(auth, request, text, &rate) : find_session(auth, request, &rate);
     if (!key || !check_rate(auth, request, rate))
         return false;
-    if ((key->scopes & scope) == scope)
-        return true;
+    if ((key->scopes & scope) == scope) {
+        if (!key->brands || (request->brands = strdup(key->brands)))
+            return true;
+        request_fail(request, 503, NULL, "out of memory");
+        return false;
+    }
     request_fail(request, 403, NULL, "the API key lacks the scope %s",
                  apikeys_scopes_text(scope, scopes));
     return false;

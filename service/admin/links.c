@@ -79,7 +79,7 @@ static const struct brand *open_for_any(const struct site *site, struct slice te
     for (unsigned i = 0; i < site_n_brands(site); i++) {
         const struct brand *brand = site_brand_at(site, i);
 
-        if (token_open(site_keys(site), brand->name, text, token) == TOKEN_OK)
+        if (site_open_token(site, brand, text, token) == TOKEN_OK)
             return brand;
     }
     return NULL;
@@ -108,7 +108,7 @@ const struct brand *links_find(struct request *request, struct token *token)
     }
     if (!brand)
         brand = open_for_any(site, text, token);
-    else if (token_open(site_keys(site), brand->name, text, token) != TOKEN_OK)
+    else if (site_open_token(site, brand, text, token) != TOKEN_OK)
         brand = NULL;
     if (!brand)
         request_fail(request, 404, NULL, "this is no valid link of any brand here");

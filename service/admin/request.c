@@ -83,14 +83,20 @@ json_t *request_read_json(struct request *request)
     json_error_t error = {.line = 0};
     json_t *json = NULL;
     const char *bytes;
+    struct slice text;
 
     if (len == 0) {
         request_fail(request, 400, NULL, "the request needs a body of JSON");
         return NULL;
     }
     bytes = (const char *)evbuffer_pullup(body, -1);
+    text = slice_skip_mark(slice_make(bytes, bytes ? len : 0));
     if (bytes)
-        json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+        json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    /* A number beyond 2^63: whoever reads the field says what fits. */
+    if (bytes && !json && json_error_code(&error) == json_error_numeric_overflow)
+        json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
+                          &error);
     if (!json && json_error_code(&error) == json_error_null_character)
         request_fail(request, 400, NULL, "a text in the body holds a NUL (\\u0000), in line %d",
                      error.line);

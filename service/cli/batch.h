@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
-#include "service/cli/linkform.h"
+#include "service/config/linkform.h"
 
 struct batch_options {
     const struct site *site;

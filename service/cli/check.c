@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "proto/click.h"
+#include "proto/number.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/cli/command.h"
@@ -86,11 +87,15 @@ static bool add_target(struct checker *c, const struct brand *brand, uint8_t kin
     char text[TOKEN_TEXT_MAX + 1], url[SITE_TARGET_MAX + 1];
     size_t text_len, len;
 
+    token.kid = brand->mint_kid;
     token.kind = kind;
     token.variant = variant;
     if (token_seal(site_keys(c->site), brand->name, &token, text, &text_len) != TOKEN_FAULT_NONE) {
-        error_set(c->err, "no key of the key file mints, or --arg has other characters than A-Z "
-                          "a-z 0-9 . _ ~ -");
+        error_set(
+            c->err,
+            "no key of the key file mints for brand '%.*s', or --arg has other characters than "
+            "A-Z a-z 0-9 . _ ~ -",
+            SLICE_ARG(brand->name));
         return false;
     }
     len = brand_target(brand, &token, facts, url);
@@ -233,28 +238,20 @@ static int ask(struct checker *c)
 
 /* --- the command --- */
 
-static bool read_number(const char *text, uint32_t *out)
-{
-    char *end;
-    unsigned long long n = strtoull(text, &end, 10);
-
-    *out = (uint32_t)n;
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n <= UINT32_MAX;
-}
-
-static bool read_sample(const struct cli_args *args, const struct site *site, struct token *sample)
+static bool read_sample(const struct cli_args *args, struct token *sample)
 {
     const char *arg = args->value[CHECK_ARG] ? args->value[CHECK_ARG] : "x";
 
     *sample =
-        (struct token){.kid = site_keys(site)->mint_kid,
-                       .object = 1,
+        (struct token){.object = 1,
                        .client = 1,
                        .campaign = 1,
                        .issued_min = (uint32_t)((clock_wall_ms() / 1000 - TOKEN_EPOCH_S) / 60),
                        .silent = true};
-    if ((args->value[CHECK_OBJECT] && !read_number(args->value[CHECK_OBJECT], &sample->object)) ||
-        (args->value[CHECK_CLIENT] && !read_number(args->value[CHECK_CLIENT], &sample->client)) ||
+    if ((args->value[CHECK_OBJECT] &&
+         !number_parse_u32(slice_of(args->value[CHECK_OBJECT]), UINT32_MAX, &sample->object)) ||
+        (args->value[CHECK_CLIENT] &&
+         !number_parse_u32(slice_of(args->value[CHECK_CLIENT]), UINT32_MAX, &sample->client)) ||
         strlen(arg) > TOKEN_ARG_MAX)
         return false;
     sample->arg_len = (uint8_t)strlen(arg);
@@ -275,7 +272,7 @@ static int run_check(const struct cli_args *args)
     if (!(site = config_option_load(args->value[CHECK_CONFIG], &config, &err)))
         return cli_fail_error(&err);
     c.site = site;
-    if (!read_sample(args, site, &c.sample))
+    if (!read_sample(args, &c.sample))
         status = cli_usage(&cli_check,
                            "--object and --client are numbers from 0 to %u, --arg has "
                            "at most %d characters",

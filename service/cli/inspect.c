@@ -50,7 +50,7 @@ static void split_url(struct finding *f)
 
 static bool open_as(const struct site *site, const struct brand *brand, struct finding *f)
 {
-    if (token_open(site_keys(site), brand->name, f->text, &f->token) != TOKEN_OK)
+    if (site_open_token(site, brand, f->text, &f->token) != TOKEN_OK)
         return false;
     f->brand = brand;
     return true;
@@ -65,16 +65,21 @@ static bool open_as_any(const struct site *site, struct finding *f)
     return false;
 }
 
-/* Why the token opens for no brand; its kid is not secret, so the two reasons can be told apart. */
+/* Why the token opens for no brand; its kid is not secret, so the reasons can be told apart. */
 static void explain(const struct site *site, struct finding *f)
 {
-    struct token token;
-    const struct brand *any = site_brand_at(site, 0);
-    enum token_status status = token_open(site_keys(site), any->name, f->text, &token);
+    enum token_status status = TOKEN_FORGED;
     const char *why = "";
+    struct token token;
 
+    /* For all brands but its own, a good token is a forged one. */
+    for (unsigned i = 0; i < site_n_brands(site) && status == TOKEN_FORGED; i++)
+        status = token_open(site_keys(site), site_brand_at(site, i)->name, f->text, &token);
     switch (status) {
-    case TOKEN_OK: /* was tried before */
+    case TOKEN_OK:
+        why = "its key is not for the brand that it was made for; the key file lists the brands "
+              "of a key";
+        break;
     case TOKEN_FORGED:
         why = "the tag is wrong: it was changed on its way, or made with another key or for "
               "another brand";

@@ -12,8 +12,8 @@
 #include "service/cli/batch.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
-#include "service/cli/linkform.h"
 #include "service/config/config.h"
+#include "service/config/linkform.h"
 #include "service/config/site.h"
 
 /* The options of a link's fields are at their enum link_field; `kind` is a word, not an option, but
@@ -93,12 +93,13 @@ static int print_json(const struct link *link)
 static int mint_one(const struct site *site, const struct linkform *form, bool as_json)
 {
     struct linkform_maker maker;
-    struct error err = {0};
+    struct linkform_fault fault;
     struct link link;
 
     linkform_maker_init(&maker, site, clock_wall_ms() / 1000);
-    if (!linkform_make(&maker, form, &link, &err))
-        return cli_fail_error(&err);
+    if (!linkform_make(&maker, form, &link, &fault))
+        return cli_fail("%s%s%s", fault.field ? fault.field : "", fault.field ? ": " : "",
+                        fault.detail);
     if (as_json)
         return print_json(&link);
     printf("%s/%s\n", link.brand->base_url, link.text);
@@ -168,9 +169,10 @@ const struct cli_command cli_mint = {
         "\n"
         "With --batch the first line names the fields: brand, kind, object, client, campaign,\n"
         "ttl, channel, variant, arg, issued, silent, once; in any order, only `object` is\n"
-        "needed. Options stand in for columns that are missing or empty. Writes id, token, url,\n"
-        "expires_at and the columns that came. A bad row is reported with its line, the\n"
-        "others are minted, and the exit code is 1.\n",
+        "needed. Options stand in for columns that are missing or empty. Commas, semicolons,\n"
+        "tabs or bars separate columns, or what a line `sep=;` before says. Writes id, token,\n"
+        "url, expires_at and the columns that came, separated by commas. A bad row is reported\n"
+        "with its line, the others are minted, and the exit code is 1.\n",
     .words = "view pay login",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),

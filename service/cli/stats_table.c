@@ -153,16 +153,19 @@ bool stats_table_print(const json_t *reply, const struct stats_table_options *op
     const json_t *rows = json_object_get(reply, "rows");
     const json_t *total = json_object_get(reply, "total");
     const char *group = json_string_value(json_object_get(reply, "group_by"));
-    const json_t *next = json_object_get(reply, "next_offset");
+    size_t n_all = (size_t)json_integer_value(json_object_get(reply, "n_rows"));
+    size_t n = json_array_size(rows);
+    const char *last = json_string_value(json_object_get(json_array_get(rows, n - 1), "key"));
 
     if (!json_is_array(rows) || !json_is_object(total))
         goto odd;
     print_head(reply);
     if (!print_table(rows, total, group ? group : "", options))
         goto odd;
-    if (json_is_integer(next))
-        printf("(%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " rows; --limit shows more)\n",
-               json_integer_value(next), json_integer_value(json_object_get(reply, "n_rows")));
+    /* The row that sums up the others is none of them. */
+    n -= n > 0 && last && strncmp(last, "(rest)", 6) == 0;
+    if (n_all > n)
+        printf("(%zu of %zu rows; --limit shows more)\n", n, n_all);
     print_people(total);
     return true;
 odd:

@@ -8,6 +8,7 @@
 
 #include "proto/base32.h"
 #include "service/base/error.h"
+#include "service/config/brandlist.h"
 #include "service/config/linefile.h"
 
 enum { FORBIDDEN_MODE = 0022, SECRET_LEN = 32 };
@@ -41,18 +42,15 @@ static unsigned find_scope(struct slice name)
 
 unsigned apikeys_scopes_parse(struct slice text)
 {
+    struct slice name;
     unsigned scopes = 0;
-    size_t at = 0;
 
-    while (at <= text.len) {
-        const char *comma = at < text.len ? memchr(text.ptr + at, ',', text.len - at) : NULL;
-        size_t len = comma ? (size_t)(comma - text.ptr) - at : text.len - at;
-        unsigned scope = len > 0 ? find_scope(slice_make(text.ptr + at, len)) : 0;
+    while (slice_next_part(&text, ',', &name)) {
+        unsigned scope = find_scope(name);
 
         if (scope == 0 || (scopes & scope) != 0)
             return 0;
         scopes |= scope;
-        at += len + 1;
     }
     return scopes;
 }
@@ -120,13 +118,30 @@ const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice 
     return NULL;
 }
 
+static bool parse_brands(const struct linefile_line *line, struct apikey *key, const char *path,
+                         struct error *err)
+{
+    char list[BRANDLIST_MAX];
+
+    if (!brandlist_parse(line->field[3], list, err)) {
+        error_prefix(err, "%s:%u", path, line->number);
+        return false;
+    }
+    if (!(key->brands = strdup(list)))
+        error_set(err, "%s: out of memory", path);
+    return key->brands != NULL;
+}
+
 static bool parse_line(const struct apikeys *keys, const struct linefile_line *line,
                        struct apikey *key, const char *path, struct error *err)
 {
     struct slice name = line->field[0];
 
-    if (line->n_fields != 3) {
-        error_set(err, "%s:%u: a line has three fields: name, scopes, hash", path, line->number);
+    if (line->n_fields != 3 && line->n_fields != 4) {
+        error_set(err,
+                  "%s:%u: a line has three fields, name, scopes and hash, and may have a fourth, "
+                  "the brands",
+                  path, line->number);
         return false;
     }
     if (!apikeys_is_name(name)) {
@@ -155,7 +170,8 @@ static bool parse_line(const struct apikeys *keys, const struct linefile_line *l
     }
     memcpy(key->name, name.ptr, name.len);
     key->name[name.len] = '\0';
-    return true;
+    key->line = line->number;
+    return line->n_fields == 3 || parse_brands(line, key, path, err);
 }
 
 static bool add_line(struct apikeys *keys, const struct linefile_line *line, const char *path,
@@ -168,9 +184,9 @@ static bool add_line(struct apikeys *keys, const struct linefile_line *line, con
         return false;
     }
     keys->key = grown;
+    grown[keys->n] = (struct apikey){.index = keys->n};
     if (!parse_line(keys, line, &grown[keys->n], path, err))
         return false;
-    grown[keys->n].index = keys->n;
     keys->n++;
     return true;
 }
@@ -206,8 +222,27 @@ void apikeys_free(struct apikeys *keys)
 {
     if (!keys)
         return;
+    for (unsigned i = 0; i < keys->n; i++)
+        free(keys->key[i].brands);
     free(keys->key);
     free(keys);
+}
+
+bool apikeys_check_brands(const struct apikeys *keys, const struct site *site, const char *path,
+                          struct error *err)
+{
+    for (unsigned i = 0; i < apikeys_count(keys); i++) {
+        const struct apikey *key = &keys->key[i];
+        struct slice unknown = brandlist_find_unknown(key->brands, site);
+
+        if (!unknown.ptr)
+            continue;
+        error_set(err,
+                  "%s:%u: the key '%s' is for the brand '%.*s', which the configuration has not",
+                  path, key->line, key->name, SLICE_ARG(unknown));
+        return false;
+    }
+    return true;
 }
 
 unsigned apikeys_count(const struct apikeys *keys)

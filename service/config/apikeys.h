@@ -1,4 +1,4 @@
-/* apikeys.h - who may use the admin API: a file with a line `name scopes hash` per key.
+/* apikeys.h - who may use the admin API: a file with a line `name scopes hash [brands]` per key.
  *
  * A key is a random text that only its holder has; the file keeps its BLAKE2b-256 hash.  A plain
  * hash is enough: the text has 256 bits of chance, so there is nothing to guess (FORMATS.md
@@ -15,6 +15,7 @@
 
 struct apikeys;
 struct error;
+struct site;
 
 enum {
     APIKEY_NAME_MAX = 63,
@@ -35,6 +36,8 @@ struct apikey {
     unsigned index;                 /* 0…apikeys_count() - 1: for tables by key */
     unsigned scopes;                /* enum apikey_scope, at least one */
     uint8_t hash[APIKEY_HASH_LEN];
+    char *brands;  /* that it is for, as in brandlist.h; NULL = all */
+    unsigned line; /* of the file */
 };
 
 /* Reads a file.  Blank lines and lines that start with `#` are skipped; a file without keys is
@@ -44,6 +47,10 @@ MUST_USE struct apikeys *apikeys_load(const char *path, struct error *err);
 void apikeys_free(struct apikeys *keys);
 
 unsigned apikeys_count(const struct apikeys *keys);
+
+/* False, and `*err` names the line of `path`, where a key is for a brand that the site has not. */
+MUST_USE bool apikeys_check_brands(const struct apikeys *keys, const struct site *site,
+                                   const char *path, struct error *err);
 
 /* The key whose text this is, or NULL; borrowed from `keys`, which may be NULL.  Its time depends
  * on the number of keys and the length of `text`, never on how much of a hash is right. */

@@ -6,6 +6,7 @@
 
 #include "proto/click.h"
 #include "proto/language.h"
+#include "proto/number.h"
 #include "service/base/error.h"
 #include "service/config/brand_targets.h"
 #include "service/config/config.h"
@@ -30,7 +31,7 @@ const char *brand_kind_name(const struct brand *brand, uint8_t kind)
 
 uint8_t brand_kind_find(const struct brand *brand, struct slice name)
 {
-    unsigned number = 0;
+    uint32_t number;
 
     for (uint8_t kind = 1; kind < BRAND_KINDS; kind++) {
         const struct brand_target *target = brand->priv->targets[kind];
@@ -38,21 +39,26 @@ uint8_t brand_kind_find(const struct brand *brand, struct slice name)
         if (target && slice_equal(slice_of(target->name), name))
             return kind;
     }
-    if (name.len == 0 || name.len > 2 || name.ptr[0] == '0')
+    if (!number_parse_u32(name, BRAND_KINDS - 1, &number) || name.ptr[0] == '0')
         return 0;
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] < '0' || name.ptr[i] > '9')
-            return 0;
-        number = number * 10 + (unsigned)(name.ptr[i] - '0');
-    }
     return brand_kind_name(brand, (uint8_t)number) ? (uint8_t)number : 0;
+}
+
+static bool kind_needs(const struct brand *brand, uint8_t kind, enum template_value value)
+{
+    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+
+    return target && target->needs >> value & 1;
 }
 
 bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind)
 {
-    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+    return kind_needs(brand, kind, TEMPLATE_ARG);
+}
 
-    return target && target->needs_arg;
+bool brand_kind_needs_object(const struct brand *brand, uint8_t kind)
+{
+    return kind_needs(brand, kind, TEMPLATE_OBJECT);
 }
 
 static bool country_matches(const struct brand_rule *rule, const char country[2])
@@ -139,7 +145,7 @@ static bool account_url(const struct brand *brand, char out[static SITE_TARGET_M
     struct token token = {.kind = TOKEN_KIND_LOGIN};
     size_t len;
 
-    if (!target || target->needs_arg || target->tpl.uses & of_a_link)
+    if (!target || target->needs >> TEMPLATE_ARG & 1 || target->tpl.uses & of_a_link)
         return false;
     len = brand_target(brand, &token, &no_facts, out);
     out[len] = '\0';

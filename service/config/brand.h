@@ -26,7 +26,7 @@ struct brand_rule {
 struct brand_target {
     const char *name; /* of the kind */
     const char *text; /* of the template */
-    bool needs_arg;   /* one of the templates does */
+    unsigned needs;   /* bit set of (1 << enum template_value): what one of the templates holds */
     struct template tpl;
     unsigned n_rules;
     struct brand_rule *rules;

@@ -307,11 +307,11 @@ static bool check_names(const struct builder *b)
     return true;
 }
 
-static void set_needs_arg(struct brand_target *target)
+static void set_needs(struct brand_target *target)
 {
-    target->needs_arg = target->tpl.needs_arg;
+    target->needs = target->tpl.uses;
     for (unsigned i = 0; i < target->n_rules; i++)
-        target->needs_arg |= target->rules[i].tpl.needs_arg;
+        target->needs |= target->rules[i].tpl.uses;
 }
 
 bool brand_targets_build(struct brand_private *priv, const struct config *config, unsigned index,
@@ -328,7 +328,7 @@ bool brand_targets_build(struct brand_private *priv, const struct config *config
     }
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
         if (priv->targets[kind])
-            set_needs_arg(priv->targets[kind]);
+            set_needs(priv->targets[kind]);
     }
     return check_names(&b);
 }

@@ -1,11 +1,13 @@
 #include "service/config/keys.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "proto/number.h"
 #include "service/base/error.h"
+#include "service/config/brandlist.h"
 #include "service/config/linefile.h"
 
 /* Writing to others of the group, anything to the world. */
@@ -32,50 +34,98 @@ static enum token_key_state find_state(struct slice name)
 /* 1…255 in plain decimal, or 0. */
 static uint8_t parse_kid(struct slice text)
 {
-    unsigned kid = 0;
+    uint32_t kid = 0;
 
-    if (text.len == 0 || text.len > 3 || text.ptr[0] == '0')
+    if (text.ptr[0] == '0' || !number_parse_u32(text, KEYS_KIDS - 1, &kid))
         return 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return 0;
-        kid = kid * 10 + (unsigned)(text.ptr[i] - '0');
+    return (uint8_t)kid;
+}
+
+static bool parse_key(struct slice hex, uint8_t secret[static TOKEN_KEY_LEN])
+{
+    size_t len;
+
+    return hex.len == (size_t)2 * TOKEN_KEY_LEN &&
+           sodium_hex2bin(secret, TOKEN_KEY_LEN, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
+           len == TOKEN_KEY_LEN;
+}
+
+/* Whether two keys are for one and the same brand. */
+static bool share_brand(const char *a, const char *b)
+{
+    struct slice rest = slice_of(a), name;
+
+    if (!a || !b)
+        return true;
+    while (slice_next_part(&rest, ',', &name)) {
+        if (brandlist_has(b, name))
+            return true;
     }
-    return kid <= 255 ? (uint8_t)kid : 0;
+    return false;
+}
+
+/* Another key that mints for a brand of the key `kid`, or 0. */
+static unsigned find_other_mint(const struct token_keyring *ring, const struct keys_brands *brands,
+                                uint8_t kid)
+{
+    for (unsigned other = 1; other < KEYS_KIDS; other++) {
+        if (other != kid && ring->state[other] == TOKEN_KEY_MINT &&
+            share_brand(brands->list[kid], brands->list[other]))
+            return other;
+    }
+    return 0;
+}
+
+/* Reads the last field, which may be left out. */
+static bool add_brands(struct keys_brands *brands, uint8_t kid, const struct linefile_line *line,
+                       const char *path, struct error *err)
+{
+    char list[BRANDLIST_MAX];
+
+    brands->line[kid] = line->number;
+    if (line->n_fields < 4)
+        return true;
+    if (!brandlist_parse(line->field[3], list, err)) {
+        error_prefix(err, "%s:%u", path, line->number);
+        return false;
+    }
+    if (!(brands->list[kid] = strdup(list)))
+        error_set(err, "%s: out of memory", path);
+    return brands->list[kid] != NULL;
 }
 
 /* The text of a bad field may be a key that has slipped: it is never repeated. */
-static bool add_line(struct token_keyring *ring, const struct linefile_line *line, const char *path,
-                     struct error *err)
+static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
+                     const struct linefile_line *line, const char *path, struct error *err)
 {
     uint8_t secret[TOKEN_KEY_LEN];
     enum token_key_state state;
     uint8_t kid;
-    size_t len;
     bool ok = false;
 
-    if (line->n_fields != 3) {
-        error_set(err, "%s:%u: a line has three fields: kid, state, hex-key", path, line->number);
+    if (line->n_fields != 3 && line->n_fields != 4) {
+        error_set(err,
+                  "%s:%u: a line has three fields, kid, state and hex-key, and may have a fourth, "
+                  "the brands",
+                  path, line->number);
     } else if ((kid = parse_kid(line->field[0])) == 0) {
         error_set(err, "%s:%u: the kid is not a number from 1 to 255", path, line->number);
     } else if ((state = find_state(line->field[1])) == TOKEN_KEY_ABSENT) {
         error_set(err, "%s:%u: the state of key %u is not mint, verify or revoked", path,
                   line->number, kid);
-    } else if (line->field[2].len != 2 * sizeof(secret) ||
-               sodium_hex2bin(secret, sizeof(secret), line->field[2].ptr, line->field[2].len, NULL,
-                              &len, NULL) != 0 ||
-               len != sizeof(secret)) {
+    } else if (!parse_key(line->field[2], secret)) {
         error_set(err,
-                  "%s:%u: key %u is not of %zu hexadecimal digits; make one with: hopcount "
-                  "keygen",
-                  path, line->number, kid, 2 * sizeof(secret));
+                  "%s:%u: key %u is not of %d hexadecimal digits; make one with: hopcount keygen",
+                  path, line->number, kid, 2 * TOKEN_KEY_LEN);
     } else if (ring->state[kid] != TOKEN_KEY_ABSENT) {
         error_set(err, "%s:%u: key %u is there already: give each key a kid of its own", path,
                   line->number, kid);
-    } else if (state == TOKEN_KEY_MINT && ring->mint_kid != 0) {
+    } else if (!add_brands(brands, kid, line, path, err)) {
+    } else if (state == TOKEN_KEY_MINT && find_other_mint(ring, brands, kid) != 0) {
         error_set(err,
-                  "%s:%u: key %u is in state mint, and so is key %u: set one of them to verify",
-                  path, line->number, kid, ring->mint_kid);
+                  "%s:%u: key %u is in state mint, and so is key %u for the same brand: set one of "
+                  "them to verify",
+                  path, line->number, kid, find_other_mint(ring, brands, kid));
     } else {
         token_keyring_set(ring, kid, state, secret);
         ok = true;
@@ -84,7 +134,7 @@ static bool add_line(struct token_keyring *ring, const struct linefile_line *lin
     return ok;
 }
 
-struct token_keyring *keys_load(const char *path, struct error *err)
+struct token_keyring *keys_load(const char *path, struct keys_brands *brands, struct error *err)
 {
     struct linefile *file = linefile_load(path, FORBIDDEN_MODE, err);
     struct token_keyring *ring = NULL;
@@ -92,6 +142,7 @@ struct token_keyring *keys_load(const char *path, struct error *err)
     unsigned n_keys = 0;
     bool ok = false;
 
+    *brands = (struct keys_brands){.line = {0}};
     if (!file)
         goto out;
     if (!(ring = sodium_malloc(sizeof(*ring)))) {
@@ -100,12 +151,12 @@ struct token_keyring *keys_load(const char *path, struct error *err)
     }
     token_keyring_init(ring);
     while (linefile_next(file, &line)) {
-        if (!add_line(ring, &line, path, err))
+        if (!add_line(ring, brands, &line, path, err))
             goto out;
         n_keys++;
     }
     if (n_keys == 0) {
-        error_set(err, "%s: holds no key; make one with: hopcount keygen >>%s", path, path);
+        error_set(err, "%s: holds no key; make one with: hopcount keygen --add %s", path, path);
         goto out;
     }
     ok = true;
@@ -117,6 +168,13 @@ out:
         ring = NULL;
     }
     return ring;
+}
+
+void keys_brands_clear(struct keys_brands *brands)
+{
+    for (unsigned kid = 0; kid < KEYS_KIDS; kid++)
+        free(brands->list[kid]);
+    *brands = (struct keys_brands){.line = {0}};
 }
 
 void keys_free(struct token_keyring *ring)

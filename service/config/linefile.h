@@ -15,7 +15,7 @@
 struct error;
 struct linefile;
 
-enum { LINEFILE_FIELDS_MAX = 4, LINEFILE_BYTES_MAX = 1 << 20 };
+enum { LINEFILE_FIELDS_MAX = 5, LINEFILE_BYTES_MAX = 1 << 20 };
 
 struct linefile_line {
     unsigned number;   /* from 1 */

@@ -6,6 +6,7 @@
 
 #include "service/base/error.h"
 #include "service/config/brand.h"
+#include "service/config/brandlist.h"
 #include "service/config/config.h"
 #include "service/config/hosts.h"
 #include "service/config/keys.h"
@@ -126,6 +127,46 @@ static size_t count_hosts(const struct config *config)
     return n;
 }
 
+/* Notes which keys are for a brand, and which of them mints. */
+static void set_brand_keys(struct brand *brand, const struct token_keyring *ring,
+                           const struct keys_brands *brands)
+{
+    for (unsigned kid = 1; kid < KEYS_KIDS; kid++) {
+        if (ring->state[kid] == TOKEN_KEY_ABSENT || !brandlist_has(brands->list[kid], brand->name))
+            continue;
+        brand->kids[kid / 64] |= UINT64_C(1) << kid % 64;
+        if (ring->state[kid] == TOKEN_KEY_MINT)
+            brand->mint_kid = (uint8_t)kid;
+    }
+}
+
+static bool add_keys(struct site *site, const struct config *config, struct error *err)
+{
+    struct keys_brands brands;
+    bool ok = false;
+
+    site->keys = keys_load(config->keys, &brands, err);
+    if (!site->keys)
+        goto out;
+    for (unsigned kid = 1; kid < KEYS_KIDS; kid++) {
+        struct slice unknown = brandlist_find_unknown(brands.list[kid], site);
+
+        if (unknown.ptr) {
+            error_set(err, "%s:%u: key %u is for the brand '%.*s', which the configuration has not",
+                      config->keys, brands.line[kid], kid, SLICE_ARG(unknown));
+            goto out;
+        }
+    }
+    for (unsigned i = 0; i < site->n_brands; i++)
+        set_brand_keys(&site->brands[i], site->keys, &brands);
+    ok = true;
+out:
+    if (!ok)
+        config_fail_prefix(config, err, "keys");
+    keys_brands_clear(&brands);
+    return ok;
+}
+
 struct site *site_new(const struct config *config, struct error *err)
 {
     static const struct pages_options plain = {.color = "#6b7280"};
@@ -138,14 +179,7 @@ struct site *site_new(const struct config *config, struct error *err)
         goto out;
     }
     atomic_init(&site->refs, 1);
-    if (!add_brands(site, config, err))
-        goto out;
-    site->keys = keys_load(config->keys, err);
-    if (!site->keys) {
-        config_fail_prefix(config, err, "keys");
-        goto out;
-    }
-    ok = true;
+    ok = add_brands(site, config, err) && add_keys(site, config, err);
 out:
     if (!ok && site) {
         site_free(site);
@@ -172,6 +206,20 @@ struct site *site_load(const char *path, struct config **config, struct error *e
 const struct token_keyring *site_keys(const struct site *site)
 {
     return site->keys;
+}
+
+enum token_status site_open_token(const struct site *site, const struct brand *brand,
+                                  struct slice text, struct token *out)
+{
+    struct token token;
+    enum token_status status = token_open(site->keys, brand->name, text, &token);
+
+    if (status != TOKEN_OK)
+        return status;
+    if (!(brand->kids[token.kid / 64] >> token.kid % 64 & 1))
+        return TOKEN_UNKNOWN_KEY;
+    *out = token;
+    return TOKEN_OK;
 }
 
 const struct brand *site_find_host(const struct site *site, struct slice host)

@@ -24,6 +24,8 @@ struct brand {
     unsigned index;       /* 0…site_n_brands() - 1, in the order of the file */
     const char *base_url; /* "https://go.acme.example", no trailing slash */
     const char *home;     /* where `/` leads; NULL = to a small page, PAGE_HOME */
+    uint8_t mint_kid;     /* the key that mints its links; 0 = none */
+    uint64_t kids[4];     /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */
     const struct brand_private *priv;
 };
 
@@ -48,6 +50,10 @@ void site_unref(struct site *site);
 
 const struct token_keyring *site_keys(const struct site *site);
 
+/* token_open() for a brand; TOKEN_UNKNOWN_KEY also when the key is not for that brand. */
+MUST_USE enum token_status site_open_token(const struct site *site, const struct brand *brand,
+                                           struct slice text, struct token *out);
+
 /* The brand of a Host field value (any case, port ignored), or NULL. */
 const struct brand *site_find_host(const struct site *site, struct slice host);
 /* The brand of that name, or NULL. */
@@ -63,6 +69,8 @@ uint8_t brand_kind_find(const struct brand *brand, struct slice name);
 /* Whether a template of the kind holds {arg}: a link of it without an argument leads nowhere, so
  * minting one is refused and a click on one is a 404. */
 bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind);
+/* Whether a template of the kind holds {object}: minting a link that names none is refused. */
+bool brand_kind_needs_object(const struct brand *brand, uint8_t kind);
 
 enum { SITE_TARGET_MAX = 4096 };
 

@@ -50,9 +50,10 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
     if (!path)
         return true;
     *keys = apikeys_load(path, err);
-    if (!*keys)
-        config_fail_prefix(*config, err, "admin.api_keys");
-    return *keys != NULL;
+    if (*keys && apikeys_check_brands(*keys, *site, path, err))
+        return true;
+    config_fail_prefix(*config, err, "admin.api_keys");
+    return false;
 }
 
 static bool start_store(struct parts *p, struct error *err)

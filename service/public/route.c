@@ -3,7 +3,7 @@
 static enum outcome decide_link(const struct site *site, struct slice text, int64_t now_s,
                                 struct route *route)
 {
-    if (token_open(site_keys(site), route->brand->name, text, &route->token) != TOKEN_OK)
+    if (site_open_token(site, route->brand, text, &route->token) != TOKEN_OK)
         return OUTCOME_NOT_FOUND;
     if (token_is_expired(&route->token, now_s))
         return OUTCOME_EXPIRED;

@@ -138,7 +138,7 @@ def test_a_key_is_asked_for_and_its_scope_looked_at(make_hopcountd, redis):
     assert ask(daemon, "GET", "/v1/stats", key=reader, status=200)
     assert ask(daemon, "GET", "/v1/stats", key=None, headers={"Authorization": f"bearer   {reader}"}, status=200)
     assert "links:write" in ask(daemon, "POST", "/v1/links", {"kind": "pay"}, 403, reader).json["detail"]
-    ask(daemon, "POST", "/v1/links", {"kind": "pay"}, 201, writer)
+    ask(daemon, "POST", "/v1/links", {"kind": "pay", "object": 1}, 201, writer)
     assert "stats:read" in ask(daemon, "GET", "/v1/stats", None, 403, writer).json["detail"]
 
 
@@ -215,7 +215,15 @@ LINK_FAULTS = [
     ({"kind": "nope"}, "kind"), ({"kind": 16}, "kind"), ({"kind": 0}, "kind"), ({"kind": None}, "kind"), ({}, "kind"),
     ({"kind": True}, "kind"), ({"kind": "pay", "brand": "nope"}, "brand"), ({"kind": "pay", "brand": 1}, "brand"),
     ({"kind": "pay", "object": -1}, "object"), ({"kind": "pay", "object": 2**32}, "object"),
-    ({"kind": "pay", "object": "1"}, "object"), ({"kind": "pay", "object": 1.0}, "object"),
+    ({"kind": "pay"}, "object"), ({"kind": "pay", "object": None}, "object"), ({"kind": "pay", "object": ""}, "object"),
+    ({"kind": 100002, "object": 1}, "kind"), ({"kind": 2**32 + 2, "object": 1}, "kind"),
+    ({"kind": "100002", "object": 1}, "kind"), ({"kind": 2**64 + 2, "object": 1}, "kind"),
+    ({"kind": -254, "object": 1}, "kind"), ({"kind": 258, "object": 1}, "kind"), ({"kind": 2.5, "object": 1}, "kind"),
+    ({"kind": "02", "object": 1}, "kind"),
+    *(({"kind": "pay", "object": 1, field: value}, field)
+      for field, top in (("object", 2**32), ("client", 2**32), ("campaign", 2**16))
+      for value in (top, float(top), str(top), f"{top}.0", top + 2**32, 2**63, 2**64 + 1, 10**30, -1, "-1", 0.5, "0.5",
+                    "1.0e0", "+1", "1,003", "1.003", "1 003", "1'003", "0x10", "x", True, [], {}, [1], "\u0661")),
     ({"kind": "pay", "client": 2**32}, "client"), ({"kind": "pay", "campaign": 65536}, "campaign"),
     ({"kind": "pay", "ttl": "29d"}, "ttl"), ({"kind": "pay", "ttl": 9}, "ttl"),
     ({"kind": "pay", "channel": "fax"}, "channel"), ({"kind": "pay", "variant": "H"}, "variant"),
@@ -238,7 +246,8 @@ def test_a_bad_field_of_a_link_is_named(two_brands):
     for fields, parameter in LINK_FAULTS:
         got = problem(two_brands, "POST", "/v1/links", {"brand": "acme", **fields})
         assert parameter is None or got == parameter, fields
-        got = problem(two_brands, "POST", "/v1/links", [{"brand": "acme", "kind": "pay"}, {"brand": "acme", **fields}])
+        got = problem(two_brands, "POST", "/v1/links",
+                      [{"brand": "acme", "kind": "pay", "object": 1}, {"brand": "acme", **fields}])
         assert parameter is None or got == f"[1].{parameter}", fields
     assert problem(two_brands, "POST", "/v1/links", {"kind": "pay"}) == "brand"
     for body in ("", "nonsense", "3", "\"text\"", '{"kind":"pay","kind":"view"}', '{"kind":"pa', b'{"kind":"\xff"}',
@@ -250,8 +259,30 @@ def test_the_limits_of_a_link_are_inside(two_brands):
     for fields in ({"object": 2**32 - 1, "client": 2**32 - 1, "campaign": 65535}, {"arg": "a" * 48}, {"arg": ""},
                    {"kind": 2}, {"kind": "2"}, {"kind": 4, "arg": "x"}, {"variant": "g"}, {"ttl": "never"},
                    {"issued_at": "2024-01-01T00:00:00Z"}, {"silent": True, "once": True}):
-        link = ask(two_brands, "POST", "/v1/links", {"brand": "acme", "kind": "pay", **fields}, 201).json
+        link = ask(two_brands, "POST", "/v1/links", {"brand": "acme", "kind": "pay", "object": 1, **fields}, 201).json
         ask(two_brands, "GET", f"/v1/links/{link['token']}?brand=acme", status=200)
+
+
+def test_numbers_are_taken_as_other_programs_write_them(two_brands):
+    want = {"object": 1003, "client": 2**32 - 1, "campaign": 65535}
+    for as_written in (str, float, lambda n: f"{n}.0", lambda n: f" {n} ", lambda n: f"000000000000{n}",
+                       lambda n: f"{n}.000"):
+        fields = {name: as_written(n) for name, n in want.items()}
+        for body in ({"brand": "acme", "kind": "pay", **fields}, [{"brand": "acme", "kind": "2", **fields}],
+                     b"\xef\xbb\xbf" + json.dumps({"brand": "acme", "kind": 2, **fields}).encode()):
+            minted = ask(two_brands, "POST", "/v1/links", body, 201).json
+            token = (minted[0] if isinstance(minted, list) else minted)["token"]
+            shown = ask(two_brands, "GET", f"/v1/links/{token}", status=200).json
+            assert {name: shown[name] for name in want} == want, body
+            assert shown["kind"] == "pay"
+
+
+def test_an_object_is_needed_where_the_target_holds_one(make_hopcountd, redis):
+    brand = {**BRAND, "targets": [{"kind": "4", "name": "home", "url": "https://billing.acme.example/"}]}
+    daemon = make_hopcountd(redis, {"brands": [brand]})
+    link = ask(daemon, "POST", "/v1/links", {"kind": "home", "client": 7}, 201).json
+    assert ask(daemon, "GET", f"/v1/links/{link['token']}", status=200).json["object"] == 0
+    assert problem(daemon, "POST", "/v1/links", {"kind": "pay", "client": 7}) == "object"
 
 
 def test_what_is_no_link_is_not_found(two_brands):
@@ -426,7 +457,7 @@ def test_without_redis_counts_are_503_and_come_back(hopcountd, redis):
         reply = ask(hopcountd, "GET", target, status=503)
         assert int(reply.getheader("Retry-After")) >= 1
     assert ask(hopcountd, "PUT", "/v1/campaigns/1", {"name": "x"}, 503)
-    ask(hopcountd, "POST", "/v1/links", {"kind": "pay"}, 201)
+    ask(hopcountd, "POST", "/v1/links", {"kind": "pay", "object": 1}, 201)
     redis.start()
     for target in targets:
         wait_until(lambda: hopcountd.admin("GET", target, key=True).status == 200, 20, target)

@@ -13,6 +13,7 @@ import shutil
 import stat
 import struct
 import subprocess
+import threading
 import termios
 import threading
 
@@ -380,6 +381,121 @@ def test_lines_are_counted_through_quoted_line_ends(config):
     assert "line 5: object:" in done.stderr
 
 
+# One and the same table, two links, as programs write it: the first value is what was passed on in the column `note`.
+WRITTEN = [
+    ("a byte order mark before a quoted name", '\ufeff"kind","object","client"\r\n"pay","1003","7"\r\n"view","2",""\r\n'),
+    ("semicolons", "kind;object;client\r\npay;1003;7\r\nview;2;\r\n"),
+    ("semicolons, a byte order mark and quotes", '\ufeff"kind";"object";"client"\n"pay";"1003";"7"\n"view";"2";""\n'),
+    ("tabs", "kind\tobject\tclient\npay\t1003\t7\nview\t2\t\n"),
+    ("bars", "kind|object|client\npay|1003|7\nview|2|\n"),
+    ("sep=", "sep=;\r\nkind;object;client\r\npay;1003;7\r\nview;2;\r\n"),
+    ("sep= with a byte order mark, in capitals and quotes", '\ufeff"SEP=\t"\r\nkind\tobject\tclient\r\npay\t1003\t7\r\nview\t2\t'
+     "\r\n"),
+    ("blanks around values", " kind , object , client \n pay , 1003 , 7 \n view , 2 , \n"),
+    ("blanks around and in quotes", '"kind" , "object", "client"\n "pay" ," 1003 ", "7" \n"view ",2, ""\n'),
+    ("no-break spaces and tabs", "kind,\u00a0object\u00a0,client\npay,\u00a01003 \u00a0,7\nview\t,\t2,\n"),
+    ("CR alone", "kind,object,client\rpay,1003,7\rview,2,\r"),
+    ("CRLF, and none at the end", "kind,object,client\r\npay,1003,7\r\nview,2,"),
+    ("empty rows of separators", ",,\nkind,object,client\n,,\npay,1003,7\n , ,\n\nview,2,\n,,\n,,\n"),
+    ("empty columns", "kind,object,client,,,\npay,1003,7,,,\nview,2,,,,\n"),
+    ("empty columns in between", ";kind;;object;client\n;pay;;1003;7\n;view;;2;\n"),
+    ("fewer fields where they are empty", "kind,object,client,campaign,arg\npay,1003,7\nview,2\n"),
+    ("more fields, empty", "kind,object,client\npay,1003,7,,\nview,2,,,,\n"),
+    ("another case and order", "OBJECT,Client,Kind\n1003,7,pay\n2,,view\n"),
+    ("quoted numbers", 'kind,object,client\n"pay","1003","7"\n"view","2",""\n'),
+    ("whole numbers with a point", "kind,object,client\npay,1003.0,7.00\nview,2.0,\n"),
+    ("zeros before", "kind,object,client\npay,0000000001003,007\nview,02,0\n"),
+    ("NULL as mysql and phpMyAdmin write it", 'kind,object,client,arg\n"pay","1003","7",NULL\n"view","2",NULL,NULL\n'),
+    ("NULL as mysqldump and psql write it", "kind\tobject\tclient\targ\npay\t1003\t7\t\\N\nview\t2\t\\N\t\\N\n"),
+    ("kinds by number", "kind;object;client\n2;1003;7\n1;2;0\n"),
+    ("times by the name that the API gives them", "kind,object,client,issued_at\npay,1003,7,\nview,2,,\n"),
+]
+
+
+@pytest.mark.parametrize("text", [text for _, text in WRITTEN], ids=[name for name, _ in WRITTEN])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_table_is_read_as_programs_write_it(config, text, encoding):
+    if encoding != "utf-8":
+        text = "\ufeff" + text.lstrip("\ufeff")
+    done = subprocess.run([HOPCOUNT, "mint", "-c", config, "--batch", "--brand", "acme", "--issued", ISSUED],
+                          input=text.encode(encoding), capture_output=True, timeout=patience(60), env=environment())
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
+    assert [row["token"] for row in rows] == [
+        tokens.seal(KEY, "acme", "pay", 1003, client=7, ttl=9, channel="mail", issued_s=ISSUED_S),
+        tokens.seal(KEY, "acme", "view", 2, ttl=9, channel="mail", issued_s=ISSUED_S)]
+    assert all("" not in row and None not in row for row in rows)
+
+
+def test_a_converted_table_is_whole_however_it_is_read(config):
+    n = 30_000
+    text = "\ufeffkind\tobject\tnote\n" + "".join(f"pay\t{i}\té{i} € 𝄞\n" for i in range(n))
+    child = subprocess.Popen([HOPCOUNT, "mint", "-c", config, "--batch", "--brand", "acme", "--pass"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    data = text.encode("utf-16-le")
+    # Writes that end inside of characters.
+    feeder = threading.Thread(target=lambda: ([child.stdin.write(data[i:i + 4097]) and child.stdin.flush()
+                                               for i in range(0, len(data), 4097)], child.stdin.close()))
+    feeder.start()
+    out, err = child.stdout.read().decode(), child.stderr.read().decode()
+    feeder.join()
+    assert (child.wait(patience(60)), err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert [(row["object"], row["note"]) for row in rows] == [(str(i), f"é{i} € 𝄞") for i in range(n)]
+
+
+@pytest.mark.parametrize("text, says", [
+    (b"\xff\xfek\0i\0n\0d\0,\0o", "cannot read the rows: it ends inside a character of UTF-16"),
+    (b"\xff\xfe\0\xdck\0", "cannot read the rows: it holds what is no character of UTF-16"),
+])
+def test_a_text_that_is_no_utf_16_is_told(config, text, says):
+    done = subprocess.run([HOPCOUNT, "mint", "-c", config, "--batch", "--brand", "acme"], input=text,
+                          capture_output=True, timeout=patience(60), env=environment())
+    assert done.returncode == 1 and says in done.stderr.decode() and done.stdout == b""
+
+
+@pytest.mark.parametrize("row, says", [
+    ("pay,1,7,x", "has 4 fields, the header has 3"),
+    ('pay,"1,003",7', 'object: "1,003" is not a whole number'),
+    ("pay,1.003,7", 'object: "1.003" is not a whole number'),
+    ("pay,1 003,7", 'object: "1 003" is not a whole number'),
+    ("pay,4.29E+09,7", 'object: "4.29E+09" is not a whole number'),
+    ("pay,4294967296,7", 'object: "4294967296" is not a whole number from 0 to 4294967295'),
+    ("pay,8589934593,7", 'object: "8589934593" is not a whole number from 0 to 4294967295'),
+    ("pay,18446744073709551617,7", "object:"),
+    ("pay,-1,7", "object:"),
+    ("pay,1,4294967296", "client:"),
+    ("258,1,7", "kind: brand 'acme' has no kind"),
+    ("4294967298,1,7", "kind: brand 'acme' has no kind"),
+    ('pay,"NULL",7', "object:"),
+    ("pay,NULL,7", "object: is missing"),
+    ("pay", "object: is missing"),
+])
+def test_a_value_that_could_mean_another_is_refused(config, row, says):
+    rows, done = mint_batch(config, f"kind,object,client\n{row}\npay,2,\n", "--brand", "acme", status=1)
+    assert f"line 2: {says}" in done.stderr
+    assert [r["object"] for r in rows] == ["2"]
+
+
+def test_a_row_that_was_cut_off_is_not_minted(config):
+    rows, done = mint_batch(config, "object,kind,client\n5,pay,1\n67,pay", "--brand", "acme", status=1)
+    assert "line 3: is cut off" in done.stderr and [row["object"] for row in rows] == ["5"]
+
+
+def test_a_column_without_a_name_holds_nothing_or_is_passed(config):
+    text = ",kind,object\n0,pay,1\n,pay,2\n"
+    rows, done = mint_batch(config, text, "--brand", "acme", status=1)
+    assert 'line 2: column 1, which has no name, holds "0"' in done.stderr
+    assert [row["object"] for row in rows] == ["2"]
+    rows, _ = mint_batch(config, text, "--brand", "acme", "--pass")
+    assert [(row[""], row["object"]) for row in rows] == [("0", "1"), ("", "2")]
+
+
+def test_lines_are_counted_by_any_line_end(config):
+    _, done = mint_batch(config, 'sep=;\rkind;object\r\r"pay";"x"\rpay;y\r', "--brand", "acme", status=1)
+    assert [line.split(":")[1] for line in done.stderr.splitlines()[:2]] == [" line 4", " line 5"]
+
+
 @pytest.mark.parametrize("text, says", [
     ("", "the table is empty"),
     ("\n\n", "the table is empty"),
@@ -390,6 +506,11 @@ def test_lines_are_counted_through_quoted_line_ends(config):
     ("kind,client\npay,1\n", "line 1: there is no column 'object'; add it, or give --object"),
     ("object\n1\n", "line 1: there is no column 'kind'; add it, or give --kind"),
     ("\0".join("kind,object\npay,1\n"), "line 1: holds a zero byte"),  # as of UTF-16
+    ("kind:object\npay:1\n", "line 1: it can't be told what separates the columns of \"kind:object\""),
+    ("kind object\npay 1\n", "line 1: it can't be told"),
+    ("kind^object\n", "The fields are: brand kind object"),
+    ("art;nummer\npay;1\n", 'line 1: there is no field "art"'),
+    ("sep=;\nkind,object\npay,1\n", 'line 2: there is no field "kind,object"'),
 ])
 def test_a_bad_header_mints_nothing(config, text, says):
     done = fails("mint", "-c", config, "--batch", "--brand", "acme", stdin=text, says=says)

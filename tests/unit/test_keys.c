@@ -52,6 +52,15 @@ static void write_file(const char *text, mode_t mode)
     assert_int_equal(chmod(path, mode), 0);
 }
 
+static struct token_keyring *load(const char *name, struct error *err)
+{
+    struct keys_brands brands;
+    struct token_keyring *ring = keys_load(name, &brands, err);
+
+    keys_brands_clear(&brands);
+    return ring;
+}
+
 /* The error names the file (and line) and holds `want`. */
 static void assert_error(const struct error *err, const char *want)
 {
@@ -85,7 +94,39 @@ static void test_key_files(void **state)
         {"a kid that is no number", "1x mint " KEY_A "\n", 0600, ":1: the kid"},
         {"an unknown state on the third line", "\n\n1 Mint " KEY_A "\n", 0600, ":3: the state"},
         {"a field too few", "1 " KEY_A "\n", 0600, ":1: a line has three fields"},
-        {"a field too many", "1 mint " KEY_A " x\n", 0600, ":1: a line has three fields"},
+        {"a field too many", "1 mint " KEY_A " acme x\n", 0600, ":1: a line has three fields"},
+        {"a byte order mark", "\xef\xbb\xbf# keys\n1 mint " KEY_A "\n", 0600, NULL},
+        {"a byte order mark right before the kid",
+         "\xef\xbb\xbf"
+         "1 mint " KEY_A,
+         0600, NULL},
+        {"a byte order mark further in",
+         "1 mint " KEY_A "\n\xef\xbb\xbf"
+         "2 verify " KEY_B,
+         0600, ":2: the kid"},
+        {"UTF-16",
+         "\xff\xfe"
+         "1",
+         0600, "is UTF-16: save it as UTF-8"},
+        {"UTF-16, big-endian",
+         "\xfe\xff"
+         "1",
+         0600, "is UTF-16: save it as UTF-8"},
+        {"a brand", "1 mint " KEY_A " acme\n", 0600, NULL},
+        {"brands", "1 mint " KEY_A "\tacme,globex.example,a_b-c\r\n", 0600, NULL},
+        {"an empty brand", "1 mint " KEY_A " acme,\n", 0600, ":1: the brands"},
+        {"brands with a blank between", "1 mint " KEY_A " acme, globex\n", 0600,
+         ":1: a line has three fields"},
+        {"a brand with a letter no brand has", "1 mint " KEY_A " Acme\n", 0600, ":1: the brands"},
+        {"a brand twice", "1 mint " KEY_A " acme,globex,acme\n", 0600,
+         ":1: the brand 'acme' is named twice"},
+        {"two that mint, for different brands",
+         "3 mint " KEY_A " acme\n4 mint " KEY_B " globex,initech\n", 0600, NULL},
+        {"two that mint, with a brand in common",
+         "3 mint " KEY_A " acme,initech\n4 mint " KEY_B " globex,initech\n", 0600,
+         ":2: key 4 is in state mint, and so is key 3 for the same brand"},
+        {"two that mint, one for all brands", "3 mint " KEY_A " acme\n4 mint " KEY_B "\n", 0600,
+         ":2: key 4 is in state mint, and so is key 3"},
         {"a digit too many", "1 mint " KEY_A "\n2 verify 0" KEY_A "\n", 0600, ":2: key 2"},
         {"a digit too few", "1 mint " HASH_63 "\n", 0600, ":1: key 1"},
         {"a digit that is none", "1 mint g" HASH_63 "\n", 0600, ":1: key 1"},
@@ -104,7 +145,7 @@ static void test_key_files(void **state)
 
         print_message("%s\n", cases[i].name);
         write_file(cases[i].text, cases[i].mode);
-        ring = keys_load(path, &err);
+        ring = load(path, &err);
         assert_int_equal(ring != NULL, cases[i].error == NULL);
         if (!ring) {
             assert_error(&err, cases[i].error);
@@ -123,7 +164,7 @@ static void test_what_a_key_file_holds(void **state)
 
     (void)state;
     write_file("1 verify " KEY_A "\n2 mint " KEY_B "\n7 revoked " KEY_A "\n", 0600);
-    ring = keys_load(path, &err);
+    ring = load(path, &err);
     assert_non_null(ring);
     assert_int_equal(ring->mint_kid, 2);
     assert_int_equal(ring->state[1], TOKEN_KEY_VERIFY);
@@ -141,15 +182,15 @@ static void test_paths_that_are_no_file(void **state)
 
     (void)state;
     unlink(path);
-    assert_null(keys_load(path, &err));
+    assert_null(load(path, &err));
     assert_error(&err, "cannot open: No such file");
-    assert_null(keys_load("/dev/null", &err));
+    assert_null(load("/dev/null", &err));
     assert_non_null(strstr(err.text, "/dev/null: is not a file"));
     assert_null(apikeys_load(folder, &err));
     assert_non_null(strstr(err.text, "is not a file"));
     write_file("", 0600);
     assert_int_equal(truncate(path, (1 << 20) + 1), 0);
-    assert_null(keys_load(path, &err));
+    assert_null(load(path, &err));
     assert_error(&err, "is larger than");
 }
 
@@ -167,6 +208,15 @@ static void test_apikey_files(void **state)
         {"a name of 63", NAME_63 " events:write " HASH, 0600, 1, NULL},
         {"a name of 64", NAME_63 "x events:write " HASH, 0600, -1, ":1: a name"},
         {"a name with a slash", "a/b stats:read " HASH, 0600, -1, ":1: a name"},
+        {"a byte order mark",
+         "\xef\xbb\xbf"
+         "a stats:read " HASH,
+         0600, 1, NULL},
+        {"brands", "a stats:read " HASH " acme,globex\nb stats:read " HASH, 0600, 2, NULL},
+        {"a list of brands with a hole", "a stats:read " HASH " acme,,globex\n", 0600, -1,
+         ":1: the brands"},
+        {"a field too many", "a stats:read " HASH " acme globex\n", 0600, -1,
+         ":1: a line has three fields"},
         {"the same name twice", "a stats:read " HASH "\na stats:read " HASH, 0600, -1,
          ":2: the name 'a'"},
         {"an unknown scope", "a stats:write " HASH, 0600, -1, ":1: the scopes of 'a'"},

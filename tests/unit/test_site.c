@@ -512,6 +512,66 @@ static void test_a_bad_reload_leaves_the_old_one(void **state)
     config_free(config);
 }
 
+#define KEY_HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define OTHER_KEY_HEX "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* Kid 200 is in another word of the set than the low ones. */
+static void test_keys_for_some_brands(void **state)
+{
+    const struct {
+        const char *name, *keys;
+        unsigned a_mints, b_mints; /* kid, 0 = none */
+        unsigned kid;              /* that links are sealed with */
+        bool a_opens, b_opens;
+    } cases[] = {
+        {"a key for all", "1 mint " KEY_HEX "\n", 1, 1, 1, true, true},
+        {"a key for one", "1 mint " KEY_HEX " a\n", 1, 0, 1, true, false},
+        {"a key for both by name", "1 mint " KEY_HEX " b,a\n", 1, 1, 1, true, true},
+        {"each its own", "1 mint " KEY_HEX " a\n200 mint " OTHER_KEY_HEX " b\n", 1, 200, 200, false,
+         true},
+        {"one that opens what it may", "1 mint " OTHER_KEY_HEX "\n200 verify " KEY_HEX " b\n", 1, 1,
+         200, false, true},
+        {"none for the other", "64 verify " KEY_HEX " a\n", 0, 0, 64, true, false},
+    };
+    const struct files *files = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct brand *brands[2];
+        struct site *site;
+
+        print_message("%s\n", cases[i].name);
+        write_file(files->keys, cases[i].keys);
+        site = load_good(files, "- {name: a, hosts: h}\n- {name: b, hosts: i}\n");
+        for (unsigned b = 0; b < 2; b++) {
+            struct token token = token_of(1, ""), out = {.object = 99};
+            char text[TOKEN_TEXT_MAX + 1];
+            size_t len;
+
+            brands[b] = site_brand_at(site, b);
+            token.kid = (uint8_t)cases[i].kid;
+            assert_int_equal(token_seal(site_keys(site), brands[b]->name, &token, text, &len),
+                             TOKEN_FAULT_NONE);
+            assert_int_equal(site_open_token(site, brands[b], slice_make(text, len), &out) ==
+                                 TOKEN_OK,
+                             b ? cases[i].b_opens : cases[i].a_opens);
+            assert_int_equal(out.object, (b ? cases[i].b_opens : cases[i].a_opens) ? 1234 : 99);
+        }
+        assert_int_equal(brands[0]->mint_kid, cases[i].a_mints);
+        assert_int_equal(brands[1]->mint_kid, cases[i].b_mints);
+        site_unref(site);
+    }
+}
+
+static void test_a_key_for_a_brand_that_is_not_there(void **state)
+{
+    const struct files *files = *state;
+    struct error err = {0};
+
+    write_file(files->keys, "# keys\n1 mint " KEY_HEX " a,acme\n");
+    assert_null(load(files, "- {name: a, hosts: h}\n", &err));
+    assert_non_null(strstr(err.text, ":2: key 1 is for the brand 'acme', which the configuration"));
+}
+
 static void test_references(void **state)
 {
     struct site *site = load_good(*state, "- {name: a, hosts: h}\n");
@@ -564,6 +624,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unreadable_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_bad_reload_leaves_the_old_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_keys_for_some_brands, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_key_for_a_brand_that_is_not_there, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_references, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_references_of_threads, set_up, tear_down),
     };

@@ -1,6 +1,7 @@
-/* linkform.h - a link that a person or a table describes: texts in, a sealed token out. */
-#ifndef CLI_LINKFORM_H
-#define CLI_LINKFORM_H
+/* linkform.h - a link that a person, a table or a request describes: texts in, a sealed token out.
+ * The command line and the API know the same fields, values and faults. */
+#ifndef CONFIG_LINKFORM_H
+#define CONFIG_LINKFORM_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,6 @@
 #include "proto/token.h"
 
 struct brand;
-struct error;
 struct site;
 
 enum link_field {
@@ -35,6 +35,21 @@ struct linkform {
     struct slice field[LINK_FIELDS];
 };
 
+enum { LINKFORM_DETAIL_MAX = 256 };
+
+/* Why a form makes no link. */
+enum linkform_why {
+    LINKFORM_BAD_VALUE, /* of `field` */
+    LINKFORM_NOT_YOURS, /* the brand is not among linkform_maker.brands */
+    LINKFORM_NO_KEY,    /* no key mints for the brand, or the clock is wrong: nothing of the form */
+};
+
+struct linkform_fault {
+    enum linkform_why why;
+    const char *field; /* its name; NULL = none in particular */
+    char detail[LINKFORM_DETAIL_MAX];
+};
+
 struct link {
     const struct brand *brand; /* borrowed from the site */
     struct token token;
@@ -45,13 +60,14 @@ struct link {
 
 /* "brand", "kind", … */
 const char *linkform_field_name(enum link_field field);
-/* The field of that name, in any case; or -1. */
+/* The field of that name, in any case, "issued_at" being "issued"; or -1. */
 int linkform_field_find(struct slice name);
 
 /* Makes links of one site; remembers what the last link looked up, as the next is often alike. */
 struct linkform_maker {
     const struct site *site;
-    int64_t now_s; /* `issued` of links that say nothing */
+    const char *brands; /* that links may be made of (brandlist.h); NULL = all */
+    int64_t now_s;      /* `issued` of links that say nothing */
     const struct brand *brand;
     uint32_t expires_min;
     uint8_t expires_ttl;
@@ -60,8 +76,8 @@ struct linkform_maker {
 
 void linkform_maker_init(struct linkform_maker *maker, const struct site *site, int64_t now_s);
 
-/* Checks the form and seals its link.  False and `*err`, "object: …", when a field is wrong. */
+/* Checks the form and seals its link.  False and `*fault` when a field is wrong. */
 MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
-                            struct link *out, struct error *err);
+                            struct link *out, struct linkform_fault *fault);
 
 #endif

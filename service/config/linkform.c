@@ -1,0 +1,374 @@
+#include "service/config/linkform.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/number.h"
+#include "service/base/log.h"
+#include "service/config/brandlist.h"
+#include "service/config/site.h"
+
+enum { TTL_DEFAULT = 9, CHANNEL_DEFAULT = 1, MINUTES_MAX = 0xffffff }; /* 30 days, mail */
+
+/* A value for a message: quoted, cut, without control bytes. */
+struct quoted {
+    char text[LOG_QUOTE_MAX];
+};
+
+static const char *quote(struct quoted *out, struct slice value)
+{
+    char copy[64];
+    size_t len = value.len < sizeof(copy) ? value.len : sizeof(copy) - 1;
+
+    /* Not inside a character: the API's replies are UTF-8. */
+    while (len < value.len && len > 0 && ((unsigned char)value.ptr[len] & 0xc0) == 0x80)
+        len--;
+    memcpy(copy, value.ptr, len);
+    copy[len] = '\0';
+    return log_quote(out->text, copy);
+}
+
+/* Sets the detail; the caller knows the field.  Returns false. */
+PRINTF_LIKE(2, 3)
+static bool refuse(struct linkform_fault *fault, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(fault->detail, sizeof(fault->detail), format, args);
+    va_end(args);
+    return false;
+}
+
+/* Database clients and spreadsheets write a whole number as "1003.0" where a column has, or once
+ * had, others too. */
+static struct slice without_zero_fraction(struct slice text)
+{
+    const char *dot = text.len > 0 ? memchr(text.ptr, '.', text.len) : NULL;
+    size_t whole = dot ? (size_t)(dot - text.ptr) : text.len;
+
+    for (size_t i = whole + 1; i < text.len; i++) {
+        if (text.ptr[i] != '0')
+            return text;
+    }
+    return whole + 1 < text.len ? slice_make(text.ptr, whole) : text;
+}
+
+static bool take_number(struct slice value, uint32_t max, uint32_t *out,
+                        struct linkform_fault *fault)
+{
+    struct quoted q;
+
+    if (number_parse_u32(without_zero_fraction(slice_trim(value)), max, out))
+        return true;
+    return refuse(fault, "%s is not a whole number from 0 to %u, written in digits alone",
+                  quote(&q, value), max);
+}
+
+/* --- one function per field; each gets a value that is not empty --- */
+
+static bool take_brand(struct linkform_maker *maker, struct slice value, struct link *out,
+                       struct linkform_fault *fault)
+{
+    struct quoted q;
+
+    if (!maker->brand || !slice_equal(maker->brand->name, value))
+        maker->brand = site_find_brand(maker->site, value);
+    out->brand = maker->brand;
+    if (!out->brand)
+        return refuse(fault, "the configuration has no brand %s", quote(&q, value));
+    if (brandlist_has(maker->brands, out->brand->name))
+        return true;
+    fault->why = LINKFORM_NOT_YOURS;
+    return refuse(fault, "this key is not for the brand %s", quote(&q, value));
+}
+
+static bool take_kind(struct linkform_maker *maker, struct slice value, struct link *out,
+                      struct linkform_fault *fault)
+{
+    struct quoted q;
+    size_t n;
+
+    (void)maker;
+    out->token.kind = brand_kind_find(out->brand, value);
+    if (out->token.kind != 0)
+        return true;
+    refuse(fault, "brand '%.*s' has no kind %s; it has:", SLICE_ARG(out->brand->name),
+           quote(&q, value));
+    n = strlen(fault->detail);
+    for (uint8_t kind = 1; kind < 16 && n < sizeof(fault->detail); kind++) {
+        const char *name = brand_kind_name(out->brand, kind);
+
+        if (name)
+            n += (size_t)snprintf(fault->detail + n, sizeof(fault->detail) - n, " %s", name);
+    }
+    return false;
+}
+
+static bool take_object(struct linkform_maker *maker, struct slice value, struct link *out,
+                        struct linkform_fault *fault)
+{
+    (void)maker;
+    return take_number(value, UINT32_MAX, &out->token.object, fault);
+}
+
+static bool take_client(struct linkform_maker *maker, struct slice value, struct link *out,
+                        struct linkform_fault *fault)
+{
+    (void)maker;
+    return take_number(value, UINT32_MAX, &out->token.client, fault);
+}
+
+static bool take_campaign(struct linkform_maker *maker, struct slice value, struct link *out,
+                          struct linkform_fault *fault)
+{
+    uint32_t n = 0;
+    bool ok = take_number(value, UINT16_MAX, &n, fault);
+
+    (void)maker;
+    out->token.campaign = (uint16_t)n;
+    return ok;
+}
+
+static bool take_ttl(struct linkform_maker *maker, struct slice value, struct link *out,
+                     struct linkform_fault *fault)
+{
+    int code = token_ttl_find(value);
+    struct quoted q;
+
+    (void)maker;
+    out->token.ttl_code = (uint8_t)code;
+    return code >= 0 || refuse(fault,
+                               "%s is none of never 15m 1h 6h 1d 2d 3d 7d 14d 30d 45d 60d 90d 120d "
+                               "180d 366d",
+                               quote(&q, value));
+}
+
+static bool take_channel(struct linkform_maker *maker, struct slice value, struct link *out,
+                         struct linkform_fault *fault)
+{
+    int channel = token_channel_find(value);
+    struct quoted q;
+
+    (void)maker;
+    out->token.channel = (uint8_t)channel;
+    return channel >= 0 || refuse(fault, "%s is none of unknown mail sms pdf qr portal chat other",
+                                  quote(&q, value));
+}
+
+static bool take_variant(struct linkform_maker *maker, struct slice value, struct link *out,
+                         struct linkform_fault *fault)
+{
+    char c = value.len == 1 ? slice_lower(value.ptr[0]) : 0;
+    struct quoted q;
+
+    (void)maker;
+    if ((c < 'a' || c > 'g') && !slice_equal_nocase(value, slice_of("none")))
+        return refuse(fault, "%s is not a letter from A to G, or none", quote(&q, value));
+    out->token.variant = (uint8_t)(c ? c - 'a' + 1 : 0);
+    return true;
+}
+
+static bool take_arg(struct linkform_maker *maker, struct slice value, struct link *out,
+                     struct linkform_fault *fault)
+{
+    struct quoted q;
+
+    (void)maker;
+    if (value.len > TOKEN_ARG_MAX)
+        return refuse(fault, "has %zu bytes, at most %d fit", value.len, TOKEN_ARG_MAX);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = slice_lower(value.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("._~-", c)))
+            return refuse(fault, "%s holds other characters than A-Z a-z 0-9 . _ ~ -",
+                          quote(&q, value));
+    }
+    memcpy(out->token.arg, value.ptr, value.len);
+    out->token.arg_len = (uint8_t)value.len;
+    return true;
+}
+
+static bool set_issued(struct link *out, int64_t time_s)
+{
+    int64_t minute = (time_s - TOKEN_EPOCH_S) / 60;
+
+    out->token.issued_min = (uint32_t)minute;
+    return time_s >= TOKEN_EPOCH_S && minute <= MINUTES_MAX;
+}
+
+static bool take_issued(struct linkform_maker *maker, struct slice value, struct link *out,
+                        struct linkform_fault *fault)
+{
+    struct quoted q;
+    int64_t time_s;
+
+    (void)maker;
+    if (rfc3339_parse(value, &time_s) && set_issued(out, time_s))
+        return true;
+    return refuse(fault, "%s is not a time as 2026-11-22T12:00:00Z, from 2024 to 2055",
+                  quote(&q, value));
+}
+
+static bool take_flag(struct slice value, bool *out, struct linkform_fault *fault)
+{
+    static const char *const yes[] = {"1", "true", "yes"}, *const no[] = {"0", "false", "no"};
+    struct quoted q;
+
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+        *out = slice_equal_nocase(value, slice_of(yes[i]));
+        if (*out || slice_equal_nocase(value, slice_of(no[i])))
+            return true;
+    }
+    return refuse(fault, "%s is not yes or no", quote(&q, value));
+}
+
+static bool take_silent(struct linkform_maker *maker, struct slice value, struct link *out,
+                        struct linkform_fault *fault)
+{
+    (void)maker;
+    return take_flag(value, &out->token.silent, fault);
+}
+
+static bool take_once(struct linkform_maker *maker, struct slice value, struct link *out,
+                      struct linkform_fault *fault)
+{
+    (void)maker;
+    return take_flag(value, &out->token.once, fault);
+}
+
+static const struct {
+    const char *name;
+    bool (*take)(struct linkform_maker *maker, struct slice value, struct link *out,
+                 struct linkform_fault *fault);
+} fields[LINK_FIELDS] = {
+    [LINK_BRAND] = {"brand", take_brand},
+    [LINK_KIND] = {"kind", take_kind},
+    [LINK_OBJECT] = {"object", take_object},
+    [LINK_CLIENT] = {"client", take_client},
+    [LINK_CAMPAIGN] = {"campaign", take_campaign},
+    [LINK_TTL] = {"ttl", take_ttl},
+    [LINK_CHANNEL] = {"channel", take_channel},
+    [LINK_VARIANT] = {"variant", take_variant},
+    [LINK_ARG] = {"arg", take_arg},
+    [LINK_ISSUED] = {"issued", take_issued},
+    [LINK_SILENT] = {"silent", take_silent},
+    [LINK_ONCE] = {"once", take_once},
+};
+
+const char *linkform_field_name(enum link_field field)
+{
+    return fields[field].name;
+}
+
+int linkform_field_find(struct slice name)
+{
+    for (int i = 0; i < LINK_FIELDS; i++) {
+        if (slice_equal_nocase(name, slice_of(fields[i].name)))
+            return i;
+    }
+    /* As minted links are shown. */
+    return slice_equal_nocase(name, slice_of("issued_at")) ? LINK_ISSUED : -1;
+}
+
+/* --- the whole --- */
+
+void linkform_maker_init(struct linkform_maker *maker, const struct site *site, int64_t now_s)
+{
+    *maker = (struct linkform_maker){.site = site, .now_s = now_s};
+}
+
+/* What can be left out, and the brand, which the kind needs. */
+static bool set_defaults(struct linkform_maker *maker, const struct linkform *form,
+                         struct link *out, struct linkform_fault *fault)
+{
+    out->brand = NULL;
+    out->token = (struct token){.ttl_code = TTL_DEFAULT, .channel = CHANNEL_DEFAULT};
+    if (!set_issued(out, maker->now_s)) {
+        fault->why = LINKFORM_NO_KEY;
+        return refuse(fault, "the system's clock is not between 2024 and 2055; set it, or say when "
+                             "the link was issued");
+    }
+    if (form->field[LINK_BRAND].len > 0)
+        return true;
+    fault->field = fields[LINK_BRAND].name;
+    out->brand = brandlist_only(maker->brands, maker->site);
+    return out->brand || refuse(fault, "is missing, and there are several brands");
+}
+
+/* What the target of the kind cannot do without. */
+static bool check_needs(const struct linkform *form, const struct link *out,
+                        struct linkform_fault *fault)
+{
+    const struct {
+        enum link_field field;
+        bool is_needed;
+    } needs[] = {
+        {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind)},
+        {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind)},
+    };
+
+    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+        fault->field = fields[needs[i].field].name;
+        if (needs[i].is_needed && form->field[needs[i].field].len == 0)
+            return refuse(fault, "is missing, and the target of kind '%s' needs it",
+                          brand_kind_name(out->brand, out->token.kind));
+    }
+    return true;
+}
+
+static bool take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
+                        struct linkform_fault *fault)
+{
+    for (int i = 0; i < LINK_FIELDS; i++) {
+        fault->field = fields[i].name;
+        if (form->field[i].len > 0 && !fields[i].take(maker, form->field[i], out, fault))
+            return false;
+        if (form->field[i].len == 0 && i == LINK_KIND)
+            return refuse(fault, "is missing");
+    }
+    return check_needs(form, out, fault);
+}
+
+/* Rows of one table are often of one minute: the calendar is asked once. */
+static void set_expiry(struct linkform_maker *maker, struct link *out)
+{
+    const struct token *token = &out->token;
+    int64_t expires_s = token_expires_s(token);
+
+    if (expires_s == INT64_MAX) {
+        out->expires_at[0] = '\0';
+        return;
+    }
+    if (maker->expires_at[0] == '\0' || maker->expires_min != token->issued_min ||
+        maker->expires_ttl != token->ttl_code) {
+        rfc3339_format(expires_s, 0, maker->expires_at);
+        maker->expires_min = token->issued_min;
+        maker->expires_ttl = token->ttl_code;
+    }
+    memcpy(out->expires_at, maker->expires_at, sizeof(out->expires_at));
+}
+
+bool linkform_make(struct linkform_maker *maker, const struct linkform *form, struct link *out,
+                   struct linkform_fault *fault)
+{
+    fault->why = LINKFORM_BAD_VALUE;
+    fault->field = NULL;
+    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
+        return false;
+    fault->field = NULL;
+    out->token.kid = out->brand->mint_kid;
+    if (out->token.kid == 0) {
+        fault->why = LINKFORM_NO_KEY;
+        return refuse(fault,
+                      "no key of the key file mints for brand '%.*s'; set one of them to `mint`",
+                      SLICE_ARG(out->brand->name));
+    }
+    /* Each field has been checked. */
+    if (token_seal(site_keys(maker->site), out->brand->name, &out->token, out->text,
+                   &out->text_len) != TOKEN_FAULT_NONE)
+        return refuse(fault, "the fields make no link");
+    set_expiry(maker, out);
+    return true;
+}
