@@ -119,7 +119,7 @@ def test_the_whmcs_hook_mints_the_links_of_the_command_line(make_hopcountd, tmp_
             issued_s=1795348800 + i * 3600)
         for i in range(40)]
     assert links == wanted
-    assert names == "EmailPreSend hopcount_view hopcount_pay hopcount_login" and others == "0"
+    assert names == "EmailPreSend hopcount_view hopcount_pay hopcount_login" and others == "3"
     done = daemon.cli("inspect", "-c", daemon.config_path, pay)
     assert done.returncode == 0 and "/index.php?rp=/invoice/5/pay" in done.stdout, done.stderr
 
