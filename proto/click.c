@@ -27,6 +27,10 @@ enum {
     AT_REFERRER = 57,
     AT_ORIGIN = 58, /* 2 bytes: network 14 bits | hints << 14; of a relabel the old reason */
     AT_CHECKSUM = 60,
+    /* of an event, in place of those from AT_COUNTRY on */
+    AT_EVENT_VALUE = 50,
+    AT_EVENT_ROUTE = 54,
+    AT_EVENT_ID = 55, /* 5 bytes */
 };
 
 _Static_assert(crypto_shorthash_KEYBYTES == CLICK_LOG_ID_LEN, "the log id is the SipHash key");
@@ -49,6 +53,32 @@ static uint16_t origin(const struct click *click)
     return (uint16_t)((click->network & CLICK_NETWORK_MAX) | (click->hints & 3) << 14);
 }
 
+static uint8_t route(const struct click *click)
+{
+    return (uint8_t)((click->channel & 7) | (click->variant & 7) << 3);
+}
+
+/* What a click and a relabelling have, and an event hasn't. */
+static void encode_visit(const struct click *click, uint8_t out[static CLICK_RECORD_LEN])
+{
+    memcpy(out + AT_COUNTRY, click->country, 2);
+    out[AT_ROUTE] = route(click);
+    out[AT_LABEL] = (uint8_t)((click->label & 15) | (click->old_label & 15) << 4);
+    out[AT_REASON] = click->reason;
+    out[AT_DEVICE] = click->device;
+    out[AT_FAMILY] = (uint8_t)((click->browser & 15) | (click->system & 15) << 4);
+    out[AT_REFERRER] = click->referrer;
+    le16_store(out + AT_ORIGIN, origin(click));
+}
+
+static void encode_event(const struct click *click, uint8_t out[static CLICK_RECORD_LEN])
+{
+    le32_store(out + AT_EVENT_VALUE, click->event_value);
+    out[AT_EVENT_ROUTE] = route(click);
+    for (unsigned i = 0; i < 5; i++)
+        out[AT_EVENT_ID + i] = (uint8_t)(click->event_id >> 8 * i);
+}
+
 void click_encode(const struct click *click, uint64_t position,
                   const uint8_t log_id[static CLICK_LOG_ID_LEN],
                   uint8_t out[static CLICK_RECORD_LEN])
@@ -63,17 +93,12 @@ void click_encode(const struct click *click, uint64_t position,
     le32_store(out + AT_ISSUED, click->issued_min & 0xffffff);
     out[AT_TYPE] = (uint8_t)(click->type << 4 | (click->kind & 15));
     le16_store(out + AT_CAMPAIGN, click->campaign);
-    memcpy(out + AT_COUNTRY, click->country, 2);
-    out[AT_ROUTE] = (uint8_t)((click->channel & 7) | (click->variant & 7) << 3);
-    out[AT_LABEL] = (uint8_t)((click->label & 15) | (click->old_label & 15) << 4);
-    out[AT_REASON] = click->reason;
-    out[AT_DEVICE] = click->device;
-    out[AT_FAMILY] = (uint8_t)((click->browser & 15) | (click->system & 15) << 4);
-    out[AT_REFERRER] = click->referrer;
-    le16_store(out + AT_ORIGIN, origin(click));
+    if (click->type == CLICK_TYPE_EVENT)
+        encode_event(click, out);
+    else
+        encode_visit(click, out);
     le32_store(out + AT_CHECKSUM, checksum(out, log_id));
 }
-
 static bool is_empty(const uint8_t record[static CLICK_RECORD_LEN])
 {
     static const uint8_t zero[CLICK_RECORD_LEN];
@@ -91,6 +116,8 @@ static bool is_in_range(const uint8_t in[static CLICK_RECORD_LEN])
 {
     unsigned type = in[AT_TYPE] >> 4;
 
+    if (type == CLICK_TYPE_EVENT)
+        return (in[AT_TYPE] & 15) != 0 && in[AT_EVENT_ROUTE] < 64;
     return (type == CLICK_TYPE_CLICK || type == CLICK_TYPE_RELABEL) && (in[AT_TYPE] & 15) != 0 &&
            (in[AT_LABEL] & 15) < CLICK_LABELS && in[AT_LABEL] >> 4 < CLICK_LABELS &&
            in[AT_ROUTE] < 64 && in[AT_DEVICE] < CLICK_DEVICES &&
@@ -106,6 +133,31 @@ static void read_origin(unsigned bytes, struct click *out)
         out->network = bytes & CLICK_NETWORK_MAX;
         out->hints = (uint8_t)(bytes >> 14);
     }
+}
+
+static void decode_visit(const uint8_t in[static CLICK_RECORD_LEN], struct click *out)
+{
+    out->country[0] = (char)in[AT_COUNTRY];
+    out->country[1] = (char)in[AT_COUNTRY + 1];
+    out->channel = in[AT_ROUTE] & 7;
+    out->variant = in[AT_ROUTE] >> 3;
+    out->label = in[AT_LABEL] & 15;
+    out->old_label = in[AT_LABEL] >> 4;
+    out->reason = in[AT_REASON];
+    out->device = in[AT_DEVICE];
+    out->browser = in[AT_FAMILY] & 15;
+    out->system = in[AT_FAMILY] >> 4;
+    out->referrer = in[AT_REFERRER];
+    read_origin(le16_load(in + AT_ORIGIN), out);
+}
+
+static void decode_event(const uint8_t in[static CLICK_RECORD_LEN], struct click *out)
+{
+    out->event_value = le32_load(in + AT_EVENT_VALUE);
+    out->channel = in[AT_EVENT_ROUTE] & 7;
+    out->variant = in[AT_EVENT_ROUTE] >> 3;
+    for (unsigned i = 0; i < 5; i++)
+        out->event_id |= (uint64_t)in[AT_EVENT_ID + i] << 8 * i;
 }
 
 enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN], uint64_t position,
@@ -131,20 +183,13 @@ enum click_status click_decode_again(const uint8_t in[static CLICK_RECORD_LEN], 
         .client = le32_load(in + AT_CLIENT),
         .issued_min = le32_load(in + AT_ISSUED) & 0xffffff,
         .campaign = le16_load(in + AT_CAMPAIGN),
-        .country = {(char)in[AT_COUNTRY], (char)in[AT_COUNTRY + 1]},
         .type = in[AT_TYPE] >> 4,
         .kind = in[AT_TYPE] & 15,
-        .channel = in[AT_ROUTE] & 7,
-        .variant = in[AT_ROUTE] >> 3,
-        .label = in[AT_LABEL] & 15,
-        .old_label = in[AT_LABEL] >> 4,
-        .reason = in[AT_REASON],
-        .device = in[AT_DEVICE],
-        .browser = in[AT_FAMILY] & 15,
-        .system = in[AT_FAMILY] >> 4,
-        .referrer = in[AT_REFERRER],
     };
-    read_origin(le16_load(in + AT_ORIGIN), out);
+    if (out->type == CLICK_TYPE_EVENT)
+        decode_event(in, out);
+    else
+        decode_visit(in, out);
     return CLICK_OK;
 }
 

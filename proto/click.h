@@ -25,6 +25,7 @@ enum click_label {
 enum click_type {
     CLICK_TYPE_CLICK = 1,
     CLICK_TYPE_RELABEL = 2, /* an earlier click, of label `old_label`, is now of `label` */
+    CLICK_TYPE_EVENT = 3,   /* something else that is counted once: see event.h */
 };
 
 /* What else is known of where a click came from; bits of click.hints. */
@@ -44,6 +45,8 @@ enum click_device {
     CLICK_DEVICES
 };
 
+/* A record.  Of an EVENT (event.h) the fields up to `variant` may have another meaning, and those
+ * behind it are replaced by the last two. */
 struct click {
     uint64_t link_id;
     int64_t time_ms;  /* Unix, the moment of the click */
@@ -51,24 +54,32 @@ struct click {
     uint32_t brand;   /* brand_id() */
     uint32_t object;
     uint32_t client;
-    uint32_t issued_min; /* of the token */
+    uint32_t issued_min; /* of the token, 24 bits */
     uint16_t campaign;
-    char country[2];   /* ISO 3166-1 alpha-2 upper case; two NULs = unknown */
-    uint8_t type;      /* enum click_type */
-    uint8_t kind;      /* 1…15 */
-    uint8_t channel;   /* 0…7 */
-    uint8_t variant;   /* 0…7 */
-    uint8_t label;     /* enum click_label */
-    uint8_t old_label; /* of a RELABEL; else 0 */
-    uint8_t reason;    /* why this label; see label.h */
-    uint8_t device;    /* enum click_device */
-    uint8_t browser;   /* 0…15 */
-    uint8_t system;    /* 0…15 */
-    uint8_t referrer;  /* 0…7, enum click_referrer */
-    uint8_t hints;     /* enum click_hint; of a RELABEL 0 */
-    uint16_t network; /* salted hash of the client's /24 or /48, 1…CLICK_NETWORK_MAX; 0 = not made,
-                         or a RELABEL */
-    uint8_t old_reason; /* of a RELABEL: why the click had its old label; else 0 */
+    uint8_t type;    /* enum click_type */
+    uint8_t kind;    /* 1…15 */
+    uint8_t channel; /* 0…7 */
+    uint8_t variant; /* 0…7 */
+    union {
+        struct {
+            char country[2];    /* ISO 3166-1 alpha-2 upper case; two NULs = unknown */
+            uint8_t label;      /* enum click_label */
+            uint8_t old_label;  /* of a RELABEL; else 0 */
+            uint8_t reason;     /* why this label; see label.h */
+            uint8_t device;     /* enum click_device */
+            uint8_t browser;    /* 0…15 */
+            uint8_t system;     /* 0…15 */
+            uint8_t referrer;   /* 0…7, enum click_referrer */
+            uint8_t hints;      /* enum click_hint; of a RELABEL 0 */
+            uint16_t network;   /* salted hash of the client's /24 or /48, 1…CLICK_NETWORK_MAX;
+                                   0 = not made, or a RELABEL */
+            uint8_t old_reason; /* of a RELABEL: why the click had its old label; else 0 */
+        };
+        struct {
+            uint32_t event_value;
+            uint64_t event_id; /* 40 bits */
+        };
+    };
 };
 
 enum click_referrer {

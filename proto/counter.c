@@ -12,7 +12,7 @@
 
 enum { DAY_S = 86400, HOUR_S = 3600 };
 
-static const char table_letters[COUNTER_TABLES + 1] = "loc";
+static const char table_letters[COUNTER_ALL_TABLES + 1] = "loce";
 static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfep";
 static const char interval_letters[] = "hdm";
 
@@ -113,6 +113,16 @@ void counter_key_claims(struct counter_key *key, uint32_t brand, uint32_t client
             brand, client);
 }
 
+void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event)
+{
+    set_key(key, "hc:{s%02x}:ev:%016llx", shard, (unsigned long long)event);
+}
+
+void counter_key_state_stream(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:state", shard);
+}
+
 /* Without printf: a batch names up to 3072 of them. */
 void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
                        unsigned n_shards)
@@ -142,7 +152,7 @@ bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *
     const char *letter;
 
     if (key.len != 14 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:", 2) != 0 ||
-        key.ptr[10] != ':' || !(letter = memchr(table_letters, key.ptr[9], COUNTER_TABLES)))
+        key.ptr[10] != ':' || !(letter = memchr(table_letters, key.ptr[9], COUNTER_ALL_TABLES)))
         return false;
     for (size_t i = 11; i < 14; i++) {
         int digit = hex_value(key.ptr[i]);

@@ -61,7 +61,14 @@ unsigned counter_shard_of_client(uint32_t brand, uint32_t client, unsigned n_sha
 
 /* --- links, objects, clients: GET key, then table_find_link() or table_find_item() --- */
 
-enum counter_table { COUNTER_LINKS, COUNTER_OBJECTS, COUNTER_CLIENTS, COUNTER_TABLES };
+enum counter_table {
+    COUNTER_LINKS,
+    COUNTER_OBJECTS,
+    COUNTER_CLIENTS,
+    COUNTER_TABLES,                  /* those of counts */
+    COUNTER_STATES = COUNTER_TABLES, /* what events said (state.h); see event_bucket() */
+    COUNTER_ALL_TABLES
+};
 
 /* The bucket, 0…COUNTER_BUCKETS - 1, of a link; of an object or client of a brand.  An object or
  * client of number 0 is not counted. */
@@ -72,6 +79,11 @@ void counter_key_table(struct counter_key *key, enum counter_table table, unsign
                        unsigned n_shards);
 /* Reads a key of counter_key_table(); false when it is not one. */
 MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket);
+
+/* String: there while a repetition of that event is passed over (event_key()). */
+void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event);
+/* Stream of what was newly written to the tables of COUNTER_STATES in a shard. */
+void counter_key_state_stream(struct counter_key *key, unsigned shard);
 
 /* --- time series: GET key, then series_next() of each record (series.h) --- */
 

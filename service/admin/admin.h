@@ -21,6 +21,7 @@ struct apikeys;
 struct clickstore;
 struct config_admin;
 struct error;
+struct event_log;
 struct ledger;
 struct site;
 struct worker;
@@ -41,6 +42,9 @@ struct admin_sources {
     unsigned n_workers;
     struct clickstore *store;
     struct ledger *ledger;
+    struct event_log *events;
+    const struct state_table *states;
+    const struct state_feed *state_feed;
 };
 
 /*

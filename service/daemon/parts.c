@@ -24,6 +24,9 @@
 #include "service/public/listener.h"
 #include "service/public/worker.h"
 #include "service/redis/private_redis.h"
+#include "service/state/event_log.h"
+#include "service/state/state_feed.h"
+#include "service/state/state_table.h"
 
 enum { DAY_S = 86400 };
 
@@ -89,12 +92,9 @@ static bool start_redis(struct parts *p, struct error *err)
     }
     p->redis_url =
         redis_settings_url(redis, p->private_redis ? private_redis_url(p->private_redis) : NULL);
-    if (!p->redis_url) {
+    if (!p->redis_url)
         error_set(err, "redis: out of memory");
-        return false;
-    }
-    redis_settings_warn(p->redis_url);
-    return true;
+    return p->redis_url != NULL;
 }
 
 _Static_assert((int)CONFIG_GATEWAY_MAX == (int)GATEWAY_FOUND_MAX, "what is asked for can be found");
@@ -160,6 +160,7 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
         .label_rules = p->label_rules,
         .listen_fds = listen_fds,
         .log = clickstore_new_log(p->store, err),
+        .states = p->states,
         .sync_clicks = p->config->ledger.durability == CLICKLOG_CLICK,
     };
 
@@ -235,12 +236,40 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .state_dir = p->config->state_dir,
     };
     struct admin_sources sources = {
-        .workers = p->workers, .n_workers = p->n_workers, .store = p->store, .ledger = p->ledger};
+        .workers = p->workers,
+        .n_workers = p->n_workers,
+        .store = p->store,
+        .ledger = p->ledger,
+        .events = p->events,
+        .states = p->states,
+        .state_feed = p->state_feed,
+    };
 
     p->admin = admin_new(&options, &sources, p->site, keys, err);
     if (!p->admin)
         config_fail_prefix(p->config, err, "admin.listen[0]");
     return p->admin != NULL;
+}
+
+static bool start_states(struct parts *p, struct error *err)
+{
+    const struct config *c = p->config;
+    struct state_feed_options options = {
+        .redis_url = p->redis_url,
+        .n_shards = (unsigned)c->redis.shards,
+        .timeout_ms = c->redis.timeout_ms,
+        .state_dir = c->state_dir,
+    };
+
+    p->events = event_log_new(p->store, c->ledger.durability == CLICKLOG_CLICK, err);
+    p->states = state_table_new();
+    if (!p->events || !p->states) {
+        if (p->events)
+            error_set(err, "states: out of memory");
+        return false;
+    }
+    p->state_feed = state_feed_new(p->states, &options, err);
+    return p->state_feed != NULL;
 }
 
 /* Takes `keys`. */
@@ -261,7 +290,7 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
     if (!listener_open(p->config, p->n_workers, listen_fds, err))
         goto out;
     ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
-         start_workers(p, listen_fds, err);
+         start_states(p, err) && start_workers(p, listen_fds, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
         ok = start_admin(p, keys, err);
@@ -295,6 +324,9 @@ void parts_stop(struct parts *p)
     }
     free(p->workers);
     label_rules_free(p->label_rules);
+    state_feed_free(p->state_feed);
+    state_table_free(p->states);
+    event_log_free(p->events);
     ledger_free(p->ledger);
     private_redis_stop(p->private_redis);
     free(p->redis_url);

@@ -1,8 +1,8 @@
 /* parts.h - the parts of hopcountd: made in order, handed to one another, stopped in the reverse
  * order.
  *
- *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ workers ─▶
- * admin
+ *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ states ─▶
+ *     workers ─▶ admin
  */
 #ifndef DAEMON_PARTS_H
 #define DAEMON_PARTS_H
@@ -16,10 +16,13 @@ struct apikeys;
 struct clickstore;
 struct config;
 struct error;
+struct event_log;
 struct label_rules;
 struct ledger;
 struct private_redis;
 struct site;
+struct state_feed;
+struct state_table;
 struct worker;
 
 /* Caller's memory; {0} before parts_start(). */
@@ -31,6 +34,9 @@ struct parts {
     char *redis_url;
     struct salt salt; /* of the workers' clicks; the ledger changes it */
     struct ledger *ledger;
+    struct event_log *events;   /* what other programs tell, on its way to Redis … */
+    struct state_table *states; /* … and what all pods know of it, which workers look up */
+    struct state_feed *state_feed;
     struct label_rules *label_rules;
     unsigned n_workers;
     struct worker **workers;

@@ -28,11 +28,12 @@ enum {
     PERSON_BYTES = 10,   /* a visitor, with its head */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
-    ARGV_TAIL = 6,
+    EVENT_BYTES = 2 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN,
+    ARGV_TAIL = 8,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
-enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE };
+enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE, AT_EVENTS, AT_EVENT_TTL };
 
 /* A group of the fold; its key as a copy, as groups are large and far apart. */
 struct sorted_group {
@@ -48,13 +49,13 @@ struct batch {
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, people;
+    struct pack tables, series, people, events;
     uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;
     char sha[2 * SHA_DIGEST_LENGTH + 1];
-    char n_keys_text[24], from[24], to[24], ttl[24];
+    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24];
 };
 
 /* The next key of the script; the caller fills it. */
@@ -84,7 +85,8 @@ static bool make_room(struct batch *batch)
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
-    batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX;
+    batch->keys_max =
+        2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX + 2 * records + 1;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
@@ -93,7 +95,8 @@ static bool make_room(struct batch *batch)
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->people,
-                     2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15);
+                     2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15) &&
+           pack_init(&batch->events, records * EVENT_BYTES);
 }
 
 static void set_sha(struct batch *batch)
@@ -130,6 +133,7 @@ void batch_free(struct batch *batch)
     free(batch->tables.bytes);
     free(batch->series.bytes);
     free(batch->people.bytes);
+    free(batch->events.bytes);
     free(batch);
 }
 
@@ -185,6 +189,8 @@ static void find_shards(struct batch *batch)
         batch->all_shard[i] = (uint8_t)all;
         batch->has[own] = batch->has[all] = true;
     }
+    for (uint32_t i = 0; i < fold->n_events; i++)
+        batch->has[counter_shard_of_bucket(fold->events[i].bucket, n_shards)] = true;
 }
 
 void batch_begin(struct batch *batch, const struct fold *fold)
@@ -533,6 +539,33 @@ static void build_all_people(struct batch *batch, unsigned shard)
     }
 }
 
+/* --- events --- */
+
+/* An event has two keys, its own and that of its table; behind all of them comes the stream's. */
+static void build_events(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+    unsigned n_shards = batch->options.n_shards;
+    bool any = false;
+
+    for (uint32_t i = 0; i < fold->n_events; i++) {
+        const struct fold_event *event = &fold->events[i];
+        uint8_t entries[EVENT_ENTRIES_MAX * STATE_ENTRY_LEN];
+
+        if (counter_shard_of_bucket(event->bucket, n_shards) != shard)
+            continue;
+        for (unsigned k = 0; k < event->n_entries; k++)
+            state_entry_put(entries + k * STATE_ENTRY_LEN, &event->entries[k]);
+        counter_key_event(next_key(batch), shard, event->key);
+        counter_key_table(next_key(batch), COUNTER_STATES, event->bucket, n_shards);
+        pack_text(&batch->events,
+                  slice_make((const char *)entries, event->n_entries * STATE_ENTRY_LEN));
+        any = true;
+    }
+    if (any)
+        counter_key_state_stream(next_key(batch), shard);
+}
+
 /* --- the command --- */
 
 static struct slice decimal(char text[static 24], uint64_t number)
@@ -558,6 +591,8 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_TABLES] = pack_end(&batch->tables);
     tail[AT_SERIES] = pack_end(&batch->series);
     tail[AT_PEOPLE] = pack_end(&batch->people);
+    tail[AT_EVENTS] = pack_end(&batch->events);
+    tail[AT_EVENT_TTL] = decimal(batch->event_ttl, BATCH_EVENT_TTL_S);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -568,12 +603,15 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->people);
+    pack_begin(&batch->events);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
         build_all_people(batch, range->shard);
+        build_events(batch, range->shard);
     }
-    assert(!batch->tables.full && !batch->series.full && !batch->people.full);
+    assert(!batch->tables.full && !batch->series.full && !batch->people.full &&
+           !batch->events.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

@@ -14,7 +14,10 @@ struct batch;
 struct fold;
 struct people_sent;
 
-enum { BATCH_CURSOR_TTL_S = 30 * 86400 }; /* a cursor expires so long after its last batch */
+enum {
+    BATCH_CURSOR_TTL_S = 30 * 86400, /* a cursor expires so long after its last batch */
+    BATCH_EVENT_TTL_S = 30 * 86400,  /* for so long a repetition of an event is passed over */
+};
 
 struct batch_options {
     unsigned records_max; /* as of the fold */

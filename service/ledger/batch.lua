@@ -1,11 +1,14 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
--- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series and people
---       in the order in which ARGV[4], [5] and [6] need them
+-- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series, people and
+--       events in the order in which ARGV[4] to [7] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
+--       7 events   msgpack [entries of state, ...]   two keys each, its own and that of its table;
+--                                                    behind all of them the key of the stream
+--       8 seconds for which an event is known
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}}, the last being tables that
 -- have grown over another 4 KiB, series that have grown to twice what they were summed up to, and,
@@ -20,7 +23,7 @@ local any = KEYS[2]
 local needed = {
     { 'GET', any }, { 'SET', any, '1', 'EX', '1' }, { 'APPEND', any, '' },
     { 'GETRANGE', any, '0', '0' }, { 'HINCRBY', any, 'f', '1' }, { 'EXPIRE', any, '1', 'NX' },
-    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any },
+    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'XADD', any, '*', 'e', '' },
 }
 for _, command in ipairs(needed) do
     if not redis.acl_check_cmd(unpack(command)) then
@@ -34,6 +37,7 @@ if cursor ~= ARGV[1] then
     return { 0, cursor }
 end
 local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
+local events = unpack_all(ARGV[7])
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 
 local n_aside, why = 0, ''
@@ -117,5 +121,30 @@ while i <= #people do
     try('EXPIRE', month, people[i + 2], 'NX')
     k = k + 2
     i = last + 1
+end
+
+-- A repetition of an event is passed over; what is new goes to the stream too, for all pods.
+local news = {}
+for j = 1, #events do
+    local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
+    k = k + 2
+    local known = try('SET', event, '', 'NX', 'EX', ARGV[8])
+    if type(known) == 'table' and known.err then
+        set_aside(event, 1, known)
+    elseif known and #entries > 0 then
+        local len = append(key, entries, 16)
+        if len then
+            news[#news + 1] = entries
+        end
+        if len and len % 4096 < #entries then
+            report(key, len)
+        end
+    end
+end
+if #news > 0 then
+    local added = try('XADD', KEYS[k + 1], 'MAXLEN', '~', '65536', '*', 'e', table.concat(news))
+    if type(added) == 'table' then
+        set_aside(KEYS[k + 1], #news, added)
+    end
 end
 return { 1, n_aside, why, grown }

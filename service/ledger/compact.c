@@ -11,6 +11,7 @@
 #include "compact_lua.h"
 #include "proto/counter.h"
 #include "proto/series.h"
+#include "proto/state.h"
 #include "proto/table.h"
 #include "service/base/background.h"
 #include "service/base/log.h"
@@ -23,7 +24,7 @@ enum {
     TAIL_MIN = 4096,    /* grown by at least so much since the last time; as in batch.lua */
     RETRY_MS = 1000,
 
-    N_TABLES = COUNTER_TABLES * COUNTER_BUCKETS,
+    N_TABLES = COUNTER_ALL_TABLES * COUNTER_BUCKETS,
     TABLE_LEN_MIN = 8192,     /* a shorter table isn't worth a look */
     TABLES_BUSY_MAX = 16,     /* tables under way: their commands and replies travel together */
     TABLES_LEN_MAX = 1 << 20, /* bytes of tables under way, unless it is one table */
@@ -204,6 +205,19 @@ static bool write_table(struct ledger *ledger, unsigned n, const struct redisRep
                           table);
 }
 
+static bool is_of_states(unsigned n)
+{
+    return n / COUNTER_BUCKETS == COUNTER_STATES;
+}
+
+static size_t sum_up(unsigned n, struct slice old, uint8_t *out, uint32_t *scratch)
+{
+    if (!is_of_states(n))
+        return table_compact(old, out, scratch);
+    memcpy(out, old.ptr, old.len);
+    return state_compact(out, old.len, 0);
+}
+
 /* Sums the table up; false, and nothing was sent, when that is not worth it. */
 static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *reply)
 {
@@ -214,7 +228,7 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
 
     look_again_at(&ledger->compact->tables, n, old.len);
     if (table && scratch) {
-        size_t len = table_compact(old, table, scratch);
+        size_t len = sum_up(n, old, table, scratch);
 
         /* Links of a single click each don't get less; then leave them alone. */
         if (len < old.len - old.len / 4 &&
@@ -232,9 +246,9 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
 static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisReply *reply)
 {
     struct slice old = slice_make(reply->str, reply->len);
-    size_t base_len = table_base_len(old);
+    size_t base_len = is_of_states(n) ? 0 : table_base_len(old);
 
-    if (!table_is_sound(old)) {
+    if (!(is_of_states(n) ? state_is_sound(old) : table_is_sound(old))) {
         struct counter_key key;
 
         make_table_key(ledger, n, &key);

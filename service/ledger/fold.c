@@ -87,7 +87,8 @@ struct fold *fold_new(unsigned records_max)
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
     fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
     fold->persons = calloc(n * PERSONS_PER_RECORD, sizeof(*fold->persons));
-    if (!fold->links || !fold->items || !fold->groups || !fold->persons ||
+    fold->events = calloc(n, sizeof(*fold->events));
+    if (!fold->links || !fold->items || !fold->groups || !fold->persons || !fold->events ||
         !index_init(&fold->link_index, records_max) ||
         !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
         !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
@@ -106,6 +107,7 @@ void fold_free(struct fold *fold)
     free(fold->items);
     free(fold->groups);
     free(fold->persons);
+    free(fold->events);
     free(fold->link_index.slots);
     free(fold->item_index.slots);
     free(fold->group_index.slots);
@@ -140,7 +142,7 @@ void fold_clear(struct fold *fold)
         }
     }
     index_clear(&fold->group_index);
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = 0;
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = fold->n_events = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 
@@ -289,11 +291,32 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
     }
 }
 
+/* An event of a type that a newer version wrote is passed over: this one can't tell what it does.
+ */
+static void add_event(struct fold *fold, const struct click *record)
+{
+    struct fold_event *out = &fold->events[fold->n_events];
+    struct event event;
+
+    if (!event_from_record(record, &event))
+        return;
+    out->key = event_key(&event);
+    out->bucket = event_bucket(&event);
+    out->n_entries = event_entries(&event, out->entries);
+    fold->n_events++;
+}
+
 bool fold_add(struct fold *fold, const struct click *click)
 {
     bool is_relabel = click->type == CLICK_TYPE_RELABEL;
     int human = 0, automated = 0;
 
+    if (click->type == CLICK_TYPE_EVENT) {
+        if (fold->n_events == fold->records_max)
+            return false;
+        add_event(fold, click);
+        return true;
+    }
     if (fold->n_links == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||

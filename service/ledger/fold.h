@@ -1,4 +1,4 @@
-/* fold.h - click records summed up into increments of counters.
+/* fold.h - records of the click log summed up into increments of counters and changes of state.
  *
  * Tables of fixed size, made once: folding allocates nothing, and cleared by what was used, so that
  * a batch of ten clicks costs as little as it should.
@@ -12,6 +12,7 @@
 #include "proto/click.h"
 #include "proto/compiler.h"
 #include "proto/counter.h"
+#include "proto/event.h"
 
 enum {
     FOLD_GROUPS_MAX = 512,
@@ -83,6 +84,14 @@ struct fold_person {
     uint32_t next;
 };
 
+/* What an event changes: applied once, however often it comes. */
+struct fold_event {
+    uint64_t key; /* event_key() */
+    unsigned bucket;
+    unsigned n_entries;
+    struct state_entry entries[EVENT_ENTRIES_MAX];
+};
+
 /* An index by hash of the entries of an array. */
 struct fold_index {
     uint32_t *slots; /* number of the entry + 1, 0 = free */
@@ -95,7 +104,8 @@ struct fold {
     struct fold_item *items;
     struct fold_group *groups;
     struct fold_person *persons;
-    uint32_t n_links, n_items, n_groups, n_persons;
+    struct fold_event *events;
+    uint32_t n_links, n_items, n_groups, n_persons, n_events;
     uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
     struct fold_index link_index, item_index, group_index;
 };
@@ -105,8 +115,8 @@ MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
 void fold_clear(struct fold *fold);
 
-/* Adds a click or a relabelling.  False, and nothing was added: no room for it; the batch ends
- * before it. */
+/* Adds a click, a relabelling or an event.  False, and nothing was added: no room for it; the batch
+ * ends before it. */
 MUST_USE bool fold_add(struct fold *fold, const struct click *click);
 
 #endif

@@ -17,6 +17,7 @@ struct config_public;
 struct error;
 struct label_rules;
 struct site;
+struct state_table;
 struct worker;
 
 struct worker_options {
@@ -26,6 +27,7 @@ struct worker_options {
     int *listen_fds;                       /* one per config->addresses; taken, set to -1 */
     const struct label_rules *label_rules; /* borrowed as long as the worker */
     struct clicklog *log;                  /* borrowed as long as the worker */
+    const struct state_table *states;      /* borrowed as long as the worker */
     bool sync_clicks;                      /* clicks are on disk before the replies leave */
 };
 

@@ -1,6 +1,8 @@
-# Writes batch_lua.h, compact_lua.h …: the scripts as text in the program.
-foreach(name batch compact pods siblings claim)
-  set(file ${CMAKE_SOURCE_DIR}/service/ledger/${name}.lua)
+# Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.
+foreach(script ledger/batch ledger/compact ledger/pods ledger/siblings ledger/claim
+    state/state_news)
+  set(file ${CMAKE_SOURCE_DIR}/service/${script}.lua)
+  get_filename_component(name ${script} NAME)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   file(READ ${file} bytes HEX)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")

@@ -1,0 +1,92 @@
+/* state.h - what became of a link, an object, a client or a campaign: entries of 16 bytes
+ * (FORMATS.md "State").
+ *
+ * An entry is a key, which says of what it is, and a value: its type, when it was said, and what.
+ * Of two values under one key the greater number holds: that is the later one, so neither order nor
+ * repetition of messages matters, and copies of a table can be merged in any order.
+ *
+ * Pure: no I/O, no clock, no allocation.
+ */
+#ifndef PROTO_STATE_H
+#define PROTO_STATE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+enum { STATE_ENTRY_LEN = 16 };
+
+/* Their numbers stand in entries: only ever added to. */
+enum state_type {
+    STATE_OBJECT = 1,       /* enum state_object */
+    STATE_REPLACED_BY,      /* of an object: the number of the object that replaces it */
+    STATE_REVOKED_LINK,     /* issued before that minute since TOKEN_EPOCH_S; 0 = not any more */
+    STATE_REVOKED_OBJECT,   /* the same */
+    STATE_REVOKED_CLIENT,   /* the same */
+    STATE_REVOKED_CAMPAIGN, /* the same */
+    STATE_OPTED_OUT,        /* of a client: 1, or 0 = not any more */
+    STATE_USES,             /* of a link: how often people have clicked it */
+    STATE_REVOKED_BY,       /* who revoked: the first 4 bytes of the hash of the API key's name */
+    STATE_TYPES
+};
+
+/* What became of an invoice, or whatever the object is. */
+enum state_object {
+    STATE_UNKNOWN, /* nothing was said */
+    STATE_UNPAID,
+    STATE_PAID,
+    STATE_PARTLY_PAID,
+    STATE_CANCELLED,
+    STATE_REFUNDED,
+    STATE_CREDITED,
+    STATE_REPLACED,
+    STATE_OBJECTS
+};
+
+/* "unpaid", "paid", "partly_paid" …; NULL for STATE_UNKNOWN and out of range.  The state of such a
+ * text, or STATE_UNKNOWN. */
+const char *state_object_name(unsigned state);
+enum state_object state_object_find(struct slice name);
+
+struct state_entry {
+    uint64_t key;   /* never 0 */
+    uint64_t value; /* never 0 */
+};
+
+/* Of what an entry is.  `id` is the number of an object, client or campaign of the brand; of a link
+ * it is the link id and `brand` is 0. */
+struct state_subject {
+    enum state_type type;
+    uint32_t brand;
+    uint64_t id;
+};
+
+uint64_t state_key(const struct state_subject *subject);
+/* The subject of a key: the other way round.  The type is known from the value. */
+void state_subject(const struct state_entry *entry, struct state_subject *out);
+
+/* Says `what` of it at `at_ms` (Unix).  Bits of `what` beyond state_what_bits() are dropped. */
+uint64_t state_value(enum state_type type, int64_t at_ms, uint32_t what);
+/* 32 of STATE_REPLACED_BY and STATE_REVOKED_BY, whose time is exact to 8 s; 24 of the others, whose
+ * time is exact to 1/32 s. */
+unsigned state_what_bits(enum state_type type);
+
+/* What a value says; 0 of the value 0, which says nothing. */
+uint32_t state_what(uint64_t value);
+enum state_type state_type(uint64_t value);
+/* Unix milliseconds, rounded down to what the type keeps. */
+int64_t state_at_ms(uint64_t value);
+
+void state_entry_put(uint8_t out[static STATE_ENTRY_LEN], const struct state_entry *entry);
+/* False: not an entry of this format. */
+MUST_USE bool state_entry_get(const uint8_t in[static STATE_ENTRY_LEN], struct state_entry *out);
+
+/* All of it is of this format: whole entries. */
+bool state_is_sound(struct slice table);
+/* Drops entries that a later one of the same key makes void, in place, and those said before
+ * `oldest_ms`; the rest is in ascending order of keys.  Returns the new length. */
+size_t state_compact(uint8_t *table, size_t len, int64_t oldest_ms);
+
+#endif

@@ -1,0 +1,67 @@
+#include "service/state/event_log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "proto/event.h"
+#include "service/base/error.h"
+#include "service/clicklog/clicklog.h"
+
+struct event_log {
+    pthread_mutex_t mutex;
+    struct clicklog *log;
+    bool with_sync;
+};
+
+struct event_log *event_log_new(struct clickstore *store, bool with_sync, struct error *err)
+{
+    struct event_log *log = calloc(1, sizeof(*log));
+
+    if (!log) {
+        error_set(err, "events: out of memory");
+        return NULL;
+    }
+    log->log = clickstore_new_relabel_log(store, err);
+    if (!log->log) {
+        free(log);
+        return NULL;
+    }
+    log->with_sync = with_sync;
+    pthread_mutex_init(&log->mutex, NULL);
+    return log;
+}
+
+void event_log_free(struct event_log *log)
+{
+    if (!log)
+        return;
+    pthread_mutex_destroy(&log->mutex);
+    free(log);
+}
+
+bool event_log_append(struct event_log *log, const struct event *event)
+{
+    struct click record;
+    uint64_t before;
+    bool ok;
+
+    event_to_record(event, &record);
+    pthread_mutex_lock(&log->mutex);
+    before = clicklog_tail(log->log);
+    clicklog_append(log->log, &record);
+    ok = clicklog_tail(log->log) != before;
+    if (ok && log->with_sync)
+        clicklog_sync(log->log);
+    pthread_mutex_unlock(&log->mutex);
+    return ok;
+}
+
+uint64_t event_log_count(struct event_log *log)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&log->mutex);
+    n = clicklog_tail(log->log);
+    pthread_mutex_unlock(&log->mutex);
+    return n;
+}

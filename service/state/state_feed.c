@@ -1,0 +1,516 @@
+#include "service/state/state_feed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+#include "proto/counter.h"
+#include "proto/state.h"
+#include "service/base/background.h"
+#include "service/base/clock.h"
+#include "service/base/counter64.h"
+#include "service/base/error.h"
+#include "service/base/event_loop.h"
+#include "service/base/log.h"
+#include "service/base/thread.h"
+#include "service/redis/redis_link.h"
+#include "service/state/state_file.h"
+#include "service/state/state_table.h"
+#include "state_news_lua.h"
+
+enum {
+    POLL_MS = 300,        /* half of it is what news wait on average */
+    NEWS_MAX = 512,       /* entries of a stream in one answer, each of up to 256 KiB */
+    LOADS_MAX = 16,       /* tables asked for at a time */
+    SAVE_MS = 300000,     /* the file is written as rarely, and at the end */
+    YIELD_ENTRIES = 4096, /* some 100 µs */
+    DECIMAL_MAX = 24,
+};
+
+enum feed_what { FEED_NEWS = 1, FEED_TABLE };
+
+/* What we know of the stream of one shard, and what is under way. */
+struct feed_shard {
+    struct state_position at;     /* up to here all is in the table */
+    struct state_position loaded; /* while a load runs: where the stream stood when it began */
+    struct counter_key stream;
+    bool is_asked;
+    bool must_load;
+    bool is_known;
+    unsigned next_bucket, n_loading; /* of a load: the table to ask for next; under way */
+};
+
+struct state_feed {
+    struct state_table *table;
+    unsigned n_shards;
+    char *state_dir;
+    pthread_t thread;
+    bool has_thread;
+    struct event_base *base;
+    struct redis_link *link;
+    struct event *tick, *wake;
+    int wake_fd;
+    _Atomic bool stopping;
+    struct feed_shard *shards;
+    bool is_changed; /* since the file was written */
+    int64_t saved_ms, warned_ms;
+    _Atomic bool is_known;
+    counter64 asked_ms, lag_ms, n_loads; /* asked_ms: monotonic; 0 = never */
+};
+
+/* --- entries --- */
+
+static void merge(struct state_feed *feed, const struct redisReply *bytes)
+{
+    size_t n = bytes->len / STATE_ENTRY_LEN;
+
+    for (size_t i = 0; i < n; i++) {
+        struct state_entry entry;
+
+        if (!state_entry_get((const uint8_t *)bytes->str + i * STATE_ENTRY_LEN, &entry) ||
+            state_type(entry.value) == STATE_REVOKED_BY) /* for lists of people, not for clicks */
+            continue;
+        switch (state_table_merge(feed->table, &entry)) {
+        case STATE_MERGED:
+            feed->is_changed = true;
+            break;
+        case STATE_OLDER:
+            break;
+        case STATE_NO_MEMORY:
+            log_error("state.memory", "err=\"no memory for the states of objects; links go on "
+                                      "leading where they led before\"");
+            return;
+        }
+        if (i % YIELD_ENTRIES == YIELD_ENTRIES - 1)
+            background_yield();
+    }
+}
+
+static void update_known(struct state_feed *feed)
+{
+    for (unsigned s = 0; s < feed->n_shards; s++) {
+        if (!feed->shards[s].is_known)
+            return;
+    }
+    if (!feed->is_known)
+        log_info("state.known", "entries=%zu", state_table_count(feed->table));
+    feed->is_known = true;
+}
+
+/* --- asking --- */
+
+static uint64_t pack_ticket(enum feed_what what, unsigned shard, unsigned bucket)
+{
+    return (uint64_t)what << 56 | (uint64_t)shard << 32 | bucket;
+}
+
+static bool ask_news(struct state_feed *feed, unsigned s)
+{
+    struct feed_shard *shard = &feed->shards[s];
+    char count[DECIMAL_MAX];
+    struct slice argv[6] = {slice_of("EVAL"), slice_make(state_news_lua, sizeof(state_news_lua)),
+                            slice_of("1"), counter_key_slice(&shard->stream),
+                            slice_of(shard->at.id)};
+
+    snprintf(count, sizeof(count), "%d", NEWS_MAX);
+    argv[5] = slice_of(count);
+    return redis_link_send(
+        feed->link,
+        &(struct redis_command){
+            .key = argv[3], .argv = argv, .argc = 6, .ticket = pack_ticket(FEED_NEWS, s, 0)});
+}
+
+static bool ask_table(struct state_feed *feed, unsigned s, unsigned bucket)
+{
+    struct counter_key key;
+    struct slice argv[2] = {slice_of("GET")};
+
+    counter_key_table(&key, COUNTER_STATES, bucket, feed->n_shards);
+    argv[1] = counter_key_slice(&key);
+    return redis_link_send(
+        feed->link,
+        &(struct redis_command){
+            .key = argv[1], .argv = argv, .argc = 2, .ticket = pack_ticket(FEED_TABLE, s, bucket)});
+}
+
+static unsigned end_bucket(const struct state_feed *feed, unsigned s)
+{
+    return (s + 1) * (COUNTER_BUCKETS / feed->n_shards);
+}
+
+/* Asks for the next tables of a load; when all have come, the shard is where its stream was. */
+static void go_on_loading(struct state_feed *feed, unsigned s)
+{
+    struct feed_shard *shard = &feed->shards[s];
+
+    while (shard->next_bucket < end_bucket(feed, s) && shard->n_loading < LOADS_MAX) {
+        if (!ask_table(feed, s, shard->next_bucket))
+            break;
+        shard->next_bucket++;
+        shard->n_loading++;
+    }
+    if (shard->n_loading > 0)
+        return;
+    if (shard->next_bucket < end_bucket(feed, s))
+        return; /* the connection is gone: the load begins again with the next news */
+    shard->at = shard->loaded;
+    shard->must_load = false;
+    shard->is_known = true;
+    counter64_add(&feed->n_loads, 1);
+    update_known(feed);
+}
+
+static void begin_load(struct state_feed *feed, unsigned s)
+{
+    feed->shards[s].next_bucket = s * (COUNTER_BUCKETS / feed->n_shards);
+    go_on_loading(feed, s);
+}
+
+static void poll(struct state_feed *feed)
+{
+    for (unsigned s = 0; s < feed->n_shards; s++) {
+        struct feed_shard *shard = &feed->shards[s];
+
+        if (!shard->is_asked && shard->n_loading == 0)
+            shard->is_asked = ask_news(feed, s);
+    }
+}
+
+/* --- answers --- */
+
+static bool is_id(const struct redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING && reply->len <= STATE_STREAM_ID_MAX;
+}
+
+static bool is_news(const struct redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 4 &&
+           reply->element[0]->type == REDIS_REPLY_INTEGER &&
+           reply->element[1]->type == REDIS_REPLY_INTEGER && is_id(reply->element[2]) &&
+           reply->element[3]->type == REDIS_REPLY_ARRAY;
+}
+
+/* An entry of a stream: {id, {'e', entries}}. */
+static bool take_entry(struct state_feed *feed, const struct redisReply *entry,
+                       struct state_position *at)
+{
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 || !is_id(entry->element[0]) ||
+        entry->element[1]->type != REDIS_REPLY_ARRAY || entry->element[1]->elements != 2 ||
+        entry->element[1]->element[1]->type != REDIS_REPLY_STRING)
+        return false;
+    merge(feed, entry->element[1]->element[1]);
+    memcpy(at->id, entry->element[0]->str, entry->element[0]->len + 1);
+    at->n++;
+    return true;
+}
+
+/* The id begins with the milliseconds of Redis' clock. */
+static void note_lag(struct state_feed *feed, const struct state_position *at)
+{
+    int64_t lag_ms = clock_wall_ms() - strtoll(at->id, NULL, 10);
+
+    counter64_set(&feed->lag_ms, lag_ms > 0 ? (uint64_t)lag_ms : 0);
+}
+
+static void on_news(struct state_feed *feed, unsigned s, const struct redisReply *reply)
+{
+    struct feed_shard *shard = &feed->shards[s];
+    const struct redisReply *news = reply->element[3];
+    uint64_t added = (uint64_t)reply->element[0]->integer;
+    uint64_t first = added - (uint64_t)reply->element[1]->integer; /* entries that are gone */
+    struct state_position at = shard->at;
+    bool is_whole = true;
+
+    for (size_t i = 0; i < news->elements && is_whole; i++)
+        is_whole = take_entry(feed, news->element[i], &at);
+    if (news->elements > 0)
+        note_lag(feed, &at);
+    if (!is_whole || first > shard->at.n || added < at.n ||
+        (news->elements < NEWS_MAX && added != at.n)) {
+        if (shard->is_known)
+            log_info("state.load", "shard=%u seen=%" PRIu64 " added=%" PRIu64 " gone=%" PRIu64, s,
+                     shard->at.n, added, first);
+        shard->must_load = true;
+    }
+    if (shard->must_load) {
+        shard->loaded.n = added;
+        memcpy(shard->loaded.id, reply->element[2]->str, reply->element[2]->len + 1);
+        begin_load(feed, s);
+        return;
+    }
+    shard->at = at;
+    if (news->elements == NEWS_MAX)
+        shard->is_asked = ask_news(feed, s);
+}
+
+static void warn(struct state_feed *feed, const char *err)
+{
+    int64_t now_ms = clock_mono_ms();
+    char quoted[LOG_QUOTE_MAX];
+
+    if (feed->warned_ms != 0 && now_ms - feed->warned_ms < 60000)
+        return;
+    feed->warned_ms = now_ms;
+    log_warn("state.redis", "err=%s effect=\"what becomes of invoices and links is learnt late\"",
+             log_quote(quoted, err));
+}
+
+static void on_table(struct state_feed *feed, unsigned s, const struct redisReply *reply)
+{
+    struct feed_shard *shard = &feed->shards[s];
+
+    shard->n_loading--;
+    if (reply && reply->type == REDIS_REPLY_STRING) {
+        merge(feed, reply);
+    } else if (!reply || reply->type != REDIS_REPLY_NIL) {
+        /* What is still under way comes in; then the load begins again. */
+        shard->next_bucket = 0;
+        if (reply && reply->type == REDIS_REPLY_ERROR)
+            warn(feed, reply->str);
+        return;
+    }
+    background_yield();
+    if (shard->next_bucket != 0)
+        go_on_loading(feed, s);
+}
+
+/* An answer of Redis. */
+static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+{
+    struct state_feed *feed = owner;
+    unsigned s = (unsigned)(ticket >> 32 & 0xffffff);
+
+    if (feed->stopping)
+        return;
+    if (ticket >> 56 == FEED_TABLE) {
+        on_table(feed, s, reply);
+        return;
+    }
+    feed->shards[s].is_asked = false;
+    if (reply && is_news(reply)) {
+        counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());
+        on_news(feed, s, reply);
+    } else if (reply) {
+        warn(feed, reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer that is no news");
+    }
+}
+
+/* --- the file --- */
+
+static void save(struct state_feed *feed)
+{
+    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
+    struct error err = {0};
+    char quoted[LOG_QUOTE_MAX];
+
+    feed->saved_ms = clock_mono_ms();
+    if (!positions)
+        return;
+    for (unsigned s = 0; s < feed->n_shards; s++)
+        positions[s] = feed->shards[s].at;
+    if (state_file_save(feed->state_dir, feed->table, positions, feed->n_shards, &err))
+        feed->is_changed = false;
+    else
+        log_warn("state.file", "err=%s", log_quote(quoted, err.text));
+    free(positions);
+}
+
+static void load_file(struct state_feed *feed)
+{
+    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
+    struct error err = {0};
+    char quoted[LOG_QUOTE_MAX];
+
+    if (!positions)
+        return;
+    switch (state_file_load(feed->state_dir, feed->table, positions, feed->n_shards, &err)) {
+    case STATE_FILE_OK:
+        for (unsigned s = 0; s < feed->n_shards; s++) {
+            feed->shards[s].at = positions[s];
+            feed->shards[s].must_load = positions[s].n == 0;
+            feed->shards[s].is_known = true;
+        }
+        update_known(feed);
+        break;
+    case STATE_FILE_ABSENT:
+        break;
+    case STATE_FILE_BAD:
+        log_warn("state.file", "err=%s effect=\"states are loaded from Redis\"",
+                 log_quote(quoted, err.text));
+    }
+    free(positions);
+}
+
+/* --- the thread --- */
+
+/* POLL_MS have passed. */
+static void on_tick(evutil_socket_t fd, short events, void *arg)
+{
+    struct state_feed *feed = arg;
+    int64_t now_ms = clock_mono_ms();
+
+    (void)fd;
+    (void)events;
+    poll(feed);
+    state_table_reclaim(feed->table, now_ms);
+    if (feed->is_changed && feed->is_known && now_ms - feed->saved_ms > SAVE_MS)
+        save(feed);
+}
+
+/* The process ends. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
+{
+    struct state_feed *feed = arg;
+
+    (void)fd;
+    (void)events;
+    event_base_loopbreak(feed->base);
+}
+
+/* A connection came or went: nothing waits for it but the next poll. */
+static void on_change(void *owner)
+{
+    struct state_feed *feed = owner;
+
+    if (!feed->is_known && !feed->stopping)
+        poll(feed);
+}
+
+static void *run(void *arg)
+{
+    struct state_feed *feed = arg;
+
+    background_enter("state");
+    event_base_dispatch(feed->base);
+    if (feed->is_changed && feed->is_known)
+        save(feed);
+    return NULL;
+}
+
+static bool make_events(struct state_feed *feed)
+{
+    const struct timeval period = {.tv_usec = POLL_MS * 1000};
+
+    feed->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (feed->wake_fd < 0 || !(feed->base = event_base_new()))
+        return false;
+    feed->tick = event_new(feed->base, -1, EV_PERSIST, on_tick, feed);
+    feed->wake = event_new(feed->base, feed->wake_fd, EV_READ, on_wake, feed);
+    return feed->tick && feed->wake && event_add(feed->tick, &period) == 0 &&
+           event_add(feed->wake, NULL) == 0;
+}
+
+static bool make_shards(struct state_feed *feed)
+{
+    feed->shards = calloc(feed->n_shards, sizeof(*feed->shards));
+    for (unsigned s = 0; feed->shards && s < feed->n_shards; s++) {
+        counter_key_state_stream(&feed->shards[s].stream, s);
+        memcpy(feed->shards[s].at.id, "0-0", 4);
+        feed->shards[s].must_load = true;
+    }
+    return feed->shards != NULL;
+}
+
+static bool start(struct state_feed *feed, const struct state_feed_options *options,
+                  struct error *err)
+{
+    struct redis_link_options link = {
+        .url = options->redis_url,
+        .name = "hopcount-state",
+        .timeout_ms = options->timeout_ms,
+        .owner = feed,
+        .on_reply = on_reply,
+        .on_change = on_change,
+    };
+    int code;
+
+    feed->link = redis_link_new(feed->base, &link, err);
+    if (!feed->link)
+        return false;
+    code = thread_start(&feed->thread, NULL, run, feed);
+    if (code != 0)
+        error_set(err, "state: cannot start a thread: %s", strerror(code));
+    feed->has_thread = code == 0;
+    return feed->has_thread;
+}
+
+struct state_feed *state_feed_new(struct state_table *table,
+                                  const struct state_feed_options *options, struct error *err)
+{
+    struct state_feed *feed = calloc(1, sizeof(*feed));
+    bool ok = false;
+
+    if (!feed) {
+        error_set(err, "state: out of memory");
+        return NULL;
+    }
+    feed->wake_fd = -1;
+    feed->table = table;
+    feed->n_shards = options->n_shards;
+    feed->saved_ms = clock_mono_ms();
+    feed->state_dir = strdup(options->state_dir);
+    if (!feed->state_dir || !make_shards(feed) || !make_events(feed)) {
+        error_set(err, "state: out of memory or descriptors");
+        goto out;
+    }
+    load_file(feed);
+    ok = start(feed, options, err);
+out:
+    if (!ok) {
+        state_feed_free(feed);
+        feed = NULL;
+    }
+    return feed;
+}
+
+void state_feed_free(struct state_feed *feed)
+{
+    uint64_t one = 1;
+
+    if (!feed)
+        return;
+    if (feed->has_thread) {
+        feed->stopping = true;
+        if (write(feed->wake_fd, &one, sizeof(one)) < 0)
+            log_error("state.wake", "err=\"%s\"", strerror(errno));
+        pthread_join(feed->thread, NULL);
+    }
+    redis_link_free(feed->link);
+    if (feed->tick)
+        event_free(feed->tick);
+    if (feed->wake)
+        event_free(feed->wake);
+    event_loop_free(feed->base);
+    if (feed->wake_fd >= 0)
+        close(feed->wake_fd);
+    free(feed->shards);
+    free(feed->state_dir);
+    free(feed);
+}
+
+bool state_feed_is_known(const struct state_feed *feed)
+{
+    return feed->is_known;
+}
+
+void state_feed_stats(const struct state_feed *feed, struct state_feed_stats *out)
+{
+    int64_t asked_ms = (int64_t)counter64_get(&feed->asked_ms);
+
+    *out = (struct state_feed_stats){
+        .n_entries = state_table_count(feed->table),
+        .n_bytes = state_table_bytes(feed->table),
+        .age_ms = asked_ms ? clock_mono_ms() - asked_ms : -1,
+        .lag_ms = (int64_t)counter64_get(&feed->lag_ms),
+        .n_loads = counter64_get(&feed->n_loads),
+        .is_known = feed->is_known,
+    };
+}

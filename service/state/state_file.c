@@ -1,0 +1,264 @@
+#include "service/state/state_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "proto/bytes.h"
+#include "proto/state.h"
+#include "service/base/error.h"
+#include "service/state/state_table.h"
+
+/* FORMATS.md "State file" is this list. */
+enum {
+    VERSION = 1,
+    HEAD_LEN = 24, /* "HCST", version, shards, zero, entries */
+    POSITION_LEN = 8 + STATE_STREAM_ID_MAX + 1,
+    HASH_LEN = 32,
+    ENTRIES_AT_ONCE = 4096,
+};
+
+static const char magic[4] = {'H', 'C', 'S', 'T'};
+
+/* A file being written or read, and the hash of what went through. */
+struct stream {
+    FILE *file;
+    crypto_generichash_state hash;
+};
+
+static bool put(struct stream *out, const void *bytes, size_t len)
+{
+    crypto_generichash_update(&out->hash, bytes, len);
+    return fwrite(bytes, 1, len, out->file) == len;
+}
+
+static bool put_head(struct stream *out, size_t n_entries, const struct state_position *positions,
+                     unsigned n_shards)
+{
+    uint8_t head[HEAD_LEN] = {0};
+
+    memcpy(head, magic, sizeof(magic));
+    be32_store(head + 4, VERSION);
+    be32_store(head + 8, n_shards);
+    be64_store(head + 16, n_entries);
+    if (!put(out, head, sizeof(head)))
+        return false;
+    for (unsigned s = 0; s < n_shards; s++) {
+        uint8_t position[POSITION_LEN] = {0};
+
+        be64_store(position, positions[s].n);
+        memcpy(position + 8, positions[s].id, strlen(positions[s].id));
+        if (!put(out, position, sizeof(position)))
+            return false;
+    }
+    return true;
+}
+
+static bool put_entries(struct stream *out, const struct state_table *table)
+{
+    static const size_t len_max = (size_t)ENTRIES_AT_ONCE * STATE_ENTRY_LEN;
+    uint8_t *bytes = malloc(len_max);
+    struct state_entry entry;
+    size_t at = 0, len = 0;
+    bool ok = bytes != NULL;
+
+    while (ok && state_table_next(table, &at, &entry)) {
+        state_entry_put(bytes + len, &entry);
+        len += STATE_ENTRY_LEN;
+        if (len == len_max) {
+            ok = put(out, bytes, len);
+            len = 0;
+        }
+    }
+    ok = ok && put(out, bytes, len);
+    free(bytes);
+    return ok;
+}
+
+static bool put_all(struct stream *out, const struct state_table *table,
+                    const struct state_position *positions, unsigned n_shards)
+{
+    uint8_t hash[HASH_LEN];
+
+    crypto_generichash_init(&out->hash, NULL, 0, HASH_LEN);
+    if (!put_head(out, state_table_count(table), positions, n_shards) || !put_entries(out, table))
+        return false;
+    crypto_generichash_final(&out->hash, hash, sizeof(hash));
+    return fwrite(hash, 1, sizeof(hash), out->file) == sizeof(hash) && fflush(out->file) == 0 &&
+           fsync(fileno(out->file)) == 0;
+}
+
+static bool sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+bool state_file_save(const char *state_dir, const struct state_table *table,
+                     const struct state_position *positions, unsigned n_shards, struct error *err)
+{
+    char path[PATH_MAX], fresh[PATH_MAX];
+    struct stream out = {.file = NULL};
+    bool ok = false;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/state", state_dir);
+    snprintf(fresh, sizeof(fresh), "%s/state.new", state_dir);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    out.file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (out.file) {
+        ok = put_all(&out, table, positions, n_shards);
+        ok = fclose(out.file) == 0 && ok;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    ok = ok && rename(fresh, path) == 0 && sync_dir(state_dir);
+    if (!ok) {
+        error_set(err, "%s: %s", fresh, strerror(errno));
+        (void)unlink(fresh);
+    }
+    return ok;
+}
+
+/* --- reading --- */
+
+static bool get(struct stream *in, void *bytes, size_t len)
+{
+    if (fread(bytes, 1, len, in->file) != len)
+        return false;
+    crypto_generichash_update(&in->hash, bytes, len);
+    return true;
+}
+
+/* Why the file can't be used, from its head; NULL: it can.  The length must be the one that the
+ * head says, so that nothing is made of a number that isn't true. */
+static const char *check_head(const uint8_t head[static HEAD_LEN], unsigned n_shards, int64_t len)
+{
+    uint64_t n_entries = be64_load(head + 16);
+
+    if (memcmp(head, magic, sizeof(magic)) != 0)
+        return "not a state file";
+    if (be32_load(head + 4) != VERSION)
+        return "written by a newer version of hopcount";
+    if (be32_load(head + 8) != n_shards)
+        return "of another number of shards";
+    if (n_entries > INT64_MAX / STATE_ENTRY_LEN / 2 ||
+        (int64_t)(n_entries * STATE_ENTRY_LEN) !=
+            len - HEAD_LEN - (int64_t)n_shards * POSITION_LEN - HASH_LEN)
+        return "cut short, or of a wrong length";
+    return NULL;
+}
+
+/* The whole file is read twice: its hash is looked at before anything is believed. */
+static bool hash_is_right(struct stream *in, int64_t len)
+{
+    uint8_t bytes[65536], want[HASH_LEN], have[HASH_LEN];
+    int64_t left = len - HASH_LEN;
+
+    crypto_generichash_init(&in->hash, NULL, 0, HASH_LEN);
+    while (left > 0) {
+        size_t n = left < (int64_t)sizeof(bytes) ? (size_t)left : sizeof(bytes);
+
+        if (!get(in, bytes, n))
+            return false;
+        left -= (int64_t)n;
+    }
+    crypto_generichash_final(&in->hash, have, sizeof(have));
+    return fread(want, 1, sizeof(want), in->file) == sizeof(want) &&
+           memcmp(have, want, sizeof(have)) == 0;
+}
+
+static const char *take_positions(struct stream *in, struct state_position *positions,
+                                  unsigned n_shards)
+{
+    for (unsigned s = 0; s < n_shards; s++) {
+        uint8_t position[POSITION_LEN];
+
+        if (!get(in, position, sizeof(position)) || position[POSITION_LEN - 1] != 0)
+            return "a position that is none";
+        positions[s].n = be64_load(position);
+        memcpy(positions[s].id, position + 8, sizeof(positions[s].id));
+    }
+    return NULL;
+}
+
+static const char *take_entries(struct stream *in, struct state_table *table, uint64_t n)
+{
+    for (; n > 0; n--) {
+        uint8_t bytes[STATE_ENTRY_LEN];
+        struct state_entry entry;
+
+        if (!get(in, bytes, sizeof(bytes)) || !state_entry_get(bytes, &entry))
+            return "an entry that is none";
+        if (state_table_merge(table, &entry) == STATE_NO_MEMORY)
+            return "no memory for its entries";
+    }
+    return NULL;
+}
+
+static const char *take_all(struct stream *in, struct state_table *table,
+                            struct state_position *positions, unsigned n_shards)
+{
+    uint8_t head[HEAD_LEN];
+    const char *why;
+    struct stat st;
+
+    if (fstat(fileno(in->file), &st) != 0 || !S_ISREG(st.st_mode))
+        return "not a plain file";
+    if (st.st_size < HEAD_LEN + HASH_LEN || !get(in, head, sizeof(head)))
+        return "cut short, or of a wrong length";
+    why = check_head(head, n_shards, st.st_size);
+    if (why)
+        return why;
+    rewind(in->file);
+    if (!hash_is_right(in, st.st_size))
+        return "damaged: its hash is not the one that was written";
+    rewind(in->file);
+    if (!get(in, head, sizeof(head)))
+        return "can't be read";
+    why = take_positions(in, positions, n_shards);
+    return why ? why : take_entries(in, table, be64_load(head + 16));
+}
+
+enum state_file_status state_file_load(const char *state_dir, struct state_table *table,
+                                       struct state_position *positions, unsigned n_shards,
+                                       struct error *err)
+{
+    char path[PATH_MAX], aside[PATH_MAX];
+    struct stream in = {.file = NULL};
+    const char *why;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/state", state_dir);
+    snprintf(aside, sizeof(aside), "%s/state.set-aside", state_dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return STATE_FILE_ABSENT;
+    in.file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!in.file) {
+        error_set(err, "%s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return STATE_FILE_BAD;
+    }
+    crypto_generichash_init(&in.hash, NULL, 0, HASH_LEN);
+    why = take_all(&in, table, positions, n_shards);
+    fclose(in.file);
+    if (!why)
+        return STATE_FILE_OK;
+    (void)rename(path, aside);
+    error_set(err, "%s: %s; it is %s now", path, why, aside);
+    return STATE_FILE_BAD;
+}

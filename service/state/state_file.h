@@ -1,0 +1,39 @@
+/* state_file.h - the state table in a file of the state_dir, so that a process that starts without
+ * Redis knows what was known (FORMATS.md "State file").
+ */
+#ifndef STATE_STATE_FILE_H
+#define STATE_STATE_FILE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct error;
+struct state_table;
+
+enum { STATE_STREAM_ID_MAX = 41 }; /* two numbers of 20 digits and a hyphen */
+
+/* Up to where the stream of a shard is in the table. */
+struct state_position {
+    uint64_t n;                       /* entries of the stream */
+    char id[STATE_STREAM_ID_MAX + 1]; /* of the last of them */
+};
+
+/* Writes all entries and `n_shards` positions; the file is there whole or as it was before.  False
+ * and `*err` on failure. */
+MUST_USE bool state_file_save(const char *state_dir, const struct state_table *table,
+                              const struct state_position *positions, unsigned n_shards,
+                              struct error *err);
+
+enum state_file_status {
+    STATE_FILE_OK,
+    STATE_FILE_ABSENT,
+    STATE_FILE_BAD, /* damaged, newer or of another number of shards: set aside, with `*err` */
+};
+
+/* Merges the file's entries into `table` and fills `positions`; only on STATE_FILE_OK. */
+MUST_USE enum state_file_status state_file_load(const char *state_dir, struct state_table *table,
+                                                struct state_position *positions, unsigned n_shards,
+                                                struct error *err);
+
+#endif

@@ -1,0 +1,385 @@
+/* Entries of state, what an event changes, and the table that readers read while it is written. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "proto/event.h"
+#include "proto/state.h"
+#include "proto/token.h"
+#include "service/base/clock.h"
+#include "service/state/state_table.h"
+
+#define EPOCH_MS (TOKEN_EPOCH_S * 1000)
+#define NOW_MS INT64_C(1795800000123)
+
+/* --- entries --- */
+
+static void test_what_goes_in_comes_out(void **state)
+{
+    const struct {
+        const char *name;
+        struct state_subject subject;
+        int64_t at_ms, want_at_ms;
+        uint32_t what;
+    } cases[] = {
+        {"an object", {STATE_OBJECT, 0xfeed0001, 1234}, NOW_MS, NOW_MS - 30, STATE_PAID},
+        {"the largest numbers",
+         {STATE_OBJECT, UINT32_MAX, UINT32_MAX},
+         NOW_MS,
+         NOW_MS - 30,
+         STATE_REPLACED},
+        {"the first moment", {STATE_OBJECT, 1, 1}, EPOCH_MS, EPOCH_MS, STATE_PAID},
+        {"before the first moment", {STATE_OBJECT, 1, 1}, 0, EPOCH_MS, STATE_PAID},
+        {"replaced by the largest object",
+         {STATE_REPLACED_BY, 7, 1},
+         EPOCH_MS + 17000,
+         EPOCH_MS + 16000,
+         UINT32_MAX},
+        {"a link, of all 64 bits",
+         {STATE_REVOKED_LINK, 0, UINT64_MAX - 5},
+         EPOCH_MS + 31,
+         EPOCH_MS,
+         0xffffff},
+        {"a client", {STATE_OPTED_OUT, 7, 77}, EPOCH_MS + 1000, EPOCH_MS + 1000, 1},
+        {"a campaign", {STATE_REVOKED_CAMPAIGN, 7, 65535}, EPOCH_MS, EPOCH_MS, 9},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct state_entry in = {state_key(&cases[i].subject),
+                                 state_value(cases[i].subject.type, cases[i].at_ms, cases[i].what)};
+        uint8_t bytes[STATE_ENTRY_LEN];
+        struct state_subject subject;
+        struct state_entry out;
+
+        print_message("%s\n", cases[i].name);
+        state_entry_put(bytes, &in);
+        assert_true(state_entry_get(bytes, &out));
+        assert_true(out.key == in.key && out.value == in.value);
+        state_subject(&out, &subject);
+        assert_int_equal(subject.type, cases[i].subject.type);
+        assert_int_equal(subject.brand, cases[i].subject.brand);
+        assert_true(subject.id == cases[i].subject.id);
+        assert_int_equal(state_what(out.value), cases[i].what);
+        assert_int_equal(state_at_ms(out.value), cases[i].want_at_ms);
+    }
+}
+
+static void test_the_later_value_is_greater(void **state)
+{
+    const int64_t times[] = {EPOCH_MS, EPOCH_MS + 32, EPOCH_MS + 60000, NOW_MS,
+                             EPOCH_MS + INT64_C(2100000000000)};
+
+    (void)state;
+    for (size_t i = 1; i < sizeof(times) / sizeof(times[0]); i++) {
+        assert_true(state_value(STATE_OBJECT, times[i], STATE_UNPAID) >
+                    state_value(STATE_OBJECT, times[i - 1], STATE_REPLACED));
+        assert_true(i == 1 || state_value(STATE_REPLACED_BY, times[i], 0) >
+                                  state_value(STATE_REPLACED_BY, times[i - 1], UINT32_MAX));
+    }
+}
+
+static void test_refuses_other_bytes(void **state)
+{
+    const struct {
+        const char *name;
+        struct state_entry entry;
+    } cases[] = {
+        {"all zero", {0, 0}},
+        {"no key", {0, state_value(STATE_OBJECT, NOW_MS, STATE_PAID)}},
+        {"no value", {7, 0}},
+        {"an unknown type", {7, (uint64_t)STATE_TYPES << 60 | 1}},
+        {"an unknown state of an object", {7, state_value(STATE_OBJECT, NOW_MS, STATE_OBJECTS)}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t bytes[STATE_ENTRY_LEN];
+        struct state_entry out;
+
+        print_message("%s\n", cases[i].name);
+        state_entry_put(bytes, &cases[i].entry);
+        assert_false(state_entry_get(bytes, &out));
+        assert_false(state_is_sound(slice_make((const char *)bytes, sizeof(bytes))));
+    }
+    assert_false(state_is_sound(slice_make("abc", 3)));
+    assert_true(state_is_sound(slice_make("", 0)));
+}
+
+static void test_compacts(void **state)
+{
+    enum { KEYS = 50, ROUNDS = 20 };
+    uint8_t table[KEYS * ROUNDS * STATE_ENTRY_LEN];
+    size_t len = 0, left;
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned n = 0; n < KEYS; n++) {
+            struct state_subject subject = {STATE_OBJECT, 7, n + 1};
+            /* The newest comes in the middle; the last ten of the keys are old. */
+            int64_t at_ms = n < 40 ? NOW_MS + (round == 9 ? 100000 : round * 1000) : EPOCH_MS;
+            struct state_entry entry = {state_key(&subject),
+                                        state_value(STATE_OBJECT, at_ms, round % 5 + 1)};
+
+            state_entry_put(table + len, &entry);
+            len += STATE_ENTRY_LEN;
+        }
+    }
+    left = state_compact(table, len, NOW_MS - 1000);
+    assert_int_equal(left, 40 * STATE_ENTRY_LEN);
+    for (size_t at = 0; at < left; at += STATE_ENTRY_LEN) {
+        struct state_entry entry;
+
+        assert_true(state_entry_get(table + at, &entry));
+        assert_int_equal(state_what(entry.value), 9 % 5 + 1);
+        assert_true(at == 0 || memcmp(table + at - STATE_ENTRY_LEN, table + at, 8) < 0);
+    }
+    assert_int_equal(state_compact(table, left, 0), left);
+    assert_int_equal(state_compact(table, 0, 0), 0);
+}
+
+/* --- events --- */
+
+static void test_an_event_travels_as_a_record(void **state)
+{
+    static const uint8_t log_id[CLICK_LOG_ID_LEN] = {1, 2, 3};
+
+    (void)state;
+    for (unsigned type = 1; type < EVENT_TYPES; type++) {
+        bool has_scope = type == EVENT_REVOKED || type == EVENT_UNREVOKED;
+        const struct event event = {
+            .type = (enum event_type)type,
+            .at_ms = NOW_MS,
+            .id = event_id_hash(slice_of("invoice-1234-paid")),
+            .brand = 0xfeedbeef,
+            .object = 4294967295u,
+            .client = 77,
+            .link_id = UINT64_MAX - 1,
+            .campaign = 65535,
+            .channel = has_scope ? 0 : 7,
+            .variant = 7,
+            .scope = has_scope ? EVENT_SCOPE_CAMPAIGN : EVENT_SCOPE_LINK,
+            .value = 0xfedcba98,
+            .amount = -EVENT_AMOUNT_MAX,
+            .currency = {'E', 'U', 'R'},
+        };
+        uint8_t bytes[CLICK_RECORD_LEN];
+        struct click record;
+        struct event out;
+
+        memset(&out, 0, sizeof(out));
+        event_to_record(&event, &record);
+        click_encode(&record, 9, log_id, bytes);
+        assert_int_equal(click_decode(bytes, 9, log_id, &record), CLICK_OK);
+        assert_int_equal(record.type, CLICK_TYPE_EVENT);
+        assert_true(event_from_record(&record, &out));
+        assert_int_equal(out.type, event.type);
+        assert_int_equal(out.at_ms, event.at_ms);
+        assert_true(out.id == event.id && out.link_id == event.link_id);
+        assert_true(out.amount == event.amount && out.value == event.value);
+        assert_int_equal(out.brand, event.brand);
+        assert_int_equal(out.object, event.object);
+        assert_int_equal(out.client, event.client);
+        assert_int_equal(out.campaign, event.campaign);
+        assert_int_equal(out.channel, event.channel);
+        assert_int_equal(out.variant, event.variant);
+        assert_int_equal(out.scope, event.scope);
+        assert_memory_equal(out.currency, event.currency, EVENT_CURRENCY_LEN);
+        assert_true(event_key(&out) == event_key(&event));
+        assert_int_equal(event_type_find(slice_of(event_type_name(event.type))), type);
+    }
+    assert_int_equal(event_type_find(slice_of("invoice.stolen")), 0);
+}
+
+static void test_what_an_event_changes(void **state)
+{
+    const struct {
+        const char *name;
+        struct event event;
+        unsigned n;
+        struct state_subject subject[2];
+        uint32_t what[2];
+    } cases[] = {
+        {"paid", {.type = EVENT_PAID, .object = 5}, 1, {{STATE_OBJECT, 3, 5}}, {STATE_PAID}},
+        {"paid, but of no object", {.type = EVENT_PAID, .client = 5}, 0, {{0}}, {0}},
+        {"replaced",
+         {.type = EVENT_REPLACED, .object = 5, .value = 4000000000u},
+         2,
+         {{STATE_OBJECT, 3, 5}, {STATE_REPLACED_BY, 3, 5}},
+         {STATE_REPLACED, 4000000000u}},
+        {"credited",
+         {.type = EVENT_CREDITED, .object = 5},
+         1,
+         {{STATE_OBJECT, 3, 5}},
+         {STATE_CREDITED}},
+        {"opted out", {.type = EVENT_OPTED_OUT, .client = 9}, 1, {{STATE_OPTED_OUT, 3, 9}}, {1}},
+        {"opted in again",
+         {.type = EVENT_OPTED_IN, .client = 9},
+         1,
+         {{STATE_OPTED_OUT, 3, 9}},
+         {0}},
+        {"a campaign is revoked",
+         {.type = EVENT_REVOKED, .scope = EVENT_SCOPE_CAMPAIGN, .campaign = 12, .value = 1000},
+         2,
+         {{STATE_REVOKED_CAMPAIGN, 3, 12}},
+         {1000}},
+        {"a link's revocation is undone",
+         {.type = EVENT_UNREVOKED, .scope = EVENT_SCOPE_LINK, .link_id = UINT64_MAX},
+         2,
+         {{STATE_REVOKED_LINK, 0, UINT64_MAX}},
+         {0}},
+        {"mails were sent", {.type = EVENT_MAIL_SENT, .campaign = 12, .value = 50}, 0, {{0}}, {0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct event event = cases[i].event;
+        struct state_entry out[EVENT_ENTRIES_MAX];
+
+        print_message("%s\n", cases[i].name);
+        event.brand = 3;
+        event.at_ms = NOW_MS;
+        assert_int_equal(event_entries(&event, out), cases[i].n);
+        for (unsigned k = 0; k < cases[i].n && cases[i].subject[k].type; k++) {
+            assert_true(out[k].key == state_key(&cases[i].subject[k]));
+            assert_int_equal(state_what(out[k].value), cases[i].what[k]);
+        }
+    }
+}
+
+/* --- the table --- */
+
+static struct state_entry entry_of(uint64_t n, unsigned second)
+{
+    struct state_subject subject = {STATE_OBJECT, 7, n};
+
+    return (struct state_entry){
+        state_key(&subject),
+        state_value(STATE_OBJECT, EPOCH_MS + (int64_t)second * 1000, (uint32_t)(n % 7) + 1)};
+}
+
+static void test_merges(void **state)
+{
+    enum { MANY = 100000 };
+    struct state_table *table = state_table_new();
+    struct state_entry entry;
+    size_t at = 0, n = 0;
+
+    (void)state;
+    assert_non_null(table);
+    assert_int_equal(state_table_find(table, 7), 0);
+    assert_false(state_table_has(table, STATE_OBJECT));
+    for (uint64_t i = 1; i <= MANY; i++) {
+        entry = entry_of(i, 100);
+        assert_int_equal(state_table_merge(table, &entry), STATE_MERGED);
+        assert_int_equal(state_table_merge(table, &entry), STATE_OLDER);
+        entry = entry_of(i, 99);
+        assert_int_equal(state_table_merge(table, &entry), STATE_OLDER);
+        entry = entry_of(i, 101);
+        assert_int_equal(state_table_merge(table, &entry), STATE_MERGED);
+    }
+    state_table_reclaim(table, clock_mono_ms() + 2000);
+    for (uint64_t i = 1; i <= MANY; i++) {
+        entry = entry_of(i, 101);
+        state_table_prefetch(table, entry.key);
+        assert_true(state_table_find(table, entry.key) == entry.value);
+    }
+    for (uint64_t i = MANY + 1; i <= 2 * MANY; i++) {
+        entry = entry_of(i, 101);
+        assert_true(state_table_find(table, entry.key) == 0);
+    }
+    assert_int_equal(state_table_count(table), MANY);
+    assert_true(state_table_has(table, STATE_OBJECT));
+    assert_false(state_table_has(table, STATE_OPTED_OUT));
+    print_message("%zu bytes for %d entries\n", state_table_bytes(table), MANY);
+    assert_true(state_table_bytes(table) <= (size_t)24 * MANY);
+    while (state_table_next(table, &at, &entry))
+        n++;
+    assert_int_equal(n, MANY);
+    state_table_free(table);
+    state_table_free(NULL);
+}
+
+struct readers {
+    struct state_table *table;
+    atomic_bool stop;
+    atomic_ullong n_known; /* entries 1…n_known are there, and stay */
+    atomic_ullong n_looks;
+};
+
+/* What was there once stays there, and never goes back. */
+static void *read_all_the_time(void *arg)
+{
+    struct readers *readers = arg;
+    uint64_t x = 88172645463325252u;
+
+    while (!atomic_load(&readers->stop)) {
+        uint64_t n_known = atomic_load_explicit(&readers->n_known, memory_order_acquire), value;
+        struct state_entry least;
+
+        if (n_known == 0)
+            continue;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        least = entry_of(x % n_known + 1, 1);
+        value = state_table_find(readers->table, least.key);
+        if (value < least.value || (state_what(value) != state_what(least.value)))
+            abort();
+        atomic_fetch_add_explicit(&readers->n_looks, 1, memory_order_relaxed);
+    }
+    return NULL;
+}
+
+static void test_reads_while_it_grows(void **state)
+{
+    enum { READERS = 3, MANY = 50000 };
+    struct readers readers = {.table = state_table_new()};
+    pthread_t threads[READERS];
+
+    (void)state;
+    assert_non_null(readers.table);
+    for (unsigned i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all_the_time, &readers), 0);
+    for (uint64_t n = 1; n <= MANY; n++) {
+        struct state_entry entry = entry_of(n, 1), later = entry_of(n / 2 + 1, 2 + (unsigned)n);
+
+        assert_int_not_equal(state_table_merge(readers.table, &entry), STATE_NO_MEMORY);
+        assert_int_not_equal(state_table_merge(readers.table, &later), STATE_NO_MEMORY);
+        atomic_store_explicit(&readers.n_known, n, memory_order_release);
+        if (n % 1000 == 0)
+            state_table_reclaim(readers.table, clock_mono_ms());
+    }
+    atomic_store(&readers.stop, true);
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    print_message("%llu looks\n", (unsigned long long)atomic_load(&readers.n_looks));
+    assert_true(atomic_load(&readers.n_looks) > 0);
+    state_table_free(readers.table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_goes_in_comes_out),
+        cmocka_unit_test(test_the_later_value_is_greater),
+        cmocka_unit_test(test_refuses_other_bytes),
+        cmocka_unit_test(test_compacts),
+        cmocka_unit_test(test_an_event_travels_as_a_record),
+        cmocka_unit_test(test_what_an_event_changes),
+        cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_reads_while_it_grows),
+    };
+
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
