@@ -1,10 +1,14 @@
 #include "service/public/acceptor.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -15,42 +19,65 @@
 #include "service/public/stats.h"
 
 enum {
-    ACCEPT_MAX = 64, /* per wake-up, so that a flood of connections can't starve replies */
-    PAUSE_MS = 100,  /* when descriptors or memory ran out */
+    ACCEPT_MAX = 64,     /* per wake-up, so that a flood of connections can't starve replies */
+    PAUSE_MS = 100,      /* when nothing can be accepted */
+    LOG_EVERY_S = 10,    /* while descriptors or memory are short */
+    QUEUE_UNKNOWN = 128, /* taken for the length of a queue that the kernel does not tell */
+};
+
+/* A listening socket. */
+struct door {
+    struct acceptor *acceptor;
+    struct event *event;
+    int fd;          /* -1: closed */
+    unsigned n_left; /* to be accepted before it is closed; UINT_MAX: not finishing */
 };
 
 struct acceptor {
-    struct acceptor_options options; /* its fds: a copy of our own */
-    struct event **events;           /* one per socket; NULL once it is closed */
+    struct acceptor_options options; /* its fds: not used */
+    struct door *doors;              /* n_fds */
     struct event *resume;
-    bool has_failed; /* since the last connection: is logged once */
+    int64_t logged_ms; /* monotonic: when a shortage was logged last; 0 = never */
 };
+
+enum accepted { ACCEPTED, QUEUE_IS_EMPTY, PAUSED };
 
 static const struct timeval pause_time = {.tv_usec = PAUSE_MS * 1000L};
 
 static void set_accepting(struct acceptor *a, bool on)
 {
     for (unsigned i = 0; i < a->options.n_fds; i++) {
-        if (a->events[i] && on)
-            event_add(a->events[i], NULL);
-        else if (a->events[i])
-            event_del(a->events[i]);
+        struct door *door = &a->doors[i];
+
+        if (door->event && on)
+            event_add(door->event, NULL);
+        else if (door->event)
+            event_del(door->event);
     }
 }
 
-/* Without descriptors the queue can't be emptied: the kernel would report it again at once. */
-static void pause_accepting(struct acceptor *a, int error)
+static void log_shortage(struct acceptor *a, int error, const char *action)
 {
-    if (!a->has_failed)
-        log_warn("public.accept", "err=\"%s\" pause_ms=%d open=%u", strerror(error), PAUSE_MS,
-                 conns_n_open(a->options.conns));
-    a->has_failed = true;
+    int64_t now_ms = a->options.turn->mono_ms;
+
+    if (a->logged_ms && now_ms - a->logged_ms < LOG_EVERY_S * 1000)
+        return;
+    a->logged_ms = now_ms;
+    log_warn("public.accept", "err=\"%s\" action=%s open=%u", strerror(error), action,
+             conns_n_open(a->options.conns));
+}
+
+/* The queue can't be emptied: the kernel would report it again at once. */
+static enum accepted pause_accepting(struct acceptor *a, int error)
+{
+    log_shortage(a, error, "pause");
     counter64_add(&a->options.stats->accept_pauses, 1);
     set_accepting(a, false);
     event_add(a->resume, &pause_time);
+    return PAUSED;
 }
 
-/* The pause after a lack of descriptors is over. */
+/* The pause is over. */
 static void on_resume(evutil_socket_t fd, short events, void *arg)
 {
     struct acceptor *a = arg;
@@ -60,63 +87,131 @@ static void on_resume(evutil_socket_t fd, short events, void *arg)
     set_accepting(a, true);
 }
 
-/* One connection of the queue; false when there is none, or no descriptor for it. */
-static bool accept_one(struct acceptor *a, evutil_socket_t listen_fd)
+static int accept_from(int listen_fd, struct sockaddr_storage *peer)
+{
+    socklen_t len = sizeof(*peer);
+
+    return accept4(listen_fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Without a free descriptor accept() fails even when nobody waits. */
+static bool is_somebody_waiting(int listen_fd)
+{
+    struct pollfd queue = {.fd = listen_fd, .events = POLLIN};
+
+    return poll(&queue, 1, 0) > 0;
+}
+
+/* One connection of the queue. */
+static enum accepted accept_one(struct acceptor *a, int listen_fd)
 {
     struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof(peer);
-    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    int error = errno;
+    int fd = accept_from(listen_fd, &peer), error = errno;
 
+    if (fd < 0 && (error == EMFILE || error == ENFILE)) {
+        if (!is_somebody_waiting(listen_fd))
+            return QUEUE_IS_EMPTY;
+        if (conns_give_up_one(a->options.conns)) {
+            log_shortage(a, error, "close_idle");
+            fd = accept_from(listen_fd, &peer);
+            error = errno;
+        }
+    }
     if (fd >= 0) {
-        a->has_failed = false;
         conns_accept(a->options.conns, fd, (const struct sockaddr *)&peer);
-        return true;
+        return ACCEPTED;
     }
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
-        pause_accepting(a, error);
+        return pause_accepting(a, error);
     /* Anything else but an empty queue is the fate of one connection (accept(2)). */
-    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM
+               ? ACCEPTED
+               : QUEUE_IS_EMPTY;
+}
+
+static void close_door(struct door *door)
+{
+    if (door->event)
+        event_free(door->event);
+    door->event = NULL;
+    if (door->fd >= 0)
+        close(door->fd);
+    door->fd = -1;
+}
+
+static void accept_some(struct door *door)
+{
+    enum accepted accepted = ACCEPTED;
+
+    for (int n = 0; n < ACCEPT_MAX && door->n_left > 0 && accepted == ACCEPTED; n++) {
+        accepted = accept_one(door->acceptor, door->fd);
+        if (door->n_left != UINT_MAX && accepted == ACCEPTED)
+            door->n_left--;
+    }
+    if (door->n_left == 0 || (door->n_left != UINT_MAX && accepted == QUEUE_IS_EMPTY))
+        close_door(door);
 }
 
 /* Connections wait in a listening socket's queue. */
 static void on_acceptable(evutil_socket_t fd, short events, void *arg)
 {
-    struct acceptor *a = arg;
+    struct door *door = arg;
 
+    (void)fd;
     (void)events;
-    turn_begin(a->options.turn);
-    for (int i = 0; i < ACCEPT_MAX && accept_one(a, fd); i++)
-        continue;
+    turn_begin(door->acceptor->options.turn);
+    accept_some(door);
 }
 
 void acceptor_drain(struct acceptor *a)
 {
-    listener_stop_deferring(a->options.fds, a->options.n_fds);
+    for (unsigned i = 0; i < a->options.n_fds; i++)
+        listener_stop_deferring(a->doors[i].fd);
 }
 
-/* What waits in the queues was promised a reply: closing the socket would reset it. */
+/* Of a listening socket the kernel tells here how many wait in its queue. */
+static unsigned queue_len(int listen_fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    return getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_unacked
+                                                                          : QUEUE_UNKNOWN;
+}
+
+/* Who waits in a queue is connected already, and closing the socket would reset him.  Under a flood
+ * the queue is never empty, so those are counted who wait now; and a turn takes only some of them,
+ * so that deadlines and signals are seen. */
 void acceptor_finish(struct acceptor *a)
 {
     for (unsigned i = 0; i < a->options.n_fds; i++) {
-        while (accept_one(a, a->options.fds[i]))
-            continue;
-        event_free(a->events[i]);
-        a->events[i] = NULL;
+        a->doors[i].n_left = queue_len(a->doors[i].fd);
+        accept_some(&a->doors[i]);
     }
-    event_del(a->resume);
-    listener_close(a->options.fds, a->options.n_fds);
 }
 
-static bool add_events(struct acceptor *a)
+bool acceptor_is_done(const struct acceptor *a)
+{
+    unsigned n_open = 0;
+
+    for (unsigned i = 0; i < a->options.n_fds; i++)
+        n_open += a->doors[i].fd >= 0;
+    return n_open == 0;
+}
+
+static bool open_doors(struct acceptor *a)
 {
     a->resume = event_new(a->options.base, -1, 0, on_resume, a);
-    if (!a->resume)
+    a->doors = calloc(a->options.n_fds, sizeof(*a->doors));
+    if (!a->resume || !a->doors)
         return false;
     for (unsigned i = 0; i < a->options.n_fds; i++) {
-        a->events[i] =
-            event_new(a->options.base, a->options.fds[i], EV_READ | EV_PERSIST, on_acceptable, a);
-        if (!a->events[i] || event_add(a->events[i], NULL) != 0)
+        struct door *door = &a->doors[i];
+
+        *door = (struct door){.acceptor = a, .fd = -1, .n_left = UINT_MAX};
+        door->event = event_new(a->options.base, a->options.fds[i], EV_READ | EV_PERSIST,
+                                on_acceptable, door);
+        if (!door->event || event_add(door->event, NULL) != 0)
             return false;
     }
     return true;
@@ -125,27 +220,17 @@ static bool add_events(struct acceptor *a)
 struct acceptor *acceptor_new(const struct acceptor_options *options)
 {
     struct acceptor *a = calloc(1, sizeof(*a));
-    bool ok = false;
 
     if (!a)
-        goto out;
+        return NULL;
     a->options = *options;
-    a->options.fds = calloc(options->n_fds, sizeof(int));
-    a->events = calloc(options->n_fds, sizeof(struct event *));
-    if (!a->options.fds || !a->events)
-        goto out;
-    memcpy(a->options.fds, options->fds, options->n_fds * sizeof(int));
-    if (!add_events(a))
-        goto out;
-    for (unsigned i = 0; i < options->n_fds; i++)
-        options->fds[i] = -1;
-    ok = true;
-out:
-    if (!ok) {
-        for (unsigned i = 0; a && a->options.fds && i < options->n_fds; i++)
-            a->options.fds[i] = -1; /* still the caller's */
+    if (!open_doors(a)) {
         acceptor_free(a);
-        a = NULL;
+        return NULL;
+    }
+    for (unsigned i = 0; i < options->n_fds; i++) {
+        a->doors[i].fd = options->fds[i];
+        options->fds[i] = -1;
     }
     return a;
 }
@@ -154,15 +239,10 @@ void acceptor_free(struct acceptor *a)
 {
     if (!a)
         return;
-    for (unsigned i = 0; a->events && i < a->options.n_fds; i++) {
-        if (a->events[i])
-            event_free(a->events[i]);
-    }
+    for (unsigned i = 0; a->doors && i < a->options.n_fds; i++)
+        close_door(&a->doors[i]);
     if (a->resume)
         event_free(a->resume);
-    if (a->options.fds)
-        listener_close(a->options.fds, a->options.n_fds);
-    free(a->options.fds);
-    free(a->events);
+    free(a->doors);
     free(a);
 }

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "proto/proxy_header.h"
+#include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
-#include "service/public/answer.h"
-#include "service/public/conns.h"
+#include "service/public/reply.h"
 
 /* What a refused client may still send before we stop reading it. */
 enum { DISCARD_MAX = 64 * 1024 };
@@ -30,12 +30,41 @@ static evutil_socket_t conn_fd(const struct conn *c)
     return event_get_fd(&c->event);
 }
 
+/* --- the pool, and what a connection holds --- */
+
+static void set_open(struct conns *conns, unsigned n_open)
+{
+    conns->n_open = n_open;
+    counter64_set(&conns->options.stats->open, n_open);
+}
+
+static struct conn *take_conn(struct conns *conns)
+{
+    struct conn *conn = conns->free_conns;
+
+    if (conn)
+        conns->free_conns = conn->next_free;
+    else if (conns->n_made < conns->options.connections_max)
+        conn = &conns->pool[conns->n_made++];
+    if (conn)
+        set_open(conns, conns->n_open + 1);
+    return conn;
+}
+
+static void put_conn(struct conns *conns, struct conn *conn)
+{
+    conn->next_free = conns->free_conns;
+    conns->free_conns = conn;
+    set_open(conns, conns->n_open - 1);
+}
+
 static void release_held(struct conn *c)
 {
-    if (c->held)
-        conns_put_block(c->conns, c->held);
-    c->held = NULL;
-    c->held_len = 0;
+    counter64 *heads = &c->conns->options.stats->heads;
+
+    if (c->held.len)
+        counter64_set(heads, counter64_get(heads) - 1);
+    held_clear(&c->conns->held_pool, &c->held);
 }
 
 static void release_unsent(struct conn *c)
@@ -49,17 +78,28 @@ static void release_unsent(struct conn *c)
     c->unsent_len = c->unsent_at = 0;
 }
 
+/* The kernel would go on offering what lies in its send buffer for minutes.  The client has not
+ * taken it, and would not get all of it. */
+static void reset_on_close(evutil_socket_t fd)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 void conn_close(struct conn *c, enum conn_end end)
 {
     assert(!c->is_queued);
     counter64_add(&c->conns->options.stats->ended[end], 1);
     if (c->is_watched)
         event_del(&c->event);
+    if (c->unsent || end == CONN_END_BUFFERS)
+        reset_on_close(conn_fd(c));
     close(conn_fd(c));
     deadline_remove(&c->deadline);
     release_held(c);
     release_unsent(c);
-    conns_put(c->conns, c);
+    put_conn(c->conns, c);
 }
 
 /* Should libevent find no memory, the deadline of the state still ends the connection. */
@@ -89,22 +129,47 @@ static void conn_set_state(struct conn *c, enum conn_state state)
     int64_t now_ms = c->conns->options.turn->mono_ms;
 
     if (state == CONN_IDLE && c->state == CONN_IDLE) {
-        deadline_renew(list, &c->deadline, now_ms, CONNS_SLACK_MS);
+        c->was_used = !deadline_renew(list, &c->deadline, now_ms, CONNS_SLACK_MS);
     } else {
         if (state == CONN_LINGERING)
             enter_lingering(c);
+        if (state == CONN_SENDING)
+            c->sending_since_ms = now_ms;
+        c->was_used = false;
         c->state = (uint8_t)state;
         deadline_append(list, &c->deadline, now_ms);
     }
     watch(c, state == CONN_SENDING ? EV_WRITE : EV_READ);
 }
 
-/* Keeps what the socket did not take. */
+struct conn *conn_find_oldest(struct conns *conns, enum conn_state state, const struct conn *except)
+{
+    struct deadline *ring = &conns->waiting[state].ring;
+
+    for (struct deadline *d = ring->next; d != ring; d = d->next) {
+        struct conn *c = conn_of_deadline(d);
+
+        if (!c->is_queued && c != except)
+            return c;
+    }
+    return NULL;
+}
+
+/* Keeps what the socket did not take; at the limit in place of what others have not taken for
+ * longer. */
 static bool keep_unsent(struct conn *c, const char *buf, size_t len)
 {
     counter64 *unsent_bytes = &c->conns->options.stats->unsent_bytes;
 
-    if (counter64_get(unsent_bytes) + len > CONNS_UNSENT_MAX || !(c->unsent = malloc(len)))
+    while (counter64_get(unsent_bytes) + len > CONNS_UNSENT_MAX) {
+        struct conn *oldest = conn_find_oldest(c->conns, CONN_SENDING, c);
+
+        if (!oldest)
+            return false;
+        conn_close(oldest, CONN_END_BUFFERS);
+    }
+    c->unsent = malloc(len);
+    if (!c->unsent)
         return false;
     memcpy(c->unsent, buf, len);
     c->unsent_at = 0;
@@ -141,13 +206,13 @@ static enum sent transmit(struct conn *c, const char *buf, size_t len, enum conn
  * unfinished before goes on with the deadline it had. */
 static void await_input(struct conn *c, bool answered)
 {
-    if (c->held_len == 0)
+    if (c->held.len == 0)
         conn_set_state(c, CONN_IDLE);
     else if (answered || c->state != CONN_HEAD)
         conn_set_state(c, CONN_HEAD);
 }
 
-/* All replies have been sent. */
+/* All replies that were made have been sent. */
 static void follow(struct conn *c, enum conn_then then)
 {
     switch (then) {
@@ -163,27 +228,100 @@ static void follow(struct conn *c, enum conn_then then)
     }
 }
 
-void conn_send(struct conn *c, const char *buf, size_t len, enum conn_then then)
+/* Sends `len` bytes of replies, keeps what the socket doesn't take, goes on as `then` says; `c` may
+ * be gone then. */
+static void send_replies(struct conn *c, const char *buf, size_t len, enum conn_then then)
 {
     if (transmit(c, buf, len, then) == SENT_ALL)
         follow(c, then);
 }
 
-/* Keeps the input that could not be answered yet.  False: the connection is gone. */
+/* --- the queue of replies that wait for the sync --- */
+
+static void sync_clicks(struct conns *conns)
+{
+    if (conns->options.sync_log)
+        clicklog_sync(conns->options.sync_log);
+}
+
+void conns_flush(struct conns *conns)
+{
+    const char *at = conns->out;
+
+    if (conns->n_queued == 0)
+        return;
+    sync_clicks(conns);
+    for (size_t i = 0; i < conns->n_queued; i++) {
+        const struct queued *q = &conns->queue[i];
+
+        q->conn->is_queued = false;
+        send_replies(q->conn, at, q->len, q->then);
+        at += q->len;
+    }
+    conns->n_queued = conns->out_len = 0;
+}
+
+/* The `len` bytes at out + out_len are replies: sends them, or queues them for the sync. */
+static void send_or_queue(struct conn *c, size_t len, enum conn_then then)
+{
+    struct conns *conns = c->conns;
+
+    if (!conns->options.sync_log && conns->n_queued == 0) {
+        send_replies(c, conns->out, len, then);
+        return;
+    }
+    assert(conns->n_queued < CONNS_QUEUE_MAX);
+    c->is_queued = true;
+    conns->queue[conns->n_queued++] = (struct queued){.conn = c, .len = len, .then = then};
+    conns->out_len += len;
+    if (conns->n_queued == CONNS_QUEUE_MAX)
+        conns_flush(conns);
+}
+
+/* --- input that can't be answered yet --- */
+
+/* Frees blocks for `c` until there are so many: who does not take his replies is closed, longest
+ * first, then the oldest unfinished heads are answered 408. */
+static bool free_blocks(struct conn *c, size_t n_blocks)
+{
+    struct conns *conns = c->conns;
+
+    while (conns->held_pool.n_free < n_blocks) {
+        struct conn *sending = conn_find_oldest(conns, CONN_SENDING, c);
+        struct conn *head = sending ? NULL : conn_find_oldest(conns, CONN_HEAD, c);
+
+        if (sending)
+            conn_close(sending, CONN_END_BUFFERS);
+        else if (head)
+            conn_expire(head);
+        else
+            return false;
+    }
+    return true;
+}
+
+/* Keeps `rest`, the end of the input.  What was held before is there still if nothing of it has
+ * been answered.  False: the connection is gone. */
 static bool hold(struct conn *c, struct slice rest)
 {
-    if (rest.len == 0) {
+    struct conns *conns = c->conns;
+
+    if (rest.len == 0 || rest.ptr != conns->in)
         release_held(c);
+    if (rest.len <= c->held.len)
         return true;
-    }
-    if (!c->held && !(c->held = conns_take_block(c->conns))) {
+    rest = slice_make(rest.ptr + c->held.len, rest.len - c->held.len);
+    if (!free_blocks(c, held_blocks_needed(&c->held, rest.len))) {
         conn_close(c, CONN_END_BUFFERS);
         return false;
     }
-    memcpy(c->held->bytes, rest.ptr, rest.len);
-    c->held_len = (uint16_t)rest.len;
+    if (c->held.len == 0)
+        counter64_add(&conns->options.stats->heads, 1);
+    held_append(&conns->held_pool, &c->held, rest);
     return true;
 }
+
+/* --- reading and answering --- */
 
 static enum proxy_status take_proxy_header(struct conn *c, struct intake *in)
 {
@@ -212,7 +350,7 @@ static bool make_room(struct conn *c, struct intake *in)
     conns_flush(conns);
     if (in->made == 0)
         return true;
-    conns_sync(conns);
+    sync_clicks(conns);
     sent = transmit(c, made_at, in->made, CONN_THEN_READ);
     in->made = 0;
     if (sent == SENT_PART)
@@ -269,7 +407,7 @@ static void answer_input(struct conn *c, size_t len)
     if (!hold(c, in.then == CONN_THEN_READ ? in.rest : slice_make(NULL, 0)))
         return;
     if (in.made)
-        conns_queue(c->conns, c, in.made, in.then);
+        send_or_queue(c, in.made, in.then);
     else
         await_input(c, false);
 }
@@ -284,11 +422,10 @@ static void discard(struct conn *c, size_t len)
 static void read_input(struct conn *c)
 {
     char *in = c->conns->in;
-    size_t have = c->held_len;
+    size_t have = c->held.len;
     ssize_t n;
 
-    if (have)
-        memcpy(in, c->held->bytes, have);
+    held_copy(&c->held, in);
     n = recv(conn_fd(c), in + have, CONNS_INPUT_MAX - have, 0);
     if (n > 0) {
         counter64_add(&c->conns->options.stats->bytes_in, (size_t)n);
@@ -309,7 +446,8 @@ static void resume(struct conn *c)
 {
     ssize_t n =
         send(conn_fd(c), c->unsent + c->unsent_at, c->unsent_len - c->unsent_at, MSG_NOSIGNAL);
-    size_t held_len = c->held_len;
+    size_t held_len = c->held.len;
+    int64_t now_ms = c->conns->options.turn->mono_ms;
 
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
@@ -318,14 +456,19 @@ static void resume(struct conn *c)
     }
     counter64_add(&c->conns->options.stats->bytes_out, (size_t)n);
     c->unsent_at += (uint32_t)n;
-    if (c->unsent_at < c->unsent_len)
+    if (c->unsent_at < c->unsent_len) {
+        if (now_ms - c->sending_since_ms >= CONNS_SEND_WAIT_MS)
+            conn_close(c, CONN_END_SEND_TIMEOUT);
+        else
+            deadline_append(&c->conns->waiting[CONN_SENDING], &c->deadline, now_ms);
         return;
+    }
     release_unsent(c);
     if (c->then != CONN_THEN_READ || held_len == 0) {
         follow(c, c->then);
         return;
     }
-    memcpy(c->conns->in, c->held->bytes, held_len);
+    held_copy(&c->held, c->conns->in);
     answer_input(c, held_len);
 }
 
@@ -343,15 +486,19 @@ static void on_ready(evutil_socket_t fd, short events, void *arg)
         read_input(c);
 }
 
-void conn_start(struct conn *c, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
+bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
                 bool awaits_proxy)
 {
-    struct conns *conns = c->conns;
+    struct conn *c = take_conn(conns);
 
+    if (!c)
+        return false;
+    counter64_add(&conns->options.stats->accepted, 1);
     *c = (struct conn){.conns = conns, .state = CONN_NEW, .awaits_proxy = awaits_proxy};
     memcpy(c->source.ip, ip, IP_LEN);
     event_assign(&c->event, conns->options.base, fd, EV_READ | EV_PERSIST, on_ready, c);
     read_input(c);
+    return true;
 }
 
 void conn_expire(struct conn *c)
@@ -368,7 +515,8 @@ void conn_expire(struct conn *c)
             break;
         }
         c->end = CONN_END_HEAD_TIMEOUT;
-        conn_send(c, reply, answer_timeout(c->conns->options.answerer, reply), CONN_THEN_LINGER);
+        release_held(c);
+        send_replies(c, reply, answer_timeout(c->conns->options.answerer, reply), CONN_THEN_LINGER);
         break;
     case CONN_SENDING:
         conn_close(c, CONN_END_SEND_TIMEOUT);

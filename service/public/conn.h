@@ -1,15 +1,17 @@
-/* conn.h - one connection of the public port: bytes in, replies out.
+/* conn.h - one connection of the public port: bytes in, replies out; and what the connections of a
+ * worker share.
  *
- *     accept ──▶ IDLE ── nothing came ──▶ freed
+ *     accept ──▶ IDLE ── nothing came ──▶ closed
  *               ▲ │ ▲
- *      answered │ │ └─ sent ── SENDING ── not taken in time ──▶ freed
+ *      answered │ │ └─ sent ── SENDING ── nothing taken, or not all in time ──▶ closed
  *               │ ▼               ▲
  *              HEAD ── answered ──┘ the client does not read
  *               │
- *               └─ refused, or not complete in time ──▶ LINGERING ──▶ freed
+ *               └─ refused, or not complete in time ──▶ LINGERING ──▶ closed
  *
- * Input and output buffers belong to the set of connections (conns.h); a connection holds memory
- * of its own only for an unfinished head, or for replies that the client has not taken.
+ * Input is read into one buffer and replies are written into one, which all connections share; a
+ * connection holds memory of its own only for an unfinished head, or for replies that the client
+ * has not taken.
  *
  * One event per connection, which waits for reading; only in SENDING it waits for writing instead,
  * and nothing is read.  No timers: each state that waits has a list of deadlines.
@@ -24,12 +26,25 @@
 #include <event2/event_struct.h>
 
 #include "proto/ip.h"
+#include "service/base/turn.h"
 #include "service/public/answer.h"
 #include "service/public/deadline.h"
+#include "service/public/held.h"
 #include "service/public/stats.h"
 
-struct block;
-struct conns;
+struct clicklog;
+struct config_public;
+
+enum {
+    CONNS_INPUT_MAX = 34 * 1024,  /* read at once, what is held included: a head and a body fit */
+    CONNS_OUTPUT_MAX = 64 * 1024, /* replies before a send */
+    CONNS_QUEUE_MAX = 256,        /* connections that wait for one sync */
+    CONNS_HELD_BLOCKS = 4096,     /* for held input, 16 MiB */
+    CONNS_UNSENT_MAX = 8 * 1024 * 1024, /* bytes of replies that clients have not taken */
+    CONNS_SLACK_MS = 1000,              /* by which the order of idle connections may be off */
+    CONNS_TAKE_WAIT_MS = 5 * 1000,      /* for a client to take any byte of what is unsent */
+    CONNS_SEND_WAIT_MS = 30 * 1000,     /* and to take all, at most CONNS_OUTPUT_MAX */
+};
 
 enum conn_state {
     CONN_NEW,       /* nothing read yet; in no list */
@@ -52,34 +67,75 @@ struct conn {
     struct deadline deadline; /* in the list of its state */
     struct conns *conns;
     struct conn *next_free;
-    struct block *held; /* unfinished head, or requests behind unsent replies; NULL = none */
-    char *unsent;       /* bytes unsent_at…unsent_len are still to be sent; NULL = none */
+    struct held held; /* unfinished head, or requests behind unsent replies */
+    char *unsent;     /* bytes unsent_at…unsent_len are still to be sent; NULL = none */
     uint32_t unsent_at, unsent_len;
-    uint32_t n_requests;  /* of this connection */
-    uint32_t n_discarded; /* bytes, while LINGERING */
-    uint16_t held_len;
+    int64_t sending_since_ms;    /* monotonic; SENDING only */
+    uint32_t n_requests;         /* of this connection */
+    uint32_t n_discarded;        /* bytes, while LINGERING */
     uint8_t state;               /* enum conn_state */
     uint8_t then;                /* enum conn_then: what follows `unsent` */
     uint8_t end;                 /* enum conn_end: why it is going to be closed */
     bool is_watched;             /* the event is added */
     bool is_queued;              /* its replies wait for the sync */
+    bool was_used;               /* IDLE: asked something since it was put into the list */
     bool awaits_proxy;           /* the PROXY header is still to come */
     struct answer_source source; /* its ip: the peer's, then what a PROXY header says */
 };
 
+struct conns_options {
+    struct event_base *base;
+    const struct config_public *config;
+    unsigned connections_max;
+    struct answerer *answerer;
+    struct worker_stats *stats;
+    struct turn *turn;
+    struct clicklog *sync_log; /* synced before replies leave; NULL = replies don't wait */
+};
+
+/* Replies in `out` that are ready to leave. */
+struct queued {
+    struct conn *conn;
+    size_t len;
+    enum conn_then then;
+};
+
+/* What the connections of a worker share; its members are for conn.c and conns.c. */
+struct conns {
+    struct conns_options options;
+    struct deadline_list waiting[CONN_STATES];
+    struct conn *pool;       /* connections_max of them; memory is touched as they are used */
+    struct conn *free_conns; /* the last used on top */
+    unsigned n_made;         /* of the pool, used at least once */
+    unsigned n_open;
+    struct held_pool held_pool;
+    bool is_draining;         /* every reply says Connection: close */
+    size_t n_queued, out_len; /* replies ready to leave: connections, bytes at the start of `out` */
+    struct queued queue[CONNS_QUEUE_MAX];
+    char in[CONNS_INPUT_MAX];
+    char out[CONNS_OUTPUT_MAX];
+};
+
 /* Starts with a socket just accepted from `ip`, and reads at once: often the first request is there
- * already, which spares a turn of the loop. */
-void conn_start(struct conn *conn, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
-                bool awaits_proxy);
+ * already, which spares a turn of the loop.  Takes the socket.  False: all of the pool are open,
+ * and the socket is the caller's. */
+MUST_USE bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
+                         bool awaits_proxy);
 
-/* Sends `len` bytes of replies, keeps what the socket doesn't take, goes on as `then` says. */
-void conn_send(struct conn *conn, const char *buf, size_t len, enum conn_then then);
-
-/* The wait of its state was too long. */
+/* The wait of its state was too long: closes or answers it.  Its replies are not queued. */
 void conn_expire(struct conn *conn);
 
-/* Closes the socket and gives the connection back; `conn` is gone then. */
+/* Closes the socket and gives the connection back; `conn` is gone then.  Its replies are not
+ * queued. */
 void conn_close(struct conn *conn, enum conn_end end);
+
+/* Of those in `state` whose replies are not queued, the one that has waited longest; NULL: none.
+ * `except` (NULL allowed) is passed over. */
+struct conn *conn_find_oldest(struct conns *conns, enum conn_state state,
+                              const struct conn *except);
+
+/* Syncs the clicks of the queued replies, and sends these. */
+void conns_flush(struct conns *conns);
 
 static inline struct conn *conn_of_deadline(struct deadline *d)
 {

@@ -5,6 +5,7 @@
  */
 #ifndef PUBLIC_DEADLINE_H
 #define PUBLIC_DEADLINE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,12 +48,14 @@ static inline void deadline_append(struct deadline_list *list, struct deadline *
 }
 
 /* Starts the wait of a listed member again.  To spare the neighbours' cache lines it is moved at
- * most once in `slack_ms`, by which the order may be off. */
-static inline void deadline_renew(struct deadline_list *list, struct deadline *d, int64_t now_ms,
+ * most once in `slack_ms`, by which the order may be off.  True if it was moved. */
+static inline bool deadline_renew(struct deadline_list *list, struct deadline *d, int64_t now_ms,
                                   int64_t slack_ms)
 {
-    if (now_ms - d->since_ms >= slack_ms)
-        deadline_append(list, d, now_ms);
+    if (now_ms - d->since_ms < slack_ms)
+        return false;
+    deadline_append(list, d, now_ms);
+    return true;
 }
 
 /* The member that waits longest, or NULL. */

@@ -11,17 +11,18 @@ struct error;
 
 /*
  * Opens n_workers sockets for each of config->public.addresses, non-blocking, close-on-exec, with
- * TCP_NODELAY for what they accept.  Those of worker i are fds[i * n_listen] and following, in the
- * order of the addresses.  Port 0 takes a free one, the same for all workers.  Logs each address
- * with its port.
+ * TCP_NODELAY and buffers of a fixed size for what they accept.  Those of worker i are fds[i *
+ * n_listen] and following, in the order of the addresses.  Port 0 takes a free one, the same for
+ * all workers.  Logs each address with its port.
  *
  * False and `*err` (file, line, key, remedy) on failure; then all are closed.
  */
 MUST_USE bool listener_open(const struct config *config, unsigned n_workers, int *fds,
                             struct error *err);
 
-/* From now on connections that say nothing are accepted at once, too.  -1 is skipped. */
-void listener_stop_deferring(const int *fds, unsigned n);
+/* From now on a connection can be accepted before it has sent anything: until then the kernel holds
+ * it back for a second. */
+void listener_stop_deferring(int fd);
 
 /* Closes n sockets; -1 is skipped. */
 void listener_close(int *fds, unsigned n);

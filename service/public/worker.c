@@ -70,7 +70,8 @@ static void check_finished(struct worker *w)
     if (!w->is_finishing)
         return;
     conns_close_idle(w->conns, SILENT_MS);
-    w->is_stopped |= conns_n_open(w->conns) == 0 || w->turn.mono_ms >= w->finish_by_ms;
+    w->is_stopped |= (acceptor_is_done(w->acceptor) && conns_n_open(w->conns) == 0) ||
+                     w->turn.mono_ms >= w->finish_by_ms;
 }
 
 /* --- the loop --- */

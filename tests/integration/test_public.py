@@ -358,13 +358,41 @@ def closed(connection):
         return True
 
 
-def test_out_of_descriptors_it_pauses_and_established_connections_go_on(make_hopcountd, redis):
+def leave_descriptors(daemon, n):
+    """From now on the daemon can open so many more files than it has."""
+    in_use = len(list((daemon_proc(daemon) / "fd").iterdir()))
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (in_use + n, in_use + n))
+
+
+def test_out_of_descriptors_idle_connections_make_room_and_those_in_use_go_on(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000}})
+    token = daemon.mint()
     with daemon.connect() as canary:
         assert canary.request("/").status == 302
-        in_use = len(list((daemon_proc(daemon) / "fd").iterdir()))
-        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (in_use + 20, in_use + 20))
+        leave_descriptors(daemon, 20)
         crowd = [daemon.connect() for _ in range(60)]
+
+        def gone():
+            assert canary.request("/").status == 302
+            return sum(map(closed, crowd)) >= 40
+
+        wait_until(gone, 20, "the crowd is let in, each in place of another")
+        for _ in range(5):
+            assert daemon.get(f"/{token}").location == TARGET
+            assert canary.request("/").status == 302
+        assert daemon.stderr().count("at=public.accept") < 5
+        for connection in crowd:
+            connection.close()
+
+
+def test_out_of_descriptors_it_pauses_when_all_connections_are_in_use(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000, "head_s": 30}})
+    with daemon.connect() as canary:
+        assert canary.request("/").status == 302
+        leave_descriptors(daemon, 20)
+        crowd = [daemon.connect() for _ in range(60)]
+        for connection in crowd:
+            connection.send("GET /")
         wait_until(lambda: "at=public.accept" in daemon.stderr(), 10, "the pause is logged")
         before = cpu_ticks(daemon)
         for _ in range(20):

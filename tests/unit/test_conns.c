@@ -252,6 +252,110 @@ static void test_the_longest_idle_makes_room(void **state)
     fixture_free(f);
 }
 
+/* A connection keeps its place among the idle ones for a second after it was used. */
+static void test_who_has_just_asked_is_not_the_longest_idle(void **state)
+{
+    struct fixture *f = start("workers: 1", 16);
+    int used = fixture_connect(f, GET), silent[15], late;
+
+    (void)state;
+    for (int i = 0; i < 15; i++)
+        silent[i] = fixture_connect(f, "");
+    assert_true(fixture_read(used, out, sizeof(out)) > 0);
+    fixture_wait(f, CONNS_SLACK_MS / 2);
+    fixture_send(f, used, GET);
+    assert_true(fixture_read(used, out, sizeof(out)) > 0);
+    late = fixture_connect(f, GET);
+    assert_int_equal(fixture_read(used, out, sizeof(out)), -1);
+    assert_int_equal(fixture_read(silent[0], out, sizeof(out)), 0);
+    for (int i = 0; i < 15; i++)
+        close(silent[i]);
+    close(used);
+    close(late);
+    fixture_free(f);
+}
+
+/* Sends requests, many at once, until the replies are not taken any more. */
+static void stall(struct fixture *f, int client)
+{
+    static char many[256 * sizeof(GET)];
+
+    for (size_t i = 0; i < 256; i++)
+        memcpy(many + i * strlen(GET), GET, strlen(GET));
+    while (write(client, many, strlen(many)) > 0)
+        fixture_turn(f);
+}
+
+static void test_who_makes_room(void **state)
+{
+    enum { LINGERS, STALLS, IDLES, HALVES, N };
+    static const struct {
+        const char *name;
+        bool has[N]; /* which kinds of connection there are */
+        int goes;
+    } cases[] = {
+        {"one that lingers, first of all", {true, true, true, true}, LINGERS},
+        {"one that doesn't take its replies, before idle ones", {false, true, true, true}, STALLS},
+        {"an idle one, before unfinished heads", {false, false, true, true}, IDLES},
+        {"an unfinished head, if there is nothing else", {false, false, false, true}, HALVES},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f = start("workers: 1", 16);
+        int clients[16], n = 0, first[N] = {0};
+
+        print_message("%s\n", cases[i].name);
+        for (int kind = N - 1; kind >= 0; kind--) {
+            int n_kind = kind == HALVES
+                             ? 16 - n - cases[i].has[0] - cases[i].has[1] - cases[i].has[2]
+                             : cases[i].has[kind];
+
+            first[kind] = n;
+            for (int k = 0; k < n_kind; k++) {
+                clients[n] = fixture_connect(f, kind == HALVES    ? HALF
+                                                : kind == LINGERS ? "BREW / HTTP/1.1\r\n\r\n"
+                                                                  : "");
+                if (kind == STALLS)
+                    stall(f, clients[n]);
+                n++;
+            }
+        }
+        assert_int_equal(n, 16);
+        assert_int_equal(conns_n_open(f->conns), 16);
+        close(fixture_connect(f, GET));
+        assert_int_equal(conns_n_open(f->conns), 16);
+        assert_int_equal(ended(f, CONN_END_EVICTED), 1);
+        while (fixture_read(clients[first[cases[i].goes]], out, sizeof(out)) > 0)
+            continue;
+        assert_int_equal(send(clients[first[cases[i].goes]], "x", 1, MSG_NOSIGNAL), -1);
+        for (int k = 0; k < 16; k++)
+            close(clients[k]);
+        fixture_free(f);
+    }
+}
+
+static void test_who_is_given_up_for_want_of_descriptors(void **state)
+{
+    struct fixture *f = start("workers: 1", 16);
+    int half = fixture_connect(f, HALF), idle = fixture_connect(f, GET);
+
+    (void)state;
+    fixture_wait(f, CONNS_SLACK_MS - 1);
+    assert_false(conns_give_up_one(f->conns));
+    fixture_wait(f, 1);
+    assert_true(conns_give_up_one(f->conns));
+    assert_true(fixture_read(idle, out, sizeof(out)) > 0);
+    assert_int_equal(fixture_read(idle, out, sizeof(out)), 0);
+    assert_false(conns_give_up_one(f->conns));
+    fixture_send(f, half, REST);
+    assert_true(fixture_read(half, out, sizeof(out)) > 0);
+    assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
+    close(half);
+    close(idle);
+    fixture_free(f);
+}
+
 static void test_the_last_allowed_request_says_close(void **state)
 {
     struct fixture *f = start("workers: 1, requests_max: 3", 4);
@@ -333,9 +437,8 @@ static void test_a_client_that_never_reads_is_closed(void **state)
     int client = fixture_connect(f, "");
 
     (void)state;
-    while (write(client, GET, strlen(GET)) > 0)
-        fixture_turn(f);
-    fixture_wait(f, 30000 - 1);
+    stall(f, client);
+    fixture_wait(f, CONNS_TAKE_WAIT_MS - 1);
     assert_int_equal(conns_n_open(f->conns), 1);
     fixture_wait(f, 1);
     assert_int_equal(conns_n_open(f->conns), 0);
@@ -346,26 +449,109 @@ static void test_a_client_that_never_reads_is_closed(void **state)
     fixture_free(f);
 }
 
-/* The stalled client's replies were cut somewhere: they go on exactly there. */
+static void test_a_client_that_takes_a_little_has_half_a_minute(void **state)
+{
+    struct fixture *f = start("workers: 1", 4);
+    int client = fixture_connect(f, "");
+    int64_t waited_ms = 0;
+    int size = 1; /* the least there is */
+
+    (void)state;
+    assert_int_equal(setsockopt(event_get_fd(&f->conns->pool[0].event), SOL_SOCKET, SO_SNDBUF,
+                                &size, sizeof(size)),
+                     0);
+    stall(f, client);
+    while (conns_n_open(f->conns) > 0 && waited_ms < 60000) {
+        fixture_wait(f, CONNS_TAKE_WAIT_MS - 1);
+        waited_ms += CONNS_TAKE_WAIT_MS - 1;
+        (void)fixture_read(client, out, sizeof(out)); /* few KB: the buffer is small */
+        fixture_turn(f);
+    }
+    assert_in_range(waited_ms, CONNS_SEND_WAIT_MS, CONNS_SEND_WAIT_MS + CONNS_TAKE_WAIT_MS);
+    assert_int_equal(ended(f, CONN_END_SEND_TIMEOUT), 1);
+    close(client);
+    fixture_free(f);
+}
+
+/* All but the longest head, and all blocks of the pool held by such. */
 static void test_unfinished_heads_beyond_the_limit_push_out_the_oldest(void **state)
 {
-    enum { N = CONNS_BLOCKS_MAX + 1 };
+    enum { BLOCKS = HTTP1_HEAD_MAX / 4096, N = CONNS_HELD_BLOCKS / BLOCKS + 1 };
     struct fixture *f = start("workers: 1", N);
+    static char head[BLOCKS * HELD_BLOCK_BYTES + 1] = "GET / HTTP/1.1\r\nCookie: ";
     static int clients[N];
 
     (void)state;
+    memset(head + strlen(head), 'c', sizeof(head) - 1 - strlen(head));
     for (int i = 0; i < N - 1; i++)
-        clients[i] = fixture_connect(f, "G");
-    assert_int_equal(counter64_get(&f->stats.heads), CONNS_BLOCKS_MAX);
+        clients[i] = fixture_connect(f, head);
+    assert_int_equal(counter64_get(&f->stats.heads), N - 1);
     assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
     clients[N - 1] = fixture_connect(f, "G");
     assert_true(fixture_read(clients[0], out, sizeof(out)) > 0);
     assert_int_equal(strncmp(out, "HTTP/1.1 408 ", 13), 0);
     assert_int_equal(fixture_read(clients[1], out, sizeof(out)), -1);
-    assert_int_equal(counter64_get(&f->stats.heads), CONNS_BLOCKS_MAX);
+    assert_int_equal(counter64_get(&f->stats.heads), N - 1);
     for (int i = 0; i < N; i++)
         close(clients[i]);
     fixture_free(f);
+}
+
+/* What one has asked for behind replies that he does not take is not kept at the cost of a head. */
+static void test_held_requests_make_room_before_heads(void **state)
+{
+    enum { BLOCKS = HTTP1_HEAD_MAX / 4096, N = CONNS_HELD_BLOCKS / BLOCKS };
+    struct fixture *f = start("workers: 1", N + 2);
+    static char head[BLOCKS * HELD_BLOCK_BYTES + 1] = "GET / HTTP/1.1\r\nCookie: ";
+    static int clients[N + 2];
+
+    (void)state;
+    memset(head + strlen(head), 'c', sizeof(head) - 1 - strlen(head));
+    for (int i = 0; i < N - 1; i++)
+        clients[i] = fixture_connect(f, head);
+    clients[N - 1] = fixture_connect(f, "");
+    stall(f, clients[N - 1]);
+    assert_true(counter64_get(&f->stats.heads) == N);
+    clients[N] = fixture_connect(f, head);
+    clients[N + 1] = fixture_connect(f, "");
+    assert_int_equal(ended(f, CONN_END_BUFFERS), 1);
+    assert_int_equal(ended(f, CONN_END_HEAD_TIMEOUT), 0);
+    assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
+    for (int i = 0; i < N + 2; i++)
+        close(clients[i]);
+    fixture_free(f);
+}
+
+/* A head of the greatest length, in pieces that end anywhere in a block. */
+static void test_the_longest_head_in_pieces(void **state)
+{
+    static const size_t pieces[] = {1000, HELD_BLOCK_BYTES, HELD_BLOCK_BYTES + 1, 4096, 20000};
+    static char head[HTTP1_HEAD_MAX + 1];
+    int len = snprintf(head, sizeof(head),
+                       "GET /" FIXTURE_LINK " HTTP/1.1\r\nHost: go.acme.example\r\n"
+                       "Cookie: ");
+
+    (void)state;
+    memset(head + len, 'c', sizeof(head) - 1 - (size_t)len);
+    memcpy(head + sizeof(head) - 5, "\r\n\r\n", 4);
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct fixture *f = start("workers: 1", 4);
+        int client = fixture_connect(f, GET);
+
+        print_message("%zu bytes\n", pieces[i]);
+        for (size_t at = 0; at < strlen(head); at += pieces[i]) {
+            char piece[20001];
+
+            snprintf(piece, pieces[i] + 1, "%s", head + at);
+            fixture_send(f, client, piece);
+        }
+        assert_true(fixture_read(client, out, sizeof(out)) > 0);
+        assert_int_equal(count_of(out, "Location: " FIXTURE_TARGET), 2);
+        assert_int_equal(counter64_get(&f->stats.heads), 0);
+        assert_int_equal(f->conns->held_pool.n_free, CONNS_HELD_BLOCKS);
+        close(client);
+        fixture_free(f);
+    }
 }
 
 static void test_replies_wait_for_one_sync_of_the_turn(void **state)
@@ -511,10 +697,16 @@ int main(void)
         cmocka_unit_test(test_a_head_has_its_time_from_the_first_byte_on),
         cmocka_unit_test(test_the_next_head_has_its_own_time),
         cmocka_unit_test(test_the_longest_idle_makes_room),
+        cmocka_unit_test(test_who_has_just_asked_is_not_the_longest_idle),
+        cmocka_unit_test(test_who_makes_room),
+        cmocka_unit_test(test_who_is_given_up_for_want_of_descriptors),
         cmocka_unit_test(test_the_last_allowed_request_says_close),
         cmocka_unit_test(test_keep_alive_follows_the_version),
         cmocka_unit_test(test_a_client_that_does_not_read_is_not_read_either),
         cmocka_unit_test(test_a_client_that_never_reads_is_closed),
+        cmocka_unit_test(test_a_client_that_takes_a_little_has_half_a_minute),
+        cmocka_unit_test(test_held_requests_make_room_before_heads),
+        cmocka_unit_test(test_the_longest_head_in_pieces),
         cmocka_unit_test(test_unfinished_heads_beyond_the_limit_push_out_the_oldest),
         cmocka_unit_test(test_replies_wait_for_one_sync_of_the_turn),
         cmocka_unit_test(test_more_replies_than_the_buffer_holds),
