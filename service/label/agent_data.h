@@ -32,6 +32,7 @@ enum agent_people_regex {
     AGENT_NAMES_BROWSER,    /* or an engine */
     AGENT_NAMES_DEVICE,     /* or its system */
     AGENT_BEGINS_AS_PEOPLE, /* with the maker of a phone, a mail program, a text browser */
+    AGENT_NAMES_TABLET,     /* the model of an Android one */
     AGENT_COMPATIBLE_OTHER, /* "compatible; NAME", where no person's program has that name */
     AGENT_PEOPLE_REGEXES
 };

@@ -1,6 +1,8 @@
 #include "service/label/headers.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "proto/http1.h"
 
@@ -34,128 +36,291 @@ enum click_reason headers_purpose(const struct http1_request *request)
     return CLICK_REASON_NONE;
 }
 
+bool headers_say_navigation(const struct http1_request *request)
+{
+    return slice_equal(request->field[HTTP1_SEC_FETCH_USER], slice_of("?1")) &&
+           slice_equal(request->field[HTTP1_SEC_FETCH_MODE], slice_of("navigate")) &&
+           request->field[HTTP1_ACCEPT_LANGUAGE].len > 0;
+}
+
 #define DOMAIN(text, kind)                            \
     {                                                 \
         text, sizeof(text) - 1, CLICK_REFERRER_##kind \
     }
 
-/* Domains by what people do there, in small letters; a host is of a domain or below it. */
-static const struct {
+/*
+ * Domains by what people do there, in small letters and in the order of their names; a host is of a
+ * domain or below it.  MAIL is webmail; pages that mail gateways and webmail show before they lead
+ * on; and mail programs on Android, which name themselves: android-app://com.google.android.gm/.
+ */
+static const struct domain {
     const char *name;
     uint8_t len;
     uint8_t referrer; /* enum click_referrer */
 } domains[] = {
+    DOMAIN("3c-lxa.mail.com", MAIL),
+    DOMAIN("3c.gmx.net", MAIL),
+    DOMAIN("3c.web.de", MAIL),
+    DOMAIN("app.fastmail.com", MAIL),
+    DOMAIN("app.frontapp.com", MAIL),
+    DOMAIN("app.hey.com", MAIL),
+    DOMAIN("app.mailbox.org", MAIL),
+    DOMAIN("app.titan.email", MAIL),
+    DOMAIN("app.tuta.com", MAIL),
+    DOMAIN("area1security.com", MAIL),
+    DOMAIN("avanan.click", MAIL),
+    DOMAIN("avanan.net", MAIL),
+    DOMAIN("baidu.com", SEARCH),
+    DOMAIN("bing.com", SEARCH),
+    DOMAIN("bsky.app", SOCIAL),
+    DOMAIN("ch.protonmail.android", MAIL),
+    DOMAIN("clicktime.cloud.postoffice.net", MAIL),
+    DOMAIN("clicktime.symantec.com", MAIL),
+    DOMAIN("cloud-protect.net", MAIL),
+    DOMAIN("com.android.email", MAIL),
+    DOMAIN("com.aol.mobile.aolapp", MAIL),
+    DOMAIN("com.discord", SOCIAL),
+    DOMAIN("com.easilydo.mail", MAIL),
+    DOMAIN("com.facebook.katana", SOCIAL),
+    DOMAIN("com.facebook.orca", SOCIAL),
+    DOMAIN("com.fastmail.app", MAIL),
+    DOMAIN("com.fsck.k9", MAIL),
+    DOMAIN("com.google.android.gm", MAIL),
+    DOMAIN("com.google.android.gm.lite", MAIL),
+    DOMAIN("com.google.android.googlequicksearchbox", SEARCH),
+    DOMAIN("com.htc.android.mail", MAIL),
+    DOMAIN("com.instagram.android", SOCIAL),
+    DOMAIN("com.lge.email", MAIL),
+    DOMAIN("com.linkedin.android", SOCIAL),
+    DOMAIN("com.microsoft.office.outlook", MAIL),
+    DOMAIN("com.microsoft.teams", SOCIAL),
+    DOMAIN("com.my.mail", MAIL),
+    DOMAIN("com.netease.mail", MAIL),
+    DOMAIN("com.nhn.android.mail", MAIL),
+    DOMAIN("com.ninefolders.hd3", MAIL),
+    DOMAIN("com.readdle.spark", MAIL),
+    DOMAIN("com.reddit.frontpage", SOCIAL),
+    DOMAIN("com.samsung.android.email.provider", MAIL),
+    DOMAIN("com.slack", SOCIAL),
+    DOMAIN("com.tencent.androidqqmail", MAIL),
+    DOMAIN("com.twitter.android", SOCIAL),
+    DOMAIN("com.whatsapp", SOCIAL),
+    DOMAIN("com.yahoo.mobile.client.android.mail", MAIL),
+    DOMAIN("com.yahoo.mobile.client.android.mail.lite", MAIL),
+    DOMAIN("com.zoho.mail", MAIL),
+    DOMAIN("connect.xfinity.com", MAIL),
+    DOMAIN("ctp.trendmicro.com", MAIL),
+    DOMAIN("cudasvc.com", MAIL),
+    DOMAIN("de.gmx.mobile.android.mail", MAIL),
+    DOMAIN("de.telekom.mail", MAIL),
+    DOMAIN("de.tutao.tutanota", MAIL),
+    DOMAIN("de.web.mobile.android.mail", MAIL),
+    DOMAIN("deref-1und1.de", MAIL),
+    DOMAIN("deref-gmx.at", MAIL),
+    DOMAIN("deref-gmx.ch", MAIL),
+    DOMAIN("deref-gmx.com", MAIL),
+    DOMAIN("deref-gmx.net", MAIL),
+    DOMAIN("deref-mail.com", MAIL),
+    DOMAIN("deref-posteo.de", MAIL),
+    DOMAIN("deref-web-02.de", MAIL),
+    DOMAIN("deref-web.de", MAIL),
+    DOMAIN("discord.com", SOCIAL),
+    DOMAIN("duckduckgo.com", SEARCH),
+    DOMAIN("e.mail.ru", MAIL),
+    DOMAIN("ecosia.org", SEARCH),
+    DOMAIN("edgepilot.com", MAIL),
+    DOMAIN("email.bol.uol.com.br", MAIL),
+    DOMAIN("email.bt.com", MAIL),
+    DOMAIN("email.cz", MAIL),
+    DOMAIN("email.secureserver.net", MAIL),
+    DOMAIN("email.seznam.cz", MAIL),
+    DOMAIN("email.t-online.de", MAIL),
+    DOMAIN("email.telstra.com", MAIL),
+    DOMAIN("email.uol.com.br", MAIL),
+    DOMAIN("emailprotection.link", MAIL),
+    DOMAIN("ess.barracudanetworks.com", MAIL),
+    DOMAIN("eu.faircode.email", MAIL),
+    DOMAIN("exmail.qq.com", MAIL),
+    DOMAIN("facebook.com", SOCIAL),
+    DOMAIN("fireeye.com", MAIL),
+    DOMAIN("fortimailcloud.com", MAIL),
+    DOMAIN("freemail.hu", MAIL),
+    DOMAIN("gmail.com", MAIL),
+    DOMAIN("hornetsecurity.com", MAIL),
+    DOMAIN("hotmail.com", MAIL),
+    DOMAIN("imsva91-ctp.trendmicro.com", MAIL),
+    DOMAIN("inky.com", MAIL),
+    DOMAIN("instagram.com", SOCIAL),
+    DOMAIN("io.canarymail.android", MAIL),
+    DOMAIN("link.greathorn.com", MAIL),
+    DOMAIN("link.mailguard.com.au", MAIL),
+    DOMAIN("linkedin.com", SOCIAL),
+    DOMAIN("linklock.titanhq.com", MAIL),
+    DOMAIN("linkprotect.eset.com", MAIL),
+    DOMAIN("lnkd.in", SOCIAL),
+    DOMAIN("mail.126.com", MAIL),
+    DOMAIN("mail.163.com", MAIL),
+    DOMAIN("mail.aliyun.com", MAIL),
+    DOMAIN("mail.aol.com", MAIL),
+    DOMAIN("mail.daum.net", MAIL),
     DOMAIN("mail.google.com", MAIL),
+    DOMAIN("mail.hostinger.com", MAIL),
+    DOMAIN("mail.i.ua", MAIL),
+    DOMAIN("mail.ionos.co.uk", MAIL),
+    DOMAIN("mail.ionos.com", MAIL),
+    DOMAIN("mail.ionos.de", MAIL),
+    DOMAIN("mail.ionos.es", MAIL),
+    DOMAIN("mail.ionos.fr", MAIL),
+    DOMAIN("mail.kakao.com", MAIL),
+    DOMAIN("mail.libero.it", MAIL),
+    DOMAIN("mail.naver.com", MAIL),
+    DOMAIN("mail.orange.fr", MAIL),
+    DOMAIN("mail.ovh.net", MAIL),
+    DOMAIN("mail.proton.me", MAIL),
+    DOMAIN("mail.protonmail.com", MAIL),
+    DOMAIN("mail.qq.com", MAIL),
+    DOMAIN("mail.rambler.ru", MAIL),
+    DOMAIN("mail.rediff.com", MAIL),
+    DOMAIN("mail.sina.com.cn", MAIL),
+    DOMAIN("mail.superhuman.com", MAIL),
+    DOMAIN("mail.terra.com.br", MAIL),
+    DOMAIN("mail.tiscali.it", MAIL),
+    DOMAIN("mail.titan.email", MAIL),
+    DOMAIN("mail.tutanota.com", MAIL),
+    DOMAIN("mail.ukr.net", MAIL),
+    DOMAIN("mail.virgilio.it", MAIL),
+    DOMAIN("mail.yahoo.co.jp", MAIL),
+    DOMAIN("mail.yahoo.com", MAIL),
+    DOMAIN("mail.yandex.by", MAIL),
+    DOMAIN("mail.yandex.com", MAIL),
+    DOMAIN("mail.yandex.kz", MAIL),
+    DOMAIN("mail.yandex.net", MAIL),
+    DOMAIN("mail.yandex.ru", MAIL),
+    DOMAIN("mail.zoho.com", MAIL),
+    DOMAIN("mail.zoho.eu", MAIL),
+    DOMAIN("mail.zoho.in", MAIL),
+    DOMAIN("mailspamprotection.com", MAIL),
+    DOMAIN("mcas.ms", MAIL),
+    DOMAIN("me.bluemail.mail", MAIL),
+    DOMAIN("messagerie.orange.fr", MAIL),
+    DOMAIN("messagerie.sfr.fr", MAIL),
+    DOMAIN("messenger.com", SOCIAL),
+    DOMAIN("mimecast.com", MAIL),
+    DOMAIN("mimecastprotect.com", MAIL),
+    DOMAIN("missiveapp.com", MAIL),
+    DOMAIN("navigator-lxa.mail.com", MAIL),
+    DOMAIN("navigator.gmx.net", MAIL),
+    DOMAIN("navigator.web.de", MAIL),
+    DOMAIN("net.daum.android.mail", MAIL),
+    DOMAIN("net.thunderbird.android", MAIL),
+    DOMAIN("octavius.mail.ru", MAIL),
+    DOMAIN("office.mailbox.org", MAIL),
+    DOMAIN("org.kman.aquamail", MAIL),
+    DOMAIN("org.telegram.messenger", SOCIAL),
+    DOMAIN("outlook.cloud.microsoft", MAIL),
+    DOMAIN("outlook.com", MAIL),
     DOMAIN("outlook.live.com", MAIL),
     DOMAIN("outlook.office.com", MAIL),
     DOMAIN("outlook.office365.com", MAIL),
-    DOMAIN("outlook.cloud.microsoft", MAIL),
-    DOMAIN("mail.yahoo.com", MAIL),
-    DOMAIN("mail.aol.com", MAIL),
-    DOMAIN("mail.proton.me", MAIL),
-    DOMAIN("mail.yandex.ru", MAIL),
-    DOMAIN("mail.yandex.com", MAIL),
-    DOMAIN("e.mail.ru", MAIL),
-    DOMAIN("mail.zoho.com", MAIL),
-    DOMAIN("mail.zoho.eu", MAIL),
-    DOMAIN("app.fastmail.com", MAIL),
-    DOMAIN("www.icloud.com", MAIL),
-    DOMAIN("webmail.gmx.net", MAIL),
-    DOMAIN("navigator.gmx.net", MAIL),
-    DOMAIN("navigator.web.de", MAIL),
-    DOMAIN("email.t-online.de", MAIL),
-    DOMAIN("mail.qq.com", MAIL),
-    DOMAIN("mail.163.com", MAIL),
-    DOMAIN("mail.ionos.de", MAIL),
-    DOMAIN("mail.orange.fr", MAIL),
-    /* Pages that mail gateways show before they lead on. */
-    DOMAIN("safelinks.protection.outlook.com", MAIL),
+    DOMAIN("outlook.office365.us", MAIL),
+    DOMAIN("perception-point.io", MAIL),
+    DOMAIN("pinterest.com", SOCIAL),
+    DOMAIN("poczta.interia.pl", MAIL),
+    DOMAIN("poczta.o2.pl", MAIL),
+    DOMAIN("poczta.onet.pl", MAIL),
+    DOMAIN("poczta.wp.pl", MAIL),
+    DOMAIN("posteo.de", MAIL),
+    DOMAIN("privateemail.com", MAIL),
+    DOMAIN("protect.checkpoint.com", MAIL),
+    DOMAIN("protection.sophos.com", MAIL),
+    DOMAIN("qiye.aliyun.com", MAIL),
+    DOMAIN("qwant.com", SEARCH),
+    DOMAIN("reddit.com", SOCIAL),
+    DOMAIN("rediffmail.com", MAIL),
+    DOMAIN("ru.mail.mailapp", MAIL),
+    DOMAIN("ru.yandex.mail", MAIL),
+    DOMAIN("safelinks.protection.office365.us", MAIL),
+    DOMAIN("scanmail.trustwave.com", MAIL),
+    DOMAIN("search.brave.com", SEARCH),
+    DOMAIN("search.naver.com", SEARCH),
+    DOMAIN("search.yahoo.com", SEARCH),
+    DOMAIN("secure-web.cisco.com", MAIL),
+    DOMAIN("seznam.cz", SEARCH),
+    DOMAIN("slack.com", SOCIAL),
+    DOMAIN("spamtitan.com", MAIL),
+    DOMAIN("spike.chat", MAIL),
+    DOMAIN("startpage.com", SEARCH),
+    DOMAIN("t.co", SOCIAL),
+    DOMAIN("t.me", SOCIAL),
+    DOMAIN("teams.microsoft.com", SOCIAL),
+    DOMAIN("telegram.org", SOCIAL),
+    DOMAIN("threads.com", SOCIAL),
+    DOMAIN("threads.net", SOCIAL),
+    DOMAIN("tiktok.com", SOCIAL),
+    DOMAIN("titan.hostinger.com", MAIL),
+    DOMAIN("touch.mail.ru", MAIL),
+    DOMAIN("tpx.retarus.com", MAIL),
+    DOMAIN("trellix.com", MAIL),
+    DOMAIN("twitter.com", SOCIAL),
+    DOMAIN("url.mailanyone.net", MAIL),
+    DOMAIN("url.serverdata.net", MAIL),
     DOMAIN("urldefense.com", MAIL),
     DOMAIN("urldefense.proofpoint.com", MAIL),
-    DOMAIN("mimecast.com", MAIL),
-    DOMAIN("linkprotect.cudasvc.com", MAIL),
-    DOMAIN("secure-web.cisco.com", MAIL),
-    DOMAIN("bing.com", SEARCH),
-    DOMAIN("duckduckgo.com", SEARCH),
-    DOMAIN("search.yahoo.com", SEARCH),
-    DOMAIN("ecosia.org", SEARCH),
-    DOMAIN("startpage.com", SEARCH),
-    DOMAIN("qwant.com", SEARCH),
-    DOMAIN("search.brave.com", SEARCH),
-    DOMAIN("baidu.com", SEARCH),
-    DOMAIN("yandex.ru", SEARCH),
-    DOMAIN("yandex.com", SEARCH),
-    DOMAIN("search.naver.com", SEARCH),
-    DOMAIN("seznam.cz", SEARCH),
-    DOMAIN("facebook.com", SOCIAL),
-    DOMAIN("instagram.com", SOCIAL),
-    DOMAIN("messenger.com", SOCIAL),
-    DOMAIN("whatsapp.com", SOCIAL),
-    DOMAIN("linkedin.com", SOCIAL),
-    DOMAIN("lnkd.in", SOCIAL),
-    DOMAIN("twitter.com", SOCIAL),
-    DOMAIN("x.com", SOCIAL),
-    DOMAIN("t.co", SOCIAL),
-    DOMAIN("reddit.com", SOCIAL),
-    DOMAIN("youtube.com", SOCIAL),
-    DOMAIN("pinterest.com", SOCIAL),
-    DOMAIN("tiktok.com", SOCIAL),
-    DOMAIN("t.me", SOCIAL),
-    DOMAIN("telegram.org", SOCIAL),
-    DOMAIN("discord.com", SOCIAL),
-    DOMAIN("slack.com", SOCIAL),
-    DOMAIN("teams.microsoft.com", SOCIAL),
+    DOMAIN("urldefense.us", MAIL),
+    DOMAIN("urlsand.com", MAIL),
+    DOMAIN("urlsand.esvalabs.com", MAIL),
+    DOMAIN("vadesecure.com", MAIL),
     DOMAIN("vk.com", SOCIAL),
+    DOMAIN("webmail.gmx.net", MAIL),
+    DOMAIN("whatsapp.com", SOCIAL),
+    DOMAIN("www.fastmail.com", MAIL),
+    DOMAIN("www.icloud.com", MAIL),
+    DOMAIN("x.com", SOCIAL),
     DOMAIN("xing.com", SOCIAL),
-    DOMAIN("bsky.app", SOCIAL),
-    DOMAIN("threads.net", SOCIAL),
-    DOMAIN("threads.com", SOCIAL),
-    /* Programs on Android, which name themselves: android-app://com.google.android.gm/ */
-    DOMAIN("com.google.android.gm", MAIL),
-    DOMAIN("com.google.android.gm.lite", MAIL),
-    DOMAIN("com.microsoft.office.outlook", MAIL),
-    DOMAIN("com.yahoo.mobile.client.android.mail", MAIL),
-    DOMAIN("com.samsung.android.email.provider", MAIL),
-    DOMAIN("ch.protonmail.android", MAIL),
-    DOMAIN("de.gmx.mobile.android.mail", MAIL),
-    DOMAIN("de.web.mobile.android.mail", MAIL),
-    DOMAIN("com.google.android.googlequicksearchbox", SEARCH),
-    DOMAIN("com.facebook.katana", SOCIAL),
-    DOMAIN("com.facebook.orca", SOCIAL),
-    DOMAIN("com.instagram.android", SOCIAL),
-    DOMAIN("com.whatsapp", SOCIAL),
-    DOMAIN("org.telegram.messenger", SOCIAL),
-    DOMAIN("com.linkedin.android", SOCIAL),
-    DOMAIN("com.twitter.android", SOCIAL),
-    DOMAIN("com.reddit.frontpage", SOCIAL),
-    DOMAIN("com.discord", SOCIAL),
-    DOMAIN("com.slack", SOCIAL),
-    DOMAIN("com.microsoft.teams", SOCIAL),
+    DOMAIN("yandex.com", SEARCH),
+    DOMAIN("yandex.ru", SEARCH),
+    DOMAIN("youtube.com", SOCIAL),
+    DOMAIN("zimbra.free.fr", MAIL),
+    DOMAIN("zixcentral.com", MAIL),
 };
 
-/* Bit n: the last n bytes of the host are a domain that it is of or below. */
-static uint64_t domain_lens(struct slice host)
+static int compare_domain(const void *key, const void *entry)
 {
-    uint64_t lens = 0;
+    const struct slice *host = key;
+    const struct domain *domain = entry;
+    size_t len = host->len < domain->len ? host->len : domain->len;
 
-    for (size_t len = 1; len <= host.len && len < 64; len++) {
-        if (len == host.len || host.ptr[host.len - len - 1] == '.')
-            lens |= UINT64_C(1) << len;
+    for (size_t i = 0; i < len; i++) {
+        int difference = slice_lower(host->ptr[i]) - domain->name[i];
+
+        if (difference)
+            return difference;
     }
-    return lens;
+    return host->len < domain->len ? -1 : host->len > domain->len;
 }
 
-/* Most hosts are of no domain in the list, and of few lengths: these tell nearly all apart. */
+/* Of a longer host only the end is looked up, so that a host of a thousand dots costs little. */
+enum { DOMAIN_LEN_MAX = 64 };
+
+/* The most specific one: the seznam.cz of email.seznam.cz is another thing. */
 static enum click_referrer find_domain(struct slice host)
 {
-    uint64_t lens = domain_lens(host);
+    const char *dot;
 
-    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
-        size_t len = domains[i].len;
+    while (host.len > 0) {
+        const struct domain *found =
+            host.len > DOMAIN_LEN_MAX
+                ? NULL
+                : bsearch(&host, domains, sizeof(domains) / sizeof(domains[0]), sizeof(domains[0]),
+                          compare_domain);
 
-        if ((lens >> len & 1) != 0 && slice_equal_nocase(slice_make(host.ptr + host.len - len, len),
-                                                         slice_make(domains[i].name, len)))
-            return (enum click_referrer)domains[i].referrer;
+        if (found)
+            return (enum click_referrer)found->referrer;
+        dot = memchr(host.ptr, '.', host.len);
+        if (!dot)
+            break;
+        host.len -= (size_t)(dot + 1 - host.ptr);
+        host.ptr = dot + 1;
     }
     return CLICK_REFERRER_OTHER;
 }
@@ -169,8 +334,15 @@ static bool is_google_search(struct slice host)
 /* What webmail of one's own is called: "webmail.example.org", "mail.example.org", … */
 static bool is_own_webmail(struct slice host)
 {
-    return starts_with_nocase(host, "mail.") || starts_with_nocase(host, "webmail.") ||
-           starts_with_nocase(host, "owa.") || starts_with_nocase(host, "roundcube.");
+    static const char *const names[] = {
+        "mail.",       "webmail.", "email.", "owa.",      "roundcube.", "zimbra.", "rainloop.",
+        "snappymail.", "sogo.",    "horde.", "exchange.", "poczta.",    "correo.", "messagerie."};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (starts_with_nocase(host, names[i]))
+            return true;
+    }
+    return false;
 }
 
 static bool ends_host(char c)

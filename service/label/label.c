@@ -197,7 +197,11 @@ static enum click_reason find_reason(const struct http1_request *request, const 
     if (request->method == HTTP1_HEAD)
         return CLICK_REASON_HEAD;
     purpose = headers_purpose(request);
-    return purpose != CLICK_REASON_NONE ? purpose : agent->reason;
+    if (purpose != CLICK_REASON_NONE)
+        return purpose;
+    if (agent->reason == CLICK_REASON_NO_AGENT && headers_say_navigation(request))
+        return CLICK_REASON_NONE;
+    return agent->reason;
 }
 
 /* What the detection of mail gateways looks at later, or the count of visitors. */

@@ -34,7 +34,8 @@ const unsigned agent_n_system_rules = 1;
 const struct agent_name agent_system_names[] = {{"", 0}};
 const unsigned agent_n_system_names = 0;
 /* Everything is of people that no rule above takes. */
-const char *const agent_people_regexes[AGENT_PEOPLE_REGEXES] = {"", "", "", "compatible; Other"};
+const char *const agent_people_regexes[AGENT_PEOPLE_REGEXES] = {"", "", "", "Tab",
+                                                                "compatible; Other"};
 
 static void test_patterns_that_backtrack(void **state)
 {

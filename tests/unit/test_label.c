@@ -223,6 +223,19 @@ static void test_people(void **state)
          CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
         {"a tablet called a bot", "Mozilla/5.0 (Linux; Android 9; C Bot Tab 70) " CHROME,
          CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a tablet that says Mobile", "Mozilla/5.0 (Linux; Android 9; SM-T725) " CHROME_MOBILE,
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"another", "Mozilla/5.0 (Linux; Android 10; Lenovo TAB_M10 Build/X) " CHROME_MOBILE,
+         CLICK_DEVICE_TABLET, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"Huawei's, without a phone in it",
+         "Mozilla/5.0 (Linux; Android 10; BAH3-W09) " CHROME_MOBILE, CLICK_DEVICE_TABLET,
+         CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a phone of a maker that ends like a tablet",
+         "Mozilla/5.0 (Linux; Android 5.1; Coolpad 8722V) " CHROME_MOBILE, CLICK_DEVICE_PHONE,
+         CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
+        {"a phone whose browser has tabs",
+         "Mozilla/5.0 (Linux; Android 13; SM-S911B) " CHROME_MOBILE " TabBrowser/1.0",
+         CLICK_DEVICE_PHONE, CLICK_BROWSER_CHROME, CLICK_SYSTEM_ANDROID},
         {"a phone called a spider",
          "Mozilla/5.0 (Linux; Android 13; Spider 8 Build/TP1A.220624.014; wv) " CHROME_MOBILE,
          CLICK_DEVICE_PHONE, CLICK_BROWSER_IN_APP, CLICK_SYSTEM_ANDROID},
@@ -305,6 +318,42 @@ static void test_methods_and_headers(void **state)
     labeler_free(labeler);
 }
 
+/* Proxies that take the agent out leave in what browsers send when a link is pressed. */
+static void test_navigation_without_an_agent(void **state)
+{
+    const struct {
+        const char *name, *agent, *user, *mode, *language;
+        enum click_reason want;
+    } cases[] = {
+        {"a press on a link", NULL, "?1", "navigate", "de-DE,de;q=0.9", CLICK_REASON_NONE},
+        {"with an empty agent", "", "?1", "navigate", "de", CLICK_REASON_NONE},
+        {"nobody pressed it", NULL, NULL, "navigate", "de", CLICK_REASON_NO_AGENT},
+        {"it is said that nobody did", NULL, "?0", "navigate", "de", CLICK_REASON_NO_AGENT},
+        {"something in a page asked", NULL, "?1", "no-cors", "de", CLICK_REASON_NO_AGENT},
+        {"no language", NULL, "?1", "navigate", NULL, CLICK_REASON_NO_AGENT},
+        {"an empty language", NULL, "?1", "navigate", "", CLICK_REASON_NO_AGENT},
+        {"a machine that says the same", "curl/8.5.0", "?1", "navigate", "de",
+         CLICK_REASON_LIBRARY},
+        {"a program in no list", "Acme-Courier/3", "?1", "navigate", "de",
+         CLICK_REASON_UNKNOWN_PROGRAM},
+    };
+    struct labeler *labeler = make_labeler();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request = make_request(cases[i].agent);
+        struct label label;
+
+        print_message("%s\n", cases[i].name);
+        request.field[HTTP1_SEC_FETCH_USER] = slice_of(cases[i].user);
+        request.field[HTTP1_SEC_FETCH_MODE] = slice_of(cases[i].mode);
+        request.field[HTTP1_ACCEPT_LANGUAGE] = slice_of(cases[i].language);
+        label = label_of(labeler, &request, 1000);
+        assert_string_equal(click_reason_name(label.reason), click_reason_name(cases[i].want));
+    }
+    labeler_free(labeler);
+}
+
 static void test_referrers(void **state)
 {
     const struct {
@@ -341,6 +390,32 @@ static void test_referrers(void **state)
         {"a domain in a query", "https://a.example?facebook.com", CLICK_REFERRER_OTHER},
         {"another page", "https://a.example/b", CLICK_REFERRER_OTHER},
         {"no URL", "facebook.com", CLICK_REFERRER_OTHER},
+        {"the first domain of the list", "https://3c-lxa.mail.com/", CLICK_REFERRER_MAIL},
+        {"the last one", "https://youtube.com", CLICK_REFERRER_SOCIAL},
+        {"webmail of a search engine", "https://email.seznam.cz/#inbox", CLICK_REFERRER_MAIL},
+        {"that search engine", "https://search.seznam.cz/?q=a", CLICK_REFERRER_SEARCH},
+        {"webmail in Japan", "https://mail.yahoo.co.jp/", CLICK_REFERRER_MAIL},
+        {"webmail in Poland", "https://poczta.onet.pl/", CLICK_REFERRER_MAIL},
+        {"webmail in China", "https://mail.126.com/js6/main.jsp", CLICK_REFERRER_MAIL},
+        {"the page that GMX shows before a link", "https://deref-gmx.net/mail/client/x/dereferrer/",
+         CLICK_REFERRER_MAIL},
+        {"Symantec's page", "https://clicktime.symantec.com/a/1/x", CLICK_REFERRER_MAIL},
+        {"Sophos' page", "https://eu-west-1.protection.sophos.com/?d=x", CLICK_REFERRER_MAIL},
+        {"FireEye's page", "https://protect2.fireeye.com/v1/url?k=x", CLICK_REFERRER_MAIL},
+        {"Barracuda's page", "https://linkprotect.cudasvc.com/url?a=x", CLICK_REFERRER_MAIL},
+        {"Mimecast's new page", "https://url.uk.m.mimecastprotect.com/s/x", CLICK_REFERRER_MAIL},
+        {"Avanan's page", "https://url.avanan.click/v2/___x", CLICK_REFERRER_MAIL},
+        {"Safe Links of a government", "https://gcc02.safelinks.protection.office365.us/?url=x",
+         CLICK_REFERRER_MAIL},
+        {"Thunderbird on Android", "android-app://net.thunderbird.android/", CLICK_REFERRER_MAIL},
+        {"Zimbra of one's own", "https://zimbra.example.org/", CLICK_REFERRER_MAIL},
+        {"Horde of one's own", "https://horde.example.org/imp/", CLICK_REFERRER_MAIL},
+        {"a domain that begins like another", "https://mail.google.com.example/",
+         CLICK_REFERRER_MAIL},
+        {"a host of its own that ends like a gateway", "https://notmimecast.com/",
+         CLICK_REFERRER_OTHER},
+        {"a host of many dots", "https://......................................./",
+         CLICK_REFERRER_OTHER},
         {"a scheme only", "https://", CLICK_REFERRER_OTHER},
         {"a host as long as a domain and other letters", "https://a.co/", CLICK_REFERRER_OTHER},
         {"a domain with a letter in place of its dot", "https://tXco/", CLICK_REFERRER_OTHER},
@@ -624,7 +699,7 @@ int main(void)
         cmocka_unit_test(test_referrers),    cmocka_unit_test(test_hostile_agents),
         cmocka_unit_test(test_agent_length), cmocka_unit_test(test_cache),
         cmocka_unit_test(test_origin),       cmocka_unit_test(test_a_flood_makes_no_visitors),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_navigation_without_an_agent),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -85,6 +85,7 @@ function peopleRegexes() {
         AGENT_NAMES_BROWSER: any(people.browser),
         AGENT_NAMES_DEVICE: any(people.device),
         AGENT_BEGINS_AS_PEOPLE: `^["' ]*${any(people.begins)}`,
+        AGENT_NAMES_TABLET: `Android[^)]*?${any(people.tablet)}`,
         AGENT_COMPATIBLE_OTHER: `compatible[;,] *+(?:[A-Z]; *+)?+(?!${any(people.compatible)})[^;)]*[a-z]`,
     };
 }
