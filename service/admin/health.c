@@ -130,7 +130,8 @@ static json_t *figures_json(const struct pods_age *age)
                      number_json(age->pending));
 }
 
-static json_t *health_json(const struct server *server)
+/* What counts all brands alike, `sees_all` says whether the key may see. */
+static json_t *health_json(const struct server *server, bool sees_all)
 {
     const struct admin_sources *sources = &server->sources;
     struct pods_age age = pods_age(server->pods);
@@ -149,13 +150,14 @@ static json_t *health_json(const struct server *server)
                      host, "started_at", time_json(server->started_ms), "now",
                      time_json(clock_wall_ms()), "figures", figures_json(&age), "redis",
                      redis_json(server), "ledger",
-                     sources->ledger ? ledger_json(&ledger) : json_null(), "log",
-                     sources->store ? store_json(&store) : json_null(), "workers",
-                     workers_json(sources), "requests", requests_json(sources), "pods",
+                     sees_all && sources->ledger ? ledger_json(&ledger) : json_null(), "log",
+                     sees_all && sources->store ? store_json(&store) : json_null(), "workers",
+                     sees_all ? workers_json(sources) : json_null(), "requests",
+                     sees_all ? requests_json(sources) : json_null(), "pods",
                      pods_json(server->pods), "reload", reload_json(server));
 }
 
 void health_handle(struct request *request)
 {
-    request_reply_json(request, 200, health_json(request->server));
+    request_reply_json(request, 200, health_json(request->server, request->brands == NULL));
 }

@@ -23,7 +23,7 @@
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 
-enum { TICK_S = 1, EVENT_MAX = 1024, CLICKS_MAX = 96, DAY_S = 86400 };
+enum { TICK_S = 1, EVENT_MAX = 1024, CLICKS_MAX = 96, POD_MAX = 192, DAY_S = 86400 };
 
 struct stream {
     struct stream *next;
@@ -114,11 +114,26 @@ static struct clicks clicks_since(const struct stream *stream, const struct clic
     return since;
 }
 
+/* What this process did, for all its brands: null for a key that is for some only. */
+static const char *write_pod(const struct stream *stream, const struct counts *counts,
+                             char out[static POD_MAX])
+{
+    if (stream->request->brands)
+        return "null";
+    snprintf(out, POD_MAX,
+             "{\"redirects\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"applied\":%" PRIu64
+             ",\"pending\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
+             counts->redirects, counts->accepted, counts->ledger.applied, counts->ledger.pending,
+             counts->dropped);
+    return out;
+}
+
 /* `today` NULL: Redis did not say. */
 static size_t write_event(const struct live *live, struct stream *stream,
                           const struct clicks *today, char out[static EVENT_MAX])
 {
     char at[RFC3339_TEXT_MAX], as_of[RFC3339_TEXT_MAX + 2], sum[CLICKS_MAX], more[CLICKS_MAX];
+    char pod[POD_MAX];
     struct pods_age age = pods_age(live->server->pods);
     int64_t day = live->now_s / DAY_S;
     struct counts counts;
@@ -131,14 +146,13 @@ static size_t write_event(const struct live *live, struct stream *stream,
     n = snprintf(out, EVENT_MAX,
                  "event: counts\ndata: {\"at\":\"%s\",\"as_of\":%s,\"lag_s\":%.3f,\"redis_up\":%s,"
                  "\"pods\":%u,\"pods_silent\":%u,\"pending\":%" PRIu64 ",\"today\":%s,\"new\":%s,"
-                 "\"pod\":{\"redirects\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"applied\":%" PRIu64
-                 ",\"pending\":%" PRIu64 ",\"dropped\":%" PRIu64 "}}\n\n",
+                 "\"pod\":%s}\n\n",
                  rfc3339_format(live->now_s, 0, at), write_as_of(age.as_of_ms, as_of),
                  (double)(age.lag_ms > 0 ? age.lag_ms : 0) / 1000,
                  today && counts.ledger.connected ? "true" : "false", age.n_alive, age.n_silent,
                  age.pending, write_clicks(today, sum),
-                 write_clicks(today && stream->has_last ? &since : NULL, more), counts.redirects,
-                 counts.accepted, counts.ledger.applied, counts.ledger.pending, counts.dropped);
+                 write_clicks(today && stream->has_last ? &since : NULL, more),
+                 write_pod(stream, &counts, pod));
     if (today) {
         stream->last = *today;
         stream->last_day = day;
@@ -159,6 +173,20 @@ static void drop_stream(struct live *live, struct stream **at)
     free(stream);
 }
 
+/* Whether a stream is about the brand of a number; the site it began with knows its name. */
+static bool is_about(const struct stream *stream, uint32_t brand)
+{
+    const struct site *site = stream->request->site;
+
+    if (stream->has_brand)
+        return stream->brand == brand;
+    for (unsigned i = 0; i < site_n_brands(site); i++) {
+        if (site_brand_at(site, i)->id == brand)
+            return params_sees(stream->request, site_brand_at(site, i));
+    }
+    return stream->request->brands == NULL;
+}
+
 /* False: the stream, or its brand, is newer than the tick. */
 static bool sum_up(const struct live *live, const struct stream *stream, struct clicks *out)
 {
@@ -168,7 +196,7 @@ static bool sum_up(const struct live *live, const struct stream *stream, struct 
     for (size_t i = 0; i < live->n_counts; i++) {
         const struct brand_count *count = &live->counts[i];
 
-        if (stream->has_brand && stream->brand != count->brand)
+        if (!is_about(stream, count->brand))
             continue;
         if (!count->is_watched)
             return false;
@@ -201,7 +229,7 @@ static void send_events(struct live *live, bool is_known)
 static bool is_watched(const struct live *live, uint32_t brand)
 {
     for (const struct stream *s = live->first; s; s = s->next) {
-        if (!s->has_brand || s->brand == brand)
+        if (is_about(s, brand))
             return true;
     }
     return false;

@@ -13,7 +13,6 @@ import shutil
 import stat
 import struct
 import subprocess
-import threading
 import termios
 import threading
 
@@ -111,6 +110,10 @@ def test_version():
     (["mint", "pay", "view", "--object", "1"], "'view' is one word too many"),
     (["mint", "--batch", "--json"], "--batch writes CSV"),
     (["keygen", "x"], "'x' is one word too many"),
+    (["keygen", "--brands", "acme,"], "--brands: the brands are not names"),
+    (["keygen", "--brands", "acme, globex"], "--brands: the brands are not names"),
+    (["apikey", "--name", "a", "--scope", "stats:read", "--brands", "Acme"], "--brands: the brands are not names"),
+    (["apikey", "--name", "a", "--scope", "stats:read", "--brands", "a,a"], "--brands: the brand 'a' is named twice"),
     (["apikey", "--name", "a"], "--name and --scope are needed"),
     (["apikey", "--name", "a b", "--scope", "stats:read"], "--name is 1 to 63"),
     (["apikey", "--name", "a", "--scope", "stats:all"], "--scope is a list of"),
@@ -164,6 +167,44 @@ def test_keygen_starts_a_new_file_that_mints_and_that_only_its_owner_reads(tmp_p
     run("keygen", "--add", path)
     assert re.fullmatch(r"1 mint [0-9a-f]{64}\n", path.read_text())
     assert mode_of(path) == 0o600
+
+
+@pytest.mark.parametrize("command, says", [
+    (["keygen"], r"1 mint [0-9a-f]{64}\n"),
+    (["apikey", "--name", "a", "--scope", "stats:read"], r"a stats:read [0-9a-f]{64}\nhc_\w+\n"),
+])
+def test_a_new_file_that_a_shell_makes_for_a_key_is_closed_to_others(tmp_path, command, says):
+    path = tmp_path / "keys"
+    line = " ".join([str(HOPCOUNT), *command, ">", str(path)])
+    subprocess.run(["sh", "-c", f"umask 022; {line}"], check=True, env=environment(), stderr=subprocess.DEVNULL)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert re.fullmatch(says, path.read_text())
+
+
+def test_a_key_is_not_written_behind_what_others_can_read(tmp_path):
+    path = tmp_path / "keys"
+    path.write_text("# keys\n")
+    path.chmod(0o644)
+    with open(path, "a") as out:
+        done = subprocess.run([HOPCOUNT, "keygen"], stdout=out, stderr=subprocess.PIPE, text=True, env=environment())
+    assert done.returncode == 1 and "others have access to the file" in done.stderr
+    assert path.read_text() == "# keys\n"
+    path.chmod(0o600)
+    with open(path, "a") as out:
+        subprocess.run([HOPCOUNT, "keygen"], stdout=out, check=True, env=environment())
+    assert path.read_text().startswith("# keys\n1 mint ")
+
+
+def test_keys_for_some_brands_are_written_as_they_are_read(tmp_path, make_config):
+    keys, api_keys = tmp_path / "new-keys", tmp_path / "api-keys"
+    run("keygen", "--add", keys, "--brands", "bcme")
+    run("apikey", "--name", "a", "--scope", "stats:read", "--brands", "acme,bcme", "--add", api_keys)
+    assert re.fullmatch(r"1 mint [0-9a-f]{64} bcme\n", keys.read_text())
+    assert re.fullmatch(r"a stats:read [0-9a-f]{64} acme,bcme\n", api_keys.read_text())
+    own = make_config(keys=keys.read_text())
+    run("mint", "-c", own, "pay", "--brand", "bcme", "--object", "1")
+    fails("mint", "-c", own, "pay", "--brand", "acme", "--object", "1",
+          says="no key of the key file mints for brand 'acme'")
 
 
 def test_keygen_follows_a_link_and_leaves_it_a_link(tmp_path):

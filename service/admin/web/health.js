@@ -32,7 +32,23 @@ function verdict(health) {
         h("span", null, h("strong", null, `${bold}. `), rest));
 }
 
-function counting({ ledger, figures }) {
+/* A key for some brands does not see what counts all brands alike. */
+function isLimited({ workers: list }) {
+    return list === null;
+}
+
+function allBrandsOnly() {
+    return h("p", { class: "empty" }, "Shown to keys for all brands.");
+}
+
+function counting(health) {
+    const { ledger, figures } = health;
+
+    if (isLimited(health))
+        return facts([
+            ["Complete up to", figures.as_of ? time(figures.as_of) : "not known yet"],
+            ["Lag", figures.lag_s === null ? "not known yet" : seconds(figures.lag_s)],
+        ]);
     if (!ledger)
         return h("p", { class: "empty" }, "This process counts nothing.");
     return facts([
@@ -47,15 +63,21 @@ function counting({ ledger, figures }) {
     ]);
 }
 
-function redis({ redis: link, ledger }) {
+function redis(health) {
+    const { redis: link, ledger } = health;
+
     return facts([
-        ["Counts are written", tag(ledger?.connected ?? false, "connected", "not connected")],
+        !isLimited(health) && ["Counts are written", tag(ledger?.connected ?? false, "connected", "not connected")],
         ["Figures are read", tag(link.answers, "connected", "not connected")],
         (link.error || ledger?.error) && ["Why", link.error ?? ledger.error],
     ]);
 }
 
-function disk({ log }) {
+function disk(health) {
+    const { log } = health;
+
+    if (isLimited(health))
+        return allBrandsOnly();
     if (!log)
         return h("p", { class: "empty" }, "This process keeps no click log.");
     const dropped = sum(log.dropped);
@@ -73,6 +95,8 @@ function disk({ log }) {
 }
 
 function workers({ workers: list }) {
+    if (list === null)
+        return allBrandsOnly();
     return h("table", { class: "rows small" },
         h("caption", { class: "visually-hidden" }, "Workers"),
         h("thead", null, h("tr", null, ["Worker", "Requests", "Clicks", "Connections"].map((text, i) =>
@@ -131,6 +155,8 @@ const outcomes = {
 };
 
 function requests({ requests: list }) {
+    if (list === null)
+        return allBrandsOnly();
     const rows = Object.entries(list).sort((a, b) => b[1] - a[1]);
 
     if (rows.length === 0)

@@ -11,7 +11,7 @@ export function watch(params, { onChange, onState }) {
     function take(event) {
         const { today, redis_up: isUp, as_of: asOf, at, pod } = JSON.parse(event.data);
         // Clicks of another day, which come late, show in what the process that answers applied.
-        const text = JSON.stringify([today, pod.applied]);
+        const text = JSON.stringify([today, pod?.applied]);
 
         onState(isUp ? "live" : "waiting");
         if (!today)

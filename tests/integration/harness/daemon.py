@@ -103,10 +103,11 @@ class Hopcountd(Process):
         self.keys_path.write_text("".join(f"{kid} {state} {key.hex()}\n" for kid, state, key in keys))
         self.keys_path.chmod(0o600)
 
-    def add_api_key(self, scopes="stats:read,links:write,events:write", name="test"):
+    def add_api_key(self, scopes="stats:read,links:write,events:write", name="test", brands=None):
         """Makes a key by the command line; the daemon reads it at its start or reload."""
         done = subprocess.run(
-            [HOPCOUNT, "apikey", "--name", name, "--scope", scopes, "--add", self.api_keys_path],
+            [HOPCOUNT, "apikey", "--name", name, "--scope", scopes, "--add", self.api_keys_path,
+             *(["--brands", brands] if brands else [])],
             capture_output=True, text=True, timeout=patience(20))
         assert done.returncode == 0, done.stderr
         return done.stdout.split()[-1]
