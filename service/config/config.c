@@ -99,7 +99,8 @@ static bool check_redis(const struct config *config, struct error *err)
                     "certificate and key go together; give redis.tls_cert and redis.tls_key");
         return false;
     }
-    if (!redis->url && (redis->username || redis->password_file || redis->tls_ca)) {
+    if (!redis->url && (redis->username || redis->password_file || redis->sentinel_username ||
+                        redis->sentinel_password_file || redis->tls_ca || redis->tls_cert)) {
         config_fail(config, err, "redis",
                     "has no url; give redis.url, or remove the other keys to "
                     "get a private redis-server");

@@ -58,7 +58,7 @@ struct config_admin {
     unsigned n_listen;
     struct address *addresses; /* n_listen, parsed */
     char *api_keys;            /* file; NULL = none: every call that needs a key is refused */
-    int64_t rate_per_min;      /* requests per key and minute; 0 = no limit */
+    int64_t rate_per_min;      /* requests per key and minute */
 };
 
 /* All texts as written; redis_settings_url() makes one URL of them. */
@@ -96,7 +96,7 @@ struct config_geo {
     char *asn;
 };
 
-/* Clicks of one client that are looked at together: more links or networks are never found. */
+/* How many clicks of one client are looked at together: a threshold above it would never be met. */
 enum { CONFIG_GATEWAY_MAX = 32 };
 
 /* Thresholds of the labels (service/label). */

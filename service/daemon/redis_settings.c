@@ -7,8 +7,8 @@
 
 #include "service/base/error.h"
 #include "service/config/config.h"
+#include "service/redis/redis_stream.h"
 #include "service/redis/redis_url.h"
-#include "service/redis/tls.h"
 
 static void put_encoded(FILE *out, const char *text)
 {
@@ -75,10 +75,10 @@ bool redis_settings_check(const struct config *config, struct error *err)
     if (!text)
         error_set(err, "out of memory");
     else if ((url = redis_url_parse(text, err)))
-        ok = !url->tls || (tls = tls_new(url, err));
+        ok = !url->tls || (tls = redis_tls_new(url, err));
     if (!ok)
         config_fail_prefix(config, err, "redis.url");
-    tls_free(tls);
+    redis_tls_free(tls);
     redis_url_free(url);
     free(text);
     return ok;

@@ -12,10 +12,20 @@
 
 #include "service/base/clock.h"
 #include "service/redis/redis_hello.h"
-#include "service/redis/redis_queue.h"
 #include "service/redis/redis_stream.h"
 #include "service/redis/resolver.h"
 #include "service/redis/resp.h"
+
+enum { IN_FLIGHT_MAX = 4096 };
+
+/* Commands that wait for their replies, which come in the order of the commands. */
+struct in_flight {
+    struct {
+        uint64_t ticket;
+        int64_t deadline_ms;
+    } ring[IN_FLIGHT_MAX];
+    size_t first, n;
+};
 
 struct redis_conn {
     struct event_base *base;
@@ -23,16 +33,16 @@ struct redis_conn {
     enum redis_conn_state state;
     struct redis_address address;
     char cause[REDIS_CONN_CAUSE_MAX];
-    struct resolver *resolver; /* a question may outlive the attempt that asked it */
-    unsigned turn;             /* which address of a name */
+    struct resolver *resolver; /* a lookup may outlive the attempt that began it */
+    unsigned turn;             /* which of the addresses of a name is tried */
     struct bufferevent *bev;
     struct resp_reader *reader;
     struct redis_hello hello;
     bool is_closing, is_first_greeting;
-    unsigned n_greetings;  /* replies to our own commands still to come */
+    unsigned n_greetings;  /* replies to HELLO and SELECT still to come */
     struct event *timer;   /* the attempt's deadline, or that of the oldest command */
     struct event *closing; /* redis_conn_close() takes effect */
-    struct redis_queue in_flight;
+    struct in_flight in_flight;
 };
 
 static void set_cause(struct redis_conn *conn, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -71,10 +81,28 @@ static void release_stream(struct redis_conn *conn)
     conn->reader = NULL;
 }
 
+/* Takes the oldest off; returns its ticket. */
+static uint64_t pop_in_flight(struct redis_conn *conn)
+{
+    struct in_flight *queue = &conn->in_flight;
+    uint64_t ticket = queue->ring[queue->first].ticket;
+
+    assert(queue->n > 0);
+    queue->first = (queue->first + 1) % IN_FLIGHT_MAX;
+    queue->n--;
+    return ticket;
+}
+
+/* When the oldest command must have been answered; there is one. */
+static int64_t oldest_deadline(const struct redis_conn *conn)
+{
+    return conn->in_flight.ring[conn->in_flight.first].deadline_ms;
+}
+
 static void fail_in_flight(struct redis_conn *conn)
 {
     while (conn->in_flight.n > 0)
-        conn->options.on_reply(conn->options.owner, conn, redis_queue_pop(&conn->in_flight), NULL);
+        conn->options.on_reply(conn->options.owner, conn, pop_in_flight(conn), NULL);
 }
 
 static void set_state(struct redis_conn *conn, enum redis_conn_state state)
@@ -134,8 +162,8 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 
         if (conn->in_flight.n == 0)
             break;
-        if (redis_queue_deadline(&conn->in_flight) > now_ms) {
-            arm(conn, redis_queue_deadline(&conn->in_flight) - now_ms);
+        if (oldest_deadline(conn) > now_ms) {
+            arm(conn, oldest_deadline(conn) - now_ms);
             break;
         }
         drop(conn, "no reply in time");
@@ -144,7 +172,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     }
 }
 
-/* redis_conn_close() was called since the loop's last turn, or an attempt failed at its start. */
+/* redis_conn_close() was called, by the user or because an attempt failed at its start. */
 static void on_closing(evutil_socket_t fd, short events, void *arg)
 {
     struct redis_conn *conn = arg;
@@ -189,7 +217,7 @@ static void take_reply(struct redis_conn *conn, const struct redisReply *reply)
         drop(conn, "a reply that nobody asked for");
         return;
     }
-    ticket = redis_queue_pop(&conn->in_flight);
+    ticket = pop_in_flight(conn);
     if (conn->in_flight.n == 0)
         event_del(conn->timer);
     conn->options.on_reply(conn->options.owner, conn, ticket, reply);
@@ -268,7 +296,7 @@ static void connect_to(struct redis_conn *conn, const struct resolver_result *to
     }
     bufferevent_setcb(conn->bev, on_read, NULL, on_event, conn);
     bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-    /* A refusal may be known at once (a Unix socket); on_event tells of it too, a bit later. */
+    /* A Unix socket may refuse at once.  on_event is called for that too, but after the close. */
     if (bufferevent_socket_connect(conn->bev, (const struct sockaddr *)&to->address,
                                    (int)to->len) != 0)
         redis_conn_close(conn, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
@@ -300,7 +328,7 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
     struct resolver_result to;
 
     assert(conn->state == REDIS_CONN_DOWN);
-    /* An answer still to come brings the port that was asked with. */
+    /* A lookup under way answers with the host and port that it was begun with. */
     if (conn->resolver &&
         (strcmp(conn->address.host, address->host) != 0 || conn->address.port != address->port)) {
         resolver_free(conn->resolver);
@@ -319,13 +347,17 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
 static bool can_send(const struct redis_conn *conn)
 {
     return conn->state == REDIS_CONN_READY && !conn->is_closing &&
-           conn->in_flight.n < REDIS_QUEUE_MAX;
+           conn->in_flight.n < IN_FLIGHT_MAX;
 }
 
 static void push_in_flight(struct redis_conn *conn, uint64_t ticket)
 {
-    redis_queue_push(&conn->in_flight, ticket, clock_mono_ms() + conn->options.timeout_ms);
-    if (conn->in_flight.n == 1)
+    struct in_flight *queue = &conn->in_flight;
+    size_t at = (queue->first + queue->n) % IN_FLIGHT_MAX;
+
+    queue->ring[at].ticket = ticket;
+    queue->ring[at].deadline_ms = clock_mono_ms() + conn->options.timeout_ms;
+    if (++queue->n == 1)
         arm(conn, conn->options.timeout_ms);
 }
 

@@ -58,12 +58,14 @@ MUST_USE struct redis_conn *redis_conn_new(struct event_base *base,
 /* Calls on_reply(NULL) for what is in flight, not on_state.  Not from a callback. */
 void redis_conn_free(struct redis_conn *conn);
 
-/* From DOWN only. */
+/* Only when DOWN. */
 void redis_conn_connect(struct redis_conn *conn, const struct redis_address *address);
-/* DOWN follows from the loop, with that cause; nothing when it is DOWN. */
+/* Closes the connection from the event loop, not within this call; on_state() then finds it DOWN,
+ * with that cause.  No effect when it is DOWN already. */
 void redis_conn_close(struct redis_conn *conn, const char *cause);
 
-/* False unless READY with room for one more in flight. */
+/* Sends a command.  False, and no on_reply, unless READY with fewer than 4096 commands in flight.
+ */
 MUST_USE bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
                               uint64_t ticket);
 

@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "service/base/error.h"
-#include "service/redis/tls.h"
+#include "service/redis/redis_stream.h"
 
 enum { BACK_OFF_MIN_MS = 50, BACK_OFF_MAX_MS = 5000, BACK_OFF_DOUBLINGS = 7 };
 
@@ -63,11 +63,80 @@ void redis_link_leave_one(struct redis_link *link, struct slice key)
     redis_conn_close(link->conn, "left by us");
 }
 
+void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                           const struct redisReply *reply)
+{
+    struct redis_link *link = owner;
+
+    (void)conn;
+    link->options.on_reply(link->options.owner, ticket, reply);
+}
+
+/* --- a single server: a fixed address --- */
+
+/* The connection is READY or DOWN. */
+static void on_state(void *owner, struct redis_conn *conn)
+{
+    struct redis_link *link = owner;
+
+    if (redis_conn_state(conn) == REDIS_CONN_READY) {
+        link->epoch++;
+        link->n_failures = 0;
+        redis_link_set_cause(link, "");
+    } else {
+        redis_link_set_cause(link, redis_conn_cause(conn));
+        redis_link_back_off(link->retry, link->n_failures++);
+    }
+    redis_link_changed(link);
+}
+
+/* The wait after a failure is over. */
+static void on_retry(evutil_socket_t fd, short events, void *arg)
+{
+    struct redis_link *link = arg;
+
+    (void)fd;
+    (void)events;
+    redis_conn_connect(link->conn, &link->url->hosts[0]);
+}
+
+static bool start_single(struct redis_link *link)
+{
+    struct redis_conn_options options = redis_link_conn_options(link);
+
+    options.owner = link;
+    options.on_reply = redis_link_pass_reply;
+    options.on_state = on_state;
+    link->conn = redis_conn_new(link->base, &options);
+    link->retry = evtimer_new(link->base, on_retry, link);
+    if (!link->conn || !link->retry)
+        return false;
+    redis_conn_connect(link->conn, &link->url->hosts[0]);
+    return true;
+}
+
+static void stop_single(struct redis_link *link)
+{
+    redis_conn_free(link->conn);
+    if (link->retry)
+        event_free(link->retry);
+}
+
+static const struct redis_topology_ops single_ops = {
+    .start = start_single,
+    .stop = stop_single,
+    .send = redis_link_send_one,
+    .epoch = redis_link_epoch_one,
+    .reconnect = redis_link_leave_one,
+};
+
+/* --- any topology --- */
+
 static const struct redis_topology_ops *ops_of(enum redis_topology topology)
 {
     switch (topology) {
     case REDIS_SINGLE:
-        return &redis_single_ops;
+        return &single_ops;
     case REDIS_SENTINEL:
         return &redis_sentinel_ops;
     case REDIS_CLUSTER:
@@ -92,7 +161,7 @@ struct redis_link *redis_link_new(struct event_base *base, const struct redis_li
         goto out;
     if (!(link->url = redis_url_parse(options->url, err)))
         goto out;
-    if (link->url->tls && !(link->tls = tls_new(link->url, err)))
+    if (link->url->tls && !(link->tls = redis_tls_new(link->url, err)))
         goto out;
     link->ops = ops_of(link->url->topology);
     ok = link->ops->start(link);
@@ -112,7 +181,7 @@ void redis_link_free(struct redis_link *link)
         return;
     if (link->ops)
         link->ops->stop(link);
-    tls_free(link->tls);
+    redis_tls_free(link->tls);
     redis_url_free(link->url);
     free((char *)link->options.name);
     free(link);

@@ -1,9 +1,9 @@
 /* redis_link.h - commands to a Redis of any topology, from one event loop, without ever blocking.
  *
- * The link connects by itself and reconnects with backoff and jitter; it resolves names through the
- * loop, has timers of its own for the connect and for every command, asks the sentinels for the
- * master and checks its ROLE, keeps the slot map of a cluster and follows MOVED, ASK, TRYAGAIN and
- * CLUSTERDOWN.  Each connection runs through
+ * The link connects by itself and reconnects with backoff and jitter.  It resolves names in a
+ * thread, has a time limit for the connect and for every command, asks the sentinels for the master
+ * and checks that it is one, keeps the slot map of a cluster and follows MOVED and ASK.  Each
+ * connection runs through
  *
  *      ┌───────────────────── backoff passed ──────────────────────┐
  *      ▼                                                           │
@@ -12,8 +12,8 @@
  *      └──────────────┴───────────────────────┴────────────┴──▶  DOWN
  *       time-out, refused, closed, wrong password, not a master, garbage
  *
- * (GREETING: AUTH, SELECT, CLIENT SETNAME, ROLE).  A command that may have run is never sent a
- * second time: its owner gets no reply (NULL) and finds out for itself.
+ * (GREETING: HELLO with the password and our name, SELECT.)  A command that may have run is never
+ * sent a second time: its owner gets NULL in place of a reply and finds out for itself.
  */
 #ifndef REDIS_REDIS_LINK_H
 #define REDIS_REDIS_LINK_H
@@ -67,8 +67,9 @@ struct redis_command {
 };
 MUST_USE bool redis_link_send(struct redis_link *link, const struct redis_command *command);
 
-/* A number that changes whenever the node that holds `key` was reconnected to or is another; 0 = it
- * isn't READY now.  What was known of the data there must then be asked again. */
+/* The epoch of the node that holds `key`: another number after every reconnect and when the key has
+ * moved to another node; 0 = the node isn't READY now.  When it changes, what the caller knows of
+ * the data there may be wrong and must be asked again. */
 uint64_t redis_link_epoch(const struct redis_link *link, struct slice key);
 
 /* The node said by an error reply that it won't serve us for now (READONLY, LOADING, …) or sent

@@ -1,8 +1,7 @@
-/* redis_link_private.h - what the parts of a link share; see redis_link.h.
+/* redis_link_private.h - what a link has for every topology; see redis_link.h.
  *
- * A link has one strategy per topology: redis_link_single.c (a fixed address, also the master that
- * the sentinels named), redis_link_sentinel.c (finds that address), redis_link_cluster.c (many
- * nodes and a map of slots).  redis_link.c hands every call to it.
+ * redis_link.c hands every call to one of: itself (a single server), redis_link_sentinel.c (finds
+ * the master's address), redis_link_cluster.c (many nodes and a map of slots).
  */
 #ifndef REDIS_REDIS_LINK_PRIVATE_H
 #define REDIS_REDIS_LINK_PRIVATE_H
@@ -48,7 +47,6 @@ struct redis_link {
     struct redis_cluster *cluster;
 };
 
-extern const struct redis_topology_ops redis_single_ops;
 extern const struct redis_topology_ops redis_sentinel_ops;
 extern const struct redis_topology_ops redis_cluster_ops;
 
@@ -61,6 +59,9 @@ struct redis_conn_options redis_link_conn_options(const struct redis_link *link)
 bool redis_link_send_one(struct redis_link *link, const struct redis_command *command);
 uint64_t redis_link_epoch_one(const struct redis_link *link, struct slice key);
 void redis_link_leave_one(struct redis_link *link, struct slice key);
+/* The on_reply of link->conn, whose owner is the link. */
+void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
+                           const struct redisReply *reply);
 
 /* Arms `event` with a wait that doubles from 50 ms to 5 s with the number of failures, ±50 % by
  * chance, so that many pods don't come back in step. */

@@ -135,15 +135,6 @@ static void on_sentinel_reply(void *owner, struct redis_conn *conn, uint64_t tic
 
 /* --- the master's side --- */
 
-static void on_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                     const struct redisReply *reply)
-{
-    struct redis_link *link = owner;
-
-    (void)conn;
-    link->options.on_reply(link->options.owner, ticket, reply);
-}
-
 static void on_state(void *owner, struct redis_conn *conn)
 {
     struct redis_link *link = owner;
@@ -170,7 +161,7 @@ static bool start(struct redis_link *link)
     link->sentinel = redis_conn_new(link->base, &options);
     options.is_sentinel = false;
     options.must_be_master = true;
-    options.on_reply = on_reply;
+    options.on_reply = redis_link_pass_reply;
     options.on_state = on_state;
     link->conn = redis_conn_new(link->base, &options);
     link->retry = evtimer_new(link->base, on_retry, link);

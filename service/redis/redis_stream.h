@@ -1,4 +1,5 @@
-/* redis_stream.h - the bytes to and from a server, plain or through TLS. */
+/* redis_stream.h - the bytes to and from a Redis server, plain or through TLS (OpenSSL; TLS 1.2 and
+ * up). */
 #ifndef REDIS_REDIS_STREAM_H
 #define REDIS_REDIS_STREAM_H
 #include <stdbool.h>
@@ -7,23 +8,31 @@
 #include "service/redis/redis_hello.h"
 
 struct bufferevent;
+struct error;
 struct event_base;
 struct redis_address;
 struct redis_url;
-struct ssl_ctx_st;
+struct ssl_ctx_st; /* SSL_CTX */
 
-/* Not connected yet.  `tls` NULL = plain.  Its callbacks are deferred: none is ever called from
- * within a call of ours.  NULL: out of memory. */
+/* Whom we trust and who we are: loads the certificates that `url` names.  NULL and `*err` (which
+ * file, and why) on failure. */
+MUST_USE struct ssl_ctx_st *redis_tls_new(const struct redis_url *url, struct error *err);
+/* NULL is allowed. */
+void redis_tls_free(struct ssl_ctx_st *tls);
+
+/* A stream that is not connected yet; without TLS if `tls` is NULL.  Its callbacks are deferred:
+ * libevent calls none from within a call of ours.  NULL: out of memory. */
 MUST_USE struct bufferevent *redis_stream_new(struct event_base *base, struct ssl_ctx_st *tls,
                                               const struct redis_url *url,
                                               const struct redis_address *address);
 /* NULL is allowed. */
 void redis_stream_free(struct bufferevent *stream);
 
-/* Once it is connected. */
+/* Sets TCP_NODELAY and SO_KEEPALIVE; call it when the stream is connected. */
 void redis_stream_tune(struct bufferevent *stream);
 
-/* Why it ended, from within its event callback; `why` has REDIS_HELLO_WHY_MAX bytes. */
+/* Writes why the stream failed, as of its event callback.  `is_end`: the event was BEV_EVENT_EOF.
+ */
 void redis_stream_describe_failure(struct bufferevent *stream, bool is_end, bool while_connecting,
                                    char why[static REDIS_HELLO_WHY_MAX]);
 

@@ -293,6 +293,16 @@ static bool check(const struct redis_url *url, struct error *err)
         error_set(err, "redis url: there is no TLS on a Unix socket");
         return false;
     }
+    if (url->topology != REDIS_SENTINEL && (url->sentinel_user[0] || url->sentinel_password[0])) {
+        error_set(err,
+                  "redis url: sentinel_user and sentinel_password_file need a sentinel:// URL");
+        return false;
+    }
+    if (url->sentinel_user[0] && !url->sentinel_password[0]) {
+        error_set(err, "redis url: a user of the sentinels but no password; add "
+                       "sentinel_password_file=");
+        return false;
+    }
     if (url->user[0] && !url->password[0]) {
         error_set(err, "redis url: a user but no password; write user:password@ (or :password@ "
                        "without a user), or password_file=");
