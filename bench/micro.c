@@ -218,6 +218,17 @@ static void run_token_open(struct fixture *f, unsigned i)
     f->sum += token.link_id;
 }
 
+/* What a stranger's link costs at most: all tries.  A brand that there is not makes it one. */
+static void run_token_refuse(struct fixture *f, unsigned i)
+{
+    struct token token;
+
+    if (token_open(f->ring, slice_of("nobody"), slice_make(f->texts[i], f->text_lens[i]), &token) !=
+        TOKEN_FORGED)
+        abort();
+    f->sum++;
+}
+
 static void run_token_seal(struct fixture *f, unsigned i)
 {
     char text[TOKEN_TEXT_MAX + 1];
@@ -346,6 +357,7 @@ static const struct {
     void (*run)(struct fixture *f, unsigned i);
 } cases[] = {
     {"token_open", setup_tokens, run_token_open},
+    {"token_refuse", setup_tokens, run_token_refuse},
     {"token_seal", setup_tokens, run_token_seal},
     {"http1_parse", setup_heads, run_http1_parse},
     {"label", setup_label, run_label},

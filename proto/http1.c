@@ -2,10 +2,428 @@
 
 #include <string.h>
 
+#include "proto/bytes.h"
 #include "proto/http1_chars.h"
-#include "proto/http1_head.h"
+#include "proto/ip.h"
 
 enum { VERSION_LEN = 8 }; /* "HTTP/1.1" */
+
+/* A head while its lines are read. */
+struct head {
+    const struct http1_rules *rules;
+    struct http1_request *request;
+    struct http1_refusal *refusal;
+    unsigned n_fields;
+    bool has_host;           /* a Host field */
+    bool has_content_length; /* a Content-Length field */
+    bool says_close, says_keep_alive;
+    const char *stray; /* the first in the target; NULL = none */
+};
+
+/* Always false, for `return refuse(…)`. */
+static bool refuse(struct head *head, unsigned status, const char *reason)
+{
+    head->refusal->status = status;
+    head->refusal->reason = reason;
+    return false;
+}
+
+/* --- method and target --- */
+
+/* The other methods of the IANA registry ("HTTP Method Registry"), which are known, but not ours.
+ */
+static const char *const other_methods[] = {
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "CONNECT",
+    "COPY",
+    "DELETE",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PATCH",
+    "PRI",
+    "PROPFIND",
+    "PROPPATCH",
+    "PUT",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "TRACE",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+};
+
+static bool read_other_method(struct head *head, struct slice name)
+{
+    size_t i = 0, n = sizeof(other_methods) / sizeof(other_methods[0]);
+
+    while (i < n && !slice_equal(name, slice_of(other_methods[i])))
+        i++;
+    if (i == n)
+        return refuse(head, 501, "unknown method");
+    if (!head->rules->all_methods)
+        return refuse(head, 405, "method not allowed");
+    head->request->method = HTTP1_OTHER;
+    if (slice_equal(name, slice_of("PUT")))
+        head->request->method = HTTP1_PUT;
+    else if (slice_equal(name, slice_of("DELETE")))
+        head->request->method = HTTP1_DELETE;
+    return true;
+}
+
+static bool read_method(struct head *head, struct slice name)
+{
+    if (name.len == 3 && memcmp(name.ptr, "GET", 3) == 0)
+        head->request->method = HTTP1_GET;
+    else if (name.len == 4 && memcmp(name.ptr, "HEAD", 4) == 0)
+        head->request->method = HTTP1_HEAD;
+    else if (name.len == 4 && memcmp(name.ptr, "POST", 4) == 0)
+        head->request->method = HTTP1_POST;
+    else if (name.len == 7 && memcmp(name.ptr, "OPTIONS", 7) == 0)
+        head->request->method = HTTP1_OPTIONS;
+    else
+        return read_other_method(head, name);
+    return true;
+}
+
+static bool is_port(const char *p, const char *end)
+{
+    unsigned port = 0;
+
+    if (end - p > 5)
+        return false;
+    for (; p < end; p++) {
+        if (!http1_char_is(*p, HTTP1_CHAR_DIGIT))
+            return false;
+        port = port * 10 + (unsigned)(*p - '0');
+    }
+    return port <= 65535;
+}
+
+/* Behind the address in brackets that starts at `p`; `p` itself if it is none. */
+static const char *skip_ip_literal(const char *p, const char *end)
+{
+    const char *bracket = memchr(p, ']', (size_t)(end - p));
+    uint8_t ip[IP_LEN];
+    struct slice text;
+
+    if (!bracket)
+        return p;
+    text = slice_make(p + 1, (size_t)(bracket - p - 1));
+    return text.len && memchr(text.ptr, ':', text.len) && ip_parse(text, ip) ? bracket + 1 : p;
+}
+
+bool http1_split_authority(struct slice authority, struct slice *host)
+{
+    const char *start = authority.ptr, *end = start + authority.len;
+    const char *host_end;
+
+    if (authority.len == 0)
+        return false;
+    host_end =
+        *start == '[' ? skip_ip_literal(start, end) : http1_skip(start, end, HTTP1_CHAR_HOST);
+    if (host_end == start || host_end - start > HTTP1_HOST_MAX)
+        return false;
+    /* "host:" is a host with the default port (RFC 3986, 3.2.3). */
+    if (host_end != end && (*host_end != ':' || !is_port(host_end + 1, end)))
+        return false;
+    *host = slice_make(start, (size_t)(host_end - start));
+    return true;
+}
+
+/* `text` starts with the path, which may be empty. */
+static void split_path(struct head *head, struct slice text)
+{
+    struct http1_request *request = head->request;
+    const char *mark = text.len ? memchr(text.ptr, '?', text.len) : NULL;
+
+    request->path = text;
+    if (mark) {
+        request->path.len = (size_t)(mark - text.ptr);
+        request->query = slice_make(mark + 1, text.len - request->path.len - 1);
+    }
+    if (request->path.len == 0)
+        request->path = slice_make("/", 1);
+    if (head->stray && head->stray < request->path.ptr + request->path.len) {
+        request->path.len = (size_t)(head->stray - request->path.ptr);
+        request->path_is_cut = true;
+    }
+}
+
+/* Length of "http://" or "https://" at the start of the target; 0 if neither is there. */
+static size_t scheme_len(struct slice target)
+{
+    if (target.len >= 7 && slice_equal_nocase(slice_make(target.ptr, 7), slice_of("http://")))
+        return 7;
+    if (target.len >= 8 && slice_equal_nocase(slice_make(target.ptr, 8), slice_of("https://")))
+        return 8;
+    return 0;
+}
+
+static bool read_target(struct head *head, struct slice target)
+{
+    struct http1_request *request = head->request;
+    size_t skip, len = 0;
+
+    request->target = target;
+    if (target.ptr[0] == '/') {
+        split_path(head, target);
+        return true;
+    }
+    skip = scheme_len(target);
+    if (skip == 0)
+        return refuse(head, 400, "target is neither a path nor an http URL");
+    while (skip + len < target.len && target.ptr[skip + len] != '/' &&
+           target.ptr[skip + len] != '?')
+        len++;
+    request->authority = slice_make(target.ptr + skip, len);
+    if (!http1_split_authority(request->authority, &request->host))
+        return refuse(head, 400, "bad host in the target");
+    split_path(head, slice_make(target.ptr + skip + len, target.len - skip - len));
+    return true;
+}
+
+/* --- fields --- */
+
+/* Fields that mean something to the parser; numbered behind those that are handed out. */
+enum {
+    CONNECTION = HTTP1_FIELDS,
+    CONTENT_LENGTH,
+    EXPECT,
+    FORWARDED,
+    HOST,
+    TRANSFER_ENCODING,
+    X_FORWARDED_FOR,
+    UNKNOWN = 255,
+};
+
+enum { NAME_MIN = 4, NAME_MAX = 17, SLOTS = 64 };
+
+/* A hash without collisions among our names, of their length and two of their letters in lower
+ * case.  A new name that collides is a warning: an initializer that is overridden. */
+#define SLOT(len, first, last_but_one) (((len) + 2 * (first) + 3 * (last_but_one)) % SLOTS)
+#define FIELD(name, first, last_but_one, id) \
+    [SLOT(sizeof(name) - 1, first, last_but_one)] = {name, sizeof(name) - 1, id}
+
+static const struct {
+    char name[NAME_MAX + 1];
+    uint8_t len;
+    uint8_t id;
+} fields[SLOTS] = {
+    FIELD("accept-language", 'a', 'g', HTTP1_ACCEPT_LANGUAGE),
+    FIELD("connection", 'c', 'o', CONNECTION),
+    FIELD("content-length", 'c', 't', CONTENT_LENGTH),
+    FIELD("content-type", 'c', 'p', HTTP1_CONTENT_TYPE),
+    FIELD("cookie", 'c', 'i', HTTP1_COOKIE),
+    FIELD("expect", 'e', 'c', EXPECT),
+    FIELD("forwarded", 'f', 'e', FORWARDED),
+    FIELD("host", 'h', 's', HOST),
+    FIELD("origin", 'o', 'i', HTTP1_ORIGIN),
+    FIELD("purpose", 'p', 's', HTTP1_PURPOSE),
+    FIELD("referer", 'r', 'e', HTTP1_REFERER),
+    FIELD("sec-fetch-dest", 's', 's', HTTP1_SEC_FETCH_DEST),
+    FIELD("sec-fetch-mode", 's', 'd', HTTP1_SEC_FETCH_MODE),
+    FIELD("sec-fetch-site", 's', 't', HTTP1_SEC_FETCH_SITE),
+    FIELD("sec-fetch-user", 's', 'e', HTTP1_SEC_FETCH_USER),
+    FIELD("sec-purpose", 's', 's', HTTP1_SEC_PURPOSE),
+    FIELD("transfer-encoding", 't', 'n', TRANSFER_ENCODING),
+    FIELD("user-agent", 'u', 'n', HTTP1_USER_AGENT),
+    FIELD("x-forwarded-for", 'x', 'o', X_FORWARDED_FOR),
+    FIELD("x-forwarded-host", 'x', 's', HTTP1_X_FORWARDED_HOST),
+    FIELD("x-moz", 'x', 'o', HTTP1_X_MOZ),
+    FIELD("x-purpose", 'x', 's', HTTP1_X_PURPOSE),
+};
+
+/*
+ * The bytes of a name, of which the first and the last words may overlap.  Setting bit 5 makes
+ * letters lower case and gives no other byte of a token the value of a letter or of '-'.  Of
+ * "transfer-encoding" the middle byte is in neither word: a name that differs only there is up to
+ * no good, and refused the same.
+ */
+struct name_words {
+    uint64_t first, last;
+};
+
+static struct name_words words_of(const char *name, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)name;
+    const uint64_t bit5 = UINT64_C(0x2020202020202020);
+
+    if (len < 8)
+        return (struct name_words){le32_load(p) | (bit5 & UINT32_MAX),
+                                   le32_load(p + len - 4) | (bit5 & UINT32_MAX)};
+    return (struct name_words){le64_load(p) | bit5, le64_load(p + len - 8) | bit5};
+}
+
+static unsigned find_field(struct slice name)
+{
+    struct name_words words, other;
+    unsigned slot;
+
+    if (name.len < NAME_MIN || name.len > NAME_MAX)
+        return UNKNOWN;
+    slot = SLOT((unsigned)name.len, (unsigned)name.ptr[0] | 0x20,
+                (unsigned)name.ptr[name.len - 2] | 0x20);
+    if (fields[slot].len != name.len)
+        return UNKNOWN;
+    words = words_of(name.ptr, name.len);
+    other = words_of(fields[slot].name, name.len);
+    return words.first == other.first && words.last == other.last ? fields[slot].id : UNKNOWN;
+}
+
+static bool read_host(struct head *head, struct slice value)
+{
+    struct slice host;
+
+    if (head->has_host)
+        return refuse(head, 400, "two Host fields");
+    if (!http1_split_authority(value, &host))
+        return refuse(head, 400, "bad Host");
+    head->has_host = true;
+    if (!head->request->authority.ptr) { /* that of the target replaces it (9112, 3.2.2) */
+        head->request->authority = value;
+        head->request->host = host;
+    }
+    return true;
+}
+
+static bool is_option(struct slice option, const char *name, size_t len)
+{
+    if (option.len != len)
+        return false;
+    return memcmp(option.ptr, name, len) == 0 || slice_equal_nocase(option, slice_make(name, len));
+}
+
+/* A list of tokens (RFC 9110, 7.6.1); options other than these two concern features that we do not
+ * have. */
+static void read_connection(struct head *head, struct slice value)
+{
+    while (value.len) {
+        const char *comma = memchr(value.ptr, ',', value.len);
+        size_t len = comma ? (size_t)(comma - value.ptr) : value.len;
+        struct slice option = slice_trim(slice_make(value.ptr, len));
+
+        head->says_close |= is_option(option, "close", 5);
+        head->says_keep_alive |= is_option(option, "keep-alive", 10);
+        len += comma != NULL;
+        value = slice_make(value.ptr + len, value.len - len);
+    }
+}
+
+/* One plain number.  More than these digits would be accepted by others, who may read them
+ * differently. */
+static bool read_content_length(struct head *head, struct slice value)
+{
+    uint32_t len = 0, max = head->rules->body_max;
+
+    if (head->has_content_length)
+        return refuse(head, 400, "two Content-Length fields");
+    head->has_content_length = true;
+    if (value.len == 0 || (value.ptr[0] == '0' && value.len > 1))
+        return refuse(head, 400, "bad Content-Length");
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return refuse(head, 400, "bad Content-Length");
+        if (len <= max)
+            len = len * 10 + (uint32_t)(value.ptr[i] - '0');
+    }
+    if (len > 0 && head->request->method <= HTTP1_OPTIONS)
+        return refuse(head, 400, "body of a request that has none");
+    if (len > max)
+        return refuse(head, 413, "body too long");
+    head->request->content_length = len;
+    return true;
+}
+
+static bool read_expect(struct head *head, struct slice value)
+{
+    if (!slice_equal_nocase(value, slice_of("100-continue")))
+        return refuse(head, 417, "Expect other than 100-continue");
+    head->request->expect_continue = true;
+    return true;
+}
+
+static bool read_field(struct head *head, unsigned id, struct slice value)
+{
+    struct http1_request *request = head->request;
+
+    value = slice_trim(value);
+    switch (id) {
+    case CONNECTION:
+        read_connection(head, value);
+        return true;
+    case CONTENT_LENGTH:
+        return read_content_length(head, value);
+    case EXPECT:
+        return read_expect(head, value);
+    case FORWARDED:
+        request->forwarded[request->n_forwarded++] = value;
+        return true;
+    case HOST:
+        return read_host(head, value);
+    case TRANSFER_ENCODING:
+        return refuse(head, 400, "Transfer-Encoding");
+    case X_FORWARDED_FOR:
+        request->forwarded_for[request->n_forwarded_for++] = value;
+        return true;
+    default:
+        if (!request->field[id].ptr)
+            request->field[id] = value;
+        return true;
+    }
+}
+
+static bool finish(struct head *head)
+{
+    struct http1_request *request = head->request;
+
+    if (request->minor_version == 1 && !head->has_host)
+        return refuse(head, 400, "HTTP/1.1 without Host");
+    request->keep_alive =
+        !head->says_close && (request->minor_version == 1 || head->says_keep_alive);
+    /* Who speaks 1.0 waits for no 100, and without a body there is nothing to wait for
+     * (RFC 9110, 10.1.1). */
+    request->expect_continue &= request->minor_version == 1 && request->content_length > 0;
+    return true;
+}
+
+/* The lines were read before: each ends in CRLF and has a colon, but the first and the last. */
+struct slice http1_find_value(struct slice head, struct slice name)
+{
+    const char *end = head.ptr + head.len;
+    const char *line = memchr(head.ptr, '\n', head.len);
+
+    while (line && ++line < end) {
+        const char *lf = memchr(line, '\n', (size_t)(end - line));
+        size_t len = lf ? (size_t)(lf - line) : 0;
+
+        if (len > name.len && line[name.len] == ':' &&
+            slice_equal_nocase(slice_make(line, name.len), name))
+            return slice_trim(slice_make(line + name.len + 1, len - name.len - 2));
+        line = lf;
+    }
+    return (struct slice){0};
+}
+
+/* --- lines --- */
 
 /* Reading a line: each reader takes the line at `*p` if it is plainly good, and moves `*p` behind
  * it.  Only else is its end looked for, to tell what is unfinished from what is wrong. */
@@ -42,67 +460,78 @@ static bool is_other_version(struct slice version)
            http1_char_is(p[7], HTTP1_CHAR_DIGIT);
 }
 
+/* Behind the target at `p`; `*stray` is the first stray in it, or that end if there is none. */
+static const char *skip_target(const struct head *head, const char *p, const char *end,
+                               const char **stray)
+{
+    p = http1_skip_target(p, end);
+    *stray = p;
+    while (p < end && http1_char_is_stray(*p) && head->rules->takes_strays)
+        p = http1_skip_target(p + 1, end);
+    return p;
+}
+
 /* Says why the request line from `line` up to its LF was not taken. */
-static void refuse_request_line(struct http1_head *head, const char *line, const char *lf)
+static void refuse_request_line(struct head *head, const char *line, const char *lf)
 {
     const char *reason = explain_controls(line, lf);
-    const char *end = lf - 1, *method_end, *target_end;
+    const char *end = lf - 1, *method_end, *target_end, *stray;
 
-    (void)http1_refuse(head, 400, reason ? reason : "malformed request line");
+    (void)refuse(head, 400, reason ? reason : "malformed request line");
     if (reason)
         return;
     method_end = http1_skip(line, end, HTTP1_CHAR_TOKEN);
     if (method_end == line || method_end == end || *method_end != ' ')
         return;
-    target_end = http1_skip(method_end + 1, end, HTTP1_CHAR_TARGET);
+    target_end = skip_target(head, method_end + 1, end, &stray);
     if (target_end == method_end + 1 || target_end == end || *target_end != ' ')
         return;
     if (is_other_version(slice_make(target_end + 1, (size_t)(end - target_end - 1))))
-        (void)http1_refuse(head, 505, "HTTP version other than 1.0 and 1.1");
+        (void)refuse(head, 505, "HTTP version other than 1.0 and 1.1");
 }
 
-static enum line_status explain_request_line(struct http1_head *head, const char *line,
-                                             const char *end)
+static enum line_status explain_request_line(struct head *head, const char *line, const char *end)
 {
     size_t len = (size_t)(end - line), max = HTTP1_LINE_MAX + 2;
     const char *lf = memchr(line, '\n', len < max ? len : max);
 
     if (len > 0 && !http1_char_is(*line, HTTP1_CHAR_TOKEN) && *line != '\r' && *line != '\n') {
         /* At once: a TLS handshake, for one, may hold no LF at all. */
-        (void)http1_refuse(head, 400, "malformed request line");
+        (void)refuse(head, 400, "malformed request line");
     } else if (lf) {
         refuse_request_line(head, line, lf);
     } else if (len >= max) {
-        (void)http1_refuse(head, 414, "request line too long");
+        (void)refuse(head, 414, "request line too long");
     } else {
         return LINE_UNFINISHED;
     }
     return LINE_REFUSED;
 }
 
-static enum line_status read_request_line(struct http1_head *head, const char **p, const char *end)
+static enum line_status read_request_line(struct head *head, const char **p, const char *end)
 {
     const char *line = *p;
     const char *method_end = http1_skip(line, end, HTTP1_CHAR_TOKEN);
-    const char *target, *target_end, *version;
+    const char *target, *target_end, *version, *stray;
 
     if (method_end == end || method_end == line || *method_end != ' ')
         return explain_request_line(head, line, end);
     target = method_end + 1;
-    target_end = http1_skip_target(target, end);
+    target_end = skip_target(head, target, end, &stray);
     version = target_end + 1;
     if (target_end == target || end - target_end < VERSION_LEN + 3 || *target_end != ' ' ||
         memcmp(version, "HTTP/1.", 7) != 0 || (version[7] != '0' && version[7] != '1') ||
         version[8] != '\r' || version[9] != '\n')
         return explain_request_line(head, line, end);
     if (version + VERSION_LEN - line > HTTP1_LINE_MAX) {
-        (void)http1_refuse(head, 414, "request line too long");
+        (void)refuse(head, 414, "request line too long");
         return LINE_REFUSED;
     }
     head->request->minor_version = (uint8_t)(version[7] - '0');
+    head->stray = stray == target_end ? NULL : stray;
     *p = version + VERSION_LEN + 2;
-    return http1_read_method(head, slice_make(line, (size_t)(method_end - line))) &&
-                   http1_read_target(head, slice_make(target, (size_t)(target_end - target)))
+    return read_method(head, slice_make(line, (size_t)(method_end - line))) &&
+                   read_target(head, slice_make(target, (size_t)(target_end - target)))
                ? LINE_GOOD
                : LINE_REFUSED;
 }
@@ -122,8 +551,7 @@ static const char *explain_name(const char *line, const char *end)
     return "bad character in a field name";
 }
 
-static enum line_status explain_field_line(struct http1_head *head, const char *line,
-                                           const char *end)
+static enum line_status explain_field_line(struct head *head, const char *line, const char *end)
 {
     const char *lf = memchr(line, '\n', (size_t)(end - line));
     const char *reason;
@@ -131,11 +559,11 @@ static enum line_status explain_field_line(struct http1_head *head, const char *
     if (!lf)
         return LINE_UNFINISHED;
     reason = explain_controls(line, lf);
-    (void)http1_refuse(head, 400, reason ? reason : explain_name(line, lf - 1));
+    (void)refuse(head, 400, reason ? reason : explain_name(line, lf - 1));
     return LINE_REFUSED;
 }
 
-static enum line_status read_field_line(struct http1_head *head, const char **p, const char *end)
+static enum line_status read_field_line(struct head *head, const char **p, const char *end)
 {
     const char *line = *p;
     const char *colon = http1_skip_token(line, end);
@@ -155,22 +583,22 @@ static enum line_status read_field_line(struct http1_head *head, const char **p,
         return explain_field_line(head, line, end);
     *p = value_end + 2;
     if (++head->n_fields > HTTP1_FIELDS_MAX) {
-        (void)http1_refuse(head, 431, "too many fields");
+        (void)refuse(head, 431, "too many fields");
         return LINE_REFUSED;
     }
-    id = http1_find_field(slice_make(line, (size_t)(colon - line)));
-    if (id != HTTP1_FIELD_UNKNOWN &&
-        !http1_read_field(head, id, slice_make(colon + 1, (size_t)(value_end - colon - 1))))
+    id = find_field(slice_make(line, (size_t)(colon - line)));
+    if (id != UNKNOWN &&
+        !read_field(head, id, slice_make(colon + 1, (size_t)(value_end - colon - 1))))
         return LINE_REFUSED;
     return LINE_GOOD;
 }
 
 /* Skips what empty lines there may be before the request line. */
-static bool skip_empty_lines(struct http1_head *head, const char **p, const char *end)
+static bool skip_empty_lines(struct head *head, const char **p, const char *end)
 {
     for (unsigned n = 0; end - *p >= 2 && (*p)[0] == '\r' && (*p)[1] == '\n'; n++) {
         if (n == HTTP1_EMPTY_LINES_MAX)
-            return http1_refuse(head, 400, "empty lines instead of a request line");
+            return refuse(head, 400, "empty lines instead of a request line");
         *p += 2;
     }
     return true;
@@ -178,7 +606,7 @@ static bool skip_empty_lines(struct http1_head *head, const char **p, const char
 
 /* Reads the lines of a head; `*p` is behind the last one taken.  `*limit` is set when it is not
  * finished. */
-static enum line_status read_lines(struct http1_head *head, const char *start, const char **p,
+static enum line_status read_lines(struct head *head, const char *start, const char **p,
                                    const char *end, uint16_t *limit)
 {
     enum line_status status;
@@ -195,7 +623,7 @@ static enum line_status read_lines(struct http1_head *head, const char *start, c
         status = read_field_line(head, p, end);
     while (status == LINE_GOOD);
     if (status == LINE_UNFINISHED && end - start >= HTTP1_HEAD_MAX) {
-        (void)http1_refuse(head, 431, "head too long");
+        (void)refuse(head, 431, "head too long");
         return LINE_REFUSED;
     }
     return status;
@@ -216,7 +644,7 @@ enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice b
                                  struct http1_scan *scan, struct http1_request *out,
                                  struct http1_refusal *refusal)
 {
-    struct http1_head head = {.rules = rules, .request = out, .refusal = refusal};
+    struct head head = {.rules = rules, .request = out, .refusal = refusal};
     size_t len = bytes.len < HTTP1_HEAD_MAX ? bytes.len : HTTP1_HEAD_MAX;
     const char *p = bytes.ptr;
     uint16_t limit = 0;
@@ -229,7 +657,7 @@ enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice b
     switch (read_lines(&head, bytes.ptr, &p, bytes.ptr + len, &limit)) {
     case LINE_END_OF_HEAD:
         out->head_len = (uint16_t)(p - bytes.ptr);
-        if (http1_finish(&head))
+        if (finish(&head))
             return HTTP1_COMPLETE;
         break;
     case LINE_UNFINISHED:
@@ -246,7 +674,8 @@ enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice b
 enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
                               struct http1_request *out, struct http1_refusal *refusal)
 {
-    static const struct http1_rules public_port = {.body_max = HTTP1_BODY_MAX};
+    static const struct http1_rules public_port = {.body_max = HTTP1_BODY_MAX,
+                                                   .takes_strays = true};
 
     return http1_parse_by(&public_port, bytes, scan, out, refusal);
 }

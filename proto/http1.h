@@ -38,6 +38,8 @@ enum http1_method {
 struct http1_rules {
     bool all_methods;  /* not only GET, HEAD, OPTIONS and POST */
     uint32_t body_max; /* bytes of a body; GET, HEAD and OPTIONS never have one */
+    bool takes_strays; /* raw bytes of 0x80…0xff and '#' may stand in the target: no two parsers
+                          disagree about where the request ends because of them */
 };
 
 /* The fields whose values are handed out.  Of a field that comes twice the first value counts, but
@@ -71,7 +73,8 @@ struct http1_request {
     uint32_t content_length; /* bytes of body behind the head: 0…body_max of the rules */
     uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
     struct slice target;     /* as it came: "/a?b" or "https://host/a?b" */
-    struct slice path;       /* begins with '/'; not decoded */
+    struct slice path;       /* begins with '/'; not decoded; ends before a stray */
+    bool path_is_cut;        /* a stray, and what is behind it, were left out of the path */
     struct slice query;      /* without the '?'; absent if there is none */
     struct slice authority;  /* of an absolute-form target, else of Host: "host:8080"; absent in
                                 HTTP/1.0 without either */
@@ -113,7 +116,8 @@ enum http1_status {
 MUST_USE enum http1_status http1_parse(struct slice bytes, struct http1_scan *scan,
                                        struct http1_request *out, struct http1_refusal *refusal);
 
-/* The same by other rules than the public port's: a body of at most HTTP1_BODY_MAX, of a POST. */
+/* The same by other rules than the public port's: those take strays, and a body of at most
+ * HTTP1_BODY_MAX, of a POST. */
 MUST_USE enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice bytes,
                                           struct http1_scan *scan, struct http1_request *out,
                                           struct http1_refusal *refusal);

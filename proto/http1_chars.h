@@ -1,4 +1,5 @@
-/* http1_chars.h - which bytes may stand where in a head; inline, as each byte is looked at.
+/* http1_chars.h - which bytes may stand where in a head; for http1.c, inline, as each byte is
+ * looked at.
  *
  * Most bytes are looked at sixteen at a time, with the vector types that gcc and clang have for
  * every processor; only the step from a vector to a number is faster where SSE2 is known.
@@ -23,11 +24,49 @@ enum {
     HTTP1_CHAR_DIGIT = 8,
 };
 
-extern const uint8_t http1_chars[256];
+/* What each kind of printable byte may be part of. */
+#define OTHER HTTP1_CHAR_TARGET
+#define TOKEN (HTTP1_CHAR_TARGET | HTTP1_CHAR_TOKEN)
+#define ALPHA (HTTP1_CHAR_TARGET | HTTP1_CHAR_TOKEN | HTTP1_CHAR_HOST)
+#define DIGIT (HTTP1_CHAR_TARGET | HTTP1_CHAR_TOKEN | HTTP1_CHAR_HOST | HTTP1_CHAR_DIGIT)
+
+/* clang-format off */
+static const uint8_t http1_chars[256] = {
+    ['!'] = TOKEN, ['"'] = OTHER, ['#'] = HTTP1_CHAR_TOKEN, ['$'] = TOKEN, ['%'] = TOKEN,
+    ['&'] = TOKEN, ['\''] = TOKEN, ['('] = OTHER, [')'] = OTHER, ['*'] = TOKEN,
+    ['+'] = TOKEN, [','] = OTHER, ['-'] = ALPHA, ['.'] = ALPHA, ['/'] = OTHER,
+    ['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT,
+    ['5'] = DIGIT, ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT,
+    [':'] = OTHER, [';'] = OTHER, ['<'] = OTHER, ['='] = OTHER, ['>'] = OTHER,
+    ['?'] = OTHER, ['@'] = OTHER, ['A'] = ALPHA, ['B'] = ALPHA, ['C'] = ALPHA,
+    ['D'] = ALPHA, ['E'] = ALPHA, ['F'] = ALPHA, ['G'] = ALPHA, ['H'] = ALPHA,
+    ['I'] = ALPHA, ['J'] = ALPHA, ['K'] = ALPHA, ['L'] = ALPHA, ['M'] = ALPHA,
+    ['N'] = ALPHA, ['O'] = ALPHA, ['P'] = ALPHA, ['Q'] = ALPHA, ['R'] = ALPHA,
+    ['S'] = ALPHA, ['T'] = ALPHA, ['U'] = ALPHA, ['V'] = ALPHA, ['W'] = ALPHA,
+    ['X'] = ALPHA, ['Y'] = ALPHA, ['Z'] = ALPHA, ['['] = OTHER, ['\\'] = OTHER,
+    [']'] = OTHER, ['^'] = TOKEN, ['_'] = ALPHA, ['`'] = TOKEN, ['a'] = ALPHA,
+    ['b'] = ALPHA, ['c'] = ALPHA, ['d'] = ALPHA, ['e'] = ALPHA, ['f'] = ALPHA,
+    ['g'] = ALPHA, ['h'] = ALPHA, ['i'] = ALPHA, ['j'] = ALPHA, ['k'] = ALPHA,
+    ['l'] = ALPHA, ['m'] = ALPHA, ['n'] = ALPHA, ['o'] = ALPHA, ['p'] = ALPHA,
+    ['q'] = ALPHA, ['r'] = ALPHA, ['s'] = ALPHA, ['t'] = ALPHA, ['u'] = ALPHA,
+    ['v'] = ALPHA, ['w'] = ALPHA, ['x'] = ALPHA, ['y'] = ALPHA, ['z'] = ALPHA,
+    ['{'] = OTHER, ['|'] = TOKEN, ['}'] = OTHER, ['~'] = TOKEN,
+};
+/* clang-format on */
+#undef OTHER
+#undef TOKEN
+#undef ALPHA
+#undef DIGIT
 
 static inline bool http1_char_is(char c, unsigned set)
 {
     return http1_chars[(uint8_t)c] & set;
+}
+
+/* What a browser never sends in a target as it is, but programs that copy a link with text do. */
+static inline bool http1_char_is_stray(char c)
+{
+    return c == '#' || (uint8_t)c >= 0x80;
 }
 
 /* The first of the bytes from `p` up to `end` that is not in `set`; `end` if there is none. */

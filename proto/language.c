@@ -3,17 +3,6 @@
 /* More entries than any browser sends; what comes after is not looked at. */
 enum { ENTRIES_MAX = 16 };
 
-static struct slice trim(struct slice s)
-{
-    while (s.len && (*s.ptr == ' ' || *s.ptr == '\t')) {
-        s.ptr++;
-        s.len--;
-    }
-    while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* Cuts what is before the first `separator` off `*rest` and returns it. */
 static struct slice next_part(struct slice *rest, char separator)
 {
@@ -24,7 +13,7 @@ static struct slice next_part(struct slice *rest, char separator)
     len += end != NULL;
     rest->ptr += len;
     rest->len -= len;
-    return trim(part);
+    return slice_trim(part);
 }
 
 /* "q=0.8" as thousandths; 0 for what is malformed: it is not what somebody wants most. */
@@ -63,7 +52,7 @@ struct slice language_preferred(struct slice accept_language)
     for (int i = 0; i < ENTRIES_MAX && accept_language.len; i++) {
         struct slice entry = next_part(&accept_language, ',');
         struct slice tag = next_part(&entry, ';');
-        unsigned weight = entry.len ? read_weight(trim(entry)) : 1000;
+        unsigned weight = entry.len ? read_weight(slice_trim(entry)) : 1000;
 
         if (weight > best_weight && is_tag(tag)) {
             best = tag;

@@ -156,7 +156,8 @@ static void drop_scheme(struct reading *r)
         if (r->n >= len &&
             slice_equal_nocase(slice_make(r->digits + r->n - len, len), slice_make("https", len))) {
             r->n -= len;
-            r->n_tried = 0; /* that was tried with it */
+            if (r->n < r->n_tried)
+                r->n_tried = 0; /* that was tried with the scheme */
             return;
         }
     }

@@ -198,12 +198,13 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     struct label label;
     struct route route;
 
-    if (request->method == HTTP1_OPTIONS && slice_equal(request->path, slice_of("/")))
+    if (request->method == HTTP1_OPTIONS && slice_equal(request->path, slice_of("/")) &&
+        !request->path_is_cut)
         return answer_options(a, reply_end(request, *end), out);
     if (request->method == HTTP1_OPTIONS || request->method == HTTP1_POST)
         return answer_method(a, out, end);
-    route_decide(a->site, find_host(a, peer), request->path, now_s(a), &route);
-    if (route.outcome == OUTCOME_UNKNOWN_HOST)
+    route_decide(a->site, find_host(a, peer), request, now_s(a), &route);
+    if (route.outcome == OUTCOME_UNKNOWN_HOST || route.outcome == OUTCOME_BAD_REQUEST)
         *end = ANSWER_REFUSED;
     reply_set_date(&a->reply, now_s(a));
     switch (route.outcome) {

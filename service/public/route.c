@@ -1,30 +1,33 @@
 #include "service/public/route.h"
 
-static enum outcome decide_link(const struct site *site, struct slice text, int64_t now_s,
-                                struct route *route)
+/* What is behind the first '/' of the path is a link, or none. */
+static enum outcome decide_link(const struct site *site, const struct http1_request *request,
+                                int64_t now_s, struct route *route)
 {
-    if (site_open_token(site, route->brand, text, &route->token) != TOKEN_OK)
+    struct slice text = slice_make(request->path.ptr + 1, request->path.len - 1);
+    enum token_status status = site_open_token(site, route->brand, text, &route->token);
+
+    if (status == TOKEN_MALFORMED && request->path_is_cut)
+        return OUTCOME_BAD_REQUEST;
+    if (status != TOKEN_OK)
         return OUTCOME_NOT_FOUND;
     if (token_is_expired(&route->token, now_s))
         return OUTCOME_EXPIRED;
     return route->token.silent ? OUTCOME_SILENT : OUTCOME_REDIRECT;
 }
 
-void route_decide(const struct site *site, struct slice host, struct slice path, int64_t now_s,
-                  struct route *out)
+void route_decide(const struct site *site, struct slice host, const struct http1_request *request,
+                  int64_t now_s, struct route *out)
 {
-    struct slice name = path.len ? slice_make(path.ptr + 1, path.len - 1) : path;
-
     out->brand = site_find_host(site, host);
-    if (!out->brand) {
+    if (!out->brand)
         out->outcome = OUTCOME_UNKNOWN_HOST;
-    } else if (name.len == 0) {
+    else if (slice_equal(request->path, slice_of("/")) && !request->path_is_cut)
         out->outcome = out->brand->home ? OUTCOME_HOME : OUTCOME_HOME_PAGE;
-    } else if (slice_equal(name, slice_of("robots.txt"))) {
+    else if (slice_equal(request->path, slice_of("/robots.txt")) && !request->path_is_cut)
         out->outcome = OUTCOME_ROBOTS;
-    } else {
-        out->outcome = decide_link(site, name, now_s, out);
-    }
+    else
+        out->outcome = decide_link(site, request, now_s, out);
 }
 
 enum page route_page(enum outcome outcome)

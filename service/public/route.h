@@ -5,6 +5,7 @@
 #define PUBLIC_ROUTE_H
 #include <stdint.h>
 
+#include "proto/http1.h"
 #include "proto/slice.h"
 #include "proto/token.h"
 #include "service/config/site.h"
@@ -12,19 +13,21 @@
 
 struct route {
     /* REDIRECT or SILENT (whether the kind has a target is the caller's to find out, who knows the
-     * facts that choose it), HOME, HOME_PAGE, ROBOTS, NOT_FOUND, EXPIRED or UNKNOWN_HOST. */
+     * facts that choose it), HOME, HOME_PAGE, ROBOTS, NOT_FOUND, EXPIRED, BAD_REQUEST or
+     * UNKNOWN_HOST. */
     enum outcome outcome;
     const struct brand *brand; /* NULL: UNKNOWN_HOST; borrowed from the site */
     struct token token;        /* REDIRECT, SILENT and EXPIRED only */
 };
 
 /*
- * Decides for a GET or HEAD of `path` at host `host` as of `now_s`.  A link is "/TOKEN", with what
- * mail programs do to it (token_open()).  The query is not looked at: they and social networks
- * append theirs (utm_…, fbclid).
+ * Decides for a GET or HEAD, `request`, of host `host` as of `now_s`.  A link is "/TOKEN", with
+ * what mail programs do to it (token_open()).  The query is not looked at: they and social networks
+ * append theirs (utm_…, fbclid).  A stray in the path (http1.h) is passed over behind a token,
+ * right or wrong, and else a bad request.
  */
-void route_decide(const struct site *site, struct slice host, struct slice path, int64_t now_s,
-                  struct route *out);
+void route_decide(const struct site *site, struct slice host, const struct http1_request *request,
+                  int64_t now_s, struct route *out);
 
 /* The page that goes with an outcome; PAGES if it has none. */
 enum page route_page(enum outcome outcome);

@@ -107,6 +107,20 @@ def test_a_wrong_link_is_the_same_404_whatever_stands_around_it(daemon):
     assert total(daemon, "redirect") == 0
 
 
+@pytest.mark.parametrize("target, status", [
+    (b"/%s#top", 302), (b"/%s\xc2\xa0Pay", 302), (b"/%s\xe2\x80\x9d?utm_source=x", 302), (b"/%s?n=M\xfcller#x", 302),
+    (b"/\xc2\xa0%s", 400), (b"/#%s", 400), (b"/caf\xe9", 400), (b"/#", 400)])
+def test_raw_bytes_and_fragments_are_passed_over_behind_a_link_and_in_a_query(daemon, target, status):
+    token = daemon.mint()
+    if b"%s" in target:
+        target = target % token.encode()
+    with daemon.connect() as connection:
+        connection.send(b"GET " + target + b" HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n")
+        reply = connection.receive()
+    assert reply.status == status
+    assert ("connection" in reply.headers) == (status == 400)
+
+
 def test_a_link_in_capitals_works(daemon):
     assert daemon.click(daemon.mint().upper()).location == TARGET
 

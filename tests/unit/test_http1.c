@@ -56,8 +56,14 @@ static const struct head_case request_lines[] = {
      "bc HTTP/1.1\r\n" HOST "\r\n",
      400},
     {"a blank in the target", "GET /a bc HTTP/1.1\r\n" HOST "\r\n", 400},
-    {"a fragment in the target", "GET /a#bc HTTP/1.1\r\n" HOST "\r\n", 400},
-    {"a byte over 0x7f in the target", "GET /\xc3\xa4 HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"DEL in the target", "GET /a\x7f HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a stray, and a control byte behind it", "GET /a#\x01 HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a stray before the path of a URL", "GET http://a.example#x HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a stray in the host of a URL", "GET http://\xc3\xa4.example/ HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a stray first in the target", "GET #/a HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"a stray, and HTTP/2.0", "GET /a#x HTTP/2.0\r\n" HOST "\r\n", 505},
+    {"a fragment in the target", "GET /a#bc HTTP/1.1\r\n" HOST "\r\n", OK},
+    {"a byte over 0x7f in the target", "GET /\xc3\xa4 HTTP/1.1\r\n" HOST "\r\n", OK},
     {"what linkifiers drag along", "GET /abc>\"|')] HTTP/1.1\r\n" HOST "\r\n", OK},
     {"a target of asterisk form", "GET * HTTP/1.1\r\n" HOST "\r\n", 400},
     {"a relative target", "GET abc HTTP/1.1\r\n" HOST "\r\n", 400},
@@ -396,7 +402,7 @@ static void test_every_byte(void **state)
         check_whole(method, sizeof(method) - 1, !is_token ? 400 : c == 'E' ? OK : 501);
         method[1] = '?';
         target[6] = (char)c;
-        check_whole(target, sizeof(target) - 1, c > 0x20 && c < 0x7f && c != '#' ? OK : 400);
+        check_whole(target, sizeof(target) - 1, c > 0x20 && c != 0x7f ? OK : 400);
         name[sizeof(GET HOST)] = (char)c;
         check_whole(name, sizeof(name) - 1, is_token || c == ':' ? OK : 400);
     }
@@ -778,6 +784,8 @@ static void other_rules_allow_other_methods_and_longer_bodies(void **state)
          HTTP1_POST, 0},
         {"GET with a body", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n", 400,
          HTTP1_GET, 0},
+        {"a fragment", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", 400, HTTP1_GET, 0},
+        {"a raw byte above ASCII", "GET /a\xe4 HTTP/1.1\r\nHost: x\r\n\r\n", 400, HTTP1_GET, 0},
         {"two lengths",
          "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400,
          HTTP1_PUT, 0},
@@ -800,6 +808,41 @@ static void other_rules_allow_other_methods_and_longer_bodies(void **state)
         assert_int_equal(status, HTTP1_COMPLETE);
         assert_int_equal(request.method, cases[i].method);
         assert_int_equal(request.content_length, cases[i].content_length);
+    }
+}
+
+static void strays_end_the_path(void **state)
+{
+    const struct {
+        const char *name, *target, *path, *query;
+        bool is_cut;
+    } cases[] = {
+        {"none", "/a?b", "/a", "b", false},
+        {"a fragment", "/a#b", "/a", NULL, true},
+        {"a fragment behind a query", "/a?b#c", "/a", "b#c", false},
+        {"bytes above ASCII",
+         "/a\xc2\xa0"
+         "b",
+         "/a", NULL, true},
+        {"several, and nothing before them", "/#\xe4#", "/", NULL, true},
+        {"in a whole URL", "http://x.example/a#b", "/a", NULL, true},
+        {"in the query of a whole URL without a path", "http://x.example?b#c", "/", "b#c", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_scan scan = {0};
+        struct http1_refusal refusal;
+        struct http1_request request;
+        char head[256];
+
+        print_message("%s\n", cases[i].name);
+        snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].target);
+        assert_int_equal(http1_parse(slice_of(head), &scan, &request, &refusal), HTTP1_COMPLETE);
+        assert_true(slice_equal(request.path, slice_of(cases[i].path)));
+        assert_int_equal(request.path_is_cut, cases[i].is_cut);
+        assert_int_equal(request.query.ptr != NULL, cases[i].query != NULL);
+        assert_true(slice_equal(request.query, slice_of(cases[i].query)));
     }
 }
 
@@ -832,6 +875,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_rules_allow_other_methods_and_longer_bodies),
         cmocka_unit_test(a_value_is_found_by_the_name_of_its_field),
+        cmocka_unit_test(strays_end_the_path),
         cmocka_unit_test(test_request_lines),
         cmocka_unit_test(test_field_lines),
         cmocka_unit_test(test_nul),

@@ -4,6 +4,20 @@
 
 #define DAY_S 86400
 
+/* A request of `path` as it stands in the request line. */
+static const struct http1_request *request_of(const char *path)
+{
+    static struct http1_request request;
+    static char head[1024];
+    struct http1_refusal refusal;
+    struct http1_scan scan = {0};
+    int len = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+
+    assert_int_equal(http1_parse(slice_make(head, (size_t)len), &scan, &request, &refusal),
+                     HTTP1_COMPLETE);
+    return &request;
+}
+
 static void test_decisions(void **state)
 {
     struct fixture *f = fixture_new("workers: 1");
@@ -19,6 +33,33 @@ static void test_decisions(void **state)
         {"two slashes before it", "go.acme.example", "//" FIXTURE_LINK, 0, OUTCOME_REDIRECT},
         {"a blank before it", "go.acme.example", "/%20" FIXTURE_LINK, 0, OUTCOME_REDIRECT},
         {"this folder before it", "go.acme.example", "/./" FIXTURE_LINK, 0, OUTCOME_REDIRECT},
+        {"a fragment behind it", "go.acme.example", "/" FIXTURE_LINK "#top", 0, OUTCOME_REDIRECT},
+        {"a raw no-break space behind it", "go.acme.example", "/" FIXTURE_LINK "\xc2\xa0Pay", 0,
+         OUTCOME_REDIRECT},
+        {"a raw quote and a query behind it", "go.acme.example",
+         "/" FIXTURE_LINK "\xe2\x80\x9d?utm=x", 0, OUTCOME_REDIRECT},
+        {"text, and a raw byte behind it", "go.acme.example", "/" FIXTURE_LINK "&x=\xff", 0,
+         OUTCOME_REDIRECT},
+        {"a line end inside, and a fragment behind it", "go.acme.example",
+         "/07d8tma8gsfrvnjtkxr4%0Avgc4y3ms6smxnr2a1r4cqq89m#x", 0, OUTCOME_REDIRECT},
+        {"raw bytes in the query", "go.acme.example", "/" FIXTURE_LINK "?n=M\xfcller#x", 0,
+         OUTCOME_REDIRECT},
+        {"a raw byte in the query of no link", "go.acme.example", "/x?n=M\xfcller", 0,
+         OUTCOME_NOT_FOUND},
+        {"a fragment behind an expired one", "go.acme.example", "/" FIXTURE_LINK "#top", 31 * DAY_S,
+         OUTCOME_EXPIRED},
+        {"a fragment behind a wrong one", "go.acme.example",
+         "/07d8tma8gsfrvnjtkxr4vgc4y3ms4smxnr2a1r4cqq89m#top", 0, OUTCOME_NOT_FOUND},
+        {"a raw byte inside", "go.acme.example",
+         "/07d8tma8gsfrvnjtkxr4\xa0vgc4y3ms6smxnr2a1r4cqq89m", 0, OUTCOME_BAD_REQUEST},
+        {"a raw '#' inside", "go.acme.example", "/07d8tma8gsfrvnjtkxr4#vgc4y3ms6smxnr2a1r4cqq89m",
+         0, OUTCOME_BAD_REQUEST},
+        {"a raw byte before it", "go.acme.example", "/\xc2\xa0" FIXTURE_LINK, 0,
+         OUTCOME_BAD_REQUEST},
+        {"a raw '#' before it", "go.acme.example", "/#" FIXTURE_LINK, 0, OUTCOME_BAD_REQUEST},
+        {"a fragment of the home", "go.acme.example", "/#top", 0, OUTCOME_BAD_REQUEST},
+        {"a fragment of robots.txt", "go.acme.example", "/robots.txt#top", 0, OUTCOME_BAD_REQUEST},
+        {"a raw byte in no link", "go.acme.example", "/caf\xe9", 0, OUTCOME_BAD_REQUEST},
         {"a wrong one with text behind it", "go.acme.example",
          "/07d8tma8gsfrvnjtkxr4vgc4y3ms4smxnr2a1r4cqq89m&utm_source=x", 0, OUTCOME_NOT_FOUND},
         {"not the first segment", "go.acme.example", "/x/" FIXTURE_LINK, 0, OUTCOME_NOT_FOUND},
@@ -48,7 +89,7 @@ static void test_decisions(void **state)
         struct route route;
 
         print_message("%s\n", cases[i].name);
-        route_decide(f->site, slice_of(cases[i].host), slice_of(cases[i].path),
+        route_decide(f->site, slice_of(cases[i].host), request_of(cases[i].path),
                      FIXTURE_NOW_S + cases[i].after_s, &route);
         assert_int_equal(route.outcome, cases[i].want);
         assert_int_equal(route.brand == NULL, cases[i].want == OUTCOME_UNKNOWN_HOST);
@@ -79,11 +120,11 @@ static void test_silent_links_are_told_apart(void **state)
 
     (void)state;
     route_decide(f->site, slice_of("go.acme.example"),
-                 slice_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .silent = true})),
+                 request_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .silent = true})),
                  FIXTURE_NOW_S, &route);
     assert_int_equal(route.outcome, OUTCOME_SILENT);
     route_decide(f->site, slice_of("go.acme.example"),
-                 slice_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .once = true})),
+                 request_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .once = true})),
                  FIXTURE_NOW_S, &route);
     assert_int_equal(route.outcome, OUTCOME_REDIRECT);
     fixture_free(f);
