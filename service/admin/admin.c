@@ -5,36 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/listener.h>
 
 #include "service/admin/attempts.h"
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
-#include "service/admin/listen.h"
+#include "service/admin/front.h"
 #include "service/admin/live.h"
+#include "service/admin/mailbox.h"
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
 #include "service/admin/server.h"
 #include "service/admin/session.h"
+#include "service/admin/signin.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
-#include "service/base/log.h"
+#include "service/base/event_loop.h"
 #include "service/base/thread.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 
 enum {
-    HEAD_MAX = 16 << 10,
-    IDLE_S = 30,
-    ACCEPT_PAUSE_MS = 100,
     TIMEOUT_MS = 2000, /* of a query, when the options name none */
     FAREWELL_MS = 500,
 };
@@ -50,54 +48,26 @@ struct mail {
 
 struct admin {
     struct server server;
-    struct evhttp *http;
-    struct evconnlistener **listeners; /* of `http` once bound */
-    unsigned n_listeners;
-    struct event *resume; /* accept again after ACCEPT_PAUSE_MS */
+    struct front *front;
+    struct mailbox *to_api;
     struct event *wake;
     struct mail mail;
     pthread_t thread;
     bool running;
-    uint16_t port;
 };
 
-/* A request is complete. */
-static void on_request(struct evhttp_request *http, void *arg)
+/* A request has come from the front. */
+static void on_request(void *owner, struct letter *letter)
 {
-    struct server *server = arg;
-    struct request *request = request_new(server, http);
+    struct request *request = (struct request *)letter;
+    struct admin *admin = owner;
 
-    if (request)
-        router_handle(request);
-}
-
-static void set_accepting(struct admin *admin, bool on)
-{
-    for (unsigned i = 0; i < admin->n_listeners; i++) {
-        if (on)
-            evconnlistener_enable(admin->listeners[i]);
-        else
-            evconnlistener_disable(admin->listeners[i]);
+    if (atomic_load(&request->gone)) {
+        request_drop(request);
+        return;
     }
-}
-
-/* Accepting failed: out of descriptors or memory.  A pause, or the loop would spin. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    struct admin *admin = evconnlistener_get_base(listener) ? arg : NULL;
-    struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-
-    log_warn("admin.accept", "err=\"%s\"", strerror(errno));
-    set_accepting(admin, false);
-    evtimer_add(admin->resume, &pause);
-}
-
-/* The pause after a failed accept is over. */
-static void on_resume(evutil_socket_t fd, short events, void *arg)
-{
-    (void)fd;
-    (void)events;
-    set_accepting(arg, true);
+    request->site = site_ref(admin->server.site);
+    router_handle(request);
 }
 
 /* The others know that this process ends. */
@@ -173,62 +143,6 @@ static bool start_thread(struct admin *admin)
     return admin->running;
 }
 
-static bool listen_on(struct admin *admin, const struct address *address)
-{
-    const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-    int fd = listen_socket(address);
-    struct evconnlistener *listener;
-
-    if (fd < 0)
-        return false;
-    if (admin->n_listeners == 0)
-        admin->port = listen_port(fd);
-    listener = evconnlistener_new(admin->server.base, NULL, NULL, flags, 0, fd);
-    if (!listener || !evhttp_bind_listener(admin->http, listener)) {
-        if (listener)
-            evconnlistener_free(listener);
-        else
-            close(fd);
-        errno = ENOMEM;
-        return false;
-    }
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    admin->listeners[admin->n_listeners++] = listener;
-    return true;
-}
-
-static bool listen_on_all(struct admin *admin, const struct config_admin *config, struct error *err)
-{
-    admin->listeners = calloc(config->n_listen, sizeof(struct evconnlistener *));
-    for (unsigned i = 0; admin->listeners && i < config->n_listen; i++) {
-        if (!listen_on(admin, &config->addresses[i])) {
-            error_set(err, "admin.listen: cannot listen on %s: %s; choose a free address",
-                      config->listen[i], strerror(errno));
-            return false;
-        }
-    }
-    if (!admin->listeners)
-        error_set(err, "admin: out of memory");
-    return admin->listeners != NULL;
-}
-
-static bool set_up_http(struct admin *admin)
-{
-    admin->http = evhttp_new(admin->server.base);
-    if (!admin->http)
-        return false;
-    evhttp_set_gencb(admin->http, on_request, &admin->server);
-    /* Those that no path answers get a problem document from us, not evhttp's page. */
-    evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
-                                                EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                                EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH |
-                                                EVHTTP_REQ_TRACE);
-    evhttp_set_max_headers_size(admin->http, HEAD_MAX);
-    evhttp_set_max_body_size(admin->http, REQUEST_BODY_MAX);
-    evhttp_set_timeout(admin->http, IDLE_S);
-    return true;
-}
-
 /* The event loop and what hangs on it, but for the parts that say themselves what failed. */
 static bool set_up_loop(struct admin *admin, const char *state_dir)
 {
@@ -237,21 +151,35 @@ static bool set_up_loop(struct admin *admin, const char *state_dir)
         return false;
     admin->wake =
         event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);
-    admin->resume = evtimer_new(admin->server.base, on_resume, admin);
+    admin->server.to_api = admin->to_api = mailbox_new(admin->server.base, on_request, admin);
+    admin->server.signins = signins_new(admin->server.base);
     admin->server.live = live_new(&admin->server, admin->server.base);
     admin->server.pods = pods_new(&admin->server, admin->server.base, state_dir);
-    return admin->wake && admin->resume && admin->server.live && admin->server.pods &&
-           event_add(admin->wake, NULL) == 0 && set_up_http(admin);
+    return admin->wake && admin->to_api && admin->server.signins && admin->server.live &&
+           admin->server.pods && event_add(admin->wake, NULL) == 0;
+}
+
+unsigned admin_connections_max(uint64_t n_descriptors)
+{
+    uint64_t n = n_descriptors / 8;
+
+    if (n > ADMIN_CONNECTIONS_MAX)
+        return ADMIN_CONNECTIONS_MAX;
+    return n > ADMIN_CONNECTIONS_MIN ? (unsigned)n : ADMIN_CONNECTIONS_MIN;
 }
 
 static void set_up_server(struct server *server, const struct admin_options *options,
                           const struct admin_sources *sources)
 {
+    struct rlimit limit;
+
     server->sources = *sources;
     server->n_shards = options->n_shards ? options->n_shards : 1;
     server->retention_hours_s = options->retention_hours_s;
     server->retention_days_s = options->retention_days_s;
     server->started_ms = clock_wall_ms();
+    server->connections_max = admin_connections_max(
+        getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 8UL * ADMIN_CONNECTIONS_MIN);
     counter64_set(&server->reload_s, (uint64_t)(server->started_ms / 1000));
     counter64_set(&server->reload_ok, 1);
 }
@@ -261,6 +189,7 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
 {
     struct admin *admin = calloc(1, sizeof(*admin));
     int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    struct front_options front = {.config = options->config, .public = options->public};
     bool ok = false;
 
     if (!admin) {
@@ -282,13 +211,14 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
         error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
         goto out;
     }
-    if (!listen_on_all(admin, options->config, err))
+    front.server = &admin->server;
+    if (!(admin->front = front_new(&front, err)))
         goto out;
     if (options->redis_url && !(admin->server.fetches = fetches_new(
                                     admin->server.base, options->redis_url, timeout_ms, err)))
         goto out;
-    if (!start_thread(admin)) {
-        error_set(err, "admin: cannot start the thread");
+    if (!start_thread(admin) || !front_start(admin->front)) {
+        error_set(err, "admin: cannot start its threads");
         goto out;
     }
     ok = true;
@@ -298,11 +228,6 @@ out:
         admin = NULL;
     }
     return admin;
-}
-
-uint16_t admin_port(const struct admin *admin)
-{
-    return admin->port;
 }
 
 void admin_set_state(struct admin *admin, enum admin_state state)
@@ -351,19 +276,16 @@ void admin_free(struct admin *admin)
     if (!admin)
         return;
     stop_thread(admin);
-    /* Queries first: ending them replies to their requests, which are evhttp's. */
+    /* What is under way ends with replies, which go to the front; so the front is the last. */
     fetches_free(admin->server.fetches);
     live_free(admin->server.live);
+    signins_free(admin->server.signins);
     pods_free(admin->server.pods);
-    if (admin->http)
-        evhttp_free(admin->http);
-    free(admin->listeners);
+    front_free(admin->front);
+    mailbox_free(admin->to_api);
     if (admin->wake)
         event_free(admin->wake);
-    if (admin->resume)
-        event_free(admin->resume);
-    if (admin->server.base)
-        event_base_free(admin->server.base);
+    event_loop_free(admin->server.base);
     if (admin->mail.wake_fd >= 0)
         close(admin->mail.wake_fd);
     auth_free(admin->server.auth);
@@ -373,7 +295,6 @@ void admin_free(struct admin *admin)
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
     apikeys_free(admin->mail.keys);
-    free(admin->server.openapi_json);
     pthread_mutex_destroy(&admin->mail.lock);
     free(admin);
 }

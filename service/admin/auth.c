@@ -1,13 +1,13 @@
 #include "service/admin/auth.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "service/admin/rate.h"
 #include "service/admin/request.h"
 #include "service/admin/session.h"
 #include "service/admin/signin.h"
@@ -16,7 +16,14 @@
 
 enum { WINDOW_MS = 60000 };
 
+/* What a key has asked for in the minute that runs. */
+struct rate {
+    int64_t since_ms; /* monotonic */
+    int64_t n;
+};
+
 struct auth {
+    pthread_mutex_t lock; /* taken to change `keys`, and to read them in another thread */
     struct apikeys *keys;
     struct rate *rates; /* by apikey.index */
     int64_t rate_per_min;
@@ -30,6 +37,7 @@ struct auth *auth_new(struct apikeys *keys, int64_t rate_per_min)
         apikeys_free(keys);
         return NULL;
     }
+    pthread_mutex_init(&auth->lock, NULL);
     auth->rate_per_min = rate_per_min;
     auth_set_keys(auth, keys);
     return auth;
@@ -41,6 +49,7 @@ void auth_free(struct auth *auth)
         return;
     apikeys_free(auth->keys);
     free(auth->rates);
+    pthread_mutex_destroy(&auth->lock);
     free(auth);
 }
 
@@ -48,9 +57,11 @@ void auth_set_keys(struct auth *auth, struct apikeys *keys)
 {
     unsigned n = keys ? apikeys_count(keys) : 0;
 
+    pthread_mutex_lock(&auth->lock);
     apikeys_free(auth->keys);
-    free(auth->rates);
     auth->keys = keys;
+    pthread_mutex_unlock(&auth->lock);
+    free(auth->rates);
     /* Without memory for the rates, keys go unlimited: better than refusing them. */
     auth->rates = n > 0 ? calloc(n, sizeof(struct rate)) : NULL;
 }
@@ -69,6 +80,17 @@ static struct slice bearer(const struct request *request)
     return slice_of(value);
 }
 
+bool auth_knows_key(struct auth *auth, const struct request *request)
+{
+    struct slice text = bearer(request);
+    bool is_known;
+
+    pthread_mutex_lock(&auth->lock);
+    is_known = text.ptr && apikeys_find(auth->keys, text);
+    pthread_mutex_unlock(&auth->lock);
+    return is_known;
+}
+
 static void add_number(struct request *request, const char *name, int64_t n)
 {
     char text[24];
@@ -77,9 +99,11 @@ static void add_number(struct request *request, const char *name, int64_t n)
     request_add_header(request, name, text);
 }
 
-/* Counts the request against its key or session; `rate` NULL: without limit.  False: replied to. */
-static bool check_rate(const struct auth *auth, struct request *request, struct rate *rate)
+/* Counts the request against its key, whether it came with it or by a session.  False: replied to.
+ */
+static bool check_rate(const struct auth *auth, struct request *request, const struct apikey *key)
 {
+    struct rate *rate = auth->rates ? &auth->rates[key->index] : NULL;
     int64_t now_ms = clock_mono_ms(), left, reset_s;
 
     if (!rate || auth->rate_per_min == 0)
@@ -114,53 +138,48 @@ const struct apikey *auth_find_session_key(const struct auth *auth, const struct
     return key && sodium_memcmp(key->hash, session->key_hash, sizeof(key->hash)) == 0 ? key : NULL;
 }
 
-/* By whose authority the request comes: a key, and the rate it counts against.  NULL: replied to.
- */
-static const struct apikey *find_bearer(struct auth *auth, struct request *request,
-                                        struct slice text, struct rate **rate)
+/* The key by whose authority the request comes, or NULL. */
+static const struct apikey *find_key(const struct auth *auth, const struct request *request,
+                                     const struct session *session)
 {
-    const struct apikey *key = auth_find_key(auth, text);
+    struct slice text = bearer(request);
 
-    if (!key) {
+    if (text.ptr)
+        return auth_find_key(auth, text);
+    return session ? auth_find_session_key(auth, session) : NULL;
+}
+
+/* 401, with what would be right. */
+static void fail_key(struct request *request)
+{
+    if (bearer(request).ptr) {
         request_add_header(request, "WWW-Authenticate",
                            "Bearer realm=\"hopcount\", error=\"invalid_token\"");
         request_fail(request, 401, NULL, "there is no such API key");
-        return NULL;
-    }
-    *rate = auth->rates ? &auth->rates[key->index] : NULL;
-    return key;
-}
-
-/* The same, by cookie. */
-static const struct apikey *find_session(const struct auth *auth, struct request *request,
-                                         struct rate **rate)
-{
-    struct session *session = signin_find(request);
-    const struct apikey *key = session ? auth_find_session_key(auth, session) : NULL;
-
-    if (!key) {
+    } else {
         request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
         request_fail(request, 401, NULL, "an API key is needed: Authorization: Bearer KEY");
-        return NULL;
     }
-    if (request->method != REQUEST_GET && !signin_may_change(request, session)) {
-        request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
-        return NULL;
-    }
-    *rate = &session->rate;
-    return key;
 }
 
 bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 {
-    struct slice text = bearer(request);
-    const struct apikey *key;
+    struct session *session = signin_find(request);
+    const struct apikey *key = find_key(auth, request, session);
     char scopes[APIKEY_SCOPES_MAX];
-    struct rate *rate;
 
-    key = text.ptr ? find_bearer(auth, request, text, &rate) : find_session(auth, request, &rate);
-    if (!key || !check_rate(auth, request, rate))
+    if (!key) {
+        fail_key(request);
         return false;
+    }
+    if (!bearer(request).ptr && request->method != REQUEST_GET &&
+        !signin_may_change(request, session)) {
+        request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
+        return false;
+    }
+    if (!check_rate(auth, request, key))
+        return false;
+    memcpy(request->key_name, key->name, sizeof(request->key_name));
     if ((key->scopes & scope) == scope) {
         if (!key->brands || (request->brands = strdup(key->brands)))
             return true;
@@ -170,4 +189,14 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
     request_fail(request, 403, NULL, "the API key lacks the scope %s",
                  apikeys_scopes_text(scope, scopes));
     return false;
+}
+
+bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope)
+{
+    const struct apikey *key = find_key(auth, request, signin_peek(request));
+    struct slice brands = slice_of(key ? key->brands : NULL);
+
+    return key && (key->scopes & scope) == scope &&
+           (brands.ptr != NULL) == (request->brands != NULL) &&
+           slice_equal(brands, slice_of(request->brands));
 }

@@ -30,6 +30,14 @@ void auth_set_keys(struct auth *auth, struct apikeys *keys);
  */
 MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
 
+/* Whether a request that auth_check() let pass would pass again: its key is there still, for the
+ * same brands, and its session hasn't ended.  Counts nothing. */
+bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope);
+
+/* Whether the request carries the text of a known API key, whatever that allows.  From any thread.
+ */
+bool auth_knows_key(struct auth *auth, const struct request *request);
+
 /* The key whose text this is, or the one that a session stands for; NULL: there is none (any more).
  * Borrowed until auth_set_keys(). */
 const struct apikey *auth_find_key(const struct auth *auth, struct slice text);

@@ -7,6 +7,7 @@ struct request;
 
 void probes_handle_live(struct request *request);
 void probes_handle_ready(struct request *request);
+void probes_handle_options(struct request *request);
 void metrics_handle(struct request *request);
 void links_handle_mint(struct request *request);
 void links_handle_show(struct request *request);

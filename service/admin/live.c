@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -10,6 +11,7 @@
 #include "proto/counter.h"
 #include "proto/rfc3339.h"
 #include "proto/series.h"
+#include "service/admin/auth.h"
 #include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -19,6 +21,7 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
+#include "service/config/apikeys.h"
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
@@ -301,6 +304,22 @@ static void run_tick(struct live *live)
     fetch_start(live->server->fetches, &options);
 }
 
+/* Streams end when their key is taken away or their session signed out, and with the drain: then
+ * they are opened anew elsewhere. */
+static void drop_ended(struct live *live)
+{
+    bool is_draining = atomic_load(&live->server->state) == ADMIN_DRAINING;
+    struct stream **at = &live->first;
+
+    while (*at) {
+        if (is_draining ||
+            !auth_still_allows(live->server->auth, (*at)->request, APIKEY_STATS_READ))
+            drop_stream(live, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
 /* A second has passed. */
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
@@ -309,9 +328,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    /* Streams end with the drain, so that they are opened anew elsewhere. */
-    while (live->first && atomic_load(&live->server->state) == ADMIN_DRAINING && !live->counts)
-        drop_stream(live, &live->first);
+    drop_ended(live);
     if (live->first && !live->counts) {
         run_tick(live);
     } else if (live->first) {
@@ -346,6 +363,15 @@ void live_free(struct live *live)
     free(live);
 }
 
+static unsigned count_of_key(const struct live *live, const struct request *request)
+{
+    unsigned n = 0;
+
+    for (const struct stream *s = live->first; s; s = s->next)
+        n += strcmp(s->request->key_name, request->key_name) == 0;
+    return n;
+}
+
 void live_handle(struct request *request)
 {
     struct live *live = request->server->live;
@@ -355,7 +381,14 @@ void live_handle(struct request *request)
 
     if (name.ptr && !params_find_brand(request, name))
         return;
-    if (live->n == LIVE_STREAMS_MAX || !(stream = calloc(1, sizeof(*stream)))) {
+    if (request->is_head) {
+        const struct reply head = {.status = 200, .type = "text/event-stream"};
+
+        request_reply(request, &head);
+        return;
+    }
+    if (live->n == LIVE_STREAMS_MAX || count_of_key(live, request) == LIVE_STREAMS_PER_KEY_MAX ||
+        !(stream = calloc(1, sizeof(*stream)))) {
         request_add_header(request, "Retry-After", "10");
         request_fail(request, 503, NULL, "too many streams at once");
         return;

@@ -8,7 +8,7 @@ struct event_base;
 struct live;
 struct server;
 
-enum { LIVE_STREAMS_MAX = 64 };
+enum { LIVE_STREAMS_MAX = 256, LIVE_STREAMS_PER_KEY_MAX = 64 };
 
 /* NULL: no memory.  Borrows `server`. */
 MUST_USE struct live *live_new(struct server *server, struct event_base *base);

@@ -1,6 +1,7 @@
 /* The metrics in Prometheus' text format 0.0.4.  Names and units follow its conventions; the values
  * are snapshots of counters that other threads write. */
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,15 +232,24 @@ static void write_admin(struct evbuffer *out, const struct server *server)
                "Replies of the admin address by class of status.");
     for (unsigned i = 2; i < 6; i++)
         evbuffer_add_printf(out, "hopcount_admin_replies_total{class=\"%uxx\"} %" PRIu64 "\n", i,
-                            server->n_replies[i]);
+                            atomic_load(&server->n_replies[i]));
     {
         const struct metric metrics[] = {
             {"hopcount_admin_queries_failed_total", "counter",
              "Requests that failed because Redis did not answer.",
-             (double)server->n_queries_failed},
+             (double)counter64_get(&server->n_queries_failed)},
             {"hopcount_admin_requests", "gauge",
              "Requests of the admin address being answered; streams and this one are among them.",
-             server->n_open},
+             atomic_load(&server->n_open)},
+            {"hopcount_admin_connections", "gauge",
+             "Connections of the admin address that are open.",
+             (double)counter64_get(&server->n_connections)},
+            {"hopcount_admin_connections_max", "gauge", "Limit of hopcount_admin_connections.",
+             server->connections_max},
+            {"hopcount_admin_connections_evicted_total", "counter",
+             "Connections of the admin address closed while it waited for their clients, to make "
+             "room for others.",
+             (double)counter64_get(&server->n_evicted)},
             {"hopcount_ready", "gauge", "1 when /readyz says yes.",
              atomic_load(&server->state) == ADMIN_READY},
             {"hopcount_config_last_reload_successful", "gauge",
@@ -261,13 +271,14 @@ static double seconds_of(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static unsigned count_descriptors(void)
+/* `max` is the limit, which is reached when there is none to count them with. */
+static unsigned count_descriptors(unsigned max)
 {
     DIR *dir = opendir("/proc/self/fd");
     unsigned n = 0;
 
     if (!dir)
-        return 0;
+        return errno == EMFILE ? max : 0;
     while (readdir(dir))
         n++;
     closedir(dir);
@@ -304,7 +315,8 @@ static void write_process(struct evbuffer *out, const struct server *server)
              seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)},
             {"process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes},
             {"process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes},
-            {"process_open_fds", "gauge", "Open descriptors.", count_descriptors()},
+            {"process_open_fds", "gauge", "Open descriptors.",
+             count_descriptors((unsigned)files.rlim_cur)},
             {"process_max_fds", "gauge", "Limit of descriptors.", (double)files.rlim_cur},
             {"process_start_time_seconds", "gauge", "When the process started.",
              (double)server->started_ms / 1000},

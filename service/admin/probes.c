@@ -38,3 +38,15 @@ void probes_handle_ready(struct request *request)
         break;
     }
 }
+
+/* What a balancer asks that is not told what to ask (haproxy's `option httpchk`). */
+void probes_handle_options(struct request *request)
+{
+    const struct reply reply = {.status = 204, .type = "application/health+json"};
+
+    request_add_header(request, "Allow", "GET, HEAD, OPTIONS");
+    if (atomic_load(&request->server->state) == ADMIN_READY)
+        request_reply(request, &reply);
+    else
+        probes_handle_ready(request);
+}

@@ -1,84 +1,138 @@
 #include "service/admin/request.h"
 
+#include <assert.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <sodium.h>
 
+#include "proto/http1.h"
 #include "service/admin/gzip.h"
+#include "service/admin/origin.h"
 #include "service/admin/server.h"
+#include "service/base/clock.h"
 #include "service/config/site.h"
 
 enum {
+    DATE_MAX = 32,
     ETAG_BYTES = 16,
     ETAG_TEXT_MAX = 2 * ETAG_BYTES + 8,
     GZIP_MIN = 1024, /* below, the saving is less than a packet */
-    STREAM_BACKLOG_MAX = 64 << 10,
 };
 
-/* The client closed the connection before it had its reply. */
-static void on_close(struct evhttp_connection *conn, void *arg)
+static enum request_method method_of(enum http1_method method)
 {
-    struct request *request = arg;
-
-    (void)conn;
-    request->gone = true;
-}
-
-static enum request_method method_of(const struct evhttp_request *http)
-{
-    switch (evhttp_request_get_command(http)) {
-    case EVHTTP_REQ_POST:
-        return REQUEST_POST;
-    case EVHTTP_REQ_PUT:
-        return REQUEST_PUT;
-    case EVHTTP_REQ_DELETE:
-        return REQUEST_DELETE;
-    case EVHTTP_REQ_GET:
-    case EVHTTP_REQ_HEAD: /* evhttp leaves the body out */
+    switch (method) {
+    case HTTP1_GET:
+    case HTTP1_HEAD:
         return REQUEST_GET;
-    default:
-        return REQUEST_OTHER;
+    case HTTP1_POST:
+        return REQUEST_POST;
+    case HTTP1_PUT:
+        return REQUEST_PUT;
+    case HTTP1_DELETE:
+        return REQUEST_DELETE;
+    case HTTP1_OPTIONS:
+        return REQUEST_OPTIONS;
+    case HTTP1_OTHER:
+        break;
     }
+    return REQUEST_OTHER;
 }
 
-struct request *request_new(struct server *server, struct evhttp_request *http)
+/* What `part` of the head at `from` is in our copy of it. */
+static struct slice copied(const struct request *request, const char *from, struct slice part)
+{
+    bool is_inside = part.ptr >= from && part.ptr < from + request->head_len;
+
+    return is_inside ? slice_make(request->head + (part.ptr - from), part.len) : part;
+}
+
+struct request *request_new(struct server *server, const struct http1_request *http,
+                            struct slice head, const struct request_origin *origin)
 {
     struct request *request = calloc(1, sizeof(*request));
 
-    if (!request) {
-        evhttp_send_error(http, HTTP_SERVUNAVAIL, NULL);
+    if (!request)
+        return NULL;
+    request->server = server;
+    request->origin = *origin;
+    request->method = method_of(http->method);
+    request->is_head = http->method == HTTP1_HEAD;
+    request->minor_version = http->minor_version;
+    request->last = (struct parcel){.request = request, .is_last = true};
+    request->head = malloc(head.len);
+    request->body = evbuffer_new();
+    request->last.bytes = evbuffer_new();
+    if (!request->head || !request->body || !request->last.bytes) {
+        request_free(request);
         return NULL;
     }
-    server->n_open++;
-    request->server = server;
-    request->http = http;
-    request->site = site_ref(server->site);
-    request->method = method_of(http);
-    request->path = slice_of(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(http)));
-    evhttp_connection_set_closecb(evhttp_request_get_connection(http), on_close, request);
+    memcpy(request->head, head.ptr, head.len);
+    request->head_len = head.len;
+    request->path = copied(request, head.ptr, http->path);
+    request->query_text = copied(request, head.ptr, http->query);
+    atomic_fetch_add(&server->n_open, 1);
     return request;
+}
+
+void request_free(struct request *request)
+{
+    if (!request)
+        return;
+    if (request->head_len > 0)
+        atomic_fetch_sub(&request->server->n_open, 1);
+    if (request->body)
+        evbuffer_free(request->body);
+    if (request->last.bytes)
+        evbuffer_free(request->last.bytes);
+    site_unref(request->site);
+    free(request->brands);
+    free(request->head);
+    free(request);
 }
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(request->http), name);
+    struct slice head = slice_make(request->head, request->head_len);
+    struct slice value = http1_find_value(head, slice_of(name));
+
+    if (!value.ptr)
+        return NULL;
+    /* Behind a value there is a blank or the CR of its line, which nobody looks at any more. */
+    request->head[value.ptr + value.len - request->head] = '\0';
+    return value.ptr;
 }
 
 void request_add_header(struct request *request, const char *name, const char *value)
 {
-    evhttp_add_header(evhttp_request_get_output_headers(request->http), name, value);
+    size_t room = sizeof(request->fields) - request->fields_len;
+    int len = snprintf(request->fields + request->fields_len, room, "%s: %s\r\n", name, value);
+
+    assert(len > 0 && (size_t)len < room && !strpbrk(value, "\r\n"));
+    if (len > 0 && (size_t)len < room)
+        request->fields_len += (size_t)len;
+}
+
+static bool has_field(const struct request *request, const char *name)
+{
+    size_t len = strlen(name);
+    const char *line = request->fields, *end = line + request->fields_len;
+
+    while (line < end && (strncasecmp(line, name, len) != 0 || line[len] != ':'))
+        line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    return line < end;
 }
 
 json_t *request_read_json(struct request *request)
 {
-    struct evbuffer *body = evhttp_request_get_input_buffer(request->http);
+    struct evbuffer *body = request->body;
     size_t len = evbuffer_get_length(body);
     json_error_t error = {.line = 0};
     json_t *json = NULL;
@@ -109,22 +163,24 @@ json_t *request_read_json(struct request *request)
 static void count_reply(struct server *server, int status)
 {
     if (status >= 100 && status < 600)
-        server->n_replies[status / 100]++;
-}
-
-/* Nothing more is to be heard of the client, which may have gone already. */
-static void leave_connection(struct request *request)
-{
-    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
-
-    request->server->n_open--;
-    if (!request->gone && conn)
-        evhttp_connection_set_closecb(conn, NULL, NULL);
+        atomic_fetch_add(&server->n_replies[status / 100], 1);
 }
 
 static const char *title_of(int status)
 {
     switch (status) {
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 302:
+        return "Found";
+    case 304:
+        return "Not Modified";
     case 400:
         return "Bad Request";
     case 401:
@@ -135,28 +191,95 @@ static const char *title_of(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 410:
+        return "Gone";
     case 413:
         return "Content Too Large";
+    case 414:
+        return "URI Too Long";
     case 415:
         return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
+    case 422:
+        return "Unprocessable Content";
     case 429:
         return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 505:
+        return "HTTP Version Not Supported";
     default:
         return "Service Unavailable";
     }
 }
 
-/* Ends the request: hands evhttp what is to be sent, or (the client has gone) what is to be freed.
- */
-static void finish(struct request *request, int status)
+static const char *write_date(char out[static DATE_MAX])
 {
-    count_reply(request->server, status);
-    leave_connection(request);
-    /* Of a 429, evhttp knows no more than that it is the client's fault. */
-    evhttp_send_reply(request->http, status, status >= 400 ? title_of(status) : NULL, NULL);
-    site_unref(request->site);
-    free(request->brands);
-    free(request);
+    time_t now_s = (time_t)(clock_wall_ms() / 1000);
+    struct tm now;
+
+    strftime(out, DATE_MAX, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now_s, &now));
+    return out;
+}
+
+void request_write_refusal(struct server *server, struct evbuffer *out, int status,
+                           const char *reason, bool is_head)
+{
+    char date[DATE_MAX], body[REQUEST_DETAIL_MAX];
+    int len =
+        snprintf(body, sizeof(body),
+                 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                 title_of(status), status, reason);
+
+    count_reply(server, status);
+    evbuffer_add_printf(out,
+                        "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/problem+json\r\n"
+                        "Cache-Control: private, no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                        "%sConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+                        status, title_of(status), write_date(date),
+                        status == 503 ? "Retry-After: 1\r\n" : "", len, is_head ? "" : body);
+}
+
+/* Writes the head of a reply; `len` of its body, SIZE_MAX: it has no end yet. */
+static void write_head(struct request *request, struct evbuffer *out, int status, size_t len)
+{
+    char date[DATE_MAX];
+
+    if (origin_is_secure(request))
+        request_add_header(request, "Strict-Transport-Security", "max-age=31536000");
+    if (!request->origin.keep_alive)
+        request_add_header(request, "Connection", "close");
+    else if (request->minor_version == 0)
+        request_add_header(request, "Connection", "keep-alive");
+    evbuffer_add_printf(out, "HTTP/1.%u %d %s\r\nDate: %s\r\n", request->minor_version, status,
+                        title_of(status), write_date(date));
+    evbuffer_add(out, request->fields, request->fields_len);
+    if (len == SIZE_MAX && request->minor_version == 1)
+        evbuffer_add(out, "Transfer-Encoding: chunked\r\n\r\n", 30);
+    else if (len == SIZE_MAX || status == 204 || status == 304)
+        evbuffer_add(out, "\r\n", 2);
+    else
+        evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", len);
+}
+
+/* Hands the last bytes of the reply to the front, and the request with them. */
+static void hand_back(struct request *request)
+{
+    mailbox_post(request->server->to_front, &request->last.letter);
+}
+
+void request_drop(struct request *request)
+{
+    hand_back(request);
 }
 
 static bool accepts_gzip(const struct request *request)
@@ -188,15 +311,14 @@ static bool etag_is_known(const struct request *request, const char *etag)
 
 static void add_default_header(struct request *request, const char *name, const char *value)
 {
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request->http);
-
-    if (!evhttp_find_header(headers, name))
-        evhttp_add_header(headers, name, value);
+    if (!has_field(request, name))
+        request_add_header(request, name, value);
 }
 
-static void add_body(struct request *request, struct slice body)
+static void write_reply(struct request *request, int status, const struct reply *reply)
 {
-    struct evbuffer *out = evhttp_request_get_output_buffer(request->http);
+    struct evbuffer *out = request->last.bytes;
+    struct slice body = status == 304 ? (struct slice){0} : reply->body;
     void *packed = NULL;
     size_t packed_len = 0;
 
@@ -207,10 +329,13 @@ static void add_body(struct request *request, struct slice body)
     }
     if (packed) {
         request_add_header(request, "Content-Encoding", "gzip");
-        evbuffer_add(out, packed, packed_len);
-    } else {
-        evbuffer_add(out, body.ptr, body.len);
+        body = slice_make(packed, packed_len);
     }
+    write_head(request, out, status, body.len);
+    if (!request->is_head && reply->is_constant && !packed)
+        evbuffer_add_reference(out, body.ptr, body.len, NULL, NULL);
+    else if (!request->is_head)
+        evbuffer_add(out, body.ptr, body.len);
     free(packed);
 }
 
@@ -230,9 +355,9 @@ void request_reply(struct request *request, const struct reply *reply)
         if (status == 200 && etag_is_known(request, etag))
             status = 304;
     }
-    if (status != 304)
-        add_body(request, reply->body);
-    finish(request, status);
+    count_reply(request->server, status);
+    write_reply(request, status, reply);
+    hand_back(request);
 }
 
 static void reply_dumped(struct request *request, int status, const char *type, json_t *body)
@@ -281,45 +406,58 @@ void request_fail(struct request *request, int status, const char *parameter, co
 
 void request_fail_redis(struct request *request, const char *cause)
 {
-    request->server->n_queries_failed++;
+    counter64_add(&request->server->n_queries_failed, 1);
     request_add_header(request, "Retry-After", "1");
     request_fail(request, 503, NULL, "the counters can't be read right now: %s", cause);
 }
 
+/* A part of a stream that is not its last. */
+static bool post_part(struct request *request, struct evbuffer *bytes)
+{
+    struct parcel *parcel = malloc(sizeof(*parcel));
+
+    if (!parcel) {
+        evbuffer_free(bytes);
+        return false;
+    }
+    *parcel = (struct parcel){.request = request, .bytes = bytes};
+    mailbox_post(request->server->to_front, &parcel->letter);
+    return true;
+}
+
 void request_stream_start(struct request *request, const char *type)
 {
+    struct evbuffer *head = evbuffer_new();
+
     count_reply(request->server, 200);
+    request->origin.keep_alive = false;
     request_add_header(request, "Content-Type", type);
     request_add_header(request, "Cache-Control", "no-store");
     request_add_header(request, "X-Content-Type-Options", "nosniff");
     request_add_header(request, "X-Accel-Buffering", "no"); /* nginx would keep events back */
-    evhttp_send_reply_start(request->http, 200, NULL);
+    if (head)
+        write_head(request, head, 200, SIZE_MAX);
+    if (!head || !post_part(request, head))
+        atomic_store(&request->gone, true);
 }
 
 bool request_stream_send(struct request *request, struct slice bytes)
 {
-    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
-    struct evbuffer *chunk;
+    struct evbuffer *part;
 
-    if (request->gone || !conn)
+    if (atomic_load(&request->gone) || request->is_head || !(part = evbuffer_new()))
         return false;
-    if (evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(conn))) >
-        STREAM_BACKLOG_MAX)
-        return false;
-    chunk = evbuffer_new();
-    if (!chunk)
-        return false;
-    evbuffer_add(chunk, bytes.ptr, bytes.len);
-    evhttp_send_reply_chunk(request->http, chunk);
-    evbuffer_free(chunk);
-    return true;
+    if (request->minor_version == 1)
+        evbuffer_add_printf(part, "%zx\r\n", bytes.len);
+    evbuffer_add(part, bytes.ptr, bytes.len);
+    if (request->minor_version == 1)
+        evbuffer_add(part, "\r\n", 2);
+    return post_part(request, part);
 }
 
 void request_stream_end(struct request *request)
 {
-    leave_connection(request);
-    evhttp_send_reply_end(request->http);
-    site_unref(request->site);
-    free(request->brands);
-    free(request);
+    if (request->minor_version == 1 && !request->is_head)
+        evbuffer_add(request->last.bytes, "0\r\n\r\n", 5);
+    hand_back(request);
 }

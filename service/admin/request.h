@@ -1,57 +1,107 @@
 /* request.h - one request on the admin address, from its head to its reply.
  *
+ * The front (front.h) reads it and makes it; the API thread (or the front, for probes) answers it.
  * A request lives until one of the reply functions takes it, which may be long after the client has
- * gone: then the reply is dropped.  So whatever waits for Redis owns the request and never an
- * evhttp_request, and ends by replying, exactly once, whatever happened.
+ * gone: then the reply is dropped.  So whatever waits for Redis owns the request and never a
+ * connection, and ends by replying, exactly once, whatever happened.
  */
 #ifndef ADMIN_REQUEST_H
 #define ADMIN_REQUEST_H
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
 #include "proto/compiler.h"
 #include "proto/query.h"
 #include "proto/slice.h"
+#include "service/admin/mailbox.h"
+#include "service/config/apikeys.h"
 
-struct evhttp_request;
+struct connection;
+struct evbuffer;
+struct http1_request;
 struct request;
 struct server;
 struct site;
 
 enum {
-    REQUEST_ARG_MAX = 1024,     /* bytes of the part of the path that names a thing, decoded */
-    REQUEST_BODY_MAX = 4 << 20, /* bytes */
+    REQUEST_ARG_MAX = 1024, /* bytes of the part of the path that names a thing, decoded */
     REQUEST_DETAIL_MAX = 512,
     REQUEST_QUOTE_MAX = 80,
+    REQUEST_FIELDS_MAX = 3072, /* bytes of all fields that are added to a reply */
+    REQUEST_PEER_MAX = 46,
 };
 
 /* No path answers REQUEST_OTHER. */
 enum request_method {
-    REQUEST_GET = 1,
+    REQUEST_GET = 1, /* HEAD, too: the front leaves the body out */
     REQUEST_POST = 2,
     REQUEST_PUT = 4,
     REQUEST_DELETE = 8,
-    REQUEST_OTHER = 16
+    REQUEST_OPTIONS = 16,
+    REQUEST_OTHER = 32
+};
+
+/* Bytes of a reply on their way to the front. */
+struct parcel {
+    struct letter letter;
+    struct request *request;
+    struct evbuffer *bytes; /* the parcel's */
+    bool is_last;           /* the reply is whole; the parcel is a part of its request */
+};
+
+/* What the front says of a request. */
+struct request_origin {
+    struct connection *connection;
+    char peer[REQUEST_PEER_MAX]; /* the address that connected */
+    bool is_peer_trusted;        /* it is one of public.trusted_proxies */
+    bool keep_alive;             /* the connection may go on after the reply */
+    int refused_body;            /* 413 or 503: the body is not read, and why; else 0 */
 };
 
 struct request {
+    struct letter letter; /* from the front to the API thread */
     struct server *server;
-    struct evhttp_request *http;
-    struct site *site; /* a reference */
+    struct site *site; /* a reference; NULL while the front has the request */
+    struct request_origin origin;
     enum request_method method;
+    bool is_head;            /* the reply has no body */
+    unsigned minor_version;  /* of HTTP/1 */
+    struct slice path;       /* as it came */
+    struct slice query_text; /* as it came; absent if there is none */
     struct query query;
-    struct slice path; /* as it came */
-    char *brands;      /* that the request may see and change (brandlist.h); NULL = all */
-    size_t arg_len;    /* what `{}` in the route's path stood for */
+    char *brands;   /* that the request may see and change (brandlist.h); NULL = all */
+    size_t arg_len; /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
+    char
+        key_name[APIKEY_NAME_MAX + 1]; /* of the API key it came with, once auth_check() knows it */
+    struct evbuffer *body;
     struct request *next; /* of those that wait for one answer; the owner's */
-    bool gone;            /* the client has closed; the reply will be dropped */
+    int64_t due_ms;       /* when it is to be answered, monotonic; the owner's */
+    atomic_bool gone;     /* the client has closed; the reply will be dropped */
+
+    char *head; /* the head as it came: what the slices above point into */
+    size_t head_len;
+    char fields[REQUEST_FIELDS_MAX]; /* of the reply, each with its CRLF */
+    size_t fields_len;
+    struct parcel last;
 };
 
-/* Makes the request of `http`.  NULL: no memory, and 503 was sent. */
-struct request *request_new(struct server *server, struct evhttp_request *http);
+/* Makes the request whose head, `head`, was read as `http`; copies all.  NULL: no memory. */
+MUST_USE struct request *request_new(struct server *server, const struct http1_request *http,
+                                     struct slice head, const struct request_origin *origin);
+/* For who has its whole reply. */
+void request_free(struct request *request);
+
+/* Takes the request, of a client that has gone. */
+void request_drop(struct request *request);
+
+/* Writes the whole reply to what could not become a request. */
+void request_write_refusal(struct server *server, struct evbuffer *out, int status,
+                           const char *reason, bool is_head);
 
 /* The value of a field of the head, or NULL. */
 const char *request_header(const struct request *request, const char *name);
@@ -70,6 +120,7 @@ struct reply {
     const char *type; /* Content-Type */
     struct slice body;
     struct slice etag_of; /* what the ETag is made of; absent = no ETag */
+    bool is_constant;     /* the body lives as long as the process: it is sent without a copy */
 };
 
 void request_reply(struct request *request, const struct reply *reply);

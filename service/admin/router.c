@@ -3,57 +3,110 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <event2/http.h>
-
 #include "service/admin/auth.h"
 #include "service/admin/handlers.h"
 #include "service/admin/server.h"
+#include "service/admin/signin.h"
 #include "service/config/apikeys.h"
 
 static const struct route routes[] = {
-    {REQUEST_GET, "/livez", 0, probes_handle_live, {NULL}},
-    {REQUEST_GET, "/readyz", 0, probes_handle_ready, {NULL}},
-    {REQUEST_GET, "/metrics", 0, metrics_handle, {NULL}},
-    {REQUEST_POST, "/v1/links", APIKEY_LINKS_WRITE, links_handle_mint, {NULL}},
-    {REQUEST_GET, "/v1/links/{}", APIKEY_STATS_READ, links_handle_show, {"brand", NULL}},
-    {REQUEST_GET,
-     "/v1/objects/{}",
-     APIKEY_STATS_READ,
-     items_handle_object,
-     {"brand", "kind", NULL}},
-    {REQUEST_GET,
-     "/v1/clients/{}",
-     APIKEY_STATS_READ,
-     items_handle_client,
-     {"brand", "kind", NULL}},
-    {REQUEST_GET,
-     "/v1/stats",
-     APIKEY_STATS_READ,
-     stats_handle,
-     {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare", "clients",
-      "limit", "offset", "format", NULL}},
-    {REQUEST_GET, "/v1/links/{}/qr.svg", APIKEY_STATS_READ, qr_handle_svg, {"brand", NULL}},
-    {REQUEST_GET, "/v1/links/{}/qr.png", APIKEY_STATS_READ, qr_handle_png, {"brand", "size", NULL}},
-    {REQUEST_GET, "/v1/brands", APIKEY_STATS_READ, brands_handle, {NULL}},
-    {REQUEST_GET, "/v1/health", APIKEY_STATS_READ, health_handle, {NULL}},
-    {REQUEST_POST, "/v1/session", 0, signin_handle_open, {NULL}},
-    {REQUEST_GET, "/v1/session", 0, signin_handle_show, {NULL}},
-    {REQUEST_DELETE, "/v1/session", 0, signin_handle_close, {NULL}},
-    {REQUEST_GET, "/v1/openapi.yaml", 0, openapi_handle_yaml, {NULL}},
-    {REQUEST_GET, "/v1/openapi.json", 0, openapi_handle_json, {NULL}},
-    {REQUEST_GET, "/docs", 0, web_handle_docs, {ROUTE_ANY_PARAM}},
-    {REQUEST_GET, "/", 0, web_handle_home, {ROUTE_ANY_PARAM}},
-    {REQUEST_GET, "/dashboard", 0, web_handle_home, {ROUTE_ANY_PARAM}},
-    {REQUEST_GET, "/dashboard/", 0, web_handle_page, {ROUTE_ANY_PARAM}},
-    {REQUEST_GET, "/dashboard/{}", 0, web_handle_asset, {ROUTE_ANY_PARAM}},
-    {REQUEST_GET, "/v1/campaigns", APIKEY_STATS_READ, campaigns_handle_list, {"brand", NULL}},
-    {REQUEST_PUT, "/v1/campaigns/{}", APIKEY_LINKS_WRITE, campaigns_handle_put, {"brand", NULL}},
-    {REQUEST_GET,
-     "/v1/top/{}",
-     APIKEY_STATS_READ,
-     top_handle,
-     {"brand", "kind", "limit", "sort", NULL}},
-    {REQUEST_GET, "/v1/live", APIKEY_STATS_READ, live_handle, {"brand", NULL}},
+    {.method = REQUEST_GET, .path = "/livez", .handle = probes_handle_live, .is_for_front = true},
+    {.method = REQUEST_GET, .path = "/readyz", .handle = probes_handle_ready, .is_for_front = true},
+    {.method = REQUEST_GET, .path = "/metrics", .handle = metrics_handle, .is_for_front = true},
+    {.method = REQUEST_OPTIONS,
+     .path = "/",
+     .handle = probes_handle_options,
+     .params = {ROUTE_ANY_PARAM},
+     .is_for_front = true},
+    {.method = REQUEST_POST,
+     .path = "/v1/links",
+     .handle = links_handle_mint,
+     .scope = APIKEY_LINKS_WRITE,
+     .body_max = ROUTER_LONG_BODY_MAX},
+    {.method = REQUEST_GET,
+     .path = "/v1/links/{}",
+     .handle = links_handle_show,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/objects/{}",
+     .handle = items_handle_object,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand", "kind"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/clients/{}",
+     .handle = items_handle_client,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand", "kind"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/stats",
+     .handle = stats_handle,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare",
+                "clients", "limit", "offset", "format"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/links/{}/qr.svg",
+     .handle = qr_handle_svg,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/links/{}/qr.png",
+     .handle = qr_handle_png,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand", "size"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/brands",
+     .handle = brands_handle,
+     .scope = APIKEY_STATS_READ},
+    {.method = REQUEST_GET,
+     .path = "/v1/health",
+     .handle = health_handle,
+     .scope = APIKEY_STATS_READ},
+    {.method = REQUEST_POST,
+     .path = "/v1/session",
+     .handle = signin_handle_open,
+     .body_max = SIGNIN_BODY_MAX},
+    {.method = REQUEST_GET, .path = "/v1/session", .handle = signin_handle_show},
+    {.method = REQUEST_DELETE, .path = "/v1/session", .handle = signin_handle_close},
+    {.method = REQUEST_GET, .path = "/v1/openapi.yaml", .handle = openapi_handle_yaml},
+    {.method = REQUEST_GET, .path = "/v1/openapi.json", .handle = openapi_handle_json},
+    {.method = REQUEST_GET,
+     .path = "/docs",
+     .handle = web_handle_docs,
+     .params = {ROUTE_ANY_PARAM}},
+    {.method = REQUEST_GET, .path = "/", .handle = web_handle_home, .params = {ROUTE_ANY_PARAM}},
+    {.method = REQUEST_GET,
+     .path = "/dashboard",
+     .handle = web_handle_home,
+     .params = {ROUTE_ANY_PARAM}},
+    {.method = REQUEST_GET,
+     .path = "/dashboard/",
+     .handle = web_handle_page,
+     .params = {ROUTE_ANY_PARAM}},
+    {.method = REQUEST_GET,
+     .path = "/dashboard/{}",
+     .handle = web_handle_asset,
+     .params = {ROUTE_ANY_PARAM}},
+    {.method = REQUEST_GET,
+     .path = "/v1/campaigns",
+     .handle = campaigns_handle_list,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand"}},
+    {.method = REQUEST_PUT,
+     .path = "/v1/campaigns/{}",
+     .handle = campaigns_handle_put,
+     .scope = APIKEY_LINKS_WRITE,
+     .params = {"brand"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/top/{}",
+     .handle = top_handle,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand", "kind", "limit", "sort"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/live",
+     .handle = live_handle,
+     .scope = APIKEY_STATS_READ,
+     .params = {"brand"}},
 };
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
@@ -101,13 +154,38 @@ static const struct route *find_route(const struct request *request, struct slic
     return found;
 }
 
+bool router_is_for_front(const struct request *request)
+{
+    struct slice arg;
+    unsigned allowed;
+
+    for (size_t i = 0; i < N_ROUTES; i++) {
+        if (routes[i].is_for_front && path_matches(routes[i].path, request->path, &arg))
+            return routes[i].method == request->method || !find_route(request, &arg, &allowed);
+    }
+    return false;
+}
+
+size_t router_body_max(const struct request *request)
+{
+    struct slice arg;
+    unsigned allowed;
+    const struct route *route = find_route(request, &arg, &allowed);
+    size_t max = route && route->body_max ? route->body_max : ROUTER_BODY_MAX;
+
+    if (max > ROUTER_BODY_MAX && !auth_knows_key(request->server->auth, request))
+        max = ROUTER_BODY_MAX;
+    return max;
+}
+
 static void fail_method(struct request *request, unsigned allowed)
 {
     char allow[64];
 
-    snprintf(allow, sizeof(allow), "%s%s%s%s", allowed & REQUEST_GET ? "GET, HEAD, " : "",
+    snprintf(allow, sizeof(allow), "%s%s%s%s%s", allowed & REQUEST_GET ? "GET, HEAD, " : "",
              allowed & REQUEST_POST ? "POST, " : "", allowed & REQUEST_PUT ? "PUT, " : "",
-             allowed & REQUEST_DELETE ? "DELETE, " : "");
+             allowed & REQUEST_DELETE ? "DELETE, " : "",
+             allowed & REQUEST_OPTIONS ? "OPTIONS, " : "");
     allow[strlen(allow) - 2] = '\0'; /* the last comma */
     request_add_header(request, "Allow", allow);
     request_fail(request, 405, NULL, "this path answers only %s", allow);
@@ -151,12 +229,11 @@ static const char *query_fault(enum query_status status)
 /* Reads the query; false: replied to. */
 static bool take_query(struct request *request, const struct route *route)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request->http);
     char quoted[REQUEST_QUOTE_MAX], name[REQUEST_QUOTE_MAX];
     enum query_status status;
     struct slice bad;
 
-    status = query_parse(slice_of(evhttp_uri_get_query(uri)), &request->query, &bad);
+    status = query_parse(request->query_text, &request->query, &bad);
     if (status != QUERY_OK) {
         snprintf(name, sizeof(name), "%.*s", SLICE_ARG(bad));
         request_fail(request, 400,
@@ -175,6 +252,18 @@ static bool take_query(struct request *request, const struct route *route)
     return true;
 }
 
+/* The body was too long, or there was no room for it. */
+static void fail_body(struct request *request)
+{
+    if (request->origin.refused_body == 413) {
+        request_fail(request, 413, NULL, "the body is too long: here it may have %zu bytes",
+                     router_body_max(request));
+        return;
+    }
+    request_add_header(request, "Retry-After", "1");
+    request_fail(request, 503, NULL, "too many long bodies at once");
+}
+
 void router_handle(struct request *request)
 {
     struct slice arg = {0};
@@ -191,6 +280,10 @@ void router_handle(struct request *request)
     }
     if (route->scope != 0 && !auth_check(request->server->auth, request, route->scope))
         return;
+    if (request->origin.refused_body != 0) {
+        fail_body(request);
+        return;
+    }
     if (!query_decode(arg, request->arg, sizeof(request->arg), &request->arg_len)) {
         request_fail(request, 400, NULL,
                      "the last part of the path is too long, badly escaped, or no text");

@@ -1,9 +1,16 @@
 /* router.h - which handler answers a request: one table of routes. */
 #ifndef ADMIN_ROUTER_H
 #define ADMIN_ROUTER_H
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "service/admin/request.h"
 
-enum { ROUTE_PARAMS_MAX = 20 };
+enum {
+    ROUTE_PARAMS_MAX = 20,
+    ROUTER_BODY_MAX = 64 << 10,     /* bytes of a body, unless the route says otherwise */
+    ROUTER_LONG_BODY_MAX = 4 << 20, /* of the routes that take long ones, for who has a key */
+};
 
 #define ROUTE_ANY_PARAM "*"
 
@@ -14,10 +21,19 @@ struct route {
     void (*handle)(struct request *request); /* takes the request */
     const char *params[ROUTE_PARAMS_MAX]; /* names allowed in the query; NULL ends, ROUTE_ANY_PARAM
                                              allows all */
+    size_t body_max;                      /* bytes; 0 = ROUTER_BODY_MAX */
+    bool is_for_front; /* answered by the front itself, in its thread: for probes and metrics */
 };
 
-/* Answers: checks path, method, key, rate and the names of the parameters, then calls the handler.
- * Takes the request. */
+/* Whether the front answers the request itself, by router_handle(). */
+bool router_is_for_front(const struct request *request);
+
+/* How long a body may be that comes with the request, by its route; over ROUTER_BODY_MAX only with
+ * a known API key. */
+size_t router_body_max(const struct request *request);
+
+/* Answers: checks path, method, key, rate, body and the names of the parameters, then calls the
+ * handler.  Takes the request. */
 void router_handle(struct request *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* server.h - what the handlers of the admin address share; only the admin thread touches it, but
- * for the fields that say otherwise. */
+/* server.h - what the handlers of the admin address share.  Only the API thread touches it, but for
+ * the fields that say otherwise and for those that never change. */
 #ifndef ADMIN_SERVER_H
 #define ADMIN_SERVER_H
 #include <stdatomic.h>
@@ -15,23 +15,28 @@ struct cache;
 struct event_base;
 struct fetches;
 struct live;
+struct mailbox;
 struct pods;
 struct request;
 struct sessions;
+struct signins;
 struct site;
 struct stats_job;
 
 struct server {
-    struct event_base *base;
-    struct site *site;         /* requests hold references of their own */
-    struct auth *auth;         /* keys and their rates */
-    struct sessions *sessions; /* of the dashboard */
-    struct attempts *attempts; /* to sign in that failed */
-    struct fetches *fetches;   /* queries to Redis under way; NULL = no Redis */
-    struct cache *cache;       /* replies of the last second */
-    struct live *live;         /* streams of /v1/live */
-    struct pods *pods;         /* the processes at this Redis */
-    struct admin_sources sources;
+    struct event_base *base;      /* of the API thread */
+    struct mailbox *to_api;       /* requests; from the front */
+    struct mailbox *to_front;     /* parcels of replies; from any thread */
+    struct site *site;            /* requests hold references of their own */
+    struct auth *auth;            /* keys and their rates */
+    struct sessions *sessions;    /* of the dashboard */
+    struct attempts *attempts;    /* to sign in that failed */
+    struct signins *signins;      /* refusals of wrong keys that are held back */
+    struct fetches *fetches;      /* queries to Redis under way; NULL = no Redis */
+    struct cache *cache;          /* replies of the last second */
+    struct live *live;            /* streams of /v1/live */
+    struct pods *pods;            /* the processes at this Redis */
+    struct admin_sources sources; /* counters, which any thread may read */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
     int64_t started_ms; /* wall clock */
@@ -41,12 +46,15 @@ struct server {
     counter64 reload_failures; /* main */
     counter64 reload_ok;       /* 1 = the last reload went well; main */
 
-    char *openapi_json;           /* made when it is first asked for */
     struct stats_job *stats_jobs; /* under way */
     unsigned n_tops;              /* lists of top.c being made */
-    unsigned n_open;              /* requests without a whole reply yet */
-    uint64_t n_replies[6];        /* by hundreds of the status */
-    uint64_t n_queries_failed;    /* that Redis didn't answer */
+    counter64 n_queries_failed;   /* that Redis didn't answer */
+
+    _Atomic unsigned n_open;       /* requests that are being answered; any thread */
+    _Atomic uint64_t n_replies[6]; /* by hundreds of the status; any thread */
+    counter64 n_connections;       /* that are open; the front */
+    counter64 n_evicted;           /* connections closed to make room for others; the front */
+    unsigned connections_max;
 };
 
 #endif

@@ -48,26 +48,37 @@ static bool is_over(const struct session *session, int64_t now_ms)
            now_ms - session->started_ms >= (int64_t)SESSION_LIFE_S * 1000;
 }
 
-/* A place that is free or over, or else the one unused the longest. */
-static struct session *find_place(struct sessions *sessions, int64_t now_ms)
+/* A place that is free or over; or the one unused the longest, of this key if it has too many. */
+static struct session *find_place(struct sessions *sessions, const struct apikey *key,
+                                  int64_t now_ms)
 {
-    struct session *oldest = &sessions->table[0];
+    struct session *free_place = NULL, *oldest = &sessions->table[0], *own_oldest = NULL;
+    unsigned n_own = 0;
 
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         struct session *session = &sessions->table[i];
 
-        if (is_over(session, now_ms))
-            return session;
+        if (is_over(session, now_ms)) {
+            free_place = session;
+            continue;
+        }
         if (session->used_ms < oldest->used_ms)
             oldest = session;
+        if (memcmp(session->key_hash, key->hash, sizeof(key->hash)) != 0)
+            continue;
+        n_own++;
+        if (!own_oldest || session->used_ms < own_oldest->used_ms)
+            own_oldest = session;
     }
-    return oldest;
+    if (n_own >= SESSIONS_PER_KEY_MAX)
+        return own_oldest;
+    return free_place ? free_place : oldest;
 }
 
 struct session *sessions_open(struct sessions *sessions, const struct apikey *key, int64_t now_ms,
                               char id[static SESSION_ID_LEN + 1])
 {
-    struct session *session = find_place(sessions, now_ms);
+    struct session *session = find_place(sessions, key, now_ms);
 
     *session = (struct session){.started_ms = now_ms ? now_ms : 1, .used_ms = now_ms};
     make_random_text(id);
@@ -78,7 +89,8 @@ struct session *sessions_open(struct sessions *sessions, const struct apikey *ke
     return session;
 }
 
-struct session *sessions_find(struct sessions *sessions, struct slice id, int64_t now_ms)
+/* The session of that id, be it over or not. */
+static const struct session *find(const struct sessions *sessions, struct slice id)
 {
     uint8_t hash[32];
 
@@ -86,16 +98,31 @@ struct session *sessions_find(struct sessions *sessions, struct slice id, int64_
         return NULL;
     hash_id(id, hash);
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *session = &sessions->table[i];
+        const struct session *session = &sessions->table[i];
 
-        if (session->started_ms == 0 || sodium_memcmp(hash, session->id_hash, sizeof(hash)) != 0)
-            continue;
-        if (is_over(session, now_ms)) {
-            session_close(session);
-            return NULL;
-        }
-        session->used_ms = now_ms;
-        return session;
+        if (session->started_ms != 0 && sodium_memcmp(hash, session->id_hash, sizeof(hash)) == 0)
+            return session;
     }
     return NULL;
+}
+
+const struct session *sessions_peek(const struct sessions *sessions, struct slice id,
+                                    int64_t now_ms)
+{
+    const struct session *session = find(sessions, id);
+
+    return session && !is_over(session, now_ms) ? session : NULL;
+}
+
+struct session *sessions_find(struct sessions *sessions, struct slice id, int64_t now_ms)
+{
+    struct session *session = (struct session *)find(sessions, id);
+
+    if (session && is_over(session, now_ms)) {
+        session_close(session);
+        session = NULL;
+    }
+    if (session)
+        session->used_ms = now_ms;
+    return session;
 }

@@ -9,11 +9,11 @@
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
-#include "service/admin/rate.h"
 #include "service/config/apikeys.h"
 
 enum {
-    SESSIONS_MAX = 256, /* the one unused the longest gives way to the next */
+    SESSIONS_MAX = 256,        /* the one unused the longest gives way to the next */
+    SESSIONS_PER_KEY_MAX = 32, /* likewise; so that the sessions of one key end no other's */
     SESSION_ID_LEN = 64,
     SESSION_IDLE_MS = 8 * 3600 * 1000, /* unused for so long: signed out */
     SESSION_LIFE_S = 7 * 86400,        /* signed out in any case */
@@ -25,7 +25,6 @@ struct session {
     char key_name[APIKEY_NAME_MAX + 1];
     uint8_t key_hash[APIKEY_HASH_LEN];
     int64_t started_ms, used_ms; /* monotonic; started 0 = a free place */
-    struct rate rate;
 };
 
 struct sessions;
@@ -40,6 +39,10 @@ struct session *sessions_open(struct sessions *sessions, const struct apikey *ke
 
 /* The session of that id, which is now used, or NULL; borrowed until the next call. */
 struct session *sessions_find(struct sessions *sessions, struct slice id, int64_t now_ms);
+
+/* Whether there is a session of that id; it isn't used by that. */
+const struct session *sessions_peek(const struct sessions *sessions, struct slice id,
+                                    int64_t now_ms);
 
 void session_close(struct session *session);
 

@@ -1,16 +1,18 @@
 /* Signing in to the dashboard: an API key becomes a session in a cookie. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <event2/http.h>
+#include <event2/event.h>
 #include <sodium.h>
 
 #include "proto/rfc3339.h"
 #include "service/admin/attempts.h"
 #include "service/admin/auth.h"
 #include "service/admin/handlers.h"
+#include "service/admin/origin.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/session.h"
@@ -18,49 +20,25 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 
-enum { COOKIE_MAX = 192 };
+enum {
+    COOKIE_MAX = 192,
+    HOLD_MS = 2000, /* how long the refusal of a wrong key is held back, after too many of them */
+    HELD_MAX = 64,  /* at once; then the oldest is answered before its time */
+};
 
-static const char cookie_name[] = "hopcount_session";
-
-static struct slice peer_address(const struct request *request)
-{
-    struct evhttp_connection *conn = evhttp_request_get_connection(request->http);
-    char *address = NULL;
-    ev_uint16_t port;
-
-    if (conn)
-        evhttp_connection_get_peer(conn, &address, &port);
-    return slice_of(address ? address : "");
-}
-
-/* Over TLS, as far as a proxy in front says; who lies about it only harms his own cookie. */
-static bool is_secure(const struct request *request)
-{
-    const char *proto = request_header(request, "X-Forwarded-Proto");
-
-    return proto && strcasecmp(proto, "https") == 0;
-}
+/* Browsers take a name with this prefix only over TLS, for this host alone and for all of its paths
+ * (RFC 6265bis, 4.1.3.2): no neighbour under the same domain can set it. */
+static const char secure_name[] = "__Host-hopcount_session";
+static const char plain_name[] = "hopcount_session";
 
 static void set_cookie(struct request *request, const char *id, int max_age_s)
 {
+    bool is_secure = origin_is_secure(request);
     char cookie[COOKIE_MAX];
 
     snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s",
-             cookie_name, id, max_age_s, is_secure(request) ? "; Secure" : "");
+             is_secure ? secure_name : plain_name, id, max_age_s, is_secure ? "; Secure" : "");
     request_add_header(request, "Set-Cookie", cookie);
-}
-
-/* A page of another site can make a browser send this request, but not with these fields. */
-static bool is_from_here(const struct request *request)
-{
-    const char *site = request_header(request, "Sec-Fetch-Site");
-    const char *origin = request_header(request, "Origin");
-    const char *host = request_header(request, "Host");
-    const char *of_origin = origin ? strstr(origin, "://") : NULL;
-
-    if (site)
-        return strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
-    return !origin || (of_origin && host && strcasecmp(of_origin + 3, host) == 0);
 }
 
 static bool is_json(const struct request *request)
@@ -84,31 +62,116 @@ static json_t *session_json(const struct session *session, unsigned scopes)
                      expires, "version", HOPCOUNT_VERSION);
 }
 
-static void fail_attempt(struct request *request, struct slice address)
+/* --- wrong keys --- */
+
+struct signins {
+    struct event *timer;
+    struct request *first, **end; /* refusals held back, the oldest first */
+    unsigned n;
+};
+
+static void answer_first(struct signins *signins)
 {
-    attempts_note_failure(request->server->attempts, address, clock_mono_ms());
-    log_warn("admin.sign_in", "err=\"no such API key\"");
-    request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
-    request_fail(request, 401, "key", "there is no such API key");
+    struct request *request = signins->first;
+
+    signins->first = request->next;
+    if (!signins->first)
+        signins->end = &signins->first;
+    signins->n--;
+    request_fail(request, 429, "key",
+                 "there is no such API key, and too many wrong ones were tried in this minute");
 }
+
+static void set_timer(struct signins *signins)
+{
+    int64_t wait_ms = signins->first ? signins->first->due_ms - clock_mono_ms() : 0;
+    const struct timeval wait = {.tv_usec = wait_ms > 0 ? wait_ms % 1000 * 1000 : 0,
+                                 .tv_sec = wait_ms > 0 ? wait_ms / 1000 : 0};
+
+    if (signins->first)
+        evtimer_add(signins->timer, &wait);
+}
+
+/* The oldest refusal is due. */
+static void on_due(evutil_socket_t fd, short events, void *arg)
+{
+    struct signins *signins = arg;
+
+    (void)fd;
+    (void)events;
+    while (signins->first && signins->first->due_ms <= clock_mono_ms())
+        answer_first(signins);
+    set_timer(signins);
+}
+
+struct signins *signins_new(struct event_base *base)
+{
+    struct signins *signins = calloc(1, sizeof(*signins));
+
+    if (!signins || !(signins->timer = evtimer_new(base, on_due, signins))) {
+        free(signins);
+        return NULL;
+    }
+    signins->end = &signins->first;
+    return signins;
+}
+
+void signins_free(struct signins *signins)
+{
+    if (!signins)
+        return;
+    while (signins->first)
+        answer_first(signins);
+    event_free(signins->timer);
+    free(signins);
+}
+
+/* Takes the request.  Guessing gets slow, and whoever has a right key is never kept waiting for it,
+ * however many wrong ones come from his address. */
+static void hold_back(struct request *request)
+{
+    struct signins *signins = request->server->signins;
+
+    if (signins->n == HELD_MAX)
+        answer_first(signins);
+    request->due_ms = clock_mono_ms() + HOLD_MS;
+    request->next = NULL;
+    *signins->end = request;
+    signins->end = &request->next;
+    signins->n++;
+    if (signins->first == request)
+        set_timer(signins);
+}
+
+static void refuse_key(struct request *request)
+{
+    struct attempts *attempts = request->server->attempts;
+    struct slice address = slice_of(request->origin.peer);
+    int64_t wait_ms = attempts_wait_ms(attempts, address, clock_mono_ms());
+    char wait_s[24];
+
+    attempts_note_failure(attempts, address, clock_mono_ms());
+    log_warn("admin.sign_in", "err=\"no such API key\"");
+    if (wait_ms == 0) {
+        request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
+        request_fail(request, 401, "key", "there is no such API key");
+        return;
+    }
+    snprintf(wait_s, sizeof(wait_s), "%" PRId64, (wait_ms + 999) / 1000);
+    request_add_header(request, "Retry-After", wait_s);
+    hold_back(request);
+}
+
+/* --- the routes --- */
 
 static void sign_in(struct request *request, struct slice text)
 {
-    struct slice address = peer_address(request);
-    int64_t wait_ms = attempts_wait_ms(request->server->attempts, address, clock_mono_ms());
-    const struct apikey *key;
+    const struct apikey *key = auth_find_key(request->server->auth, text);
     struct session *session;
-    char id[SESSION_ID_LEN + 1], wait_s[24];
+    char id[SESSION_ID_LEN + 1];
 
-    if (wait_ms > 0) {
-        snprintf(wait_s, sizeof(wait_s), "%" PRId64, (wait_ms + 999) / 1000);
-        request_add_header(request, "Retry-After", wait_s);
-        request_fail(request, 429, NULL, "too many wrong keys; try again in %s seconds", wait_s);
-        return;
-    }
-    key = auth_find_key(request->server->auth, text);
     if (!key) {
-        fail_attempt(request, address);
+        refuse_key(request);
         return;
     }
     if (!(key->scopes & APIKEY_STATS_READ)) {
@@ -116,6 +179,7 @@ static void sign_in(struct request *request, struct slice text)
         return;
     }
     session = sessions_open(request->server->sessions, key, clock_mono_ms(), id);
+    log_info("admin.sign_in", "key=%s", key->name);
     set_cookie(request, id, SESSION_LIFE_S);
     request_reply_json(request, 200, session_json(session, key->scopes));
 }
@@ -125,7 +189,7 @@ void signin_handle_open(struct request *request)
     const char *key;
     json_t *body;
 
-    if (!is_from_here(request)) {
+    if (!origin_is_own_page(request)) {
         request_fail(request, 403, NULL, "sign in from the dashboard itself");
         return;
     }
@@ -146,36 +210,50 @@ void signin_handle_open(struct request *request)
     json_decref(body);
 }
 
-/* The value of the session cookie (RFC 6265, 4.2.1), or an absent slice. */
-static struct slice cookie_of(const struct request *request)
+/* The value of a cookie (RFC 6265, 4.2.1), or an absent slice. */
+static struct slice cookie_of(const struct request *request, const char *name)
 {
     const char *at = request_header(request, "Cookie");
+    size_t name_len = strlen(name);
 
     while (at && *at) {
         size_t len = strcspn(at, ";");
-        struct slice pair = slice_make(at, len);
 
-        if (slice_starts_with(pair, slice_of(cookie_name)) && len >= sizeof(cookie_name) &&
-            at[sizeof(cookie_name) - 1] == '=')
-            return slice_make(at + sizeof(cookie_name), len - sizeof(cookie_name));
+        if (len > name_len && at[name_len] == '=' && strncmp(at, name, name_len) == 0)
+            return slice_make(at + name_len + 1, len - name_len - 1);
         at += len + (at[len] == ';');
         at += strspn(at, " ");
     }
     return (struct slice){0};
 }
 
-struct session *signin_find(struct request *request)
+/* Over TLS only the name counts that a neighbour can't set. */
+static struct slice session_id(const struct request *request)
 {
-    struct slice id = cookie_of(request);
+    struct slice id = cookie_of(request, secure_name);
+
+    return id.ptr || origin_is_secure(request) ? id : cookie_of(request, plain_name);
+}
+
+struct session *signin_find(const struct request *request)
+{
+    struct slice id = session_id(request);
 
     return id.ptr ? sessions_find(request->server->sessions, id, clock_mono_ms()) : NULL;
+}
+
+const struct session *signin_peek(const struct request *request)
+{
+    struct slice id = session_id(request);
+
+    return id.ptr ? sessions_peek(request->server->sessions, id, clock_mono_ms()) : NULL;
 }
 
 bool signin_may_change(const struct request *request, const struct session *session)
 {
     const char *csrf = request_header(request, "X-CSRF-Token");
 
-    return csrf && strlen(csrf) == SESSION_ID_LEN && is_from_here(request) &&
+    return csrf && strlen(csrf) == SESSION_ID_LEN && origin_is_own_page(request) &&
            sodium_memcmp(csrf, session->csrf, SESSION_ID_LEN) == 0;
 }
 
@@ -200,8 +278,10 @@ void signin_handle_close(struct request *request)
         request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
         return;
     }
-    if (session)
+    if (session) {
+        log_info("admin.sign_out", "key=%s", session->key_name);
         session_close(session);
+    }
     set_cookie(request, "", 0);
     request_reply(request, &reply);
 }

@@ -20,7 +20,8 @@ const struct web_file *web_find_file(struct slice name)
 static void reply_file(struct request *request, const struct web_file *file)
 {
     struct slice bytes = slice_make((const char *)file->bytes, file->len);
-    const struct reply reply = {.status = 200, .type = file->type, .body = bytes, .etag_of = bytes};
+    const struct reply reply = {
+        .status = 200, .type = file->type, .body = bytes, .etag_of = bytes, .is_constant = true};
 
     request_add_header(request, "Content-Security-Policy", content_policy);
     request_add_header(request, "Referrer-Policy", "no-referrer");

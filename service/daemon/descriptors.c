@@ -2,11 +2,12 @@
 
 #include <sys/resource.h>
 
+#include "service/admin/admin.h"
 #include "service/base/log.h"
 #include "service/config/config.h"
 
 enum {
-    OTHERS = 192,        /* listeners, epoll, segments, Redis, admin connections, geo files */
+    OTHERS = 192,        /* listeners, epoll, segments, Redis, geo files */
     OTHERS_SCARCE = 96,  /* what must be left when the limit is very low */
     CONNECTIONS_MIN = 8, /* per worker, whatever the limit: beyond it accept(2) says no */
 };
@@ -31,9 +32,9 @@ static rlim_t raise_limit(rlim_t wanted)
 unsigned descriptors_reserve(const struct config_public *config, unsigned n_workers)
 {
     rlim_t each = (rlim_t)config->connections_max;
-    rlim_t wanted = each * n_workers + OTHERS;
+    rlim_t wanted = each * n_workers + OTHERS + ADMIN_CONNECTIONS_MAX;
     rlim_t limit = raise_limit(wanted);
-    rlim_t others = limit > 2UL * OTHERS ? OTHERS : OTHERS_SCARCE;
+    rlim_t others = (limit > 2UL * OTHERS ? OTHERS : OTHERS_SCARCE) + admin_connections_max(limit);
 
     if (limit >= wanted)
         return (unsigned)each;

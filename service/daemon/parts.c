@@ -228,6 +228,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
 {
     struct admin_options options = {
         .config = &p->config->admin,
+        .public = &p->config->public,
         .redis_url = p->redis_url,
         .n_shards = (unsigned)p->config->redis.shards,
         .timeout_ms = p->config->redis.timeout_ms,

@@ -113,19 +113,19 @@ test("the page is served with a policy that lets in nothing from elsewhere",
     });
 
 // The last of this file: it uses up the attempts of this minute.
-test("after ten wrong keys even the right one has to wait", async ({ context, stack, page }) => {
+test("after ten wrong keys another wrong one waits, and the right one doesn't", async ({ context, stack, page }) => {
     const url = `${new URL(stack.base).origin}/v1/session`;
-    let status = 401;
+    let reply;
 
-    for (let i = 0; i < 12 && status === 401; i++)
-        status = (await context.request.post(url, { data: { key: `hc_${i}` } })).status();
-    expect(status).toBe(429);
-    await page.goto(stack.base);
-    await page.getByLabel("API key").fill(stack.key);
-    await page.keyboard.press("Enter");
-    await expect(page.getByRole("alert")).toContainText("too many wrong keys");
-    const reply = await context.request.post(url, { data: { key: stack.key } });
-
+    for (let i = 0; i < 12 && reply?.status() !== 429; i++)
+        reply = await context.request.post(url, { data: { key: `hc_${i}` } });
     expect(reply.status()).toBe(429);
     expect(Number(reply.headers()["retry-after"])).toBeGreaterThan(0);
+    await page.goto(stack.base);
+    await page.getByLabel("API key").fill(`hc_${"0".repeat(52)}`);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toContainText("too many wrong ones");
+    await page.getByLabel("API key").fill(stack.key);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
 });

@@ -71,6 +71,12 @@ static void only_the_whole_id_finds_a_session(void **state)
     sessions_free(sessions);
 }
 
+/* A key of its own, so that no key has too many. */
+static struct apikey key_of(int i)
+{
+    return (struct apikey){.name = "k", .hash = {(uint8_t)(i / SESSIONS_PER_KEY_MAX), 1}};
+}
+
 static void a_full_table_gives_up_the_one_unused_the_longest(void **state)
 {
     struct sessions *sessions = sessions_new();
@@ -78,8 +84,11 @@ static void a_full_table_gives_up_the_one_unused_the_longest(void **state)
     const int64_t later_ms = NOW_MS + SESSIONS_MAX;
 
     (void)state;
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        sessions_open(sessions, &key, NOW_MS + i, ids[i]);
+    for (int i = 0; i < SESSIONS_MAX; i++) {
+        const struct apikey own = key_of(i);
+
+        sessions_open(sessions, &own, NOW_MS + i, ids[i]);
+    }
     assert_non_null(sessions_find(sessions, id_slice(ids[0]), later_ms));
     sessions_open(sessions, &key, later_ms, ids[SESSIONS_MAX]);
     assert_non_null(sessions_find(sessions, id_slice(ids[0]), later_ms));
@@ -89,12 +98,45 @@ static void a_full_table_gives_up_the_one_unused_the_longest(void **state)
     sessions_free(sessions);
 }
 
+static void the_sessions_of_one_key_end_no_others(void **state)
+{
+    struct sessions *sessions = sessions_new();
+    const struct apikey other = {.name = "admin", .hash = {9}};
+    static char ids[SESSIONS_MAX][SESSION_ID_LEN + 1];
+    char id[SESSION_ID_LEN + 1];
+
+    (void)state;
+    sessions_open(sessions, &other, NOW_MS, id);
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        sessions_open(sessions, &key, NOW_MS + 1 + i, ids[i]);
+    assert_non_null(sessions_find(sessions, id_slice(id), NOW_MS + SESSIONS_MAX));
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        assert_int_equal(sessions_find(sessions, id_slice(ids[i]), NOW_MS + SESSIONS_MAX) != NULL,
+                         i >= SESSIONS_MAX - SESSIONS_PER_KEY_MAX);
+    sessions_free(sessions);
+}
+
+static void a_look_at_a_session_does_not_use_it(void **state)
+{
+    struct sessions *sessions = sessions_new();
+    char id[SESSION_ID_LEN + 1];
+
+    (void)state;
+    sessions_open(sessions, &key, NOW_MS, id);
+    assert_non_null(sessions_peek(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS - 1));
+    assert_null(sessions_peek(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS));
+    assert_null(sessions_find(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS));
+    sessions_free(sessions);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_is_found_by_its_id_until_it_is_over),
         cmocka_unit_test(only_the_whole_id_finds_a_session),
         cmocka_unit_test(a_full_table_gives_up_the_one_unused_the_longest),
+        cmocka_unit_test(the_sessions_of_one_key_end_no_others),
+        cmocka_unit_test(a_look_at_a_session_does_not_use_it),
     };
 
     if (sodium_init() < 0)

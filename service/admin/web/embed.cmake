@@ -27,3 +27,11 @@ endforeach()
 string(APPEND embedded "\nconst struct web_file web_files[] = {\n${entries}    {0, 0, 0, 0},\n};\n")
 # Only when it changed: compiling it takes a second.
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/web.c CONTENT "${embedded}" @ONLY)
+
+# The description of the API as JSON.
+add_executable(openapi_json ${CMAKE_SOURCE_DIR}/service/admin/web/openapi_json.c)
+target_link_libraries(openapi_json PRIVATE flags PkgConfig::yaml PkgConfig::jansson)
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/generated/openapi_json.c
+  COMMAND openapi_json ${CMAKE_SOURCE_DIR}/proto/openapi.yaml
+    > ${CMAKE_BINARY_DIR}/generated/openapi_json.c
+  DEPENDS openapi_json ${CMAKE_SOURCE_DIR}/proto/openapi.yaml)

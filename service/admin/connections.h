@@ -1,0 +1,67 @@
+/* connections.h - the connections of the admin address, from accept to close: who may connect, how
+ * long each step may take, how much each may send.  In the front's thread only.
+ *
+ *               byte           head ends               body ends
+ *      IDLE ──────────▶ HEAD ──────────────▶ BODY ──────────────▶ ANSWERED_BY_API
+ *       ▲                │ refused            │ too slow            │ first bytes of a stream
+ *       │                ▼                    ▼                     ▼
+ *       └─ all sent ── SENDING ◀──────────────┴── whole reply ── STREAMING
+ *                        │ and the connection is to end                │
+ *                        ▼                                             ▼
+ *                    LINGERING ──────── client closed, 2 s ─────────▶ gone
+ *
+ * One request at a time: the next is read when the reply to the last has been sent.  A connection
+ * whose client has gone is closed at once; what the API thread still has of it is forgotten when it
+ * comes back.
+ */
+#ifndef ADMIN_CONNECTIONS_H
+#define ADMIN_CONNECTIONS_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "proto/compiler.h"
+
+struct config_public;
+struct connections;
+struct event_base;
+struct parcel;
+struct server;
+
+enum {
+    CONNECTIONS_IDLE_S = 30,
+    CONNECTIONS_HEAD_S = 5,       /* from the first byte of a head to its last */
+    CONNECTIONS_BODY_S = 10,      /* the same of a body of up to ROUTER_BODY_MAX */
+    CONNECTIONS_LONG_BODY_S = 30, /* of a longer one */
+    CONNECTIONS_SEND_S = 5,       /* in which a client must take CONNECTIONS_SEND_MIN of a reply */
+    CONNECTIONS_SEND_MIN = 8192,  /* bytes */
+    CONNECTIONS_BODIES_MAX = 32 << 20, /* bytes of all long bodies at once */
+    CONNECTIONS_UNSENT_MAX = 64 << 20, /* bytes of all replies that clients have not taken */
+    CONNECTIONS_STREAM_MAX = 16384,    /* bytes that a stream may be behind */
+    CONNECTIONS_SOCKET_BYTES = 65536,  /* of the kernel's buffer for each direction */
+};
+
+struct connections_options {
+    struct event_base *base;
+    struct server *server;              /* borrowed as long as the connections */
+    const struct config_public *public; /* trusted_proxies; borrowed likewise */
+    unsigned max; /* connections in all; half of them of one address, or IPv6 network of 64 bits */
+};
+
+/* NULL: no memory. */
+MUST_USE struct connections *connections_new(const struct connections_options *options);
+/* Closes all.  No request may be with the API thread any more.  NULL is allowed. */
+void connections_free(struct connections *connections);
+
+/* Serves the connection `fd`, taken.  When there are too many, in all or of this address, the one
+ * that has kept us waiting the longest is closed, or else the new one. */
+void connections_accept(struct connections *connections, int fd, const struct sockaddr *peer);
+
+/* Closes the connection that has kept us waiting the longest; false: there is none. */
+MUST_USE bool connections_evict(struct connections *connections);
+
+/* The API thread or a probe has bytes of a reply.  Takes the parcel, and with the last one its
+ * request. */
+void connections_take(struct connections *connections, struct parcel *parcel);
+
+#endif

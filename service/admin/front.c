@@ -1,0 +1,296 @@
+#include "service/admin/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "service/admin/connections.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/base/background.h"
+#include "service/base/error.h"
+#include "service/base/event_loop.h"
+#include "service/base/log.h"
+#include "service/base/thread.h"
+#include "service/config/config.h"
+
+enum {
+    BACKLOG = 128,
+    ACCEPT_MAX = 16, /* per wake-up, so that a flood of connections can't starve probes */
+    ACCEPT_PAUSE_MS = 100,
+};
+
+struct listener {
+    struct front *front;
+    int fd;
+    struct event *event;
+};
+
+struct front {
+    struct server *server;
+    struct event_base *base;
+    struct listener *listeners;
+    unsigned n_listeners;
+    struct event *resume;     /* accept again after ACCEPT_PAUSE_MS */
+    struct mailbox *to_front; /* parcels */
+    struct mailbox *orders;   /* the one order to stop */
+    struct connections *connections;
+    int spare_fd; /* given up for a connection when descriptors run out; -1 = is given up */
+    pthread_t thread;
+    bool running;
+    bool has_failed; /* to accept, since the last connection: is logged once */
+};
+
+/* --- accepting --- */
+
+static void set_accepting(struct front *front, bool on)
+{
+    for (unsigned i = 0; i < front->n_listeners; i++) {
+        if (on)
+            event_add(front->listeners[i].event, NULL);
+        else
+            event_del(front->listeners[i].event);
+    }
+}
+
+/* The pause after a failed accept is over. */
+static void on_resume(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    set_accepting(arg, true);
+}
+
+static void get_spare(struct front *front)
+{
+    if (front->spare_fd < 0)
+        front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Without a descriptor the queue can't be emptied, and the kernel would report it again at once.
+ * One can be found: the spare one, or that of a connection which keeps us waiting. */
+static bool find_descriptor(struct front *front)
+{
+    if (front->spare_fd < 0)
+        return connections_evict(front->connections);
+    close(front->spare_fd);
+    front->spare_fd = -1;
+    return true;
+}
+
+static void pause_accepting(struct front *front, int error)
+{
+    const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+    if (!front->has_failed)
+        log_warn("admin.accept", "err=\"%s\" pause_ms=%d", strerror(error), ACCEPT_PAUSE_MS);
+    front->has_failed = true;
+    set_accepting(front, false);
+    event_add(front->resume, &pause);
+}
+
+/* One connection of the queue; false when there is none, or no descriptor for it. */
+static bool accept_one(struct front *front, int listen_fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof(peer);
+    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int error = errno;
+
+    if (fd < 0 && (error == EMFILE || error == ENFILE) && find_descriptor(front)) {
+        fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        error = errno;
+    }
+    if (fd >= 0) {
+        front->has_failed = false;
+        connections_accept(front->connections, fd, (const struct sockaddr *)&peer);
+        return true;
+    }
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+        pause_accepting(front, error);
+    /* Anything else but an empty queue is the fate of one connection (accept(2)). */
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
+}
+
+/* Connections wait in a listening socket's queue. */
+static void on_acceptable(evutil_socket_t fd, short events, void *arg)
+{
+    struct listener *listener = arg;
+
+    (void)events;
+    get_spare(listener->front);
+    for (int i = 0; i < ACCEPT_MAX && accept_one(listener->front, (int)fd); i++)
+        continue;
+}
+
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* A listening socket; or -1 and errno.  Accepted sockets inherit its options. */
+static int listen_on(const struct address *address)
+{
+    int fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error;
+
+    if (fd < 0)
+        return -1;
+    if ((address->addr.ss_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+        set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+        /* Who doesn't read, or isn't read, holds so much of the kernel's memory, not megabytes. */
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, CONNECTIONS_SOCKET_BYTES) &&
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, CONNECTIONS_SOCKET_BYTES) &&
+        bind(fd, (const struct sockaddr *)&address->addr, address->addr_len) == 0 &&
+        listen(fd, BACKLOG) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool open_listeners(struct front *front, const struct config_admin *config,
+                           struct error *err)
+{
+    front->listeners = calloc(config->n_listen, sizeof(struct listener));
+    for (unsigned i = 0; front->listeners && i < config->n_listen; i++) {
+        struct listener *listener = &front->listeners[i];
+
+        *listener = (struct listener){.front = front, .fd = listen_on(&config->addresses[i])};
+        if (listener->fd < 0) {
+            error_set(err, "admin.listen: cannot listen on %s: %s; choose a free address",
+                      config->listen[i], strerror(errno));
+            return false;
+        }
+        front->n_listeners++;
+        listener->event =
+            event_new(front->base, listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+        if (!listener->event || event_add(listener->event, NULL) != 0)
+            break;
+    }
+    if (front->n_listeners < config->n_listen)
+        error_set(err, "admin: out of memory");
+    return front->n_listeners == config->n_listen;
+}
+
+/* --- the thread --- */
+
+/* A part of a reply, from the API thread or a probe. */
+static void on_parcel(void *owner, struct letter *letter)
+{
+    struct front *front = owner;
+
+    connections_take(front->connections, (struct parcel *)letter);
+}
+
+/* The order to stop. */
+static void on_order(void *owner, struct letter *letter)
+{
+    struct front *front = owner;
+
+    (void)letter;
+    event_base_loopbreak(front->base);
+}
+
+static void *run(void *arg)
+{
+    struct front *front = arg;
+
+    background_enter("admin-front");
+    event_base_dispatch(front->base);
+    return NULL;
+}
+
+struct front *front_new(const struct front_options *options, struct error *err)
+{
+    struct front *front = calloc(1, sizeof(*front));
+    struct connections_options set = {.server = options->server,
+                                      .public = options->public,
+                                      .max = options->server->connections_max};
+    bool ok = false;
+
+    if (!front) {
+        error_set(err, "admin: out of memory");
+        return NULL;
+    }
+    front->server = options->server;
+    front->spare_fd = -1;
+    if (!(front->base = event_base_new()) ||
+        !(front->to_front = mailbox_new(front->base, on_parcel, front)) ||
+        !(front->orders = mailbox_new(front->base, on_order, front)) ||
+        !(front->resume = evtimer_new(front->base, on_resume, front))) {
+        error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
+        goto out;
+    }
+    set.base = front->base;
+    front->connections = connections_new(&set);
+    if (!front->connections) {
+        error_set(err, "admin: out of memory");
+        goto out;
+    }
+    get_spare(front);
+    options->server->to_front = front->to_front;
+    ok = open_listeners(front, options->config, err);
+out:
+    if (!ok) {
+        front_free(front);
+        front = NULL;
+    }
+    return front;
+}
+
+bool front_start(struct front *front)
+{
+    front->running = thread_start(&front->thread, NULL, run, front) == 0;
+    return front->running;
+}
+
+/* What was under way between the threads comes back to its connection. */
+static void empty_mailboxes(struct front *front)
+{
+    struct letter *letter;
+
+    while (front->server->to_api && (letter = mailbox_take(front->server->to_api)))
+        connections_take(front->connections, &((struct request *)letter)->last);
+    while ((letter = mailbox_take(front->to_front)))
+        connections_take(front->connections, (struct parcel *)letter);
+}
+
+void front_free(struct front *front)
+{
+    struct letter stop;
+
+    if (!front)
+        return;
+    if (front->running) {
+        mailbox_post(front->orders, &stop);
+        pthread_join(front->thread, NULL);
+    }
+    if (front->connections)
+        empty_mailboxes(front);
+    connections_free(front->connections);
+    for (unsigned i = 0; i < front->n_listeners; i++) {
+        if (front->listeners[i].event)
+            event_free(front->listeners[i].event);
+        close(front->listeners[i].fd);
+    }
+    free(front->listeners);
+    if (front->resume)
+        event_free(front->resume);
+    mailbox_free(front->orders);
+    mailbox_free(front->to_front);
+    event_loop_free(front->base);
+    if (front->spare_fd >= 0)
+        close(front->spare_fd);
+    free(front);
+}

@@ -1,0 +1,94 @@
+#include "service/admin/mailbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+struct mailbox {
+    pthread_mutex_t lock;
+    struct letter *first, **end; /* under the lock */
+    int wake_fd;                 /* eventfd */
+    struct event *wake;
+    void (*on_letter)(void *owner, struct letter *letter);
+    void *owner;
+};
+
+struct letter *mailbox_take(struct mailbox *mailbox)
+{
+    struct letter *letter;
+
+    pthread_mutex_lock(&mailbox->lock);
+    letter = mailbox->first;
+    if (letter)
+        mailbox->first = letter->next;
+    if (!mailbox->first)
+        mailbox->end = &mailbox->first;
+    pthread_mutex_unlock(&mailbox->lock);
+    return letter;
+}
+
+/* Somebody has posted. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
+{
+    struct mailbox *mailbox = arg;
+    struct letter *letter;
+    uint64_t n;
+
+    (void)events;
+    if (read((int)fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+        return;
+    while ((letter = mailbox_take(mailbox)))
+        mailbox->on_letter(mailbox->owner, letter);
+}
+
+struct mailbox *mailbox_new(struct event_base *base,
+                            void (*on_letter)(void *owner, struct letter *letter), void *owner)
+{
+    struct mailbox *mailbox = calloc(1, sizeof(*mailbox));
+
+    if (!mailbox)
+        return NULL;
+    pthread_mutex_init(&mailbox->lock, NULL);
+    mailbox->end = &mailbox->first;
+    mailbox->on_letter = on_letter;
+    mailbox->owner = owner;
+    mailbox->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (mailbox->wake_fd >= 0)
+        mailbox->wake = event_new(base, mailbox->wake_fd, EV_READ | EV_PERSIST, on_wake, mailbox);
+    if (!mailbox->wake || event_add(mailbox->wake, NULL) != 0) {
+        mailbox_free(mailbox);
+        mailbox = NULL;
+    }
+    return mailbox;
+}
+
+void mailbox_post(struct mailbox *mailbox, struct letter *letter)
+{
+    const uint64_t one = 1;
+
+    letter->next = NULL;
+    pthread_mutex_lock(&mailbox->lock);
+    *mailbox->end = letter;
+    mailbox->end = &letter->next;
+    pthread_mutex_unlock(&mailbox->lock);
+    /* It fails only when the counter is full: then the reader is to be woken already. */
+    if (write(mailbox->wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void mailbox_free(struct mailbox *mailbox)
+{
+    if (!mailbox)
+        return;
+    if (mailbox->wake)
+        event_free(mailbox->wake);
+    if (mailbox->wake_fd >= 0)
+        close(mailbox->wake_fd);
+    pthread_mutex_destroy(&mailbox->lock);
+    free(mailbox);
+}

@@ -1,0 +1,21 @@
+/* origin.h - where a request was made: over TLS or not, and on which host.
+ *
+ * A proxy in front ends TLS and may change Host; what it says of that stands in X-Forwarded-Proto,
+ * X-Forwarded-Host or Forwarded (RFC 7239).
+ */
+#ifndef ADMIN_ORIGIN_H
+#define ADMIN_ORIGIN_H
+#include <stdbool.h>
+
+struct request;
+
+/* Over TLS, as far as a proxy says, whoever it is, or the browser itself (Origin): who lies about
+ * it harms only his own cookie. */
+bool origin_is_secure(const struct request *request);
+
+/* Whether the request comes from our own page, and not from one of another site: by what the
+ * browser says (Sec-Fetch-Site), or else by an Origin of the host that the request was sent to.
+ * Proxies that are trusted may name that host. */
+bool origin_is_own_page(const struct request *request);
+
+#endif
