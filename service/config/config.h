@@ -36,11 +36,13 @@ enum config_forwarded_header {
     CONFIG_FORWARDED_RFC7239, /* Forwarded */
 };
 
+enum { CONFIG_WORKERS_MAX = 256 };
+
 struct config_public {
     char **listen; /* as written */
     unsigned n_listen;
     struct address *addresses; /* n_listen, parsed */
-    int64_t workers;           /* 0 = auto: one per core */
+    int64_t workers;           /* 0 = auto: one per core that may be used */
     int64_t drain_delay_s;
     enum config_client_address client_address;
     enum config_forwarded_header forwarded_header;

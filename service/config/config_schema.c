@@ -43,8 +43,9 @@ static const char *const utm_names[] = {"false", "true", "brand", NULL};
 static const struct schema_key public_keys[] = {
     TEXTS("listen", config_public, listen, n_listen, 1, 16, "0.0.0.0:8080", config_check_address,
           "Addresses of the public port, IPv4:port or [IPv6]:port."),
-    {.name = "workers", .type = SCHEMA_AUTO, MEMBER(config_public, workers), .min = 1, .max = 256,
-     .fallback = "auto", .help = "Worker threads; auto is one per core."},
+    {.name = "workers", .type = SCHEMA_AUTO, MEMBER(config_public, workers), .min = 1,
+     .max = CONFIG_WORKERS_MAX, .fallback = "auto",
+     .help = "Worker threads; auto is one per core that the process may use."},
     INT("drain_delay_s", config_public, drain_delay_s, 0, 600, "8",
         "Seconds that SIGTERM goes on accepting, so that load balancers notice."),
     CHOICE("client_address", config_public, client_address, client_address_names, "direct",

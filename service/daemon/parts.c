@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/thread.h>
 #include <sodium.h>
@@ -15,6 +14,7 @@
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/daemon/cores.h"
 #include "service/daemon/descriptors.h"
 #include "service/daemon/redis_settings.h"
 #include "service/label/gateway.h"
@@ -143,11 +143,9 @@ static bool start_ledger(struct parts *p, struct error *err)
 
 static unsigned count_workers(const struct config_public *public)
 {
-    long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned n_cores = public->workers > 0 ? (unsigned)public->workers : cores_usable();
 
-    if (public->workers > 0)
-        return (unsigned)public->workers;
-    return n_cores > 0 ? (unsigned)n_cores : 1;
+    return n_cores < CONFIG_WORKERS_MAX ? n_cores : CONFIG_WORKERS_MAX;
 }
 
 static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, int *listen_fds,

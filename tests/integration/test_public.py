@@ -1,4 +1,5 @@
 """The public port as clients see it: replies, framing, limits, draining."""
+import os
 import pathlib
 import re
 import resource
@@ -434,6 +435,17 @@ def answers(daemon):
         return daemon.get("/").status == 302
     except (OSError, Closed):
         return False
+
+
+def test_workers_are_as_many_as_the_cores_it_may_use(make_hopcountd, redis):
+    usable = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(usable)})
+        daemon = make_hopcountd(redis, {"public": {"workers": "auto"}})
+    finally:
+        os.sched_setaffinity(0, usable)
+    assert daemon.metrics()["hopcount_workers"] == 1
+    daemon.shut_down()
 
 
 # --- client addresses ---
