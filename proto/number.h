@@ -37,6 +37,14 @@ MUST_USE static inline bool number_parse_u32(struct slice text, uint32_t max, ui
     return true;
 }
 
+/* Whether a text is a port: one to five digits, 0 to 65535. */
+MUST_USE static inline bool number_is_port(struct slice text)
+{
+    uint64_t port;
+
+    return text.len <= 5 && number_parse(text, 65535, &port);
+}
+
 /* The value of a hexadecimal digit in either case, or -1. */
 static inline int number_hex_digit(char c)
 {

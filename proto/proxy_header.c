@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/bytes.h"
+#include "proto/number.h"
 
 enum {
     V1_MAX = 107, /* the longest line of version 1, with its CRLF */
@@ -24,20 +25,6 @@ static struct slice next_word(struct slice *rest)
     return word;
 }
 
-static bool is_port(struct slice text)
-{
-    unsigned port = 0;
-
-    if (text.len == 0 || text.len > 5)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        port = port * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    return port <= 65535;
-}
-
 static bool is_v6_text(struct slice text)
 {
     return text.len && memchr(text.ptr, ':', text.len);
@@ -51,8 +38,8 @@ static bool parse_v1_addresses(struct slice rest, bool is_v6, uint8_t ip[static 
     uint8_t ignored[IP_LEN];
 
     return rest.ptr == NULL && is_v6_text(source) == is_v6 && is_v6_text(destination) == is_v6 &&
-           is_port(source_port) && is_port(destination_port) && ip_parse(destination, ignored) &&
-           ip_parse(source, ip);
+           number_is_port(source_port) && number_is_port(destination_port) &&
+           ip_parse(destination, ignored) && ip_parse(source, ip);
 }
 
 static enum proxy_status parse_v1(struct slice in, struct proxy_header *out)

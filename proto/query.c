@@ -3,13 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = slice_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "proto/number.h"
 
 /* Length of the UTF-8 sequence that `first` starts, and the least code point it may hold. */
 static size_t sequence_len(uint8_t first, uint32_t *least)
@@ -86,8 +80,8 @@ static bool unescape(struct slice text, bool plus_is_blank, char *out, size_t ou
         char c = text.ptr[i];
 
         if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
+            int high = i + 2 < text.len ? number_hex_digit(text.ptr[i + 1]) : -1;
+            int low = i + 2 < text.len ? number_hex_digit(text.ptr[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "proto/base32.h"
+#include "proto/number.h"
 
 enum { NAME_MAX = 16 }; /* of an HTML entity or tag */
 
@@ -20,19 +21,11 @@ struct reading {
     size_t ends[TOKEN_TEXT_TRIES]; /* other numbers of digits to try */
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = slice_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that `p` and the next encode in hexadecimal; -1: none. */
 static int hex_pair(const char *p, const char *end)
 {
-    int high = end - p >= 2 ? hex_value(p[0]) : -1;
-    int low = high >= 0 ? hex_value(p[1]) : -1;
+    int high = end - p >= 2 ? number_hex_digit(p[0]) : -1;
+    int low = high >= 0 ? number_hex_digit(p[1]) : -1;
 
     return low < 0 ? -1 : high << 4 | low;
 }

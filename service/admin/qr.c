@@ -1,8 +1,8 @@
 /* The QR code of a link. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/number.h"
 #include "proto/token.h"
 #include "service/admin/handlers.h"
 #include "service/admin/links.h"
@@ -73,14 +73,9 @@ void qr_handle_svg(struct request *request)
 static unsigned read_size(struct request *request)
 {
     struct slice text = query_find(&request->query, "size");
-    unsigned size = 0;
+    uint32_t size = SIZE_DEFAULT;
 
-    if (!text.ptr)
-        return SIZE_DEFAULT;
-    for (size_t i = 0; i < text.len && text.len <= 2; i++)
-        size = isdigit((unsigned char)text.ptr[i]) ? size * 10 + (unsigned)(text.ptr[i] - '0')
-                                                   : QR_SIZE_MAX + 1;
-    if (size >= 1 && size <= QR_SIZE_MAX)
+    if (!text.ptr || (number_parse_u32(text, QR_SIZE_MAX, &size) && size > 0))
         return size;
     request_fail(request, 400, "size", "must be a number from 1 to %d: pixels of a module",
                  (int)QR_SIZE_MAX);

@@ -12,6 +12,7 @@
 #include "compact_lua.h"
 #include "proto/click.h"
 #include "proto/counter.h"
+#include "proto/number.h"
 #include "proto/table.h"
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
@@ -322,15 +323,6 @@ static bool find_brand(const struct config *config, const char *name, uint32_t *
     return false;
 }
 
-static bool read_client(const char *text, uint32_t *out)
-{
-    char *end;
-    unsigned long long n = strtoull(text, &end, 10);
-
-    *out = (uint32_t)n;
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n > 0 && n <= UINT32_MAX;
-}
-
 static int run_erase(const struct cli_args *args)
 {
     const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
@@ -341,7 +333,7 @@ static int run_erase(const struct cli_args *args)
 
     if (args->n_words > 0)
         return cli_usage(&cli_erase, "'%s' is one word too many", args->words[0]);
-    if (!client || !read_client(client, &e.client))
+    if (!number_parse_u32(slice_of(client), UINT32_MAX, &e.client) || e.client == 0)
         return cli_usage(&cli_erase, "--client: a number from 1 to %u is needed", UINT32_MAX);
     config = config_load(path ? path : CONFIG_OPTION_DEFAULT, &err);
     if (!config)

@@ -1,5 +1,6 @@
 /* ledger: the click logs of a state_dir, and how much of them Redis has. */
 #include "service/cli/ledger.h"
+#include "proto/number.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +35,12 @@ static const struct cli_option options[] = {
 
 static bool read_number(const char *text, int64_t max, int64_t *out)
 {
-    char *end;
-    long long n = strtoll(text, &end, 10);
+    uint64_t n;
 
-    *out = n;
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n > 0 && n <= max;
+    if (!number_parse(slice_of(text), (uint64_t)max, &n) || n == 0)
+        return false;
+    *out = (int64_t)n;
+    return true;
 }
 
 /* The private redis-server of a configuration without redis.url has its socket in state_dir. */

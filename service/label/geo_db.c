@@ -13,6 +13,7 @@
 
 #include <maxminddb.h>
 
+#include "proto/number.h"
 #include "service/base/error.h"
 #include "service/label/geo_tree.h"
 
@@ -61,17 +62,15 @@ static uint32_t read_country(MMDB_entry_s entry)
 /* "AS64496" as some files have it; 0 = no number. */
 static uint32_t parse_asn(const MMDB_entry_data_s *data)
 {
-    uint64_t number = 0;
+    uint32_t number = 0;
 
     if (data->type != MMDB_DATA_TYPE_UTF8_STRING || data->data_size < 3 || data->data_size > 12 ||
         memcmp(data->utf8_string, "AS", 2) != 0)
         return 0;
-    for (uint32_t i = 2; i < data->data_size; i++) {
-        if (data->utf8_string[i] < '0' || data->utf8_string[i] > '9')
-            return 0;
-        number = number * 10 + (uint64_t)(data->utf8_string[i] - '0');
-    }
-    return number <= UINT32_MAX ? (uint32_t)number : 0;
+    return number_parse_u32(slice_make(data->utf8_string + 2, data->data_size - 2), UINT32_MAX,
+                            &number)
+               ? number
+               : 0;
 }
 
 static uint32_t read_asn(MMDB_entry_s entry)

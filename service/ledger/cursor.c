@@ -7,6 +7,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "proto/number.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/batch.h"
@@ -185,21 +186,12 @@ void cursor_serve(struct ledger *ledger, unsigned shard)
 /* A position as Redis holds it: absent = 0.  False: not one of ours. */
 static bool parse_position(const struct redisReply *reply, uint64_t *out)
 {
-    uint64_t position = 0;
-
     if (reply->type == REDIS_REPLY_NIL) {
         *out = 0;
         return true;
     }
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0 || reply->len >= DECIMAL_MAX)
-        return false;
-    for (size_t i = 0; i < reply->len; i++) {
-        if (reply->str[i] < '0' || reply->str[i] > '9')
-            return false;
-        position = position * 10 + (uint64_t)(reply->str[i] - '0');
-    }
-    *out = position;
-    return true;
+    return reply->type == REDIS_REPLY_STRING &&
+           number_parse(slice_make(reply->str, reply->len), INT64_MAX, out);
 }
 
 static void update_applied(struct ledger *ledger, struct ledger_log *log)

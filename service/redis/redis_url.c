@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "proto/number.h"
 #include "proto/slice.h"
 #include "service/base/error.h"
 
@@ -34,13 +35,6 @@ static bool take_until(struct slice *rest, char stop, struct slice *out)
     return true;
 }
 
-static int hex_value(char c)
-{
-    char low = slice_lower(c);
-
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* %-decodes; false when it doesn't fit, or has a broken % or a control character. */
 static bool decode(struct slice in, char out[static REDIS_URL_TEXT_MAX])
 {
@@ -50,8 +44,8 @@ static bool decode(struct slice in, char out[static REDIS_URL_TEXT_MAX])
         char c = in.ptr[i];
 
         if (c == '%') {
-            int high = i + 2 < in.len ? hex_value(in.ptr[i + 1]) : -1;
-            int low = i + 2 < in.len ? hex_value(in.ptr[i + 2]) : -1;
+            int high = i + 2 < in.len ? number_hex_digit(in.ptr[i + 1]) : -1;
+            int low = i + 2 < in.len ? number_hex_digit(in.ptr[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;
@@ -66,18 +60,11 @@ static bool decode(struct slice in, char out[static REDIS_URL_TEXT_MAX])
     return true;
 }
 
-static bool parse_number(struct slice text, unsigned min, unsigned max, unsigned *out)
+static bool parse_number(struct slice text, uint32_t min, uint32_t max, unsigned *out)
 {
-    unsigned value = 0;
+    uint32_t value;
 
-    if (text.len == 0 || text.len > 7)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    if (value < min || value > max)
+    if (!number_parse_u32(text, max, &value) || value < min)
         return false;
     *out = value;
     return true;

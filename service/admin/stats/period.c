@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/number.h"
 #include "service/admin/stats/zone.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400, COUNT_MAX = 100000 };
@@ -80,7 +81,8 @@ static int64_t months_back(const struct zone *zone, int64_t last_s, int months)
 static bool parse_relative(struct slice text, const struct zone *zone, int64_t last_s,
                            int64_t *from_s)
 {
-    int n = 0;
+    uint32_t count;
+    int n;
 
     if (slice_equal(text, slice_of("mtd")) || slice_equal(text, slice_of("ytd"))) {
         struct civil local;
@@ -91,13 +93,9 @@ static bool parse_relative(struct slice text, const struct zone *zone, int64_t l
     }
     if (text.len < 2)
         return false;
-    for (size_t i = 0; i + 1 < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9' || n > COUNT_MAX)
-            return false;
-        n = n * 10 + (text.ptr[i] - '0');
-    }
-    if (n < 1 || n > COUNT_MAX)
+    if (!number_parse_u32(slice_make(text.ptr, text.len - 1), COUNT_MAX, &count) || count == 0)
         return false;
+    n = (int)count;
     switch (text.ptr[text.len - 1]) {
     case 'h':
         *from_s = floor_hour(last_s) - (int64_t)(n - 1) * HOUR_S;
