@@ -1,10 +1,13 @@
 #include "service/config/config.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/base/error.h"
+#include "service/base/ownership.h"
 #include "service/config/schema.h"
 
 void config_fail(const struct config *config, struct error *err, const char *key,
@@ -168,6 +171,32 @@ out:
     return NULL;
 }
 
+/* A password may stand in redis.url, "redis://user:password@host". */
+static bool holds_password(const struct config *config)
+{
+    const char *url = config->redis.url, *authority, *at;
+
+    authority = url ? strstr(url, "://") : NULL;
+    if (!authority)
+        return false;
+    authority += strlen("://");
+    at = memrchr(authority, '@', strcspn(authority, "/"));
+    return at && memchr(authority, ':', (size_t)(at - authority));
+}
+
+/* Of a configuration with a password in it: others may not read the file. */
+static bool check_file(const struct config *config, struct error *err)
+{
+    int fd = open(config->path, O_RDONLY | O_CLOEXEC);
+    bool ok;
+
+    if (fd < 0)
+        return true; /* it was read; what is gone nobody else reads */
+    ok = own_secret_check(fd, config->path, err);
+    close(fd);
+    return ok;
+}
+
 struct config *config_load(const char *path, struct error *err)
 {
     struct config *config = NULL;
@@ -177,6 +206,10 @@ struct config *config_load(const char *path, struct error *err)
     if (text)
         config = config_parse(path, text, len, err);
     free(text);
+    if (config && holds_password(config) && !check_file(config, err)) {
+        config_free(config);
+        config = NULL;
+    }
     return config;
 }
 

@@ -235,7 +235,8 @@ const struct schema_key config_schema[] = {
     GROUP("public", config, public, public_keys, "The public port."),
     GROUP("admin", config, admin, admin_keys, "The admin address."),
     PATH("state_dir", config, state_dir, "/var/lib/hopcount",
-         "Folder of the click logs and the private redis-server."),
+         "Folder of the click logs and the private Redis; made if absent.  It is no link, "
+         "belongs to the user of the service, and nobody else may write to it."),
     GROUP("redis", config, redis, redis_keys, "Where counters are kept."),
     GROUP("ledger", config, ledger, ledger_keys, "The click log."),
     GROUP("retention", config, retention, retention_keys, "How long counters are kept."),

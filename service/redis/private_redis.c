@@ -56,7 +56,7 @@ static void run_child(const struct private_redis *redis, pid_t parent)
 
     /* Of the thread that forked: it lives until we stop. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent || chdir(redis->place.dir) != 0)
+    if (getppid() != parent || fchdir(redis->place.dir_fd) != 0)
         _exit(EXIT_NO_PROGRAM);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -223,6 +223,7 @@ static bool wait_ready(struct private_redis *redis, int64_t wait_ms, struct erro
     char line[256], end[32];
     struct timespec until;
     bool ended;
+    int status;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += wait_ms / 1000;
@@ -236,13 +237,14 @@ static bool wait_ready(struct private_redis *redis, int64_t wait_ms, struct erro
            pthread_cond_timedwait(&redis->changed, &redis->mutex, &until) == 0)
         ;
     ended = redis->phase == PHASE_ENDED;
+    status = redis->exit_status;
     pthread_mutex_unlock(&redis->mutex);
     if (!ended)
         return true;
     private_redis_last_log_line(&redis->place, line, sizeof(line));
-    describe_end(redis->exit_status, end, sizeof(end));
+    describe_end(status, end, sizeof(end));
     error_set(err, "redis: %s ended at once (%s); %s/redis.log says: %s", redis->place.program, end,
-              redis->place.dir, line);
+              redis->place.dir, line[0] ? line : "nothing");
     return false;
 }
 
@@ -250,6 +252,7 @@ static bool init(struct private_redis *redis, struct error *err)
 {
     pthread_condattr_t monotonic;
 
+    redis->place.dir_fd = -1;
     redis->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (redis->stop_fd < 0) {
         error_set(err, "redis: eventfd: %s", strerror(errno));
@@ -307,6 +310,7 @@ void private_redis_stop(struct private_redis *redis)
             abort(); /* a new eventfd has room for a 1 */
         pthread_join(redis->thread, NULL);
     }
+    private_redis_leave(&redis->place);
     close(redis->stop_fd);
     pthread_cond_destroy(&redis->changed);
     pthread_mutex_destroy(&redis->mutex);

@@ -1,19 +1,20 @@
 #include "service/redis/private_redis_place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/ownership.h"
 #include "service/redis/private_redis.h"
 
 enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50, VERSION_MIN = 7 };
@@ -76,9 +77,14 @@ bool private_redis_stop_leftover(const struct private_redis_place *place, int64_
         return true;
     log_warn("redis.leftover", "pid=%ld dir=\"%s\"", (long)pid, place->dir);
     fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 && errno == ESRCH)
+        return true;
+    if (fd < 0) {
+        error_set(err, "redis: process %ld holds %s and can't be watched: %s; stop it", (long)pid,
+                  place->socket, strerror(errno));
+        return false;
+    }
     wait = (struct pollfd){.fd = fd, .events = POLLIN};
-    if (fd < 0)
-        return errno == ESRCH;
     syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
     while (poll(&wait, 1, LOOK_EVERY_MS) == 0 && clock_mono_ms() < deadline_ms)
         ;
@@ -95,39 +101,50 @@ bool private_redis_stop_leftover(const struct private_redis_place *place, int64_
     return true;
 }
 
-static bool make_dir(const char *path, struct error *err)
+/* 0, or an errno. */
+static int write_new_config(int dir_fd, const char *name)
 {
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return true;
-    error_set(err, "redis: cannot make %s: %s", path, strerror(errno));
-    return false;
+    size_t len = strlen(config_text);
+    int fd, errnum = 0;
+    ssize_t n;
+
+    unlinkat(dir_fd, name, 0); /* an earlier start may have ended here */
+    fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    n = write(fd, config_text, len);
+    if (n != (ssize_t)len)
+        errnum = n < 0 ? errno : ENOSPC;
+    if (close(fd) != 0 && errnum == 0)
+        errnum = errno;
+    return errnum;
 }
 
+/* By rename: the server reads the old one or the new one, whole, and a link is replaced. */
 static bool write_config(const struct private_redis_place *place, struct error *err)
 {
-    char path[PRIVATE_REDIS_TEXT_MAX + 16];
-    FILE *file;
-    bool ok;
+    static const char made[] = "redis.conf.new";
+    int errnum = write_new_config(place->dir_fd, made);
 
-    snprintf(path, sizeof(path), "%s/redis.conf", place->dir);
-    file = fopen(path, "we");
-    ok = file && fputs(config_text, file) >= 0;
-    if (file && fclose(file) != 0)
-        ok = false;
-    if (!ok)
-        error_set(err, "redis: cannot write %s: %s", path, strerror(errno));
-    return ok;
+    if (errnum == 0 && renameat(place->dir_fd, made, place->dir_fd, "redis.conf") != 0)
+        errnum = errno;
+    if (errnum) {
+        unlinkat(place->dir_fd, made, 0);
+        error_set(err, "redis: cannot write %s/redis.conf: %s", place->dir, strerror(errnum));
+    }
+    return errnum == 0;
 }
 
 /* The last line of its log, which says why it ended. */
 void private_redis_last_log_line(const struct private_redis_place *place, char *out, size_t size)
 {
-    char path[PRIVATE_REDIS_TEXT_MAX + 16], line[256];
-    FILE *file;
+    int fd = openat(place->dir_fd, "redis.log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    char line[256];
 
     out[0] = '\0';
-    snprintf(path, sizeof(path), "%s/redis.log", place->dir);
-    file = fopen(path, "re");
+    if (!file && fd >= 0)
+        close(fd);
     if (!file)
         return;
     while (fgets(line, sizeof(line), file)) {
@@ -144,8 +161,6 @@ static bool set_paths(struct private_redis_place *place,
     char absolute[PRIVATE_REDIS_TEXT_MAX];
     int len;
 
-    if (!make_dir(options->state_dir, err))
-        return false;
     if (!realpath(options->state_dir, absolute)) {
         error_set(err, "redis: %s: %s", options->state_dir, strerror(errno));
         return false;
@@ -162,7 +177,7 @@ static bool set_paths(struct private_redis_place *place,
     snprintf(place->socket, sizeof(place->socket), "%.*s/redis.sock",
              (int)sizeof(place->socket) - 12, place->dir);
     snprintf(place->url, sizeof(place->url), "unix://%s", place->socket);
-    return make_dir(place->dir, err) && write_config(place, err);
+    return true;
 }
 
 /* The major version of `program`, 0 when it can't be run; `version` is for messages.  Redis says
@@ -218,5 +233,22 @@ static bool choose_program(struct private_redis_place *place, const char *wanted
 bool private_redis_prepare(struct private_redis_place *place,
                            const struct private_redis_options *options, struct error *err)
 {
-    return set_paths(place, options, err) && choose_program(place, options->program, err);
+    int state_fd =
+        own_folder_open(AT_FDCWD, options->state_dir, options->state_dir, OWN_FOLDER_KEEP, err);
+
+    place->dir_fd = -1;
+    if (state_fd < 0)
+        return false;
+    if (set_paths(place, options, err))
+        place->dir_fd = own_folder_open(state_fd, "redis", place->dir, OWN_FOLDER_KEEP, err);
+    close(state_fd);
+    return place->dir_fd >= 0 && write_config(place, err) &&
+           choose_program(place, options->program, err);
+}
+
+void private_redis_leave(struct private_redis_place *place)
+{
+    if (place->dir_fd >= 0)
+        close(place->dir_fd);
+    place->dir_fd = -1;
 }

@@ -20,12 +20,17 @@ struct private_redis_place {
     char dir[PRIVATE_REDIS_TEXT_MAX]; /* absolute */
     char url[PRIVATE_REDIS_TEXT_MAX];
     char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int dir_fd; /* of `dir`, -1 = not open: nothing is done by a path that others might exchange */
 };
 
-/* Fills `*place`, makes the directory and the configuration, finds the program.  False
- * and `*err` on failure. */
+/* Fills `*place`, makes the directory and the configuration, finds the program; a directory that
+ * others may change is refused.  False and `*err` on failure.  Either way private_redis_leave() has
+ * to be called at the end. */
 MUST_USE bool private_redis_prepare(struct private_redis_place *place,
                                     const struct private_redis_options *options, struct error *err);
+
+/* Closes what `*place` holds; the files stay. */
+void private_redis_leave(struct private_redis_place *place);
 
 /* Ends a server that an earlier hopcountd left behind; false and `*err` when it won't end. */
 MUST_USE bool private_redis_stop_leftover(const struct private_redis_place *place, int64_t wait_ms,

@@ -9,6 +9,7 @@
 #include "proto/number.h"
 #include "proto/slice.h"
 #include "service/base/error.h"
+#include "service/base/ownership.h"
 
 enum { REDIS_PORT = 6379, SENTINEL_PORT = 26379, DB_MAX = 1 << 20 };
 
@@ -172,6 +173,10 @@ static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX],
 
     if (!file) {
         error_set(err, "redis password file %s: %s", path, strerror(errno));
+        goto out;
+    }
+    if (!own_secret_check(fileno(file), path, err)) {
+        error_prefix(err, "redis password file");
         goto out;
     }
     if (!fgets(out, REDIS_URL_TEXT_MAX, file)) {

@@ -538,6 +538,7 @@ def test_the_shipped_acl_rule_is_enough_for_all_that_is_asked(make_hopcountd, re
     client.execute_command("ACL", "SETUSER", *rule[0].replace("CHANGE-ME", "secret").split()[1:])
     password = tmp_path / "password"
     password.write_text("secret\n")
+    password.chmod(0o600)
     daemon = make_hopcountd(redis, {**TWO_BRANDS, "redis": {"username": "hopcount", "password_file": str(password)}})
     token = daemon.mint("pay", 1)
     daemon.click(token)

@@ -221,6 +221,7 @@ def test_a_wrong_password_is_named_and_redirects_go_on(make_hopcountd, make_load
     server = make_redis(requirepass="right")
     password = tmp_path / "password"
     password.write_text("wrong\n")
+    password.chmod(0o600)
     daemon = make_hopcountd(
         server.url.replace(":right@", ""),
         {"redis": {"timeout_ms": 300, "flush_ms": 20, "password_file": str(password)}})
@@ -240,6 +241,7 @@ def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, r
     redis.client().execute_command("ACL", "SETUSER", "default", "off")
     password = tmp_path / "password"
     password.write_text("secret\n")
+    password.chmod(0o600)
     daemon = make_hopcountd(redis, {"redis": {"username": "hopcount", "flush_ms": 20,
                                               "password_file": str(password)}})
     links = mint_links(daemon)

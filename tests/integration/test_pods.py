@@ -170,6 +170,7 @@ def test_the_shipped_acl_rule_lets_pods_come_and_go(make_hopcountd, redis, tmp_p
     client.execute_command("ACL", "SETUSER", *rule[0].replace("CHANGE-ME", "secret").split()[1:])
     password = tmp_path / "password"
     password.write_text("secret\n")
+    password.chmod(0o600)
     config = {"redis": {"username": "hopcount", "password_file": str(password)}}
     one = make_hopcountd(redis, config, name="one")
     two = make_hopcountd(redis, config, name="two")

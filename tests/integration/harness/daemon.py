@@ -98,6 +98,7 @@ class Hopcountd(Process):
     def write_config(self, changes=None):
         self.config = merge(self.config, changes or {})
         self.config_path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        self.config_path.chmod(0o600)  # redis.url may hold a password
 
     def write_keys(self, keys):
         self.keys_path.write_text("".join(f"{kid} {state} {key.hex()}\n" for kid, state, key in keys))

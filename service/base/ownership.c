@@ -1,0 +1,138 @@
+#include "service/base/ownership.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/base/error.h"
+
+bool own_folder_check(int fd, const char *path, enum own_folder_use use, struct error *err)
+{
+    uid_t self = geteuid();
+    struct stat st;
+
+    if (use == OWN_FOLDER_LOOK)
+        return true;
+    if (fstat(fd, &st) != 0) {
+        error_set(err, "cannot look at %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (st.st_uid != self && st.st_uid != 0 && !(use == OWN_FOLDER_VISIT && self == 0)) {
+        error_set(
+            err,
+            "%s belongs to user %u, and this process runs as user %u; run it as that user, or "
+            "run: chown -R %u %s",
+            path, (unsigned)st.st_uid, (unsigned)self, (unsigned)self, path);
+        return false;
+    }
+    if (st.st_mode & 0022) {
+        error_set(
+            err, "%s: mode %04o lets others write; run: chmod go-w %s (or name a new folder in it)",
+            path, (unsigned)(st.st_mode & 07777), path);
+        return false;
+    }
+    return true;
+}
+
+bool own_secret_check(int fd, const char *path, struct error *err)
+{
+    uid_t self = geteuid();
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        error_set(err, "%s: cannot look at it: %s", path, strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(st.st_mode))
+        return true;
+    if (st.st_uid != self && st.st_uid != 0 && self != 0) {
+        error_set(err, "%s: belongs to user %u, who could change it; run: chown %u %s", path,
+                  (unsigned)st.st_uid, (unsigned)self, path);
+        return false;
+    }
+    if (st.st_mode & 0026) {
+        error_set(err,
+                  "%s: mode %04o lets others in, and it holds a password; run: chmod g-w,o-rw %s",
+                  path, (unsigned)(st.st_mode & 07777), path);
+        return false;
+    }
+    return true;
+}
+
+/* All folders above `path`, which exists. */
+static bool check_way(const char *path, struct error *err)
+{
+    char real[PATH_MAX], *slash;
+    struct stat st;
+
+    if (!realpath(path, real)) {
+        error_set(err, "cannot find the way to %s: %s", path, strerror(errno));
+        return false;
+    }
+    while ((slash = strrchr(real, '/')) && slash[1] != '\0') {
+        slash[slash == real] = '\0'; /* of "/name" the slash stays */
+        if (stat(real, &st) != 0) {
+            error_set(err, "cannot look at %s: %s", real, strerror(errno));
+            return false;
+        }
+        if ((st.st_mode & 0002) && !(st.st_mode & S_ISVTX)) {
+            error_set(err, "%s: mode %04o of %s lets anybody exchange it; run: chmod o-w %s", path,
+                      (unsigned)(st.st_mode & 07777), real, real);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void say_not_opened(int errnum, int at_fd, const char *name, const char *path,
+                           struct error *err)
+{
+    struct stat st;
+
+    if ((errnum == ENOTDIR || errnum == ELOOP) &&
+        fstatat(at_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+        error_set(err, "%s is a link; name the folder that it leads to", path);
+    else
+        error_set(err, "cannot open %s: %s", path, strerror(errnum));
+}
+
+int own_folder_open(int at_fd, const char *name, const char *path, enum own_folder_use use,
+                    struct error *err)
+{
+    size_t len = strlen(name);
+    char bare[PATH_MAX];
+    int fd = -1;
+
+    /* With a slash behind it, a link would be followed. */
+    while (len > 1 && name[len - 1] == '/')
+        len--;
+    if (len >= sizeof(bare)) {
+        error_set(err, "cannot open %s: %s", path, strerror(ENAMETOOLONG));
+        return -1;
+    }
+    memcpy(bare, name, len);
+    bare[len] = '\0';
+    if (use == OWN_FOLDER_KEEP && mkdirat(at_fd, bare, 0700) != 0 && errno != EEXIST &&
+        errno != EROFS) {
+        error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
+                  strerror(errno));
+        return -1;
+    }
+    fd = openat(at_fd, bare,
+                O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == OWN_FOLDER_LOOK ? 0 : O_NOFOLLOW));
+    if (fd < 0) {
+        say_not_opened(errno, at_fd, bare, path, err);
+        return -1;
+    }
+    if (!own_folder_check(fd, path, use, err) ||
+        (use != OWN_FOLDER_LOOK && at_fd == AT_FDCWD && !check_way(bare, err))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
