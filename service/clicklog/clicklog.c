@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/clicklog/clicklog_private.h"
+#include "service/clicklog/store.h"
 
 /* --- the worker's side --- */
 

@@ -9,8 +9,10 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
-#include "service/clicklog/clicklog_private.h"
-#include "service/clicklog/keeper_make.h"
+#include "service/clicklog/disk.h"
+#include "service/clicklog/retention.h"
+#include "service/clicklog/spares.h"
+#include "service/clicklog/store.h"
 
 enum {
     TICK_MS = 100,         /* longest between two looks */
@@ -39,7 +41,7 @@ static void make_more_spares(struct clickstore *store, int64_t now_ms)
         more = false;
         for (struct clicklog *log = clickstore_next_log(store, NULL); log;
              log = clickstore_next_log(store, log))
-            more = (log->live && keeper_make_spares(log, now_ms)) || more;
+            more = (log->live && spares_make(log, now_ms)) || more;
     }
 }
 
@@ -47,7 +49,7 @@ static void make_more_spares(struct clickstore *store, int64_t now_ms)
 
 static void sync_segment(struct clickstore *store, struct segment *seg)
 {
-    keeper_sync(store, seg);
+    disk_sync(store, seg);
     make_more_spares(store, clock_mono_ms());
 }
 
@@ -119,14 +121,14 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
     if (seg == &log->root || !seg->on_disk)
         return;
     if (!segment_touch(seg, segment_bytes((uint32_t)(log->tick_tail - seg->header.first)), window))
-        keeper_segment_failed(log->store, seg, EIO);
+        disk_segment_failed(log->store, seg, EIO);
     for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
         struct segment *spare = atomic_load(&log->spares[SPARE_DISK].slot[i]);
 
         if (spare &&
             segment_bytes((uint32_t)(log->tick_tail - seg->header.first)) + window > seg->map_len) {
             if (!segment_touch(spare, 0, window))
-                keeper_segment_failed(log->store, spare, EIO);
+                disk_segment_failed(log->store, spare, EIO);
             break;
         }
     }
@@ -164,7 +166,7 @@ static void follow(struct clicklog *log)
  * that gets no click would look degraded for ever. */
 static bool is_left_behind(const struct clicklog *log)
 {
-    return keeper_count_spares(log, SPARE_DISK) > 0 &&
+    return spares_count(log, SPARE_DISK) > 0 &&
            atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
 }
 
@@ -178,8 +180,8 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     tail = clicklog_tail(log);
     n_appended = tail - log->tick_tail;
     set_pace(log, n_appended, took_ms);
-    (void)keeper_make_spares(log, now_ms);
-    keeper_rescue(log, false);
+    (void)spares_make(log, now_ms);
+    spares_rescue(log, false);
     log->tick_tail = tail;
     if (n_appended > 0)
         touch_ahead(log, n_appended);
@@ -245,7 +247,7 @@ static void end_logs(struct clickstore *store)
     for (struct clicklog *log = clickstore_next_log(store, NULL); log;
          log = clickstore_next_log(store, log)) {
         if (log->live) {
-            keeper_rescue(log, true);
+            spares_rescue(log, true);
             sync_log(log);
             n_lost += count_unsafe(log);
         }
@@ -280,7 +282,7 @@ static void *run(void *arg)
 
         keep_logs(store, now_ms, now_ms - last_ms);
         make_more_spares(store, now_ms);
-        keeper_delete_applied(store, now_ms);
+        retention_run(store, now_ms);
         last_ms = now_ms;
         if (interval && now_ms - synced_ms >= sync_ms) {
             sync_logs(store);

@@ -65,7 +65,6 @@ static struct segment *segment_alloc(uint32_t capacity)
     struct segment *seg = calloc(1, sizeof(*seg));
 
     if (seg) {
-        seg->fd = -1;
         seg->map = MAP_FAILED;
         seg->n_slots = capacity;
         seg->bytes = segment_bytes(capacity);
@@ -81,8 +80,6 @@ void segment_free(struct segment *seg)
     segment_guard_remove(&seg->guard);
     if (seg->map != MAP_FAILED)
         munmap(seg->map, seg->map_len);
-    if (seg->fd >= 0)
-        close(seg->fd);
     free(seg);
 }
 
@@ -137,9 +134,9 @@ void segment_forget(struct segment *seg)
 }
 
 /* Maps the file and puts it under guard; 0 or an errno. */
-static int map_file(struct segment *seg, int fd)
+static int map_file(struct segment *seg, int fd, int protection)
 {
-    seg->map = mmap(NULL, seg->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    seg->map = mmap(NULL, seg->map_len, protection, MAP_SHARED, fd, 0);
     if (seg->map == MAP_FAILED)
         return errno;
     return segment_guard_add(&seg->guard, seg->map, seg->map_len) ? 0 : ENOMEM;
@@ -166,14 +163,14 @@ static int write_zeros(int fd, uint64_t len)
  * through the mapping: that takes a fault for every page, and most would only look like memory in
  * use until the keeper touches what lies ahead of the worker.
  */
-static int fill_file(struct segment *seg)
+static int fill_file(struct segment *seg, int fd)
 {
-    int errnum = posix_fallocate(seg->fd, 0, (off_t)seg->bytes);
+    int errnum = posix_fallocate(fd, 0, (off_t)seg->bytes);
 
     if (errnum == 0)
-        errnum = write_zeros(seg->fd, seg->bytes);
+        errnum = write_zeros(fd, seg->bytes);
     if (errnum == 0)
-        errnum = map_file(seg, seg->fd);
+        errnum = map_file(seg, fd, PROT_READ | PROT_WRITE);
     if (errnum)
         return errnum;
     write_header(seg);
@@ -199,13 +196,14 @@ static int sync_directory(int logs_fd, const char *path)
 static int make_file(struct segment *seg, int logs_fd, const char *path)
 {
     char made[SEGMENT_PATH_LEN + sizeof(".new")];
-    int errnum;
+    int fd, errnum;
 
     snprintf(made, sizeof(made), "%s.new", path);
-    seg->fd = openat(logs_fd, made, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (seg->fd < 0)
+    fd = openat(logs_fd, made, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
         return errno;
-    errnum = fill_file(seg);
+    errnum = fill_file(seg, fd);
+    close(fd);
     if (errnum == 0 && renameat(logs_fd, made, logs_fd, path) != 0)
         errnum = errno;
     if (errnum)
@@ -220,8 +218,9 @@ int segment_settle(struct segment *seg, int logs_fd)
 
     if (!seg->on_disk || seg->settled)
         return 0;
-    if (fsync(seg->fd) != 0)
-        return errno;
+    errnum = segment_sync(seg);
+    if (errnum)
+        return errnum;
     segment_path(seg->header.log_id, seg->header.sequence, path);
     errnum = sync_directory(logs_fd, path);
     seg->settled = errnum == 0;
@@ -253,8 +252,8 @@ struct segment *segment_new_file(const struct segment_place *place, uint32_t cap
     return seg;
 }
 
-/* Whether the file holds nothing but zeros; one that can't be read does. */
-static bool is_blank_file(int fd)
+/* SEGMENT_OPEN_BLANK if the file holds nothing but zeros, `else_` if not. */
+static enum segment_open check_blank(int fd, enum segment_open else_, int *errnum)
 {
     static const uint8_t zeros[BLANK_STEP];
     uint8_t bytes[BLANK_STEP];
@@ -263,34 +262,29 @@ static bool is_blank_file(int fd)
 
     while ((n = pread(fd, bytes, sizeof(bytes), at)) > 0) {
         if (memcmp(bytes, zeros, (size_t)n) != 0)
-            return false;
+            return else_;
         at += n;
     }
-    return n == 0;
+    *errnum = n < 0 ? errno : 0;
+    return n < 0 ? SEGMENT_OPEN_FAILED : SEGMENT_OPEN_BLANK;
 }
 
 /* Reads the head and checks that it belongs here. */
 static enum segment_open check_head(const struct segment_place *place, int fd,
-                                    struct segment_header *header)
+                                    struct segment_header *header, int *errnum)
 {
     uint8_t head[SEGMENT_HEADER_LEN];
-    struct stat st;
+    ssize_t n = pread(fd, head, sizeof(head), 0);
 
-    if (fstat(fd, &st) != 0)
+    if (n < 0) {
+        *errnum = errno;
         return SEGMENT_OPEN_FAILED;
-    if (!S_ISREG(st.st_mode))
-        return SEGMENT_OPEN_NO_SEGMENT;
-    switch (pread(fd, head, sizeof(head), 0)) {
-    case -1:
-        return SEGMENT_OPEN_FAILED;
-    case SEGMENT_HEADER_LEN:
-        break;
-    default:
-        return is_blank_file(fd) ? SEGMENT_OPEN_BLANK : SEGMENT_OPEN_NO_SEGMENT;
     }
+    if (n < SEGMENT_HEADER_LEN)
+        return check_blank(fd, SEGMENT_OPEN_NO_SEGMENT, errnum);
     switch (segment_header_decode(head, header)) {
     case SEGMENT_FOREIGN:
-        return is_blank_file(fd) ? SEGMENT_OPEN_BLANK : SEGMENT_OPEN_NO_SEGMENT;
+        return check_blank(fd, SEGMENT_OPEN_NO_SEGMENT, errnum);
     case SEGMENT_NEWER:
         return SEGMENT_OPEN_NEWER;
     case SEGMENT_DAMAGED:
@@ -312,36 +306,41 @@ static uint32_t slots_of(uint64_t size, uint32_t capacity)
     return n < capacity ? (uint32_t)n : capacity;
 }
 
-static enum segment_open open_fd(const struct segment_place *place, int fd, struct segment **out)
+static enum segment_open open_fd(const struct segment_place *place, int fd, struct segment **out,
+                                 int *errnum)
 {
     struct segment_header header;
-    enum segment_open result = check_head(place, fd, &header);
+    enum segment_open result;
     struct segment *seg = NULL;
     struct stat st;
 
+    if (fstat(fd, &st) != 0) {
+        *errnum = errno;
+        return SEGMENT_OPEN_FAILED;
+    }
+    if (!S_ISREG(st.st_mode))
+        return SEGMENT_OPEN_NO_SEGMENT;
+    result = check_head(place, fd, &header, errnum);
     if (result != SEGMENT_OPEN_OK)
         return result;
-    result = SEGMENT_OPEN_FAILED;
-    if (fstat(fd, &st) != 0)
-        goto out;
+    *errnum = ENOMEM;
     seg = segment_alloc(slots_of((uint64_t)st.st_size, header.capacity));
     if (!seg)
-        goto out;
+        return SEGMENT_OPEN_FAILED;
     seg->on_disk = true;
     seg->bytes = (uint64_t)st.st_size;
     seg->header = header;
-    seg->map = mmap(NULL, seg->map_len, PROT_READ, MAP_SHARED, fd, 0);
-    if (seg->map == MAP_FAILED || !segment_guard_add(&seg->guard, seg->map, seg->map_len))
-        goto out;
-    result = SEGMENT_OPEN_OK;
-    *out = seg;
-out:
-    if (result != SEGMENT_OPEN_OK)
+    *errnum = map_file(seg, fd, PROT_READ);
+    if (*errnum) {
         segment_free(seg);
-    return result;
+        return SEGMENT_OPEN_FAILED;
+    }
+    *out = seg;
+    return SEGMENT_OPEN_OK;
 }
 
-enum segment_open segment_open_file(const struct segment_place *place, struct segment **out)
+enum segment_open segment_open_file(const struct segment_place *place, struct segment **out,
+                                    int *errnum)
 {
     char path[SEGMENT_PATH_LEN + 1];
     enum segment_open result;
@@ -350,16 +349,18 @@ enum segment_open segment_open_file(const struct segment_place *place, struct se
     segment_path(place->log_id, place->sequence, path);
     /* O_NONBLOCK: a pipe put here must not stop the start. */
     fd = openat(place->logs_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ELOOP ? SEGMENT_OPEN_NO_SEGMENT : SEGMENT_OPEN_FAILED;
-    result = open_fd(place, fd, out);
+    if (fd < 0) {
+        *errnum = errno;
+        /* A link; a socket, or a device without a driver. */
+        return errno == ELOOP || errno == ENXIO ? SEGMENT_OPEN_NO_SEGMENT : SEGMENT_OPEN_FAILED;
+    }
+    result = open_fd(place, fd, out, errnum);
     close(fd);
     return result;
 }
 
 int segment_sync(struct segment *seg)
 {
-    if (seg->fd < 0 || fdatasync(seg->fd) == 0)
-        return 0;
-    return errno;
+    /* Linux syncs the file behind a shared mapping, as fdatasync(2) does. */
+    return seg->on_disk && msync(seg->map, seg->map_len, MS_SYNC) != 0 ? errno : 0;
 }

@@ -1,6 +1,8 @@
 /* segment_map.h - one segment in memory: a mapped file, or plain memory when the disk takes none.
  *
- * Made by the keeper, filled by a worker, read by the ledger thread, freed by the keeper.
+ * Made by the keeper, filled by a worker, read by the ledger thread, freed by the keeper.  A
+ * segment keeps no descriptor open: there may be thousands, and what is written to the mapping is
+ * synced through the mapping.
  */
 #ifndef CLICKLOG_SEGMENT_MAP_H
 #define CLICKLOG_SEGMENT_MAP_H
@@ -20,7 +22,6 @@ struct segment {
     uint64_t bytes;               /* counted against disk_max or memory_max */
     struct segment_header header; /* `first` is set before the segment is published */
     uint32_t n_slots;             /* records that may be written, or of an old one, are there */
-    int fd;                       /* of a file that is written to; else -1 */
     bool on_disk;
     bool settled;          /* the keeper's: see segment_settle() */
     atomic_int sync_errno; /* a sync failed: what it holds may not outlive the machine */
@@ -65,7 +66,7 @@ MUST_USE struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LO
 
 enum segment_open {
     SEGMENT_OPEN_OK,
-    SEGMENT_OPEN_FAILED,     /* errno says why; the file was not looked at */
+    SEGMENT_OPEN_FAILED,     /* `*errnum` says why: nothing is known of the content */
     SEGMENT_OPEN_NO_SEGMENT, /* not a regular file, too short, or not a segment at all */
     SEGMENT_OPEN_NEWER,
     SEGMENT_OPEN_DAMAGED,
@@ -75,7 +76,7 @@ enum segment_open {
 
 /* Maps the file of an earlier start for reading; `n_slots` is what the file has, cut off or not. */
 MUST_USE enum segment_open segment_open_file(const struct segment_place *place,
-                                             struct segment **out);
+                                             struct segment **out, int *errnum);
 
 /* The worker's: from `first` on, clicks go to this segment. */
 void segment_activate(struct segment *seg, uint64_t first);

@@ -12,19 +12,11 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 
-bool statedir_open(struct statedir *dir, const char *path, bool make, struct error *err)
+bool statedir_open(struct statedir *dir, const char *path, enum own_folder_use use,
+                   struct error *err)
 {
-    if (make && mkdir(path, 0700) != 0 && errno != EEXIST && errno != EROFS) {
-        error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
-                  strerror(errno));
-        return false;
-    }
-    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir->fd < 0) {
-        error_set(err, "cannot open %s: %s", path, strerror(errno));
-        return false;
-    }
-    return true;
+    dir->fd = own_folder_open(AT_FDCWD, path, path, use, err);
+    return dir->fd >= 0;
 }
 
 static void say_in_use(const struct statedir *dir, const char *path, struct error *err)
@@ -52,19 +44,49 @@ static void write_pid(int fd)
         return;
 }
 
+/* 0, or an errno; EWOULDBLOCK: another process has it. */
+static int try_lock(int fd)
+{
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+/* Leaves `lock_fd` at -1 where the directory can't be written and has no lock file; 0, or an errno.
+ */
+static int open_lock_file(struct statedir *dir)
+{
+    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (dir->lock_fd < 0 && errno != ENFILE && errno != EMFILE && errno != ENOMEM && errno != ELOOP)
+        dir->lock_fd = openat(dir->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir->lock_fd >= 0 || errno == ENOENT || errno == EACCES)
+        return 0;
+    return errno;
+}
+
 /*
- * Both the file and the directory are locked: a directory that can't be written has no lock file
- * to make, and may become writable while we run.
+ * Both the file and the directory are locked: a directory that can't be written has no lock file to
+ * make, and may become writable while we run.  NFS can't lock a directory; there the file's lock is
+ * enough, for without one nobody starts.
  */
 bool statedir_lock(struct statedir *dir, const char *path, struct error *err)
 {
-    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (dir->lock_fd < 0)
-        dir->lock_fd = openat(dir->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if ((dir->lock_fd >= 0 && flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0 &&
-         errno == EWOULDBLOCK) ||
-        (flock(dir->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)) {
+    int by_file = open_lock_file(dir), by_dir;
+
+    if (by_file == 0 && dir->lock_fd >= 0)
+        by_file = try_lock(dir->lock_fd);
+    by_dir = by_file ? 0 : try_lock(dir->fd);
+    if (by_file == EWOULDBLOCK || by_dir == EWOULDBLOCK) {
         say_in_use(dir, path, err);
+        return false;
+    }
+    if (by_file || (by_dir && dir->lock_fd < 0)) {
+        error_set(err,
+                  "cannot lock %s: %s; without a lock a second process could start on it, so use a "
+                  "file system that has locks",
+                  path, strerror(by_file ? by_file : by_dir));
         return false;
     }
     if (dir->lock_fd >= 0)
@@ -80,10 +102,19 @@ int statedir_open_logs(struct statedir *dir, bool make)
         return 0;
     if (make && mkdirat(dir->fd, "logs", 0700) != 0 && errno != EEXIST)
         made = errno; /* to be read from it may be there all the same */
-    dir->logs_fd = openat(dir->fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir->logs_fd = openat(dir->fd, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir->logs_fd < 0)
-        return made ? made : errno;
+        return made && errno == ENOENT ? made : errno;
     return make && fsync(dir->fd) != 0 ? errno : 0;
+}
+
+bool statedir_may_have_logs(const struct statedir *dir)
+{
+    struct stat st;
+
+    if (fstatat(dir->fd, "logs", &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno != ENOENT;
+    return S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode);
 }
 
 int statedir_make_log(struct statedir *dir, const char *log_name)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "service/base/ownership.h"
 
 struct error;
 
@@ -23,15 +24,21 @@ struct statedir {
 
 #define STATEDIR_INIT ((struct statedir){.fd = -1, .lock_fd = -1, .logs_fd = -1})
 
-/* Opens `path`; made if absent when `make`.  False and `*err` on failure. */
-MUST_USE bool statedir_open(struct statedir *dir, const char *path, bool make, struct error *err);
+/* Opens `path`, and refuses one that others may change (ownership.h).  False and `*err` on
+ * failure. */
+MUST_USE bool statedir_open(struct statedir *dir, const char *path, enum own_folder_use use,
+                            struct error *err);
 
-/* Locks against other processes until statedir_clear(); `path` is for the text.  False and `*err`,
- * naming the pid, when another has it. */
+/* Locks against other processes until statedir_clear(); `path` is for the text.  False and `*err`
+ * when another has it (the text names its pid), or when the file system can't lock. */
 MUST_USE bool statedir_lock(struct statedir *dir, const char *path, struct error *err);
 
 /* Opens logs/, made if absent when `make`; 0, or an errno.  May be tried again. */
 MUST_USE int statedir_open_logs(struct statedir *dir, bool make);
+
+/* True if logs/ is there, or may be, although it could not be opened.  Then logs of earlier starts
+ * may be in it. */
+MUST_USE bool statedir_may_have_logs(const struct statedir *dir);
 
 /* Forgets logs/, so that it is opened anew; for when it was removed. */
 void statedir_close_logs(struct statedir *dir);

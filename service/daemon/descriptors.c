@@ -7,7 +7,9 @@
 #include "service/config/config.h"
 
 enum {
-    OTHERS = 192,        /* listeners, epoll, segments, Redis, geo files */
+    /* Listeners, epoll, Redis, geo files; of the click log the folders, the lock
+     * and the file that is being made: segments are mapped, and keep no descriptor. */
+    OTHERS = 192,
     OTHERS_SCARCE = 96,  /* what must be left when the limit is very low */
     CONNECTIONS_MIN = 8, /* per worker, whatever the limit: beyond it accept(2) says no */
 };

@@ -337,7 +337,7 @@ static void a_full_disk_means_memory_until_there_is_room(void **state)
 
     snprintf(mount_point, sizeof(mount_point), "%s/disk", (char *)*state);
     assert_int_equal(mkdir(mount_point, 0700), 0);
-    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k") != 0) {
+    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k,mode=700") != 0) {
         print_message("skipped: mounting a small tmpfs needs root: %s\n", strerror(errno));
         skip();
     }
@@ -377,7 +377,7 @@ static void a_read_only_directory_is_read_and_served_from_memory(void **state)
 
     snprintf(mount_point, sizeof(mount_point), "%s/disk", (char *)*state);
     assert_int_equal(mkdir(mount_point, 0700), 0);
-    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=4m") != 0) {
+    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=4m,mode=700") != 0) {
         print_message("skipped: mounting a small tmpfs needs root: %s\n", strerror(errno));
         skip();
     }

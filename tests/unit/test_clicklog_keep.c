@@ -1,6 +1,9 @@
 /* How long the click log keeps segments, and its three threads at work at once. */
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/unit/clicklog_fixture.h"
@@ -181,6 +184,73 @@ static void writer_reader_and_keeper_agree_with_group_commit(void **state)
     race(state, CLICKLOG_CLICK, 3000);
 }
 
+/* The descriptors of this process, and in `*highest` the highest. */
+static unsigned count_descriptors(int *highest)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    *highest = 0;
+    while ((entry = readdir(dir))) {
+        int fd = atoi(entry->d_name);
+
+        *highest = fd > *highest ? fd : *highest;
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* With a handful of descriptors to spare, many segments are written, synced, kept and read. */
+static void segments_take_no_descriptors(void **state, enum clicklog_durability durability)
+{
+    enum { SPARE = 8, N_SEGMENTS = 120, PER_SEGMENT = 10, N = N_SEGMENTS * PER_SEGMENT };
+    struct clickstore_options options = options_of(*state);
+    struct rlimit before, scarce;
+    struct clickstore *store;
+    struct clicklog *log;
+    unsigned n_before;
+    int highest;
+
+    options.segment_bytes = bytes_for(PER_SEGMENT);
+    options.durability = durability;
+    options.memory_max = 0;
+    store = open_store(&options);
+    n_before = count_descriptors(&highest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    scarce = (struct rlimit){.rlim_cur = (rlim_t)highest + SPARE, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
+    log = new_log(store);
+    append_range(log, 0, N);
+    clicklog_sync(log);
+    assert_int_equal(stats_of(store).last_errno, 0);
+    assert_true(stats_of(store).n_segments >= N_SEGMENTS);
+    assert_true(count_descriptors(&highest) < n_before + SPARE);
+    assert_int_equal(read_all(store), N);
+    clickstore_close(store);
+    store = open_store(&options);
+    assert_int_equal(read_all(store), N);
+    clickstore_close(store);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static void segments_take_no_descriptors_with_syncs_by_interval(void **state)
+{
+    segments_take_no_descriptors(state, CLICKLOG_INTERVAL);
+}
+
+static void segments_take_no_descriptors_with_group_commit(void **state)
+{
+    segments_take_no_descriptors(state, CLICKLOG_CLICK);
+}
+
+static void segments_take_no_descriptors_without_syncs(void **state)
+{
+    segments_take_no_descriptors(state, CLICKLOG_PROCESS);
+}
+
 int main(void)
 {
 #define KEEP(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
@@ -190,6 +260,9 @@ int main(void)
         KEEP(more_than_retain_max_is_not_kept),
         KEEP(an_old_log_goes_whole_when_applied),
         KEEP(an_unused_log_leaves_nothing),
+        KEEP(segments_take_no_descriptors_with_syncs_by_interval),
+        KEEP(segments_take_no_descriptors_with_group_commit),
+        KEEP(segments_take_no_descriptors_without_syncs),
         KEEP(writer_reader_and_keeper_agree),
         KEEP(writer_reader_and_keeper_agree_with_group_commit),
     };

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,10 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/clicklog/clicklog_private.h"
-#include "service/clicklog/clicklog_recover.h"
 #include "service/clicklog/keeper.h"
-#include "service/clicklog/keeper_make.h"
+#include "service/clicklog/recover.h"
+#include "service/clicklog/spares.h"
+#include "service/clicklog/store.h"
 
 struct clicklog *clicklog_alloc(struct clickstore *store)
 {
@@ -102,28 +103,41 @@ static struct clickstore *store_alloc(const struct clickstore_options *options)
     return store;
 }
 
-/* logs/ may be missing (nothing was ever logged) or can't be made (the keeper tries again). */
-static void open_logs(struct clickstore *store)
+/* logs/ may be missing (nothing was ever logged) or can't be made (the keeper tries again).  One
+ * that is there but can't be opened stops the start: it may hold clicks. */
+static bool open_logs(struct clickstore *store, enum own_folder_use use, struct error *err)
 {
     bool make = store->options.mode == CLICKSTORE_SERVE;
     int errnum = statedir_open_logs(&store->dir, make);
+    char path[PATH_MAX];
 
+    snprintf(path, sizeof(path), "%s/logs", store->state_dir);
+    if (store->dir.logs_fd < 0 && statedir_may_have_logs(&store->dir)) {
+        error_set(err, "ledger: cannot open %s: %s; it must be a folder that this user can read",
+                  path, strerror(errnum));
+        return false;
+    }
     if (errnum && (make || errnum != ENOENT)) {
         log_warn("ledger.logs", "dir=logs err=\"%s\"", strerror(errnum));
         counter64_set(&store->last_errno, (uint64_t)errnum);
     }
+    return store->dir.logs_fd < 0 || own_folder_check(store->dir.logs_fd, path, use, err);
 }
 
 static bool open_dir(struct clickstore *store, struct error *err)
 {
-    enum clickstore_mode mode = store->options.mode;
+    static const enum own_folder_use uses[] = {
+        [CLICKSTORE_SERVE] = OWN_FOLDER_KEEP,
+        [CLICKSTORE_DRAIN] = OWN_FOLDER_VISIT,
+        [CLICKSTORE_INSPECT] = OWN_FOLDER_LOOK,
+    };
+    enum own_folder_use use = uses[store->options.mode];
 
-    if (!statedir_open(&store->dir, store->state_dir, mode == CLICKSTORE_SERVE, err))
+    if (!statedir_open(&store->dir, store->state_dir, use, err))
         return false;
-    if (mode != CLICKSTORE_INSPECT && !statedir_lock(&store->dir, store->state_dir, err))
+    if (use != OWN_FOLDER_LOOK && !statedir_lock(&store->dir, store->state_dir, err))
         return false;
-    open_logs(store);
-    return true;
+    return open_logs(store, use, err);
 }
 
 struct clickstore *clickstore_open(const struct clickstore_options *options, struct error *err)
@@ -244,7 +258,7 @@ static void add_drops(struct clickstore_stats *stats, const struct clicklog *log
 /* Spares in memory count against its cap, but hold nothing. */
 static void leave_out_spares(struct clickstore_stats *stats, const struct clicklog *log)
 {
-    uint64_t spare = keeper_spare_memory(log);
+    uint64_t spare = spares_memory(log);
 
     stats->memory_bytes -= spare < stats->memory_bytes ? spare : stats->memory_bytes;
 }

@@ -1,4 +1,4 @@
-/* clicklog_private.h - how the parts of the click log share a log and a store.
+/* store.h - a store and its logs, as the parts of this folder share them.
  *
  * Each field has one writer.  A log's segments are a list in the order of their positions: the
  * worker links the next one, the keeper unlinks the oldest, the reader walks; list_lock keeps the
@@ -6,8 +6,8 @@
  *
  *     keeper ──spares──▶ worker ──root.next──▶ [segment]─▶[segment]─▶[worker's] ──▶ NULL
  */
-#ifndef CLICKLOG_PRIVATE_H
-#define CLICKLOG_PRIVATE_H
+#ifndef CLICKLOG_STORE_H
+#define CLICKLOG_STORE_H
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,0 +1,140 @@
+#include "service/clicklog/retention.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "service/clicklog/store.h"
+
+static void subtract(counter64 *c, uint64_t n)
+{
+    counter64_set(c, counter64_get(c) - n);
+}
+
+static counter64 *bytes_of(struct clickstore *store, bool on_disk)
+{
+    return on_disk ? &store->disk_bytes : &store->memory_bytes;
+}
+
+void retention_count_in(struct clickstore *store, const struct segment *seg)
+{
+    counter64_add(bytes_of(store, seg->on_disk), seg->bytes);
+    counter64_add(&store->n_segments, 1);
+}
+
+void retention_delete(struct clickstore *store, struct segment *seg)
+{
+    subtract(bytes_of(store, seg->on_disk), seg->bytes);
+    subtract(&store->n_segments, 1);
+    segment_unlink(seg, store->dir.logs_fd);
+    segment_free(seg);
+}
+
+static bool is_applied(const struct clicklog *log, struct segment *seg)
+{
+    /* The segment in use is never deleted: the worker goes on from it. */
+    if (log->live && !segment_next(seg))
+        return false;
+    return atomic_load_explicit(&log->applied, memory_order_relaxed) >= segment_end(log, seg);
+}
+
+/* Notes since when the segments of a log have been applied; a cursor that went back undoes it. */
+static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
+{
+    uint64_t bytes = 0;
+
+    for (struct segment *seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
+        if (!is_applied(log, seg)) {
+            seg->applied_ms = 0;
+        } else if (seg->applied_ms == 0) {
+            seg->applied_ms = now_ms;
+            segment_forget(seg); /* kept for a replay that most likely never comes */
+        }
+        bytes += seg->applied_ms ? seg->bytes : 0;
+    }
+    return bytes;
+}
+
+static void log_is_gone(struct clickstore *store, struct clicklog *log)
+{
+    char name[SEGMENT_LOG_NAME_LEN + 1];
+
+    segment_log_name(log->id, name);
+    unlinkat(store->dir.logs_fd, name, AT_REMOVEDIR);
+    atomic_store_explicit(&log->gone, true, memory_order_release);
+}
+
+/* Takes the oldest segment from the list, where the reader may be at work. */
+static void delete_oldest(struct clickstore *store, struct clicklog *log)
+{
+    struct segment *seg, *next;
+
+    pthread_mutex_lock(&log->list_lock);
+    seg = segment_next(&log->root);
+    next = segment_next(seg);
+    atomic_store_explicit(&log->root.next, next, memory_order_release);
+    atomic_store_explicit(&log->first, segment_end(log, seg), memory_order_release);
+    if (log->hint == seg)
+        log->hint = NULL;
+    pthread_mutex_unlock(&log->list_lock);
+    if (log->kept == seg)
+        log->kept = next ? next : &log->root;
+    retention_delete(store, seg);
+    if (!next)
+        log_is_gone(store, log);
+}
+
+/* The log whose oldest segment was applied first; of the disk or of memory if `only_kind`. */
+static struct clicklog *find_oldest(struct clickstore *store, bool only_kind, bool on_disk)
+{
+    struct clicklog *found = NULL;
+    int64_t found_ms = INT64_MAX;
+
+    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
+         log = clickstore_next_log(store, log)) {
+        struct segment *seg = segment_next(&log->root);
+
+        if (seg && seg->applied_ms && seg->applied_ms < found_ms && is_applied(log, seg) &&
+            (!only_kind || seg->on_disk == on_disk)) {
+            found = log;
+            found_ms = seg->applied_ms;
+        }
+    }
+    return found;
+}
+
+void retention_run(struct clickstore *store, int64_t now_ms)
+{
+    uint64_t bytes = 0;
+    struct clicklog *log;
+
+    for (log = clickstore_next_log(store, NULL); log; log = clickstore_next_log(store, log))
+        bytes += note_applied(log, now_ms);
+    while ((log = find_oldest(store, false, false))) {
+        const struct segment *seg = segment_next(&log->root);
+
+        if (now_ms - seg->applied_ms < store->options.retain_ms &&
+            bytes <= store->options.retain_max)
+            return;
+        bytes -= seg->bytes;
+        delete_oldest(store, log);
+    }
+}
+
+bool retention_has_room(struct clickstore *store, bool on_disk)
+{
+    uint64_t max = on_disk ? store->options.disk_max : store->options.memory_max;
+
+    return counter64_get(bytes_of(store, on_disk)) + segment_bytes(store->capacity) <= max;
+}
+
+bool retention_make_room(struct clickstore *store, bool on_disk)
+{
+    while (!retention_has_room(store, on_disk)) {
+        struct clicklog *log = find_oldest(store, true, on_disk);
+
+        if (!log)
+            return false;
+        delete_oldest(store, log);
+    }
+    return true;
+}
