@@ -168,6 +168,7 @@ static bool parse_path(struct redis_url *url, struct slice path, struct error *e
 static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX], struct error *err)
 {
     FILE *file = fopen(path, "re");
+    struct slice text;
     bool ok = false;
     size_t len;
 
@@ -190,7 +191,9 @@ static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX],
         goto out;
     }
     len = strcspn(out, "\r\n");
-    memset(out + len, 0, REDIS_URL_TEXT_MAX - len);
+    text = slice_skip_mark(slice_make(out, len));
+    memmove(out, text.ptr, text.len);
+    memset(out + text.len, 0, REDIS_URL_TEXT_MAX - text.len);
     ok = true;
 out:
     if (file)

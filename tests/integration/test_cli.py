@@ -353,6 +353,12 @@ def test_mint_names_a_configuration_that_is_not_there(tmp_path):
     fails("mint", "-c", tmp_path / "no.yaml", "pay", "--object", 1, says=str(tmp_path / "no.yaml"))
 
 
+def test_files_may_begin_with_a_byte_order_mark(make_config):
+    path = make_config(keys=f"\ufeff1 mint {KEY.hex()}\n")
+    path.write_text("\ufeff" + path.read_text())
+    run("mint", "-c", path, "pay", "--brand", "acme", "--object", "1")
+
+
 # --- mint --batch ---
 
 def mint_batch(config, text, *more, status=0):

@@ -13,6 +13,15 @@
 #include "service/base/error.h"
 #include "service/redis/redis_url.h"
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void test_forms(void **state)
 {
     const struct {
@@ -69,15 +78,19 @@ static void test_forms(void **state)
 
     (void)state;
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, "from a file\r\nsecond\n", 20), 20);
     close(fd);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t n = 0; n < 2 * sizeof(cases) / sizeof(cases[0]); n++) {
+        /* Without a byte order mark in the password's file, and with one. */
+        size_t i = n / 2;
         const char *mark = strstr(cases[i].text, "PASSWORD");
         struct error err = {0};
         struct redis_url *url;
         char text[512];
 
         print_message("%s\n", cases[i].name);
+        write_file(path, n % 2 ? "\xef\xbb\xbf"
+                                 "from a file\r\nsecond\n"
+                               : "from a file\r\nsecond\n");
         if (mark)
             snprintf(text, sizeof(text), "%.*s%s%s", (int)(mark - cases[i].text), cases[i].text,
                      path, mark + 8);
