@@ -242,7 +242,7 @@ static int explain(const struct http_reply *reply, const char *url)
     if (reply->status == 401)
         cli_fail("hopcountd does not know this API key; `hopcount apikey --add` adds one, and "
                  "hopcountd reads it at its reload (SIGHUP)");
-    else if (reply->status == 403)
+    else if (reply->status == 403 && !parameter) /* a brand is the only other thing refused so */
         cli_fail("this API key may not read statistics; make one with --scope stats:read");
     else
         cli_fail("%.*s answers %ld%s%s%s%s", (int)strcspn(url, "?"), url, reply->status,
