@@ -3,19 +3,6 @@
 /* More entries than any browser sends; what comes after is not looked at. */
 enum { ENTRIES_MAX = 16 };
 
-/* Cuts what is before the first `separator` off `*rest` and returns it. */
-static struct slice next_part(struct slice *rest, char separator)
-{
-    const char *end = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
-    size_t len = end ? (size_t)(end - rest->ptr) : rest->len;
-    struct slice part = slice_make(rest->ptr, len);
-
-    len += end != NULL;
-    rest->ptr += len;
-    rest->len -= len;
-    return slice_trim(part);
-}
-
 /* "q=0.8" as thousandths; 0 for what is malformed: it is not what somebody wants most. */
 static unsigned read_weight(struct slice q)
 {
@@ -38,7 +25,7 @@ static bool is_tag(struct slice tag)
     for (size_t i = 0; i < tag.len; i++) {
         char c = slice_lower(tag.ptr[i]);
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
             return false;
     }
     return tag.len > 0;
@@ -46,14 +33,15 @@ static bool is_tag(struct slice tag)
 
 struct slice language_preferred(struct slice accept_language)
 {
-    struct slice best = {NULL, 0};
+    struct slice best = {NULL, 0}, entry, tag;
     unsigned best_weight = 0;
 
-    for (int i = 0; i < ENTRIES_MAX && accept_language.len; i++) {
-        struct slice entry = next_part(&accept_language, ',');
-        struct slice tag = next_part(&entry, ';');
-        unsigned weight = entry.len ? read_weight(slice_trim(entry)) : 1000;
+    for (int i = 0; i < ENTRIES_MAX && slice_next_part(&accept_language, ',', &entry); i++) {
+        unsigned weight;
 
+        (void)slice_next_part(&entry, ';', &tag);
+        tag = slice_trim(tag);
+        weight = entry.len ? read_weight(slice_trim(entry)) : 1000;
         if (weight > best_weight && is_tag(tag)) {
             best = tag;
             best_weight = weight;
@@ -62,8 +50,52 @@ struct slice language_preferred(struct slice accept_language)
     return best;
 }
 
+/* One language under an old code and its new one (the IANA registry's "Preferred-Value", and what
+ * systems that kept the old one send); Norwegian is one of the two that are written. */
+static const char *const same_languages[][2] = {
+    {"in", "id"},  {"iw", "he"}, {"ji", "yi"}, {"jw", "jv"}, {"mo", "ro"},
+    {"tl", "fil"}, {"sh", "sr"}, {"no", "nb"}, {"no", "nn"},
+};
+
+static bool is_same_language(struct slice a, struct slice b)
+{
+    if (slice_equal_nocase(a, b))
+        return true;
+    for (size_t i = 0; i < sizeof(same_languages) / sizeof(same_languages[0]); i++) {
+        struct slice one = slice_of(same_languages[i][0]), other = slice_of(same_languages[i][1]);
+
+        if ((slice_equal_nocase(a, one) && slice_equal_nocase(b, other)) ||
+            (slice_equal_nocase(a, other) && slice_equal_nocase(b, one)))
+            return true;
+    }
+    return false;
+}
+
+/* Takes the first part off a tag: "pt" of "pt-BR" or "pt_BR".  False when nothing is left. */
+static bool next_subtag(struct slice *tag, struct slice *subtag)
+{
+    size_t len = 0;
+
+    if (!tag->ptr)
+        return false;
+    while (len < tag->len && tag->ptr[len] != '-' && tag->ptr[len] != '_')
+        len++;
+    *subtag = slice_make(tag->ptr, len);
+    *tag =
+        len < tag->len ? slice_make(tag->ptr + len + 1, tag->len - len - 1) : slice_make(NULL, 0);
+    return true;
+}
+
 bool language_matches(struct slice tag, struct slice range)
 {
-    return tag.len >= range.len && slice_equal_nocase(slice_make(tag.ptr, range.len), range) &&
-           (tag.len == range.len || tag.ptr[range.len] == '-');
+    struct slice have, want;
+    bool is_language = true;
+
+    while (next_subtag(&range, &want)) {
+        if (!next_subtag(&tag, &have) ||
+            !(is_language ? is_same_language(have, want) : slice_equal_nocase(have, want)))
+            return false;
+        is_language = false;
+    }
+    return true;
 }

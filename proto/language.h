@@ -10,7 +10,8 @@
 struct slice language_preferred(struct slice accept_language);
 
 /* Whether `tag` is `range` or more special: "de" takes "de" and "de-AT", not "den" (basic
- * filtering, RFC 4647, 3.3.1). */
+ * filtering, RFC 4647, 3.3.1).  '_' is as good as '-', and an old code as its new one: "he" takes
+ * "iw". */
 bool language_matches(struct slice tag, struct slice range);
 
 #endif

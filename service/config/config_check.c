@@ -182,8 +182,8 @@ const char *config_check_country(const char *text)
 
 const char *config_check_language(const char *text)
 {
-    if (strlen(text) >= 2 && strlen(text) <= 16 && made_of(text, lower, upper, "0123456789-") &&
-        text[0] != '-' && text[strlen(text) - 1] != '-')
+    if (strlen(text) >= 2 && strlen(text) <= 16 && made_of(text, lower, upper, "0123456789-_") &&
+        !strchr("-_", text[0]) && !strchr("-_", text[strlen(text) - 1]))
         return NULL;
     return "is not a language; write a tag such as de or pt-br";
 }

@@ -267,6 +267,8 @@ static void test_rules(void **state)
         {"the first rule that fits is taken", 1, "DE", "de", CLICK_DEVICE_PHONE, "https://b/1"},
         {"a language", 2, "", "de", CLICK_DEVICE_OTHER, "https://b/2"},
         {"a language with a country", 2, "", "de-CH,en;q=0.5", CLICK_DEVICE_OTHER, "https://b/2"},
+        {"a language with an underscore", 2, "", "pt_BR,pt;q=0.9", CLICK_DEVICE_OTHER,
+         "https://b/2"},
         {"a language in capitals", 2, "", "PT-BR", CLICK_DEVICE_OTHER, "https://b/2"},
         {"a language more general than the rule", 2, "", "pt", CLICK_DEVICE_OTHER, "https://b/"},
         {"the second-best language", 2, "", "en,de;q=0.9", CLICK_DEVICE_OTHER, "https://b/"},
