@@ -52,6 +52,9 @@ static const struct words words[PAGES] = {
     [PAGE_HOME] = {"Links from our messages start here",
                    "This address takes you from our messages to your invoices and your account. "
                    "There is nothing else to see."},
+    [PAGE_ONWARD] = {"Your page opens in a moment",
+                     "If it doesn’t, press the button. You only see this page because the link was "
+                     "opened by an Office program, which hands it to your browser."},
     [PAGE_CONFIRM] = {"Just one more step",
                       "Press the button to go on. This keeps programs that check your mail from "
                       "using up the link before you do."},
@@ -142,7 +145,9 @@ static void put_support(FILE *out, const char *support)
 
 static void put_action(FILE *out, enum page page, const struct pages_options *options)
 {
-    if (page == PAGE_CONFIRM) {
+    if (page == PAGE_ONWARD) {
+        fprintf(out, "<a class=\"b\" href=\"%c\">Go on</a>\n", PAGE_URL_MARK);
+    } else if (page == PAGE_CONFIRM) {
         fputs("<form method=\"post\"><button class=\"b\">Go on</button></form>\n", out);
     } else if (options->account && page != PAGE_BAD_REQUEST) {
         put_link(out, " class=\"b\"", "", options->account, "Go to your account");
@@ -155,8 +160,11 @@ static void put_page(FILE *out, enum page page, const char *style,
 {
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-          "<meta name=\"robots\" content=\"noindex\">\n<title>",
+          "<meta name=\"robots\" content=\"noindex\">\n",
           out);
+    if (page == PAGE_ONWARD)
+        fprintf(out, "<meta http-equiv=\"refresh\" content=\"0;url=%c\">\n", PAGE_URL_MARK);
+    fputs("<title>", out);
     fputs(words[page].title, out);
     if (options->name) {
         fputs(" – ", out);

@@ -82,17 +82,21 @@ enum { SITE_TARGET_MAX = 4096 };
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
                              const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 
+/* Where a URL goes in the body of PAGE_ONWARD; reply_page_fill() puts it there. */
+enum { PAGE_URL_MARK = '\x01' };
+
 enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
     PAGE_HOME,        /* 200 for `/`, when the brand has no home */
+    PAGE_ONWARD,      /* 200: leads to PAGE_URL_MARK, by itself and by a button */
     PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
     PAGE_ROBOTS,
     PAGES
 };
 
-/* A ready reply body and its head fields.  Nothing of a request is in it. */
+/* A ready reply body and its head fields. */
 struct page_text {
     struct slice type; /* Content-Type */
     struct slice csp;  /* Content-Security-Policy, len 0 = none */

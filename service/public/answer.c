@@ -9,6 +9,7 @@
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/label/label.h"
+#include "service/public/office.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
@@ -19,6 +20,7 @@ struct answerer {
     struct labeler *labeler;
     struct reply reply;
     struct http1_request request; /* here, and not on the stack: it is large */
+    char body[REPLY_BODY_MAX];    /* of a page that is made for one reply */
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -140,6 +142,15 @@ static struct label find_label(struct answerer *a, const uint8_t peer[static IP_
     return labeler_label(a->labeler, &source, a->options.turn->mono_ms);
 }
 
+/* Office's programs have no browser's name; most requests have, and are spared the look. */
+static bool is_office(const struct answerer *a, const struct label *label)
+{
+    static const unsigned may_be = 1u << CLICK_BROWSER_OTHER | 1u << CLICK_BROWSER_IE |
+                                   1u << CLICK_BROWSER_IN_APP | 1u << CLICK_BROWSER_MAIL;
+
+    return may_be >> label->browser & 1 && office_is_agent(a->request.field[HTTP1_USER_AGENT]);
+}
+
 static size_t answer_link(struct answerer *a, const struct route *route, const struct label *label,
                           enum reply_end end, char *out)
 {
@@ -153,6 +164,17 @@ static size_t answer_link(struct answerer *a, const struct route *route, const s
                           out);
     if (route->outcome == OUTCOME_REDIRECT)
         append_click(a, route, label);
+    if (is_office(a, label)) {
+        struct slice target = slice_make(redirect_target(a, out), target_len);
+        struct page_text page;
+
+        if (reply_page_fill(site_page(a->site, route->brand, PAGE_ONWARD), target, a->body,
+                            &page)) {
+            count(a, OUTCOME_ONWARD);
+            return reply_page(&a->reply, outcome_status(OUTCOME_ONWARD), &page,
+                              a->request.method == HTTP1_HEAD, end, out);
+        }
+    }
     return write_redirect(a, route->outcome, target_len, end, out);
 }
 

@@ -139,3 +139,53 @@ size_t reply_page(const struct reply *reply, unsigned status, const struct page_
         put(&pen, page->body);
     return (size_t)(pen.at - pen.start);
 }
+
+static struct slice html_of(const char *c)
+{
+    switch (*c) {
+    case '&':
+        return slice_of("&amp;");
+    case '<':
+        return slice_of("&lt;");
+    case '>':
+        return slice_of("&gt;");
+    case '"':
+        return slice_of("&quot;");
+    case '\'':
+        return slice_of("&#39;");
+    default:
+        return slice_make(c, 1);
+    }
+}
+
+/* The room is checked at each byte: a URL may grow fivefold. */
+static bool put_html(struct pen *pen, const char *end, struct slice url)
+{
+    for (size_t i = 0; i < url.len; i++) {
+        struct slice html = html_of(url.ptr + i);
+
+        if ((size_t)(end - pen->at) < html.len)
+            return false;
+        put(pen, html);
+    }
+    return true;
+}
+
+bool reply_page_fill(const struct page_text *page, struct slice url,
+                     char room[static REPLY_BODY_MAX], struct page_text *out)
+{
+    struct pen pen = {.start = room, .at = room};
+    const char *end = room + REPLY_BODY_MAX;
+    struct slice rest = page->body, part;
+
+    for (bool is_first = true; slice_next_part(&rest, PAGE_URL_MARK, &part); is_first = false) {
+        if (!is_first && !put_html(&pen, end, url))
+            return false;
+        if ((size_t)(end - pen.at) < part.len)
+            return false;
+        put(&pen, part);
+    }
+    *out = *page;
+    out->body = slice_make(room, (size_t)(pen.at - room));
+    return true;
+}

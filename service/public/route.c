@@ -33,6 +33,8 @@ void route_decide(const struct site *site, struct slice host, const struct http1
 enum page route_page(enum outcome outcome)
 {
     switch (outcome) {
+    case OUTCOME_ONWARD:
+        return PAGE_ONWARD;
     case OUTCOME_HOME_PAGE:
         return PAGE_HOME;
     case OUTCOME_ROBOTS:

@@ -8,6 +8,7 @@ static const struct {
 } outcomes[OUTCOMES] = {
     [OUTCOME_REDIRECT] = {"redirect", 302},
     [OUTCOME_SILENT] = {"silent", 302},
+    [OUTCOME_ONWARD] = {"onward", 200},
     [OUTCOME_HOME] = {"home", 302},
     [OUTCOME_HOME_PAGE] = {"home_page", 200},
     [OUTCOME_ROBOTS] = {"robots", 200},

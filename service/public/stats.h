@@ -8,14 +8,16 @@
 #include "service/base/counter64.h"
 
 enum outcome {
-    OUTCOME_REDIRECT,      /* 302 to the target; the click was counted */
-    OUTCOME_SILENT,        /* 302 to the target; the link is silent, nothing was counted */
-    OUTCOME_HOME,          /* 302 to the brand's home */
-    OUTCOME_HOME_PAGE,     /* 200, the brand has no home of its own */
-    OUTCOME_ROBOTS,        /* 200 */
-    OUTCOME_OPTIONS,       /* 200, the question of a balancer (OPTIONS /) */
-    OUTCOME_NOT_FOUND,     /* 404, no valid link */
-    OUTCOME_NO_TARGET,     /* 404, a valid link of a kind that leads nowhere */
+    OUTCOME_REDIRECT,  /* 302 to the target; the click was counted */
+    OUTCOME_SILENT,    /* 302 to the target; the link is silent, nothing was counted */
+    OUTCOME_ONWARD,    /* 200 with a page that leads to the target, for an Office program; counted
+                          unless the link is silent */
+    OUTCOME_HOME,      /* 302 to the brand's home */
+    OUTCOME_HOME_PAGE, /* 200, the brand has no home of its own */
+    OUTCOME_ROBOTS,    /* 200 */
+    OUTCOME_OPTIONS,   /* 200, the question of a balancer (OPTIONS /) */
+    OUTCOME_NOT_FOUND, /* 404, no valid link */
+    OUTCOME_NO_TARGET, /* 404, a valid link of a kind that leads nowhere */
     OUTCOME_UNKNOWN_HOST,  /* 404 */
     OUTCOME_EXPIRED,       /* 410 */
     OUTCOME_BAD_REQUEST,   /* 400 */

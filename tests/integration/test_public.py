@@ -1,4 +1,5 @@
 """The public port as clients see it: replies, framing, limits, draining."""
+import html
 import os
 import pathlib
 import re
@@ -124,6 +125,36 @@ def test_raw_bytes_and_fragments_are_passed_over_behind_a_link_and_in_a_query(da
 
 def test_a_link_in_capitals_works(daemon):
     assert daemon.click(daemon.mint().upper()).location == TARGET
+
+
+OFFICE = ["ms-office", "Microsoft Office Existence Discovery", "Mozilla/4.0 (compatible; ms-office; MSOffice 16)",
+          "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Excel 16.0.4266; Pro)",
+          "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Trident/7.0; ms-office)",
+          "Mozilla/5.0 (Macintosh; Intel Mac OS X) Word/14.20.0"]
+
+
+@pytest.mark.parametrize("agent", OFFICE)
+def test_an_office_program_gets_a_page_that_leads_on_and_its_click_is_counted(daemon, agent):
+    token = daemon.mint("pay")
+    with daemon.connect() as connection:
+        page = connection.request(f"/{token}", headers={"User-Agent": agent})
+        head = connection.request(f"/{token}", method="HEAD", headers={"User-Agent": agent})
+        browser = connection.request(f"/{token}", headers={"User-Agent": BROWSER})
+    assert page.status == head.status == 200 and browser.status == 302
+    url = html.escape(browser.location)
+    assert f'<meta http-equiv="refresh" content="0;url={url}">' in page.body.decode()
+    assert f'href="{url}"' in page.body.decode()
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "private, no-store"
+    assert head.body == b"" and head.headers["content-length"] == str(len(page.body))
+    daemon.wait_counted(3, [token])
+    assert total(daemon, "onward") == 2 and total(daemon, "redirect") == 1
+
+
+def test_an_office_program_at_a_silent_link_is_not_counted(daemon):
+    assert daemon.get(f"/{daemon.mint(silent=True)}", headers={"User-Agent": OFFICE[0]}).status == 200
+    daemon.click(token := daemon.mint())
+    daemon.wait_counted(1, [token])
 
 
 def test_an_expired_link_is_a_410_that_helps(daemon):

@@ -122,6 +122,9 @@ static void test_the_way_on(void **state)
     assert_false(holds(&pages, PAGE_BAD_REQUEST, button));
     assert_false(holds(&pages, PAGE_CONFIRM, button));
     assert_true(holds(&pages, PAGE_CONFIRM, "<form method=\"post\"><button class=\"b\">"));
+    assert_true(holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"\x01\">"));
+    assert_true(holds(&pages, PAGE_ONWARD, "content=\"0;url=\x01\">"));
+    assert_false(holds(&pages, PAGE_EXPIRED, "\x01"));
     assert_false(holds(&pages, PAGE_EXPIRED, "<form"));
     assert_true(holds(&pages, PAGE_EXPIRED, "href=\"https://www.acme.example/\""));
     pages_clear(&pages);

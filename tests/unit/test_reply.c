@@ -139,6 +139,41 @@ static void test_a_body_that_does_not_fit_is_left_out(void **state)
     free(out);
 }
 
+static void test_a_url_is_put_into_a_page(void **state)
+{
+    static const struct {
+        const char *name, *body, *url, *want; /* NULL = too long */
+    } cases[] = {
+        {"once", "a\x01z", "https://x/", "ahttps://x/z"},
+        {"twice", "<\x01|\x01>", "u", "<u|u>"},
+        {"at both ends", "\x01-\x01", "u", "u-u"},
+        {"escaped", "\x01", "https://x/?a=1&b='\"<>", "https://x/?a=1&amp;b=&#39;&quot;&lt;&gt;"},
+        {"a page without one", "abc", "u", "abc"},
+        {"an empty page", "", "u", ""},
+    };
+    static char room[REPLY_BODY_MAX], url[REPLY_BODY_MAX];
+    struct page_text filled;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct page_text from = page;
+
+        print_message("%s\n", cases[i].name);
+        from.body = slice_of(cases[i].body);
+        assert_true(reply_page_fill(&from, slice_of(cases[i].url), room, &filled));
+        assert_text(filled.body.ptr, filled.body.len, cases[i].want);
+        assert_true(slice_equal(filled.csp, page.csp) && slice_equal(filled.type, page.type));
+    }
+    memset(url, '&', sizeof(url));
+    filled = page;
+    filled.body = slice_of("\x01");
+    assert_true(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5), room, &filled));
+    filled.body = slice_of("\x01");
+    assert_false(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5 + 1), room, &filled));
+    filled.body = slice_of("\x01 too long");
+    assert_false(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5), room, &filled));
+}
+
 static void test_every_outcome_has_a_name_and_a_status_line(void **state)
 {
     struct reply reply;
@@ -167,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_date),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_a_body_that_does_not_fit_is_left_out),
+        cmocka_unit_test(test_a_url_is_put_into_a_page),
         cmocka_unit_test(test_every_outcome_has_a_name_and_a_status_line),
     };
 
