@@ -7,10 +7,11 @@
 #include "service/config/config.h"
 
 enum {
-    /* Listeners, epoll, Redis, geo files; of the click log the folders, the lock
-     * and the file that is being made: segments are mapped, and keep no descriptor. */
-    OTHERS = 192,
-    OTHERS_SCARCE = 96,  /* what must be left when the limit is very low */
+    /* At rest some 35: folders and locks, loops and what wakes them, Redis.  The rest is for the
+     * nodes of a cluster, and for geo files and segments while they are read or made: the click log
+     * keeps no descriptor of a segment. */
+    OF_PROCESS = 96,
+    OF_WORKER = 8,       /* its loop and what wakes it; its listening sockets come on top */
     CONNECTIONS_MIN = 8, /* per worker, whatever the limit: beyond it accept(2) says no */
 };
 
@@ -31,21 +32,35 @@ static rlim_t raise_limit(rlim_t wanted)
     return setrlimit(RLIMIT_NOFILE, &more) == 0 ? more.rlim_cur : limit.rlim_cur;
 }
 
+/* What is no connection of the public port. */
+static rlim_t count_others(const struct config_public *config, unsigned n_workers,
+                           unsigned n_admin_connections)
+{
+    return OF_PROCESS + (rlim_t)n_workers * (OF_WORKER + config->n_listen) + n_admin_connections;
+}
+
+unsigned descriptors_share(const struct config_public *config, unsigned n_workers, uint64_t limit)
+{
+    rlim_t others = count_others(config, n_workers, admin_connections_max(limit));
+    rlim_t share = limit > others ? (limit - others) / n_workers : 0;
+
+    if (share > (rlim_t)config->connections_max)
+        return (unsigned)config->connections_max;
+    return share > CONNECTIONS_MIN ? (unsigned)share : CONNECTIONS_MIN;
+}
+
 unsigned descriptors_reserve(const struct config_public *config, unsigned n_workers)
 {
-    rlim_t each = (rlim_t)config->connections_max;
-    rlim_t wanted = each * n_workers + OTHERS + ADMIN_CONNECTIONS_MAX;
+    rlim_t wanted = (rlim_t)config->connections_max * n_workers +
+                    count_others(config, n_workers, ADMIN_CONNECTIONS_MAX);
     rlim_t limit = raise_limit(wanted);
-    rlim_t others = (limit > 2UL * OTHERS ? OTHERS : OTHERS_SCARCE) + admin_connections_max(limit);
+    unsigned share = descriptors_share(config, n_workers, limit);
 
-    if (limit >= wanted)
-        return (unsigned)each;
-    each = limit > others ? (limit - others) / n_workers : 0;
-    if (each < CONNECTIONS_MIN)
-        each = CONNECTIONS_MIN;
-    log_warn("start.descriptors",
-             "limit=%llu wanted=%llu connections_max=%llu remedy=\"raise LimitNOFILE or ulimit -n, "
-             "or lower public.connections_max\"",
-             (unsigned long long)limit, (unsigned long long)wanted, (unsigned long long)each);
-    return (unsigned)each;
+    if (share < config->connections_max)
+        log_warn(
+            "start.descriptors",
+            "limit=%llu wanted=%llu connections_max=%u remedy=\"raise LimitNOFILE or ulimit -n, "
+            "or lower public.connections_max\"",
+            (unsigned long long)limit, (unsigned long long)wanted, share);
+    return share;
 }

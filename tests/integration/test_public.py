@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -402,6 +403,42 @@ def closed(connection):
         return False
     except ConnectionError:
         return True
+
+
+def kernel_bytes(daemon):
+    """What the kernel holds for each of the daemon's connections, in both directions."""
+    listed = subprocess.run(["ss", "-tmnOH", "state", "established", "sport", "=", f":{daemon.port}"],
+                            capture_output=True, text=True, check=True).stdout
+    return [int(r) + int(t) + int(w)
+            for r, t, w in re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f\d+,w(\d+)", listed)]
+
+
+def test_clients_that_do_not_read_hold_little_memory_and_others_are_served(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"public": {"workers": 1, "requests_max": 1000000}})
+    token = daemon.mint()
+    requests = request_bytes(f"/{token}") * 300
+    clients = [daemon.connect() for _ in range(20)]
+    for client in clients:
+        client.socket.setblocking(False)
+    most = 0
+
+    def stalled():
+        nonlocal most
+        n_sent = 0
+        for client in clients:
+            try:
+                n_sent += client.socket.send(requests)
+            except OSError:
+                pass
+        most = max([most, *kernel_bytes(daemon)])
+        assert daemon.get(f"/{token}").location == TARGET
+        return n_sent == 0
+
+    wait_until(stalled, 30, "nothing more is read from any of them")
+    wait_until(lambda: ended(daemon, "send_timeout") == 20, 30, "who takes nothing is closed")
+    assert 0 < most < 400_000
+    for client in clients:
+        client.close()
 
 
 def leave_descriptors(daemon, n):
