@@ -20,7 +20,7 @@
 #include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
-#include "service/label/gateway.h"
+#include "service/gateway/gateway.h"
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/label/salt.h"

@@ -284,6 +284,7 @@ state_dir: {self.folder}/state
 redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0" }}
 keys: {keys}
 geo: {{ country: {self.folder}/country.mmdb }}
+labels: {{ repeat_max: 0 }} # 10,000 links stand for those of millions of people, who click once
 {self.options}
 brands:
 {brands}""")

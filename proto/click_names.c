@@ -18,6 +18,7 @@ static const char *const reasons[CLICK_REASONS] = {
     [CLICK_REASON_MANY_NETWORKS] = "many_networks",
     [CLICK_REASON_SIGNS] = "signs",
     [CLICK_REASON_UNKNOWN_PROGRAM] = "unknown_program",
+    [CLICK_REASON_REPEAT] = "repeat",
 };
 
 static const char *const browsers[CLICK_BROWSERS] = {
@@ -55,6 +56,7 @@ enum click_label click_reason_label(enum click_reason reason)
     case CLICK_REASON_LIBRARY:
     case CLICK_REASON_NO_AGENT:
     case CLICK_REASON_UNKNOWN_PROGRAM:
+    case CLICK_REASON_REPEAT:
         return CLICK_BOT;
     case CLICK_REASON_MANY_LINKS:
     case CLICK_REASON_MANY_NETWORKS:

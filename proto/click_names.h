@@ -22,6 +22,7 @@ enum click_reason {
     CLICK_REASON_MANY_NETWORKS,   /* scanner: one client's links from several networks at a time */
     CLICK_REASON_SIGNS,           /* scanner: weaker signs that together weigh enough */
     CLICK_REASON_UNKNOWN_PROGRAM, /* bot: the agent names nothing that people use */
+    CLICK_REASON_REPEAT,          /* bot: one link by one network, more often than read */
     CLICK_REASONS
 };
 

@@ -1,5 +1,5 @@
 # Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.
-foreach(script ledger/batch ledger/compact ledger/pods ledger/siblings ledger/claim
+foreach(script ledger/batch ledger/compact gateway/pods gateway/siblings gateway/claim
     state/state_news)
   set(file ${CMAKE_SOURCE_DIR}/service/${script}.lua)
   get_filename_component(name ${script} NAME)

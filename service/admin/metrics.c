@@ -170,6 +170,19 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
     }
 }
 
+/* A reason that clicks get only when they are looked at again. */
+static void write_relabelled(struct evbuffer *out, const struct relabel_stats *stats)
+{
+    static const enum click_reason reasons[] = {CLICK_REASON_MANY_LINKS, CLICK_REASON_MANY_NETWORKS,
+                                                CLICK_REASON_SIGNS, CLICK_REASON_REPEAT};
+
+    write_head(out, "hopcount_clicks_relabelled_total", "counter",
+               "Clicks labelled human when they came and found to be a machine's, by why.");
+    for (size_t i = 0; i < N_OF(reasons); i++)
+        evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
+                            click_reason_name(reasons[i]), stats->relabelled[reasons[i]]);
+}
+
 static void write_ledger(struct evbuffer *out, struct ledger *ledger)
 {
     struct ledger_stats stats;
@@ -205,19 +218,12 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
              stats.connected},
             {"hopcount_pods", "gauge",
              "Processes that share this Redis, this one too; 0 when it does not answer.",
-             stats.n_pods},
+             stats.gateway.n_pods},
         };
 
         write_metrics(out, metrics, N_OF(metrics));
     }
-    write_head(out, "hopcount_clicks_relabelled_total", "counter",
-               "Clicks labelled human when they came and found to be a mail gateway's, by why.");
-    for (unsigned i = 0; i < CLICK_REASONS; i++) {
-        if (click_reason_label(i) == CLICK_SCANNER)
-            evbuffer_add_printf(out,
-                                "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
-                                click_reason_name(i), stats.relabelled[i]);
-    }
+    write_relabelled(out, &stats.gateway);
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
     if (stats.cause[0])

@@ -103,14 +103,16 @@ enum { CONFIG_GATEWAY_MAX = 32 };
 
 /* Thresholds of the labels (service/label). */
 struct config_labels {
-    int64_t gateway_links;    /* so many distinct links of one client … */
-    int64_t gateway_links_s;  /* … within so many seconds */
-    int64_t gateway_networks; /* so many networks (/24, /48) for one client … */
+    int64_t gateway_links;        /* so many distinct links of one client … */
+    int64_t gateway_links_s;      /* … within so many seconds */
+    int64_t gateway_two_links_ms; /* two of one mail within so many are enough */
+    int64_t gateway_networks;     /* so many networks (/24, /48) for one client … */
     int64_t gateway_networks_s;
     int64_t early_s; /* a click so soon after minting supports "scanner" */
     int64_t weight_links, weight_networks, weight_early, weight_head, weight_asn, weight_range;
-    int64_t threshold; /* a sum of weights from which on a click is a scanner's */
-    char **ranges;     /* networks of mail gateways, as written */
+    int64_t repeat_max; /* clicks of one link by one network in a minute; 0 = no limit */
+    int64_t threshold;  /* a sum of weights from which on a click is a scanner's */
+    char **ranges;      /* networks of mail gateways, as written */
     unsigned n_ranges;
     struct network *range_networks; /* n_ranges, parsed */
     char **asns;                    /* "AS22843" as written */

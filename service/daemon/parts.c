@@ -17,7 +17,7 @@
 #include "service/daemon/cores.h"
 #include "service/daemon/descriptors.h"
 #include "service/daemon/redis_settings.h"
-#include "service/label/gateway.h"
+#include "service/gateway/gateway.h"
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/ledger/ledger.h"
@@ -104,6 +104,7 @@ static struct gateway_options gateway_options(const struct config_labels *labels
     return (struct gateway_options){
         .links = labels->gateway_links,
         .links_ms = labels->gateway_links_s * 1000,
+        .two_links_ms = labels->gateway_two_links_ms,
         .networks = labels->gateway_networks,
         .networks_ms = labels->gateway_networks_s * 1000,
         .early_ms = labels->early_s * 1000,
@@ -114,6 +115,7 @@ static struct gateway_options gateway_options(const struct config_labels *labels
         .weight_asn = labels->weight_asn,
         .weight_range = labels->weight_range,
         .threshold = labels->threshold,
+        .repeat_max = labels->repeat_max,
     };
 }
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/click_names.h"
 #include "proto/compiler.h"
+#include "service/gateway/relabel.h"
 
 struct clickstore;
 struct error;
@@ -23,7 +23,7 @@ struct ledger_options {
     int64_t timeout_ms;        /* of a connect and of a command */
     int64_t retention_hours_s; /* how long hour buckets are kept */
     int64_t retention_days_s;
-    /* When clicks are a mail gateway's (label/gateway.h), for the call only; NULL: nobody looks. */
+    /* When clicks are a mail gateway's, for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
     struct salt *salt;      /* of the workers, with `gateway`; till ledger_free() */
     bool has_private_redis; /* whose append-only file is written anew every day */
@@ -47,9 +47,8 @@ struct ledger_stats {
     uint64_t rejected; /* increments set aside: wrong type or overflow */
     uint64_t lost_gap; /* clicks gone from Redis and from the log */
     uint64_t n_batches;
-    uint64_t relabelled[CLICK_REASONS]; /* clicks found to be a gateway's, by why */
-    unsigned n_pods;                    /* processes on this Redis, this one too; 0 = not known */
-    int64_t lag_ms;                     /* age of the oldest pending click */
+    struct relabel_stats gateway;
+    int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
     char cause[32];       /* why it doesn't go on: "oom", "noauth", "down" …; "" = it does */

@@ -64,7 +64,7 @@ struct ledger_log {
     uint64_t read_to; /* damaged records below were counted */
     uint64_t n_damaged;
     uint64_t lost_to;        /* gaps below were counted */
-    uint64_t looked_to;      /* relabel.c has seen the clicks below */
+    uint64_t looked_to;      /* gateway/relabel.c has seen the clicks below */
     uint64_t start;          /* the first position there was when we found the log */
     unsigned n_sent;         /* cursors that are SENT */
     bool is_stale;           /* so old that a cursor which isn't there may have expired */
@@ -143,9 +143,7 @@ enum ledger_what {
     LEDGER_AOF_LOOK,
     LEDGER_AOF_REWRITE,
     LEDGER_LAYOUT,
-    LEDGER_BEAT,
-    LEDGER_OFFER,
-    LEDGER_CLAIM
+    LEDGER_GATEWAY /* `count` is the gateway_command */
 };
 
 struct ledger_ticket {

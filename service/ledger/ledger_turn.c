@@ -5,15 +5,16 @@
 #include "proto/click.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
+#include "service/gateway/relabel.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/compact.h"
 #include "service/ledger/cursor.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/people_sent.h"
-#include "service/ledger/relabel.h"
 #include "service/ledger/sender.h"
 #include "service/ledger/trust.h"
+#include "service/redis/redis_link.h"
 
 enum { CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
 
@@ -64,14 +65,67 @@ static void find_logs(struct ledger *ledger)
     }
 }
 
+/* --- mail gateways --- */
+
+static bool send_for_gateway(void *owner, enum gateway_command what, unsigned shard,
+                             const struct slice *argv, size_t argc)
+{
+    struct ledger *ledger = owner;
+    struct ledger_ticket ticket = {.what = LEDGER_GATEWAY, .shard = shard, .count = what};
+
+    return redis_link_send(ledger->link,
+                           &(struct redis_command){.key = argv[GATEWAY_ARGV_KEY],
+                                                   .argv = argv,
+                                                   .argc = argc,
+                                                   .ticket = ledger_ticket_pack(&ticket)});
+}
+
+static bool is_ready_for_gateway(void *owner, unsigned shard)
+{
+    return trust_is_ready(owner, shard);
+}
+
+/* The salt of a day that is over is still in the append-only file of a private server. */
+static void on_day(void *owner)
+{
+    trust_rewrite_private_aof(owner);
+}
+
+static struct relabel *make_relabel(struct ledger *ledger)
+{
+    const struct relabel_options options = {
+        .gateway = ledger->options.gateway,
+        .store = ledger->store,
+        .salt = ledger->options.salt,
+        .n_shards = ledger->options.n_shards,
+        .redis = {ledger, send_for_gateway, is_ready_for_gateway},
+        .on_day = on_day,
+    };
+
+    return relabel_new(&options);
+}
+
+static void look_for_gateways(struct ledger *ledger)
+{
+    if (!ledger->relabel)
+        return;
+    for (unsigned i = 0; i < ledger->n_logs; i++) {
+        struct ledger_log *log = ledger->logs[i];
+
+        if (clicklog_is_live(log->log) && !clicklog_holds_relabels(log->log))
+            relabel_look_at_log(ledger->relabel, log->log, &log->looked_to);
+    }
+    relabel_serve(ledger->relabel, ledger->now_ms);
+    find_logs(ledger); /* it may have begun one */
+}
+
 /* --- a turn --- */
 
 void ledger_turn(struct ledger *ledger, int64_t now_ms)
 {
     ledger->now_ms = now_ms;
     find_logs(ledger);
-    relabel_serve(ledger, ledger->now_ms);
-    find_logs(ledger); /* it may have begun one */
+    look_for_gateways(ledger);
     cursor_notice_connections(ledger);
     trust_serve_layout(ledger);
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
@@ -121,10 +175,9 @@ void ledger_turn_on_reply(struct ledger *ledger, uint64_t packed, const struct r
     case LEDGER_SERIES_WRITE:
         compact_on_series(ledger, ticket, reply);
         break;
-    case LEDGER_BEAT:
-    case LEDGER_OFFER:
-    case LEDGER_CLAIM:
-        relabel_on_reply(ledger, ticket, reply);
+    case LEDGER_GATEWAY:
+        relabel_on_reply(ledger->relabel, (enum gateway_command)ticket->count, ticket->shard,
+                         reply);
         break;
     }
 }
@@ -187,6 +240,8 @@ void ledger_turn_count(struct ledger *ledger)
     ledger->now.lag_ms = wall_ms - oldest_ms;
     ledger->now.as_of_ms = oldest_ms;
     ledger->now.replayed = ledger->replayed_shards / ledger->options.n_shards;
+    if (ledger->relabel)
+        ledger->now.gateway = relabel_stats(ledger->relabel);
 }
 
 /* --- what it works with --- */
@@ -207,7 +262,7 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
     ledger->fold = fold_new(max);
     ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;
     ledger->compact = compact_new();
-    if (ledger->options.gateway && !(ledger->relabel = relabel_new(&ledger->options)))
+    if (ledger->options.gateway && !(ledger->relabel = make_relabel(ledger)))
         return false;
     ledger->options.gateway = NULL; /* the caller's */
     return ledger->clicks && ledger->fold && ledger->batch && ledger->compact &&

@@ -73,8 +73,7 @@ def test_three_links_within_seconds_are_a_gateways(make_hopcountd, redis):
 
 def test_what_people_do_stays_theirs(make_hopcountd, redis):
     daemon = make_hopcountd(redis, CONFIG)
-    two = mint_mail(daemon, 2)
-    for link in two:
+    for link in mint_mail(daemon, 2, channel="portal"):  # in two tabs
         click(daemon, link)
     (once,) = mint_mail(daemon, 1)
     for network in (1, 2, 1):  # twice, and from Wi-Fi to mobile
@@ -98,6 +97,51 @@ def test_three_networks_are_a_gateways(make_hopcountd, redis):
     assert_counted(daemon, 2, 0)
     click(daemon, link, 3)
     assert_counted(daemon, 0, 3)
+
+
+def test_two_links_at_once_are_a_gateways(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG)
+    for link in mint_mail(daemon, 2):
+        click(daemon, link)
+    assert_counted(daemon, 0, 2)
+    assert_conserved(daemon, 2, 2)
+
+
+def reasons_of(daemon):
+    rows = daemon.api("GET", "/v1/stats?brand=acme&interval=day&group_by=reason")["rows"]
+    return {row["key"]: row["total"] for row in rows if row["total"]}
+
+
+@pytest.mark.parametrize("name, fields, n, most", [
+    ("a client's link", {"client": 5}, 25, 10),
+    ("as many as a person may", {"client": 5}, 10, 10),
+    ("one more", {"client": 5}, 11, 10),
+    ("an object's link", {"client": 0}, 25, 10),
+    ("of which any number may be", {"client": 5}, 25, 0),
+    ("of which two may be", {"client": 5}, 25, 2),
+])
+def test_one_link_again_and_again(make_hopcountd, redis, name, fields, n, most):
+    daemon = make_hopcountd(redis, merge(CONFIG, {"labels": {"repeat_max": most}}))
+    (link,) = mint_mail(daemon, 1, **fields)
+    for _ in range(n):
+        click(daemon, link)
+    human = min(n, most or n)
+    assert_counted(daemon, human, n - human)
+    assert reasons_of(daemon).get("repeat", 0) == n - human
+    assert_conserved(daemon, n, n - human)
+    assert daemon.clicks(link)["human"] == human
+
+
+def test_everyone_s_link_is_opened_by_many(make_hopcountd, redis):
+    """Behind one network, each with an agent of his own; the first doesn't stop."""
+    (daemon,) = make_pods(make_hopcountd, redis, 1)  # visitors are told apart by the salt
+    link = daemon.mint("login", 0)
+    for _ in range(15):
+        click(daemon, link)
+    assert_counted(daemon, 10, 5)
+    for n in range(15):
+        daemon.click(link, headers={"User-Agent": f"{BROWSER} Version/{n}", "X-Forwarded-For": "198.51.1.7"})
+    assert_counted(daemon, 25, 5)
 
 
 def test_a_listed_network_is_a_gateways(make_hopcountd, redis):
@@ -239,6 +283,32 @@ def test_siblings_that_come_to_several_pods(make_hopcountd, redis):
         assert 0 < client.ttl(key) <= 3600
     salts = client.keys("hc:{s00}:salt:*")
     assert salts and all(0 < client.ttl(key) <= 2 * 86400 for key in salts)
+
+
+def test_a_person_after_a_burst_stays_one_at_another_pod(make_hopcountd, redis):
+    """The other pod learns of the burst together with the person's click."""
+    config = merge(CONFIG, {"labels": {"gateway_links_s": 1, "gateway_two_links_ms": 0}})
+    pods = make_pods(make_hopcountd, redis, 2, config)
+    mails = [mint_mail(pods[0], 3) for _ in range(20)]
+    for links in mails:
+        for link, network in zip(links, (1, 2, 1)):
+            click(pods[0], link, network)
+    burst_s = time.time()
+    assert_counted(pods[0], 0, 60)
+    wait_until(lambda: time.time() > burst_s + 1, 5, "they are no longer amid the burst")
+    for links in mails:
+        click(pods[1], links[0], 3)
+    assert_counted(pods[0], 20, 60)
+    assert_relabelled_once(pods, 60)
+
+
+def test_a_link_again_and_again_at_two_pods(make_hopcountd, redis):
+    pods = make_pods(make_hopcountd, redis, 2)
+    (link,) = mint_mail(pods[0], 1)
+    for i in range(24):
+        click(pods[i % 2], link)
+    assert_counted(pods[0], 10, 14)
+    assert_relabelled_once(pods, 14)
 
 
 def person_key(token, records):

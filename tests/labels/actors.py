@@ -9,6 +9,8 @@ from harness import tokens
 
 SCALE = 5
 LINKS_S, NETWORKS_S, EARLY_S = 10, 60, 30  # the defaults of labels.gateway_..._s, early_s
+TWO_LINKS_MS = 2500            # of labels.gateway_two_links_ms
+REPEAT_MAX = 10                # of labels.repeat_max
 WORK_S = 40                    # gateways are done with a mail
 LATER_S = WORK_S + NETWORKS_S + 10  # past all their windows
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0"
@@ -128,6 +130,32 @@ def barracuda(mail, rng):
 GATEWAYS = [safe_links, proofpoint, mimecast, barracuda]
 
 
+def late_gateway(mail, rng):
+    """Opens all links within some two seconds, long after the mail was sent."""
+    networks, at_s = [mail.world.network() for _ in range(rng.randint(1, 2))], 0
+    for link in mail.links:
+        mail.open("late gateway", at_s, rng.choice(networks)(), DESKTOPS[0], link, "scanner")
+        at_s += rng.uniform(0.2, 2)
+
+
+# --- machines that nobody finds: no sign tells them from a person ---
+
+def sandbox(mail, rng):
+    """Looks at a page for a while before it opens the next link."""
+    network, at_s = mail.world.network(), rng.uniform(2, 10)
+    for link in mail.links:
+        mail.open("sandbox", at_s, network(), DESKTOPS[0], link, "unseen")
+        at_s += rng.uniform(12, 25)
+
+
+def single_look(mail, rng):
+    """Safe Links looks at the link that a person has just clicked, and then lets the person go on."""
+    link, at_s = rng.choice(mail.links), rng.uniform(0, 60)
+    mail.open("single look", at_s, mail.world.network()(), DESKTOPS[1], link, "unseen")
+    mail.open("after a single look", at_s + rng.uniform(0.5, 3), mail.world.network()(), rng.choice(DESKTOPS),
+              link)
+
+
 # --- people: how they open a mail, `at_s` seconds after it was sent ---
 
 def one_click(mail, rng, at_s):
@@ -146,6 +174,13 @@ def view_then_pay(mail, rng, at_s):
     address, agent = mail.world.network()(), rng.choice(DESKTOPS + PHONES)
     for i, link in enumerate(mail.links[:2]):
         mail.open("view, then pay", at_s + i * rng.uniform(8, 60), address, agent, link)
+
+
+def pay_at_once(mail, rng):
+    """A customer whose mail has just come looks at the invoice, and pays."""
+    address, agent, at_s = mail.world.network()(), rng.choice(DESKTOPS + PHONES), rng.uniform(5, 60)
+    mail.open("pay at once", at_s, address, agent, mail.links[0])
+    mail.open("pay at once", at_s + rng.uniform(4, 9), address, agent, mail.links[1])
 
 
 def every_link(mail, rng, at_s):
@@ -207,7 +242,24 @@ def open_later(mail, rng):
     play(mail, rng, min(rng.lognormvariate(8.8, 1.9), LATER_S + rng.uniform(0, 15)))
 
 
+# --- who opens one link again and again ---
+
+def flood(mail, rng):
+    """A script with a browser's agent; its first clicks are as good as a person's."""
+    network, at_s = mail.world.network(), 0
+    for i in range(3 * REPEAT_MAX):
+        mail.open("flood", at_s, network(), DESKTOPS[0], mail.links[0], "unseen" if i < REPEAT_MAX else "bot")
+        at_s += rng.uniform(0.2, 1)
+
+
 # --- all of them ---
+
+def plan_some(world, play, n, n_links, age_s):
+    for _ in range(n):
+        mail = Mail(world, world.next_number(), n_links, 12, world.rng.uniform(0, 60), age_s)
+        play(mail, world.rng)
+
+
 
 def plan_corporate_nat(world):
     """Sixty clients behind one address, within a minute: each of them has a mail of its own."""
@@ -240,4 +292,9 @@ def plan(world, n_mails):
             open_later(mail, rng)
     plan_corporate_nat(world)
     plan_reminders(world)
+    plan_some(world, late_gateway, n_mails // 20, 2, age_s=1800)
+    plan_some(world, pay_at_once, n_mails // 20, 2, age_s=0)
+    plan_some(world, sandbox, n_mails // 50, 3, age_s=0)
+    plan_some(world, single_look, n_mails // 50, 2, age_s=3600)
+    plan_some(world, flood, 3, 1, age_s=3600)
     world.requests.sort()

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Many worlds of simulate.py in seconds: their clicks go to the detection of mail gateways alone.
 
-    tests/labels/replay.py [--seeds N,N-N…] [--mails N] [--build DIR] [--mistakes] [NAME=VALUE…]
+    tests/labels/replay.py [--seeds N,N-N…] [--mails N] [--pods N] [--build DIR] [--mistakes] [NAME=VALUE…]
 
-No server, no pods, no waiting: what the program's own code (label_clicks.c) makes of the same plan of
-requests, in the time of life.  That tells whether the aims are met by luck of a seed.  NAME=VALUE tries
-other settings, by their names in the configuration's group `labels`.
+No server and no waiting: what the program's own code (label_clicks.c) makes of the same plan of requests,
+in the time of life.  That tells whether the aims are met by luck of a seed.  With several pods each click
+goes to any of them, and they tell one another over a Redis that is played.  NAME=VALUE tries other
+settings, by their names in the configuration's group `labels`.
 """
 import argparse
 import collections
@@ -20,8 +21,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import actors  # noqa: E402
 from harness import tokens  # noqa: E402
 
-SETTINGS = ["gateway_links", "gateway_links_s", "gateway_networks", "gateway_networks_s", "early_s",
-            "weight_links", "weight_networks", "weight_early", "weight_head", "threshold"]
+SETTINGS = ["gateway_links", "gateway_links_s", "gateway_two_links_ms", "gateway_networks", "gateway_networks_s",
+            "early_s", "weight_links", "weight_networks", "weight_early", "weight_head", "weight_asn", "weight_range",
+            "threshold", "repeat_max"]
 EPOCH_S = 1704067200  # when tokens begin to count minutes
 START_S = 1795000000 // 60 * 60
 Click = collections.namedtuple("Click", "at_ms link who truth network is_head")
@@ -55,25 +57,36 @@ def plan(seed, n_mails):
 
 def is_looked_at(click):
     """What declares itself does not get there."""
-    return click.truth in ("human", "scanner", "probe")
+    return not click.who.startswith("preview")
 
 
-def label(build, settings, world, clicks):
-    """For each click whether it is taken for a gateway's."""
+def judge(build, settings, lines, n_pods=1):
+    """The reasons that label_clicks.c gives to clicks, lines as it reads them."""
+    values = [str(settings[name] * (1000 if name.endswith("_s") else 1)) for name in SETTINGS]
+    done = subprocess.run([build / "tests" / "label_clicks", str(n_pods), *values], input="".join(lines),
+                          capture_output=True, text=True, check=True, timeout=60)
+    reasons = done.stdout.split()
+    if len(reasons) != len(lines):
+        raise ValueError(f"{len(lines)} clicks, {len(reasons)} answers")
+    return reasons
+
+
+def reasons_of(build, settings, world, clicks, n_pods=1):
+    """For each click that is looked at (click, reason)."""
     looked_at = [click for click in clicks if is_looked_at(click)]
-    start_ms = int(1000 * world.start_s)
-    lines = []
+    start_ms, lines, rng = int(1000 * world.start_s), [], random.Random(n_pods)
     for click in looked_at:
         client, issued_s = world.links[click.link]
-        lines.append(f"{start_ms + click.at_ms} {client} {int(tokens.link_id(click.link), 16)} {click.network} "
-                     f"{int(click.is_head)} {int(issued_s - EPOCH_S) // 60}\n")
-    values = [str(settings[name] * (1000 if name.endswith("_s") else 1)) for name in SETTINGS]
-    done = subprocess.run([build / "tests" / "label_clicks", *values], input="".join(lines), capture_output=True,
-                          text=True, check=True, timeout=60)
-    marks = [line == "1" for line in done.stdout.splitlines()]
-    if len(marks) != len(looked_at):
-        raise ValueError(f"{len(looked_at)} clicks, {len(marks)} answers")
-    return list(zip(looked_at, marks))
+        lines.append(f"{start_ms + click.at_ms} {rng.randrange(n_pods)} {client} "
+                     f"{int(tokens.link_id(click.link), 16)} {click.network} {int(click.is_head)} 0 "
+                     f"{int(issued_s - EPOCH_S) // 60}\n")
+    return list(zip(looked_at, judge(build, settings, lines, n_pods)))
+
+
+def label(build, settings, world, clicks, n_pods=1):
+    """For each click that is looked at whether it is taken for a machine's."""
+    return [(click, reason not in ("none", "head"))
+            for click, reason in reasons_of(build, settings, world, clicks, n_pods)]
 
 
 class Result:
@@ -84,7 +97,7 @@ class Result:
         self.n = collections.Counter(click.truth for click, _ in marked)
         self.found = sum(mark for click, mark in marked if click.truth == "scanner") / self.n["scanner"]
         self.mistaken = sum(mark for click, mark in marked if click.truth == "human") / self.n["human"]
-        n_marked = sum(mark for click, mark in marked)
+        n_marked = sum(mark for click, mark in marked if click.truth != "bot")
         self.precision = sum(mark for click, mark in marked if click.truth == "scanner") / max(1, n_marked)
         self.mails = self._mails_with_mistakes(marked, world)
 
@@ -97,13 +110,13 @@ class Result:
                 if any(mark and click.truth == "human" for click, mark in clicks)]
 
 
-def measure(build, seeds, n_mails, changes=()):
+def measure(build, seeds, n_mails, changes=(), n_pods=1):
     """{seed: Result}"""
     settings = {**defaults(build), **dict(changes)}
     results = {}
     for seed in seeds:
         world, clicks = plan(seed, n_mails)
-        results[seed] = Result(label(build, settings, world, clicks), world)
+        results[seed] = Result(label(build, settings, world, clicks, n_pods), world)
     return results
 
 
@@ -121,7 +134,7 @@ def table(results):
 def by_who(results):
     """Of all seeds together."""
     total = sum((result.by_who for result in results.values()), collections.Counter())
-    lines = [f"{'who':<30}{'human':>10}{'scanner':>10}"]
+    lines = [f"{'who':<30}{'human':>10}{'machine':>10}"]
     for who, truth in sorted({key[:2] for key in total}):
         lines.append(f"{f'{who}, {truth}':<30}{total[who, truth, False]:>10}{total[who, truth, True]:>10}")
     return "\n".join(lines)
@@ -136,7 +149,7 @@ def mistakes(results):
             for click, mark in mail:
                 yield (f"  {click.at_ms / 1000:8.1f} s  link {links.index(click.link)}  network {click.network:<6}"
                        f"{'HEAD' if click.is_head else 'GET':<5} {click.who}, {click.truth}"
-                       f"{' -> scanner' if mark else ''}")
+                       f"{' -> machine' if mark else ''}")
 
 
 def main():
@@ -145,11 +158,12 @@ def main():
     parser.add_argument("--seeds", type=read_seeds, default=list(range(1, 101)))
     parser.add_argument("--mails", type=int, default=500)
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2] / "build")
+    parser.add_argument("--pods", type=int, default=1)
     parser.add_argument("--mistakes", action="store_true")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     args = parser.parse_args()
     changes = [(name, int(value)) for name, value in (text.split("=") for text in args.settings)]
-    results = measure(args.build.resolve(), args.seeds, args.mails, changes)
+    results = measure(args.build.resolve(), args.seeds, args.mails, changes, args.pods)
     print(table(results), by_who(results), sep="\n\n")
     if args.mistakes:
         print(*mistakes(results), sep="\n")

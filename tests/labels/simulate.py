@@ -32,6 +32,7 @@ LABELS = ["human", "scanner", "bot", "prefetch", "probe"]
 CONFIG = {
     "public": {"workers": 2, "client_address": "forwarded", "trusted_proxies": ["127.0.0.1"]},
     "labels": {"gateway_links_s": actors.LINKS_S // actors.SCALE,
+               "gateway_two_links_ms": actors.TWO_LINKS_MS // actors.SCALE,
                "gateway_networks_s": actors.NETWORKS_S // actors.SCALE},
 }
 PREPARE_S = patience(15)  # for pods that start beside others

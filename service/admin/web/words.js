@@ -11,7 +11,7 @@ const labels = {
 const labelNotes = {
     human: "a person opened the link",
     scanner: "a mail gateway opened the link to check it",
-    bot: "a program that says it is one, such as a search engine",
+    bot: "a program: it says so, as search engines do, or opens one link again and again",
     prefetch: "an app or browser loaded the link ahead, to show a preview",
     probe: "something asked whether the link answers, without following it",
 };
@@ -29,6 +29,7 @@ const reasons = {
     many_links: "All links of a mail at once",
     many_networks: "One link from many networks",
     signs: "Several weaker signs",
+    repeat: "One link again and again",
 };
 
 const kinds = { view: "View invoice", pay: "Pay", login: "Log in" };

@@ -4,21 +4,31 @@
  * nothing; several clicks of one client within seconds do.  The table keeps the clicks of the last
  * minutes and gives each a sum of weights:
  *
- *   links      so many distinct links of the client within seconds; one less weighs in proportion
+ *   links      so many distinct links of the client within seconds
+ *   two links  of a mail, so near to each other that nobody has read the first page; half as far
+ *              apart again they weigh two thirds, beyond nothing
  *   networks   so many networks (/24, /48) open the client's links within minutes
  *   HEAD       a HEAD from the same network came just before, as far as clocks tell
  *   early      so soon after the token was made; not of links on a page, in a chat or a QR code
- *   asn, range of a listed autonomous system or network
+ *   range      of a listed network
+ *   asn        of a listed autonomous system; there several links weigh even if they are opened
+ *              slowly, and so does a look at a link just before another network follows it
  *
  * From `threshold` on the click is a scanner's.  A human click that comes amid a burst, or from a
  * network that took part in it, belongs to it; any other one after it doesn't: most people open a
- * mail that a gateway has opened before.
+ * mail that a gateway has opened before.  And clicks of one link again and again are a machine's,
+ * see repeat.h.
  *
- * Pure: no I/O; time is that of the clicks, which may come in any order.  Nothing is allocated
- * after the start: the oldest click makes room for the newest.
+ * The verdict is that of the clicks in the order of their times, whatever the order in which they
+ * become known: an earlier click that comes late is judged, and what follows it is judged again.
+ * Only a click that was found once stays found.
+ *
+ * Pure: no I/O; time is that of the clicks.  Nothing is allocated after the start: the oldest click
+ * makes room for the newest, and of a client with GATEWAY_FOUND_MAX clicks its own oldest, so that
+ * nobody can push out the clicks of others.
  */
-#ifndef LABEL_GATEWAY_H
-#define LABEL_GATEWAY_H
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,16 +39,18 @@ struct gateway;
 
 enum {
     GATEWAY_ORIGIN_LEN = 16,
-    GATEWAY_FOUND_MAX = 32, /* clicks of one client that are looked at together */
+    GATEWAY_FOUND_MAX = 32, /* clicks of one client that are kept, and looked at together */
 };
 
 /* As in the configuration's group `labels`. */
 struct gateway_options {
     int64_t links, links_ms;       /* distinct links within so many milliseconds */
+    int64_t two_links_ms;          /* two of them within so many are enough */
     int64_t networks, networks_ms; /* networks, likewise */
     int64_t early_ms;
     int64_t weight_links, weight_networks, weight_early, weight_head, weight_asn, weight_range;
     int64_t threshold;
+    int64_t repeat_max;  /* clicks of one link by one network in a minute; 0 = no limit */
     unsigned clicks_max; /* a power of two: clicks kept; 0 = GATEWAY_CLICKS */
 };
 
@@ -59,8 +71,7 @@ void gateway_free(struct gateway *gateway);
 /* What the numbers of networks mean has changed: those of the clicks so far are known no more. */
 void gateway_forget_networks(struct gateway *gateway);
 
-/* Whether gateway_add() would look at it: a human click or a probe, and of a client or of a listed
- * origin. */
+/* Whether it has to be looked at: a human click, or a client's HEAD. */
 bool gateway_wants(const struct click *click);
 
 /* The longest time that two clicks lie apart and still have to do with each other. */
@@ -71,9 +82,14 @@ int64_t gateway_window_ms(const struct gateway *gateway);
  */
 void gateway_expect(struct gateway *gateway, const struct click *click);
 
+/* A click of this process has come; once for each, before gateway_add().  True: it is a repeat, and
+ * `*found` its relabelling; then it need not be added. */
+MUST_USE bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *own,
+                                  struct gateway_click *found);
+
 /*
  * Adds a click, unless it is known already, and sets `found` to the human clicks, this and earlier
- * ones, that are now known to be a scanner's: label, reason, old_label and old_reason are set, type
+ * ones, that are now known to be a machine's: label, reason, old_label and old_reason are set, type
  * is CLICK_TYPE_RELABEL.  Each click is found at most once.  Returns how many.
  */
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,

@@ -1,10 +1,11 @@
-#include "service/label/gateway.h"
+#include "service/gateway/gateway.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/click_names.h"
-#include "service/label/gateway_judge.h"
+#include "service/gateway/gateway_judge.h"
+#include "service/gateway/repeat.h"
 
 enum {
     /* Entries of one hash that are looked at for one click: bounds the work that a link which
@@ -25,12 +26,14 @@ struct head {
     uint32_t brand, client;
     uint32_t since; /* tick */
     uint16_t network;
-    bool is_uniform; /* else the five before mean nothing */
+    uint16_t n_places; /* that its clicks have in the ring */
+    bool is_uniform;   /* else the six before mean nothing */
 };
 
 struct gateway {
     struct gateway_options options;
     bool has_short_cut; /* no click is found on its own account */
+    struct repeat *repeat;
     struct gateway_entry *ring;
     struct head *heads; /* by hash */
     uint64_t n_added;   /* entries ever; number n is ring[n & mask] */
@@ -47,9 +50,10 @@ struct gateway *gateway_new(const struct gateway_options *options)
     gateway->options = *options;
     gateway->has_short_cut = options->weight_early < options->threshold;
     gateway->mask = max - 1;
+    gateway->repeat = repeat_new((unsigned)options->repeat_max);
     gateway->ring = calloc(max, sizeof(*gateway->ring));
     gateway->heads = calloc(max, sizeof(*gateway->heads));
-    if (!gateway->ring || !gateway->heads) {
+    if (!gateway->repeat || !gateway->ring || !gateway->heads) {
         gateway_free(gateway);
         return NULL;
     }
@@ -60,6 +64,7 @@ void gateway_free(struct gateway *gateway)
 {
     if (!gateway)
         return;
+    repeat_free(gateway->repeat);
     free(gateway->ring);
     free(gateway->heads);
     free(gateway);
@@ -86,8 +91,7 @@ int64_t gateway_window_ms(const struct gateway *gateway)
 bool gateway_wants(const struct click *click)
 {
     return click->type == CLICK_TYPE_CLICK &&
-           (click->label == CLICK_HUMAN || click->label == CLICK_PROBE) &&
-           (click->client != 0 || click->hints != 0);
+           (click->label == CLICK_HUMAN || (click->label == CLICK_PROBE && click->client != 0));
 }
 
 /* --- the table --- */
@@ -112,46 +116,68 @@ static bool is_same_click(const struct gateway_click *a, const struct gateway_cl
     return a->number == b->number && memcmp(a->origin, b->origin, GATEWAY_ORIGIN_LEN) == 0;
 }
 
-static struct gateway_entry *put(struct gateway *gateway, struct head *head,
-                                 const struct gateway_click *click)
-{
-    struct gateway_entry *entry = &gateway->ring[gateway->n_added & gateway->mask];
-
-    *entry = (struct gateway_entry){.click = *click, .before = head->newest};
-    head->newest = ++gateway->n_added;
-    return entry;
-}
-
 /* --- a client's clicks --- */
 
+/* What gather() found of a client. */
+struct places {
+    unsigned n;                   /* in the ring */
+    struct gateway_entry *oldest; /* of these */
+    uint64_t *ref;                /* what leads to the oldest one */
+};
+
 /* Gathers the client's clicks around this one; false when this one is among them already. */
-static bool gather(struct gateway *gateway, const struct head *head,
-                   const struct gateway_click *click, struct gateway_group *group)
+static bool gather(struct gateway *gateway, struct head *head, const struct gateway_click *click,
+                   struct gateway_group *group, struct places *places)
 {
     int64_t reach_ms = 2 * gateway_window_ms(gateway);
-    struct gateway_entry *entry = entry_of(gateway, head->newest);
+    struct gateway_entry *entry;
+    uint64_t *ref = &head->newest;
 
+    *places = (struct places){0};
     group->n = 0;
     group->is_whole = true;
-    for (unsigned steps = 0; entry; steps++) {
+    for (unsigned steps = 0; (entry = entry_of(gateway, *ref)); steps++, ref = &entry->before) {
         const struct click *other = &entry->click.click;
         int64_t apart_ms = other->time_ms - click->click.time_ms;
 
-        if (steps == STEPS_MAX || group->n == GATEWAY_FOUND_MAX - 1) {
+        if (steps == STEPS_MAX || places->n == GATEWAY_FOUND_MAX) {
             group->is_whole = false;
             break;
         }
         if (is_same_click(&entry->click, click))
             return false;
-        if (other->client == click->click.client && other->brand == click->click.brand) {
-            if (apart_ms > reach_ms)
-                group->is_whole = false;
-            else if (-apart_ms <= reach_ms)
-                (void)gateway_group_insert(group, entry);
-        }
-        entry = entry_of(gateway, entry->before);
+        if (other->client != click->click.client || other->brand != click->click.brand)
+            continue;
+        places->n++;
+        places->oldest = entry;
+        places->ref = ref;
+        if (apart_ms > reach_ms)
+            group->is_whole = false;
+        else if (-apart_ms <= reach_ms)
+            (void)gateway_group_insert(group, entry);
     }
     return true;
+}
+
+/* In the ring's next place; of a client that has its share, in that of its oldest click. */
+static struct gateway_entry *put(struct gateway *gateway, struct head *head,
+                                 const struct gateway_click *click, const struct places *places,
+                                 struct gateway_group *group)
+{
+    struct gateway_entry *entry = places->oldest;
+    uint64_t number;
+
+    if (places->n < GATEWAY_FOUND_MAX) {
+        number = ++gateway->n_added;
+        entry = &gateway->ring[(number - 1) & gateway->mask];
+    } else {
+        number = *places->ref;
+        *places->ref = entry->before;
+        gateway_group_remove(group, entry);
+    }
+    *entry = (struct gateway_entry){.click = *click, .before = head->newest};
+    head->newest = number;
+    return entry;
 }
 
 /* --- the short cut --- */
@@ -170,12 +196,12 @@ static bool is_one_more(const struct head *head, const struct gateway_click *own
     return head->is_uniform && own->is_own && click->link_id == head->link_id &&
            click->client == head->client && click->brand == head->brand &&
            click->network == head->network && click->label == CLICK_HUMAN && click->hints == 0 &&
-           tick_of(click) > head->since;
+           tick_of(click) > head->since && head->n_places < GATEWAY_FOUND_MAX;
 }
 
 /* Makes the short cut if all clicks of the group are alike. */
 static void summarise(const struct gateway *gateway, struct head *head,
-                      const struct gateway_group *group)
+                      const struct gateway_group *group, unsigned n_places)
 {
     const struct click *newest = &group->entries[group->newest]->click.click;
     bool is_uniform = gateway->has_short_cut && group->is_whole;
@@ -193,6 +219,7 @@ static void summarise(const struct gateway *gateway, struct head *head,
     head->client = newest->client;
     head->since = tick_of(newest);
     head->network = newest->network;
+    head->n_places = (uint16_t)n_places;
 }
 
 /* --- adding --- */
@@ -213,26 +240,54 @@ void gateway_expect(struct gateway *gateway, const struct click *click)
     __builtin_prefetch(find_head(gateway, click), 1);
 }
 
+bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *own,
+                         struct gateway_click *found)
+{
+    if (!repeat_add_own(gateway->repeat, own))
+        return false;
+    gateway_make_relabelling(own, CLICK_REASON_REPEAT, found);
+    return true;
+}
+
+/* Whether it is one together with the clicks of other processes. */
+static bool is_repeat(struct gateway *gateway, const struct gateway_click *click)
+{
+    if (!click->is_own)
+        repeat_add_other(gateway->repeat, click);
+    return click->is_shared && repeat_is(gateway->repeat, click);
+}
+
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
                      struct gateway_click found[static GATEWAY_FOUND_MAX])
 {
     struct head *head;
     struct gateway_group group;
+    struct gateway_entry *entry;
+    struct places places;
     unsigned n;
 
     if (!gateway_wants(&click->click))
         return 0;
     if (click->click.client == 0)
-        return judge_alone(gateway, click, found);
+        return click->click.hints ? judge_alone(gateway, click, found) : 0;
     head = find_head(gateway, &click->click);
-    if (is_one_more(head, click)) {
-        (void)put(gateway, head, click);
+    if (!click->is_shared && is_one_more(head, click)) {
+        (void)put(gateway, head, click, &(struct places){0}, NULL);
+        head->n_places++;
         return 0;
     }
-    if (!gather(gateway, head, click, &group))
+    if (!gather(gateway, head, click, &group, &places))
         return 0;
-    group.newest = gateway_group_insert(&group, put(gateway, head, click));
+    entry = put(gateway, head, click, &places, &group);
+    if (is_repeat(gateway, click)) { /* known from now on, and of no more interest */
+        entry->reason = CLICK_REASON_REPEAT;
+        entry->is_found = true;
+        head->is_uniform = false;
+        gateway_make_relabelling(click, CLICK_REASON_REPEAT, found);
+        return 1;
+    }
+    group.newest = gateway_group_insert(&group, entry);
     n = gateway_group_judge(&gateway->options, &group, found);
-    summarise(gateway, head, &group);
+    summarise(gateway, head, &group, places.n + 1);
     return n;
 }

@@ -1,0 +1,150 @@
+#include "service/gateway/relabel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "service/base/background.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/clicklog/clicklog.h"
+#include "service/gateway/finder.h"
+
+enum {
+    READ_MAX = 256,
+    LOOK_MAX = 65536, /* clicks looked at in a turn, so that batches aren't kept waiting */
+    AHEAD = 8,        /* clicks that are expected while one is looked at */
+    RETRY_MS = 1000,  /* between two attempts to begin a log */
+};
+
+struct relabel {
+    struct relabel_options options;
+    struct finder *finder;
+    struct clicklog *log; /* NULL until there is something to append */
+    int64_t retry_ms;
+    uint64_t relabelled[CLICK_REASONS];
+    struct click clicks[READ_MAX];
+};
+
+/* --- appending --- */
+
+/* Begun late: most processes of a quiet service never need it. */
+static bool open_log(struct relabel *relabel)
+{
+    int64_t now_ms = clock_mono_ms();
+    struct error err = {0};
+    char quoted[LOG_QUOTE_MAX];
+
+    if (relabel->log)
+        return true;
+    if (now_ms < relabel->retry_ms)
+        return false;
+    relabel->log = clickstore_new_relabel_log(relabel->options.store, &err);
+    if (!relabel->log) {
+        relabel->retry_ms = now_ms + RETRY_MS;
+        log_warn("ledger.relabel", "err=%s", log_quote(quoted, err.text));
+    }
+    return relabel->log != NULL;
+}
+
+static void on_found(void *owner, const struct click *relabelling)
+{
+    struct relabel *relabel = owner;
+
+    if (!open_log(relabel))
+        return;
+    clicklog_append(relabel->log, relabelling);
+    relabel->relabelled[relabelling->reason]++;
+}
+
+/* --- start and end --- */
+
+static void on_day(void *owner)
+{
+    const struct relabel *relabel = owner;
+
+    relabel->options.on_day(relabel->options.redis.owner);
+}
+
+struct relabel *relabel_new(const struct relabel_options *options)
+{
+    struct relabel *relabel = calloc(1, sizeof(*relabel));
+    const struct finder_options finder = {
+        .gateway = options->gateway,
+        .salt = options->salt,
+        .n_shards = options->n_shards,
+        .redis = options->redis,
+        .owner = relabel,
+        .on_found = on_found,
+        .on_day = on_day,
+    };
+
+    if (!relabel)
+        return NULL;
+    relabel->options = *options;
+    relabel->options.gateway = NULL; /* the caller's */
+    relabel->finder = finder_new(&finder, clock_wall_ms());
+    if (!relabel->finder) {
+        relabel_free(relabel);
+        return NULL;
+    }
+    return relabel;
+}
+
+void relabel_free(struct relabel *relabel)
+{
+    if (!relabel)
+        return;
+    finder_free(relabel->finder);
+    free(relabel);
+}
+
+/* --- turns --- */
+
+void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t *looked_to)
+{
+    uint64_t tail = clicklog_tail(log), end = *looked_to + LOOK_MAX;
+
+    if (end > tail)
+        end = tail;
+    while (*looked_to < end) {
+        size_t max = end - *looked_to < READ_MAX ? (size_t)(end - *looked_to) : (size_t)READ_MAX;
+        size_t n_clicks, passed = clicklog_read(log, *looked_to, max, relabel->clicks, &n_clicks);
+
+        if (passed == 0)
+            return;
+        for (size_t i = 0; i < n_clicks; i++) {
+            if (i + AHEAD < n_clicks)
+                finder_expect(relabel->finder, &relabel->clicks[i + AHEAD]);
+            finder_look_at(relabel->finder, &relabel->clicks[i]);
+        }
+        *looked_to += passed;
+        background_yield();
+    }
+}
+
+void relabel_serve(struct relabel *relabel, int64_t now_ms)
+{
+    finder_serve(relabel->finder, now_ms, clock_wall_ms());
+}
+
+void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsigned shard,
+                      const struct redisReply *reply)
+{
+    char quoted[LOG_QUOTE_MAX];
+
+    if (reply && reply->type == REDIS_REPLY_ERROR)
+        log_warn("ledger.siblings", "err=%s effect=\"each pod finds gateways by its own clicks\"",
+                 log_quote(quoted, reply->str));
+    finder_on_reply(relabel->finder, what, shard, reply);
+}
+
+struct relabel_stats relabel_stats(const struct relabel *relabel)
+{
+    struct relabel_stats stats = {.n_pods = finder_n_pods(relabel->finder)};
+
+    memcpy(stats.relabelled, relabel->relabelled, sizeof(stats.relabelled));
+    return stats;
+}

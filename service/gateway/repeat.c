@@ -1,0 +1,194 @@
+#include "service/gateway/repeat.h"
+
+#include <stdlib.h>
+
+#include "proto/bytes.h"
+
+enum {
+    SETS = 8192,
+    WAYS = 4, /* 32768 links and networks of the last minute */
+    PODS = 3, /* whose clicks find room beside each other */
+    TAG_BITS = 16,
+};
+
+/* A minute, as the difference of two ranks. */
+#define WINDOW ((int64_t)REPEAT_WINDOW_MS << TAG_BITS)
+
+struct slot {
+    uint64_t key; /* 0 = free */
+    int64_t newest_ms;
+    unsigned n;
+};
+
+/* The ranks of a slot's clicks lie apart from it: slots are searched, ranks are not. */
+struct repeat {
+    unsigned max, ranks_max;
+    struct slot *slots;
+    int64_t *ranks; /* ranks_max for each slot; see rank_of() */
+};
+
+struct repeat *repeat_new(unsigned max)
+{
+    struct repeat *repeat = calloc(1, sizeof(*repeat));
+
+    if (!repeat)
+        return NULL;
+    repeat->max = max;
+    repeat->ranks_max = PODS * max;
+    if (max == 0)
+        return repeat;
+    repeat->slots = calloc((size_t)SETS * WAYS, sizeof(*repeat->slots));
+    repeat->ranks = calloc((size_t)SETS * WAYS * repeat->ranks_max, sizeof(*repeat->ranks));
+    if (!repeat->slots || !repeat->ranks) {
+        repeat_free(repeat);
+        return NULL;
+    }
+    return repeat;
+}
+
+void repeat_free(struct repeat *repeat)
+{
+    if (!repeat)
+        return;
+    free(repeat->slots);
+    free(repeat->ranks);
+    free(repeat);
+}
+
+/* Who repeats which link; 0: it can't be told. */
+static uint64_t key_of(const struct click *click)
+{
+    bool is_everyones = click->client == 0 && click->object == 0;
+    uint64_t who = is_everyones ? click->visitor : click->network;
+    uint64_t key;
+
+    if (who == 0)
+        return 0;
+    key = (click->link_id ^ who * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    return key ? key : 1;
+}
+
+static struct slot *set_of(const struct repeat *repeat, uint64_t key)
+{
+    return &repeat->slots[(key >> 32) % SETS * WAYS];
+}
+
+static struct slot *find_slot(const struct repeat *repeat, uint64_t key)
+{
+    struct slot *set = set_of(repeat, key);
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key)
+            return &set[i];
+    }
+    return NULL;
+}
+
+/* The key's slot; if it has none, the one of its set that was silent longest, emptied. */
+static struct slot *take_slot(struct repeat *repeat, uint64_t key)
+{
+    struct slot *slot = find_slot(repeat, key), *set = set_of(repeat, key);
+
+    if (slot)
+        return slot;
+    slot = set;
+    for (unsigned i = 1; i < WAYS; i++) {
+        if (set[i].newest_ms < slot->newest_ms)
+            slot = &set[i];
+    }
+    *slot = (struct slot){.key = key};
+    return slot;
+}
+
+static int64_t *ranks_of(const struct repeat *repeat, const struct slot *slot)
+{
+    return &repeat->ranks[(size_t)(slot - repeat->slots) * repeat->ranks_max];
+}
+
+/* In which order clicks are counted, the same for every pod: by time, then by a few bits that tell
+ * them apart, for many have the same millisecond. */
+static int64_t rank_of(const struct gateway_click *click)
+{
+    uint64_t tag = (click->number ^ le64_load(click->origin)) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return click->click.time_ms << TAG_BITS | (int64_t)(tag >> (64 - TAG_BITS));
+}
+
+/* How many of the slot's clicks rank in [from, to). */
+static unsigned count_between(const struct repeat *repeat, const struct slot *slot, int64_t from,
+                              int64_t to)
+{
+    const int64_t *ranks = ranks_of(repeat, slot);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < slot->n; i++)
+        n += ranks[i] >= from && ranks[i] < to;
+    return n;
+}
+
+/* What is more than a minute older than the newest makes room. */
+static void drop_old(const struct repeat *repeat, struct slot *slot)
+{
+    int64_t *ranks = ranks_of(repeat, slot);
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < slot->n; i++) {
+        if (ranks[i] > (slot->newest_ms << TAG_BITS) - WINDOW)
+            ranks[kept++] = ranks[i];
+    }
+    slot->n = kept;
+}
+
+/* If there is no room, more came in a minute than anybody asks for. */
+static void remember(const struct repeat *repeat, struct slot *slot,
+                     const struct gateway_click *click)
+{
+    int64_t rank = rank_of(click);
+
+    if (click->click.time_ms > slot->newest_ms)
+        slot->newest_ms = click->click.time_ms;
+    if (slot->n == repeat->ranks_max)
+        drop_old(repeat, slot);
+    if (slot->n < repeat->ranks_max && count_between(repeat, slot, rank, rank + 1) == 0)
+        ranks_of(repeat, slot)[slot->n++] = rank;
+}
+
+static uint64_t key_if_counted(const struct repeat *repeat, const struct click *click)
+{
+    return repeat->max > 0 && click->label == CLICK_HUMAN ? key_of(click) : 0;
+}
+
+bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click)
+{
+    uint64_t key = key_if_counted(repeat, &click->click);
+    int64_t rank = rank_of(click);
+    struct slot *slot;
+
+    if (key == 0)
+        return false;
+    slot = take_slot(repeat, key);
+    if (click->click.time_ms > slot->newest_ms)
+        slot->newest_ms = click->click.time_ms;
+    /* Either way: logs of several workers are read one after the other. */
+    if (count_between(repeat, slot, rank - WINDOW + 1, rank + WINDOW) >= repeat->max)
+        return true;
+    remember(repeat, slot, click);
+    return false;
+}
+
+void repeat_add_other(struct repeat *repeat, const struct gateway_click *click)
+{
+    uint64_t key = key_if_counted(repeat, &click->click);
+
+    if (key != 0)
+        remember(repeat, take_slot(repeat, key), click);
+}
+
+bool repeat_is(const struct repeat *repeat, const struct gateway_click *click)
+{
+    uint64_t key = key_if_counted(repeat, &click->click);
+    const struct slot *slot = key ? find_slot(repeat, key) : NULL;
+    int64_t rank = rank_of(click);
+
+    return slot && count_between(repeat, slot, rank - WINDOW + 1, rank) >= repeat->max;
+}
