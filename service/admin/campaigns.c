@@ -14,6 +14,7 @@
 #include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/base/log.h"
 #include "service/config/site.h"
 
 enum { NAME_MAX_LEN = 200 };
@@ -165,6 +166,9 @@ static void on_put_done(void *owner, const char *cause)
 
     /* Statistics show names, too. */
     cache_clear(campaigns->request->server->cache);
+    if (!cause)
+        log_info("admin.campaign", "key=%s brand=%.*s campaign=%u", campaigns->request->key_name,
+                 SLICE_ARG(campaigns->brand->name), (unsigned)campaigns->id);
     if (cause)
         request_fail_redis(campaigns->request, cause);
     else

@@ -26,6 +26,7 @@ enum {
     BACKLOG = 128,
     ACCEPT_MAX = 16, /* per wake-up, so that a flood of connections can't starve probes */
     ACCEPT_PAUSE_MS = 100,
+    SPARES = 8,
 };
 
 struct listener {
@@ -43,7 +44,9 @@ struct front {
     struct mailbox *to_front; /* parcels */
     struct mailbox *orders;   /* the one order to stop */
     struct connections *connections;
-    int spare_fd; /* given up for a connection when descriptors run out; -1 = is given up */
+    int spare_fds[SPARES]; /* given up for connections when descriptors run out; the first n_spare
+                            */
+    unsigned n_spare;
     pthread_t thread;
     bool running;
     bool has_failed; /* to accept, since the last connection: is logged once */
@@ -69,20 +72,21 @@ static void on_resume(evutil_socket_t fd, short events, void *arg)
     set_accepting(arg, true);
 }
 
-static void get_spare(struct front *front)
+static void fill_spare(struct front *front)
 {
-    if (front->spare_fd < 0)
-        front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int fd = 0;
+
+    while (front->n_spare < SPARES && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        front->spare_fds[front->n_spare++] = fd;
 }
 
 /* Without a descriptor the queue can't be emptied, and the kernel would report it again at once.
- * One can be found: the spare one, or that of a connection which keeps us waiting. */
+ * One can be found: a spare one, or that of a connection which keeps us waiting. */
 static bool find_descriptor(struct front *front)
 {
-    if (front->spare_fd < 0)
+    if (front->n_spare == 0)
         return connections_evict(front->connections);
-    close(front->spare_fd);
-    front->spare_fd = -1;
+    close(front->spare_fds[--front->n_spare]);
     return true;
 }
 
@@ -97,22 +101,30 @@ static void pause_accepting(struct front *front, int error)
     event_add(front->resume, &pause);
 }
 
-/* One connection of the queue; false when there is none, or no descriptor for it. */
+static int accept_from(int listen_fd, struct sockaddr_storage *peer)
+{
+    socklen_t len = sizeof(*peer);
+
+    return accept4(listen_fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* One connection of the queue; false when there is none, or when descriptors are so scarce that the
+ * next must wait a turn of the loop: else it would be given the one of a connection that had no
+ * chance to be answered. */
 static bool accept_one(struct front *front, int listen_fd)
 {
     struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof(peer);
-    int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    int error = errno;
+    int fd = accept_from(listen_fd, &peer), error = errno;
+    bool is_scarce = fd < 0 && (error == EMFILE || error == ENFILE);
 
-    if (fd < 0 && (error == EMFILE || error == ENFILE) && find_descriptor(front)) {
-        fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (is_scarce && find_descriptor(front)) {
+        fd = accept_from(listen_fd, &peer);
         error = errno;
     }
     if (fd >= 0) {
         front->has_failed = false;
         connections_accept(front->connections, fd, (const struct sockaddr *)&peer);
-        return true;
+        return !is_scarce;
     }
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
         pause_accepting(front, error);
@@ -126,7 +138,7 @@ static void on_acceptable(evutil_socket_t fd, short events, void *arg)
     struct listener *listener = arg;
 
     (void)events;
-    get_spare(listener->front);
+    fill_spare(listener->front);
     for (int i = 0; i < ACCEPT_MAX && accept_one(listener->front, (int)fd); i++)
         continue;
 }
@@ -224,7 +236,6 @@ struct front *front_new(const struct front_options *options, struct error *err)
         return NULL;
     }
     front->server = options->server;
-    front->spare_fd = -1;
     if (!(front->base = event_base_new()) ||
         !(front->to_front = mailbox_new(front->base, on_parcel, front)) ||
         !(front->orders = mailbox_new(front->base, on_order, front)) ||
@@ -238,7 +249,7 @@ struct front *front_new(const struct front_options *options, struct error *err)
         error_set(err, "admin: out of memory");
         goto out;
     }
-    get_spare(front);
+    fill_spare(front);
     options->server->to_front = front->to_front;
     ok = open_listeners(front, options->config, err);
 out:
@@ -290,7 +301,7 @@ void front_free(struct front *front)
     mailbox_free(front->orders);
     mailbox_free(front->to_front);
     event_loop_free(front->base);
-    if (front->spare_fd >= 0)
-        close(front->spare_fd);
+    while (front->n_spare > 0)
+        close(front->spare_fds[--front->n_spare]);
     free(front);
 }

@@ -18,6 +18,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
+#include "service/base/log.h"
 #include "service/config/linkform.h"
 #include "service/config/site.h"
 
@@ -256,8 +257,11 @@ void links_handle_mint(struct request *request)
         minted = mint_all(request, &maker, json);
     else
         minted = mint_one(request, &maker, json);
-    if (minted)
+    if (minted) {
+        log_info("admin.mint", "key=%s links=%zu", request->key_name,
+                 json_is_array(minted) ? json_array_size(minted) : 1);
         request_reply_json(request, 201, minted);
+    }
     json_decref(json);
 }
 
