@@ -32,18 +32,26 @@ struct letter *mailbox_take(struct mailbox *mailbox)
     return letter;
 }
 
-/* Somebody has posted. */
+/* Somebody has posted.  Letters that come meanwhile wait for the loop's next turn, so that a flood
+ * of them does not keep timers and sockets waiting. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     struct mailbox *mailbox = arg;
-    struct letter *letter;
+    struct letter *letter, *next;
     uint64_t n;
 
     (void)events;
     if (read((int)fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
         return;
-    while ((letter = mailbox_take(mailbox)))
+    pthread_mutex_lock(&mailbox->lock);
+    letter = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->end = &mailbox->first;
+    pthread_mutex_unlock(&mailbox->lock);
+    for (; letter; letter = next) {
+        next = letter->next;
         mailbox->on_letter(mailbox->owner, letter);
+    }
 }
 
 struct mailbox *mailbox_new(struct event_base *base,

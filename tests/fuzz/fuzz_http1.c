@@ -52,6 +52,8 @@ static void check_request(const struct http1_request *r, const char *start)
         check_slice(r->field[i], start, len);
         check(!r->field[i].len || !memchr(r->field[i].ptr, '\n', r->field[i].len));
     }
+    check(slice_equal(http1_find_value(slice_make(start, len), slice_of("cookie")),
+                      r->field[HTTP1_COOKIE]));
     check(r->n_forwarded_for + r->n_forwarded <= HTTP1_FIELDS_MAX);
     for (unsigned i = 0; i < r->n_forwarded_for; i++)
         check_slice(r->forwarded_for[i], start, len);
