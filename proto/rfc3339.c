@@ -92,19 +92,23 @@ static bool take_date(struct slice text, size_t *at, struct civil *out)
            out->day <= civil_days_in_month(out->year, out->month);
 }
 
-static bool take_time(struct slice text, size_t *at, struct civil *out)
+/* `*ms` is the fraction of the second, cut off behind the third digit. */
+static bool take_time(struct slice text, size_t *at, struct civil *out, unsigned *ms)
 {
     if (!take_digits(text, at, 2, &out->hour) || !take_char(text, at, ":") ||
         !take_digits(text, at, 2, &out->minute) || !take_char(text, at, ":") ||
         !take_digits(text, at, 2, &out->second))
         return false;
+    *ms = 0;
     if (take_char(text, at, ".")) {
-        unsigned digit;
+        unsigned digit, worth = 100;
 
         if (!take_digits(text, at, 1, &digit))
             return false;
-        while (take_digits(text, at, 1, &digit))
-            continue;
+        do {
+            *ms += digit * worth;
+            worth /= 10;
+        } while (take_digits(text, at, 1, &digit));
     }
     return out->hour < 24 && out->minute < 60 && out->second < 60;
 }
@@ -125,19 +129,30 @@ static bool take_offset(struct slice text, size_t *at, int64_t *offset_s)
     return true;
 }
 
-bool rfc3339_parse(struct slice text, int64_t *time_s)
+bool rfc3339_parse_ms(struct slice text, int64_t *time_ms)
 {
     struct civil civil;
     int64_t offset_s, value;
+    unsigned ms;
     size_t at = 0;
 
     if (!take_date(text, &at, &civil) || !take_char(text, &at, "Tt ") ||
-        !take_time(text, &at, &civil) || !take_offset(text, &at, &offset_s) || at != text.len)
+        !take_time(text, &at, &civil, &ms) || !take_offset(text, &at, &offset_s) || at != text.len)
         return false;
     value = civil_to_s(&civil) - offset_s;
     if (value < 0 || value > RFC3339_MAX_S)
         return false;
-    *time_s = value;
+    *time_ms = value * 1000 + ms;
+    return true;
+}
+
+bool rfc3339_parse(struct slice text, int64_t *time_s)
+{
+    int64_t time_ms;
+
+    if (!rfc3339_parse_ms(text, &time_ms))
+        return false;
+    *time_s = time_ms / 1000;
     return true;
 }
 

@@ -34,6 +34,8 @@ unsigned civil_days_in_month(int year, unsigned month);
 /* Reads "2026-11-22T12:00:00Z", with a fraction (cut off) or an offset too, `t`, `z` and a blank
  * for the `T` as RFC 3339 allows.  False: not such a text, or no such date. */
 MUST_USE bool rfc3339_parse(struct slice text, int64_t *time_s);
+/* The same in Unix milliseconds, of which the fraction has three digits. */
+MUST_USE bool rfc3339_parse_ms(struct slice text, int64_t *time_ms);
 /* Reads "2026-11-22"; the time of day is 0. */
 MUST_USE bool rfc3339_parse_date(struct slice text, struct civil *out);
 

@@ -4,30 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/number.h"
-#include "service/base/log.h"
 #include "service/config/brandlist.h"
+#include "service/config/formvalue.h"
 #include "service/config/site.h"
 
 enum { TTL_DEFAULT = 9, CHANNEL_DEFAULT = 1, MINUTES_MAX = 0xffffff }; /* 30 days, mail */
-
-/* A value for a message: quoted, cut, without control bytes. */
-struct quoted {
-    char text[LOG_QUOTE_MAX];
-};
-
-static const char *quote(struct quoted *out, struct slice value)
-{
-    char copy[64];
-    size_t len = value.len < sizeof(copy) ? value.len : sizeof(copy) - 1;
-
-    /* Not inside a character: the API's replies are UTF-8. */
-    while (len < value.len && len > 0 && ((unsigned char)value.ptr[len] & 0xc0) == 0x80)
-        len--;
-    memcpy(copy, value.ptr, len);
-    copy[len] = '\0';
-    return log_quote(out->text, copy);
-}
 
 /* Sets the detail; the caller knows the field.  Returns false. */
 PRINTF_LIKE(2, 3)
@@ -41,53 +22,39 @@ static bool refuse(struct linkform_fault *fault, const char *format, ...)
     return false;
 }
 
-/* Database clients and spreadsheets write a whole number as "1003.0" where a column has, or once
- * had, others too. */
-static struct slice without_zero_fraction(struct slice text)
-{
-    const char *dot = text.len > 0 ? memchr(text.ptr, '.', text.len) : NULL;
-    size_t whole = dot ? (size_t)(dot - text.ptr) : text.len;
-
-    for (size_t i = whole + 1; i < text.len; i++) {
-        if (text.ptr[i] != '0')
-            return text;
-    }
-    return whole + 1 < text.len ? slice_make(text.ptr, whole) : text;
-}
+/* --- one function per field; each gets a value that is not empty --- */
 
 static bool take_number(struct slice value, uint32_t max, uint32_t *out,
                         struct linkform_fault *fault)
 {
-    struct quoted q;
+    struct formvalue_quoted q;
 
-    if (number_parse_u32(without_zero_fraction(slice_trim(value)), max, out))
+    if (formvalue_u32(value, max, out))
         return true;
     return refuse(fault, "%s is not a whole number from 0 to %u, written in digits alone",
-                  quote(&q, value), max);
+                  formvalue_quote(&q, value), max);
 }
-
-/* --- one function per field; each gets a value that is not empty --- */
 
 static bool take_brand(struct linkform_maker *maker, struct slice value, struct link *out,
                        struct linkform_fault *fault)
 {
-    struct quoted q;
+    struct formvalue_quoted q;
 
     if (!maker->brand || !slice_equal(maker->brand->name, value))
         maker->brand = site_find_brand(maker->site, value);
     out->brand = maker->brand;
     if (!out->brand)
-        return refuse(fault, "the configuration has no brand %s", quote(&q, value));
+        return refuse(fault, "the configuration has no brand %s", formvalue_quote(&q, value));
     if (brandlist_has(maker->brands, out->brand->name))
         return true;
     fault->why = LINKFORM_NOT_YOURS;
-    return refuse(fault, "this key is not for the brand %s", quote(&q, value));
+    return refuse(fault, "this key is not for the brand %s", formvalue_quote(&q, value));
 }
 
 static bool take_kind(struct linkform_maker *maker, struct slice value, struct link *out,
                       struct linkform_fault *fault)
 {
-    struct quoted q;
+    struct formvalue_quoted q;
     size_t n;
 
     (void)maker;
@@ -95,7 +62,7 @@ static bool take_kind(struct linkform_maker *maker, struct slice value, struct l
     if (out->token.kind != 0)
         return true;
     refuse(fault, "brand '%.*s' has no kind %s; it has:", SLICE_ARG(out->brand->name),
-           quote(&q, value));
+           formvalue_quote(&q, value));
     n = strlen(fault->detail);
     for (uint8_t kind = 1; kind < 16 && n < sizeof(fault->detail); kind++) {
         const char *name = brand_kind_name(out->brand, kind);
@@ -135,45 +102,42 @@ static bool take_ttl(struct linkform_maker *maker, struct slice value, struct li
                      struct linkform_fault *fault)
 {
     int code = token_ttl_find(value);
-    struct quoted q;
+    struct formvalue_quoted q;
 
     (void)maker;
     out->token.ttl_code = (uint8_t)code;
     return code >= 0 || refuse(fault,
                                "%s is none of never 15m 1h 6h 1d 2d 3d 7d 14d 30d 45d 60d 90d 120d "
                                "180d 366d",
-                               quote(&q, value));
+                               formvalue_quote(&q, value));
 }
 
 static bool take_channel(struct linkform_maker *maker, struct slice value, struct link *out,
                          struct linkform_fault *fault)
 {
     int channel = token_channel_find(value);
-    struct quoted q;
+    struct formvalue_quoted q;
 
     (void)maker;
     out->token.channel = (uint8_t)channel;
     return channel >= 0 || refuse(fault, "%s is none of unknown mail sms pdf qr portal chat other",
-                                  quote(&q, value));
+                                  formvalue_quote(&q, value));
 }
 
 static bool take_variant(struct linkform_maker *maker, struct slice value, struct link *out,
                          struct linkform_fault *fault)
 {
-    char c = value.len == 1 ? slice_lower(value.ptr[0]) : 0;
-    struct quoted q;
+    struct formvalue_quoted q;
 
     (void)maker;
-    if ((c < 'a' || c > 'g') && !slice_equal_nocase(value, slice_of("none")))
-        return refuse(fault, "%s is not a letter from A to G, or none", quote(&q, value));
-    out->token.variant = (uint8_t)(c ? c - 'a' + 1 : 0);
-    return true;
+    return formvalue_variant(value, &out->token.variant) ||
+           refuse(fault, "%s is not a letter from A to G, or none", formvalue_quote(&q, value));
 }
 
 static bool take_arg(struct linkform_maker *maker, struct slice value, struct link *out,
                      struct linkform_fault *fault)
 {
-    struct quoted q;
+    struct formvalue_quoted q;
 
     (void)maker;
     if (value.len > TOKEN_ARG_MAX)
@@ -183,7 +147,7 @@ static bool take_arg(struct linkform_maker *maker, struct slice value, struct li
 
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !(c && strchr("._~-", c)))
             return refuse(fault, "%s holds other characters than A-Z a-z 0-9 . _ ~ -",
-                          quote(&q, value));
+                          formvalue_quote(&q, value));
     }
     memcpy(out->token.arg, value.ptr, value.len);
     out->token.arg_len = (uint8_t)value.len;
@@ -201,27 +165,27 @@ static bool set_issued(struct link *out, int64_t time_s)
 static bool take_issued(struct linkform_maker *maker, struct slice value, struct link *out,
                         struct linkform_fault *fault)
 {
-    struct quoted q;
+    struct formvalue_quoted q;
     int64_t time_s;
 
     (void)maker;
     if (rfc3339_parse(value, &time_s) && set_issued(out, time_s))
         return true;
     return refuse(fault, "%s is not a time as 2026-11-22T12:00:00Z, from 2024 to 2055",
-                  quote(&q, value));
+                  formvalue_quote(&q, value));
 }
 
 static bool take_flag(struct slice value, bool *out, struct linkform_fault *fault)
 {
     static const char *const yes[] = {"1", "true", "yes"}, *const no[] = {"0", "false", "no"};
-    struct quoted q;
+    struct formvalue_quoted q;
 
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
         *out = slice_equal_nocase(value, slice_of(yes[i]));
         if (*out || slice_equal_nocase(value, slice_of(no[i])))
             return true;
     }
-    return refuse(fault, "%s is not yes or no", quote(&q, value));
+    return refuse(fault, "%s is not yes or no", formvalue_quote(&q, value));
 }
 
 static bool take_silent(struct linkform_maker *maker, struct slice value, struct link *out,

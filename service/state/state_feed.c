@@ -31,6 +31,7 @@ enum {
     LOADS_MAX = 16,       /* tables asked for at a time */
     SAVE_MS = 300000,     /* the file is written as rarely, and at the end */
     YIELD_ENTRIES = 4096, /* some 100 µs */
+    LONG_TABLE = 16384,   /* bytes; of all tables together, a million entries */
     DECIMAL_MAX = 24,
 };
 
@@ -74,8 +75,7 @@ static void merge(struct state_feed *feed, const struct redisReply *bytes)
     for (size_t i = 0; i < n; i++) {
         struct state_entry entry;
 
-        if (!state_entry_get((const uint8_t *)bytes->str + i * STATE_ENTRY_LEN, &entry) ||
-            state_type(entry.value) == STATE_REVOKED_BY) /* for lists of people, not for clicks */
+        if (!state_entry_get((const uint8_t *)bytes->str + i * STATE_ENTRY_LEN, &entry))
             continue;
         switch (state_table_merge(feed->table, &entry)) {
         case STATE_MERGED:
@@ -269,6 +269,9 @@ static void on_table(struct state_feed *feed, unsigned s, const struct redisRepl
 
     shard->n_loading--;
     if (reply && reply->type == REDIS_REPLY_STRING) {
+        /* All tables of a shard are about as long: room for all at once spares growing to it. */
+        if (reply->len > LONG_TABLE)
+            state_table_reserve(feed->table, reply->len / STATE_ENTRY_LEN * COUNTER_BUCKETS);
         merge(feed, reply);
     } else if (!reply || reply->type != REDIS_REPLY_NIL) {
         /* What is still under way comes in; then the load begins again. */

@@ -62,24 +62,41 @@ static bool put_head(struct stream *out, size_t n_entries, const struct state_po
     return true;
 }
 
+/* Entries on their way to the file, some at a time. */
+struct entries {
+    struct stream *out;
+    size_t n, len;
+    bool ok;
+    uint8_t bytes[ENTRIES_AT_ONCE * STATE_ENTRY_LEN];
+};
+
+static void put_entry(void *owner, const struct state_entry *entry)
+{
+    struct entries *entries = owner;
+
+    state_entry_put(entries->bytes + entries->len, entry);
+    entries->len += STATE_ENTRY_LEN;
+    entries->n++;
+    if (entries->len < sizeof(entries->bytes))
+        return;
+    entries->ok = entries->ok && put(entries->out, entries->bytes, entries->len);
+    entries->len = 0;
+}
+
+/* The one thread that merges is the one that saves, so there are as many as the head says. */
 static bool put_entries(struct stream *out, const struct state_table *table)
 {
-    static const size_t len_max = (size_t)ENTRIES_AT_ONCE * STATE_ENTRY_LEN;
-    uint8_t *bytes = malloc(len_max);
-    struct state_entry entry;
-    size_t at = 0, len = 0;
-    bool ok = bytes != NULL;
+    struct entries *entries = calloc(1, sizeof(*entries));
+    bool ok = false;
 
-    while (ok && state_table_next(table, &at, &entry)) {
-        state_entry_put(bytes + len, &entry);
-        len += STATE_ENTRY_LEN;
-        if (len == len_max) {
-            ok = put(out, bytes, len);
-            len = 0;
-        }
+    if (entries) {
+        entries->out = out;
+        entries->ok = true;
+        state_table_walk(table, put_entry, entries);
+        ok = entries->ok && put(out, entries->bytes, entries->len) &&
+             entries->n == state_table_count(table);
     }
-    ok = ok && put(out, bytes, len);
-    free(bytes);
+    free(entries);
     return ok;
 }
 
@@ -196,6 +213,8 @@ static const char *take_positions(struct stream *in, struct state_position *posi
 
 static const char *take_entries(struct stream *in, struct state_table *table, uint64_t n)
 {
+    if (!state_table_reserve(table, n))
+        return "no memory for its entries";
     for (; n > 0; n--) {
         uint8_t bytes[STATE_ENTRY_LEN];
         struct state_entry entry;

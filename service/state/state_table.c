@@ -14,6 +14,7 @@ enum {
     GROW_DEN = 8,
     OLD_MAX = 128, /* so many times it can grow: from 256 slots to 10^8 takes 110 */
     GRACE_MS = 1000,
+    SLOTS_PER_WORD = 8,
 };
 
 __extension__ typedef unsigned __int128 wide; /* gcc's and clang's; ISO C has none */
@@ -23,9 +24,10 @@ struct slot {
     _Atomic uint64_t value;
 };
 
-/* The array starts behind its size, so that a reader gets both by one pointer. */
+/* The slots start behind their number, so that a reader gets both by one pointer; the filter stands
+ * behind the slots. */
 struct array {
-    size_t n_slots, bytes;
+    size_t n_slots, n_words, bytes;
     struct slot slots[];
 };
 
@@ -45,7 +47,9 @@ struct state_table {
 
 static struct array *array_new(size_t n_slots)
 {
-    size_t bytes = sizeof(struct array) + n_slots * sizeof(struct slot);
+    size_t n_words = n_slots / SLOTS_PER_WORD;
+    size_t bytes =
+        sizeof(struct array) + n_slots * sizeof(struct slot) + n_words * sizeof(uint64_t);
     struct array *array =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -55,6 +59,7 @@ static struct array *array_new(size_t n_slots)
      * so the answer is not looked at. */
     (void)madvise(array, bytes, MADV_HUGEPAGE);
     array->n_slots = n_slots;
+    array->n_words = n_words;
     array->bytes = bytes;
     return array;
 }
@@ -97,21 +102,35 @@ bool state_table_has(const struct state_table *table, enum state_type type)
     return atomic_load_explicit(&table->has[type], memory_order_relaxed);
 }
 
-void state_table_prefetch(const struct state_table *table, uint64_t key)
+/* The word of the filter that a key has three bits in. */
+static _Atomic uint64_t *filter_word(const struct array *array, uint64_t key)
 {
-    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    /* Other bits of the key than those that choose its slot and its bits. */
+    uint64_t spread = key * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (size_t)((wide)spread * array->n_words >> 64);
 
-    __builtin_prefetch(&array->slots[home(array, key)]);
+    return (_Atomic uint64_t *)(uintptr_t)(array->slots + array->n_slots) + at;
 }
 
-uint64_t state_table_find(const struct state_table *table, uint64_t key)
+static uint64_t filter_bits(uint64_t key)
 {
-    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    return UINT64_C(1) << (key & 63) | UINT64_C(1) << (key >> 6 & 63) |
+           UINT64_C(1) << (key >> 12 & 63);
+}
+
+static bool may_hold(const struct array *array, uint64_t key)
+{
+    uint64_t bits = filter_bits(key);
+
+    return (atomic_load_explicit(filter_word(array, key), memory_order_acquire) & bits) == bits;
+}
+
+static uint64_t find_in(const struct array *array, uint64_t key)
+{
     size_t at = home(array, key), n_slots = array->n_slots;
     uint64_t found;
 
-    /* Ends at a free slot, of which there are enough.  An array that has been given back has none
-     * but free ones; then n_slots, read before, may be all that is left of it. */
+    /* Ends at a free slot, of which there are enough. */
     while ((found = atomic_load_explicit(&array->slots[at].key, memory_order_acquire)) != 0) {
         if (found == key)
             return atomic_load_explicit(&array->slots[at].value, memory_order_relaxed);
@@ -119,6 +138,30 @@ uint64_t state_table_find(const struct state_table *table, uint64_t key)
             at = 0;
     }
     return 0;
+}
+
+uint64_t state_table_find(const struct state_table *table, uint64_t key)
+{
+    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+
+    return may_hold(array, key) ? find_in(array, key) : 0;
+}
+
+void state_table_find_all(const struct state_table *table, const uint64_t *keys, uint64_t *values,
+                          unsigned n)
+{
+    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+
+    /* The slot too, before the filter has said whether it is worth it: two waits, one after the
+     * other, take longer than a line that is fetched for nothing. */
+    for (unsigned i = 0; i < n; i++) {
+        if (keys[i] == 0)
+            continue;
+        __builtin_prefetch(filter_word(array, keys[i]));
+        __builtin_prefetch(&array->slots[home(array, keys[i])]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        values[i] = keys[i] != 0 && may_hold(array, keys[i]) ? find_in(array, keys[i]) : 0;
 }
 
 /* The slot of the key, or the free one where it belongs. */
@@ -135,6 +178,15 @@ static struct slot *writer_slot(struct array *array, uint64_t key)
     return &array->slots[at];
 }
 
+/* After the slot is filled: a reader who sees the bits sees the slot. */
+static void add_to_filter(struct array *array, uint64_t key)
+{
+    _Atomic uint64_t *word = filter_word(array, key);
+
+    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | filter_bits(key),
+                          memory_order_release);
+}
+
 static void copy(struct array *to, const struct array *from)
 {
     for (size_t i = 0; i < from->n_slots; i++) {
@@ -148,14 +200,15 @@ static void copy(struct array *to, const struct array *from)
                               atomic_load_explicit(&from->slots[i].value, memory_order_relaxed),
                               memory_order_relaxed);
         atomic_store_explicit(&slot->key, key, memory_order_relaxed);
+        add_to_filter(to, key);
     }
 }
 
-static bool grow(struct state_table *table)
+static bool grow(struct state_table *table, size_t n_slots)
 {
     struct array *from = atomic_load_explicit(&table->array, memory_order_relaxed), *to;
 
-    if (table->n_old == OLD_MAX || !(to = array_new(from->n_slots / GROW_DEN * GROW_NUM)))
+    if (table->n_old == OLD_MAX || !(to = array_new(n_slots)))
         return false;
     copy(to, from);
     table->old[table->n_old++] = (struct old_array){.array = from, .replaced_ms = clock_mono_ms()};
@@ -176,16 +229,26 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
         return STATE_MERGED;
     }
     if (n + 1 > array->n_slots / FULL_DEN * FULL_NUM) {
-        if (!grow(table))
+        if (!grow(table, array->n_slots / GROW_DEN * GROW_NUM))
             return STATE_NO_MEMORY;
         array = atomic_load_explicit(&table->array, memory_order_relaxed);
         slot = writer_slot(array, entry->key);
     }
     atomic_store_explicit(&slot->value, entry->value, memory_order_relaxed);
     atomic_store_explicit(&slot->key, entry->key, memory_order_release);
+    add_to_filter(array, entry->key);
     atomic_store_explicit(&table->n_entries, n + 1, memory_order_relaxed);
     atomic_store_explicit(&table->has[state_type(entry->value)], true, memory_order_relaxed);
     return STATE_MERGED;
+}
+
+bool state_table_reserve(struct state_table *table, size_t n)
+{
+    size_t n_slots = n / FULL_NUM * FULL_DEN + SLOTS_MIN;
+    const struct array *array = atomic_load_explicit(&table->array, memory_order_relaxed);
+
+    n_slots -= n_slots % SLOTS_MIN;
+    return n_slots <= array->n_slots || grow(table, n_slots);
 }
 
 /* All pages but the first, which holds how many slots there are. */
@@ -214,19 +277,18 @@ size_t state_table_bytes(const struct state_table *table)
     return atomic_load_explicit(&table->array, memory_order_relaxed)->bytes;
 }
 
-bool state_table_next(const struct state_table *table, size_t *at, struct state_entry *out)
+void state_table_walk(const struct state_table *table,
+                      void (*on_entry)(void *owner, const struct state_entry *entry), void *owner)
 {
-    const struct array *array = atomic_load_explicit(&table->array, memory_order_relaxed);
+    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    size_t n_slots = array->n_slots;
 
-    for (; *at < array->n_slots; ++*at) {
-        const struct slot *slot = &array->slots[*at];
-        uint64_t key = atomic_load_explicit(&slot->key, memory_order_relaxed);
+    for (size_t at = 0; at < n_slots; at++) {
+        const struct slot *slot = &array->slots[at];
+        struct state_entry entry = {atomic_load_explicit(&slot->key, memory_order_acquire), 0};
 
-        if (key == 0)
-            continue;
-        *out = (struct state_entry){key, atomic_load_explicit(&slot->value, memory_order_relaxed)};
-        ++*at;
-        return true;
+        entry.value = atomic_load_explicit(&slot->value, memory_order_relaxed);
+        if (entry.key != 0 && entry.value != 0)
+            on_entry(owner, &entry);
     }
-    return false;
 }

@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -15,7 +17,11 @@
 #include "proto/state.h"
 #include "proto/token.h"
 #include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/state/state_file.h"
+#include "service/state/state_look_up.h"
 #include "service/state/state_table.h"
+#include "tests/unit/temp_dir.h"
 
 #define EPOCH_MS (TOKEN_EPOCH_S * 1000)
 #define NOW_MS INT64_C(1795800000123)
@@ -255,7 +261,7 @@ static void test_what_an_event_changes(void **state)
     }
 }
 
-/* --- the table --- */
+/* --- the file --- */
 
 static struct state_entry entry_of(uint64_t n, unsigned second)
 {
@@ -266,12 +272,116 @@ static struct state_entry entry_of(uint64_t n, unsigned second)
         state_value(STATE_OBJECT, EPOCH_MS + (int64_t)second * 1000, (uint32_t)(n % 7) + 1)};
 }
 
+static struct state_table *table_of(unsigned n)
+{
+    struct state_table *table = state_table_new();
+
+    assert_non_null(table);
+    for (uint64_t i = 1; i <= n; i++) {
+        struct state_entry entry = entry_of(i, 5);
+
+        assert_int_equal(state_table_merge(table, &entry), STATE_MERGED);
+    }
+    return table;
+}
+
+static void test_a_file_keeps_all(void **state)
+{
+    static const unsigned sizes[] = {0, 1, 4096, 10000};
+    char *dir = temp_dir_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct state_position in[2] = {{7, "1795800000123-4"}, {UINT64_MAX, "0-0"}}, out[2];
+        struct state_table *table = table_of(sizes[i]), *again = state_table_new();
+        struct error err = {0};
+
+        print_message("%u entries\n", sizes[i]);
+        assert_true(state_file_save(dir, table, in, 2, &err));
+        assert_int_equal(state_file_load(dir, again, out, 2, &err), STATE_FILE_OK);
+        assert_int_equal(state_table_count(again), sizes[i]);
+        for (uint64_t n = 1; n <= sizes[i]; n++)
+            assert_true(state_table_find(again, entry_of(n, 5).key) == entry_of(n, 5).value);
+        for (unsigned s = 0; s < 2; s++) {
+            assert_true(out[s].n == in[s].n);
+            assert_string_equal(out[s].id, in[s].id);
+        }
+        state_table_free(table);
+        state_table_free(again);
+    }
+    temp_dir_free(dir);
+}
+
+/* Whatever is wrong with it, nothing of it is taken, and it is out of the way. */
+static void test_a_bad_file_is_set_aside(void **state)
+{
+    const struct {
+        const char *name, *want;
+        long cut;  /* bytes kept; 0 = all */
+        long flip; /* the byte that is changed; -1 = none */
+        unsigned n_shards;
+    } cases[] = {
+        {"empty", "cut short", 1, -1, 1},
+        {"cut in an entry", "cut short", 700, -1, 1},
+        {"without its last byte", "cut short", 1705, -1, 1},
+        {"another beginning", "not a state file", 0, 0, 1},
+        {"of version 2", "newer version", 0, 7, 1},
+        {"a bit of an entry is flipped", "hash", 0, 800, 1},
+        {"a bit of the hash is flipped", "hash", 0, 1700, 1},
+        {"of another number of shards", "number of shards", 0, -1, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct state_position positions[2] = {{1, "1-1"}, {2, "2-2"}};
+        struct state_table *table = table_of(100), *again = state_table_new();
+        char *dir = temp_dir_new(), path[512];
+        struct error err = {0};
+        FILE *file;
+
+        print_message("%s\n", cases[i].name);
+        assert_true(state_file_save(dir, table, positions, 1, &err));
+        snprintf(path, sizeof(path), "%s/state", dir);
+        file = fopen(path, "r+");
+        assert_non_null(file);
+        if (cases[i].flip >= 0) {
+            int c;
+
+            fseek(file, cases[i].flip, SEEK_SET);
+            c = fgetc(file);
+            fseek(file, cases[i].flip, SEEK_SET);
+            fputc(c ^ 3, file);
+        }
+        fclose(file);
+        if (cases[i].cut > 0)
+            assert_int_equal(truncate(path, cases[i].cut), 0);
+        assert_int_equal(state_file_load(dir, again, positions, cases[i].n_shards, &err),
+                         STATE_FILE_BAD);
+        assert_non_null(strstr(err.text, cases[i].want));
+        assert_int_equal(state_table_count(again), 0);
+        assert_int_equal(state_file_load(dir, again, positions, 1, &err), STATE_FILE_ABSENT);
+        state_table_free(table);
+        state_table_free(again);
+        temp_dir_free(dir);
+    }
+}
+
+/* --- the table --- */
+
+static void count_entry(void *owner, const struct state_entry *entry)
+{
+    size_t *n = owner;
+
+    assert_int_equal(state_type(entry->value), STATE_OBJECT);
+    ++*n;
+}
+
 static void test_merges(void **state)
 {
     enum { MANY = 100000 };
     struct state_table *table = state_table_new();
     struct state_entry entry;
-    size_t at = 0, n = 0;
+    size_t n = 0;
 
     (void)state;
     assert_non_null(table);
@@ -289,23 +399,124 @@ static void test_merges(void **state)
     state_table_reclaim(table, clock_mono_ms() + 2000);
     for (uint64_t i = 1; i <= MANY; i++) {
         entry = entry_of(i, 101);
-        state_table_prefetch(table, entry.key);
         assert_true(state_table_find(table, entry.key) == entry.value);
     }
+    print_message("%zu bytes for %d entries\n", state_table_bytes(table), MANY);
+    assert_true(state_table_bytes(table) <= (size_t)24 * MANY);
     for (uint64_t i = MANY + 1; i <= 2 * MANY; i++) {
         entry = entry_of(i, 101);
         assert_true(state_table_find(table, entry.key) == 0);
     }
+    for (uint64_t i = 1; i + STATE_FIND_MAX <= MANY; i += 97) {
+        uint64_t keys[STATE_FIND_MAX] = {0}, values[STATE_FIND_MAX];
+
+        for (unsigned k = 1; k < STATE_FIND_MAX; k++)
+            keys[k] = entry_of(k % 2 ? i + k : MANY + i, 101).key;
+        state_table_find_all(table, keys, values, STATE_FIND_MAX);
+        for (unsigned k = 0; k < STATE_FIND_MAX; k++)
+            assert_true(values[k] == (k % 2 ? entry_of(i + k, 101).value : 0));
+    }
+    assert_true(state_table_reserve(table, 2 * MANY));
+    assert_true(state_table_find(table, entry_of(5, 101).key) == entry_of(5, 101).value);
     assert_int_equal(state_table_count(table), MANY);
     assert_true(state_table_has(table, STATE_OBJECT));
     assert_false(state_table_has(table, STATE_OPTED_OUT));
-    print_message("%zu bytes for %d entries\n", state_table_bytes(table), MANY);
-    assert_true(state_table_bytes(table) <= (size_t)24 * MANY);
-    while (state_table_next(table, &at, &entry))
-        n++;
+    state_table_walk(table, count_entry, &n);
     assert_int_equal(n, MANY);
     state_table_free(table);
     state_table_free(NULL);
+}
+
+/* --- look-ups --- */
+
+static void say(struct state_table *table, enum state_type type, uint32_t brand, uint64_t id,
+                uint32_t what)
+{
+    static unsigned second;
+    struct state_subject subject = {type, brand, id};
+    struct state_entry entry = {state_key(&subject),
+                                state_value(type, EPOCH_MS + 16000 * (int64_t)++second, what)};
+
+    assert_int_equal(state_table_merge(table, &entry), STATE_MERGED);
+}
+
+static void test_what_is_said_of_a_link(void **state)
+{
+    const struct token token = {.link_id = UINT64_MAX - 9,
+                                .object = 1234,
+                                .client = 77,
+                                .campaign = 12,
+                                .issued_min = 1000};
+    const struct {
+        const char *name;
+        struct {
+            enum state_type type;
+            uint32_t brand;
+            uint64_t id;
+            uint32_t what;
+        } said[4];
+        struct state_of_link want;
+    } cases[] = {
+        {"nothing was said", {{0}}, {.uses = 0}},
+        {"paid", {{STATE_OBJECT, 3, 1234, STATE_PAID}}, {.object = STATE_PAID}},
+        {"another object is paid", {{STATE_OBJECT, 3, 1235, STATE_PAID}}, {.uses = 0}},
+        {"of another brand", {{STATE_OBJECT, 4, 1234, STATE_PAID}}, {.uses = 0}},
+        {"the link is revoked",
+         {{STATE_REVOKED_LINK, 0, UINT64_MAX - 9, 1001}},
+         {.is_revoked = true}},
+        {"links up to the minute before are revoked",
+         {{STATE_REVOKED_CLIENT, 3, 77, 1000}},
+         {.is_revoked = false}},
+        {"the client's links are", {{STATE_REVOKED_CLIENT, 3, 77, 1001}}, {.is_revoked = true}},
+        {"the object's links are", {{STATE_REVOKED_OBJECT, 3, 1234, 1001}}, {.is_revoked = true}},
+        {"the campaign's links are", {{STATE_REVOKED_CAMPAIGN, 3, 12, 1001}}, {.is_revoked = true}},
+        {"that was undone",
+         {{STATE_REVOKED_CAMPAIGN, 3, 12, 1001}, {STATE_REVOKED_CAMPAIGN, 3, 12, 0}},
+         {.is_revoked = false}},
+        {"an object of the client's number is revoked",
+         {{STATE_REVOKED_OBJECT, 3, 77, 1001}},
+         {.is_revoked = false}},
+        {"opted out", {{STATE_OPTED_OUT, 3, 77, 1}}, {.is_opted_out = true}},
+        {"and in again",
+         {{STATE_OPTED_OUT, 3, 77, 1}, {STATE_OPTED_OUT, 3, 77, 0}},
+         {.is_opted_out = false}},
+        {"uses", {{STATE_USES, 0, UINT64_MAX - 9, 5}}, {.uses = 5}},
+        {"replaced",
+         {{STATE_OBJECT, 3, 1234, STATE_REPLACED}, {STATE_REPLACED_BY, 3, 1234, 2000}},
+         {.newest = 2000}},
+        {"replaced by one that is paid",
+         {{STATE_OBJECT, 3, 1234, STATE_REPLACED},
+          {STATE_REPLACED_BY, 3, 1234, 2000},
+          {STATE_OBJECT, 3, 2000, STATE_PAID}},
+         {.newest = 2000, .object = STATE_PAID}},
+        {"replaced, by what is not known yet",
+         {{STATE_OBJECT, 3, 1234, STATE_REPLACED}},
+         {.object = STATE_REPLACED}},
+        {"replaced in a circle",
+         {{STATE_OBJECT, 3, 1234, STATE_REPLACED},
+          {STATE_REPLACED_BY, 3, 1234, 2000},
+          {STATE_OBJECT, 3, 2000, STATE_REPLACED},
+          {STATE_REPLACED_BY, 3, 2000, 1234}},
+         {.newest = 1234, .object = STATE_REPLACED}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct state_table *table = state_table_new();
+        struct state_of_link have;
+
+        print_message("%s\n", cases[i].name);
+        for (unsigned k = 0; k < 4 && cases[i].said[k].type; k++)
+            say(table, cases[i].said[k].type, cases[i].said[k].brand, cases[i].said[k].id,
+                cases[i].said[k].what);
+        state_look_up(table, 3, &token, true, &have);
+        assert_int_equal(have.is_revoked, cases[i].want.is_revoked);
+        assert_int_equal(have.is_opted_out, cases[i].want.is_opted_out);
+        assert_int_equal(have.object, cases[i].want.object);
+        assert_int_equal(have.newest, cases[i].want.newest);
+        assert_int_equal(have.uses, cases[i].want.uses);
+        state_table_free(table);
+    }
 }
 
 struct readers {
@@ -375,7 +586,10 @@ int main(void)
         cmocka_unit_test(test_compacts),
         cmocka_unit_test(test_an_event_travels_as_a_record),
         cmocka_unit_test(test_what_an_event_changes),
+        cmocka_unit_test(test_a_file_keeps_all),
+        cmocka_unit_test(test_a_bad_file_is_set_aside),
         cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_what_is_said_of_a_link),
         cmocka_unit_test(test_reads_while_it_grows),
     };
 

@@ -1,0 +1,291 @@
+#include "service/config/eventform.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/rfc3339.h"
+#include "proto/token.h"
+#include "service/config/brandlist.h"
+#include "service/config/formvalue.h"
+#include "service/config/site.h"
+
+enum { FUTURE_MAX_MS = 300000 }; /* clocks of two machines differ */
+
+/* What an event of a type needs, and what else it may have; bits of 1 << enum event_field. */
+#define BIT(field) (1u << EVENT_FIELD_##field)
+#define COMMON (BIT(ID) | BIT(TYPE) | BIT(BRAND) | BIT(AT))
+#define MONEY (BIT(AMOUNT) | BIT(CURRENCY))
+
+static const struct {
+    unsigned needs, may;
+} rules[EVENT_TYPES] = {
+    [EVENT_PAID] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
+    [EVENT_PARTLY_PAID] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
+    [EVENT_UNPAID] = {BIT(OBJECT), BIT(CLIENT)},
+    [EVENT_CANCELLED] = {BIT(OBJECT), BIT(CLIENT)},
+    [EVENT_REFUNDED] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
+    [EVENT_CREDITED] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
+    [EVENT_REPLACED] = {BIT(OBJECT) | BIT(BY), BIT(CLIENT)},
+    [EVENT_OPTED_OUT] = {BIT(CLIENT), BIT(N)},
+    [EVENT_OPTED_IN] = {BIT(CLIENT), BIT(N)},
+};
+
+PRINTF_LIKE(2, 3)
+static bool refuse(struct eventform_fault *fault, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(fault->detail, sizeof(fault->detail), format, args);
+    va_end(args);
+    return false;
+}
+
+static bool take_u32(struct slice value, uint32_t min, uint32_t max, uint32_t *out,
+                     struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+
+    if (formvalue_u32(value, max, out) && *out >= min)
+        return true;
+    return refuse(fault, "%s is not a whole number from %u to %u", formvalue_quote(&q, value), min,
+                  max);
+}
+
+/* --- one function per field; each gets a value that is not empty --- */
+
+static bool take_id(const struct eventform_maker *maker, struct slice value, struct event *out,
+                    struct eventform_fault *fault)
+{
+    (void)maker;
+    if (value.len > EVENT_ID_MAX)
+        return refuse(fault, "has %zu bytes, at most %d fit", value.len, EVENT_ID_MAX);
+    out->id = event_id_hash(value);
+    return true;
+}
+
+static bool take_type(const struct eventform_maker *maker, struct slice value, struct event *out,
+                      struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+    unsigned type = event_type_find(value);
+    size_t n;
+
+    (void)maker;
+    out->type = (enum event_type)type;
+    if (type != 0 && rules[type].needs != 0)
+        return true;
+    refuse(fault, "%s is none of", formvalue_quote(&q, value));
+    n = strlen(fault->detail);
+    for (unsigned i = 1; i < EVENT_TYPES && n < sizeof(fault->detail); i++) {
+        if (rules[i].needs != 0)
+            n += (size_t)snprintf(fault->detail + n, sizeof(fault->detail) - n, " %s",
+                                  event_type_name((enum event_type)i));
+    }
+    return false;
+}
+
+static bool take_brand(const struct eventform_maker *maker, struct slice value, struct event *out,
+                       struct eventform_fault *fault)
+{
+    const struct brand *brand = site_find_brand(maker->site, value);
+    struct formvalue_quoted q;
+
+    if (!brand)
+        return refuse(fault, "the configuration has no brand %s", formvalue_quote(&q, value));
+    out->brand = brand->id;
+    fault->is_forbidden = !brandlist_has(maker->brands, brand->name);
+    return !fault->is_forbidden ||
+           refuse(fault, "this key is not for the brand %s", formvalue_quote(&q, value));
+}
+
+static bool take_at(const struct eventform_maker *maker, struct slice value, struct event *out,
+                    struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+
+    if (!rfc3339_parse_ms(value, &out->at_ms) || out->at_ms < TOKEN_EPOCH_S * 1000)
+        return refuse(fault, "%s is not a time as 2026-11-22T12:00:00Z, from 2024 on",
+                      formvalue_quote(&q, value));
+    if (out->at_ms > maker->now_ms + FUTURE_MAX_MS)
+        return refuse(fault, "%s lies in the future; check the clocks of both machines",
+                      formvalue_quote(&q, value));
+    return true;
+}
+
+static bool take_object(const struct eventform_maker *maker, struct slice value, struct event *out,
+                        struct eventform_fault *fault)
+{
+    (void)maker;
+    return take_u32(value, 1, UINT32_MAX, &out->object, fault);
+}
+
+static bool take_client(const struct eventform_maker *maker, struct slice value, struct event *out,
+                        struct eventform_fault *fault)
+{
+    (void)maker;
+    return take_u32(value, 1, UINT32_MAX, &out->client, fault);
+}
+
+static bool take_campaign(const struct eventform_maker *maker, struct slice value,
+                          struct event *out, struct eventform_fault *fault)
+{
+    uint32_t campaign = 0;
+    bool ok = take_u32(value, 0, UINT16_MAX, &campaign, fault);
+
+    (void)maker;
+    out->campaign = (uint16_t)campaign;
+    return ok;
+}
+
+static bool take_variant(const struct eventform_maker *maker, struct slice value, struct event *out,
+                         struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+
+    (void)maker;
+    return formvalue_variant(value, &out->variant) ||
+           refuse(fault, "%s is not a letter from A to G, or none", formvalue_quote(&q, value));
+}
+
+/* Mails sent, or the version of a text; both go where other events have another number. */
+static bool take_n(const struct eventform_maker *maker, struct slice value, struct event *out,
+                   struct eventform_fault *fault)
+{
+    (void)maker;
+    return take_u32(value, 0, UINT32_MAX, &out->value, fault);
+}
+
+static bool take_amount(const struct eventform_maker *maker, struct slice value, struct event *out,
+                        struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+    uint64_t amount;
+
+    (void)maker;
+    if (!formvalue_number(value, EVENT_AMOUNT_MAX, &amount))
+        return refuse(fault,
+                      "%s is not a whole number of cents (of the currency's smallest unit) from 0 "
+                      "to %lld",
+                      formvalue_quote(&q, value), (long long)EVENT_AMOUNT_MAX);
+    out->amount = (int64_t)amount;
+    return true;
+}
+
+static bool take_currency(const struct eventform_maker *maker, struct slice value,
+                          struct event *out, struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+
+    (void)maker;
+    for (size_t i = 0; i < value.len && value.len == EVENT_CURRENCY_LEN; i++) {
+        char c = slice_lower(value.ptr[i]);
+
+        if (c < 'a' || c > 'z')
+            break;
+        out->currency[i] = (char)(c - 'a' + 'A');
+        if (i == EVENT_CURRENCY_LEN - 1)
+            return true;
+    }
+    return refuse(fault, "%s is not a currency's three letters as EUR", formvalue_quote(&q, value));
+}
+
+static bool take_by(const struct eventform_maker *maker, struct slice value, struct event *out,
+                    struct eventform_fault *fault)
+{
+    (void)maker;
+    return take_u32(value, 1, UINT32_MAX, &out->value, fault);
+}
+
+static const struct {
+    const char *name;
+    bool (*take)(const struct eventform_maker *maker, struct slice value, struct event *out,
+                 struct eventform_fault *fault);
+} fields[EVENT_FIELDS] = {
+    [EVENT_FIELD_ID] = {"id", take_id},
+    [EVENT_FIELD_TYPE] = {"type", take_type},
+    [EVENT_FIELD_BRAND] = {"brand", take_brand},
+    [EVENT_FIELD_AT] = {"at", take_at},
+    [EVENT_FIELD_OBJECT] = {"object", take_object},
+    [EVENT_FIELD_CLIENT] = {"client", take_client},
+    [EVENT_FIELD_CAMPAIGN] = {"campaign", take_campaign},
+    [EVENT_FIELD_VARIANT] = {"variant", take_variant},
+    [EVENT_FIELD_N] = {"n", take_n},
+    [EVENT_FIELD_AMOUNT] = {"amount", take_amount},
+    [EVENT_FIELD_CURRENCY] = {"currency", take_currency},
+    [EVENT_FIELD_BY] = {"by", take_by},
+};
+
+const char *eventform_field_name(enum event_field field)
+{
+    return fields[field].name;
+}
+
+int eventform_field_find(struct slice name)
+{
+    for (int i = 0; i < EVENT_FIELDS; i++) {
+        if (slice_equal_nocase(name, slice_of(fields[i].name)))
+            return i;
+    }
+    return -1;
+}
+
+/* --- the whole --- */
+
+/* What can be left out. */
+static bool set_defaults(const struct eventform_maker *maker, const struct eventform *form,
+                         struct event *out, struct eventform_fault *fault)
+{
+    const struct brand *brand;
+
+    *out = (struct event){.at_ms = maker->now_ms};
+    if (form->field[EVENT_FIELD_BRAND].len > 0)
+        return true;
+    fault->field = fields[EVENT_FIELD_BRAND].name;
+    brand = brandlist_only(maker->brands, maker->site);
+    if (!brand)
+        return refuse(fault, "is missing, and there are several brands");
+    out->brand = brand->id;
+    return true;
+}
+
+/* Which fields are there, and which the type wants. */
+static bool check_rule(const struct eventform *form, const struct event *event,
+                       struct eventform_fault *fault)
+{
+    unsigned needs = COMMON & ~(BIT(BRAND) | BIT(AT)), may;
+
+    needs |= rules[event->type].needs;
+    may = COMMON | rules[event->type].needs | rules[event->type].may;
+    for (unsigned i = 0; i < EVENT_FIELDS; i++) {
+        fault->field = fields[i].name;
+        if (form->field[i].len == 0 && needs >> i & 1)
+            return refuse(fault, "is missing; an event %s needs it", event_type_name(event->type));
+        if (form->field[i].len > 0 && !(may >> i & 1))
+            return refuse(fault, "says nothing of an event %s", event_type_name(event->type));
+    }
+    fault->field = fields[EVENT_FIELD_CURRENCY].name;
+    if ((form->field[EVENT_FIELD_AMOUNT].len > 0) != (form->field[EVENT_FIELD_CURRENCY].len > 0))
+        return refuse(fault, "and amount go together: give both or none");
+    return true;
+}
+
+bool eventform_make(const struct eventform_maker *maker, const struct eventform *form,
+                    struct event *out, struct eventform_fault *fault)
+{
+    fault->is_forbidden = false;
+    if (!set_defaults(maker, form, out, fault))
+        return false;
+    for (int i = 0; i < EVENT_FIELDS; i++) {
+        fault->field = fields[i].name;
+        if (form->field[i].len > 0 && !fields[i].take(maker, form->field[i], out, fault))
+            return false;
+        if (form->field[i].len == 0 && (i == EVENT_FIELD_TYPE || i == EVENT_FIELD_ID))
+            return refuse(fault, "is missing");
+    }
+    fault->field = fields[EVENT_FIELD_BY].name;
+    if (out->type == EVENT_REPLACED && out->value == out->object)
+        return refuse(fault, "is the object itself");
+    return check_rule(form, out, fault);
+}

@@ -1,0 +1,28 @@
+/* state_look_up.h - what the state table says of one link, for the answer to a click. */
+#ifndef STATE_STATE_LOOK_UP_H
+#define STATE_STATE_LOOK_UP_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/state.h"
+
+struct state_table;
+struct token;
+
+/* All zero when nothing was said. */
+struct state_of_link {
+    bool is_revoked;   /* the link, or its object, client or campaign, for links as old as it */
+    bool is_opted_out; /* the client must not be tracked */
+    uint8_t object;    /* enum state_object: of the object; if that was replaced, of the newest */
+    uint32_t newest;   /* the object that has replaced the link's, maybe over several; 0 = none */
+    uint32_t uses;     /* clicks by people that all pods knew of */
+};
+
+/*
+ * Looks up the link of `token` of the brand of that number.  `max_uses`: false leaves `uses` 0.
+ * Without a lock; costs nothing while the table is empty.
+ */
+void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
+                   bool max_uses, struct state_of_link *out);
+
+#endif
