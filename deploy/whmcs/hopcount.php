@@ -49,13 +49,14 @@ function hopcount_base32(string $bytes): string
     return $bits ? $text . '0123456789abcdefghjkmnpqrstvwxyz'[$value << 5 - $bits & 31] : $text;
 }
 
-/** The kid and the key of the line that mints. */
+/** The kid and the key of the line that mints for the brand. */
 function hopcount_key(string $path): array
 {
     $lines = is_file($path) ? @file($path, FILE_IGNORE_NEW_LINES) : false;
     if ($lines === false) {
         throw new RuntimeException("$path is not there, or PHP may not read it");
     }
+    $others = false;
     foreach ($lines as $i => $line) {
         $line = $i === 0 ? preg_replace('/^\xef\xbb\xbf/', '', $line) : $line;
         if (!preg_match('/^\s*(\d{1,3})\s+mint\s+([0-9a-fA-F]{64})(?:\s+(\S+))?\s*$/D', $line, $part)) {
@@ -65,11 +66,14 @@ function hopcount_key(string $path): array
             throw new RuntimeException("$path has a kid that is not 1 to 255");
         }
         if (isset($part[3]) && !in_array(HOPCOUNT_BRAND, explode(',', $part[3]), true)) {
-            throw new RuntimeException("$path has a key that mints, but not for " . HOPCOUNT_BRAND);
+            $others = true; // another brand's; there may be a key for each
+            continue;
         }
         return [(int) $part[1], hex2bin($part[2])];
     }
-    throw new RuntimeException("$path has no line: KID mint KEY");
+    throw new RuntimeException($others
+        ? "$path has a key that mints, but not for " . HOPCOUNT_BRAND
+        : "$path has no line: KID mint KEY");
 }
 
 /**

@@ -248,7 +248,8 @@ final class HookTest extends TestCase
     {
         $key = self::KEY;
         $texts = ["\xef\xbb\xbf1 mint $key\r\n", "# keys\n\n2 verify $key\n\t1\tmint\t" . strtoupper($key),
-            "1 mint $key umbrella,acme\n"];
+            "1 mint $key umbrella,acme\n",
+            "2 mint " . str_repeat('ab', 32) . " umbrella\n1 mint $key acme\n"];
         foreach ($texts as $text) {
             file_put_contents($this->keys, $text);
             $outcome = $this->run_hook(['calls' => [self::mail('Invoice Created', 5)]]);
