@@ -63,9 +63,9 @@ export const test = base.extend({
     },
 });
 
-export async function signIn(page, stack, view = "") {
+export async function signIn(page, stack, view = "", key = stack.key) {
     await page.goto(stack.base + view);
-    await page.getByLabel("API key").fill(stack.key);
+    await page.getByLabel("API key").fill(key);
     await page.getByRole("button", { name: "Sign in" }).click();
     await settled(page);
 }

@@ -124,12 +124,13 @@ export class Stack {
         this.config = join(this.folder, "hopcount.yaml");
         writeFileSync(keys, `1 mint ${"0123456789abcdef".repeat(4)}\n`);
         chmodSync(keys, 0o600);
-        const make = (name, scope) => this.hopcount("apikey", "--name", name, "--scope", scope,
-            "--add", apiKeys).match(/hc_\w+/)[0];
+        const make = (name, scope, ...more) => this.hopcount("apikey", "--name", name, "--scope",
+            scope, ...more, "--add", apiKeys).match(/hc_\w+/)[0];
 
         this.key = make("marketing", "stats:read");
         this.leadKey = make("lead", "stats:read,links:write");
         this.writeKey = make("billing", "links:write");
+        this.acmeKey = make("acme", "stats:read", "--brands", "acme");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }
 admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys} }
 state_dir: ${join(this.folder, "state")}
