@@ -1,10 +1,10 @@
 #include "service/config/config_check.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/click.h"
+#include "proto/number.h"
 #include "proto/template.h"
 #include "proto/token.h"
 #include "service/base/address.h"
@@ -45,10 +45,9 @@ const char *config_check_network(const char *text)
 const char *config_check_asn(const char *text)
 {
     const char *number = text[0] == 'A' && text[1] == 'S' ? text + 2 : text;
-    size_t len = strlen(number);
+    uint32_t asn;
 
-    if (len > 0 && len <= 10 && made_of(number, digits, "", "") && number[0] != '0' &&
-        strtoull(number, NULL, 10) <= UINT32_MAX)
+    if (number[0] != '0' && number_parse_u32(slice_of(number), UINT32_MAX, &asn))
         return NULL;
     return "is not an autonomous system; write AS22843 or 22843";
 }

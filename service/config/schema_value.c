@@ -1,12 +1,11 @@
 #include "service/config/schema_value.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "proto/number.h"
 #include "service/config/pool.h"
 #include "service/config/schema.h"
 
@@ -31,17 +30,12 @@ static bool fail(struct schema_setter *s, const char *format, ...)
 /* Strict: no sign but '-', no leading zero, no blanks, no other base. */
 static bool read_int(const char *text, int64_t *out)
 {
-    const char *digits = text + (*text == '-');
-    char *end;
-    long long value;
+    struct slice digits = slice_of(text + (*text == '-'));
+    uint64_t n;
 
-    if (digits[0] < '0' || digits[0] > '9' || (digits[0] == '0' && digits[1] != '\0'))
+    if ((digits.len > 1 && digits.ptr[0] == '0') || !number_parse(digits, INT64_MAX, &n))
         return false;
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (errno || *end)
-        return false;
-    *out = value;
+    *out = *text == '-' ? -(int64_t)n : (int64_t)n;
     return true;
 }
 

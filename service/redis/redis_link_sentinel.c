@@ -14,11 +14,12 @@
 #include "service/redis/redis_link_private.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
+
+#include "proto/number.h"
 
 enum { WATCH_MS = 3000 };
 
@@ -81,19 +82,20 @@ static void on_sentinel_state(void *owner, struct redis_conn *conn)
 
 static bool parse_address(const struct redisReply *reply, struct redis_address *out)
 {
-    unsigned long port;
+    const struct redisReply *host, *port;
+    uint32_t number;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        reply->element[0]->type != REDIS_REPLY_STRING ||
-        reply->element[1]->type != REDIS_REPLY_STRING ||
-        reply->element[0]->len >= sizeof(out->host) || reply->element[0]->len == 0)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
         return false;
-    port = strtoul(reply->element[1]->str, NULL, 10);
-    if (port == 0 || port > 65535)
+    host = reply->element[0];
+    port = reply->element[1];
+    if (host->type != REDIS_REPLY_STRING || host->len >= sizeof(out->host) || host->len == 0 ||
+        port->type != REDIS_REPLY_STRING ||
+        !number_parse_u32(slice_make(port->str, port->len), 65535, &number) || number == 0)
         return false;
     memset(out, 0, sizeof(*out));
-    memcpy(out->host, reply->element[0]->str, reply->element[0]->len);
-    out->port = (uint16_t)port;
+    memcpy(out->host, host->str, host->len);
+    out->port = (uint16_t)number;
     return true;
 }
 

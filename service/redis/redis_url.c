@@ -61,16 +61,6 @@ static bool decode(struct slice in, char out[static REDIS_URL_TEXT_MAX])
     return true;
 }
 
-static bool parse_number(struct slice text, uint32_t min, uint32_t max, unsigned *out)
-{
-    uint32_t value;
-
-    if (!number_parse_u32(text, max, &value) || value < min)
-        return false;
-    *out = value;
-    return true;
-}
-
 static bool parse_user(struct redis_url *url, struct slice text, struct error *err)
 {
     struct slice user, password = text;
@@ -112,7 +102,7 @@ static bool parse_host(struct redis_url *url, struct slice text, unsigned port, 
         else
             port_text = slice_make(NULL, 0);
     }
-    ok = ok && (!port_text.ptr || parse_number(port_text, 1, 65535, &port));
+    ok = ok && (!port_text.ptr || (number_parse_u32(port_text, 65535, &port) && port > 0));
     if (!ok || !decode(host.len ? host : slice_of("127.0.0.1"), address->host)) {
         /* Not the text: with a forgotten %2f in it, it is half a password. */
         error_set(err, "redis url: host %zu is no name, name:port or [IPv6]:port",
@@ -157,7 +147,7 @@ static bool parse_path(struct redis_url *url, struct slice path, struct error *e
         error_set(err, "redis url: a cluster has no databases, remove what follows the hosts");
         return false;
     }
-    if (path.len > 0 && !parse_number(path, 0, DB_MAX, &url->db)) {
+    if (path.len > 0 && !number_parse_u32(path, DB_MAX, &url->db)) {
         error_set(err, "redis url: what follows the last / is no number of a database; a / in a "
                        "password is written %%2f");
         return false;
@@ -233,7 +223,7 @@ static bool set_option(struct redis_url *url, struct slice name, struct slice va
     if (slice_equal(name, slice_of("tls")))
         return set_tls(url, value, err);
     if (slice_equal(name, slice_of("db"))) {
-        if (url->topology != REDIS_CLUSTER && parse_number(value, 0, DB_MAX, &url->db))
+        if (url->topology != REDIS_CLUSTER && number_parse_u32(value, DB_MAX, &url->db))
             return true;
         error_set(err, "redis url: db=%.*s is no database there can be", SLICE_ARG(value));
         return false;

@@ -1,9 +1,10 @@
 #include "service/redis/slot_map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <hiredis/hiredis.h>
+
+#include "proto/number.h"
 
 static uint16_t crc16(const char *bytes, size_t len)
 {
@@ -31,48 +32,29 @@ unsigned slot_of_key(struct slice key)
     return crc16(key.ptr, key.len) % SLOT_COUNT;
 }
 
-static bool take_number(const char **at, unsigned max, unsigned *out)
-{
-    char *end;
-    unsigned long value;
-
-    if (**at < '0' || **at > '9')
-        return false;
-    value = strtoul(*at, &end, 10);
-    if (value > max)
-        return false;
-    *out = (unsigned)value;
-    *at = end;
-    return true;
-}
-
 bool slot_parse_redirection(const char *error, struct slot_redirection *out)
 {
+    struct slice rest = slice_of(error), word, slot, where;
     struct slot_redirection redirection = {0};
-    const char *at = error, *colon;
-    unsigned port;
+    const char *colon;
+    uint32_t port;
     size_t len;
 
-    if (strncmp(at, "ASK ", 4) == 0) {
-        redirection.is_ask = true;
-        at += 4;
-    } else if (strncmp(at, "MOVED ", 6) == 0) {
-        at += 6;
-    } else {
+    if (!slice_next_part(&rest, ' ', &word) || !slice_next_part(&rest, ' ', &slot) ||
+        !slice_next_part(&rest, ' ', &where) || where.len == 0)
         return false;
-    }
-    if (!take_number(&at, SLOT_COUNT - 1, &redirection.slot) || *at++ != ' ')
+    redirection.is_ask = slice_equal(word, slice_of("ASK"));
+    if (!redirection.is_ask && !slice_equal(word, slice_of("MOVED")))
         return false;
-    colon = strrchr(at, ':'); /* the last: IPv6 comes without brackets */
+    colon = memrchr(where.ptr, ':', where.len); /* the last: IPv6 comes without brackets */
     if (!colon)
         return false;
-    len = (size_t)(colon - at);
-    if (len >= sizeof(redirection.to.host))
+    len = (size_t)(colon - where.ptr);
+    if (!number_parse_u32(slot, SLOT_COUNT - 1, &redirection.slot) ||
+        !number_parse_u32(slice_make(colon + 1, where.len - len - 1), 65535, &port) || port == 0 ||
+        len >= sizeof(redirection.to.host))
         return false;
-    memcpy(redirection.to.host, at, len);
-    at = colon + 1;
-    if (!take_number(&at, 65535, &port) || port == 0)
-        return false;
+    memcpy(redirection.to.host, where.ptr, len);
     redirection.to.port = (uint16_t)port;
     *out = redirection;
     return true;
