@@ -184,6 +184,8 @@ struct fetches *fetches_new(struct event_base *base, const char *redis_url, int6
         .url = redis_url,
         .name = "hopcount-admin",
         .timeout_ms = timeout_ms,
+        /* Tables and series that are read whole, and the names of 65,535 campaigns. */
+        .limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 18},
         .owner = all,
         .on_reply = on_link_reply,
         .on_change = on_link_change,

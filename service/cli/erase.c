@@ -286,6 +286,7 @@ static bool erase(struct eraser *e, const struct config *config)
     struct redis_link_options link = {.url = find_url(config),
                                       .name = "hopcount-cli",
                                       .timeout_ms = config->redis.timeout_ms,
+                                      .limits = {.bytes = RESP_REPLY_MAX, .elements = 1024},
                                       .owner = e,
                                       .on_reply = on_reply};
     bool ok = false;

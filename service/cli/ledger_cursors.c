@@ -112,6 +112,7 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
         .url = place->redis_url,
         .name = "hopcount-cli",
         .timeout_ms = place->timeout_ms,
+        .limits = {.bytes = 64 << 10, .elements = 1024}, /* a position */
         .owner = &a,
         .on_reply = on_reply,
     };

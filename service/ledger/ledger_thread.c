@@ -143,6 +143,8 @@ static bool connect_redis(struct ledger *ledger, struct error *err)
         .url = ledger->options.redis_url,
         .name = "hopcount-ledger",
         .timeout_ms = ledger->options.timeout_ms,
+        /* A table that is read whole, and a batch that names the tables that have grown. */
+        .limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 19},
         .owner = ledger,
         .on_reply = on_reply,
         .on_change = on_change,

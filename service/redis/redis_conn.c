@@ -236,8 +236,9 @@ static void read_replies(struct redis_conn *conn)
 
         if (status == RESP_MORE)
             return;
-        if (status == RESP_BROKEN) {
-            drop(conn, "a reply that is not of the Redis protocol");
+        if (status != RESP_REPLY) {
+            drop(conn, status == RESP_TOO_LARGE ? "a reply larger than any we ask for"
+                                                : "a reply that is not of the Redis protocol");
             return;
         }
         take_reply(conn, reply);
@@ -288,7 +289,7 @@ static void on_event(struct bufferevent *bev, short events, void *arg)
 static void connect_to(struct redis_conn *conn, const struct resolver_result *to)
 {
     set_state(conn, REDIS_CONN_CONNECTING);
-    conn->reader = resp_reader_new();
+    conn->reader = resp_reader_new(&conn->options.limits);
     conn->bev = redis_stream_new(conn->base, conn->options.tls, conn->options.url, &conn->address);
     if (!conn->reader || !conn->bev) {
         redis_conn_close(conn, "out of memory");
@@ -382,11 +383,6 @@ bool redis_conn_send_bytes(struct redis_conn *conn, struct evbuffer *bytes, uint
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn)
 {
     return conn->state;
-}
-
-const struct redis_address *redis_conn_address(const struct redis_conn *conn)
-{
-    return &conn->address;
 }
 
 const char *redis_conn_cause(const struct redis_conn *conn)

@@ -17,6 +17,7 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 #include "service/redis/redis_url.h"
+#include "service/redis/resp.h"
 
 struct evbuffer;
 struct event_base;
@@ -39,8 +40,9 @@ struct redis_conn_options {
     struct ssl_ctx_st *tls;      /* NULL = none; borrowed */
     const char *name;            /* for HELLO … SETNAME; borrowed */
     int64_t timeout_ms;
-    bool is_sentinel;    /* the sentinels' credentials, no database, any version */
-    bool must_be_master; /* HELLO must say so */
+    struct resp_limits limits; /* of a reply */
+    bool is_sentinel;          /* the sentinels' credentials, no database, any version */
+    bool must_be_master;       /* HELLO must say so */
     void *owner;
 
     /* Called exactly once per redis_conn_send() that was accepted, never from within it; NULL when
@@ -74,7 +76,6 @@ MUST_USE bool redis_conn_send_bytes(struct redis_conn *conn, struct evbuffer *by
                                     uint64_t ticket);
 
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn);
-const struct redis_address *redis_conn_address(const struct redis_conn *conn);
 /* Why it is DOWN: "10.0.0.7:6379: Connection refused". */
 const char *redis_conn_cause(const struct redis_conn *conn);
 

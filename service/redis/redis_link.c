@@ -30,6 +30,7 @@ struct redis_conn_options redis_link_conn_options(const struct redis_link *link)
         .tls = link->tls,
         .name = link->options.name,
         .timeout_ms = link->options.timeout_ms,
+        .limits = link->options.limits,
     };
 }
 

@@ -23,6 +23,7 @@
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
+#include "service/redis/resp.h"
 
 struct error;
 struct event_base;
@@ -30,10 +31,11 @@ struct redis_link;
 struct redisReply; /* hiredis: type, integer, str, len, elements, element */
 
 struct redis_link_options {
-    const char *url;    /* redis_url.h */
-    const char *name;   /* for CLIENT SETNAME: "hopcount-ledger" */
-    int64_t timeout_ms; /* of a connect and of a command */
-    void *owner;        /* handed to the callbacks; outlives the link */
+    const char *url;           /* redis_url.h */
+    const char *name;          /* for CLIENT SETNAME: "hopcount-ledger" */
+    int64_t timeout_ms;        /* of a connect and of a command */
+    struct resp_limits limits; /* of a reply; one beyond them ends the connection */
+    void *owner;               /* handed to the callbacks; outlives the link */
 
     /*
      * The answer to redis_link_send() with this `ticket`: called exactly once per command, never

@@ -17,7 +17,9 @@ enum {
     COMMANDS_MAX = 4096,
     HOPS_MAX = 5,
     REFRESH_MS = 10000,
-    REFRESH_SOON_MS = 100, /* after a redirection: more will come */
+    REFRESH_SOON_MS = 100,    /* after a redirection: more will come */
+    MAP_BYTES_MAX = 16 << 20, /* of CLUSTER SLOTS: a range per slot, each with its replicas */
+    MAP_ELEMENTS_MAX = 1 << 18,
 };
 
 /* Tickets of a connection: the number of a command, or: */
@@ -95,6 +97,10 @@ static bool node_init(struct redis_link *link, struct node *node,
     struct redis_conn_options options = redis_link_conn_options(link);
 
     *node = (struct node){.link = link, .address = *address};
+    if (options.limits.bytes < MAP_BYTES_MAX)
+        options.limits.bytes = MAP_BYTES_MAX;
+    if (options.limits.elements < MAP_ELEMENTS_MAX)
+        options.limits.elements = MAP_ELEMENTS_MAX;
     options.owner = node;
     options.on_reply = on_conn_reply;
     options.on_state = on_conn_state;

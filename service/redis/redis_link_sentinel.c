@@ -23,6 +23,9 @@
 
 enum { WATCH_MS = 3000 };
 
+/* Of a sentinel's answers: HELLO is the longest. */
+static const struct resp_limits sentinel_limits = {.bytes = 64 << 10, .elements = 1024};
+
 static void fail(struct redis_link *link, const char *cause)
 {
     redis_link_set_cause(link, cause);
@@ -158,10 +161,12 @@ static bool start(struct redis_link *link)
 
     options.owner = link;
     options.is_sentinel = true;
+    options.limits = sentinel_limits;
     options.on_reply = on_sentinel_reply;
     options.on_state = on_sentinel_state;
     link->sentinel = redis_conn_new(link->base, &options);
     options.is_sentinel = false;
+    options.limits = link->options.limits;
     options.must_be_master = true;
     options.on_reply = redis_link_pass_reply;
     options.on_state = on_state;

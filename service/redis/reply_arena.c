@@ -26,9 +26,11 @@ static struct reply_block *add_block(struct reply_arena *arena, size_t len)
         size = BLOCK_MAX;
     if (size < len)
         size = len;
-    block = malloc(sizeof(*block) + size);
-    if (!block)
+    if (size > arena->max - arena->size && len <= arena->max - arena->size)
+        size = len;
+    if (size > arena->max - arena->size || !(block = malloc(sizeof(*block) + size)))
         return NULL;
+    arena->size += size;
     *block = (struct reply_block){.next = arena->first, .size = size};
     arena->first = block;
     return block;
@@ -69,6 +71,7 @@ void reply_arena_reset(struct reply_arena *arena)
     free_blocks(block->next);
     block->next = NULL;
     block->used = 0;
+    arena->size = block->size;
     if (block->size > KEEP_MAX)
         reply_arena_clear(arena);
 }
@@ -77,4 +80,5 @@ void reply_arena_clear(struct reply_arena *arena)
 {
     free_blocks(arena->first);
     arena->first = NULL;
+    arena->size = 0;
 }

@@ -11,12 +11,13 @@
 
 struct reply_block;
 
-/* Starts from all zero. */
+/* Starts from all zero but `max`. */
 struct reply_arena {
     struct reply_block *first; /* the one being cut comes first */
+    size_t size, max;          /* bytes of all blocks, and how many there may be */
 };
 
-/* Aligned for any type, not cleared; NULL: no memory. */
+/* Aligned for any type, not cleared; NULL: no memory, or more than `max` would be needed. */
 MUST_USE void *reply_arena_take(struct reply_arena *arena, size_t len);
 
 /* Drops all that was taken; keeps a block for the next reply. */

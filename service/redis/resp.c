@@ -9,11 +9,17 @@
 
 #include "service/redis/reply_arena.h"
 
+/* Of an element beside its bytes: its redisReply and its place in the array, aligned. */
+enum { ELEMENT_COST = 96 };
+
 struct resp_reader {
     redisReader *reader;
     redisReplyObjectFunctions functions;
+    struct resp_limits limits;
     struct reply_arena arena; /* of the reply being read, or handed out */
     size_t n_fed;             /* bytes since the end of the last whole reply */
+    size_t n_elements;        /* of the reply being read */
+    bool is_too_large;
 };
 
 static size_t decimal_len(size_t n)
@@ -78,6 +84,16 @@ typedef size_t array_len;
 typedef int array_len;
 #endif
 
+/* From the arena; NULL: the reply gets too large. */
+static void *take(struct resp_reader *reader, size_t len)
+{
+    void *taken = reply_arena_take(&reader->arena, len);
+
+    if (!taken)
+        reader->is_too_large = true;
+    return taken;
+}
+
 /* A reply, put in its place in the array it belongs to.  Not of a type that 0.14 doesn't know. */
 static redisReply *create_reply(const redisReadTask *task, int type)
 {
@@ -86,7 +102,7 @@ static redisReply *create_reply(const redisReadTask *task, int type)
 
     if (type < REDIS_REPLY_STRING || type > REDIS_REPLY_ERROR)
         return NULL;
-    reply = reply_arena_take(&reader->arena, sizeof(*reply));
+    reply = take(reader, sizeof(*reply));
     if (!reply)
         return NULL;
     *reply = (redisReply){.type = type};
@@ -100,7 +116,7 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     struct resp_reader *reader = task->privdata;
     redisReply *reply = create_reply(task, task->type); /* a string, status or error */
 
-    if (!reply || !(reply->str = reply_arena_take(&reader->arena, len + 1)))
+    if (!reply || !(reply->str = take(reader, len + 1)))
         return NULL;
     memcpy(reply->str, text, len);
     reply->str[len] = '\0';
@@ -108,31 +124,35 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return reply;
 }
 
-/* hiredis 0.14 has such a limit itself, 1.0 and newer take memory for every level. */
-static bool is_too_deep(const redisReadTask *task)
+/* Whether the limits allow one more array, of `n` elements.  What it announces counts, not what has
+ * come: the room for it is taken at once. */
+static bool may_hold(struct resp_reader *reader, const redisReadTask *task, size_t n)
 {
-    unsigned depth = 0;
+    unsigned depth = 1;
 
-    for (; task && depth <= RESP_DEPTH_MAX; task = task->parent)
+    for (; task->parent; task = task->parent)
         depth++;
-    return depth > RESP_DEPTH_MAX;
+    if (depth > RESP_DEPTH_MAX || n > reader->limits.elements - reader->n_elements) {
+        reader->is_too_large = true;
+        return false;
+    }
+    reader->n_elements += n;
+    return true;
 }
 
 static void *create_array(const redisReadTask *task, array_len n)
 {
     struct resp_reader *reader = task->privdata;
-    bool is_over = n > RESP_ELEMENTS_MAX || is_too_deep(task);
-    redisReply *reply = is_over ? NULL : create_reply(task, task->type);
-    size_t len;
+    size_t count = n > 0 ? (size_t)n : 0, len = count * sizeof(redisReply *);
+    redisReply *reply = may_hold(reader, task, count) ? create_reply(task, task->type) : NULL;
 
-    if (!reply || n <= 0)
+    if (!reply || count == 0)
         return reply;
-    len = (size_t)n * sizeof(redisReply *);
-    reply->element = reply_arena_take(&reader->arena, len);
+    reply->element = take(reader, len);
     if (!reply->element)
         return NULL;
     memset(reply->element, 0, len);
-    reply->elements = (size_t)n;
+    reply->elements = count;
     return reply;
 }
 
@@ -172,12 +192,14 @@ static void free_object(void *object)
     (void)object;
 }
 
-struct resp_reader *resp_reader_new(void)
+struct resp_reader *resp_reader_new(const struct resp_limits *limits)
 {
     struct resp_reader *reader = calloc(1, sizeof(*reader));
 
     if (!reader)
         return NULL;
+    reader->limits = *limits;
+    reader->arena.max = 2 * limits->bytes + ELEMENT_COST * limits->elements;
     reader->functions = (redisReplyObjectFunctions)
     {
         .createString = create_string, .createArray = create_array, .createInteger = create_integer,
@@ -209,7 +231,8 @@ bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in)
 {
     struct evbuffer_iovec chunk;
 
-    while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
+    /* Not until there is no chunk: an empty one may stay behind. */
+    while (evbuffer_get_length(in) > 0 && evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
         if (redisReaderFeed(reader->reader, chunk.iov_base, chunk.iov_len) != REDIS_OK)
             return false;
         reader->n_fed += chunk.iov_len;
@@ -218,19 +241,35 @@ bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in)
     return true;
 }
 
+static size_t unread_len(const struct resp_reader *reader)
+{
+    return reader->reader->len - reader->reader->pos;
+}
+
+/* hiredis looks for the end of a line from its start with every piece that comes.  The unread part
+ * begins with a line, also that of a text: its length. */
+static bool is_endless_line(const struct resp_reader *reader)
+{
+    return unread_len(reader) > RESP_LINE_MAX &&
+           !memchr(reader->reader->buf + reader->reader->pos, '\n', RESP_LINE_MAX);
+}
+
 enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply)
 {
     void *out = NULL;
 
     if (redisReaderGetReply(reader->reader, &out) != REDIS_OK)
-        return RESP_BROKEN;
+        return reader->is_too_large ? RESP_TOO_LARGE : RESP_BROKEN;
     if (out) {
         *reply = out;
-        reader->n_fed = reader->reader->len - reader->reader->pos;
+        reader->n_fed = unread_len(reader);
+        reader->n_elements = 0;
         return RESP_REPLY;
     }
     /* Not what the reader has left to parse: of an array that is all but the last element. */
-    return reader->n_fed > RESP_REPLY_MAX ? RESP_BROKEN : RESP_MORE;
+    if (reader->n_fed > reader->limits.bytes || is_endless_line(reader))
+        return RESP_TOO_LARGE;
+    return RESP_MORE;
 }
 
 void resp_reply_free(struct resp_reader *reader)

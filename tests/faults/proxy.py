@@ -33,6 +33,19 @@ STRIKES = {
 }
 GARBAGE = b"\x16\x03\x01 HTTP/1.1 400 Bad Request\r\n\r\n*9999999999\r\n"
 
+NUMBERS = b"*1048576\r\n" + b":1\r\n" * 1048576
+# Replies that a server which is right would never send, as functions, for they are long.
+HUGE = {
+    "an array of eleven million numbers": lambda: b"*11\r\n" + NUMBERS * 11,
+    "an array of eleven million empty arrays": lambda: b"*8\r\n" + NUMBERS.replace(
+        b":1", b"*0") * 8,
+    "arrays that announce a million elements": lambda: b"*1048576\r\n" * 8 + b":1\r\n" * 100000,
+    "a text of 100 MB": lambda: b"$100000000\r\n" + bytes(100000000) + b"\r\n",
+    "a million texts of 128 KiB": lambda: b"*1048576\r\n" + (
+        b"$131071\r\n" + bytes(131071) + b"\r\n") * 700,
+    "a status without end": lambda: b"+" + b"a" * 100000000,
+}
+
 
 class Connection:
     """A client and its server; two threads copy."""
@@ -120,6 +133,9 @@ class Connection:
             self.client.sendall(self.proxy.rng.choice(
                 [b":7\r\n", b"$-1\r\n", b"+OK\r\n", b"*0\r\n", b"*2\r\n:1\r\n:2\r\n",
                  b"*2\r\n:0\r\n$3\r\nabc\r\n"]))
+        elif strike in HUGE:
+            self.client.settimeout(60)
+            self.client.sendall(HUGE[strike]())
         elif strike == "late":
             time.sleep(self.proxy.late_s)
             self.client.sendall(frame)
@@ -239,7 +255,7 @@ class Proxy:
 
     def strike(self, *kinds):
         """The replies to the next batches, one each."""
-        assert set(kinds) <= set(STRIKES), kinds
+        assert set(kinds) <= set(STRIKES) | set(HUGE), kinds
         self.strikes.extend(kinds)
 
     def take_strike(self, command, frame):

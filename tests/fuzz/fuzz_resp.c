@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct resp_reader *reader = resp_reader_new();
+    static const struct resp_limits limits = {.bytes = 1 << 20, .elements = 4096};
+    struct resp_reader *reader = resp_reader_new(&limits);
     struct evbuffer *in = evbuffer_new();
     size_t piece = size ? 1 + data[0] : 1;
     enum resp_status status = RESP_MORE;

@@ -2,12 +2,14 @@
 fault matrix)."""
 import json
 import os
+import pathlib
+import re
 import time
 
 import pytest
 import redis as redis_py
 
-from faults.proxy import STRIKES
+from faults.proxy import HUGE, STRIKES
 from faults.trial import dropped
 from harness import counters
 from harness.build import patience
@@ -118,6 +120,30 @@ def test_a_batch_whose_reply_is_broken_is_applied_once(make_trial, make_proxy, r
         for i in range(1, 5):
             proxy.strike(kind)
             wait_until(lambda i=i: proxy.n_struck >= i, 20, f"reply {i} is struck")
+    trial.verdict()
+
+
+def peak_bytes(daemon):
+    """The most memory that the process has had; its own count starts anew from now on."""
+    status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+    pathlib.Path(f"/proc/{daemon.pid}/clear_refs").write_text("5")
+    return 1024 * int(re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE).group(1))
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_huge_reply_to_a_batch_takes_little_memory(make_trial, make_proxy, redis, kind):
+    """What the limits of a reply allow, and what the sanitizer keeps of freed memory."""
+    proxy = make_proxy(redis.port)
+    trial = make_trial(8, f"reply to a batch: {kind}", proxy.url)
+    trial.click_before(0.5)
+    before = peak_bytes(trial.daemon)
+    with trial.load(trial.during):
+        proxy.strike(kind)
+        wait_until(lambda: proxy.n_struck >= 1, 20, "the reply is struck")
+        wait_until(lambda: trial.daemon.log_lines("redis.down"), 60, "the connection is dropped")
+    grown = peak_bytes(trial.daemon) - before
+    print(f"{kind}: {grown / 1e6:.0f} MB")
+    assert grown < 450e6
     trial.verdict()
 
 

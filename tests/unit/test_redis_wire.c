@@ -29,10 +29,12 @@ static void test_commands(void **state)
     evbuffer_free(out);
 }
 
+static const struct resp_limits limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 20};
+
 /* How many replies come before the end, and how it ends, whatever pieces the bytes come in. */
 static void read_all(const char *bytes, size_t len, size_t piece, int *n, enum resp_status *end)
 {
-    struct resp_reader *reader = resp_reader_new();
+    struct resp_reader *reader = resp_reader_new(&limits);
     struct evbuffer *in = evbuffer_new();
     struct redisReply *reply;
 
@@ -63,10 +65,10 @@ static void test_replies(void **state)
         {"not the protocol", "HTTP/1.1 200 OK\r\n", 0, RESP_BROKEN},
         {"a length that no memory has", "$9999999999999999999\r\n", 0, RESP_BROKEN},
         {"an array of the most elements, unfinished", "*1048576\r\n", 0, RESP_MORE},
-        {"an array of one more", "*1048577\r\n", 0, RESP_BROKEN},
-        {"an array of 2^31 - 1", "*2147483647\r\n", 0, RESP_BROKEN},
+        {"an array of one more", "*1048577\r\n", 0, RESP_TOO_LARGE},
+        {"an array of 2^31 - 1", "*2147483647\r\n", 0, RESP_TOO_LARGE},
         {"arrays nested without end",
-         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_BROKEN},
+         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_TOO_LARGE},
         {"a good one, then garbage", "+OK\r\n\x01\x02\r\n", 1, RESP_BROKEN},
     };
     static const size_t pieces[] = {1, 3, 1000};

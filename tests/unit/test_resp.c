@@ -12,7 +12,10 @@
 #include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
+#include "service/redis/reply_arena.h"
 #include "service/redis/resp.h"
+
+static const struct resp_limits limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 20};
 
 struct stream {
     struct resp_reader *reader;
@@ -24,7 +27,7 @@ static int make_stream(void **state)
     struct stream *s = calloc(1, sizeof(*s));
 
     assert_non_null(s);
-    s->reader = resp_reader_new();
+    s->reader = resp_reader_new(&limits);
     s->in = evbuffer_new();
     assert_true(s->reader && s->in);
     *state = s;
@@ -93,9 +96,6 @@ static void what_is_not_the_protocol_is_refused(void **state)
         {"no type", "HTTP/1.1 400 Bad Request\r\n\r\n"},
         {"a length below -1", "$-5\r\n"},
         {"a length that is no number", "$1x\r\na\r\n"},
-        {"an array of more than its limit", "*1048577\r\n"},
-        {"arrays deeper than their limit",
-         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"},
         {"RESP3: a map", "%1\r\n+a\r\n:1\r\n"},
         {"RESP3: a set", "~1\r\n:1\r\n"},
         {"RESP3: a push", ">1\r\n:1\r\n"},
@@ -153,7 +153,7 @@ static enum resp_status feed_parts(struct stream *s, unsigned n)
 
 static void an_array_without_end_is_given_up_at_the_limit_of_a_reply(void **state)
 {
-    assert_int_equal(feed_parts(*state, 2 * (RESP_REPLY_MAX / PART)), RESP_BROKEN);
+    assert_int_equal(feed_parts(*state, 2 * (RESP_REPLY_MAX / PART)), RESP_TOO_LARGE);
 }
 
 static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
@@ -164,6 +164,71 @@ static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
         assert_int_equal(feed_parts(s, RESP_REPLY_MAX / PART / 2), RESP_MORE);
         feed(s, ":1\r\n", 4);
         assert_int_equal(next(s), RESP_REPLY);
+    }
+}
+
+/* Ten numbers. */
+#define TEN ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:8\r\n:9\r\n:0\r\n"
+
+static void a_reply_holds_what_its_limits_allow(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        size_t n_filler; /* bytes that follow */
+        enum resp_status want;
+    } cases[] = {
+        {"the most elements", "*10\r\n", 0, RESP_MORE},
+        {"one more", "*11\r\n", 0, RESP_TOO_LARGE},
+        {"two arrays with the most together", "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*5\r\n", 0, RESP_MORE},
+        {"two arrays with one more", "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*6\r\n", 0, RESP_TOO_LARGE},
+        {"one more, announced in an array", "*2\r\n*9\r\n", 0, RESP_TOO_LARGE},
+        {"an array that holds nothing", "*-1\r\n", 0, RESP_REPLY},
+        {"the next reply starts anew", "*10\r\n" TEN "*10\r\n", 0, RESP_REPLY},
+        {"the most arrays in one another", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_MORE},
+        {"one more of them", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_TOO_LARGE},
+        {"a text of the most bytes, unfinished", "$199990\r\n", 199991, RESP_MORE},
+        {"a text of more bytes", "$300000\r\n", 200001, RESP_TOO_LARGE},
+        {"a line of many bytes", "+", RESP_LINE_MAX, RESP_MORE},
+        {"a line without end", "+", RESP_LINE_MAX + 2, RESP_TOO_LARGE},
+        {"a length without end", "$", RESP_LINE_MAX + 2, RESP_TOO_LARGE},
+        {"a line without end in an array", "*2\r\n:1\r\n-", RESP_LINE_MAX + 2, RESP_TOO_LARGE},
+    };
+    static const struct resp_limits small = {.bytes = 200000, .elements = 10};
+    static char filler[300000];
+
+    (void)state;
+    memset(filler, '1', sizeof(filler));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stream s = {.reader = resp_reader_new(&small), .in = evbuffer_new()};
+
+        print_message("%s\n", cases[i].name);
+        assert_true(s.reader && s.in);
+        feed(&s, cases[i].text, strlen(cases[i].text));
+        feed(&s, filler, cases[i].n_filler);
+        assert_int_equal(next(&s), cases[i].want);
+        resp_reader_free(s.reader);
+        evbuffer_free(s.in);
+    }
+}
+
+/* Whatever a reply is made of, its memory has a bound of its own. */
+static void an_arena_ends_at_its_limit(void **state)
+{
+    static const size_t pieces[] = {1, 64, 5000, 200000, 262144};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct reply_arena arena = {.max = 1000000};
+        size_t taken = 0;
+
+        while (reply_arena_take(&arena, pieces[i]))
+            taken += pieces[i];
+        print_message("%zu bytes at a time: %zu\n", pieces[i], taken);
+        assert_in_range(taken, pieces[i] == 1 ? 1000000 / 20 : 600000, 1000000);
+        assert_in_range(arena.size, 0, arena.max);
+        reply_arena_reset(&arena);
+        assert_non_null(reply_arena_take(&arena, 500000));
+        reply_arena_clear(&arena);
     }
 }
 
@@ -232,6 +297,8 @@ int main(void)
         STREAM(a_reply_is_read_when_its_last_byte_is_there),
         cmocka_unit_test(what_is_not_the_protocol_is_refused),
         STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_reply),
+        cmocka_unit_test(a_reply_holds_what_its_limits_allow),
+        cmocka_unit_test(an_arena_ends_at_its_limit),
         STREAM(a_reply_holds_what_was_sent),
         STREAM(long_replies_follow_each_other),
         STREAM(replies_below_the_limit_may_follow_each_other_for_ever),
