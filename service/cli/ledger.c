@@ -24,7 +24,7 @@ enum { LEDGER_CONFIG, LEDGER_REDIS, LEDGER_SHARDS, LEDGER_PATIENCE, LEDGER_JSON 
 static const struct cli_option options[] = {
     [LEDGER_CONFIG] = {"config", "FILE", "take redis, and the default of DIR, from here", "@file",
                        'c'},
-    [LEDGER_REDIS] = {"redis", "URL", "redis://, rediss://, unix://, sentinel:// or cluster://",
+    [LEDGER_REDIS] = {"redis", "URL", "redis://, valkey://, unix://, sentinel:// or cluster://",
                       NULL, 0},
     [LEDGER_SHARDS] = {"shards", "N", "redis.shards of the configuration that made it (1)", NULL,
                        0},

@@ -8,6 +8,7 @@
 #include "proto/template.h"
 #include "proto/token.h"
 #include "service/base/address.h"
+#include "service/redis/redis_url.h"
 
 static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
 static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -54,15 +55,10 @@ const char *config_check_asn(const char *text)
 
 const char *config_check_redis_url(const char *text)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "sentinel://",
-                                          "cluster://"};
-
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
-            return NULL;
-    }
-    return "is not a Redis URL; it starts with redis://, rediss://, unix://, sentinel:// or "
-           "cluster://";
+    if (redis_url_has_scheme(text))
+        return NULL;
+    return "is not a Redis URL; it starts with redis://, rediss://, valkey://, valkeys://, "
+           "unix://, sentinel:// or cluster://";
 }
 
 const char *config_check_brand_name(const char *text)

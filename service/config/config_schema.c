@@ -81,8 +81,8 @@ static const struct schema_key admin_keys[] = {
 
 static const struct schema_key redis_keys[] = {
     TEXT("url", config_redis, url, 1024, NULL, config_check_redis_url,
-         "redis://, rediss://, unix://, sentinel:// or cluster:// URL; without it hopcountd runs a "
-         "redis-server of its own in state_dir."),
+         "redis://, rediss://, valkey://, valkeys://, unix://, sentinel:// or cluster:// URL; "
+         "without it hopcountd runs a redis-server of its own in state_dir."),
     TEXT("username", config_redis, username, 128, NULL, NULL, "ACL user of Redis."),
     PATH("password_file", config_redis, password_file, NULL,
          "File whose first line is the password of Redis."),

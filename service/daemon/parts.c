@@ -92,9 +92,12 @@ static bool start_redis(struct parts *p, struct error *err)
     }
     p->redis_url =
         redis_settings_url(redis, p->private_redis ? private_redis_url(p->private_redis) : NULL);
-    if (!p->redis_url)
+    if (!p->redis_url) {
         error_set(err, "redis: out of memory");
-    return p->redis_url != NULL;
+        return false;
+    }
+    redis_settings_warn(p->redis_url);
+    return true;
 }
 
 _Static_assert((int)CONFIG_GATEWAY_MAX == (int)GATEWAY_FOUND_MAX, "what is asked for can be found");

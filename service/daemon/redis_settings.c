@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "service/base/error.h"
+#include "service/base/log.h"
 #include "service/config/config.h"
 #include "service/redis/redis_stream.h"
 #include "service/redis/redis_url.h"
@@ -82,4 +83,20 @@ bool redis_settings_check(const struct config *config, struct error *err)
     redis_url_free(url);
     free(text);
     return ok;
+}
+
+void redis_settings_warn(const char *text)
+{
+    struct redis_url *url = redis_url_parse(text, NULL); /* that it can be is checked already */
+    const struct redis_address *exposed = url ? redis_url_find_exposed(url) : NULL;
+    char where[REDIS_ADDRESS_TEXT_MAX], quoted[LOG_QUOTE_MAX];
+
+    if (exposed) {
+        redis_address_describe(exposed, where);
+        log_warn("redis.unencrypted",
+                 "host=%s remedy=\"rediss://, valkeys:// or tls=yes, unless the network is "
+                 "trusted\"",
+                 log_quote(quoted, where));
+    }
+    redis_url_free(url);
 }

@@ -18,4 +18,7 @@ MUST_USE char *redis_settings_url(const struct config_redis *redis, const char *
  * be used.  Asks no server.  False and `*err` (file, line, key) if not. */
 MUST_USE bool redis_settings_check(const struct config *config, struct error *err);
 
+/* Logs a warning if the connection to `url` is plain and leaves this host. */
+void redis_settings_warn(const char *url);
+
 #endif

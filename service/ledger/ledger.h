@@ -16,7 +16,7 @@ struct ledger;
 struct salt;
 
 struct ledger_options {
-    const char *redis_url;     /* redis:// rediss:// unix:// sentinel:// cluster:// */
+    const char *redis_url;     /* service/redis/redis_url.h */
     unsigned n_shards;         /* 1, or a power of two up to 256 */
     int64_t flush_ms;          /* longest a click waits for its batch */
     unsigned batch_max;        /* records in a batch */

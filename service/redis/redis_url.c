@@ -1,8 +1,11 @@
 #include "service/redis/redis_url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sodium.h>
 
@@ -19,6 +22,7 @@ static const struct scheme {
     bool tls, is_path;
 } schemes[] = {
     {"redis://", REDIS_SINGLE, false, false},      {"rediss://", REDIS_SINGLE, true, false},
+    {"valkey://", REDIS_SINGLE, false, false},     {"valkeys://", REDIS_SINGLE, true, false},
     {"unix://", REDIS_SINGLE, false, true},        {"sentinel://", REDIS_SENTINEL, false, false},
     {"sentinels://", REDIS_SENTINEL, true, false}, {"cluster://", REDIS_CLUSTER, false, false},
     {"clusters://", REDIS_CLUSTER, true, false},
@@ -170,6 +174,7 @@ static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX],
         error_prefix(err, "redis password file");
         goto out;
     }
+    setvbuf(file, NULL, _IONBF, 0); /* no copy of the password stays in a buffer */
     if (!fgets(out, REDIS_URL_TEXT_MAX, file)) {
         error_set(err, "redis password file %s: %s", path,
                   ferror(file) ? strerror(errno) : "is empty");
@@ -323,25 +328,38 @@ static bool parse_rest(struct redis_url *url, struct slice rest, bool is_path, s
     return parse_hosts(url, before, err) && parse_path(url, rest, err);
 }
 
+static const struct scheme *find_scheme(const char *text)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(text, schemes[i].text, strlen(schemes[i].text)) == 0)
+            return &schemes[i];
+    }
+    return NULL;
+}
+
+bool redis_url_has_scheme(const char *text)
+{
+    return find_scheme(text) != NULL;
+}
+
 static bool parse(struct redis_url *url, const char *text, struct error *err)
 {
-    struct slice rest = slice_of(text), before;
+    const struct scheme *scheme = find_scheme(text);
+    struct slice rest, before;
 
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (!slice_starts_with(rest, slice_of(schemes[i].text)))
-            continue;
-        url->topology = schemes[i].topology;
-        url->tls = schemes[i].tls;
-        rest = slice_of(text + strlen(schemes[i].text));
-        before = rest;
-        if (!take_until(&rest, '?', &before))
-            rest = slice_make(NULL, 0);
-        return parse_rest(url, before, schemes[i].is_path, err) && parse_options(url, rest, err) &&
-               check(url, err);
+    if (!scheme) {
+        error_set(err, "redis url: starts with none of redis://, rediss://, valkey://, "
+                       "valkeys://, unix://, sentinel://, cluster://");
+        return false;
     }
-    error_set(err, "redis url: starts with none of redis://, rediss://, unix://, sentinel://, "
-                   "cluster://");
-    return false;
+    url->topology = scheme->topology;
+    url->tls = scheme->tls;
+    rest = slice_of(text + strlen(scheme->text));
+    before = rest;
+    if (!take_until(&rest, '?', &before))
+        rest = slice_make(NULL, 0);
+    return parse_rest(url, before, scheme->is_path, err) && parse_options(url, rest, err) &&
+           check(url, err);
 }
 
 struct redis_url *redis_url_parse(const char *text, struct error *err)
@@ -359,6 +377,28 @@ struct redis_url *redis_url_parse(const char *text, struct error *err)
     }
     sodium_mprotect_readonly(url);
     return url;
+}
+
+static bool is_this_host(const struct redis_address *address)
+{
+    const char *host = address->host;
+    struct in6_addr ip6;
+    struct in_addr ip4;
+
+    if (inet_pton(AF_INET, host, &ip4) == 1)
+        return ntohl(ip4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &ip6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&ip6);
+    return address->port == 0 || strcasecmp(host, "localhost") == 0;
+}
+
+const struct redis_address *redis_url_find_exposed(const struct redis_url *url)
+{
+    for (size_t i = 0; !url->tls && i < url->n_hosts; i++) {
+        if (!is_this_host(&url->hosts[i]))
+            return &url->hosts[i];
+    }
+    return NULL;
 }
 
 void redis_address_describe(const struct redis_address *address,

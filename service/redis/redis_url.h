@@ -1,6 +1,7 @@
 /* redis_url.h - where Redis is and how to get in.
  *
  *     redis://[user[:password]@]host[:port][/db][?options]        one server; rediss:// with TLS
+ *     valkey://…, valkeys://…                                     the same
  *     unix:///path/of/socket[?db=0&options]
  *     sentinel://[user[:password]@]host[:port],host…/master[/db][?options]   ports 26379
  *     cluster://[user[:password]@]host[:port],host…[?options]
@@ -54,9 +55,16 @@ struct redis_url {
     char cert[REDIS_URL_TEXT_MAX], key[REDIS_URL_TEXT_MAX];
 };
 
+/* Whether the text starts as one of these URLs does; else it can't be one. */
+bool redis_url_has_scheme(const char *text);
+
 /* Parses and reads the password files, into sodium_malloc() memory, read-only afterwards.  NULL and
  * `*err` (never with a password in it) on failure. */
 MUST_USE struct redis_url *redis_url_parse(const char *text, struct error *err);
 void redis_url_free(struct redis_url *url);
+
+/* The first host that is reached without TLS and is not this one, so that whoever is on the way
+ * reads the password and the counts; NULL: none. */
+const struct redis_address *redis_url_find_exposed(const struct redis_url *url);
 
 #endif

@@ -71,6 +71,10 @@ static void test_forms(void **state)
         {"a cluster",
          "cluster://a:1,b",
          {.topology = REDIS_CLUSTER, .hosts = {{"a", 1}, {"b", 6379}}, .n_hosts = 2}},
+        {"Valkey's scheme", "valkey://h/2", {.hosts = {{"h", 6379}}, .n_hosts = 1, .db = 2}},
+        {"Valkey's scheme with TLS",
+         "valkeys://h:1",
+         {.hosts = {{"h", 1}}, .n_hosts = 1, .tls = true}},
         {"the largest port", "redis://h:65535", {.hosts = {{"h", 65535}}, .n_hosts = 1}},
     };
     char path[] = "/tmp/hopcount-url-XXXXXX";
@@ -158,6 +162,49 @@ static void test_refusals(void **state)
     }
 }
 
+static void test_what_others_on_the_way_can_read(void **state)
+{
+    const struct {
+        const char *text, *want; /* the host, or NULL */
+    } cases[] = {
+        {"redis://127.0.0.1", NULL},
+        {"redis://127.8.9.1:7000/2", NULL},
+        {"redis://[::1]", NULL},
+        {"redis://localhost", NULL},
+        {"redis://LocalHost:1", NULL},
+        {"redis://", NULL},
+        {"unix:///run/r.sock", NULL},
+        {"rediss://r.example", NULL},
+        {"valkeys://10.0.0.7", NULL},
+        {"sentinel://a,b/main?tls=yes", NULL},
+        {"redis://r.example", "r.example"},
+        {"redis://redis", "redis"},
+        {"valkey://10.0.0.7", "10.0.0.7"},
+        {"redis://[::ffff:127.0.0.2]", "::ffff:127.0.0.2"},
+        {"redis://128.0.0.1", "128.0.0.1"},
+        {"redis://localhost.example", "localhost.example"},
+        {"sentinel://localhost,b/main", "b"},
+        {"cluster://127.0.0.1:1,127.0.0.1:2", NULL},
+        {"cluster://127.0.0.1:1,a:2", "a"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error err = {0};
+        struct redis_url *url = redis_url_parse(cases[i].text, &err);
+        const struct redis_address *found;
+
+        print_message("%s\n", cases[i].text);
+        assert_non_null(url);
+        found = redis_url_find_exposed(url);
+        if (cases[i].want)
+            assert_string_equal(found->host, cases[i].want);
+        else
+            assert_null(found);
+        redis_url_free(url);
+    }
+}
+
 static void test_limits(void **state)
 {
     struct error err = {0};
@@ -190,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_others_on_the_way_can_read),
         cmocka_unit_test(test_limits),
     };
 
