@@ -1,4 +1,4 @@
-"""The lists of user agents against a corpus of known ones (tests/labels/corpus.py)."""
+"""What the program makes of lists of user agents (tests/labels/corpus.py)."""
 import pathlib
 import sys
 
@@ -14,7 +14,14 @@ import corpus  # noqa: E402
 @pytest.fixture(scope="module")
 def results():
     human, machine = corpus.measure(BUILD)
-    corpus.print_table({"person": human, "machine": machine})
+    corpus.print_results("Listed", human, machine)
+    return human, machine
+
+
+@pytest.fixture(scope="module")
+def unlisted():
+    human, machine = corpus.measure_unlisted(BUILD)
+    corpus.print_results("Unlisted", human, machine)
     return human, machine
 
 
@@ -31,6 +38,27 @@ def test_machines_are_found(results):
 
 def test_people_are_not_taken_for_machines(results):
     assert results[0].share_wrong <= 0.001, results[0].wrong
+
+
+def test_no_browser_of_todays_traffic_is_taken_for_a_machine(results):
+    """By its share of the traffic: not even a rare one."""
+    weights = corpus.weights()
+    wrong = {row[0]: weights[row[0]] for row in results[0].wrong if row[0] in weights}
+    assert len(weights) > 500 and sum(weights.values()) == pytest.approx(1, abs=0.01)
+    assert sum(wrong.values()) == 0, wrong
+
+
+def test_machines_that_no_list_has_are_found(unlisted):
+    """Of each list and kind, which the rules were not made from."""
+    for name, rows in unlisted[1].by_source.items():
+        wrong = [row for row in rows if row in unlisted[1].wrong]
+        assert len(wrong) <= 0.03 * len(rows), (name, wrong)
+    assert len(unlisted[1].all) > 300
+
+
+def test_people_that_no_list_has_are_not_taken_for_machines(unlisted):
+    assert len(unlisted[0].all) > 500
+    assert unlisted[0].share_wrong <= 0.001, unlisted[0].wrong
 
 
 def test_what_is_easily_mistaken_is_not(results):
