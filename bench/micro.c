@@ -17,7 +17,6 @@
 #include "proto/template.h"
 #include "proto/token.h"
 #include "service/base/error.h"
-#include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/gateway/gateway.h"
@@ -26,6 +25,7 @@
 #include "service/label/salt.h"
 #include "service/ledger/fold.h"
 #include "service/public/answer.h"
+#include "service/public/loop_clock.h"
 #include "service/public/reply.h"
 
 enum { VARIETY = 256 };
@@ -46,8 +46,8 @@ struct fixture {
     struct salt salt;
     struct config *config;
     struct answerer *answerer;
-    struct worker_stats stats;
-    struct turn turn;
+    struct worker_counters counters;
+    struct loop_clock clock;
     char reply[REPLY_MAX];
     struct http1_request requests[VARIETY]; /* slices of heads */
     struct click clicks[VARIETY];
@@ -183,7 +183,7 @@ static struct site *load_site(struct fixture *f)
  * is a thread, whose work would be counted, too. */
 static void setup_redirect(struct fixture *f)
 {
-    struct answerer_options options = {.stats = &f->stats, .turn = &f->turn};
+    struct answerer_options options = {.counters = &f->counters, .clock = &f->clock};
     struct error err;
     struct site *site;
 
@@ -195,7 +195,7 @@ static void setup_redirect(struct fixture *f)
     f->answerer = answerer_new(&options, site, &err);
     if (!f->answerer)
         abort();
-    f->turn.wall_ms = (TOKEN_EPOCH_S + INT64_C(1500000) * 60) * 1000;
+    f->clock.wall_ms = (TOKEN_EPOCH_S + INT64_C(1500000) * 60) * 1000;
 }
 
 static void setup_template(struct fixture *f)
@@ -266,7 +266,7 @@ static void run_redirect(struct fixture *f, unsigned i)
     struct answer_source source = {.is_last = false};
     struct answer answer;
 
-    f->turn.mono_ms += 4; /* 250 new agents a second: within the limit at first */
+    f->clock.mono_ms += 4; /* 250 new agents a second: within the limit at first */
     memcpy(source.ip, (const uint8_t[IP_LEN]){[10] = 0xff, 0xff, 192, 0, 2, 7}, IP_LEN);
     if (!answer_next(f->answerer, slice_make(f->heads[i], f->head_lens[i]), &source, f->reply,
                      &answer) ||

@@ -28,16 +28,16 @@ static json_t *time_json(int64_t time_ms)
     return time_ms > 0 ? json_string(rfc3339_format(time_ms / 1000, 0, text)) : json_null();
 }
 
-static json_t *worker_json(const struct worker_stats *stats)
+static json_t *worker_json(const struct worker_counters *counters)
 {
     uint64_t requests = 0;
 
     for (unsigned i = 0; i < OUTCOMES; i++)
-        requests += counter64_get(&stats->requests[i]);
+        requests += counter64_get(&counters->requests[i]);
     return json_pack("{so so so so}", "requests", number_json(requests), "redirects",
-                     number_json(counter64_get(&stats->requests[OUTCOME_REDIRECT])), "connections",
-                     number_json(counter64_get(&stats->open)), "connections_max",
-                     number_json(counter64_get(&stats->open_max)));
+                     number_json(counter64_get(&counters->requests[OUTCOME_REDIRECT])),
+                     "connections", number_json(counter64_get(&counters->open)), "connections_max",
+                     number_json(counter64_get(&counters->open_max)));
 }
 
 static json_t *workers_json(const struct admin_sources *sources)
@@ -45,7 +45,7 @@ static json_t *workers_json(const struct admin_sources *sources)
     json_t *workers = json_array();
 
     for (unsigned i = 0; i < sources->n_workers; i++)
-        json_array_append_new(workers, worker_json(worker_stats(sources->workers[i])));
+        json_array_append_new(workers, worker_json(worker_counters(sources->workers[i])));
     return workers;
 }
 
@@ -58,7 +58,7 @@ static json_t *requests_json(const struct admin_sources *sources)
         uint64_t n = 0;
 
         for (unsigned i = 0; i < sources->n_workers; i++)
-            n += counter64_get(&worker_stats(sources->workers[i])->requests[outcome]);
+            n += counter64_get(&worker_counters(sources->workers[i])->requests[outcome]);
         if (n > 0)
             json_object_set_new(requests, outcome_name(outcome), number_json(n));
     }

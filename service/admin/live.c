@@ -71,9 +71,9 @@ static void read_counts(const struct admin_sources *sources, struct counts *out)
 
     *out = (struct counts){.redirects = 0};
     for (unsigned i = 0; i < sources->n_workers; i++) {
-        const struct worker_stats *stats = worker_stats(sources->workers[i]);
+        const struct worker_counters *counters = worker_counters(sources->workers[i]);
 
-        out->redirects += counter64_get(&stats->requests[OUTCOME_REDIRECT]);
+        out->redirects += counter64_get(&counters->requests[OUTCOME_REDIRECT]);
     }
     if (sources->store)
         clickstore_stats(sources->store, &store);

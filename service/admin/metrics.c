@@ -42,28 +42,28 @@ static void write_metrics(struct evbuffer *out, const struct metric *metrics, si
 
 /* All workers' counters together. */
 struct worker_sums {
-    uint64_t requests[OUTCOMES], ended[CONN_ENDS], reasons[CLICK_REASONS];
+    uint64_t requests[OUTCOMES], ended[CLOSE_REASONS], reasons[CLICK_REASONS];
     uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
         turns;
 };
 
-static void add_worker(struct worker_sums *sums, const struct worker_stats *stats)
+static void add_worker(struct worker_sums *sums, const struct worker_counters *counters)
 {
     for (unsigned i = 0; i < OUTCOMES; i++)
-        sums->requests[i] += counter64_get(&stats->requests[i]);
+        sums->requests[i] += counter64_get(&counters->requests[i]);
     for (unsigned i = 0; i < CLICK_REASONS; i++)
-        sums->reasons[i] += counter64_get(&stats->reasons[i]);
-    for (unsigned i = 0; i < CONN_ENDS; i++)
-        sums->ended[i] += counter64_get(&stats->ended[i]);
-    sums->accepted += counter64_get(&stats->accepted);
-    sums->open += counter64_get(&stats->open);
-    sums->open_max += counter64_get(&stats->open_max);
-    sums->heads += counter64_get(&stats->heads);
-    sums->unsent_bytes += counter64_get(&stats->unsent_bytes);
-    sums->bytes_in += counter64_get(&stats->bytes_in);
-    sums->bytes_out += counter64_get(&stats->bytes_out);
-    sums->accept_pauses += counter64_get(&stats->accept_pauses);
-    sums->turns += counter64_get(&stats->turns);
+        sums->reasons[i] += counter64_get(&counters->reasons[i]);
+    for (unsigned i = 0; i < CLOSE_REASONS; i++)
+        sums->ended[i] += counter64_get(&counters->closed[i]);
+    sums->accepted += counter64_get(&counters->accepted);
+    sums->open += counter64_get(&counters->open);
+    sums->open_max += counter64_get(&counters->open_max);
+    sums->heads += counter64_get(&counters->heads);
+    sums->unsent_bytes += counter64_get(&counters->unsent_bytes);
+    sums->bytes_in += counter64_get(&counters->bytes_in);
+    sums->bytes_out += counter64_get(&counters->bytes_out);
+    sums->accept_pauses += counter64_get(&counters->accept_pauses);
+    sums->turns += counter64_get(&counters->turns);
 }
 
 static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
@@ -76,9 +76,9 @@ static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
                             outcome_name(i), outcome_status(i), sums->requests[i]);
     write_head(out, "hopcount_connections_ended_total", "counter",
                "Connections of the public port that ended, by reason.");
-    for (unsigned i = 0; i < CONN_ENDS; i++)
+    for (unsigned i = 0; i < CLOSE_REASONS; i++)
         evbuffer_add_printf(out, "hopcount_connections_ended_total{reason=\"%s\"} %" PRIu64 "\n",
-                            conn_end_name(i), sums->ended[i]);
+                            close_reason_name(i), sums->ended[i]);
     write_head(out, "hopcount_clicks_labelled_total", "counter",
                "Counted clicks by the label they got when they came, and why.");
     for (unsigned i = 0; i < CLICK_REASONS; i++)
@@ -93,7 +93,7 @@ static void write_workers(struct evbuffer *out, const struct admin_sources *sour
     struct worker_sums sums = {.accepted = 0};
 
     for (unsigned i = 0; i < sources->n_workers; i++)
-        add_worker(&sums, worker_stats(sources->workers[i]));
+        add_worker(&sums, worker_counters(sources->workers[i]));
     write_labelled(out, &sums);
     {
         const struct metric metrics[] = {

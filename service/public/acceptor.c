@@ -13,10 +13,10 @@
 #include <event2/event.h>
 
 #include "service/base/log.h"
-#include "service/base/turn.h"
 #include "service/public/conns.h"
+#include "service/public/counters.h"
 #include "service/public/listener.h"
-#include "service/public/stats.h"
+#include "service/public/loop_clock.h"
 
 enum {
     ACCEPT_MAX = 64,     /* per wake-up, so that a flood of connections can't starve replies */
@@ -58,7 +58,7 @@ static void set_accepting(struct acceptor *a, bool on)
 
 static void log_shortage(struct acceptor *a, int error, const char *action)
 {
-    int64_t now_ms = a->options.turn->mono_ms;
+    int64_t now_ms = a->options.clock->mono_ms;
 
     if (a->logged_ms && now_ms - a->logged_ms < LOG_EVERY_S * 1000)
         return;
@@ -71,7 +71,7 @@ static void log_shortage(struct acceptor *a, int error, const char *action)
 static enum accepted pause_accepting(struct acceptor *a, int error)
 {
     log_shortage(a, error, "pause");
-    counter64_add(&a->options.stats->accept_pauses, 1);
+    counter64_add(&a->options.counters->accept_pauses, 1);
     set_accepting(a, false);
     event_add(a->resume, &pause_time);
     return PAUSED;
@@ -159,7 +159,7 @@ static void on_acceptable(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    turn_begin(door->acceptor->options.turn);
+    loop_clock_read(door->acceptor->options.clock);
     accept_some(door);
 }
 

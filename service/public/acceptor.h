@@ -8,14 +8,14 @@
 struct acceptor;
 struct conns;
 struct event_base;
-struct turn;
-struct worker_stats;
+struct loop_clock;
+struct worker_counters;
 
 struct acceptor_options {
     struct event_base *base;
     struct conns *conns; /* where connections go */
-    struct turn *turn;
-    struct worker_stats *stats;
+    struct loop_clock *clock;
+    struct worker_counters *counters;
     int *fds; /* n_fds listening sockets; taken, set to -1 */
     unsigned n_fds;
 };

@@ -4,11 +4,11 @@
 
 #include "proto/click.h"
 #include "service/base/error.h"
-#include "service/base/turn.h"
 #include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/label/label.h"
+#include "service/public/loop_clock.h"
 #include "service/public/office.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
@@ -60,12 +60,12 @@ void answerer_set_site(struct answerer *a, struct site *site)
 
 static int64_t now_s(const struct answerer *a)
 {
-    return a->options.turn->wall_ms / 1000;
+    return a->options.clock->wall_ms / 1000;
 }
 
 static void count(struct answerer *a, enum outcome outcome)
 {
-    counter64_add(&a->options.stats->requests[outcome], 1);
+    counter64_add(&a->options.counters->requests[outcome], 1);
 }
 
 /* What the reply says of the connection's future. */
@@ -108,7 +108,7 @@ static void append_click(struct answerer *a, const struct route *route, const st
     const struct click click = {
         .type = CLICK_TYPE_CLICK,
         .link_id = token->link_id,
-        .time_ms = a->options.turn->wall_ms,
+        .time_ms = a->options.clock->wall_ms,
         .brand = route->brand->id,
         .object = token->object,
         .client = token->client,
@@ -130,7 +130,7 @@ static void append_click(struct answerer *a, const struct route *route, const st
     };
 
     clicklog_append(a->options.log, &click);
-    counter64_add(&a->options.stats->reasons[label->reason], 1);
+    counter64_add(&a->options.counters->reasons[label->reason], 1);
 }
 
 static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN],
@@ -140,7 +140,7 @@ static struct label find_label(struct answerer *a, const uint8_t peer[static IP_
         .request = &a->request, .has_client = token->client != 0, .has_object = token->object != 0};
 
     trusted_proxy_find_client(a->options.config, &a->request, peer, source.ip);
-    return labeler_label(a->labeler, &source, a->options.turn->mono_ms);
+    return labeler_label(a->labeler, &source, a->options.clock->mono_ms);
 }
 
 /* Office's programs have no browser's name; most requests have, and are spared the look. */

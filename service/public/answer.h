@@ -11,7 +11,7 @@
 #include "proto/http1.h"
 #include "proto/ip.h"
 #include "proto/slice.h"
-#include "service/public/stats.h"
+#include "service/public/counters.h"
 
 struct answerer;
 struct clicklog;
@@ -19,14 +19,14 @@ struct config_public;
 struct error;
 struct label_rules;
 struct site;
-struct turn;
+struct loop_clock;
 
 struct answerer_options {
     const struct config_public *config;
     struct clicklog *log;
     const struct label_rules *label_rules;
-    struct worker_stats *stats;
-    const struct turn *turn; /* begun before each call */
+    struct worker_counters *counters;
+    const struct loop_clock *clock; /* begun before each call */
 };
 
 /* Borrows all of `*options` as long as it lives; takes a reference of `site`. */

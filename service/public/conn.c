@@ -35,7 +35,7 @@ static evutil_socket_t conn_fd(const struct conn *c)
 static void set_open(struct conns *conns, unsigned n_open)
 {
     conns->n_open = n_open;
-    counter64_set(&conns->options.stats->open, n_open);
+    counter64_set(&conns->options.counters->open, n_open);
 }
 
 static struct conn *take_conn(struct conns *conns)
@@ -60,7 +60,7 @@ static void put_conn(struct conns *conns, struct conn *conn)
 
 static void release_held(struct conn *c)
 {
-    counter64 *heads = &c->conns->options.stats->heads;
+    counter64 *heads = &c->conns->options.counters->heads;
 
     if (c->held.len)
         counter64_set(heads, counter64_get(heads) - 1);
@@ -69,7 +69,7 @@ static void release_held(struct conn *c)
 
 static void release_unsent(struct conn *c)
 {
-    counter64 *unsent_bytes = &c->conns->options.stats->unsent_bytes;
+    counter64 *unsent_bytes = &c->conns->options.counters->unsent_bytes;
 
     if (c->unsent)
         counter64_set(unsent_bytes, counter64_get(unsent_bytes) - c->unsent_len);
@@ -87,13 +87,13 @@ static void reset_on_close(evutil_socket_t fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
-void conn_close(struct conn *c, enum conn_end end)
+void conn_close(struct conn *c, enum close_reason reason)
 {
     assert(!c->is_queued);
-    counter64_add(&c->conns->options.stats->ended[end], 1);
+    counter64_add(&c->conns->options.counters->closed[reason], 1);
     if (c->is_watched)
         event_del(&c->event);
-    if (c->unsent || end == CONN_END_BUFFERS)
+    if (c->unsent || reason == CLOSE_BUFFERS)
         reset_on_close(conn_fd(c));
     close(conn_fd(c));
     deadline_remove(&c->deadline);
@@ -126,7 +126,7 @@ static void enter_lingering(struct conn *c)
 static void conn_set_state(struct conn *c, enum conn_state state)
 {
     struct deadline_list *list = &c->conns->waiting[state];
-    int64_t now_ms = c->conns->options.turn->mono_ms;
+    int64_t now_ms = c->conns->options.clock->mono_ms;
 
     if (state == CONN_IDLE && c->state == CONN_IDLE) {
         c->was_used = !deadline_renew(list, &c->deadline, now_ms, CONNS_SLACK_MS);
@@ -159,14 +159,14 @@ struct conn *conn_find_oldest(struct conns *conns, enum conn_state state, const 
  * longer. */
 static bool keep_unsent(struct conn *c, const char *buf, size_t len)
 {
-    counter64 *unsent_bytes = &c->conns->options.stats->unsent_bytes;
+    counter64 *unsent_bytes = &c->conns->options.counters->unsent_bytes;
 
     while (counter64_get(unsent_bytes) + len > CONNS_UNSENT_MAX) {
         struct conn *oldest = conn_find_oldest(c->conns, CONN_SENDING, c);
 
         if (!oldest)
             return false;
-        conn_close(oldest, CONN_END_BUFFERS);
+        conn_close(oldest, CLOSE_BUFFERS);
     }
     c->unsent = malloc(len);
     if (!c->unsent)
@@ -187,14 +187,14 @@ static enum sent transmit(struct conn *c, const char *buf, size_t len, enum conn
     size_t n_sent = n > 0 ? (size_t)n : 0;
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        conn_close(c, CONN_END_CLIENT);
+        conn_close(c, CLOSE_CLIENT);
         return SENT_BROKEN;
     }
-    counter64_add(&c->conns->options.stats->bytes_out, n_sent);
+    counter64_add(&c->conns->options.counters->bytes_out, n_sent);
     if (n_sent == len)
         return SENT_ALL;
     if (!keep_unsent(c, buf + n_sent, len - n_sent)) {
-        conn_close(c, CONN_END_BUFFERS);
+        conn_close(c, CLOSE_BUFFERS);
         return SENT_BROKEN;
     }
     c->then = (uint8_t)then;
@@ -220,7 +220,7 @@ static void follow(struct conn *c, enum conn_then then)
         await_input(c, true);
         break;
     case CONN_THEN_CLOSE:
-        conn_close(c, c->end);
+        conn_close(c, c->close_reason);
         break;
     case CONN_THEN_LINGER:
         conn_set_state(c, CONN_LINGERING);
@@ -291,7 +291,7 @@ static bool free_blocks(struct conn *c, size_t n_blocks)
         struct conn *head = sending ? NULL : conn_find_oldest(conns, CONN_HEAD, c);
 
         if (sending)
-            conn_close(sending, CONN_END_BUFFERS);
+            conn_close(sending, CLOSE_BUFFERS);
         else if (head)
             conn_expire(head);
         else
@@ -312,11 +312,11 @@ static bool hold(struct conn *c, struct slice rest)
         return true;
     rest = slice_make(rest.ptr + c->held.len, rest.len - c->held.len);
     if (!free_blocks(c, held_blocks_needed(&c->held, rest.len))) {
-        conn_close(c, CONN_END_BUFFERS);
+        conn_close(c, CLOSE_BUFFERS);
         return false;
     }
     if (c->held.len == 0)
-        counter64_add(&conns->options.stats->heads, 1);
+        counter64_add(&conns->options.counters->heads, 1);
     held_append(&conns->held_pool, &c->held, rest);
     return true;
 }
@@ -376,11 +376,11 @@ static bool answer_one(struct conn *c, struct intake *in)
     case ANSWER_KEEP:
         break;
     case ANSWER_CLOSE:
-        c->end = CONN_END_REPLIED;
+        c->close_reason = CLOSE_REPLIED;
         in->then = in->rest.len || in->may_have_more ? CONN_THEN_LINGER : CONN_THEN_CLOSE;
         break;
     case ANSWER_REFUSED:
-        c->end = CONN_END_REFUSED;
+        c->close_reason = CLOSE_REFUSED;
         in->then = CONN_THEN_LINGER;
         break;
     }
@@ -395,7 +395,7 @@ static void answer_input(struct conn *c, size_t len)
                         .may_have_more = len == CONNS_INPUT_MAX};
 
     if (c->awaits_proxy && take_proxy_header(c, &in) == PROXY_BAD) {
-        conn_close(c, CONN_END_PROXY);
+        conn_close(c, CLOSE_PROXY);
         return;
     }
     while (!c->awaits_proxy && in.rest.len && in.then == CONN_THEN_READ) {
@@ -416,7 +416,7 @@ static void discard(struct conn *c, size_t len)
 {
     c->n_discarded += (uint32_t)len;
     if (c->n_discarded > DISCARD_MAX)
-        conn_close(c, c->end);
+        conn_close(c, c->close_reason);
 }
 
 static void read_input(struct conn *c)
@@ -428,7 +428,7 @@ static void read_input(struct conn *c)
     held_copy(&c->held, in);
     n = recv(conn_fd(c), in + have, CONNS_INPUT_MAX - have, 0);
     if (n > 0) {
-        counter64_add(&c->conns->options.stats->bytes_in, (size_t)n);
+        counter64_add(&c->conns->options.counters->bytes_in, (size_t)n);
         if (c->state == CONN_LINGERING)
             discard(c, (size_t)n);
         else
@@ -437,7 +437,7 @@ static void read_input(struct conn *c)
         if (c->state == CONN_NEW)
             conn_set_state(c, CONN_IDLE);
     } else {
-        conn_close(c, c->state == CONN_LINGERING ? c->end : CONN_END_CLIENT);
+        conn_close(c, c->state == CONN_LINGERING ? c->close_reason : CLOSE_CLIENT);
     }
 }
 
@@ -447,18 +447,18 @@ static void resume(struct conn *c)
     ssize_t n =
         send(conn_fd(c), c->unsent + c->unsent_at, c->unsent_len - c->unsent_at, MSG_NOSIGNAL);
     size_t held_len = c->held.len;
-    int64_t now_ms = c->conns->options.turn->mono_ms;
+    int64_t now_ms = c->conns->options.clock->mono_ms;
 
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
-            conn_close(c, CONN_END_CLIENT);
+            conn_close(c, CLOSE_CLIENT);
         return;
     }
-    counter64_add(&c->conns->options.stats->bytes_out, (size_t)n);
+    counter64_add(&c->conns->options.counters->bytes_out, (size_t)n);
     c->unsent_at += (uint32_t)n;
     if (c->unsent_at < c->unsent_len) {
         if (now_ms - c->sending_since_ms >= CONNS_SEND_WAIT_MS)
-            conn_close(c, CONN_END_SEND_TIMEOUT);
+            conn_close(c, CLOSE_SEND_TIMEOUT);
         else
             deadline_append(&c->conns->waiting[CONN_SENDING], &c->deadline, now_ms);
         return;
@@ -479,7 +479,7 @@ static void on_ready(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    turn_begin(c->conns->options.turn);
+    loop_clock_read(c->conns->options.clock);
     if (c->state == CONN_SENDING)
         resume(c);
     else
@@ -493,7 +493,7 @@ bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip[static
 
     if (!c)
         return false;
-    counter64_add(&conns->options.stats->accepted, 1);
+    counter64_add(&conns->options.counters->accepted, 1);
     *c = (struct conn){.conns = conns, .state = CONN_NEW, .awaits_proxy = awaits_proxy};
     memcpy(c->source.ip, ip, IP_LEN);
     event_assign(&c->event, conns->options.base, fd, EV_READ | EV_PERSIST, on_ready, c);
@@ -507,22 +507,22 @@ void conn_expire(struct conn *c)
 
     switch ((enum conn_state)c->state) {
     case CONN_IDLE:
-        conn_close(c, CONN_END_IDLE);
+        conn_close(c, CLOSE_IDLE);
         break;
     case CONN_HEAD:
         if (c->awaits_proxy) {
-            conn_close(c, CONN_END_PROXY);
+            conn_close(c, CLOSE_PROXY);
             break;
         }
-        c->end = CONN_END_HEAD_TIMEOUT;
+        c->close_reason = CLOSE_HEAD_TIMEOUT;
         release_held(c);
         send_replies(c, reply, answer_timeout(c->conns->options.answerer, reply), CONN_THEN_LINGER);
         break;
     case CONN_SENDING:
-        conn_close(c, CONN_END_SEND_TIMEOUT);
+        conn_close(c, CLOSE_SEND_TIMEOUT);
         break;
     case CONN_LINGERING:
-        conn_close(c, c->end);
+        conn_close(c, c->close_reason);
         break;
     case CONN_NEW:
     case CONN_STATES:

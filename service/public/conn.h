@@ -26,11 +26,11 @@
 #include <event2/event_struct.h>
 
 #include "proto/ip.h"
-#include "service/base/turn.h"
 #include "service/public/answer.h"
+#include "service/public/counters.h"
 #include "service/public/deadline.h"
 #include "service/public/held.h"
-#include "service/public/stats.h"
+#include "service/public/loop_clock.h"
 
 struct clicklog;
 struct config_public;
@@ -75,7 +75,7 @@ struct conn {
     uint32_t n_discarded;        /* bytes, while LINGERING */
     uint8_t state;               /* enum conn_state */
     uint8_t then;                /* enum conn_then: what follows `unsent` */
-    uint8_t end;                 /* enum conn_end: why it is going to be closed */
+    uint8_t close_reason;        /* enum close_reason, once it is going to be closed */
     bool is_watched;             /* the event is added */
     bool is_queued;              /* its replies wait for the sync */
     bool was_used;               /* IDLE: asked something since it was put into the list */
@@ -88,8 +88,8 @@ struct conns_options {
     const struct config_public *config;
     unsigned connections_max;
     struct answerer *answerer;
-    struct worker_stats *stats;
-    struct turn *turn;
+    struct worker_counters *counters;
+    struct loop_clock *clock;
     struct clicklog *sync_log; /* synced before replies leave; NULL = replies don't wait */
 };
 
@@ -127,7 +127,7 @@ void conn_expire(struct conn *conn);
 
 /* Closes the socket and gives the connection back; `conn` is gone then.  Its replies are not
  * queued. */
-void conn_close(struct conn *conn, enum conn_end end);
+void conn_close(struct conn *conn, enum close_reason reason);
 
 /* Of those in `state` whose replies are not queued, the one that has waited longest; NULL: none.
  * `except` (NULL allowed) is passed over. */

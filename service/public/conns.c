@@ -25,7 +25,7 @@ struct conns *conns_new(const struct conns_options *options, struct error *err)
     conns->pool = calloc(options->connections_max, sizeof(*conns->pool));
     if (!conns->pool || !held_pool_init(&conns->held_pool, CONNS_HELD_BLOCKS))
         goto out;
-    counter64_set(&options->stats->open_max, options->connections_max);
+    counter64_set(&options->counters->open_max, options->connections_max);
     ok = true;
 out:
     if (!ok) {
@@ -41,7 +41,7 @@ static void close_all(struct conns *conns, enum conn_state state)
     struct deadline *d;
 
     while ((d = deadline_first(&conns->waiting[state])))
-        conn_close(conn_of_deadline(d), CONN_END_DRAIN);
+        conn_close(conn_of_deadline(d), CLOSE_DRAIN);
 }
 
 void conns_free(struct conns *conns)
@@ -67,7 +67,7 @@ static void sort_used(struct conns *conns)
 
     while ((d = deadline_first(idle)) && conn_of_deadline(d)->was_used) {
         conn_of_deadline(d)->was_used = false;
-        deadline_append(idle, d, conns->options.turn->mono_ms);
+        deadline_append(idle, d, conns->options.clock->mono_ms);
     }
 }
 
@@ -87,12 +87,12 @@ static struct conn *find_least_missed(struct conns *conns)
 bool conns_give_up_one(struct conns *conns)
 {
     struct conn *conn = find_least_missed(conns);
-    int64_t now_ms = conns->options.turn->mono_ms;
+    int64_t now_ms = conns->options.clock->mono_ms;
 
     if (!conn || conn->state == CONN_HEAD ||
         (conn->state == CONN_IDLE && now_ms - conn->deadline.since_ms < CONNS_SLACK_MS))
         return false;
-    conn_close(conn, CONN_END_EVICTED);
+    conn_close(conn, CLOSE_EVICTED);
     return true;
 }
 
@@ -105,7 +105,7 @@ void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr
         struct conn *conn = find_least_missed(conns);
 
         if (conn)
-            conn_close(conn, CONN_END_EVICTED);
+            conn_close(conn, CLOSE_EVICTED);
     }
     if (!address_ip(peer, ip) ||
         !conn_start(conns, fd, ip,
@@ -116,7 +116,7 @@ void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr
 
 void conns_tick(struct conns *conns)
 {
-    int64_t now_ms = conns->options.turn->mono_ms;
+    int64_t now_ms = conns->options.clock->mono_ms;
     struct deadline *d;
 
     conns_flush(conns);
@@ -134,7 +134,7 @@ void conns_drain(struct conns *conns)
 void conns_close_idle(struct conns *conns, int64_t silent_ms)
 {
     struct deadline *ring = &conns->waiting[CONN_IDLE].ring, *next;
-    int64_t now_ms = conns->options.turn->mono_ms;
+    int64_t now_ms = conns->options.clock->mono_ms;
 
     conns_flush(conns);
     for (struct deadline *d = ring->next; d != ring; d = next) {
@@ -142,7 +142,7 @@ void conns_close_idle(struct conns *conns, int64_t silent_ms)
 
         next = d->next;
         if (conn->n_requests > 0 || now_ms - d->since_ms >= silent_ms)
-            conn_close(conn, CONN_END_DRAIN);
+            conn_close(conn, CLOSE_DRAIN);
     }
 }
 

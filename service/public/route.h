@@ -9,7 +9,7 @@
 #include "proto/slice.h"
 #include "proto/token.h"
 #include "service/config/site.h"
-#include "service/public/stats.h"
+#include "service/public/counters.h"
 
 struct route {
     /* REDIRECT or SILENT (whether the kind has a target is the caller's to find out, who knows the

@@ -13,12 +13,12 @@
 
 #include "service/base/error.h"
 #include "service/base/thread.h"
-#include "service/base/turn.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/public/acceptor.h"
 #include "service/public/answer.h"
 #include "service/public/conns.h"
+#include "service/public/loop_clock.h"
 
 enum {
     TICK_MS = 250,   /* how late a deadline may be noticed */
@@ -29,12 +29,12 @@ enum {
 enum order { ORDER_DRAIN = 1, ORDER_FINISH = 2, ORDER_STOP = 4 };
 
 struct worker {
-    struct worker_stats stats;
+    struct worker_counters counters;
     struct worker_options options;
     struct event_base *base;
     struct answerer *answerer;
     struct conns *conns;
-    struct turn turn;
+    struct loop_clock clock;
     struct acceptor *acceptor;
     struct event *tick, *wake;
     int wake_fd;
@@ -52,14 +52,14 @@ struct worker {
 
 static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000L};
 
-/* --- the end --- */
+/* --- finishing --- */
 
 static void finish(struct worker *w)
 {
     if (w->is_finishing)
         return;
     w->is_finishing = true;
-    w->finish_by_ms = w->turn.mono_ms + atomic_load(&w->finish_limit_ms);
+    w->finish_by_ms = w->clock.mono_ms + atomic_load(&w->finish_limit_ms);
     conns_drain(w->conns);
     acceptor_finish(w->acceptor);
     conns_close_idle(w->conns, SILENT_MS);
@@ -71,7 +71,7 @@ static void check_finished(struct worker *w)
         return;
     conns_close_idle(w->conns, SILENT_MS);
     w->is_stopped |= (acceptor_is_done(w->acceptor) && conns_n_open(w->conns) == 0) ||
-                     w->turn.mono_ms >= w->finish_by_ms;
+                     w->clock.mono_ms >= w->finish_by_ms;
 }
 
 /* --- the loop --- */
@@ -83,7 +83,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    turn_begin(&w->turn);
+    loop_clock_read(&w->clock);
     conns_tick(w->conns);
 }
 
@@ -111,7 +111,7 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     uint64_t n;
 
     (void)events;
-    turn_begin(&w->turn);
+    loop_clock_read(&w->clock);
     /* Only empties the counter: the messages are looked at whatever it says. */
     if (read(fd, &n, sizeof(n)) >= 0)
         take_messages(w);
@@ -126,11 +126,11 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), name);
     while (!w->is_stopped) {
         event_base_loop(w->base, EVLOOP_ONCE);
-        turn_begin(&w->turn);
+        loop_clock_read(&w->clock);
         conns_flush(w->conns);
         check_finished(w);
-        counter64_add(&w->stats.turns, 1);
-        turn_end(&w->turn);
+        counter64_add(&w->counters.turns, 1);
+        loop_clock_expire(&w->clock);
     }
     conns_free(w->conns);
     w->conns = NULL;
@@ -165,8 +165,8 @@ static bool accept_connections(struct worker *w)
 {
     const struct acceptor_options options = {.base = w->base,
                                              .conns = w->conns,
-                                             .turn = &w->turn,
-                                             .stats = &w->stats,
+                                             .clock = &w->clock,
+                                             .counters = &w->counters,
                                              .fds = w->options.listen_fds,
                                              .n_fds = w->options.config->n_listen};
 
@@ -180,12 +180,12 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
     struct answerer_options answerer_options = {.config = o->config,
                                                 .log = o->log,
                                                 .label_rules = o->label_rules,
-                                                .stats = &w->stats,
-                                                .turn = &w->turn};
+                                                .counters = &w->counters,
+                                                .clock = &w->clock};
     struct conns_options conns_options = {.config = o->config,
                                           .connections_max = o->connections_max,
-                                          .stats = &w->stats,
-                                          .turn = &w->turn,
+                                          .counters = &w->counters,
+                                          .clock = &w->clock,
                                           .sync_log = o->sync_clicks ? o->log : NULL};
 
     w->base = new_base();
@@ -310,7 +310,7 @@ void worker_stop(struct worker *w)
     give_order(w, ORDER_STOP);
 }
 
-const struct worker_stats *worker_stats(const struct worker *w)
+const struct worker_counters *worker_counters(const struct worker *w)
 {
-    return &w->stats;
+    return &w->counters;
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
-#include "service/public/stats.h"
+#include "service/public/counters.h"
 
 struct clicklog;
 struct config_public;
@@ -57,6 +57,6 @@ void worker_stop(struct worker *worker);
 void worker_free(struct worker *worker);
 
 /* Its counters, as long as the worker; any thread. */
-const struct worker_stats *worker_stats(const struct worker *worker);
+const struct worker_counters *worker_counters(const struct worker *worker);
 
 #endif

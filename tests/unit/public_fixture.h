@@ -31,8 +31,8 @@ struct fixture {
     struct clicklog *log;
     struct label_rules *label_rules;
     struct event_base *base;
-    struct worker_stats stats;
-    struct turn turn;
+    struct worker_counters counters;
+    struct loop_clock clock;
     struct answerer *answerer;
     struct conns *conns;
     uint16_t next_port;
@@ -85,7 +85,8 @@ static inline struct fixture *fixture_new(const char *public)
     f->dir = temp_dir_new();
     assert_non_null(f->dir);
     fixture_load_site(f, public);
-    f->turn = (struct turn){.wall_ms = FIXTURE_NOW_S * 1000, .mono_ms = 1000000, .is_read = true};
+    f->clock =
+        (struct loop_clock){.wall_ms = FIXTURE_NOW_S * 1000, .mono_ms = 1000000, .is_read = true};
     f->next_port = 1024;
     return f;
 }
@@ -107,15 +108,15 @@ static inline void fixture_start(struct fixture *f, unsigned connections_max, bo
     answerer_options = (struct answerer_options){.config = &f->config->public,
                                                  .log = f->log,
                                                  .label_rules = f->label_rules,
-                                                 .stats = &f->stats,
-                                                 .turn = &f->turn};
+                                                 .counters = &f->counters,
+                                                 .clock = &f->clock};
     f->answerer = answerer_new(&answerer_options, f->site, &err);
     conns_options = (struct conns_options){.base = f->base,
                                            .config = &f->config->public,
                                            .connections_max = connections_max,
                                            .answerer = f->answerer,
-                                           .stats = &f->stats,
-                                           .turn = &f->turn,
+                                           .counters = &f->counters,
+                                           .clock = &f->clock,
                                            .sync_log = sync_clicks ? f->log : NULL};
     f->conns = conns_new(&conns_options, &err);
     if (!f->base || !f->answerer || !f->conns)
@@ -166,8 +167,8 @@ static inline void fixture_send(struct fixture *f, int client, const char *text)
 /* Time passes. */
 static inline void fixture_wait(struct fixture *f, int64_t ms)
 {
-    f->turn.mono_ms += ms;
-    f->turn.wall_ms += ms;
+    f->clock.mono_ms += ms;
+    f->clock.wall_ms += ms;
     conns_tick(f->conns);
 }
 

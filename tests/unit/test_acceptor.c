@@ -34,8 +34,8 @@ static struct door_fixture start(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&d.address, &len), 0);
     options = (struct acceptor_options){.base = d.f->base,
                                         .conns = d.f->conns,
-                                        .turn = &d.f->turn,
-                                        .stats = &d.f->stats,
+                                        .clock = &d.f->clock,
+                                        .counters = &d.f->counters,
                                         .fds = &fd,
                                         .n_fds = 1};
     d.acceptor = acceptor_new(&options);
@@ -78,7 +78,7 @@ static ssize_t read_soon(struct door_fixture *d, int client)
 
 static uint64_t n_accepted(const struct door_fixture *d)
 {
-    return counter64_get(&d->f->stats.accepted);
+    return counter64_get(&d->f->counters.accepted);
 }
 
 /* Clients that go on connecting must not keep it from ending, nor from seeing deadlines. */
@@ -157,8 +157,8 @@ static void test_without_descriptors_an_idle_connection_makes_room(void **state)
     assert_true(read_soon(&d, late) > 0);
     assert_int_equal(strncmp(out, "HTTP/1.1 302", 12), 0);
     assert_int_equal(read_soon(&d, idle), 0);
-    assert_int_equal(counter64_get(&d.f->stats.accept_pauses), 0);
-    assert_int_equal(counter64_get(&d.f->stats.ended[CONN_END_EVICTED]), 1);
+    assert_int_equal(counter64_get(&d.f->counters.accept_pauses), 0);
+    assert_int_equal(counter64_get(&d.f->counters.closed[CLOSE_EVICTED]), 1);
     give_descriptors_back(fds);
     assert_int_equal(write(busy, "TP/1.0\r\n\r\n", 10), 10);
     assert_true(read_soon(&d, busy) > 0);
@@ -182,7 +182,7 @@ static void test_without_anyone_to_give_up_accepting_pauses(void **state)
     late = dial(&d, spare, GET);
     for (int i = 0; i < 10; i++)
         fixture_turn(d.f);
-    assert_int_equal(counter64_get(&d.f->stats.accept_pauses), 1);
+    assert_int_equal(counter64_get(&d.f->counters.accept_pauses), 1);
     assert_int_equal(fixture_read(late, out, sizeof(out)), -1);
     give_descriptors_back(fds);
     while (n_accepted(&d) == 1) /* the pause is a tenth of a second */

@@ -17,9 +17,9 @@ static unsigned count_of(const char *text, const char *part)
     return n;
 }
 
-static uint64_t ended(const struct fixture *f, enum conn_end end)
+static uint64_t ended(const struct fixture *f, enum close_reason end)
 {
-    return counter64_get(&f->stats.ended[end]);
+    return counter64_get(&f->counters.closed[end]);
 }
 
 static uint64_t appended(const struct fixture *f)
@@ -54,7 +54,7 @@ static void test_a_click_is_answered_and_logged(void **state)
     assert_int_equal(click.kind, TOKEN_KIND_PAY);
     assert_int_equal(click.time_ms, FIXTURE_NOW_S * 1000);
     assert_int_equal(click.brand, click_brand_id(slice_of("acme")));
-    assert_int_equal(counter64_get(&f->stats.requests[OUTCOME_REDIRECT]), 1);
+    assert_int_equal(counter64_get(&f->counters.requests[OUTCOME_REDIRECT]), 1);
     close(client);
     fixture_free(f);
 }
@@ -71,12 +71,12 @@ static void test_byte_by_byte(void **state)
 
             fixture_send(f, client, byte);
             assert_int_equal(fixture_read(client, out, sizeof(out)), -1);
-            assert_int_equal(counter64_get(&f->stats.heads), 1);
+            assert_int_equal(counter64_get(&f->counters.heads), 1);
         }
         fixture_send(f, client, "\n");
         assert_true(fixture_read(client, out, sizeof(out)) > 0);
         assert_int_equal(count_of(out, "HTTP/1.1 302"), 1);
-        assert_int_equal(counter64_get(&f->stats.heads), 0);
+        assert_int_equal(counter64_get(&f->counters.heads), 0);
     }
     assert_int_equal(appended(f), 3);
     close(client);
@@ -137,7 +137,7 @@ static void test_a_refusal_ends_the_connection_after_its_reply(void **state)
         close(client);
         fixture_turn(f);
         assert_int_equal(conns_n_open(f->conns), 0);
-        assert_int_equal(ended(f, CONN_END_REFUSED), 1);
+        assert_int_equal(ended(f, CLOSE_REFUSED), 1);
         assert_int_equal(appended(f), 0);
         fixture_free(f);
     }
@@ -181,7 +181,7 @@ static void test_idle_connections_are_closed(void **state)
     assert_int_equal(fixture_read(quiet, out, sizeof(out)), 0);
     fixture_wait(f, 20000);
     assert_int_equal(conns_n_open(f->conns), 0);
-    assert_int_equal(ended(f, CONN_END_IDLE), 2);
+    assert_int_equal(ended(f, CLOSE_IDLE), 2);
     close(quiet);
     close(used);
     fixture_free(f);
@@ -203,7 +203,7 @@ static void test_a_head_has_its_time_from_the_first_byte_on(void **state)
     assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
     fixture_wait(f, 2000);
     assert_int_equal(conns_n_open(f->conns), 0);
-    assert_int_equal(ended(f, CONN_END_HEAD_TIMEOUT), 1);
+    assert_int_equal(ended(f, CLOSE_HEAD_TIMEOUT), 1);
     close(client);
     fixture_free(f);
 }
@@ -245,7 +245,7 @@ static void test_the_longest_idle_makes_room(void **state)
     assert_int_equal(fixture_read(clients[1], out, sizeof(out)), 0);
     assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
     assert_int_equal(conns_n_open(f->conns), 16);
-    assert_int_equal(ended(f, CONN_END_EVICTED), 1);
+    assert_int_equal(ended(f, CLOSE_EVICTED), 1);
     for (int i = 0; i < 16; i++)
         close(clients[i]);
     close(late);
@@ -325,7 +325,7 @@ static void test_who_makes_room(void **state)
         assert_int_equal(conns_n_open(f->conns), 16);
         close(fixture_connect(f, GET));
         assert_int_equal(conns_n_open(f->conns), 16);
-        assert_int_equal(ended(f, CONN_END_EVICTED), 1);
+        assert_int_equal(ended(f, CLOSE_EVICTED), 1);
         while (fixture_read(clients[first[cases[i].goes]], out, sizeof(out)) > 0)
             continue;
         assert_int_equal(send(clients[first[cases[i].goes]], "x", 1, MSG_NOSIGNAL), -1);
@@ -368,7 +368,7 @@ static void test_the_last_allowed_request_says_close(void **state)
     assert_true(fixture_read(client, out, sizeof(out)) > 0);
     assert_int_equal(count_of(out, "Connection: close"), 1);
     assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
-    assert_int_equal(ended(f, CONN_END_REPLIED), 1);
+    assert_int_equal(ended(f, CLOSE_REPLIED), 1);
     close(client);
     fixture_free(f);
 }
@@ -417,8 +417,8 @@ static void test_a_client_that_does_not_read_is_not_read_either(void **state)
         fixture_turn(f);
     }
     assert_true(n_sent < 100000);
-    assert_true(counter64_get(&f->stats.unsent_bytes) > 0);
-    assert_true(counter64_get(&f->stats.unsent_bytes) <= CONNS_OUTPUT_MAX);
+    assert_true(counter64_get(&f->counters.unsent_bytes) > 0);
+    assert_true(counter64_get(&f->counters.unsent_bytes) <= CONNS_OUTPUT_MAX);
     for (int quiet = 0; quiet < 3;) {
         quiet = fixture_read(client, out, sizeof(out)) > 0 ? 0 : quiet + 1;
         n_got += count_of(out, "HTTP/1.1 302");
@@ -426,7 +426,7 @@ static void test_a_client_that_does_not_read_is_not_read_either(void **state)
     }
     assert_int_equal(n_got, n_sent);
     assert_int_equal(appended(f), n_sent);
-    assert_int_equal(counter64_get(&f->stats.unsent_bytes), 0);
+    assert_int_equal(counter64_get(&f->counters.unsent_bytes), 0);
     close(client);
     fixture_free(f);
 }
@@ -442,9 +442,9 @@ static void test_a_client_that_never_reads_is_closed(void **state)
     assert_int_equal(conns_n_open(f->conns), 1);
     fixture_wait(f, 1);
     assert_int_equal(conns_n_open(f->conns), 0);
-    assert_int_equal(ended(f, CONN_END_SEND_TIMEOUT), 1);
-    assert_int_equal(counter64_get(&f->stats.unsent_bytes), 0);
-    assert_int_equal(counter64_get(&f->stats.heads), 0);
+    assert_int_equal(ended(f, CLOSE_SEND_TIMEOUT), 1);
+    assert_int_equal(counter64_get(&f->counters.unsent_bytes), 0);
+    assert_int_equal(counter64_get(&f->counters.heads), 0);
     close(client);
     fixture_free(f);
 }
@@ -468,7 +468,7 @@ static void test_a_client_that_takes_a_little_has_half_a_minute(void **state)
         fixture_turn(f);
     }
     assert_in_range(waited_ms, CONNS_SEND_WAIT_MS, CONNS_SEND_WAIT_MS + CONNS_TAKE_WAIT_MS);
-    assert_int_equal(ended(f, CONN_END_SEND_TIMEOUT), 1);
+    assert_int_equal(ended(f, CLOSE_SEND_TIMEOUT), 1);
     close(client);
     fixture_free(f);
 }
@@ -485,13 +485,13 @@ static void test_unfinished_heads_beyond_the_limit_push_out_the_oldest(void **st
     memset(head + strlen(head), 'c', sizeof(head) - 1 - strlen(head));
     for (int i = 0; i < N - 1; i++)
         clients[i] = fixture_connect(f, head);
-    assert_int_equal(counter64_get(&f->stats.heads), N - 1);
+    assert_int_equal(counter64_get(&f->counters.heads), N - 1);
     assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
     clients[N - 1] = fixture_connect(f, "G");
     assert_true(fixture_read(clients[0], out, sizeof(out)) > 0);
     assert_int_equal(strncmp(out, "HTTP/1.1 408 ", 13), 0);
     assert_int_equal(fixture_read(clients[1], out, sizeof(out)), -1);
-    assert_int_equal(counter64_get(&f->stats.heads), N - 1);
+    assert_int_equal(counter64_get(&f->counters.heads), N - 1);
     for (int i = 0; i < N; i++)
         close(clients[i]);
     fixture_free(f);
@@ -511,11 +511,11 @@ static void test_held_requests_make_room_before_heads(void **state)
         clients[i] = fixture_connect(f, head);
     clients[N - 1] = fixture_connect(f, "");
     stall(f, clients[N - 1]);
-    assert_true(counter64_get(&f->stats.heads) == N);
+    assert_true(counter64_get(&f->counters.heads) == N);
     clients[N] = fixture_connect(f, head);
     clients[N + 1] = fixture_connect(f, "");
-    assert_int_equal(ended(f, CONN_END_BUFFERS), 1);
-    assert_int_equal(ended(f, CONN_END_HEAD_TIMEOUT), 0);
+    assert_int_equal(ended(f, CLOSE_BUFFERS), 1);
+    assert_int_equal(ended(f, CLOSE_HEAD_TIMEOUT), 0);
     assert_int_equal(fixture_read(clients[0], out, sizeof(out)), -1);
     for (int i = 0; i < N + 2; i++)
         close(clients[i]);
@@ -547,7 +547,7 @@ static void test_the_longest_head_in_pieces(void **state)
         }
         assert_true(fixture_read(client, out, sizeof(out)) > 0);
         assert_int_equal(count_of(out, "Location: " FIXTURE_TARGET), 2);
-        assert_int_equal(counter64_get(&f->stats.heads), 0);
+        assert_int_equal(counter64_get(&f->counters.heads), 0);
         assert_int_equal(f->conns->held_pool.n_free, CONNS_HELD_BLOCKS);
         close(client);
         fixture_free(f);
@@ -612,10 +612,10 @@ static void test_draining_says_close_and_ends_idle_connections(void **state)
     assert_int_equal(count_of(out, "Connection: close"), 1);
     close(idle);
     idle = fixture_connect(f, "");
-    f->turn.mono_ms += 499;
+    f->clock.mono_ms += 499;
     conns_close_idle(f->conns, 500);
     assert_int_equal(conns_n_open(f->conns), 2);
-    f->turn.mono_ms += 1;
+    f->clock.mono_ms += 1;
     conns_close_idle(f->conns, 500);
     assert_int_equal(fixture_read(idle, out, sizeof(out)), 0);
     assert_int_equal(conns_n_open(f->conns), 1);
@@ -657,7 +657,7 @@ static void test_a_trusted_proxy_must_send_its_header(void **state)
             assert_int_equal(strncmp(out + 9, cases[i].status, 3), 0);
         } else {
             assert_true(fixture_read(client, out, sizeof(out)) <= 0);
-            assert_int_equal(ended(f, CONN_END_PROXY), 1);
+            assert_int_equal(ended(f, CLOSE_PROXY), 1);
         }
         close(client);
         fixture_free(f);
@@ -680,7 +680,7 @@ static void test_a_proxy_header_may_come_in_pieces(void **state)
     client = fixture_connect(f, "PROXY TCP4 198.51.1");
     fixture_wait(f, 5000);
     assert_int_equal(fixture_read(client, out, sizeof(out)), 0);
-    assert_int_equal(ended(f, CONN_END_PROXY), 1);
+    assert_int_equal(ended(f, CLOSE_PROXY), 1);
     close(client);
     fixture_free(f);
 }

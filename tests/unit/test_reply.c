@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "service/config/site.h"
+#include "service/public/counters.h"
 #include "service/public/reply.h"
-#include "service/public/stats.h"
 
 #define NOW_S INT64_C(1795373682) /* 2026-11-22T18:54:42Z */
 
@@ -190,9 +190,9 @@ static void test_every_outcome_has_a_name_and_a_status_line(void **state)
     }
     assert_null(outcome_name(OUTCOMES));
     assert_int_equal(outcome_status(OUTCOMES), 0);
-    for (unsigned end = 0; end < CONN_ENDS; end++)
-        assert_non_null(conn_end_name(end));
-    assert_null(conn_end_name(CONN_ENDS));
+    for (unsigned end = 0; end < CLOSE_REASONS; end++)
+        assert_non_null(close_reason_name(end));
+    assert_null(close_reason_name(CLOSE_REASONS));
 }
 
 int main(void)

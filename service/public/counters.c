@@ -1,4 +1,4 @@
-#include "service/public/stats.h"
+#include "service/public/counters.h"
 
 #include <stddef.h>
 
@@ -28,17 +28,17 @@ static const struct {
     [OUTCOME_VERSION] = {"version", 505},
 };
 
-static const char *const ends[CONN_ENDS] = {
-    [CONN_END_CLIENT] = "client",
-    [CONN_END_REPLIED] = "replied",
-    [CONN_END_REFUSED] = "refused",
-    [CONN_END_IDLE] = "idle",
-    [CONN_END_HEAD_TIMEOUT] = "head_timeout",
-    [CONN_END_SEND_TIMEOUT] = "send_timeout",
-    [CONN_END_EVICTED] = "evicted",
-    [CONN_END_BUFFERS] = "buffers",
-    [CONN_END_PROXY] = "proxy",
-    [CONN_END_DRAIN] = "drain",
+static const char *const ends[CLOSE_REASONS] = {
+    [CLOSE_CLIENT] = "client",
+    [CLOSE_REPLIED] = "replied",
+    [CLOSE_REFUSED] = "refused",
+    [CLOSE_IDLE] = "idle",
+    [CLOSE_HEAD_TIMEOUT] = "head_timeout",
+    [CLOSE_SEND_TIMEOUT] = "send_timeout",
+    [CLOSE_EVICTED] = "evicted",
+    [CLOSE_BUFFERS] = "buffers",
+    [CLOSE_PROXY] = "proxy",
+    [CLOSE_DRAIN] = "drain",
 };
 
 const char *outcome_name(unsigned outcome)
@@ -51,7 +51,7 @@ unsigned outcome_status(unsigned outcome)
     return outcome < OUTCOMES ? outcomes[outcome].status : 0;
 }
 
-const char *conn_end_name(unsigned end)
+const char *close_reason_name(unsigned end)
 {
-    return end < CONN_ENDS ? ends[end] : NULL;
+    return end < CLOSE_REASONS ? ends[end] : NULL;
 }

@@ -1,9 +1,9 @@
-/* stats.h - what a worker counts for the metrics: written by its thread, read by any.
+/* counters.h - what a worker counts for the metrics: written by its thread, read by any.
  *
  * Each request ends in one outcome, and each outcome has one status code.
  */
-#ifndef PUBLIC_STATS_H
-#define PUBLIC_STATS_H
+#ifndef PUBLIC_COUNTERS_H
+#define PUBLIC_COUNTERS_H
 #include "proto/click_names.h"
 #include "service/base/counter64.h"
 
@@ -32,26 +32,26 @@ enum outcome {
     OUTCOMES               /* how many there are */
 };
 
-/* Why a connection ended. */
-enum conn_end {
-    CONN_END_CLIENT,       /* the client closed it, or it broke */
-    CONN_END_REPLIED,      /* by Connection: close, HTTP/1.0 or the request limit */
-    CONN_END_REFUSED,      /* after the reply to a request that HTTP rules refuse */
-    CONN_END_IDLE,         /* nothing came for the idle time */
-    CONN_END_HEAD_TIMEOUT, /* a head was not complete in time */
-    CONN_END_SEND_TIMEOUT, /* the client did not read its replies */
-    CONN_END_EVICTED,      /* the connection limit was reached and this one was idle the longest */
-    CONN_END_BUFFERS,      /* the limit of unfinished heads or of unread replies was reached */
-    CONN_END_PROXY,        /* no valid PROXY header, or not from a trusted proxy */
-    CONN_END_DRAIN,        /* idle when the drain ended, or cut at its deadline */
-    CONN_ENDS
+/* Why a connection was closed. */
+enum close_reason {
+    CLOSE_CLIENT,       /* the client closed it, or it broke */
+    CLOSE_REPLIED,      /* by Connection: close, HTTP/1.0 or the request limit */
+    CLOSE_REFUSED,      /* after the reply to a request that HTTP rules refuse */
+    CLOSE_IDLE,         /* nothing came for the idle time */
+    CLOSE_HEAD_TIMEOUT, /* a head was not complete in time */
+    CLOSE_SEND_TIMEOUT, /* the client did not take its replies in time */
+    CLOSE_EVICTED,      /* it made room for another, at the limit of connections or descriptors */
+    CLOSE_BUFFERS,      /* the limit of unfinished heads or of unread replies was reached */
+    CLOSE_PROXY,        /* no valid PROXY header, or not from a trusted proxy */
+    CLOSE_DRAIN,        /* idle when the drain ended, or cut at its deadline */
+    CLOSE_REASONS
 };
 
-struct worker_stats {
+struct worker_counters {
     counter64 requests[OUTCOMES];     /* replies made */
     counter64 reasons[CLICK_REASONS]; /* counted clicks, by why they got their label */
     counter64 accepted;               /* connections */
-    counter64 ended[CONN_ENDS];
+    counter64 closed[CLOSE_REASONS];
     counter64 open;         /* connections now */
     counter64 open_max;     /* the limit */
     counter64 heads;        /* connections that hold an unfinished head now */
@@ -63,7 +63,7 @@ struct worker_stats {
 
 /* The names used in metrics, "redirect", "evicted"; NULL when out of range. */
 const char *outcome_name(unsigned outcome);
-const char *conn_end_name(unsigned end);
+const char *close_reason_name(unsigned end);
 /* The status code, 302; 0 when out of range. */
 unsigned outcome_status(unsigned outcome);
 
