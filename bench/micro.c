@@ -270,7 +270,7 @@ static void run_redirect(struct fixture *f, unsigned i)
     memcpy(source.ip, (const uint8_t[IP_LEN]){[10] = 0xff, 0xff, 192, 0, 2, 7}, IP_LEN);
     if (!answer_next(f->answerer, slice_make(f->heads[i], f->head_lens[i]), &source, f->reply,
                      &answer) ||
-        answer.end != ANSWER_KEEP || memcmp(f->reply, "HTTP/1.1 302 ", 13) != 0)
+        answer.then != ANSWER_KEEP || memcmp(f->reply, "HTTP/1.1 302 ", 13) != 0)
         abort();
     f->sum += answer.reply_len;
 }

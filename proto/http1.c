@@ -217,8 +217,8 @@ enum {
 
 enum { NAME_MIN = 4, NAME_MAX = 17, SLOTS = 64 };
 
-/* A hash without collisions among our names, of their length and two of their letters in lower
- * case.  A new name that collides is a warning: an initializer that is overridden. */
+/* A hash of a name's length and two of its letters in lower case, without collisions among our
+ * names.  A new name that collides makes the compiler warn of an initializer that is overridden. */
 #define SLOT(len, first, last_but_one) (((len) + 2 * (first) + 3 * (last_but_one)) % SLOTS)
 #define FIELD(name, first, last_but_one, id) \
     [SLOT(sizeof(name) - 1, first, last_but_one)] = {name, sizeof(name) - 1, id}
@@ -255,8 +255,8 @@ static const struct {
 /*
  * The bytes of a name, of which the first and the last words may overlap.  Setting bit 5 makes
  * letters lower case and gives no other byte of a token the value of a letter or of '-'.  Of
- * "transfer-encoding" the middle byte is in neither word: a name that differs only there is up to
- * no good, and refused the same.
+ * "transfer-encoding" the middle byte is in neither word: a name that differs in that byte alone
+ * is refused like it.
  */
 struct name_words {
     uint64_t first, last;
@@ -328,8 +328,7 @@ static void read_connection(struct head *head, struct slice value)
     }
 }
 
-/* One plain number.  More than these digits would be accepted by others, who may read them
- * differently. */
+/* A decimal number without sign or leading zeros: the forms that all parsers read alike. */
 static bool read_content_length(struct head *head, struct slice value)
 {
     uint32_t len = 0, max = head->rules->body_max;
@@ -399,7 +398,7 @@ static bool finish(struct head *head)
         return refuse(head, 400, "HTTP/1.1 without Host");
     request->keep_alive =
         !head->says_close && (request->minor_version == 1 || head->says_keep_alive);
-    /* Who speaks 1.0 waits for no 100, and without a body there is nothing to wait for
+    /* A client of HTTP/1.0 does not know 100 Continue, and one that sends no body has no use for it
      * (RFC 9110, 10.1.1). */
     request->expect_continue &= request->minor_version == 1 && request->content_length > 0;
     return true;
@@ -425,8 +424,9 @@ struct slice http1_find_value(struct slice head, struct slice name)
 
 /* --- lines --- */
 
-/* Reading a line: each reader takes the line at `*p` if it is plainly good, and moves `*p` behind
- * it.  Only else is its end looked for, to tell what is unfinished from what is wrong. */
+/* What a reader of a line says.  It takes the line at `*p` in one pass if the line is good, and
+ * moves `*p` behind it.  If not, it looks for the line's end, to tell an unfinished line from a
+ * wrong one. */
 enum line_status { LINE_GOOD, LINE_END_OF_HEAD, LINE_UNFINISHED, LINE_REFUSED };
 
 /* What is wrong with the end of a line, its LF at `lf`, or with a control byte in it; NULL if
@@ -593,7 +593,7 @@ static enum line_status read_field_line(struct head *head, const char **p, const
     return LINE_GOOD;
 }
 
-/* Skips what empty lines there may be before the request line. */
+/* Skips the empty lines before the request line, if there are any. */
 static bool skip_empty_lines(struct head *head, const char **p, const char *end)
 {
     for (unsigned n = 0; end - *p >= 2 && (*p)[0] == '\r' && (*p)[1] == '\n'; n++) {
@@ -629,7 +629,7 @@ static enum line_status read_lines(struct head *head, const char *start, const c
     return status;
 }
 
-/* Whether nothing came since the last call that could make a difference. */
+/* Whether the bytes that came since the last call can't have changed its outcome. */
 static bool is_waiting(struct slice bytes, struct http1_scan *scan)
 {
     if (scan->seen == 0 || bytes.len >= scan->limit)
@@ -651,7 +651,8 @@ enum http1_status http1_parse_by(const struct http1_rules *rules, struct slice b
 
     if (bytes.len == 0 || is_waiting(bytes, scan))
         return HTTP1_INCOMPLETE;
-    /* The lists of addresses behind it are long, and their numbers tell what is in them. */
+    /* The two lists at the end are long; n_forwarded_for and n_forwarded say how much of them is
+     * set. */
     memset(out, 0, offsetof(struct http1_request, forwarded_for));
     refusal->is_head = false;
     switch (read_lines(&head, bytes.ptr, &p, bytes.ptr + len, &limit)) {

@@ -167,7 +167,7 @@ static enum token_status open_digits(const struct token_keyring *ring, struct sl
 
     is_text =
         base32_decode(text, bytes, TOKEN_BYTES_MAX, &len, &n_digits) && len >= HEAD_LEN + PLAIN_MIN;
-    /* From here on every text takes the same road: what is malformed as the shortest token. */
+    /* From here on every text costs the same: a malformed one is handled as the shortest token. */
     if (!is_text)
         len = HEAD_LEN + PLAIN_MIN;
     kid = is_text && is_usable(ring, bytes[0]) ? bytes[0] : DECOY_KID;

@@ -19,8 +19,12 @@ struct answerer {
     struct site *site;
     struct labeler *labeler;
     struct reply reply;
-    struct http1_request request; /* here, and not on the stack: it is large */
-    char body[REPLY_BODY_MAX];    /* of a page that is made for one reply */
+
+    /* Of the request that is being answered; here, and not on the stack, as it is large. */
+    struct http1_request request;
+    bool is_head; /* the reply has no body */
+    enum answer_then then;
+    char body[REPLY_BODY_MAX]; /* of a page that is made for this reply */
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -69,22 +73,29 @@ static void count(struct answerer *a, enum outcome outcome)
 }
 
 /* What the reply says of the connection's future. */
-static enum reply_end reply_end(const struct http1_request *request, enum answer_end end)
+static enum reply_connection connection(const struct answerer *a)
 {
-    if (end != ANSWER_KEEP)
+    if (a->then != ANSWER_KEEP)
         return REPLY_CLOSE;
-    return request->minor_version == 0 ? REPLY_KEEP_10 : REPLY_KEEP;
+    return a->request.minor_version == 0 ? REPLY_KEEP_10 : REPLY_KEEP;
 }
 
-static size_t write_page(struct answerer *a, enum outcome outcome, const struct brand *brand,
-                         bool is_head, enum reply_end end, char *out)
+/* `page` NULL: no body. */
+static size_t write_page(struct answerer *a, enum outcome outcome, const struct page_text *page,
+                         char *out)
+{
+    count(a, outcome);
+    reply_set_date(&a->reply, now_s(a));
+    return reply_page(&a->reply, outcome_status(outcome), page, a->is_head, connection(a), out);
+}
+
+/* The reply that always goes with an outcome; `brand` NULL = of no brand. */
+static size_t write_outcome(struct answerer *a, enum outcome outcome, const struct brand *brand,
+                            char *out)
 {
     enum page page = route_page(outcome);
 
-    count(a, outcome);
-    reply_set_date(&a->reply, now_s(a));
-    return reply_page(&a->reply, outcome_status(outcome),
-                      page == PAGES ? NULL : site_page(a->site, brand, page), is_head, end, out);
+    return write_page(a, outcome, page == PAGES ? NULL : site_page(a->site, brand, page), out);
 }
 
 /* Where a redirect's target goes; then write_redirect() puts the rest around it. */
@@ -93,13 +104,12 @@ static char *redirect_target(const struct answerer *a, char *out)
     return out + a->reply.redirect_len;
 }
 
-static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t target_len,
-                             enum reply_end end, char *out)
+static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t target_len, char *out)
 {
     size_t len = reply_redirect_start(&a->reply, out) + target_len;
 
     count(a, outcome);
-    return len + reply_redirect_end(end, out + len);
+    return len + reply_redirect_end(connection(a), out + len);
 }
 
 static void append_click(struct answerer *a, const struct route *route, const struct label *label)
@@ -153,94 +163,83 @@ static bool is_office(const struct answerer *a, const struct label *label)
 }
 
 static size_t answer_link(struct answerer *a, const struct route *route, const struct label *label,
-                          enum reply_end end, char *out)
+                          char *out)
 {
     const struct target_facts facts = {.country = {label->country[0], label->country[1]},
                                        .device = label->device,
                                        .language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
-    size_t target_len = brand_target(route->brand, &route->token, &facts, redirect_target(a, out));
+    struct slice target = {.ptr = redirect_target(a, out)};
+    struct page_text onward;
 
-    if (target_len == 0)
-        return write_page(a, OUTCOME_NO_TARGET, route->brand, a->request.method == HTTP1_HEAD, end,
-                          out);
+    target.len = brand_target(route->brand, &route->token, &facts, redirect_target(a, out));
+    if (target.len == 0)
+        return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
     if (route->outcome == OUTCOME_REDIRECT)
         append_click(a, route, label);
-    if (is_office(a, label)) {
-        struct slice target = slice_make(redirect_target(a, out), target_len);
-        struct page_text page;
-
-        if (reply_page_fill(site_page(a->site, route->brand, PAGE_ONWARD), target, a->body,
-                            &page)) {
-            count(a, OUTCOME_ONWARD);
-            return reply_page(&a->reply, outcome_status(OUTCOME_ONWARD), &page,
-                              a->request.method == HTTP1_HEAD, end, out);
-        }
-    }
-    return write_redirect(a, route->outcome, target_len, end, out);
+    if (is_office(a, label) &&
+        reply_page_fill(site_page(a->site, route->brand, PAGE_ONWARD), target, a->body, &onward))
+        return write_page(a, OUTCOME_ONWARD, &onward, out);
+    return write_redirect(a, route->outcome, target.len, out);
 }
 
-static size_t answer_home(struct answerer *a, const struct route *route, enum reply_end end,
-                          char *out)
+static size_t answer_home(struct answerer *a, const struct route *route, char *out)
 {
     size_t len = strlen(route->brand->home);
 
     memcpy(redirect_target(a, out), route->brand->home, len);
-    return write_redirect(a, OUTCOME_HOME, len, end, out);
+    return write_redirect(a, OUTCOME_HOME, len, out);
 }
 
-/* The check of a balancer that is not told what to ask (haproxy's `option httpchk`) is OPTIONS of
- * "/" in HTTP/1.0, without a Host: it asks whether anybody answers. */
-static size_t answer_options(struct answerer *a, enum reply_end end, char *out)
-{
-    return write_page(a, OUTCOME_OPTIONS, NULL, false, end, out);
-}
-
-/* A well-formed request of a method that its path does not have. */
-static size_t answer_method(struct answerer *a, char *out, enum answer_end *end)
-{
-    *end = ANSWER_REFUSED;
-    return write_page(a, OUTCOME_METHOD, NULL, false, REPLY_CLOSE, out);
-}
-
-/* The host that the request is for: the first one that has a brand, as the client may have written
- * the proxies' fields himself, and that must not make his link a 404. */
-static struct slice find_host(const struct answerer *a, const uint8_t peer[static IP_LEN])
-{
-    struct slice hosts[TRUSTED_PROXY_HOSTS_MAX];
-    unsigned n = trusted_proxy_find_hosts(a->options.config, &a->request, peer, hosts), i = 0;
-
-    while (i + 1 < n && !site_find_host(a->site, hosts[i]))
-        i++;
-    return hosts[i];
-}
-
-static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out,
-                             enum answer_end *end)
+/* Neither GET nor HEAD.  A load balancer that is not told what to ask for (haproxy's `option
+ * httpchk`) sends OPTIONS of "/" in HTTP/1.0, without a Host, and takes any 200 for healthy. */
+static size_t answer_other_method(struct answerer *a, char *out)
 {
     const struct http1_request *request = &a->request;
-    struct label label;
-    struct route route;
 
     if (request->method == HTTP1_OPTIONS && slice_equal(request->path, slice_of("/")) &&
         !request->path_is_cut)
-        return answer_options(a, reply_end(request, *end), out);
-    if (request->method == HTTP1_OPTIONS || request->method == HTTP1_POST)
-        return answer_method(a, out, end);
-    route_decide(a->site, find_host(a, peer), request, now_s(a), &route);
-    if (route.outcome == OUTCOME_UNKNOWN_HOST || route.outcome == OUTCOME_BAD_REQUEST)
-        *end = ANSWER_REFUSED;
+        return write_outcome(a, OUTCOME_OPTIONS, NULL, out);
+    a->then = ANSWER_REFUSED;
+    return write_outcome(a, OUTCOME_METHOD, NULL, out);
+}
+
+/* The brand of the first host that has one: the client may have written the proxies' fields
+ * himself, which must not make his link a 404. */
+static const struct brand *find_brand(const struct answerer *a, const uint8_t peer[static IP_LEN])
+{
+    struct slice hosts[TRUSTED_PROXY_HOSTS_MAX];
+    unsigned n = trusted_proxy_find_hosts(a->options.config, &a->request, peer, hosts);
+    const struct brand *brand = NULL;
+
+    for (unsigned i = 0; i < n && !brand; i++)
+        brand = site_find_host(a->site, hosts[i]);
+    return brand;
+}
+
+static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)
+{
+    struct label label;
+    struct route route;
+
+    if (a->request.method != HTTP1_GET && a->request.method != HTTP1_HEAD)
+        return answer_other_method(a, out);
+    route_decide(a->site, find_brand(a, peer), &a->request, now_s(a), &route);
     reply_set_date(&a->reply, now_s(a));
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
         label = find_label(a, peer, &route.token);
-        return answer_link(a, &route, &label, reply_end(request, *end), out);
+        return answer_link(a, &route, &label, out);
     case OUTCOME_HOME:
-        return answer_home(a, &route, reply_end(request, *end), out);
+        return answer_home(a, &route, out);
+    case OUTCOME_UNKNOWN_HOST:
+    case OUTCOME_BAD_REQUEST:
+        a->then = ANSWER_REFUSED;
+        break;
     default:
-        return write_page(a, route.outcome, route.brand, request->method == HTTP1_HEAD,
-                          reply_end(request, *end), out);
+        break;
     }
+    return write_outcome(a, route.outcome, route.brand, out);
 }
 
 static enum outcome refused_outcome(unsigned status)
@@ -261,22 +260,26 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
     case HTTP1_INCOMPLETE:
         return false;
     case HTTP1_REFUSED:
+        a->is_head = refusal.is_head;
+        a->then = ANSWER_REFUSED;
         answer->request_len = in.len;
-        answer->end = ANSWER_REFUSED;
-        answer->reply_len =
-            write_page(a, refused_outcome(refusal.status), NULL, refusal.is_head, REPLY_CLOSE, out);
-        return true;
+        answer->reply_len = write_outcome(a, refused_outcome(refusal.status), NULL, out);
+        break;
     case HTTP1_COMPLETE:
+        source->scan = (struct http1_scan){0};
+        a->is_head = a->request.method == HTTP1_HEAD;
+        a->then = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
+        answer->request_len = a->request.head_len;
+        answer->reply_len = answer_request(a, source->ip, out);
         break;
     }
-    source->scan = (struct http1_scan){0};
-    answer->request_len = a->request.head_len;
-    answer->end = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
-    answer->reply_len = answer_request(a, source->ip, out, &answer->end);
+    answer->then = a->then;
     return true;
 }
 
 size_t answer_timeout(struct answerer *a, char *out)
 {
-    return write_page(a, OUTCOME_TIMEOUT, NULL, false, REPLY_CLOSE, out);
+    a->is_head = false;
+    a->then = ANSWER_REFUSED;
+    return write_outcome(a, OUTCOME_TIMEOUT, NULL, out);
 }

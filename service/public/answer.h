@@ -45,7 +45,7 @@ struct answer_source {
     bool is_last;           /* the connection closes after it: the reply shall say so */
 };
 
-enum answer_end {
+enum answer_then {
     ANSWER_KEEP,    /* the next request may follow */
     ANSWER_CLOSE,   /* the reply said Connection: close */
     ANSWER_REFUSED, /* so it did, and what follows must not be read as a request */
@@ -54,7 +54,7 @@ enum answer_end {
 struct answer {
     size_t request_len; /* bytes of input that are done with */
     size_t reply_len;   /* bytes written, at most REPLY_MAX */
-    enum answer_end end;
+    enum answer_then then;
 };
 
 /* Answers the request at the start of `in`.  The click, if it is one, is in the log when this

@@ -372,7 +372,7 @@ static bool answer_one(struct conn *c, struct intake *in)
     c->n_requests++;
     in->made += answer.reply_len;
     in->rest = slice_make(in->rest.ptr + answer.request_len, in->rest.len - answer.request_len);
-    switch (answer.end) {
+    switch (answer.then) {
     case ANSWER_KEEP:
         break;
     case ANSWER_CLOSE:

@@ -24,9 +24,9 @@ static void put(struct pen *pen, struct slice text)
     }
 }
 
-static struct slice end_fields(enum reply_end end)
+static struct slice end_fields(enum reply_connection connection)
 {
-    switch (end) {
+    switch (connection) {
     case REPLY_KEEP:
         return slice_of("\r\n");
     case REPLY_KEEP_10:
@@ -95,12 +95,12 @@ void reply_init(struct reply *reply, int64_t now_s)
     reply_format_date(reply, now_s);
 }
 
-size_t reply_redirect_end(enum reply_end end, char *out)
+size_t reply_redirect_end(enum reply_connection connection, char *out)
 {
     struct pen pen = {.start = out, .at = out};
 
     put(&pen, slice_of("\r\n"));
-    put(&pen, end_fields(end));
+    put(&pen, end_fields(connection));
     return (size_t)(pen.at - pen.start);
 }
 
@@ -117,7 +117,7 @@ static void put_page_fields(struct pen *pen, const struct page_text *page)
 }
 
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,
-                  bool is_head, enum reply_end end, char *out)
+                  bool is_head, enum reply_connection connection, char *out)
 {
     struct pen pen = {.start = out, .at = out};
     bool fits = page && page->body.len <= REPLY_BODY_MAX &&
@@ -134,7 +134,7 @@ size_t reply_page(const struct reply *reply, unsigned status, const struct page_
         put_page_fields(&pen, page);
     snprintf(length, sizeof(length), "Content-Length: %zu\r\n", fits ? page->body.len : 0);
     put(&pen, slice_of(length));
-    put(&pen, end_fields(end));
+    put(&pen, end_fields(connection));
     if (fits && !is_head)
         put(&pen, page->body);
     return (size_t)(pen.at - pen.start);

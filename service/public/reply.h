@@ -20,7 +20,7 @@ enum {
 };
 
 /* What the reply says about the connection. */
-enum reply_end {
+enum reply_connection {
     REPLY_KEEP,    /* nothing: it stays open by HTTP/1.1's default */
     REPLY_KEEP_10, /* Connection: keep-alive, for a client of HTTP/1.0 that asked for it */
     REPLY_CLOSE,   /* Connection: close */
@@ -50,7 +50,7 @@ static inline size_t reply_redirect_start(const struct reply *reply, char *out)
     memcpy(out, reply->redirect, reply->redirect_len);
     return reply->redirect_len;
 }
-size_t reply_redirect_end(enum reply_end end, char *out);
+size_t reply_redirect_end(enum reply_connection connection, char *out);
 
 /*
  * A reply of `status` with `page` as its body, or with none if NULL; with `is_head` the head only.
@@ -58,7 +58,7 @@ size_t reply_redirect_end(enum reply_end end, char *out);
  * REPLY_MAX bytes.  Returns the length.
  */
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,
-                  bool is_head, enum reply_end end, char *out);
+                  bool is_head, enum reply_connection connection, char *out);
 
 /*
  * Fills `*out` with `page` that leads to `url`: the mark in its body is replaced by the URL,

@@ -16,14 +16,14 @@ static enum outcome decide_link(const struct site *site, const struct http1_requ
     return route->token.silent ? OUTCOME_SILENT : OUTCOME_REDIRECT;
 }
 
-void route_decide(const struct site *site, struct slice host, const struct http1_request *request,
-                  int64_t now_s, struct route *out)
+void route_decide(const struct site *site, const struct brand *brand,
+                  const struct http1_request *request, int64_t now_s, struct route *out)
 {
-    out->brand = site_find_host(site, host);
-    if (!out->brand)
+    out->brand = brand;
+    if (!brand)
         out->outcome = OUTCOME_UNKNOWN_HOST;
     else if (slice_equal(request->path, slice_of("/")) && !request->path_is_cut)
-        out->outcome = out->brand->home ? OUTCOME_HOME : OUTCOME_HOME_PAGE;
+        out->outcome = brand->home ? OUTCOME_HOME : OUTCOME_HOME_PAGE;
     else if (slice_equal(request->path, slice_of("/robots.txt")) && !request->path_is_cut)
         out->outcome = OUTCOME_ROBOTS;
     else

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "proto/http1.h"
-#include "proto/slice.h"
 #include "proto/token.h"
 #include "service/config/site.h"
 #include "service/public/counters.h"
@@ -21,13 +20,13 @@ struct route {
 };
 
 /*
- * Decides for a GET or HEAD, `request`, of host `host` as of `now_s`.  A link is "/TOKEN", with
- * what mail programs do to it (token_open()).  The query is not looked at: they and social networks
- * append theirs (utm_…, fbclid).  A stray in the path (http1.h) is passed over behind a token,
- * right or wrong, and else a bad request.
+ * Decides for a GET or HEAD, `request`, of a host of `brand`, NULL = of none, as of `now_s`.  A
+ * link is "/TOKEN", with what mail programs do to it (token_open()).  The query is not looked at:
+ * they and social networks append theirs (utm_…, fbclid).  A stray in the path (http1.h) is passed
+ * over behind a token, right or wrong, and else a bad request.
  */
-void route_decide(const struct site *site, struct slice host, const struct http1_request *request,
-                  int64_t now_s, struct route *out);
+void route_decide(const struct site *site, const struct brand *brand,
+                  const struct http1_request *request, int64_t now_s, struct route *out);
 
 /* The page that goes with an outcome; PAGES if it has none. */
 enum page route_page(enum outcome outcome);

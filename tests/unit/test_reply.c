@@ -28,7 +28,7 @@ static void test_redirect(void **state)
 {
     static const struct {
         const char *name;
-        enum reply_end end;
+        enum reply_connection connection;
         const char *fields;
     } cases[] = {
         {"the connection stays open", REPLY_KEEP, ""},
@@ -46,7 +46,7 @@ static void test_redirect(void **state)
         print_message("%s\n", cases[i].name);
         memcpy(out + len, "https://a.example/", 18);
         len += 18;
-        len += reply_redirect_end(cases[i].end, out + len);
+        len += reply_redirect_end(cases[i].connection, out + len);
         snprintf(want, sizeof(want),
                  "HTTP/1.1 302 Found\r\n"
                  "Date: Sun, 22 Nov 2026 18:54:42 GMT\r\n"

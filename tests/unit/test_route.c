@@ -89,8 +89,8 @@ static void test_decisions(void **state)
         struct route route;
 
         print_message("%s\n", cases[i].name);
-        route_decide(f->site, slice_of(cases[i].host), request_of(cases[i].path),
-                     FIXTURE_NOW_S + cases[i].after_s, &route);
+        route_decide(f->site, site_find_host(f->site, slice_of(cases[i].host)),
+                     request_of(cases[i].path), FIXTURE_NOW_S + cases[i].after_s, &route);
         assert_int_equal(route.outcome, cases[i].want);
         assert_int_equal(route.brand == NULL, cases[i].want == OUTCOME_UNKNOWN_HOST);
         if (cases[i].want == OUTCOME_REDIRECT)
@@ -119,11 +119,11 @@ static void test_silent_links_are_told_apart(void **state)
     struct route route;
 
     (void)state;
-    route_decide(f->site, slice_of("go.acme.example"),
+    route_decide(f->site, site_find_host(f->site, slice_of("go.acme.example")),
                  request_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .silent = true})),
                  FIXTURE_NOW_S, &route);
     assert_int_equal(route.outcome, OUTCOME_SILENT);
-    route_decide(f->site, slice_of("go.acme.example"),
+    route_decide(f->site, site_find_host(f->site, slice_of("go.acme.example")),
                  request_of(seal(f, (struct token){.kind = TOKEN_KIND_VIEW, .once = true})),
                  FIXTURE_NOW_S, &route);
     assert_int_equal(route.outcome, OUTCOME_REDIRECT);
