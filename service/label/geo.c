@@ -30,6 +30,8 @@ struct geo {
     _Atomic(struct geo_db *) current; /* NULL = none */
     struct stat loaded;               /* of the file last looked at */
     bool is_absent;                   /* logged that it is */
+    bool is_bad;                      /* so was that it can't be used; by `bad` */
+    struct error bad;
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of what follows */
@@ -66,22 +68,26 @@ static void swap_in(struct geo *geo, struct geo_db *db)
     geo_db_free(old);
 }
 
-/* Loads the file if it is not the one last looked at. */
+/* Loads the file if it is not the one last loaded. */
 static void check_file(struct geo *geo)
 {
     struct geo_db *db = NULL;
     struct error err = {0};
     char text[LOG_QUOTE_MAX];
+    bool is_new = true;
     struct stat now;
 
     if (stat(geo->path, &now) == 0) {
-        if (is_same_file(&now, &geo->loaded))
+        is_new = !is_same_file(&now, &geo->loaded);
+        /* One that could not be read is tried again: it may be for want of descriptors or memory.
+         */
+        if (!is_new && !geo->is_bad)
             return;
         geo->loaded = now;
     }
     switch (geo_db_load(geo->path, geo->what, &db, &err)) {
     case GEO_DB_OK:
-        geo->is_absent = false;
+        geo->is_absent = geo->is_bad = false;
         swap_in(geo, db);
         log_info("geo.loaded", "file=%s", log_quote(text, geo->path));
         break;
@@ -92,8 +98,11 @@ static void check_file(struct geo *geo)
         geo->loaded = (struct stat){0};
         break;
     case GEO_DB_BAD:
-        log_warn("geo.bad", "err=%s kept_old=%d", log_quote(text, err.text),
-                 atomic_load(&geo->current) != NULL);
+        if (is_new || !geo->is_bad || strcmp(err.text, geo->bad.text) != 0)
+            log_warn("geo.bad", "err=%s kept_old=%d", log_quote(text, err.text),
+                     atomic_load(&geo->current) != NULL);
+        geo->is_bad = true;
+        geo->bad = err;
         break;
     }
 }

@@ -16,6 +16,7 @@ import threading
 import time
 
 import pytest
+import redis as redis_client
 
 from harness.build import build_type, patience
 from harness.rawhttp import Closed, Connection
@@ -433,4 +434,41 @@ def test_what_needs_a_descriptor_and_gets_none_is_tried_again(make_hopcountd, re
     dropped = daemon.metrics().total("hopcount_clicks_dropped_total")
     daemon.wait_counted(3002 - dropped, [link], 60)
     assert daemon.metrics().total("hopcount_clicks_dropped_total") == dropped
+    daemon.shut_down()
+
+
+def test_a_private_redis_that_dies_without_descriptors_comes_back(make_hopcountd):
+    daemon = make_hopcountd()
+    link = daemon.mint("pay", 1)
+    daemon.click(link)
+    daemon.wait_counted(1, [link])
+    limit = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)[0]
+    client = redis_client.Redis(unix_socket_path=str(daemon.state_dir / "redis/redis.sock"))
+    child = client.info("server")["process_id"]
+    client.close()
+    with daemon.connect() as clicking, dial(daemon) as probing:
+        assert clicking.request(f"/{link}").status == 302
+        assert probing.request("/readyz", "x").status == 200
+        set_limit(daemon, 8)  # also of those that its end sets free, none can be had again
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: daemon.log_lines("redis.start") or len(daemon.log_lines("redis.ended")) > 1, 30,
+                   "a start in vain")
+        assert clicking.request(f"/{link}").status == 302
+        assert probing.request("/readyz", "x").status == 200
+        set_limit(daemon, limit)
+    daemon.wait_counted(3, [link], 60)
+    daemon.shut_down()
+
+
+def test_a_geo_file_that_comes_without_descriptors_is_read_later(make_hopcountd, redis, tmp_path):
+    """It is looked at every ten seconds; what could not be opened must not count as seen."""
+    geo = tmp_path / "country.mmdb"
+    daemon = make_hopcountd(redis, {"geo": {"country": str(geo)}})
+    limit = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)[0]
+    set_limit(daemon, n_descriptors(daemon) - 1)
+    geo.write_bytes(b"no database")
+    wait_until(lambda: daemon.log_lines("geo.bad"), 40, "the log to tell of it")
+    set_limit(daemon, limit)
+    wait_until(lambda: len(daemon.log_lines("geo.bad")) > 1, 40, "the file to be read")
+    assert ["Too many open files" in line for line in daemon.log_lines("geo.bad")] == [True, False]
     daemon.shut_down()
