@@ -148,13 +148,13 @@ function hopcount_id($value): int
 /** Says in WHMCS's activity log what is wrong, once: a run of reminders is thousands of mails. */
 function hopcount_log(string $text): void
 {
-    static $is_said = false;
-    if ($is_said || !function_exists('logActivity')) {
+    static $said = [];
+    if (isset($said[$text]) || !function_exists('logActivity')) {
         return;
     }
-    $is_said = true;
+    $said[$text] = true;
     try {
-        logActivity("hopcount: $text. E-mails go out with WHMCS's own links, which are not counted.");
+        logActivity("hopcount: $text");
     } catch (\Throwable $e) {
         return;
     }
@@ -258,7 +258,7 @@ function hopcount_merge_fields($mail): array
         }
         return array_merge($out, $minted);
     } catch (\Throwable $e) {
-        hopcount_log($e->getMessage());
+        hopcount_log($e->getMessage() . "; e-mails have WHMCS's own links, which are not counted");
         return $out;
     }
 }

@@ -16,7 +16,7 @@ struct error;
 struct schema_doc; /* a file that has been read: its struct, and the line of each key */
 
 enum schema_type {
-    SCHEMA_INT,          /* whole number, min…max; an integer member of any size */
+    SCHEMA_INT,          /* whole number, min…max; an int64_t or int */
     SCHEMA_AUTO,         /* the same or `auto`, which is stored as 0 */
     SCHEMA_BOOL,         /* true or false */
     SCHEMA_CHOICE,       /* one of `choices`; its index is stored */
