@@ -29,7 +29,7 @@ static enum csv_status read_plain(const struct source *in, size_t *at, struct sl
     size_t i = *at;
 
     while (i < in->len && in->text[i] != in->separator && !is_line_end(in->text[i])) {
-        if (in->text[i] == '"')
+        if (in->text[i] == '"' && in->separator != '\t')
             return CSV_QUOTES;
         i++;
     }
@@ -128,16 +128,6 @@ static enum csv_status give_up(enum csv_status status, const struct source *in, 
     return status;
 }
 
-/* Whether no field holds anything but blanks. */
-static bool is_blank(const struct csv_row *row)
-{
-    for (unsigned i = 0; i < row->n_fields; i++) {
-        if (slice_trim(row->field[i]).len > 0)
-            return false;
-    }
-    return true;
-}
-
 enum csv_status csv_read(char *text, size_t len, bool is_end, char separator, struct csv_row *row)
 {
     const struct source in = {.text = text, .len = len, .is_end = is_end, .separator = separator};
@@ -169,7 +159,6 @@ enum csv_status csv_read(char *text, size_t len, bool is_end, char separator, st
         if (row->quoted >> i & 1)
             undouble(text, &row->field[i]);
     }
-    row->is_blank = is_blank(row);
     return CSV_OK;
 }
 

@@ -1,8 +1,9 @@
 /* csv.h - rows of separated values (RFC 4180), as spreadsheets and database clients write them.
  *
  * Fields are separated by one character, rows end in LF, CRLF or CR.  A field in double quotes may
- * hold separators, line ends and doubled quotes, and blanks may stand around its quotes; a quote
- * inside any other field is a fault.  Pure, no allocation.
+ * hold separators, line ends and doubled quotes, and blanks may stand around its quotes.  A quote
+ * inside any other field is a fault, but where tabs separate: programs that write these quote
+ * nothing.  Pure, no allocation.
  */
 #ifndef PROTO_CSV_H
 #define PROTO_CSV_H
@@ -19,7 +20,6 @@ struct csv_row {
     struct slice field[CSV_FIELDS_MAX]; /* in the text that was read */
     unsigned n_fields;                  /* 1…CSV_FIELDS_MAX */
     uint64_t quoted;                    /* bit i: field i was in quotes */
-    bool is_blank;                      /* no field holds anything but blanks */
     size_t len;     /* bytes of the row with its end: where the next one starts */
     size_t n_lines; /* line ends in these */
 };

@@ -1,7 +1,9 @@
-/* cache.h - the replies of the last second: a page that a hundred people watch is made once.
+/* cache.h - the replies of the last second, so that a page that a hundred people watch is made
+ * once.
  *
- * A reply that was dear is kept longer, so that making one and the same again and again never takes
- * more than a fiftieth of Redis' time.  What it says of its own age ("as_of") stays true.
+ * A reply that took long is kept longer, fifty times as long as it took, so that Redis spends at
+ * most a fiftieth of its time on making the same reply again.  What it says of its own age
+ * ("as_of") stays true.
  */
 #ifndef ADMIN_CACHE_H
 #define ADMIN_CACHE_H

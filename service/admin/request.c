@@ -1,6 +1,7 @@
 #include "service/admin/request.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -130,6 +131,38 @@ static bool has_field(const struct request *request, const char *name)
     return line < end;
 }
 
+/* The name of the member whose number ends at `end` of a text that jansson read up to there:
+ * `"name" : 1e999`.  "" when it is none, as in an array. */
+static void find_member(struct slice text, size_t end, char out[static REQUEST_QUOTE_MAX])
+{
+    size_t at = end < text.len ? end : text.len, name_end;
+
+    out[0] = '\0';
+    while (at > 0 && (isalnum((unsigned char)text.ptr[at - 1]) || strchr("+-.", text.ptr[at - 1])))
+        at--;
+    while (at > 0 && isspace((unsigned char)text.ptr[at - 1]))
+        at--;
+    if (at == 0 || text.ptr[--at] != ':')
+        return;
+    while (at > 0 && text.ptr[at - 1] != '"')
+        at--;
+    name_end = at > 0 ? --at : 0;
+    while (at > 0 && text.ptr[at - 1] != '"')
+        at--;
+    if (name_end > at && query_is_clean_text(slice_make(text.ptr + at, name_end - at)))
+        snprintf(out, REQUEST_QUOTE_MAX, "%.*s", (int)(name_end - at), text.ptr + at);
+}
+
+static void fail_overflow(struct request *request, struct slice text, const json_error_t *error)
+{
+    char name[REQUEST_QUOTE_MAX];
+
+    find_member(text, (size_t)error->position, name);
+    request_fail(request, 400, name[0] ? name : NULL,
+                 "the number in line %d, column %d of the body is larger than any that fits",
+                 error->line, error->column);
+}
+
 json_t *request_read_json(struct request *request)
 {
     struct evbuffer *body = request->body;
@@ -154,6 +187,8 @@ json_t *request_read_json(struct request *request)
     if (!json && json_error_code(&error) == json_error_null_character)
         request_fail(request, 400, NULL, "a text in the body holds a NUL (\\u0000), in line %d",
                      error.line);
+    else if (!json && json_error_code(&error) == json_error_numeric_overflow)
+        fail_overflow(request, text, &error);
     else if (!json)
         request_fail(request, 400, NULL, "the body is no JSON: line %d, column %d: %s", error.line,
                      error.column, error.text);

@@ -358,10 +358,12 @@ static bool is_blank_line(struct slice line)
 /* Excel's own way to tell: a first line `sep=;`. */
 static bool is_sep_line(struct slice line, char *separator)
 {
+    static const char sep_marks[] = ",;\t|:!#$%&*/<>?@\\^`~";
+
     if (line.len >= 2 && line.ptr[0] == '"' && line.ptr[line.len - 1] == '"')
         line = slice_make(line.ptr + 1, line.len - 2);
     if (line.len != 5 || !slice_equal_nocase(slice_make(line.ptr, 4), slice_of("sep=")) ||
-        !memchr(separators, line.ptr[4], strlen(separators)))
+        !memchr(sep_marks, line.ptr[4], strlen(sep_marks)))
         return false;
     *separator = line.ptr[4];
     return true;
@@ -451,9 +453,19 @@ static bool seek_separator(struct batch *b)
 
 /* --- reading --- */
 
+/* Rows of no-break spaces are blank to people, too. */
+static bool has_no_value(const struct csv_row *row)
+{
+    for (unsigned i = 0; i < row->n_fields; i++) {
+        if (trim(row->field[i]).len > 0)
+            return false;
+    }
+    return true;
+}
+
 static bool take_one(struct batch *b, enum csv_status status, struct csv_row *row)
 {
-    bool go_on = true;
+    bool is_blank = status == CSV_OK && has_no_value(row), go_on = true;
 
     if (status == CSV_QUOTES)
         report(b, "a quote is where none may be, or isn't closed; a field that holds quotes is "
@@ -464,7 +476,7 @@ static bool take_one(struct batch *b, enum csv_status status, struct csv_row *ro
         report(b,
                "holds a zero byte; a table in UTF-16 needs a byte order mark, or must be saved as "
                "UTF-8");
-    else if (row->is_blank)
+    else if (is_blank)
         ;
     else if (b->n_columns == 0)
         go_on = take_header(b, row);
@@ -472,13 +484,13 @@ static bool take_one(struct batch *b, enum csv_status status, struct csv_row *ro
         take_row(b, row);
     b->in_at += row->len;
     b->line += row->n_lines;
-    return go_on && (b->n_columns > 0 || row->is_blank);
+    return go_on && (b->n_columns > 0 || is_blank);
 }
 
 /* One row, or some more input; false: it's over, *ok says how. */
 static bool step(struct batch *b, bool *ok)
 {
-    struct csv_row row = {.is_blank = false};
+    struct csv_row row = {.n_fields = 0};
     enum csv_status status = CSV_MORE;
     size_t have = b->in_len - b->in_at;
 

@@ -250,6 +250,10 @@ def test_a_bad_field_of_a_link_is_named(two_brands):
                       [{"brand": "acme", "kind": "pay", "object": 1}, {"brand": "acme", **fields}])
         assert parameter is None or got == f"[1].{parameter}", fields
     assert problem(two_brands, "POST", "/v1/links", {"kind": "pay"}) == "brand"
+    for number in ("1e999", "-1e400", "1" + "0" * 400):
+        body = '{"brand":"acme","kind":"pay","object":1, "client" : ' + number + "}"
+        assert problem(two_brands, "POST", "/v1/links", body) == "client"
+        assert problem(two_brands, "POST", "/v1/links", f"[{number}]") in (None, "[0]")
     for body in ("", "nonsense", "3", "\"text\"", '{"kind":"pay","kind":"view"}', '{"kind":"pa', b'{"kind":"\xff"}',
                  "[" * 3000):
         problem(two_brands, "POST", "/v1/links", body)

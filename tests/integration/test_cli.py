@@ -438,6 +438,8 @@ WRITTEN = [
     ("sep=", "sep=;\r\nkind;object;client\r\npay;1003;7\r\nview;2;\r\n"),
     ("sep= with a byte order mark, in capitals and quotes", '\ufeff"SEP=\t"\r\nkind\tobject\tclient\r\npay\t1003\t7\r\nview\t2\t'
      "\r\n"),
+    ("sep= of a mark that is not looked for", "sep=^\nkind^object^client\npay^1003^7\nview^2^\n"),
+    ("rows of no-break spaces", "kind,object,client\n\u00a0,,\npay,1003,7\n\u00a0\nview,2,\n"),
     ("blanks around values", " kind , object , client \n pay , 1003 , 7 \n view , 2 , \n"),
     ("blanks around and in quotes", '"kind" , "object", "client"\n "pay" ," 1003 ", "7" \n"view ",2, ""\n'),
     ("no-break spaces and tabs", "kind,\u00a0object\u00a0,client\npay,\u00a01003 \u00a0,7\nview\t,\t2,\n"),
