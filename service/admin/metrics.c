@@ -14,6 +14,7 @@
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
@@ -164,6 +165,9 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
              stats.degraded},
             {"hopcount_log_last_errno", "gauge", "errno of the disk's last failure; 0 = none.",
              stats.last_errno},
+            {"hopcount_stderr_lines_dropped_total", "counter",
+             "Log lines that stderr did not take at once: whoever reads it is late.",
+             (double)log_dropped()},
         };
 
         write_metrics(out, metrics, N_OF(metrics));

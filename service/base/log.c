@@ -1,11 +1,15 @@
 #include "service/base/log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,10 +26,15 @@ struct repeat {
     uint64_t written[DIFFERENT_MAX]; /* hashes of lines */
 };
 
-/* The one level, and the lines held back; STYLE allows state at file scope only here. */
+/* The one level, the lines held back and those dropped: stderr is the process's own, and so is what
+ * is known of it. */
 static enum log_level max_level = LOG_LEVEL_INFO;
 static pthread_mutex_t repeat_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat repeats[REPEAT_SLOTS];
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t n_dropped;
+static uint64_t n_told; /* of them, in a line that was written; under write_lock */
+static bool is_cut_off; /* the last line was written in part; under write_lock */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -42,11 +51,57 @@ static int64_t monotonic_s(void)
     return ts.tv_sec;
 }
 
+/*
+ * Writes without waiting: whoever reads stderr may have stopped reading.  O_NONBLOCK would be
+ * simpler, but is shared with other processes that have the same pipe or terminal.  A pipe that
+ * poll(2) calls writable has room for PIPE_BUF bytes, more than a line; only we write to it, one
+ * thread at a time.
+ */
+static ssize_t write_now(const char *text, size_t len)
+{
+    ssize_t n = send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (n >= 0 || errno != ENOTSOCK)
+        return n;
+    return poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, len) : -1;
+}
+
+/* Under write_lock.  False: nothing of it was written. */
+static bool write_whole(const char *line, size_t len)
+{
+    ssize_t n;
+
+    if (is_cut_off && write_now("\n", 1) != 1)
+        return false;
+    is_cut_off = false;
+    n = write_now(line, len);
+    is_cut_off = n > 0 && n < (ssize_t)len;
+    return n > 0;
+}
+
+/* Tells how many lines were dropped since the last time, if stderr takes it.  Under write_lock. */
+static void tell_dropped(void)
+{
+    uint64_t n = atomic_load(&n_dropped) - n_told;
+    char line[64];
+    int len;
+
+    if (n == 0)
+        return;
+    len = snprintf(line, sizeof(line), "level=warn at=log.dropped lines=%llu\n",
+                   (unsigned long long)n);
+    if (write_whole(line, (size_t)len))
+        n_told += n;
+}
+
 static void write_line(const char *line, size_t len)
 {
-    /* A full or closed stderr must not stop the service: nothing to do about a failure. */
-    if (write(STDERR_FILENO, line, len) < 0)
-        return;
+    pthread_mutex_lock(&write_lock);
+    tell_dropped();
+    if (!write_whole(line, len))
+        atomic_fetch_add(&n_dropped, 1);
+    pthread_mutex_unlock(&write_lock);
 }
 
 static void write_held(struct repeat *r)
@@ -153,7 +208,6 @@ static void log_line(enum log_level level, const char *at, const char *format, v
 DEFINE_LOG(log_error, LOG_LEVEL_ERROR)
 DEFINE_LOG(log_warn, LOG_LEVEL_WARN)
 DEFINE_LOG(log_info, LOG_LEVEL_INFO)
-DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG)
 
 void log_flush(void)
 {
@@ -165,6 +219,14 @@ void log_flush(void)
             write_held(&repeats[i]);
     }
     pthread_mutex_unlock(&repeat_lock);
+    pthread_mutex_lock(&write_lock);
+    tell_dropped();
+    pthread_mutex_unlock(&write_lock);
+}
+
+uint64_t log_dropped(void)
+{
+    return atomic_load(&n_dropped);
 }
 
 const char *log_quote(char out[static LOG_QUOTE_MAX], const char *text)

@@ -1,13 +1,16 @@
 /* log.h - one line per event to stderr: `level=warn at=redis.down err="..." retry_ms=400`.
  *
  * error wakes someone, warn is degraded, info is start, stop and reload.  Tokens, target URLs and
- * client addresses are never logged.  Safe from any thread: a line is one write(2).
- * Lines that repeat within a second are counted and reported once, by their `at`, as `repeated=N`;
- * so is what one `at` says beyond 8 different lines.
+ * client addresses are never logged.  Safe from any thread: a line is one write(2), which never
+ * waits.  What stderr does not take at once is dropped and counted; as soon as it takes lines
+ * again, `at=log.dropped lines=N` says how many are missing. Lines that repeat within a second are
+ * counted and reported once, by their `at`, as `repeated=N`; so is what one `at` says beyond 8
+ * different lines.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/compiler.h"
 
@@ -21,10 +24,13 @@ void log_set_level(enum log_level level);
 void log_error(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_warn(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_info(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
-void log_debug(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Writes what repeats are still held back; call at exit and once a second from some thread. */
+/* Writes what repeats are still held back, and how many lines were dropped; call at exit and once a
+ * second from some thread. */
 void log_flush(void);
+
+/* Lines that stderr did not take, since the start.  Any thread. */
+uint64_t log_dropped(void);
 
 enum { LOG_QUOTE_MAX = 256 };
 

@@ -1,10 +1,15 @@
 /* The log: what repeats is counted, what differs is said, a flood is cut off. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,12 +27,13 @@ static void sleep_ms(long ms)
 /* Lines of one second are folded: what a test logs must not fall into two. */
 static void wait_for_a_second_to_begin(void)
 {
-    struct timespec now;
+    struct timespec start, now;
 
+    clock_gettime(CLOCK_MONOTONIC, &start);
     do {
         sleep_ms(1);
         clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_nsec > 100000000);
+    } while (now.tv_sec == start.tv_sec);
 }
 
 static int begin(void **state)
@@ -95,9 +101,110 @@ static void test_a_flood_is_cut_off(void **state)
     assert_int_equal(n_lines, 10);
 }
 
+static void set_blocking(int fd, bool is_blocking)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    assert_true(flags >= 0);
+    flags = is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+    assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
+}
+
+/* Writes what `fd` takes. */
+static void fill(int fd)
+{
+    static const char junk[64];
+
+    set_blocking(fd, false);
+    while (write(fd, junk, sizeof(junk)) > 0)
+        ;
+    assert_int_equal(errno, EAGAIN);
+    set_blocking(fd, true);
+}
+
+static void empty(int fd)
+{
+    char junk[4096];
+
+    set_blocking(fd, false);
+    while (read(fd, junk, sizeof(junk)) > 0)
+        ;
+    set_blocking(fd, true);
+}
+
+static void *log_three_lines(void *arg)
+{
+    for (unsigned i = 0; i < 3; i++)
+        log_warn("test.full", "thread=%s n=%u", (const char *)arg, i);
+    log_flush();
+    return NULL;
+}
+
+/* Nobody reads: lines are dropped and counted, no thread waits, and the next line that is taken
+ * comes behind one that says how many are missing. */
+static void a_full_stderr_stops_nobody(int (*make)(int fds[2]))
+{
+    uint64_t n_before = log_dropped();
+    pthread_t threads[2];
+    char text[256] = "";
+    int fds[2]; /* to read, to write */
+
+    uint64_t n_full, n_after;
+
+    assert_int_equal(make(fds), 0);
+    fill(fds[1]);
+    wait_for_a_second_to_begin();
+    real_stderr = dup(STDERR_FILENO);
+    assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+    alarm(60); /* ends the test if a thread waits */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, log_three_lines, i ? "b" : "a"), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    n_full = log_dropped() - n_before;
+    empty(fds[0]);
+    log_warn("test.after", "n=1");
+    n_after = log_dropped() - n_before;
+    /* What fails is told to stderr: to the real one. */
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+    assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+    alarm(0);
+    assert_string_equal(text, "level=warn at=log.dropped lines=6\n"
+                              "level=warn at=test.after n=1\n");
+    assert_int_equal(n_full, 6);
+    assert_int_equal(n_after, 6);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static int make_pipe(int fds[2])
+{
+    return pipe(fds);
+}
+
+static int make_sockets(int fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+}
+
+static void test_a_full_pipe_stops_nobody(void **state)
+{
+    (void)state;
+    a_full_stderr_stops_nobody(make_pipe);
+}
+
+static void test_a_full_socket_stops_nobody(void **state)
+{
+    (void)state;
+    a_full_stderr_stops_nobody(make_sockets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_full_pipe_stops_nobody),
+        cmocka_unit_test(test_a_full_socket_stops_nobody),
         cmocka_unit_test_setup(test_what_differs_is_said, begin),
         cmocka_unit_test_setup(test_what_repeats_is_counted, begin),
         cmocka_unit_test_setup(test_a_flood_is_cut_off, begin),
