@@ -283,6 +283,8 @@ void admin_free(struct admin *admin)
     pods_free(admin->server.pods);
     front_free(admin->front);
     mailbox_free(admin->to_api);
+    for (size_t i = 0; i < SERVER_PACKED_MAX; i++)
+        free(admin->server.packed[i].bytes);
     if (admin->wake)
         event_free(admin->wake);
     event_loop_free(admin->server.base);

@@ -350,28 +350,46 @@ static void add_default_header(struct request *request, const char *name, const 
         request_add_header(request, name, value);
 }
 
+/* The packed form of a body that never changes: made once, for packing the dashboard's files takes
+ * milliseconds and needs no key.  An absent slice: packing does not pay, or there is no memory. */
+static struct slice pack_constant(struct server *server, struct slice body)
+{
+    for (size_t i = 0; i < SERVER_PACKED_MAX; i++) {
+        struct packed *packed = &server->packed[i];
+
+        if (!packed->of) {
+            packed->bytes = gzip_pack(body, &packed->len);
+            packed->of = body.ptr;
+        }
+        if (packed->of == body.ptr)
+            return slice_make(packed->bytes, packed->bytes ? packed->len : 0);
+    }
+    return (struct slice){0};
+}
+
 static void write_reply(struct request *request, int status, const struct reply *reply)
 {
     struct evbuffer *out = request->last.bytes;
-    struct slice body = status == 304 ? (struct slice){0} : reply->body;
-    void *packed = NULL;
-    size_t packed_len = 0;
+    struct slice body = status == 304 ? (struct slice){0} : reply->body, packed = {0};
 
     if (body.len >= GZIP_MIN) {
         add_default_header(request, "Vary", "Accept-Encoding");
-        if (accepts_gzip(request))
-            packed = gzip_pack(body, &packed_len);
+        if (accepts_gzip(request) && reply->is_constant)
+            packed = pack_constant(request->server, body);
+        else if (accepts_gzip(request))
+            packed.ptr = gzip_pack(body, &packed.len);
     }
-    if (packed) {
+    if (packed.ptr) {
         request_add_header(request, "Content-Encoding", "gzip");
-        body = slice_make(packed, packed_len);
+        body = packed;
     }
     write_head(request, out, status, body.len);
-    if (!request->is_head && reply->is_constant && !packed)
+    if (!request->is_head && reply->is_constant && body.len > 0)
         evbuffer_add_reference(out, body.ptr, body.len, NULL, NULL);
     else if (!request->is_head)
         evbuffer_add(out, body.ptr, body.len);
-    free(packed);
+    if (!reply->is_constant)
+        free((void *)packed.ptr);
 }
 
 void request_reply(struct request *request, const struct reply *reply)

@@ -3,6 +3,7 @@
 #ifndef ADMIN_SERVER_H
 #define ADMIN_SERVER_H
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "service/admin/admin.h"
@@ -22,6 +23,15 @@ struct sessions;
 struct signins;
 struct site;
 struct stats_job;
+
+enum { SERVER_PACKED_MAX = 64 };
+
+/* A body that never changes, and the same packed; NULL when packing does not pay. */
+struct packed {
+    const char *of; /* NULL = a free place */
+    void *bytes;
+    size_t len;
+};
 
 struct server {
     struct event_base *base;      /* of the API thread */
@@ -46,6 +56,7 @@ struct server {
     counter64 reload_failures; /* main */
     counter64 reload_ok;       /* 1 = the last reload went well; main */
 
+    struct packed packed[SERVER_PACKED_MAX];
     struct stats_job *stats_jobs; /* under way */
     unsigned n_tops;              /* lists of top.c being made */
     counter64 n_queries_failed;   /* that Redis didn't answer */
