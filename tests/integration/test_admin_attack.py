@@ -168,6 +168,7 @@ def test_a_head_means_the_same_in_whatever_pieces_it_comes(hopcountd, rng):
                 pytest.fail(f"{name}: closed without a reply")
 
 
+@pytest.mark.tsan
 def test_requests_are_answered_in_order_on_one_connection(hopcountd):
     with dial(hopcountd) as connection:
         connection.send(GET + b"\r\n" + b"GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n" + GET + b"\r\n"
@@ -276,7 +277,7 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
         for name, first in UNFINISHED:
             with held(daemon, 300, first):
                 taken = resident_mb(daemon) - before
-                assert taken < 60, f"{name}: {taken} MB"
+                assert taken < (60 if build_type() == "Release" else 120), f"{name}: {taken} MB"
                 assert kernel_mb(daemon) < 60, name
                 assert probes(daemon) < max(10 * calm, patience(0.3)), name
                 metrics = daemon.metrics()
@@ -288,6 +289,7 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
         wait_until(lambda: resident_mb(daemon) - before < 20, 20, "the memory to be given back")
 
 
+@pytest.mark.tsan
 def test_json_without_a_key_holds_no_probe(daemon):
     calm = probes(daemon)
     body = b'{"key":[' + b"1," * 1000000 + b"1]}"
@@ -312,6 +314,7 @@ def test_json_without_a_key_holds_no_probe(daemon):
             thread.join()
 
 
+@pytest.mark.tsan
 def test_a_key_that_keeps_the_api_busy_holds_no_probe(daemon):
     """4 MB of JSON, authorised, takes the API thread a while: not the front."""
     stop = threading.Event()

@@ -69,6 +69,7 @@ def test_a_wrong_key_too_many_is_answered_late(hopcountd):
     hopcountd.shut_down()
 
 
+@pytest.mark.tsan
 def test_refusals_that_are_held_back_do_not_hold_up_the_end(hopcountd):
     for _ in range(10):
         sign_in(hopcountd, WRONG)
@@ -178,6 +179,7 @@ class Stream:
         self.connection.close()
 
 
+@pytest.mark.tsan
 def test_a_stream_ends_when_its_key_is_taken_away(make_hopcountd, redis):
     daemon = make_hopcountd(redis, start=False)
     other = daemon.add_api_key(name="other")
