@@ -18,6 +18,8 @@
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/state/event_log.h"
+#include "service/state/state_feed.h"
 
 /* A metric without labels. */
 struct metric {
@@ -234,6 +236,36 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
         evbuffer_add_printf(out, "hopcount_redis_refusal{cause=\"%s\"} 1\n", stats.cause);
 }
 
+static void write_states(struct evbuffer *out, const struct admin_sources *sources)
+{
+    struct state_feed_stats stats;
+
+    state_feed_stats(sources->state_feed, &stats);
+    {
+        const struct metric metrics[] = {
+            {"hopcount_events_accepted_total", "counter",
+             "Events of other programs that are in the log of events since start.",
+             (double)event_log_count(sources->events)},
+            {"hopcount_state_entries", "gauge",
+             "What is known of objects, links, clients and campaigns.", (double)stats.n_entries},
+            {"hopcount_state_bytes", "gauge", "Memory of the table of states.",
+             (double)stats.n_bytes},
+            {"hopcount_state_known", "gauge",
+             "1 when all states were loaded once, from the file or from Redis.", stats.is_known},
+            {"hopcount_state_age_seconds", "gauge",
+             "Since Redis last said what is new of states; -1 = never.",
+             stats.age_ms < 0 ? -1 : (double)stats.age_ms / 1000},
+            {"hopcount_state_lag_seconds", "gauge",
+             "From Redis to the table of this process, of the newest state that came.",
+             (double)stats.lag_ms / 1000},
+            {"hopcount_state_loads_total", "counter",
+             "Times that all states of a shard were loaded.", (double)stats.n_loads},
+        };
+
+        write_metrics(out, metrics, N_OF(metrics));
+    }
+}
+
 static void write_admin(struct evbuffer *out, const struct server *server)
 {
     write_head(out, "hopcount_build_info", "gauge", "The version that runs; always 1.");
@@ -352,6 +384,8 @@ void metrics_handle(struct request *request)
         write_store(out, server->sources.store);
     if (server->sources.ledger)
         write_ledger(out, server->sources.ledger);
+    if (server->sources.state_feed && server->sources.events)
+        write_states(out, &server->sources);
     write_process(out, server);
     reply.body.len = evbuffer_get_length(out);
     reply.body.ptr = (const char *)evbuffer_pullup(out, -1);

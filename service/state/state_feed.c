@@ -27,7 +27,7 @@
 
 enum {
     POLL_MS = 300,        /* half of it is what news wait on average */
-    NEWS_MAX = 512,       /* entries of a stream in one answer, each of up to 256 KiB */
+    NEWS_MAX = 128,       /* entries of a stream in one answer, each of up to 256 KiB */
     LOADS_MAX = 16,       /* tables asked for at a time */
     SAVE_MS = 300000,     /* the file is written as rarely, and at the end */
     YIELD_ENTRIES = 4096, /* some 100 µs */
@@ -429,6 +429,7 @@ static bool start(struct state_feed *feed, const struct state_feed_options *opti
         .url = options->redis_url,
         .name = "hopcount-state",
         .timeout_ms = options->timeout_ms,
+        .limits = {.bytes = RESP_REPLY_MAX, .elements = 16 + 8 * NEWS_MAX},
         .owner = feed,
         .on_reply = on_reply,
         .on_change = on_change,

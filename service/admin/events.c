@@ -1,0 +1,240 @@
+/* POST /v1/events: what the billing system tells, one event or many. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/counter.h"
+#include "proto/event.h"
+#include "service/admin/fetch.h"
+#include "service/admin/formjson.h"
+#include "service/admin/handlers.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/base/clock.h"
+#include "service/config/eventform.h"
+#include "service/state/event_log.h"
+
+enum { EVENTS_MAX = 1000 };
+
+enum outcome { OUTCOME_ACCEPTED, OUTCOME_DUPLICATE, OUTCOME_REFUSED };
+
+/* One event of a request. */
+struct posted {
+    struct event event;
+    uint64_t key; /* event_key() */
+    enum outcome outcome;
+    struct formjson_fault fault; /* of OUTCOME_REFUSED */
+};
+
+struct posting {
+    struct request *request;
+    json_t *json; /* the body, whose ids are answered */
+    bool is_array;
+    struct counter_key redis_key; /* of the command being made */
+    size_t n;
+    struct posted events[];
+};
+
+static void free_posting(struct posting *posting)
+{
+    json_decref(posting->json);
+    free(posting);
+}
+
+static enum formjson_type type_of(int field)
+{
+    switch (field) {
+    case EVENT_FIELD_OBJECT:
+    case EVENT_FIELD_CLIENT:
+    case EVENT_FIELD_CAMPAIGN:
+    case EVENT_FIELD_N:
+    case EVENT_FIELD_AMOUNT:
+    case EVENT_FIELD_BY:
+        return FORMJSON_NUMBER;
+    default:
+        return FORMJSON_TEXT;
+    }
+}
+
+_Static_assert((int)EVENT_FIELDS <= (int)FORMJSON_FIELDS_MAX, "all fields of an event fit");
+
+static const struct formjson_spec event_spec = {"an event", eventform_field_find, type_of};
+
+static void read_event(const struct eventform_maker *maker, json_t *json, struct posted *out)
+{
+    struct eventform_fault why;
+    struct formjson texts;
+    struct eventform form;
+
+    out->outcome = OUTCOME_REFUSED;
+    if (!formjson_read(&event_spec, json, &texts, &out->fault))
+        return;
+    memcpy(form.field, texts.field, sizeof(form.field));
+    if (!eventform_make(maker, &form, &out->event, &why)) {
+        formjson_refuse(&out->fault, why.detail);
+        snprintf(out->fault.field, sizeof(out->fault.field), "%s", why.field);
+        if (why.is_forbidden)
+            out->fault.status = 403;
+        return;
+    }
+    out->key = event_key(&out->event);
+    out->outcome = OUTCOME_ACCEPTED;
+}
+
+static struct posting *read_posting(struct request *request, json_t *json)
+{
+    const struct eventform_maker maker = {
+        .site = request->site, .brands = request->brands, .now_ms = clock_wall_ms()};
+    size_t n = json_is_array(json) ? json_array_size(json) : 1;
+    struct posting *posting = calloc(1, sizeof(*posting) + n * sizeof(posting->events[0]));
+
+    if (!posting)
+        return NULL;
+    posting->request = request;
+    posting->json = json;
+    posting->is_array = json_is_array(json);
+    posting->n = n;
+    for (size_t i = 0; i < n; i++)
+        read_event(&maker, posting->is_array ? json_array_get(json, i) : json, &posting->events[i]);
+    return posting;
+}
+
+/* A repetition within the request.  Against those of other requests Redis is asked. */
+static void find_repetitions(struct posting *posting)
+{
+    for (size_t i = 1; i < posting->n; i++) {
+        for (size_t k = 0; k < i && posting->events[i].outcome == OUTCOME_ACCEPTED; k++) {
+            if (posting->events[k].outcome == OUTCOME_ACCEPTED &&
+                posting->events[k].key == posting->events[i].key)
+                posting->events[i].outcome = OUTCOME_DUPLICATE;
+        }
+    }
+}
+
+/* --- what Redis knows already --- */
+
+static void on_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct posting *posting = owner;
+    const struct posted *posted = &posting->events[index];
+    unsigned n_shards = posting->request->server->n_shards;
+
+    counter_key_event(&posting->redis_key,
+                      counter_shard_of_bucket(event_bucket(&posted->event), n_shards), posted->key);
+    command->key = counter_key_slice(&posting->redis_key);
+    command->argc = 2;
+    command->argv[0] = slice_of("GET");
+    command->argv[1] = command->key;
+}
+
+static void on_reply(void *owner, size_t index, const struct redisReply *reply)
+{
+    struct posting *posting = owner;
+    struct posted *posted = &posting->events[index];
+
+    if (reply->type == REDIS_REPLY_STRING && posted->outcome == OUTCOME_ACCEPTED)
+        posted->outcome = OUTCOME_DUPLICATE;
+}
+
+/* --- the answer --- */
+
+/* An event's id as it came, or null: of what is no event at all. */
+static json_t *id_of(const struct posting *posting, size_t i)
+{
+    json_t *json = posting->is_array ? json_array_get(posting->json, i) : posting->json;
+    json_t *id = json_object_get(json, "id");
+
+    return json_is_string(id) ? json_incref(id) : json_null();
+}
+
+static json_t *answer_of(const struct posting *posting, size_t i)
+{
+    static const char *const outcomes[] = {"accepted", "duplicate", "refused"};
+    const struct posted *posted = &posting->events[i];
+    json_t *answer =
+        json_pack("{so ss}", "id", id_of(posting, i), "outcome", outcomes[posted->outcome]);
+
+    if (answer && posted->outcome == OUTCOME_REFUSED)
+        json_object_set_new(answer, "why",
+                            json_sprintf("%s%s%s", posted->fault.field,
+                                         posted->fault.field[0] ? ": " : "", posted->fault.detail));
+    return answer;
+}
+
+static void reply(struct posting *posting)
+{
+    json_t *answers = json_array();
+
+    if (!posting->is_array) {
+        json_decref(answers);
+        if (posting->events[0].outcome == OUTCOME_REFUSED)
+            formjson_fail(posting->request, &posting->events[0].fault, false, 0);
+        else
+            request_reply_json(posting->request, 202, answer_of(posting, 0));
+    } else {
+        for (size_t i = 0; answers && i < posting->n; i++)
+            json_array_append_new(answers, answer_of(posting, i));
+        request_reply_json(posting->request, 202, answers);
+    }
+    free_posting(posting);
+}
+
+/* An event is accepted when it is in the log.  Redis is not needed for that: what it would have
+ * known as a repetition is passed over when it is applied. */
+static void append(struct posting *posting)
+{
+    struct event_log *log = posting->request->server->sources.events;
+
+    for (size_t i = 0; i < posting->n; i++) {
+        struct posted *posted = &posting->events[i];
+
+        if (posted->outcome != OUTCOME_ACCEPTED || (log && event_log_append(log, &posted->event)))
+            continue;
+        posted->outcome = OUTCOME_REFUSED;
+        posted->fault.field[0] = '\0';
+        formjson_refuse(&posted->fault,
+                        "there is no room in the log of events; send it again later");
+        posted->fault.status = 503;
+    }
+}
+
+static void on_done(void *owner, const char *cause)
+{
+    struct posting *posting = owner;
+
+    (void)cause;
+    append(posting);
+    reply(posting);
+}
+
+void events_handle_post(struct request *request)
+{
+    json_t *json = request_read_json(request);
+    struct posting *posting;
+    struct fetch_options fetch = {
+        .on_command = on_command, .on_reply = on_reply, .on_done = on_done};
+
+    if (!json)
+        return;
+    if (json_is_array(json) && (json_array_size(json) == 0 || json_array_size(json) > EVENTS_MAX)) {
+        request_fail(request, 413, NULL, "from 1 to %d events in one request, not %zu",
+                     (int)EVENTS_MAX, json_array_size(json));
+        json_decref(json);
+        return;
+    }
+    posting = read_posting(request, json);
+    if (!posting) {
+        json_decref(json);
+        request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    find_repetitions(posting);
+    fetch.owner = posting;
+    fetch.n_commands = posting->n;
+    if (request->server->fetches)
+        fetch_start(request->server->fetches, &fetch);
+    else
+        on_done(posting, NULL);
+}
