@@ -71,6 +71,27 @@ final class HookTest extends TestCase
         return [ord($plain) >> 4, $fields['object'], $fields['client'], $fields['campaign']];
     }
 
+    /** WHMCS 8 may run on it; what came later is a parse error there, which stops WHMCS whole. */
+    public function test_the_syntax_is_that_of_php_7_2(): void
+    {
+        $later = ['T_FN', 'T_COALESCE_EQUAL', 'T_MATCH', 'T_NULLSAFE_OBJECT_OPERATOR', 'T_ATTRIBUTE',
+            'T_ENUM', 'T_READONLY'];
+        $text = file_get_contents(self::ROOT . '/deploy/whmcs/hopcount.php');
+        $last = '';
+        foreach (token_get_all($text) as $token) {
+            $name = is_array($token) ? token_name($token[0]) : $token;
+            $this->assertNotContains($name, $later);
+            if (is_array($token) && in_array($token[0], [T_LNUMBER, T_DNUMBER], true)) {
+                $this->assertStringNotContainsString('_', $token[1]);
+            }
+            $this->assertFalse($name === ')' && $last === ',', 'a comma before a closing bracket');
+            $last = in_array($name, ['T_WHITESPACE', 'T_COMMENT', 'T_DOC_COMMENT'], true) ? $last : $name;
+        }
+        $this->assertDoesNotMatchRegularExpression('/\b(mixed|never|static)\s+\$|\)\s*:\s*(mixed|never|static)\b/',
+            preg_replace('/static \$said/', '', $text));
+        $this->assertDoesNotMatchRegularExpression('/\b(str_contains|str_starts_with|array_is_list|array_key_first)\(/', $text);
+    }
+
     public function test_the_vectors_hold(): void
     {
         $vectors = json_decode(file_get_contents(self::ROOT . '/proto/vectors/token.json'), true);
