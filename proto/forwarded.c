@@ -1,19 +1,5 @@
 #include "proto/forwarded.h"
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len && is_blank(s.ptr[0]))
-        s = slice_make(s.ptr + 1, s.len - 1);
-    while (s.len && is_blank(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* Cuts off what follows the last `separator` outside of quotes, or all of it.  An address holds no
  * escaped quote, so that one makes the element unreadable, whatever it is taken for here. */
 static struct slice take_last(struct slice *list, char separator)
@@ -28,7 +14,7 @@ static struct slice take_last(struct slice *list, char separator)
     }
     last = slice_make(list->ptr + at, list->len - at);
     *list = slice_make(list->ptr, at > 0 ? at - 1 : 0);
-    return trim(last);
+    return slice_trim(last);
 }
 
 /* Cuts off what precedes the first comma outside of quotes, or all of it. */
@@ -45,7 +31,7 @@ static struct slice take_first(struct slice *list)
     first = slice_make(list->ptr, at);
     at += at < list->len;
     *list = slice_make(list->ptr + at, list->len - at);
-    return trim(first);
+    return slice_trim(first);
 }
 
 static struct slice unquote(struct slice s)
@@ -64,8 +50,8 @@ static struct slice find_parameter(struct slice element, struct slice name)
         const char *equals = pair.len ? memchr(pair.ptr, '=', pair.len) : NULL;
         size_t name_len = equals ? (size_t)(equals - pair.ptr) : 0;
 
-        if (equals && slice_equal_nocase(trim(slice_make(pair.ptr, name_len)), name))
-            return unquote(trim(slice_make(equals + 1, pair.len - name_len - 1)));
+        if (equals && slice_equal_nocase(slice_trim(slice_make(pair.ptr, name_len)), name))
+            return unquote(slice_trim(slice_make(equals + 1, pair.len - name_len - 1)));
     }
     return slice_make(NULL, 0);
 }

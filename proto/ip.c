@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "proto/number.h"
+
 void ip_map_v4(const uint8_t v4[static 4], uint8_t out[static IP_LEN])
 {
     memset(out, 0, 10);
@@ -33,13 +35,7 @@ bool ip_parse(struct slice text, uint8_t out[static IP_LEN])
 /* A number, or as Forwarded may hide it: "_" and letters (RFC 7239, 6). */
 static bool is_port(struct slice text)
 {
-    if (text.len > 1 && text.ptr[0] == '_')
-        return true;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len >= 1 && text.len <= 5;
+    return number_is_port(text) || (text.len > 1 && text.ptr[0] == '_');
 }
 
 /* The text up to `separator`, and what follows it; false if there is none. */

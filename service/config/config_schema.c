@@ -58,7 +58,8 @@ static const struct schema_key public_keys[] = {
           config_check_network,
           "Networks of the proxies that may say a client's address; none are trusted unasked."),
     INT("connections_max", config_public, connections_max, 16, 1000000, "16384",
-        "Connections per worker; beyond it the longest idle one is closed."),
+        "Connections per worker; beyond it one makes room that takes no replies, or was idle "
+        "longest."),
     INT("requests_max", config_public, requests_max, 1, 1000000000, "10000",
         "Requests per connection; the last reply says Connection: close."),
     INT("idle_s", config_public, idle_s, 1, 3600, "30",
