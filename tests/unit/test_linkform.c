@@ -1,0 +1,216 @@
+/* The fields of a link, as the command line and the API take them, and lists of brands. */
+#include "service/config/brandlist.h"
+#include "service/config/linkform.h"
+#include "tests/unit/admin_stats_fixture.h"
+
+/* A form of `kind` pay and object 1 with one more field. */
+static struct linkform form_with(int field, const char *value)
+{
+    struct linkform form = {.field = {[LINK_KIND] = {"pay", 3}, [LINK_OBJECT] = {"1", 1}}};
+
+    if (field >= 0)
+        form.field[field] = slice_of(value);
+    return form;
+}
+
+static void test_refused(void **state)
+{
+    const struct {
+        const char *name;
+        int field; /* -1 = none */
+        const char *value, *says;
+        const char *brands; /* that links may be made of; NULL = all */
+        const char *at;     /* the field that is at fault */
+        enum linkform_why why;
+    } cases[] = {
+        {"no brand of two", -1, "", "there are several brands", NULL, "brand", 0},
+        {"an unknown brand", LINK_BRAND, "nope", "has no brand \"nope\"", NULL, "brand", 0},
+        {"another's brand", LINK_BRAND, "acme", "not for the brand", "globex", "brand",
+         LINKFORM_NOT_YOURS},
+        {"a kind of the other brand", LINK_KIND, "renew", "has no kind \"renew\"; it has: view",
+         "globex", "kind", 0},
+        {"kind 16", LINK_KIND, "16", "has no kind", "acme", "kind", 0},
+        {"a kind of 2^32 + 2", LINK_KIND, "4294967298", "has no kind", "acme", "kind", 0},
+        {"a kind of 2^8 + 2", LINK_KIND, "258", "has no kind", "acme", "kind", 0},
+        {"no kind", LINK_KIND, "", "is missing", "acme", "kind", 0},
+        {"no object", LINK_OBJECT, "", "is missing, and the target of kind 'pay' needs it", "acme",
+         "object", 0},
+        {"an object of 2^32", LINK_OBJECT, "4294967296", "0 to 4294967295", "acme", "object", 0},
+        {"an object of 2^64 + 1", LINK_OBJECT, "18446744073709551617", "0 to 4294967295", "acme",
+         "object", 0},
+        {"a fraction", LINK_OBJECT, "1.5", "in digits alone", "acme", "object", 0},
+        {"a fraction of nothing", LINK_OBJECT, "1.", "in digits alone", "acme", "object", 0},
+        {"nothing but a fraction", LINK_OBJECT, ".0", "in digits alone", "acme", "object", 0},
+        {"a campaign of 2^16", LINK_CAMPAIGN, "65536", "0 to 65535", "acme", "campaign", 0},
+        {"a client with a sign", LINK_CLIENT, "+1", "in digits alone", "acme", "client", 0},
+        {"an unknown time to live", LINK_TTL, "29d", "is none of never", "acme", "ttl", 0},
+        {"an unknown channel", LINK_CHANNEL, "fax", "is none of unknown", "acme", "channel", 0},
+        {"variant H", LINK_VARIANT, "H", "from A to G", "acme", "variant", 0},
+        {"an argument with a blank", LINK_ARG, "a b", "other characters", "acme", "arg", 0},
+        {"an argument of 49", LINK_ARG, "1234567890123456789012345678901234567890123456789",
+         "at most 48 fit", "acme", "arg", 0},
+        {"a time before 2024", LINK_ISSUED, "2023-12-31T23:59:59Z", "from 2024", "acme", "issued",
+         0},
+        {"neither yes nor no", LINK_SILENT, "maybe", "is not yes or no", "acme", "silent", 0},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct linkform form = form_with(cases[i].field, cases[i].value);
+        struct linkform_fault fault;
+        struct linkform_maker maker;
+        struct link link;
+
+        print_message("%s\n", cases[i].name);
+        linkform_maker_init(&maker, sites->two, at("2026-11-22T12:00:30Z"));
+        maker.brands = cases[i].brands;
+        assert_false(linkform_make(&maker, &form, &link, &fault));
+        assert_string_equal(fault.field, cases[i].at);
+        assert_int_equal(fault.why, cases[i].why);
+        if (!strstr(fault.detail, cases[i].says))
+            fail_msg("'%s' does not hold '%s'", fault.detail, cases[i].says);
+    }
+}
+
+static void test_taken(void **state)
+{
+    const struct {
+        const char *name;
+        int field;
+        const char *value;
+        struct token want;
+    } cases[] = {
+        {"what is the default", -1, "", {.kind = 2, .object = 1, .ttl_code = 9, .channel = 1}},
+        {"a kind by number", LINK_KIND, "1", {.kind = 1, .object = 1, .ttl_code = 9, .channel = 1}},
+        {"the largest object",
+         LINK_OBJECT,
+         "4294967295",
+         {.kind = 2, .object = UINT32_MAX, .ttl_code = 9, .channel = 1}},
+        {"zeros before, and .0",
+         LINK_OBJECT,
+         " 00000000001003.00 ",
+         {.kind = 2, .object = 1003, .ttl_code = 9, .channel = 1}},
+        {"object 0, when it is said",
+         LINK_OBJECT,
+         "0",
+         {.kind = 2, .object = 0, .ttl_code = 9, .channel = 1}},
+        {"the largest campaign",
+         LINK_CAMPAIGN,
+         "65535",
+         {.kind = 2, .object = 1, .campaign = 65535, .ttl_code = 9, .channel = 1}},
+        {"for ever", LINK_TTL, "never", {.kind = 2, .object = 1, .ttl_code = 0, .channel = 1}},
+        {"a variant in lower case",
+         LINK_VARIANT,
+         "g",
+         {.kind = 2, .object = 1, .variant = 7, .ttl_code = 9, .channel = 1}},
+        {"no variant", LINK_VARIANT, "none", {.kind = 2, .object = 1, .ttl_code = 9, .channel = 1}},
+        {"TRUE",
+         LINK_ONCE,
+         "TRUE",
+         {.kind = 2, .object = 1, .once = true, .ttl_code = 9, .channel = 1}},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct linkform form = form_with(cases[i].field, cases[i].value);
+        const struct token want = cases[i].want;
+        struct token opened;
+        struct linkform_fault fault;
+        struct linkform_maker maker;
+        struct link link;
+
+        print_message("%s\n", cases[i].name);
+        linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
+        assert_true(linkform_make(&maker, &form, &link, &fault));
+        assert_int_equal(site_open_token(sites->one, site_brand_at(sites->one, 0),
+                                         slice_make(link.text, link.text_len), &opened),
+                         TOKEN_OK);
+        assert_int_equal(opened.kid, 1);
+        assert_int_equal(opened.kind, want.kind);
+        assert_int_equal(opened.object, want.object);
+        assert_int_equal(opened.client, want.client);
+        assert_int_equal(opened.campaign, want.campaign);
+        assert_int_equal(opened.ttl_code, want.ttl_code);
+        assert_int_equal(opened.channel, want.channel);
+        assert_int_equal(opened.variant, want.variant);
+        assert_int_equal(opened.once, want.once);
+        assert_int_equal(token_issued_s(&opened), at("2026-11-22T12:00:00Z"));
+        assert_string_equal(link.expires_at, want.ttl_code ? "2026-12-22T12:00:00Z" : "");
+    }
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_int_equal(linkform_field_find(slice_of("Object")), LINK_OBJECT);
+    assert_int_equal(linkform_field_find(slice_of("issued")), LINK_ISSUED);
+    assert_int_equal(linkform_field_find(slice_of("issued_at")), LINK_ISSUED);
+    assert_int_equal(linkform_field_find(slice_of("objekt")), -1);
+    assert_int_equal(linkform_field_find(slice_of("")), -1);
+    assert_int_equal(linkform_field_find((struct slice){0}), -1);
+}
+
+/* --- lists of brands --- */
+
+static void test_lists(void **state)
+{
+    const struct {
+        const char *list, *brand;
+        bool has;
+    } cases[] = {
+        {NULL, "acme", true},
+        {"", "acme", true},
+        {"acme", "acme", true},
+        {"acme", "acm", false},
+        {"acme", "acmee", false},
+        {"globex,acme", "acme", true},
+        {"globex,acme", "globex", true},
+        {"globex,acme", "x", false},
+        {"globex,acme", "", false},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(brandlist_has(cases[i].list, slice_of(cases[i].brand)), cases[i].has);
+    assert_ptr_equal(brandlist_only(NULL, sites->one), site_brand_at(sites->one, 0));
+    assert_null(brandlist_only(NULL, sites->two));
+    assert_ptr_equal(brandlist_only("globex", sites->two), site_brand_at(sites->two, 1));
+    assert_null(brandlist_only("acme,globex", sites->two));
+    assert_null(brandlist_only("initech", sites->two));
+    assert_null(brandlist_find_unknown("globex,acme", sites->two).ptr);
+    assert_null(brandlist_find_unknown(NULL, sites->two).ptr);
+    assert_true(
+        slice_equal(brandlist_find_unknown("acme,initech,x", sites->two), slice_of("initech")));
+}
+
+static void test_written_lists(void **state)
+{
+    static const char *const bad[] = {"",     ",",    "acme,", ",acme", "a,,b",
+                                      "a, b", "Acme", "a;b",   "a,a",   "-a"};
+    char out[BRANDLIST_MAX], longest[BRANDLIST_MAX + 1];
+    struct error err = {0};
+
+    (void)state;
+    assert_true(brandlist_parse(slice_of("acme,b-c.example_1"), out, &err));
+    assert_string_equal(out, "acme,b-c.example_1");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        print_message("'%s'\n", bad[i]);
+        err.text[0] = '\0';
+        assert_false(brandlist_parse(slice_of(bad[i]), out, &err));
+        assert_string_not_equal(err.text, "");
+    }
+    memset(longest, 'a', sizeof(longest));
+    assert_false(brandlist_parse(slice_make(longest, BRANDLIST_MAX), out, &err));
+    assert_non_null(strstr(err.text, "longer than"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_written_lists),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
