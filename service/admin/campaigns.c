@@ -179,8 +179,8 @@ static void on_put_done(void *owner, const char *cause)
     free_campaigns(campaigns);
 }
 
-/* Of clean text that isn't empty.  A name that begins with nothing to be seen may have nothing
- * else: nobody could find it on a page, or tell it from another. */
+/* `name` is clean text and not empty.  Invisible characters at its ends are refused, because such a
+ * name can't be found on a page or told from another. */
 static bool has_blank_end(struct slice name)
 {
     gunichar first = g_utf8_get_char(name.ptr);

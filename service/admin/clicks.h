@@ -22,9 +22,9 @@ static inline int64_t clicks_total(const struct clicks *clicks)
     return clicks->human + clicks->automated;
 }
 
-/* A relabelling may be counted without the click that it is about: for a moment, when it is applied
- * first; for good, when the client was erased between the two.  People can't have clicked less than
- * never: what they lack is the machines' too much, and the total stays. */
+/* A relabelling moves a click from `human` to `automated`.  It may be counted without that click:
+ * for a moment, when it is applied first; for ever, when the client was erased in between.  A
+ * negative `human` is therefore set to 0 and taken from `automated`; the total stays the same. */
 static inline struct clicks clicks_settled(struct clicks clicks)
 {
     if (clicks.human < 0) {

@@ -1,8 +1,8 @@
 /* fetch.h - commands to Redis whose replies are wanted together, bounded in number and in time.
  *
- * A fetch is known to the Redis link by a number only, so a reply that comes late finds nothing.
- * Commands go out a few at a time, so that a long query of ours never stands before the ledger's
- * batches in Redis.
+ * The Redis link knows a fetch by a number only, never by a pointer: a reply that comes after the
+ * fetch has ended finds no fetch and is dropped.  Only a few commands are sent at a time, so that
+ * the ledger's batches wait for few of them in Redis.
  */
 #ifndef ADMIN_FETCH_H
 #define ADMIN_FETCH_H

@@ -258,7 +258,7 @@ const struct brand *links_find(struct request *request, struct token *token)
 }
 
 /* Where the token leads, into `out`; returns the length, 0 = nowhere.  Rules may send a client
- * elsewhere by country, device or language: this is for one of whom nothing is known. */
+ * elsewhere by country, device or language; this is the target when none of them is known. */
 static size_t write_target(const struct lookup *lookup, char out[static SITE_TARGET_MAX])
 {
     const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
@@ -307,7 +307,7 @@ static void on_lookup_reply(void *owner, size_t index, const struct redisReply *
     struct lookup *lookup = owner;
 
     (void)index;
-    /* Not there, or not in it: nobody has clicked. */
+    /* Without a table, or an entry in it, the link has no clicks. */
     if (reply->type != REDIS_REPLY_STRING ||
         !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
                          &lookup->clicks))

@@ -289,7 +289,7 @@ static void repeat(const char *cell, int64_t n)
         fputs(cell, stdout);
 }
 
-/* People first, then machines; whoever clicked at all is seen. */
+/* People first, then machines.  A count above 0 takes at least one cell. */
 static void draw_bar(const struct stats_row *row, int64_t most, size_t cells, bool is_utf8)
 {
     int64_t human = most ? row->human * (int64_t)cells / most : 0;
@@ -366,7 +366,7 @@ static bool print_rows(const json_t *rows, const json_t *total, const char *grou
 
     if (!measure(rows, group, &width, &most))
         return false;
-    /* What is left for labels when bars are as short as they may be, and for bars. */
+    /* The columns that labels and bars share: first labels, while bars have BAR_MIN. */
     room = options->columns > COUNTS_CELLS + 2 + BAR_MIN + LABEL_MIN
                ? options->columns - COUNTS_CELLS - 2 - BAR_MIN
                : LABEL_MIN;
@@ -392,7 +392,7 @@ static bool print_rows(const json_t *rows, const json_t *total, const char *grou
     return true;
 }
 
-/* Who clicked, however often; absent unless it was asked for. */
+/* Distinct clients and visitors, if they were asked for. */
 static void print_people(const json_t *total)
 {
     json_int_t clients, visitors;

@@ -1,7 +1,7 @@
 /* apikeys.h - who may use the admin API: a file with a line `name scopes hash [brands]` per key.
  *
  * A key is a random text that only its holder has; the file keeps its BLAKE2b-256 hash.  A plain
- * hash is enough: the text has 256 bits of chance, so there is nothing to guess (FORMATS.md
+ * hash is enough: the text has 256 random bits, which can't be guessed (FORMATS.md
  * "API-key file").
  */
 #ifndef CONFIG_APIKEYS_H

@@ -10,7 +10,7 @@
 #include "service/config/brandlist.h"
 #include "service/config/linefile.h"
 
-/* Writing to others of the group, anything to the world. */
+/* The group may read; others may do nothing. */
 enum { FORBIDDEN_MODE = 0026 };
 
 static const struct {
@@ -94,7 +94,7 @@ static bool add_brands(struct keys_brands *brands, uint8_t kid, const struct lin
     return brands->list[kid] != NULL;
 }
 
-/* The text of a bad field may be a key that has slipped: it is never repeated. */
+/* A bad field may hold a key that slipped into it, so errors never repeat its text. */
 static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
                      const struct linefile_line *line, const char *path, struct error *err)
 {

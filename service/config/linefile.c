@@ -40,7 +40,7 @@ static bool check_mode(const struct stat *st, mode_t forbidden, const char *path
     return true;
 }
 
-/* Reads until the end, which may be nearer than it was when the size was asked for. */
+/* Reads to the end; the file may have become shorter since its size was asked for. */
 static bool read_text(struct linefile *file, int fd, size_t max, const char *path,
                       struct error *err)
 {

@@ -34,8 +34,8 @@ static int64_t ceil_hour(int64_t time_s)
     return floor_hour(time_s + HOUR_S - 1);
 }
 
-/* A local day or month takes the hours (UTC) that begin in it; in most zones, that is all of them
- * and nothing else. */
+/* Counters have whole hours of UTC.  A local day or month consists of those that begin in it, which
+ * is exact in zones whose offset is a whole number of hours. */
 
 /* Where the local day (month) of a moment begins, `back` of them earlier. */
 static int64_t day_start(const struct zone *zone, int64_t time_s, int back)
@@ -60,8 +60,8 @@ static int64_t month_start(const struct zone *zone, int64_t time_s, int back)
     return ceil_hour(zone_to_s(zone, &local));
 }
 
-/* The start of the local day that is `months` before, and one day on: "1y" to the 22nd of November
- * begins on the 23rd.  A day that month hasn't becomes its last. */
+/* The start of the day after the local day `months` months ago: "1y" up to the 22nd of November
+ * begins on the 23rd of November of the year before.  In a shorter month, the last day is taken. */
 static int64_t months_back(const struct zone *zone, int64_t last_s, int months)
 {
     struct civil local;
@@ -117,7 +117,8 @@ static bool parse_relative(struct slice text, const struct zone *zone, int64_t l
     }
 }
 
-/* Reads a time, and takes the whole hour it is in, or a date, which as an end is wholly in. */
+/* Reads a time, rounded down to a whole hour (up, as an end), or a date, which stands for its
+ * beginning (its end, as an end). */
 static bool parse_moment(struct slice text, const struct zone *zone, bool is_end, int64_t *out)
 {
     struct civil local;

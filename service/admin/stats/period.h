@@ -18,7 +18,7 @@ enum {
     PERIOD_KEY_MAX = RFC3339_TEXT_MAX,
 };
 
-/* From `from_s` up to and without `to_s`, both whole hours (UTC): counters know nothing finer. */
+/* From `from_s` up to, but not including, `to_s`: whole hours of UTC, as counters have them. */
 struct period {
     int64_t from_s, to_s;
     bool is_days; /* begins with a local day that was asked for: a date, "7d", "mtd", "1y" … */
@@ -53,8 +53,9 @@ MUST_USE enum period_status period_parse(struct slice from, struct slice to,
 enum period_interval period_default_interval(const struct period *period);
 
 /*
- * The period to compare with.  Of days: as many days earlier, up to the same time of day, so that
- * a day that isn't over is compared with as much of another.  Of hours: as many, just before.
+ * The period to compare with.  For days, the same number of days before, up to the same time of
+ * day: a day that isn't over is compared with the same part of an earlier day.  For hours, the same
+ * number of hours before.
  */
 void period_previous(const struct period *period, const struct zone *zone, struct period *out);
 

@@ -101,7 +101,7 @@ static bool plan_series(struct stats_job *job)
 
         if (!stats_query_has(&job->stats.query, site_brand_at(site, i)))
             continue;
-        /* A name that only other brands have asks nothing of this one. */
+        /* A kind that only other brands have selects nothing of this one. */
         job->kinds[i] = stats_query_kinds(&job->stats.query, site_brand_at(site, i), &bad);
         if (!plan_brand(job, i))
             return fail_size(job->request, "from");
@@ -109,7 +109,8 @@ static bool plan_series(struct stats_job *job)
     return true;
 }
 
-/* The moment from which on no counter that is read can have expired; `from`, unless some may. */
+/* The moment from which on all counters are complete: those before it may have expired.  `from`,
+ * when none has. */
 static int64_t complete_from(const struct stats_job *job, int64_t now_s)
 {
     const struct server *server = job->request->server;

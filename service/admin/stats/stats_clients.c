@@ -40,9 +40,9 @@ static bool is_midnight(const struct zone *zone, int64_t time_s)
     return local.hour == 0;
 }
 
-/* The days (UTC) that stand for a period.  For local days it is those that they share most hours
- * with, so that seven stay seven and one doesn't bring the clients of two; today is one of them,
- * however little of it has passed.  For hours it is all that they touch. */
+/* The days (UTC) that stand for a period.  For each local day it is the day that shares most hours
+ * with it: seven local days are seven days, and one is never two.  Today is included from its first
+ * hour on.  For a period of hours it is every day that has one of them. */
 static void set_days(struct stats_clients_span *span, const struct stats *stats, size_t index)
 {
     const struct period *period = stats_period(stats, index);
@@ -111,7 +111,7 @@ static bool add_period(struct stats_clients *clients, const struct stats *stats,
     for (size_t i = 0; i < buckets->n && buckets->interval != PERIOD_HOUR; i++) {
         int64_t to_s = buckets->start_s[i + 1];
 
-        /* The last one may be cut off by the present. */
+        /* The last bucket may end now, inside a day. */
         if (buckets->start_s[i] % DAY_S != 0 || (to_s % DAY_S != 0 && to_s != end_s))
             continue;
         span.from_s = buckets->start_s[i];
@@ -170,7 +170,8 @@ void stats_clients_take(struct stats_clients *clients, size_t index, int64_t cou
     clients->spans[index].count = count;
 }
 
-/* Brands number their clients apart, so their counts add up; visitors are taken to differ, too. */
+/* Client numbers are a brand's own, so the counts of brands are added; those of visitors, too,
+ * although one person may visit two brands. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
                          struct stats_rows *rows)
 {

@@ -1,8 +1,9 @@
 /* stats_clients.h - distinct clients of a statistic, and distinct visitors by links that name no
- * client: a PFCOUNT of either for each period and brand, and for each bucket that is made of whole
- * days (UTC), which is how they are counted; for a period of local days, the nearest ones.
+ * client.
  *
- * Visitors have another hash every day: of several days the count is the sum of each day's. */
+ * Redis counts both per day (UTC).  Each is asked for by a PFCOUNT per brand and period, and per
+ * bucket of whole days; local days are answered by the days of UTC that are nearest.  A visitor's
+ * hash changes every day, so the visitors of several days are the sum of those of each. */
 #ifndef ADMIN_STATS_CLIENTS_H
 #define ADMIN_STATS_CLIENTS_H
 #include <stdbool.h>

@@ -95,8 +95,8 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     return true;
 }
 
-/* What a key counts for in a command.  Those of campaigns may be long, and most so by the hour: a
- * reply has to stay within RESP_REPLY_MAX, and Redis does nothing else while it is made. */
+/* What a key counts for in a command.  Series by campaign may be long, those of hours longest.  The
+ * weights keep a reply within RESP_REPLY_MAX, and short, as Redis does nothing else meanwhile. */
 static size_t weight_of(const struct stats_read *read, bool are_long)
 {
     return (read->interval == COUNTER_HOURS ? 4U : 1U) * (are_long ? 4U : 1U);

@@ -134,8 +134,8 @@ static bool take_campaigns(struct stats_query *out, struct slice list, struct st
     return true;
 }
 
-/* A `+` that was not written as `%2B` has come as a blank, the first at or behind `from`: there it
- * is one again.  No time zone or offset holds a blank. */
+/* Restores a `+` that was sent as it is and not as `%2B`, which the query's rules make a blank: the
+ * first blank at or behind `from` becomes `+`.  No time zone or offset holds a blank. */
 static struct slice restore_plus(struct slice text, size_t from, char out[static QUERY_TEXT_MAX])
 {
     char *blank;
@@ -306,7 +306,7 @@ static bool take_options(struct stats_query *out, const struct query *query,
     return true;
 }
 
-/* All rows of a file, and of one time series, which is bounded already. */
+/* A file has all rows; so has a time series, which PERIOD_BUCKETS_MAX bounds. */
 static size_t default_limit(const struct stats_query *query)
 {
     if (query->csv)
@@ -337,7 +337,7 @@ static bool take_page(struct stats_query *out, const struct query *query, bool a
             return refuse(fault, "offset", "must be a number from 0 to 999999999");
         out->offset = n;
     }
-    /* Who gives an offset turns pages, and finds the rest on the next. */
+    /* With an offset the caller turns pages: the rest is on the next ones. */
     out->sum_rest = limit.ptr && !offset.ptr && out->groups[0] != STATS_TIME;
     return true;
 }
