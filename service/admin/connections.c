@@ -57,6 +57,7 @@ struct connection {
 struct connections {
     struct connections_options options;
     TAILQ_HEAD(connection_list, connection) list; /* all but those that are GONE */
+    unsigned n_requests;                          /* under way, also of connections that are GONE */
     size_t long_bodies;                           /* bytes, being read or with the API thread */
     struct http1_request http;                    /* of the head that is being looked at */
 };
@@ -202,7 +203,9 @@ static void limit_unsent(struct connections *all)
     size_t unsent = 0;
 
     TAILQ_FOREACH(conn, &all->list, link)
-    unsent += unsent_of(conn);
+    {
+        unsent += unsent_of(conn);
+    }
     while (unsent > CONNECTIONS_UNSENT_MAX) {
         TAILQ_FOREACH(conn, &all->list, link)
         {
@@ -263,6 +266,7 @@ static void take_last(struct connection *conn, struct parcel *parcel)
 {
     struct request *request = parcel->request;
 
+    conn->all->n_requests--;
     conn->request = NULL;
     drop_request(conn);
     if (conn->state == CONNECTION_GONE) {
@@ -299,15 +303,14 @@ void connections_take(struct connections *connections, struct parcel *parcel)
  * that there is one to give up for a probe that comes. */
 static bool api_has_room(const struct connections *all, const struct connection *conn)
 {
-    unsigned max = all->options.max / 4 * 3, n = 0, n_of_address = 0;
+    unsigned max = all->options.max / 4 * 3, n_of_address = 0;
     const struct connection *other;
 
     TAILQ_FOREACH(other, &all->list, link)
     {
-        n += is_with_api(other);
         n_of_address += is_with_api(other) && memcmp(other->ip, conn->ip, IP_LEN) == 0;
     }
-    return n < max && (n_of_address < max / 2 || conn->is_peer_trusted);
+    return all->n_requests < max && (n_of_address < max / 2 || conn->is_peer_trusted);
 }
 
 static void hand_over(struct connection *conn)
@@ -319,6 +322,7 @@ static void hand_over(struct connection *conn)
         refuse(conn, 503, "too many requests at once", request->is_head);
         return;
     }
+    all->n_requests++;
     set_state(conn, CONNECTION_ANSWERED_BY_API);
     if (router_is_for_front(request))
         router_handle(request);

@@ -47,15 +47,6 @@ static bool forwarded_over_tls(const struct request *request)
     return false;
 }
 
-bool origin_is_secure(const struct request *request)
-{
-    const struct slice https = {.ptr = "https", .len = 5};
-    const char *origin = request_header(request, "Origin");
-
-    return slice_equal_nocase(first_of(request_header(request, "X-Forwarded-Proto")), https) ||
-           forwarded_over_tls(request) || (origin && strncasecmp(origin, "https://", 8) == 0);
-}
-
 /* Whether a page at `origin`, "https://host:port", is of that "host:port".  Proxies are often set
  * up to pass the host on without its port; a page at another port of it shares our cookies anyway.
  */
@@ -87,4 +78,14 @@ bool origin_is_own_page(const struct request *request)
     return request->origin.is_peer_trusted &&
            (is_host_of(origin, forwarded_host(request, "X-Forwarded-Host", FORWARDED_X)) ||
             is_host_of(origin, forwarded_host(request, "Forwarded", FORWARDED_RFC7239)));
+}
+
+bool origin_is_secure(const struct request *request)
+{
+    const struct slice https = {.ptr = "https", .len = 5};
+    const char *origin = request_header(request, "Origin");
+
+    return slice_equal_nocase(first_of(request_header(request, "X-Forwarded-Proto")), https) ||
+           forwarded_over_tls(request) ||
+           (origin && strncasecmp(origin, "https://", 8) == 0 && origin_is_own_page(request));
 }

@@ -23,7 +23,6 @@
 enum {
     COOKIE_MAX = 192,
     HOLD_MS = 2000, /* how long the refusal of a wrong key is held back, after too many of them */
-    HELD_MAX = 64,  /* at once; then the oldest is answered before its time */
 };
 
 /* Browsers take a name with this prefix only over TLS, for this host alone and for all of its paths
@@ -132,7 +131,8 @@ static void hold_back(struct request *request)
 {
     struct signins *signins = request->server->signins;
 
-    if (signins->n == HELD_MAX)
+    /* Not so many that they would take the places of other requests. */
+    if (signins->n > request->server->connections_max / 8)
         answer_first(signins);
     request->due_ms = clock_mono_ms() + HOLD_MS;
     request->next = NULL;

@@ -337,6 +337,23 @@ def test_a_key_that_keeps_the_api_busy_holds_no_probe(daemon):
             thread.join()
 
 
+def test_requests_of_clients_that_have_gone_do_not_pile_up(daemon):
+    """While the API thread is busy with one request, many come whose clients reset the connection."""
+    before = resident_mb(daemon)
+    body = ("[" + ",".join(['{"kind":"nonsense"}'] * 200000) + "]").encode()
+    busy = threading.Thread(target=post, args=(daemon, "/v1/links", len(body), daemon.api_key, body))
+    busy.start()
+    for _ in range(3000):
+        with socket.create_connection(("127.0.0.1", daemon.admin_port), timeout=patience(10)) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            sock.sendall(b"GET /v1/stats HTTP/1.1\r\nHost: x\r\na: " + b"x" * 20000 + b"\r\n\r\n")
+    assert daemon.metrics()["hopcount_admin_requests"] <= daemon.metrics()["hopcount_admin_connections_max"]
+    busy.join()
+    wait_until(lambda: daemon.metrics()["hopcount_admin_requests"] == 1, 10, "all to be forgotten")
+    assert resident_mb(daemon) - before < 120
+    probe(daemon)
+
+
 def test_who_does_not_read_holds_little_and_not_for_long(daemon):
     before = resident_mb(daemon)
     with contextlib.ExitStack() as stack:

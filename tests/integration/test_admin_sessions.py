@@ -155,6 +155,18 @@ def test_signing_in_works_behind_a_proxy_that_changes_host_if_it_is_trusted(make
         assert sign_in(daemon, **fields).status == (200 if is_let_in else 403), name
 
 
+def test_a_page_of_another_site_ends_no_session(hopcountd):
+    """Not even one that knows the session's token; and whatever the other site's scheme is."""
+    signed_in = sign_in(hopcountd)
+    fields = {"Cookie": cookie_of(signed_in), "X_CSRF_Token": signed_in.json["csrf_token"]}
+    for name, more, status in (("https", {"Origin": "https://evil.example"}, 403), ("http", {"Origin": "http://evil.example"}, 403),
+                               ("the browser says so", {"Sec_Fetch_Site": "cross-site"}, 403),
+                               ("no token", {"X_CSRF_Token": "0" * 64}, 403), ("our own", {"Origin": "http://x"}, 204)):
+        assert is_signed_in(hopcountd, cookie_of(signed_in)), name
+        assert ask(hopcountd, "DELETE", **{**fields, **more}).status == status, name
+    assert not is_signed_in(hopcountd, cookie_of(signed_in))
+
+
 # --- streams ---
 
 class Stream:
