@@ -1,7 +1,8 @@
-/* attempts.h - failed attempts to sign in, so that they can be slowed down.
+/* attempts.h - counts wrong keys, by address and in all, to tell when answers to them are held
+ * back.
  *
- * API keys hold 256 bits of chance, so guessing is hopeless anyway; this keeps it from being cheap,
- * too.  A bounded table by address; no I/O and no clock.
+ * An API key has 256 random bits, so nobody guesses one; this also keeps a guess from being cheap.
+ * A bounded table; no I/O and no clock.
  */
 #ifndef ADMIN_ATTEMPTS_H
 #define ADMIN_ATTEMPTS_H
@@ -23,7 +24,7 @@ struct attempts;
 MUST_USE struct attempts *attempts_new(void);
 void attempts_free(struct attempts *attempts);
 
-/* How long `address` has to wait until it may try again; 0 = it may now. */
+/* How long it takes until a wrong key from `address` is answered at once again; 0 = it is now. */
 int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms);
 
 void attempts_note_failure(struct attempts *attempts, struct slice address, int64_t now_ms);

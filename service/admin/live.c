@@ -249,8 +249,8 @@ static void on_live_command(void *owner, size_t index, struct fetch_command *com
 
     counter_key_series(&live->key, &series, live->now_s, live->server->n_shards);
     command->key = counter_key_slice(&live->key);
-    /* Where nobody watches the answer is of no use, and there only so that all keep their numbers:
-     * the cheapest command that the user of deploy/redis-acl.conf may give. */
+    /* A brand that nobody watches gets the cheapest command that deploy/redis-acl.conf allows: its
+     * answer isn't used, but commands are numbered by brand. */
     command->argc = count->is_watched ? 2 : 1;
     command->argv[0] = slice_of(count->is_watched ? "GET" : "TIME");
     command->argv[1] = command->key;
@@ -332,7 +332,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     if (live->first && !live->counts) {
         run_tick(live);
     } else if (live->first) {
-        /* Redis takes its time: who watches is told that nothing is known. */
+        /* Redis has not answered for a second: the streams say that the counts are unknown. */
         live->now_s = clock_wall_ms() / 1000;
         send_events(live, false);
     }

@@ -18,7 +18,7 @@ static void reply_health(struct request *request, const char *failed)
     request_reply(request, &reply);
 }
 
-/* That the event loop got here is all there is to know. */
+/* The front's event loop runs: nothing else is checked. */
 void probes_handle_live(struct request *request)
 {
     reply_health(request, NULL);

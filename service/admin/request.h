@@ -76,8 +76,8 @@ struct request {
     char *brands;   /* that the request may see and change (brandlist.h); NULL = all */
     size_t arg_len; /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
-    char
-        key_name[APIKEY_NAME_MAX + 1]; /* of the API key it came with, once auth_check() knows it */
+    /* Of the API key it came with, once auth_check() has found it. */
+    char key_name[APIKEY_NAME_MAX + 1];
     struct evbuffer *body;
     struct request *next; /* of those that wait for one answer; the owner's */
     int64_t due_ms;       /* when it is to be answered, monotonic; the owner's */
@@ -114,7 +114,6 @@ MUST_USE json_t *request_read_json(struct request *request);
 
 /* --- replies; each takes the request --- */
 
-/* Where an answer that may be asked for again comes from. */
 struct reply {
     int status;
     const char *type; /* Content-Type */

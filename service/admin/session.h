@@ -33,7 +33,8 @@ struct sessions;
 MUST_USE struct sessions *sessions_new(void);
 void sessions_free(struct sessions *sessions);
 
-/* Starts a session for `key` and writes its id, with a NUL. */
+/* Starts a session for `key` and writes its id, with a NUL.  A full table, or a key with too many
+ * sessions, loses the one unused the longest. */
 struct session *sessions_open(struct sessions *sessions, const struct apikey *key, int64_t now_ms,
                               char id[static SESSION_ID_LEN + 1]);
 
