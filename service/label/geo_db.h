@@ -1,10 +1,11 @@
 /* geo_db.h - the country, or the autonomous system, of an address, from an MMDB file (MaxMind DB
  * file format 2.0).
  *
- * Countries are those of `country.iso_code` or `country_code`, numbers those of
- * `autonomous_system_number` or `asn` ("AS64496").  Everything is read at load, from a copy in
- * memory, so that no look-up waits for a disk, and a file that is truncated or written over
- * meanwhile does no harm.  Read-only after load: any thread may look up.
+ * Countries are those of `country.iso_code` (MaxMind, DB-IP), of `country_code` or of `country` as
+ * text (IPinfo): two capital letters; `ZZ` and `XX` stand for none.  Numbers are those of
+ * `autonomous_system_number` or `asn`, as a number or as text ("AS64496").  Everything is read at
+ * load, from a copy in memory, so that no look-up waits for a disk, and a file that is truncated or
+ * written over meanwhile does no harm.  Read-only after load: any thread may look up.
  */
 #ifndef LABEL_GEO_DB_H
 #define LABEL_GEO_DB_H

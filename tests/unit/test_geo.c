@@ -39,6 +39,12 @@ static void write_file(const char *country)
     mmdb_add_network(&file, "2001:db8::", 32, record);
     mmdb_add_network(&file, "203.0.113.0", 96 + 24, mmdb_add_record(&file, "country_code", "NZ"));
     mmdb_add_network(&file, "192.0.2.0", 96 + 24, mmdb_add_record(&file, "name", "DE"));
+    mmdb_add_network(&file, "198.18.0.0", 96 + 24, mmdb_add_record(&file, "country", "GB"));
+    mmdb_add_network(&file, "198.18.1.0", 96 + 24, mmdb_add_record(&file, "country", "France"));
+    mmdb_add_network(&file, "198.18.2.0", 96 + 24, mmdb_add_record(&file, "country", "gb"));
+    mmdb_add_network(&file, "198.18.3.0", 96 + 24, mmdb_add_record(&file, "country", "ZZ"));
+    mmdb_add_network(&file, "198.18.4.0", 96 + 24, mmdb_add_record(&file, "country_code", "XX"));
+    mmdb_add_network(&file, "198.18.5.0", 96 + 24, mmdb_add_record(&file, NULL, "ZZ"));
     assert_true(mmdb_write(&file, path));
 }
 
@@ -75,6 +81,12 @@ static void test_countries(void **state)
         {"IPv6", "2001:db8::1", "DE"},
         {"country_code", "203.0.113.9", "NZ"},
         {"a record without a country", "192.0.2.1", ""},
+        {"the country as text, as IPinfo has it", "198.18.0.1", "GB"},
+        {"the country's name as text", "198.18.1.1", ""},
+        {"in small letters", "198.18.2.1", ""},
+        {"ZZ: unknown", "198.18.3.1", ""},
+        {"XX: unknown", "198.18.4.1", ""},
+        {"ZZ in a map: unknown", "198.18.5.1", ""},
         {"no record", "10.0.0.1", ""},
         {"no record, IPv6", "2001:db9::1", ""},
     };
@@ -145,6 +157,9 @@ static void test_asns(void **state)
     mmdb_add_network(&file, "2001:db8::", 32,
                      mmdb_add_number(&file, "autonomous_system_number", UINT32_MAX));
     mmdb_add_network(&file, "192.0.2.0", 96 + 24, mmdb_add_record(&file, NULL, "DE"));
+    mmdb_add_network(&file, "198.18.0.0", 96 + 24, mmdb_add_number(&file, "asn", 64497));
+    mmdb_add_network(&file, "198.18.1.0", 96 + 24,
+                     mmdb_add_record(&file, "autonomous_system_number", "AS64498"));
     assert_true(mmdb_write(&file, path));
     assert_int_equal(geo_db_load(path, GEO_DB_ASNS, &db, &err), GEO_DB_OK);
     for (unsigned i = 0; i < TEXTS; i++) {
@@ -158,6 +173,11 @@ static void test_asns(void **state)
     assert_true(geo_db_find(db, ip) == 22843);
     parse_ip("198.52.0.0", ip);
     assert_true(geo_db_find(db, ip) == 0);
+    print_message("each key as a number and as text\n");
+    parse_ip("198.18.0.1", ip);
+    assert_true(geo_db_find(db, ip) == 64497);
+    parse_ip("198.18.1.1", ip);
+    assert_true(geo_db_find(db, ip) == 64498);
     print_message("IPv6, and the largest number\n");
     parse_ip("2001:db8:ffff::1", ip);
     assert_true(geo_db_find(db, ip) == UINT32_MAX);
