@@ -43,6 +43,7 @@ struct fixture {
     size_t head_lens[VARIETY];
     struct template pay;
     struct labeler *labeler;
+    struct labeler_counters agents;
     struct salt salt;
     struct config *config;
     struct answerer *answerer;
@@ -130,7 +131,7 @@ static void setup_label(struct fixture *f)
     struct error err;
 
     setup_heads(f);
-    f->labeler = labeler_new(make_rules(f), &err);
+    f->labeler = labeler_new(make_rules(f), &f->agents, &err);
     if (!f->labeler)
         abort();
     for (unsigned i = 0; i < VARIETY; i++) {

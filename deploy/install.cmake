@@ -6,7 +6,7 @@ if(TARGET hopcountd AND TARGET hopcount)
 endif()
 install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES deploy/redis-acl.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES deploy/redis-acl.conf deploy/gateway-asns.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/prometheus deploy/grafana deploy/proxy deploy/whmcs
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY service/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount

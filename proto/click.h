@@ -30,7 +30,7 @@ enum click_type {
 
 /* What else is known of where a click came from; bits of click.hints. */
 enum click_hint {
-    CLICK_HINT_ASN = 1,   /* an autonomous system of labels.asns */
+    CLICK_HINT_ASN = 1,   /* an autonomous system of labels.asns or labels.asn_file */
     CLICK_HINT_RANGE = 2, /* a network of labels.ranges */
 };
 

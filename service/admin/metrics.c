@@ -46,6 +46,7 @@ static void write_metrics(struct evbuffer *out, const struct metric *metrics, si
 /* All workers' counters together. */
 struct worker_sums {
     uint64_t requests[OUTCOMES], ended[CLOSE_REASONS], reasons[CLICK_REASONS];
+    uint64_t agents_cached, agents_full, agents_hurried;
     uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
         turns;
 };
@@ -58,6 +59,9 @@ static void add_worker(struct worker_sums *sums, const struct worker_counters *c
         sums->reasons[i] += counter64_get(&counters->reasons[i]);
     for (unsigned i = 0; i < CLOSE_REASONS; i++)
         sums->ended[i] += counter64_get(&counters->closed[i]);
+    sums->agents_cached += counter64_get(&counters->agents.hits);
+    sums->agents_full += counter64_get(&counters->agents.full);
+    sums->agents_hurried += counter64_get(&counters->agents.hurried);
     sums->accepted += counter64_get(&counters->accepted);
     sums->open += counter64_get(&counters->open);
     sums->open_max += counter64_get(&counters->open_max);
@@ -89,6 +93,15 @@ static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
             out, "hopcount_clicks_labelled_total{label=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
             click_label_name(click_reason_label((enum click_reason)i)), click_reason_name(i),
             sums->reasons[i]);
+    write_head(
+        out, "hopcount_agents_total", "counter",
+        "User agents of clicks: seen lately (cached), matched against all patterns (full), or, "
+        "while too many are new, only told apart as machine or person (hurried).");
+    evbuffer_add_printf(out,
+                        "hopcount_agents_total{looked_up=\"cached\"} %" PRIu64
+                        "\nhopcount_agents_total{looked_up=\"full\"} %" PRIu64
+                        "\nhopcount_agents_total{looked_up=\"hurried\"} %" PRIu64 "\n",
+                        sums->agents_cached, sums->agents_full, sums->agents_hurried);
 }
 
 static void write_workers(struct evbuffer *out, const struct admin_sources *sources)

@@ -8,6 +8,7 @@
 
 #include "service/base/error.h"
 #include "service/base/ownership.h"
+#include "service/config/asnfile.h"
 #include "service/config/schema.h"
 
 void config_fail(const struct config *config, struct error *err, const char *key,
@@ -51,13 +52,19 @@ static struct network *parse_networks(char **texts, unsigned n)
     return out;
 }
 
-static uint32_t *parse_asns(char **texts, unsigned n)
+/* Those of `labels.asns`, then those of the file. */
+static bool collect_asns(struct config_labels *labels, struct error *err)
 {
-    uint32_t *out = calloc(n ? n : 1, sizeof(*out));
+    for (unsigned i = 0; i < labels->n_asns; i++) {
+        const char *text = labels->asns[i];
 
-    for (unsigned i = 0; out && i < n; i++)
-        out[i] = (uint32_t)strtoul(texts[i] + (texts[i][0] == 'A' ? 2 : 0), NULL, 10);
-    return out;
+        if (!asn_list_add(&labels->asn_list,
+                          (uint32_t)strtoul(text + (text[0] == 'A' ? 2 : 0), NULL, 10))) {
+            error_set(err, "labels.asns: out of memory");
+            return false;
+        }
+    }
+    return !labels->asn_file || asnfile_load(labels->asn_file, &labels->asn_list, err);
 }
 
 static bool parse_values(struct config *config)
@@ -69,9 +76,8 @@ static bool parse_values(struct config *config)
     public->trusted_networks = parse_networks(public->trusted_proxies, public->n_trusted_proxies);
     config->admin.addresses = parse_addresses(config->admin.listen, config->admin.n_listen);
     labels->range_networks = parse_networks(labels->ranges, labels->n_ranges);
-    labels->asn_numbers = parse_asns(labels->asns, labels->n_asns);
     return public->addresses && public->trusted_networks && config->admin.addresses &&
-           labels->range_networks && labels->asn_numbers;
+           labels->range_networks;
 }
 
 /* --- checks between keys --- */
@@ -114,9 +120,9 @@ static bool check_redis(const struct config *config, struct error *err)
 
 static bool check_labels(const struct config *config, struct error *err)
 {
-    if (config->labels.n_asns == 0 || config->geo.asn)
+    if (config->labels.asn_list.n == 0 || config->geo.asn)
         return true;
-    config_fail(config, err, "labels.asns",
+    config_fail(config, err, config->labels.n_asns ? "labels.asns" : "labels.asn_file",
                 "nothing tells the autonomous system of an address; name an MMDB file in geo.asn");
     return false;
 }
@@ -162,6 +168,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
         error_set(err, "%s: out of memory", path);
         goto out;
     }
+    if (!collect_asns(&config->labels, err))
+        goto out;
     if (!check_public(config, err) || !check_redis(config, err) || !check_labels(config, err) ||
         !check_ledger(config, err))
         goto out;
@@ -222,6 +230,6 @@ void config_free(struct config *config)
     free(config->public.trusted_networks);
     free(config->admin.addresses);
     free(config->labels.range_networks);
-    free(config->labels.asn_numbers);
+    free(config->labels.asn_list.numbers);
     schema_doc_free(config->doc);
 }

@@ -13,6 +13,7 @@
 #include "service/base/address.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/config/asnfile.h"
 #include "service/config/schema.h"
 
 struct error;
@@ -117,7 +118,8 @@ struct config_labels {
     struct network *range_networks; /* n_ranges, parsed */
     char **asns;                    /* "AS22843" as written */
     unsigned n_asns;
-    uint32_t *asn_numbers; /* n_asns, parsed */
+    char *asn_file;           /* more of them; NULL = none */
+    struct asn_list asn_list; /* of both, parsed */
 };
 
 enum config_utm { CONFIG_UTM_NO, CONFIG_UTM_YES, CONFIG_UTM_BRAND /* as the brand says */ };

@@ -173,6 +173,8 @@ static const struct schema_key labels_keys[] = {
           "Networks of mail gateways."),
     TEXTS("asns", config_labels, asns, n_asns, 0, 256, NULL, config_check_asn,
           "Autonomous systems of mail gateways; people browse through some of them too."),
+    PATH("asn_file", config_labels, asn_file, NULL,
+         "File with more of them, one a line: AS22843, a name behind it."),
     END,
 };
 

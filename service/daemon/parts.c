@@ -173,27 +173,14 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
     return p->workers[i] != NULL;
 }
 
-/* Of labels.ranges and labels.asns. */
 static struct known *make_known(const struct config_labels *labels, struct error *err)
 {
-    struct known_network *networks = calloc(labels->n_ranges + 1, sizeof(*networks));
-    struct known_options options = {.networks = networks,
-                                    .n_networks = labels->n_ranges,
-                                    .asns = labels->asn_numbers,
-                                    .n_asns = labels->n_asns};
-    struct known *known;
+    const struct known_options options = {.networks = labels->range_networks,
+                                          .n_networks = labels->n_ranges,
+                                          .asns = labels->asn_list.numbers,
+                                          .n_asns = labels->asn_list.n};
 
-    if (!networks) {
-        error_set(err, "out of memory");
-        return NULL;
-    }
-    for (unsigned i = 0; i < labels->n_ranges; i++) {
-        memcpy(networks[i].prefix, labels->range_networks[i].prefix, IP_LEN);
-        networks[i].bits = labels->range_networks[i].bits;
-    }
-    known = known_new(&options, err);
-    free(networks);
-    return known;
+    return known_new(&options, err);
 }
 
 static bool make_label_rules(struct parts *p, struct error *err)

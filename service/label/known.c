@@ -33,7 +33,7 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct range range_of(const struct known_network *network)
+static struct range range_of(const struct network *network)
 {
     struct range range;
 
@@ -50,7 +50,7 @@ static struct range range_of(const struct known_network *network)
 }
 
 /* Networks don't overlap but by lying within one another: what does is left out. */
-static void add_networks(struct known *known, const struct known_network *networks, unsigned n)
+static void add_networks(struct known *known, const struct network *networks, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         known->ranges[i] = range_of(&networks[i]);

@@ -11,17 +11,12 @@
 
 struct error;
 struct known;
-
-/* Of the first `bits` of a prefix, 0…128; IPv4 as IPv4-mapped. */
-struct known_network {
-    uint8_t prefix[IP_LEN];
-    uint8_t bits;
-};
+struct network;
 
 struct known_options {
-    const struct known_network *networks; /* labels.ranges */
+    const struct network *networks; /* labels.ranges */
     unsigned n_networks;
-    const uint32_t *asns; /* labels.asns */
+    const uint32_t *asns; /* labels.asns and labels.asn_file */
     unsigned n_asns;
 };
 

@@ -38,7 +38,7 @@ struct labeler {
     struct agent_cache *cache;
     const struct label_rules *rules;
     struct geo_reader *geo, *asns;
-    struct labeler_stats stats;
+    struct labeler_counters *counters;
     int64_t second;       /* that `n_new` is about */
     unsigned n_new;       /* agents classified in it */
     uint64_t hash_key[2]; /* so that nobody can choose agents that collide */
@@ -92,7 +92,8 @@ void label_rules_free(struct label_rules *rules)
     free(rules);
 }
 
-struct labeler *labeler_new(const struct label_rules *rules, struct error *err)
+struct labeler *labeler_new(const struct label_rules *rules, struct labeler_counters *counters,
+                            struct error *err)
 {
     struct labeler *labeler = calloc(1, sizeof(*labeler));
     bool ok = false;
@@ -103,6 +104,7 @@ struct labeler *labeler_new(const struct label_rules *rules, struct error *err)
     labeler->matcher = agent_matcher_new(rules->agents);
     labeler->cache = agent_cache_new(CACHE_SETS);
     labeler->rules = rules;
+    labeler->counters = counters;
     labeler->geo = geo_reader_new(rules->geo);
     labeler->asns = geo_reader_new(rules->asns);
     ok = labeler->matcher && labeler->cache && labeler->geo && labeler->asns;
@@ -176,14 +178,14 @@ static struct agent find_agent(struct labeler *labeler, struct slice text, int64
     key = hash_agent(labeler, text);
     known = agent_cache_find(labeler->cache, key);
     if (known) {
-        counter64_add(&labeler->stats.hits, 1);
+        counter64_add(&labeler->counters->hits, 1);
         return *known;
     }
-    counter64_add(&labeler->stats.misses, 1);
     if (!may_classify(labeler, now_ms)) {
-        counter64_add(&labeler->stats.hurried, 1);
+        counter64_add(&labeler->counters->hurried, 1);
         return agent_classify_hurriedly(labeler->matcher, text);
     }
+    counter64_add(&labeler->counters->full, 1);
     agent = agent_classify(labeler->matcher, text);
     agent_cache_put(labeler->cache, key, agent);
     return agent;
@@ -244,9 +246,4 @@ struct label labeler_label(struct labeler *labeler, const struct label_source *s
     if (labeler->rules->salt)
         set_origin(labeler, source, &agent, &label);
     return label;
-}
-
-const struct labeler_stats *labeler_stats(const struct labeler *labeler)
-{
-    return &labeler->stats;
 }

@@ -38,8 +38,16 @@ MUST_USE bool label_rules_set_origin(struct label_rules *rules, const struct lab
 /* NULL is allowed.  Labelers that use them must be gone. */
 void label_rules_free(struct label_rules *rules);
 
-/* For one thread; borrows `rules`.  NULL and `*err` on failure. */
-MUST_USE struct labeler *labeler_new(const struct label_rules *rules, struct error *err);
+/* How agents were looked up: written by the labeler's thread, read by any. */
+struct labeler_counters {
+    counter64 hits;    /* found in the cache */
+    counter64 full;    /* new: matched against all patterns */
+    counter64 hurried; /* new, beyond the limit: only machine or person */
+};
+
+/* For one thread; borrows `rules` and `counters`.  NULL and `*err` on failure. */
+MUST_USE struct labeler *labeler_new(const struct label_rules *rules,
+                                     struct labeler_counters *counters, struct error *err);
 void labeler_free(struct labeler *labeler);
 
 /* What the request says about who sent it. */
@@ -74,12 +82,5 @@ struct label_source {
  */
 struct label labeler_label(struct labeler *labeler, const struct label_source *source,
                            int64_t now_ms);
-
-/* Its counters, as long as the labeler; any thread. */
-struct labeler_stats {
-    counter64 hits, misses; /* agents found in the cache, and not */
-    counter64 hurried;      /* misses beyond the limit */
-};
-const struct labeler_stats *labeler_stats(const struct labeler *labeler);
 
 #endif

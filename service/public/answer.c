@@ -39,7 +39,7 @@ struct answerer *answerer_new(const struct answerer_options *options, struct sit
     a->options = *options;
     a->site = site_ref(site);
     reply_init(&a->reply, clock_wall_ms() / 1000);
-    a->labeler = labeler_new(options->label_rules, err);
+    a->labeler = labeler_new(options->label_rules, &options->counters->agents, err);
     if (!a->labeler) {
         answerer_free(a);
         a = NULL;

@@ -6,6 +6,7 @@
 #define PUBLIC_COUNTERS_H
 #include "proto/click_names.h"
 #include "service/base/counter64.h"
+#include "service/label/label.h"
 
 enum outcome {
     OUTCOME_REDIRECT,  /* 302 to the target; the click was counted */
@@ -50,7 +51,8 @@ enum close_reason {
 struct worker_counters {
     counter64 requests[OUTCOMES];     /* replies made */
     counter64 reasons[CLICK_REASONS]; /* counted clicks, by why they got their label */
-    counter64 accepted;               /* connections */
+    struct labeler_counters agents;
+    counter64 accepted; /* connections */
     counter64 closed[CLOSE_REASONS];
     counter64 open;         /* connections now */
     counter64 open_max;     /* the limit */

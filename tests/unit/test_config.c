@@ -105,8 +105,8 @@ static void test_everything_set(void **state)
     assert_string_equal(config->state_dir, "/etc/hopcount/state");
     assert_string_equal(config->keys, "/etc/hopcount/../keys");
     assert_int_equal(config->labels.range_networks[0].bits, 96 + 15);
-    assert_int_equal(config->labels.asn_numbers[0], 22843);
-    assert_int_equal(config->labels.asn_numbers[1], 26211);
+    assert_int_equal(config->labels.asn_list.numbers[0], 22843);
+    assert_int_equal(config->labels.asn_list.numbers[1], 26211);
     assert_int_equal(config->n_brands, 2);
     assert_string_equal(config->brands[0].hosts[1], "h2");
     assert_string_equal(config->brands[0].preset, "/etc/hopcount/my/preset.yaml");
@@ -225,6 +225,9 @@ static void test_refusals(void **state)
          ":1: labels.gateway_networks: '33' won't do; give a whole number from 2 to 32"},
         {"autonomous systems that nothing tells", "labels: {asns: AS1}\n" REST,
          ":1: labels.asns: nothing tells the autonomous system of an address; "},
+        {"a file of autonomous systems that is not there",
+         "labels: {asn_file: /nonexistent/asns}\ngeo: {asn: a.mmdb}\n" REST,
+         "/nonexistent/asns: cannot open: No such file or directory"},
         {"no keys", "brands: [{name: a, hosts: h}]\n", ":1: keys: is missing; "},
         {"no brands", "keys: k\n", ":1: brands: is missing; "},
         {"an empty list of brands", "keys: k\nbrands: []\n", ":2: brands: needs at least 1 entry"},

@@ -24,17 +24,13 @@ static void parse_ip(const char *text, uint8_t ip[static IP_LEN])
 /* Of networks as in labels.ranges, up to the first NULL. */
 static struct known *known_of(const char *const texts[NETWORKS_MAX])
 {
-    struct known_network networks[NETWORKS_MAX];
+    struct network networks[NETWORKS_MAX];
     struct known_options options = {.networks = networks};
     struct error err = {0};
     struct known *known;
 
     for (; options.n_networks < NETWORKS_MAX && texts[options.n_networks]; options.n_networks++) {
-        struct network network;
-
-        assert_true(network_parse(texts[options.n_networks], &network));
-        memcpy(networks[options.n_networks].prefix, network.prefix, IP_LEN);
-        networks[options.n_networks].bits = network.bits;
+        assert_true(network_parse(texts[options.n_networks], &networks[options.n_networks]));
     }
     known = known_new(&options, &err);
     assert_non_null(known);
@@ -131,7 +127,7 @@ static void test_numbers(void **state)
 static void test_many(void **state)
 {
     enum { N = 500 };
-    static struct known_network networks[N];
+    static struct network networks[N];
     struct known_options options = {.networks = networks, .n_networks = N};
     struct error err = {0};
     struct known *known;
