@@ -55,8 +55,8 @@ static bool is_blank(uint8_t c)
     return c <= ' ' || c >= 0x7f || c == '+';
 }
 
-/* A byte as quoted-printable writes it, behind its '=': two capital hexadecimal digits that stand
- * for a blank or for '=' itself.  Returns their length; 0 if they aren't there. */
+/* A byte as quoted-printable writes it, behind its '=': two hexadecimal digits that stand for a
+ * blank or for '=' itself.  Returns their length; 0 if they aren't there. */
 static size_t pair_len(const char *p, const char *end)
 {
     uint8_t high, low;
@@ -65,7 +65,7 @@ static size_t pair_len(const char *p, const char *end)
     char pair[2];
     int byte;
 
-    if (low_len == 0 || high >= 'a' || low >= 'a')
+    if (low_len == 0)
         return 0;
     pair[0] = (char)high;
     pair[1] = (char)low;

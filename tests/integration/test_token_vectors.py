@@ -34,7 +34,7 @@ HEX2 = "[0-9A-Fa-f]{2}"
 BYTE = re.compile(f"%25({HEX2})|%({HEX2})|(.)", re.DOTALL)
 DIGIT = "[0-9A-TV-Za-tv-z]"
 BLANK = r"[\x00-\x20\x7f-\xff+]"
-PAIR = "(?:[01][0-9A-F]|20|7F|[89A-F][0-9A-F]|2B|3D)"
+PAIR = "(?:[01][0-9A-Fa-f]|20|7[Ff]|[89A-Fa-f][0-9A-Fa-f]|2[Bb]|3[Dd])"
 MARKUP = "&#?[0-9A-Za-z]{1,16};|<[^<>]{1,16}>"
 BREAKS = [re.compile(f"{BLANK}|[!>]|={pair}|{MARKUP}", re.DOTALL) for pair in (f"(?:{PAIR})?", "")]
 
