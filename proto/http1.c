@@ -183,7 +183,6 @@ static bool read_target(struct head *head, struct slice target)
     struct http1_request *request = head->request;
     size_t skip, len = 0;
 
-    request->target = target;
     if (target.ptr[0] == '/') {
         split_path(head, target);
         return true;

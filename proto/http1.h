@@ -72,7 +72,6 @@ struct http1_request {
     bool expect_continue;    /* wants "100 Continue" before it sends its body */
     uint32_t content_length; /* bytes of body behind the head: 0…body_max of the rules */
     uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
-    struct slice target;     /* as it came: "/a?b" or "https://host/a?b" */
     struct slice path;       /* begins with '/'; not decoded; ends before a stray */
     bool path_is_cut;        /* a stray, and what is behind it, were left out of the path */
     struct slice query;      /* without the '?'; absent if there is none */

@@ -41,13 +41,12 @@ static void check_request(const struct http1_request *r, const char *start)
     check(r->method == HTTP1_POST || r->content_length == 0);
     check(r->content_length <= HTTP1_BODY_MAX);
     check(r->path.len > 0 && r->path.ptr[0] == '/');
-    check_slice(r->target, start, len);
     check_slice(r->query, start, len);
     check_slice(r->authority, start, len);
     check_slice(r->host, start, len);
     check(r->host.len <= r->authority.len && r->host.len <= HTTP1_HOST_MAX);
     check(r->minor_version == 0 || r->host.len > 0);
-    check(memchr(r->target.ptr, ' ', r->target.len) == NULL);
+    check(memchr(r->path.ptr, ' ', r->path.len) == NULL);
     for (unsigned i = 0; i < HTTP1_FIELDS; i++) {
         check_slice(r->field[i], start, len);
         check(!r->field[i].len || !memchr(r->field[i].ptr, '\n', r->field[i].len));
