@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const build = resolve(process.env.HOPCOUNT_BUILD ?? "../../build");
-const HOST = "go.acme.example";
+export const HOST = "go.acme.example";
 
 async function freePort() {
     const server = createServer();
@@ -35,7 +35,7 @@ export async function until(test, what, seconds = 20) {
     }
 }
 
-function ask(port, path, headers = {}, host = "127.0.0.1") {
+export function ask(port, path, headers = {}, host = "127.0.0.1") {
     return new Promise((done, fail) => {
         const asked = request({ host: "127.0.0.1", port, path, headers: { Host: host, ...headers } },
             (reply) => {
