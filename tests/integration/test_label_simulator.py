@@ -42,6 +42,11 @@ def test_people_are_not_taken_for_machines(outcome):
     assert outcome.people_mistaken <= 0.01
 
 
+def test_several_pods_label_as_one_would(outcome):
+    """The clicks of their logs, in the order of time, given to one."""
+    assert outcome.otherwise == {}
+
+
 @needs_gateways
 def test_gateways_are_found(outcome):
     assert outcome.n("scanner") > 800

@@ -26,6 +26,7 @@ SETTINGS = ["gateway_links", "gateway_links_s", "gateway_two_links_ms", "gateway
             "threshold", "repeat_max"]
 EPOCH_S = 1704067200  # when tokens begin to count minutes
 START_S = 1795000000 // 60 * 60
+LABELS = {"none": "human", "head": "probe", "repeat": "bot"}  # of a reason; of any other: scanner
 Click = collections.namedtuple("Click", "at_ms link who truth network is_head")
 
 

@@ -22,7 +22,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import actors  # noqa: E402
 import read_log  # noqa: E402
+import replay  # noqa: E402
 from harness import tokens  # noqa: E402
+from harness.build import BUILD  # noqa: E402
 from harness.daemon import Hopcountd, merge  # noqa: E402
 from harness.rawhttp import Closed, Connection  # noqa: E402
 from harness.redisd import RedisServer  # noqa: E402
@@ -112,10 +114,29 @@ def labels_in_logs(pods):
     return found
 
 
+def labels_by_one_pod(pods, settings):
+    """The same as one pod would have labelled these clicks: what the logs hold, replayed."""
+    clicks = sorted((click for pod in pods for log in read_log.read_logs(pod.state_dir) for click in log.clicks()
+                     if click["type"] == 1), key=lambda click: click["time_ms"])
+    judged = [click for click in clicks if LABELS[click["label"]] in ("human", "probe")]
+    reasons = replay.judge(BUILD, {**replay.defaults(BUILD), **settings}, [
+        f"{click['time_ms']} 0 {click['client']} {int(click['link'], 16)} {click['network']} "
+        f"{int(LABELS[click['label']] == 'probe')} {click['hints']} {click['issued_min']}\n" for click in judged])
+    found = collections.defaultdict(collections.Counter)
+    for click, reason in zip(judged, reasons):
+        found[click["link"]][replay.LABELS.get(reason, "scanner")] += 1
+    for click in clicks:
+        if LABELS[click["label"]] not in ("human", "probe"):
+            found[click["link"]][LABELS[click["label"]]] += 1
+    return found
+
+
 class Outcome:
     """matrix[truth, label] and by_who[who, truth, label]: how many clicks."""
 
-    def __init__(self, world, found):
+    def __init__(self, world, found, by_one_pod):
+        self.otherwise = {link: (dict(+found[link]), dict(by_one_pod[link])) for link in by_one_pod
+                          if +found[link] != by_one_pod[link]}
         self.matrix, self.by_who = collections.Counter(), collections.Counter()
         truths = collections.defaultdict(list)
         for _, _, token, who, truth, _, _ in world.requests:
@@ -193,8 +214,8 @@ def summary(outcomes):
                       *(row(seed, values) for seed, values in rows.items()), row("worst", worst)])
 
 
-def run(pods, seed, n_mails, start_s):
-    """Plays `n_mails` mails and more to the pods; the Outcome, printed."""
+def run(pods, seed, n_mails, start_s, settings):
+    """Plays `n_mails` mails and more to the pods, so configured; the Outcome, printed."""
     world = actors.World(pods[0].key, random.Random(seed), start_s - 60)
     actors.plan(world, n_mails)
     late = play(pods, world, start_s)
@@ -203,9 +224,9 @@ def run(pods, seed, n_mails, start_s):
     wait_until(lambda: pods[0].api("GET", "/v1/stats?brand=acme")["total"]["total"] == n, 30,
                f"{n} clicks are counted", pause=0.3)
     found = labels_in_logs(pods)
-    outcome = Outcome(world, found)
+    outcome = Outcome(world, found, labels_by_one_pod(pods, settings))
     print(f"seed {seed}: {n} clicks in {world.requests[-1][0]:.0f} s, the latest one {late:.2f} s late\n"
-          f"{outcome.table()}\n", flush=True)
+          f"{outcome.table()}\n{len(outcome.otherwise)} links are labelled otherwise than by one pod\n", flush=True)
 
     def agrees():
         total = pods[0].api("GET", "/v1/stats?brand=acme")["total"]
@@ -225,7 +246,7 @@ def run_seed(directory, seed, n_mails, n_pods):
         start_s = time.time() + PREPARE_S
         config = merge(CONFIG, {"labels": {"early_s": early_s(start_s)}})
         pods = make_pods(directory / f"seed{seed}", redis, n_pods, config, started.append)
-        outcome = run(pods, seed, n_mails, start_s)
+        outcome = run(pods, seed, n_mails, start_s, config["labels"])
     finally:
         for process in reversed(started):
             process.cleanup()
