@@ -34,7 +34,6 @@
 
 enum {
     TIMEOUT_MS = 2000, /* of a query, when the options name none */
-    FAREWELL_MS = 500,
 };
 
 /* What main hands over; taken by the admin thread in its next turn. */
@@ -70,21 +69,6 @@ static void on_request(void *owner, struct letter *letter)
     router_handle(request);
 }
 
-/* The others know that this process ends. */
-static void on_left(void *arg)
-{
-    event_base_loopbreak(arg);
-}
-
-/* Ends the loop; a Redis that doesn't answer is not waited for. */
-static void leave(struct admin *admin)
-{
-    const struct timeval limit = {.tv_usec = FAREWELL_MS * 1000};
-
-    event_base_loopexit(admin->server.base, &limit);
-    pods_leave(admin->server.pods, on_left, admin->server.base);
-}
-
 static void take_mail(struct admin *admin)
 {
     struct site *site;
@@ -105,7 +89,7 @@ static void take_mail(struct admin *admin)
         cache_clear(admin->server.cache);
     }
     if (stop)
-        leave(admin);
+        event_base_loopbreak(admin->server.base);
 }
 
 /* main has left something in the mail. */
@@ -144,7 +128,7 @@ static bool start_thread(struct admin *admin)
 }
 
 /* The event loop and what hangs on it, but for the parts that say themselves what failed. */
-static bool set_up_loop(struct admin *admin, const char *state_dir)
+static bool set_up_loop(struct admin *admin)
 {
     admin->mail.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (admin->mail.wake_fd < 0 || !(admin->server.base = event_base_new()))
@@ -154,7 +138,7 @@ static bool set_up_loop(struct admin *admin, const char *state_dir)
     admin->server.to_api = admin->to_api = mailbox_new(admin->server.base, on_request, admin);
     admin->server.signins = signins_new(admin->server.base);
     admin->server.live = live_new(&admin->server, admin->server.base);
-    admin->server.pods = pods_new(&admin->server, admin->server.base, state_dir);
+    admin->server.pods = pods_new(&admin->server);
     return admin->wake && admin->to_api && admin->server.signins && admin->server.live &&
            admin->server.pods && event_add(admin->wake, NULL) == 0;
 }
@@ -207,7 +191,7 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
         error_set(err, "admin: out of memory");
         goto out;
     }
-    if (!set_up_loop(admin, options->state_dir)) {
+    if (!set_up_loop(admin)) {
         error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
         goto out;
     }

@@ -44,7 +44,6 @@ struct admin_options {
     int64_t timeout_ms;                 /* longest a query may wait for Redis; 0 = 2 s */
     int64_t retention_hours_s;          /* as of the ledger: how far back statistics are whole */
     int64_t retention_days_s;
-    const char *state_dir; /* borrowed for the call only: who this process is to others; or NULL */
 };
 
 /* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */

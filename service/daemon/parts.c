@@ -135,6 +135,7 @@ static bool start_ledger(struct parts *p, struct error *err)
         .retention_hours_s = c->retention.hours_days * DAY_S,
         .retention_days_s = c->retention.days_days * DAY_S,
         .gateway = &gateway,
+        .state_dir = c->state_dir,
         .salt = &p->salt,
         .has_private_redis = p->private_redis != NULL,
     };
@@ -224,7 +225,6 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .timeout_ms = p->config->redis.timeout_ms,
         .retention_hours_s = p->config->retention.hours_days * DAY_S,
         .retention_days_s = p->config->retention.days_days * DAY_S,
-        .state_dir = p->config->state_dir,
     };
     struct admin_sources sources = {
         .workers = p->workers,

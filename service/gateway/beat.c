@@ -3,18 +3,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <hiredis/hiredis.h>
 #include <sodium.h>
 
 #include "pods_lua.h"
 #include "proto/counter.h"
+#include "proto/rfc3339.h"
+#include "service/base/clock.h"
+#include "service/gateway/pod.h"
 #include "service/label/salt.h"
 
 enum {
     BEAT_MS = 1000, /* so soon do the others learn of a new process */
     ALIVE_S = 30,   /* a process that was silent for so long is gone */
     DAY_S = 86400,
+    HOUR_S = 3600,
+    LINES_TTL_S = 2 * HOUR_S,
     SALT_TTL_S = 2 * DAY_S,
     /* Yesterday's salt serves for so long: normally until the next beat brings a new one. */
     SALT_GRACE_S = 300,
@@ -23,13 +30,41 @@ enum {
 
 struct beat {
     struct beat_options options;
-    bool is_sent;
+    unsigned n_sent; /* beats under way */
+    bool is_leaving;
+    struct pod self; /* as in the last line */
+    struct pod_table found, known;
     int64_t next_ms; /* monotonic */
     int64_t sent_s;  /* Unix time of the one under way, whose day the salt is of */
     unsigned n_pods;
     uint8_t agreed[SALT_LEN]; /* zeros: workers use one of this process alone */
     int64_t day;              /* days since 1970 of the salt in use, agreed on or not */
 };
+
+/* Of the state_dir, wherever it is mounted; without one, of this process. */
+static void make_id(struct pod *self, const char *state_dir)
+{
+    unsigned char hash[crypto_generichash_BYTES];
+    char text[POD_HOST_MAX + 64];
+    struct stat at;
+
+    randombytes_buf(hash, sizeof(hash));
+    if (state_dir && stat(state_dir, &at) == 0) {
+        snprintf(text, sizeof(text), "%s:%llu:%llu", self->host, (unsigned long long)at.st_dev,
+                 (unsigned long long)at.st_ino);
+        crypto_generichash(hash, sizeof(hash), (const unsigned char *)text, strlen(text), NULL, 0);
+    }
+    sodium_bin2hex(self->id, sizeof(self->id), hash, POD_ID_LEN / 2);
+}
+
+static void init_self(struct pod *self, const char *state_dir, int64_t wall_ms)
+{
+    if (gethostname(self->host, sizeof(self->host) - 1) != 0)
+        self->host[0] = '\0';
+    snprintf(self->version, sizeof(self->version), "%s", HOPCOUNT_VERSION);
+    rfc3339_format(wall_ms / 1000, 0, self->started_at);
+    make_id(self, state_dir);
+}
 
 struct beat *beat_new(const struct beat_options *options, int64_t wall_ms)
 {
@@ -38,6 +73,8 @@ struct beat *beat_new(const struct beat_options *options, int64_t wall_ms)
     if (!beat)
         return NULL;
     beat->options = *options;
+    beat->options.state_dir = NULL; /* the caller's */
+    init_self(&beat->self, options->state_dir, wall_ms);
     beat->day = wall_ms / 1000 / DAY_S;
     return beat;
 }
@@ -55,34 +92,62 @@ unsigned beat_n_pods(const struct beat *beat)
     return beat->n_pods;
 }
 
+const struct pod_table *beat_table(const struct beat *beat)
+{
+    return &beat->known;
+}
+
+const struct pod *beat_self(const struct beat *beat)
+{
+    return &beat->self;
+}
+
 /* Proposes a salt; Redis keeps that of the first who did so today. */
-static bool send_beat(struct beat *beat)
+static bool send_beat(struct beat *beat, int64_t wall_ms)
 {
     const struct gateway_redis *redis = &beat->options.redis;
-    struct counter_key alive, salt;
-    char alive_s[DECIMAL_MAX], ttl_s[DECIMAL_MAX], fresh[2 * SALT_LEN + 1];
+    struct counter_key alive, salt, lines, lines_before;
+    char alive_s[DECIMAL_MAX], ttl_s[DECIMAL_MAX], lines_s[DECIMAL_MAX], line[POD_LINE_MAX];
+    char fresh[2 * SALT_LEN + 1];
     uint8_t random[SALT_LEN];
+    size_t line_len = 0;
 
+    beat->sent_s = beat->self.at_s = wall_ms / 1000;
+    beat->options.describe(beat->options.owner, &beat->self);
+    if ((!beat->is_leaving || beat->self.pending > 0) &&
+        (line_len = pod_write_line(&beat->self, line)) == 0)
+        return false; /* no memory: next time */
     randombytes_buf(random, sizeof(random));
     sodium_bin2hex(fresh, sizeof(fresh), random, sizeof(random));
     counter_key_alive(&alive);
     counter_key_salt(&salt, beat->sent_s);
+    counter_key_pods(&lines, beat->sent_s);
+    counter_key_pods(&lines_before, beat->sent_s - HOUR_S);
+    snprintf(lines_s, sizeof(lines_s), "%d", LINES_TTL_S);
     snprintf(alive_s, sizeof(alive_s), "%d", ALIVE_S);
     snprintf(ttl_s, sizeof(ttl_s), "%d", SALT_TTL_S);
     {
         const struct slice argv[] = {
             slice_of("EVAL"),
             slice_make(pods_lua, sizeof(pods_lua)),
-            slice_of("2"),
+            slice_of("4"),
             counter_key_slice(&alive),
             counter_key_slice(&salt),
+            counter_key_slice(&lines),
+            counter_key_slice(&lines_before),
             slice_make((const char *)beat->options.origin, GATEWAY_ORIGIN_LEN),
             slice_of(alive_s),
             slice_of(fresh),
             slice_of(ttl_s),
+            slice_of(beat->self.id),
+            slice_make(line, line_len),
+            slice_of(lines_s),
         };
 
-        return redis->send(redis->owner, GATEWAY_BEAT, 0, argv, sizeof(argv) / sizeof(argv[0]));
+        if (!redis->send(redis->owner, GATEWAY_BEAT, 0, argv, sizeof(argv) / sizeof(argv[0])))
+            return false;
+        beat->n_sent++;
+        return true;
     }
 }
 
@@ -97,15 +162,31 @@ static void drop_old_salt(struct beat *beat, int64_t now_s)
     beat->options.on_salt(beat->options.owner);
 }
 
+/* All read the lines of all: among many each reads them more rarely. */
+static int64_t every_ms(const struct beat *beat)
+{
+    int64_t line_ms = pod_every_ms(beat->known.n);
+
+    return line_ms > POD_EVERY_MS ? line_ms : BEAT_MS;
+}
+
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms)
 {
     drop_old_salt(beat, wall_ms / 1000);
-    if (beat->is_sent || now_ms < beat->next_ms)
-        return;
-    beat->sent_s = wall_ms / 1000;
-    beat->is_sent = send_beat(beat);
-    if (beat->is_sent)
-        beat->next_ms = now_ms + BEAT_MS;
+    if (beat->n_sent == 0 && !beat->is_leaving && now_ms >= beat->next_ms &&
+        send_beat(beat, wall_ms))
+        beat->next_ms = now_ms + every_ms(beat);
+}
+
+void beat_leave(struct beat *beat, int64_t wall_ms)
+{
+    beat->is_leaving = true;
+    (void)send_beat(beat, wall_ms);
+}
+
+bool beat_is_quiet(const struct beat *beat)
+{
+    return beat->n_sent == 0;
 }
 
 /* What isn't a salt, of another version of this program say, is as good as none. */
@@ -133,16 +214,36 @@ static void use_salt(struct beat *beat, const uint8_t salt[static SALT_LEN], int
     o->on_salt(o->owner);
 }
 
+/* Anything may stand in Redis: what is no line is passed over. */
+static void read_lines(struct pod_table *table, const struct redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        const struct redisReply *id = reply->element[i], *line = reply->element[i + 1];
+        struct pod pod;
+
+        if (id->type == REDIS_REPLY_STRING && line->type == REDIS_REPLY_STRING &&
+            pod_read_line(slice_make(id->str, id->len), slice_make(line->str, line->len), &pod))
+            pod_table_add(table, &pod);
+    }
+}
+
 void beat_on_reply(struct beat *beat, const struct redisReply *reply)
 {
     uint8_t salt[SALT_LEN];
 
-    beat->is_sent = false;
+    beat->n_sent--;
     beat->n_pods = 0;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 4 ||
         reply->element[0]->type != REDIS_REPLY_INTEGER ||
-        reply->element[1]->type != REDIS_REPLY_STRING)
+        reply->element[1]->type != REDIS_REPLY_STRING ||
+        reply->element[2]->type != REDIS_REPLY_ARRAY ||
+        reply->element[3]->type != REDIS_REPLY_ARRAY)
         return;
+    beat->found.n = 0;
+    read_lines(&beat->found, reply->element[2]);
+    read_lines(&beat->found, reply->element[3]);
+    pod_table_finish(&beat->found, &beat->known, clock_mono_ms(), clock_wall_ms());
+    beat->known = beat->found;
     beat->n_pods = (unsigned)reply->element[0]->integer;
     if (read_salt(reply->element[1], salt))
         use_salt(beat, salt, beat->sent_s / DAY_S);

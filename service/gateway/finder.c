@@ -51,6 +51,13 @@ static void on_salt(void *owner)
     gateway_forget_networks(finder->gateway);
 }
 
+static void describe(void *owner, struct pod *self)
+{
+    const struct finder *finder = owner;
+
+    finder->options.describe(finder->options.owner, self);
+}
+
 static void on_day(void *owner)
 {
     const struct finder *finder = owner;
@@ -79,8 +86,10 @@ static struct beat *make_beat(struct finder *finder, int64_t wall_ms)
 {
     struct beat_options options = {
         .salt = finder->options.salt,
+        .state_dir = finder->options.state_dir,
         .redis = finder->options.redis,
         .owner = finder,
+        .describe = describe,
         .on_salt = on_salt,
         .on_day = on_day,
     };
@@ -104,6 +113,7 @@ struct finder *finder_new(const struct finder_options *options, int64_t wall_ms)
         finder_free(finder);
         return NULL;
     }
+    finder->options.state_dir = NULL; /* the caller's, too */
     return finder;
 }
 
@@ -161,7 +171,7 @@ void finder_on_reply(struct finder *finder, enum gateway_command what, unsigned 
         siblings_on_reply(finder->siblings, what, shard, reply);
 }
 
-unsigned finder_n_pods(const struct finder *finder)
+struct beat *finder_beat(const struct finder *finder)
 {
-    return beat_n_pods(finder->beat);
+    return finder->beat;
 }

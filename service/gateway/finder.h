@@ -14,9 +14,11 @@
 #include "proto/compiler.h"
 #include "service/gateway/gateway_redis.h"
 
+struct beat;
 struct click;
 struct finder;
 struct gateway_options;
+struct pod;
 struct redisReply;
 struct salt;
 
@@ -24,11 +26,13 @@ struct finder_options {
     const struct gateway_options *gateway; /* for the call only */
     struct salt *salt;                     /* of the workers; till finder_free() */
     unsigned n_shards;
+    const char *state_dir; /* for the call only; NULL: there is none */
     struct gateway_redis redis;
-    void *owner; /* handed to both */
+    void *owner; /* handed to all three */
     /* This process, and no other, is to append this relabelling to its log. */
     void (*on_found)(void *owner, const struct click *relabelling);
-    void (*on_day)(void *owner); /* see beat.h */
+    void (*describe)(void *owner, struct pod *self); /* both: see beat.h */
+    void (*on_day)(void *owner);
 };
 
 /* Times: `now_ms` monotonic, `wall_ms` Unix.  NULL: out of memory. */
@@ -44,7 +48,7 @@ void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms);
 void finder_on_reply(struct finder *finder, enum gateway_command what, unsigned shard,
                      const struct redisReply *reply);
 
-/* Processes at this Redis, this one too; 0: not known. */
-unsigned finder_n_pods(const struct finder *finder);
+/* What is known of the other processes. */
+struct beat *finder_beat(const struct finder *finder);
 
 #endif

@@ -249,12 +249,20 @@ bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *ow
     return true;
 }
 
-/* Whether it is one together with the clicks of other processes. */
-static bool is_repeat(struct gateway *gateway, const struct gateway_click *click)
+/* Marks those of the group that are repeats now that this click, which other processes know of, is
+ * known: it may be earlier than others. */
+static void mark_repeats(struct gateway *gateway, const struct gateway_click *click,
+                         struct gateway_group *group)
 {
     if (!click->is_own)
         repeat_add_other(gateway->repeat, click);
-    return click->is_shared && repeat_is(gateway->repeat, click);
+    for (unsigned i = 0; i < group->n; i++) {
+        struct gateway_entry *entry = group->entries[i];
+
+        if (entry->click.click.link_id == click->click.link_id &&
+            entry->reason == CLICK_REASON_NONE && repeat_is(gateway->repeat, &entry->click))
+            entry->reason = CLICK_REASON_REPEAT;
+    }
 }
 
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
@@ -279,14 +287,9 @@ unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
     if (!gather(gateway, head, click, &group, &places))
         return 0;
     entry = put(gateway, head, click, &places, &group);
-    if (is_repeat(gateway, click)) { /* known from now on, and of no more interest */
-        entry->reason = CLICK_REASON_REPEAT;
-        entry->is_found = true;
-        head->is_uniform = false;
-        gateway_make_relabelling(click, CLICK_REASON_REPEAT, found);
-        return 1;
-    }
     group.newest = gateway_group_insert(&group, entry);
+    if (click->is_shared)
+        mark_repeats(gateway, click, &group);
     n = gateway_group_judge(&gateway->options, &group, found);
     summarise(gateway, head, &group, places.n + 1);
     return n;

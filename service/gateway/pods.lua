@@ -1,13 +1,22 @@
--- Says that this process is alive, and agrees on the salt of the day (FORMATS.md "Siblings").
+-- Says that this process is alive and how it is, and agrees on the salt of the day (FORMATS.md
+-- "Siblings", "Pods").
 --
--- KEYS  1 the sorted set of processes, 2 the salt
--- ARGV  1 id of the process, 2 seconds after which one counts as gone, 3 a salt, 4 its seconds
+-- KEYS  1 the sorted set of processes, 2 the salt, 3 and 4 the lines of this hour and of the one before
+-- ARGV  1 id of the process, 2 seconds after which one counts as gone, 3 a salt, 4 its seconds,
+--       5 id of the line, 6 the line, "" = take it away, 7 seconds until lines expire
 --
--- Answers {processes alive, the salt that is in use}.
+-- Answers {processes alive, the salt that is in use, lines of the hour before, lines of this hour}.
 local call = redis.call
 local now = tonumber(call('TIME')[1])
 call('ZADD', KEYS[1], now, ARGV[1])
 call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
 call('EXPIRE', KEYS[1], 2 * tonumber(ARGV[2]))
 call('SET', KEYS[2], ARGV[3], 'NX', 'EX', ARGV[4])
-return { call('ZCARD', KEYS[1]), call('GET', KEYS[2]) }
+if ARGV[6] ~= '' then
+    call('HSET', KEYS[3], ARGV[5], ARGV[6])
+    call('EXPIRE', KEYS[3], ARGV[7])
+else
+    call('HDEL', KEYS[3], ARGV[5])
+    call('HDEL', KEYS[4], ARGV[5])
+end
+return { call('ZCARD', KEYS[1]), call('GET', KEYS[2]), call('HGETALL', KEYS[4]), call('HGETALL', KEYS[3]) }

@@ -10,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/gateway/beat.h"
 #include "service/gateway/finder.h"
 
 enum {
@@ -61,6 +62,13 @@ static void on_found(void *owner, const struct click *relabelling)
 
 /* --- start and end --- */
 
+static void describe(void *owner, struct pod *self)
+{
+    const struct relabel *relabel = owner;
+
+    relabel->options.describe(relabel->options.redis.owner, self);
+}
+
 static void on_day(void *owner)
 {
     const struct relabel *relabel = owner;
@@ -75,8 +83,10 @@ struct relabel *relabel_new(const struct relabel_options *options)
         .gateway = options->gateway,
         .salt = options->salt,
         .n_shards = options->n_shards,
+        .state_dir = options->state_dir,
         .redis = options->redis,
         .owner = relabel,
+        .describe = describe,
         .on_found = on_found,
         .on_day = on_day,
     };
@@ -84,7 +94,8 @@ struct relabel *relabel_new(const struct relabel_options *options)
     if (!relabel)
         return NULL;
     relabel->options = *options;
-    relabel->options.gateway = NULL; /* the caller's */
+    relabel->options.gateway = NULL; /* the caller's, */
+    relabel->options.state_dir = NULL;
     relabel->finder = finder_new(&finder, clock_wall_ms());
     if (!relabel->finder) {
         relabel_free(relabel);
@@ -141,9 +152,14 @@ void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsign
     finder_on_reply(relabel->finder, what, shard, reply);
 }
 
+struct beat *relabel_beat(const struct relabel *relabel)
+{
+    return finder_beat(relabel->finder);
+}
+
 struct relabel_stats relabel_stats(const struct relabel *relabel)
 {
-    struct relabel_stats stats = {.n_pods = finder_n_pods(relabel->finder)};
+    struct relabel_stats stats = {.n_pods = beat_n_pods(finder_beat(relabel->finder))};
 
     memcpy(stats.relabelled, relabel->relabelled, sizeof(stats.relabelled));
     return stats;

@@ -14,9 +14,11 @@
 #include "proto/compiler.h"
 #include "service/gateway/gateway_redis.h"
 
+struct beat;
 struct clicklog;
 struct clickstore;
 struct gateway_options;
+struct pod;
 struct redisReply;
 struct relabel;
 struct salt;
@@ -26,8 +28,10 @@ struct relabel_options {
     struct clickstore *store;              /* till relabel_free(), as is `salt` */
     struct salt *salt;                     /* of the workers */
     unsigned n_shards;
+    const char *state_dir; /* for the call only; NULL: there is none */
     struct gateway_redis redis;
-    void (*on_day)(void *owner); /* `redis.owner`; see beat.h */
+    void (*describe)(void *owner, struct pod *self); /* both: `redis.owner`; see beat.h */
+    void (*on_day)(void *owner);
 };
 
 /* NULL: out of memory. */
@@ -40,6 +44,9 @@ void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t
 void relabel_serve(struct relabel *relabel, int64_t now_ms);
 void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsigned shard,
                       const struct redisReply *reply);
+
+/* What is known of the processes at this Redis. */
+struct beat *relabel_beat(const struct relabel *relabel);
 
 struct relabel_stats {
     uint64_t relabelled[CLICK_REASONS]; /* clicks, by why */

@@ -58,8 +58,7 @@ void repeat_free(struct repeat *repeat)
 /* Who repeats which link; 0: it can't be told. */
 static uint64_t key_of(const struct click *click)
 {
-    bool is_everyones = click->client == 0 && click->object == 0;
-    uint64_t who = is_everyones ? click->visitor : click->network;
+    uint64_t who = click->client == 0 ? click->visitor : click->network;
     uint64_t key;
 
     if (who == 0)

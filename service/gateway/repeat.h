@@ -1,9 +1,9 @@
 /* repeat.h - clicks of one link by one network, again and again: nobody reads a page more than
  * `max` times within a minute, so what comes beyond is a machine's.
  *
- * One link is most often one person's, so a network (/24, /48) is enough to tell who repeats it.  A
- * link that names neither client nor object is everyone's: there the visitor, an address and an
- * agent, stands in place of the network.
+ * A link that names a client is one person's, so a network (/24, /48) is enough to tell who repeats
+ * it.  One that names nobody may be everyone's: there the visitor, an address and an agent, stands
+ * in place of the network.
  *
  * A fixed table remembers when the clicks came that were not beyond `max`; a link that is flooded
  * keeps its place, the one that was silent longest gives way.  Pure; time is that of the clicks,

@@ -214,9 +214,9 @@ static void set_origin(struct labeler *labeler, const struct label_source *sourc
     const uint8_t *ip = source->ip;
     uint32_t asn;
 
-    if (source->has_client || source->has_object)
+    if (source->has_client)
         label->network = salt_network(rules->salt, ip);
-    if (!source->has_client && label->label == CLICK_HUMAN && agent->text_hash != 0)
+    else if (label->label == CLICK_HUMAN && agent->text_hash != 0)
         label->visitor = salt_visitor(rules->salt, ip, agent->text_hash);
     if (known_has_address(rules->known, ip)) {
         label->hints |= CLICK_HINT_RANGE;

@@ -68,7 +68,7 @@ struct label {
 struct label_source {
     const struct http1_request *request;
     uint8_t ip[IP_LEN];
-    bool has_client, has_object; /* the link names one */
+    bool has_client; /* the link names one */
 };
 
 /*

@@ -13,6 +13,8 @@ struct clickstore;
 struct error;
 struct gateway_options;
 struct ledger;
+struct pod;
+struct pod_table;
 struct salt;
 
 struct ledger_options {
@@ -25,6 +27,7 @@ struct ledger_options {
     int64_t retention_days_s;
     /* When clicks are a mail gateway's, for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
+    const char *state_dir;  /* with `gateway`, for the call only; NULL: there is none */
     struct salt *salt;      /* of the workers, with `gateway`; till ledger_free() */
     bool has_private_redis; /* whose append-only file is written anew every day */
 };
@@ -36,7 +39,8 @@ MUST_USE struct ledger *ledger_new(struct clickstore *store, const struct ledger
 /* Applies what is pending without waiting for more; returns true when nothing is left, false when
  * `wait_ms` have passed before.  Workers have ended, or what they append meanwhile counts too. */
 MUST_USE bool ledger_drain(struct ledger *ledger, int64_t wait_ms);
-/* Stops the thread; what is pending stays in the logs.  NULL is allowed. */
+/* Tells the other processes, if Redis answers soon; stops the thread.  What is pending stays in the
+ * logs.  NULL is allowed. */
 void ledger_free(struct ledger *ledger);
 
 struct ledger_stats {
@@ -54,6 +58,9 @@ struct ledger_stats {
     char cause[32];       /* why it doesn't go on: "oom", "noauth", "down" …; "" = it does */
     char last_error[128]; /* the same in the words of Redis or the system */
 };
+/* What is known of the processes at this Redis, and of this one: id, host, version, started_at.
+ * Any thread. */
+void ledger_pods(struct ledger *ledger, struct pod_table *table, struct pod *self);
 /* Any thread. */
 void ledger_stats(struct ledger *ledger, struct ledger_stats *out);
 

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "proto/counter.h"
+#include "service/gateway/pod.h"
 #include "service/ledger/ledger.h"
 
 struct batch;
@@ -104,6 +105,7 @@ struct ledger {
     struct redis_link *link;
     struct event *tick, *wake;
     int wake_fd;
+    bool is_leaving; /* stopping, and the other processes are being told */
     atomic_bool stopping, draining;
     atomic_uint drain_asked; /* how often ledger_drain() was called */
 
@@ -128,7 +130,9 @@ struct ledger {
     pthread_mutex_t mutex;
     pthread_cond_t drained_changed;
     struct ledger_stats stats; /* under the mutex */
-    unsigned drained;          /* under the mutex: the drain_asked as of which all was applied */
+    struct pod_table pods;     /* under the mutex, as is `self` */
+    struct pod self;
+    unsigned drained; /* under the mutex: the drain_asked as of which all was applied */
 };
 
 /* What an answer is about; in 64 bits: what 8, shard 8, log (or first log) 16, count 32. */

@@ -14,13 +14,28 @@
 #include "service/base/event_loop.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
+#include "service/gateway/beat.h"
+#include "service/gateway/relabel.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/ledger_turn.h"
 #include "service/redis/redis_link.h"
 
-enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000 };
+enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, FAREWELL_MS = 500 };
 
 /* --- statistics --- */
+
+/* Under the mutex. */
+static void publish_pods(struct ledger *ledger)
+{
+    const struct pod_table *table;
+
+    if (!ledger->relabel)
+        return;
+    table = beat_table(relabel_beat(ledger->relabel));
+    ledger->self = *beat_self(relabel_beat(ledger->relabel));
+    if (table->read_ms != ledger->pods.read_ms)
+        ledger->pods = *table;
+}
 
 static void publish(struct ledger *ledger)
 {
@@ -31,6 +46,7 @@ static void publish(struct ledger *ledger)
     ledger_turn_count(ledger);
     pthread_mutex_lock(&ledger->mutex);
     ledger->stats = ledger->now;
+    publish_pods(ledger);
     if (drained && ledger->drained != asked) {
         ledger->drained = asked;
         pthread_cond_broadcast(&ledger->drained_changed);
@@ -42,6 +58,14 @@ void ledger_stats(struct ledger *ledger, struct ledger_stats *out)
 {
     pthread_mutex_lock(&ledger->mutex);
     *out = ledger->stats;
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
+void ledger_pods(struct ledger *ledger, struct pod_table *table, struct pod *self)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    *table = ledger->pods;
+    *self = ledger->self;
     pthread_mutex_unlock(&ledger->mutex);
 }
 
@@ -61,6 +85,20 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     take_turn(arg);
 }
 
+/* Ends the loop once the other processes know, or don't answer. */
+static void leave(struct ledger *ledger)
+{
+    const struct timeval limit = {.tv_usec = FAREWELL_MS * 1000};
+
+    if (ledger->relabel && !ledger->is_leaving) {
+        ledger->is_leaving = true;
+        beat_leave(relabel_beat(ledger->relabel), clock_wall_ms());
+        event_base_loopexit(ledger->base, &limit);
+    }
+    if (!ledger->relabel || beat_is_quiet(relabel_beat(ledger->relabel)))
+        event_base_loopbreak(ledger->base);
+}
+
 /* Another thread wants us to look at its flags. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
@@ -70,10 +108,10 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     (void)events;
     if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
         log_error("ledger.wake", "err=\"%s\"", strerror(errno));
-    if (atomic_load(&ledger->stopping))
-        event_base_loopbreak(ledger->base);
-    else
+    if (!atomic_load(&ledger->stopping))
         take_turn(ledger);
+    else
+        leave(ledger);
 }
 
 /* A turn once the events at hand have been seen to.  Not by activating the tick: libevent would put

@@ -5,6 +5,7 @@
 #include "proto/click.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
+#include "service/gateway/pod.h"
 #include "service/gateway/relabel.h"
 #include "service/ledger/batch.h"
 #include "service/ledger/compact.h"
@@ -85,6 +86,17 @@ static bool is_ready_for_gateway(void *owner, unsigned shard)
     return trust_is_ready(owner, shard);
 }
 
+static void describe(void *owner, struct pod *self)
+{
+    struct ledger *ledger = owner;
+
+    ledger_turn_count(ledger);
+    self->as_of_ms = ledger->now.as_of_ms;
+    self->lag_ms = ledger->now.lag_ms;
+    self->pending = ledger->now.pending;
+    self->connected = ledger->now.connected;
+}
+
 /* The salt of a day that is over is still in the append-only file of a private server. */
 static void on_day(void *owner)
 {
@@ -98,6 +110,8 @@ static struct relabel *make_relabel(struct ledger *ledger)
         .store = ledger->store,
         .salt = ledger->options.salt,
         .n_shards = ledger->options.n_shards,
+        .state_dir = ledger->options.state_dir,
+        .describe = describe,
         .redis = {ledger, send_for_gateway, is_ready_for_gateway},
         .on_day = on_day,
     };
@@ -125,8 +139,8 @@ void ledger_turn(struct ledger *ledger, int64_t now_ms)
 {
     ledger->now_ms = now_ms;
     find_logs(ledger);
-    look_for_gateways(ledger);
     cursor_notice_connections(ledger);
+    look_for_gateways(ledger); /* which says whether we are connected */
     trust_serve_layout(ledger);
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
         if (ledger->shards[s].epoch != 0)
@@ -264,7 +278,8 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
     ledger->compact = compact_new();
     if (ledger->options.gateway && !(ledger->relabel = make_relabel(ledger)))
         return false;
-    ledger->options.gateway = NULL; /* the caller's */
+    ledger->options.gateway = NULL; /* the caller's, */
+    ledger->options.state_dir = NULL;
     return ledger->clicks && ledger->fold && ledger->batch && ledger->compact &&
            cursor_init_shards(ledger);
 }

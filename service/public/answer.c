@@ -146,8 +146,7 @@ static void append_click(struct answerer *a, const struct route *route, const st
 static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN],
                                const struct token *token)
 {
-    struct label_source source = {
-        .request = &a->request, .has_client = token->client != 0, .has_object = token->object != 0};
+    struct label_source source = {.request = &a->request, .has_client = token->client != 0};
 
     trusted_proxy_find_client(a->options.config, &a->request, peer, source.ip);
     return labeler_label(a->labeler, &source, a->options.clock->mono_ms);

@@ -46,7 +46,7 @@ struct answer {
     redisReply *reply;
 };
 
-struct pod {
+struct player {
     struct finder *finder;
     struct salt salt;
     struct answer answers[ANSWERS_MAX];
@@ -143,11 +143,13 @@ static redisReply *make_string(const void *bytes, size_t len)
 static redisReply *beat(void)
 {
     char salt[HEX_LEN];
-    redisReply *reply = make_reply(REDIS_REPLY_ARRAY, 2);
+    redisReply *reply = make_reply(REDIS_REPLY_ARRAY, 4);
 
     memset(salt, '7', sizeof(salt));
     reply->element[reply->elements++] = make_integer(n_pods);
     reply->element[reply->elements++] = make_string(salt, sizeof(salt));
+    reply->element[reply->elements++] = make_reply(REDIS_REPLY_ARRAY, 0); /* lines are for people */
+    reply->element[reply->elements++] = make_reply(REDIS_REPLY_ARRAY, 0);
     return reply;
 }
 
@@ -191,7 +193,7 @@ static redisReply *claim(const struct slice *values, size_t n)
 static bool send_to_redis(void *owner, enum gateway_command what, unsigned shard,
                           const struct slice *argv, size_t argc)
 {
-    struct pod *pod = owner;
+    struct player *pod = owner;
     size_t n = (argc - GATEWAY_ARGV_KEY - 1) / 2;
     const struct slice *keys = argv + GATEWAY_ARGV_KEY, *values = keys + n + 1;
     struct answer *answer = &pod->answers[pod->n_answers++];
@@ -221,7 +223,7 @@ static bool is_ready(void *owner, unsigned shard)
     return true;
 }
 
-static void answer(struct pod *pod)
+static void answer(struct player *pod)
 {
     struct answer due[ANSWERS_MAX];
     unsigned n = pod->n_answers;
@@ -254,6 +256,12 @@ static void on_day(void *owner)
     (void)owner;
 }
 
+static void describe(void *owner, struct pod *self)
+{
+    (void)owner;
+    (void)self;
+}
+
 static void read_options(char **argv, struct gateway_options *out)
 {
     int64_t n[OPTIONS];
@@ -279,7 +287,7 @@ static void read_options(char **argv, struct gateway_options *out)
     };
 }
 
-static void make_pod(struct pod *pod, const struct gateway_options *gateway, int64_t start_ms)
+static void make_pod(struct player *pod, const struct gateway_options *gateway, int64_t start_ms)
 {
     const struct finder_options options = {
         .gateway = gateway,
@@ -287,6 +295,7 @@ static void make_pod(struct pod *pod, const struct gateway_options *gateway, int
         .n_shards = 1,
         .redis = {pod, send_to_redis, is_ready},
         .on_found = on_found,
+        .describe = describe,
         .on_day = on_day,
     };
 
@@ -333,7 +342,7 @@ static uint32_t read_clicks(void)
 }
 
 /* A turn of each pod; returns whether any waits for an answer. */
-static bool take_turns(struct pod *pods, int64_t now_ms, uint32_t from, uint32_t to)
+static bool take_turns(struct player *pods, int64_t now_ms, uint32_t from, uint32_t to)
 {
     bool is_waiting = false;
 
@@ -355,7 +364,7 @@ static bool take_turns(struct pod *pods, int64_t now_ms, uint32_t from, uint32_t
 
 int main(int argc, char **argv)
 {
-    static struct pod pods[PODS_MAX];
+    static struct player pods[PODS_MAX];
     struct gateway_options gateway;
     uint32_t n, from = 0;
     bool is_waiting = false;

@@ -18,7 +18,7 @@ enum { CLICKS = 16, MAX = 3 };
 struct step {
     int64_t at_ms;
     unsigned link, network;
-    unsigned label, object, visitor;
+    unsigned label, visitor;
     bool has_no_client;
 };
 
@@ -36,7 +36,6 @@ static struct gateway_click click_of(const struct step *step, unsigned number)
                                       .link_id = step->link,
                                       .time_ms = START_MS + step->at_ms,
                                       .client = step->has_no_client ? 0 : 77,
-                                      .object = step->object,
                                       .visitor = step->visitor,
                                       .network = (uint16_t)step->network,
                                       .label = (uint8_t)step->label,
@@ -87,13 +86,6 @@ static void test_what_is_a_repeat(void **state)
           GET(4, 1, 1),
           GET(5, 1, 1)},
          "....."},
-        {"a link of an object, without a client",
-         MAX,
-         {{0, 1, 1, .object = 5, .visitor = 1, .has_no_client = true},
-          {1, 1, 1, .object = 5, .visitor = 2, .has_no_client = true},
-          {2, 1, 1, .object = 5, .visitor = 3, .has_no_client = true},
-          {3, 1, 1, .object = 5, .visitor = 4, .has_no_client = true}},
-         "...R"},
         {"everyone's link, by four people of one network",
          MAX,
          {{0, 1, 1, .visitor = 1, .has_no_client = true},

@@ -3,8 +3,8 @@
  * Pure: lines, a moment and a memory of when each was heard go in.  Clocks of other machines are
  * not trusted: a process is alive while its line changes, not while its time looks recent.
  */
-#ifndef ADMIN_POD_H
-#define ADMIN_POD_H
+#ifndef GATEWAY_POD_H
+#define GATEWAY_POD_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +19,8 @@ enum {
     POD_HOST_MAX = 256,
     POD_VERSION_MAX = 32,
     POD_LINE_MAX = 1024,
-    POD_EVERY_MS = 2000,   /* a line is written, by each of few; see pod_every_ms() */
+    POD_EVERY_MS =
+        2000, /* a line is written at least so often, by each of few; see pod_every_ms() */
     POD_ALIVE_MS = 30000,  /* who has been silent for so long is not waited for */
     POD_MISSED_BEATS = 3,  /* after so many, what a line says of now is too old */
     POD_FORGOTTEN_S = 3600 /* and is not shown any more */

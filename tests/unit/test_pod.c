@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "service/admin/pod.h"
+#include "service/gateway/pod.h"
 
 enum { MONO_MS = 1000000 };
 

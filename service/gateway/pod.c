@@ -1,4 +1,4 @@
-#include "service/admin/pod.h"
+#include "service/gateway/pod.h"
 
 #include <string.h>
 
