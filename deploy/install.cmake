@@ -13,6 +13,22 @@ install(DIRECTORY service/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+
+# What the programs hold of others: licence texts, and a list of parts (CycloneDX).
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND TARGET hopcountd AND TARGET hopcount)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  set(third_party ${CMAKE_BINARY_DIR}/THIRD-PARTY-NOTICES ${CMAKE_BINARY_DIR}/sbom.cdx.json)
+  add_custom_command(OUTPUT ${third_party}
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/deploy/third_party.py
+            --version ${PROJECT_VERSION} --modules ${agents_modules}
+            --program $<TARGET_FILE:hopcountd> $<TARGET_FILE:hopcount>
+            --notices ${CMAKE_BINARY_DIR}/THIRD-PARTY-NOTICES
+            --sbom ${CMAKE_BINARY_DIR}/sbom.cdx.json
+    DEPENDS hopcountd hopcount ${CMAKE_SOURCE_DIR}/deploy/third_party.py ${agents_stamp}
+    COMMENT "Listing what the programs hold of others" VERBATIM)
+  add_custom_target(third_party ALL DEPENDS ${third_party})
+  install(FILES ${third_party} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()
 # The unit holds absolute paths, which are known when it is installed: below /usr the configuration
 # is in /etc, below any other prefix in that prefix's etc.  A configuration that is there stays.
 string(CONFIGURE [[

@@ -1,10 +1,12 @@
 """What is installed: cmake --install, and the Debian package."""
+import json
+import platform
 import re
 import subprocess
 
 import pytest
 
-from harness.build import BUILD
+from harness.build import BUILD, ROOT
 
 pytestmark = pytest.mark.release
 
@@ -58,7 +60,7 @@ def test_the_package_depends_on_the_libraries_that_the_programs_load(package):
     for program in ("hopcountd", "hopcount"):
         text = run("readelf", "--dynamic", content / "usr/bin" / program)
         needed.update(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
-    assert {"libsodium.so.23", "libhiredis.so.0.14"} <= needed
+    assert {"libsodium", "libhiredis"} <= {name.split(".")[0] for name in needed}
     for library in needed:
         # "libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6"
         owners = {line.split(":")[0] for line in run("dpkg", "-S", f"*/{library}").splitlines()}
@@ -80,6 +82,50 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     assert (content / "DEBIAN/conffiles").read_text() == "/etc/hopcount/hopcount.yaml\n"
     owners = {line.split()[1] for line in run("dpkg-deb", "--contents", path).splitlines()}
     assert owners == {"root/root"}
+
+
+def embedded():
+    """The npm packages whose lists are in the programs."""
+    names = json.loads((ROOT / "service/label/agents/package.json").read_text())["dependencies"]
+    return set(names) - {"js-yaml"}  # reads a list, when the programs are built
+
+
+def test_the_package_holds_the_notices_of_what_is_copied_into_the_programs(package):
+    text = (package[1] / "usr/share/doc/hopcount/THIRD-PARTY-NOTICES").read_text()
+    headings = re.findall(r"(?m)^={78}\n(\S+?),? .*\n={78}$", text)
+    assert {*embedded(), "Chart.js", "The"} == set(headings), headings
+    assert "Apache License" in text and "Permission is hereby granted" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_package_holds_a_list_of_its_parts(package):
+    bom = json.loads((package[1] / "usr/share/doc/hopcount/sbom.cdx.json").read_text())
+    assert (bom["bomFormat"], bom["specVersion"], bom["version"]) == ("CycloneDX", "1.5", 1)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bom["serialNumber"])
+    parts = bom["components"]
+    refs = [part["bom-ref"] for part in parts]
+    assert len(set(refs)) == len(refs) and bom["dependencies"][0]["dependsOn"] == refs
+    assert {part["name"] for part in parts if part["purl"].startswith("pkg:npm/")} == embedded()
+    assert all(part["licenses"] and part["hashes"] for part in parts if part["purl"].startswith("pkg:npm/"))
+    debian = {part["name"]: part["version"] for part in parts if part["purl"].startswith("pkg:deb/debian/")}
+    installed = dict(line.split("\t") for line in run(
+        "dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *debian).splitlines())
+    assert debian == installed
+    fields = run("dpkg-deb", "--field", package[0], "Depends")
+    depends = set(re.findall(r"\blib[a-z0-9.+-]+", fields))
+    assert depends <= set(debian), depends - set(debian)
+
+
+ENDBR64 = b"\xf3\x0f\x1e\xfa"  # where -fcf-protection lets an indirect jump arrive
+
+
+def test_the_programs_are_hardened(package):
+    for program in ("hopcountd", "hopcount"):
+        path = package[1] / "usr/bin" / program
+        text = run("readelf", "--wide", "--program-headers", "--dynamic", "--file-header", "--symbols", path)
+        for word in ("DYN (Position-Independent", "BIND_NOW", "GNU_RELRO", "__stack_chk_fail", "_chk@"):
+            assert word in text, (program, word)
+        assert platform.machine() != "x86_64" or path.read_bytes().count(ENDBR64) > 100
 
 
 def test_the_package_holds_what_its_readme_tells_to_copy(package):
