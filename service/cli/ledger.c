@@ -108,7 +108,7 @@ struct clickstore *ledger_place_open(const struct ledger_place *place, int mode,
         .retain_ms = (ledger ? ledger->retain_s : RETAIN_S) * 1000,
         .retain_max = ledger ? (uint64_t)ledger->retain_max_bytes : UINT64_MAX / 2,
         .sync_ms = SYNC_MS,
-        .durability = CLICKLOG_PROCESS,
+        .durability = DURABILITY_PROCESS,
     };
 
     return clickstore_open(&store, err);

@@ -1,20 +1,11 @@
 #include "service/clicklog/clicklog.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "service/base/wake.h"
 #include "service/clicklog/store.h"
 
 /* --- the worker's side --- */
-
-static void wake_keeper(struct clicklog *log)
-{
-    uint64_t one = 1;
-
-    /* It looks again at its next tick anyway. */
-    if (write(log->store->wake_fd, &one, sizeof(one)) < 0)
-        return;
-}
 
 /* Those of the lowest number first, so that file names mostly follow positions. */
 static struct segment *take_spare(struct clicklog_spares *spares)
@@ -44,7 +35,7 @@ static void go_on_to(struct clicklog *log, struct segment *seg)
     log->active = seg;
     atomic_store_explicit(&last->next, seg, memory_order_release);
     atomic_store_explicit(&log->want_roll, false, memory_order_relaxed);
-    wake_keeper(log);
+    wake_send(log->store->wake_fd);
 }
 
 static void drop(struct clicklog *log)
@@ -86,7 +77,7 @@ void clicklog_sync(struct clicklog *log)
 {
     int errnum;
 
-    if (log->store->options.durability != CLICKLOG_CLICK || log->synced == log->position)
+    if (log->store->options.durability != DURABILITY_CLICK || log->synced == log->position)
         return;
     errnum = segment_sync(log->active);
     if (errnum)

@@ -20,16 +20,11 @@
 
 #include "proto/click.h"
 #include "proto/compiler.h"
+#include "service/base/durability.h"
 
 struct clicklog;
 struct clickstore;
 struct error;
-
-enum clicklog_durability {
-    CLICKLOG_PROCESS,  /* survives kill -9, not a power cut */
-    CLICKLOG_INTERVAL, /* loses at most sync_ms at a power cut */
-    CLICKLOG_CLICK,    /* clicklog_sync() before the replies leave */
-};
 
 enum clickstore_mode {
     CLICKSTORE_SERVE,   /* the daemon: appends, reads, deletes */
@@ -46,7 +41,7 @@ struct clickstore_options {
     int64_t retain_ms;    /* how long a segment stays after it was applied */
     uint64_t retain_max;  /* bytes of applied segments kept */
     int64_t sync_ms;      /* INTERVAL: at most this much is at risk */
-    enum clicklog_durability durability;
+    enum durability durability;
 };
 
 /*

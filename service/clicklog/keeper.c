@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/clicklog/disk.h"
 #include "service/clicklog/retention.h"
 #include "service/clicklog/spares.h"
@@ -24,15 +24,12 @@ enum {
 
 void keeper_wake(struct clickstore *store)
 {
-    uint64_t one = 1;
-
-    if (write(store->wake_fd, &one, sizeof(one)) < 0)
-        return; /* the counter is full: it is awake */
+    wake_send(store->wake_fd);
 }
 
 /* --- spares --- */
 
-/* In turn, so that no log waits for all those of another. */
+/* One spare per log in each round, so that no log waits while another gets all of its own. */
 static void make_more_spares(struct clickstore *store, int64_t now_ms)
 {
     bool more = true;
@@ -75,7 +72,7 @@ static struct segment *find_unsettled(struct clickstore *store)
     return NULL;
 }
 
-/* One at a time: each takes as long as the disk, and there may be more urgent things to do by then.
+/* Settles one segment, which takes as long as the disk; spares come first again before the next.
  * True: there may be another. */
 static bool settle_one(struct clickstore *store)
 {
@@ -134,8 +131,9 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
     }
 }
 
-/* The least there must be, and what a second at the present pace takes.  What spares hold, clicks
- * that wait can't: they get a small part of what there is. */
+/* Sets how many spares the log is to have: a minimum, and what a second at the present pace takes.
+ * Room taken by spares is missing for clicks that wait for Redis, so they get a small part of
+ * `disk_max`. */
 static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
 {
     uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
@@ -147,8 +145,8 @@ static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }
 
-/* Walks to the segment in use; those that were left are synced once in every mode, for a worker
- * never does. */
+/* Moves `kept` on to the segment in use.  With DURABILITY_PROCESS a segment is synced once, when
+ * its worker has left it; the other modes sync on their own schedule. */
 static void follow(struct clicklog *log)
 {
     struct segment *next;
@@ -157,14 +155,15 @@ static void follow(struct clicklog *log)
         struct segment *left = log->kept;
 
         log->kept = next;
-        if (left != &log->root && log->store->options.durability == CLICKLOG_PROCESS)
+        if (left != &log->root && log->store->options.durability == DURABILITY_PROCESS)
             sync_segment(log->store, left);
     }
 }
 
-/* The worker's next click goes to a file, and all before it are in Redis.  Without this a worker
- * that gets no click would look degraded for ever. */
-static bool is_left_behind(const struct clicklog *log)
+/* The segment in use would not survive the process, but all its clicks are in Redis, and the next
+ * one goes to a file.  Without this a worker that gets no clicks would be called degraded for ever.
+ */
+static bool has_nothing_at_risk(const struct clicklog *log)
 {
     return spares_count(log, SPARE_DISK) > 0 &&
            atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
@@ -188,7 +187,7 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     safe = log->kept == &log->root || segment_is_safe(log->kept);
     if (!safe)
         atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
-    return safe || is_left_behind(log);
+    return safe || has_nothing_at_risk(log);
 }
 
 static void set_ready(struct clickstore *store, struct clicklog *log)
@@ -223,7 +222,7 @@ static void sync_logs(struct clickstore *store)
     }
 }
 
-/* Clicks that end with the process: not applied, and not in a file. */
+/* Clicks that would be lost if the process ended now: not applied, and not in a file. */
 static uint64_t count_unsafe(const struct clicklog *log)
 {
     uint64_t applied = atomic_load_explicit(&log->applied, memory_order_relaxed);
@@ -239,7 +238,7 @@ static uint64_t count_unsafe(const struct clicklog *log)
     return n;
 }
 
-/* The workers have ended: what is still in memory goes to disk if it can. */
+/* The workers have ended: copies to disk what is still in memory, and logs what could not be. */
 static void end_logs(struct clickstore *store)
 {
     uint64_t n_lost = 0;
@@ -260,22 +259,21 @@ static void end_logs(struct clickstore *store)
 static void wait_for_work(struct clickstore *store, int64_t wait_ms)
 {
     struct pollfd fd = {.fd = store->wake_fd, .events = POLLIN};
-    uint64_t n;
 
-    if (poll(&fd, 1, (int)wait_ms) > 0 && read(store->wake_fd, &n, sizeof(n)) < 0)
-        return;
+    if (poll(&fd, 1, (int)wait_ms) > 0)
+        wake_take(store->wake_fd);
 }
 
 static void *run(void *arg)
 {
     struct clickstore *store = arg;
-    bool interval = store->options.durability == CLICKLOG_INTERVAL;
+    bool interval = store->options.durability == DURABILITY_INTERVAL;
     /* Twice as often as promised: a sync takes its time, too. */
     int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
     int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
     int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
 
-    /* It doesn't give way as others do: clicks that find no segment are lost. */
+    /* Not a background thread, which gives way to workers: clicks that find no segment are lost. */
     pthread_setname_np(pthread_self(), "keeper");
     while (!atomic_load(&store->stop)) {
         int64_t now_ms = clock_mono_ms();

@@ -1,5 +1,6 @@
 #include "service/clicklog/recover.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -415,6 +416,7 @@ bool clickstore_recover(struct clickstore *store, struct error *err)
         errnum = ENOMEM;
     ok = errnum == 0 || fail(store, err, "", errnum);
     for (size_t i = 0; ok && i < list.n; i++) {
+        assert(logs);
         ok = recover_entry(store, list.names[i], &logs[n_logs], err);
         n_logs += ok && logs[n_logs] ? 1 : 0;
     }

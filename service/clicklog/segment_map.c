@@ -309,7 +309,7 @@ static uint32_t slots_of(uint64_t size, uint32_t capacity)
 static enum segment_open open_fd(const struct segment_place *place, int fd, struct segment **out,
                                  int *errnum)
 {
-    struct segment_header header;
+    struct segment_header header = {0};
     enum segment_open result;
     struct segment *seg = NULL;
     struct stat st;

@@ -60,7 +60,7 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
         seg = segment_new_file(&place, capacity, clock_wall_ms(), &errnum);
     }
     /* Group commit waits in the worker: it must find as little to do as possible. */
-    if (seg && store->options.durability == CLICKLOG_CLICK &&
+    if (seg && store->options.durability == DURABILITY_CLICK &&
         (errnum = segment_settle(seg, place.logs_fd)) != 0) {
         segment_unlink(seg, place.logs_fd);
         segment_free(seg);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -12,6 +11,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/base/wake.h"
 #include "service/clicklog/keeper.h"
 #include "service/clicklog/recover.h"
 #include "service/clicklog/spares.h"
@@ -91,7 +91,7 @@ static struct clickstore *store_alloc(const struct clickstore_options *options)
     store->options = *options;
     store->capacity = (uint32_t)((options->segment_bytes - SEGMENT_HEADER_LEN) / CLICK_RECORD_LEN);
     store->dir = STATEDIR_INIT;
-    store->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    store->wake_fd = wake_new();
     store->state_dir = strdup(options->state_dir);
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->changed, NULL);

@@ -82,7 +82,7 @@ struct clickstore {
     pthread_mutex_t lock; /* for adding a log and waiting for it */
     pthread_cond_t changed;
     _Atomic(struct clicklog *) logs;
-    int wake_fd; /* eventfd: work for the keeper */
+    int wake_fd; /* wake.h: there is work for the keeper */
     atomic_bool stop;
     bool has_keeper;
     pthread_t keeper;

@@ -11,8 +11,8 @@
 
 #include "proto/compiler.h"
 #include "service/base/address.h"
+#include "service/base/durability.h"
 #include "service/base/log.h"
-#include "service/clicklog/clicklog.h"
 #include "service/config/asnfile.h"
 #include "service/config/schema.h"
 
@@ -80,7 +80,7 @@ struct config_redis {
 };
 
 struct config_ledger {
-    enum clicklog_durability durability;
+    enum durability durability;
     int64_t sync_ms;
     int64_t segment_bytes;
     int64_t disk_max_bytes;

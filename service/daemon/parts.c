@@ -165,7 +165,7 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
         .listen_fds = listen_fds,
         .log = clickstore_new_log(p->store, err),
         .states = p->states,
-        .sync_clicks = p->config->ledger.durability == CLICKLOG_CLICK,
+        .sync_clicks = p->config->ledger.durability == DURABILITY_CLICK,
     };
 
     if (!options.log)
@@ -252,7 +252,7 @@ static bool start_states(struct parts *p, struct error *err)
         .state_dir = c->state_dir,
     };
 
-    p->events = event_log_new(p->store, c->ledger.durability == CLICKLOG_CLICK, err);
+    p->events = event_log_new(p->store, c->ledger.durability == DURABILITY_CLICK, err);
     p->states = state_table_new();
     if (!p->events || !p->states) {
         if (p->events)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,6 +19,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/redis/private_redis_place.h"
 
 enum {
@@ -38,7 +38,7 @@ enum phase { PHASE_STARTING, PHASE_READY, PHASE_ENDED };
 struct private_redis {
     struct private_redis_place place;
     pthread_t thread;
-    int stop_fd; /* eventfd: end it */
+    int stop_fd; /* wake.h: end it */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum phase phase;
@@ -253,7 +253,7 @@ static bool init(struct private_redis *redis, struct error *err)
     pthread_condattr_t monotonic;
 
     redis->place.dir_fd = -1;
-    redis->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    redis->stop_fd = wake_new();
     if (redis->stop_fd < 0) {
         error_set(err, "redis: eventfd: %s", strerror(errno));
         return false;
@@ -301,13 +301,10 @@ const char *private_redis_url(const struct private_redis *redis)
 
 void private_redis_stop(struct private_redis *redis)
 {
-    uint64_t one = 1;
-
     if (!redis)
         return;
     if (redis->has_thread) {
-        if (write(redis->stop_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-            abort(); /* a new eventfd has room for a 1 */
+        wake_send(redis->stop_fd);
         pthread_join(redis->thread, NULL);
     }
     private_redis_leave(&redis->place);

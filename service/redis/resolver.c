@@ -1,5 +1,6 @@
 #include "service/redis/resolver.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include <event2/util.h>
 
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/redis/redis_url.h"
 
 enum { STACK_LEN = 256 << 10 };
@@ -22,7 +23,7 @@ enum { STACK_LEN = 256 << 10 };
 /* The question and its answer; belongs to the thread and the object, freed by the last. */
 struct question {
     atomic_int n_owners;
-    int done_fd; /* eventfd, readable when the answer is there */
+    int done_fd; /* wake.h, readable when the answer is there */
     unsigned turn;
     char host[REDIS_URL_TEXT_MAX], port[6];
     struct resolver_result result;
@@ -88,6 +89,7 @@ static void take_address(struct question *question, const struct addrinfo *list)
 
     for (; ai; ai = ai->ai_next)
         n++;
+    assert(n > 0); /* getaddrinfo() gives no empty list */
     ai = list;
     for (unsigned i = question->turn % n; i > 0; i--)
         ai = ai->ai_next;
@@ -99,7 +101,6 @@ static void *ask(void *arg)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
     struct question *question = arg;
-    uint64_t one = 1;
     int code = getaddrinfo(question->host, question->port, &hints, &list);
 
     if (code == 0)
@@ -108,9 +109,7 @@ static void *ask(void *arg)
         question->error = gai_strerror(code);
     if (list)
         freeaddrinfo(list);
-    /* Can't fail: the counter of a new eventfd has room for a 1. */
-    if (write(question->done_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-        abort();
+    wake_send(question->done_fd);
     question_drop(question);
     return NULL;
 }
@@ -119,12 +118,10 @@ static void *ask(void *arg)
 static void on_done(evutil_socket_t fd, short events, void *arg)
 {
     struct resolver *resolver = arg;
-    uint64_t n;
 
     (void)events;
-    if (read(fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
-        resolver->on_result(resolver->owner, &resolver->question->result,
-                            resolver->question->error);
+    wake_take(fd);
+    resolver->on_result(resolver->owner, &resolver->question->result, resolver->question->error);
 }
 
 static bool start_thread(struct question *question)
@@ -155,7 +152,7 @@ static struct question *question_new(const struct resolver_options *options)
     question->turn = options->turn;
     snprintf(question->host, sizeof(question->host), "%s", options->address->host);
     snprintf(question->port, sizeof(question->port), "%u", (unsigned)options->address->port);
-    question->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    question->done_fd = wake_new();
     return question;
 }
 

@@ -47,7 +47,7 @@ static inline struct clickstore_options options_of(const char *dir)
         .retain_ms = 3600 * 1000,
         .retain_max = 64 << 20,
         .sync_ms = 200,
-        .durability = CLICKLOG_PROCESS,
+        .durability = DURABILITY_PROCESS,
     };
 }
 

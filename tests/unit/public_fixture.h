@@ -99,7 +99,7 @@ static inline void fixture_start(struct fixture *f, unsigned connections_max, bo
     struct answerer_options answerer_options;
     struct conns_options conns_options;
 
-    store_options.durability = sync_clicks ? CLICKLOG_CLICK : CLICKLOG_PROCESS;
+    store_options.durability = sync_clicks ? DURABILITY_CLICK : DURABILITY_PROCESS;
     f->store = open_store(&store_options);
     f->log = new_log(f->store);
     f->base = event_base_new();

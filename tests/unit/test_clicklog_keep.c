@@ -135,7 +135,7 @@ static void *append_race(void *arg)
 }
 
 /* Reads and applies behind the writer while the keeper deletes; every click is seen once. */
-static void race(void **state, enum clicklog_durability durability, uint64_t n_clicks_max)
+static void race(void **state, enum durability durability, uint64_t n_clicks_max)
 {
     static struct click clicks[READ_MAX];
     struct clickstore_options options = options_of(*state);
@@ -176,12 +176,12 @@ static void race(void **state, enum clicklog_durability durability, uint64_t n_c
 
 static void writer_reader_and_keeper_agree(void **state)
 {
-    race(state, CLICKLOG_INTERVAL, 60000);
+    race(state, DURABILITY_INTERVAL, 60000);
 }
 
 static void writer_reader_and_keeper_agree_with_group_commit(void **state)
 {
-    race(state, CLICKLOG_CLICK, 3000);
+    race(state, DURABILITY_CLICK, 3000);
 }
 
 /* The descriptors of this process, and in `*highest` the highest. */
@@ -204,7 +204,7 @@ static unsigned count_descriptors(int *highest)
 }
 
 /* With a handful of descriptors to spare, many segments are written, synced, kept and read. */
-static void segments_take_no_descriptors(void **state, enum clicklog_durability durability)
+static void segments_take_no_descriptors(void **state, enum durability durability)
 {
     enum { SPARE = 8, N_SEGMENTS = 120, PER_SEGMENT = 10, N = N_SEGMENTS * PER_SEGMENT };
     struct clickstore_options options = options_of(*state);
@@ -238,17 +238,17 @@ static void segments_take_no_descriptors(void **state, enum clicklog_durability 
 
 static void segments_take_no_descriptors_with_syncs_by_interval(void **state)
 {
-    segments_take_no_descriptors(state, CLICKLOG_INTERVAL);
+    segments_take_no_descriptors(state, DURABILITY_INTERVAL);
 }
 
 static void segments_take_no_descriptors_with_group_commit(void **state)
 {
-    segments_take_no_descriptors(state, CLICKLOG_CLICK);
+    segments_take_no_descriptors(state, DURABILITY_CLICK);
 }
 
 static void segments_take_no_descriptors_without_syncs(void **state)
 {
-    segments_take_no_descriptors(state, CLICKLOG_PROCESS);
+    segments_take_no_descriptors(state, DURABILITY_PROCESS);
 }
 
 int main(void)

@@ -53,7 +53,7 @@ static void test_defaults(void **state)
     assert_null(config->admin.api_keys);
     assert_null(config->redis.url);
     assert_int_equal(config->redis.shards, 1);
-    assert_int_equal(config->ledger.durability, CLICKLOG_INTERVAL);
+    assert_int_equal(config->ledger.durability, DURABILITY_INTERVAL);
     assert_int_equal(config->ledger.sync_ms, 200);
     assert_int_equal(config->ledger.retain_s, 900);
     assert_int_equal(config->retention.hours_days, 400);
@@ -100,7 +100,7 @@ static void test_everything_set(void **state)
     assert_string_equal(config->redis.username, "u");
     assert_string_equal(config->redis.password_file, "/run/p w");
     assert_string_equal(config->redis.tls_ca, "/etc/hopcount/ca.pem");
-    assert_int_equal(config->ledger.durability, CLICKLOG_CLICK);
+    assert_int_equal(config->ledger.durability, DURABILITY_CLICK);
     assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
     assert_string_equal(config->state_dir, "/etc/hopcount/state");
     assert_string_equal(config->keys, "/etc/hopcount/../keys");
