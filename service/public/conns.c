@@ -1,13 +1,622 @@
 #include "service/public/conns.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/event_struct.h>
+
+#include "proto/ip.h"
+#include "proto/proxy_header.h"
+#include "service/base/address.h"
 #include "service/base/error.h"
+#include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
+#include "service/public/answer.h"
+#include "service/public/counters.h"
+#include "service/public/deadline.h"
+#include "service/public/held.h"
+#include "service/public/loop_clock.h"
+#include "service/public/reply.h"
 #include "service/public/trusted_proxy.h"
 
-enum { LINGER_WAIT_MS = 2 * 1000 };
+/* What a refused client may still send before we stop reading it. */
+enum { DISCARD_MAX = 64 * 1024, LINGER_WAIT_MS = 2 * 1000 };
+
+enum conn_state {
+    CONN_NEW,       /* nothing read yet; in no list */
+    CONN_IDLE,      /* waits for the first byte of a request */
+    CONN_HEAD,      /* waits for the rest of a head */
+    CONN_SENDING,   /* waits until the client takes what is unsent */
+    CONN_LINGERING, /* discards what still comes, so that the client can read the last reply */
+    CONN_STATES
+};
+
+/* What to do when the replies made so far have been sent. */
+enum conn_then {
+    CONN_THEN_READ,
+    CONN_THEN_CLOSE,  /* all that came was read, so closing can't reset the reply away */
+    CONN_THEN_LINGER, /* more may come */
+};
+
+struct conn {
+    struct event event;
+    struct deadline deadline; /* in the list of its state */
+    struct conns *conns;
+    struct conn *next_free;
+    struct held held; /* unfinished head, or requests behind unsent replies */
+    char *unsent;     /* bytes unsent_at…unsent_len are still to be sent; NULL = none */
+    uint32_t unsent_at, unsent_len;
+    int64_t sending_since_ms;    /* monotonic; SENDING only */
+    uint32_t n_requests;         /* of this connection */
+    uint32_t n_discarded;        /* bytes, while LINGERING */
+    uint8_t state;               /* enum conn_state */
+    uint8_t then;                /* enum conn_then: what follows `unsent` */
+    uint8_t close_reason;        /* enum close_reason, once it is going to be closed */
+    bool is_watched;             /* the event is added */
+    bool is_queued;              /* its replies wait for the sync */
+    bool was_used;               /* IDLE: asked something since it was put into the list */
+    bool awaits_proxy;           /* the PROXY header is still to come */
+    struct answer_source source; /* its ip: the peer's, then what a PROXY header says */
+};
+
+/* Replies in `out` that are ready to leave. */
+struct queued {
+    struct conn *conn;
+    size_t len;
+    enum conn_then then;
+};
+
+/* What the connections of a worker share. */
+struct conns {
+    struct conns_options options;
+    struct deadline_list waiting[CONN_STATES];
+    struct conn *pool;       /* connections_max of them; memory is touched as they are used */
+    struct conn *free_conns; /* the last used on top */
+    unsigned n_made;         /* of the pool, used at least once */
+    unsigned n_open;
+    struct held_pool held_pool;
+    bool is_draining;         /* every reply says Connection: close */
+    size_t n_queued, out_len; /* replies ready to leave: connections, bytes at the start of `out` */
+    struct queued queue[CONNS_QUEUE_MAX];
+    char in[CONNS_INPUT_MAX];
+    char out[CONNS_OUTPUT_MAX];
+};
+
+/* The input being answered. */
+struct intake {
+    struct slice rest;   /* not answered yet */
+    size_t made;         /* bytes of replies at conns->out + conns->out_len */
+    enum conn_then then; /* READ: go on */
+    bool may_have_more;  /* the buffer was filled: the socket may hold more */
+};
+
+static void on_ready(evutil_socket_t fd, short events, void *arg);
+static void conn_expire(struct conn *c);
+
+static struct conn *conn_of_deadline(struct deadline *d)
+{
+    return (struct conn *)((char *)d - offsetof(struct conn, deadline));
+}
+
+static evutil_socket_t conn_fd(const struct conn *c)
+{
+    return event_get_fd(&c->event);
+}
+
+/* --- the pool, and what a connection holds --- */
+
+static void set_open(struct conns *conns, unsigned n_open)
+{
+    conns->n_open = n_open;
+    counter64_set(&conns->options.counters->open, n_open);
+}
+
+static struct conn *take_conn(struct conns *conns)
+{
+    struct conn *conn = conns->free_conns;
+
+    if (conn)
+        conns->free_conns = conn->next_free;
+    else if (conns->n_made < conns->options.connections_max)
+        conn = &conns->pool[conns->n_made++];
+    if (conn)
+        set_open(conns, conns->n_open + 1);
+    return conn;
+}
+
+static void put_conn(struct conns *conns, struct conn *conn)
+{
+    conn->next_free = conns->free_conns;
+    conns->free_conns = conn;
+    set_open(conns, conns->n_open - 1);
+}
+
+static void release_held(struct conn *c)
+{
+    counter64 *heads = &c->conns->options.counters->heads;
+
+    if (c->held.len)
+        counter64_set(heads, counter64_get(heads) - 1);
+    held_clear(&c->conns->held_pool, &c->held);
+}
+
+static void release_unsent(struct conn *c)
+{
+    counter64 *unsent_bytes = &c->conns->options.counters->unsent_bytes;
+
+    if (c->unsent)
+        counter64_set(unsent_bytes, counter64_get(unsent_bytes) - c->unsent_len);
+    free(c->unsent);
+    c->unsent = NULL;
+    c->unsent_len = c->unsent_at = 0;
+}
+
+/* The kernel would go on offering what lies in its send buffer for minutes.  The client has not
+ * taken it, and would not get all of it. */
+static void reset_on_close(evutil_socket_t fd)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+/* Closes the socket and gives the connection back; `c` is gone then.  Its replies are not queued.
+ */
+static void conn_close(struct conn *c, enum close_reason reason)
+{
+    assert(!c->is_queued);
+    counter64_add(&c->conns->options.counters->closed[reason], 1);
+    if (c->is_watched)
+        event_del(&c->event);
+    if (c->unsent || reason == CLOSE_BUFFERS)
+        reset_on_close(conn_fd(c));
+    close(conn_fd(c));
+    deadline_remove(&c->deadline);
+    release_held(c);
+    release_unsent(c);
+    put_conn(c->conns, c);
+}
+
+/* Should libevent find no memory, the deadline of the state still ends the connection. */
+static void watch(struct conn *c, short events)
+{
+    events |= EV_PERSIST;
+    if (c->is_watched && event_get_events(&c->event) == events)
+        return;
+    if (c->is_watched)
+        event_del(&c->event);
+    event_assign(&c->event, c->conns->options.base, conn_fd(c), events, on_ready, c);
+    c->is_watched = event_add(&c->event, NULL) == 0;
+}
+
+static void enter_lingering(struct conn *c)
+{
+    release_held(c);
+    c->n_discarded = 0;
+    /* The reply is followed by a FIN; a plain close() with input unread would send a RST, which
+     * may take the reply away from the client (RFC 9112, 9.6). */
+    shutdown(conn_fd(c), SHUT_WR);
+}
+
+static void conn_set_state(struct conn *c, enum conn_state state)
+{
+    struct deadline_list *list = &c->conns->waiting[state];
+    int64_t now_ms = c->conns->options.clock->mono_ms;
+
+    if (state == CONN_IDLE && c->state == CONN_IDLE) {
+        c->was_used = !deadline_renew(list, &c->deadline, now_ms, CONNS_SLACK_MS);
+    } else {
+        if (state == CONN_LINGERING)
+            enter_lingering(c);
+        if (state == CONN_SENDING)
+            c->sending_since_ms = now_ms;
+        c->was_used = false;
+        c->state = (uint8_t)state;
+        deadline_append(list, &c->deadline, now_ms);
+    }
+    watch(c, state == CONN_SENDING ? EV_WRITE : EV_READ);
+}
+
+/* Of those in `state` whose replies are not queued, the one that has waited longest; NULL: none.
+ * `except` (NULL allowed) is passed over. */
+static struct conn *conn_find_oldest(struct conns *conns, enum conn_state state,
+                                     const struct conn *except)
+{
+    struct deadline *ring = &conns->waiting[state].ring;
+
+    for (struct deadline *d = ring->next; d != ring; d = d->next) {
+        struct conn *c = conn_of_deadline(d);
+
+        if (!c->is_queued && c != except)
+            return c;
+    }
+    return NULL;
+}
+
+/* Keeps what the socket did not take; at the limit in place of what others have not taken for
+ * longer. */
+static bool keep_unsent(struct conn *c, const char *buf, size_t len)
+{
+    counter64 *unsent_bytes = &c->conns->options.counters->unsent_bytes;
+
+    while (counter64_get(unsent_bytes) + len > CONNS_UNSENT_MAX) {
+        struct conn *oldest = conn_find_oldest(c->conns, CONN_SENDING, c);
+
+        if (!oldest)
+            return false;
+        conn_close(oldest, CLOSE_BUFFERS);
+    }
+    c->unsent = malloc(len);
+    if (!c->unsent)
+        return false;
+    memcpy(c->unsent, buf, len);
+    c->unsent_at = 0;
+    c->unsent_len = (uint32_t)len;
+    counter64_add(unsent_bytes, len);
+    return true;
+}
+
+enum sent { SENT_ALL, SENT_PART, SENT_BROKEN };
+
+/* SENT_PART: the rest is kept, `then` is for later.  SENT_BROKEN: the connection is gone. */
+static enum sent transmit(struct conn *c, const char *buf, size_t len, enum conn_then then)
+{
+    ssize_t n = send(conn_fd(c), buf, len, MSG_NOSIGNAL);
+    size_t n_sent = n > 0 ? (size_t)n : 0;
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        conn_close(c, CLOSE_CLIENT);
+        return SENT_BROKEN;
+    }
+    counter64_add(&c->conns->options.counters->bytes_out, n_sent);
+    if (n_sent == len)
+        return SENT_ALL;
+    if (!keep_unsent(c, buf + n_sent, len - n_sent)) {
+        conn_close(c, CLOSE_BUFFERS);
+        return SENT_BROKEN;
+    }
+    c->then = (uint8_t)then;
+    conn_set_state(c, CONN_SENDING);
+    return SENT_PART;
+}
+
+/* Waits for more input.  The time for a head counts from its first byte, so that a head which was
+ * unfinished before goes on with the deadline it had. */
+static void await_input(struct conn *c, bool answered)
+{
+    if (c->held.len == 0)
+        conn_set_state(c, CONN_IDLE);
+    else if (answered || c->state != CONN_HEAD)
+        conn_set_state(c, CONN_HEAD);
+}
+
+/* All replies that were made have been sent. */
+static void follow(struct conn *c, enum conn_then then)
+{
+    switch (then) {
+    case CONN_THEN_READ:
+        await_input(c, true);
+        break;
+    case CONN_THEN_CLOSE:
+        conn_close(c, c->close_reason);
+        break;
+    case CONN_THEN_LINGER:
+        conn_set_state(c, CONN_LINGERING);
+        break;
+    }
+}
+
+/* Sends `len` bytes of replies, keeps what the socket doesn't take, goes on as `then` says; `c` may
+ * be gone then. */
+static void send_replies(struct conn *c, const char *buf, size_t len, enum conn_then then)
+{
+    if (transmit(c, buf, len, then) == SENT_ALL)
+        follow(c, then);
+}
+
+/* --- the queue of replies that wait for the sync --- */
+
+static void sync_clicks(struct conns *conns)
+{
+    if (conns->options.sync_log)
+        clicklog_sync(conns->options.sync_log);
+}
+
+void conns_flush(struct conns *conns)
+{
+    const char *at = conns->out;
+
+    if (conns->n_queued == 0)
+        return;
+    sync_clicks(conns);
+    for (size_t i = 0; i < conns->n_queued; i++) {
+        const struct queued *q = &conns->queue[i];
+
+        q->conn->is_queued = false;
+        send_replies(q->conn, at, q->len, q->then);
+        at += q->len;
+    }
+    conns->n_queued = conns->out_len = 0;
+}
+
+/* The `len` bytes at out + out_len are replies: sends them, or queues them for the sync. */
+static void send_or_queue(struct conn *c, size_t len, enum conn_then then)
+{
+    struct conns *conns = c->conns;
+
+    if (!conns->options.sync_log && conns->n_queued == 0) {
+        send_replies(c, conns->out, len, then);
+        return;
+    }
+    assert(conns->n_queued < CONNS_QUEUE_MAX);
+    c->is_queued = true;
+    conns->queue[conns->n_queued++] = (struct queued){.conn = c, .len = len, .then = then};
+    conns->out_len += len;
+    if (conns->n_queued == CONNS_QUEUE_MAX)
+        conns_flush(conns);
+}
+
+/* --- input that can't be answered yet --- */
+
+/* Frees blocks for `c` until there are so many: who does not take his replies is closed, longest
+ * first, then the oldest unfinished heads are answered 408. */
+static bool free_blocks(struct conn *c, size_t n_blocks)
+{
+    struct conns *conns = c->conns;
+
+    while (conns->held_pool.n_free < n_blocks) {
+        struct conn *sending = conn_find_oldest(conns, CONN_SENDING, c);
+        struct conn *head = sending ? NULL : conn_find_oldest(conns, CONN_HEAD, c);
+
+        if (sending)
+            conn_close(sending, CLOSE_BUFFERS);
+        else if (head)
+            conn_expire(head);
+        else
+            return false;
+    }
+    return true;
+}
+
+/* Keeps `rest`, the end of the input.  What was held before is there still if nothing of it has
+ * been answered.  False: the connection is gone. */
+static bool hold(struct conn *c, struct slice rest)
+{
+    struct conns *conns = c->conns;
+
+    if (rest.len == 0 || rest.ptr != conns->in)
+        release_held(c);
+    if (rest.len <= c->held.len)
+        return true;
+    rest = slice_make(rest.ptr + c->held.len, rest.len - c->held.len);
+    if (!free_blocks(c, held_blocks_needed(&c->held, rest.len))) {
+        conn_close(c, CLOSE_BUFFERS);
+        return false;
+    }
+    if (c->held.len == 0)
+        counter64_add(&conns->options.counters->heads, 1);
+    held_append(&conns->held_pool, &c->held, rest);
+    return true;
+}
+
+/* --- reading and answering --- */
+
+static enum proxy_status take_proxy_header(struct conn *c, struct intake *in)
+{
+    struct proxy_header header;
+    enum proxy_status status = proxy_header_parse(in->rest, &header);
+
+    if (status != PROXY_OK)
+        return status;
+    if (header.has_ip)
+        memcpy(c->source.ip, header.ip, IP_LEN);
+    c->awaits_proxy = false;
+    in->rest = slice_make(in->rest.ptr + header.len, in->rest.len - header.len);
+    return status;
+}
+
+/* Makes room for a reply in the output; what was made for this connection so far leaves if need be.
+ * False: the client does not take it, or the connection is gone. */
+static bool make_room(struct conn *c, struct intake *in)
+{
+    struct conns *conns = c->conns;
+    char *made_at = conns->out + conns->out_len;
+    enum sent sent;
+
+    if (conns->out_len + in->made + REPLY_MAX <= CONNS_OUTPUT_MAX)
+        return true;
+    conns_flush(conns);
+    if (in->made == 0)
+        return true;
+    sync_clicks(conns);
+    sent = transmit(c, made_at, in->made, CONN_THEN_READ);
+    in->made = 0;
+    if (sent == SENT_PART)
+        (void)hold(c, in->rest);
+    return sent == SENT_ALL;
+}
+
+/* Answers the request at the start of the rest; false if it is not complete. */
+static bool answer_one(struct conn *c, struct intake *in)
+{
+    struct conns *conns = c->conns;
+    struct answer answer;
+
+    c->source.is_last =
+        conns->is_draining || c->n_requests + 1 >= conns->options.config->requests_max;
+    if (!answer_next(conns->options.answerer, in->rest, &c->source,
+                     conns->out + conns->out_len + in->made, &answer))
+        return false;
+    c->n_requests++;
+    in->made += answer.reply_len;
+    in->rest = slice_make(in->rest.ptr + answer.request_len, in->rest.len - answer.request_len);
+    switch (answer.then) {
+    case ANSWER_KEEP:
+        break;
+    case ANSWER_CLOSE:
+        c->close_reason = CLOSE_REPLIED;
+        in->then = in->rest.len || in->may_have_more ? CONN_THEN_LINGER : CONN_THEN_CLOSE;
+        break;
+    case ANSWER_REFUSED:
+        c->close_reason = CLOSE_REFUSED;
+        in->then = CONN_THEN_LINGER;
+        break;
+    }
+    return true;
+}
+
+/* Answers the complete requests among the `len` bytes of conns->in, holds the rest. */
+static void answer_input(struct conn *c, size_t len)
+{
+    struct intake in = {.rest = slice_make(c->conns->in, len),
+                        .then = CONN_THEN_READ,
+                        .may_have_more = len == CONNS_INPUT_MAX};
+
+    if (c->awaits_proxy && take_proxy_header(c, &in) == PROXY_BAD) {
+        conn_close(c, CLOSE_PROXY);
+        return;
+    }
+    while (!c->awaits_proxy && in.rest.len && in.then == CONN_THEN_READ) {
+        if (!make_room(c, &in))
+            return;
+        if (!answer_one(c, &in))
+            break;
+    }
+    if (!hold(c, in.then == CONN_THEN_READ ? in.rest : slice_make(NULL, 0)))
+        return;
+    if (in.made)
+        send_or_queue(c, in.made, in.then);
+    else
+        await_input(c, false);
+}
+
+static void discard(struct conn *c, size_t len)
+{
+    c->n_discarded += (uint32_t)len;
+    if (c->n_discarded > DISCARD_MAX)
+        conn_close(c, c->close_reason);
+}
+
+static void read_input(struct conn *c)
+{
+    char *in = c->conns->in;
+    size_t have = c->held.len;
+    ssize_t n;
+
+    held_copy(&c->held, in);
+    n = recv(conn_fd(c), in + have, CONNS_INPUT_MAX - have, 0);
+    if (n > 0) {
+        counter64_add(&c->conns->options.counters->bytes_in, (size_t)n);
+        if (c->state == CONN_LINGERING)
+            discard(c, (size_t)n);
+        else
+            answer_input(c, have + (size_t)n);
+    } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (c->state == CONN_NEW)
+            conn_set_state(c, CONN_IDLE);
+    } else {
+        conn_close(c, c->state == CONN_LINGERING ? c->close_reason : CLOSE_CLIENT);
+    }
+}
+
+/* The client takes replies again: sends what is unsent, then answers what was held meanwhile. */
+static void resume(struct conn *c)
+{
+    ssize_t n =
+        send(conn_fd(c), c->unsent + c->unsent_at, c->unsent_len - c->unsent_at, MSG_NOSIGNAL);
+    size_t held_len = c->held.len;
+    int64_t now_ms = c->conns->options.clock->mono_ms;
+
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            conn_close(c, CLOSE_CLIENT);
+        return;
+    }
+    counter64_add(&c->conns->options.counters->bytes_out, (size_t)n);
+    c->unsent_at += (uint32_t)n;
+    if (c->unsent_at < c->unsent_len) {
+        if (now_ms - c->sending_since_ms >= CONNS_SEND_WAIT_MS)
+            conn_close(c, CLOSE_SEND_TIMEOUT);
+        else
+            deadline_append(&c->conns->waiting[CONN_SENDING], &c->deadline, now_ms);
+        return;
+    }
+    release_unsent(c);
+    if (c->then != CONN_THEN_READ || held_len == 0) {
+        follow(c, c->then);
+        return;
+    }
+    held_copy(&c->held, c->conns->in);
+    answer_input(c, held_len);
+}
+
+/* The socket can be read, or in SENDING be written. */
+static void on_ready(evutil_socket_t fd, short events, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)fd;
+    (void)events;
+    loop_clock_read(c->conns->options.clock);
+    if (c->state == CONN_SENDING)
+        resume(c);
+    else
+        read_input(c);
+}
+
+/* Starts with a socket just accepted from `ip`, and reads at once: often the first request is there
+ * already, which spares a turn of the loop.  Takes the socket.  False: all of the pool are open,
+ * and the socket is the caller's. */
+static bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
+                       bool awaits_proxy)
+{
+    struct conn *c = take_conn(conns);
+
+    if (!c)
+        return false;
+    counter64_add(&conns->options.counters->accepted, 1);
+    *c = (struct conn){.conns = conns, .state = CONN_NEW, .awaits_proxy = awaits_proxy};
+    memcpy(c->source.ip, ip, IP_LEN);
+    event_assign(&c->event, conns->options.base, fd, EV_READ | EV_PERSIST, on_ready, c);
+    read_input(c);
+    return true;
+}
+
+/* The wait of its state was too long: closes or answers it.  Its replies are not queued. */
+static void conn_expire(struct conn *c)
+{
+    char reply[REPLY_HEAD_MAX];
+
+    switch ((enum conn_state)c->state) {
+    case CONN_IDLE:
+        conn_close(c, CLOSE_IDLE);
+        break;
+    case CONN_HEAD:
+        if (c->awaits_proxy) {
+            conn_close(c, CLOSE_PROXY);
+            break;
+        }
+        c->close_reason = CLOSE_HEAD_TIMEOUT;
+        release_held(c);
+        send_replies(c, reply, answer_timeout(c->conns->options.answerer, reply), CONN_THEN_LINGER);
+        break;
+    case CONN_SENDING:
+        conn_close(c, CLOSE_SEND_TIMEOUT);
+        break;
+    case CONN_LINGERING:
+        conn_close(c, c->close_reason);
+        break;
+    case CONN_NEW:
+    case CONN_STATES:
+        break;
+    }
+}
+
+/* --- all of a worker --- */
 
 struct conns *conns_new(const struct conns_options *options, struct error *err)
 {
@@ -144,6 +753,11 @@ void conns_close_idle(struct conns *conns, int64_t silent_ms)
         if (conn->n_requests > 0 || now_ms - d->since_ms >= silent_ms)
             conn_close(conn, CLOSE_DRAIN);
     }
+}
+
+size_t conns_n_held_blocks(const struct conns *conns)
+{
+    return conns->held_pool.n_blocks - conns->held_pool.n_free;
 }
 
 unsigned conns_n_open(const struct conns *conns)

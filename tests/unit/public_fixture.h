@@ -16,6 +16,8 @@
 #include "service/label/label.h"
 #include "service/public/answer.h"
 #include "service/public/conns.h"
+#include "service/public/counters.h"
+#include "service/public/loop_clock.h"
 #include "tests/unit/clicklog_fixture.h"
 
 #define FIXTURE_NOW_S INT64_C(1795348800) /* 2026-11-22T12:00:00Z */
@@ -31,6 +33,7 @@ struct fixture {
     struct clicklog *log;
     struct label_rules *label_rules;
     struct event_base *base;
+    int accepted_fd; /* the server's end of the last connection */
     struct worker_counters counters;
     struct loop_clock clock;
     struct answerer *answerer;
@@ -147,6 +150,7 @@ static inline int fixture_connect(struct fixture *f, const char *text)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     assert_int_equal(write(ends[0], text, strlen(text)), (ssize_t)strlen(text));
+    f->accepted_fd = ends[1];
     conns_accept(f->conns, ends[1], (const struct sockaddr *)&peer);
     return ends[0];
 }

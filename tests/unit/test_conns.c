@@ -1,3 +1,4 @@
+#include "service/public/held.h"
 #include "tests/unit/public_fixture.h"
 
 #define GET "GET /" FIXTURE_LINK " HTTP/1.1\r\nHost: go.acme.example\r\n\r\n"
@@ -457,9 +458,7 @@ static void test_a_client_that_takes_a_little_has_half_a_minute(void **state)
     int size = 1; /* the least there is */
 
     (void)state;
-    assert_int_equal(setsockopt(event_get_fd(&f->conns->pool[0].event), SOL_SOCKET, SO_SNDBUF,
-                                &size, sizeof(size)),
-                     0);
+    assert_int_equal(setsockopt(f->accepted_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
     stall(f, client);
     while (conns_n_open(f->conns) > 0 && waited_ms < 60000) {
         fixture_wait(f, CONNS_TAKE_WAIT_MS - 1);
@@ -548,7 +547,7 @@ static void test_the_longest_head_in_pieces(void **state)
         assert_true(fixture_read(client, out, sizeof(out)) > 0);
         assert_int_equal(count_of(out, "Location: " FIXTURE_TARGET), 2);
         assert_int_equal(counter64_get(&f->counters.heads), 0);
-        assert_int_equal(f->conns->held_pool.n_free, CONNS_HELD_BLOCKS);
+        assert_int_equal(conns_n_held_blocks(f->conns), 0);
         close(client);
         fixture_free(f);
     }
