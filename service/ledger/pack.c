@@ -1,6 +1,5 @@
 #include "service/ledger/pack.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/bytes.h"
@@ -58,14 +57,6 @@ void pack_text(struct pack *pack, struct slice text)
     at[0] = TAG_STR8;
     at[1] = (uint8_t)text.len;
     memcpy(at + 2, text.ptr, text.len);
-}
-
-void pack_decimal(struct pack *pack, int64_t number)
-{
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%lld", (long long)number);
-
-    pack_text(pack, slice_make(text, (size_t)len));
 }
 
 uint8_t *pack_open(struct pack *pack, size_t len_max)

@@ -20,8 +20,6 @@ enum { PACK_HEAD_LEN = 5 };
 void pack_begin(struct pack *pack);
 void pack_number(struct pack *pack, uint32_t number);
 void pack_text(struct pack *pack, struct slice text);
-/* A decimal number, as text: what Redis wants as an argument. */
-void pack_decimal(struct pack *pack, int64_t number);
 /* Room for a text of at most 65,535 bytes, whose length pack_close() says; NULL: no room. */
 uint8_t *pack_open(struct pack *pack, size_t len_max);
 void pack_close(struct pack *pack, size_t len);
