@@ -27,6 +27,7 @@
 #include "service/public/answer.h"
 #include "service/public/loop_clock.h"
 #include "service/public/reply.h"
+#include "service/state/state_table.h"
 
 enum { VARIETY = 256 };
 
@@ -193,6 +194,7 @@ static void setup_redirect(struct fixture *f)
     site = load_site(f);
     options.config = &f->config->public;
     options.label_rules = make_rules(f);
+    options.states = state_table_new();
     f->answerer = answerer_new(&options, site, &err);
     if (!f->answerer)
         abort();

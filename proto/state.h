@@ -27,20 +27,20 @@ enum state_type {
     STATE_REVOKED_CLIENT,   /* the same */
     STATE_REVOKED_CAMPAIGN, /* the same */
     STATE_OPTED_OUT,        /* of a client: 1, or 0 = not any more */
-    STATE_USES,             /* of a link: how often people have clicked it */
     STATE_REVOKED_BY,       /* who revoked: the first 4 bytes of the hash of the API key's name */
     STATE_TYPES
 };
 
-/* What became of an invoice, or whatever the object is. */
+/* What became of an invoice, or whatever the object is.  Of two that are said of one moment the
+ * greater holds: a billing system that says "partly paid" and "paid" in one second means paid. */
 enum state_object {
     STATE_UNKNOWN, /* nothing was said */
     STATE_UNPAID,
-    STATE_PAID,
     STATE_PARTLY_PAID,
-    STATE_CANCELLED,
-    STATE_REFUNDED,
+    STATE_PAID,
     STATE_CREDITED,
+    STATE_REFUNDED,
+    STATE_CANCELLED,
     STATE_REPLACED,
     STATE_OBJECTS
 };

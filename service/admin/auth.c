@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "proto/event.h"
 #include "service/admin/request.h"
 #include "service/admin/session.h"
 #include "service/admin/signin.h"
@@ -199,4 +200,15 @@ bool auth_still_allows(const struct auth *auth, const struct request *request, u
     return key && (key->scopes & scope) == scope &&
            (brands.ptr != NULL) == (request->brands != NULL) &&
            slice_equal(brands, slice_of(request->brands));
+}
+
+const char *auth_key_name_by_hash(const struct auth *auth, uint32_t hash)
+{
+    for (unsigned i = 0; auth->keys && i < apikeys_count(auth->keys); i++) {
+        const struct apikey *key = apikeys_at(auth->keys, i);
+
+        if ((uint32_t)event_id_hash(slice_of(key->name)) == hash)
+            return key->name;
+    }
+    return NULL;
 }

@@ -38,6 +38,10 @@ bool auth_still_allows(const struct auth *auth, const struct request *request, u
  */
 bool auth_knows_key(struct auth *auth, const struct request *request);
 
+/* The name of the key whose name has that hash (its low 32 bits of event_id_hash()); NULL: there is
+ * none (any more).  Borrowed until auth_set_keys(). */
+const char *auth_key_name_by_hash(const struct auth *auth, uint32_t hash);
+
 /* The key whose text this is, or the one that a session stands for; NULL: there is none (any more).
  * Borrowed until auth_set_keys(). */
 const struct apikey *auth_find_key(const struct auth *auth, struct slice text);

@@ -28,6 +28,18 @@ static const struct route routes[] = {
      .handle = events_handle_post,
      .scope = APIKEY_EVENTS_WRITE,
      .body_max = ROUTER_LONG_BODY_MAX},
+    {.method = REQUEST_POST,
+     .path = "/v1/revocations",
+     .handle = revocations_handle_post,
+     .scope = APIKEY_LINKS_WRITE},
+    {.method = REQUEST_GET,
+     .path = "/v1/revocations",
+     .handle = revocations_handle_list,
+     .scope = APIKEY_LINKS_WRITE},
+    {.method = REQUEST_DELETE,
+     .path = "/v1/revocations/{}/{}/{}",
+     .handle = revocations_handle_delete,
+     .scope = APIKEY_LINKS_WRITE},
     {.method = REQUEST_GET,
      .path = "/v1/links/{}",
      .handle = links_handle_show,
@@ -116,7 +128,8 @@ static const struct route routes[] = {
 
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
-/* Whether `path` is the pattern's; `*arg` is what stands for its `{}`, as it came. */
+/* Whether `path` is the pattern's; `*arg`, absent before, is what stands for its `{}`, as it came;
+ * of several all from the first to the last, with what is between them. */
 static bool path_matches(const char *pattern, struct slice path, struct slice *arg)
 {
     size_t at = 0;
@@ -127,9 +140,11 @@ static bool path_matches(const char *pattern, struct slice path, struct slice *a
 
             while (at < path.len && path.ptr[at] != '/')
                 at++;
-            *arg = slice_make(path.ptr + start, at - start);
-            if (arg->len == 0)
+            if (at == start)
                 return false;
+            if (!arg->ptr)
+                arg->ptr = path.ptr + start;
+            arg->len = (size_t)(path.ptr + at - arg->ptr);
             pattern++;
         } else if (at == path.len || path.ptr[at++] != *pattern) {
             return false;

@@ -250,6 +250,11 @@ unsigned apikeys_count(const struct apikeys *keys)
     return keys ? keys->n : 0;
 }
 
+const struct apikey *apikeys_at(const struct apikeys *keys, unsigned index)
+{
+    return &keys->key[index];
+}
+
 const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text)
 {
     const struct apikey *found = NULL;

@@ -47,6 +47,8 @@ MUST_USE struct apikeys *apikeys_load(const char *path, struct error *err);
 void apikeys_free(struct apikeys *keys);
 
 unsigned apikeys_count(const struct apikeys *keys);
+/* By struct apikey.index; borrowed from `keys`. */
+const struct apikey *apikeys_at(const struct apikeys *keys, unsigned index);
 
 /* False, and `*err` names the line of `path`, where a key is for a brand that the site has not. */
 MUST_USE bool apikeys_check_brands(const struct apikeys *keys, const struct site *site,

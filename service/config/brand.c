@@ -105,12 +105,10 @@ static const struct template *choose_template(const struct brand_target *target,
     return &target->tpl;
 }
 
-size_t brand_target(const struct brand *brand, const struct token *token,
-                    const struct target_facts *facts, char out[static SITE_TARGET_MAX])
+/* `tpl` NULL: one that does not fit. */
+static size_t expand(const struct brand *brand, const struct token *token,
+                     const struct template *tpl, char out[static SITE_TARGET_MAX])
 {
-    const struct brand_target *target =
-        token->kind < BRAND_KINDS ? brand->priv->targets[token->kind] : NULL;
-    const struct template *tpl;
     struct template_values values = {
         .object = token->object,
         .client = token->client,
@@ -123,14 +121,67 @@ size_t brand_target(const struct brand *brand, const struct token *token,
     };
     char text[TOKEN_TEXT_MAX + 1];
 
-    if (!target)
-        return 0;
-    tpl = choose_template(target, token, facts);
-    if (tpl->needs_arg && token->arg_len == 0)
+    if (!tpl || (tpl->needs_arg && token->arg_len == 0))
         return 0;
     if (tpl->uses & 1u << TEMPLATE_TOKEN)
         values.token = slice_make(text, token_text(token, text));
     return template_expand(tpl, &values, out);
+}
+
+static const struct brand_target *find_target(const struct brand *brand, uint8_t kind)
+{
+    return kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+}
+
+size_t brand_target(const struct brand *brand, const struct token *token,
+                    const struct target_facts *facts, char out[static SITE_TARGET_MAX])
+{
+    const struct brand_target *target = find_target(brand, token->kind);
+
+    return expand(brand, token, target ? choose_template(target, token, facts) : NULL, out);
+}
+
+bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind)
+{
+    const struct brand_target *target = find_target(brand, kind);
+
+    return target && target->is_of_invoices;
+}
+
+enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
+                            const struct target_facts *facts, char out[static SITE_TARGET_MAX],
+                            size_t *len)
+{
+    const struct brand_target *target = find_target(brand, token->kind);
+    unsigned state = facts->state < STATE_OBJECTS ? facts->state : STATE_UNKNOWN;
+    struct token now = *token;
+    const struct brand_when *when;
+
+    if (!target)
+        return BRAND_LEADS_NOWHERE;
+    if (facts->newest != 0) {
+        if (target->when[STATE_REPLACED].what == BRAND_WHEN_SAME)
+            now.object = facts->newest;
+        else
+            state = STATE_REPLACED;
+    }
+    when = &target->when[state];
+    switch (when->what) {
+    case BRAND_WHEN_PAGE:
+        return BRAND_LEADS_TO_PAGE;
+    case BRAND_WHEN_KIND:
+        now.kind = when->kind;
+        *len = brand_target(brand, &now, facts, out);
+        break;
+    case BRAND_WHEN_TEMPLATE:
+        *len = expand(brand, &now, when->tpl, out);
+        break;
+    case BRAND_WHEN_DEFAULT:
+    case BRAND_WHEN_SAME:
+        *len = brand_target(brand, &now, facts, out);
+        break;
+    }
+    return *len > 0 ? BRAND_LEADS_TO_URL : BRAND_LEADS_NOWHERE;
 }
 
 /* --- building --- */
@@ -195,6 +246,8 @@ static bool set_texts(struct brand *brand, struct pool *pool, const struct confi
     if (!name || !brand->base_url || (from->home && !brand->home))
         return false;
     brand->id = click_brand_id(brand->name);
+    brand->has_revoked_page = from->revoked == 1;
+    brand->is_aggregate = from->tracking == 1;
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/state.h"
 #include "proto/template.h"
 #include "service/config/pages.h"
 #include "service/config/pool.h"
@@ -23,6 +24,21 @@ struct brand_rule {
     struct slice *languages;
 };
 
+/* What a link does when its object is in a state. */
+enum brand_when_what {
+    BRAND_WHEN_DEFAULT, /* what it always does */
+    BRAND_WHEN_SAME,    /* the same of the object that has replaced its own */
+    BRAND_WHEN_PAGE,
+    BRAND_WHEN_KIND,
+    BRAND_WHEN_TEMPLATE,
+};
+
+struct brand_when {
+    enum brand_when_what what;
+    uint8_t kind;
+    struct template *tpl;
+};
+
 struct brand_target {
     const char *name; /* of the kind */
     const char *text; /* of the template */
@@ -30,6 +46,9 @@ struct brand_target {
     struct template tpl;
     unsigned n_rules;
     struct brand_rule *rules;
+    const char *when_texts[STATE_OBJECTS]; /* as configured; NULL = nothing */
+    struct brand_when when[STATE_OBJECTS];
+    bool is_of_invoices; /* its object is what events of invoices are about */
 };
 
 /* All in the pool, nothing points into the configuration. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/click.h"
+#include "proto/state.h"
 #include "service/base/error.h"
 #include "service/config/brand.h"
 #include "service/config/config.h"
@@ -103,6 +104,17 @@ static char *join(const struct builder *b, const char *url)
     return out;
 }
 
+/* Lays `from` over what is there. */
+static bool set_when(const struct builder *b, struct brand_target *target,
+                     const struct config_when *from)
+{
+    for (unsigned i = 0; i < STATE_OBJECTS; i++) {
+        if (from->of[i] && !(target->when_texts[i] = pool_text(&b->priv->pool, from->of[i])))
+            return false;
+    }
+    return true;
+}
+
 static bool add_preset_target(const struct builder *b, const struct preset *preset, unsigned i)
 {
     const struct preset_target *from = &preset->targets[i];
@@ -114,6 +126,9 @@ static bool add_preset_target(const struct builder *b, const struct preset *pres
         return fail_memory(b);
     if (from->name && kind > TOKEN_KIND_LOGIN &&
         !(target->name = pool_text(&b->priv->pool, from->name)))
+        return fail_memory(b);
+    target->is_of_invoices = from->object == 0;
+    if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (!target->name)
         snprintf(wrong, sizeof(wrong), "kind %u needs a name", kind);
@@ -275,6 +290,11 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
     *seen |= 1u << kind;
     if (!set_name(b, target, kind, i))
         return false;
+    /* What a kind of the preset is stays so unless the brand says otherwise. */
+    if (!target->text || from->object != 0)
+        target->is_of_invoices = from->object == 0;
+    if (!set_when(b, target, &from->when))
+        return fail_memory(b);
     if (from->url && !(target->text = pool_text(&b->priv->pool, from->url)))
         return fail_memory(b);
     if (!target->text)
@@ -284,6 +304,70 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
         !compile(b, &target->tpl, target->text, wants_utm(b, (int)from->utm), wrong))
         return fail_target(b, i, "url", wrong);
     return add_rules(b, target, i);
+}
+
+/* --- what became of the object --- */
+
+static bool fail_when(const struct builder *b, const struct brand_target *target, unsigned state,
+                      const char *wrong)
+{
+    char path[KEY_PATH_MAX];
+
+    snprintf(path, sizeof(path), "brands[%u].targets", b->index);
+    if (wrong[0])
+        config_fail(b->config, b->err, path, "kind %s, when.%s: %s", target->name,
+                    state_object_name(state), wrong);
+    return wrong[0] ? false : fail_memory(b);
+}
+
+/* The kinds are all there. */
+static bool resolve_when(const struct builder *b, struct brand_target *target, unsigned state)
+{
+    const char *text = target->when_texts[state];
+    struct brand_when *when = &target->when[state];
+    char wrong[256];
+
+    if (strcmp(text, "same") == 0) {
+        when->what = state == STATE_REPLACED ? BRAND_WHEN_SAME : BRAND_WHEN_DEFAULT;
+        return true;
+    }
+    if (strcmp(text, "page") == 0) {
+        when->what = BRAND_WHEN_PAGE;
+        return state != STATE_UNPAID && state != STATE_PARTLY_PAID
+                   ? true
+                   : fail_when(b, target, state, "there is something to pay; it can't be a page");
+    }
+    if (strstr(text, "://")) {
+        when->what = BRAND_WHEN_TEMPLATE;
+        when->tpl = pool_alloc(&b->priv->pool, sizeof(*when->tpl));
+        return when->tpl && compile(b, when->tpl, text, b->brand->utm, wrong)
+                   ? true
+                   : fail_when(b, target, state, when->tpl ? wrong : "");
+    }
+    for (uint8_t kind = 1; kind < BRAND_KINDS; kind++) {
+        const struct brand_target *other = b->priv->targets[kind];
+
+        if (other && strcmp(other->name, text) == 0) {
+            *when = (struct brand_when){.what = BRAND_WHEN_KIND, .kind = kind};
+            return true;
+        }
+    }
+    snprintf(wrong, sizeof(wrong),
+             "the brand has no kind '%.40s'; a kind, page, same or a template", text);
+    return fail_when(b, target, state, wrong);
+}
+
+static bool resolve_all(const struct builder *b)
+{
+    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
+        struct brand_target *target = b->priv->targets[kind];
+
+        for (unsigned state = 1; target && state < STATE_OBJECTS; state++) {
+            if (target->when_texts[state] && !resolve_when(b, target, state))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* --- the whole --- */
@@ -330,5 +414,5 @@ bool brand_targets_build(struct brand_private *priv, const struct config *config
         if (priv->targets[kind])
             set_needs(priv->targets[kind]);
     }
-    return check_names(&b);
+    return check_names(&b) && resolve_all(&b);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "proto/state.h"
 #include "service/base/address.h"
 #include "service/base/durability.h"
 #include "service/base/log.h"
@@ -18,6 +19,7 @@
 
 struct error;
 struct schema_doc;
+struct schema_key;
 
 /* Every key of struct config; ends with a NULL name.  For --help-config, for the README, and for
  * what a reload can't change. */
@@ -137,6 +139,15 @@ struct config_rule {
     char *url;
 };
 
+/* What a link does when its object is in a state: a kind of the brand, `page`, `same`, or a
+ * template; by enum state_object, NULL = what it always does. */
+struct config_when {
+    char *of[STATE_OBJECTS];
+};
+
+/* The keys of a struct config_when; presets have them too. */
+extern const struct schema_key config_when_keys[];
+
 struct config_target {
     char *kind; /* "view", "pay", "login" or "4" … "15" */
     char *name; /* of an own kind */
@@ -144,6 +155,8 @@ struct config_target {
     enum config_utm utm;
     struct config_rule *rules;
     unsigned n_rules;
+    struct config_when when;
+    int64_t object; /* 0 an invoice, 1 something else, which events of invoices are not about */
 };
 
 struct config_brand {
@@ -155,9 +168,11 @@ struct config_brand {
     char *billing_url;
     char *home;
     bool utm;
-    char *logo_text; /* shown on pages instead of the name */
-    char *color;     /* "#rrggbb" */
-    char *support;   /* how to reach people: a mail address, an https URL or any text */
+    int64_t revoked;  /* how a revoked link answers: 0 as an unknown one, 1 with a page */
+    int64_t tracking; /* 0 full, 1 aggregate */
+    char *logo_text;  /* shown on pages instead of the name */
+    char *color;      /* "#rrggbb" */
+    char *support;    /* how to reach people: a mail address, an https URL or any text */
     struct config_target *targets;
     unsigned n_targets;
 };

@@ -154,6 +154,18 @@ const char *config_check_kind(const char *text)
     return "is not a kind; write view, pay, login or a number from 4 to 15";
 }
 
+const char *config_check_when(const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_' && *c != '-')
+            return strstr(text, "://")
+                       ? NULL
+                       : "is no kind, page, same or template; a template is a whole "
+                         "URL such as https://…?id={object}";
+    }
+    return NULL; /* the name of a kind, maybe */
+}
+
 const char *config_check_kind_name(const char *text)
 {
     if (strlen(text) <= 31 && made_of(text, lower, digits, "-_") && strchr(lower, text[0]))

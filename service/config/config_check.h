@@ -13,6 +13,8 @@ const char *config_check_billing_url(const char *text); /* may hold a folder */
 const char *config_check_url(const char *text);         /* any, without braces */
 const char *config_check_color(const char *text);
 const char *config_check_kind(const char *text);
+/* Of `when`: a kind, `page`, `same`, or a template, which is looked at later. */
+const char *config_check_when(const char *text);
 const char *config_check_kind_name(const char *text);
 const char *config_check_variant(const char *text);
 const char *config_check_country(const char *text);

@@ -39,6 +39,9 @@ static const char *const client_address_names[] = {"direct", "forwarded", "proxy
 static const char *const durability_names[] = {"process", "interval", "click", NULL};
 static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
+static const char *const object_names[] = {"invoice", "other", NULL};
+static const char *const revoked_names[] = {"unknown", "page", NULL};
+static const char *const tracking_names[] = {"full", "aggregate", NULL};
 
 static const struct schema_key public_keys[] = {
     TEXTS("listen", config_public, listen, n_listen, 1, 16, "0.0.0.0:8080", config_check_address,
@@ -192,6 +195,23 @@ static const struct schema_key rule_keys[] = {
     END,
 };
 
+#define WHEN(key, state) \
+    {.name = key, .type = SCHEMA_TEXT, \
+     .offset = offsetof(struct config_when, of) + (state) * sizeof(char *), \
+     .size = sizeof(char *), .max = 2048, .check = config_check_when, \
+     .help = "Where it leads when its object is " key "."}
+
+const struct schema_key config_when_keys[] = {
+    WHEN("unpaid", STATE_UNPAID),
+    WHEN("paid", STATE_PAID),
+    WHEN("partly_paid", STATE_PARTLY_PAID),
+    WHEN("cancelled", STATE_CANCELLED),
+    WHEN("refunded", STATE_REFUNDED),
+    WHEN("credited", STATE_CREDITED),
+    WHEN("replaced", STATE_REPLACED),
+    END,
+};
+
 static const struct schema_key target_keys[] = {
     {.name = "kind", .type = SCHEMA_TEXT, .required = true, MEMBER(config_target, kind), .max = 16,
      .check = config_check_kind, .help = "view, pay, login, or 4 … 15 for a kind of your own."},
@@ -204,6 +224,12 @@ static const struct schema_key target_keys[] = {
            "Whether utm_source, utm_medium, utm_campaign and utm_content are appended."),
     LIST("rules", config_target, rules, n_rules, config_rule, 0, 64, rule_keys,
          "Other templates by variant, country, language or device; the first that fits is taken."),
+    GROUP("when", config_target, when, config_when_keys,
+          "Where links lead once events (POST /v1/events) have said what became of their object: a "
+          "kind of the brand, `page`, `same` (for replaced: the same of the new object), or a "
+          "template; default: the preset's."),
+    CHOICE("object", config_target, object, object_names, "invoice",
+           "What its object is: invoice, or other for what events of invoices are not about."),
     END,
 };
 
@@ -227,6 +253,12 @@ static const struct schema_key brand_keys[] = {
          "Where / leads; default: a small page."),
     {.name = "utm", .type = SCHEMA_BOOL, MEMBER(config_brand, utm), .fallback = "false",
      .help = "Whether targets append utm_… unless they say otherwise."},
+    CHOICE("revoked", config_brand, revoked, revoked_names, "unknown",
+           "How a revoked link answers: as an unknown one (404), or with a page that says so "
+           "(410)."),
+    CHOICE("tracking", config_brand, tracking, tracking_names, "full",
+           "What clicks are counted by: full, or aggregate for sums of campaigns only, never by "
+           "link, object or client."),
     TEXT("logo_text", config_brand, logo_text, 60, NULL, NULL,
          "How pages call the brand; default: its name."),
     TEXT("color", config_brand, color, 7, "#1d4ed8", config_check_color,

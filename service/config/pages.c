@@ -49,6 +49,11 @@ static const struct words words[PAGES] = {
     [PAGE_EXPIRED] = {"This link has expired",
                       "Links in our messages work for a limited time. Everything is still in your "
                       "account, and a newer message has a newer link."},
+    [PAGE_REVOKED] = {"This link doesn’t work any more",
+                      "It was withdrawn. You will find everything in your account."},
+    [PAGE_SETTLED] = {"There is nothing to pay",
+                      "This invoice is settled or has been cancelled. You will find everything in "
+                      "your account."},
     [PAGE_HOME] = {"Links from our messages start here",
                    "This address takes you from our messages to your invoices and your account. "
                    "There is nothing else to see."},

@@ -13,6 +13,7 @@
 /* clang-format off */
 
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
+static const char *const object_names[] = {"invoice", "other", NULL};
 
 #define MEMBER(owner, member) \
     .offset = offsetof(struct owner, member), .size = sizeof(((struct owner *)0)->member)
@@ -43,6 +44,17 @@ static const struct schema_key target_keys[] = {
      .choices = utm_names,
      .fallback = "brand",
      .help = "Whether utm_… is appended."},
+    {.name = "when",
+     .type = SCHEMA_GROUP,
+     MEMBER(preset_target, when),
+     .keys = config_when_keys,
+     .help = "Where it leads when its object is in a state."},
+    {.name = "object",
+     .type = SCHEMA_CHOICE,
+     MEMBER(preset_target, object),
+     .choices = object_names,
+     .fallback = "invoice",
+     .help = "What its object is."},
     {.name = NULL},
 };
 

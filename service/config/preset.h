@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "proto/compiler.h"
+#include "service/config/config.h"
 
 struct error;
 struct schema_doc;
@@ -13,6 +14,8 @@ struct preset_target {
     char *name; /* of an own kind; may be NULL */
     char *url;  /* a whole template; or one that goes on from billing_url, "." = billing_url */
     int utm;    /* enum config_utm */
+    int object; /* as of config_target */
+    struct config_when when;
 };
 
 struct preset {

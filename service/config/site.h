@@ -20,12 +20,14 @@ struct site;
 /* What of a brand the other parts may read; borrowed from the site, as long as the reference. */
 struct brand {
     struct slice name;
-    uint32_t id;          /* click_brand_id() */
-    unsigned index;       /* 0…site_n_brands() - 1, in the order of the file */
-    const char *base_url; /* "https://go.acme.example", no trailing slash */
-    const char *home;     /* where `/` leads; NULL = to a small page, PAGE_HOME */
-    uint8_t mint_kid;     /* the key that mints its links; 0 = none */
-    uint64_t kids[4];     /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */
+    uint32_t id;           /* click_brand_id() */
+    unsigned index;        /* 0…site_n_brands() - 1, in the order of the file */
+    const char *base_url;  /* "https://go.acme.example", no trailing slash */
+    const char *home;      /* where `/` leads; NULL = to a small page, PAGE_HOME */
+    bool has_revoked_page; /* a revoked link says so; else it answers as an unknown one */
+    bool is_aggregate;     /* clicks count in sums of campaigns only */
+    uint8_t mint_kid;      /* the key that mints its links; 0 = none */
+    uint64_t kids[4]; /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */
     const struct brand_private *priv;
 };
 
@@ -34,6 +36,8 @@ struct target_facts {
     char country[2];       /* two NULs = unknown */
     uint8_t device;        /* enum click_device */
     struct slice language; /* the Accept-Language field as it came */
+    uint8_t state;         /* enum state_object: what became of the token's object, or of … */
+    uint32_t newest;       /* … the object that has replaced it; 0 = none has */
 };
 
 /* Reads keys, presets and templates named by `config`.  NULL and `*err` (file, line, key, remedy)
@@ -79,6 +83,17 @@ enum { SITE_TARGET_MAX = 4096 };
  * when the brand has no target for the kind, or the target needs an argument that the token lacks
  * (a 404).
  */
+/* Whether events of invoices are about objects of the kind. */
+bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
+
+enum brand_leads { BRAND_LEADS_NOWHERE, BRAND_LEADS_TO_URL, BRAND_LEADS_TO_PAGE };
+
+/* The same by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE: there is
+ * nothing to pay, a page is to say so.  `*len` is set with BRAND_LEADS_TO_URL. */
+MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
+                                     const struct target_facts *facts,
+                                     char out[static SITE_TARGET_MAX], size_t *len);
+
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
                              const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 
@@ -89,6 +104,8 @@ enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
+    PAGE_REVOKED,     /* 410 */
+    PAGE_SETTLED,     /* 200: there is nothing to pay */
     PAGE_HOME,        /* 200 for `/`, when the brand has no home */
     PAGE_ONWARD,      /* 200: leads to PAGE_URL_MARK, by itself and by a button */
     PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */

@@ -330,6 +330,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     }
     add_click(fold, click, click->label, click->reason, 1);
     *(click_is_automated(click->label) ? &automated : &human) += 1;
-    add_link(fold, click, human, automated);
+    if (click->link_id != 0) /* 0: of a client who must not be tracked */
+        add_link(fold, click, human, automated);
     return true;
 }

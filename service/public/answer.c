@@ -13,6 +13,7 @@
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
+#include "service/state/state_look_up.h"
 
 struct answerer {
     struct answerer_options options;
@@ -112,10 +113,22 @@ static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t ta
     return len + reply_redirect_end(connection(a), out + len);
 }
 
-static void append_click(struct answerer *a, const struct route *route, const struct label *label)
+/* Of who must not be tracked only what sums of a campaign need is kept. */
+static void forget_who(struct click *click)
+{
+    click->link_id = 0;
+    click->object = 0;
+    click->client = 0;
+    click->visitor = 0;
+    click->network = 0;
+    click->hints = 0;
+}
+
+static void append_click(struct answerer *a, const struct route *route, const struct label *label,
+                         bool is_aggregate)
 {
     const struct token *token = &route->token;
-    const struct click click = {
+    struct click click = {
         .type = CLICK_TYPE_CLICK,
         .link_id = token->link_id,
         .time_ms = a->options.clock->wall_ms,
@@ -139,6 +152,8 @@ static void append_click(struct answerer *a, const struct route *route, const st
         .visitor = label->visitor,
     };
 
+    if (is_aggregate)
+        forget_who(&click);
     clicklog_append(a->options.log, &click);
     counter64_add(&a->options.counters->reasons[label->reason], 1);
 }
@@ -161,20 +176,25 @@ static bool is_office(const struct answerer *a, const struct label *label)
     return may_be >> label->browser & 1 && office_is_agent(a->request.field[HTTP1_USER_AGENT]);
 }
 
-static size_t answer_link(struct answerer *a, const struct route *route, const struct label *label,
-                          char *out)
+static size_t answer_link(struct answerer *a, const struct route *route,
+                          const struct state_of_link *state, const struct label *label, char *out)
 {
     const struct target_facts facts = {.country = {label->country[0], label->country[1]},
                                        .device = label->device,
-                                       .language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
+                                       .language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
+                                       .state = state->object,
+                                       .newest = state->newest};
     struct slice target = {.ptr = redirect_target(a, out)};
+    enum brand_leads leads =
+        brand_lead(route->brand, &route->token, &facts, redirect_target(a, out), &target.len);
     struct page_text onward;
 
-    target.len = brand_target(route->brand, &route->token, &facts, redirect_target(a, out));
-    if (target.len == 0)
+    if (leads == BRAND_LEADS_NOWHERE)
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
     if (route->outcome == OUTCOME_REDIRECT)
-        append_click(a, route, label);
+        append_click(a, route, label, route->brand->is_aggregate || state->is_opted_out);
+    if (leads == BRAND_LEADS_TO_PAGE)
+        return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
     if (is_office(a, label) &&
         reply_page_fill(site_page(a->site, route->brand, PAGE_ONWARD), target, a->body, &onward))
         return write_page(a, OUTCOME_ONWARD, &onward, out);
@@ -217,6 +237,7 @@ static const struct brand *find_brand(const struct answerer *a, const uint8_t pe
 
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)
 {
+    struct state_of_link state;
     struct label label;
     struct route route;
 
@@ -227,8 +248,14 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
+        state_look_up(a->options.states, route.brand->id, &route.token,
+                      brand_kind_is_of_invoices(route.brand, route.token.kind), &state);
+        if (state.is_revoked)
+            return write_outcome(
+                a, route.brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND, route.brand,
+                out);
         label = find_label(a, peer, &route.token);
-        return answer_link(a, &route, &label, out);
+        return answer_link(a, &route, &state, &label, out);
     case OUTCOME_HOME:
         return answer_home(a, &route, out);
     case OUTCOME_UNKNOWN_HOST:

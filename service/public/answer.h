@@ -19,11 +19,13 @@ struct config_public;
 struct error;
 struct label_rules;
 struct site;
+struct state_table;
 struct loop_clock;
 
 struct answerer_options {
     const struct config_public *config;
     struct clicklog *log;
+    const struct state_table *states;
     const struct label_rules *label_rules;
     struct worker_counters *counters;
     const struct loop_clock *clock; /* begun before each call */

@@ -17,6 +17,8 @@ static const struct {
     [OUTCOME_NO_TARGET] = {"no_target", 404},
     [OUTCOME_UNKNOWN_HOST] = {"unknown_host", 404},
     [OUTCOME_EXPIRED] = {"expired", 410},
+    [OUTCOME_REVOKED] = {"revoked", 410},
+    [OUTCOME_SETTLED] = {"settled", 200},
     [OUTCOME_BAD_REQUEST] = {"bad_request", 400},
     [OUTCOME_METHOD] = {"method", 405},
     [OUTCOME_TIMEOUT] = {"timeout", 408},

@@ -21,6 +21,8 @@ enum outcome {
     OUTCOME_NO_TARGET, /* 404, a valid link of a kind that leads nowhere */
     OUTCOME_UNKNOWN_HOST,  /* 404 */
     OUTCOME_EXPIRED,       /* 410 */
+    OUTCOME_REVOKED,       /* 410, where the brand says so; else a revoked link is not found */
+    OUTCOME_SETTLED,       /* 200 with a page: there is nothing to pay; counted as a redirect is */
     OUTCOME_BAD_REQUEST,   /* 400 */
     OUTCOME_METHOD,        /* 405 */
     OUTCOME_TIMEOUT,       /* 408, the head was not complete in time */

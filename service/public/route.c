@@ -35,6 +35,10 @@ enum page route_page(enum outcome outcome)
     switch (outcome) {
     case OUTCOME_ONWARD:
         return PAGE_ONWARD;
+    case OUTCOME_REVOKED:
+        return PAGE_REVOKED;
+    case OUTCOME_SETTLED:
+        return PAGE_SETTLED;
     case OUTCOME_HOME_PAGE:
         return PAGE_HOME;
     case OUTCOME_ROBOTS:

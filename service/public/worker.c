@@ -179,6 +179,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
     const struct worker_options *o = &w->options;
     struct answerer_options answerer_options = {.config = o->config,
                                                 .log = o->log,
+                                                .states = o->states,
                                                 .label_rules = o->label_rules,
                                                 .counters = &w->counters,
                                                 .clock = &w->clock};

@@ -13,7 +13,6 @@ enum look {
     LOOK_REVOKED_CAMPAIGN,
     LOOK_OPTED_OUT,
     LOOK_OBJECT,
-    LOOK_USES,
     LOOKS
 };
 
@@ -40,25 +39,25 @@ static void find_newest(const struct state_table *table, uint32_t brand, struct 
 }
 
 void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
-                   bool max_uses, struct state_of_link *out)
+                   bool is_of_invoices, struct state_of_link *out)
 {
+    const bool has_object = is_of_invoices && token->object != 0;
     const struct {
         struct state_subject subject;
         bool is_wanted;
     } looks[LOOKS] = {
         [LOOK_LINK] = {{STATE_REVOKED_LINK, 0, token->link_id}, true},
-        [LOOK_REVOKED_OBJECT] = {{STATE_REVOKED_OBJECT, brand, token->object}, token->object != 0},
+        [LOOK_REVOKED_OBJECT] = {{STATE_REVOKED_OBJECT, brand, token->object}, has_object},
         [LOOK_REVOKED_CLIENT] = {{STATE_REVOKED_CLIENT, brand, token->client}, token->client != 0},
         [LOOK_REVOKED_CAMPAIGN] = {{STATE_REVOKED_CAMPAIGN, brand, token->campaign},
                                    token->campaign != 0},
         [LOOK_OPTED_OUT] = {{STATE_OPTED_OUT, brand, token->client}, token->client != 0},
-        [LOOK_OBJECT] = {{STATE_OBJECT, brand, token->object}, token->object != 0},
-        [LOOK_USES] = {{STATE_USES, 0, token->link_id}, max_uses},
+        [LOOK_OBJECT] = {{STATE_OBJECT, brand, token->object}, has_object},
     };
     uint64_t keys[LOOKS], values[LOOKS];
     uint32_t what[LOOKS];
 
-    *out = (struct state_of_link){.uses = 0};
+    *out = (struct state_of_link){.newest = 0};
     if (state_table_count(table) == 0)
         return;
     for (unsigned i = 0; i < LOOKS; i++)
@@ -72,6 +71,5 @@ void state_look_up(const struct state_table *table, uint32_t brand, const struct
         out->is_revoked = out->is_revoked || token->issued_min < what[i];
     out->is_opted_out = what[LOOK_OPTED_OUT] != 0;
     out->object = (uint8_t)what[LOOK_OBJECT];
-    out->uses = what[LOOK_USES];
     find_newest(table, brand, out, token->object);
 }

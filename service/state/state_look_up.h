@@ -19,10 +19,11 @@ struct state_of_link {
 };
 
 /*
- * Looks up the link of `token` of the brand of that number.  `max_uses`: false leaves `uses` 0.
+ * Looks up the link of `token` of the brand of that number.  `is_of_invoices`: events of invoices
+ * and revocations of objects are about the token's object; else it is something else with a number.
  * Without a lock; costs nothing while the table is empty.
  */
 void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
-                   bool max_uses, struct state_of_link *out);
+                   bool is_of_invoices, struct state_of_link *out);
 
 #endif

@@ -133,7 +133,7 @@ def test_the_later_event_holds_in_any_order(hopcountd, redis):
     wait_until(lambda: redis.client().strlen(key) == 3 * 16)
     table = redis.client().get(key)
     latest = max(table[at + 8:at + 16] for at in range(0, len(table), 16))
-    assert latest[0] >> 4 == 1 and latest[-1] == 2  # of an object, paid
+    assert latest[0] >> 4 == 1 and latest[-1] == 3  # of an object, paid
 
 
 @pytest.mark.tsan

@@ -18,6 +18,7 @@
 #include "service/public/conns.h"
 #include "service/public/counters.h"
 #include "service/public/loop_clock.h"
+#include "service/state/state_table.h"
 #include "tests/unit/clicklog_fixture.h"
 
 #define FIXTURE_NOW_S INT64_C(1795348800) /* 2026-11-22T12:00:00Z */
@@ -31,6 +32,7 @@ struct fixture {
     struct site *site;
     struct clickstore *store;
     struct clicklog *log;
+    struct state_table *states;
     struct label_rules *label_rules;
     struct event_base *base;
     int accepted_fd; /* the server's end of the last connection */
@@ -105,11 +107,14 @@ static inline void fixture_start(struct fixture *f, unsigned connections_max, bo
     store_options.durability = sync_clicks ? DURABILITY_CLICK : DURABILITY_PROCESS;
     f->store = open_store(&store_options);
     f->log = new_log(f->store);
+    f->states = state_table_new();
+    assert_non_null(f->states);
     f->base = event_base_new();
     f->label_rules = label_rules_new(NULL, &err);
     assert_non_null(f->label_rules);
     answerer_options = (struct answerer_options){.config = &f->config->public,
                                                  .log = f->log,
+                                                 .states = f->states,
                                                  .label_rules = f->label_rules,
                                                  .counters = &f->counters,
                                                  .clock = &f->clock};
@@ -131,6 +136,7 @@ static inline void fixture_free(struct fixture *f)
     conns_free(f->conns);
     answerer_free(f->answerer);
     label_rules_free(f->label_rules);
+    state_table_free(f->states);
     if (f->base)
         event_base_free(f->base);
     clickstore_close(f->store);

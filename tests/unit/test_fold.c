@@ -274,7 +274,7 @@ static void test_random_clicks(void **state)
 
             seed = seed * 1664525 + 1013904223;
             k = (seed >> 8) % LINKS;
-            click.link_id = k * UINT64_C(0x0101010101010101);
+            click.link_id = (k + 1) * UINT64_C(0x0101010101010101);
             click.client = 1 + (seed >> 16) % CLIENTS;
             click.campaign = (uint16_t)(seed % 7);
             click.label = (uint8_t)((seed >> 20) % CLICK_LABELS);
@@ -284,7 +284,7 @@ static void test_random_clicks(void **state)
             clients[click.client - 1]++;
         }
         for (uint32_t i = 0; i < fold->n_links; i++) {
-            unsigned k = (unsigned)(fold->links[i].link_id / UINT64_C(0x0101010101010101));
+            unsigned k = (unsigned)(fold->links[i].link_id / UINT64_C(0x0101010101010101)) - 1;
 
             human[k] -= fold->links[i].human;
             automated[k] -= fold->links[i].automated;
@@ -301,6 +301,52 @@ static void test_random_clicks(void **state)
     fold_free(fold);
 }
 
+/* Of who must not be tracked a click has no link, object or client. */
+static void test_a_click_of_nobody_counts_in_sums_only(void **state)
+{
+    struct fold *fold = fold_new(8);
+    struct click click = a_click();
+
+    (void)state;
+    click.link_id = 0;
+    click.object = click.client = 0;
+    click.visitor = 0;
+    for (unsigned n = 0; n < 20; n++)
+        assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_links + fold->n_items + fold->n_persons, 0);
+    assert_int_equal(fold->n_groups, 2);
+    for (uint32_t i = 0; i < fold->n_groups; i++)
+        assert_int_equal(fold->groups[i].counts[FOLD_AT_LABEL + click.label], 20);
+    fold_free(fold);
+}
+
+static void test_an_event_is_folded(void **state)
+{
+    const struct event event = {.type = EVENT_REPLACED,
+                                .at_ms = 1795800000000,
+                                .brand = 7,
+                                .object = 5,
+                                .value = 6,
+                                .id = 99};
+    struct fold *fold = fold_new(2);
+    struct click record;
+
+    (void)state;
+    event_to_record(&event, &record);
+    assert_true(fold_add(fold, &record));
+    assert_true(fold_add(fold, &record));
+    assert_false(fold_add(fold, &record)); /* full */
+    assert_int_equal(fold->n_events, 2);
+    assert_int_equal(fold->events[0].n_entries, 2);
+    assert_true(fold->events[0].key == fold->events[1].key);
+    assert_int_equal(fold->n_links + fold->n_items + fold->n_groups, 0);
+    record.kind = 15; /* of a newer version */
+    fold_clear(fold);
+    assert_true(fold_add(fold, &record));
+    assert_int_equal(fold->n_events, 0);
+    fold_free(fold);
+}
+
 static void test_limits(void **state)
 {
     struct fold *fold = fold_new(8);
@@ -310,10 +356,10 @@ static void test_limits(void **state)
     (void)state;
     print_message("as many links as records\n");
     for (n = 0; n < 8; n++) {
-        click.link_id = n;
+        click.link_id = n + 1;
         assert_true(fold_add(fold, &click));
     }
-    click.link_id = n;
+    click.link_id = n + 1;
     assert_false(fold_add(fold, &click));
     assert_int_equal(fold->n_links, 8);
     fold_free(fold);
@@ -321,7 +367,7 @@ static void test_limits(void **state)
     print_message("no more campaigns than groups, and what fits is kept\n");
     fold = fold_new(4096);
     for (n = 0; n < 4096; n++) {
-        click.link_id = n;
+        click.link_id = n + 1;
         click.campaign = (uint16_t)n;
         if (!fold_add(fold, &click))
             break;
@@ -343,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_visitors_of_a_batch),
         cmocka_unit_test(test_a_client_is_listed_once_in_a_group),
         cmocka_unit_test(test_random_clicks),
+        cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
+        cmocka_unit_test(test_an_event_is_folded),
         cmocka_unit_test(test_limits),
     };
 

@@ -457,10 +457,10 @@ static void test_what_is_said_of_a_link(void **state)
         } said[4];
         struct state_of_link want;
     } cases[] = {
-        {"nothing was said", {{0}}, {.uses = 0}},
+        {"nothing was said", {{0}}, {.newest = 0}},
         {"paid", {{STATE_OBJECT, 3, 1234, STATE_PAID}}, {.object = STATE_PAID}},
-        {"another object is paid", {{STATE_OBJECT, 3, 1235, STATE_PAID}}, {.uses = 0}},
-        {"of another brand", {{STATE_OBJECT, 4, 1234, STATE_PAID}}, {.uses = 0}},
+        {"another object is paid", {{STATE_OBJECT, 3, 1235, STATE_PAID}}, {.newest = 0}},
+        {"of another brand", {{STATE_OBJECT, 4, 1234, STATE_PAID}}, {.newest = 0}},
         {"the link is revoked",
          {{STATE_REVOKED_LINK, 0, UINT64_MAX - 9, 1001}},
          {.is_revoked = true}},
@@ -480,7 +480,6 @@ static void test_what_is_said_of_a_link(void **state)
         {"and in again",
          {{STATE_OPTED_OUT, 3, 77, 1}, {STATE_OPTED_OUT, 3, 77, 0}},
          {.is_opted_out = false}},
-        {"uses", {{STATE_USES, 0, UINT64_MAX - 9, 5}}, {.uses = 5}},
         {"replaced",
          {{STATE_OBJECT, 3, 1234, STATE_REPLACED}, {STATE_REPLACED_BY, 3, 1234, 2000}},
          {.newest = 2000}},
@@ -514,7 +513,6 @@ static void test_what_is_said_of_a_link(void **state)
         assert_int_equal(have.is_opted_out, cases[i].want.is_opted_out);
         assert_int_equal(have.object, cases[i].want.object);
         assert_int_equal(have.newest, cases[i].want.newest);
-        assert_int_equal(have.uses, cases[i].want.uses);
         state_table_free(table);
     }
 }

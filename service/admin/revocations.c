@@ -1,0 +1,279 @@
+/* Revocations: links, objects, clients and campaigns whose links are void.
+ *
+ * A revocation is an event like others (events.c): it is in the log when the reply leaves, and all
+ * pods know of it within a second.  The list is what this process knows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/event.h"
+#include "proto/number.h"
+#include "proto/rfc3339.h"
+#include "proto/token.h"
+#include "service/admin/auth.h"
+#include "service/admin/formjson.h"
+#include "service/admin/handlers.h"
+#include "service/admin/params.h"
+#include "service/admin/request.h"
+#include "service/admin/server.h"
+#include "service/base/clock.h"
+#include "service/base/log.h"
+#include "service/config/site.h"
+#include "service/state/event_log.h"
+#include "service/state/state_table.h"
+
+enum { LIST_MAX = 10000 };
+
+enum field { FIELD_SCOPE, FIELD_BRAND, FIELD_ID, FIELD_ISSUED_BEFORE, FIELDS };
+
+static const char *const names[FIELDS] = {"scope", "brand", "id", "issued_before"};
+
+static int find_field(struct slice name)
+{
+    for (int i = 0; i < FIELDS; i++) {
+        if (slice_equal(name, slice_of(names[i])))
+            return i;
+    }
+    return -1;
+}
+
+static enum formjson_type type_of(int field)
+{
+    return field == FIELD_ID ? FORMJSON_NUMBER : FORMJSON_TEXT;
+}
+
+static const struct formjson_spec spec = {"a revocation", find_field, type_of};
+
+static bool refuse(struct formjson_fault *fault, enum field field, const char *detail)
+{
+    snprintf(fault->field, sizeof(fault->field), "%s", names[field]);
+    return formjson_refuse(fault, detail);
+}
+
+/* A link's id has 16 hexadecimal digits; a token of the brand will do as well. */
+static bool take_link(const struct request *request, const struct brand *brand, struct slice text,
+                      uint64_t *out)
+{
+    struct token token;
+
+    *out = 0;
+    for (size_t i = 0; i < text.len && text.len == 16; i++) {
+        int digit = number_hex_digit(text.ptr[i]);
+
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (uint64_t)digit;
+    }
+    if (text.len == 16)
+        return true;
+    if (site_open_token(request->site, brand, text, &token) != TOKEN_OK)
+        return false;
+    *out = token.link_id;
+    return true;
+}
+
+/* Scope, brand and id, of a form or of a path. */
+static bool take_subject(const struct request *request, const struct slice text[static FIELDS],
+                         struct event *out, struct formjson_fault *fault)
+{
+    int scope = event_scope_find(text[FIELD_SCOPE]);
+    const struct brand *brand =
+        text[FIELD_BRAND].len ? site_find_brand(request->site, text[FIELD_BRAND]) : NULL;
+    uint32_t id = 0;
+
+    if (scope < 0)
+        return refuse(fault, FIELD_SCOPE, "must be link, object, client or campaign");
+    if (!brand)
+        return refuse(fault, FIELD_BRAND, "must be a brand of the configuration");
+    if (!params_sees(request, brand)) {
+        refuse(fault, FIELD_BRAND, "this key is not for the brand");
+        fault->status = 403;
+        return false;
+    }
+    out->scope = (enum event_scope)scope;
+    out->brand = brand->id;
+    if (scope == EVENT_SCOPE_LINK)
+        return take_link(request, brand, text[FIELD_ID], &out->link_id) ||
+               refuse(fault, FIELD_ID, "must be a link's id of 16 digits, or its token");
+    if (!number_parse_u32(text[FIELD_ID], scope == EVENT_SCOPE_CAMPAIGN ? UINT16_MAX : UINT32_MAX,
+                          &id) ||
+        id == 0)
+        return refuse(fault, FIELD_ID, "must be a whole number from 1 on");
+    out->object = scope == EVENT_SCOPE_OBJECT ? id : 0;
+    out->client = scope == EVENT_SCOPE_CLIENT ? id : 0;
+    out->campaign = scope == EVENT_SCOPE_CAMPAIGN ? (uint16_t)id : 0;
+    return true;
+}
+
+/* Links of the minute that is running are void too: the one that leaked may be of it. */
+static bool take_issued_before(struct slice text, int64_t now_ms, struct event *out,
+                               struct formjson_fault *fault)
+{
+    int64_t time_s = now_ms / 1000 + 60;
+
+    if (text.len > 0 && !rfc3339_parse(text, &time_s))
+        return refuse(fault, FIELD_ISSUED_BEFORE, "must be a time as 2026-11-22T12:00:00Z");
+    if (time_s <= TOKEN_EPOCH_S || (time_s - TOKEN_EPOCH_S) / 60 > 0xffffff)
+        return refuse(fault, FIELD_ISSUED_BEFORE, "must be a time from 2024 to 2055");
+    out->value = (uint32_t)((time_s - TOKEN_EPOCH_S + (text.len > 0 ? 59 : 0)) / 60);
+    return true;
+}
+
+/* Each is an event of its own, however alike. */
+static bool append(struct request *request, struct event *event)
+{
+    struct event_log *log = request->server->sources.events;
+
+    event->at_ms = clock_wall_ms();
+    event->amount = (int64_t)event_id_hash(slice_of(request->key_name));
+    randombytes_buf(&event->id, sizeof(event->id));
+    if (log && event_log_append(log, event)) {
+        log_info("api.revocation", "key=%s type=%s scope=%s", request->key_name,
+                 event_type_name(event->type), event_scope_name(event->scope));
+        return true;
+    }
+    request_add_header(request, "Retry-After", "60");
+    request_fail(request, 503, NULL, "there is no room in the log of events");
+    return false;
+}
+
+/* --- POST --- */
+
+void revocations_handle_post(struct request *request)
+{
+    json_t *json = request_read_json(request);
+    struct event event = {.type = EVENT_REVOKED};
+    struct formjson_fault fault;
+    struct formjson form;
+    char before[RFC3339_TEXT_MAX];
+
+    if (!json)
+        return;
+    if (!formjson_read(&spec, json, &form, &fault) ||
+        !take_subject(request, form.field, &event, &fault) ||
+        !take_issued_before(form.field[FIELD_ISSUED_BEFORE], clock_wall_ms(), &event, &fault)) {
+        formjson_fail(request, &fault, false, 0);
+        json_decref(json);
+        return;
+    }
+    rfc3339_format(TOKEN_EPOCH_S + (int64_t)event.value * 60, 0, before);
+    if (append(request, &event))
+        request_reply_json(request, 202,
+                           json_pack("{ss so so ss}", "scope", event_scope_name(event.scope),
+                                     "brand", json_incref(json_object_get(json, "brand")), "id",
+                                     json_incref(json_object_get(json, "id")), "issued_before",
+                                     before));
+    json_decref(json);
+}
+
+/* --- DELETE /v1/revocations/{scope}/{brand}/{id} --- */
+
+void revocations_handle_delete(struct request *request)
+{
+    struct slice rest = slice_make(request->arg, request->arg_len), text[FIELDS] = {{0}};
+    struct event event = {.type = EVENT_UNREVOKED};
+    struct formjson_fault fault = {.status = 400};
+
+    if (!slice_next_part(&rest, '/', &text[FIELD_SCOPE]) ||
+        !slice_next_part(&rest, '/', &text[FIELD_BRAND]) ||
+        !slice_next_part(&rest, '/', &text[FIELD_ID]) ||
+        !take_subject(request, text, &event, &fault)) {
+        formjson_fail(request, &fault, false, 0);
+        return;
+    }
+    if (append(request, &event))
+        request_reply_json(request, 202, json_pack("{ss}", "outcome", "accepted"));
+}
+
+/* --- GET --- */
+
+struct list {
+    const struct request *request;
+    json_t *rows;
+    bool is_cut;
+};
+
+static int scope_of(enum state_type type)
+{
+    switch (type) {
+    case STATE_REVOKED_LINK:
+        return EVENT_SCOPE_LINK;
+    case STATE_REVOKED_OBJECT:
+        return EVENT_SCOPE_OBJECT;
+    case STATE_REVOKED_CLIENT:
+        return EVENT_SCOPE_CLIENT;
+    case STATE_REVOKED_CAMPAIGN:
+        return EVENT_SCOPE_CAMPAIGN;
+    default:
+        return -1;
+    }
+}
+
+static const struct brand *find_brand(const struct request *request, uint32_t id)
+{
+    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
+        const struct brand *brand = site_brand_at(request->site, i);
+
+        if (brand->id == id)
+            return params_sees(request, brand) ? brand : NULL;
+    }
+    return NULL;
+}
+
+/* The name of the API key whose hash the state keeps; null: it is not in the file any more. */
+static json_t *who(const struct request *request, const struct state_subject *subject, int scope)
+{
+    struct state_subject by = *subject;
+    uint32_t hash;
+    const char *name;
+
+    by.type = STATE_REVOKED_BY;
+    by.id ^= (uint64_t)(scope + 1) << 60;
+    hash = state_what(state_table_find(request->server->sources.states, state_key(&by)));
+    name = auth_key_name_by_hash(request->server->auth, hash);
+    return name ? json_string(name) : json_null();
+}
+
+static void on_entry(void *owner, const struct state_entry *entry)
+{
+    struct list *list = owner;
+    struct state_subject subject;
+    int scope = scope_of(state_type(entry->value));
+    uint32_t before = state_what(entry->value);
+    char id[24], issued[RFC3339_TEXT_MAX], at[RFC3339_TEXT_MAX];
+    const struct brand *brand;
+
+    if (scope < 0 || before == 0)
+        return;
+    state_subject(entry, &subject);
+    brand = scope == EVENT_SCOPE_LINK ? NULL : find_brand(list->request, subject.brand);
+    /* Of which brand a link is its id doesn't say; only a key for all brands sees it. */
+    if (scope == EVENT_SCOPE_LINK ? list->request->brands != NULL : !brand)
+        return;
+    if (json_array_size(list->rows) == LIST_MAX) {
+        list->is_cut = true;
+        return;
+    }
+    snprintf(id, sizeof(id), scope == EVENT_SCOPE_LINK ? "%016llx" : "%llu",
+             (unsigned long long)subject.id);
+    json_array_append_new(
+        list->rows,
+        json_pack("{ss so ss ss ss so}", "scope", event_scope_name((enum event_scope)scope),
+                  "brand", brand ? json_stringn(brand->name.ptr, brand->name.len) : json_null(),
+                  "id", id, "issued_before",
+                  rfc3339_format(TOKEN_EPOCH_S + (int64_t)before * 60, 0, issued), "at",
+                  rfc3339_format(state_at_ms(entry->value) / 1000, 0, at), "by",
+                  who(list->request, &subject, scope)));
+}
+
+void revocations_handle_list(struct request *request)
+{
+    struct list list = {.request = request, .rows = json_array()};
+
+    if (list.rows && request->server->sources.states)
+        state_table_walk(request->server->sources.states, on_entry, &list);
+    request_reply_json(request, 200,
+                       json_pack("{so sb}", "revocations", list.rows, "is_cut", list.is_cut));
+}
