@@ -35,7 +35,7 @@ enum {
 /* What the script takes; see FORMATS.md "Batch". */
 enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE, AT_EVENTS, AT_EVENT_TTL };
 
-/* A group of the fold; its key as a copy, as groups are large and far apart. */
+/* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
 struct sorted_group {
     struct fold_group_key key;
     uint32_t at;
@@ -68,12 +68,13 @@ static struct counter_key *next_key(struct batch *batch)
 static bool pack_init(struct pack *pack, size_t size)
 {
     pack->size = size + PACK_HEAD_LEN;
-    /* Only what is used is ever touched: the bound is for a batch that can't be worse. */
+    /* The size is that of the worst batch; the kernel gives memory only for the part that is used.
+     */
     pack->bytes = malloc(pack->size);
     return pack->bytes != NULL;
 }
 
-/* Room for the worst batch there can be: then nothing has to be looked after while it is built. */
+/* Makes room for the worst batch that can be, so that building one can't fail. */
 static bool make_room(struct batch *batch)
 {
     size_t records = batch->options.records_max, items = 4 * records;
@@ -299,7 +300,7 @@ struct span {
     uint32_t first, end;
 };
 
-/* A text of the script that is being filled with records. */
+/* One text argument of the script, while records are added to it. */
 struct chunk {
     const struct span *span;
     uint8_t *out;

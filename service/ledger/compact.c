@@ -21,7 +21,7 @@
 
 enum {
     LEN_MAX = 48 << 20, /* what is longer doesn't fit into a reply */
-    TAIL_MIN = 4096,    /* grown by at least so much since the last time; as in batch.lua */
+    TAIL_MIN = 4096, /* a key is looked at after it has grown by so many bytes; as in batch.lua */
     RETRY_MS = 1000,
 
     N_TABLES = COUNTER_ALL_TABLES * COUNTER_BUCKETS,
@@ -230,7 +230,7 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
     if (table && scratch) {
         size_t len = sum_up(n, old, table, scratch);
 
-        /* Links of a single click each don't get less; then leave them alone. */
+        /* A table of links with a single click each gets no shorter: not worth a write. */
         if (len < old.len - old.len / 4 &&
             write_table(ledger, n, reply, slice_make((const char *)table, len))) {
             look_again_at(&ledger->compact->tables, n, len);
@@ -274,7 +274,7 @@ void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
         if (on_table_read(ledger, n, reply))
             return; /* the answer to the write ends it */
     } else if (ticket->what == LEDGER_TABLE_READ || !reply || reply->type != REDIS_REPLY_INTEGER) {
-        /* An error, or the connection is lost: no matter, it will grow on. */
+        /* An error, or the connection was lost.  The table is looked at again when it has grown. */
         look_again_at(&ledger->compact->tables, n, TABLE_LEN_MIN);
     }
     finish_table(&ledger->compact->tables, n);
@@ -361,7 +361,8 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
     if (!work)
         return false;
     len = series_compact(old, work, out);
-    /* A string that was appended to may take twice its length; one that is set does not. */
+    /* Redis reserves up to twice the length of a string that was appended to, and no more than its
+     * length for one that is set: so a long series is written even if it got no shorter. */
     if (len < old.len || old.len >= SERIES_LEN_MIN)
         sent = send_compacted(ledger, &ticket, counter_key_slice(&job->key), old,
                               slice_make((const char *)out, len));
@@ -386,7 +387,7 @@ void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket
     struct slice series;
 
     job->is_busy = false;
-    /* An error, nothing there, or the connection is lost: no matter. */
+    /* An error, no such key, or the connection was lost: the series stays as it is. */
     if (ticket->what != LEDGER_SERIES_READ || !reply || reply->type != REDIS_REPLY_STRING)
         return;
     series = slice_make(reply->str, reply->len);

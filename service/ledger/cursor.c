@@ -50,7 +50,8 @@ static void doubt_shard(struct ledger *ledger, unsigned shard)
         doubt(&ledger->logs[i]->cursors[shard]);
 }
 
-/* What we know is of the old connection: the server may have restarted, or be another. */
+/* After a new connection the server may have restarted, or be another one: what we know of its
+ * cursors is in doubt. */
 static void notice_connection(struct ledger *ledger, unsigned shard)
 {
     struct shard *s = &ledger->shards[shard];
@@ -101,7 +102,8 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
     unsigned end = first + ASK_MAX < ledger->n_logs ? first + ASK_MAX : ledger->n_logs;
     bool any = false;
 
-    /* All of them, known or not: so the answer needs no list to go with it. */
+    /* All cursors of the range are asked for, known ones too: then the answer's order says whose
+     * each is. */
     for (unsigned i = first; i < end; i++, ticket.count++) {
         const struct ledger_log *log = ledger->logs[i];
 
@@ -126,7 +128,8 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
     }
 }
 
-/* A cursor that nothing happened to for long: FLUSHALL tells nobody. */
+/* Puts cursors in doubt that nothing has confirmed for SWEEP_MS: after a FLUSHALL no connection
+ * breaks and no command fails. */
 static void sweep(struct ledger *ledger, unsigned shard)
 {
     for (unsigned i = 0; i < ledger->n_logs; i++) {
@@ -183,7 +186,7 @@ void cursor_serve(struct ledger *ledger, unsigned shard)
 
 /* --- answers --- */
 
-/* A position as Redis holds it: absent = 0.  False: not one of ours. */
+/* Reads a position as Redis holds it; an absent key is 0.  False: the value is no position. */
 static bool parse_position(const struct redisReply *reply, uint64_t *out)
 {
     if (reply->type == REDIS_REPLY_NIL) {
@@ -221,7 +224,8 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
                   "shard=%u cursor=%" PRIu64 " tail=%" PRIu64
                   " err=\"another process has counted this log\"",
                   shard, at, clicklog_tail(log->log));
-    /* What was covered beyond the cursor holds nothing for this shard, unless it went back. */
+    /* Between the cursor and `covered` the log holds nothing for this shard; that stays true unless
+     * the cursor went back. */
     if (at < cursor->at || cursor->covered < at)
         cursor->covered = at;
     cursor->at = at;
@@ -307,7 +311,7 @@ static bool is_refused(const struct redisReply *reply)
            reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer == 0;
 }
 
-/* The cursor wasn't where we thought: it says where it is. */
+/* The batch did not begin at the cursor.  The script has answered where the cursor is. */
 static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned shard,
                        const struct redisReply *cursor_reply)
 {

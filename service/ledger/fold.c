@@ -27,8 +27,8 @@ static bool index_init(struct fold_index *index, uint32_t n_max)
     return index->slots != NULL;
 }
 
-/* The links are keyed by what is the output of a keyed hash; the others by numbers that a client
- * can't choose freely: no collision attack to fear, linear probing will do. */
+/* Linear probing is safe here: a link id is the output of a keyed hash, and the other numbers come
+ * from sealed tokens, so a client can't choose keys that collide. */
 static uint32_t link_slot(const struct fold *fold, uint64_t link_id)
 {
     uint32_t at = (uint32_t)mix(link_id) & fold->link_index.mask, entry;
@@ -114,7 +114,7 @@ void fold_free(struct fold *fold)
     free(fold);
 }
 
-/* Zeroes what is used, or all of it if that is less work. */
+/* Frees all slots. */
 static void index_clear(struct fold_index *index)
 {
     memset(index->slots, 0, ((size_t)index->mask + 1) * sizeof(*index->slots));
@@ -245,7 +245,8 @@ static void list_person(struct fold *fold, uint32_t group, enum fold_whom whom, 
     people->n++;
 }
 
-/* Once for clicks in a row; those that come back are listed again, which counts them no twice. */
+/* Lists a visitor once for clicks in a row.  One who comes back later is listed again; a
+ * HyperLogLog counts him once all the same. */
 static void list_visitor(struct fold *fold, uint32_t group, uint64_t visitor)
 {
     const struct fold_people *people = &fold->groups[group].people[FOLD_VISITORS];

@@ -55,7 +55,7 @@ struct fold_item {
     uint32_t listed; /* clients: the group in which it was listed last; FOLD_NONE = none */
 };
 
-/* Who is counted once however often they click: clients, and visitors by links of no client. */
+/* Clients, and visitors of links that name no client, are counted once however often they click. */
 enum fold_whom { FOLD_CLIENTS, FOLD_VISITORS, FOLD_PEOPLE };
 
 /* A list in fold.persons. */

@@ -29,7 +29,7 @@ struct ledger_options {
     const struct gateway_options *gateway;
     const char *state_dir;  /* with `gateway`, for the call only; NULL: there is none */
     struct salt *salt;      /* of the workers, with `gateway`; till ledger_free() */
-    bool has_private_redis; /* whose append-only file is written anew every day */
+    bool has_private_redis; /* its append-only file is written anew every day */
 };
 
 /* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),

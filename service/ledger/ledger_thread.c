@@ -39,7 +39,8 @@ static void publish_pods(struct ledger *ledger)
 
 static void publish(struct ledger *ledger)
 {
-    /* In this order: what the asker appended before it asked is looked at. */
+    /* `asked` is read before the logs are: so clicks that the asker appended before it asked are
+     * among those that must be applied. */
     unsigned asked = atomic_load(&ledger->drain_asked);
     bool drained = ledger_turn_is_drained(ledger);
 
@@ -152,7 +153,7 @@ static void wake(struct ledger *ledger)
 {
     uint64_t one = 1;
 
-    /* Fails only when it has been woken 2^64 times and has not looked. */
+    /* write() fails only when the counter is full, after 2^64 wakes that nobody has read. */
     if (write(ledger->wake_fd, &one, sizeof(one)) < 0)
         log_error("ledger.wake", "err=\"%s\"", strerror(errno));
 }

@@ -21,7 +21,8 @@ enum { CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
 
 /* --- the logs --- */
 
-/* Its clicks are so old that their cursors, not refreshed since, may have expired. */
+/* The newest click of the log is older than a cursor lives, so the log's cursors may have expired.
+ */
 static bool is_stale(const struct clicklog *log)
 {
     return !clicklog_is_live(log) && clock_wall_ms() - clicklog_newest_ms(log) >
@@ -198,7 +199,7 @@ void ledger_turn_on_reply(struct ledger *ledger, uint64_t packed, const struct r
 
 /* --- how far it has come --- */
 
-/* Up to here the log is in Redis, in all shards. */
+/* The position up to which all shards in Redis have the log. */
 static uint64_t log_applied(const struct ledger *ledger, const struct ledger_log *log)
 {
     uint64_t applied = UINT64_MAX;

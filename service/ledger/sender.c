@@ -15,7 +15,7 @@
 enum {
     SHARD_SENT_MAX = 4, /* batches of one shard under way, of so many logs */
     READ_MAX = 256,     /* records decoded at a time: they stay in the processor's cache */
-    BARE_MS = 5000,     /* a cursor with nothing to apply is moved as rarely */
+    BARE_MS = 5000,     /* between two moves of a cursor that has nothing to apply */
 };
 
 /* Positions of a log. */
@@ -29,7 +29,8 @@ static bool may_send(const struct ledger *ledger, const struct ledger_log *log, 
            ledger->shards[shard].n_sent < SHARD_SENT_MAX;
 }
 
-/* From the shard that is behind most to where the next one stands, so that they fall in step. */
+/* The range begins at the shard that is furthest behind and ends where the next shard stands, so
+ * that shards fall in step and later ranges serve all of them. */
 static bool find_range(const struct ledger *ledger, const struct ledger_log *log, struct range *out)
 {
     uint64_t tail = clicklog_tail(log->log), from = UINT64_MAX, to = tail;
@@ -204,7 +205,7 @@ static void send_all(struct ledger *ledger, struct ledger_log *log, const struct
     }
 }
 
-/* Cursors whose clicks were all of other shards follow now and then. */
+/* Moves cursors over ranges that held nothing for their shard, every BARE_MS. */
 static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {

@@ -55,7 +55,7 @@ static bool note(struct ledger *ledger, const char *name, const char *text, bool
     return true;
 }
 
-/* Each cause has an `at` of its own: of one `at`, a second line within a second isn't written. */
+/* Each cause is logged under an `at` of its own: log.h writes one line per `at` and second. */
 static void set_cause(struct ledger *ledger, const struct redis_cause *cause, const char *text,
                       unsigned shard)
 {
@@ -73,7 +73,7 @@ void trust_on_down(struct ledger *ledger, const char *text)
 
     if (ledger->now.cause[0] && !ledger->is_down)
         return;          /* that is why we left */
-    if (!cause.is_known) /* else it is as a wrong password: not the same as a server that is away */
+    if (!cause.is_known) /* a known cause, a wrong password say, is no server that is away */
         cause = (struct redis_cause){.name = "down", .at = "redis.down"};
     if (note(ledger, cause.name, text, true))
         log_warn(cause.at, "err=%s", log_quote(quoted, text));
@@ -192,7 +192,7 @@ static bool begin_rewrite(struct ledger *ledger, unsigned shard)
     return send_words(ledger, shard, LEDGER_AOF_REWRITE, argv, 1);
 }
 
-/* Shards of one connection have one epoch: the first of them asks for all. */
+/* Shards on one connection have the same epoch; the first of them asks for all. */
 static unsigned first_of_server(const struct ledger *ledger, unsigned shard)
 {
     unsigned first = 0;
