@@ -42,7 +42,7 @@ void disk_sync(struct clickstore *store, struct segment *seg)
 
     if (errnum)
         disk_segment_failed(store, seg, errnum);
-    else if (is_new)
+    else if (is_new && seg->on_disk)
         disk_works(store);
 }
 

@@ -133,14 +133,19 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
 
 /* Sets how many spares the log is to have: a minimum, and what a second at the present pace takes.
  * Room taken by spares is missing for clicks that wait for Redis, so they get a small part of
- * `disk_max`. */
+ * `disk_max`.  Clicks come in bursts without notice; relabellings and events don't, and the logs
+ * that hold them have the fewest spares. */
 static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
 {
     uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
     uint64_t part = log->store->options.disk_max / AHEAD_PART;
     uint64_t least =
         (part < AHEAD_BYTES ? part : AHEAD_BYTES) / segment_bytes(log->store->capacity);
-    uint64_t n = (least > AHEAD_MIN ? least : AHEAD_MIN) + per_s / log->store->capacity;
+    uint64_t n;
+
+    if (least < AHEAD_MIN || log->holds_relabels)
+        least = AHEAD_MIN;
+    n = least + per_s / log->store->capacity;
 
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }

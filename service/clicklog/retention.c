@@ -127,14 +127,26 @@ bool retention_has_room(struct clickstore *store, bool on_disk)
     return counter64_get(bytes_of(store, on_disk)) + segment_bytes(store->capacity) <= max;
 }
 
+/* Deletes the segment of its kind that was applied first; false: there is none. */
+static bool give_way(struct clickstore *store, bool on_disk)
+{
+    struct clicklog *log = find_oldest(store, true, on_disk);
+
+    if (log)
+        delete_oldest(store, log);
+    return log != NULL;
+}
+
 bool retention_make_room(struct clickstore *store, bool on_disk)
 {
     while (!retention_has_room(store, on_disk)) {
-        struct clicklog *log = find_oldest(store, true, on_disk);
-
-        if (!log)
+        if (!give_way(store, on_disk))
             return false;
-        delete_oldest(store, log);
     }
     return true;
+}
+
+bool retention_give_way(struct clickstore *store)
+{
+    return give_way(store, true);
 }

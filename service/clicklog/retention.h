@@ -20,6 +20,10 @@ bool retention_has_room(struct clickstore *store, bool on_disk);
 /* The same; first deletes applied segments, the one applied first first, where that helps. */
 bool retention_make_room(struct clickstore *store, bool on_disk);
 
+/* The disk is full before `disk_max` is reached: deletes the file that was applied first.  False:
+ * there is none. */
+bool retention_give_way(struct clickstore *store);
+
 /* Counts a new segment in what is taken. */
 void retention_count_in(struct clickstore *store, const struct segment *seg);
 /* Counts it out, deletes its file and frees it. */

@@ -80,16 +80,24 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
     return NULL;
 }
 
+/* What was applied gives way to new clicks, under `disk_max` and also when the disk itself is full.
+ */
 static struct segment *make_on_disk(struct clicklog *log, int64_t now_ms)
 {
     struct clickstore *store = log->store;
+    struct segment *seg = NULL;
     bool room;
 
     if (store->disk_errno && now_ms < store->retry_ms)
         return NULL;
     room = retention_make_room(store, true);
     disk_set_capped(store, !room);
-    return room ? make_file(log, store->capacity) : NULL;
+    if (room)
+        seg = make_file(log, store->capacity);
+    while (room && !seg && (store->disk_errno == ENOSPC || store->disk_errno == EDQUOT) &&
+           retention_give_way(store))
+        seg = make_file(log, store->capacity);
+    return seg;
 }
 
 static struct segment *make_in_memory(struct clicklog *log)

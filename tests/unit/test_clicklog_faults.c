@@ -366,6 +366,36 @@ static void a_full_disk_means_memory_until_there_is_room(void **state)
     assert_int_equal(umount(mount_point), 0);
 }
 
+/* Retained segments fill the disk: they give way, and no click is in memory only. */
+static void what_was_applied_gives_way_on_a_full_disk(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct clickstore *store;
+    struct clicklog *log;
+    char mount_point[128];
+
+    snprintf(mount_point, sizeof(mount_point), "%s/disk", (char *)*state);
+    assert_int_equal(mkdir(mount_point, 0700), 0);
+    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=1m,mode=700") != 0) {
+        print_message("skipped: mounting a small tmpfs needs root: %s\n", strerror(errno));
+        skip();
+    }
+    options.state_dir = mount_point;
+    store = open_store(&options);
+    log = new_log(store);
+    for (uint64_t n = 0; n < 40000; n += 500) { /* some 2.5 MiB */
+        append_range(log, n, n + 500);
+        clicklog_set_applied(log, n + 500);
+        sleep_ms(2);
+    }
+    for (int64_t until_ms = clock_mono_ms() + WAIT_MS; stats_of(store).degraded; sleep_ms(5))
+        assert_true(clock_mono_ms() < until_ms);
+    assert_true(clicklog_first(log) > 0);
+    assert_true(stats_of(store).disk_bytes <= 1 << 20);
+    clickstore_close(store);
+    assert_int_equal(umount(mount_point), 0);
+}
+
 /* What was there is read, new clicks stay in memory, a second process is still refused. */
 static void a_read_only_directory_is_read_and_served_from_memory(void **state)
 {
@@ -418,6 +448,7 @@ int main(void)
         FAULT(a_truncated_live_segment_does_not_kill),
         FAULT(a_fault_elsewhere_still_ends_the_process),
         FAULT(a_full_disk_means_memory_until_there_is_room),
+        FAULT(what_was_applied_gives_way_on_a_full_disk),
         FAULT(a_read_only_directory_is_read_and_served_from_memory),
     };
 
