@@ -323,6 +323,15 @@ int64_t token_expires_s(const struct token *token)
     return ttl_s == 0 ? INT64_MAX : token_issued_s(token) + ttl_s;
 }
 
+uint8_t token_ttl_code_for(int64_t ttl_s)
+{
+    uint8_t code = 1; /* they ascend from here */
+
+    while (code < TOKEN_TTL_CODES && token_ttl_s(code) < ttl_s)
+        code++;
+    return code < TOKEN_TTL_CODES ? code : 0;
+}
+
 const char *token_ttl_name(uint8_t ttl_code)
 {
     assert(ttl_code < TOKEN_TTL_CODES);

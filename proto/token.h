@@ -139,6 +139,9 @@ static inline int64_t token_issued_s(const struct token *token)
     return TOKEN_EPOCH_S + (int64_t)token->issued_min * 60;
 }
 
+/* The code of the shortest time that is at least `ttl_s` (0 or more); 0, for ever, when no other is
+ * as long. */
+uint8_t token_ttl_code_for(int64_t ttl_s);
 /* "never", "15m", "1h", … for a ttl code; the code of such a text, or -1. */
 const char *token_ttl_name(uint8_t ttl_code);
 int token_ttl_find(struct slice name);

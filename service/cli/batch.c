@@ -266,8 +266,16 @@ static void take_row(struct batch *b, const struct csv_row *row)
     for (unsigned i = 0; i < b->n_columns; i++) {
         struct slice value = b->column[i] < LINK_FIELDS ? row_value(row, i) : (struct slice){0};
 
-        if (value.len > 0)
-            form.field[b->column[i]] = value;
+        if (value.len == 0)
+            continue;
+        form.field[b->column[i]] = value;
+        /* The row's own, over an option that says it otherwise. */
+        if (b->column[i] == LINK_DUE &&
+            form.field[LINK_TTL].ptr == b->opt->defaults->field[LINK_TTL].ptr)
+            form.field[LINK_TTL] = (struct slice){0};
+        if (b->column[i] == LINK_TTL &&
+            form.field[LINK_DUE].ptr == b->opt->defaults->field[LINK_DUE].ptr)
+            form.field[LINK_DUE] = (struct slice){0};
     }
     if (!linkform_make(&b->maker, &form, &link, &fault)) {
         error_set(&err, "%s%s%s", fault.field ? fault.field : "", fault.field ? ": " : "",

@@ -192,7 +192,7 @@ static void print_finding(const struct finding *f, const struct site *site, int6
     if (t->silent)
         puts("  silent     its clicks are not counted");
     if (t->once)
-        puts("  once       one use only");
+        puts("  once       made for one use; nothing uses it up yet");
     printf("  link id    %016" PRIx64 "\n", t->link_id);
     printf("  key        %u%s\n", t->kid,
            site_keys(site)->state[t->kid] == TOKEN_KEY_MINT ? ", which mints" : "");

@@ -34,8 +34,10 @@ static const struct cli_option options[] = {
     [LINK_VARIANT] = {"variant", "A-G", "which text of an A/B test (none)", "A B C D E F G", 0},
     [LINK_ARG] = {"arg", "TEXT", "for {arg} in the target: 1-48 of A-Z a-z 0-9 . _ ~ -", NULL, 0},
     [LINK_ISSUED] = {"issued", "TIME", "when it was made, 2026-11-22T12:00:00Z (now)", NULL, 0},
+    [LINK_DUE] = {"due", "DATE", "instead of --ttl: valid until 30 days after the day it is due",
+                  NULL, 0},
     [LINK_SILENT] = {"silent", NULL, "redirect, but do not count", NULL, 0},
-    [LINK_ONCE] = {"once", NULL, "one use only", NULL, 0},
+    [LINK_ONCE] = {"once", NULL, "one use only; refused, until links can be used up", NULL, 0},
     [MINT_CONFIG] = CONFIG_OPTION,
     [MINT_BATCH] = {"batch", NULL, "a table on the input, a link per row", NULL, 0},
     [MINT_PASS] = {"pass", NULL, "with --batch: pass other columns through", NULL, 0},
@@ -167,8 +169,12 @@ const struct cli_command cli_mint = {
         "KIND is view, pay, login or a kind of the brand's own. Needs the key file that the\n"
         "configuration names, and nothing that runs.\n"
         "\n"
+        "With --due 2026-12-31 a link is valid until 30 days after that day, at least 10 days "
+        "from\n"
+        "when it is issued, and from there to the next time that --ttl knows.\n"
+        "\n"
         "With --batch the first line names the fields: brand, kind, object, client, campaign,\n"
-        "ttl, channel, variant, arg, issued, silent, once; in any order, only `object` is\n"
+        "ttl or due, channel, variant, arg, issued, silent; in any order, only `object` is\n"
         "needed. Options stand in for columns that are missing or empty. Commas, semicolons,\n"
         "tabs or bars separate columns, or what a line `sep=;` before says. Writes id, token,\n"
         "url, expires_at and the columns that came, separated by commas. A bad row is reported\n"

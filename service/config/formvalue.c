@@ -1,8 +1,10 @@
 #include "service/config/formvalue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/number.h"
+#include "proto/rfc3339.h"
 
 const char *formvalue_quote(struct formvalue_quoted *out, struct slice value)
 {
@@ -39,6 +41,23 @@ bool formvalue_number(struct slice value, uint64_t max, uint64_t *out)
 bool formvalue_u32(struct slice value, uint32_t max, uint32_t *out)
 {
     return number_parse_u32(without_zero_fraction(slice_trim(value)), max, out);
+}
+
+bool formvalue_day(struct slice value, int64_t *out_s)
+{
+    static const size_t DATABASE_LEN = 19; /* of "2026-12-31 12:00:00" */
+    char text[RFC3339_TEXT_MAX];
+    struct civil civil;
+
+    value = slice_trim(value);
+    if (rfc3339_parse_date(value, &civil)) {
+        *out_s = civil_to_s(&civil);
+        return true;
+    }
+    if (value.len != DATABASE_LEN)
+        return rfc3339_parse(value, out_s);
+    snprintf(text, sizeof(text), "%.*sZ", SLICE_ARG(value));
+    return rfc3339_parse(slice_of(text), out_s);
 }
 
 bool formvalue_variant(struct slice value, uint8_t *out)

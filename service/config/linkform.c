@@ -10,6 +10,9 @@
 
 enum { TTL_DEFAULT = 9, CHANNEL_DEFAULT = 1, MINUTES_MAX = 0xffffff }; /* 30 days, mail */
 
+/* People pay late, and those who get the mail of an invoice that is long overdue need time, too. */
+enum { DAY_S = 86400, AFTER_DUE_S = 30 * DAY_S, AFTER_ISSUE_S = 10 * DAY_S };
+
 /* Sets the detail; the caller knows the field.  Returns false. */
 PRINTF_LIKE(2, 3)
 static bool refuse(struct linkform_fault *fault, const char *format, ...)
@@ -175,6 +178,23 @@ static bool take_issued(struct linkform_maker *maker, struct slice value, struct
                   formvalue_quote(&q, value));
 }
 
+static bool take_due(struct linkform_maker *maker, struct slice value, struct link *out,
+                     struct linkform_fault *fault)
+{
+    int64_t issued_s = token_issued_s(&out->token), due_s;
+    struct formvalue_quoted q;
+
+    (void)maker;
+    if (!formvalue_day(value, &due_s))
+        return refuse(fault, "%s is not a day as 2026-12-31, nor a time as 2026-12-31T12:00:00Z",
+                      formvalue_quote(&q, value));
+    if (due_s - issued_s + AFTER_DUE_S > AFTER_ISSUE_S)
+        out->token.ttl_code = token_ttl_code_for(due_s - issued_s + AFTER_DUE_S);
+    else
+        out->token.ttl_code = token_ttl_code_for(AFTER_ISSUE_S);
+    return true;
+}
+
 static bool take_flag(struct slice value, bool *out, struct linkform_fault *fault)
 {
     static const char *const yes[] = {"1", "true", "yes"}, *const no[] = {"0", "false", "no"};
@@ -198,8 +218,14 @@ static bool take_silent(struct linkform_maker *maker, struct slice value, struct
 static bool take_once(struct linkform_maker *maker, struct slice value, struct link *out,
                       struct linkform_fault *fault)
 {
+    bool wants_once;
+
     (void)maker;
-    return take_flag(value, &out->token.once, fault);
+    (void)out;
+    if (!take_flag(value, &wants_once, fault))
+        return false;
+    return !wants_once || refuse(fault, "one-time links can't be made yet: nothing would use the "
+                                        "link up, and it would work any number of times");
 }
 
 static const struct {
@@ -217,6 +243,7 @@ static const struct {
     [LINK_VARIANT] = {"variant", take_variant},
     [LINK_ARG] = {"arg", take_arg},
     [LINK_ISSUED] = {"issued", take_issued},
+    [LINK_DUE] = {"due", take_due},
     [LINK_SILENT] = {"silent", take_silent},
     [LINK_ONCE] = {"once", take_once},
 };
@@ -285,6 +312,10 @@ static bool check_needs(const struct linkform *form, const struct link *out,
 static bool take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
                         struct linkform_fault *fault)
 {
+    if (form->field[LINK_TTL].len > 0 && form->field[LINK_DUE].len > 0) {
+        fault->field = fields[LINK_DUE].name;
+        return refuse(fault, "and ttl both say how long the link is valid: give one of them");
+    }
     for (int i = 0; i < LINK_FIELDS; i++) {
         fault->field = fields[i].name;
         if (form->field[i].len > 0 && !fields[i].take(maker, form->field[i], out, fault))

@@ -25,6 +25,7 @@ enum link_field {
     LINK_VARIANT,
     LINK_ARG,
     LINK_ISSUED,
+    LINK_DUE, /* instead of LINK_TTL; counts from LINK_ISSUED, so it comes after */
     LINK_SILENT,
     LINK_ONCE,
     LINK_FIELDS
@@ -76,7 +77,11 @@ struct linkform_maker {
 
 void linkform_maker_init(struct linkform_maker *maker, const struct site *site, int64_t now_s);
 
-/* Checks the form and seals its link.  False and `*fault` when a field is wrong. */
+/*
+ * Checks the form and seals its link.  `due` is the day an invoice is due: the link is valid until
+ * 30 days after it, at least 10 days from when it was issued, and then to the next ttl code. `once`
+ * is refused: nothing uses such links up yet.  False and `*fault` when a field is wrong.
+ */
 MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
                             struct link *out, struct linkform_fault *fault);
 

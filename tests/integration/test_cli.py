@@ -303,16 +303,15 @@ def test_mint_takes_every_field(config):
     link = json.loads(run(
         "mint", "-c", config, "--brand", "acme", "renew", "--object", 4294967295, "--client",
         4294967295, "--campaign", 65535, "--ttl", "never", "--channel", "qr", "--variant", "g",
-        "--arg", "Az09._~-", "--issued", "2026-11-22T13:00:30+01:00", "--silent", "--once",
+        "--arg", "Az09._~-", "--issued", "2026-11-22T13:00:30+01:00", "--silent",
         "--json").stdout)
     token = tokens.seal(KEY, "acme", 4, 4294967295, client=4294967295, campaign=65535, ttl=0,
-                        channel="qr", variant=7, arg="Az09._~-", issued_s=ISSUED_S, silent=True,
-                        once=True)
+                        channel="qr", variant=7, arg="Az09._~-", issued_s=ISSUED_S, silent=True)
     assert link == {
         "id": tokens.link_id(token), "token": token, "url": f"https://go.acme.example/{token}",
         "expires_at": None, "brand": "acme", "kind": "renew", "object": 4294967295,
         "client": 4294967295, "campaign": 65535, "ttl": "never", "channel": "qr", "variant": "G",
-        "arg": "Az09._~-", "issued_at": ISSUED, "silent": True, "once": True}
+        "arg": "Az09._~-", "issued_at": ISSUED, "silent": True, "once": False}
 
 
 def test_mint_needs_no_brand_when_there_is_one(make_config):
@@ -331,6 +330,9 @@ def test_mint_needs_no_brand_when_there_is_one(make_config):
     (["pay", "--object", "1", "--client", "x", "--brand", "acme"], "client:"),
     (["pay", "--object", "1", "--campaign", "65536", "--brand", "acme"], "from 0 to 65535"),
     (["pay", "--object", "1", "--ttl", "31d", "--brand", "acme"], "ttl:"),
+    (["pay", "--object", "1", "--once", "--brand", "acme"], "once: one-time links can't be made yet"),
+    (["pay", "--object", "1", "--due", "tomorrow", "--brand", "acme"], 'due: "tomorrow" is not a day'),
+    (["pay", "--object", "1", "--due", "2026-12-31", "--ttl", "30d", "--brand", "acme"], "due: and ttl both"),
     (["pay", "--object", "1", "--channel", "post", "--brand", "acme"], "channel:"),
     (["pay", "--object", "1", "--variant", "H", "--brand", "acme"], "variant:"),
     (["pay", "--object", "1", "--issued", "yesterday", "--brand", "acme"], "issued:"),
@@ -370,7 +372,7 @@ def test_a_batch_mints_what_single_calls_mint(config):
     rows, done = mint_batch(config, (
         "brand,kind,object,client,campaign,ttl,channel,variant,arg,issued,silent,once\n"
         f"acme,pay,1234,77,12,30d,mail,,,{ISSUED},,\n"
-        f"bcme,view,1,2,3,never,sms,A,abc,{ISSUED},yes,1\n"))
+        f"bcme,view,1,2,3,never,sms,A,abc,{ISSUED},yes,no\n"))
     assert done.stderr == ""
     assert list(rows[0])[:4] == ["id", "token", "url", "expires_at"]
     assert rows[0]["token"] == GOOD
@@ -380,7 +382,7 @@ def test_a_batch_mints_what_single_calls_mint(config):
     assert (rows[0]["brand"], rows[0]["object"], rows[0]["variant"]) == ("acme", "1234", "")
     assert rows[1]["token"] == tokens.seal(KEY, "bcme", "view", 1, client=2, campaign=3, ttl=0,
                                            channel="sms", variant=1, arg="abc", issued_s=ISSUED_S,
-                                           silent=True, once=True)
+                                           silent=True)
     assert rows[1]["expires_at"] == ""
 
 
@@ -390,6 +392,23 @@ def test_options_stand_in_for_columns_that_are_missing_or_empty(config):
     assert [row["token"] for row in rows] == [
         tokens.seal(KEY, "acme", "pay", 5, campaign=7, ttl=2, channel="mail", issued_s=ISSUED_S),
         tokens.seal(KEY, "acme", "pay", 6, campaign=9, ttl=2, channel="mail", issued_s=ISSUED_S)]
+
+
+def test_a_row_says_how_long_by_ttl_or_by_due_whatever_the_option_says(config):
+    text = "object,ttl,due\n1,,\n2,1h,\n3,,2026-12-22\n4,1h,2026-12-22\n"
+    common = ("--brand", "acme", "--kind", "pay", "--issued", ISSUED)
+    for option, default in (("--ttl=90d", 12), ("--due=2027-01-21", 12)):
+        rows, done = mint_batch(config, text, *common, option, status=1)
+        assert [row["token"] for row in rows] == [
+            tokens.seal(KEY, "acme", "pay", n, ttl=ttl, channel="mail", issued_s=ISSUED_S)
+            for n, ttl in ((1, default), (2, 2), (3, 11))]
+        assert "line 5: due: and ttl both" in done.stderr
+
+
+def test_a_row_that_wants_a_one_time_link_is_refused(config):
+    rows, done = mint_batch(config, "object,once\n1,yes\n2,no\n3,\n", "--brand", "acme", "--kind", "pay", status=1)
+    assert [row["object"] for row in rows] == ["2", "3"]
+    assert "line 2: once: one-time links can't be made yet" in done.stderr
 
 
 def test_quotes_crlf_a_byte_order_mark_and_blank_lines(config):

@@ -51,6 +51,15 @@ static void test_refused(void **state)
          "at most 48 fit", "acme", "arg", 0},
         {"a time before 2024", LINK_ISSUED, "2023-12-31T23:59:59Z", "from 2024", "acme", "issued",
          0},
+        {"used once", LINK_ONCE, "yes", "one-time links can't be made yet", "acme", "once", 0},
+        {"used once, as a number", LINK_ONCE, "1", "one-time links can't be made yet", "acme",
+         "once", 0},
+        {"used how often", LINK_ONCE, "twice", "is not yes or no", "acme", "once", 0},
+        {"due on no day", LINK_DUE, "2026-02-30", "is not a day as", "acme", "due", 0},
+        {"due on the day of databases that know none", LINK_DUE, "0000-00-00", "is not a day as",
+         "acme", "due", 0},
+        {"due some day", LINK_DUE, "31.12.2026", "is not a day as", "acme", "due", 0},
+        {"due at no hour", LINK_DUE, "2026-12-31 25:00:00", "is not a day as", "acme", "due", 0},
         {"neither yes nor no", LINK_SILENT, "maybe", "is not yes or no", "acme", "silent", 0},
     };
     const struct sites *sites = *state;
@@ -104,10 +113,11 @@ static void test_taken(void **state)
          "g",
          {.kind = 2, .object = 1, .variant = 7, .ttl_code = 9, .channel = 1}},
         {"no variant", LINK_VARIANT, "none", {.kind = 2, .object = 1, .ttl_code = 9, .channel = 1}},
+        {"FALSE", LINK_ONCE, "FALSE", {.kind = 2, .object = 1, .ttl_code = 9, .channel = 1}},
         {"TRUE",
-         LINK_ONCE,
+         LINK_SILENT,
          "TRUE",
-         {.kind = 2, .object = 1, .once = true, .ttl_code = 9, .channel = 1}},
+         {.kind = 2, .object = 1, .silent = true, .ttl_code = 9, .channel = 1}},
     };
     const struct sites *sites = *state;
 
@@ -133,10 +143,75 @@ static void test_taken(void **state)
         assert_int_equal(opened.ttl_code, want.ttl_code);
         assert_int_equal(opened.channel, want.channel);
         assert_int_equal(opened.variant, want.variant);
-        assert_int_equal(opened.once, want.once);
+        assert_int_equal(opened.silent, want.silent);
+        assert_false(opened.once);
         assert_int_equal(token_issued_s(&opened), at("2026-11-22T12:00:00Z"));
         assert_string_equal(link.expires_at, want.ttl_code ? "2026-12-22T12:00:00Z" : "");
     }
+}
+
+/* Issued on 2026-11-22 at 12:00:30, which is 12:00 in the token. */
+static void test_due(void **state)
+{
+    const struct {
+        const char *name, *due, *ttl;
+    } cases[] = {
+        {"long overdue: ten days from now", "1999-12-31", "14d"},
+        {"overdue for 26 days", "2026-10-27", "14d"},
+        {"14 days from now are 30 days after it", "2026-11-06T12:00:00Z", "14d"},
+        {"a second more", "2026-11-06T12:00:01Z", "30d"},
+        {"due now", "2026-11-22T12:00:00Z", "30d"},
+        {"due a second from now", "2026-11-22T12:00:01Z", "45d"},
+        {"due today", "2026-11-22", "30d"},
+        {"due tomorrow", "2026-11-23", "45d"},
+        {"as a database writes it", "2026-12-07 12:00:00", "45d"},
+        {"a second more", "2026-12-07 12:00:01", "60d"},
+        {"in another time zone", "2026-12-07T13:00:00+01:00", "45d"},
+        {"30 days from now", "2026-12-22T12:00:00Z", "60d"},
+        {"a second more", "2026-12-22T12:00:01Z", "90d"},
+        {"60 days from now", "2027-01-21T12:00:00Z", "90d"},
+        {"a second more", "2027-01-21T12:00:01Z", "120d"},
+        {"90 days from now", "2027-02-20T12:00:00Z", "120d"},
+        {"a second more", "2027-02-20T12:00:01Z", "180d"},
+        {"150 days from now", "2027-04-21T12:00:00Z", "180d"},
+        {"a second more", "2027-04-21T12:00:01Z", "366d"},
+        {"336 days from now", "2027-10-24T12:00:00Z", "366d"},
+        {"later than any time to live ends", "2027-10-24T12:00:01Z", "never"},
+        {"in the last year", "9999-12-31", "never"},
+        {"with blanks around it", " 2026-11-23 ", "45d"},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct linkform form = form_with(LINK_DUE, cases[i].due);
+        struct linkform_fault fault;
+        struct linkform_maker maker;
+        struct link link;
+
+        print_message("%s\n", cases[i].name);
+        linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
+        assert_true(linkform_make(&maker, &form, &link, &fault));
+        assert_string_equal(token_ttl_name(link.token.ttl_code), cases[i].ttl);
+    }
+}
+
+static void test_due_counts_from_when_the_link_was_issued(void **state)
+{
+    const struct sites *sites = *state;
+    struct linkform form = form_with(LINK_DUE, "2026-11-22");
+    struct linkform_fault fault;
+    struct linkform_maker maker;
+    struct link link;
+
+    form.field[LINK_ISSUED] = slice_of("2026-08-01T00:00:00Z");
+    linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
+    assert_true(linkform_make(&maker, &form, &link, &fault));
+    assert_string_equal(token_ttl_name(link.token.ttl_code), "180d");
+
+    form.field[LINK_TTL] = slice_of("30d");
+    assert_false(linkform_make(&maker, &form, &link, &fault));
+    assert_string_equal(fault.field, "due");
+    assert_non_null(strstr(fault.detail, "give one of them"));
 }
 
 static void test_names(void **state)
@@ -207,8 +282,12 @@ static void test_written_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_due),
+        cmocka_unit_test(test_due_counts_from_when_the_link_was_issued),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_written_lists),
     };
 
