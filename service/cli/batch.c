@@ -398,14 +398,14 @@ static enum csv_status read_names(const struct batch *b, char separator, char *c
  * that finds columns; 0: it can't be told. */
 static char guess_separator(const struct batch *b, char *copy)
 {
-    unsigned best = 0, n_splitting = 0, n_readable = 0;
-    char found = 0, splits = 0;
+    unsigned best = 0, n_splitting = 0;
+    char found = 0, splits = 0, faulty = 0;
 
     for (const char *separator = separators; *separator; separator++) {
         unsigned n_names, n_columns;
 
-        if (read_names(b, *separator, copy, &n_names, &n_columns) == CSV_OK)
-            n_readable++;
+        if (read_names(b, *separator, copy, &n_names, &n_columns) != CSV_OK && faulty == 0)
+            faulty = *separator;
         if (n_names > best) {
             best = n_names;
             found = *separator;
@@ -415,10 +415,12 @@ static char guess_separator(const struct batch *b, char *copy)
             splits = *separator;
         }
     }
-    /* No header at all: the fault is told when it is read. */
-    if (n_readable == 0)
-        return separators[0];
-    return best == 0 && n_splitting == 1 ? splits : found;
+    if (best > 0)
+        return found;
+    if (n_splitting == 1)
+        return splits;
+    /* The fault is told when it is read. */
+    return n_splitting == 0 ? faulty : 0;
 }
 
 static void report_no_separator(struct batch *b, struct slice line)
