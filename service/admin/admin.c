@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -28,6 +27,7 @@
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -39,7 +39,7 @@ enum {
 /* What main hands over; taken by the admin thread in its next turn. */
 struct mail {
     pthread_mutex_t lock;
-    int wake_fd; /* eventfd */
+    int wake_fd;
     bool stop;
     struct site *site; /* NULL = nothing new */
     struct apikeys *keys;
@@ -95,20 +95,9 @@ static void take_mail(struct admin *admin)
 /* main has left something in the mail. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
-    uint64_t n;
-
     (void)events;
-    if (read((int)fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
-        take_mail(arg);
-}
-
-static void wake(struct admin *admin)
-{
-    uint64_t one = 1;
-
-    /* It fails only when the counter is full: then the thread is to be woken already. */
-    if (write(admin->mail.wake_fd, &one, sizeof(one)) < 0)
-        return;
+    wake_take((int)fd);
+    take_mail(arg);
 }
 
 static void *run(void *arg)
@@ -130,7 +119,7 @@ static bool start_thread(struct admin *admin)
 /* The event loop and what hangs on it, but for the parts that say themselves what failed. */
 static bool set_up_loop(struct admin *admin)
 {
-    admin->mail.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    admin->mail.wake_fd = wake_new();
     if (admin->mail.wake_fd < 0 || !(admin->server.base = event_base_new()))
         return false;
     admin->wake =
@@ -235,7 +224,7 @@ void admin_reload(struct admin *admin, struct site *site, struct apikeys *keys)
     /* An earlier reload that the thread has not seen yet. */
     site_unref(old_site);
     apikeys_free(old_keys);
-    wake(admin);
+    wake_send(admin->mail.wake_fd);
 }
 
 void admin_note_reload_failure(struct admin *admin)
@@ -251,7 +240,7 @@ static void stop_thread(struct admin *admin)
     pthread_mutex_lock(&admin->mail.lock);
     admin->mail.stop = true;
     pthread_mutex_unlock(&admin->mail.lock);
-    wake(admin);
+    wake_send(admin->mail.wake_fd);
     pthread_join(admin->thread, NULL);
 }
 

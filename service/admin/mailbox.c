@@ -1,10 +1,9 @@
 #include "service/admin/mailbox.h"
+#include "service/base/wake.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -12,7 +11,7 @@
 struct mailbox {
     pthread_mutex_t lock;
     struct letter *first, **end; /* under the lock */
-    int wake_fd;                 /* eventfd */
+    int wake_fd;
     struct event *wake;
     void (*on_letter)(void *owner, struct letter *letter);
     void *owner;
@@ -38,11 +37,9 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     struct mailbox *mailbox = arg;
     struct letter *letter, *next;
-    uint64_t n;
 
     (void)events;
-    if (read((int)fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
-        return;
+    wake_take((int)fd);
     pthread_mutex_lock(&mailbox->lock);
     letter = mailbox->first;
     mailbox->first = NULL;
@@ -65,7 +62,7 @@ struct mailbox *mailbox_new(struct event_base *base,
     mailbox->end = &mailbox->first;
     mailbox->on_letter = on_letter;
     mailbox->owner = owner;
-    mailbox->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mailbox->wake_fd = wake_new();
     if (mailbox->wake_fd >= 0)
         mailbox->wake = event_new(base, mailbox->wake_fd, EV_READ | EV_PERSIST, on_wake, mailbox);
     if (!mailbox->wake || event_add(mailbox->wake, NULL) != 0) {
@@ -77,16 +74,12 @@ struct mailbox *mailbox_new(struct event_base *base,
 
 void mailbox_post(struct mailbox *mailbox, struct letter *letter)
 {
-    const uint64_t one = 1;
-
     letter->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
     *mailbox->end = letter;
     mailbox->end = &letter->next;
     pthread_mutex_unlock(&mailbox->lock);
-    /* It fails only when the counter is full: then the reader is to be woken already. */
-    if (write(mailbox->wake_fd, &one, sizeof(one)) < 0)
-        return;
+    wake_send(mailbox->wake_fd);
 }
 
 void mailbox_free(struct mailbox *mailbox)

@@ -1,9 +1,7 @@
 #include "service/ledger/ledger.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -14,6 +12,7 @@
 #include "service/base/event_loop.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/gateway/beat.h"
 #include "service/gateway/relabel.h"
 #include "service/ledger/ledger_state.h"
@@ -104,11 +103,9 @@ static void leave(struct ledger *ledger)
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     struct ledger *ledger = arg;
-    uint64_t n;
 
     (void)events;
-    if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
-        log_error("ledger.wake", "err=\"%s\"", strerror(errno));
+    wake_take((int)fd);
     if (!atomic_load(&ledger->stopping))
         take_turn(ledger);
     else
@@ -149,15 +146,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void wake(struct ledger *ledger)
-{
-    uint64_t one = 1;
-
-    /* write() fails only when the counter is full, after 2^64 wakes that nobody has read. */
-    if (write(ledger->wake_fd, &one, sizeof(one)) < 0)
-        log_error("ledger.wake", "err=\"%s\"", strerror(errno));
-}
-
 /* --- start and stop --- */
 
 static bool make_events(struct ledger *ledger)
@@ -167,7 +155,7 @@ static bool make_events(struct ledger *ledger)
 
     tick_ms = tick_ms < TICK_MIN_MS ? TICK_MIN_MS : tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
     tv = (struct timeval){.tv_sec = tick_ms / 1000, .tv_usec = tick_ms % 1000 * 1000};
-    ledger->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ledger->wake_fd = wake_new();
     if (ledger->wake_fd < 0 || !(ledger->base = event_base_new()))
         return false;
     ledger->tick = event_new(ledger->base, -1, EV_PERSIST, on_tick, ledger);
@@ -265,7 +253,7 @@ bool ledger_drain(struct ledger *ledger, int64_t wait_ms)
     }
     atomic_store(&ledger->draining, true);
     asked = atomic_fetch_add(&ledger->drain_asked, 1) + 1;
-    wake(ledger);
+    wake_send(ledger->wake_fd);
     pthread_mutex_lock(&ledger->mutex);
     while (ledger->drained != asked &&
            pthread_cond_timedwait(&ledger->drained_changed, &ledger->mutex, &until) == 0)
@@ -281,7 +269,7 @@ void ledger_free(struct ledger *ledger)
         return;
     if (ledger->has_thread) {
         atomic_store(&ledger->stopping, true);
-        wake(ledger);
+        wake_send(ledger->wake_fd);
         pthread_join(ledger->thread, NULL);
     }
     redis_link_free(ledger->link);

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "service/base/error.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/public/acceptor.h"
@@ -108,13 +108,11 @@ static void take_messages(struct worker *w)
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     struct worker *w = arg;
-    uint64_t n;
 
     (void)events;
     loop_clock_read(&w->clock);
-    /* Only empties the counter: the messages are looked at whatever it says. */
-    if (read(fd, &n, sizeof(n)) >= 0)
-        take_messages(w);
+    wake_take((int)fd);
+    take_messages(w);
 }
 
 static void *run(void *arg)
@@ -140,7 +138,7 @@ static void *run(void *arg)
 
 /* --- start --- */
 
-/* Nothing but this thread touches the base, so it needs no locks; messages come by eventfd. */
+/* Nothing but this thread touches the base, so it needs no locks; messages come by wake.h. */
 static struct event_base *new_base(void)
 {
     struct event_config *config = event_config_new();
@@ -190,7 +188,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
                                           .sync_log = o->sync_clicks ? o->log : NULL};
 
     w->base = new_base();
-    w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    w->wake_fd = wake_new();
     if (!w->base || w->wake_fd < 0) {
         error_set(err, "worker %u: cannot make an event loop: %s", o->index, strerror(errno));
         return false;
@@ -269,25 +267,16 @@ void worker_free(struct worker *w)
 
 /* --- messages, from main --- */
 
-static void wake(struct worker *w)
-{
-    uint64_t one = 1;
-
-    /* It fails only when the counter is full, and then the worker is awake anyway. */
-    if (write(w->wake_fd, &one, sizeof(one)) < 0)
-        return;
-}
-
 static void give_order(struct worker *w, enum order order)
 {
     atomic_fetch_or(&w->orders, order);
-    wake(w);
+    wake_send(w->wake_fd);
 }
 
 void worker_reload(struct worker *w, struct site *site)
 {
     site_unref(atomic_exchange(&w->next_site, site_ref(site)));
-    wake(w);
+    wake_send(w->wake_fd);
 }
 
 void worker_drain(struct worker *w)

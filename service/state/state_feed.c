@@ -1,11 +1,9 @@
 #include "service/state/state_feed.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -20,6 +18,7 @@
 #include "service/base/event_loop.h"
 #include "service/base/log.h"
 #include "service/base/thread.h"
+#include "service/base/wake.h"
 #include "service/redis/redis_link.h"
 #include "service/state/state_file.h"
 #include "service/state/state_table.h"
@@ -402,7 +401,7 @@ static bool make_events(struct state_feed *feed)
 {
     const struct timeval period = {.tv_usec = POLL_MS * 1000};
 
-    feed->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    feed->wake_fd = wake_new();
     if (feed->wake_fd < 0 || !(feed->base = event_base_new()))
         return false;
     feed->tick = event_new(feed->base, -1, EV_PERSIST, on_tick, feed);
@@ -477,14 +476,11 @@ out:
 
 void state_feed_free(struct state_feed *feed)
 {
-    uint64_t one = 1;
-
     if (!feed)
         return;
     if (feed->has_thread) {
         feed->stopping = true;
-        if (write(feed->wake_fd, &one, sizeof(one)) < 0)
-            log_error("state.wake", "err=\"%s\"", strerror(errno));
+        wake_send(feed->wake_fd);
         pthread_join(feed->thread, NULL);
     }
     redis_link_free(feed->link);
