@@ -12,6 +12,9 @@ install(DIRECTORY deploy/prometheus deploy/grafana deploy/proxy deploy/whmcs
 install(DIRECTORY service/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(folder deploy service/admin service/gateway)
+  install(FILES ${folder}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
+endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 # What the programs hold of others: licence texts, and a list of parts (CycloneDX).

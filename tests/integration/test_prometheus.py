@@ -57,7 +57,7 @@ class Prometheus(Process):
         self.config_path.write_text(yaml.safe_dump(config))
 
     def command(self):
-        line, = re.findall(r"^\$ (prometheus .*)$", (ROOT / "README.md").read_text(), re.M)
+        line, = re.findall(r"^\$ (prometheus .*)$", (ROOT / "deploy/README.md").read_text(), re.M)
         given = dict(option.split("=", 1) for option in shlex.split(line)[1:])
         assert (ROOT / given["--config.file"]) == PROMETHEUS / "prometheus.yaml"
         given.update({"--config.file": self.config_path,

@@ -1,4 +1,4 @@
-"""Every command of the README, in order, in a fresh clone; its examples; its links."""
+"""Every command of the READMEs, in order, in a fresh clone; their examples; their links."""
 import os
 import re
 import shutil
@@ -10,12 +10,18 @@ import pytest
 from harness.build import ROOT
 from harness.ports import free_port
 
-README = ROOT / "README.md"
+# Each begins in the folder of the sources; the first starts the quickstart that the others use.
+READMES = ["README.md", "service/admin/README.md", "deploy/README.md", "service/gateway/README.md",
+           "service/README.md", "tests/README.md"]
+# Of these no commands are run: measuring takes long, and test_bench.py and test_label*.py do.
+MEASURING = ["bench/README.md", "tests/labels/README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+YAML = [(readme, number) for readme in READMES
+        for number, body in enumerate(BLOCK.findall((ROOT / readme).read_text())) if body[0] == "yaml"]
 
 
-def blocks(language):
-    return [body for name, body in BLOCK.findall(README.read_text()) if name == language]
+def blocks(readme, language):
+    return [body for name, body in BLOCK.findall((ROOT / readme).read_text()) if name == language]
 
 
 def adapted(text, ports):
@@ -25,6 +31,8 @@ def adapted(text, ports):
         f"./deploy/quickstart --detach --port {ports[0]} --admin-port {ports[1]} "
         f"--demo-port {ports[2]}\n"))
     text = text.replace("./tests/run\n", "./tests/run --no-deps release\n")
+    if not shutil.which("gdb"):
+        text = re.sub(r"^.*\bgdb .*$", ":", text, flags=re.M)
     return text.replace("localhost:8081", f"localhost:{ports[1]}")
 
 
@@ -45,41 +53,86 @@ def clone(tmp_path):
                        timeout=60)
 
 
-@pytest.mark.release
-def test_every_command_of_the_readme_works_in_a_fresh_clone(clone):
-    folder, environment = clone
-    ports = free_port(), free_port(), free_port()
+def run_readme(readme, folder, environment, ports):
+    """What each block of commands of a README printed."""
+    commands = blocks(readme, "sh")
     script = "set -eo pipefail\n"
-    commands = blocks("sh")
     for number, block in enumerate(commands):
         script += f"printf '\\n=== block {number}\\n'\n{adapted(block, ports)}"
     done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True,
                           capture_output=True, timeout=1500, stdin=subprocess.DEVNULL)
-    print(done.stdout)
-    print(done.stderr)
+    print(f"--- {readme}\n{done.stdout}\n{done.stderr}")
     outputs = re.split(r"^=== block \d+\n", done.stdout, flags=re.M)[1:]
-    assert done.returncode == 0, f"block {len(outputs) - 1}: {commands[len(outputs) - 1]}"
+    assert done.returncode == 0, f"{readme}: {commands[len(outputs) - 1]}"
     assert len(outputs) == len(commands)
+    return outputs
 
-    assert re.search(r"http://localhost:\d+/[0-9a-z]{45}", outputs[0])
-    assert re.search(r"^[1-9]\d* passed, 0 failed$", outputs[1], re.M)
-    everything = "".join(outputs[2:])
-    assert "HTTP/1.1 302 Found" in everything
-    assert f"Location: http://localhost:{ports[2]}/viewinvoice.php?id=4711" in everything
+
+@pytest.mark.release
+def test_every_command_of_the_readmes_works_in_a_fresh_clone(clone):
+    folder, environment = clone
+    ports = free_port(), free_port(), free_port()
+    outputs = {readme: run_readme(readme, folder, environment, ports) for readme in READMES}
+
+    build, tests, *rest = outputs["README.md"]
+    assert re.search(r"http://localhost:\d+/[0-9a-z]{45}", build)
+    assert re.search(r"^[1-9]\d* passed, 0 failed$", tests, re.M)
+    assert "HTTP/1.1 302 Found" in "".join(rest)
+    assert f"Location: http://localhost:{ports[2]}/viewinvoice.php?id=4711" in "".join(rest)
     assert list((folder / "build").glob("hopcount_*.deb"))
+    assert "100% tests passed" in "".join(outputs["tests/README.md"])
 
 
-def test_every_link_of_the_readme_leads_somewhere():
-    missing = [target for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text())
-               if not (ROOT / target).exists()]
+def test_no_readme_is_left_out():
+    there = subprocess.run(["git", "ls-files", "*README.md"], cwd=ROOT, text=True, capture_output=True)
+    assert set(there.stdout.split()) <= set(READMES + MEASURING)
+
+
+def anchors(path):
+    """The headings of a file, as links name them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("readme", READMES + MEASURING)
+def test_every_link_of_a_readme_leads_somewhere(readme):
+    here = (ROOT / readme).parent
+    missing = []
+    for link in re.findall(r"\]\(([^):]+)\)", (ROOT / readme).read_text()):
+        path, _, anchor = link.partition("#")
+        target = here / path if path else ROOT / readme
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(link)
     assert not missing
 
 
-@pytest.mark.parametrize("number", range(len(blocks("yaml"))))
-def test_the_yaml_in_the_readme_is_a_valid_part_of_a_configuration(make_hopcountd, number):
+@pytest.mark.parametrize("readme", ["service/README.md", "tests/README.md"])
+def test_what_a_readme_says_of_the_code_is_there(readme):
+    missing = []
+    for path, function in re.findall(r"`([\w./-]+/[\w./-]*)(?::(\w+))?`", (ROOT / readme).read_text()):
+        if path.split("/")[0] not in ("service", "proto", "tests", "deploy", "bench"):
+            continue
+        if not (ROOT / path).exists() and "tests/out" not in path:
+            missing.append(path)
+        elif function and not re.search(rf"\b{function}\(", (ROOT / path).read_text()):
+            missing.append(f"{path}:{function}")
+    assert not missing
+
+
+def test_the_road_of_a_click_is_the_one_that_the_calls_lead_through():
+    done = subprocess.run([ROOT / "tests/check_road", "--files"], text=True, capture_output=True)
+    road = set(re.findall(r"^    (\S+)", done.stdout, re.M))
+    assert road and done.returncode == 0, done.stdout
+    text = (ROOT / "service/README.md").read_text()
+    told = text[text.index("## The road of one click"):text.index("## The cursor protocol")]
+    assert not [file for file in sorted(road) if f"`{file}.c" not in told]
+
+
+@pytest.mark.parametrize("readme, number", YAML)
+def test_the_yaml_in_a_readme_is_a_valid_part_of_a_configuration(make_hopcountd, readme, number):
     import yaml
 
-    part = yaml.safe_load(blocks("yaml")[number])
+    part = yaml.safe_load(BLOCK.findall((ROOT / readme).read_text())[number][1])
     daemon = make_hopcountd(config=part, start=False)
     daemon.add_api_key()
     if "redis" in part:

@@ -423,7 +423,7 @@ static void test_documents(void **state)
     assert_non_null(out);
     schema_print_table(config_schema, out);
     fclose(out);
-    readme = schema_read_file(SOURCE_DIR "/README.md", &len, &err);
+    readme = schema_read_file(SOURCE_DIR "/deploy/README.md", &len, &err);
     assert_non_null(readme);
     readme[len] = '\0';
     if (!strstr(readme, table)) {
