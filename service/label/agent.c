@@ -14,33 +14,35 @@
 #include "service/label/agent_model.h"
 
 enum {
-    /* Bounds what one pattern may cost on a text made to be slow; on browsers' agents the most
-     * expensive one needs a hundredth. */
+    /* Steps that matching one pattern may take.  Bounds the cost of a text made to be slow; the
+     * most expensive agent of a browser needs a hundredth of it. */
     MATCH_LIMIT = 200000,
-    /* The same while agents come in a flood. */
+    /* The same bound while many new agents arrive (agent_classify_hurriedly()). */
     HURRIED_MATCH_LIMIT = 2000,
     JIT_STACK_MIN = 32 * 1024,
     JIT_STACK_MAX = 256 * 1024,
 };
 
 /*
- * Why each pattern is a program of its own, and not all of them one: measured over the 4673 agents
- * of people in tests/labels (PCRE2 10.42, JIT), one program of the 1559 patterns of bots takes 816
- * us on an agent that none of them matches, which is the usual case, and 10 ms at worst: with no
- * letter that all of them begin with, it tries them all at each byte.  One after the other they
- * take 166 us, for each looks for its rarest letter by itself; and behind the filter below, which
- * spares nearly all of them, 9 us, for the 542 of browsers and systems as well.
+ * Why each pattern is compiled on its own, and not all of them as one.  Measured over the 4673
+ * agents of people in tests/labels (PCRE2 10.42, JIT):
+ *
+ * One program of the 1559 patterns of bots takes 816 us on an agent that none of them matches,
+ * which is the usual case, and 10 ms at worst.  Its alternatives share no first letter, so PCRE2
+ * tries them all at each byte.  Compiled one by one they take 166 us, for each is searched by its
+ * rarest letter.  With the filter below, which rules out nearly all of them, the patterns of bots
+ * and the 542 of browsers and systems take 9 us together.
  */
 enum { GRAM = 3, GRAM_BITS = 4096, GRAMS_MAX = 4 };
 
-/* Which sequences of three bytes a text holds, in small letters, by a hash: may say yes for one
- * that is not there. */
+/* A Bloom filter: which sequences of three bytes a text holds, in lower case.  May report a
+ * sequence that the text doesn't hold. */
 struct gram_set {
     uint64_t words[GRAM_BITS / 64];
 };
 
-/* Some of the sequences in the text that a rule needs; tested before its pattern is tried, they
- * spare most of the work. */
+/* Up to GRAMS_MAX three-byte sequences that every match of a rule holds.  A rule whose sequences
+ * are missing in the text is skipped without running its pattern. */
 struct needs {
     uint16_t grams[GRAMS_MAX];
     unsigned n_grams;
@@ -53,7 +55,7 @@ struct family_rules {
     const struct agent_name *names;
     unsigned n_names;
     pcre2_code **codes;
-    struct needs *needs; /* of each rule */
+    struct needs *needs; /* of each rule, in the same order */
 };
 
 struct agent_rules {
@@ -67,8 +69,8 @@ struct agent_matcher {
     pcre2_jit_stack *stack;
     pcre2_match_data *data;
     struct gram_set grams;               /* of the text being matched */
-    bool gave_up;                        /* a pattern took too long on it */
-    char without_models[AGENT_TEXT_MAX]; /* the text being classified */
+    bool gave_up;                        /* a pattern exceeded the match limit on this text */
+    char without_models[AGENT_TEXT_MAX]; /* the text being classified, without names of models */
 };
 
 static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, struct error *err)
@@ -84,8 +86,8 @@ static pcre2_code *compile(const char *pattern, size_t len, uint32_t options, st
                   (const char *)text);
         return NULL;
     }
-    /* Where there is no JIT, or no memory may be made executable, matching is interpreted: slower,
-     * with the same result. */
+    /* Without JIT (no support, or executable memory is forbidden) PCRE2 interprets the pattern:
+     * slower, with the same result. */
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE);
     return re;
 }
@@ -119,7 +121,8 @@ static bool has_grams(const struct gram_set *set, const struct needs *needs)
     return true;
 }
 
-/* From the end: "Safari/" tells more by its last letters than "Version/" does by its first. */
+/* Takes sequences from the end of `text`: the last letters of "Safari/" are rarer than the first
+ * ones of "Version/". */
 static void fill_needs(struct needs *needs, const char *text)
 {
     for (size_t end = strlen(text); end >= GRAM && needs->n_grams < GRAMS_MAX; end--)
@@ -246,7 +249,7 @@ static bool match(struct agent_matcher *m, const pcre2_code *re, struct slice te
     return status >= 0;
 }
 
-/* The text of group `number` of the last match; absent if it took no part. */
+/* The text of group `number` of the last match; absent if the group took no part in it. */
 static struct slice captured(const struct agent_matcher *m, struct slice text, uint32_t number)
 {
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data) + (size_t)2 * number;
@@ -265,8 +268,8 @@ static uint8_t family_of_name(const struct family_rules *families, struct slice 
     return 0;
 }
 
-/* The family of the first rule that matches; 0, OTHER or NONE, if none does.  Rules that take too
- * long don't match. */
+/* The family of the first rule that matches; 0 (OTHER or NONE) if no rule does.  A rule
+ * that exceeds the match limit counts as one that doesn't match. */
 static uint8_t find_family(struct agent_matcher *m, const struct family_rules *families,
                            struct slice text)
 {
@@ -285,7 +288,8 @@ static bool has(struct slice text, const char *part)
     return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
-/* "SMART-TV", "GoogleTV", "Android TV"; not a phone called STV100, nor a tablet called BTV-W09. */
+/* True for "SMART-TV", "GoogleTV" and "Android TV"; false for a phone called STV100 and a tablet
+ * called BTV-W09. */
 static bool has_tv(struct slice text)
 {
     for (size_t i = 0; i + 2 <= text.len; i++) {
@@ -299,15 +303,15 @@ static bool has_tv(struct slice text)
     return false;
 }
 
-/* Phones say "Mobile", tablets don't: Chrome, "User-Agent reduction", and Android's own.  Opera's
- * old browsers for phones don't, nor do they always say which system they run on. */
+/* Phones send "Mobile", tablets don't (Chrome, "User-Agent reduction"; Android's own browser).
+ * Opera's old browsers for phones don't send it, and don't always name the system. */
 static bool has_mobile(struct slice text)
 {
     return has(text, "Mobile") || has(text, "Opera Mini") || has(text, "Opera Mobi");
 }
 
-/* One tablet in five says "Mobile" as phones do: of these, those whose models are named as tablets
- * are. */
+/* One tablet in five sends "Mobile" as phones do.  Of these, the ones with a tablet's model name
+ * are recognised. */
 static enum click_device device_of_android(struct agent_matcher *m, struct slice text)
 {
     if (has_tv(text) || has(text, "BRAVIA") || has(text, " AFT"))
@@ -318,13 +322,14 @@ static enum click_device device_of_android(struct agent_matcher *m, struct slice
 }
 
 /*
- * Form factors are not in uap-core, which names models, and what packages do know them is code,
- * which a build could not turn into a table.  Nor would it be better: of the 4624 agents of people
- * whose form the packages in tests/labels know by their screens, this rule gets 0.8 % wrong,
- * ua-parser-js 1 0.6 %, mobile-detect 0.3 % and bowser 1.3 %; of the newest 952 it gets none wrong,
- * nor do the first two.  What is wrong is mostly old tablets that call themselves phones: of the
- * 6807 tablets of Matomo's device-detector 15 %, which ua-parser-js has 20 % wrong; mobile-detect's
- * names would find 1 % of them more, and make tablets of as many phones.
+ * Why a rule of our own: uap-core names models but no form factors, and the packages that know form
+ * factors hold them in code, which a build can't turn into a table.  They are no more accurate
+ * either.  Of the 4624 agents of people whose form the packages in tests/labels know by their
+ * screens, this rule gets 0.8 % wrong, ua-parser-js 1 0.6 %, mobile-detect 0.3 % and bowser 1.3 %;
+ * of the newest 952 this rule and the first two packages get none wrong.  Most errors are old
+ * tablets that call themselves phones: of the 6807 tablets of Matomo's device-detector this rule
+ * gets 15 % wrong, ua-parser-js 20 %.  The names of mobile-detect would find 1 % more of them, and
+ * turn as many phones into tablets.
  *
  * An iPad that asks for desktop pages, as they do by default since iPadOS 13, looks like a
  * Macintosh and is a desktop here.
@@ -358,7 +363,7 @@ static enum click_device find_device(struct agent_matcher *m, enum click_system 
     return has_mobile(text) ? CLICK_DEVICE_PHONE : CLICK_DEVICE_OTHER;
 }
 
-/* Two agents in 2^32 may share one; to tell the visitors of one address apart it is plenty. */
+/* 32 bits are enough to tell the visitors behind one address apart. */
 static uint32_t hash_text(struct slice text)
 {
     uint8_t digest[crypto_generichash_BYTES];
@@ -370,9 +375,9 @@ static uint32_t hash_text(struct slice text)
 }
 
 /*
- * Whether `text` looks like what people use: it names a browser, an engine, a phone or a mail
- * program, and doesn't say that it is compatible with them and something else itself.  Programs of
- * all kinds that no list knows don't: four in five of them name nothing but themselves.
+ * Whether a person's program sent `text`: the text names a browser, an engine, a phone or a mail
+ * program, and doesn't say "compatible; NAME" of another program.  Four in five programs that are
+ * on no list name nothing but themselves, so this test finds them.
  */
 static bool is_of_people(struct agent_matcher *m, struct slice text)
 {
@@ -384,7 +389,8 @@ static bool is_of_people(struct agent_matcher *m, struct slice text)
             match(m, people[AGENT_BEGINS_AS_PEOPLE], text));
 }
 
-/* Machine or person; the lists of machines come first, for they tell what it is. */
+/* Tells machine from person.  The lists of machines are tried first, because they also tell which
+ * kind of machine it is. */
 static enum click_reason find_reason(struct agent_matcher *m, struct slice text)
 {
     struct slice words;

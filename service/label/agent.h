@@ -15,16 +15,17 @@ struct agent_matcher;
 struct agent_rules;
 struct error;
 
-/* Of a longer agent only so many bytes are looked at; browsers stay well below. */
+/* Only this many bytes of an agent are looked at; the agents of browsers are much shorter. */
 enum { AGENT_TEXT_MAX = 1024 };
 
 struct agent {
     uint8_t reason;  /* CLICK_REASON_NONE: a person's; UNCLASSIFIED: matching took too long; else
                         CRAWLER, LINK_PREVIEW, LIBRARY, UNKNOWN_PROGRAM or NO_AGENT */
-    uint8_t device;  /* enum click_device; OTHER of a machine */
+    uint8_t device;  /* enum click_device; OTHER if the agent is a machine's */
     uint8_t browser; /* enum click_browser */
     uint8_t system;  /* enum click_system */
-    /* First 4 bytes, little-endian, of BLAKE2b-256 of the text; 1 in place of 0.  0: not made. */
+    /* First 4 bytes, little-endian, of BLAKE2b-256 of the text; a hash of 0 is stored as 1.  0: the
+     * hash was not computed. */
     uint32_t text_hash;
 };
 
@@ -36,13 +37,13 @@ void agent_rules_free(struct agent_rules *rules);
 MUST_USE struct agent_matcher *agent_matcher_new(const struct agent_rules *rules);
 void agent_matcher_free(struct agent_matcher *matcher);
 
-/* Takes some 20 microseconds.  `text` is bytes of any kind, up to AGENT_TEXT_MAX of them are looked
- * at. */
+/* Classifies `text`, any bytes, of which up to AGENT_TEXT_MAX are looked at.  Takes about 20
+ * microseconds. */
 struct agent agent_classify(struct agent_matcher *matcher, struct slice text);
 
-/* For a flood of new agents: only whether it is a machine's, in half the time, and with a bound on
- * what an agent made to be slow can cost.  A person's is CLICK_REASON_UNCLASSIFIED, of unknown
- * device, browser and system, without a hash. */
+/* The same in half the time, with a low bound on the cost of an agent made to be slow; for when
+ * many new agents arrive.  Tells machines only: an agent that is no machine's gets
+ * CLICK_REASON_UNCLASSIFIED, an unknown device, browser and system, and no hash. */
 struct agent agent_classify_hurriedly(struct agent_matcher *matcher, struct slice text);
 
 #endif

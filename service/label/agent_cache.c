@@ -6,11 +6,11 @@
 
 enum { WAYS = AGENT_CACHE_WAYS, LINE = 64 };
 
-/* One cache line: a look-up waits for memory once. */
+/* One cache line, so that a look-up waits for memory once. */
 struct set {
     uint64_t keys[WAYS]; /* 0 = free */
     struct agent agents[WAYS];
-    uint32_t used[WAYS]; /* when last, on the cache's own clock */
+    uint32_t used[WAYS]; /* when each entry was last used, in ticks of `now` */
     uint32_t unused;
 };
 
@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct set) == LINE, "a set is a cache line");
 struct agent_cache {
     struct set *sets;
     unsigned n_sets;
-    uint32_t now; /* one more each time an entry is used */
+    uint32_t now; /* ticks: one more each time an entry is used */
 };
 
 struct agent_cache *agent_cache_new(unsigned n_sets)
@@ -47,7 +47,8 @@ void agent_cache_free(struct agent_cache *cache)
     free(cache);
 }
 
-/* 0 stands for a free entry; the one agent in 2^64 that has it shares a place with another. */
+/* Keys of 0 mark free entries, so 0 is replaced by another key.  One agent in 2^64 thus shares an
+ * entry with another agent. */
 static uint64_t usable(uint64_t key)
 {
     return key ? key : 1;
@@ -81,7 +82,7 @@ void agent_cache_put(struct agent_cache *cache, uint64_t key, struct agent agent
             place = i;
             break;
         }
-        /* Ages, not moments: the clock wraps. */
+        /* Compares ages, because the clock wraps. */
         if (cache->now - set->used[i] > cache->now - set->used[place])
             place = i;
     }

@@ -1,4 +1,5 @@
-/* agent_data.h - what the build makes of the lists in agents/: the tables in agent_data.c. */
+/* agent_data.h - the tables in agent_data.c, which the build generates from the lists in agents/.
+ */
 #ifndef LABEL_AGENT_DATA_H
 #define LABEL_AGENT_DATA_H
 #include <stdbool.h>
@@ -6,18 +7,18 @@
 
 #include "proto/click_names.h"
 
-/* In place of a family: the text of the first group names it. */
+/* Stands in place of a family: the first group of the match names the family. */
 enum { AGENT_CAPTURE = 255 };
 
-/* The first rule whose regular expression matches decides the family. */
+/* A rule of a list.  The first rule whose regular expression matches decides the family. */
 struct agent_rule {
     const char *regex;
-    const char *needs; /* text, in small letters, that every match holds; "" = none is known */
-    uint8_t family;    /* or AGENT_CAPTURE */
+    const char *needs; /* lower-case text that every match holds; "" = none is known */
+    uint8_t family;    /* a family, or AGENT_CAPTURE */
     bool nocase;
 };
 
-/* What the rules' captures may say. */
+/* A text that the capture of a rule may match, and the family it stands for. */
 struct agent_name {
     const char *text;
     uint8_t family;
@@ -27,13 +28,13 @@ struct agent_name {
 extern const struct agent_rule agent_bot_rules[];
 extern const unsigned agent_n_bot_rules;
 
-/* What the agents of people name (agents/people.json); all match without regard to case. */
+/* Expressions for what the agents of people name (agents/people.json); all ignore case. */
 enum agent_people_regex {
-    AGENT_NAMES_BROWSER,    /* or an engine */
-    AGENT_NAMES_DEVICE,     /* or its system */
-    AGENT_BEGINS_AS_PEOPLE, /* with the maker of a phone, a mail program, a text browser */
-    AGENT_NAMES_TABLET,     /* the model of an Android one */
-    AGENT_COMPATIBLE_OTHER, /* "compatible; NAME", where no person's program has that name */
+    AGENT_NAMES_BROWSER,    /* a browser or an engine */
+    AGENT_NAMES_DEVICE,     /* a device or its system */
+    AGENT_BEGINS_AS_PEOPLE, /* begins with the maker of a phone, a mail program or a text browser */
+    AGENT_NAMES_TABLET,     /* the model of an Android tablet */
+    AGENT_COMPATIBLE_OTHER, /* "compatible; NAME", where NAME is no person's program */
     AGENT_PEOPLE_REGEXES
 };
 extern const char *const agent_people_regexes[AGENT_PEOPLE_REGEXES];

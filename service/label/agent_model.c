@@ -9,7 +9,8 @@ static bool holds(struct slice text, const char *part)
     return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
 }
 
-/* "Examplebot/1.0", but not "Build/1.0" and "SM-1/2": a model may be followed by its build. */
+/* True for "Examplebot/1.0"; false for "Build/1.0" and "SM-1/2", because a build may follow a
+ * model. */
 static bool names_program(struct slice part)
 {
     for (size_t i = 1; i + 1 < part.len; i++) {
@@ -31,8 +32,8 @@ static bool names_system(struct slice part)
     return holds(part, "Android") || holds(part, "Windows Phone");
 }
 
-/* The length of the brackets that `text` begins with, models' own brackets in them: "moto g(60)".
- * Some agents are cut off before the end. */
+/* The length of the brackets that `text` begins with.  Brackets inside them, as in the model "moto
+ * g(60)", are skipped.  Some agents are cut off before the closing bracket. */
 static size_t brackets_len(struct slice text)
 {
     size_t depth = 0;
@@ -46,7 +47,7 @@ static size_t brackets_len(struct slice text)
     return text.len;
 }
 
-/* Of the parts between semicolons those that name no model. */
+/* Copies those of the parts between semicolons that name no model. */
 static size_t copy_parts(struct slice parts, char *out)
 {
     bool is_behind_system = false;

@@ -18,8 +18,8 @@ enum { INTERVAL_MS = 10000 };
 
 struct geo_reader {
     struct geo *geo;
-    /* What this reader looks into just now.  The thread frees a file only when no reader names it
-     * (hazard pointers, Michael 2004). */
+    /* A hazard pointer (Michael 2004): the database that this reader is using.  The thread frees a
+     * database only when no reader holds it here. */
     _Atomic(struct geo_db *) in_use;
 };
 
@@ -28,13 +28,13 @@ struct geo {
     enum geo_db_what what;
     int64_t interval_ms;
     _Atomic(struct geo_db *) current; /* NULL = none */
-    struct stat loaded;               /* of the file last looked at */
-    bool is_absent;                   /* logged that it is */
-    bool is_bad;                      /* so was that it can't be used; by `bad` */
+    struct stat loaded;               /* the file that was last looked at */
+    bool is_absent;                   /* that the file is absent has been logged */
+    bool is_bad;                      /* that the file can't be used has been logged */
     struct error bad;
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* guards the fields below */
     pthread_cond_t wake;
     bool must_stop;
     struct geo_reader *readers[GEO_READERS_MAX];
@@ -62,13 +62,13 @@ static void swap_in(struct geo *geo, struct geo_db *db)
     const struct timespec moment = {.tv_nsec = 1000000};
     struct geo_db *old = atomic_exchange(&geo->current, db);
 
-    /* A look-up takes less than a microsecond. */
+    /* Waits in a loop: a look-up takes less than a microsecond. */
     while (old && is_in_use(geo, old))
         nanosleep(&moment, NULL);
     geo_db_free(old);
 }
 
-/* Loads the file if it is not the one last loaded. */
+/* Loads the file if it has changed since it was last loaded. */
 static void check_file(struct geo *geo)
 {
     struct geo_db *db = NULL;
@@ -79,8 +79,7 @@ static void check_file(struct geo *geo)
 
     if (stat(geo->path, &now) == 0) {
         is_new = !is_same_file(&now, &geo->loaded);
-        /* One that could not be read is tried again: it may be for want of descriptors or memory.
-         */
+        /* A bad file is read again even if unchanged: memory or descriptors may have been short. */
         if (!is_new && !geo->is_bad)
             return;
         geo->loaded = now;
@@ -107,7 +106,7 @@ static void check_file(struct geo *geo)
     }
 }
 
-/* Waits for the next time to look; false when it is time to end. */
+/* Waits until the file is to be looked at again; false when the thread is to end. */
 static bool wait_for_turn(struct geo *geo)
 {
     struct timespec until;
@@ -188,7 +187,7 @@ void geo_free(struct geo *geo)
     free(geo);
 }
 
-/* Puts `reader` into the first place that holds `place`; false if there is none. */
+/* Puts `reader` into the first slot that holds `place`; false if no slot does. */
 static bool set_place(struct geo *geo, const struct geo_reader *place, struct geo_reader *reader)
 {
     bool done = false;
@@ -227,7 +226,7 @@ void geo_reader_free(struct geo_reader *reader)
     free(reader);
 }
 
-/* The file, which is not freed until in_use is cleared. */
+/* The current database; it is not freed until in_use is cleared. */
 static struct geo_db *begin_use(struct geo_reader *reader)
 {
     struct geo_db *db;

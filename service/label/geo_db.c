@@ -19,32 +19,32 @@
 enum {
     BITS = 8 * IP_LEN,
     IPV4_BITS = 32,
-    SHORT_BITS = 16, /* of an IPv4 address that are looked up at once */
-    RECENT = 1024,   /* records that are remembered while building: countries are few */
+    SHORT_BITS = 16, /* leading bits of an IPv4 address that one table look-up resolves */
+    RECENT = 1024,   /* records remembered while building: a file has few distinct countries */
 };
 
-/* A place of the tree: the number of a node, or LEAF with the number of a value. */
+/* A place in the tree: the number of a node, or LEAF plus the index of a value. */
 #define LEAF (UINT32_C(1) << 31)
 
 /*
- * What an MMDB file says, laid out for look-ups.  libmaxminddb reads the file and checks it; but
- * its own look-up unpacks each node of the way from bytes, and then the record, a tree of texts:
- * over 4096 addresses and a file of countries of 7.8 MB it took 280 ns and more, which makes a
- * whole redirect 6 % dearer.  Here a node is one load, an IPv4 address takes its first sixteen bits
- * at once, and the records have been read before: 26 ns.
+ * The content of an MMDB file, laid out for look-ups.  libmaxminddb reads and checks the file.  Its
+ * own look-up is too slow: it unpacks each node on the way from bytes, then a record that is a tree
+ * of texts.  Over 4096 addresses and a 7.8 MB file of countries it took 280 ns and more, 6 % of a
+ * whole redirect.  Here a node is one load, one table look-up resolves the first sixteen bits of an
+ * IPv4 address, and the records were read at load: 26 ns.
  */
 struct geo_db {
     uint32_t n_nodes, n_values, values_max;
     uint32_t (*nodes)[2];
-    uint32_t *values; /* of the leaves; values[0] = 0, none */
+    uint32_t *values; /* what leaves point to; values[0] = 0, not known */
     bool has_ipv6;
-    uint32_t ipv4[1 << SHORT_BITS]; /* where the first bits of an IPv4 address lead */
+    uint32_t ipv4[1 << SHORT_BITS]; /* the place reached by each 16-bit prefix of IPv4 addresses */
 };
 
 /* --- what a record says --- */
 
-/* The two letters, big-endian; 0 = none.  ZZ and XX are nobody's (ISO 3166-1, user-assigned), and
- * what some files have for networks whose country is not known. */
+/* The two letters, big-endian; 0 = none.  ZZ and XX are not countries (ISO 3166-1, user-assigned):
+ * some files use them for networks whose country is not known. */
 static uint32_t parse_country(const MMDB_entry_data_s *data)
 {
     const char *text = data->utf8_string;
@@ -72,7 +72,7 @@ static uint32_t read_country(MMDB_entry_s entry)
     return 0;
 }
 
-/* "AS64496" as some files have it; 0 = no number. */
+/* Parses "AS64496", the form that some files use; 0 = not a number. */
 static uint32_t parse_asn_text(const MMDB_entry_data_s *data)
 {
     uint32_t number = 0;
@@ -124,7 +124,7 @@ struct builder {
     struct geo_db *db;
     uint32_t (*read)(MMDB_entry_s record);
     struct {
-        uint32_t offset_1; /* of the record, + 1 */
+        uint32_t offset_1; /* offset of the record plus 1; 0 = free */
         uint32_t leaf;
     } recent[RECENT];
 };
@@ -144,7 +144,8 @@ static bool add_value(struct geo_db *db, uint32_t value)
     return true;
 }
 
-/* The leaf of a record; those that were not met lately are read, and may get a second value. */
+/* Finds the leaf of a record.  A record that is no longer remembered is read again and may get a
+ * second value. */
 static bool find_leaf(struct builder *b, MMDB_entry_s record, uint32_t *place)
 {
     unsigned slot = record.offset * 2654435761U >> 22;
@@ -196,7 +197,7 @@ static bool read_nodes(struct builder *b, const MMDB_s *mmdb)
     return true;
 }
 
-/* Follows the bits [from, to) of `bytes`, or fewer if a leaf comes before. */
+/* Follows the bits [from, to) of `bytes`; stops early at a leaf. */
 static inline uint32_t follow(const struct geo_db *db, uint32_t place, const uint8_t *bytes,
                               unsigned from, unsigned to)
 {
@@ -208,7 +209,7 @@ static inline uint32_t follow(const struct geo_db *db, uint32_t place, const uin
 static void fill_ipv4(struct geo_db *db)
 {
     static const uint8_t zeros[IP_LEN];
-    /* Files for both families keep IPv4 addresses in ::/96. */
+    /* Files with IPv6 keep IPv4 addresses in ::/96. */
     uint32_t root = db->has_ipv6 ? follow(db, 0, zeros, 0, BITS - IPV4_BITS) : 0;
 
     for (uint32_t i = 0; i < 1 << SHORT_BITS; i++) {
@@ -218,8 +219,7 @@ static void fill_ipv4(struct geo_db *db)
     }
 }
 
-/* Takes everything from the open file, which is not needed afterwards.  False: out of memory, or
- * the file is damaged. */
+/* Copies everything needed out of the open file.  False: out of memory, or the file is damaged. */
 static bool build(struct geo_db *db, const MMDB_s *mmdb, enum geo_db_what what)
 {
     struct builder *builder = calloc(1, sizeof(*builder));
@@ -244,7 +244,7 @@ out:
 
 /* --- loading --- */
 
-/* Copies `fd` to its end into a file without a name that lives in memory; -1 and errno. */
+/* Copies `fd` to its end into an unnamed file in memory; -1 and errno on failure. */
 static int copy_to_memory(int fd)
 {
     int copy = memfd_create("mmdb", MFD_CLOEXEC);
@@ -274,7 +274,7 @@ static bool build_from_copy(struct geo_db *db, enum geo_db_what what, int copy, 
     snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
     status = MMDB_open(name, MMDB_MODE_MMAP, &mmdb);
     if (status != MMDB_SUCCESS) {
-        error_set(err, "%s: no MMDB file, or a damaged one: %s", path, MMDB_strerror(status));
+        error_set(err, "%s: not an MMDB file, or damaged:  %s", path, MMDB_strerror(status));
         return false;
     }
     ok = build(db, &mmdb, what);
@@ -292,7 +292,7 @@ static bool build_from_copy(struct geo_db *db, enum geo_db_what what, int copy, 
     return true;
 }
 
-/* A pipe or a device may have no end. */
+/* A pipe or a device may never end. */
 static bool is_regular(int fd)
 {
     struct stat st;
@@ -313,7 +313,7 @@ enum geo_db_status geo_db_load(const char *path, enum geo_db_what what, struct g
         goto out;
     }
     if (!is_regular(fd)) {
-        error_set(err, "%s: is not a file", path);
+        error_set(err, "%s: not a regular file", path);
         goto out;
     }
     if (!db) {
@@ -359,6 +359,6 @@ uint32_t geo_db_find(const struct geo_db *db, const uint8_t ip[static IP_LEN])
         place = follow(db, db->ipv4[ip[12] << 8 | ip[13]], ip, BITS - IPV4_BITS + SHORT_BITS, BITS);
     else if (db->has_ipv6)
         place = follow(db, 0, ip, 0, BITS);
-    /* In a damaged file the way may not have ended yet. */
+    /* In a damaged file the walk may end at a node instead of a leaf. */
     return place & LEAF ? db->values[place & ~LEAF] : 0;
 }

@@ -13,7 +13,8 @@ static bool starts_with_nocase(struct slice s, const char *prefix)
     return s.len >= p.len && slice_equal_nocase(slice_make(s.ptr, p.len), p);
 }
 
-/* Browsers append to the word: "prefetch;prerender", "prefetch;anonymous-client-ip". */
+/* Compares the first word only: browsers append to it, as in "prefetch;prerender" and
+ * "prefetch;anonymous-client-ip". */
 static enum click_reason purpose_of(struct slice value)
 {
     if (starts_with_nocase(value, "prefetch") || starts_with_nocase(value, "prerender"))
@@ -49,9 +50,10 @@ bool headers_say_navigation(const struct http1_request *request)
     }
 
 /*
- * Domains by what people do there, in small letters and in the order of their names; a host is of a
- * domain or below it.  MAIL is webmail; pages that mail gateways and webmail show before they lead
- * on; and mail programs on Android, which name themselves: android-app://com.google.android.gm/.
+ * Domains by what people do there, lower case, sorted by name.  An entry covers the domain and all
+ * hosts below it.  MAIL covers webmail, the warning pages that mail gateways show before they
+ * redirect, and mail programs on Android, which send their package name:
+ * android-app://com.google.android.gm/.
  */
 static const struct domain {
     const char *name;
@@ -299,10 +301,11 @@ static int compare_domain(const void *key, const void *entry)
     return host->len < domain->len ? -1 : host->len > domain->len;
 }
 
-/* Of a longer host only the end is looked up, so that a host of a thousand dots costs little. */
+/* Only the last bytes of a longer host are looked up, so that a host of a thousand labels costs
+ * little. */
 enum { DOMAIN_LEN_MAX = 64 };
 
-/* The most specific one: the seznam.cz of email.seznam.cz is another thing. */
+/* The most specific entry wins: email.seznam.cz is webmail, seznam.cz a search engine. */
 static enum click_referrer find_domain(struct slice host)
 {
     const char *dot;
@@ -325,13 +328,13 @@ static enum click_referrer find_domain(struct slice host)
     return CLICK_REFERRER_OTHER;
 }
 
-/* Google has a domain per country: "www.google.de", "www.google.co.uk". */
+/* True for Google's domains per country: "www.google.de", "www.google.co.uk". */
 static bool is_google_search(struct slice host)
 {
     return starts_with_nocase(host, "www.google.") || starts_with_nocase(host, "google.");
 }
 
-/* What webmail of one's own is called: "webmail.example.org", "mail.example.org", … */
+/* True for the usual names of self-hosted webmail: "webmail.example.org", "mail.example.org", … */
 static bool is_own_webmail(struct slice host)
 {
     static const char *const names[] = {

@@ -6,18 +6,18 @@
 #include "service/base/address.h"
 #include "service/base/error.h"
 
-/* All addresses from first to last. */
+/* All addresses from `first` to `last`, both included. */
 struct range {
     uint8_t first[IP_LEN], last[IP_LEN];
 };
 
 struct known {
-    struct range *ranges; /* by address, none within another */
-    uint32_t *asns;       /* by number */
+    struct range *ranges; /* sorted by address; no range lies within another */
+    uint32_t *asns;       /* sorted */
     unsigned n_ranges, n_asns;
 };
 
-/* By first address; of two that begin alike the wider one first. */
+/* Sorts by first address; of two ranges with the same first address the wider comes first. */
 static int compare_ranges(const void *a, const void *b)
 {
     const struct range *x = a, *y = b;
@@ -49,7 +49,7 @@ static struct range range_of(const struct network *network)
     return range;
 }
 
-/* Networks don't overlap but by lying within one another: what does is left out. */
+/* Two networks either are disjoint or one contains the other; contained ones are left out. */
 static void add_networks(struct known *known, const struct network *networks, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -100,7 +100,10 @@ void known_free(struct known *known)
 
 bool known_has_address(const struct known *known, const uint8_t ip[static IP_LEN])
 {
-    unsigned from = 0, to = known->n_ranges; /* the last range that begins at or before `ip` */
+    unsigned from = 0,
+             to =
+                 known
+                     ->n_ranges; /* narrowed down to the last range that begins at or before `ip` */
 
     while (from < to) {
         unsigned middle = from + (to - from) / 2;

@@ -1,6 +1,5 @@
 /* known.h - networks and autonomous systems that mail gateways are known to use, from the
- * configuration.  Read-only once made: any thread may ask.
- */
+ * configuration.  Read-only after known_new(): any thread may look up. */
 #ifndef LABEL_KNOWN_H
 #define LABEL_KNOWN_H
 #include <stdbool.h>
@@ -24,7 +23,7 @@ struct known_options {
 MUST_USE struct known *known_new(const struct known_options *options, struct error *err);
 void known_free(struct known *known);
 
-/* Each by halving: a thousand entries cost ten comparisons. */
+/* Both use a binary search: a thousand entries cost ten comparisons. */
 bool known_has_address(const struct known *known, const uint8_t ip[static IP_LEN]);
 bool known_has_asn(const struct known *known, uint32_t asn);
 bool known_has_asns(const struct known *known);

@@ -16,19 +16,19 @@
 #include "service/label/salt.h"
 
 enum {
-    CACHE_SETS =
-        4096, /* of three: 12,288 agents in 256 KiB; a day's visitors bring some thousands */
-    /* New agents looked at in full in a second: each takes some 20 µs, at worst some 200, so
-     * together a hundredth of a core, at worst a twentieth.  Of those beyond it is only found
-     * whether they are machines: a flood of new agents must not make people of bots that say so.
-     * They aren't cached, so that a flood can't push out the agents of people. */
+    CACHE_SETS = 4096, /* of three agents each, 256 KiB; a day brings some thousands */
+    /* New agents per second that are matched against all patterns: each takes about 20 µs, 200 at
+     * worst, so together 0.5 % of a core, 5 % at worst.  Agents beyond this number are only tested
+     * for being a machine, so that a flood of new agents can't turn declared bots into people.
+     * Their result isn't cached, so that a flood can't evict the agents of people. */
     NEW_AGENTS_PER_S = 256,
 };
 
 struct label_rules {
     struct agent_rules *agents;
-    struct geo *geo;  /* NULL: no file of countries */
-    struct geo *asns; /* NULL: no file of autonomous systems, or none is asked for */
+    struct geo *geo; /* NULL: no file of countries is configured */
+    struct geo
+        *asns; /* NULL: no file of autonomous systems is configured, or `labels.asns` is empty */
     struct known *known;
     const struct salt *salt;
 };
@@ -39,9 +39,9 @@ struct labeler {
     const struct label_rules *rules;
     struct geo_reader *geo, *asns;
     struct labeler_counters *counters;
-    int64_t second;       /* that `n_new` is about */
-    unsigned n_new;       /* agents classified in it */
-    uint64_t hash_key[2]; /* so that nobody can choose agents that collide */
+    int64_t second;       /* the second that `n_new` counts in */
+    unsigned n_new;       /* new agents classified in that second */
+    uint64_t hash_key[2]; /* secret, so that nobody can construct agents that collide */
 };
 
 struct label_rules *label_rules_new(const char *country_file, struct error *err)
@@ -137,7 +137,7 @@ static bool may_classify(struct labeler *labeler, int64_t now_ms)
     return labeler->n_new++ < NEW_AGENTS_PER_S;
 }
 
-/* Both halves of the product of two words. */
+/* Multiplies two words and folds the 128-bit product by xor. */
 static inline uint64_t fold_product(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -147,10 +147,9 @@ static inline uint64_t fold_product(uint64_t a, uint64_t b)
 }
 
 /*
- * A keyed hash by multiplying and folding sixteen bytes at a time, as wyhash does.  SipHash would
- * take ten times as long, 3 % of a redirect; what its strength would guard is a label: who can make
- * two agents collide gets one of them labelled as the other, which he could have by sending that
- * other.
+ * A keyed hash that multiplies and folds sixteen bytes at a time, as wyhash does.  SipHash takes
+ * ten times as long, 3 % of a redirect, and there is little to protect: a sender who makes two
+ * agents collide gets one labelled as the other, which sending that other agent would do as well.
  */
 static uint64_t hash_agent(const struct labeler *labeler, struct slice text)
 {
@@ -191,7 +190,7 @@ static struct agent find_agent(struct labeler *labeler, struct slice text, int64
     return agent;
 }
 
-/* The surest sign first: what the request is, then what it says of itself, then who sends it. */
+/* The surest sign decides: the method, then the stated purpose, then the agent. */
 static enum click_reason find_reason(const struct http1_request *request, const struct agent *agent)
 {
     enum click_reason purpose;
@@ -206,7 +205,7 @@ static enum click_reason find_reason(const struct http1_request *request, const 
     return agent->reason;
 }
 
-/* What the detection of mail gateways looks at later, or the count of visitors. */
+/* Sets the fields that the detection of mail gateways and the count of visitors need. */
 static void set_origin(struct labeler *labeler, const struct label_source *source,
                        const struct agent *agent, struct label *label)
 {
@@ -220,7 +219,8 @@ static void set_origin(struct labeler *labeler, const struct label_source *sourc
         label->visitor = salt_visitor(rules->salt, ip, agent->text_hash);
     if (known_has_address(rules->known, ip)) {
         label->hints |= CLICK_HINT_RANGE;
-        label->visitor = 0; /* a visitor that was counted can't be taken out when it is judged */
+        /* A visitor, once counted, can't be taken out when the click is relabelled. */
+        label->visitor = 0;
     }
     if (rules->asns && (asn = geo_asn(labeler->asns, ip)) && known_has_asn(rules->known, asn))
         label->hints |= CLICK_HINT_ASN;

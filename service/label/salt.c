@@ -23,7 +23,8 @@ static void read_key(const struct salt_key *key, uint8_t out[static SALT_LEN])
                    atomic_load_explicit(&key->word[i], memory_order_relaxed));
 }
 
-/* A worker that reads the old one meanwhile may take half of each: a random key, too. */
+/* A worker that reads the key during this write gets a mix of both keys, which is random as well.
+ */
 static void write_own(struct salt *salt)
 {
     uint8_t key[SALT_LEN];
