@@ -17,31 +17,34 @@
 #include "service/label/salt.h"
 
 enum {
-    BEAT_MS = 1000, /* so soon do the others learn of a new process */
-    ALIVE_S = 30,   /* a process that was silent for so long is gone */
+    BEAT_MS = 1000, /* another process is noticed within this time */
+    ALIVE_S = 30,   /* a process that was silent for this long counts as gone */
     DAY_S = 86400,
     HOUR_S = 3600,
     LINES_TTL_S = 2 * HOUR_S,
     SALT_TTL_S = 2 * DAY_S,
-    /* Yesterday's salt serves for so long: normally until the next beat brings a new one. */
+    /* How long yesterday's salt stays in use after midnight; normally the next beat brings a new
+     * one. */
     SALT_GRACE_S = 300,
     DECIMAL_MAX = 24,
 };
 
 struct beat {
     struct beat_options options;
-    unsigned n_sent; /* beats under way */
+    unsigned n_sent; /* beats sent and not answered yet */
     bool is_leaving;
-    struct pod self; /* as in the last line */
+    struct pod self; /* this process, as in the last line sent */
     struct pod_table found, known;
-    int64_t next_ms; /* monotonic */
-    int64_t sent_s;  /* Unix time of the one under way, whose day the salt is of */
+    int64_t next_ms; /* when the next beat is due, monotonic */
+    int64_t sent_s;  /* when the beat under way was sent, Unix; its salt is of that day */
     unsigned n_pods;
-    uint8_t agreed[SALT_LEN]; /* zeros: workers use one of this process alone */
-    int64_t day;              /* days since 1970 of the salt in use, agreed on or not */
+    uint8_t
+        agreed[SALT_LEN]; /* the salt agreed on; zeros: workers use a salt of this process alone */
+    int64_t day;          /* days since 1970 of the salt in use, agreed on or not */
 };
 
-/* Of the state_dir, wherever it is mounted; without one, of this process. */
+/* Makes the id from the state_dir, the same wherever it is mounted; without one, from this process.
+ */
 static void make_id(struct pod *self, const char *state_dir)
 {
     unsigned char hash[crypto_generichash_BYTES];
@@ -73,7 +76,7 @@ struct beat *beat_new(const struct beat_options *options, int64_t wall_ms)
     if (!beat)
         return NULL;
     beat->options = *options;
-    beat->options.state_dir = NULL; /* the caller's */
+    beat->options.state_dir = NULL; /* the caller's string, valid for the call only */
     init_self(&beat->self, options->state_dir, wall_ms);
     beat->day = wall_ms / 1000 / DAY_S;
     return beat;
@@ -102,7 +105,7 @@ const struct pod *beat_self(const struct beat *beat)
     return &beat->self;
 }
 
-/* Proposes a salt; Redis keeps that of the first who did so today. */
+/* Sends a beat with a proposed salt; Redis keeps the first proposal of the day. */
 static bool send_beat(struct beat *beat, int64_t wall_ms)
 {
     const struct gateway_redis *redis = &beat->options.redis;
@@ -116,7 +119,7 @@ static bool send_beat(struct beat *beat, int64_t wall_ms)
     beat->options.describe(beat->options.owner, &beat->self);
     if ((!beat->is_leaving || beat->self.pending > 0) &&
         (line_len = pod_write_line(&beat->self, line)) == 0)
-        return false; /* no memory: next time */
+        return false; /* out of memory: tried again at the next call */
     randombytes_buf(random, sizeof(random));
     sodium_bin2hex(fresh, sizeof(fresh), random, sizeof(random));
     counter_key_alive(&alive);
@@ -151,7 +154,7 @@ static bool send_beat(struct beat *beat, int64_t wall_ms)
     }
 }
 
-/* A day is over, and Redis has not told the new salt: the old one has had its time. */
+/* Drops the salt of a day that is over, if Redis has not sent the new one within SALT_GRACE_S. */
 static void drop_old_salt(struct beat *beat, int64_t now_s)
 {
     if (now_s < (beat->day + 1) * DAY_S + SALT_GRACE_S)
@@ -162,7 +165,7 @@ static void drop_old_salt(struct beat *beat, int64_t now_s)
     beat->options.on_salt(beat->options.owner);
 }
 
-/* All read the lines of all: among many each reads them more rarely. */
+/* Each process reads the lines of all others, so the interval grows with their number. */
 static int64_t every_ms(const struct beat *beat)
 {
     int64_t line_ms = pod_every_ms(beat->known.n);
@@ -189,7 +192,8 @@ bool beat_is_quiet(const struct beat *beat)
     return beat->n_sent == 0;
 }
 
-/* What isn't a salt, of another version of this program say, is as good as none. */
+/* False if the text isn't a salt, for example one of another version; it is then treated as absent.
+ */
 static bool read_salt(const struct redisReply *text, uint8_t salt[static SALT_LEN])
 {
     size_t len;
@@ -214,7 +218,7 @@ static void use_salt(struct beat *beat, const uint8_t salt[static SALT_LEN], int
     o->on_salt(o->owner);
 }
 
-/* Anything may stand in Redis: what is no line is passed over. */
+/* Redis may hold anything: what isn't a line is skipped. */
 static void read_lines(struct pod_table *table, const struct redisReply *reply)
 {
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {

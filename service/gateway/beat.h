@@ -1,14 +1,15 @@
-/* beat.h - what the processes at one Redis know of one another: every second each says that it is
- * alive and how it is, reads what the others say, and they agree on the salt of the day (FORMATS.md
- * "Redis keyspace", "Siblings").
+/* beat.h - the heartbeat of the processes at one Redis.  Every second each process writes a line
+ * with its status, reads the lines of the others, and agrees with them on the salt of the day
+ * (FORMATS.md "Redis keyspace", "Siblings").
  *
- * The lines stand in a hash per hour that expires, so what is gone is forgotten without a cleaner.
- * A line belongs to a state_dir: who starts on it after a crash goes on with the line.
+ * The lines are kept in one hash per hour.  The hash expires, so lines of processes that are gone
+ * need no cleaning up.  A line belongs to a state_dir: a process started on it after a crash takes
+ * over the line.
  *
- * The salt keys the hashes of networks and visitors that workers make (label/salt.h).  All pods
- * hash with the same one, so that they mean the same network by a number.  Every UTC day has
- * another; Redis forgets it after two days, and then nobody can try addresses against old hashes.
- */
+ * The salt keys the hashes of networks and visitors that workers make (label/salt.h).  All pods use
+ * the same salt, so that a number means the same network in all of them.  Every UTC day has a new
+ * salt.  Redis deletes it after two days; then addresses can't be tried against old hashes any
+ * more. */
 #ifndef GATEWAY_BEAT_H
 #define GATEWAY_BEAT_H
 #include <stdbool.h>
@@ -26,36 +27,37 @@ struct salt;
 
 struct beat_options {
     uint8_t origin[GATEWAY_ORIGIN_LEN]; /* of this process */
-    struct salt *salt;                  /* of the workers; only this module changes it */
-    const char *state_dir;              /* for the call only; NULL: there is none */
+    struct salt *salt;     /* the salt that the workers use; only this module changes it */
+    const char *state_dir; /* for the call only; NULL: no state_dir */
     struct gateway_redis redis;
-    void *owner; /* handed to all three */
-    /* Sets how this process is now: as_of_ms, lag_ms, pending and connected. */
+    void *owner; /* passed to the three callbacks */
+    /* Sets the status of this process: as_of_ms, lag_ms, pending and connected. */
     void (*describe)(void *owner, struct pod *self);
-    /* Workers use another salt from now on: what they hashed before can't be compared any more. */
+    /* The salt has changed: numbers of networks made before can't be compared with new ones. */
     void (*on_salt)(void *owner);
-    /* Redis has a salt of a new day, and will forget that of the day before yesterday. */
+    /* Redis has a salt of a new day, and will delete that of the day before yesterday. */
     void (*on_day)(void *owner);
 };
 
-/* `wall_ms`: Unix.  NULL: out of memory. */
+/* `wall_ms`: Unix time.  NULL: out of memory. */
 MUST_USE struct beat *beat_new(const struct beat_options *options, int64_t wall_ms);
 void beat_free(struct beat *beat);
 
-/* No more beats but one, which takes our line away; unless clicks are pending: then the line stays,
- * so that the health page of the others shows us as missing. */
+/* Sends a last beat and stops.  The last beat removes our line, unless clicks are pending: then the
+ * line stays, so that the health page of the other processes shows us as missing. */
 void beat_leave(struct beat *beat, int64_t wall_ms);
-/* All beats have been answered. */
+/* Whether all beats have been answered. */
 bool beat_is_quiet(const struct beat *beat);
 
-/* Each turn: sends a beat when it is time, and drops a salt whose day is over. */
+/* Call in each pass of the ledger thread: sends a beat when one is due, and drops a salt whose day
+ * is over. */
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms);
-/* To GATEWAY_BEAT. */
+/* Handles the reply to a GATEWAY_BEAT command; NULL = no reply came. */
 void beat_on_reply(struct beat *beat, const struct redisReply *reply);
 
-/* Processes that are alive, this one too; 0: not known. */
+/* Number of processes that are alive, this one included; 0: not known. */
 unsigned beat_n_pods(const struct beat *beat);
-/* All lines as last read, and this process as in its last line.  They change in beat_on_reply(). */
+/* All lines as last read, and this process as in its last line.  Both change in beat_on_reply(). */
 const struct pod_table *beat_table(const struct beat *beat);
 const struct pod *beat_self(const struct beat *beat);
 

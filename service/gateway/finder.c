@@ -15,11 +15,11 @@ struct finder {
     struct siblings *siblings;
     struct beat *beat;
     uint8_t origin[GATEWAY_ORIGIN_LEN]; /* names this process to the others */
-    uint64_t n_clicks;                  /* looked at: the number of the next one */
+    uint64_t n_clicks; /* clicks looked at, which is also the number of the next one */
     int64_t now_ms;
 };
 
-/* --- what the parts report --- */
+/* --- callbacks of the parts --- */
 
 static void on_claimed(void *owner, const struct gateway_click *click)
 {
@@ -28,7 +28,7 @@ static void on_claimed(void *owner, const struct gateway_click *click)
     finder->options.on_found(finder->options.owner, &click->click);
 }
 
-/* A click of this process with all that is known, or of another. */
+/* Judges a click, of this process or of another, after the other pods' clicks are known. */
 static void judge(void *owner, const struct gateway_click *click)
 {
     struct finder *finder = owner;
@@ -43,7 +43,7 @@ static void judge(void *owner, const struct gateway_click *click)
     }
 }
 
-/* Networks that were numbered before can't be compared with those that are from now on. */
+/* Network numbers made with the old salt can't be compared with those of the new one. */
 static void on_salt(void *owner)
 {
     struct finder *finder = owner;
@@ -65,7 +65,7 @@ static void on_day(void *owner)
     finder->options.on_day(finder->options.owner);
 }
 
-/* --- start and end --- */
+/* --- new and free --- */
 
 static struct siblings *make_siblings(struct finder *finder)
 {
@@ -105,7 +105,7 @@ struct finder *finder_new(const struct finder_options *options, int64_t wall_ms)
     if (!finder)
         return NULL;
     finder->options = *options;
-    finder->options.gateway = NULL; /* the caller's */
+    finder->options.gateway = NULL; /* the caller's, for the call only */
     randombytes_buf(finder->origin, sizeof(finder->origin));
     if (!(finder->gateway = gateway_new(options->gateway)) ||
         !(finder->siblings = make_siblings(finder)) ||
@@ -113,7 +113,7 @@ struct finder *finder_new(const struct finder_options *options, int64_t wall_ms)
         finder_free(finder);
         return NULL;
     }
-    finder->options.state_dir = NULL; /* the caller's, too */
+    finder->options.state_dir = NULL; /* the caller's, for the call only */
     return finder;
 }
 

@@ -8,35 +8,35 @@
 #include "service/gateway/repeat.h"
 
 enum {
-    /* Entries of one hash that are looked at for one click: bounds the work that a link which
-     * thousands open at a time can cause. */
+    /* Entries of one hash that are searched for one click.  Bounds the work that a link causes when
+     * thousands open it at once. */
     STEPS_MAX = 128,
     TICK_BITS = 10, /* a tick is 1.024 s */
 };
 
 /*
- * Where a hash's entries begin, and a short cut for the most frequent case.  While a client's
- * entries within reach are all human clicks of one link from one network, without a hint, one more
- * of them makes no sign: it is only remembered.
+ * Where the entries of a hash begin, and a short cut for the most frequent case: while all of a
+ * client's entries within reach are human clicks of one link from one network, without a hint, one
+ * more such click can't make a sign.  It is only stored.
  */
 struct head {
-    uint64_t newest; /* the number + 1 of the newest entry */
-    /* The short cut, of one client: the clicks from this tick on are all like this. */
+    uint64_t newest; /* the number of the newest entry plus 1; 0 = none */
+    /* The short cut, for one client: all its clicks from tick `since` on are like this one. */
     uint64_t link_id;
     uint32_t brand, client;
     uint32_t since; /* tick */
     uint16_t network;
-    uint16_t n_places; /* that its clicks have in the ring */
-    bool is_uniform;   /* else the six before mean nothing */
+    uint16_t n_places; /* places in the ring that the client's clicks take */
+    bool is_uniform;   /* whether the fields of the short cut are valid */
 };
 
 struct gateway {
     struct gateway_options options;
-    bool has_short_cut; /* no click is found on its own account */
+    bool has_short_cut; /* with these options no single click is found by its own weight */
     struct repeat *repeat;
     struct gateway_entry *ring;
-    struct head *heads; /* by hash */
-    uint64_t n_added;   /* entries ever; number n is ring[n & mask] */
+    struct head *heads; /* indexed by hash */
+    uint64_t n_added;   /* entries ever added; entry n is at ring[n & mask] */
     uint64_t mask;
 };
 
@@ -72,7 +72,8 @@ void gateway_free(struct gateway *gateway)
 
 void gateway_forget_networks(struct gateway *gateway)
 {
-    if (gateway->n_added == 0) /* nor take memory that nobody has needed yet */
+    /* Writing to an unused table would only take memory. */
+    if (gateway->n_added == 0)
         return;
     for (uint64_t i = 0; i <= gateway->mask && i < gateway->n_added; i++)
         gateway->ring[i].click.click.network = 0;
@@ -87,7 +88,7 @@ int64_t gateway_window_ms(const struct gateway *gateway)
     return o->links_ms > o->networks_ms ? o->links_ms : o->networks_ms;
 }
 
-/* Declared bots and prefetches say what they are, and open no links in a gateway's stead. */
+/* Declared bots and prefetches are labelled already, and no gateway sends them. */
 bool gateway_wants(const struct click *click)
 {
     return click->type == CLICK_TYPE_CLICK &&
@@ -105,7 +106,7 @@ static struct head *find_head(struct gateway *gateway, const struct click *click
 
 static struct gateway_entry *entry_of(struct gateway *gateway, uint64_t ref)
 {
-    /* Older ones have been written over, or are by the next. */
+    /* Older entries have been overwritten, or will be by the next one. */
     if (ref == 0 || ref + gateway->mask <= gateway->n_added)
         return NULL;
     return &gateway->ring[(ref - 1) & gateway->mask];
@@ -120,12 +121,12 @@ static bool is_same_click(const struct gateway_click *a, const struct gateway_cl
 
 /* What gather() found of a client. */
 struct places {
-    unsigned n;                   /* in the ring */
-    struct gateway_entry *oldest; /* of these */
-    uint64_t *ref;                /* what leads to the oldest one */
+    unsigned n;                   /* places in the ring that the client has */
+    struct gateway_entry *oldest; /* the oldest of them */
+    uint64_t *ref;                /* the reference through which `oldest` is reached */
 };
 
-/* Gathers the client's clicks around this one; false when this one is among them already. */
+/* Gathers the client's clicks around this one; false when the click is among them already. */
 static bool gather(struct gateway *gateway, struct head *head, const struct gateway_click *click,
                    struct gateway_group *group, struct places *places)
 {
@@ -159,7 +160,8 @@ static bool gather(struct gateway *gateway, struct head *head, const struct gate
     return true;
 }
 
-/* In the ring's next place; of a client that has its share, in that of its oldest click. */
+/* Stores a click in the ring's next place.  A client at GATEWAY_FOUND_MAX gets the place of its own
+ * oldest click. */
 static struct gateway_entry *put(struct gateway *gateway, struct head *head,
                                  const struct gateway_click *click, const struct places *places,
                                  struct gateway_group *group)
@@ -187,8 +189,8 @@ static uint32_t tick_of(const struct click *click)
     return (uint32_t)(click->time_ms >> TICK_BITS);
 }
 
-/* Whether the click is one more of those that the head says there are.  Only of this process' own
- * clicks, for those of others may come twice. */
+/* Whether the short cut covers this click.  Only for clicks of this process, because those of
+ * others may come twice. */
 static bool is_one_more(const struct head *head, const struct gateway_click *own)
 {
     const struct click *click = &own->click;
@@ -199,7 +201,7 @@ static bool is_one_more(const struct head *head, const struct gateway_click *own
            tick_of(click) > head->since && head->n_places < GATEWAY_FOUND_MAX;
 }
 
-/* Makes the short cut if all clicks of the group are alike. */
+/* Sets up the short cut if all clicks of the group are alike. */
 static void summarise(const struct gateway *gateway, struct head *head,
                       const struct gateway_group *group, unsigned n_places)
 {
@@ -224,7 +226,7 @@ static void summarise(const struct gateway *gateway, struct head *head,
 
 /* --- adding --- */
 
-/* Of nobody in particular: it has nothing to do with others. */
+/* A click that names no client is judged by itself: there is nothing to compare it with. */
 static unsigned judge_alone(struct gateway *gateway, const struct gateway_click *click,
                             struct gateway_click *found)
 {
@@ -249,8 +251,8 @@ bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *ow
     return true;
 }
 
-/* Marks those of the group that are repeats now that this click, which other processes know of, is
- * known: it may be earlier than others. */
+/* Marks the clicks of the group that have become repeats by this click of another process.  It may
+ * be earlier than some of them. */
 static void mark_repeats(struct gateway *gateway, const struct gateway_click *click,
                          struct gateway_group *group)
 {

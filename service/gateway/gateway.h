@@ -1,8 +1,9 @@
-/* gateway.h - mail gateways told by what they do: which clicks of a client are a machine's.
+/* gateway.h - recognises mail gateways by their behaviour: which clicks of a client are a
+ * machine's.
  *
- * Gateways open the links of a mail with the agents of ordinary browsers, so one click shows
- * nothing; several clicks of one client within seconds do.  The table keeps the clicks of the last
- * minutes and gives each a sum of weights:
+ * Gateways open the links of a mail with the agents of ordinary browsers.  So a single click proves
+ * nothing, but several clicks of one client within seconds do.  The table keeps the clicks of the
+ * last minutes.  Each sign adds its weight to a click:
  *
  *   links      so many distinct links of the client within seconds
  *   two links  of a mail, so near to each other that nobody has read the first page; half as far
@@ -14,19 +15,18 @@
  *   asn        of a listed autonomous system; there several links weigh even if they are opened
  *              slowly, and so does a look at a link just before another network follows it
  *
- * From `threshold` on the click is a scanner's.  A human click that comes amid a burst, or from a
- * network that took part in it, belongs to it; any other one after it doesn't: most people open a
- * mail that a gateway has opened before.  And clicks of one link again and again are a machine's,
- * see repeat.h.
+ * A click whose sum reaches `threshold` is a scanner's.  A human click during a burst, or from a
+ * network that took part in the burst, belongs to the burst.  Any other click after a burst
+ * doesn't: most people open a mail that a gateway has opened before.  Repeated clicks of one link
+ * are a machine's too, see repeat.h.
  *
- * The verdict is that of the clicks in the order of their times, whatever the order in which they
- * become known: an earlier click that comes late is judged, and what follows it is judged again.
- * Only a click that was found once stays found.
+ * The verdict depends on the times of the clicks, not on the order in which they are added: when an
+ * earlier click is added late, the clicks after it are judged again.  Only a click that was found
+ * stays found.
  *
- * Pure: no I/O; time is that of the clicks.  Nothing is allocated after the start: the oldest click
- * makes room for the newest, and of a client with GATEWAY_FOUND_MAX clicks its own oldest, so that
- * nobody can push out the clicks of others.
- */
+ * Pure: no I/O, and the only time is that of the clicks.  Nothing is allocated after the start: a
+ * new click replaces the oldest one.  A client with GATEWAY_FOUND_MAX clicks replaces its own
+ * oldest, so that it can't evict the clicks of others. */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
 #include <stdbool.h>
@@ -39,58 +39,59 @@ struct gateway;
 
 enum {
     GATEWAY_ORIGIN_LEN = 16,
-    GATEWAY_FOUND_MAX = 32, /* clicks of one client that are kept, and looked at together */
+    GATEWAY_FOUND_MAX = 32, /* clicks of one client that are kept and judged together */
 };
 
-/* As in the configuration's group `labels`. */
+/* The options of the configuration's group `labels`. */
 struct gateway_options {
-    int64_t links, links_ms;       /* distinct links within so many milliseconds */
-    int64_t two_links_ms;          /* two of them within so many are enough */
-    int64_t networks, networks_ms; /* networks, likewise */
+    int64_t links, links_ms;       /* this many distinct links within this many milliseconds */
+    int64_t two_links_ms;          /* two distinct links within this time are enough */
+    int64_t networks, networks_ms; /* the same for networks */
     int64_t early_ms;
     int64_t weight_links, weight_networks, weight_early, weight_head, weight_asn, weight_range;
     int64_t threshold;
     int64_t repeat_max;  /* clicks of one link by one network in a minute; 0 = no limit */
-    unsigned clicks_max; /* a power of two: clicks kept; 0 = GATEWAY_CLICKS */
+    unsigned clicks_max; /* clicks kept, a power of two; 0 = GATEWAY_CLICKS */
 };
 
 enum { GATEWAY_CLICKS = 131072 }; /* two minutes at a thousand clicks of people a second; 12 MB */
 
-/* A click and its name among all pods: which process had it, and its number there. */
+/* A click and its name among all pods: the process that logged it, and its number there. */
 struct gateway_click {
     struct click click;
     uint64_t number;
     uint8_t origin[GATEWAY_ORIGIN_LEN];
-    bool is_own;    /* of this process, which adds it once; others' may come again */
-    bool is_shared; /* other processes may know of it: who relabels it has to claim it first */
+    bool is_own;    /* of this process, which adds it once; clicks of others may be added again */
+    bool is_shared; /* other processes may know it, so whoever relabels it must claim it first */
 };
 
 /* NULL: out of memory. */
 MUST_USE struct gateway *gateway_new(const struct gateway_options *options);
 void gateway_free(struct gateway *gateway);
-/* What the numbers of networks mean has changed: those of the clicks so far are known no more. */
+/* Call when the salt has changed: the networks of all clicks so far become unknown. */
 void gateway_forget_networks(struct gateway *gateway);
 
-/* Whether it has to be looked at: a human click, or a client's HEAD. */
+/* Whether gateway_add() needs this click: it is a human click, or a HEAD for a link of a client. */
 bool gateway_wants(const struct click *click);
 
-/* The longest time that two clicks lie apart and still have to do with each other. */
+/* The longest time between two clicks that can still influence each other. */
 int64_t gateway_window_ms(const struct gateway *gateway);
 
-/* gateway_add() of this click comes soon: its client's place in the table, which is much larger
- * than the processor's cache, is fetched meanwhile.  Waiting for it is most of what a click costs.
- */
+/* Prefetches the client's place in the table, which is much larger than the processor's cache; call
+ * it some clicks before gateway_add() of this click.  Waiting for that memory is most of what a
+ * click costs. */
 void gateway_expect(struct gateway *gateway, const struct click *click);
 
-/* A click of this process has come; once for each, before gateway_add().  True: it is a repeat, and
- * `*found` its relabelling; then it need not be added. */
+/* Tests whether a new click of this process is a repeat; call it once for each, before
+ * gateway_add().  True: `*found` is its relabelling, and gateway_add() is not needed. */
 MUST_USE bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *own,
                                   struct gateway_click *found);
 
 /*
- * Adds a click, unless it is known already, and sets `found` to the human clicks, this and earlier
- * ones, that are now known to be a machine's: label, reason, old_label and old_reason are set, type
- * is CLICK_TYPE_RELABEL.  Each click is found at most once.  Returns how many.
+ * Adds a click, unless it is known already.  Sets `found` to the human clicks, this one and earlier
+ * ones, that are now known to be a machine's; in each, label, reason, old_label and old_reason are
+ * set, and type is CLICK_TYPE_RELABEL.  Each click is found at most once.  Returns how many were
+ * found.
  */
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
                      struct gateway_click found[static GATEWAY_FOUND_MAX]);

@@ -4,18 +4,18 @@
 
 #include "proto/click_names.h"
 
-/* When link tokens count from: 2024-01-01T00:00Z (FORMATS.md "Token"). */
+/* The time that link tokens count minutes from: 2024-01-01T00:00Z (FORMATS.md "Token"). */
 #define ISSUED_EPOCH_MS INT64_C(1704067200000)
 
 enum {
     MINUTE_MS = 60000,
-    /* Clicks so near to each other may have come either way round: workers read clocks that tick
-     * every 1…10 ms, and the clocks of two pods agree within some tens. */
+    /* The order of clicks this near to each other is not known: workers read clocks that tick every
+     * 1…10 ms, and the clocks of two pods differ by some tens of ms. */
     TOGETHER_MS = 50,
 };
 
-/* Of a link in one of these channels (FORMATS.md "Token") a person looks at it when it is made, and
- * may well follow it at once. */
+/* Channels (FORMATS.md "Token") where a person sees the link when it is made, and may follow it at
+ * once. */
 enum { CHANNEL_QR = 4, CHANNEL_PORTAL = 5, CHANNEL_CHAT = 6 };
 
 static int64_t time_of(const struct gateway_group *group, unsigned i)
@@ -46,7 +46,8 @@ unsigned gateway_group_insert(struct gateway_group *group, struct gateway_entry 
 
 /* --- signs --- */
 
-/* Something of which there may be several within a window; 0 = it doesn't count. */
+/* A property of a click whose distinct values within a window are counted; 0 = the click doesn't
+ * count. */
 typedef uint64_t property(const struct gateway_entry *entry);
 
 static uint64_t link_of(const struct gateway_entry *entry)
@@ -59,7 +60,7 @@ static bool is_read_later(const struct click *click)
     return click->channel < CHANNEL_QR || click->channel > CHANNEL_CHAT;
 }
 
-/* On a page people open several tabs; nothing scans pages. */
+/* Links on a page don't count: people open several tabs, and gateways don't scan pages. */
 static uint64_t link_of_mail(const struct gateway_entry *entry)
 {
     return is_read_later(&entry->click.click) ? link_of(entry) : 0;
@@ -70,7 +71,7 @@ static uint64_t link_of_listed_asn(const struct gateway_entry *entry)
     return entry->click.click.hints & CLICK_HINT_ASN ? link_of(entry) : 0;
 }
 
-/* A burst that is known already speaks against nobody else. */
+/* A click that already belongs to a burst is no evidence against others. */
 static uint64_t network_of(const struct gateway_entry *entry)
 {
     return entry->reason ? 0 : entry->click.click.network;
@@ -87,8 +88,8 @@ static bool is_first(const struct gateway_group *group, property *of, unsigned f
     return value != 0;
 }
 
-/* Marks the clicks of the `window_ms` up to the last one, if they have at least `least` distinct
- * properties. */
+/* If the `window_ms` before the last click hold at least `least` distinct values of the property,
+ * marks the clicks that have one. */
 static void mark_window(const struct gateway_group *group, property *of, int64_t window_ms,
                         int64_t least, bool marks[GATEWAY_FOUND_MAX])
 {
@@ -120,7 +121,7 @@ static bool has_head_before(const struct gateway_options *options,
     return false;
 }
 
-/* Tokens know the minute that they were made in, not the second: it may have been its last. */
+/* A token holds the minute of its issue, not the second, so a minute is added to the window. */
 static bool is_early(const struct gateway_options *options, const struct click *click)
 {
     int64_t issued_ms = ISSUED_EPOCH_MS + (int64_t)click->issued_min * MINUTE_MS;
@@ -129,7 +130,7 @@ static bool is_early(const struct gateway_options *options, const struct click *
            click->time_ms - issued_ms < options->early_ms + MINUTE_MS;
 }
 
-/* A link scanner of a listed system looks at a link just before the person whom it lets through. */
+/* A link scanner of a listed system requests a link just before the person is let through. */
 static bool is_look_ahead(const struct gateway_options *options, const struct gateway_group *group,
                           unsigned i)
 {
@@ -146,14 +147,15 @@ static bool is_look_ahead(const struct gateway_options *options, const struct ga
     return false;
 }
 
-/* Which clicks of a group take part in what, as of its last one. */
+/* Which clicks of a group show which sign, up to its last one. */
 struct marks {
-    bool links[GATEWAY_FOUND_MAX];     /* a burst of links */
-    bool few_links[GATEWAY_FOUND_MAX]; /* one link less than a burst, and more than two */
-    bool two_links[GATEWAY_FOUND_MAX]; /* two links that nobody reads so fast */
-    bool two_near[GATEWAY_FOUND_MAX];  /* two links, rather near to each other */
+    bool links[GATEWAY_FOUND_MAX];     /* part of a burst of links */
+    bool few_links[GATEWAY_FOUND_MAX]; /* part of one link less than a burst, and more than two */
+    bool two_links[GATEWAY_FOUND_MAX]; /* part of two links opened faster than anyone reads */
+    bool two_near[GATEWAY_FOUND_MAX];  /* part of two links opened at up to twice that distance */
     bool networks[GATEWAY_FOUND_MAX];
-    bool listed_two[GATEWAY_FOUND_MAX], listed_three[GATEWAY_FOUND_MAX]; /* by a listed system */
+    bool listed_two[GATEWAY_FOUND_MAX],
+        listed_three[GATEWAY_FOUND_MAX]; /* opened by a listed system */
 };
 
 static void mark(const struct gateway_options *o, const struct gateway_group *group,
@@ -170,7 +172,7 @@ static void mark(const struct gateway_options *o, const struct gateway_group *gr
     mark_window(group, link_of_listed_asn, o->networks_ms, 3, marks->listed_three);
 }
 
-/* The strongest of the signs that several links make. */
+/* The weight of the strongest sign made by several links. */
 static int64_t weight_of_links(const struct gateway_options *options, const struct marks *marks,
                                unsigned i)
 {
@@ -203,7 +205,7 @@ static enum click_reason weigh(const struct gateway_options *options,
     return marks->networks[i] ? CLICK_REASON_MANY_NETWORKS : CLICK_REASON_SIGNS;
 }
 
-/* The reason of a burst that the click comes amid, or whose networks it comes from. */
+/* The reason of the burst that the click falls into, or whose network it comes from. */
 static enum click_reason find_burst(const struct gateway_options *options,
                                     const struct gateway_group *group, unsigned i)
 {
@@ -244,7 +246,7 @@ static bool is_undecided(const struct gateway_entry *entry)
     return entry->reason == CLICK_REASON_NONE && entry->click.click.label == CLICK_HUMAN;
 }
 
-/* Judges the clicks of the group when its last one came. */
+/* Judges all clicks of the group as of its last one. */
 static void judge_last(const struct gateway_options *options, const struct gateway_group *group)
 {
     enum click_reason reasons[GATEWAY_FOUND_MAX];
@@ -263,8 +265,8 @@ static void judge_last(const struct gateway_options *options, const struct gatew
     }
 }
 
-/* The click just added is earlier than others, which were judged without it: what it may reach is
- * judged again, from its first click on.  Returns which one that is. */
+/* The click just added is earlier than others that were judged without it.  Clears the verdicts of
+ * those it may influence, and returns the first of them. */
 static unsigned take_back(const struct gateway_options *options, const struct gateway_group *group)
 {
     int64_t reach_ms =

@@ -1,6 +1,5 @@
 /* gateway_redis.h - how this folder sends commands to Redis: over the connection of its caller, the
- * ledger's thread, which knows whether the server of a shard can be trusted.
- */
+ * ledger thread, which knows whether the server of a shard can be trusted. */
 #ifndef GATEWAY_GATEWAY_REDIS_H
 #define GATEWAY_GATEWAY_REDIS_H
 #include <stdbool.h>
@@ -8,19 +7,19 @@
 
 #include "proto/slice.h"
 
-/* Which command an answer is to. */
+/* The command that a reply belongs to. */
 enum gateway_command { GATEWAY_BEAT, GATEWAY_OFFER, GATEWAY_CLAIM };
 
-/* Index of the first key in the argv of EVAL; it tells which server the command goes to. */
+/* Index of the first key in the argv of EVAL; the key decides which server gets the command. */
 enum { GATEWAY_ARGV_KEY = 3 };
 
 struct gateway_redis {
-    void *owner; /* handed to both */
-    /* Sends an EVAL with at least one key; false: the server can't be reached.  If true, the answer
-     * is given to relabel_on_reply(), NULL when there was none; never from within send(). */
+    void *owner; /* passed to both callbacks */
+    /* Sends an EVAL with at least one key; false: the server can't be reached.  If true, the reply
+     * is passed to relabel_on_reply() later, never from within send(); NULL when no reply came. */
     bool (*send)(void *owner, enum gateway_command what, unsigned shard, const struct slice *argv,
                  size_t argc);
-    /* Whether the shard's server takes commands now. */
+    /* Whether the shard's server accepts commands now. */
     bool (*is_ready)(void *owner, unsigned shard);
 };
 

@@ -24,7 +24,7 @@ size_t pod_write_line(const struct pod *pod, char out[static POD_LINE_MAX])
     return len <= POD_LINE_MAX ? len : 0;
 }
 
-/* Copies a text that fits; false: it doesn't. */
+/* Copies a text; false if it doesn't fit. */
 static bool take_text(const char *text, char *out, size_t out_len)
 {
     size_t len = strlen(text);
@@ -89,7 +89,8 @@ void pod_table_add(struct pod_table *table, const struct pod *pod)
         table->pods[table->n++] = *pod;
 }
 
-/* What is seen for the first time was heard when it says; in its future, now. */
+/* A line seen for the first time counts as heard at the time it states, or now if that is in the
+ * future. */
 static int64_t first_heard_ms(const struct pod *pod, int64_t mono_ms, int64_t wall_ms)
 {
     int64_t age_ms = wall_ms - pod->at_s * 1000;
@@ -162,7 +163,7 @@ struct pods_age pod_table_age(const struct pod_table *table, const struct pod *s
         else
             age.n_silent++;
     }
-    /* Of what the others did since we last heard of them, nothing can be said. */
+    /* Since our last read of the lines the others may have done anything. */
     if (table->is_read && is_stale(table, mono_ms)) {
         if (age.as_of_ms > table->read_at_ms)
             age.as_of_ms = table->read_at_ms;

@@ -1,9 +1,9 @@
--- Says that this process is alive and how it is, and agrees on the salt of the day (FORMATS.md
+-- Records that this process is alive, and its status, and agrees on the salt of the day (FORMATS.md
 -- "Siblings", "Pods").
 --
 -- KEYS  1 the sorted set of processes, 2 the salt, 3 and 4 the lines of this hour and of the one before
--- ARGV  1 id of the process, 2 seconds after which one counts as gone, 3 a salt, 4 its seconds,
---       5 id of the line, 6 the line, "" = take it away, 7 seconds until lines expire
+-- ARGV  1 id of the process, 2 seconds of silence after which a process is gone, 3 a salt, 4 its seconds,
+--       5 id of the line, 6 the line, "" = remove it, 7 seconds until lines expire
 --
 -- Answers {processes alive, the salt that is in use, lines of the hour before, lines of this hour}.
 local call = redis.call

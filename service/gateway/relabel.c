@@ -15,15 +15,15 @@
 
 enum {
     READ_MAX = 256,
-    LOOK_MAX = 65536, /* clicks looked at in a turn, so that batches aren't kept waiting */
-    AHEAD = 8,        /* clicks that are expected while one is looked at */
-    RETRY_MS = 1000,  /* between two attempts to begin a log */
+    LOOK_MAX = 65536, /* clicks looked at in one pass, so that batches aren't delayed */
+    AHEAD = 8,        /* how many clicks ahead are prefetched */
+    RETRY_MS = 1000,  /* between two attempts to open a log */
 };
 
 struct relabel {
     struct relabel_options options;
     struct finder *finder;
-    struct clicklog *log; /* NULL until there is something to append */
+    struct clicklog *log; /* NULL until the first relabelling */
     int64_t retry_ms;
     uint64_t relabelled[CLICK_REASONS];
     struct click clicks[READ_MAX];
@@ -31,7 +31,7 @@ struct relabel {
 
 /* --- appending --- */
 
-/* Begun late: most processes of a quiet service never need it. */
+/* Opened late, because most processes of a quiet service never need it. */
 static bool open_log(struct relabel *relabel)
 {
     int64_t now_ms = clock_mono_ms();
@@ -60,7 +60,7 @@ static void on_found(void *owner, const struct click *relabelling)
     relabel->relabelled[relabelling->reason]++;
 }
 
-/* --- start and end --- */
+/* --- new and free --- */
 
 static void describe(void *owner, struct pod *self)
 {
@@ -94,7 +94,7 @@ struct relabel *relabel_new(const struct relabel_options *options)
     if (!relabel)
         return NULL;
     relabel->options = *options;
-    relabel->options.gateway = NULL; /* the caller's, */
+    relabel->options.gateway = NULL; /* the caller's, for the call only */
     relabel->options.state_dir = NULL;
     relabel->finder = finder_new(&finder, clock_wall_ms());
     if (!relabel->finder) {
@@ -112,7 +112,7 @@ void relabel_free(struct relabel *relabel)
     free(relabel);
 }
 
-/* --- turns --- */
+/* --- each pass of the ledger thread --- */
 
 void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t *looked_to)
 {

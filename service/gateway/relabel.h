@@ -1,11 +1,10 @@
-/* relabel.h - looks for mail gateways among the clicks that come, and relabels theirs.
+/* relabel.h - finds the clicks of mail gateways among new clicks, and relabels them.
  *
- * Part of the ledger's thread, and the one header of this folder that the ledger calls.  Only
- * clicks that this process logs are looked at, each once: never those of earlier starts, nor what
- * is replayed.  A relabelling is a record in a log of its own, which the ledger folds and applies,
- * exactly once, as it does with clicks.  A crash between finding a click and appending that record
- * costs the relabelling, never the click.
- */
+ * Runs in the ledger thread; the ledger calls no other header of this folder.  Only clicks that
+ * this process logs are looked at, each once: never those of earlier starts, nor replayed ones.  A
+ * relabelling is a record in a log of its own; the ledger folds and applies it exactly once, like a
+ * click.  A crash between finding a click and appending the record loses the relabelling, never the
+ * click. */
 #ifndef GATEWAY_RELABEL_H
 #define GATEWAY_RELABEL_H
 #include <stdint.h>
@@ -25,10 +24,10 @@ struct salt;
 
 struct relabel_options {
     const struct gateway_options *gateway; /* for the call only */
-    struct clickstore *store;              /* till relabel_free(), as is `salt` */
-    struct salt *salt;                     /* of the workers */
+    struct clickstore *store;              /* must live until relabel_free(), as must `salt` */
+    struct salt *salt;                     /* the salt that the workers use */
     unsigned n_shards;
-    const char *state_dir; /* for the call only; NULL: there is none */
+    const char *state_dir; /* for the call only; NULL: no state_dir */
     struct gateway_redis redis;
     void (*describe)(void *owner, struct pod *self); /* both: `redis.owner`; see beat.h */
     void (*on_day)(void *owner);
@@ -38,19 +37,19 @@ struct relabel_options {
 MUST_USE struct relabel *relabel_new(const struct relabel_options *options);
 void relabel_free(struct relabel *relabel);
 
-/* Each turn: first looks at what was appended to each live log since `*looked_to`, which moves up;
- * then does the rest. */
+/* Call in each pass for each live log: looks at the clicks appended since `*looked_to`, which moves
+ * up. */
 void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t *looked_to);
 void relabel_serve(struct relabel *relabel, int64_t now_ms);
 void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsigned shard,
                       const struct redisReply *reply);
 
-/* What is known of the processes at this Redis. */
+/* The heartbeat, which knows the other processes. */
 struct beat *relabel_beat(const struct relabel *relabel);
 
 struct relabel_stats {
-    uint64_t relabelled[CLICK_REASONS]; /* clicks, by why */
-    unsigned n_pods;                    /* processes at this Redis, this one too; 0 = not known */
+    uint64_t relabelled[CLICK_REASONS]; /* relabelled clicks, by reason */
+    unsigned n_pods; /* processes at this Redis, this one included; 0 = not known */
 };
 struct relabel_stats relabel_stats(const struct relabel *relabel);
 

@@ -6,12 +6,12 @@
 
 enum {
     SETS = 8192,
-    WAYS = 4, /* 32768 links and networks of the last minute */
-    PODS = 3, /* whose clicks find room beside each other */
+    WAYS = 4, /* slots per set; in all 32768 pairs of link and network */
+    PODS = 3, /* each slot has room for the clicks of so many pods */
     TAG_BITS = 16,
 };
 
-/* A minute, as the difference of two ranks. */
+/* A minute, as a difference of two ranks. */
 #define WINDOW ((int64_t)REPEAT_WINDOW_MS << TAG_BITS)
 
 struct slot {
@@ -20,11 +20,11 @@ struct slot {
     unsigned n;
 };
 
-/* The ranks of a slot's clicks lie apart from it: slots are searched, ranks are not. */
+/* Ranks are stored apart from the slots, because only slots are searched. */
 struct repeat {
     unsigned max, ranks_max;
     struct slot *slots;
-    int64_t *ranks; /* ranks_max for each slot; see rank_of() */
+    int64_t *ranks; /* ranks_max per slot; see rank_of() */
 };
 
 struct repeat *repeat_new(unsigned max)
@@ -55,7 +55,7 @@ void repeat_free(struct repeat *repeat)
     free(repeat);
 }
 
-/* Who repeats which link; 0: it can't be told. */
+/* A key for one visitor and one link; 0: the visitor can't be told from others. */
 static uint64_t key_of(const struct click *click)
 {
     uint64_t who = click->client == 0 ? click->visitor : click->network;
@@ -83,7 +83,8 @@ static struct slot *find_slot(const struct repeat *repeat, uint64_t key)
     return NULL;
 }
 
-/* The key's slot; if it has none, the one of its set that was silent longest, emptied. */
+/* The key's slot.  If it has none, the slot of its set that was silent longest is emptied and given
+ * to it. */
 static struct slot *take_slot(struct repeat *repeat, uint64_t key)
 {
     struct slot *slot = find_slot(repeat, key), *set = set_of(repeat, key);
@@ -104,8 +105,8 @@ static int64_t *ranks_of(const struct repeat *repeat, const struct slot *slot)
     return &repeat->ranks[(size_t)(slot - repeat->slots) * repeat->ranks_max];
 }
 
-/* In which order clicks are counted, the same for every pod: by time, then by a few bits that tell
- * them apart, for many have the same millisecond. */
+/* The order in which clicks are counted, the same in every pod: by time, then by bits of a hash,
+ * for several clicks may have the same millisecond. */
 static int64_t rank_of(const struct gateway_click *click)
 {
     uint64_t tag = (click->number ^ le64_load(click->origin)) * UINT64_C(0x9e3779b97f4a7c15);
@@ -113,7 +114,7 @@ static int64_t rank_of(const struct gateway_click *click)
     return click->click.time_ms << TAG_BITS | (int64_t)(tag >> (64 - TAG_BITS));
 }
 
-/* How many of the slot's clicks rank in [from, to). */
+/* The number of the slot's clicks whose rank is in [from, to). */
 static unsigned count_between(const struct repeat *repeat, const struct slot *slot, int64_t from,
                               int64_t to)
 {
@@ -125,7 +126,7 @@ static unsigned count_between(const struct repeat *repeat, const struct slot *sl
     return n;
 }
 
-/* What is more than a minute older than the newest makes room. */
+/* Drops the ranks that are more than a minute older than the newest. */
 static void drop_old(const struct repeat *repeat, struct slot *slot)
 {
     int64_t *ranks = ranks_of(repeat, slot);
@@ -138,7 +139,7 @@ static void drop_old(const struct repeat *repeat, struct slot *slot)
     slot->n = kept;
 }
 
-/* If there is no room, more came in a minute than anybody asks for. */
+/* If the slot is full, more clicks came in a minute than any limit needs. */
 static void remember(const struct repeat *repeat, struct slot *slot,
                      const struct gateway_click *click)
 {
@@ -168,7 +169,8 @@ bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click)
     slot = take_slot(repeat, key);
     if (click->click.time_ms > slot->newest_ms)
         slot->newest_ms = click->click.time_ms;
-    /* Either way: logs of several workers are read one after the other. */
+    /* Looks a minute back and ahead, because the logs of several workers are read one after the
+     * other. */
     if (count_between(repeat, slot, rank - WINDOW + 1, rank + WINDOW) >= repeat->max)
         return true;
     remember(repeat, slot, click);

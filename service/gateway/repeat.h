@@ -1,14 +1,13 @@
-/* repeat.h - clicks of one link by one network, again and again: nobody reads a page more than
- * `max` times within a minute, so what comes beyond is a machine's.
+/* repeat.h - finds repeated clicks of one link from one network.  People don't open a page more
+ * than `max` times within a minute, so any further click is a machine's.
  *
- * A link that names a client is one person's, so a network (/24, /48) is enough to tell who repeats
- * it.  One that names nobody may be everyone's: there the visitor, an address and an agent, stands
- * in place of the network.
+ * A link that names a client belongs to one person, so a network (/24, /48) is enough to tell who
+ * repeats it.  A link that names no client may be opened by many: there the visitor (address and
+ * agent) is used in place of the network.
  *
- * A fixed table remembers when the clicks came that were not beyond `max`; a link that is flooded
- * keeps its place, the one that was silent longest gives way.  Pure; time is that of the clicks,
- * which may come in any order.
- */
+ * A table of fixed size keeps the times of the clicks up to `max`.  When it is full, the link that
+ * was silent longest is replaced.  Pure; the only time is that of the clicks, which may be added in
+ * any order. */
 #ifndef GATEWAY_REPEAT_H
 #define GATEWAY_REPEAT_H
 #include <stdbool.h>
@@ -25,13 +24,13 @@ struct repeat;
 MUST_USE struct repeat *repeat_new(unsigned max);
 void repeat_free(struct repeat *repeat);
 
-/* A click of this process, once.  True: `max` of its clicks are known within a minute of it, and it
- * is a repeat, whatever other pods know.  Else it is remembered. */
+/* Tests a click of this process; call once for each.  True: `max` other clicks within a minute of
+ * it are known, so it is a repeat, whatever other pods know.  Otherwise the click is stored. */
 bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click);
-/* A click of another process.  It may come again. */
+/* Stores a click of another process; may be called again for the same click. */
 void repeat_add_other(struct repeat *repeat, const struct gateway_click *click);
-/* A click that was added: whether `max` clicks that are known now came in the minute before it.  Of
- * clicks of one millisecond all pods take the same one to be the first. */
+/* For a click that was added: whether `max` known clicks came in the minute before it.  Clicks of
+ * the same millisecond are ordered the same way in all pods. */
 bool repeat_is(const struct repeat *repeat, const struct gateway_click *click);
 
 #endif

@@ -14,13 +14,14 @@
 enum {
     HELD_MAX = 4096,
     CLAIMS_MAX = 4096,
-    CLAIM_TTL_S = 3600, /* longer than a claim may wait, so that it can be asked again */
+    CLAIM_TTL_S = 3600, /* longer than a claim may wait, so that a claim can be sent again */
     CLAIM_WAIT_MS = 600000,
     SEND_MAX = 128,    /* clicks in one command */
     LIST_MAX = 32,     /* as in siblings.lua */
-    MARGIN_MS = 10000, /* a list lives so much longer than the clicks in it matter */
+    MARGIN_MS = 10000, /* how much longer a list lives than its clicks matter */
     OFFER_LEN = GATEWAY_ORIGIN_LEN + CLICK_RECORD_LEN,
-    NAME_LEN = GATEWAY_ORIGIN_LEN + 8, /* of a click, or of a claim: a process and a number */
+    NAME_LEN = GATEWAY_ORIGIN_LEN +
+               8, /* length of the name of a click or of a claim: a process and a number */
     CLAIM_LEN = 2 * NAME_LEN,
     VALUE_MAX = OFFER_LEN,
     SECONDS_MAX = 24,
@@ -30,24 +31,24 @@ _Static_assert((int)GATEWAY_ORIGIN_LEN == (int)CLICK_LOG_ID_LEN, "records are se
 _Static_assert((int)LIST_MAX == (int)GATEWAY_FOUND_MAX, "what is told can be looked at together");
 _Static_assert((int)CLAIM_LEN <= (int)VALUE_MAX, "there is room for either");
 
-/* A click that waits for what other pods know, or for the right to relabel it. */
+/* A click that waits for the clicks of other pods, or for its claim. */
 struct waiting {
     struct gateway_click click;
     unsigned shard;
     bool is_sent;
-    uint64_t claim;   /* of a claim: its number, the same when it is asked again */
-    int64_t since_ms; /* of a claim */
+    uint64_t claim;   /* of a claim: its number, which a repeated attempt keeps */
+    int64_t since_ms; /* of a claim: when it was first sent */
 };
 
 struct siblings {
     struct siblings_options options;
     unsigned n_held, n_claims;
-    uint64_t n_claimed; /* claims ever */
+    uint64_t n_claimed; /* claims ever made */
     struct waiting held[HELD_MAX];
     struct waiting claims[CLAIMS_MAX];
     bool is_offered[COUNTER_SHARDS_MAX],
         is_claimed[COUNTER_SHARDS_MAX];                        /* a command is under way */
-    struct gateway_click told[SEND_MAX + SEND_MAX * LIST_MAX]; /* by one answer */
+    struct gateway_click told[SEND_MAX + SEND_MAX * LIST_MAX]; /* the clicks that one reply tells */
 };
 
 struct siblings *siblings_new(const struct siblings_options *options)
@@ -90,7 +91,7 @@ void siblings_claim(struct siblings *siblings, const struct gateway_click *click
 
 /* --- commands --- */
 
-/* A command being built: so many keys, and one value for each. */
+/* A command being built: keys, and one value for each. */
 struct command {
     unsigned n;
     struct slice argv[GATEWAY_ARGV_KEY + 2 * SEND_MAX + 1];
@@ -195,7 +196,7 @@ static void send_claims(struct siblings *siblings, unsigned shard)
         chosen[i]->is_sent = true;
 }
 
-/* Clicks whose server can't be asked are judged with what is known here. */
+/* Judges the clicks whose server can't be reached with what this process knows. */
 static void release_held(struct siblings *siblings)
 {
     const struct siblings_options *o = &siblings->options;
@@ -212,7 +213,7 @@ static void release_held(struct siblings *siblings)
     siblings->n_held = kept;
 }
 
-/* Claims that Redis didn't answer for so long are given up: those clicks keep their label. */
+/* Gives up claims that Redis did not answer for too long; those clicks keep their label. */
 static void forget_old_claims(struct siblings *siblings, int64_t now_ms)
 {
     unsigned kept = 0;
@@ -243,9 +244,9 @@ void siblings_serve(struct siblings *siblings, int64_t now_ms)
         forget_old_claims(siblings, now_ms);
 }
 
-/* --- answers --- */
+/* --- replies --- */
 
-/* A click in a list, if another process had it. */
+/* Reads a click from a list; false if it is this process' own, or damaged. */
 static bool read_told(const struct siblings *siblings, const struct redisReply *entry,
                       struct gateway_click *out)
 {
@@ -263,7 +264,7 @@ static bool read_told(const struct siblings *siblings, const struct redisReply *
            CLICK_OK;
 }
 
-/* Takes out of the queue what this answer is to. */
+/* Removes from the queue the clicks that this reply is about. */
 static size_t take_held(struct siblings *siblings, unsigned shard)
 {
     unsigned kept = 0;
@@ -306,7 +307,8 @@ static void on_offers(struct siblings *siblings, unsigned shard, const struct re
         o->on_click(o->owner, &siblings->told[i]);
 }
 
-/* Claims of the shard that were sent, in their order.  Without an answer they are asked again. */
+/* Handles the claims of the shard that were sent, in their order.  Without a reply they are sent
+ * again. */
 static void on_claims(struct siblings *siblings, unsigned shard, const struct redisReply *reply)
 {
     const struct siblings_options *o = &siblings->options;

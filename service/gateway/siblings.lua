@@ -3,7 +3,7 @@
 -- KEYS  a list per click
 -- ARGV  1 seconds until a list expires, then a click per key
 --
--- Answers all clicks in these lists, of each the newest 32.
+-- Returns for each key its list, the newest 32 clicks.
 local call = redis.call
 for i, key in ipairs(KEYS) do
     call('RPUSH', key, ARGV[i + 1])
