@@ -7,11 +7,11 @@
 
 /* --- the worker's side --- */
 
-/* Those of the lowest number first, so that file names mostly follow positions. */
+/* Takes the spare with the lowest number, so that file names mostly follow positions. */
 static struct segment *take_spare(struct clicklog_spares *spares)
 {
     for (unsigned i = 0; i < CLICKLOG_SPARES_MAX; i++) {
-        /* Looking first spares the bus lock. */
+        /* A plain load first avoids the locked exchange on an empty slot. */
         if (atomic_load_explicit(&spares->slot[i], memory_order_relaxed)) {
             struct segment *seg =
                 atomic_exchange_explicit(&spares->slot[i], NULL, memory_order_acquire);
@@ -27,7 +27,8 @@ static void go_on_to(struct clicklog *log, struct segment *seg)
 {
     struct segment *last = log->active ? log->active : &log->root;
 
-    /* Group commit looks only at the segment in use, so what is left must be on disk. */
+    /* Durability CLICK syncs only the segment in use, so the one being left must be on disk first.
+     */
     clicklog_sync(log);
     segment_activate(seg, log->position);
     log->slot = segment_slot(seg, 0);
@@ -45,7 +46,8 @@ static void drop(struct clicklog *log)
     counter64_add(&log->dropped[reason], 1);
 }
 
-/* The segment is full, or the keeper wants it left; false when there is no place for the click. */
+/* Goes on to a new segment, because this one is full or the keeper asked for it.  False when there
+ * is no room for the click. */
 static bool roll(struct clicklog *log)
 {
     bool full = log->position == log->end;
@@ -87,7 +89,7 @@ void clicklog_sync(struct clicklog *log)
 
 /* --- the reader's side --- */
 
-/* The segment that holds `position`, or the first after it. */
+/* The segment that holds `position`, or the first one after it. */
 static struct segment *find_segment(struct clicklog *log, uint64_t position)
 {
     struct segment *seg = log->hint;
@@ -99,7 +101,7 @@ static struct segment *find_segment(struct clicklog *log, uint64_t position)
     return seg;
 }
 
-/* Positions [from, to) hold no click; those not looked at before are counted. */
+/* Positions [from, to) hold no click; counts those that were not looked at before. */
 static void count_damaged(struct clicklog *log, uint64_t from, uint64_t to)
 {
     if (from < log->counted)
@@ -109,11 +111,11 @@ static void count_damaged(struct clicklog *log, uint64_t from, uint64_t to)
 }
 
 /*
- * Each record is read several times, and its checksum is what costs most: it is looked at once, and
- * only in logs that were found on disk.  It tells what a crash or the disk made of a record; those
- * of a live log this process wrote itself, a moment ago, into the memory that it reads here.  A
- * page that the disk has taken from it since (segment_guard.h) holds zeros, and no position is
- * right.
+ * Each record is read several times, and its checksum is what costs most.  So the checksum is
+ * tested once, and only in logs found on disk: it detects damage by a crash or by the disk.
+ * Records of a live log were written by this process into the memory that is read here.  A page of
+ * a live log that the disk has lost since (segment_guard.h) holds zeros; there the position in the
+ * record is wrong.
  */
 static bool read_record(struct clicklog *log, const uint8_t *record, uint64_t position,
                         struct click *out)
@@ -125,12 +127,12 @@ static bool read_record(struct clicklog *log, const uint8_t *record, uint64_t po
     ok = click_decode(record, position, log->id, out) == CLICK_OK;
     if (position == log->sound_to && ok)
         log->sound_to++;
-    else if (position >= log->sound_to) /* begin again behind what isn't sound */
+    else if (position >= log->sound_to) /* start a new range after a record that was damaged */
         log->sound_from = log->sound_to = position + 1;
     return ok;
 }
 
-/* Reads at most `max` slots of `seg` from `position` on; returns how many. */
+/* Reads at most `max` slots of `seg` from `position` on; returns how many were read. */
 static size_t read_segment(struct clicklog *log, const struct segment *seg, uint64_t position,
                            size_t max, struct click *out, size_t *n_clicks)
 {
@@ -153,7 +155,7 @@ static size_t read_segment(struct clicklog *log, const struct segment *seg, uint
     return n;
 }
 
-/* Under list_lock. */
+/* Call with list_lock held. */
 static uint64_t read_list(struct clicklog *log, uint64_t from, uint64_t tail, size_t max,
                           struct click *out, size_t *n_clicks)
 {
@@ -166,7 +168,7 @@ static uint64_t read_list(struct clicklog *log, uint64_t from, uint64_t tail, si
         if (!seg)
             break;
         log->hint = seg;
-        if (position < seg->header.first) { /* deleted, or gone before the first that is left */
+        if (position < seg->header.first) { /* deleted: go on at the first position that is left */
             position = seg->header.first;
         } else {
             size_t n = read_segment(log, seg, position, max - n_slots, out, n_clicks);
@@ -205,7 +207,7 @@ bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
 
         if (!seg)
             break;
-        if (at < seg->header.first) /* it is gone, what follows is the nearest there is */
+        if (at < seg->header.first) /* deleted: the oldest segment that is left follows */
             from = at = seg->header.first;
         if (at - seg->header.first < seg->n_slots)
             found = click_decode(segment_slot(seg, at - seg->header.first), at, log->id, out) ==

@@ -1,10 +1,9 @@
-/* disk.h - what the keeper knows of the disk: whether it takes segments, and whether syncs succeed.
+/* disk.h - the keeper's state of the disk: whether segments can be made and synced.
  *
  *     works ──a segment can't be made or synced──▶ failed (memory mode)
  *       ◀──── one is made, after a doubling, capped delay ────┘
  *
- * Called by the keeper only.
- */
+ * Called by the keeper only. */
 #ifndef CLICKLOG_DISK_H
 #define CLICKLOG_DISK_H
 #include <stdbool.h>
@@ -13,18 +12,19 @@
 struct clickstore;
 struct segment;
 
-/* The disk refused: memory mode until it takes a segment again. */
+/* Enters memory mode, because the disk refused; a new segment is tried after a backoff. */
 void disk_failed(struct clickstore *store, int errnum, int64_t now_ms);
-/* A segment was made and synced. */
+/* Leaves memory mode: a segment was made and synced. */
 void disk_works(struct clickstore *store);
-/* The file of `seg` takes no more, or a sync of it failed: its clicks may not outlive the machine.
- */
+/* The file of `seg` can't be written, or a sync of it failed: its clicks may not survive a crash of
+ * the machine. */
 void disk_segment_failed(struct clickstore *store, struct segment *seg, int errnum);
 
-/* Writes to disk what was appended to `seg` so far; the first time also its name and its room. */
+/* Syncs what was appended to `seg` so far; the first time also its directory entry and its blocks.
+ */
 void disk_sync(struct clickstore *store, struct segment *seg);
 
-/* `disk_max` is reached, or no longer; logs the change. */
+/* Sets whether `disk_max` is reached; logs a change. */
 void disk_set_capped(struct clickstore *store, bool capped);
 
 #endif

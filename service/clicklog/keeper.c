@@ -15,11 +15,11 @@
 #include "service/clicklog/store.h"
 
 enum {
-    TICK_MS = 100,         /* longest between two looks */
-    WINDOW_MIN = 64 << 10, /* bytes ahead of the tail whose pages are kept writable */
-    AHEAD_MIN = 2,         /* spares of a log */
-    AHEAD_BYTES = 2 << 20, /* and at least so much in them: a burst comes without notice */
-    AHEAD_PART = 32,       /* unless that is more than this part of `disk_max` */
+    TICK_MS = 100,         /* longest wait between two passes */
+    WINDOW_MIN = 64 << 10, /* this many bytes ahead of the tail are kept writable */
+    AHEAD_MIN = 2,         /* spares of each log */
+    AHEAD_BYTES = 2 << 20, /* and at least so many bytes: bursts come without warning */
+    AHEAD_PART = 32,       /* but no more than this fraction of `disk_max` */
 };
 
 void keeper_wake(struct clickstore *store)
@@ -29,7 +29,7 @@ void keeper_wake(struct clickstore *store)
 
 /* --- spares --- */
 
-/* One spare per log in each round, so that no log waits while another gets all of its own. */
+/* Makes one spare per log at a time, so that no log waits while another gets all of its spares. */
 static void make_more_spares(struct clickstore *store, int64_t now_ms)
 {
     bool more = true;
@@ -42,7 +42,7 @@ static void make_more_spares(struct clickstore *store, int64_t now_ms)
     }
 }
 
-/* --- syncing: each takes as long as the disk, and spares are made between them --- */
+/* --- syncing: waits for the disk, so spares are made in between --- */
 
 static void sync_segment(struct clickstore *store, struct segment *seg)
 {
@@ -50,7 +50,7 @@ static void sync_segment(struct clickstore *store, struct segment *seg)
     make_more_spares(store, clock_mono_ms());
 }
 
-/* The next segment of a live log that is to be settled; those in use first. */
+/* The next segment of a live log that must be settled; segments in use come first. */
 static struct segment *find_unsettled(struct clickstore *store)
 {
     struct segment *seg;
@@ -72,7 +72,7 @@ static struct segment *find_unsettled(struct clickstore *store)
     return NULL;
 }
 
-/* Settles one segment, which takes as long as the disk; spares come first again before the next.
+/* Settles one segment, which waits for the disk; the caller makes spares again before the next.
  * True: there may be another. */
 static bool settle_one(struct clickstore *store)
 {
@@ -83,8 +83,8 @@ static bool settle_one(struct clickstore *store)
     return seg != NULL;
 }
 
-/* Syncs what was appended since the last time, up to the tail as it is now.  Segments may be
- * deleted between two of them. */
+/* Syncs what was appended since the last sync, up to the tail as of now.  Segments may be deleted
+ * between two syncs. */
 static void sync_log(struct clicklog *log)
 {
     uint64_t tail = clicklog_tail(log);
@@ -106,9 +106,9 @@ static void sync_log(struct clicklog *log)
 /* --- what a log needs --- */
 
 /*
- * A sync write-protects pages, and the first store to one afterwards takes a fault that may wait
- * for the file system: take those faults here.  Only for logs in use, or an idle one would be
- * written to disk over and over.
+ * A sync write-protects pages.  The next store to such a page takes a page fault that may wait for
+ * the file system, so the keeper takes these faults ahead of the worker.  Only for logs in use:
+ * otherwise an idle log would be written to disk over and over.
  */
 static void touch_ahead(struct clicklog *log, uint64_t n_appended)
 {
@@ -131,10 +131,10 @@ static void touch_ahead(struct clicklog *log, uint64_t n_appended)
     }
 }
 
-/* Sets how many spares the log is to have: a minimum, and what a second at the present pace takes.
- * Room taken by spares is missing for clicks that wait for Redis, so they get a small part of
- * `disk_max`.  Clicks come in bursts without notice; relabellings and events don't, and the logs
- * that hold them have the fewest spares. */
+/* Sets how many spares the log gets: a minimum, plus the need of one second at the present rate.
+ * Spares take room from clicks that wait for Redis, so they are limited to a small part of
+ * `disk_max`.  The logs of relabellings and events get the smallest minimum, because only clicks
+ * come in bursts. */
 static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
 {
     uint64_t per_s = n_appended * 1000 / (uint64_t)(took_ms > 0 ? took_ms : 1);
@@ -165,16 +165,17 @@ static void follow(struct clicklog *log)
     }
 }
 
-/* The segment in use would not survive the process, but all its clicks are in Redis, and the next
- * one goes to a file.  Without this a worker that gets no clicks would be called degraded for ever.
- */
+/* The segment in use would not survive the process, but all its clicks are in Redis and the next
+ * segment is a file.  Without this test a log without new clicks would be reported as degraded for
+ * ever. */
 static bool has_nothing_at_risk(const struct clicklog *log)
 {
     return spares_count(log, SPARE_DISK) > 0 &&
            atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
 }
 
-/* False when clicks appended now, or not in Redis yet, would not survive the process. */
+/* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not
+ * survive the process. */
 static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
 {
     uint64_t tail, n_appended;
@@ -227,7 +228,7 @@ static void sync_logs(struct clickstore *store)
     }
 }
 
-/* Clicks that would be lost if the process ended now: not applied, and not in a file. */
+/* The clicks that would be lost if the process ended now: neither applied nor in a file. */
 static uint64_t count_unsafe(const struct clicklog *log)
 {
     uint64_t applied = atomic_load_explicit(&log->applied, memory_order_relaxed);
@@ -243,7 +244,8 @@ static uint64_t count_unsafe(const struct clicklog *log)
     return n;
 }
 
-/* The workers have ended: copies to disk what is still in memory, and logs what could not be. */
+/* Called after the workers have ended: copies to disk what is still in memory, and logs what could
+ * not be copied. */
 static void end_logs(struct clickstore *store)
 {
     uint64_t n_lost = 0;
@@ -273,12 +275,12 @@ static void *run(void *arg)
 {
     struct clickstore *store = arg;
     bool interval = store->options.durability == DURABILITY_INTERVAL;
-    /* Twice as often as promised: a sync takes its time, too. */
+    /* Half the configured interval, because a sync takes time as well. */
     int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
     int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
     int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
 
-    /* Not a background thread, which gives way to workers: clicks that find no segment are lost. */
+    /* Not background_enter(), which yields to workers: clicks are lost when no segment is ready. */
     pthread_setname_np(pthread_self(), "keeper");
     while (!atomic_load(&store->stop)) {
         int64_t now_ms = clock_mono_ms();

@@ -17,7 +17,7 @@
 /* "<log>/<any name>" and a NUL. */
 enum { ENTRY_PATH_MAX = SEGMENT_LOG_NAME_LEN + 1 + NAME_MAX + 1 };
 
-/* The segments of one log, before they are put in order. */
+/* The segments found of one log, not yet in order. */
 struct found {
     struct clickstore *store;
     struct error *err;
@@ -26,16 +26,16 @@ struct found {
     size_t n, n_room;
 };
 
-/* A tool that only inspects leaves everything as it is. */
+/* False for a tool that only inspects: nothing on disk is changed. */
 static bool may_change(const struct clickstore *store)
 {
     return store->options.mode != CLICKSTORE_INSPECT;
 }
 
 /*
- * The start can't go on: something of `path`, below logs/, could not be read.  That says nothing
- * about its content.  Clicks passed over now would be passed over for good, for the cursor would go
- * on behind them; another start may read them.  False, for the caller to return.
+ * The start must fail, because something of `path`, below logs/, could not be read for a reason
+ * other than its content.  Skipping it would lose its clicks for good: the cursor would move past
+ * them.  A later start may be able to read it.  Always returns false, for the caller to return.
  */
 static bool fail(const struct clickstore *store, struct error *err, const char *path, int errnum)
 {
@@ -74,8 +74,8 @@ static bool is_blank(const uint8_t *slot)
     return memcmp(slot, zero, sizeof(zero)) == 0;
 }
 
-/* Sets `n_slots` to what comes before the blank slots at the end.  A blank slot before that is no
- * end: after a power cut a page may be missing while a later one is there. */
+/* Sets `n_slots` to the records before the blank slots at the end.  A blank slot in between is not
+ * the end: after a power cut a page may be missing while a later one is there. */
 static void measure(struct segment *seg)
 {
     uint32_t used = 0;
@@ -87,8 +87,8 @@ static void measure(struct segment *seg)
     seg->n_slots = used;
 }
 
-/* For a header that was not written when the machine stopped: each record holds its position, so
- * one that is whole tells where the segment begins.  False: there is none. */
+/* Finds where the segment begins when its header was not written before the machine stopped: each
+ * record holds its position, so one whole record is enough.  False: there is none. */
 static bool find_first(struct segment *seg)
 {
     struct click click;
@@ -106,7 +106,7 @@ static bool find_first(struct segment *seg)
     return false;
 }
 
-/* Adds it to what was found; false when out of memory. */
+/* Adds `seg` to the segments found; false when out of memory. */
 static bool keep(struct found *found, struct segment *seg)
 {
     if (found->n == found->n_room) {
@@ -122,8 +122,8 @@ static bool keep(struct found *found, struct segment *seg)
     return true;
 }
 
-/* A segment that could be mapped: becomes part of the log, unless it holds no click.  False and
- * `*err` when it can't be read. */
+/* Adds a mapped segment to the log, unless it holds no click.  False and `*err` when it can't be
+ * read. */
 static bool take_segment(struct found *found, struct segment *seg)
 {
     char path[SEGMENT_PATH_LEN + 1];
@@ -132,8 +132,8 @@ static bool take_segment(struct found *found, struct segment *seg)
     segment_path(seg->header.log_id, seg->header.sequence, path);
     measure(seg);
     has_first = seg->header.first != SEGMENT_FIRST_NONE || find_first(seg);
-    /* The disk did not give a page, and zeros stand in its place (segment_guard.h).  For a tool
-     * that only looks the daemon may just have cut the file. */
+    /* The disk could not read a page, so zeros stand in its place (segment_guard.h).  For a tool
+     * that only reads, the running daemon may just have cut the file. */
     if (atomic_load(&seg->guard.hit) && may_change(found->store))
         ok = fail(found->store, found->err, path, EIO);
     else if (seg->n_slots == 0)
@@ -163,7 +163,7 @@ static bool open_segment(struct found *found, const char *path)
     case SEGMENT_OPEN_OK:
         return take_segment(found, seg);
     case SEGMENT_OPEN_FAILED:
-        /* Where nothing is locked, the daemon may have deleted it meanwhile. */
+        /* An inspecting tool takes no lock, so the daemon may have deleted the file meanwhile. */
         return errnum == ENOENT || fail(found->store, found->err, path, errnum);
     case SEGMENT_OPEN_BLANK:
         delete_file(found, path);
@@ -180,7 +180,7 @@ static bool open_segment(struct found *found, const char *path)
 
 /* --- one log --- */
 
-/* "NNNNNNNN.seg.new": a start ended while it made the file.  It holds no click. */
+/* "NNNNNNNN.seg.new": the process ended while making this file.  It holds no click. */
 static bool is_half_made(const char *name)
 {
     char file[SEGMENT_FILE_NAME_LEN + 1];
@@ -217,7 +217,7 @@ static int compare_first(const void *a, const void *b)
     return x->header.sequence < y->header.sequence ? -1 : 1;
 }
 
-/* When the last click of the segment was made; without a readable one, when the segment was. */
+/* The time of the segment's last click; if no record is readable, the segment's own time. */
 static int64_t newest_of(const struct segment *seg)
 {
     struct click click;
@@ -230,8 +230,8 @@ static int64_t newest_of(const struct segment *seg)
     return seg->header.created_ms;
 }
 
-/* Puts the segments into `log`, in order of position.  The daemon never begins two at one position:
- * of two that do, the one with the higher number is set aside. */
+/* Puts the segments into `log`, ordered by position.  The daemon never begins two segments at one
+ * position, so of two that do, the one with the higher number is set aside. */
 static void chain(struct found *found, struct clicklog *log)
 {
     struct segment *last = &log->root;
@@ -266,20 +266,20 @@ static void chain(struct found *found, struct clicklog *log)
     found->n = 0;
 }
 
-/* The next name but "." and ".."; NULL at the end (`*errnum` is 0) or when it can't be read. */
+/* The next name except "." and ".."; NULL at the end (`*errnum` is 0) or on an error. */
 static const char *next_name(DIR *dir, int *errnum)
 {
     struct dirent *entry;
 
     do {
-        errno = 0; /* only so an error can be told from the end */
+        errno = 0; /* tells an error from the end */
         entry = readdir(dir);
         *errnum = entry ? 0 : errno;
     } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
     return entry ? entry->d_name : NULL;
 }
 
-/* Reads all of `dir` into `*found`; false and `*err` when something can't be read. */
+/* Reads all segments in `dir` into `*found`; false and `*err` when something can't be read. */
 static bool read_log(struct found *found, const char *log_name, DIR *dir)
 {
     const char *name;
@@ -292,7 +292,7 @@ static bool read_log(struct found *found, const char *log_name, DIR *dir)
     return errnum == 0 || fail(found->store, found->err, log_name, errnum);
 }
 
-/* Leaves `*out` NULL when the directory holds no click; then it is deleted. */
+/* Sets `*out` to the log, or to NULL when the directory holds no click and was deleted. */
 static bool recover_log(struct clickstore *store, const char *name, DIR *dir, struct clicklog **out,
                         struct error *err)
 {
@@ -320,7 +320,7 @@ static bool recover_log(struct clickstore *store, const char *name, DIR *dir, st
 
 /* --- all logs --- */
 
-/* NULL and `*errnum` when the directory `name` can't be opened. */
+/* NULL and `*errnum` when the directory can't be opened. */
 static DIR *open_directory(int at_fd, const char *name, int *errnum)
 {
     int fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -355,7 +355,7 @@ static bool recover_entry(struct clickstore *store, const char *name, struct cli
     return ok;
 }
 
-/* By age, then by id. */
+/* Orders by age, then by id. */
 static int compare_age(const void *a, const void *b)
 {
     const struct clicklog *x = *(struct clicklog *const *)a, *y = *(struct clicklog *const *)b;
@@ -384,8 +384,8 @@ static bool add_name(struct names *list, const char *name)
     return true;
 }
 
-/* All names in logs/.  They are read first: entries are moved and deleted afterwards, and a
- * directory that changes while it is read may skip others.  0, or an errno. */
+/* Lists all names in logs/ before anything is changed: readdir() may skip entries of a directory
+ * that is changed meanwhile.  0, or an errno. */
 static int list_names(int logs_fd, struct names *list)
 {
     int errnum;

@@ -1,4 +1,4 @@
-/* recover.h - finds the logs of earlier starts (FORMATS.md "Click log", recovery). */
+/* recover.h - finds the logs of earlier starts (FORMATS.md "Click log"). */
 #ifndef CLICKLOG_RECOVER_H
 #define CLICKLOG_RECOVER_H
 #include <stdbool.h>
@@ -9,12 +9,12 @@ struct clickstore;
 struct error;
 
 /*
- * Adds the logs found in logs/ to the store, oldest first, before the keeper starts.  What has
- * wrong content is moved to set-aside/ and reported; what holds no click (spares, files half made)
- * is deleted; a store that only inspects changes nothing.
+ * Adds the logs found in logs/ to the store, oldest first; call it before the keeper starts.  Files
+ * with wrong content are moved to set-aside/ and reported.  Files without clicks (spares,
+ * unfinished files) are deleted.  A store that only inspects changes nothing.
  *
- * False and `*err`, which names the file, when something can't be read for a reason that isn't its
- * content: no memory or descriptors left, a disk or permission that refuses.  It stays where it is,
+ * False and `*err`, which names the file, when something can't be read for a reason other than its
+ * content: out of memory or descriptors, a disk error, no permission.  The file stays where it is,
  * for a later start to read.
  */
 MUST_USE bool clickstore_recover(struct clickstore *store, struct error *err);

@@ -31,13 +31,14 @@ void retention_delete(struct clickstore *store, struct segment *seg)
 
 static bool is_applied(const struct clicklog *log, struct segment *seg)
 {
-    /* The segment in use is never deleted: the worker goes on from it. */
+    /* The segment in use is never deleted: the worker links the next one to it. */
     if (log->live && !segment_next(seg))
         return false;
     return atomic_load_explicit(&log->applied, memory_order_relaxed) >= segment_end(log, seg);
 }
 
-/* Notes since when the segments of a log have been applied; a cursor that went back undoes it. */
+/* Records since when each segment of a log has been applied; clears it when the cursor went back
+ * below. */
 static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
 {
     uint64_t bytes = 0;
@@ -47,7 +48,7 @@ static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
             seg->applied_ms = 0;
         } else if (seg->applied_ms == 0) {
             seg->applied_ms = now_ms;
-            segment_forget(seg); /* kept for a replay that most likely never comes */
+            segment_forget(seg); /* kept only for a replay, which is unlikely */
         }
         bytes += seg->applied_ms ? seg->bytes : 0;
     }
@@ -63,7 +64,7 @@ static void log_is_gone(struct clickstore *store, struct clicklog *log)
     atomic_store_explicit(&log->gone, true, memory_order_release);
 }
 
-/* Takes the oldest segment from the list, where the reader may be at work. */
+/* Unlinks the oldest segment under list_lock, because the reader may be walking the list. */
 static void delete_oldest(struct clickstore *store, struct clicklog *log)
 {
     struct segment *seg, *next;
@@ -83,7 +84,8 @@ static void delete_oldest(struct clickstore *store, struct clicklog *log)
         log_is_gone(store, log);
 }
 
-/* The log whose oldest segment was applied first; of the disk or of memory if `only_kind`. */
+/* The log whose oldest segment was applied first; with `only_kind`, only segments on disk or only
+ * those in memory. */
 static struct clicklog *find_oldest(struct clickstore *store, bool only_kind, bool on_disk)
 {
     struct clicklog *found = NULL;
@@ -127,7 +129,8 @@ bool retention_has_room(struct clickstore *store, bool on_disk)
     return counter64_get(bytes_of(store, on_disk)) + segment_bytes(store->capacity) <= max;
 }
 
-/* Deletes the segment of its kind that was applied first; false: there is none. */
+/* Deletes the segment that was applied first, of those on disk or in memory; false: there is none.
+ */
 static bool give_way(struct clickstore *store, bool on_disk)
 {
     struct clicklog *log = find_oldest(store, true, on_disk);

@@ -1,9 +1,8 @@
-/* retention.h - how long applied segments stay, and the room that all segments take.
+/* retention.h - deletes applied segments, and accounts for the space of all segments.
  *
- * An applied segment is kept for a replay (after a failover Redis may have lost its counts) until
- * `retain_ms` have passed, `retain_max` is exceeded, or new clicks need the room.  Called by the
- * keeper only.
- */
+ * An applied segment is kept for a replay, because Redis may lose its counts in a failover.  It is
+ * deleted when `retain_ms` have passed, when `retain_max` is exceeded, or when new clicks need the
+ * space.  Called by the keeper only. */
 #ifndef CLICKLOG_RETENTION_H
 #define CLICKLOG_RETENTION_H
 #include <stdbool.h>
@@ -12,21 +11,21 @@
 struct clickstore;
 struct segment;
 
-/* Deletes the applied segments whose time is over, and the directories of logs that are empty. */
+/* Deletes the applied segments whose retention is over, and empty directories of logs. */
 void retention_run(struct clickstore *store, int64_t now_ms);
 
-/* True if one more segment fits under the cap of the disk or of memory. */
+/* Whether one more segment fits under disk_max, or memory_max if not `on_disk`. */
 bool retention_has_room(struct clickstore *store, bool on_disk);
-/* The same; first deletes applied segments, the one applied first first, where that helps. */
+/* The same, but deletes applied segments to make room, those applied first first. */
 bool retention_make_room(struct clickstore *store, bool on_disk);
 
-/* The disk is full before `disk_max` is reached: deletes the file that was applied first.  False:
- * there is none. */
+/* Deletes the file that was applied first, for when the disk is full before `disk_max` is reached.
+ * False: no file is applied. */
 bool retention_give_way(struct clickstore *store);
 
-/* Counts a new segment in what is taken. */
+/* Adds a new segment to the space in use. */
 void retention_count_in(struct clickstore *store, const struct segment *seg);
-/* Counts it out, deletes its file and frees it. */
+/* Subtracts the segment from the space in use, deletes its file and frees it. */
 void retention_delete(struct clickstore *store, struct segment *seg);
 
 #endif

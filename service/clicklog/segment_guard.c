@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 /*
- * State at file scope: a signal handler gets no context, and the signal is the process's own.
- * The lock is a spinning one because a handler can't wait on a mutex; whoever holds it touches no
- * segment, so a handler never waits for its own thread.
+ * State at file scope, because a signal handler gets no context.  The lock is a spin lock, because
+ * a handler can't wait on a mutex.  Code that holds it touches no segment, so a handler never waits
+ * for its own thread.
  */
 static atomic_flag guards_lock = ATOMIC_FLAG_INIT;
 static struct segment_guard *guards;
@@ -28,7 +28,8 @@ static void unlock_guards(void)
     atomic_flag_clear_explicit(&guards_lock, memory_order_release);
 }
 
-/* Two threads may fault on one page: the second must not wipe what the first has written since. */
+/* Two threads may fault on one page: the second must not overwrite what the first has written
+ * since. */
 static bool replace_page(struct segment_guard *guard, uintptr_t addr)
 {
     size_t page = (addr - (uintptr_t)guard->base) / page_len;
@@ -60,7 +61,8 @@ static bool handle_fault(uintptr_t addr)
     return handled;
 }
 
-/* A page of the process can't be had.  BUS_ADRERR is a missing page; broken memory isn't ours. */
+/* A page of a mapping can't be read.  Only BUS_ADRERR, a missing page, is handled; memory errors
+ * are not. */
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
     int saved_errno = errno;

@@ -3,8 +3,7 @@
  * Touching a page whose file was truncated, or that the disk can't read, raises SIGBUS.  The
  * handler puts an anonymous page of zeros in its place, marks the segment as hit and lets the
  * access run again: the click goes to memory, as with any broken disk.  What the page held is lost
- * and shows up as damaged records.  A SIGBUS anywhere else takes its former course.
- */
+ * and shows up as damaged records.  A SIGBUS at any other address is handled as before. */
 #ifndef CLICKLOG_SEGMENT_GUARD_H
 #define CLICKLOG_SEGMENT_GUARD_H
 #include <stdatomic.h>
@@ -14,17 +13,16 @@
 
 #include "proto/compiler.h"
 
-/* Part of a segment; the fields but `hit` are the guard's. */
+/* Embedded in a segment; all fields but `hit` are private to the guard. */
 struct segment_guard {
     struct segment_guard *prev, *next;
     uint8_t *base;
     size_t len;
-    uint64_t *replaced; /* a bit per page */
-    atomic_bool hit;    /* a page was replaced; any thread may look */
+    uint64_t *replaced; /* one bit per page */
+    atomic_bool hit;    /* a page was replaced; any thread may read it */
 };
 
-/* Installs the handler unless it is installed.  Call before threads use segments.  False: errno
- * says why. */
+/* Installs the handler, once.  Call before threads use segments.  False: errno says why. */
 MUST_USE bool segment_guard_install(void);
 
 /* Watches the mapping [base, base + len), page-aligned.  False when out of memory. */

@@ -14,9 +14,9 @@
 #endif
 
 enum {
-    TOUCHED_LEN = 64 << 10, /* of a new segment: what a tick of the keeper takes */
-    ZEROS_STEP = 64 << 10,  /* bytes written at a time */
-    BLANK_STEP = 4096,      /* bytes looked at at a time */
+    TOUCHED_LEN = 64 << 10, /* bytes touched at first: one tick of the keeper */
+    ZEROS_STEP = 64 << 10,  /* bytes written by one call */
+    BLANK_STEP = 4096,      /* bytes compared by one call */
 };
 
 void segment_path(const uint8_t log_id[static CLICK_LOG_ID_LEN], uint32_t sequence,
@@ -43,7 +43,7 @@ void segment_trim(struct segment *seg, int logs_fd, uint64_t n)
     char path[SEGMENT_PATH_LEN + 1];
     int fd;
 
-    /* A hit segment has pages that say nothing of what is in the file. */
+    /* Not if pages were replaced: then memory doesn't hold what is in the file. */
     if (!seg->on_disk || seg->bytes <= bytes || atomic_load(&seg->guard.hit))
         return;
     segment_path(seg->header.log_id, seg->header.sequence, path);
@@ -103,7 +103,7 @@ bool segment_touch(struct segment *seg, uint64_t from, uint64_t len)
     if (begin >= end)
         return true;
     end = (end + mask) & ~mask;
-    /* An older kernel doesn't know the advice: then the worker faults the pages in itself. */
+    /* A kernel before 5.14 rejects the advice; then the worker takes the page faults itself. */
     return madvise(seg->map + begin, end - begin, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
 }
 
@@ -114,7 +114,7 @@ struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN]
 
     if (!seg)
         return NULL;
-    /* Not populated: it is the stopgap, and most of them are never written to. */
+    /* Not populated, because most segments in memory are never written to. */
     seg->map = mmap(NULL, seg->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (seg->map == MAP_FAILED) {
         segment_free(seg);
@@ -128,12 +128,12 @@ struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN]
 
 void segment_forget(struct segment *seg)
 {
-    /* Of a hit segment some pages are no file's: what they hold is nowhere else. */
+    /* Pages that were replaced exist only in memory. */
     if (seg->on_disk && !atomic_load(&seg->guard.hit))
         (void)madvise(seg->map, seg->map_len, MADV_DONTNEED);
 }
 
-/* Maps the file and puts it under guard; 0 or an errno. */
+/* Maps the file and adds it to the SIGBUS guard; 0 or an errno. */
 static int map_file(struct segment *seg, int fd, int protection)
 {
     seg->map = mmap(NULL, seg->map_len, protection, MAP_SHARED, fd, 0);
@@ -159,9 +159,9 @@ static int write_zeros(int fd, uint64_t len)
 }
 
 /*
- * Reserves the blocks, then writes to all of them, so that the worker's stores never allocate.  Not
- * through the mapping: that takes a fault for every page, and most would only look like memory in
- * use until the keeper touches what lies ahead of the worker.
+ * Reserves the blocks and writes zeros to all of them, so that the worker's stores never allocate
+ * blocks.  Uses write calls and not the mapping, which would take a fault for every page and keep
+ * all of them in the process's memory long before the worker needs them.
  */
 static int fill_file(struct segment *seg, int fd)
 {
@@ -192,7 +192,7 @@ static int sync_directory(int logs_fd, const char *path)
     return errnum;
 }
 
-/* Under its own name only when whole. */
+/* Makes the file under a temporary name, and renames it when it is complete. */
 static int make_file(struct segment *seg, int logs_fd, const char *path)
 {
     char made[SEGMENT_PATH_LEN + sizeof(".new")];
@@ -252,7 +252,7 @@ struct segment *segment_new_file(const struct segment_place *place, uint32_t cap
     return seg;
 }
 
-/* SEGMENT_OPEN_BLANK if the file holds nothing but zeros, `else_` if not. */
+/* SEGMENT_OPEN_BLANK if the file holds nothing but zeros, otherwise `else_`. */
 static enum segment_open check_blank(int fd, enum segment_open else_, int *errnum)
 {
     static const uint8_t zeros[BLANK_STEP];
@@ -269,7 +269,7 @@ static enum segment_open check_blank(int fd, enum segment_open else_, int *errnu
     return n < 0 ? SEGMENT_OPEN_FAILED : SEGMENT_OPEN_BLANK;
 }
 
-/* Reads the head and checks that it belongs here. */
+/* Reads the header and checks that it belongs to this place. */
 static enum segment_open check_head(const struct segment_place *place, int fd,
                                     struct segment_header *header, int *errnum)
 {
@@ -298,7 +298,8 @@ static enum segment_open check_head(const struct segment_place *place, int fd,
     return SEGMENT_OPEN_OK;
 }
 
-/* Records of a file of `size` bytes; one that is cut in the middle counts, and is damaged. */
+/* The number of records in a file of `size` bytes; a record cut in the middle counts, and reads as
+ * damaged. */
 static uint32_t slots_of(uint64_t size, uint32_t capacity)
 {
     uint64_t n = (size - SEGMENT_HEADER_LEN + CLICK_RECORD_LEN - 1) / CLICK_RECORD_LEN;
@@ -347,11 +348,11 @@ enum segment_open segment_open_file(const struct segment_place *place, struct se
     int fd;
 
     segment_path(place->log_id, place->sequence, path);
-    /* O_NONBLOCK: a pipe put here must not stop the start. */
+    /* O_NONBLOCK, so that a pipe in the directory doesn't block the start. */
     fd = openat(place->logs_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         *errnum = errno;
-        /* A link; a socket, or a device without a driver. */
+        /* ELOOP: a link.  ENXIO: a socket, or a device without a driver. */
         return errno == ELOOP || errno == ENXIO ? SEGMENT_OPEN_NO_SEGMENT : SEGMENT_OPEN_FAILED;
     }
     result = open_fd(place, fd, out, errnum);
@@ -361,6 +362,6 @@ enum segment_open segment_open_file(const struct segment_place *place, struct se
 
 int segment_sync(struct segment *seg)
 {
-    /* Linux syncs the file behind a shared mapping, as fdatasync(2) does. */
+    /* On Linux msync() of a shared mapping syncs the file, as fdatasync(2) does. */
     return seg->on_disk && msync(seg->map, seg->map_len, MS_SYNC) != 0 ? errno : 0;
 }

@@ -1,9 +1,9 @@
-/* segment_map.h - one segment in memory: a mapped file, or plain memory when the disk takes none.
+/* segment_map.h - one segment in memory: a mapped file, or plain memory while the disk accepts no
+ * writes.
  *
  * Made by the keeper, filled by a worker, read by the ledger thread, freed by the keeper.  A
- * segment keeps no descriptor open: there may be thousands, and what is written to the mapping is
- * synced through the mapping.
- */
+ * segment keeps no descriptor open, because there may be thousands; it is synced through the
+ * mapping. */
 #ifndef CLICKLOG_SEGMENT_MAP_H
 #define CLICKLOG_SEGMENT_MAP_H
 #include <stdatomic.h>
@@ -16,27 +16,30 @@
 #include "service/clicklog/segment_guard.h"
 
 struct segment {
-    _Atomic(struct segment *) next; /* set once by the worker that goes on to it */
-    uint8_t *map;                   /* the header, then the records */
+    _Atomic(struct segment *)
+        next;     /* set once, by the worker, when it goes on to the next segment */
+    uint8_t *map; /* the header, then the records */
     size_t map_len;
-    uint64_t bytes;               /* counted against disk_max or memory_max */
+    uint64_t bytes;               /* what counts against disk_max or memory_max */
     struct segment_header header; /* `first` is set before the segment is published */
-    uint32_t n_slots;             /* records that may be written, or of an old one, are there */
+    uint32_t n_slots;             /* capacity in records; of an old segment, the records it holds */
     bool on_disk;
-    bool settled;          /* the keeper's: see segment_settle() */
-    atomic_int sync_errno; /* a sync failed: what it holds may not outlive the machine */
-    int64_t applied_ms;    /* the keeper's: since when it is wholly applied, monotonic; 0 = not */
+    bool settled; /* the keeper's; see segment_settle() */
+    atomic_int
+        sync_errno; /* errno of a failed sync: its clicks may not survive a crash of the machine */
+    int64_t applied_ms; /* the keeper's: since when it is applied, monotonic; 0 = it isn't */
     struct segment_guard guard;
 };
 
-/* What a file needs to be made: `logs_fd` is the directory of logs, the log's own must exist. */
+/* Where the file of a segment is made.  `logs_fd` is the directory of logs; the log's own directory
+ * must exist. */
 struct segment_place {
     int logs_fd;
     uint8_t log_id[CLICK_LOG_ID_LEN];
     uint32_t sequence;
 };
 
-/* Bytes a segment of `capacity` records takes. */
+/* The bytes that a segment of `capacity` records takes. */
 static inline uint64_t segment_bytes(uint32_t capacity)
 {
     return SEGMENT_HEADER_LEN + (uint64_t)capacity * CLICK_RECORD_LEN;
@@ -47,54 +50,56 @@ static inline uint8_t *segment_slot(const struct segment *seg, uint64_t index)
     return seg->map + SEGMENT_HEADER_LEN + index * CLICK_RECORD_LEN;
 }
 
-/* True when clicks appended to it go to a file, and the file works. */
+/* Whether clicks appended to it go to a file that works. */
 static inline bool segment_is_safe(const struct segment *seg)
 {
     return seg->on_disk && !atomic_load_explicit(&seg->guard.hit, memory_order_acquire) &&
            atomic_load_explicit(&seg->sync_errno, memory_order_relaxed) == 0;
 }
 
-/* Makes, maps and touches a file of room for `capacity` records.  What is appended to it outlives
- * the process from now on, the machine once it is settled: that takes as long as the disk, this
- * doesn't.  NULL and `*errnum` when the disk refuses; nothing is left behind. */
+/* Makes and maps a file with room for `capacity` records, and touches its first pages.  Clicks in
+ * it survive the process from now on, and a crash of the machine after segment_settle(), which
+ * waits for the disk; this function doesn't.  NULL and `*errnum` when the disk refuses; no file is
+ * left behind. */
 MUST_USE struct segment *segment_new_file(const struct segment_place *place, uint32_t capacity,
                                           int64_t now_ms, int *errnum);
 
-/* The same in plain memory; NULL when out of memory. */
+/* Makes a segment in plain memory; NULL when out of memory. */
 MUST_USE struct segment *segment_new_memory(const uint8_t log_id[static CLICK_LOG_ID_LEN],
                                             uint32_t capacity, int64_t now_ms);
 
 enum segment_open {
     SEGMENT_OPEN_OK,
-    SEGMENT_OPEN_FAILED,     /* `*errnum` says why: nothing is known of the content */
-    SEGMENT_OPEN_NO_SEGMENT, /* not a regular file, too short, or not a segment at all */
+    SEGMENT_OPEN_FAILED,     /* `*errnum` says why; the content is not known */
+    SEGMENT_OPEN_NO_SEGMENT, /* not a regular file, too short, or not a segment */
     SEGMENT_OPEN_NEWER,
     SEGMENT_OPEN_DAMAGED,
-    SEGMENT_OPEN_MISPLACED, /* of another log, or another number than its name says */
-    SEGMENT_OPEN_BLANK, /* nothing, or zeros only: it was not settled when the machine stopped */
+    SEGMENT_OPEN_MISPLACED, /* of another log, or with another number than in its name */
+    SEGMENT_OPEN_BLANK,     /* empty, or zeros only: it was not settled when the machine stopped */
 };
 
-/* Maps the file of an earlier start for reading; `n_slots` is what the file has, cut off or not. */
+/* Maps the file of an earlier start for reading; `n_slots` is the number of records that the file
+ * holds, even if it was cut. */
 MUST_USE enum segment_open segment_open_file(const struct segment_place *place,
                                              struct segment **out, int *errnum);
 
-/* The worker's: from `first` on, clicks go to this segment. */
+/* Called by the worker: clicks from position `first` on go to this segment. */
 void segment_activate(struct segment *seg, uint64_t first);
 
-/* Makes the pages of [from, from + len) bytes present and writable, so that the worker does not
- * wait for them; clipped to the segment.  Never changes their content.  False: the file behind
- * them is gone or full. */
+/* Makes the pages of bytes [from, from + len) present and writable, so that the worker's stores
+ * take no page fault.  The range is clipped to the segment; its content stays.  False: the file
+ * behind it is gone, or the disk is full. */
 bool segment_touch(struct segment *seg, uint64_t from, uint64_t len);
 
-/* Takes the pages out of the process, if they are a file's: the content stays in the page cache or
- * on disk and comes back when it is looked at. */
+/* Drops the pages of a file from the process's memory.  The content stays in the page cache or on
+ * disk and is read again when needed. */
 void segment_forget(struct segment *seg);
 
-/* Has the file, its room and its name on disk when it returns, so that later syncs need not change
- * the file's metadata; 0, or an errno.  Nothing to do for memory, or the second time. */
+/* Syncs the file, its blocks and its directory entry, so that later syncs need not change the
+ * file's metadata.  0, or an errno.  Does nothing for memory, or when called again. */
 MUST_USE int segment_settle(struct segment *seg, int logs_fd);
 
-/* Writes what is in the file to disk; 0, or an errno.  Nothing to do for memory. */
+/* Syncs the file's content; 0, or an errno.  Does nothing for memory. */
 MUST_USE int segment_sync(struct segment *seg);
 
 /* "<log id>/<file>", relative to the directory of logs. */
@@ -105,8 +110,8 @@ void segment_path(const uint8_t log_id[static CLICK_LOG_ID_LEN], uint32_t sequen
 /* Deletes the file, if it is one. */
 void segment_unlink(const struct segment *seg, int logs_fd);
 
-/* Cuts the file, if it is one, after `n` records and sets `bytes`: gives back room reserved for
- * records that never came.  None may be appended or read behind the cut afterwards. */
+/* Cuts the file, if there is one, after `n` records and sets `bytes`; gives back the space of
+ * records that never came.  Nothing may be appended or read behind the cut afterwards. */
 void segment_trim(struct segment *seg, int logs_fd, uint64_t n);
 
 /* Unmaps; the file stays.  NULL is allowed. */

@@ -8,8 +8,8 @@
 #include "service/clicklog/retention.h"
 #include "service/clicklog/store.h"
 
-/* Spares in memory, for when the keeper or the disk is late.  Nobody has written to them yet, so
- * they take addresses and no memory. */
+/* Spares in memory, used when the keeper or the disk is late.  They are never written to before
+ * use, so they take address space and no memory. */
 enum { MEMORY_AHEAD = 4 };
 
 unsigned spares_count(const struct clicklog *log, int kind)
@@ -21,7 +21,7 @@ unsigned spares_count(const struct clicklog *log, int kind)
     return n;
 }
 
-/* Only the keeper fills slots, so a free one stays free. */
+/* Only the keeper fills slots, so a slot that is free stays free until it is filled here. */
 static void put_spare(struct clicklog *log, int kind, struct segment *seg)
 {
     for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
@@ -33,7 +33,7 @@ static void put_spare(struct clicklog *log, int kind, struct segment *seg)
     }
 }
 
-/* The directories may be missing since a start on a directory that could not be written. */
+/* Makes the log's directory.  It may be missing if the start could not write to state_dir. */
 static int prepare_directory(struct clicklog *log)
 {
     char name[SEGMENT_LOG_NAME_LEN + 1];
@@ -59,7 +59,7 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
         memcpy(place.log_id, log->id, CLICK_LOG_ID_LEN);
         seg = segment_new_file(&place, capacity, clock_wall_ms(), &errnum);
     }
-    /* Group commit waits in the worker: it must find as little to do as possible. */
+    /* With durability CLICK the worker waits for its sync, so the segment is settled in advance. */
     if (seg && store->options.durability == DURABILITY_CLICK &&
         (errnum = segment_settle(seg, place.logs_fd)) != 0) {
         segment_unlink(seg, place.logs_fd);
@@ -72,7 +72,7 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
         log->n_made++;
         return seg;
     }
-    if (errnum == ENOENT) { /* someone removed the directories: make them again */
+    if (errnum == ENOENT) { /* the directories were removed from outside: make them again */
         log->has_directory = false;
         statedir_close_logs(&store->dir);
     }
@@ -80,8 +80,8 @@ static struct segment *make_file(struct clicklog *log, uint32_t capacity)
     return NULL;
 }
 
-/* What was applied gives way to new clicks, under `disk_max` and also when the disk itself is full.
- */
+/* Makes a segment on disk.  Deletes applied segments where it needs their room, under `disk_max`
+ * and also when the disk itself is full. */
 static struct segment *make_on_disk(struct clicklog *log, int64_t now_ms)
 {
     struct clickstore *store = log->store;
@@ -117,7 +117,7 @@ static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
         put_spare(log, SPARE_MEMORY, seg);
 }
 
-/* Of which a sync has failed: no worker shall begin with them. */
+/* Drops spares whose sync failed, so that no worker begins one. */
 static void drop_unsafe_spares(struct clicklog *log)
 {
     for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
@@ -137,7 +137,7 @@ bool spares_make(struct clicklog *log, int64_t now_ms)
     int reason = CLICKLOG_DROP_NO_SEGMENT;
 
     drop_unsafe_spares(log);
-    /* The disk may take its time: something must be at hand meanwhile. */
+    /* Spares in memory come first, so that the worker has some while the disk is slow. */
     if (log->n_made > 0)
         make_memory_spares(log, MEMORY_AHEAD);
     if (spares_count(log, SPARE_DISK) < log->n_ahead && (seg = make_on_disk(log, now_ms)))
@@ -155,9 +155,9 @@ uint64_t spares_memory(const struct clicklog *log)
     return spares_count(log, SPARE_MEMORY) * segment_bytes(log->store->capacity);
 }
 
-/* --- rescuing --- */
+/* --- rescuing segments in memory --- */
 
-/* Puts `copy` in the place of `seg`, which is not the worker's any more. */
+/* Replaces `seg`, which the worker has left, by `copy`. */
 static void replace(struct clicklog *log, struct segment *prev, struct segment *seg,
                     struct segment *copy)
 {
@@ -173,7 +173,7 @@ static void replace(struct clicklog *log, struct segment *prev, struct segment *
     retention_delete(log->store, seg);
 }
 
-/* NULL when the disk refuses. */
+/* Copies a segment to a new file; NULL when the disk refuses. */
 static struct segment *copy_to_disk(struct clicklog *log, const struct segment *seg)
 {
     uint64_t n = segment_end(log, seg) - seg->header.first;

@@ -1,6 +1,5 @@
-/* spares.h - segments made ahead of the worker, on disk or in memory, and copied to disk when it
- * comes back.  Called by the keeper, but for the counts.
- */
+/* spares.h - makes segments ahead of the worker, on disk or in memory, and copies those in memory
+ * to disk when it works again.  Called by the keeper; the counts by any thread. */
 #ifndef CLICKLOG_SPARES_H
 #define CLICKLOG_SPARES_H
 #include <stdbool.h>
@@ -9,9 +8,9 @@
 struct clicklog;
 
 /*
- * Fills the spares of a live log: one more on disk if the disk takes it, and some in memory, for
- * when the disk is late; as many in memory as are wanted when the disk takes none.  True: more are
- * wanted on disk, but other logs come first, since each takes as long as the disk.
+ * Adds spares to a live log: one on disk, if the disk accepts it, and some in memory, in case the
+ * disk is late.  While the disk accepts no writes, all spares are in memory.  True: the log needs
+ * more on disk; the caller serves other logs first, because each one waits for the disk.
  */
 bool spares_make(struct clicklog *log, int64_t now_ms);
 
@@ -21,9 +20,9 @@ unsigned spares_count(const struct clicklog *log, int kind);
 uint64_t spares_memory(const struct clicklog *log);
 
 /*
- * Copies the segments that would not survive the process (they are in memory, or their file broke)
- * to new files, if the disk takes segments.  When the log has `ended`: the one in use too, and also
- * if the disk has refused until now.
+ * Copies the segments that would not survive the process (those in memory, and those whose file
+ * failed) to new files, if the disk works.  With `ended` the segment in use is copied too, and the
+ * disk is tried even if it has refused until now.
  */
 void spares_rescue(struct clicklog *log, bool ended);
 

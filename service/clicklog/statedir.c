@@ -34,7 +34,8 @@ static void say_in_use(const struct statedir *dir, const char *path, struct erro
                   path);
 }
 
-/* A stale or missing pid is no harm: the lock is the flock, the pid is for people. */
+/* The lock is the flock; the pid in it is only for people, so a stale or missing pid does no harm.
+ */
 static void write_pid(int fd)
 {
     char text[32];
@@ -44,7 +45,7 @@ static void write_pid(int fd)
         return;
 }
 
-/* 0, or an errno; EWOULDBLOCK: another process has it. */
+/* 0, or an errno; EWOULDBLOCK: another process holds the lock. */
 static int try_lock(int fd)
 {
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -54,8 +55,8 @@ static int try_lock(int fd)
     return 0;
 }
 
-/* Leaves `lock_fd` at -1 where the directory can't be written and has no lock file; 0, or an errno.
- */
+/* Opens the lock file.  Leaves `lock_fd` at -1 if the directory can't be written and has no lock
+ * file.  0, or an errno. */
 static int open_lock_file(struct statedir *dir)
 {
     dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -67,9 +68,9 @@ static int open_lock_file(struct statedir *dir)
 }
 
 /*
- * Both the file and the directory are locked: a directory that can't be written has no lock file to
- * make, and may become writable while we run.  NFS can't lock a directory; there the file's lock is
- * enough, for without one nobody starts.
+ * Locks both the file and the directory.  The directory, because no lock file can be made in one
+ * that can't be written, and it may become writable while we run.  NFS can't lock a directory;
+ * there the lock of the file is enough, because no process starts without it.
  */
 bool statedir_lock(struct statedir *dir, const char *path, struct error *err)
 {
@@ -101,7 +102,7 @@ int statedir_open_logs(struct statedir *dir, bool make)
     if (dir->logs_fd >= 0)
         return 0;
     if (make && mkdirat(dir->fd, "logs", 0700) != 0 && errno != EEXIST)
-        made = errno; /* to be read from it may be there all the same */
+        made = errno; /* it may still exist and be readable */
     dir->logs_fd = openat(dir->fd, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir->logs_fd < 0)
         return made && errno == ENOENT ? made : errno;
@@ -133,7 +134,7 @@ static void remember(struct statedir *dir, const char *path, const char *why)
              path, why);
 }
 
-/* "<log>/<file>" becomes "<log>-<file>"; a name that is taken gets a number. */
+/* "<log>/<file>" becomes "<log>-<file>"; if that name is taken, a number is added. */
 static int move_aside(struct statedir *dir, const char *path)
 {
     char from[300], to[320];

@@ -103,8 +103,9 @@ static struct clickstore *store_alloc(const struct clickstore_options *options)
     return store;
 }
 
-/* logs/ may be missing (nothing was ever logged) or can't be made (the keeper tries again).  One
- * that is there but can't be opened stops the start: it may hold clicks. */
+/* Opens logs/.  If it is missing (nothing was ever logged) or can't be made (the keeper tries
+ * again), that is no error.  If it exists but can't be opened the start fails, because it may hold
+ * clicks. */
 static bool open_logs(struct clickstore *store, enum own_folder_use use, struct error *err)
 {
     bool make = store->options.mode == CLICKSTORE_SERVE;
@@ -167,7 +168,7 @@ out:
     return store;
 }
 
-/* Spares hold nothing; of the segment in use only what was filled is kept. */
+/* Deletes the log's spares, which hold nothing; cuts the segment in use after its last record. */
 static void leave_log(struct clicklog *log, int logs_fd)
 {
     char name[SEGMENT_LOG_NAME_LEN + 1];
@@ -255,7 +256,7 @@ static void add_drops(struct clickstore_stats *stats, const struct clicklog *log
     }
 }
 
-/* Spares in memory count against its cap, but hold nothing. */
+/* Subtracts spares in memory: they count against memory_max but hold no clicks. */
 static void leave_out_spares(struct clickstore_stats *stats, const struct clicklog *log)
 {
     uint64_t spare = spares_memory(log);

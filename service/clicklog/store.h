@@ -1,11 +1,10 @@
-/* store.h - a store and its logs, as the parts of this folder share them.
+/* store.h - a store and its logs: what the files of this folder share.
  *
- * Each field has one writer.  A log's segments are a list in the order of their positions: the
- * worker links the next one, the keeper unlinks the oldest, the reader walks; list_lock keeps the
- * keeper from unlinking under the reader's feet, the worker never takes it.
+ * Each field has one writer.  A log's segments are a list, ordered by position: the worker links
+ * the next one, the keeper unlinks the oldest, the reader walks the list.  list_lock keeps the
+ * keeper from unlinking a segment that the reader is using; the worker never takes it.
  *
- *     keeper ──spares──▶ worker ──root.next──▶ [segment]─▶[segment]─▶[worker's] ──▶ NULL
- */
+ *     keeper ──spares──▶ worker ──root.next──▶ [segment]─▶[segment]─▶[worker's] ──▶ NULL */
 #ifndef CLICKLOG_STORE_H
 #define CLICKLOG_STORE_H
 #include <pthread.h>
@@ -20,7 +19,7 @@
 
 enum { CLICKLOG_SPARES_MAX = 8, CACHE_LINE = 64 };
 
-/* Segments prepared ahead, handed from the keeper to the worker by exchanging the pointer. */
+/* Segments prepared ahead; the worker takes one by exchanging the pointer with NULL. */
 struct clicklog_spares {
     _Atomic(struct segment *) slot[CLICKLOG_SPARES_MAX];
 };
@@ -29,48 +28,49 @@ struct clicklog {
     /* The worker's own. */
     uint8_t *slot;     /* where the next record goes */
     uint64_t position; /* of the next record */
-    uint64_t end;      /* first position past the segment */
+    uint64_t end;      /* the first position past the segment */
     struct segment *active;
-    uint64_t synced; /* durability CLICK: all below is on disk */
+    uint64_t synced; /* durability CLICK: all positions below are on disk */
     uint8_t id[CLICK_LOG_ID_LEN];
 
-    /* Written by the worker, read by all. */
+    /* Written by the worker, read by all threads. */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;
-    counter64 dropped[CLICKLOG_DROPS]; /* DAMAGED: by the reader */
+    counter64 dropped[CLICKLOG_DROPS]; /* DAMAGED is counted by the reader */
 
     /* Written by the keeper, read by the worker. */
-    _Alignas(CACHE_LINE) atomic_bool want_roll; /* leave the segment early: it isn't safe */
+    _Alignas(CACHE_LINE)
+        atomic_bool want_roll; /* the segment in use isn't safe: leave it before it is full */
     atomic_int drop_reason;
     struct clicklog_spares spares[2]; /* in memory, on disk */
 
-    /* The list. */
+    /* The list of segments. */
     pthread_mutex_t list_lock;
     struct segment root; /* only root.next is used */
     _Atomic uint64_t first;
 
     /* The reader's. */
     _Atomic uint64_t applied;
-    struct segment *hint;          /* where it read last; under list_lock */
-    uint64_t counted;              /* positions below have been looked at once */
-    uint64_t sound_from, sound_to; /* records between were right when they were read first */
+    struct segment *hint;          /* the segment read last; under list_lock */
+    uint64_t counted;              /* positions below have been checked once */
+    uint64_t sound_from, sound_to; /* records in between passed their checksum */
 
     /* The keeper's. */
-    struct segment *kept; /* the last one it saw in the list */
-    uint32_t n_made;      /* sequence of the next file */
-    unsigned n_ahead;     /* spares wanted */
+    struct segment *kept; /* the last segment of the list that the keeper has seen */
+    uint32_t n_made;      /* number of the next file */
+    unsigned n_ahead;     /* how many spares the log shall have */
     uint64_t tick_tail;   /* tail at the last tick */
-    uint64_t synced_tail; /* INTERVAL: all below is on disk */
+    uint64_t synced_tail; /* durability INTERVAL: all positions below are on disk */
     bool has_directory;
 
     struct clickstore *store;
     _Atomic(struct clicklog *) next;
     int64_t created_ms;
-    int64_t newest_ms; /* of an earlier start */
+    int64_t newest_ms; /* time of the last click, of a log of an earlier start */
     uint64_t recovered;
     bool live;
     bool holds_relabels;
-    atomic_bool ready; /* the keeper has seen it */
-    atomic_bool gone;  /* all segments deleted */
+    atomic_bool ready; /* the keeper has prepared the log */
+    atomic_bool gone;  /* all segments are deleted */
 };
 
 struct clickstore {
@@ -79,20 +79,21 @@ struct clickstore {
     uint32_t capacity; /* records of a new segment */
     struct statedir dir;
 
-    pthread_mutex_t lock; /* for adding a log and waiting for it */
+    pthread_mutex_t lock; /* for adding a log, and waiting until it is ready */
     pthread_cond_t changed;
     _Atomic(struct clicklog *) logs;
-    int wake_fd; /* wake.h: there is work for the keeper */
+    int wake_fd; /* wake.h; wakes the keeper */
     atomic_bool stop;
     bool has_keeper;
     pthread_t keeper;
 
-    /* Written by the keeper (before it starts: by open). */
+    /* Written by the keeper; before it starts, by clickstore_open(). */
     counter64 disk_bytes, memory_bytes, n_segments, n_set_aside, last_errno;
     atomic_bool degraded;
     int disk_errno; /* 0 = the disk takes segments */
     bool disk_capped;
-    int64_t retry_ms, backoff_ms; /* when to try the disk again, monotonic */
+    int64_t retry_ms,
+        backoff_ms; /* when the disk is tried next, monotonic, and the present backoff */
 };
 
 enum { SPARE_MEMORY, SPARE_DISK };
@@ -109,7 +110,7 @@ static inline struct segment *segment_next(struct segment *seg)
     return atomic_load_explicit(&seg->next, memory_order_acquire);
 }
 
-/* First position past what can be read of `seg`. */
+/* The first position past the readable records of `seg`. */
 static inline uint64_t segment_end(const struct clicklog *log, const struct segment *seg)
 {
     struct segment *next = segment_next((struct segment *)seg);
@@ -117,8 +118,8 @@ static inline uint64_t segment_end(const struct clicklog *log, const struct segm
 
     if (!next) {
         tail = atomic_load_explicit(&log->tail, memory_order_acquire);
-        /* The worker may have gone on between the two looks: then that tail is the next one's, and
-         * slots of this one that were left empty would pass for lost clicks. */
+        /* The worker may have gone on to the next segment between the two reads.  Then the tail
+         * belongs to the next one, and slots left empty here would be taken for lost clicks. */
         next = segment_next((struct segment *)seg);
     }
     return next ? next->header.first : tail;
