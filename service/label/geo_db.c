@@ -313,7 +313,7 @@ enum geo_db_status geo_db_load(const char *path, enum geo_db_what what, struct g
         goto out;
     }
     if (!is_regular(fd)) {
-        error_set(err, "%s: not a regular file", path);
+        error_set(err, "%s: is not a file", path);
         goto out;
     }
     if (!db) {
