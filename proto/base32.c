@@ -76,12 +76,6 @@ static inline bool read_group(const char *p, uint64_t *group)
     return !(seen & NONE);
 }
 
-static inline void store_group(uint64_t group, uint8_t *out)
-{
-    be32_store(out, (uint32_t)(group >> 8));
-    out[4] = (uint8_t)group;
-}
-
 bool base32_may_end(size_t n_digits, char last)
 {
     size_t unused = n_digits * 5 % 8;
@@ -96,8 +90,10 @@ bool base32_decode(struct slice text, uint8_t *out, size_t max, size_t *len, siz
     size_t n = 0, n_last;
     unsigned unused, value;
 
-    for (; end - p >= 8 && max - n >= 5 && read_group(p, &group); p += 8, n += 5)
-        store_group(group, out + n);
+    for (; end - p >= 8 && max - n >= 5 && read_group(p, &group); p += 8, n += 5) {
+        be32_store(out + n, (uint32_t)(group >> 8));
+        out[n + 4] = (uint8_t)group;
+    }
     /* What is left are less than eight digits; or more than there is room for, whose first bits
      * are lost. */
     group = 0;

@@ -46,13 +46,6 @@ static uint32_t checksum(const uint8_t record[static CLICK_RECORD_LEN],
     return le32_load(hash);
 }
 
-static uint16_t origin(const struct click *click)
-{
-    if (click->type == CLICK_TYPE_RELABEL)
-        return click->old_reason;
-    return (uint16_t)((click->network & CLICK_NETWORK_MAX) | (click->hints & 3) << 14);
-}
-
 static uint8_t route(const struct click *click)
 {
     return (uint8_t)((click->channel & 7) | (click->variant & 7) << 3);
@@ -68,7 +61,11 @@ static void encode_visit(const struct click *click, uint8_t out[static CLICK_REC
     out[AT_DEVICE] = click->device;
     out[AT_FAMILY] = (uint8_t)((click->browser & 15) | (click->system & 15) << 4);
     out[AT_REFERRER] = click->referrer;
-    le16_store(out + AT_ORIGIN, origin(click));
+    if (click->type == CLICK_TYPE_RELABEL)
+        le16_store(out + AT_ORIGIN, click->old_reason);
+    else
+        le16_store(out + AT_ORIGIN,
+                   (uint16_t)((click->network & CLICK_NETWORK_MAX) | (click->hints & 3) << 14));
 }
 
 static void encode_event(const struct click *click, uint8_t out[static CLICK_RECORD_LEN])
@@ -125,18 +122,10 @@ static bool is_in_range(const uint8_t in[static CLICK_RECORD_LEN])
            (type == CLICK_TYPE_CLICK || le16_load(in + AT_ORIGIN) <= UINT8_MAX);
 }
 
-static void read_origin(unsigned bytes, struct click *out)
-{
-    if (out->type == CLICK_TYPE_RELABEL) {
-        out->old_reason = (uint8_t)bytes;
-    } else {
-        out->network = bytes & CLICK_NETWORK_MAX;
-        out->hints = (uint8_t)(bytes >> 14);
-    }
-}
-
 static void decode_visit(const uint8_t in[static CLICK_RECORD_LEN], struct click *out)
 {
+    unsigned origin = le16_load(in + AT_ORIGIN);
+
     out->country[0] = (char)in[AT_COUNTRY];
     out->country[1] = (char)in[AT_COUNTRY + 1];
     out->channel = in[AT_ROUTE] & 7;
@@ -148,7 +137,12 @@ static void decode_visit(const uint8_t in[static CLICK_RECORD_LEN], struct click
     out->browser = in[AT_FAMILY] & 15;
     out->system = in[AT_FAMILY] >> 4;
     out->referrer = in[AT_REFERRER];
-    read_origin(le16_load(in + AT_ORIGIN), out);
+    if (out->type == CLICK_TYPE_RELABEL) {
+        out->old_reason = (uint8_t)origin;
+    } else {
+        out->network = origin & CLICK_NETWORK_MAX;
+        out->hints = (uint8_t)(origin >> 14);
+    }
 }
 
 static void decode_event(const uint8_t in[static CLICK_RECORD_LEN], struct click *out)

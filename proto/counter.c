@@ -199,14 +199,6 @@ static void set_period(char out[static 9], bool of_day, int64_t time_s)
         snprintf(out, 9, "%04u%02u", (unsigned)civil.year % 10000, civil.month % 100);
 }
 
-static void set_campaign(char out[static 6], int32_t campaign)
-{
-    if (campaign == COUNTER_ALL_CAMPAIGNS)
-        memcpy(out, "*", 2);
-    else
-        snprintf(out, 6, "%u", (unsigned)(campaign & 0xffff));
-}
-
 void counter_key_series(struct counter_key *key, const struct counter_series *series,
                         int64_t time_s, unsigned n_shards)
 {
@@ -387,10 +379,11 @@ const char *counter_delay_name(unsigned value)
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards)
 {
-    char period[9], campaign[6];
+    char period[9], campaign[6] = "*";
 
     set_period(period, people->interval == COUNTER_HOURS, time_s);
-    set_campaign(campaign, people->campaign);
+    if (people->campaign != COUNTER_ALL_CAMPAIGNS)
+        snprintf(campaign, sizeof(campaign), "%u", (unsigned)(people->campaign & 0xffff));
     set_key(key, "hc:{s%02x}:%c:%08x:%s:%s",
             counter_shard_of_series(people->brand, people->campaign, n_shards),
             people->are_visitors ? 'v' : 'u', people->brand, campaign, period);

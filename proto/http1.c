@@ -351,14 +351,6 @@ static bool read_content_length(struct head *head, struct slice value)
     return true;
 }
 
-static bool read_expect(struct head *head, struct slice value)
-{
-    if (!slice_equal_nocase(value, slice_of("100-continue")))
-        return refuse(head, 417, "Expect other than 100-continue");
-    head->request->expect_continue = true;
-    return true;
-}
-
 static bool read_field(struct head *head, unsigned id, struct slice value)
 {
     struct http1_request *request = head->request;
@@ -371,7 +363,10 @@ static bool read_field(struct head *head, unsigned id, struct slice value)
     case CONTENT_LENGTH:
         return read_content_length(head, value);
     case EXPECT:
-        return read_expect(head, value);
+        if (!slice_equal_nocase(value, slice_of("100-continue")))
+            return refuse(head, 417, "Expect other than 100-continue");
+        request->expect_continue = true;
+        return true;
     case FORWARDED:
         request->forwarded[request->n_forwarded++] = value;
         return true;

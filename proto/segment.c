@@ -45,27 +45,25 @@ void segment_header_encode(const struct segment_header *header,
     le32_store(out + AT_CHECKSUM, checksum(out));
 }
 
-/* A position past any that can be reached would overflow when records are counted from it. */
-static bool is_first(uint64_t first)
-{
-    return first == SEGMENT_FIRST_NONE || first <= INT64_MAX;
-}
-
 enum segment_status segment_header_decode(const uint8_t in[static SEGMENT_HEADER_LEN],
                                           struct segment_header *out)
 {
     uint32_t version = le32_load(in + AT_VERSION);
+    uint64_t first = le64_load(in + AT_FIRST);
 
     if (memcmp(in + AT_MAGIC, magic, sizeof(magic)) != 0)
         return SEGMENT_FOREIGN;
     if (version > SEGMENT_VERSION)
         return SEGMENT_NEWER;
     if (version != SEGMENT_VERSION || le32_load(in + AT_CHECKSUM) != checksum(in) ||
-        le64_load(in + AT_RESERVED) != 0 || !is_first(le64_load(in + AT_FIRST)) ||
-        le32_load(in + AT_SEQUENCE) > SEGMENT_SEQUENCE_MAX || le32_load(in + AT_CAPACITY) == 0)
+        le64_load(in + AT_RESERVED) != 0 || le32_load(in + AT_SEQUENCE) > SEGMENT_SEQUENCE_MAX ||
+        le32_load(in + AT_CAPACITY) == 0)
+        return SEGMENT_DAMAGED;
+    /* A position past any that can be reached would overflow when records are counted from it. */
+    if (first > INT64_MAX && first != SEGMENT_FIRST_NONE)
         return SEGMENT_DAMAGED;
     *out = (struct segment_header){
-        .first = le64_load(in + AT_FIRST),
+        .first = first,
         .created_ms = (int64_t)le64_load(in + AT_CREATED),
         .sequence = le32_load(in + AT_SEQUENCE),
         .capacity = le32_load(in + AT_CAPACITY),

@@ -125,23 +125,17 @@ static size_t copy_group(uint8_t *out, const struct groups *groups, uint32_t hea
     return len;
 }
 
-static size_t group_len(const struct groups *groups, uint32_t head)
-{
-    size_t len = 0;
-
-    for (uint32_t i = head + 1; i != 0; i = groups->next[i - 1])
-        len += TABLE_RECORD_LEN;
-    return len;
-}
-
 /* Writes the sums of a group; or the records, if the sums would take more. */
 static size_t merge_group(uint8_t *out, const struct groups *groups, uint32_t head)
 {
     uint8_t merged[TABLE_LINK_MAX];
     size_t len = record_at(groups, head)[0] == TAG_ITEM ? sum_item(merged, groups, head)
                                                         : sum_link(merged, groups, head);
+    size_t records_len = 0;
 
-    if (len == 0 || len > group_len(groups, head))
+    for (uint32_t i = head + 1; i != 0; i = groups->next[i - 1])
+        records_len += TABLE_RECORD_LEN;
+    if (len == 0 || len > records_len)
         return copy_group(out, groups, head);
     memcpy(out, merged, len);
     return len;

@@ -82,16 +82,11 @@ static bool is_hex(char c)
     return is_digit(c) || (slice_lower(c) >= 'a' && slice_lower(c) <= 'f');
 }
 
-/* RFC 3986, 2.3: what never needs encoding. */
-static bool is_unreserved(char c)
-{
-    return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~", c));
-}
-
-/* RFC 3986 in path, query and fragment; brackets too, which billing systems use in queries. */
+/* What RFC 3986 allows in path, query and fragment: unreserved (2.3), sub-delims (2.2), ":@/?";
+ * brackets too, which billing systems use in queries. */
 static bool is_url_char(char c)
 {
-    return c != '\0' && (is_unreserved(c) || strchr("!$&'()*+,;=:@/?[]", c));
+    return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@/?[]", c));
 }
 
 /* --- compiling --- */

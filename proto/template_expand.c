@@ -3,19 +3,13 @@
 #include "proto/template.h"
 #include "proto/token.h"
 
-static unsigned count_digits(uint32_t n)
-{
-    unsigned digits = 1;
-
-    for (uint64_t limit = 10; n >= limit; limit *= 10)
-        digits++;
-    return digits;
-}
-
 static char *put_number(char *out, uint32_t n)
 {
-    char *end = out + count_digits(n), *p = end;
+    char *end = out + 1, *p;
 
+    for (uint64_t limit = 10; n >= limit; limit *= 10)
+        end++;
+    p = end;
     do {
         *--p = (char)('0' + n % 10);
         n /= 10;
