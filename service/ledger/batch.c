@@ -100,17 +100,10 @@ static bool make_room(struct batch *batch)
            pack_init(&batch->events, records * EVENT_BYTES);
 }
 
-static void set_sha(struct batch *batch)
-{
-    uint8_t digest[SHA_DIGEST_LENGTH];
-
-    SHA1((const uint8_t *)batch_lua, sizeof(batch_lua), digest);
-    sodium_bin2hex(batch->sha, sizeof(batch->sha), digest, sizeof(digest));
-}
-
 struct batch *batch_new(const struct batch_options *options)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
+    uint8_t digest[SHA_DIGEST_LENGTH];
 
     if (!batch)
         return NULL;
@@ -119,7 +112,9 @@ struct batch *batch_new(const struct batch_options *options)
         batch_free(batch);
         return NULL;
     }
-    set_sha(batch);
+    /* EVALSHA names the script by its SHA-1. */
+    SHA1((const uint8_t *)batch_lua, sizeof(batch_lua), digest);
+    sodium_bin2hex(batch->sha, sizeof(batch->sha), digest, sizeof(digest));
     return batch;
 }
 
@@ -476,16 +471,6 @@ static void build_series(struct batch *batch, unsigned shard)
         build_interval(batch, n, (enum counter_interval)interval, true);
 }
 
-/* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
-static void pack_person(struct pack *pack, enum fold_whom whom, uint64_t id)
-{
-    uint8_t bytes[8];
-
-    be64_store(bytes, id);
-    pack_text(pack, whom == FOLD_CLIENTS ? slice_make((const char *)bytes + 4, 4)
-                                         : slice_make((const char *)bytes, 8));
-}
-
 /* Lists those of the group whom Redis has not been told of; returns how many. */
 static uint32_t find_unsent_people(struct batch *batch, const struct fold_group *group,
                                    enum fold_whom whom)
@@ -523,8 +508,14 @@ static void build_people(struct batch *batch, const struct fold_group *group, en
     pack_number(&batch->people, n);
     pack_number(&batch->people, (uint32_t)batch->options.retention_hours_s);
     pack_number(&batch->people, (uint32_t)batch->options.retention_days_s);
-    for (uint32_t i = 0; i < n; i++)
-        pack_person(&batch->people, whom, batch->unsent[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        char bytes[8];
+
+        /* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
+        be64_store((uint8_t *)bytes, batch->unsent[i]);
+        pack_text(&batch->people,
+                  whom == FOLD_CLIENTS ? slice_make(bytes + 4, 4) : slice_make(bytes, 8));
+    }
 }
 
 static void build_all_people(struct batch *batch, unsigned shard)

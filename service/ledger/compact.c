@@ -187,13 +187,6 @@ static void look_again_at(struct tables *tables, unsigned n, size_t len)
     tables->states[n].look_at = next < TABLE_LEN_MIN ? TABLE_LEN_MIN : (uint32_t)next;
 }
 
-static void finish_table(struct tables *tables, unsigned n)
-{
-    tables->states[n].is_busy = false;
-    tables->n_busy--;
-    tables->busy_len -= tables->states[n].len;
-}
-
 static bool write_table(struct ledger *ledger, unsigned n, const struct redisReply *old,
                         struct slice table)
 {
@@ -267,6 +260,7 @@ static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisR
 void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
                       const struct redisReply *reply)
 {
+    struct tables *tables = &ledger->compact->tables;
     unsigned n = ticket->count;
 
     background_yield();
@@ -275,9 +269,11 @@ void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
             return; /* the answer to the write ends it */
     } else if (ticket->what == LEDGER_TABLE_READ || !reply || reply->type != REDIS_REPLY_INTEGER) {
         /* An error, or the connection was lost.  The table is looked at again when it has grown. */
-        look_again_at(&ledger->compact->tables, n, TABLE_LEN_MIN);
+        look_again_at(tables, n, TABLE_LEN_MIN);
     }
-    finish_table(&ledger->compact->tables, n);
+    tables->states[n].is_busy = false;
+    tables->n_busy--;
+    tables->busy_len -= tables->states[n].len;
 }
 
 /* --- series --- */

@@ -178,13 +178,6 @@ void trust_on_layout(struct ledger *ledger, const struct redisReply *reply)
 
 /* --- the append-only file --- */
 
-static bool ask_info(struct ledger *ledger, unsigned shard)
-{
-    const struct slice argv[] = {slice_of("INFO"), slice_of("persistence"), slice_of("memory")};
-
-    return send_words(ledger, shard, LEDGER_AOF_LOOK, argv, 3);
-}
-
 static bool begin_rewrite(struct ledger *ledger, unsigned shard)
 {
     const struct slice argv[] = {slice_of("BGREWRITEAOF")};
@@ -192,21 +185,15 @@ static bool begin_rewrite(struct ledger *ledger, unsigned shard)
     return send_words(ledger, shard, LEDGER_AOF_REWRITE, argv, 1);
 }
 
-/* Shards on one connection have the same epoch; the first of them asks for all. */
-static unsigned first_of_server(const struct ledger *ledger, unsigned shard)
-{
-    unsigned first = 0;
-
-    while (ledger->shards[first].epoch != ledger->shards[shard].epoch)
-        first++;
-    return first;
-}
-
 void trust_serve_aof(struct ledger *ledger, unsigned shard)
 {
+    const struct slice info[] = {slice_of("INFO"), slice_of("persistence"), slice_of("memory")};
     struct shard *s = &ledger->shards[shard];
-    unsigned first = first_of_server(ledger, shard);
+    unsigned first = 0;
 
+    /* Shards on one connection have the same epoch; the first of them asks for all. */
+    while (ledger->shards[first].epoch != s->epoch)
+        first++;
     if (first != shard) {
         s->aof = ledger->shards[first].aof == AOF_SOUND ? AOF_SOUND : AOF_NEW;
         return;
@@ -217,7 +204,7 @@ void trust_serve_aof(struct ledger *ledger, unsigned shard)
         s->aof_until_ms = ledger->now_ms + AOF_PATIENCE_MS;
         s->aof_begun = false;
     }
-    if (ask_info(ledger, shard))
+    if (send_words(ledger, shard, LEDGER_AOF_LOOK, info, 3))
         s->aof = AOF_ASKED;
 }
 
