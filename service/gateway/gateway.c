@@ -177,7 +177,10 @@ static struct gateway_entry *put(struct gateway *gateway, struct head *head,
         *places->ref = entry->before;
         gateway_group_remove(group, entry);
     }
-    *entry = (struct gateway_entry){.click = *click, .before = head->newest};
+    entry->click = *click; /* part by part: a whole entry would be put together elsewhere first */
+    entry->before = head->newest;
+    entry->reason = CLICK_REASON_NONE;
+    entry->is_found = false;
     head->newest = number;
     return entry;
 }
@@ -267,25 +270,16 @@ static void mark_repeats(struct gateway *gateway, const struct gateway_click *cl
     }
 }
 
-unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
-                     struct gateway_click found[static GATEWAY_FOUND_MAX])
+/* Looks at the click among those of its client around it. */
+static unsigned judge_among(struct gateway *gateway, struct head *head,
+                            const struct gateway_click *click,
+                            struct gateway_click found[static GATEWAY_FOUND_MAX])
 {
-    struct head *head;
     struct gateway_group group;
     struct gateway_entry *entry;
     struct places places;
     unsigned n;
 
-    if (!gateway_wants(&click->click))
-        return 0;
-    if (click->click.client == 0)
-        return click->click.hints ? judge_alone(gateway, click, found) : 0;
-    head = find_head(gateway, &click->click);
-    if (!click->is_shared && is_one_more(head, click)) {
-        (void)put(gateway, head, click, &(struct places){0}, NULL);
-        head->n_places++;
-        return 0;
-    }
     if (!gather(gateway, head, click, &group, &places))
         return 0;
     entry = put(gateway, head, click, &places, &group);
@@ -295,4 +289,21 @@ unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
     n = gateway_group_judge(&gateway->options, &group, found);
     summarise(gateway, head, &group, places.n + 1);
     return n;
+}
+
+unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
+                     struct gateway_click found[static GATEWAY_FOUND_MAX])
+{
+    struct head *head;
+
+    if (!gateway_wants(&click->click))
+        return 0;
+    if (click->click.client == 0)
+        return click->click.hints ? judge_alone(gateway, click, found) : 0;
+    head = find_head(gateway, &click->click);
+    if (click->is_shared || !is_one_more(head, click))
+        return judge_among(gateway, head, click, found);
+    (void)put(gateway, head, click, &(struct places){0}, NULL);
+    head->n_places++;
+    return 0;
 }
