@@ -438,7 +438,8 @@ static void test_random_schedules(void **state)
                 fake_redis_connect();
             ledger_turn(&bed.ledger, now_ms);
             while (server.n_queued > 0 && rand() % 8) {
-                enum fake_fault fault = rand() % 10 ? FAKE_WELL : rand() % (FAKE_GARBAGE + 1);
+                enum fake_fault fault =
+                    rand() % 10 ? FAKE_WELL : (enum fake_fault)(rand() % (FAKE_GARBAGE + 1));
 
                 server.error = rand() % 2 ? "OOM no memory" : "NOSCRIPT No matching script.";
                 fake_redis_answer(&bed.ledger, fault, now_ms);
