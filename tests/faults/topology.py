@@ -81,17 +81,12 @@ class Sentinels:
         hosts = ",".join(f"127.0.0.1:{watcher.port}" for watcher in self.watchers)
         return f"sentinel://{hosts}/main"
 
-    def role(self, server):
-        with contextlib.suppress(redis_py.RedisError, OSError):
-            return server.client(socket_timeout=1).execute_command("ROLE")[0].decode()
-        return None
-
     def master(self):
         """Who the sentinels say is the master, if it says so too."""
         with contextlib.suppress(redis_py.RedisError, OSError):
             _, port = self.watchers[0].client().sentinel_get_master_addr_by_name("main")
             server = next(server for server in self.servers if server.port == port)
-            return server if self.role(server) == "master" else None
+            return server if server.role() == "master" else None
         return None
 
     def replica(self):
@@ -102,7 +97,7 @@ class Sentinels:
         """One master and one replica in step with it, known to all sentinels."""
         def whole():
             replica = self.replica()
-            if replica is None or self.role(replica) != "slave":
+            if replica is None or replica.role() != "slave":
                 return False
             link = replica.client().info("replication")["master_link_status"]
             return link == "up" and all(self._knows_all(w) for w in self.watchers)

@@ -273,7 +273,7 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
     calm = probes(daemon)
     before = resident_mb(daemon)
     left = []
-    for _ in range(2):
+    for _ in range(3):  # under load the first may take less than the others
         for name, first in UNFINISHED:
             with held(daemon, 300, first):
                 taken = resident_mb(daemon) - before
@@ -284,7 +284,7 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
                 assert metrics["hopcount_admin_connections"] <= metrics["hopcount_admin_connections_max"]
         wait_until(lambda: daemon.metrics()["hopcount_admin_connections"] < 20, 20, "the connections to be gone")
         left.append(resident_mb(daemon))
-    assert left[1] - left[0] < 10
+    assert left[-1] - max(left[:-1]) < 10, left
     if build_type() == "Release":  # AddressSanitizer gives nothing back
         wait_until(lambda: resident_mb(daemon) - before < 20, 20, "the memory to be given back")
 

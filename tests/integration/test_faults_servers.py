@@ -61,7 +61,7 @@ def test_the_old_master_comes_back_with_stray_writes(trial_on, sentinels):
         master.cont()
         time.sleep(0.3)
     # What it takes now, before it is a replica, is of another that doesn't ask the sentinels.
-    if sentinels.role(master) == "master":
+    if master.role() == "master":
         master.client().set("stray", "write")
     with trial.load(trial.during):
         sentinels.wait_whole()

@@ -50,6 +50,12 @@ class RedisServer(Process):
             return self.client(socket_timeout=1).ping()
         return False
 
+    def role(self):
+        """"master" or "slave"; None while it doesn't say: a sentinel that promotes a server cuts its clients off."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            return self.client(socket_timeout=1).execute_command("ROLE")[0].decode()
+        return None
+
     def start(self):
         self.spawn()
         wait_until(lambda: self.answers() or not self.is_running(), 20, "redis-server answers")
