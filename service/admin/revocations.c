@@ -20,6 +20,7 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/config/brandlist.h"
 #include "service/config/site.h"
 #include "service/state/event_log.h"
 #include "service/state/state_table.h"
@@ -74,19 +75,33 @@ static bool take_link(const struct request *request, const struct brand *brand, 
     return true;
 }
 
+/* A path can't leave the brand away: "-", which no brand is called, stands for none there. */
+static bool is_named(struct slice brand)
+{
+    return brand.len > 0 && !slice_equal(brand, slice_of("-"));
+}
+
+/* The brand of that name; without one the only brand that the key is for, or NULL. */
+static const struct brand *find_brand_named(const struct request *request, struct slice name)
+{
+    return is_named(name) ? site_find_brand(request->site, name)
+                          : brandlist_only(request->brands, request->site);
+}
+
 /* Scope, brand and id, of a form or of a path. */
 static bool take_subject(const struct request *request, const struct slice text[static FIELDS],
                          struct event *out, struct formjson_fault *fault)
 {
     int scope = event_scope_find(text[FIELD_SCOPE]);
-    const struct brand *brand =
-        text[FIELD_BRAND].len ? site_find_brand(request->site, text[FIELD_BRAND]) : NULL;
+    const struct brand *brand = find_brand_named(request, text[FIELD_BRAND]);
     uint32_t id = 0;
 
     if (scope < 0)
         return refuse(fault, FIELD_SCOPE, "must be link, object, client or campaign");
     if (!brand)
-        return refuse(fault, FIELD_BRAND, "must be a brand of the configuration");
+        return refuse(fault, FIELD_BRAND,
+                      is_named(text[FIELD_BRAND]) ? "must be a brand of the configuration"
+                                                  : "is missing, and there are several brands");
     if (!params_sees(request, brand)) {
         refuse(fault, FIELD_BRAND, "this key is not for the brand");
         fault->status = 403;
@@ -139,6 +154,17 @@ static bool append(struct request *request, struct event *event)
     return false;
 }
 
+static const struct brand *find_brand(const struct request *request, uint32_t id)
+{
+    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
+        const struct brand *brand = site_brand_at(request->site, i);
+
+        if (brand->id == id)
+            return params_sees(request, brand) ? brand : NULL;
+    }
+    return NULL;
+}
+
 /* --- POST --- */
 
 void revocations_handle_post(struct request *request)
@@ -147,6 +173,7 @@ void revocations_handle_post(struct request *request)
     struct event event = {.type = EVENT_REVOKED};
     struct formjson_fault fault;
     struct formjson form;
+    const struct brand *brand;
     char before[RFC3339_TEXT_MAX];
 
     if (!json)
@@ -159,12 +186,12 @@ void revocations_handle_post(struct request *request)
         return;
     }
     rfc3339_format(TOKEN_EPOCH_S + (int64_t)event.value * 60, 0, before);
+    brand = find_brand(request, event.brand);
     if (append(request, &event))
         request_reply_json(request, 202,
-                           json_pack("{ss so so ss}", "scope", event_scope_name(event.scope),
-                                     "brand", json_incref(json_object_get(json, "brand")), "id",
-                                     json_incref(json_object_get(json, "id")), "issued_before",
-                                     before));
+                           json_pack("{ss ss# sO ss}", "scope", event_scope_name(event.scope),
+                                     "brand", brand->name.ptr, (int)brand->name.len, "id",
+                                     json_object_get(json, "id"), "issued_before", before));
     json_decref(json);
 }
 
@@ -209,17 +236,6 @@ static int scope_of(enum state_type type)
     default:
         return -1;
     }
-}
-
-static const struct brand *find_brand(const struct request *request, uint32_t id)
-{
-    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
-        const struct brand *brand = site_brand_at(request->site, i);
-
-        if (brand->id == id)
-            return params_sees(request, brand) ? brand : NULL;
-    }
-    return NULL;
 }
 
 /* The name of the API key whose hash the state keeps; null: it is not in the file any more. */

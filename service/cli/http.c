@@ -50,10 +50,12 @@ static struct curl_slist *make_fields(const struct http_request *request)
         snprintf(line, sizeof(line), "Authorization: Bearer %s", request->api_key);
         fields = curl_slist_append(fields, line);
     }
+    if (request->body)
+        fields = curl_slist_append(fields, "Content-Type: application/json");
     return fields;
 }
 
-bool http_get(const struct http_request *request, struct http_reply *reply, struct error *err)
+bool http_ask(const struct http_request *request, struct http_reply *reply, struct error *err)
 {
     CURL *curl = curl_easy_init();
     struct curl_slist *fields = make_fields(request);
@@ -64,6 +66,10 @@ bool http_get(const struct http_request *request, struct http_reply *reply, stru
     if (curl && fields) {
         set_common(curl, request->url, request->timeout_ms, error);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
+        if (request->body)
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        if (request->method)
+            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
         code = curl_easy_perform(curl);

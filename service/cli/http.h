@@ -11,9 +11,11 @@ struct error;
 enum { HTTP_BODY_MAX = 64 << 20 };
 
 struct http_request {
+    const char *method; /* NULL = GET */
     const char *url;
     const char *api_key; /* sent as bearer; NULL = none */
     const char *accept;
+    const char *body; /* JSON; NULL = none */
     long timeout_ms;
 };
 
@@ -23,9 +25,8 @@ struct http_reply {
     size_t body_len;
 };
 
-/* GET; follows no redirect.  False and `*err` when there is no reply; then nothing is to be freed.
- */
-MUST_USE bool http_get(const struct http_request *request, struct http_reply *reply,
+/* Follows no redirect.  False and `*err` when there is no reply; then nothing is to be freed. */
+MUST_USE bool http_ask(const struct http_request *request, struct http_reply *reply,
                        struct error *err);
 
 /* A page that may be there or not. */

@@ -11,22 +11,15 @@
 #include <jansson.h>
 
 #include "service/base/error.h"
+#include "service/cli/api.h"
 #include "service/cli/command.h"
-#include "service/cli/http.h"
 #include "service/cli/stats_table.h"
-#include "service/config/config.h"
-#include "service/config/linefile.h"
 
 enum {
     URL_MAX = 8192,
-    TIMEOUT_MS = 30000,
-    API_KEY_MAX = 256,
     COLUMNS_DEFAULT = 80,
     COLUMNS_MIN = 40,
 };
-
-#define URL_DEFAULT "http://127.0.0.1:8081"
-#define KEY_VARIABLE "HOPCOUNT_API_KEY"
 
 /* The first ones are parameters of the API. */
 enum {
@@ -62,90 +55,14 @@ static const struct cli_option options[] = {
                         "time kind campaign label country device variant channel", 0},
     [STATS_TZ] = {"tz", "ZONE", "of days and months, as Europe/Berlin (UTC)", NULL, 0},
     [STATS_LIMIT] = {"limit", "N", "at most so many rows", NULL, 0},
-    [STATS_URL] = {"url", "URL", "hopcountd's admin address (" URL_DEFAULT ")", NULL, 0},
-    [STATS_KEY_FILE] = {"key-file", "FILE", "file that holds an API key", "@file", 0},
-    [STATS_KEY] = {"key", "KEY", "the API key; other users can see it: prefer --key-file", NULL, 0},
-    [STATS_CONFIG] = {"config", "FILE", "take the admin address from this configuration", "@file",
-                      'c'},
+    [STATS_URL] = API_URL_OPTION,
+    [STATS_KEY_FILE] = API_KEY_FILE_OPTION,
+    [STATS_KEY] = API_KEY_OPTION,
+    [STATS_CONFIG] = API_CONFIG_OPTION,
     [STATS_CLIENTS] = {"clients", NULL, "distinct clients and visitors too; by time only", NULL, 0},
     [STATS_JSON] = {"json", NULL, "the API's reply as it is", NULL, 0},
     [STATS_CSV] = {"csv", NULL, "as CSV; into a file, one that spreadsheets open right", NULL, 0},
 };
-
-/* --- where and with what --- */
-
-/* "0.0.0.0:8081" is where it listens, not where it can be asked. */
-static bool url_of_config(const char *path, char *out, size_t max, struct error *err)
-{
-    struct config *config = config_load(path, err);
-    const char *listen, *port;
-
-    if (!config)
-        return false;
-    listen = config->admin.listen[0];
-    port = strrchr(listen, ':');
-    if (strncmp(listen, "0.0.0.0:", 8) == 0)
-        snprintf(out, max, "http://127.0.0.1%s", port);
-    else if (strncmp(listen, "[::]:", 5) == 0)
-        snprintf(out, max, "http://[::1]%s", port);
-    else
-        snprintf(out, max, "http://%s", listen);
-    config_free(config);
-    return true;
-}
-
-static bool find_url(const struct cli_args *args, char *out, size_t max, struct error *err)
-{
-    const char *url = args->value[STATS_URL];
-    size_t len;
-
-    if (!url && args->value[STATS_CONFIG])
-        return url_of_config(args->value[STATS_CONFIG], out, max, err);
-    url = url ? url : URL_DEFAULT;
-    len = strlen(url);
-    while (len > 0 && url[len - 1] == '/')
-        len--;
-    snprintf(out, max, "%.*s", (int)len, url);
-    return true;
-}
-
-/* The last word of the first line, so that what `hopcount apikey` printed will do. */
-static bool read_key_file(const char *path, char out[static API_KEY_MAX], struct error *err)
-{
-    struct linefile *file = linefile_load(path, 0, err);
-    struct linefile_line line;
-    bool ok = false;
-
-    if (!file)
-        return false;
-    if (!linefile_next(file, &line) || line.n_fields != 1 || line.field[0].len >= API_KEY_MAX) {
-        error_set(err,
-                  "%s: holds no API key; its first line is the key that `hopcount apikey` "
-                  "printed",
-                  path);
-    } else {
-        memcpy(out, line.field[0].ptr, line.field[0].len);
-        out[line.field[0].len] = '\0';
-        ok = true;
-    }
-    linefile_free(file);
-    return ok;
-}
-
-static bool find_key(const struct cli_args *args, char out[static API_KEY_MAX], struct error *err)
-{
-    const char *key = args->value[STATS_KEY] ? args->value[STATS_KEY] : getenv(KEY_VARIABLE);
-
-    if (args->value[STATS_KEY_FILE])
-        return read_key_file(args->value[STATS_KEY_FILE], out, err);
-    if (!key) {
-        error_set(err, "an API key is needed: --key-file FILE, or the variable " KEY_VARIABLE
-                       "; `hopcount apikey` makes one");
-        return false;
-    }
-    snprintf(out, API_KEY_MAX, "%s", key);
-    return true;
-}
 
 /* --- the request --- */
 
@@ -168,10 +85,10 @@ static size_t add_encoded(char *out, size_t at, const char *text)
     return at;
 }
 
-/* Adds "/v1/stats?brand=…" to the address in `url`. */
-static void add_query(const struct cli_args *args, char url[static URL_MAX])
+/* "/v1/stats?brand=…" */
+static void write_query(const struct cli_args *args, char url[static URL_MAX])
 {
-    size_t at = strlen(url);
+    size_t at = 0;
     char separator = '?';
 
     at += (size_t)snprintf(url + at, URL_MAX - at, "/v1/stats");
@@ -233,65 +150,50 @@ static int print_reply(const struct cli_args *args, const struct http_reply *rep
     return status;
 }
 
-static int explain(const struct http_reply *reply, const char *url)
+static int ask(const struct cli_args *args, const struct api *api, const char *path)
 {
-    json_t *problem = json_loadb(reply->body, reply->body_len, 0, NULL);
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
-    const char *parameter = json_string_value(json_object_get(problem, "parameter"));
-
-    if (reply->status == 401)
-        cli_fail("hopcountd does not know this API key; `hopcount apikey --add` adds one, and "
-                 "hopcountd reads it at its reload (SIGHUP)");
-    else if (reply->status == 403 && !parameter) /* a brand is the only other thing refused so */
-        cli_fail("this API key may not read statistics; make one with --scope stats:read");
-    else
-        cli_fail("%.*s answers %ld%s%s%s%s", (int)strcspn(url, "?"), url, reply->status,
-                 parameter ? ": " : "", parameter ? parameter : "", detail ? ": " : "",
-                 detail ? detail : "");
-    json_decref(problem);
-    return CLI_FAILED;
-}
-
-static int ask(const struct cli_args *args, const char *url, const char *key)
-{
-    const struct http_request request = {
-        .url = url,
-        .api_key = key,
-        .accept = args->value[STATS_CSV] ? "text/csv" : "application/json",
-        .timeout_ms = TIMEOUT_MS,
+    const struct api_request request = {
+        .path = path,
+        .accept = args->value[STATS_CSV] ? "text/csv" : NULL,
+        .purpose = "read statistics",
+        .scope = "stats:read",
     };
     struct http_reply reply;
-    struct error err = {0};
-    int status;
+    int status = api_ask(api, &request, &reply);
 
-    if (!http_get(&request, &reply, &err))
-        return cli_fail("%s; is hopcountd running, and is that its admin address?", err.text);
-    status = reply.status == 200 ? print_reply(args, &reply) : explain(&reply, url);
-    free(reply.body);
+    if (status == CLI_OK) {
+        status = print_reply(args, &reply);
+        free(reply.body);
+    }
     return status;
 }
 
 static int run_stats(const struct cli_args *args)
 {
-    char url[URL_MAX], key[API_KEY_MAX];
+    const struct api_options where = {.url = args->value[STATS_URL],
+                                      .config = args->value[STATS_CONFIG],
+                                      .key_file = args->value[STATS_KEY_FILE],
+                                      .key = args->value[STATS_KEY]};
+    char path[URL_MAX];
     struct error err = {0};
+    struct api api;
 
     if (args->n_words > 0)
         return cli_usage(&cli_stats, "'%s' is one word too many", args->words[0]);
     if (args->value[STATS_JSON] && args->value[STATS_CSV])
         return cli_usage(&cli_stats, "--json or --csv, not both");
-    if (!find_url(args, url, sizeof(url), &err) || !find_key(args, key, &err))
+    if (!api_find(&where, &api, &err))
         return cli_fail_error(&err);
     setlocale(LC_CTYPE, "");
-    add_query(args, url);
-    return ask(args, url, key);
+    write_query(args, path);
+    return ask(args, &api, path);
 }
 
 const struct cli_command cli_stats = {
     .name = "stats",
     .usage = "--key-file FILE [--url URL | -c FILE] [OPTION…]",
     .summary = "shows the statistics on a terminal",
-    .notes = "The API key may also stand in the variable " KEY_VARIABLE ".\n"
+    .notes = "The API key may also stand in the variable " API_KEY_VARIABLE ".\n"
              "Grouped by time and something else, each of the latter gets a curve over time: of\n"
              "its clicks by people or, where there are none, of all.\n"
              "Clients are counted by the number in the links; visitors, by links without one, are\n"

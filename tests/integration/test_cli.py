@@ -26,7 +26,7 @@ KEY = bytes(range(32))
 GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
 ISSUED = "2026-11-22T12:00:00Z"
 ISSUED_S = 1795348800
-COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "stats", "erase", "ledger",
+COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "event", "revoke", "stats", "erase", "ledger",
             "completion"]
 BRANDS = [
     {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",
@@ -119,6 +119,10 @@ def test_version():
     (["apikey", "--name", "a", "--scope", "stats:all"], "--scope is a list of"),
     (["inspect"], "which URL"),
     (["stats", "--json", "--csv"], "--json or --csv"),
+    (["event"], "which TYPE of event"),
+    (["event", "invoice.paid", "invoice.unpaid"], "'invoice.unpaid' is one word too many"),
+    (["event", "invoice.paid", "--type", "invoice.paid"], "the type is given twice"),
+    (["event", "--batch", "--id", "1"], "--id names one event"),
     (["completion", "fish"], "no completion for 'fish'"),
     (["completion"], "name one shell"),
 ])
@@ -990,6 +994,10 @@ def complete(line):
     ("hopcount mint pa", ["pay"]),
     ("hopcount mint --ttl 1", ["15m", "1h", "1d", "14d", "120d", "180d"]),
     ("hopcount mint --object ", []),
+    ("hopcount event invoice.pa", ["invoice.paid", "invoice.partly_paid"]),
+    ("hopcount event --b", ["--brand", "--by", "--batch"]),
+    ("hopcount revoke c", ["client", "campaign"]),
+    ("hopcount revoke --un", ["--undo"]),
     ("hopcount stats --interval ", ["hour", "day", "month"]),
     ("hopcount completion z", ["zsh"]),
 ])
