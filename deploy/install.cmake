@@ -9,7 +9,7 @@ install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
 install(FILES deploy/redis-acl.conf deploy/gateway-asns.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/prometheus deploy/grafana deploy/proxy deploy/whmcs
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(DIRECTORY service/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
+install(DIRECTORY service/presets service/texts DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(folder deploy service/admin service/gateway)

@@ -31,17 +31,25 @@ static bool is_tag(struct slice tag)
     return tag.len > 0;
 }
 
+/* Takes the next wish off the field; false: none is left. */
+static bool next_wish(struct slice *field, struct slice *tag, unsigned *weight)
+{
+    struct slice entry;
+
+    if (!slice_next_part(field, ',', &entry))
+        return false;
+    (void)slice_next_part(&entry, ';', tag);
+    *tag = slice_trim(*tag);
+    *weight = entry.len ? read_weight(slice_trim(entry)) : 1000;
+    return true;
+}
+
 struct slice language_preferred(struct slice accept_language)
 {
-    struct slice best = {NULL, 0}, entry, tag;
-    unsigned best_weight = 0;
+    struct slice best = {NULL, 0}, tag;
+    unsigned best_weight = 0, weight;
 
-    for (int i = 0; i < ENTRIES_MAX && slice_next_part(&accept_language, ',', &entry); i++) {
-        unsigned weight;
-
-        (void)slice_next_part(&entry, ';', &tag);
-        tag = slice_trim(tag);
-        weight = entry.len ? read_weight(slice_trim(entry)) : 1000;
+    for (int i = 0; i < ENTRIES_MAX && next_wish(&accept_language, &tag, &weight); i++) {
         if (weight > best_weight && is_tag(tag)) {
             best = tag;
             best_weight = weight;
@@ -98,4 +106,86 @@ bool language_matches(struct slice tag, struct slice range)
         is_language = false;
     }
     return true;
+}
+
+/* --- choosing --- */
+
+/* How well a language fits a wish: by the parts that they share, and better when the language is no
+ * more special than that.  0: it is another one. */
+static unsigned fit(struct slice tag, struct slice wish)
+{
+    struct slice have, want;
+    unsigned shared = 0;
+
+    for (;; shared++) {
+        bool has_more = next_subtag(&tag, &have);
+
+        if (!has_more || !next_subtag(&wish, &want) ||
+            !(shared ? slice_equal_nocase(have, want) : is_same_language(have, want)))
+            return shared ? 2 * shared + !has_more : 0;
+    }
+}
+
+/* `n`: none fits. */
+static unsigned find_best(const struct slice tags[], unsigned n, struct slice wish)
+{
+    unsigned best = n, best_fit = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned this_fit = fit(tags[i], wish);
+
+        if (this_fit > best_fit) {
+            best = i;
+            best_fit = this_fit;
+        }
+    }
+    return best;
+}
+
+static bool is_refused(struct slice field, struct slice tag)
+{
+    struct slice wish;
+    unsigned weight;
+
+    for (int i = 0; i < ENTRIES_MAX && next_wish(&field, &wish, &weight); i++) {
+        if (weight == 0 && is_tag(wish) && language_matches(tag, wish))
+            return true;
+    }
+    return false;
+}
+
+/* For `*`. */
+static unsigned find_any(struct slice field, const struct slice tags[], unsigned n,
+                         unsigned fallback)
+{
+    if (is_refused(field, tags[fallback])) {
+        for (unsigned i = 0; i < n; i++) {
+            if (!is_refused(field, tags[i]))
+                return i;
+        }
+    }
+    return fallback;
+}
+
+unsigned language_choose(struct slice accept_language, const struct slice tags[], unsigned n,
+                         unsigned fallback)
+{
+    struct slice rest = accept_language, wish;
+    unsigned best = fallback, best_weight = 0, weight;
+
+    for (int i = 0; i < ENTRIES_MAX && next_wish(&rest, &wish, &weight); i++) {
+        unsigned found = n;
+
+        if (weight <= best_weight)
+            continue;
+        if (slice_equal(wish, slice_of("*")))
+            found = find_any(accept_language, tags, n, fallback);
+        else if (is_tag(wish))
+            found = find_best(tags, n, wish);
+        if (found < n) {
+            best = found;
+            best_weight = weight;
+        }
+    }
+    return best;
 }

@@ -10,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/config/brand_targets.h"
 #include "service/config/config.h"
+#include "service/config/texts.h"
 
 /* Of the channels 0…7; `medium` is what analytics programs call them. */
 static const struct {
@@ -203,11 +204,40 @@ static bool account_url(const struct brand *brand, char out[static SITE_TARGET_M
     return len > 0;
 }
 
-static bool build_pages(const struct brand *brand, struct brand_private *priv,
-                        const struct config_brand *from)
+/* Sets `*texts` and the number of the brand's language among them. */
+static bool find_texts(struct brand_private *priv, const struct config *config, unsigned index,
+                       const struct texts **texts, int *language, struct error *err)
 {
+    const struct config_brand *from = &config->brands[index];
+    char key[64];
+
+    if (from->texts) {
+        priv->texts = texts_load(*texts, from->texts, err);
+        if (!priv->texts) {
+            snprintf(key, sizeof(key), "brands[%u].texts", index);
+            config_fail_prefix(config, err, key);
+            return false;
+        }
+        *texts = priv->texts;
+    }
+    *language = texts_find(*texts, slice_of(from->language));
+    if (*language >= 0)
+        return true;
+    snprintf(key, sizeof(key), "brands[%u].language", index);
+    config_fail(config, err, key,
+                "there are no texts in '%s'; add a file %s.yaml to the folder brands[%u].texts",
+                from->language, from->language, index);
+    return false;
+}
+
+static bool build_pages(const struct brand *brand, struct brand_private *priv,
+                        const struct config *config, const struct texts *built_in,
+                        struct error *err)
+{
+    const struct config_brand *from = &config->brands[brand->index];
     char account[SITE_TARGET_MAX + 1];
     struct pages_options options = {
+        .texts = built_in,
         .name = from->logo_text ? from->logo_text : from->name,
         .color = from->color,
         .account = account_url(brand, account) ? account : NULL,
@@ -215,7 +245,13 @@ static bool build_pages(const struct brand *brand, struct brand_private *priv,
         .support = from->support,
     };
 
-    return pages_init(&priv->pages, &options);
+    if (!find_texts(priv, config, brand->index, &options.texts, &options.language, err))
+        return false;
+    if (!pages_init(&priv->pages, &options)) {
+        error_set(err, "%s: out of memory", config->path);
+        return false;
+    }
+    return true;
 }
 
 /* "https://host", without a slash at the end. */
@@ -251,7 +287,8 @@ static bool set_texts(struct brand *brand, struct pool *pool, const struct confi
     return true;
 }
 
-bool brand_init(struct brand *brand, const struct config *config, unsigned index, struct error *err)
+bool brand_init(struct brand *brand, const struct config *config, unsigned index,
+                const struct texts *built_in, struct error *err)
 {
     const struct config_brand *from = &config->brands[index];
     struct brand_private *priv = calloc(1, sizeof(*priv));
@@ -261,13 +298,8 @@ bool brand_init(struct brand *brand, const struct config *config, unsigned index
         error_set(err, "%s: out of memory", config->path);
         return false;
     }
-    if (!brand_targets_build(priv, config, index, err))
-        return false;
-    if (!build_pages(brand, priv, from)) {
-        error_set(err, "%s: out of memory", config->path);
-        return false;
-    }
-    return true;
+    return brand_targets_build(priv, config, index, err) &&
+           build_pages(brand, priv, config, built_in, err);
 }
 
 void brand_clear(struct brand *brand)
@@ -276,6 +308,7 @@ void brand_clear(struct brand *brand)
 
     if (priv) {
         pages_clear(&priv->pages);
+        texts_free(priv->texts);
         pool_clear(&priv->pool);
     }
     free(priv);

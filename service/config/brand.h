@@ -11,6 +11,7 @@
 #include "service/config/site.h"
 
 struct config;
+struct texts;
 
 enum { BRAND_KINDS = 16 };
 
@@ -55,13 +56,14 @@ struct brand_target {
 struct brand_private {
     struct pool pool;
     struct brand_target *targets[BRAND_KINDS]; /* by kind; NULL = none */
+    struct texts *texts;                       /* the brand's own; NULL = those that are built in */
     struct pages pages;
 };
 
-/* Fills `*brand` from config->brands[index].  False and `*err` on failure; brand_clear() in either
- * case. */
+/* Fills `*brand` from config->brands[index].  Borrows the texts that are built in as long as it
+ * lives.  False and `*err` on failure; brand_clear() in either case. */
 MUST_USE bool brand_init(struct brand *brand, const struct config *config, unsigned index,
-                         struct error *err);
+                         const struct texts *built_in, struct error *err);
 void brand_clear(struct brand *brand);
 
 #endif

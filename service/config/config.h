@@ -172,6 +172,8 @@ struct config_brand {
     int64_t tracking; /* 0 full, 1 aggregate */
     char *logo_text;  /* shown on pages instead of the name */
     char *color;      /* "#rrggbb" */
+    char *language;   /* of the pages, for who wants none of those that there are */
+    char *texts;      /* folder of the brand's own; NULL = none */
     char *support;    /* how to reach people: a mail address, an https URL or any text */
     struct config_target *targets;
     unsigned n_targets;

@@ -263,6 +263,11 @@ static const struct schema_key brand_keys[] = {
          "How pages call the brand; default: its name."),
     TEXT("color", config_brand, color, 7, "#1d4ed8", config_check_color,
          "Colour of the button and the line on pages, '#rrggbb'."),
+    TEXT("language", config_brand, language, 16, "en", config_check_language,
+         "Language of pages for a browser that asks for none of those that there are texts in."),
+    PATH("texts", config_brand, texts, NULL,
+         "Folder of files such as de.yaml: what pages say, line by line over the texts that are "
+         "built in (en, de, fr, es, pt, it, nl, pl), or whole in another language."),
     TEXT("support", config_brand, support, 200, NULL, NULL,
          "How to reach you, shown on pages: a mail address, an https URL or any text."),
     LIST("targets", config_brand, targets, n_targets, config_target, 0, 15, target_keys,

@@ -1,5 +1,6 @@
 #include "service/config/pages.h"
 
+#include <assert.h>
 #include <math.h>
 #include <sodium.h>
 #include <stdint.h>
@@ -7,20 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STYLE_MAX = 2048, CSP_MAX = 256 };
+#include "service/config/texts.h"
+
+enum { BRAND_STYLE_MAX = 64, CSP_MAX = 256 };
 
 /* The brand's colour is the line on top and the button; text never has it, so that its contrast is
  * ours.  The button's text is black or white, whichever reads better on it. */
-static const char style_format[] =
-    ":root{color-scheme:light dark;--b:%s;--t:%s;--p:#f3f4f6;--c:#fff;--f:#1f2937;--m:#4b5563;"
-    "--l:#6b7280}"
+static const char brand_style_format[] = ":root{--b:%s;--t:%s}";
+static const char style[] =
+    ":root{color-scheme:light dark;--p:#f3f4f6;--c:#fff;--f:#1f2937;--m:#4b5563;--l:#6b7280}"
     "@media(prefers-color-scheme:dark){:root{--p:#111827;--c:#1f2937;--f:#f3f4f6;--m:#d1d5db;"
     "--l:#9ca3af}}"
     "*{box-sizing:border-box}"
     "body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:center;"
     "padding:1rem;background:var(--p);color:var(--f);"
     "font:1.0625rem/1.6 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
-    "main{width:100%%;max-width:32rem;background:var(--c);border-radius:.75rem;"
+    "main{width:100%;max-width:32rem;background:var(--c);border-radius:.75rem;"
     "border-top:.375rem solid var(--b);padding:2rem 1.5rem;box-shadow:0 1px 3px #0003;"
     "overflow-wrap:anywhere}"
     ".n{margin:0 0 1.25rem;font-weight:600;color:var(--m)}"
@@ -34,35 +37,17 @@ static const char style_format[] =
     ":focus-visible{outline:.1875rem solid var(--f);outline-offset:.1875rem}"
     ".s{margin:.5rem 0 0;font-size:.9375rem;color:var(--m)}";
 
-struct words {
-    const char *title, *text;
-};
-
-static const struct words words[PAGES] = {
-    [PAGE_BAD_REQUEST] = {"This request can’t be answered",
-                          "What your program sent isn’t a request that this address understands. "
-                          "Please open the link from the message again."},
-    [PAGE_NOT_FOUND] =
-        {"This link doesn’t work",
-         "It may have been cut off or changed on its way to you. Please open it from "
-         "the message again, or copy the whole link into the address bar."},
-    [PAGE_EXPIRED] = {"This link has expired",
-                      "Links in our messages work for a limited time. Everything is still in your "
-                      "account, and a newer message has a newer link."},
-    [PAGE_REVOKED] = {"This link doesn’t work any more",
-                      "It was withdrawn. You will find everything in your account."},
-    [PAGE_SETTLED] = {"There is nothing to pay",
-                      "This invoice is settled or has been cancelled. You will find everything in "
-                      "your account."},
-    [PAGE_HOME] = {"Links from our messages start here",
-                   "This address takes you from our messages to your invoices and your account. "
-                   "There is nothing else to see."},
-    [PAGE_ONWARD] = {"Your page opens in a moment",
-                     "If it doesn’t, press the button. You only see this page because the link was "
-                     "opened by an Office program, which hands it to your browser."},
-    [PAGE_CONFIRM] = {"Just one more step",
-                      "Press the button to go on. This keeps programs that check your mail from "
-                      "using up the link before you do."},
+static const struct {
+    enum text title, text;
+} texts_of[] = {
+    [PAGE_BAD_REQUEST] = {TEXT_BAD_REQUEST_TITLE, TEXT_BAD_REQUEST},
+    [PAGE_NOT_FOUND] = {TEXT_NOT_FOUND_TITLE, TEXT_NOT_FOUND},
+    [PAGE_EXPIRED] = {TEXT_EXPIRED_TITLE, TEXT_EXPIRED},
+    [PAGE_REVOKED] = {TEXT_REVOKED_TITLE, TEXT_REVOKED},
+    [PAGE_SETTLED] = {TEXT_SETTLED_TITLE, TEXT_SETTLED},
+    [PAGE_HOME] = {TEXT_HOME_TITLE, TEXT_HOME},
+    [PAGE_ONWARD] = {TEXT_ONWARD_TITLE, TEXT_ONWARD},
+    [PAGE_CONFIRM] = {TEXT_CONFIRM_TITLE, TEXT_CONFIRM},
 };
 
 /* --- colours --- */
@@ -89,42 +74,7 @@ static const char *text_color(const char *color)
     return luminance(color) > 0.179 ? "#000" : "#fff";
 }
 
-/* --- writing --- */
-
-static void put_escaped(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            putc(*text, out);
-        }
-    }
-}
-
-static void put_link(FILE *out, const char *class, const char *prefix, const char *url,
-                     const char *text)
-{
-    fprintf(out, "<a%s href=\"%s", class, prefix);
-    put_escaped(out, url);
-    fputs("\">", out);
-    put_escaped(out, text);
-    fputs("</a>", out);
-}
+/* --- making --- */
 
 /* A mail address by its looks: one '@' with something around it, and no blank. */
 static bool is_mail(const char *text)
@@ -134,130 +84,153 @@ static bool is_mail(const char *text)
     return at && at != text && at[1] && !strchr(at + 1, '@') && !strpbrk(text, " :/?&\"<>");
 }
 
-static void put_support(FILE *out, const char *support)
-{
-    if (!support)
-        return;
-    fputs("<p class=\"s\">Need help? ", out);
-    if (strncmp(support, "https://", 8) == 0)
-        put_link(out, "", "", support, support);
-    else if (is_mail(support))
-        put_link(out, "", "mailto:", support, support);
-    else
-        put_escaped(out, support);
-    fputs("</p>\n", out);
-}
-
-static void put_action(FILE *out, enum page page, const struct pages_options *options)
-{
-    if (page == PAGE_ONWARD) {
-        fprintf(out, "<a class=\"b\" href=\"%c\">Go on</a>\n", PAGE_URL_MARK);
-    } else if (page == PAGE_CONFIRM) {
-        fputs("<form method=\"post\"><button class=\"b\">Go on</button></form>\n", out);
-    } else if (options->account && page != PAGE_BAD_REQUEST) {
-        put_link(out, " class=\"b\"", "", options->account, "Go to your account");
-        putc('\n', out);
-    }
-}
-
-static void put_page(FILE *out, enum page page, const char *style,
-                     const struct pages_options *options)
-{
-    fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-          "<meta name=\"robots\" content=\"noindex\">\n",
-          out);
-    if (page == PAGE_ONWARD)
-        fprintf(out, "<meta http-equiv=\"refresh\" content=\"0;url=%c\">\n", PAGE_URL_MARK);
-    fputs("<title>", out);
-    fputs(words[page].title, out);
-    if (options->name) {
-        fputs(" – ", out);
-        put_escaped(out, options->name);
-    }
-    fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", style);
-    if (options->name) {
-        fputs("<p class=\"n\">", out);
-        put_escaped(out, options->name);
-        fputs("</p>\n", out);
-    }
-    fprintf(out, "<h1>%s</h1>\n<p>%s</p>\n", words[page].title, words[page].text);
-    put_action(out, page, options);
-    if (options->home) {
-        fputs("<p class=\"s\">", out);
-        put_link(out, "", "", options->home, "To our home page");
-        fputs("</p>\n", out);
-    }
-    put_support(out, options->support);
-    fputs("</main>\n</body>\n</html>\n", out);
-}
-
-/* --- making --- */
-
-static bool set_body(struct pages *pages, enum page page, const char *style,
-                     const struct pages_options *options)
-{
-    struct page_text *text = &pages->page[page];
-    size_t len = 0;
-    FILE *out = open_memstream(&pages->bodies[page], &len);
-
-    if (!out)
-        return false;
-    if (page == PAGE_ROBOTS)
-        fputs("User-agent: *\nDisallow: /\n", out);
-    else
-        put_page(out, page, style, options);
-    if (fclose(out) != 0)
-        return false;
-    text->body = slice_make(pages->bodies[page], len);
-    text->type =
-        slice_of(page == PAGE_ROBOTS ? "text/plain; charset=utf-8" : "text/html; charset=utf-8");
-    if (page != PAGE_ROBOTS)
-        text->csp = slice_of(pages->csp[page == PAGE_CONFIRM]);
-    return true;
-}
-
 /* CSP level 3, 2.3.1: the hash is of the bytes between the tags. */
-static char *make_csp(const char *style, bool with_form)
+static struct slice make_csp(struct pool *pool, struct slice brand_style, bool with_form)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
     char base64[sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)];
-    char *csp = malloc(CSP_MAX);
+    crypto_hash_sha256_state sha256;
+    char csp[CSP_MAX];
 
-    if (!csp)
-        return NULL;
-    crypto_hash_sha256(hash, (const unsigned char *)style, strlen(style));
+    crypto_hash_sha256_init(&sha256);
+    crypto_hash_sha256_update(&sha256, (const unsigned char *)brand_style.ptr, brand_style.len);
+    crypto_hash_sha256_update(&sha256, (const unsigned char *)style, strlen(style));
+    crypto_hash_sha256_final(&sha256, hash);
     sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
     /* form-action would forbid the redirect that answers the POST, so the page with a form has
      * none. */
-    snprintf(csp, CSP_MAX,
+    snprintf(csp, sizeof(csp),
              "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; %sframe-ancestors 'none'",
              base64, with_form ? "" : "form-action 'none'; ");
-    return csp;
+    return slice_of(pool_text(pool, csp));
+}
+
+/* `text` may be NULL; false: out of memory. */
+static bool set_html(struct pages *pages, struct slice *out, const char *text)
+{
+    if (text)
+        *out = pool_html(&pages->pool, text);
+    return !text || out->ptr;
 }
 
 bool pages_init(struct pages *pages, const struct pages_options *options)
 {
-    char style[STYLE_MAX];
+    char brand_style[BRAND_STYLE_MAX];
+    const char *support = options->support;
 
-    *pages = (struct pages){0};
-    snprintf(style, sizeof(style), style_format, options->color, text_color(options->color));
+    *pages = (struct pages){.texts = options->texts, .language = options->language};
+    snprintf(brand_style, sizeof(brand_style), brand_style_format, options->color,
+             text_color(options->color));
+    pages->style = slice_of(pool_text(&pages->pool, brand_style));
+    if (!pages->style.ptr)
+        return false;
     for (int i = 0; i < 2; i++) {
-        if (!(pages->csp[i] = make_csp(style, i == 1)))
+        pages->csp[i] = make_csp(&pages->pool, pages->style, i == 1);
+        if (!pages->csp[i].ptr)
             return false;
     }
-    for (unsigned page = 0; page < PAGES; page++) {
-        if (!set_body(pages, (enum page)page, style, options))
-            return false;
-    }
-    return true;
+    if (support && strncmp(support, "https://", 8) == 0)
+        pages->support_scheme = slice_of("");
+    else if (support && is_mail(support))
+        pages->support_scheme = slice_of("mailto:");
+    return set_html(pages, &pages->name, options->name) &&
+           set_html(pages, &pages->account, options->account) &&
+           set_html(pages, &pages->home, options->home) &&
+           set_html(pages, &pages->support, support);
 }
 
 void pages_clear(struct pages *pages)
 {
-    for (unsigned page = 0; page < PAGES; page++)
-        free(pages->bodies[page]);
-    free(pages->csp[0]);
-    free(pages->csp[1]);
+    pool_clear(&pages->pool);
     *pages = (struct pages){0};
+}
+
+/* --- putting together --- */
+
+static void put(struct page_text *out, struct slice part)
+{
+    assert(out->n_parts < PAGE_PARTS_MAX);
+    out->parts[out->n_parts++] = part;
+    out->body_len += part.len;
+}
+
+/* Puts three parts, the middle one between two pieces of markup. */
+static void put_in(struct page_text *out, const char *before, struct slice part, const char *after)
+{
+    put(out, slice_of(before));
+    put(out, part);
+    put(out, slice_of(after));
+}
+
+static void put_head(struct page_text *out, const struct pages *pages, const struct page_wish *wish,
+                     struct slice title)
+{
+    /* A brand may add a language that is written from right to left: `auto` looks at the title. */
+    put_in(out, "<!doctype html>\n<html lang=\"", out->language,
+           "\" dir=\"auto\">\n<head>\n<meta charset=\"utf-8\">\n"
+           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+           "<meta name=\"robots\" content=\"noindex\">\n");
+    if (wish->page == PAGE_ONWARD)
+        put_in(out, "<meta http-equiv=\"refresh\" content=\"0;url=", wish->url, "\">\n");
+    put_in(out, "<title>", title, pages->name.ptr ? " – " : "");
+    put(out, pages->name);
+    put_in(out, "</title>\n<style>", pages->style, style);
+    put(out, slice_of("</style>\n</head>\n<body>\n<main>\n"));
+    if (pages->name.ptr)
+        put_in(out, "<p class=\"n\">", pages->name, "</p>\n");
+}
+
+static void put_action(struct page_text *out, const struct pages *pages,
+                       const struct page_wish *wish, const struct slice text[TEXTS])
+{
+    if (wish->page == PAGE_ONWARD) {
+        put_in(out, "<a class=\"b\" href=\"", wish->url, "\">");
+        put_in(out, "", text[TEXT_GO_ON], "</a>\n");
+    } else if (wish->page == PAGE_CONFIRM) {
+        put_in(out, "<form method=\"post\"><button class=\"b\">", text[TEXT_GO_ON],
+               "</button></form>\n");
+    } else if (pages->account.ptr && wish->page != PAGE_BAD_REQUEST) {
+        put_in(out, "<a class=\"b\" href=\"", pages->account, "\">");
+        put_in(out, "", text[TEXT_ACCOUNT_LINK], "</a>\n");
+    }
+}
+
+static void put_ways_out(struct page_text *out, const struct pages *pages,
+                         const struct slice text[TEXTS])
+{
+    if (pages->home.ptr) {
+        put_in(out, "<p class=\"s\"><a href=\"", pages->home, "\">");
+        put_in(out, "", text[TEXT_HOME_LINK], "</a></p>\n");
+    }
+    if (!pages->support.ptr)
+        return;
+    put_in(out, "<p class=\"s\">", text[TEXT_HELP], " ");
+    if (pages->support_scheme.ptr) {
+        put_in(out, "<a href=\"", pages->support_scheme, "");
+        put_in(out, "", pages->support, "\">");
+        put_in(out, "", pages->support, "</a></p>\n");
+    } else {
+        put_in(out, "", pages->support, "</p>\n");
+    }
+}
+
+void pages_compose(const struct pages *pages, const struct page_wish *wish, struct page_text *out)
+{
+    const struct texts_language *language;
+
+    *out = (struct page_text){.type = slice_of("text/plain; charset=utf-8")};
+    if (wish->page == PAGE_ROBOTS) {
+        put(out, slice_of("User-agent: *\nDisallow: /\n"));
+        return;
+    }
+    language = texts_choose(pages->texts, wish->accept_language, pages->language);
+    out->type = slice_of("text/html; charset=utf-8");
+    out->csp = pages->csp[wish->page == PAGE_CONFIRM];
+    out->language = language->tag;
+    put_head(out, pages, wish, language->text[texts_of[wish->page].title]);
+    put_in(out, "<h1>", language->text[texts_of[wish->page].title], "</h1>\n");
+    put_in(out, "<p>", language->text[texts_of[wish->page].text], "</p>\n");
+    put_action(out, pages, wish, language->text);
+    put_ways_out(out, pages, language->text);
+    put(out, slice_of("</main>\n</body>\n</html>\n"));
 }

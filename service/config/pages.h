@@ -1,32 +1,48 @@
-/* pages.h - the pages for people and robots.txt, made ready at load.
+/* pages.h - the pages for people, in their language, and robots.txt: what of them is a brand's.
  *
  * Small, one file each, no script, no external resource: the policy allows the one style by its
  * hash and nothing else.  They work in the dark, on a phone, with keyboard and screen reader.
+ *
+ * A page is put together for each reply: a thousand brands in eight languages would have eighty
+ * thousand of them, of which few are ever asked for.
  */
 #ifndef CONFIG_PAGES_H
 #define CONFIG_PAGES_H
 #include <stdbool.h>
 
 #include "proto/compiler.h"
+#include "service/config/pool.h"
 #include "service/config/site.h"
+
+struct texts;
 
 /* What a page says; NULL = leave out.  Texts are escaped by the pages. */
 struct pages_options {
-    const char *name;    /* of the brand */
-    const char *color;   /* "#rrggbb" */
-    const char *account; /* URL of the way into the account */
+    const struct texts *texts; /* borrowed as long as the pages live */
+    int language;              /* for who wants none of the texts' languages; of texts_find() */
+    const char *name;          /* of the brand */
+    const char *color;         /* "#rrggbb" */
+    const char *account;       /* URL of the way into the account */
     const char *home;
     const char *support; /* a mail address, an https URL or any text */
 };
 
+/* All as HTML, ptr NULL = left out. */
 struct pages {
-    struct page_text page[PAGES];
-    char *bodies[PAGES]; /* owned */
-    char *csp[2];        /* owned; without and with a form */
+    struct pool pool; /* of what the slices point to */
+    const struct texts *texts;
+    int language;
+    struct slice style;  /* the brand's part of it */
+    struct slice csp[2]; /* without and with a form */
+    struct slice name, account, home;
+    struct slice support, support_scheme; /* the scheme is "mailto:" or empty; ptr NULL: no link */
 };
 
 /* Fills `*pages`; false: out of memory.  pages_clear() in either case. */
 MUST_USE bool pages_init(struct pages *pages, const struct pages_options *options);
 void pages_clear(struct pages *pages);
+
+/* See site_page(). */
+void pages_compose(const struct pages *pages, const struct page_wish *wish, struct page_text *out);
 
 #endif

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/html.h"
+
 struct pool_block {
     struct pool_block *next;
     max_align_t bytes[];
@@ -27,6 +29,16 @@ char *pool_text(struct pool *pool, const char *text)
     if (copy)
         memcpy(copy, text, size);
     return copy;
+}
+
+struct slice pool_html(struct pool *pool, const char *text)
+{
+    size_t len = html_escaped_len(slice_of(text));
+    char *copy = pool_alloc(pool, len + 1);
+
+    if (copy)
+        html_escape(slice_of(text), copy);
+    return slice_make(copy, copy ? len : 0);
 }
 
 void pool_clear(struct pool *pool)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "proto/compiler.h"
+#include "proto/slice.h"
 
 struct pool_block;
 
@@ -16,6 +17,8 @@ struct pool {
 MUST_USE void *pool_alloc(struct pool *pool, size_t size);
 /* A copy of `text`, or NULL. */
 MUST_USE char *pool_text(struct pool *pool, const char *text);
+/* `text` escaped for HTML; ptr NULL: out of memory. */
+MUST_USE struct slice pool_html(struct pool *pool, const char *text);
 void pool_clear(struct pool *pool);
 
 #endif

@@ -14,6 +14,7 @@
 #include "service/config/config.h"
 #include "service/config/keys.h"
 #include "service/config/pages.h"
+#include "service/config/texts.h"
 
 /* --- which brand has a host --- */
 
@@ -139,7 +140,8 @@ struct site {
     atomic_uint refs;
     struct token_keyring *keys;
     struct hosts *hosts;
-    struct pages pages; /* for requests of no known brand */
+    struct texts *texts; /* that are built in */
+    struct pages pages;  /* for requests of no known brand */
     unsigned n_brands;
     struct brand brands[];
 };
@@ -149,6 +151,7 @@ static void site_free(struct site *site)
     for (unsigned i = 0; i < site->n_brands; i++)
         brand_clear(&site->brands[i]);
     pages_clear(&site->pages);
+    texts_free(site->texts);
     hosts_free(site->hosts);
     keys_free(site->keys);
     free(site);
@@ -234,8 +237,9 @@ static bool add_brands(struct site *site, const struct config *config, struct er
 {
     for (unsigned i = 0; i < config->n_brands; i++) {
         site->n_brands = i + 1;
-        if (!brand_init(&site->brands[i], config, i, err) || !check_number(site, config, i, err) ||
-            !add_hosts(site, config, i, err) || !check_base_url(site, config, i, err))
+        if (!brand_init(&site->brands[i], config, i, site->texts, err) ||
+            !check_number(site, config, i, err) || !add_hosts(site, config, i, err) ||
+            !check_base_url(site, config, i, err))
             return false;
     }
     return true;
@@ -292,16 +296,23 @@ out:
 
 struct site *site_new(const struct config *config, struct error *err)
 {
-    static const struct pages_options plain = {.color = "#6b7280"};
     struct site *site = calloc(1, sizeof(*site) + config->n_brands * sizeof(site->brands[0]));
+    struct pages_options plain = {.color = "#6b7280"};
     bool ok = false;
 
-    if (!site || !(site->hosts = hosts_new(count_hosts(config))) ||
-        !pages_init(&site->pages, &plain)) {
+    if (!site || !(site->hosts = hosts_new(count_hosts(config)))) {
         error_set(err, "%s: out of memory", config->path);
         goto out;
     }
     atomic_init(&site->refs, 1);
+    if (!(site->texts = texts_new(err)))
+        goto out;
+    plain.texts = site->texts;
+    plain.language = texts_find(site->texts, slice_of("en"));
+    if (!pages_init(&site->pages, &plain)) {
+        error_set(err, "%s: out of memory", config->path);
+        goto out;
+    }
     ok = add_brands(site, config, err) && add_keys(site, config, err);
 out:
     if (!ok && site) {
@@ -371,8 +382,8 @@ const struct brand *site_brand_at(const struct site *site, unsigned index)
     return index < site->n_brands ? &site->brands[index] : NULL;
 }
 
-const struct page_text *site_page(const struct site *site, const struct brand *brand,
-                                  enum page page)
+void site_page(const struct site *site, const struct brand *brand, const struct page_wish *wish,
+               struct page_text *out)
 {
-    return brand ? &brand->priv->pages.page[page] : &site->pages.page[page];
+    pages_compose(brand ? &brand->priv->pages : &site->pages, wish, out);
 }

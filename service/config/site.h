@@ -97,9 +97,6 @@ MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct tok
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
                              const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 
-/* Where a URL goes in the body of PAGE_ONWARD; reply_page_fill() puts it there. */
-enum { PAGE_URL_MARK = '\x01' };
-
 enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
@@ -107,21 +104,34 @@ enum page {
     PAGE_REVOKED,     /* 410 */
     PAGE_SETTLED,     /* 200: there is nothing to pay */
     PAGE_HOME,        /* 200 for `/`, when the brand has no home */
-    PAGE_ONWARD,      /* 200: leads to PAGE_URL_MARK, by itself and by a button */
+    PAGE_ONWARD,      /* 200: leads to a URL, by itself and by a button */
     PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
     PAGE_ROBOTS,
     PAGES
 };
 
-/* A ready reply body and its head fields. */
+enum { PAGE_PARTS_MAX = 48 };
+
+/* A reply body and its head fields, pointing into the site and the page_wish.  The body is made of
+ * parts, as most of it is the same for many brands and languages. */
 struct page_text {
-    struct slice type; /* Content-Type */
-    struct slice csp;  /* Content-Security-Policy, len 0 = none */
-    struct slice body;
+    struct slice type;     /* Content-Type */
+    struct slice csp;      /* Content-Security-Policy, len 0 = none */
+    struct slice language; /* Content-Language, len 0 = none */
+    size_t body_len;       /* of all parts */
+    unsigned n_parts;
+    struct slice parts[PAGE_PARTS_MAX];
 };
 
-/* `brand` NULL for requests of no known brand.  Borrowed from the site. */
-const struct page_text *site_page(const struct site *site, const struct brand *brand,
-                                  enum page page);
+/* Which page, and for whom. */
+struct page_wish {
+    enum page page;
+    struct slice accept_language; /* the field as it came; len 0 = none */
+    struct slice url;             /* where PAGE_ONWARD leads, as HTML */
+};
+
+/* Fills `*out`.  `brand` NULL for requests of no known brand. */
+void site_page(const struct site *site, const struct brand *brand, const struct page_wish *wish,
+               struct page_text *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/click.h"
+#include "proto/html.h"
 #include "service/base/error.h"
 #include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
@@ -25,7 +26,8 @@ struct answerer {
     struct http1_request request;
     bool is_head; /* the reply has no body */
     enum answer_then then;
-    char body[REPLY_BODY_MAX]; /* of a page that is made for this reply */
+    struct page_text page;
+    char url[REPLY_BODY_MAX]; /* as HTML, of a page that leads there */
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -94,9 +96,26 @@ static size_t write_page(struct answerer *a, enum outcome outcome, const struct 
 static size_t write_outcome(struct answerer *a, enum outcome outcome, const struct brand *brand,
                             char *out)
 {
-    enum page page = route_page(outcome);
+    const struct page_wish wish = {.page = route_page(outcome),
+                                   .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
 
-    return write_page(a, outcome, page == PAGES ? NULL : site_page(a->site, brand, page), out);
+    if (wish.page == PAGES)
+        return write_page(a, outcome, NULL, out);
+    site_page(a->site, brand, &wish, &a->page);
+    return write_page(a, outcome, &a->page, out);
+}
+
+/* Makes the page that leads to `target`; false: it is too long. */
+static bool make_onward(struct answerer *a, const struct brand *brand, struct slice target)
+{
+    struct page_wish wish = {.page = PAGE_ONWARD,
+                             .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
+
+    if (html_escaped_len(target) > sizeof(a->url))
+        return false;
+    wish.url = slice_make(a->url, html_escape(target, a->url));
+    site_page(a->site, brand, &wish, &a->page);
+    return a->page.body_len <= REPLY_BODY_MAX;
 }
 
 /* Where a redirect's target goes; then write_redirect() puts the rest around it. */
@@ -187,7 +206,6 @@ static size_t answer_link(struct answerer *a, const struct route *route,
     struct slice target = {.ptr = redirect_target(a, out)};
     enum brand_leads leads =
         brand_lead(route->brand, &route->token, &facts, redirect_target(a, out), &target.len);
-    struct page_text onward;
 
     if (leads == BRAND_LEADS_NOWHERE)
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
@@ -195,9 +213,8 @@ static size_t answer_link(struct answerer *a, const struct route *route,
         append_click(a, route, label, route->brand->is_aggregate || state->is_opted_out);
     if (leads == BRAND_LEADS_TO_PAGE)
         return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
-    if (is_office(a, label) &&
-        reply_page_fill(site_page(a->site, route->brand, PAGE_ONWARD), target, a->body, &onward))
-        return write_page(a, OUTCOME_ONWARD, &onward, out);
+    if (is_office(a, label) && make_onward(a, route->brand, target))
+        return write_page(a, OUTCOME_ONWARD, &a->page, out);
     return write_redirect(a, route->outcome, target.len, out);
 }
 
@@ -286,6 +303,8 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
     case HTTP1_INCOMPLETE:
         return false;
     case HTTP1_REFUSED:
+        /* What was read of it can't be relied on. */
+        a->request.field[HTTP1_ACCEPT_LANGUAGE] = slice_make(NULL, 0);
         a->is_head = refusal.is_head;
         a->then = ANSWER_REFUSED;
         answer->request_len = in.len;

@@ -114,14 +114,21 @@ static void put_page_fields(struct pen *pen, const struct page_text *page)
         put(pen, page->csp);
         put(pen, slice_of("\r\n"));
     }
+    /* It is chosen by Accept-Language, but Vary would tell nothing: no-store keeps caches from
+     * having it at all. */
+    if (page->language.len) {
+        put(pen, slice_of("Content-Language: "));
+        put(pen, page->language);
+        put(pen, slice_of("\r\n"));
+    }
 }
 
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,
                   bool is_head, enum reply_connection connection, char *out)
 {
     struct pen pen = {.start = out, .at = out};
-    bool fits = page && page->body.len <= REPLY_BODY_MAX &&
-                page->type.len + page->csp.len <= REPLY_HEAD_MAX / 2;
+    bool fits = page && page->body_len <= REPLY_BODY_MAX &&
+                page->type.len + page->csp.len + page->language.len <= REPLY_HEAD_MAX / 2;
     char length[48];
 
     put(&pen, status_line(status));
@@ -132,60 +139,10 @@ size_t reply_page(const struct reply *reply, unsigned status, const struct page_
         put(&pen, slice_of("Allow: GET, HEAD\r\n"));
     if (fits)
         put_page_fields(&pen, page);
-    snprintf(length, sizeof(length), "Content-Length: %zu\r\n", fits ? page->body.len : 0);
+    snprintf(length, sizeof(length), "Content-Length: %zu\r\n", fits ? page->body_len : 0);
     put(&pen, slice_of(length));
     put(&pen, end_fields(connection));
-    if (fits && !is_head)
-        put(&pen, page->body);
+    for (unsigned i = 0; fits && !is_head && i < page->n_parts; i++)
+        put(&pen, page->parts[i]);
     return (size_t)(pen.at - pen.start);
-}
-
-static struct slice html_of(const char *c)
-{
-    switch (*c) {
-    case '&':
-        return slice_of("&amp;");
-    case '<':
-        return slice_of("&lt;");
-    case '>':
-        return slice_of("&gt;");
-    case '"':
-        return slice_of("&quot;");
-    case '\'':
-        return slice_of("&#39;");
-    default:
-        return slice_make(c, 1);
-    }
-}
-
-/* The room is checked at each byte: a URL may grow fivefold. */
-static bool put_html(struct pen *pen, const char *end, struct slice url)
-{
-    for (size_t i = 0; i < url.len; i++) {
-        struct slice html = html_of(url.ptr + i);
-
-        if ((size_t)(end - pen->at) < html.len)
-            return false;
-        put(pen, html);
-    }
-    return true;
-}
-
-bool reply_page_fill(const struct page_text *page, struct slice url,
-                     char room[static REPLY_BODY_MAX], struct page_text *out)
-{
-    struct pen pen = {.start = room, .at = room};
-    const char *end = room + REPLY_BODY_MAX;
-    struct slice rest = page->body, part;
-
-    for (bool is_first = true; slice_next_part(&rest, PAGE_URL_MARK, &part); is_first = false) {
-        if (!is_first && !put_html(&pen, end, url))
-            return false;
-        if ((size_t)(end - pen.at) < part.len)
-            return false;
-        put(&pen, part);
-    }
-    *out = *page;
-    out->body = slice_make(room, (size_t)(pen.at - room));
-    return true;
 }

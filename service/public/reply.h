@@ -60,13 +60,6 @@ size_t reply_redirect_end(enum reply_connection connection, char *out);
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,
                   bool is_head, enum reply_connection connection, char *out);
 
-/*
- * Fills `*out` with `page` that leads to `url`: the mark in its body is replaced by the URL,
- * escaped for HTML.  The body is in `room`.  False: it is too long.
- */
-MUST_USE bool reply_page_fill(const struct page_text *page, struct slice url,
-                              char room[static REPLY_BODY_MAX], struct page_text *out);
-
 void reply_format_date(struct reply *reply, int64_t now_s);
 
 static inline void reply_set_date(struct reply *reply, int64_t now_s)

@@ -77,7 +77,7 @@ def test_a_cancelled_invoice_is_explained(pods):
     tell(pods[0], "invoice.cancelled", object=9)
     everywhere(pods, token, (200, None))
     page = ask(pods[0], token)
-    assert b"nothing to pay" in page.body and b"https://billing.acme.example/clientarea.php" in page.body
+    assert "nichts zu bezahlen".encode() in page.body and b"https://billing.acme.example/clientarea.php" in page.body
     wait_until(lambda: pods[0].clicks(token)["human"] >= 2)
 
 
@@ -112,7 +112,7 @@ def test_a_revoked_link_may_say_so(make_hopcountd, redis):
     token = daemon.mint("view", 5)
     daemon.api("POST", "/v1/revocations", {"scope": "link", "brand": "acme", "id": token}, 202)
     wait_until(lambda: leads(daemon, token) == (410, None))
-    assert b"withdrawn" in ask(daemon, token).body
+    assert "zurückgezogen".encode() in ask(daemon, token).body
 
 
 BAD_REVOCATIONS = [

@@ -100,11 +100,68 @@ static void test_matches(void **state)
     }
 }
 
+static void test_choose(void **state)
+{
+    static const char *const have[] = {"en", "de", "fr", "pt", "zh-TW", "pt-BR", "he", "nb"};
+    const struct {
+        const char *name, *field, *want;
+    } cases[] = {
+        {"no field", NULL, "en"},
+        {"an empty one", "", "en"},
+        {"the wish itself", "de", "de"},
+        {"in capitals", "DE", "de"},
+        {"as browsers send it", "de-AT,de;q=0.9,en-US;q=0.8,en;q=0.7", "de"},
+        {"a region alone", "de-AT", "de"},
+        {"a script and a region", "de-Latn-CH", "de"},
+        {"a region that there is", "pt-BR,en;q=0.5", "pt-BR"},
+        {"a region that there is, with an underscore", "pt_BR", "pt-BR"},
+        {"a region that there isn't", "pt-AO", "pt"},
+        {"only another region is there", "zh-HK", "zh-TW"},
+        {"a language without a region, where only one with is there", "zh", "zh-TW"},
+        {"the first wish isn't there, the second is", "sv,fr;q=0.9,de;q=0.8", "fr"},
+        {"the best of those that are there stands last", "sv,de;q=0.3,fr;q=0.9", "fr"},
+        {"the first of equals", "fr,de", "fr"},
+        {"English by a wish, not as what is left", "sv,en;q=0.2,de;q=0.1", "en"},
+        {"none is there", "sv,da;q=0.9", "en"},
+        {"anything", "*", "en"},
+        {"anything is better than that one", "de;q=0.5,*", "en"},
+        {"that one is better than anything", "de,*;q=0.5", "de"},
+        {"anything but English", "en;q=0,*", "de"},
+        {"anything but English and German", "*;q=0.5,en;q=0,de;q=0", "fr"},
+        {"English refused in one region only", "en-US;q=0,*", "en"},
+        {"nothing but what is refused", "en;q=0", "en"},
+        {"refused, and nothing else there", "de;q=0,sv", "en"},
+        {"an old code", "iw", "he"},
+        {"a new code with a region", "he-IL", "he"},
+        {"Norwegian by its common name", "no", "nb"},
+        {"a longer word", "den,frr", "en"},
+        {"a shorter one", "d,f", "en"},
+        {"what is no field", ";;;q=1,,=,\"de\"", "en"},
+        {"no header is smuggled in", "de\r\nX: y", "en"},
+    };
+    struct slice tags[sizeof(have) / sizeof(have[0])];
+    unsigned n = sizeof(have) / sizeof(have[0]);
+
+    (void)state;
+    for (unsigned i = 0; i < n; i++)
+        tags[i] = slice_of(have[i]);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned chosen = language_choose(slice_of(cases[i].field), tags, n, 0);
+
+        print_message("%s\n", cases[i].name);
+        assert_in_range(chosen, 0, n - 1);
+        assert_string_equal(have[chosen], cases[i].want);
+    }
+    assert_string_equal(have[language_choose(slice_of("sv"), tags, n, 2)], "fr");
+    assert_string_equal(have[language_choose(slice_of("*"), tags, n, 2)], "fr");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preferred),
         cmocka_unit_test(test_matches),
+        cmocka_unit_test(test_choose),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,11 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "service/base/error.h"
 #include "service/config/pages.h"
+#include "service/config/texts.h"
+
+static struct texts *texts; /* that are built in */
 
 static const struct pages_options ACME = {
     .name = "Acme <b>&\"'",
@@ -19,27 +23,67 @@ static const struct pages_options ACME = {
     .support = "help@acme.example",
 };
 
-/* The body as a string; free it. */
-static char *body_of(const struct pages *pages, enum page page)
+/* Pages with the texts that are built in; English for who wants none of them. */
+static void make(struct pages *pages, const struct pages_options *options)
 {
-    struct slice body = pages->page[page].body;
+    struct pages_options with_texts = *options;
 
-    return strndup(body.ptr, body.len);
+    with_texts.texts = texts;
+    with_texts.language = texts_find(texts, slice_of("en"));
+    assert_true(pages_init(pages, &with_texts));
 }
 
-static bool holds(const struct pages *pages, enum page page, const char *text)
+static void compose(const struct pages *pages, enum page page, const char *accept_language,
+                    struct page_text *out)
 {
-    char *body = body_of(pages, page);
-    bool found = strstr(body, text) != NULL;
+    const struct page_wish wish = {.page = page,
+                                   .accept_language = slice_of(accept_language),
+                                   .url = slice_of("https://x.example/?a&amp;b")};
 
+    pages_compose(pages, &wish, out);
+}
+
+/* The body as a string; free it. */
+static char *body_of(const struct page_text *text)
+{
+    char *body = malloc(text->body_len + 1);
+    size_t len = 0;
+
+    assert_non_null(body);
+    for (unsigned i = 0; i < text->n_parts; i++) {
+        if (text->parts[i].len)
+            memcpy(body + len, text->parts[i].ptr, text->parts[i].len);
+        len += text->parts[i].len;
+    }
+    assert_int_equal(len, text->body_len);
+    body[len] = '\0';
+    assert_int_equal(strlen(body), len);
+    return body;
+}
+
+static bool holds_in(const struct pages *pages, enum page page, const char *language,
+                     const char *wanted)
+{
+    struct page_text text;
+    char *body;
+    bool found;
+
+    compose(pages, page, language, &text);
+    body = body_of(&text);
+    found = strstr(body, wanted) != NULL;
     free(body);
     return found;
+}
+
+static bool holds(const struct pages *pages, enum page page, const char *wanted)
+{
+    return holds_in(pages, page, NULL, wanted);
 }
 
 static void test_every_page(void **state)
 {
     static const char *const needed[] = {"<!doctype html>",
-                                         "<html lang=\"en\">",
+                                         "<html lang=\"en\" dir=\"auto\">",
                                          "<meta charset=\"utf-8\">",
                                          "name=\"viewport\" content=\"width=device-width",
                                          "<title>",
@@ -53,13 +97,15 @@ static void test_every_page(void **state)
     struct pages pages;
 
     (void)state;
-    assert_true(pages_init(&pages, &ACME));
+    make(&pages, &ACME);
     for (unsigned page = 0; page < PAGE_ROBOTS; page++) {
-        const struct page_text *text = &pages.page[page];
+        struct page_text text;
 
         print_message("page %u\n", page);
-        assert_true(slice_equal(text->type, slice_of("text/html; charset=utf-8")));
-        assert_in_range(text->body.len, 1, 3000);
+        compose(&pages, (enum page)page, NULL, &text);
+        assert_true(slice_equal(text.type, slice_of("text/html; charset=utf-8")));
+        assert_true(slice_equal(text.language, slice_of("en")));
+        assert_in_range(text.body_len, 1, 3000);
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
             assert_true(holds(&pages, (enum page)page, needed[i]));
         for (size_t i = 0; i < sizeof(banned) / sizeof(banned[0]); i++)
@@ -68,16 +114,110 @@ static void test_every_page(void **state)
     pages_clear(&pages);
 }
 
-static void test_robots(void **state)
+/* Every start tag has its end tag, in order; what is in between has no stray markup. */
+static void assert_is_html(const char *body)
 {
+    static const char *const empty[] = {"!doctype", "meta"};
+    char open[16][16];
+    size_t depth = 0;
+
+    for (const char *p = strchr(body, '<'); p; p = strchr(p + 1, '<')) {
+        bool is_end = p[1] == '/', is_empty = false;
+        char name[16] = "";
+
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(p + 1 + is_end, " >"), p + 1 + is_end);
+        for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+            is_empty = is_empty || strcmp(name, empty[i]) == 0;
+        if (is_empty)
+            continue;
+        if (is_end) {
+            assert_true(depth > 0);
+            assert_string_equal(open[--depth], name);
+        } else {
+            assert_true(depth < sizeof(open) / sizeof(open[0]));
+            memcpy(open[depth++], name, sizeof(name));
+        }
+    }
+    assert_int_equal(depth, 0);
+}
+
+/* Counts how often `what` is in `text`. */
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+        n++;
+    return n;
+}
+
+static void test_every_page_in_every_language(void **state)
+{
+    static const char *const languages[] = {"en", "de", "fr", "es", "pt", "it", "nl", "pl"};
+    char *english[PAGE_ROBOTS] = {NULL};
     struct pages pages;
 
     (void)state;
-    assert_true(pages_init(&pages, &ACME));
-    assert_true(
-        slice_equal(pages.page[PAGE_ROBOTS].body, slice_of("User-agent: *\nDisallow: /\n")));
-    assert_true(slice_equal(pages.page[PAGE_ROBOTS].type, slice_of("text/plain; charset=utf-8")));
-    assert_int_equal(pages.page[PAGE_ROBOTS].csp.len, 0);
+    make(&pages, &ACME);
+    for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+        for (unsigned page = 0; page < PAGE_ROBOTS; page++) {
+            struct page_text text;
+            char lang[32], *body;
+
+            print_message("page %u in %s\n", page, languages[i]);
+            compose(&pages, (enum page)page, languages[i], &text);
+            assert_true(slice_equal(text.language, slice_of(languages[i])));
+            body = body_of(&text);
+            snprintf(lang, sizeof(lang), "<html lang=\"%s\"", languages[i]);
+            assert_non_null(strstr(body, lang));
+            assert_is_html(body);
+            assert_int_equal(count(body, "<h1>"), 1);
+            assert_null(strstr(body, "<h1></h1>"));
+            assert_null(strstr(body, "<p></p>"));
+            if (i == 0) {
+                english[page] = body;
+                continue;
+            }
+            assert_string_not_equal(strstr(body, "<h1>"), strstr(english[page], "<h1>"));
+            free(body);
+        }
+    }
+    for (unsigned page = 0; page < PAGE_ROBOTS; page++)
+        free(english[page]);
+    pages_clear(&pages);
+}
+
+/* No line of one language is another's by mistake. */
+static void test_texts_are_translated(void **state)
+{
+    static const char *const languages[] = {"de", "fr", "es", "pt", "it", "nl", "pl"};
+    const struct texts_language *english = texts_choose(texts, slice_of("en"), 0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+        const struct texts_language *other = texts_choose(texts, slice_of(languages[i]), 0);
+
+        for (unsigned text = 0; text < TEXTS; text++) {
+            print_message("text %u in %s\n", text, languages[i]);
+            assert_true(other->text[text].len > 0);
+            assert_false(slice_equal(other->text[text], english->text[text]));
+        }
+    }
+}
+
+static void test_robots(void **state)
+{
+    struct page_text text;
+    struct pages pages;
+
+    (void)state;
+    make(&pages, &ACME);
+    compose(&pages, PAGE_ROBOTS, "de", &text);
+    assert_int_equal(text.n_parts, 1);
+    assert_true(slice_equal(text.parts[0], slice_of("User-agent: *\nDisallow: /\n")));
+    assert_true(slice_equal(text.type, slice_of("text/plain; charset=utf-8")));
+    assert_int_equal(text.csp.len, 0);
+    assert_int_equal(text.language.len, 0);
     pages_clear(&pages);
 }
 
@@ -87,13 +227,16 @@ static void test_policy(void **state)
     struct pages pages;
 
     (void)state;
-    assert_true(pages_init(&pages, &ACME));
+    make(&pages, &ACME);
     for (unsigned page = 0; page < PAGE_ROBOTS; page++) {
-        char *body = body_of(&pages, (enum page)page);
-        char *style = strstr(body, "<style>") + strlen("<style>");
+        struct page_text text;
+        char *body, *style;
         char base64[64], want[256];
         unsigned char hash[crypto_hash_sha256_BYTES];
 
+        compose(&pages, (enum page)page, page % 2 ? "de" : NULL, &text);
+        body = body_of(&text);
+        style = strstr(body, "<style>") + strlen("<style>");
         crypto_hash_sha256(hash, (const unsigned char *)style,
                            (size_t)(strstr(style, "</style>") - style));
         sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash),
@@ -102,7 +245,7 @@ static void test_policy(void **state)
                  "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
                  "%sframe-ancestors 'none'",
                  base64, page == PAGE_CONFIRM ? "" : "form-action 'none'; ");
-        assert_true(slice_equal(pages.page[page].csp, slice_of(want)));
+        assert_true(slice_equal(text.csp, slice_of(want)));
         free(body);
     }
     pages_clear(&pages);
@@ -116,19 +259,20 @@ static void test_the_way_on(void **state)
     struct pages pages;
 
     (void)state;
-    assert_true(pages_init(&pages, &ACME));
+    make(&pages, &ACME);
     assert_true(holds(&pages, PAGE_EXPIRED, button));
     assert_true(holds(&pages, PAGE_NOT_FOUND, button));
     assert_false(holds(&pages, PAGE_BAD_REQUEST, button));
     assert_false(holds(&pages, PAGE_CONFIRM, button));
     assert_true(holds(&pages, PAGE_CONFIRM, "<form method=\"post\"><button class=\"b\">"));
-    assert_true(holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"\x01\">"));
-    assert_true(holds(&pages, PAGE_ONWARD, "content=\"0;url=\x01\">"));
-    assert_false(holds(&pages, PAGE_EXPIRED, "\x01"));
+    assert_true(
+        holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"https://x.example/?a&amp;b\">Go on</a>"));
+    assert_true(holds(&pages, PAGE_ONWARD, "content=\"0;url=https://x.example/?a&amp;b\">"));
+    assert_false(holds(&pages, PAGE_EXPIRED, "x.example"));
     assert_false(holds(&pages, PAGE_EXPIRED, "<form"));
     assert_true(holds(&pages, PAGE_EXPIRED, "href=\"https://www.acme.example/\""));
     pages_clear(&pages);
-    assert_true(pages_init(&pages, &without));
+    make(&pages, &without);
     assert_false(holds(&pages, PAGE_EXPIRED, "<a "));
     assert_false(holds(&pages, PAGE_EXPIRED, "class=\"n\""));
     assert_false(holds(&pages, PAGE_EXPIRED, "Need help?"));
@@ -157,7 +301,7 @@ static void test_support(void **state)
         struct pages pages;
 
         print_message("%s\n", cases[i].name);
-        assert_true(pages_init(&pages, &options));
+        make(&pages, &options);
         assert_true(holds(&pages, PAGE_NOT_FOUND, cases[i].want));
         pages_clear(&pages);
     }
@@ -180,7 +324,7 @@ static void test_text_on_the_button(void **state)
         struct pages pages;
 
         print_message("%s\n", cases[i].color);
-        assert_true(pages_init(&pages, &options));
+        make(&pages, &options);
         assert_true(holds(&pages, PAGE_HOME, cases[i].text));
         assert_true(holds(&pages, PAGE_HOME, cases[i].color));
         pages_clear(&pages);
@@ -190,12 +334,26 @@ static void test_text_on_the_button(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_page), cmocka_unit_test(test_robots),
-        cmocka_unit_test(test_policy),     cmocka_unit_test(test_the_way_on),
-        cmocka_unit_test(test_support),    cmocka_unit_test(test_text_on_the_button),
+        cmocka_unit_test(test_every_page),
+        cmocka_unit_test(test_every_page_in_every_language),
+        cmocka_unit_test(test_texts_are_translated),
+        cmocka_unit_test(test_robots),
+        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_the_way_on),
+        cmocka_unit_test(test_support),
+        cmocka_unit_test(test_text_on_the_button),
     };
+    struct error err;
+    int failed;
 
     if (sodium_init() < 0)
         return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    texts = texts_new(&err);
+    if (!texts) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    texts_free(texts);
+    return failed;
 }

@@ -85,8 +85,12 @@ static void test_date(void **state)
     }
 }
 
-static const struct page_text page = {
-    .type = {"text/html", 9}, .csp = {"default-src 'none'", 18}, .body = {"<p>", 3}};
+static const struct page_text page = {.type = {"text/html", 9},
+                                      .csp = {"default-src 'none'", 18},
+                                      .language = {"de", 2},
+                                      .body_len = 3,
+                                      .n_parts = 3,
+                                      .parts = {{"<p", 2}, {NULL, 0}, {">", 1}}};
 
 #define PAGE_HEAD(status)                     \
     "HTTP/1.1 " status "\r\n"                 \
@@ -106,11 +110,13 @@ static void test_page(void **state)
                 PAGE_HEAD("404 Not Found") "X-Content-Type-Options: nosniff\r\n"
                                            "Content-Type: text/html\r\n"
                                            "Content-Security-Policy: default-src 'none'\r\n"
+                                           "Content-Language: de\r\n"
                                            "Content-Length: 3\r\n\r\n<p>");
     assert_text(out, reply_page(&reply, 410, &page, true, REPLY_CLOSE, out),
                 PAGE_HEAD("410 Gone") "X-Content-Type-Options: nosniff\r\n"
                                       "Content-Type: text/html\r\n"
                                       "Content-Security-Policy: default-src 'none'\r\n"
+                                      "Content-Language: de\r\n"
                                       "Content-Length: 3\r\nConnection: close\r\n\r\n");
     assert_text(out, reply_page(&reply, 405, NULL, false, REPLY_CLOSE, out),
                 PAGE_HEAD("405 Method Not Allowed") "Allow: GET, HEAD\r\n"
@@ -130,48 +136,16 @@ static void test_a_body_that_does_not_fit_is_left_out(void **state)
     assert_non_null(out);
     reply_init(&reply, NOW_S);
     memset(body, 'x', sizeof(body));
-    large.body = slice_make(body, REPLY_BODY_MAX);
+    large.n_parts = 1;
+    large.parts[0] = slice_make(body, REPLY_BODY_MAX);
+    large.body_len = REPLY_BODY_MAX;
     len = reply_page(&reply, 404, &large, false, REPLY_CLOSE, out);
     assert_true(len > REPLY_BODY_MAX && len <= REPLY_MAX);
-    large.body = slice_make(body, REPLY_BODY_MAX + 1);
+    large.parts[0] = slice_make(body, REPLY_BODY_MAX + 1);
+    large.body_len = REPLY_BODY_MAX + 1;
     assert_text(out, reply_page(&reply, 404, &large, false, REPLY_KEEP, out),
                 PAGE_HEAD("404 Not Found") "Content-Length: 0\r\n\r\n");
     free(out);
-}
-
-static void test_a_url_is_put_into_a_page(void **state)
-{
-    static const struct {
-        const char *name, *body, *url, *want; /* NULL = too long */
-    } cases[] = {
-        {"once", "a\x01z", "https://x/", "ahttps://x/z"},
-        {"twice", "<\x01|\x01>", "u", "<u|u>"},
-        {"at both ends", "\x01-\x01", "u", "u-u"},
-        {"escaped", "\x01", "https://x/?a=1&b='\"<>", "https://x/?a=1&amp;b=&#39;&quot;&lt;&gt;"},
-        {"a page without one", "abc", "u", "abc"},
-        {"an empty page", "", "u", ""},
-    };
-    static char room[REPLY_BODY_MAX], url[REPLY_BODY_MAX];
-    struct page_text filled;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct page_text from = page;
-
-        print_message("%s\n", cases[i].name);
-        from.body = slice_of(cases[i].body);
-        assert_true(reply_page_fill(&from, slice_of(cases[i].url), room, &filled));
-        assert_text(filled.body.ptr, filled.body.len, cases[i].want);
-        assert_true(slice_equal(filled.csp, page.csp) && slice_equal(filled.type, page.type));
-    }
-    memset(url, '&', sizeof(url));
-    filled = page;
-    filled.body = slice_of("\x01");
-    assert_true(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5), room, &filled));
-    filled.body = slice_of("\x01");
-    assert_false(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5 + 1), room, &filled));
-    filled.body = slice_of("\x01 too long");
-    assert_false(reply_page_fill(&filled, slice_make(url, REPLY_BODY_MAX / 5), room, &filled));
 }
 
 static void test_every_outcome_has_a_name_and_a_status_line(void **state)
@@ -202,7 +176,6 @@ int main(void)
         cmocka_unit_test(test_date),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_a_body_that_does_not_fit_is_left_out),
-        cmocka_unit_test(test_a_url_is_put_into_a_page),
         cmocka_unit_test(test_every_outcome_has_a_name_and_a_status_line),
     };
 

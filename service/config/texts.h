@@ -1,0 +1,66 @@
+/* texts.h - what pages say, by language: data files (service/texts), and a brand's own over them.
+ *
+ * Read at load and escaped for HTML there; then only read.
+ */
+#ifndef CONFIG_TEXTS_H
+#define CONFIG_TEXTS_H
+#include "proto/compiler.h"
+#include "proto/slice.h"
+
+struct error;
+struct texts; /* languages, each with all texts */
+
+enum text {
+    TEXT_BAD_REQUEST_TITLE,
+    TEXT_BAD_REQUEST,
+    TEXT_NOT_FOUND_TITLE,
+    TEXT_NOT_FOUND,
+    TEXT_EXPIRED_TITLE,
+    TEXT_EXPIRED,
+    TEXT_REVOKED_TITLE,
+    TEXT_REVOKED,
+    TEXT_SETTLED_TITLE,
+    TEXT_SETTLED,
+    TEXT_HOME_TITLE,
+    TEXT_HOME,
+    TEXT_ONWARD_TITLE,
+    TEXT_ONWARD,
+    TEXT_CONFIRM_TITLE,
+    TEXT_CONFIRM,
+    TEXT_GO_ON,        /* on the button of the two pages before */
+    TEXT_ACCOUNT_LINK, /* on the button into the account */
+    TEXT_HOME_LINK,
+    TEXT_HELP, /* before the way to reach the brand */
+    TEXTS
+};
+
+enum { TEXTS_LANGUAGES_MAX = 64 };
+
+struct texts_language {
+    struct slice tag;         /* "de", "pt-br" */
+    struct slice text[TEXTS]; /* as HTML, none empty */
+};
+
+/* Those that are built in.  NULL and `*err` (file, line, key) on failure: one has a fault, or lacks
+ * a text. */
+MUST_USE struct texts *texts_new(struct error *err);
+
+/*
+ * Those of the files LANGUAGE.yaml in `folder` over those of `base`, which is borrowed as long as
+ * the result lives.  A file holds any of the texts; the others are those of its language, or of the
+ * language that it is a special form of ("de" for "de-at").  With neither it has to hold them all.
+ * NULL and `*err` (file, line, key) on failure.
+ */
+MUST_USE struct texts *texts_load(const struct texts *base, const char *folder, struct error *err);
+/* NULL is allowed. */
+void texts_free(struct texts *texts);
+
+/* The number of a language; -1: there are no texts in it. */
+int texts_find(const struct texts *texts, struct slice tag);
+
+/* The language for an Accept-Language field; for one that wants none of them `fallback`, a number
+ * that texts_find() gave. */
+const struct texts_language *texts_choose(const struct texts *texts, struct slice accept_language,
+                                          int fallback);
+
+#endif

@@ -1,0 +1,18 @@
+# Writes page_texts.c: the files of what pages say as bytes in the program, so that it runs without
+# installation.
+file(GLOB text_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/service/texts/*.yaml)
+set(embedded "#include \"service/config/texts_data.h\"\n\n")
+set(entries "")
+foreach(file ${text_files})
+  get_filename_component(language ${file} NAME_WE)
+  string(MAKE_C_IDENTIFIER "text_${language}" name)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(READ ${file} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR len "${digits} / 2")
+  string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
+  string(APPEND embedded "static const char ${name}[] = \"${bytes}\";\n")
+  string(APPEND entries "    {\"${language}\", ${name}, ${len}},\n")
+endforeach()
+string(APPEND embedded "\nconst struct texts_data texts_data[] = {\n${entries}    {0, 0, 0},\n};\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/page_texts.c CONTENT "${embedded}" @ONLY)
