@@ -90,15 +90,6 @@ static const struct schema_key preset_keys[] = {
 
 /* clang-format on */
 
-static const struct preset_data *find_built_in(const char *name)
-{
-    for (const struct preset_data *data = preset_data; data->name; data++) {
-        if (strcmp(data->name, name) == 0)
-            return data;
-    }
-    return NULL;
-}
-
 static void fail_unknown(const char *name, struct error *err)
 {
     char all[256] = "";
@@ -124,15 +115,15 @@ static struct preset *parse(const char *path, const char *text, size_t len, stru
 
 struct preset *preset_load(const char *name, struct error *err)
 {
-    const struct preset_data *data;
     struct preset *preset = NULL;
     char *text;
     size_t len;
 
     if (!strchr(name, '/')) {
-        data = find_built_in(name);
-        if (data)
-            return parse(name, data->text, data->len, err);
+        for (const struct preset_data *data = preset_data; data->name; data++) {
+            if (strcmp(data->name, name) == 0)
+                return parse(name, data->text, data->len, err);
+        }
         fail_unknown(name, err);
         return NULL;
     }

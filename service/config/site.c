@@ -32,24 +32,21 @@ struct hosts {
     struct host_entry entries[];
 };
 
-/* For up to `n` hosts; NULL: out of memory.  At most half full, so that a search ends soon.  Only
- * the operator's names get in: no one outside can choose them to collide. */
-static struct hosts *hosts_new(size_t n)
+/* For the hosts of all brands; NULL: out of memory.  At most half full, so that a search ends soon.
+ * Only the operator's names get in: no one outside can choose them to collide. */
+static struct hosts *hosts_new(const struct config *config)
 {
-    size_t size = 4;
+    size_t n = 0, size = 4;
     struct hosts *hosts;
 
+    for (unsigned i = 0; i < config->n_brands; i++)
+        n += config->brands[i].n_hosts;
     while (size < n * 2)
         size *= 2;
     hosts = calloc(1, sizeof(*hosts) + size * sizeof(hosts->entries[0]));
     if (hosts)
         hosts->mask = size - 1;
     return hosts;
-}
-
-static void hosts_free(struct hosts *hosts)
-{
-    free(hosts);
 }
 
 /* Without port and last dot. */
@@ -152,7 +149,7 @@ static void site_free(struct site *site)
         brand_clear(&site->brands[i]);
     pages_clear(&site->pages);
     texts_free(site->texts);
-    hosts_free(site->hosts);
+    free(site->hosts);
     keys_free(site->keys);
     free(site);
 }
@@ -245,15 +242,6 @@ static bool add_brands(struct site *site, const struct config *config, struct er
     return true;
 }
 
-static size_t count_hosts(const struct config *config)
-{
-    size_t n = 0;
-
-    for (unsigned i = 0; i < config->n_brands; i++)
-        n += config->brands[i].n_hosts;
-    return n;
-}
-
 /* Notes which keys are for a brand, and which of them mints. */
 static void set_brand_keys(struct brand *brand, const struct token_keyring *ring,
                            const struct keys_brands *brands)
@@ -300,7 +288,7 @@ struct site *site_new(const struct config *config, struct error *err)
     struct pages_options plain = {.color = "#6b7280"};
     bool ok = false;
 
-    if (!site || !(site->hosts = hosts_new(count_hosts(config)))) {
+    if (!site || !(site->hosts = hosts_new(config))) {
         error_set(err, "%s: out of memory", config->path);
         goto out;
     }

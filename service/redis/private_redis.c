@@ -137,14 +137,6 @@ static void stop_child(pid_t pid, int pid_fd)
     }
 }
 
-/* Waits before the next start; false: we shall stop. */
-static bool back_off(struct private_redis *redis, int64_t wait_ms)
-{
-    struct pollfd wait = {.fd = redis->stop_fd, .events = POLLIN};
-
-    return poll(&wait, 1, (int)wait_ms) == 0;
-}
-
 static void describe_end(int status, char *out, size_t size)
 {
     if (WIFSIGNALED(status))
@@ -187,6 +179,7 @@ static bool run_once(struct private_redis *redis)
 static void *watch(void *arg)
 {
     struct private_redis *redis = arg;
+    struct pollfd stop = {.fd = redis->stop_fd, .events = POLLIN};
     int64_t wait_ms = BACK_OFF_MIN_MS;
 
     for (;;) {
@@ -196,7 +189,8 @@ static void *watch(void *arg)
             break;
         if (clock_mono_ms() - start_ms > STABLE_MS)
             wait_ms = BACK_OFF_MIN_MS;
-        if (!back_off(redis, wait_ms))
+        /* Wait before the next start, unless told to stop. */
+        if (poll(&stop, 1, (int)wait_ms) != 0)
             break;
         wait_ms = wait_ms * 2 < BACK_OFF_MAX_MS ? wait_ms * 2 : BACK_OFF_MAX_MS;
     }

@@ -166,12 +166,6 @@ static void go_on_loading(struct state_feed *feed, unsigned s)
     update_known(feed);
 }
 
-static void begin_load(struct state_feed *feed, unsigned s)
-{
-    feed->shards[s].next_bucket = s * (COUNTER_BUCKETS / feed->n_shards);
-    go_on_loading(feed, s);
-}
-
 static void poll(struct state_feed *feed)
 {
     for (unsigned s = 0; s < feed->n_shards; s++) {
@@ -242,7 +236,8 @@ static void on_news(struct state_feed *feed, unsigned s, const struct redisReply
     if (shard->must_load) {
         shard->loaded.n = added;
         memcpy(shard->loaded.id, reply->element[2]->str, reply->element[2]->len + 1);
-        begin_load(feed, s);
+        shard->next_bucket = s * (COUNTER_BUCKETS / feed->n_shards);
+        go_on_loading(feed, s);
         return;
     }
     shard->at = at;
