@@ -292,27 +292,21 @@ static bool build_from_copy(struct geo_db *db, enum geo_db_what what, int copy, 
     return true;
 }
 
-/* A pipe or a device may never end. */
-static bool is_regular(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 enum geo_db_status geo_db_load(const char *path, enum geo_db_what what, struct geo_db **out,
                                struct error *err)
 {
     struct geo_db *db = calloc(1, sizeof(*db));
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), copy = -1;
     enum geo_db_status status = GEO_DB_BAD;
+    struct stat st;
 
     if (fd < 0) {
         status = errno == ENOENT ? GEO_DB_ABSENT : GEO_DB_BAD;
         error_set(err, "%s: %s", path, strerror(errno));
         goto out;
     }
-    if (!is_regular(fd)) {
+    /* A pipe or a device may never end. */
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         error_set(err, "%s: is not a file", path);
         goto out;
     }

@@ -13,15 +13,6 @@ static bool starts_with_nocase(struct slice s, const char *prefix)
     return s.len >= p.len && slice_equal_nocase(slice_make(s.ptr, p.len), p);
 }
 
-/* Compares the first word only: browsers append to it, as in "prefetch;prerender" and
- * "prefetch;anonymous-client-ip". */
-static enum click_reason purpose_of(struct slice value)
-{
-    if (starts_with_nocase(value, "prefetch") || starts_with_nocase(value, "prerender"))
-        return CLICK_REASON_PREFETCH;
-    return starts_with_nocase(value, "preview") ? CLICK_REASON_PREVIEW : CLICK_REASON_NONE;
-}
-
 enum click_reason headers_purpose(const struct http1_request *request)
 {
     static const uint8_t fields[] = {HTTP1_SEC_PURPOSE, HTTP1_PURPOSE, HTTP1_X_PURPOSE,
@@ -29,10 +20,14 @@ enum click_reason headers_purpose(const struct http1_request *request)
 
     for (size_t i = 0; i < sizeof(fields); i++) {
         struct slice value = request->field[fields[i]];
-        enum click_reason reason;
 
-        if (value.len && (reason = purpose_of(value)) != CLICK_REASON_NONE)
-            return reason;
+        if (value.len == 0)
+            continue;
+        /* Browsers append to the word: "prefetch;prerender", "prefetch;anonymous-client-ip". */
+        if (starts_with_nocase(value, "prefetch") || starts_with_nocase(value, "prerender"))
+            return CLICK_REASON_PREFETCH;
+        if (starts_with_nocase(value, "preview"))
+            return CLICK_REASON_PREVIEW;
     }
     return CLICK_REASON_NONE;
 }
@@ -328,12 +323,6 @@ static enum click_referrer find_domain(struct slice host)
     return CLICK_REFERRER_OTHER;
 }
 
-/* True for Google's domains per country: "www.google.de", "www.google.co.uk". */
-static bool is_google_search(struct slice host)
-{
-    return starts_with_nocase(host, "www.google.") || starts_with_nocase(host, "google.");
-}
-
 /* True for the usual names of self-hosted webmail: "webmail.example.org", "mail.example.org", … */
 static bool is_own_webmail(struct slice host)
 {
@@ -379,7 +368,8 @@ enum click_referrer headers_referrer(struct slice referer)
     referrer = find_domain(host);
     if (referrer != CLICK_REFERRER_OTHER)
         return referrer;
-    if (is_google_search(host))
+    /* Google has a domain per country: "www.google.de", "www.google.co.uk". */
+    if (starts_with_nocase(host, "www.google.") || starts_with_nocase(host, "google."))
         return CLICK_REFERRER_SEARCH;
     return is_own_webmail(host) ? CLICK_REFERRER_MAIL : CLICK_REFERRER_OTHER;
 }
