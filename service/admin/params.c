@@ -12,7 +12,7 @@ bool params_sees(const struct request *request, const struct brand *brand)
 const struct brand *params_find_brand(struct request *request, struct slice name)
 {
     const struct brand *brand = name.ptr ? site_find_brand(request->site, name)
-                                         : brandlist_only(request->brands, request->site);
+                                         : site_find_only_brand(request->site, request->brands);
     char quoted[REQUEST_QUOTE_MAX];
 
     if (brand && params_sees(request, brand))

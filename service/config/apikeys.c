@@ -10,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/config/brandlist.h"
 #include "service/config/linefile.h"
+#include "service/config/site.h"
 
 enum { FORBIDDEN_MODE = 0022, SECRET_LEN = 32 };
 
@@ -233,7 +234,7 @@ bool apikeys_check_brands(const struct apikeys *keys, const struct site *site, c
 {
     for (unsigned i = 0; i < apikeys_count(keys); i++) {
         const struct apikey *key = &keys->key[i];
-        struct slice unknown = brandlist_find_unknown(key->brands, site);
+        struct slice unknown = site_find_unknown_brand(site, key->brands);
 
         if (!unknown.ptr)
             continue;

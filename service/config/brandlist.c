@@ -5,7 +5,6 @@
 #include "proto/token.h"
 #include "service/base/error.h"
 #include "service/config/config_check.h"
-#include "service/config/site.h"
 
 static bool is_name(struct slice name)
 {
@@ -57,31 +56,4 @@ bool brandlist_has(const char *list, struct slice brand)
             return true;
     }
     return false;
-}
-
-struct slice brandlist_find_unknown(const char *list, const struct site *site)
-{
-    struct slice rest = slice_of(list), name;
-
-    while (rest.len > 0 && slice_next_part(&rest, ',', &name)) {
-        if (!site_find_brand(site, name))
-            return name;
-    }
-    return (struct slice){0};
-}
-
-const struct brand *brandlist_only(const char *list, const struct site *site)
-{
-    const struct brand *only = NULL;
-
-    for (unsigned i = 0; i < site_n_brands(site); i++) {
-        const struct brand *brand = site_brand_at(site, i);
-
-        if (!brandlist_has(list, brand->name))
-            continue;
-        if (only)
-            return NULL;
-        only = brand;
-    }
-    return only;
 }

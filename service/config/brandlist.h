@@ -6,9 +6,7 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-struct brand;
 struct error;
-struct site;
 
 enum { BRANDLIST_MAX = 1024 }; /* bytes, with a NUL */
 
@@ -18,11 +16,5 @@ MUST_USE bool brandlist_parse(struct slice text, char out[static BRANDLIST_MAX],
 
 /* Whether a list has a brand; NULL and "" have them all. */
 bool brandlist_has(const char *list, struct slice brand);
-
-/* The first name of a list that is no brand of the site, or an absent slice. */
-struct slice brandlist_find_unknown(const char *list, const struct site *site);
-
-/* The only brand of the site that a list has; NULL when it has several, or none. */
-const struct brand *brandlist_only(const char *list, const struct site *site);
 
 #endif

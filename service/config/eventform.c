@@ -243,7 +243,7 @@ static bool set_defaults(const struct eventform_maker *maker, const struct event
     if (form->field[EVENT_FIELD_BRAND].len > 0)
         return true;
     fault->field = fields[EVENT_FIELD_BRAND].name;
-    brand = brandlist_only(maker->brands, maker->site);
+    brand = site_find_only_brand(maker->site, maker->brands);
     if (!brand)
         return refuse(fault, "is missing, and there are several brands");
     out->brand = brand->id;

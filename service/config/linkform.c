@@ -284,7 +284,7 @@ static bool set_defaults(struct linkform_maker *maker, const struct linkform *fo
     if (form->field[LINK_BRAND].len > 0)
         return true;
     fault->field = fields[LINK_BRAND].name;
-    out->brand = brandlist_only(maker->brands, maker->site);
+    out->brand = site_find_only_brand(maker->site, maker->brands);
     return out->brand || refuse(fault, "is missing, and there are several brands");
 }
 

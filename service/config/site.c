@@ -264,7 +264,7 @@ static bool add_keys(struct site *site, const struct config *config, struct erro
     if (!site->keys)
         goto out;
     for (unsigned kid = 1; kid < KEYS_KIDS; kid++) {
-        struct slice unknown = brandlist_find_unknown(brands.list[kid], site);
+        struct slice unknown = site_find_unknown_brand(site, brands.list[kid]);
 
         if (unknown.ptr) {
             error_set(err, "%s:%u: key %u is for the brand '%.*s', which the configuration has not",
@@ -358,6 +358,33 @@ const struct brand *site_find_brand(const struct site *site, struct slice name)
             return &site->brands[i];
     }
     return NULL;
+}
+
+struct slice site_find_unknown_brand(const struct site *site, const char *list)
+{
+    struct slice rest = slice_of(list), name;
+
+    while (rest.len > 0 && slice_next_part(&rest, ',', &name)) {
+        if (!site_find_brand(site, name))
+            return name;
+    }
+    return (struct slice){0};
+}
+
+const struct brand *site_find_only_brand(const struct site *site, const char *list)
+{
+    const struct brand *only = NULL;
+
+    for (unsigned i = 0; i < site_n_brands(site); i++) {
+        const struct brand *brand = site_brand_at(site, i);
+
+        if (!brandlist_has(list, brand->name))
+            continue;
+        if (only)
+            return NULL;
+        only = brand;
+    }
+    return only;
 }
 
 unsigned site_n_brands(const struct site *site)

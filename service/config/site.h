@@ -58,6 +58,12 @@ const struct token_keyring *site_keys(const struct site *site);
 MUST_USE enum token_status site_open_token(const struct site *site, const struct brand *brand,
                                            struct slice text, struct token *out);
 
+/* Of a list of brands as a key has it (brandlist.h): the first name that is no brand of the site,
+ * or an absent slice; and the only brand of the site that is in it, NULL when there are several or
+ * none. */
+struct slice site_find_unknown_brand(const struct site *site, const char *list);
+const struct brand *site_find_only_brand(const struct site *site, const char *list);
+
 /* The brand of a Host field value (any case, port ignored), or NULL. */
 const struct brand *site_find_host(const struct site *site, struct slice host);
 /* The brand of that name, or NULL. */

@@ -275,7 +275,7 @@ struct private_redis *private_redis_start(const struct private_redis_options *op
         free(redis);
         return NULL;
     }
-    if (!private_redis_prepare(&redis->place, options, err) ||
+    if (!private_redis_prepare(&redis->place, options->state_dir, options->program, err) ||
         !private_redis_stop_leftover(&redis->place, wait_ms, err) || !start_thread(redis, err) ||
         !wait_ready(redis, wait_ms, err))
         goto out;

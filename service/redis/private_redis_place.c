@@ -15,7 +15,6 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/base/ownership.h"
-#include "service/redis/private_redis.h"
 
 enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50, VERSION_MIN = 7 };
 
@@ -155,14 +154,13 @@ void private_redis_last_log_line(const struct private_redis_place *place, char *
     fclose(file);
 }
 
-static bool set_paths(struct private_redis_place *place,
-                      const struct private_redis_options *options, struct error *err)
+static bool set_paths(struct private_redis_place *place, const char *state_dir, struct error *err)
 {
     char absolute[PRIVATE_REDIS_TEXT_MAX];
     int len;
 
-    if (!realpath(options->state_dir, absolute)) {
-        error_set(err, "redis: %s: %s", options->state_dir, strerror(errno));
+    if (!realpath(state_dir, absolute)) {
+        error_set(err, "redis: %s: %s", state_dir, strerror(errno));
         return false;
     }
     len = snprintf(place->dir, sizeof(place->dir), "%s/redis", absolute);
@@ -230,20 +228,18 @@ static bool choose_program(struct private_redis_place *place, const char *wanted
     return false;
 }
 
-bool private_redis_prepare(struct private_redis_place *place,
-                           const struct private_redis_options *options, struct error *err)
+bool private_redis_prepare(struct private_redis_place *place, const char *state_dir,
+                           const char *program, struct error *err)
 {
-    int state_fd =
-        own_folder_open(AT_FDCWD, options->state_dir, options->state_dir, OWN_FOLDER_KEEP, err);
+    int state_fd = own_folder_open(AT_FDCWD, state_dir, state_dir, OWN_FOLDER_KEEP, err);
 
     place->dir_fd = -1;
     if (state_fd < 0)
         return false;
-    if (set_paths(place, options, err))
+    if (set_paths(place, state_dir, err))
         place->dir_fd = own_folder_open(state_fd, "redis", place->dir, OWN_FOLDER_KEEP, err);
     close(state_fd);
-    return place->dir_fd >= 0 && write_config(place, err) &&
-           choose_program(place, options->program, err);
+    return place->dir_fd >= 0 && write_config(place, err) && choose_program(place, program, err);
 }
 
 void private_redis_leave(struct private_redis_place *place)

@@ -11,7 +11,6 @@
 #include "proto/compiler.h"
 
 struct error;
-struct private_redis_options;
 
 enum { PRIVATE_REDIS_TEXT_MAX = 4096 };
 
@@ -26,8 +25,8 @@ struct private_redis_place {
 /* Fills `*place`, makes the directory and the configuration, finds the program; a directory that
  * others may change is refused.  False and `*err` on failure.  Either way private_redis_leave() has
  * to be called at the end. */
-MUST_USE bool private_redis_prepare(struct private_redis_place *place,
-                                    const struct private_redis_options *options, struct error *err);
+MUST_USE bool private_redis_prepare(struct private_redis_place *place, const char *state_dir,
+                                    const char *program, struct error *err);
 
 /* Closes what `*place` holds; the files stay. */
 void private_redis_leave(struct private_redis_place *place);

@@ -247,15 +247,15 @@ static void test_lists(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(brandlist_has(cases[i].list, slice_of(cases[i].brand)), cases[i].has);
-    assert_ptr_equal(brandlist_only(NULL, sites->one), site_brand_at(sites->one, 0));
-    assert_null(brandlist_only(NULL, sites->two));
-    assert_ptr_equal(brandlist_only("globex", sites->two), site_brand_at(sites->two, 1));
-    assert_null(brandlist_only("acme,globex", sites->two));
-    assert_null(brandlist_only("initech", sites->two));
-    assert_null(brandlist_find_unknown("globex,acme", sites->two).ptr);
-    assert_null(brandlist_find_unknown(NULL, sites->two).ptr);
+    assert_ptr_equal(site_find_only_brand(sites->one, NULL), site_brand_at(sites->one, 0));
+    assert_null(site_find_only_brand(sites->two, NULL));
+    assert_ptr_equal(site_find_only_brand(sites->two, "globex"), site_brand_at(sites->two, 1));
+    assert_null(site_find_only_brand(sites->two, "acme,globex"));
+    assert_null(site_find_only_brand(sites->two, "initech"));
+    assert_null(site_find_unknown_brand(sites->two, "globex,acme").ptr);
+    assert_null(site_find_unknown_brand(sites->two, NULL).ptr);
     assert_true(
-        slice_equal(brandlist_find_unknown("acme,initech,x", sites->two), slice_of("initech")));
+        slice_equal(site_find_unknown_brand(sites->two, "acme,initech,x"), slice_of("initech")));
 }
 
 static void test_written_lists(void **state)

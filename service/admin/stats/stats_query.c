@@ -81,7 +81,7 @@ static bool take_brand(struct stats_query *out, struct slice name, const struct 
 {
     char quoted[REQUEST_QUOTE_MAX];
 
-    out->brand = name.ptr ? site_find_brand(site, name) : brandlist_only(out->brands, site);
+    out->brand = name.ptr ? site_find_brand(site, name) : site_find_only_brand(site, out->brands);
     if (name.ptr && !out->brand)
         return refuse(fault, "brand", "there is no brand %s", request_quote(name, quoted));
     if (!out->brand || brandlist_has(out->brands, out->brand->name))
