@@ -7,7 +7,7 @@
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
-/* Decimal, no sign, no blanks, at most `max`; false otherwise. */
+/* Parses a decimal number of at most `max`, without sign or blanks; false otherwise. */
 static bool read_number(const char *text, unsigned max, unsigned *out)
 {
     unsigned value = 0;
@@ -25,7 +25,7 @@ static bool read_number(const char *text, unsigned max, unsigned *out)
     return true;
 }
 
-/* Copies [text, end) into `out`; false when it doesn't fit. */
+/* Copies [text, end) to `out`; false when it doesn't fit. */
 static bool copy_part(const char *text, const char *end, char out[static INET6_ADDRSTRLEN])
 {
     size_t len = (size_t)(end - text);
@@ -65,7 +65,7 @@ bool address_parse(const char *text, struct address *out)
     return true;
 }
 
-/* Whether all bits behind the first `bits` are zero. */
+/* Whether all bits after the first `bits` are zero. */
 static bool host_bits_clear(const uint8_t ip[static 16], unsigned bits)
 {
     for (unsigned i = bits; i < 128; i++) {

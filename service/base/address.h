@@ -12,23 +12,25 @@ struct address {
     socklen_t addr_len;
 };
 
-/* Reads "IPv4:port" or "[IPv6]:port"; port 0…65535, 0 = any free one.  False: not an address. */
+/* Parses "IPv4:port" or "[IPv6]:port"; port 0…65535, where 0 means any free one.  False: not an
+ * address. */
 MUST_USE bool address_parse(const char *text, struct address *out);
 
-/* A network; IPv4 ones stand as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that one comparison serves
- * both families and a mapped address equals its IPv4 form. */
+/* A network.  IPv4 networks are stored as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that one
+ * comparison serves both families and a mapped address equals its IPv4 form. */
 struct network {
     uint8_t prefix[16];
     uint8_t bits; /* 0…128 */
 };
 
-/* Reads "10.0.0.0/8", "2001:db8::/32" or a plain address.  False: no network, or host bits set. */
+/* Parses "10.0.0.0/8", "2001:db8::/32" or a single address.  False: not a network, or host bits are
+ * set. */
 MUST_USE bool network_parse(const char *text, struct network *out);
 
-/* Whether `ip`, 16 bytes, IPv4 as IPv4-mapped, lies in the network. */
+/* Whether `ip` (16 bytes, IPv4 as IPv4-mapped) lies in the network. */
 bool network_contains(const struct network *network, const uint8_t ip[static 16]);
 
-/* The 16-byte form of a socket's address; false for another family. */
+/* Writes the 16-byte form of a socket's address; false for a family other than IPv4 and IPv6. */
 MUST_USE bool address_ip(const struct sockaddr *addr, uint8_t out[static 16]);
 
 #endif

@@ -1,20 +1,21 @@
-/* background.h - threads beside those that answer redirects. */
+/* background.h - threads that give way to the threads that answer redirects. */
 #ifndef BASE_BACKGROUND_H
 #define BASE_BACKGROUND_H
 
 enum { BACKGROUND_NICE = 5 };
 
 /*
- * Called by a thread at its beginning: gives it a name of at most 15 characters, as in `top -H`,
- * and lets it give way to redirects that want its processor, by BACKGROUND_NICE (nice(2), which
- * Linux has per thread).  Not more: it must get along beside workers that are busy all the time.
+ * Call at the start of a thread.  Gives it a name of at most 15 characters, as `top -H` shows it,
+ * and lowers its priority by BACKGROUND_NICE (nice(2), which Linux has per thread), so that
+ * redirects get the processor first.  Not by more: the thread must make progress beside workers
+ * that are always busy.
  */
 void background_enter(const char *name);
 
 /*
- * Called by such a thread every 100 µs or so of work on end: whoever else wants the processor has
- * it first.  Without it a redirect may wait for the rest of a time slice of some ms, as the kernel
- * weighs a thread that wakes against one that runs.
+ * Call after every 100 µs or so of uninterrupted work: gives the processor to any thread that wants
+ * it.  Without this call a redirect may wait for the rest of a time slice, some ms, because the
+ * kernel lets a running thread go on before one that wakes.
  */
 void background_yield(void);
 

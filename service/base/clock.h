@@ -1,5 +1,5 @@
-/* clock.h - the two clocks.  Wall time is for expiry, buckets and dates; it may jump.  Everything
- * we wait for is timed by the monotonic clock. */
+/* clock.h - the two clocks.  Wall time is for expiry, buckets and dates; it may jump.  Waits and
+ * time-outs use the monotonic clock. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 #include <stdint.h>
@@ -14,7 +14,7 @@ static inline int64_t clock_wall_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Milliseconds since some moment; never goes back. */
+/* Milliseconds since an arbitrary moment; never goes back. */
 static inline int64_t clock_mono_ms(void)
 {
     struct timespec ts;
@@ -23,7 +23,7 @@ static inline int64_t clock_mono_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* The same two, behind by up to a tick of the kernel (1…10 ms), at a tenth of the cost. */
+/* Both clocks at a tenth of the cost; they may be late by one kernel tick (1…10 ms). */
 static inline int64_t clock_wall_coarse_ms(void)
 {
     struct timespec ts;

@@ -1,4 +1,4 @@
-/* counter64.h - a process-wide counter for metrics: written by one thread, read by any, relaxed. */
+/* counter64.h - a counter for metrics, shared by threads: one thread writes it, any may read it. */
 #ifndef BASE_COUNTER64_H
 #define BASE_COUNTER64_H
 #include <stdatomic.h>
@@ -6,7 +6,8 @@
 
 typedef _Atomic uint64_t counter64;
 
-/* Not a read-modify-write: one writer, so a plain load and store spare the bus lock. */
+/* A plain load and store instead of an atomic addition: with one writer that is enough, and
+ * cheaper. */
 static inline void counter64_add(counter64 *c, uint64_t n)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,

@@ -1,13 +1,13 @@
-/* event_loop.h - the end of a libevent loop. */
+/* event_loop.h - frees a libevent loop. */
 #ifndef BASE_EVENT_LOOP_H
 #define BASE_EVENT_LOOP_H
 
 struct event_base;
 
 /*
- * Frees a base whose events have been freed.  What libevent has put off is done first: a
- * bufferevent that was freed with a callback still due is held by that callback, and would leak.
- * NULL is allowed.
+ * Frees a base whose events have been freed before.  Runs callbacks that libevent has deferred
+ * first: a freed bufferevent with a deferred callback is kept alive by it and would leak.  NULL is
+ * allowed.
  */
 void event_loop_free(struct event_base *base);
 

@@ -13,28 +13,28 @@
 #include <time.h>
 #include <unistd.h>
 
-/* So many different lines of one `at` a second: two files that can't be read, all keys of one
- * mapping; a flood is cut off all the same. */
+/* Up to DIFFERENT_MAX different lines per `at` and second are written, so that two unreadable
+ * files, or all bad keys of a mapping, are reported; the rest of a flood is held back. */
 enum { LINE_MAX_LEN = 1024, REPEAT_SLOTS = 32, DIFFERENT_MAX = 8 };
 
-/* What one `at` said in the second of its last line, and how often it was held back since. */
+/* The lines that one `at` wrote in its last second, and how many have been held back since. */
 struct repeat {
     const char *at;
     enum log_level level;
     int64_t written_s;
     unsigned n_held, n_written;
-    uint64_t written[DIFFERENT_MAX]; /* hashes of lines */
+    uint64_t written[DIFFERENT_MAX]; /* hashes of these lines */
 };
 
-/* The one level, the lines held back and those dropped: stderr is the process's own, and so is what
- * is known of it. */
+/* State at file scope, because stderr belongs to the whole process: the level, the lines held back
+ * and the lines dropped. */
 static enum log_level max_level = LOG_LEVEL_INFO;
 static pthread_mutex_t repeat_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat repeats[REPEAT_SLOTS];
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint64_t n_dropped;
-static uint64_t n_told; /* of them, in a line that was written; under write_lock */
-static bool is_cut_off; /* the last line was written in part; under write_lock */
+static uint64_t n_told; /* how many of the dropped lines have been reported; under write_lock */
+static bool is_cut_off; /* the last line was written only in part; under write_lock */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -52,10 +52,10 @@ static int64_t monotonic_s(void)
 }
 
 /*
- * Writes without waiting: whoever reads stderr may have stopped reading.  O_NONBLOCK would be
- * simpler, but is shared with other processes that have the same pipe or terminal.  A pipe that
- * poll(2) calls writable has room for PIPE_BUF bytes, more than a line; only we write to it, one
- * thread at a time.
+ * Writes without waiting, because the reader of stderr may have stopped reading.  O_NONBLOCK would
+ * be simpler, but it would also apply to other processes with the same pipe or terminal.  A pipe
+ * that poll(2) reports as writable has room for PIPE_BUF bytes, which is more than a line, and only
+ * one thread of ours writes at a time.
  */
 static ssize_t write_now(const char *text, size_t len)
 {
@@ -67,7 +67,7 @@ static ssize_t write_now(const char *text, size_t len)
     return poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, len) : -1;
 }
 
-/* Under write_lock.  False: nothing of it was written. */
+/* Call with write_lock held.  False: nothing of the line was written. */
 static bool write_whole(const char *line, size_t len)
 {
     ssize_t n;
@@ -80,7 +80,8 @@ static bool write_whole(const char *line, size_t len)
     return n > 0;
 }
 
-/* Tells how many lines were dropped since the last time, if stderr takes it.  Under write_lock. */
+/* Writes how many lines were dropped since the last report, if stderr accepts it.  Call with
+ * write_lock held. */
 static void tell_dropped(void)
 {
     uint64_t n = atomic_load(&n_dropped) - n_told;
@@ -118,7 +119,7 @@ static void write_held(struct repeat *r)
         write_line(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1);
 }
 
-/* The slot of `at`: its own, a free one, or the one longest silent. */
+/* The slot of `at`: its own, or a free one, or the one used least recently. */
 static struct repeat *find_repeat(const char *at)
 {
     struct repeat *oldest = &repeats[0];
@@ -134,7 +135,7 @@ static struct repeat *find_repeat(const char *at)
     return oldest;
 }
 
-/* FNV-1a: two lines of one second that collide cost a line, nothing else. */
+/* FNV-1a.  If two different lines of one second collide, the second is held back as a repeat. */
 static uint64_t hash_line(const char *line)
 {
     uint64_t hash = 14695981039346656037U;
@@ -144,7 +145,8 @@ static uint64_t hash_line(const char *line)
     return hash;
 }
 
-/* Notes that `hash` is written; false: it was, or enough was. */
+/* Notes that the line with `hash` is being written; false: it was written before, or the limit is
+ * reached. */
 static bool note_written(struct repeat *r, uint64_t hash)
 {
     for (unsigned i = 0; i < r->n_written; i++) {
@@ -235,7 +237,7 @@ const char *log_quote(char out[static LOG_QUOTE_MAX], const char *text)
     size_t n = 0;
 
     out[n++] = '"';
-    /* 4 bytes is the longest escape; one quote and the NUL must still fit. */
+    /* An escape takes at most 4 bytes; the closing quote and the NUL must still fit. */
     for (const unsigned char *p = (const unsigned char *)text; *p && n + 6 < LOG_QUOTE_MAX; p++) {
         if (*p == '"' || *p == '\\') {
             out[n++] = '\\';

@@ -57,14 +57,15 @@ bool own_secret_check(int fd, const char *path, struct error *err)
     }
     if (st.st_mode & 0026) {
         error_set(err,
-                  "%s: mode %04o lets others in, and it holds a password; run: chmod g-w,o-rw %s",
+                  "%s: mode %04o lets other users read or change it, and it holds a password; run: "
+                  "chmod g-w,o-rw %s",
                   path, (unsigned)(st.st_mode & 07777), path);
         return false;
     }
     return true;
 }
 
-/* All folders above `path`, which exists. */
+/* Checks all folders above `path`, which exists. */
 static bool check_way(const char *path, struct error *err)
 {
     char real[PATH_MAX], *slash;
@@ -75,7 +76,7 @@ static bool check_way(const char *path, struct error *err)
         return false;
     }
     while ((slash = strrchr(real, '/')) && slash[1] != '\0') {
-        slash[slash == real] = '\0'; /* of "/name" the slash stays */
+        slash[slash == real] = '\0'; /* keeps the slash of "/name" */
         if (stat(real, &st) != 0) {
             error_set(err, "cannot look at %s: %s", real, strerror(errno));
             return false;
@@ -108,7 +109,7 @@ int own_folder_open(int at_fd, const char *name, const char *path, enum own_fold
     char bare[PATH_MAX];
     int fd = -1;
 
-    /* With a slash behind it, a link would be followed. */
+    /* A trailing slash would make openat() follow a link. */
     while (len > 1 && name[len - 1] == '/')
         len--;
     if (len >= sizeof(bare)) {

@@ -14,7 +14,7 @@ void wake_send(int fd)
     uint64_t one = 1;
 
     if (write(fd, &one, sizeof(one)) < 0)
-        return; /* the counter is full: it is readable */
+        return; /* the counter is full, so the descriptor is readable already */
 }
 
 void wake_take(int fd)
@@ -22,5 +22,5 @@ void wake_take(int fd)
     uint64_t n;
 
     if (read(fd, &n, sizeof(n)) < 0)
-        return; /* nobody has sent */
+        return; /* no wake_send() since the last call */
 }

@@ -28,42 +28,43 @@ enum {
     PING_EVERY_MS = 50,
     BACK_OFF_MIN_MS = 200,
     BACK_OFF_MAX_MS = 10000,
-    STABLE_MS = 10000, /* ran so long: the next failure is a new one */
+    STABLE_MS = 10000, /* after running this long, the backoff starts from the beginning */
     EXIT_NO_PROGRAM = 127,
 };
 
-/* What the starter waits for. */
+/* What private_redis_start() waits for. */
 enum phase { PHASE_STARTING, PHASE_READY, PHASE_ENDED };
 
 struct private_redis {
     struct private_redis_place place;
     pthread_t thread;
-    int stop_fd; /* wake.h: end it */
+    int stop_fd; /* wake.h: asks the watching thread to stop */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum phase phase;
-    int exit_status; /* of PHASE_ENDED, as of waitpid(2) */
+    int exit_status; /* in PHASE_ENDED, as from waitpid(2) */
     bool has_thread;
 };
 
 /* --- the child --- */
 
-/* Only what may be called between fork() and exec(). */
+/* Calls only what is allowed between fork() and exec(). */
 static void run_child(const struct private_redis *redis, pid_t parent)
 {
     sigset_t none;
     int null = open("/dev/null", O_RDWR);
 
-    /* Of the thread that forked: it lives until we stop. */
+    /* The signal follows the thread that forked, which lives until private_redis_stop(). */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent || fchdir(redis->place.dir_fd) != 0)
         _exit(EXIT_NO_PROGRAM);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO); /* it logs to a file */
+    dup2(null, STDOUT_FILENO); /* the server logs to a file */
     dup2(null, STDERR_FILENO);
-    /* A group of its own: a Ctrl-C at a terminal is for us, and we stop it last. */
+    /* In a process group of its own: Ctrl-C at a terminal must not reach the server, which is
+     * stopped last. */
     setpgid(0, 0);
     execlp(redis->place.program, redis->place.program, "redis.conf", (char *)NULL);
     _exit(EXIT_NO_PROGRAM);
@@ -78,7 +79,7 @@ static pid_t start_child(const struct private_redis *redis)
     return pid;
 }
 
-/* It answers PING, and not with an error such as LOADING. */
+/* Whether it answers PING without an error such as LOADING. */
 static bool answers(const struct private_redis *redis)
 {
     static const char ping[] = "PING\r\n";
@@ -105,7 +106,7 @@ static void set_phase(struct private_redis *redis, enum phase phase, int exit_st
     pthread_mutex_unlock(&redis->mutex);
 }
 
-/* Waits until the child has ended, or we shall stop; true = ended. */
+/* Waits until the child has ended (true) or we are asked to stop (false). */
 static bool wait_child(struct private_redis *redis, int pid_fd)
 {
     struct pollfd wait[2] = {{.fd = pid_fd, .events = POLLIN},
@@ -145,7 +146,7 @@ static void describe_end(int status, char *out, size_t size)
         snprintf(out, size, "exit=%d", WEXITSTATUS(status));
 }
 
-/* Runs one child to its end; true: it shall be started again. */
+/* Runs one child until it ends; true: start the next one. */
 static bool run_once(struct private_redis *redis)
 {
     pid_t pid = start_child(redis);
@@ -156,7 +157,8 @@ static bool run_once(struct private_redis *redis)
     if (pid_fd < 0) {
         log_error("redis.start", "err=\"cannot %s: %s\"", pid > 0 ? "watch the child" : "fork",
                   strerror(errno));
-        /* One that nobody watches would go on beside the next, both writing to one file. */
+        /* Stop the child: an unwatched one would keep running beside the next, and both would write
+         * to one file. */
         if (pid > 0) {
             kill(pid, SIGKILL);
             waitpid(pid, NULL, 0);
@@ -211,7 +213,7 @@ static bool start_thread(struct private_redis *redis, struct error *err)
     return true;
 }
 
-/* Until it answers; also when it is still loading at the deadline: that is no failure. */
+/* Waits until the server answers.  If it is still loading at the deadline, that is no failure. */
 static bool wait_ready(struct private_redis *redis, int64_t wait_ms, struct error *err)
 {
     char line[256], end[32];

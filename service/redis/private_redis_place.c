@@ -61,9 +61,9 @@ static pid_t socket_owner(const struct private_redis_place *place)
     return pid;
 }
 
-/* Two servers on one append-only file would spoil it.  The old one was sent SIGTERM when its
- * hopcountd died, and may still be saving; hopcountd holds the lock of the state_dir, so nobody
- * else's it can be. */
+/* Two servers on one append-only file would corrupt it.  A leftover server got SIGTERM when its
+ * hopcountd died, and may still be saving.  It can only be ours: hopcountd holds the lock of the
+ * state_dir. */
 bool private_redis_stop_leftover(const struct private_redis_place *place, int64_t wait_ms,
                                  struct error *err)
 {
@@ -107,7 +107,7 @@ static int write_new_config(int dir_fd, const char *name)
     int fd, errnum = 0;
     ssize_t n;
 
-    unlinkat(dir_fd, name, 0); /* an earlier start may have ended here */
+    unlinkat(dir_fd, name, 0); /* left by a start that ended at this point */
     fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
@@ -119,7 +119,8 @@ static int write_new_config(int dir_fd, const char *name)
     return errnum;
 }
 
-/* By rename: the server reads the old one or the new one, whole, and a link is replaced. */
+/* Replaces the file by rename, so that the server reads either the old or the new file completely,
+ * and a link is not followed. */
 static bool write_config(const struct private_redis_place *place, struct error *err)
 {
     static const char made[] = "redis.conf.new";
@@ -134,7 +135,7 @@ static bool write_config(const struct private_redis_place *place, struct error *
     return errnum == 0;
 }
 
-/* The last line of its log, which says why it ended. */
+/* The last line of the server's log, which says why it ended. */
 void private_redis_last_log_line(const struct private_redis_place *place, char *out, size_t size)
 {
     int fd = openat(place->dir_fd, "redis.log", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -178,8 +179,8 @@ static bool set_paths(struct private_redis_place *place, const char *state_dir, 
     return true;
 }
 
-/* The major version of `program`, 0 when it can't be run; `version` is for messages.  Redis says
- * "Redis server v=7.0.15 sha=…", Valkey "Valkey server v=8.1.1 sha=…". */
+/* The major version of `program`, or 0 when it can't be run; `version` receives the text for
+ * messages.  Redis prints "Redis server v=7.0.15 sha=…", Valkey "Valkey server v=8.1.1 sha=…". */
 static unsigned long look_at_version(const char *program, char *version, size_t size)
 {
     char command[PRIVATE_REDIS_TEXT_MAX + 32], line[256] = "";
@@ -198,7 +199,8 @@ static unsigned long look_at_version(const char *program, char *version, size_t 
     return strtoul(version, NULL, 10);
 }
 
-/* The program that was asked for, else the first of the known ones that is there; 7.0 or newer. */
+/* Chooses the configured program, or else the first known one that is installed; it must be 7.0 or
+ * newer. */
 static bool choose_program(struct private_redis_place *place, const char *wanted, struct error *err)
 {
     const char *const known[] = {"redis-server", "valkey-server", NULL};

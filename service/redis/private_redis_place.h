@@ -1,6 +1,5 @@
-/* private_redis_place.h - where the private redis-server lives: its files, its socket, and whoever
- * is there already.
- */
+/* private_redis_place.h - the private redis-server's files, socket and program, and a server that
+ * is still running there. */
 #ifndef REDIS_PRIVATE_REDIS_PLACE_H
 #define REDIS_PRIVATE_REDIS_PLACE_H
 #include <stdbool.h>
@@ -19,7 +18,7 @@ struct private_redis_place {
     char dir[PRIVATE_REDIS_TEXT_MAX]; /* absolute */
     char url[PRIVATE_REDIS_TEXT_MAX];
     char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    int dir_fd; /* of `dir`, -1 = not open: nothing is done by a path that others might exchange */
+    int dir_fd; /* of `dir`, -1 = not open; used because others could replace a path */
 };
 
 /* Fills `*place`, makes the directory and the configuration, finds the program; a directory that
@@ -31,14 +30,15 @@ MUST_USE bool private_redis_prepare(struct private_redis_place *place, const cha
 /* Closes what `*place` holds; the files stay. */
 void private_redis_leave(struct private_redis_place *place);
 
-/* Ends a server that an earlier hopcountd left behind; false and `*err` when it won't end. */
+/* Waits for a server that an earlier hopcountd left behind, and stops it; false and `*err` when it
+ * doesn't end. */
 MUST_USE bool private_redis_stop_leftover(const struct private_redis_place *place, int64_t wait_ms,
                                           struct error *err);
 
-/* A socket to the server, for close(2); -1: nobody is there. */
+/* A connected socket to the server, for close(2); -1: no server is listening. */
 MUST_USE int private_redis_connect(const struct private_redis_place *place);
 
-/* The last line of its log, "" when there is none. */
+/* The last line of the server's log, "" when there is none. */
 void private_redis_last_log_line(const struct private_redis_place *place, char *out, size_t size);
 
 #endif

@@ -1,12 +1,13 @@
-/* redis_cause.h - what an error reply of Redis means to us. */
+/* redis_cause.h - classifies error replies of Redis. */
 #ifndef REDIS_REDIS_CAUSE_H
 #define REDIS_REDIS_CAUSE_H
 #include <stdbool.h>
 
-/* What helps.  All of these errors come before the first write: nothing was applied. */
+/* What to do about an error.  All of these errors are raised before the first write, so nothing was
+ * applied. */
 enum redis_remedy {
     REDIS_WAIT,        /* try again after a backoff (OOM, LOADING, NOPERM …) */
-    REDIS_RECONNECT,   /* this server isn't the one, or not for us: look again (READONLY …) */
+    REDIS_RECONNECT,   /* the wrong server: look for the right one (READONLY …) */
     REDIS_SEND_SCRIPT, /* NOSCRIPT */
 };
 
@@ -14,10 +15,10 @@ struct redis_cause {
     const char *name; /* for metrics: "oom", "readonly", … or "error" */
     const char *at;   /* for the log, "redis.oom" */
     enum redis_remedy remedy;
-    bool is_known; /* it begins with the word of such an error */
+    bool is_known; /* the reply begins with a known error word */
 };
 
-/* By the first word of an error reply's text. */
+/* Classifies an error reply by the first word of its text. */
 struct redis_cause redis_cause_of(const char *error);
 
 #endif

@@ -18,7 +18,7 @@
 
 enum { IN_FLIGHT_MAX = 4096 };
 
-/* Commands that wait for their replies, which come in the order of the commands. */
+/* Commands that wait for replies; replies come in the order of the commands. */
 struct in_flight {
     struct {
         uint64_t ticket;
@@ -33,15 +33,15 @@ struct redis_conn {
     enum redis_conn_state state;
     struct redis_address address;
     char cause[REDIS_CONN_CAUSE_MAX];
-    struct resolver *resolver; /* a lookup may outlive the attempt that began it */
-    unsigned turn;             /* which of the addresses of a name is tried */
+    struct resolver *resolver; /* a lookup may go on after its attempt has been given up */
+    unsigned turn; /* the index of the address that is tried, of those that a name has */
     struct bufferevent *bev;
     struct resp_reader *reader;
     struct redis_hello hello;
     bool is_closing, is_first_greeting;
-    unsigned n_greetings;  /* replies to HELLO and SELECT still to come */
-    struct event *timer;   /* the attempt's deadline, or that of the oldest command */
-    struct event *closing; /* redis_conn_close() takes effect */
+    unsigned n_greetings;  /* replies to HELLO and SELECT that are still missing */
+    struct event *timer;   /* deadline of the attempt, or of the oldest command */
+    struct event *closing; /* runs on_closing() from the loop after redis_conn_close() */
     struct in_flight in_flight;
 };
 
@@ -81,7 +81,7 @@ static void release_stream(struct redis_conn *conn)
     conn->reader = NULL;
 }
 
-/* Takes the oldest off; returns its ticket. */
+/* Removes the oldest command; returns its ticket. */
 static uint64_t pop_in_flight(struct redis_conn *conn)
 {
     struct in_flight *queue = &conn->in_flight;
@@ -93,7 +93,7 @@ static uint64_t pop_in_flight(struct redis_conn *conn)
     return ticket;
 }
 
-/* When the oldest command must have been answered; there is one. */
+/* The deadline of the oldest command; there must be one. */
 static int64_t oldest_deadline(const struct redis_conn *conn)
 {
     return conn->in_flight.ring[conn->in_flight.first].deadline_ms;
@@ -120,7 +120,7 @@ static void set_state(struct redis_conn *conn, enum redis_conn_state state)
     case REDIS_CONN_RESOLVING:
         arm(conn, conn->options.timeout_ms);
         break;
-    case REDIS_CONN_CONNECTING: /* the attempt's timer goes on */
+    case REDIS_CONN_CONNECTING: /* the timer of the attempt goes on */
     case REDIS_CONN_GREETING:
         break;
     case REDIS_CONN_READY:
@@ -137,7 +137,7 @@ static void drop(struct redis_conn *conn, const char *why)
     set_state(conn, REDIS_CONN_DOWN);
 }
 
-/* The attempt, or the oldest command, took too long. */
+/* The attempt to connect, or the oldest command, took too long. */
 static void on_timer(evutil_socket_t fd, short events, void *arg)
 {
     struct redis_conn *conn = arg;
@@ -172,7 +172,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     }
 }
 
-/* redis_conn_close() was called, by the user or because an attempt failed at its start. */
+/* redis_conn_close() was called, by the user or because an attempt failed at once. */
 static void on_closing(evutil_socket_t fd, short events, void *arg)
 {
     struct redis_conn *conn = arg;
@@ -214,7 +214,7 @@ static void take_reply(struct redis_conn *conn, const struct redisReply *reply)
         return;
     }
     if (conn->in_flight.n == 0) {
-        drop(conn, "a reply that nobody asked for");
+        drop(conn, "a reply without a command");
         return;
     }
     ticket = pop_in_flight(conn);
@@ -237,7 +237,7 @@ static void read_replies(struct redis_conn *conn)
         if (status == RESP_MORE)
             return;
         if (status != RESP_REPLY) {
-            drop(conn, status == RESP_TOO_LARGE ? "a reply larger than any we ask for"
+            drop(conn, status == RESP_TOO_LARGE ? "a reply larger than the limit"
                                                 : "a reply that is not of the Redis protocol");
             return;
         }
@@ -246,7 +246,7 @@ static void read_replies(struct redis_conn *conn)
     }
 }
 
-/* Bytes came. */
+/* The socket has data. */
 static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
@@ -276,7 +276,7 @@ static void on_failed(struct redis_conn *conn, short events)
     drop(conn, why);
 }
 
-/* Connected, closed or failed. */
+/* The stream has connected, ended or failed. */
 static void on_event(struct bufferevent *bev, short events, void *arg)
 {
     (void)bev;
@@ -297,13 +297,14 @@ static void connect_to(struct redis_conn *conn, const struct resolver_result *to
     }
     bufferevent_setcb(conn->bev, on_read, NULL, on_event, conn);
     bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-    /* A Unix socket may refuse at once.  on_event is called for that too, but after the close. */
+    /* connect() of a Unix socket may fail at once.  libevent calls on_event for that too, but by
+     * then the connection is closed. */
     if (bufferevent_socket_connect(conn->bev, (const struct sockaddr *)&to->address,
                                    (int)to->len) != 0)
         redis_conn_close(conn, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 }
 
-/* A name was resolved, maybe for an attempt that has been given up. */
+/* A lookup has ended; its attempt may have been given up meanwhile. */
 static void on_result(void *owner, const struct resolver_result *result, const char *error)
 {
     struct redis_conn *conn = owner;
@@ -329,7 +330,7 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
     struct resolver_result to;
 
     assert(conn->state == REDIS_CONN_DOWN);
-    /* A lookup under way answers with the host and port that it was begun with. */
+    /* A lookup under way can be used only if it is for the same host and port. */
     if (conn->resolver &&
         (strcmp(conn->address.host, address->host) != 0 || conn->address.port != address->port)) {
         resolver_free(conn->resolver);

@@ -5,9 +5,8 @@
  *    └───────────────────────────────┴─────────────┴─────────────┴───────────┘
  *              a time-out, an error, a broken reply, redis_conn_close()
  *
- * RESOLVING asks for the address of a name, CONNECTING is TCP and TLS, GREETING is HELLO (with the
- * password and our name) and SELECT.  It never reconnects by itself.
- */
+ * RESOLVING looks up the host name, CONNECTING does TCP and TLS, GREETING sends HELLO (with the
+ * password and our name) and SELECT.  The connection never reconnects by itself. */
 #ifndef REDIS_REDIS_CONN_H
 #define REDIS_REDIS_CONN_H
 #include <stdbool.h>
@@ -40,43 +39,43 @@ struct redis_conn_options {
     struct ssl_ctx_st *tls;      /* NULL = none; borrowed */
     const char *name;            /* for HELLO … SETNAME; borrowed */
     int64_t timeout_ms;
-    struct resp_limits limits; /* of a reply */
-    bool is_sentinel;          /* the sentinels' credentials, no database, any version */
-    bool must_be_master;       /* HELLO must say so */
+    struct resp_limits limits; /* limits of one reply */
+    bool is_sentinel; /* use the sentinels' credentials, select no database, accept any version */
+    bool must_be_master; /* the server must report the role master in its reply to HELLO */
     void *owner;
 
-    /* Called exactly once per redis_conn_send() that was accepted, never from within it; NULL when
-     * the connection ended before the reply. */
+    /* Called exactly once for each redis_conn_send() that returned true, never from within it.
+     * NULL: the connection ended before the reply. */
     void (*on_reply)(void *owner, struct redis_conn *conn, uint64_t ticket,
                      const struct redisReply *reply);
-    /* The connection is READY, or DOWN (all on_reply were called before).  Never from within
-     * redis_conn_connect(), redis_conn_send() or redis_conn_close(). */
+    /* The connection became READY, or DOWN; on_reply has then been called for all commands.  Never
+     * called from within redis_conn_connect(), redis_conn_send() or redis_conn_close(). */
     void (*on_state)(void *owner, struct redis_conn *conn);
 };
 
 /* NULL: out of memory.  Copies `options`. */
 MUST_USE struct redis_conn *redis_conn_new(struct event_base *base,
                                            const struct redis_conn_options *options);
-/* Calls on_reply(NULL) for what is in flight, not on_state.  Not from a callback. */
+/* Calls on_reply(NULL) for commands in flight, but not on_state.  Not from a callback. */
 void redis_conn_free(struct redis_conn *conn);
 
-/* Only when DOWN. */
+/* Starts an attempt; only when DOWN. */
 void redis_conn_connect(struct redis_conn *conn, const struct redis_address *address);
-/* Closes the connection from the event loop, not within this call; on_state() then finds it DOWN,
- * with that cause.  No effect when it is DOWN already. */
+/* Closes the connection from the event loop, not within this call.  on_state() then reports DOWN,
+ * with this cause.  Does nothing when the connection is DOWN already. */
 void redis_conn_close(struct redis_conn *conn, const char *cause);
 
-/* Sends a command.  False, and no on_reply, unless READY with fewer than 4096 commands in flight.
- */
+/* Sends a command.  False, and no on_reply follows, unless READY with fewer than 4096 commands in
+ * flight. */
 MUST_USE bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
                               uint64_t ticket);
 
-/* The same for a command already written into `bytes`, which stays the caller's. */
+/* The same for a command already encoded in `bytes`, which the caller keeps. */
 MUST_USE bool redis_conn_send_bytes(struct redis_conn *conn, struct evbuffer *bytes,
                                     uint64_t ticket);
 
 enum redis_conn_state redis_conn_state(const struct redis_conn *conn);
-/* Why it is DOWN: "10.0.0.7:6379: Connection refused". */
+/* The reason why it is DOWN: "10.0.0.7:6379: Connection refused". */
 const char *redis_conn_cause(const struct redis_conn *conn);
 
 #endif

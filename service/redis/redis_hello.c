@@ -38,7 +38,7 @@ unsigned redis_hello_write(const struct redis_hello *hello, struct evbuffer *out
     return resp_write_command(out, argv, 2) ? 2 : 0;
 }
 
-/* HELLO's reply is a flat list of names and values. */
+/* The reply to HELLO is a flat list of names and values. */
 static const char *find_field(const redisReply *reply, const char *name)
 {
     if (reply->type != REDIS_REPLY_ARRAY)
@@ -67,7 +67,7 @@ bool redis_hello_check(const struct redis_hello *hello, const struct redisReply 
     version = find_field(reply, "version");
     role = find_field(reply, "role");
     if (!version || !role) {
-        snprintf(why, REDIS_HELLO_WHY_MAX, "what answers HELLO is no Redis");
+        snprintf(why, REDIS_HELLO_WHY_MAX, "the server's reply to HELLO is not that of a Redis");
         return false;
     }
     if (strtoul(version, NULL, 10) < VERSION_MIN) {

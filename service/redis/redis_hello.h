@@ -1,4 +1,5 @@
-/* redis_hello.h - what we say first on a connection, and what the server says of itself. */
+/* redis_hello.h - the greeting on a new connection: what we send, and what the server must answer.
+ */
 #ifndef REDIS_REDIS_HELLO_H
 #define REDIS_REDIS_HELLO_H
 #include <stdbool.h>
@@ -15,16 +16,17 @@ enum { REDIS_HELLO_WHY_MAX = 96 };
 struct redis_hello {
     const struct redis_url *url;
     const char *name;
-    bool is_sentinel;    /* the sentinels' credentials, no database, any version */
-    bool must_be_master; /* or the server is refused */
+    bool is_sentinel; /* use the sentinels' credentials, select no database, accept any version */
+    bool must_be_master; /* otherwise the server is refused */
 };
 
-/* Adds HELLO 2 [AUTH user password] SETNAME name, and SELECT unless it is database 0: HELLO needs
- * no permission, and its reply has version and role.  Returns how many replies will come, 0: out of
- * memory. */
+/* Adds HELLO 2 [AUTH user password] SETNAME name, and SELECT unless the database is 0.  HELLO is
+ * used because it needs no permission and its reply holds version and role.  Returns how many
+ * replies will come; 0: out of memory. */
 MUST_USE unsigned redis_hello_write(const struct redis_hello *hello, struct evbuffer *out);
 
-/* Looks at a reply, the first if `is_first`; false and `why` when this server can't be used. */
+/* Checks one of these replies, the first if `is_first`; false and `why` when the server can't be
+ * used. */
 MUST_USE bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *reply,
                                 bool is_first, char why[static REDIS_HELLO_WHY_MAX]);
 

@@ -61,7 +61,7 @@ uint64_t redis_link_epoch_one(const struct redis_link *link, struct slice key)
 void redis_link_leave_one(struct redis_link *link, struct slice key)
 {
     (void)key;
-    redis_conn_close(link->conn, "left by us");
+    redis_conn_close(link->conn, "closed by us");
 }
 
 void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
@@ -75,7 +75,7 @@ void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket
 
 /* --- a single server: a fixed address --- */
 
-/* The connection is READY or DOWN. */
+/* The connection became READY or DOWN. */
 static void on_state(void *owner, struct redis_conn *conn)
 {
     struct redis_link *link = owner;
@@ -91,7 +91,7 @@ static void on_state(void *owner, struct redis_conn *conn)
     redis_link_changed(link);
 }
 
-/* The wait after a failure is over. */
+/* The backoff after a failure is over. */
 static void on_retry(evutil_socket_t fd, short events, void *arg)
 {
     struct redis_link *link = arg;

@@ -1,4 +1,5 @@
-/* A link to a Redis Cluster: a connection per master, a map of slots, redirections followed. */
+/* A link to a Redis Cluster: one connection per master, a map of slots, MOVED and ASK are followed.
+ */
 #include "service/redis/redis_link_private.h"
 
 #include <stdlib.h>
@@ -17,34 +18,34 @@ enum {
     COMMANDS_MAX = 4096,
     HOPS_MAX = 5,
     REFRESH_MS = 10000,
-    REFRESH_SOON_MS = 100,    /* after a redirection: more will come */
-    MAP_BYTES_MAX = 16 << 20, /* of CLUSTER SLOTS: a range per slot, each with its replicas */
+    REFRESH_SOON_MS = 100,    /* wait after a redirection, because others follow it */
+    MAP_BYTES_MAX = 16 << 20, /* of CLUSTER SLOTS: at worst a range per slot, with replicas */
     MAP_ELEMENTS_MAX = 1 << 18,
 };
 
-/* Tickets of a connection: the number of a command, or: */
+/* Tickets of a connection: the number of a command, or one of: */
 enum { TICKET_MAP = COMMANDS_MAX, TICKET_ASKING };
 
 struct node {
     struct redis_link *link;
-    struct redis_conn *conn; /* NULL: the place is free */
+    struct redis_conn *conn; /* NULL: the entry is free */
     struct redis_address address;
     struct event *retry;
     uint64_t epoch;
     unsigned n_failures, n_slots;
 };
 
-/* A command on its way, kept until its answer in case it is sent elsewhere. */
+/* A command in flight; kept until its reply, because it may have to be sent to another node. */
 struct command {
     uint64_t ticket;
-    struct evbuffer *bytes; /* NULL: the place is free */
+    struct evbuffer *bytes; /* NULL: the entry is free */
     unsigned slot, hops;
 };
 
 struct redis_cluster {
     struct node nodes[NODES_MAX];
     uint8_t slots[SLOT_COUNT];        /* number of the node, or NO_NODE */
-    uint64_t slot_epochs[SLOT_COUNT]; /* when it came there */
+    uint64_t slot_epochs[SLOT_COUNT]; /* epoch in which the slot came to that node */
     struct command commands[COMMANDS_MAX];
     uint16_t free_commands[COMMANDS_MAX];
     unsigned n_free;
@@ -71,7 +72,7 @@ static bool is_ready(const struct node *node)
 
 /* --- nodes --- */
 
-/* The wait after a failure is over. */
+/* The backoff after a failure is over. */
 static void on_node_retry(evutil_socket_t fd, short events, void *arg)
 {
     struct node *node = arg;
@@ -114,7 +115,7 @@ static bool node_init(struct redis_link *link, struct node *node,
     return true;
 }
 
-/* The node of that address, connected to if it is new; NULL: no room for it. */
+/* The node with that address; a new one is connected to.  NULL: the table of nodes is full. */
 static struct node *find_node(struct redis_link *link, const struct redis_address *address)
 {
     struct node *free_node = NULL;
@@ -163,8 +164,8 @@ static bool take_range(struct redis_link *link, const struct redisReply *reply,
     return true;
 }
 
-/* Nodes that lead nothing any more, and seeds that go by another name now.  `busy` is in a
- * callback. */
+/* Closes connections to nodes that serve no slots: former masters, and seeds listed under another
+ * address.  Skips `busy`, which is in a callback. */
 static void close_idle_nodes(struct redis_link *link, const struct node *busy)
 {
     for (unsigned i = 0; i < NODES_MAX; i++) {
@@ -175,7 +176,7 @@ static void close_idle_nodes(struct redis_link *link, const struct node *busy)
         if (redis_conn_state(node->conn) == REDIS_CONN_DOWN && node != busy)
             node_clear(node);
         else
-            redis_conn_close(node->conn, "leads no slots");
+            redis_conn_close(node->conn, "serves no slots");
     }
 }
 
@@ -204,7 +205,8 @@ static void on_map(struct redis_link *link, struct node *node, const struct redi
     redis_link_changed(link);
 }
 
-/* Asks any node that answers, another each time; with none, tries the next seed. */
+/* Sends CLUSTER SLOTS to a connected node, another one each time; if none is connected, connects to
+ * the next seed. */
 static void ask_map(struct redis_link *link)
 {
     const struct slice argv[] = {slice_of("CLUSTER"), slice_of("SLOTS")};
@@ -225,7 +227,7 @@ static void ask_map(struct redis_link *link)
     redis_link_back_off(cluster->refresh, cluster->n_failures++);
 }
 
-/* Time to look at the map again. */
+/* The slot map is to be read again. */
 static void on_refresh(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -275,7 +277,8 @@ static bool send_command(struct redis_link *link, const struct redis_command *co
     return true;
 }
 
-/* Follows MOVED and ASK; false: it is the owner's answer.  Either way the command has not run. */
+/* Follows MOVED and ASK; false: the error is passed to the owner.  In either case the command has
+ * not run. */
 static bool redirect(struct node *from, struct command *command, const struct redisReply *reply)
 {
     struct redis_link *link = from->link;
@@ -313,7 +316,7 @@ static void on_command_reply(struct node *node, unsigned number, const struct re
     link->options.on_reply(link->options.owner, ticket, reply);
 }
 
-/* --- what connections tell --- */
+/* --- callbacks of the connections --- */
 
 static void on_conn_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
                           const struct redisReply *reply)
@@ -340,14 +343,14 @@ static void on_conn_state(void *owner, struct redis_conn *conn)
         if (node->n_slots > 0 || link->cluster->n_failures > 0)
             redis_link_set_cause(link, redis_conn_cause(conn));
         refresh_in(link, REFRESH_SOON_MS);
-        /* A node that leads nothing is only connected to when somebody names it. */
+        /* Nodes without slots are connected to only when a redirection or the map names them. */
         if (node->n_slots > 0)
             redis_link_back_off(node->retry, node->n_failures++);
     }
     redis_link_changed(link);
 }
 
-/* --- the strategy --- */
+/* --- functions of the topology --- */
 
 static bool start(struct redis_link *link)
 {
@@ -360,7 +363,7 @@ static bool start(struct redis_link *link)
     for (unsigned i = 0; i < COMMANDS_MAX; i++)
         cluster->free_commands[i] = (uint16_t)(COMMANDS_MAX - 1 - i);
     cluster->n_free = COMMANDS_MAX;
-    ask_map(link); /* of the first seed, which is connected to now */
+    ask_map(link); /* connects to the first seed */
     return true;
 }
 
@@ -394,7 +397,7 @@ static void reconnect(struct redis_link *link, struct slice key)
 
     refresh_in(link, REFRESH_SOON_MS);
     if (number != NO_NODE)
-        redis_conn_close(link->cluster->nodes[number].conn, "left by us");
+        redis_conn_close(link->cluster->nodes[number].conn, "closed by us");
 }
 
 const struct redis_topology_ops redis_cluster_ops = {

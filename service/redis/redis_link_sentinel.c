@@ -8,9 +8,8 @@
  *        └── DOWN, or every ──  READY
  *            WATCH_MS: still the one?
  *
- * The watch is for a master on our side of a partition: it takes our writes for as long as nobody
- * tells it that another was elected, and loses them all then.
- */
+ * The watch guards against an old master on our side of a partition: it accepts our writes until it
+ * learns that another master was elected, and then discards them. */
 #include "service/redis/redis_link_private.h"
 
 #include <stdio.h>
@@ -23,7 +22,7 @@
 
 enum { WATCH_MS = 3000 };
 
-/* Of a sentinel's answers: HELLO is the longest. */
+/* Limits of a sentinel's replies, of which that to HELLO is the longest. */
 static const struct resp_limits sentinel_limits = {.bytes = 64 << 10, .elements = 1024};
 
 static void fail(struct redis_link *link, const char *cause)
@@ -53,7 +52,7 @@ static void ask(struct redis_link *link)
     }
 }
 
-/* Time to ask: after a failure, or whether the master is still the one. */
+/* Asks a sentinel: after a backoff, or to check that the master is still the same. */
 static void on_retry(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -61,7 +60,7 @@ static void on_retry(evutil_socket_t fd, short events, void *arg)
     ask(arg);
 }
 
-/* --- the sentinel's side --- */
+/* --- connection to a sentinel --- */
 
 static void on_sentinel_state(void *owner, struct redis_conn *conn)
 {
@@ -73,11 +72,11 @@ static void on_sentinel_state(void *owner, struct redis_conn *conn)
     }
     link->sentinel_turn++;
     if (redis_conn_state(link->conn) == REDIS_CONN_READY) {
-        watch(link); /* all is well but this sentinel: the next one next time */
+        watch(link); /* only this sentinel failed: the watch asks the next one */
     } else if (link->sentinel_turn % link->url->n_hosts != 0) {
         redis_link_set_cause(link, redis_conn_cause(conn));
         ask(link);
-    } else { /* none of them could help */
+    } else { /* no sentinel gave an answer */
         fail(link, redis_conn_cause(conn));
         redis_link_changed(link);
     }
@@ -125,7 +124,7 @@ static void on_sentinel_reply(void *owner, struct redis_conn *conn, uint64_t tic
     char why[REDIS_CONN_CAUSE_MAX];
 
     (void)ticket;
-    if (!reply) /* on_sentinel_state follows */
+    if (!reply) /* on_sentinel_state() follows */
         return;
     if (parse_address(reply, &address)) {
         on_master_known(link, &address);
@@ -138,7 +137,7 @@ static void on_sentinel_reply(void *owner, struct redis_conn *conn, uint64_t tic
     redis_conn_close(conn, why);
 }
 
-/* --- the master's side --- */
+/* --- connection to the master --- */
 
 static void on_state(void *owner, struct redis_conn *conn)
 {

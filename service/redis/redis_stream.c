@@ -16,8 +16,8 @@
 #include "service/base/error.h"
 #include "service/redis/redis_url.h"
 
-/* The newest reason in OpenSSL's queue of this thread; empties the queue.  Of a file that can't be
- * read the newest says "system lib" only; the oldest is the errno. */
+/* The newest reason in this thread's queue of OpenSSL errors; empties the queue.  For a file that
+ * can't be read the newest entry says only "system lib"; the oldest one is the errno. */
 static const char *reason(void)
 {
     unsigned long oldest = ERR_peek_error(), newest = ERR_peek_last_error();
@@ -33,7 +33,7 @@ static bool load(SSL_CTX *ctx, const struct redis_url *url, struct error *err)
 {
     if (url->ca[0] ? SSL_CTX_load_verify_file(ctx, url->ca) != 1
                    : SSL_CTX_set_default_verify_paths(ctx) != 1) {
-        error_set(err, "redis tls: cannot load the authorities of %s: %s",
+        error_set(err, "redis tls: cannot load the CA certificates in %s: %s",
                   url->ca[0] ? url->ca : "the system", reason());
         return false;
     }
@@ -45,8 +45,9 @@ static bool load(SSL_CTX *ctx, const struct redis_url *url, struct error *err)
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, url->key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(ctx) != 1) {
-        error_set(err, "redis tls: cannot load the key %s, or it isn't that of %s: %s", url->key,
-                  url->cert, reason());
+        error_set(err,
+                  "redis tls: cannot load the key %s, or it doesn't belong to certificate %s: %s",
+                  url->key, url->cert, reason());
         return false;
     }
     return true;
@@ -61,7 +62,7 @@ struct ssl_ctx_st *redis_tls_new(const struct redis_url *url, struct error *err)
         goto fail;
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    /* Replies must not be copied into memory that stays around. */
+    /* Don't leave copies of replies in OpenSSL's read buffers. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     if (!load(ctx, url, err))
         goto fail;
@@ -76,8 +77,8 @@ void redis_tls_free(struct ssl_ctx_st *tls)
     SSL_CTX_free(tls);
 }
 
-/* Accepts only a certificate for `url`'s server_name or else for the host of `address`, a name or
- * an IP address.  NULL: out of memory. */
+/* Makes a TLS session that accepts only a certificate for `url`'s server_name, or without one for
+ * the host of `address` (a name or an IP address).  NULL: out of memory. */
 static SSL *new_ssl(SSL_CTX *tls, const struct redis_url *url, const struct redis_address *address)
 {
     const char *name = url->server_name[0] ? url->server_name : address->host;
@@ -118,8 +119,8 @@ struct bufferevent *redis_stream_new(struct event_base *base, struct ssl_ctx_st 
         SSL_free(ssl);
         return NULL;
     }
-    /* A server that dies sends no close_notify.  That a reply was cut short is found by who reads
-     * the replies. */
+    /* A server that crashes sends no close_notify.  A truncated reply is detected by the reply
+     * reader. */
     bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
     return stream;
 }
@@ -128,7 +129,7 @@ void redis_stream_free(struct bufferevent *stream)
 {
     SSL *ssl = stream ? bufferevent_openssl_get_ssl(stream) : NULL;
 
-    if (ssl) /* send no close_notify: that could block, and the server sees the socket close */
+    if (ssl) /* sends no close_notify: that could block, and closing the socket is enough */
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     if (stream)
         bufferevent_free(stream);
@@ -138,12 +139,12 @@ void redis_stream_tune(struct bufferevent *stream)
 {
     int fd = bufferevent_getfd(stream), on = 1;
 
-    /* Fails on a Unix socket, which needs neither. */
+    /* fails on a Unix socket, which needs neither option */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
-/* Why the handshake of `bev` failed. */
+/* Writes why the handshake of `bev` failed. */
 static void describe_handshake(struct bufferevent *bev, char *out, size_t size)
 {
     SSL *ssl = bufferevent_openssl_get_ssl(bev);

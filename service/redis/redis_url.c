@@ -28,7 +28,8 @@ static const struct scheme {
     {"clusters://", REDIS_CLUSTER, true, false},
 };
 
-/* Everything up to `stop`, which is skipped; false and nothing taken when there is none. */
+/* Takes everything up to `stop`, and skips `stop`; false, with nothing taken, when it is missing.
+ */
 static bool take_until(struct slice *rest, char stop, struct slice *out)
 {
     const char *end = rest->len ? memchr(rest->ptr, stop, rest->len) : NULL;
@@ -40,7 +41,8 @@ static bool take_until(struct slice *rest, char stop, struct slice *out)
     return true;
 }
 
-/* %-decodes; false when it doesn't fit, or has a broken % or a control character. */
+/* Percent-decodes `in`; false when the result doesn't fit, or on a broken % or a control character.
+ */
 static bool decode(struct slice in, char out[static REDIS_URL_TEXT_MAX])
 {
     size_t n = 0;
@@ -80,7 +82,7 @@ static bool parse_user(struct redis_url *url, struct slice text, struct error *e
     return true;
 }
 
-/* "host", "host:port", "[::1]:port"; an empty host is 127.0.0.1. */
+/* Parses "host", "host:port" or "[::1]:port"; an empty host is 127.0.0.1. */
 static bool parse_host(struct redis_url *url, struct slice text, unsigned port, struct error *err)
 {
     struct redis_address *address = &url->hosts[url->n_hosts];
@@ -108,8 +110,9 @@ static bool parse_host(struct redis_url *url, struct slice text, unsigned port, 
     }
     ok = ok && (!port_text.ptr || (number_parse_u32(port_text, 65535, &port) && port > 0));
     if (!ok || !decode(host.len ? host : slice_of("127.0.0.1"), address->host)) {
-        /* Not the text: with a forgotten %2f in it, it is half a password. */
-        error_set(err, "redis url: host %zu is no name, name:port or [IPv6]:port",
+        /* Doesn't print the host: if a / in the password was not encoded, it holds part of the
+         * password. */
+        error_set(err, "redis url: host %zu must be name, name:port or [IPv6]:port",
                   url->n_hosts + 1);
         return false;
     }
@@ -132,7 +135,7 @@ static bool parse_hosts(struct redis_url *url, struct slice text, struct error *
     return parse_host(url, text, port, err);
 }
 
-/* What follows the hosts: "", "/", "/db", "/master", "/master/db". */
+/* Parses what follows the hosts: "", "/", "/db", "/master" or "/master/db". */
 static bool parse_path(struct redis_url *url, struct slice path, struct error *err)
 {
     struct slice master = path;
@@ -174,7 +177,8 @@ static bool load_password(const char *path, char out[static REDIS_URL_TEXT_MAX],
         error_prefix(err, "redis password file");
         goto out;
     }
-    setvbuf(file, NULL, _IONBF, 0); /* no copy of the password stays in a buffer */
+    /* Unbuffered, so that no copy of the password stays in a buffer. */
+    setvbuf(file, NULL, _IONBF, 0);
     if (!fgets(out, REDIS_URL_TEXT_MAX, file)) {
         error_set(err, "redis password file %s: %s", path,
                   ferror(file) ? strerror(errno) : "is empty");
@@ -201,7 +205,7 @@ static bool set_tls(struct redis_url *url, struct slice value, struct error *err
     if (slice_equal(value, slice_of("yes"))) {
         url->tls = true;
     } else if (!slice_equal(value, slice_of("no"))) {
-        error_set(err, "redis url: tls is yes or no, not '%.*s'", SLICE_ARG(value));
+        error_set(err, "redis url: tls must be yes or no, not '%.*s'", SLICE_ARG(value));
         return false;
     }
     return true;
@@ -260,7 +264,8 @@ static bool parse_options(struct redis_url *url, struct slice query, struct erro
             query = slice_make(NULL, 0);
         }
         if (!take_until(&pair, '=', &name)) {
-            error_set(err, "redis url: an option has no value; a ? in a password is written %%3f");
+            error_set(err,
+                      "redis url: an option has no value; a ? in a password must be written %%3f");
             return false;
         }
         if (!set_option(url, name, pair, err))
@@ -289,12 +294,12 @@ static bool check(const struct redis_url *url, struct error *err)
         return false;
     }
     if (url->sentinel_user[0] && !url->sentinel_password[0]) {
-        error_set(err, "redis url: a user of the sentinels but no password; add "
+        error_set(err, "redis url: sentinel_user is set without a password; add "
                        "sentinel_password_file=");
         return false;
     }
     if (url->user[0] && !url->password[0]) {
-        error_set(err, "redis url: a user but no password; write user:password@ (or :password@ "
+        error_set(err, "redis url: a user without a password; write user:password@ (or :password@ "
                        "without a user), or password_file=");
         return false;
     }
@@ -314,7 +319,7 @@ static bool parse_rest(struct redis_url *url, struct slice rest, bool is_path, s
         }
         return true;
     }
-    /* The last @ before the path: a password may hold one that isn't encoded. */
+    /* Uses the last @ before the path, because a password may hold an unencoded @. */
     before = rest;
     if (!take_until(&rest, '/', &before))
         rest = slice_make(NULL, 0);

@@ -1,4 +1,4 @@
-/* redis_url.h - where Redis is and how to get in.
+/* redis_url.h - parses the URL of a Redis: hosts, topology, credentials, TLS.
  *
  *     redis://[user[:password]@]host[:port][/db][?options]        one server; rediss:// with TLS
  *     valkey://…, valkeys://…                                     the same
@@ -6,16 +6,16 @@
  *     sentinel://[user[:password]@]host[:port],host…/master[/db][?options]   ports 26379
  *     cluster://[user[:password]@]host[:port],host…[?options]
  *
- * A user without `:` is a password (`redis://secret@host`) only in the form `:secret@`, as in all
- * Redis clients.  Hosts are names, IPv4, or IPv6 in brackets; everything may be %-encoded. Options:
+ * A password without a user is written `:secret@`, as in all Redis clients; `redis://secret@host`
+ * names a user.  Hosts are names, IPv4 addresses, or IPv6 addresses in brackets.  Everything may be
+ * %-encoded.  Options:
  *
  *     password_file=PATH           the password is the first line of the file
  *     user=NAME, db=N              where the URL has no place for them (unix://)
  *     tls=yes                      for sentinel:// and cluster:// (the sentinels too)
  *     ca=PATH, server_name=NAME    trusted certificates (default: the system's), expected name
  *     cert=PATH, key=PATH          client certificate
- *     sentinel_user=NAME, sentinel_password_file=PATH
- */
+ *     sentinel_user=NAME, sentinel_password_file=PATH */
 #ifndef REDIS_REDIS_URL_H
 #define REDIS_REDIS_URL_H
 #include <stdbool.h>
@@ -31,40 +31,40 @@ enum { REDIS_URL_HOSTS_MAX = 16, REDIS_URL_TEXT_MAX = 256 };
 enum redis_topology { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
 
 struct redis_address {
-    char host[REDIS_URL_TEXT_MAX]; /* name or address; the path of a socket when port is 0 */
+    char host[REDIS_URL_TEXT_MAX]; /* name or address; if port is 0, the path of a socket */
     uint16_t port;
 };
 
 enum { REDIS_ADDRESS_TEXT_MAX = 64 };
 
-/* "10.0.0.7:6379", "[::1]:6379", "/run/redis.sock"; cut to fit. */
+/* Writes "10.0.0.7:6379", "[::1]:6379" or "/run/redis.sock", cut to fit. */
 void redis_address_describe(const struct redis_address *address,
                             char out[static REDIS_ADDRESS_TEXT_MAX]);
 
-/* All texts are NUL-terminated; "" = not given. */
+/* All texts end with NUL; "" = not given. */
 struct redis_url {
     enum redis_topology topology;
     bool tls;
     struct redis_address hosts[REDIS_URL_HOSTS_MAX];
-    size_t n_hosts; /* at least 1; exactly 1 of REDIS_SINGLE */
+    size_t n_hosts; /* at least 1; exactly 1 for REDIS_SINGLE */
     unsigned db;
-    char master[REDIS_URL_TEXT_MAX]; /* name that the sentinels know it by */
+    char master[REDIS_URL_TEXT_MAX]; /* the master's name at the sentinels */
     char user[REDIS_URL_TEXT_MAX], password[REDIS_URL_TEXT_MAX];
     char sentinel_user[REDIS_URL_TEXT_MAX], sentinel_password[REDIS_URL_TEXT_MAX];
     char ca[REDIS_URL_TEXT_MAX], server_name[REDIS_URL_TEXT_MAX];
     char cert[REDIS_URL_TEXT_MAX], key[REDIS_URL_TEXT_MAX];
 };
 
-/* Whether the text starts as one of these URLs does; else it can't be one. */
+/* Whether the text starts like one of these URLs. */
 bool redis_url_has_scheme(const char *text);
 
-/* Parses and reads the password files, into sodium_malloc() memory, read-only afterwards.  NULL and
- * `*err` (never with a password in it) on failure. */
+/* Parses the URL and reads the password files.  The result is in sodium_malloc() memory, read-only.
+ * NULL and `*err` (never with a password in it) on failure. */
 MUST_USE struct redis_url *redis_url_parse(const char *text, struct error *err);
 void redis_url_free(struct redis_url *url);
 
-/* The first host that is reached without TLS and is not this one, so that whoever is on the way
- * reads the password and the counts; NULL: none. */
+/* The first host that is on another machine and used without TLS, so that the password and the
+ * counts can be read on the network; NULL: none. */
 const struct redis_address *redis_url_find_exposed(const struct redis_url *url);
 
 #endif

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 enum {
-    BLOCK_MIN = 4 << 10,   /* a ledger's replies are short */
-    BLOCK_MAX = 256 << 10, /* blocks double up to here; longer pieces get one of their own */
+    BLOCK_MIN = 4 << 10,   /* enough for most of the ledger's replies */
+    BLOCK_MAX = 256 << 10, /* blocks double up to this; longer pieces get a block of their own */
     KEEP_MAX = 64 << 10,
 };
 
 struct reply_block {
     struct reply_block *next;
-    size_t size, used; /* bytes of `data` */
+    size_t size, used; /* in bytes of `data` */
     alignas(max_align_t) unsigned char data[];
 };
 

@@ -1,8 +1,7 @@
-/* reply_arena.h - memory for one reply of Redis at a time.
+/* reply_arena.h - memory for the elements of one Redis reply.
  *
- * hiredis makes two allocations for each element and frees them one by one, which is most of what a
- * long reply costs.  Here they are cut from blocks and dropped together.
- */
+ * hiredis makes two allocations for each element and frees them one by one, which is most of the
+ * cost of a long reply.  The arena allocates from large blocks and frees everything at once. */
 #ifndef REDIS_REPLY_ARENA_H
 #define REDIS_REPLY_ARENA_H
 #include <stddef.h>
@@ -11,16 +10,17 @@
 
 struct reply_block;
 
-/* Starts from all zero but `max`. */
+/* Initialise with zeros, except `max`. */
 struct reply_arena {
-    struct reply_block *first; /* the one being cut comes first */
-    size_t size, max;          /* bytes of all blocks, and how many there may be */
+    struct reply_block *first; /* the block in use comes first */
+    size_t size, max;          /* bytes of all blocks, and their limit */
 };
 
-/* Aligned for any type, not cleared; NULL: no memory, or more than `max` would be needed. */
+/* Returns memory aligned for any type, not cleared; NULL: out of memory, or `max` would be
+ * exceeded. */
 MUST_USE void *reply_arena_take(struct reply_arena *arena, size_t len);
 
-/* Drops all that was taken; keeps a block for the next reply. */
+/* Frees everything taken; keeps one block for the next reply. */
 void reply_arena_reset(struct reply_arena *arena);
 void reply_arena_clear(struct reply_arena *arena);
 

@@ -20,10 +20,10 @@
 
 enum { STACK_LEN = 256 << 10 };
 
-/* The question and its answer; belongs to the thread and the object, freed by the last. */
+/* The question and its answer.  Shared by the thread and the object; the last of them frees it. */
 struct question {
     atomic_int n_owners;
-    int done_fd; /* wake.h, readable when the answer is there */
+    int done_fd; /* wake.h, readable when the answer is ready */
     unsigned turn;
     char host[REDIS_URL_TEXT_MAX], port[6];
     struct resolver_result result;
@@ -89,7 +89,7 @@ static void take_address(struct question *question, const struct addrinfo *list)
 
     for (; ai; ai = ai->ai_next)
         n++;
-    assert(n > 0); /* getaddrinfo() gives no empty list */
+    assert(n > 0); /* getaddrinfo() never returns an empty list */
     ai = list;
     for (unsigned i = question->turn % n; i > 0; i--)
         ai = ai->ai_next;
@@ -114,7 +114,7 @@ static void *ask(void *arg)
     return NULL;
 }
 
-/* The answer is there. */
+/* The answer is ready. */
 static void on_done(evutil_socket_t fd, short events, void *arg)
 {
     struct resolver *resolver = arg;

@@ -9,16 +9,17 @@
 
 #include "service/redis/reply_arena.h"
 
-/* Of an element beside its bytes: its redisReply and its place in the array, aligned. */
+/* The cost of an element besides its bytes: its redisReply and its pointer in the array, aligned.
+ */
 enum { ELEMENT_COST = 96 };
 
 struct resp_reader {
     redisReader *reader;
     redisReplyObjectFunctions functions;
     struct resp_limits limits;
-    struct reply_arena arena; /* of the reply being read, or handed out */
-    size_t n_fed;             /* bytes since the end of the last whole reply */
-    size_t n_elements;        /* of the reply being read */
+    struct reply_arena arena; /* holds the reply being read, or passed to the caller */
+    size_t n_fed;             /* bytes read since the end of the last complete reply */
+    size_t n_elements;        /* in the reply being read */
     bool is_too_large;
 };
 
@@ -31,7 +32,7 @@ static size_t decimal_len(size_t n)
     return len;
 }
 
-/* '*' or '$', a number, CR LF. */
+/* Writes '*' or '$', a number, CR LF. */
 static uint8_t *put_number(uint8_t *out, char mark, size_t n)
 {
     size_t len = decimal_len(n);
@@ -73,18 +74,17 @@ bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t a
     return evbuffer_commit_space(out, &space, 1) == 0;
 }
 
-/* --- what hiredis asks for while it reads; see its hiredis.c for what each has to do ---
+/* --- object functions for the hiredis reader; see hiredis.c for what each must do ---
  *
- * NULL ends the reading.  It is the answer to all types of RESP3, which we never ask for: hiredis
- * 0.14 doesn't know them, and 1.0 and newer read them whether they were asked for or not.
- */
+ * Returning NULL ends the reading.  All types of RESP3 are refused this way: we never enable RESP3,
+ * hiredis 0.14 doesn't know it, and hiredis 1.0 and newer parse it even when it is not enabled. */
 #if HIREDIS_MAJOR >= 1
 typedef size_t array_len;
 #else
 typedef int array_len;
 #endif
 
-/* From the arena; NULL: the reply gets too large. */
+/* Takes memory from the arena; NULL: the reply exceeds the limit. */
 static void *take(struct resp_reader *reader, size_t len)
 {
     void *taken = reply_arena_take(&reader->arena, len);
@@ -94,7 +94,8 @@ static void *take(struct resp_reader *reader, size_t len)
     return taken;
 }
 
-/* A reply, put in its place in the array it belongs to.  Not of a type that 0.14 doesn't know. */
+/* Creates a reply and puts it into its parent array.  Refuses types that hiredis 0.14 doesn't know.
+ */
 static redisReply *create_reply(const redisReadTask *task, int type)
 {
     struct resp_reader *reader = task->privdata;
@@ -124,8 +125,8 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return reply;
 }
 
-/* Whether the limits allow one more array, of `n` elements.  What it announces counts, not what has
- * come: the room for it is taken at once. */
+/* Whether the limits allow an array of `n` more elements.  The announced number counts, because
+ * memory for all of them is reserved at once. */
 static bool may_hold(struct resp_reader *reader, const redisReadTask *task, size_t n)
 {
     unsigned depth = 1;
@@ -167,12 +168,12 @@ static void *create_integer(const redisReadTask *task, long long n)
 
 static void *create_nil(const redisReadTask *task)
 {
-    /* The task's type is what was expected in its place. */
+    /* the nil takes the place of the expected type */
     return create_reply(task, REDIS_REPLY_NIL);
 }
 
 #if HIREDIS_MAJOR >= 1
-/* Without a function of ours the reader would hand out a small number for a pointer. */
+/* Without this function the reader would return a small number as a pointer. */
 static void *refuse_double(const redisReadTask *task, double value, char *text, size_t len)
 {
     (void)task, (void)value, (void)text, (void)len;
@@ -186,7 +187,7 @@ static void *refuse_bool(const redisReadTask *task, int value)
 }
 #endif
 
-/* The arena frees. */
+/* Does nothing: the arena frees all objects. */
 static void free_object(void *object)
 {
     (void)object;
@@ -231,7 +232,7 @@ bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in)
 {
     struct evbuffer_iovec chunk;
 
-    /* Not until there is no chunk: an empty one may stay behind. */
+    /* Doesn't stop at an empty chunk, because others may follow it. */
     while (evbuffer_get_length(in) > 0 && evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
         if (redisReaderFeed(reader->reader, chunk.iov_base, chunk.iov_len) != REDIS_OK)
             return false;
@@ -246,8 +247,8 @@ static size_t unread_len(const struct resp_reader *reader)
     return reader->reader->len - reader->reader->pos;
 }
 
-/* hiredis looks for the end of a line from its start with every piece that comes.  The unread part
- * begins with a line, also that of a text: its length. */
+/* hiredis searches a line from its start each time data arrives, so the length of a line is
+ * limited.  Unread data begins with a line: also for a text, whose length comes first. */
 static bool is_endless_line(const struct resp_reader *reader)
 {
     return unread_len(reader) > RESP_LINE_MAX &&
@@ -266,7 +267,8 @@ enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply 
         reader->n_elements = 0;
         return RESP_REPLY;
     }
-    /* Not what the reader has left to parse: of an array that is all but the last element. */
+    /* Counts bytes fed, not the bytes unread: an array may have been consumed up to its last
+     * element. */
     if (reader->n_fed > reader->limits.bytes || is_endless_line(reader))
         return RESP_TOO_LARGE;
     return RESP_MORE;

@@ -46,7 +46,8 @@ bool slot_parse_redirection(const char *error, struct slot_redirection *out)
     redirection.is_ask = slice_equal(word, slice_of("ASK"));
     if (!redirection.is_ask && !slice_equal(word, slice_of("MOVED")))
         return false;
-    colon = memrchr(where.ptr, ':', where.len); /* the last: IPv6 comes without brackets */
+    colon = memrchr(where.ptr, ':',
+                    where.len); /* the last colon, because IPv6 addresses come without brackets */
     if (!colon)
         return false;
     len = (size_t)(colon - where.ptr);
@@ -60,7 +61,7 @@ bool slot_parse_redirection(const char *error, struct slot_redirection *out)
     return true;
 }
 
-/* [host, port, id, …]; the host may be empty, NULL or "?". */
+/* Parses [host, port, id, …]; the host may be empty, NULL or "?". */
 static bool parse_node(const struct redisReply *reply, const struct redis_address *from,
                        struct redis_address *out)
 {

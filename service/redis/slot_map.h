@@ -1,4 +1,4 @@
-/* slot_map.h - which node of a cluster holds which slot, by number of the node. */
+/* slot_map.h - the slots of a Redis Cluster: hash of a key, redirections, CLUSTER SLOTS. */
 #ifndef REDIS_SLOT_MAP_H
 #define REDIS_SLOT_MAP_H
 #include <stdbool.h>
@@ -12,19 +12,18 @@ struct redisReply;
 
 enum { SLOT_COUNT = 16384 };
 
-/* CRC16 (XMODEM) modulo 16384 of the key, or of what is between its first { and the next } if
- * that isn't empty (Redis Cluster specification). */
+/* CRC16 (XMODEM) modulo 16384 of the key; if the key has a non-empty part between its first { and
+ * the next }, of that part only (Redis Cluster specification). */
 unsigned slot_of_key(struct slice key);
 
-/* What MOVED or ASK say: "MOVED 3999 127.0.0.1:6381"; an empty host (before the colon) is that of
- * the node that answered. */
+/* A MOVED or ASK error, "MOVED 3999 127.0.0.1:6381".  An empty host means the node that sent it. */
 struct slot_redirection {
     bool is_ask;
     unsigned slot;
-    struct redis_address to; /* host "" = the same as of who answered */
+    struct redis_address to; /* host "" = the host of the node that sent it */
 };
 
-/* False: not one of the two. */
+/* False: `error` is neither MOVED nor ASK. */
 MUST_USE bool slot_parse_redirection(const char *error, struct slot_redirection *out);
 
 /* An element of the reply to CLUSTER SLOTS. */
@@ -33,8 +32,8 @@ struct slot_range {
     struct redis_address master;
 };
 
-/* `from` is who answered: the host of a node that says none of its own.  False: not such an
- * element. */
+/* `from` is the node that answered; its host is used for nodes whose host is missing.  False: not a
+ * valid element. */
 MUST_USE bool slot_parse_range(const struct redisReply *reply, const struct redis_address *from,
                                struct slot_range *out);
 
