@@ -19,7 +19,7 @@ static bool read_line(const char *path, char *line, size_t size)
     return ok;
 }
 
-/* Microseconds of processor time in each period; 0: no limit. */
+/* Converts microseconds of processor time per period to cores, rounded up; 0: no limit. */
 static unsigned cores_of(int64_t quota_us, int64_t period_us)
 {
     if (quota_us <= 0 || period_us <= 0)
@@ -27,7 +27,7 @@ static unsigned cores_of(int64_t quota_us, int64_t period_us)
     return (unsigned)((quota_us + period_us - 1) / period_us);
 }
 
-/* "150000 100000", or "max 100000". */
+/* Parses cpu.max: "150000 100000", or "max 100000". */
 static unsigned read_v2(const char *folder)
 {
     char path[PATH_LEN + 32], line[64];
@@ -40,7 +40,7 @@ static unsigned read_v2(const char *folder)
     return cores_of(quota_us, period_us);
 }
 
-/* A number in each of two files; -1 is no limit. */
+/* Reads quota and period from a file each; a quota of -1 means no limit. */
 static unsigned read_v1(const char *folder)
 {
     static const char *const names[] = {"cpu.cfs_quota_us", "cpu.cfs_period_us"};
@@ -56,8 +56,9 @@ static unsigned read_v1(const char *folder)
     return cores_of(values[0], values[1]);
 }
 
-/* The least of a cgroup and those that it is in.  A container may see the path of its host in
- * /proc/self/cgroup, but its own cgroup at the top: folders that don't exist have no limit. */
+/* The lowest limit of a cgroup and its ancestors.  In a container /proc/self/cgroup may show the
+ * path on the host while the container's cgroup is mounted at the top, so folders that don't exist
+ * count as having no limit. */
 static unsigned least_of(const char *mount, const char *cgroup, unsigned (*read)(const char *))
 {
     char folder[PATH_LEN];
@@ -90,7 +91,8 @@ static bool has_cpu(const char *controllers)
     return false;
 }
 
-/* A line of /proc/self/cgroup, "0::/path" of version 2 or "4:cpu,cpuacct:/path" of version 1. */
+/* Parses a line of /proc/self/cgroup: "0::/path" (version 2) or "4:cpu,cpuacct:/path" (version 1).
+ */
 static unsigned read_cgroup(const char *root, char *line)
 {
     char mount[256], *controllers = strchr(line, ':');
@@ -131,8 +133,8 @@ unsigned cores_of_quota(const char *root)
     return least;
 }
 
-/* The mask of the calling thread, which at the start is that of the process.  It fails on a machine
- * with more cores than a set holds: then all that are online count. */
+/* Counts the calling thread's affinity mask, which at the start is that of the process.  The call
+ * fails on a machine with more cores than a cpu_set_t holds; then all cores online count. */
 static unsigned cores_of_affinity(void)
 {
     cpu_set_t set;

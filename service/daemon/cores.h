@@ -2,12 +2,12 @@
 #ifndef DAEMON_CORES_H
 #define DAEMON_CORES_H
 
-/* Those of its affinity mask, and no more than the cgroups it is in give it time for; a part of a
- * core counts as one.  At least 1. */
+/* The cores in the affinity mask, limited by the cgroups' quota of processor time, rounded up.  At
+ * least 1. */
 unsigned cores_usable(void);
 
-/* The limit of its cgroups (v1 and v2), rounded up; 0: none.  `root` stands before
- * /proc/self/cgroup and /sys/fs/cgroup; "" but in tests. */
+/* The quota of the cgroups (v1 and v2) in cores, rounded up; 0: none.  `root` is put before
+ * /proc/self/cgroup and /sys/fs/cgroup; it is "" except in tests. */
 unsigned cores_of_quota(const char *root);
 
 #endif

@@ -23,10 +23,10 @@
 #include "service/public/worker.h"
 
 enum {
-    POLL_MS = 50,            /* how often the end of the workers is looked for */
-    FINISH_MARGIN_MS = 2000, /* beyond the time a head may take */
-    LEDGER_LIMIT_MS = 5000,  /* to apply what is pending; the rest is replayed at the next start */
-    LEDGER_STEP_MS = 100,    /* between two looks for a second signal */
+    POLL_MS = 50,            /* how often we test whether the workers have ended */
+    FINISH_MARGIN_MS = 2000, /* added to the time that a request head may take */
+    LEDGER_LIMIT_MS = 5000,  /* for applying pending clicks; the next start replays the rest */
+    LEDGER_STEP_MS = 100,    /* between two tests for a second signal */
 };
 
 enum daemon_state { DAEMON_RUNNING, DAEMON_DRAINING, DAEMON_FINISHING, DAEMON_ENDED };
@@ -49,7 +49,8 @@ static void block_signals(void)
     sigaddset(&ours, SIGTERM);
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGHUP);
-    /* Every thread inherits this; main takes them back when its event loop is there. */
+    /* Threads inherit this mask; the main thread unblocks the signals when its event loop exists.
+     */
     pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
@@ -104,7 +105,7 @@ static bool workers_have_ended(const struct daemon *d)
     return true;
 }
 
-/* The drain delay is over, or it is time to look whether the workers have ended. */
+/* The drain delay has passed, or it is time to test again whether the workers have ended. */
 static void on_step(evutil_socket_t fd, short events, void *arg)
 {
     struct daemon *d = arg;
@@ -128,7 +129,7 @@ static void stop_now(struct daemon *d)
     event_base_loopbreak(d->base);
 }
 
-/* SIGTERM, or SIGINT from a terminal, where nobody waits for a load balancer. */
+/* SIGTERM; or SIGINT from a terminal, where there is no load balancer to wait for. */
 static void on_stop_signal(evutil_socket_t number, short events, void *arg)
 {
     struct daemon *d = arg;
@@ -154,7 +155,7 @@ static void on_reload_signal(evutil_socket_t number, short events, void *arg)
     notify_send("READY=1");
 }
 
-/* Once a second: log lines that were held back as repeats. */
+/* Once a second: writes the log lines held back as repeats. */
 static void on_second(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -184,7 +185,7 @@ static bool start_events(struct daemon *d, struct error *err)
     return true;
 }
 
-/* The signals that were blocked for the threads' sake; those that came meanwhile come now. */
+/* Unblocks the signals that were blocked for the other threads; pending ones are delivered now. */
 static void unblock_signals(void)
 {
     sigset_t none;
@@ -193,7 +194,7 @@ static void unblock_signals(void)
     pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Steps, so that a second signal is noticed. */
+/* Works in short steps, so that a second signal is noticed. */
 static void drain_ledger(struct daemon *d)
 {
     int64_t until_ms = clock_mono_ms() + LEDGER_LIMIT_MS;

@@ -7,12 +7,12 @@
 #include "service/config/config.h"
 
 enum {
-    /* At rest some 35: folders and locks, loops and what wakes them, Redis.  The rest is for the
-     * nodes of a cluster, and for geo files and segments while they are read or made: the click log
-     * keeps no descriptor of a segment. */
+    /* About 35 are in use at rest: folders and locks, event loops and their wake-ups, Redis.  The
+     * rest is for the nodes of a cluster, and for geo files and segments while they are read or
+     * made; the click log keeps no descriptor of a segment. */
     OF_PROCESS = 96,
-    OF_WORKER = 8,       /* its loop and what wakes it; its listening sockets come on top */
-    CONNECTIONS_MIN = 8, /* per worker, whatever the limit: beyond it accept(2) says no */
+    OF_WORKER = 8,       /* event loop and wake-up; its listening sockets are counted separately */
+    CONNECTIONS_MIN = 8, /* per worker, however low the limit is; beyond it accept(2) fails */
 };
 
 static rlim_t raise_limit(rlim_t wanted)
@@ -25,14 +25,14 @@ static rlim_t raise_limit(rlim_t wanted)
         return limit.rlim_cur;
     more = (struct rlimit){.rlim_cur = wanted,
                            .rlim_max = limit.rlim_max > wanted ? limit.rlim_max : wanted};
-    /* Only root may raise the hard limit; anybody may go up to it. */
+    /* Only root may raise the hard limit; any user may raise the soft limit up to it. */
     if (setrlimit(RLIMIT_NOFILE, &more) == 0)
         return wanted;
     more = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
     return setrlimit(RLIMIT_NOFILE, &more) == 0 ? more.rlim_cur : limit.rlim_cur;
 }
 
-/* What is no connection of the public port. */
+/* Descriptors needed for anything but connections of the public port. */
 static rlim_t count_others(const struct config_public *config, unsigned n_workers,
                            unsigned n_admin_connections)
 {

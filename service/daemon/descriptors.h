@@ -1,4 +1,4 @@
-/* descriptors.h - as many file descriptors as the configured connections need. */
+/* descriptors.h - reserves file descriptors for the configured number of connections. */
 #ifndef DAEMON_DESCRIPTORS_H
 #define DAEMON_DESCRIPTORS_H
 #include <stdint.h>
@@ -9,8 +9,8 @@ struct config_public;
  * `n_workers` may have: config->connections_max, or fewer (logged) when the limit is too low. */
 unsigned descriptors_reserve(const struct config_public *config, unsigned n_workers);
 
-/* How many connections each worker may have when the process may have `limit` descriptors: what all
- * else needs is set aside first. */
+/* How many connections each worker may have if the process may have `limit` descriptors, after
+ * those needed for other purposes. */
 unsigned descriptors_share(const struct config_public *config, unsigned n_workers, uint64_t limit);
 
 #endif

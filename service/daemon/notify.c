@@ -22,11 +22,11 @@ void notify_send(const char *state)
         return;
     memcpy(addr.sun_path, path, len);
     if (path[0] == '@')
-        addr.sun_path[0] = '\0'; /* abstract: unix(7) */
+        addr.sun_path[0] = '\0'; /* an abstract address, see unix(7) */
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    /* Nobody to tell is no failure of ours. */
+    /* A service manager that doesn't listen is no error. */
     (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr, addr_len);
     close(fd);
 }

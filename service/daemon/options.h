@@ -10,8 +10,8 @@ struct error;
 
 enum options_mode {
     OPTIONS_RUN,
-    OPTIONS_CHECK,       /* reads the configuration and all files it names, and ends */
-    OPTIONS_HELP_CONFIG, /* prints every key */
+    OPTIONS_CHECK,       /* read the configuration and all files it names, then exit */
+    OPTIONS_HELP_CONFIG, /* print every key of the configuration */
     OPTIONS_HELP,
     OPTIONS_VERSION,
 };
@@ -21,7 +21,7 @@ struct options {
     const char *config_path; /* borrowed from argv; NULL unless RUN or CHECK */
 };
 
-/* False and `*err` (with the remedy) for what can't be understood. */
+/* False and `*err` (with the remedy) for a command line that is not valid. */
 MUST_USE bool options_parse(int argc, char *const *argv, struct options *out, struct error *err);
 
 void options_print_help(FILE *out);

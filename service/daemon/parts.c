@@ -33,7 +33,8 @@ enum { DAY_S = 86400 };
 bool parts_init_libraries(struct error *err)
 {
     if (sodium_init() < 0 || evthread_use_pthreads() != 0) {
-        error_set(err, "libsodium or libevent can't be used: no source of random numbers?");
+        error_set(err,
+                  "cannot initialise libsodium or libevent; is there a source of random numbers?");
         return false;
     }
     return true;
@@ -196,7 +197,7 @@ static bool make_label_rules(struct parts *p, struct error *err)
     return origin.known && label_rules_set_origin(p->label_rules, &origin, err);
 }
 
-/* Takes the sockets of the workers that it starts. */
+/* Starts the workers, which own their listening sockets from then on. */
 static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
 {
     unsigned n_listen = p->config->public.n_listen;
@@ -263,7 +264,7 @@ static bool start_states(struct parts *p, struct error *err)
     return p->state_feed != NULL;
 }
 
-/* Takes `keys`. */
+/* Owns `keys` from now on. */
 static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
 {
     unsigned n_fds;
@@ -277,7 +278,8 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
         error_set(err, "out of memory");
         goto out;
     }
-    /* The likeliest failure first: nothing has to be undone for it. */
+    /* Sockets come first, because they are the likeliest to fail, and nothing has to be undone
+     * then. */
     if (!listener_open(p->config, p->n_workers, listen_fds, err))
         goto out;
     ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&

@@ -1,9 +1,7 @@
-/* parts.h - the parts of hopcountd: made in order, handed to one another, stopped in the reverse
- * order.
+/* parts.h - the parts of hopcountd: started in this order, stopped in reverse order.
  *
  *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ states ─▶
- *     workers ─▶ admin
- */
+ *     workers ─▶ admin */
 #ifndef DAEMON_PARTS_H
 #define DAEMON_PARTS_H
 #include <stdbool.h>
@@ -27,12 +25,12 @@ struct worker;
 
 /* Caller's memory; {0} before parts_start(). */
 struct parts {
-    struct config *config; /* of the start; what a reload can't change is read from here */
+    struct config *config; /* as read at the start; keys that need a restart are read from here */
     struct site *site;
     struct clickstore *store;
-    struct private_redis *private_redis; /* NULL: redis.url names one */
+    struct private_redis *private_redis; /* NULL: the configuration has a redis.url */
     char *redis_url;
-    struct salt salt; /* of the workers' clicks; the ledger changes it */
+    struct salt salt; /* salts the workers' hashes; the ledger thread changes it */
     struct ledger *ledger;
     struct event_log *events;   /* what other programs tell, on its way to Redis … */
     struct state_table *states; /* … and what all pods know of it, which workers look up */
@@ -43,11 +41,12 @@ struct parts {
     struct admin *admin;
 };
 
-/* Reads the configuration and starts all parts.  Signals are blocked, so that no thread takes any.
- * False and `*err` (file, line, key, remedy) on failure; parts_stop() undoes what was done. */
+/* Reads the configuration and starts all parts.  Signals must be blocked, so that no thread
+ * receives any.  False and `*err` (file, line, key, remedy) on failure; call parts_stop() to undo
+ * what was started. */
 MUST_USE bool parts_start(struct parts *parts, const char *config_path, struct error *err);
 
-/* Stops what runs, in the reverse order; workers that have not ended are cut. */
+/* Stops all running parts in reverse order; workers that have not ended are cut off. */
 void parts_stop(struct parts *parts);
 
 /* Reads the configuration and all files that it names.  False and `*err` on failure.  The caller
@@ -55,7 +54,7 @@ void parts_stop(struct parts *parts);
 MUST_USE bool parts_load(const char *config_path, struct config **config, struct site **site,
                          struct apikeys **keys, struct error *err);
 
-/* What must be done once in a process, before anything else of it. */
+/* Initialises libraries.  Call first, once in a process. */
 MUST_USE bool parts_init_libraries(struct error *err);
 
 #endif

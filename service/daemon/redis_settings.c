@@ -87,7 +87,8 @@ bool redis_settings_check(const struct config *config, struct error *err)
 
 void redis_settings_warn(const char *text)
 {
-    struct redis_url *url = redis_url_parse(text, NULL); /* that it can be is checked already */
+    /* The text is valid: redis_settings_check() has parsed it before. */
+    struct redis_url *url = redis_url_parse(text, NULL);
     const struct redis_address *exposed = url ? redis_url_find_exposed(url) : NULL;
     char where[REDIS_ADDRESS_TEXT_MAX], quoted[LOG_QUOTE_MAX];
 

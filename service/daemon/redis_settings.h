@@ -10,15 +10,15 @@ struct config;
 struct config_redis;
 struct error;
 
-/* A copy of `private_url` if that isn't NULL; else redis->url with the mapping's other keys as
- * options.  The caller frees; NULL: out of memory. */
+/* A copy of `private_url` if that isn't NULL; otherwise redis->url with the other keys of the
+ * mapping as options.  The caller frees it; NULL: out of memory. */
 MUST_USE char *redis_settings_url(const struct config_redis *redis, const char *private_url);
 
-/* Whether a connection could be tried: the URL is understood, the files that the mapping names can
- * be used.  Asks no server.  False and `*err` (file, line, key) if not. */
+/* Whether the settings are usable: the URL can be parsed and the files can be read.  Contacts no
+ * server.  False and `*err` (file, line, key) if not. */
 MUST_USE bool redis_settings_check(const struct config *config, struct error *err);
 
-/* Logs a warning if the connection to `url` is plain and leaves this host. */
+/* Logs a warning if `url` has no TLS and leads to another host. */
 void redis_settings_warn(const char *url);
 
 #endif

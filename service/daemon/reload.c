@@ -12,7 +12,7 @@
 #include "service/daemon/parts.h"
 #include "service/public/worker.h"
 
-/* A change of what is read at the start only must not go unnoticed. */
+/* Logs each changed key that takes effect only after a restart. */
 static void warn_of_restart_keys(const struct config *old, const struct config *new)
 {
     char text[256] = "";
@@ -25,7 +25,7 @@ static void warn_of_restart_keys(const struct config *old, const struct config *
         log_warn("reload.ignored", "keys=%s remedy=restart", text);
 }
 
-/* Takes over `site` and `keys`. */
+/* Puts `site` and `keys` in use, and owns them from now on. */
 static void use_site(struct parts *p, struct site *site, struct apikeys *keys)
 {
     for (unsigned i = 0; i < p->n_workers; i++)

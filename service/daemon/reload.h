@@ -1,8 +1,7 @@
-/* reload.h - SIGHUP: the configuration and the files it names are read again.
+/* reload.h - reads the configuration and its files again on SIGHUP.
  *
- * Brands, hosts, targets, pages, keys and API keys change at once, for all threads.  A change of
- * what is read at the start only is logged.  When anything is wrong the old configuration stays.
- */
+ * Brands, hosts, targets, pages, keys and API keys change at once, for all threads.  Changed keys
+ * that need a restart are logged.  On any error the old configuration stays in use. */
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 

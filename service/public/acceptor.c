@@ -19,10 +19,10 @@
 #include "service/public/loop_clock.h"
 
 enum {
-    ACCEPT_MAX = 64,     /* per wake-up, so that a flood of connections can't starve replies */
-    PAUSE_MS = 100,      /* when nothing can be accepted */
-    LOG_EVERY_S = 10,    /* while descriptors or memory are short */
-    QUEUE_UNKNOWN = 128, /* taken for the length of a queue that the kernel does not tell */
+    ACCEPT_MAX = 64,  /* connections per wake-up, so that a flood of new ones can't delay replies */
+    PAUSE_MS = 100,   /* how long accepting pauses after a failure */
+    LOG_EVERY_S = 10, /* how often a lack of descriptors or memory is logged */
+    QUEUE_UNKNOWN = 128, /* assumed length of a queue when the kernel doesn't report it */
 };
 
 /* A listening socket. */
@@ -30,14 +30,14 @@ struct door {
     struct acceptor *acceptor;
     struct event *event;
     int fd;          /* -1: closed */
-    unsigned n_left; /* to be accepted before it is closed; UINT_MAX: not finishing */
+    unsigned n_left; /* connections to accept before it is closed; UINT_MAX: not finishing */
 };
 
 struct acceptor {
-    struct acceptor_options options; /* its fds: not used */
+    struct acceptor_options options; /* its `fds` is not used */
     struct door *doors;              /* n_fds */
     struct event *resume;
-    int64_t logged_ms; /* monotonic: when a shortage was logged last; 0 = never */
+    int64_t logged_ms; /* when a shortage was last logged, monotonic; 0 = never */
 };
 
 enum accepted { ACCEPTED, QUEUE_IS_EMPTY, PAUSED };
@@ -67,7 +67,7 @@ static void log_shortage(struct acceptor *a, int error, const char *action)
              conns_n_open(a->options.conns));
 }
 
-/* The queue can't be emptied: the kernel would report it again at once. */
+/* Pauses, because the queue can't be emptied and the event loop would report it again at once. */
 static enum accepted pause_accepting(struct acceptor *a, int error)
 {
     log_shortage(a, error, "pause");
@@ -94,7 +94,8 @@ static int accept_from(int listen_fd, struct sockaddr_storage *peer)
     return accept4(listen_fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* Without a free descriptor accept() fails even when nobody waits. */
+/* Tells whether connections wait in the queue: without a free descriptor accept() fails even when
+ * none does. */
 static bool is_somebody_waiting(int listen_fd)
 {
     struct pollfd queue = {.fd = listen_fd, .events = POLLIN};
@@ -102,7 +103,7 @@ static bool is_somebody_waiting(int listen_fd)
     return poll(&queue, 1, 0) > 0;
 }
 
-/* One connection of the queue. */
+/* Accepts one connection of the queue. */
 static enum accepted accept_one(struct acceptor *a, int listen_fd)
 {
     struct sockaddr_storage peer;
@@ -123,7 +124,7 @@ static enum accepted accept_one(struct acceptor *a, int listen_fd)
     }
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
         return pause_accepting(a, error);
-    /* Anything else but an empty queue is the fate of one connection (accept(2)). */
+    /* Any other error but an empty queue concerns only one connection (accept(2)). */
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM
                ? ACCEPTED
                : QUEUE_IS_EMPTY;
@@ -169,7 +170,7 @@ void acceptor_drain(struct acceptor *a)
         listener_stop_deferring(a->doors[i].fd);
 }
 
-/* Of a listening socket the kernel tells here how many wait in its queue. */
+/* How many connections wait in the queue of a listening socket. */
 static unsigned queue_len(int listen_fd)
 {
     struct tcp_info info;
@@ -179,9 +180,9 @@ static unsigned queue_len(int listen_fd)
                                                                           : QUEUE_UNKNOWN;
 }
 
-/* Who waits in a queue is connected already, and closing the socket would reset him.  Under a flood
- * the queue is never empty, so those are counted who wait now; and a turn takes only some of them,
- * so that deadlines and signals are seen. */
+/* Connections in the queue are established, and closing the socket would reset them.  Under a flood
+ * the queue is never empty, so only those that wait now are counted and accepted.  Each pass of the
+ * loop accepts some of them, so that deadlines and signals are handled in between. */
 void acceptor_finish(struct acceptor *a)
 {
     for (unsigned i = 0; i < a->options.n_fds; i++) {

@@ -1,4 +1,4 @@
-/* acceptor.h - takes connections from a worker's listening sockets. */
+/* acceptor.h - accepts connections from a worker's listening sockets. */
 #ifndef PUBLIC_ACCEPTOR_H
 #define PUBLIC_ACCEPTOR_H
 #include <stdbool.h>
@@ -13,7 +13,7 @@ struct worker_counters;
 
 struct acceptor_options {
     struct event_base *base;
-    struct conns *conns; /* where connections go */
+    struct conns *conns; /* receives the accepted connections */
     struct loop_clock *clock;
     struct worker_counters *counters;
     int *fds; /* n_fds listening sockets; taken, set to -1 */
@@ -21,23 +21,24 @@ struct acceptor_options {
 };
 
 /*
- * Starts accepting, in the worker's event loop; borrows the rest of `*options` as long as it lives.
- * NULL: out of memory; then the sockets are still the caller's.
+ * Starts accepting in the worker's event loop.  Owns the sockets, and borrows the rest of
+ * `*options` as long as it lives.  NULL: out of memory; the caller keeps the sockets.
  *
- * When descriptors run out, an idle connection is closed for each that wants in; when all are in
- * use, or memory runs out, accepting pauses for a moment.
+ * When descriptors run out, an idle connection is closed for each new one.  When no connection is
+ * idle, or memory runs out, accepting pauses for a moment.
  */
 MUST_USE struct acceptor *acceptor_new(const struct acceptor_options *options);
 
-/* Draining begins: from now on also a connection that has sent nothing is accepted at once, so that
- * it can be closed properly when draining ends.  The kernel would hold it back (listener.h). */
+/* Call when draining begins.  From now on connections that have sent nothing are accepted at once,
+ * so that they can be closed properly when draining ends; before, the kernel held them back
+ * (listener.h). */
 void acceptor_drain(struct acceptor *acceptor);
 
-/* Accepts those connections that wait in the queues now, some in each turn of the loop, and then
- * closes the sockets.  Who connects after this call is refused. */
+/* Accepts the connections that wait in the queues now, some in each pass of the loop, then closes
+ * the sockets.  Later connections are refused. */
 void acceptor_finish(struct acceptor *acceptor);
 
-/* Whether acceptor_finish() has come to its end. */
+/* Whether acceptor_finish() has closed all sockets. */
 bool acceptor_is_done(const struct acceptor *acceptor);
 
 /* Closes the sockets.  NULL is allowed. */

@@ -1,6 +1,5 @@
-/* answer.h - from the bytes of a request to the bytes of its reply: parses, lets route.h decide,
- * labels, puts the click into the log, writes the reply, counts.  No waiting, no allocation.
- */
+/* answer.h - turns the bytes of a request into the bytes of its reply: parses, decides (route.h),
+ * labels, appends the click to the log, writes the reply, counts.  Never waits or allocates. */
 #ifndef PUBLIC_ANSWER_H
 #define PUBLIC_ANSWER_H
 #include <stdbool.h>
@@ -28,44 +27,44 @@ struct answerer_options {
     const struct state_table *states;
     const struct label_rules *label_rules;
     struct worker_counters *counters;
-    const struct loop_clock *clock; /* begun before each call */
+    const struct loop_clock *clock; /* call loop_clock_read() before each request */
 };
 
-/* Borrows all of `*options` as long as it lives; takes a reference of `site`. */
+/* Borrows everything in `*options` as long as it lives; takes a reference to `site`. */
 MUST_USE struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
                                        struct error *err);
 /* NULL is allowed. */
 void answerer_free(struct answerer *answerer);
 
-/* From now on answers from `site`, whose reference it takes over. */
+/* Answers from `site` from now on, and takes over the caller's reference to it. */
 void answerer_set_site(struct answerer *answerer, struct site *site);
 
 /* Where a request came from. */
 struct answer_source {
     uint8_t ip[IP_LEN];
-    struct http1_scan scan; /* of the request at the start of the input */
-    bool is_last;           /* the connection closes after it: the reply shall say so */
+    struct http1_scan scan; /* state of the scan of the request at the start of the input */
+    bool is_last; /* the connection is closed after this request, and the reply is to say so */
 };
 
 enum answer_then {
-    ANSWER_KEEP,    /* the next request may follow */
-    ANSWER_CLOSE,   /* the reply said Connection: close */
-    ANSWER_REFUSED, /* so it did, and what follows must not be read as a request */
+    ANSWER_KEEP,    /* the connection stays open for the next request */
+    ANSWER_CLOSE,   /* the reply has Connection: close */
+    ANSWER_REFUSED, /* Connection: close, and further input must not be read as a request */
 };
 
 struct answer {
-    size_t request_len; /* bytes of input that are done with */
+    size_t request_len; /* bytes of input consumed */
     size_t reply_len;   /* bytes written, at most REPLY_MAX */
     enum answer_then then;
 };
 
-/* Answers the request at the start of `in`.  The click, if it is one, is in the log when this
- * returns.  False: it is not complete; call again with more bytes and the same source. */
+/* Answers the request at the start of `in`.  If it is a click, the click is in the log when this
+ * returns.  False: the request is not complete; call again with more bytes and the same source. */
 MUST_USE bool answer_next(struct answerer *answerer, struct slice in, struct answer_source *source,
                           char *out, struct answer *answer);
 
-/* Writes the 408 for a head that was not complete in time, at most REPLY_HEAD_MAX bytes; returns
- * its length. */
+/* Writes the 408 reply for a head that was not complete in time, at most REPLY_HEAD_MAX bytes;
+ * returns its length. */
 size_t answer_timeout(struct answerer *answerer, char *out);
 
 #endif

@@ -1,15 +1,14 @@
-/* deadline.h - intrusive lists of what waits for the same length of time.
+/* deadline.h - intrusive lists of members that all wait for the same length of time.
  *
- * As all members of a list wait equally long, appending keeps it in the order of the deadlines: no
- * heap, no timer of their own, and only the first has to be looked at.
- */
+ * Because all members wait equally long, appending keeps the list ordered by deadline.  So no heap
+ * and no timer per member is needed, and only the first member must be tested. */
 #ifndef PUBLIC_DEADLINE_H
 #define PUBLIC_DEADLINE_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A member's link; part of its owner.  Zero when it is in no list. */
+/* A member's link, embedded in its owner.  All zero when it is in no list. */
 struct deadline {
     struct deadline *prev, *next;
     int64_t since_ms; /* monotonic: when the wait began */
@@ -26,7 +25,7 @@ static inline void deadline_list_init(struct deadline_list *list, int64_t wait_m
     list->wait_ms = wait_ms;
 }
 
-/* Takes the member out of its list; none is allowed. */
+/* Removes the member from its list, if it is in one. */
 static inline void deadline_remove(struct deadline *d)
 {
     if (!d->next)
@@ -36,7 +35,7 @@ static inline void deadline_remove(struct deadline *d)
     d->prev = d->next = NULL;
 }
 
-/* The wait starts at `now_ms`, which is no earlier than that of the other members. */
+/* Starts a wait at `now_ms`, which must not be before that of the other members. */
 static inline void deadline_append(struct deadline_list *list, struct deadline *d, int64_t now_ms)
 {
     deadline_remove(d);
@@ -47,8 +46,8 @@ static inline void deadline_append(struct deadline_list *list, struct deadline *
     list->ring.prev = d;
 }
 
-/* Starts the wait of a listed member again.  To spare the neighbours' cache lines it is moved at
- * most once in `slack_ms`, by which the order may be off.  True if it was moved. */
+/* Restarts the wait of a member.  To avoid touching its neighbours' cache lines, it is moved at
+ * most once in `slack_ms`, so the order may be off by that much.  True if it was moved. */
 static inline bool deadline_renew(struct deadline_list *list, struct deadline *d, int64_t now_ms,
                                   int64_t slack_ms)
 {
@@ -58,13 +57,13 @@ static inline bool deadline_renew(struct deadline_list *list, struct deadline *d
     return true;
 }
 
-/* The member that waits longest, or NULL. */
+/* The member that has waited longest, or NULL. */
 static inline struct deadline *deadline_first(const struct deadline_list *list)
 {
     return list->ring.next == &list->ring ? NULL : list->ring.next;
 }
 
-/* The member that waits longest if its time has come, or NULL. */
+/* The member that has waited longest if its deadline has passed, or NULL. */
 static inline struct deadline *deadline_due(const struct deadline_list *list, int64_t now_ms)
 {
     struct deadline *first = deadline_first(list);

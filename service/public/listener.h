@@ -1,5 +1,6 @@
 /* listener.h - listening sockets of the public port: one per address and worker, so that the kernel
- * spreads connections over the workers and none waits for another (SO_REUSEPORT, socket(7)). */
+ * distributes connections over the workers and no worker waits for another (SO_REUSEPORT,
+ * socket(7)). */
 #ifndef PUBLIC_LISTENER_H
 #define PUBLIC_LISTENER_H
 #include <stdbool.h>
@@ -11,20 +12,20 @@ struct error;
 
 /*
  * Opens n_workers sockets for each of config->public.addresses, non-blocking, close-on-exec, with
- * TCP_NODELAY and buffers of a fixed size for what they accept.  Those of worker i are fds[i *
- * n_listen] and following, in the order of the addresses.  Port 0 takes a free one, the same for
- * all workers.  Logs each address with its port.
+ * TCP_NODELAY and fixed buffer sizes, which accepted sockets inherit.  The sockets of worker i
+ * begin at fds[i * n_listen], in the order of the addresses.  Port 0 means a free port, the same
+ * for all workers.  Logs each address with its port.
  *
- * False and `*err` (file, line, key, remedy) on failure; then all are closed.
+ * False and `*err` (file, line, key, remedy) on failure; all sockets are then closed.
  */
 MUST_USE bool listener_open(const struct config *config, unsigned n_workers, int *fds,
                             struct error *err);
 
-/* From now on a connection can be accepted before it has sent anything: until then the kernel holds
- * it back for a second. */
+/* From now on connections are accepted before they have sent anything; until then the kernel holds
+ * them back for a second. */
 void listener_stop_deferring(int fd);
 
-/* Closes n sockets; -1 is skipped. */
+/* Closes n sockets; skips entries of -1. */
 void listener_close(int *fds, unsigned n);
 
 #endif

@@ -1,5 +1,5 @@
-/* loop_clock.h - the time as a worker's event loop sees it: both clocks are read once in a turn of
- * the loop, by whoever needs them first. */
+/* loop_clock.h - the time as a worker's event loop sees it: both clocks are read at most once per
+ * pass of the loop. */
 #ifndef PUBLIC_LOOP_CLOCK_H
 #define PUBLIC_LOOP_CLOCK_H
 #include <stdbool.h>
@@ -13,7 +13,7 @@ struct loop_clock {
     bool is_read;
 };
 
-/* Reads the clocks unless that was done in this turn of the loop. */
+/* Reads the clocks unless they were read in this pass of the loop. */
 static inline void loop_clock_read(struct loop_clock *clock)
 {
     if (clock->is_read)
@@ -23,7 +23,7 @@ static inline void loop_clock_read(struct loop_clock *clock)
     clock->is_read = true;
 }
 
-/* After the last callback of a turn: the next one has another time. */
+/* Call after the last callback of a pass, so that the next pass reads the clocks again. */
 static inline void loop_clock_expire(struct loop_clock *clock)
 {
     clock->is_read = false;

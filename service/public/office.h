@@ -1,10 +1,9 @@
-/* office.h - the programs of Microsoft Office by their user agents.
+/* office.h - recognises the programs of Microsoft Office by their user agents.
  *
- * Word, Excel and the like open a link of a document themselves before a browser does.  They follow
- * redirects without the person's cookies and hand the browser where they came out, which is the
- * sign-in page and no longer the invoice.  A reply that is no redirect makes them hand over the
- * link itself.
- */
+ * Word, Excel and others request a link in a document themselves before they open the browser.
+ * They follow redirects without the person's cookies, and pass the browser the URL where they
+ * ended: the sign-in page instead of the invoice.  If the reply is not a redirect, they pass the
+ * link itself. */
 #ifndef PUBLIC_OFFICE_H
 #define PUBLIC_OFFICE_H
 #include <stdbool.h>

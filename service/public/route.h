@@ -1,6 +1,5 @@
-/* route.h - decides what a request is answered with.  Pure but for reading the site; the caller
- * labels, counts and replies.
- */
+/* route.h - decides how a request is answered.  Pure: reads only its arguments and the site; the
+ * caller labels, counts and replies. */
 #ifndef PUBLIC_ROUTE_H
 #define PUBLIC_ROUTE_H
 #include <stdint.h>
@@ -28,7 +27,7 @@ struct route {
 void route_decide(const struct site *site, const struct brand *brand,
                   const struct http1_request *request, int64_t now_s, struct route *out);
 
-/* The page that goes with an outcome; PAGES if it has none. */
+/* The page of an outcome; PAGES if it has none. */
 enum page route_page(enum outcome outcome);
 
 #endif

@@ -23,40 +23,41 @@ struct worker;
 struct worker_options {
     unsigned index;
     unsigned connections_max;
-    const struct config_public *config;    /* borrowed as long as the worker */
+    const struct config_public *config;    /* borrowed as long as the worker lives */
     int *listen_fds;                       /* one per config->addresses; taken, set to -1 */
-    const struct label_rules *label_rules; /* borrowed as long as the worker */
-    struct clicklog *log;                  /* borrowed as long as the worker */
-    const struct state_table *states;      /* borrowed as long as the worker */
-    bool sync_clicks;                      /* clicks are on disk before the replies leave */
+    const struct label_rules *label_rules; /* borrowed as long as the worker lives */
+    struct clicklog *log;                  /* borrowed as long as the worker lives */
+    const struct state_table *states;      /* borrowed as long as the worker lives */
+    bool sync_clicks;                      /* replies wait until their clicks are on disk */
 };
 
-/* Makes a worker that answers from `site`, of which it takes a reference, and starts its thread.
- * NULL and `*err` on failure; then the sockets are the caller's or closed (-1). */
+/* Makes a worker that answers from `site`, takes a reference to it, and starts the thread.  NULL
+ * and `*err` on failure; each socket is then either still the caller's, or closed and set to -1. */
 MUST_USE struct worker *worker_new(const struct worker_options *options, struct site *site,
                                    struct error *err);
 
-/* From now on answers from `site`, of which it takes a reference.  Does not wait. */
+/* From now on the worker answers from `site`, to which it takes a reference.  Does not wait. */
 void worker_reload(struct worker *worker, struct site *site);
 
-/* From now on every reply says Connection: close.  Still accepts. */
+/* From now on every reply has Connection: close.  New connections are still accepted. */
 void worker_drain(struct worker *worker);
 
-/* Accepts what waits in the sockets' queues, closes them and the idle connections; the thread ends
- * when the other connections have been answered, or `limit_ms` later. */
+/* Accepts the connections that wait in the queues, then closes the listening sockets and idle
+ * connections.  The thread ends when the other connections have been answered, or after `limit_ms`.
+ */
 void worker_finish(struct worker *worker, int64_t limit_ms);
 
 /* Whether the thread has ended; any thread. */
 bool worker_has_ended(const struct worker *worker);
 
-/* The thread ends after this turn of its loop; connections are cut. */
+/* Ends the thread after this pass of its loop; open connections are cut. */
 void worker_stop(struct worker *worker);
 
-/* Waits for the thread's end, which worker_finish() or worker_stop() has asked for, and frees.
- * NULL is allowed. */
+/* Waits for the end of the thread, requested by worker_finish() or worker_stop(), and frees.  NULL
+ * is allowed. */
 void worker_free(struct worker *worker);
 
-/* Its counters, as long as the worker; any thread. */
+/* The worker's counters, valid as long as the worker; any thread. */
 const struct worker_counters *worker_counters(const struct worker *worker);
 
 #endif
