@@ -34,17 +34,17 @@ static int64_t ceil_hour(int64_t time_s)
     return floor_hour(time_s + HOUR_S - 1);
 }
 
-/* Counters have whole hours of UTC.  A local day or month consists of those that begin in it, which
- * is exact in zones whose offset is a whole number of hours. */
+/* Counters have whole hours of UTC.  A local day or month is made of the UTC hours that begin in
+ * it, which is exact in zones whose offset is a whole number of hours. */
 
-/* Where the local day (month) of a moment begins, `back` of them earlier. */
+/* The start of the local day (month) that is `back` days (months) before the one of a moment. */
 static int64_t day_start(const struct zone *zone, int64_t time_s, int back)
 {
     struct civil local;
 
     zone_from_s(zone, time_s, &local);
     local.hour = local.minute = local.second = 0;
-    /* Through UTC, so that going back is plain arithmetic. */
+    /* converts through UTC, so that going back is plain arithmetic */
     civil_from_s(civil_to_s(&local) - (int64_t)back * DAY_S, &local);
     return ceil_hour(zone_to_s(zone, &local));
 }
@@ -60,8 +60,9 @@ static int64_t month_start(const struct zone *zone, int64_t time_s, int back)
     return ceil_hour(zone_to_s(zone, &local));
 }
 
-/* The start of the day after the local day `months` months ago: "1y" up to the 22nd of November
- * begins on the 23rd of November of the year before.  In a shorter month, the last day is taken. */
+/* The start of the day after the local day that is `months` months ago. "1y" up to the 22nd of
+ * November begins on the 23rd of November of the year before.  If that month is shorter, its last
+ * day is used. */
 static int64_t months_back(const struct zone *zone, int64_t last_s, int months)
 {
     struct civil local;
@@ -77,7 +78,7 @@ static int64_t months_back(const struct zone *zone, int64_t last_s, int months)
     return ceil_hour(zone_to_s(zone, &local));
 }
 
-/* Reads "24h" and the like, counted back from the last second `last_s`. */
+/* Parses "24h" and the like, counted back from `last_s`, the last second of the period. */
 static bool parse_relative(struct slice text, const struct zone *zone, int64_t last_s,
                            int64_t *from_s)
 {
@@ -117,8 +118,8 @@ static bool parse_relative(struct slice text, const struct zone *zone, int64_t l
     }
 }
 
-/* Reads a time, rounded down to a whole hour (up, as an end), or a date, which stands for its
- * beginning (its end, as an end). */
+/* Parses a time or a date.  A time is rounded down to a whole hour (as an end, up).  A date means
+ * its beginning (as an end, its end). */
 static bool parse_moment(struct slice text, const struct zone *zone, bool is_end, int64_t *out)
 {
     struct civil local;
@@ -171,7 +172,7 @@ enum period_interval period_default_interval(const struct period *period)
     return len_s <= 366 * DAY_S ? PERIOD_DAY : PERIOD_MONTH;
 }
 
-/* How many local days a period touches. */
+/* The number of local days that a period touches. */
 static int n_days(const struct period *period, const struct zone *zone)
 {
     struct civil first, last;
@@ -183,7 +184,7 @@ static int n_days(const struct period *period, const struct zone *zone)
     return (int)((civil_to_s(&last) - civil_to_s(&first)) / DAY_S) + 1;
 }
 
-/* When local clocks showed the same, `days` days earlier. */
+/* The moment when local clocks showed the same time, `days` days earlier. */
 static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
 {
     struct civil local;
@@ -214,7 +215,7 @@ void period_previous(const struct period *period, const struct zone *zone, struc
         out->to_s = out->from_s;
 }
 
-/* Where the bucket after the one that holds `time_s` begins. */
+/* The start of the bucket after the one that holds `time_s`. */
 static int64_t next_start(enum period_interval interval, const struct zone *zone, int64_t time_s)
 {
     switch (interval) {

@@ -14,23 +14,23 @@ struct zone;
 enum period_interval { PERIOD_HOUR, PERIOD_DAY, PERIOD_MONTH };
 
 enum {
-    PERIOD_BUCKETS_MAX = 10000, /* 400 days of hours fit */
+    PERIOD_BUCKETS_MAX = 10000, /* enough for 400 days of hours */
     PERIOD_KEY_MAX = RFC3339_TEXT_MAX,
 };
 
 /* From `from_s` up to, but not including, `to_s`: whole hours of UTC, as counters have them. */
 struct period {
     int64_t from_s, to_s;
-    bool is_days; /* begins with a local day that was asked for: a date, "7d", "mtd", "1y" … */
+    bool is_days; /* begins with a local day: `from` was a date, "7d", "mtd", "1y" … */
 };
 
-/* "hour", "day", "month"; or -1. */
+/* The interval named "hour", "day" or "month"; or -1. */
 int period_interval_find(struct slice name);
 const char *period_interval_name(enum period_interval interval);
 
 enum period_status {
     PERIOD_OK,
-    PERIOD_BAD_FROM, /* not a moment */
+    PERIOD_BAD_FROM, /* not a time, date or span */
     PERIOD_BAD_TO,
     PERIOD_EMPTY,    /* `from` is not before `to` */
     PERIOD_TOO_LONG, /* over PERIOD_YEARS_MAX */
@@ -39,17 +39,16 @@ enum period_status {
 enum { PERIOD_YEARS_MAX = 20 };
 
 /*
- * Reads `from` and `to` as of `now_s`.  Both take a time (RFC 3339) or a date, which for `to`
- * stands for its end; `from` also takes what it is counted back from `to`: "24h", "7d", "8w", "3m",
- * "1y" (hours, local days, weeks, months, years; the one that holds `to` is one of them), "mtd",
- * "ytd" (since the first of the month, of the year).  An absent `to` is now, an absent `from`
- * "30d".
+ * Parses `from` and `to` as of `now_s`.  Both may be a time (RFC 3339) or a date, which in `to`
+ * means its end.  `from` may also be a span, counted back from `to`: "24h", "7d", "8w", "3m", "1y"
+ * (hours, local days, weeks, months, years; the one that holds `to` is one of them), "mtd", "ytd"
+ * (since the first of the month, of the year).  An absent `to` is now, an absent `from` "30d".
  */
 MUST_USE enum period_status period_parse(struct slice from, struct slice to,
                                          const struct zone *zone, int64_t now_s,
                                          struct period *out);
 
-/* The interval that suits a period best when none is asked for. */
+/* The interval used when the query names none. */
 enum period_interval period_default_interval(const struct period *period);
 
 /*
@@ -66,7 +65,7 @@ struct buckets {
     int64_t *start_s; /* n + 1 of them: the last is the end of the period */
 };
 
-/* False: no memory, or there would be more than PERIOD_BUCKETS_MAX. */
+/* False: out of memory, or more than PERIOD_BUCKETS_MAX buckets. */
 MUST_USE bool buckets_init(struct buckets *buckets, const struct period *period,
                            enum period_interval interval, const struct zone *zone);
 void buckets_clear(struct buckets *buckets);
@@ -74,7 +73,8 @@ void buckets_clear(struct buckets *buckets);
 /* The bucket that holds a moment of the period. */
 size_t buckets_find(const struct buckets *buckets, int64_t time_s);
 
-/* What a bucket is called: "2026-11-22T13:00:00+01:00", "2026-11-22", "2026-11"; returns `out`. */
+/* Writes the key of a bucket: "2026-11-22T13:00:00+01:00", "2026-11-22" or "2026-11"; returns
+ * `out`. */
 const char *buckets_key(const struct buckets *buckets, size_t index, const struct zone *zone,
                         char out[static PERIOD_KEY_MAX]);
 

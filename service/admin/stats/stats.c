@@ -19,24 +19,24 @@
 
 enum {
     END_MAX = 256,
-    SERIES_BUCKETS = 32, /* as many as a record can tell */
+    SERIES_BUCKETS = 32, /* as many as the bucket field of a record can hold */
 };
 
 #define NOT_WANTED UINT32_MAX
 
-/* A statistic being made.  Commands go out in this order: the series of the plan, the names of the
- * campaigns, the distinct clients. */
+/* A statistic under way.  Its commands are sent in this order: the series of the plan, the names of
+ * the campaigns, the distinct clients. */
 struct stats_job {
-    struct stats_job *next;  /* of those under way */
-    struct request *request; /* and behind it those who asked for the same meanwhile */
+    struct stats_job *next;  /* the next job under way */
+    struct request *request; /* the first one; others for the same statistic follow it */
     struct stats stats;
     struct stats_plan plan;
     struct stats_clients clients;
-    unsigned *kinds;                         /* by index of the brand: bits of the kinds wanted */
+    unsigned *kinds;                         /* by index of the brand: a bit per kind wanted */
     size_t n_names;                          /* 0 or 1 commands */
-    struct counter_key keys[STATS_KEYS_MAX]; /* of the command being made */
-    struct counter_key foreign;              /* a key that holds no series; empty = none does */
-    int64_t asked_ms;                        /* monotonic */
+    struct counter_key keys[STATS_KEYS_MAX]; /* keys of the command being made */
+    struct counter_key foreign;              /* a key that holds no series; empty = there is none */
+    int64_t asked_ms;                        /* when the job began, monotonic */
     char cache_key[STATS_KEY_MAX];
 };
 
@@ -64,7 +64,7 @@ static bool fail_size(struct request *request, const char *parameter)
     return false;
 }
 
-/* Plans the series of one brand. */
+/* Plans which series of one brand are read. */
 static bool plan_brand(struct stats_job *job, unsigned brand)
 {
     const struct stats_query *query = &job->stats.query;
@@ -101,7 +101,7 @@ static bool plan_series(struct stats_job *job)
 
         if (!stats_query_has(&job->stats.query, site_brand_at(site, i)))
             continue;
-        /* A kind that only other brands have selects nothing of this one. */
+        /* If the kind exists only in other brands, nothing of this brand is selected. */
         job->kinds[i] = stats_query_kinds(&job->stats.query, site_brand_at(site, i), &bad);
         if (!plan_brand(job, i))
             return fail_size(job->request, "from");
@@ -109,8 +109,8 @@ static bool plan_series(struct stats_job *job)
     return true;
 }
 
-/* The moment from which on all counters are complete: those before it may have expired.  `from`,
- * when none has. */
+/* The time from which on all counters are complete; earlier ones may have expired.  `from` if
+ * nothing expires. */
 static int64_t complete_from(const struct stats_job *job, int64_t now_s)
 {
     const struct server *server = job->request->server;
@@ -134,7 +134,7 @@ static void note_age(struct stats *stats, const struct server *server)
     stats->lag_ms = age.lag_ms;
 }
 
-/* Says what is to be read for the query.  False: the request was replied to. */
+/* Plans what is read for the query.  False: a reply with the error was sent. */
 static bool plan_job(struct stats_job *job, int64_t now_s)
 {
     struct stats *stats = &job->stats;
@@ -186,7 +186,7 @@ static uint32_t group_value(enum stats_group group, const struct stats_read *rea
     }
 }
 
-/* Where the buckets of a read go: the row of time, or NOT_WANTED. */
+/* Maps the buckets of a series to rows of time; NOT_WANTED for those outside the period. */
 static void find_buckets(const struct stats *stats, const struct stats_read *read,
                          uint32_t rows[static SERIES_BUCKETS])
 {
@@ -201,7 +201,7 @@ static void find_buckets(const struct stats *stats, const struct stats_read *rea
     }
 }
 
-/* Adds what is wanted of a series to the rows it belongs to. */
+/* Adds the wanted records of a series to their rows. */
 static void take_series(struct stats_job *job, const struct stats_read *read, struct slice series)
 {
     struct stats *stats = &job->stats;
@@ -237,7 +237,7 @@ static void make_key(const struct stats_job *job, const struct stats_read *read,
     counter_key_series(key, &series, read->time_s, job->request->server->n_shards);
 }
 
-/* The answer to one command: the series that it read. */
+/* Handles the reply to one command: the series that it read. */
 static void take_answer(struct stats_job *job, size_t index, const struct redisReply *reply)
 {
     size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
@@ -277,7 +277,7 @@ static void on_stats_reply(void *owner, size_t index, const struct redisReply *r
 
 /* --- commands --- */
 
-/* One command for series of one campaign. */
+/* Makes one command that reads series of one campaign. */
 static void make_read(struct stats_job *job, size_t index, struct fetch_command *command)
 {
     size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
@@ -311,9 +311,9 @@ static void on_stats_command(void *owner, size_t index, struct fetch_command *co
     command->argv[1] = command->key;
 }
 
-/* --- the end --- */
+/* --- reply --- */
 
-/* Makes the answer; its text is malloc()ed, NULL = no memory. */
+/* Makes the body of the reply; the text is malloc()ed, NULL = out of memory. */
 static char *make_reply(const struct stats *stats, struct reply *reply)
 {
     char *text, *whole, end[END_MAX];
@@ -329,7 +329,7 @@ static char *make_reply(const struct stats *stats, struct reply *reply)
     text = stats_json(stats);
     if (!text)
         return NULL;
-    /* What follows changes from second to second, and is no part of the ETag. */
+    /* The fields after this point change every second and are not part of the ETag. */
     len = strlen(text) - 1;
     stats_json_end(stats, end, sizeof(end));
     whole = realloc(text, len + sizeof(end));
@@ -343,7 +343,7 @@ static char *make_reply(const struct stats *stats, struct reply *reply)
     return whole;
 }
 
-/* Takes the next of the requests that wait for the job, or NULL. */
+/* Takes the next request that waits for the job, or NULL. */
 static struct request *next_request(struct stats_job *job)
 {
     struct request *request = job->request;
@@ -371,7 +371,7 @@ static void reply_all(struct stats_job *job)
         fail_all(job, "out of memory");
         return;
     }
-    /* A reload meanwhile has emptied the cache of what was made from the old configuration. */
+    /* Not if the configuration was reloaded meanwhile: the answer was made from the old one. */
     if (job->stats.site == job->request->server->site)
         cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
                   clock_mono_ms());
@@ -389,7 +389,7 @@ static void unlink_job(struct stats_job *job)
     *at = job->next;
 }
 
-/* All counters are there, or never will be. */
+/* All replies have come, or the job failed. */
 static void on_stats_done(void *owner, const char *cause)
 {
     struct stats_job *job = owner;
@@ -401,7 +401,7 @@ static void on_stats_done(void *owner, const char *cause)
 
     unlink_job(job);
     if (!cause && job->foreign.len > 0) {
-        snprintf(foreign, sizeof(foreign), "the key %s holds what is not hopcount's",
+        snprintf(foreign, sizeof(foreign), "the key %s holds data that hopcount did not write",
                  job->foreign.text);
         cause = foreign;
     }
@@ -425,7 +425,7 @@ static void on_stats_done(void *owner, const char *cause)
     free_job(job);
 }
 
-/* Whether the head asks for CSV; a parameter does, too. */
+/* Whether the Accept field asks for CSV; a parameter can ask for it as well. */
 static bool accepts_csv(const struct request *request)
 {
     const char *accept = request_header(request, "Accept");
@@ -433,7 +433,8 @@ static bool accepts_csv(const struct request *request)
     return accept && strstr(accept, "text/csv");
 }
 
-/* Replies from the cache, or joins those who wait for the same answer; false: neither. */
+/* Replies from the cache, or adds the request to a job for the same answer; false: neither is
+ * possible. */
 static bool reply_or_join(struct request *request, const char *key)
 {
     const struct reply *reply = cache_find(request->server->cache, slice_of(key), clock_mono_ms());
@@ -446,14 +447,14 @@ static bool reply_or_join(struct request *request, const char *key)
     while (job && (strcmp(job->cache_key, key) != 0 || job->stats.site != request->site))
         job = job->next;
     if (job) {
-        /* Behind the first, from whose parameters the job was made. */
+        /* The first request stays first, because the job uses its parameters. */
         request->next = job->request->next;
         job->request->next = request;
     }
     return job != NULL;
 }
 
-/* Reads the parameters.  False: the request was replied to. */
+/* Reads the parameters.  False: a reply with the error was sent. */
 static bool read_query(struct stats_job *job)
 {
     struct request *request = job->request;

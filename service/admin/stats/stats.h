@@ -1,4 +1,4 @@
-/* stats.h - a statistic from its parameters to its rows. */
+/* stats.h - a statistic: its query, periods and rows. */
 #ifndef ADMIN_STATS_H
 #define ADMIN_STATS_H
 #include <stddef.h>
@@ -12,26 +12,26 @@
 
 struct site;
 
-enum { STATS_PERIODS = 2 }; /* the one asked for, and the one before */
+enum { STATS_PERIODS = 2 }; /* the period asked for, and the one before it */
 
 struct stats {
     struct stats_query query;
     const struct site *site; /* borrowed */
-    size_t n_periods;        /* 1, or 2 to compare */
+    size_t n_periods;        /* 1, or 2 when periods are compared */
     struct buckets buckets[STATS_PERIODS];
     struct stats_rows rows[STATS_PERIODS];
-    json_t *names;      /* of campaigns, by their number in text; may be NULL */
+    json_t *names;      /* names of campaigns, by number as text; may be NULL */
     int64_t as_of_ms;   /* Unix; 0 = not known */
     int64_t lag_ms;     /* -1 = not known */
     int64_t complete_s; /* counters before this moment may have expired */
 };
 
-/* What value number `group` (0 or 1) of a row's key is called; NUL-terminated, in `out`. */
+/* Writes the name of value number `group` (0 or 1) of a row's key to `out`, NUL-terminated. */
 enum { STATS_NAME_MAX = 64 };
 const char *stats_value_name(const struct stats *stats, const struct buckets *buckets, size_t group,
                              uint32_t value, char out[static STATS_NAME_MAX]);
 
-/* The name that was given to the campaign of a row, or an absent slice. */
+/* The name given to the campaign of a row, or an absent slice. */
 struct slice stats_campaign_name(const struct stats *stats, const struct stats_row *row);
 
 /* The period asked for, or the one before. */
@@ -40,15 +40,16 @@ static inline const struct period *stats_period(const struct stats *stats, size_
     return index == 0 ? &stats->query.period : &stats->query.previous;
 }
 
-/* What a row is called that stands for all beyond the limit; no value has such a name. */
+/* The name of the row that sums up all rows beyond the limit; no value has this name. */
 #define STATS_REST "(rest)"
 
-/* The answer without its last fields, "as_of" and what else changes from second to second: a text
- * that is malloc()ed, NULL = no memory.  stats_json_end() makes those fields, from `,` to `}`. */
+/* The reply without its last fields ("as_of" and others that change every second): malloc()ed text,
+ * NULL = out of memory.  stats_json_end() writes those fields, from `,` to `}`. */
 char *stats_json(const struct stats *stats);
 void stats_json_end(const struct stats *stats, char *out, size_t out_len);
 
-/* The rows as CSV (RFC 4180), cells guarded against being taken for formulas; malloc()ed. */
+/* The rows as CSV (RFC 4180); cells that a spreadsheet would take for formulas are escaped.
+ * malloc()ed. */
 char *stats_csv(const struct stats *stats, size_t *len);
 
 #endif

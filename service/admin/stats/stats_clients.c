@@ -8,15 +8,15 @@
 enum {
     DAY_S = 86400,
     KEYS_MAX = FETCH_ARGS_MAX - 1,
-    WHOLE = -1, /* not a bucket, but the whole period */
+    WHOLE = -1, /* stands for the whole period in place of a bucket */
 };
 
 struct stats_clients_span {
     uint32_t brand;
     int32_t campaign;
-    int64_t from_s, to_s; /* whole days (UTC) */
+    int64_t from_s, to_s; /* whole days of UTC */
     size_t period;
-    int64_t bucket; /* or WHOLE */
+    int64_t bucket; /* number of the bucket, or WHOLE */
     int64_t count;
     bool are_visitors;
 };
@@ -26,7 +26,7 @@ static int64_t floor_day(int64_t time_s)
     return time_s - time_s % DAY_S;
 }
 
-/* The day (UTC) that begins nearest to a moment, the start of a local day. */
+/* The UTC day that begins nearest to `time_s`, the start of a local day. */
 static int64_t nearest_day(int64_t time_s)
 {
     return floor_day(time_s + DAY_S / 2);
@@ -40,9 +40,10 @@ static bool is_midnight(const struct zone *zone, int64_t time_s)
     return local.hour == 0;
 }
 
-/* The days (UTC) that stand for a period.  For each local day it is the day that shares most hours
- * with it: seven local days are seven days, and one is never two.  Today is included from its first
- * hour on.  For a period of hours it is every day that has one of them. */
+/* Sets the UTC days that stand for a period.  For each local day that is the UTC day which shares
+ * most hours with it, so that seven local days are seven UTC days and no UTC day is used twice.
+ * Today is included from its first hour on.  For a period of hours it is every UTC day that holds
+ * one of them. */
 static void set_days(struct stats_clients_span *span, const struct stats *stats, size_t index)
 {
     const struct period *period = stats_period(stats, index);
@@ -56,7 +57,7 @@ static void set_days(struct stats_clients_span *span, const struct stats *stats,
         span->from_s = floor_day(period->from_s);
 }
 
-/* The keys whose union is the span: whole months, and days for the rest. */
+/* Lists the keys whose union is the span: whole months, and days for the rest. */
 static size_t list_keys(const struct stats_clients_span *span, unsigned n_shards,
                         struct counter_key *keys)
 {
@@ -111,7 +112,7 @@ static bool add_period(struct stats_clients *clients, const struct stats *stats,
     for (size_t i = 0; i < buckets->n && buckets->interval != PERIOD_HOUR; i++) {
         int64_t to_s = buckets->start_s[i + 1];
 
-        /* The last bucket may end now, inside a day. */
+        /* the last bucket may end now, in the middle of a day */
         if (buckets->start_s[i] % DAY_S != 0 || (to_s % DAY_S != 0 && to_s != end_s))
             continue;
         span.from_s = buckets->start_s[i];
@@ -170,8 +171,8 @@ void stats_clients_take(struct stats_clients *clients, size_t index, int64_t cou
     clients->spans[index].count = count;
 }
 
-/* Client numbers are a brand's own, so the counts of brands are added; those of visitors, too,
- * although one person may visit two brands. */
+/* Client numbers are unique within a brand, so the counts of brands are added.  Counts of visitors
+ * are added as well, although one person may visit two brands. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
                          struct stats_rows *rows)
 {

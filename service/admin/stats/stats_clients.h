@@ -14,16 +14,16 @@
 #include "service/admin/fetch.h"
 #include "service/admin/stats/stats.h"
 
-struct stats_clients_span; /* one PFCOUNT */
+struct stats_clients_span; /* the span of one PFCOUNT */
 
 struct stats_clients {
     size_t n_commands;
     struct stats_clients_span *spans;
-    struct counter_key *keys; /* of the command being made */
+    struct counter_key *keys; /* keys of the command being made */
     unsigned n_shards;
 };
 
-/* False: no memory, or too many keys for one command. */
+/* False: out of memory, or too many keys for one command. */
 MUST_USE bool stats_clients_init(struct stats_clients *clients, const struct stats *stats,
                                  unsigned n_shards);
 void stats_clients_clear(struct stats_clients *clients);
@@ -32,7 +32,7 @@ void stats_clients_command(struct stats_clients *clients, size_t index,
                            struct fetch_command *command);
 void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count);
 
-/* Writes the counts of a period to its rows, which are sorted by time and filled. */
+/* Stores the counts of a period in its rows, which must be sorted by time and without gaps. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
                          struct stats_rows *rows);
 

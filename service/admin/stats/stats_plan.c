@@ -40,7 +40,7 @@ static struct stats_read *append(struct stats_plan *plan, const struct stats_rea
     return &plan->reads[plan->n++];
 }
 
-/* Whether what is between two moments is wanted as a whole and lies in one bucket. */
+/* Whether all time between two moments is wanted and lies in one bucket. */
 static bool is_whole(const struct period *period, const struct buckets *buckets, int64_t from_s,
                      int64_t to_s)
 {
@@ -54,7 +54,7 @@ static int64_t next_month(int64_t month_s)
     struct civil civil;
 
     civil_from_s(month_s, &civil);
-    civil.month++; /* 13 carries */
+    civil.month++; /* civil_to_s() carries month 13 over */
     return civil_to_s(&civil);
 }
 
@@ -62,7 +62,7 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
                     const struct period *period, const struct buckets *buckets)
 {
     int64_t day_s = period->from_s - period->from_s % DAY_S, next_s;
-    size_t month_at = SIZE_MAX; /* the read that collects the days of this month */
+    size_t month_at = SIZE_MAX; /* index of the read that collects the days of this month */
     bool all = like->campaign == COUNTER_ALL_CAMPAIGNS;
 
     for (; day_s < period->to_s; day_s = next_s) {
@@ -95,8 +95,9 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     return true;
 }
 
-/* What a key counts for in a command.  Series by campaign may be long, those of hours longest.  The
- * weights keep a reply within RESP_REPLY_MAX, and short, as Redis does nothing else meanwhile. */
+/* The weight of a key in a command.  Series by campaign may be long, those of hours are longest.
+ * The weights keep a reply below RESP_REPLY_MAX and short, because Redis serves nobody else
+ * meanwhile. */
 static size_t weight_of(const struct stats_read *read, bool are_long)
 {
     return (read->interval == COUNTER_HOURS ? 4U : 1U) * (are_long ? 4U : 1U);
@@ -111,7 +112,7 @@ bool stats_plan_close(struct stats_plan *plan, bool are_long)
         return false;
     for (size_t i = 0; i < plan->n; i++) {
         const struct stats_read *read = &plan->reads[i];
-        /* The keys of one campaign are in one shard. */
+        /* A command reads one shard, and all keys of one campaign are in one shard. */
         bool goes_on =
             i > 0 && read->brand == read[-1].brand && read->campaign == read[-1].campaign;
 

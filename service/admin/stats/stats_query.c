@@ -13,8 +13,8 @@
 
 enum { NO_DIM = COUNTER_DIMS, ALL_KINDS = 0xfffe };
 
-/* What can be grouped by, and the dimension of the series that knows it; time and kind are in every
- * series. */
+/* The values that can be grouped by, and the dimension of the series that holds them; every series
+ * holds time and kind. */
 static const struct {
     const char *name;
     int dim;
@@ -91,7 +91,7 @@ static bool take_brand(struct stats_query *out, struct slice name, const struct 
     return false;
 }
 
-/* Every name must be a kind of the brand, or of any when all are asked for. */
+/* Each name must be a kind of the brand, or of any brand when all are asked for. */
 static bool take_kinds(struct stats_query *out, struct slice list, const struct site *site,
                        struct stats_fault *fault)
 {
@@ -134,8 +134,8 @@ static bool take_campaigns(struct stats_query *out, struct slice list, struct st
     return true;
 }
 
-/* Restores a `+` that was sent as it is and not as `%2B`, which the query's rules make a blank: the
- * first blank at or behind `from` becomes `+`.  No time zone or offset holds a blank. */
+/* Restores a `+` that was sent unencoded: in a query string it means a blank.  The first blank at
+ * or after `from` becomes `+`.  No time zone or offset holds a blank. */
 static struct slice restore_plus(struct slice text, size_t from, char out[static QUERY_TEXT_MAX])
 {
     char *blank;
@@ -149,7 +149,7 @@ static struct slice restore_plus(struct slice text, size_t from, char out[static
     return slice_make(out, text.len);
 }
 
-/* In "2026-11-22T00:00:00+01:00" the offset begins behind the time of day. */
+/* In "2026-11-22T00:00:00+01:00" the offset begins after the time of day. */
 static struct slice restore_offset(struct slice text, char out[static QUERY_TEXT_MAX])
 {
     static const char time[] = "2026-11-22T00:00:00";
@@ -166,7 +166,7 @@ static bool take_zone(struct stats_query *out, struct slice name, struct stats_f
     if (!(out->zone = zone_load(name)))
         return refuse(fault, "tz", "there is no time zone %s; names are as Europe/Berlin",
                       request_quote(name, quoted));
-    /* zone_load() took it, so it is short and plain. */
+    /* zone_load() accepted the name, so it is short and has no special characters. */
     snprintf(out->zone_name, sizeof(out->zone_name), "%.*s", name.ptr ? (int)name.len : 3,
              name.ptr ? name.ptr : "UTC");
     return true;
@@ -236,7 +236,8 @@ static bool is_grouped_by(const struct stats_query *query, enum stats_group grou
            (query->n_groups > 1 && query->groups[1] == group);
 }
 
-/* Picks the series.  They keep time and kind with one dimension each; and a series per campaign. */
+/* Picks the series to read.  A series holds time, kind and one dimension, of one campaign or of
+ * all. */
 static bool pick_dim(struct stats_query *out, struct stats_fault *fault)
 {
     int dim = NO_DIM;
@@ -275,7 +276,7 @@ static bool take_groups(struct stats_query *out, struct slice list, struct stats
         if (!take_group(out, part, fault))
             return false;
     }
-    /* Time first: rows come in its order. */
+    /* Time comes first, because rows are ordered by it. */
     if (out->n_groups == 2 && out->groups[1] == STATS_TIME) {
         out->groups[1] = out->groups[0];
         out->groups[0] = STATS_TIME;
@@ -306,7 +307,7 @@ static bool take_options(struct stats_query *out, const struct query *query,
     return true;
 }
 
-/* A file has all rows; so has a time series, which PERIOD_BUCKETS_MAX bounds. */
+/* A file gets all rows; a time series as well, because PERIOD_BUCKETS_MAX limits it. */
 static size_t default_limit(const struct stats_query *query)
 {
     if (query->csv)
@@ -337,7 +338,7 @@ static bool take_page(struct stats_query *out, const struct query *query, bool a
             return refuse(fault, "offset", "must be a number from 0 to 999999999");
         out->offset = n;
     }
-    /* With an offset the caller turns pages: the rest is on the next ones. */
+    /* A request with an offset reads page by page: the rest follows on later pages. */
     out->sum_rest = limit.ptr && !offset.ptr && out->groups[0] != STATS_TIME;
     return true;
 }
@@ -356,8 +357,8 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
            take_options(out, query, fault) && take_page(out, query, asker->accepts_csv, fault);
 }
 
-/* No value can end early or pass for another's: each is a number, or a text that was checked to be
- * of letters, digits and a few marks, without a blank. */
+/* The parts of the key can't be confused: each is a number, or a text checked to hold only letters,
+ * digits and a few marks, but no blank. */
 const char *stats_query_key(const struct stats_query *query, char out[static STATS_KEY_MAX])
 {
     size_t n = 0;

@@ -1,4 +1,4 @@
-/* stats_query.h - what a statistic is asked for: the parameters of GET /v1/stats. */
+/* stats_query.h - the query of a statistic: the parameters of GET /v1/stats. */
 #ifndef ADMIN_STATS_QUERY_H
 #define ADMIN_STATS_QUERY_H
 #include <stdbool.h>
@@ -16,7 +16,7 @@ struct zone;
 
 enum {
     STATS_GROUPS_MAX = 2,
-    STATS_CAMPAIGNS_MAX = 32, /* in a filter */
+    STATS_CAMPAIGNS_MAX = 32, /* campaigns in a filter */
     STATS_DETAIL_MAX = 256,
     STATS_LIMIT_MAX = 10000,
     STATS_LIMIT_DEFAULT = 1000,
@@ -42,58 +42,61 @@ enum stats_group {
     STATS_GROUPS
 };
 
-/* Who asks, and when. */
+/* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
-    const char *brands; /* that may be seen, as in brandlist.h; NULL = all */
+    const char *brands; /* the brands that this key may read, see brandlist.h; NULL = all */
     int64_t now_s;
     bool accepts_csv;
 };
 
 struct stats_query {
-    const struct brand *brand; /* NULL = all that may be seen; borrowed from the site */
-    const char *brands;        /* that may be seen; borrowed from the asker */
-    size_t n_campaigns;        /* 0 = all */
+    const struct brand
+        *brand;         /* NULL = all brands that this key may read; borrowed from the site */
+    const char *brands; /* the brands that this key may read; borrowed from the asker */
+    size_t n_campaigns; /* 0 = all */
     uint16_t campaigns[STATS_CAMPAIGNS_MAX];
-    struct slice kinds; /* names separated by commas; absent = all.  Points into the query. */
+    struct slice
+        kinds; /* names separated by commas; absent = all.  Borrowed from the query string. */
     struct zone *zone;
     char zone_name[64];
     struct period period, previous;
-    bool compare; /* with the period before */
+    bool compare; /* compare with the period before */
     bool clients; /* count distinct clients */
     bool csv, download;
     enum period_interval interval;
     size_t n_groups;
     enum stats_group groups[STATS_GROUPS_MAX];
-    enum counter_dim dim; /* of the series that are read */
+    enum counter_dim dim; /* the dimension of the series that are read */
     size_t limit, offset;
-    bool sum_rest; /* the rows beyond the limit follow as one */
+    bool sum_rest; /* add one row that sums up the rows beyond the limit */
 };
 
-/* The parameter that is wrong, and why. */
+/* Which parameter is wrong, and why. */
 struct stats_fault {
-    int status; /* 400; 403: the brand may not be seen */
+    int status; /* 400; 403: the key may not read the brand */
     const char *parameter;
     char detail[STATS_DETAIL_MAX];
 };
 
-/* Reads `query`; borrows it, and what `asker` points to, as long as `*out`.  False and `*fault`:
- * something is wrong.  Clear `*out` in either case. */
+/* Parses `query`.  `*out` borrows it, and what `asker` points to.  False and `*fault`: a parameter
+ * is wrong.  Call stats_query_clear() in either case. */
 MUST_USE bool stats_query_init(struct stats_query *out, const struct query *query,
                                const struct stats_asker *asker, struct stats_fault *fault);
 void stats_query_clear(struct stats_query *query);
 
-/* "time", "kind" …; NULL when out of range. */
+/* The name "time", "kind" …; NULL when out of range. */
 const char *stats_group_name(unsigned group);
 
-/* Whether the query is about a brand. */
+/* Whether the query covers a brand. */
 bool stats_query_has(const struct stats_query *query, const struct brand *brand);
 
-/* What the answer depends on, all of it, as text: queries of one site have the same key if and only
- * if they have the same answer. */
+/* A text of everything that the answer depends on: within one site, queries have the same key if
+ * and only if they have the same answer. */
 const char *stats_query_key(const struct stats_query *query, char out[static STATS_KEY_MAX]);
 
-/* The kinds of the filter for a brand, a bit each; `*bad`, if a name is no kind of it, is that. */
+/* The kinds of the filter as bits, for a brand.  If a name is not a kind of the brand, `*bad` is
+ * set to it. */
 unsigned stats_query_kinds(const struct stats_query *query, const struct brand *brand,
                            struct slice *bad);
 

@@ -5,7 +5,7 @@
 
 enum {
     ROOM_MIN = 64,
-    SECOND_MAX = 65535, /* no value is above: a campaign, two letters, or smaller */
+    SECOND_MAX = 65535, /* the largest second value: a campaign, or two letters */
 };
 
 void stats_rows_init(struct stats_rows *rows)
@@ -20,7 +20,7 @@ void stats_rows_clear(struct stats_rows *rows)
     stats_rows_init(rows);
 }
 
-/* Keys are small numbers and sums of few: Fibonacci hashing spreads them. */
+/* Fibonacci hashing, because keys are small numbers. */
 static size_t slot_of(const struct stats_rows *rows, const uint32_t key[static 2])
 {
     uint64_t hash = ((uint64_t)key[0] << 32 | key[1]) * UINT64_C(0x9e3779b97f4a7c15);
@@ -28,7 +28,7 @@ static size_t slot_of(const struct stats_rows *rows, const uint32_t key[static 2
     return (size_t)(hash >> 32) & (rows->room * 2 - 1);
 }
 
-/* The slot that holds `key`, or the free one where it goes. */
+/* The slot that holds `key`, or the free slot where it is to be put. */
 static uint32_t *find_slot(const struct stats_rows *rows, const uint32_t key[static 2])
 {
     size_t at = slot_of(rows, key);
@@ -81,8 +81,8 @@ static bool has_key(const struct stats_rows *rows, size_t at, const uint32_t key
     return at < rows->n && rows->rows[at].key[0] == key[0] && rows->rows[at].key[1] == key[1];
 }
 
-/* Series that were summed up have their cells in the same order, so that the next row is mostly the
- * one behind the last, or the last itself. */
+/* Looks near the last row first: compacted series have their records in the same order, so the row
+ * wanted is mostly the last one or the next. */
 static struct stats_row *find_near(struct stats_rows *rows, const uint32_t key[static 2])
 {
     if (has_key(rows, rows->last + 1, key))
@@ -152,7 +152,7 @@ void stats_rows_sort(struct stats_rows *rows, bool by_key)
 {
     if (rows->n > 1)
         qsort(rows->rows, rows->n, sizeof(rows->rows[0]), by_key ? compare_keys : compare_clicks);
-    /* The slots are void now. */
+    /* the slots are not valid after sorting */
     free(rows->slots);
     rows->slots = NULL;
     rows->room = 0;

@@ -1,5 +1,5 @@
-/* A statistic as JSON and as CSV (RFC 4180), and what its values are called.  JSON is written as
- * text, not built as a tree first: a year of days in half the time. */
+/* Writes a statistic as JSON and as CSV (RFC 4180), with the names of its values.  JSON is written
+ * as text and not built as a tree first, which halves the time for a year of days. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@
 
 /* --- names --- */
 
-/* The brand's name of a kind; of several brands together, the name that those who have the kind
- * agree on, and that means no other kind to any of them; or NULL. */
+/* The brand's name of a kind.  For several brands, the name that all brands with this kind use and
+ * that no brand uses for another kind; or NULL. */
 static const char *kind_name(const struct stats *stats, uint8_t kind)
 {
     const char *found = NULL;
@@ -112,7 +112,7 @@ struct slice stats_campaign_name(const struct stats *stats, const struct stats_r
 
 /* --- JSON --- */
 
-/* The index behind the last row of the page that is asked for. */
+/* The index after the last row of the requested page. */
 static size_t page_end(const struct stats *stats, const struct stats_rows *rows)
 {
     size_t left = rows->n > stats->query.offset ? rows->n - stats->query.offset : 0;
@@ -120,7 +120,7 @@ static size_t page_end(const struct stats *stats, const struct stats_rows *rows)
     return stats->query.offset + (left < stats->query.limit ? left : stats->query.limit);
 }
 
-/* The rows behind the page, summed up; false: they are not wanted, or there are none. */
+/* Sums up the rows after the page; false: they are not wanted, or there are none. */
 static bool sum_rest(const struct stats *stats, const struct stats_rows *rows, struct clicks *sum)
 {
     size_t first = page_end(stats, rows);
@@ -135,7 +135,7 @@ static bool sum_rest(const struct stats *stats, const struct stats_rows *rows, s
     return true;
 }
 
-/* Adds `before` and a text as JSON has it; nothing when it is no UTF-8. */
+/* Adds `before` and a JSON string; adds nothing when the text isn't UTF-8. */
 static void add_text(struct evbuffer *out, const char *before, struct slice text)
 {
     json_t *string = json_stringn(text.ptr, text.len);
@@ -147,7 +147,7 @@ static void add_text(struct evbuffer *out, const char *before, struct slice text
     free(quoted);
 }
 
-/* Behind the last member: the counts, and the end of the object. */
+/* Adds the counts after the last member, and closes the object. */
 static void add_counts(struct evbuffer *out, const struct clicks *clicks,
                        struct stats_people people)
 {
@@ -159,8 +159,8 @@ static void add_counts(struct evbuffer *out, const struct clicks *clicks,
     evbuffer_add(out, "}", 1);
 }
 
-/* {key, total, human, automated} and, of two groups, each by its name.  What values are called is
- * plain: numbers, dates, and names that the configuration checks. */
+/* Adds {key, total, human, automated}, and of two groups each by its name.  Values need no
+ * escaping: they are numbers, dates, or names that the configuration checks. */
 static void add_row_head(struct evbuffer *out, const struct stats_query *query,
                          char values[static STATS_GROUPS_MAX][STATS_NAME_MAX])
 {
@@ -317,7 +317,7 @@ static void add_csv_head(struct evbuffer *out, const struct stats_query *query)
                         query->clients ? ",clients,visitors" : "");
 }
 
-/* Whether the clocks show the hour of a bucket twice, because they go back. */
+/* Whether local clocks show the hour of a bucket twice, because they are set back in it. */
 static bool is_shown_twice(const struct stats *stats, size_t bucket)
 {
     enum { HOURS_BACK_MAX = 3, HOUR_S = 3600 };
@@ -333,8 +333,8 @@ static bool is_shown_twice(const struct stats *stats, size_t bucket)
     return false;
 }
 
-/* Spreadsheets know an hour as "2026-11-22 13:00", local time, without an offset from UTC.  Where
- * two hours would look alike, the offset stays: "2026-10-25 02:00 +01:00". */
+/* Writes an hour in local time without an offset, "2026-11-22 13:00", the form that spreadsheets
+ * understand.  The offset is kept where two hours would look alike: "2026-10-25 02:00 +01:00". */
 static void plain_hour(const struct stats *stats, size_t bucket, char value[static STATS_NAME_MAX])
 {
     static const char hour[] = "2026-11-22T13:00", seconds[] = ":00";
@@ -373,7 +373,8 @@ static void add_csv_row(struct evbuffer *out, const struct stats *stats,
         stats_value_name(stats, &stats->buckets[0], i, row->key[i], value);
         if (query->download && query->groups[i] == STATS_TIME)
             plain_hour(stats, row->key[i], value);
-        /* Numbers, dates and names that the configuration checks: letters, digits, `-` and `_`. */
+        /* needs no quotes: numbers, dates and names that the configuration checks (letters, digits,
+         * `-`, `_`) */
         evbuffer_add_printf(out, "%s,", value);
     }
     if (has_campaign(query)) {
@@ -403,7 +404,8 @@ char *stats_csv(const struct stats *stats, size_t *len)
 
     if (!out)
         return NULL;
-    /* Spreadsheets take a file for UTF-8 only with this mark; programs would trip over it. */
+    /* Spreadsheets need a byte order mark to read the file as UTF-8; other programs would be
+     * confused by it. */
     if (stats->query.download)
         evbuffer_add(out, "\xef\xbb\xbf", 3);
     add_csv_head(out, &stats->query);

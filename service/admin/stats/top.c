@@ -1,6 +1,6 @@
-/* The links, objects and clients with the most clicks, of all time.  No list of them is kept: all
- * tables are read and summed up, one after the other, so that the answer is exact and memory is
- * bounded by one table. */
+/* The links, objects and clients with the most clicks of all time.  No ranking is stored.  All
+ * tables are read one after the other and summed up, so the answer is exact and only one table at a
+ * time is in memory. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +32,11 @@ static const char *const names[COUNTER_TABLES] = {
 struct top {
     struct request *request;
     enum counter_table table;
-    const struct brand *brand; /* NULL of links, whose tables don't know theirs */
+    const struct brand *brand; /* NULL for links, because their tables don't hold the brand */
     uint8_t kind;              /* 0 = all */
     bool by_human, failed;
     size_t limit, n;
-    struct stats_row best[LIMIT_MAX]; /* the n best so far, best first */
+    struct stats_row best[LIMIT_MAX]; /* the n best rows so far, best first */
     struct counter_key key;
     int64_t asked_ms;
     char cache_key[CACHE_KEY_MAX];
@@ -47,7 +47,7 @@ static int64_t score(const struct top *top, const struct stats_row *row)
     return top->by_human ? row->clicks.human : clicks_total(&row->clicks);
 }
 
-/* Puts a row among the best, if it is; the first found stays ahead of an equal. */
+/* Inserts a row if it is among the best; of equal rows the one found first stays ahead. */
 static void offer(struct top *top, const struct stats_row *row)
 {
     size_t at = top->n;
@@ -100,7 +100,7 @@ static void on_top_command(void *owner, size_t index, struct fetch_command *comm
     command->argv[1] = command->key;
 }
 
-/* All that a table says of a link or item is in that table. */
+/* A table holds all counts of its links or items, so each table can be handled on its own. */
 static void on_top_reply(void *owner, size_t index, const struct redisReply *reply)
 {
     struct top *top = owner;
@@ -184,7 +184,7 @@ static bool take_table(struct top *top)
     return false;
 }
 
-/* Links are counted without their brand and kind, which are in the token. */
+/* Refuses filters for links, whose brand and kind are only in the token. */
 static bool take_filters(struct top *top)
 {
     struct slice brand = query_find(&top->request->query, "brand");
@@ -236,7 +236,7 @@ static bool take_options(struct top *top)
     return true;
 }
 
-/* Replies from the cache, or because there is nothing to ask; true: replied to. */
+/* Replies from the cache, or with an error when nothing can be read; true: a reply was sent. */
 static bool reply_early(struct top *top)
 {
     struct request *request = top->request;

@@ -22,8 +22,8 @@ static bool is_name(struct slice name)
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("_-+/", c))
             return false;
     }
-    /* A leading slash is a path; right/ counts leap seconds, which Unix time has not; posix/ is the
-     * same as without; the rest are files of the database that are no zones of its own. */
+    /* Refuses a path (leading slash), right/ (counts leap seconds, which Unix time doesn't), posix/
+     * (the same zones again), and files of the database that are not zones. */
     return name.ptr[0] != '/' && !slice_starts_with(name, slice_of("right/")) &&
            !slice_starts_with(name, slice_of("posix/")) &&
            !slice_equal(name, slice_of("posixrules")) &&
@@ -69,7 +69,8 @@ int zone_offset_s(const struct zone *zone, int64_t time_s)
 int64_t zone_to_s(const struct zone *zone, const struct civil *local)
 {
     int64_t as_utc = civil_to_s(local);
-    /* Clocks change at most once in two days, so one of these is right unless nothing is. */
+    /* Clocks change at most once in two days, so one of the two results is right unless the time is
+     * skipped. */
     int before = zone_offset_s(zone, as_utc - DAY_S);
     int after = zone_offset_s(zone, as_utc + DAY_S);
 
@@ -77,7 +78,7 @@ int64_t zone_to_s(const struct zone *zone, const struct civil *local)
         return as_utc - before;
     if (zone_offset_s(zone, as_utc - after) == after)
         return as_utc - after;
-    /* Skipped: the change lies between the two readings, on a whole minute. */
+    /* The time is skipped: the change lies between the two results, on a whole minute. */
     for (int64_t t = (as_utc - after) / 60 * 60; t < as_utc - before; t += 60) {
         if (zone_offset_s(zone, t) == after)
             return t;

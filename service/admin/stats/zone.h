@@ -1,5 +1,5 @@
-/* zone.h - time zones of the system's database (tzdata), through GLib, which, unlike tzset(), needs
- * no process-wide state. */
+/* zone.h - time zones from the system's database (tzdata), through GLib; unlike tzset() it needs no
+ * process-wide state. */
 #ifndef ADMIN_ZONE_H
 #define ADMIN_ZONE_H
 #include <stdint.h>
@@ -10,19 +10,19 @@
 
 struct zone;
 
-/* Loads "Europe/Berlin"; an absent name and "UTC" are UTC.  NULL: there is no such zone (or no
- * memory).  Only names made of letters, digits, `_`, `-`, `+` and `/` are looked up. */
+/* Loads a zone by name, "Europe/Berlin"; an absent name and "UTC" mean UTC.  NULL: no such zone, or
+ * out of memory.  Only names of letters, digits, `_`, `-`, `+` and `/` are accepted. */
 MUST_USE struct zone *zone_load(struct slice name);
 void zone_free(struct zone *zone);
 
-/* Seconds that local time is ahead of UTC at a Unix second. */
+/* The offset of local time from UTC, in seconds, at a Unix time. */
 int zone_offset_s(const struct zone *zone, int64_t time_s);
 
-/* The Unix second at which local clocks show `local`.  Shown twice: the first; never shown, because
- * clocks go forward over it: the moment they do. */
+/* The Unix time at which local clocks show `local`.  If they show it twice, the first time; if they
+ * skip it, the moment of the change. */
 int64_t zone_to_s(const struct zone *zone, const struct civil *local);
 
-/* What local clocks show at a Unix second. */
+/* Converts a Unix time to local time. */
 void zone_from_s(const struct zone *zone, int64_t time_s, struct civil *local);
 
 #endif
