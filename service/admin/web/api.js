@@ -31,7 +31,7 @@ async function request(method, path, options = {}) {
     } catch (error) {
         if (error.name === "AbortError")
             throw error;
-        throw new ApiError(0, "hopcount can’t be reached.");
+        throw new ApiError(0, "hopcount can’t be reached. Check the network, or try again later.");
     }
     return read(reply, path);
 }
@@ -43,7 +43,7 @@ async function read(reply, path) {
         return body;
     if (reply.status === 401 && path !== "session")
         document.dispatchEvent(new CustomEvent("signedout"));
-    throw new ApiError(reply.status, body?.detail ?? `The server said ${reply.status}.`,
+    throw new ApiError(reply.status, body?.detail ?? `The server replied with status ${reply.status}.`,
         body?.parameter);
 }
 

@@ -177,7 +177,7 @@ class Frame {
         });
     }
 
-    /* Redis, or hopcount itself, doesn't answer; or it was asked too much. */
+    /* Redis or hopcount doesn't answer, or this key has sent too many requests. */
     noteDown(error) {
         this.isDown = true;
         fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
@@ -195,7 +195,7 @@ class Frame {
         }, error.status === 429 ? BUSY_RETRY_MS : RETRY_MS);
     }
 
-    /* The address asks for what makes no sense. */
+    /* The address has a parameter with a bad value. */
     noteRefused(error) {
         this.isDown = true;
         const joint = error.message.startsWith("must") ? " " : ": ";
@@ -280,7 +280,7 @@ document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail
 document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {
     if (frame)
-        start("The session is over. Sign in again.");
+        start("The session has expired. Sign in again.");
 });
 document.addEventListener("visibilitychange", () => {
     if (!document.hidden && frame && Date.now() - frame.lastRefresh > 30000)

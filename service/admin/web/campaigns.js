@@ -93,7 +93,7 @@ function timeCard(load, filters) {
 
     return new Card({
         title: "Over time", span: 8, shape: "plot",
-        note: "Each stage has its own rhythm: peaks show when a batch was sent.",
+        note: "Peaks show when a batch of mails was sent.",
         close: () => chart.close(),
         async load(signal) {
             const found = await load();
@@ -254,8 +254,8 @@ export function campaigns(context, filters) {
             delayCard(filters),
             rankCard("Devices", "What they held in their hands", "device", params, filters),
             rankCard("Countries", "By the address that clicked", "country", params, filters),
-            rankCard("Kinds of link", "What the clients were after", "kind", params, filters),
-            rankCard("Opened from", "Where the link stood when it was clicked", "referrer", params, filters),
+            rankCard("Kinds of link", "What the clients wanted to do", "kind", params, filters),
+            rankCard("Opened from", "The page or app where the link was clicked", "referrer", params, filters),
         ],
     };
 }

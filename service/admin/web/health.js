@@ -21,7 +21,7 @@ function sum(object) {
 const verdicts = {
     ok: ["All is well", "Clicks are redirected, counted and readable."],
     degraded: ["Redirects work, counting waits", "Every click is redirected and kept; the figures " +
-        "catch up by themselves when what is named below is back."],
+        "catch up by themselves when the failure named below is over."],
     draining: ["Shutting down", "This process finishes its requests and ends."],
 };
 
@@ -32,7 +32,7 @@ function verdict(health) {
         h("span", null, h("strong", null, `${bold}. `), rest));
 }
 
-/* A key for some brands does not see what counts all brands alike. */
+/* A key for some brands does not see figures that cover all brands. */
 function isLimited({ workers: list }) {
     return list === null;
 }
@@ -115,7 +115,7 @@ function podState(pod) {
     return tag(pod.connected, "counting", "waiting for Redis", "warn");
 }
 
-/* What it means that pods are silent: clicks may wait on their disks. */
+/* Says what silent pods mean: clicks may wait on their disks. */
 function silence(list) {
     const silent = list.filter(({ alive }) => !alive);
     const waiting = silent.reduce((all, { pending }) => all + pending, 0);
@@ -123,7 +123,7 @@ function silence(list) {
     if (silent.length === 0)
         return null;
     return h("p", { class: "notice warn" }, `${silent.length === 1 ? "A pod has" : `${silent.length} pods have`
-    } ended without a word. ${waiting > 0 ? `${many(waiting, "click")} that waited there, and any that ` +
+    } stopped without finishing. ${waiting > 0 ? `${many(waiting, "click")} waiting there, and any that ` +
         "came after its last report, are" : "Clicks that came after its last report are"
     } counted when it starts again on the same disk.`);
 }

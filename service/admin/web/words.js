@@ -11,21 +11,21 @@ const labels = {
 const labelNotes = {
     human: "a person opened the link",
     scanner: "a mail gateway opened the link to check it",
-    bot: "a program: it says so, as search engines do, or opens one link again and again",
+    bot: "a program that says so, as search engines do, or that opens one link again and again",
     prefetch: "an app or browser loaded the link ahead, to show a preview",
-    probe: "something asked whether the link answers, without following it",
+    probe: "a program tested whether the link answers, without following it",
 };
 
 /* Why a click counts as a machine's. */
 const reasons = {
-    head: "Asked without following",
+    head: "Tested without following",
     prefetch: "Loaded ahead by a browser",
     preview: "Shown as a preview",
     crawler: "Says it is a bot",
     link_preview: "Makes previews for chats",
-    library: "A program, no browser",
+    library: "A program, not a browser",
     no_agent: "Doesn’t say what it is",
-    unknown_program: "A program nobody knows",
+    unknown_program: "An unknown program",
     many_links: "All links of a mail at once",
     many_networks: "One link from many networks",
     signs: "Several weaker signs",
@@ -35,7 +35,7 @@ const reasons = {
 const kinds = { view: "View invoice", pay: "Pay", login: "Log in" };
 
 const channels = {
-    unknown: "Not said",
+    unknown: "Not specified",
     mail: "E-mail",
     sms: "Text message",
     pdf: "PDF",
@@ -48,7 +48,7 @@ const channels = {
 const devices = { phone: "Phone", tablet: "Tablet", desktop: "Computer", other: "Other" };
 
 const referrers = {
-    none: "Mail app, or not told",
+    none: "Mail app, or unknown",
     mail: "Webmail",
     search: "Search engine",
     social: "Social network",
