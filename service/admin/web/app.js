@@ -181,9 +181,9 @@ class Frame {
     noteDown(error) {
         this.isDown = true;
         fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
-            error.status === 503 ? "Clicks are still redirected and kept; they will be counted as " +
-                "soon as the counters are back. " : error.status === 429 ? "They were asked for too " +
-                "often by this key. They will be here within a minute; others may want a key of " +
+            error.status === 503 ? "Links still work, and every click is kept. Clicks are counted " +
+                "as soon as Redis answers again. " : error.status === 429 ? "They were asked for too " +
+                "often with this key. They return within a minute. Give other users a key of " +
                 "their own. " : error.message,
             error.status === 503 ? h("span", { class: "small cause" }, error.message) : null,
             h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
@@ -280,7 +280,7 @@ document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail
 document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {
     if (frame)
-        start("The session has expired. Sign in again.");
+        start("The session is over. Sign in again.");
 });
 document.addEventListener("visibilitychange", () => {
     if (!document.hidden && frame && Date.now() - frame.lastRefresh > 30000)

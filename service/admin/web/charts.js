@@ -1,5 +1,5 @@
 // Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
-// of the same figures for those who can't see it, or would rather read.
+// of the same figures for people who can’t see it or prefer to read.
 import { h, table } from "./dom.js";
 import { axis, bucket, count, tick } from "./format.js";
 
@@ -62,7 +62,7 @@ function dataset(kind, series) {
             borderRadius: 2, categoryPercentage: 0.86, barPercentage: 0.94 };
     return { label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
         borderWidth: 2, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4,
-        // A curve that swings beyond its points would show clicks that nobody made.
+        // A curve that overshoots its points would show clicks that did not happen.
         cubicInterpolationMode: "monotone" };
 }
 
@@ -85,7 +85,7 @@ function dataTable(caption, keys, interval, series) {
         table("rows small", caption, head, rows));
 }
 
-/* What the colours and the heights stand for. */
+/* The legend: what colours and heights stand for. */
 function head(interval, series, statement) {
     const unit = h("p", { class: "small muted" }, interval === "step" ? "Clicks"
         : `Clicks per ${interval}`);
@@ -124,7 +124,7 @@ export class TimeChart {
         this.fillTable();
     }
 
-    /* Only when it is open: a year of hours is nine thousand rows. */
+    /* Filled only when it is open: a year of hours has nine thousand rows. */
     fillTable() {
         if (this.tablePlace.open)
             this.tablePlace.lastElementChild.replaceChildren(dataTable(this.caption, ...this.last));

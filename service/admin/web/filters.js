@@ -1,4 +1,4 @@
-// What is being looked at.  It lives in the address, so a view can be kept, sent and gone back to.
+// The filters of the page.  They are kept in the address, so that a view can be bookmarked and sent.
 import { audiences } from "./words.js";
 
 const defaults = {
@@ -24,12 +24,12 @@ export const periods = [
 
 let zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
-/** The time zone that days and hours are of. */
+/** The time zone of days and hours. */
 export function timeZone() {
     return zone;
 }
 
-/** The server doesn't know the zone of this browser. */
+/** Uses UTC, because the server does not know the zone of this browser. */
 export function useUtc() {
     zone = "UTC";
 }
@@ -45,7 +45,7 @@ export function readFilters() {
     return filters;
 }
 
-/** The address of a view, with the filters that are not as usual. */
+/** The address of a view, with the filters that differ from the default. */
 export function addressOf(view, filters) {
     const query = new URLSearchParams();
 
@@ -70,7 +70,7 @@ export function isCustom(filters) {
     return !periods.some(([key]) => key === filters.from) || filters.to !== "";
 }
 
-/** How many days the period has at most; 0: that is not known. */
+/** The largest number of days in the period; 0: not known. */
 export function daysOf({ from, to }) {
     const [, n, unit] = /^(\d+)([hdwmy])$/.exec(from) ?? [];
 
@@ -83,7 +83,7 @@ export function daysOf({ from, to }) {
     return Number.isNaN(days) ? 0 : days;
 }
 
-/* An answer has 10,000 rows at most, and charts show up to 8 series: in longer periods, hours and
+/* A reply has 10,000 rows at most, and charts show up to 8 series: in longer periods, hours and
  * days would be cut off at the end. */
 const HOURS_DAYS_MAX = 45;
 const DAYS_DAYS_MAX = 1200;
@@ -94,7 +94,7 @@ export function canStep(filters, interval) {
         week: DAYS_DAYS_MAX }[interval] ?? Infinity);
 }
 
-/** The steps asked for, or "" where they would be too many. */
+/** The chosen steps, or "" if there would be too many of them. */
 export function stepOf(filters) {
     return canStep(filters, filters.interval) ? filters.interval : "";
 }

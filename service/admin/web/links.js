@@ -1,4 +1,4 @@
-// One link: what it is, where it leads, who clicked.
+// One link: its fields, its target, its clicks.
 import { address, get } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
@@ -94,7 +94,7 @@ function failure(error) {
         explain(error), isDown ? h("span", { class: "small cause" }, error.message) : null);
 }
 
-/* The name that was given to the campaign; a link can be shown without. */
+/* The name of the campaign; without it the link is shown by the campaign’s number. */
 async function findName(link) {
     try {
         const { campaigns } = await get("campaigns", { brand: link.brand });
@@ -105,7 +105,7 @@ async function findName(link) {
     }
 }
 
-/* The text of a link is a secret that opens an invoice: it stays out of the address. */
+/* The text of a link opens an invoice, so it is secret and must not be in the address. */
 function remember(text) {
     history.replaceState({ link: text }, "");
 }

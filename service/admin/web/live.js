@@ -1,8 +1,8 @@
-// Counters as they change, by server-sent events.
+// Tells when counters change, by server-sent events.
 
 /**
  * Calls `onChange(as_of)` when a count has changed, `onState("live" | "waiting")` when the stream
- * comes or goes; the browser reconnects by itself.  Returns a function that ends it.
+ * opens or breaks; the browser reconnects by itself.  Returns a function that closes it.
  */
 export function watch(params, { onChange, onState }) {
     const source = new EventSource(`../v1/live?${new URLSearchParams(params)}`);
@@ -10,7 +10,7 @@ export function watch(params, { onChange, onState }) {
 
     function take(event) {
         const { today, redis_up: isUp, as_of: asOf, at, pod } = JSON.parse(event.data);
-        // Clicks of another day, which come late, show in what the process that answers applied.
+        // Late clicks of an earlier day don’t change `today`, but they change the number applied.
         const text = JSON.stringify([today, pod?.applied]);
 
         onState(isUp ? "live" : "waiting");

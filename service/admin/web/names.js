@@ -1,4 +1,4 @@
-// Giving names to campaigns, of which clicks know the numbers only.
+// Gives names to campaigns; clicks hold only their numbers.
 import { put, rename } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { campaignName } from "./words.js";
@@ -25,8 +25,8 @@ function reason(error) {
 }
 
 /**
- * The form.  `row` {key, name} is a campaign, or NULL to ask for its number, too; `onEnd(key)` is
- * called when it is over, with the campaign that was named, or with nothing.
+ * The form.  `row` {key, name} is a campaign, or null to ask for its number as well; `onEnd(key)` is
+ * called when the form is closed, with the campaign that was named, or without an argument.
  */
 export function nameForm(row, filters, onEnd) {
     const inputId = newId(), numberId = newId(), faultId = newId();
@@ -82,7 +82,7 @@ export function nameForm(row, filters, onEnd) {
     return { form, focus: () => (number ?? input).focus(), select: () => input.select() };
 }
 
-/** A button that puts the form in place of `place`, and takes it away again. */
+/** A button that replaces `place` by the form until the form is closed. */
 export function renameButton(row, filters, place, onNamed) {
     const name = campaignName(row.key, row.name);
     const button = h("button", { class: "icon-button", type: "button", title: `Rename ${name}`,

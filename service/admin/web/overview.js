@@ -16,7 +16,7 @@ const DAYS_MAX = 100;
 export function shared(load) {
     let running = null;
 
-    // Not aborted with one card: others wait for it, too.
+    // Not aborted with one card, because other cards wait for it as well.
     return () => {
         running ??= load().finally(() => { running = null; });
         return running;
@@ -68,7 +68,7 @@ export function toSeries(data, dimension, filters, field = filters.who) {
     return { keys, interval, series };
 }
 
-/* More columns than DAYS_MAX are a haze; the API knows no weeks. */
+/* More columns than DAYS_MAX can’t be read, so days become weeks, which the API does not know. */
 function shownStep(interval, n, wanted) {
     return interval === "day" && (wanted === "week" || (wanted === "" && n > DAYS_MAX)) ? "week"
         : interval;
@@ -103,7 +103,7 @@ function labelChart(load, filters) {
     });
 }
 
-/* What machines were told by; nothing where there are none. */
+/* The reasons why clicks count as machines’; nothing where there are none. */
 function reasonBars(rows) {
     const items = rows.filter(({ automated }) => automated > 0).map(({ key, automated }) => (
         { name: valueName("reason", key), value: automated }));
@@ -182,7 +182,7 @@ function heatCard(params, filters) {
     });
 }
 
-/* A pattern of the week needs no more than a quarter of hours, and hours are many. */
+/* Three months of hours show the pattern of a week; more would only make the reply longer. */
 function heatPeriod(filters) {
     if (!filters.to)
         return daysOf(filters) > HEAT_DAYS ? { from: `${HEAT_DAYS}d`, to: "" } : {};
@@ -192,7 +192,7 @@ function heatPeriod(filters) {
     return earliest > filters.from ? { from: earliest } : {};
 }
 
-/* Who clicked is kept by the day: of hours there are only the days that they lie in. */
+/* Distinct clients are counted per day, so a period of hours shows the days that hold them. */
 function clientsCard(load, filters) {
     const isHours = /^\d+h$/.test(filters.from);
     const what = beforeName(filters);

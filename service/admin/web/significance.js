@@ -1,4 +1,4 @@
-// Whether one variant really does better, or was lucky.  Numbers in, numbers out.
+// Tests whether one variant is better than another, or whether chance explains the difference.
 //
 // Without the number of mails sent, the counts of two variants are compared as Poisson rates of
 // equal exposure: given their sum, one of them is binomial (Przyborowski and Wilenski, 1940).  Test
@@ -111,7 +111,7 @@ function logChoose(n, k) {
     return logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
 }
 
-/* Two-sided: all tables that are no likelier than this one. */
+/* Two-sided: sums the probabilities of all tables that are no likelier than this one. */
 function fisher(a, na, b, nb) {
     const hits = a + b, all = logChoose(na + nb, hits);
     const chance = (k) => Math.exp(logChoose(na, k) + logChoose(nb, hits - k) - all);
@@ -145,7 +145,7 @@ export function compareShares(a, na, b, nb) {
     };
 }
 
-/** Holm's correction: the p values as they count when all are looked at. */
+/** Holm’s correction of p values for several tests made together. */
 export function holm(ps) {
     const order = ps.map((p, i) => [p, i]).sort((x, y) => x[0] - y[0]);
     const out = new Array(ps.length);
@@ -176,7 +176,7 @@ export function judge(variants) {
     const pairs = others.map((other) => ({ other, ...(by === "share"
         ? compareShares(leader.clicks, leader.sent, other.clicks, other.sent)
         : comparePoisson(leader.clicks, other.clicks)) }));
-    // The leader was picked after looking, so all pairs of variants count as tested.
+    // The leader was chosen by the data, so all pairs of variants count as tested.
     const tests = variants.length * (variants.length - 1) / 2;
     const rest = new Array(tests - pairs.length).fill(1);
 

@@ -1,4 +1,4 @@
-// A/B tests: the variants of a campaign, and what may be concluded from them, in plain words.
+// A/B tests: the variants of a campaign, and the conclusion in a sentence.
 import { stats } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
@@ -34,7 +34,7 @@ function readSent(filters) {
     try {
         return parseSent(localStorage.getItem(storageKey(filters)));
     } catch {
-        return {}; // storage may be blocked
+        return {}; // the browser may block storage
     }
 }
 
@@ -49,13 +49,13 @@ function keepSent(sent) {
         else
             localStorage.removeItem(storageKey(filters));
     } catch {
-        // The address has it, then.
+        // Storage is blocked; the address still holds the numbers.
     }
 }
 
 /* --- what follows from the counts --- */
 
-/* Who leads whom by how much, and what the difference may really be. */
+/* Which variant leads, by how much, and the interval of the difference. */
 function lead({ by, leader, pairs }) {
     const [{ other, ratio, difference, low, high }] = pairs;
 
@@ -97,7 +97,7 @@ function conclusion(result) {
     }
 }
 
-/* What the sentence takes for granted. */
+/* The assumptions of the sentence. */
 function caveat({ by }, variants) {
     const known = variants.filter(({ sent }) => sent > 0);
 
@@ -203,7 +203,7 @@ function drawOne(rows, body, filters) {
         verdict);
 }
 
-/* --- the tests of several campaigns: each for itself, for mixing them would prove nothing --- */
+/* --- tests of several campaigns, each on its own, because their sums would prove nothing --- */
 
 const verdicts = {
     one: ["Nothing to compare", ""],
@@ -264,7 +264,7 @@ export function variantCard(load, filters) {
         render({ rows }, body) {
             if (!isOne)
                 drawSeveral(rows, body, filters);
-            // Not under the fingers of somebody who types a number.
+            // Not while somebody types a number into it.
             else if (!body.contains(document.activeElement) || !body.querySelector("input"))
                 drawOne(rows, body, { ...filters, sent: readFilters().sent });
         },
