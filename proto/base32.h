@@ -12,7 +12,7 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-/* Characters that `len` bytes take. */
+/* The number of characters that encode `len` bytes. */
 static inline size_t base32_text_len(size_t len)
 {
     return (len * 8 + 4) / 5;
@@ -22,21 +22,21 @@ static inline size_t base32_text_len(size_t len)
 void base32_encode(const uint8_t *bytes, size_t len, char *out);
 
 /*
- * Reads the digits that `text` starts with, up to the first other character or the end; puts their
- * number into `*n_digits`.
+ * Decodes the digits at the start of `text`, up to the first other character or the end, and sets
+ * `*n_digits` to their number.
  *
- * True: they are the encoding of `*len` bytes, 0…`max`, which are in `out`.  False: no encoding is
- * that long, its unused last bits are not zero, or it is of more than `max` bytes; then `*len` is
- * unspecified, as are the bytes of `out`.
+ * True: they are the encoding of `*len` bytes, 0…`max`, which are in `out`.  False: no encoding has
+ * this length, the unused last bits are not zero, or the result has more than `max` bytes.  `*len`
+ * and `out` are then unspecified.
  */
 MUST_USE bool base32_decode(struct slice text, uint8_t *out, size_t max, size_t *len,
                             size_t *n_digits);
 
-/* Whether `n_digits` digits, the last of them `last`, can be the encoding of whole bytes: by their
- * number and the unused last bits.  Costs less than base32_decode(). */
+/* Whether `n_digits` digits, the last of them `last`, can encode whole bytes, judged by their
+ * number and the unused last bits.  Cheaper than base32_decode(). */
 bool base32_may_end(size_t n_digits, char last);
 
-/* The lower-case character that encodes the same as `c` ('O' gives '0'), or 0: `c` is no digit. */
+/* The lower-case digit that means the same as `c` ('O' gives '0'), or 0 if `c` is not a digit. */
 char base32_canonical(char c);
 
 #endif

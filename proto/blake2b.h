@@ -1,13 +1,12 @@
 /* blake2b.h - keyed BLAKE2b (RFC 7693) for many short messages under one key.
  *
  * Opening a token takes two keyed hashes of a short message.  A keyed hash first compresses a block
- * that holds only the key, so half of that work is the same for every click; libsodium's interface
- * has no way to keep it.  Here the state after the key block is kept: two compressions per token,
- * not four, a twelfth of the CPU of a whole redirect.  Everything else stays with libsodium, and
- * the tests hold the two against each other for all lengths.
+ * that holds only the key, so half of the work is the same for every click, and libsodium's
+ * interface can't keep its result.  Here the state after the key block is kept, which makes two
+ * compressions per token instead of four and saves a twelfth of the CPU of a whole redirect.  All
+ * other cryptography is libsodium's.  The tests compare both for all lengths.
  *
- * Constant time: no branch and no address depends on key or message bytes.  Pure.
- */
+ * Constant time: no branch and no address depends on key or message bytes.  Pure. */
 #ifndef PROTO_BLAKE2B_H
 #define PROTO_BLAKE2B_H
 #include <stddef.h>
@@ -15,7 +14,7 @@
 
 enum { BLAKE2B_BLOCK_LEN = 128, BLAKE2B_KEY_MAX = 64, BLAKE2B_OUT_MAX = 64 };
 
-/* A key ready to hash with, for one length of output.  As secret as the key itself. */
+/* A key prepared for hashing, for one length of output.  As secret as the key itself. */
 struct blake2b_key {
     uint64_t h[8];
     uint8_t out_len;

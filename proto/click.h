@@ -28,7 +28,7 @@ enum click_type {
     CLICK_TYPE_EVENT = 3,   /* something else that is counted once: see event.h */
 };
 
-/* What else is known of where a click came from; bits of click.hints. */
+/* Facts about the origin of a click; bits of click.hints. */
 enum click_hint {
     CLICK_HINT_ASN = 1,   /* an autonomous system of labels.asns or labels.asn_file */
     CLICK_HINT_RANGE = 2, /* a network of labels.ranges */
@@ -45,8 +45,8 @@ enum click_device {
     CLICK_DEVICES
 };
 
-/* A record.  Of an EVENT (event.h) the fields up to `variant` may have another meaning, and those
- * behind it are replaced by the last two. */
+/* A record.  In an EVENT (event.h) the fields up to `variant` may have another meaning, and the
+ * last two fields replace those after it. */
 struct click {
     uint64_t link_id;
     int64_t time_ms;  /* Unix, the moment of the click */
@@ -99,17 +99,16 @@ void click_encode(const struct click *click, uint64_t position,
 enum click_status {
     CLICK_OK,
     CLICK_EMPTY,   /* never written: all zero */
-    CLICK_DAMAGED, /* the checksum or the position is not what it must be, or a field is out of
-                      range */
+    CLICK_DAMAGED, /* the checksum, the position or a field is wrong */
 };
 
-/* Reads record number `position` of the log `log_id`; fills `*out` only on CLICK_OK. */
+/* Decodes record number `position` of the log `log_id`; fills `*out` only on CLICK_OK. */
 MUST_USE enum click_status click_decode(const uint8_t in[static CLICK_RECORD_LEN],
                                         uint64_t position,
                                         const uint8_t log_id[static CLICK_LOG_ID_LEN],
                                         struct click *out);
 
-/* The same for a record whose checksum has been seen to be right: that is not looked at again. */
+/* The same without testing the checksum, for a record whose checksum was right before. */
 MUST_USE enum click_status click_decode_again(const uint8_t in[static CLICK_RECORD_LEN],
                                               uint64_t position, struct click *out);
 

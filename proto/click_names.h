@@ -9,20 +9,20 @@
 
 /* Why a click has its label. */
 enum click_reason {
-    CLICK_REASON_NONE,            /* human: nothing speaks against it */
-    CLICK_REASON_UNCLASSIFIED,    /* human: too many new agents at a time to look at this one */
-    CLICK_REASON_HEAD,            /* probe */
-    CLICK_REASON_PREFETCH,        /* prefetch: a browser says it loads ahead */
-    CLICK_REASON_PREVIEW,         /* prefetch: a browser says it shows a preview */
-    CLICK_REASON_CRAWLER,         /* bot: the agent is in the list of crawlers */
-    CLICK_REASON_LINK_PREVIEW,    /* bot: a chat or mail program that shows previews of links */
-    CLICK_REASON_LIBRARY,         /* bot: an HTTP library or command line client */
-    CLICK_REASON_NO_AGENT,        /* bot: no agent at all; every browser names itself */
-    CLICK_REASON_MANY_LINKS,      /* scanner: several links of one client within seconds */
+    CLICK_REASON_NONE,         /* human: no sign of a machine */
+    CLICK_REASON_UNCLASSIFIED, /* human: not classified, because too many new agents came at once */
+    CLICK_REASON_HEAD,         /* probe */
+    CLICK_REASON_PREFETCH,     /* prefetch: the browser says that it loads ahead */
+    CLICK_REASON_PREVIEW,      /* prefetch: the browser says that it shows a preview */
+    CLICK_REASON_CRAWLER,      /* bot: the agent is in the list of crawlers */
+    CLICK_REASON_LINK_PREVIEW, /* bot: a chat or mail program that shows previews of links */
+    CLICK_REASON_LIBRARY,      /* bot: an HTTP library or command line client */
+    CLICK_REASON_NO_AGENT,     /* bot: no agent; every browser sends one */
+    CLICK_REASON_MANY_LINKS,   /* scanner: several links of one client within seconds */
     CLICK_REASON_MANY_NETWORKS,   /* scanner: one client's links from several networks at a time */
     CLICK_REASON_SIGNS,           /* scanner: weaker signs that together weigh enough */
-    CLICK_REASON_UNKNOWN_PROGRAM, /* bot: the agent names nothing that people use */
-    CLICK_REASON_REPEAT,          /* bot: one link by one network, more often than read */
+    CLICK_REASON_UNKNOWN_PROGRAM, /* bot: the agent names no program that people use */
+    CLICK_REASON_REPEAT, /* bot: one link opened from one network more often than a person does */
     CLICK_REASONS
 };
 

@@ -2,7 +2,7 @@
 #ifndef PROTO_COMPILER_H
 #define PROTO_COMPILER_H
 
-/* The result tells of a failure; ignoring it is a bug. */
+/* The result reports a failure, so ignoring it is a bug. */
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* The function formats like printf: `fmt` is the number of the format, `first` of its first value.

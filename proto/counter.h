@@ -1,8 +1,7 @@
-/* counter.h - the names of all counters in Redis (FORMATS.md "Redis keyspace").  Nobody else
+/* counter.h - the names of all counters in Redis (FORMATS.md "Redis keyspace").  No other file
  * builds a key or a field.
  *
- * Pure: no I/O, no clock, no allocation.  Every key is `hc:{sHH}:…`, HH the shard in hex.
- */
+ * Pure: no I/O, no clock, no allocation.  Every key is `hc:{sHH}:…`, HH the shard in hex. */
 #ifndef PROTO_COUNTER_H
 #define PROTO_COUNTER_H
 #include <stdbool.h>
@@ -41,16 +40,16 @@ void counter_key_rejected(struct counter_key *key, unsigned shard);
 /* Hash campaign id -> name of a brand; shard 0. */
 void counter_key_names(struct counter_key *key, uint32_t brand);
 
-/* Hash of the processes that ran in the hour of `time_s`: id -> how it is (JSON); shard 0. */
+/* Hash of the processes that ran in the hour of `time_s`: id -> status (JSON); shard 0. */
 void counter_key_pods(struct counter_key *key, int64_t time_s);
-/* String: the number of shards that counts are spread over, decimal; shard 0. */
+/* String: the number of shards that the counts are distributed over, decimal; shard 0. */
 void counter_key_shards(struct counter_key *key);
 
-/* --- what the pods tell one another about mail gateways; nothing of it is a count --- */
+/* --- what pods tell one another to find mail gateways; not counts --- */
 
-/* Sorted set of the processes that are alive: id -> when it said so, seconds; shard 0. */
+/* Sorted set of the processes that are alive: id -> time of its last beat, seconds; shard 0. */
 void counter_key_alive(struct counter_key *key);
-/* String: the salt of networks and visitors of the UTC day that holds `time_s`; shard 0. */
+/* String: the salt of networks and visitors for the UTC day of `time_s`; shard 0. */
 void counter_key_salt(struct counter_key *key, int64_t time_s);
 /* List of a client's newest clicks, and hash of those that a process has claimed to relabel. */
 void counter_key_siblings(struct counter_key *key, uint32_t brand, uint32_t client,
@@ -80,14 +79,14 @@ void counter_key_table(struct counter_key *key, enum counter_table table, unsign
 /* Reads a key of counter_key_table(); false when it is not one. */
 MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket);
 
-/* String: there while a repetition of that event is passed over (event_key()). */
+/* String: exists while repetitions of that event are ignored (event_key()). */
 void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event);
-/* Stream of what was newly written to the tables of COUNTER_STATES in a shard. */
+/* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 
 /* --- time series: GET key, then series_next() of each record (series.h) --- */
 
-/* Their numbers stand in records: only ever added to. */
+/* The numbers are stored in records: never change one, only add. */
 enum counter_dim {
     COUNTER_DIM_LABEL,    /* value: enum click_label */
     COUNTER_DIM_COUNTRY,  /* value: counter_country_value() */
@@ -109,14 +108,15 @@ enum counter_interval {
     COUNTER_MONTHS /* of all campaigns: a key per month, one bucket, 0 */
 };
 
-/* In place of a campaign id: the sum over all campaigns of the brand, 0 (none) too. */
+/* Stands in place of a campaign id: all campaigns of the brand together, campaign 0 (none)
+ * included. */
 enum { COUNTER_ALL_CAMPAIGNS = -1 };
 
 /*
- * A series of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS).  A campaign keeps all
- * dimensions under one key: it has few clicks an hour, and many keys would cost more than they
- * hold. All campaigns together have a key per dimension, as each of them may be long, and months
- * too, so that a year is read in no time.
+ * A series of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS).  One campaign has all
+ * dimensions under one key, because it has few clicks an hour, and more keys would take more memory
+ * than their content.  All campaigns together have a key per dimension, because each of these may
+ * be long, and also keys of months, so that a year is read quickly.
  */
 struct counter_series {
     uint32_t brand;
@@ -145,9 +145,8 @@ static inline unsigned counter_country_value(const char country[static 2])
     return (unsigned)(uint8_t)country[0] << 8 | (uint8_t)country[1];
 }
 
-/* How long after its link was made a click came, in steps that grow: 0 = within a minute, 14 =
- * after 90 days or more.  A click before its link was made, by clocks that disagree, came at once.
- */
+/* The time from making a link to the click, in growing steps: 0 = within a minute, 14 = after 90
+ * days or more.  A click before the link was made (the clocks differ) counts as step 0. */
 enum { COUNTER_DELAYS = 15 };
 unsigned counter_delay_value(const struct click *click);
 /* "1m", "5m" … "90d": the end of the step; "more" for the last; NULL when out of range. */

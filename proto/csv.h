@@ -2,9 +2,8 @@
  *
  * Fields are separated by one character, rows end in LF, CRLF or CR.  A field in double quotes may
  * hold separators, line ends and doubled quotes, and blanks may stand around its quotes.  A quote
- * inside any other field is a fault, but where tabs separate: programs that write these quote
- * nothing.  Pure, no allocation.
- */
+ * inside any other field is an error, except in rows separated by tabs: programs that write those
+ * quote nothing.  Pure, no allocation. */
 #ifndef PROTO_CSV_H
 #define PROTO_CSV_H
 #include <stdbool.h>
@@ -26,14 +25,14 @@ struct csv_row {
 
 enum csv_status {
     CSV_OK,
-    CSV_MORE,     /* the row's end is not there yet; nothing was changed */
-    CSV_QUOTES,   /* a quote where none may be, or one that isn't closed */
+    CSV_MORE,     /* the row is not complete; nothing was changed */
+    CSV_QUOTES,   /* a quote in the wrong place, or one that isn't closed */
     CSV_TOO_MANY, /* more fields than CSV_FIELDS_MAX */
 };
 
 /*
- * Reads the row at the start of `text`, `len` bytes, 1 or more, whose fields `separator` parts;
- * `is_end`: no more will come.
+ * Parses the row at the start of `text` (`len` bytes, at least 1), whose fields are separated by
+ * `separator`.  `is_end`: no more text follows.
  *
  * On CSV_OK fills `*row`, and undoubles quotes in `text` itself.  On CSV_QUOTES and CSV_TOO_MANY
  * only row->len and row->n_lines are set: to the first line, so that one stray quote does not
@@ -42,7 +41,7 @@ enum csv_status {
 MUST_USE enum csv_status csv_read(char *text, size_t len, bool is_end, char separator,
                                   struct csv_row *row);
 
-/* Whether a value needs quotes to be a field that a comma parts from the next. */
+/* Whether a value must be quoted in a row separated by commas. */
 bool csv_needs_quotes(struct slice value);
 
 /* Writes `value` as a field, quoted if needed; returns its length, at most 2 * value.len + 2. */

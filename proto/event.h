@@ -1,9 +1,8 @@
-/* event.h - what other programs tell hopcount: what became of an invoice, who must not be tracked,
- * which links are void (FORMATS.md "Event").
+/* event.h - events that other programs send: the state of an invoice, an opt-out from tracking, a
+ * revocation (FORMATS.md "Event").
  *
  * An event travels through the click log as a record of its own type, so that it is applied exactly
- * once like a click.  Pure: no I/O, no clock, no allocation.
- */
+ * once like a click.  Pure: no I/O, no clock, no allocation. */
 #ifndef PROTO_EVENT_H
 #define PROTO_EVENT_H
 #include <stdbool.h>
@@ -15,7 +14,7 @@
 #include "proto/slice.h"
 #include "proto/state.h"
 
-/* Their numbers stand in records: only ever added to, 1…15. */
+/* The numbers are stored in records: never change one, only add; 1…15. */
 enum event_type {
     EVENT_PAID = 1,
     EVENT_PARTLY_PAID,
@@ -23,17 +22,17 @@ enum event_type {
     EVENT_CANCELLED,
     EVENT_REFUNDED,
     EVENT_CREDITED,
-    EVENT_REPLACED,          /* value: the number of the new object */
-    EVENT_MAIL_SENT,         /* value: how many mails */
-    EVENT_OPTED_OUT,         /* value: version of the text that the client agreed to; 0 = none */
-    EVENT_OPTED_IN,          /* the same */
-    EVENT_REVOKED,           /* value: issued before that minute since TOKEN_EPOCH_S */
-    EVENT_UNREVOKED,         /* a revocation is undone */
-    EVENT_RENEWAL_REQUESTED, /* somebody at an expired link asks for a new one */
+    EVENT_REPLACED,  /* value: the number of the new object */
+    EVENT_MAIL_SENT, /* value: how many mails */
+    EVENT_OPTED_OUT, /* value: version of the text that the client agreed to; 0 = none */
+    EVENT_OPTED_IN,  /* the same */
+    EVENT_REVOKED,   /* value: links issued before this minute since TOKEN_EPOCH_S are revoked */
+    EVENT_UNREVOKED, /* withdraws a revocation */
+    EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one */
     EVENT_TYPES
 };
 
-/* Of what a revocation is. */
+/* What a revocation covers. */
 enum event_scope {
     EVENT_SCOPE_LINK,
     EVENT_SCOPE_OBJECT,
@@ -44,15 +43,15 @@ enum event_scope {
 
 enum { EVENT_ID_MAX = 64, EVENT_CURRENCY_LEN = 3 };
 
-/* Amounts are exact in a double too: no reader of JSON misreads one. */
+/* Amounts up to this are exact in a double, so every JSON parser reads them correctly. */
 #define EVENT_AMOUNT_MAX INT64_C(9007199254740991)
 
 struct event {
     enum event_type type;
-    int64_t at_ms;   /* Unix: when it happened */
-    uint64_t id;     /* event_id_hash(): two events of one id, type and subject are the same */
+    int64_t at_ms; /* Unix: when it happened */
+    uint64_t id; /* event_id_hash(); events with the same id, type and subject are the same event */
     uint32_t brand;  /* click_brand_id() */
-    uint32_t object; /* 0 = none; so with the others */
+    uint32_t object; /* 0 = none; also in the fields below */
     uint32_t client;
     uint64_t link_id; /* of a revocation or renewal of one link */
     uint16_t campaign;
@@ -78,17 +77,16 @@ void event_to_record(const struct event *event, struct click *out);
 /* `record` is of CLICK_TYPE_EVENT.  False: of a type that this version does not know. */
 MUST_USE bool event_from_record(const struct click *record, struct event *out);
 
-/* What the event changes in the state table; returns how many entries, 0 when it changes nothing
+/* The entries that the event adds to the state table; returns how many, 0 if it changes nothing
  * there. */
 enum { EVENT_ENTRIES_MAX = 2 };
 unsigned event_entries(const struct event *event, struct state_entry out[static EVENT_ENTRIES_MAX]);
 
-/* Which of the tables 0…COUNTER_BUCKETS - 1 of states holds the event's entries: that of its
+/* The number of the state table, 0…COUNTER_BUCKETS - 1, that holds the event's entries: that of its
  * subject. */
 unsigned event_bucket(const struct event *event);
 
-/* Names the event in Redis for as long as a repetition of it is passed over: a hash of id, type and
- * subject. */
+/* The event's name in Redis while repetitions of it are ignored: a hash of id, type and subject. */
 uint64_t event_key(const struct event *event);
 
 #endif

@@ -1,10 +1,9 @@
-/* forwarded.h - what HTTP proxies pass on of a request: X-Forwarded-For and X-Forwarded-Host, and
- * Forwarded (RFC 7239).  Pure.
+/* forwarded.h - the header fields in which HTTP proxies pass on the client's address and host:
+ * X-Forwarded-For, X-Forwarded-Host and Forwarded (RFC 7239).  Pure.
  *
  * Each proxy appends the address that it saw.  Only what trusted proxies appended can be believed,
  * so a list of addresses is read from its right end.  The host is that of the first element: the
- * one which the client asked for.
- */
+ * one which the client asked for. */
 #ifndef PROTO_FORWARDED_H
 #define PROTO_FORWARDED_H
 #include <stdint.h>
@@ -22,7 +21,7 @@ enum forwarded_status {
     FORWARDED_UNREADABLE, /* no address: unknown, hidden ("_gate"), absent or malformed */
 };
 
-/* Cuts the last element off `*list`, a field value; its address goes to `ip` on FORWARDED_OK. */
+/* Removes the last element from `*list`, a field value; on FORWARDED_OK its address is in `ip`. */
 MUST_USE enum forwarded_status forwarded_take_last(enum forwarded_form form, struct slice *list,
                                                    uint8_t ip[static IP_LEN]);
 

@@ -23,7 +23,7 @@ enum {
     HTTP1_HOST_MAX = 255,      /* without the port */
 };
 
-/* OTHER: one of the IANA registry ("HTTP Method Registry") that is none of these. */
+/* OTHER: another method of the IANA registry ("HTTP Method Registry"). */
 enum http1_method {
     HTTP1_GET,
     HTTP1_HEAD,
@@ -34,7 +34,7 @@ enum http1_method {
     HTTP1_OTHER
 };
 
-/* In what the ports differ. */
+/* Rules that differ between the public port and others. */
 struct http1_rules {
     bool all_methods;  /* not only GET, HEAD, OPTIONS and POST */
     uint32_t body_max; /* bytes of a body; GET, HEAD and OPTIONS never have one */
@@ -69,7 +69,7 @@ struct http1_request {
     enum http1_method method;
     uint8_t minor_version;   /* 0 or 1 */
     bool keep_alive;         /* by the default of the version and the Connection field */
-    bool expect_continue;    /* wants "100 Continue" before it sends its body */
+    bool expect_continue;    /* the client waits for "100 Continue" before it sends the body */
     uint32_t content_length; /* bytes of body behind the head: 0…body_max of the rules */
     uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
     struct slice path;       /* begins with '/'; not decoded; ends before a stray */
@@ -91,17 +91,17 @@ struct http1_refusal {
     bool is_head;       /* the method is HEAD: the reply has no body */
 };
 
-/* How far an unfinished head has been looked at, so that one that comes byte by byte is not parsed
- * at each byte.  {0} for each new head. */
+/* How much of an unfinished head has been scanned, so that a head which arrives byte by byte is not
+ * parsed again at each byte.  {0} for each new head. */
 struct http1_scan {
     uint16_t seen;  /* bytes known to hold no line end that has not been parsed */
-    uint16_t limit; /* so many bytes without a further line end are a refusal */
+    uint16_t limit; /* more bytes than this without another line end are refused */
 };
 
 enum http1_status {
     HTTP1_COMPLETE,   /* `*out` is filled */
     HTTP1_INCOMPLETE, /* call again with more bytes and the same scan */
-    HTTP1_REFUSED,    /* `*refusal` is filled; reply and close, what follows can't be understood */
+    HTTP1_REFUSED,    /* `*refusal` is filled; reply and close: further input can't be parsed */
 };
 
 /*

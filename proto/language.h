@@ -5,8 +5,8 @@
 
 #include "proto/slice.h"
 
-/* The tag that `accept_language` wants most, the first of equals; len 0 when it wants none (the
- * field is absent or malformed, or only `*`).  Points into the field. */
+/* The tag with the highest weight in `accept_language`, the first of equals; len 0 when the field
+ * is absent, malformed or only `*`.  Points into the field. */
 struct slice language_preferred(struct slice accept_language);
 
 /*

@@ -1,4 +1,4 @@
-/* number.h - numbers in text from outside. */
+/* number.h - parses numbers in text from outside the program. */
 #ifndef PROTO_NUMBER_H
 #define PROTO_NUMBER_H
 #include <stdbool.h>
@@ -7,8 +7,8 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-/* Reads a whole number of decimal digits alone: no sign, no blank, any number of leading zeros.
- * False, and `*out` is left alone, when it is anything else or above `max`. */
+/* Parses a whole number of decimal digits, without sign or blanks; leading zeros are allowed.
+ * False for anything else and for numbers above `max`; `*out` is then left alone. */
 MUST_USE static inline bool number_parse(struct slice text, uint64_t max, uint64_t *out)
 {
     uint64_t n = 0;
@@ -26,7 +26,7 @@ MUST_USE static inline bool number_parse(struct slice text, uint64_t max, uint64
     return true;
 }
 
-/* The same for what fits 32 bits. */
+/* The same for numbers of at most 32 bits. */
 MUST_USE static inline bool number_parse_u32(struct slice text, uint32_t max, uint32_t *out)
 {
     uint64_t n;

@@ -18,7 +18,7 @@ enum {
     SEGMENT_SEQUENCE_MAX = 99999999,
 };
 
-/* `first` of a segment prepared ahead that no click has gone to yet. */
+/* `first` of a segment prepared ahead that holds no click yet. */
 #define SEGMENT_FIRST_NONE UINT64_MAX
 
 struct segment_header {

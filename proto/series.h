@@ -19,7 +19,7 @@
 
 enum { SERIES_RECORD_LEN = 8 };
 
-/* What a record says. */
+/* The content of a record. */
 struct series_point {
     enum counter_dim dim;
     unsigned bucket; /* hour 0…23, day of the month 1…31; 0 of a whole month */
@@ -54,17 +54,17 @@ static inline bool series_next(struct slice series, size_t *at, struct series_po
     return false;
 }
 
-/* All of it is of this format: whole records, none of an unknown kind. */
+/* Whether the series has this format: whole records, none of an unknown kind. */
 bool series_is_sound(struct slice series);
 
-/* Bytes of the part that has been summed up, 0 = none of it. */
+/* The length of the part that has been summed up; 0 = none. */
 size_t series_base_len(struct slice series);
 
 /*
  * Sums up a sound series into `out`, which has room for SERIES_RECORD_LEN more than it; `work` has
- * room for twice as many numbers as it has records.  Returns the length of what is in `out`.
- * Whoever replaces the series in Redis first makes sure, in one step with it, that its first bytes
- * are still those that were read.
+ * room for twice as many numbers as it has records.  Returns the length of what is in `out`. To
+ * replace the series in Redis, test in the same script that its first bytes are still those that
+ * were read.
  */
 size_t series_compact(struct slice series, uint64_t *work, uint8_t *out);
 

@@ -49,7 +49,7 @@ static inline char slice_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Equal but for the case of ASCII letters. */
+/* Whether they are equal when the case of ASCII letters is ignored. */
 static inline bool slice_equal_nocase(struct slice a, struct slice b)
 {
     if (a.len != b.len)

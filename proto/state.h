@@ -1,12 +1,11 @@
-/* state.h - what became of a link, an object, a client or a campaign: entries of 16 bytes
- * (FORMATS.md "State").
+/* state.h - the states of links, objects, clients and campaigns, as entries of 16 bytes (FORMATS.md
+ * "State").
  *
- * An entry is a key, which says of what it is, and a value: its type, when it was said, and what.
- * Of two values under one key the greater number holds: that is the later one, so neither order nor
- * repetition of messages matters, and copies of a table can be merged in any order.
+ * An entry is a key, which names its subject, and a value: a type, a time and a state.  Of two
+ * values under one key the greater number, which is the later one, is valid.  So neither the order
+ * nor the repetition of messages matters, and copies of a table can be merged in any order.
  *
- * Pure: no I/O, no clock, no allocation.
- */
+ * Pure: no I/O, no clock, no allocation. */
 #ifndef PROTO_STATE_H
 #define PROTO_STATE_H
 #include <stdbool.h>
@@ -18,23 +17,23 @@
 
 enum { STATE_ENTRY_LEN = 16 };
 
-/* Their numbers stand in entries: only ever added to. */
+/* The numbers are stored in entries: never change one, only add. */
 enum state_type {
     STATE_OBJECT = 1,       /* enum state_object */
     STATE_REPLACED_BY,      /* of an object: the number of the object that replaces it */
-    STATE_REVOKED_LINK,     /* issued before that minute since TOKEN_EPOCH_S; 0 = not any more */
+    STATE_REVOKED_LINK,     /* issued before this minute since TOKEN_EPOCH_S; 0 = withdrawn */
     STATE_REVOKED_OBJECT,   /* the same */
     STATE_REVOKED_CLIENT,   /* the same */
     STATE_REVOKED_CAMPAIGN, /* the same */
-    STATE_OPTED_OUT,        /* of a client: 1, or 0 = not any more */
+    STATE_OPTED_OUT,        /* of a client: 1, or 0 = withdrawn */
     STATE_REVOKED_BY,       /* who revoked: the first 4 bytes of the hash of the API key's name */
     STATE_TYPES
 };
 
-/* What became of an invoice, or whatever the object is.  Of two that are said of one moment the
- * greater holds: a billing system that says "partly paid" and "paid" in one second means paid. */
+/* The state of an invoice or other object.  Of two states with the same time the greater is valid:
+ * a billing system that sends "partly paid" and "paid" in one second means paid. */
 enum state_object {
-    STATE_UNKNOWN, /* nothing was said */
+    STATE_UNKNOWN, /* no state is known */
     STATE_UNPAID,
     STATE_PARTLY_PAID,
     STATE_PAID,
@@ -55,8 +54,8 @@ struct state_entry {
     uint64_t value; /* never 0 */
 };
 
-/* Of what an entry is.  `id` is the number of an object, client or campaign of the brand; of a link
- * it is the link id and `brand` is 0. */
+/* The subject of an entry.  `id` is the number of an object, client or campaign of the brand; for a
+ * link it is the link id, and `brand` is 0. */
 struct state_subject {
     enum state_type type;
     uint32_t brand;
@@ -64,26 +63,27 @@ struct state_subject {
 };
 
 uint64_t state_key(const struct state_subject *subject);
-/* The subject of a key: the other way round.  The type is known from the value. */
+/* The subject that a key names.  Its type is known from the value. */
 void state_subject(const struct state_entry *entry, struct state_subject *out);
 
-/* Says `what` of it at `at_ms` (Unix).  Bits of `what` beyond state_what_bits() are dropped. */
+/* Makes the value for the state `what` at `at_ms` (Unix).  Bits of `what` beyond state_what_bits()
+ * are dropped. */
 uint64_t state_value(enum state_type type, int64_t at_ms, uint32_t what);
-/* 32 of STATE_REPLACED_BY and STATE_REVOKED_BY, whose time is exact to 8 s; 24 of the others, whose
- * time is exact to 1/32 s. */
+/* 32 for STATE_REPLACED_BY and STATE_REVOKED_BY, whose time is exact to 8 s; 24 for the others,
+ * whose time is exact to 1/32 s. */
 unsigned state_what_bits(enum state_type type);
 
-/* What a value says; 0 of the value 0, which says nothing. */
+/* The state in a value; 0 for the value 0, which holds none. */
 uint32_t state_what(uint64_t value);
 enum state_type state_type(uint64_t value);
-/* Unix milliseconds, rounded down to what the type keeps. */
+/* The time in a value, Unix milliseconds, rounded down to the precision of its type. */
 int64_t state_at_ms(uint64_t value);
 
 void state_entry_put(uint8_t out[static STATE_ENTRY_LEN], const struct state_entry *entry);
 /* False: not an entry of this format. */
 MUST_USE bool state_entry_get(const uint8_t in[static STATE_ENTRY_LEN], struct state_entry *out);
 
-/* All of it is of this format: whole entries. */
+/* Whether the table has this format: whole entries. */
 bool state_is_sound(struct slice table);
 /* Drops entries that a later one of the same key makes void, in place, and those said before
  * `oldest_ms`; the rest is in ascending order of keys.  Returns the new length. */

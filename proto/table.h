@@ -1,12 +1,11 @@
-/* table.h - packed tables: what is counted of links, objects and clients (FORMATS.md "Table").
+/* table.h - packed tables with the counts of links, objects and clients (FORMATS.md "Table").
  *
  * A table is a Redis string of records of 16 bytes.  A batch only ever appends records; those of
- * one link (object, client) add up: counts are summed, times widen first … last.  So a writer
- * need not read, and one call writes many links.  Now and then the ledger replaces the older part
- * of a table by its sums (table_compact()).
+ * one link (object, client) add up: counts are summed, times widen first … last.  So a writer need
+ * not read, and one call writes many links.  Now and then the ledger replaces the older part of a
+ * table by its sums (table_compact()).
  *
- * Pure: no I/O, no clock, no allocation.
- */
+ * Pure: no I/O, no clock, no allocation. */
 #ifndef PROTO_TABLE_H
 #define PROTO_TABLE_H
 #include <stdbool.h>
@@ -25,30 +24,30 @@ enum {
 /* Counts saturate here, so that they are exact in a double too. */
 #define TABLE_COUNT_MAX INT64_C(9007199254740991)
 
-/* What is counted of a link.  Counts may be negative for a moment: a relabelling can arrive before
- * the click it is about.  Of a client they may stay so, when it was erased between the two. */
+/* The counts of a link.  They may be negative for a moment, because a relabelling can arrive before
+ * its click.  They may stay negative if the client was erased between the two. */
 struct table_link {
     int64_t human, automated;
     uint32_t first_s, last_s; /* Unix seconds of the first and the last click */
 };
 
-/* What is counted of an object or a client, by kind. */
+/* The counts of an object or a client, by kind. */
 struct table_item {
     int64_t human[TABLE_KINDS], automated[TABLE_KINDS];
 };
 
-/* Sums up what `table` (a whole Redis string) holds of a link; false, and all zero, when nothing.
- */
+/* Sums up the records of a link in `table`, a whole Redis string; false, and all zero, when there
+ * are none. */
 bool table_find_link(struct slice table, uint64_t link_id, struct table_link *out);
 
-/* The same of an object or a client of a brand. */
+/* The same for an object or a client of a brand. */
 bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct table_item *out);
 
 /* Writes the records that add `*link` to a table; returns their length, at most TABLE_LINK_MAX. */
 size_t table_put_link(uint8_t out[static TABLE_LINK_MAX], uint64_t link_id,
                       const struct table_link *link);
 
-/* What is added to an object or client. */
+/* An addition to an object or client. */
 struct table_increment {
     uint32_t brand, number;
     uint8_t kind; /* 0…15 */
@@ -67,24 +66,23 @@ void table_put_item(uint8_t out[static TABLE_RECORD_LEN], const struct table_inc
 bool table_next_link(struct slice table, size_t *at, uint64_t *id_low, struct table_link *out);
 bool table_next_item(struct slice table, size_t *at, struct table_increment *out);
 
-/* All of it is of this format: whole records, none of an unknown kind. */
+/* Whether the table has this format: whole records, none of an unknown kind. */
 bool table_is_sound(struct slice table);
 
-/* Bytes of the part that has been compacted, 0 = none of it. */
+/* The length of the part that has been compacted; 0 = none. */
 size_t table_base_len(struct slice table);
 
 /*
  * Writes what a sound table sums up to into `out`, which has room for TABLE_RECORD_LEN more than it
- * takes itself; returns the new length.  `scratch` has table_scratch_len() entries.  Whoever
- * replaces the table in Redis first makes sure, in one step with it, that its first bytes are still
- * those that were read.
+ * takes itself; returns the new length.  `scratch` has table_scratch_len() entries.  To replace the
+ * table in Redis, test in the same script that its first bytes are still those that were read.
  */
 size_t table_compact(struct slice table, uint8_t *out, uint32_t *scratch);
 size_t table_scratch_len(size_t table_len);
 
 /*
- * Takes all records of an object or a client of a brand out of a sound table of `len` bytes, in
- * place.  Returns its new length; `len` when there is none.  To replace the table in Redis, see
+ * Removes all records of an object or a client of a brand from a sound table of `len` bytes, in
+ * place.  Returns the new length; `len` when there were none.  To replace the table in Redis, see
  * table_compact().
  */
 size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number);

@@ -21,7 +21,7 @@ enum {
     TEMPLATE_CHANNEL_MAX = 16, /* bytes of a channel's name */
 };
 
-/* What stands in braces; the last four are what `utm` appends. */
+/* The values that braces may name; the last four are those that `utm` appends. */
 enum template_value {
     TEMPLATE_LITERAL,
     TEMPLATE_OBJECT,   /* decimal */
@@ -49,7 +49,7 @@ struct template
     uint8_t n_parts;
     bool needs_arg;    /* it holds {arg} */
     uint16_t uses;     /* bit set of (1 << enum template_value) */
-    size_t expand_max; /* no expansion is longer, in bytes */
+    size_t expand_max; /* the largest length of an expansion, in bytes */
 };
 
 enum template_status {
@@ -59,7 +59,7 @@ enum template_status {
     TEMPLATE_BAD_HOST,      /* none, or a character that no host name has; user names too */
     TEMPLATE_BAD_PORT,      /* not 1…65535 */
     TEMPLATE_VALUE_IN_HOST, /* a value before the first '/', '?' or '#' after the host */
-    TEMPLATE_BAD_CHARACTER, /* control, blank, non-ASCII or one that RFC 3986 knows not */
+    TEMPLATE_BAD_CHARACTER, /* a control, a blank, non-ASCII, or not allowed by RFC 3986 */
     TEMPLATE_BAD_PERCENT,   /* '%' without two hex digits */
     TEMPLATE_UNKNOWN_VALUE,
     TEMPLATE_UNCLOSED, /* '{' without '}' */
@@ -69,7 +69,7 @@ enum template_status {
     TEMPLATE_TOO_MANY_VALUES,
 };
 
-/* What is wrong and what to do, for people. */
+/* The fault and its remedy, for people. */
 const char *template_status_text(enum template_status status);
 
 /*

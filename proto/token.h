@@ -50,7 +50,7 @@ struct token {
 
 enum token_key_state { TOKEN_KEY_ABSENT, TOKEN_KEY_MINT, TOKEN_KEY_VERIFY, TOKEN_KEY_REVOKED };
 
-/* The two uses of a key, each ready to hash with. */
+/* A key, prepared for both of its uses. */
 struct token_key {
     struct blake2b_key tag; /* makes T */
     struct blake2b_key pad; /* makes what hides P */
@@ -68,18 +68,18 @@ struct token_keyring {
 
 enum token_status {
     TOKEN_OK,
-    TOKEN_MALFORMED,   /* holds no text of a token, or of one that token_seal() would not make */
+    TOKEN_MALFORMED,   /* holds no text of a token, or one that token_seal() would not make */
     TOKEN_UNKNOWN_KEY, /* no such kid, or revoked */
     TOKEN_FORGED,      /* the tag does not match: changed, other key, other brand */
 };
 
-/* Makes an empty keyring.  Kid 0, which no token has, gets a random key as a decoy: whatever has no
- * usable key is worked on with it, so that it takes the time of a forged token.  Needs
+/* Makes an empty keyring.  Kid 0, which no token has, gets a random key as a decoy: a token without
+ * a usable key is processed with it, so that a refusal takes the time of a forged token.  Needs
  * sodium_init(). */
 void token_keyring_init(struct token_keyring *ring);
 
-/* Adds a key; `kid` 1…255, `state` not ABSENT.  A MINT key becomes the one that mints; of a REVOKED
- * one only the state is kept. */
+/* Adds a key; `kid` 1…255, `state` not ABSENT.  A MINT key becomes the one that mints; for a
+ * REVOKED key only the state is stored. */
 void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_state state,
                        const uint8_t key[static TOKEN_KEY_LEN]);
 

@@ -12,8 +12,8 @@
 #include "proto/token.h"
 
 enum {
-    /* Of a longer text only so much is looked at: the longest token, each digit encoded twice, and
-     * a good deal of breaks. */
+    /* Only this much of a longer text is looked at: the longest token, with each digit encoded
+     * twice, and many line breaks. */
     TOKEN_TEXT_SEEN_MAX = 2048,
     /* How many lengths are tried after the digits that the text starts with.  More would make a
      * refusal dearer, as each costs all of them. */
