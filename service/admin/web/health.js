@@ -123,7 +123,7 @@ function silence(list) {
     if (silent.length === 0)
         return null;
     return h("p", { class: "notice warn" }, `${silent.length === 1 ? "A pod has" : `${silent.length} pods have`
-    } stopped without finishing. ${waiting > 0 ? `${many(waiting, "click")} waiting there, and any that ` +
+    } stopped without finishing. ${waiting > 0 ? `${many(waiting, "click")} that waited there, and any that ` +
         "came after its last report, are" : "Clicks that came after its last report are"
     } counted when it starts again on the same disk.`);
 }
