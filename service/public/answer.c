@@ -22,9 +22,9 @@ struct answerer {
     struct labeler *labeler;
     struct reply reply;
 
-    /* Of the request that is being answered; here, and not on the stack, as it is large. */
+    /* The request being answered; kept here and not on the stack because it is large. */
     struct http1_request request;
-    bool is_head; /* the reply has no body */
+    bool is_head; /* the reply must have no body */
     enum answer_then then;
     struct page_text page;
     char url[REPLY_BODY_MAX]; /* as HTML, of a page that leads there */
@@ -75,7 +75,7 @@ static void count(struct answerer *a, enum outcome outcome)
     counter64_add(&a->options.counters->requests[outcome], 1);
 }
 
-/* What the reply says of the connection's future. */
+/* What the reply says about keeping the connection. */
 static enum reply_connection connection(const struct answerer *a)
 {
     if (a->then != ANSWER_KEEP)
@@ -83,7 +83,7 @@ static enum reply_connection connection(const struct answerer *a)
     return a->request.minor_version == 0 ? REPLY_KEEP_10 : REPLY_KEEP;
 }
 
-/* `page` NULL: no body. */
+/* `page` NULL: a reply without a body. */
 static size_t write_page(struct answerer *a, enum outcome outcome, const struct page_text *page,
                          char *out)
 {
@@ -92,7 +92,7 @@ static size_t write_page(struct answerer *a, enum outcome outcome, const struct 
     return reply_page(&a->reply, outcome_status(outcome), page, a->is_head, connection(a), out);
 }
 
-/* The reply that always goes with an outcome; `brand` NULL = of no brand. */
+/* Writes the reply that belongs to an outcome; `brand` NULL = no brand. */
 static size_t write_outcome(struct answerer *a, enum outcome outcome, const struct brand *brand,
                             char *out)
 {
@@ -118,7 +118,7 @@ static bool make_onward(struct answerer *a, const struct brand *brand, struct sl
     return a->page.body_len <= REPLY_BODY_MAX;
 }
 
-/* Where a redirect's target goes; then write_redirect() puts the rest around it. */
+/* Where the redirect's target is to be written; write_redirect() adds the rest around it. */
 static char *redirect_target(const struct answerer *a, char *out)
 {
     return out + a->reply.redirect_len;
@@ -132,7 +132,7 @@ static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t ta
     return len + reply_redirect_end(connection(a), out + len);
 }
 
-/* Of who must not be tracked only what sums of a campaign need is kept. */
+/* Keeps only the fields that the sums of a campaign need, for a client who must not be tracked. */
 static void forget_who(struct click *click)
 {
     click->link_id = 0;
@@ -186,7 +186,8 @@ static struct label find_label(struct answerer *a, const uint8_t peer[static IP_
     return labeler_label(a->labeler, &source, a->options.clock->mono_ms);
 }
 
-/* Office's programs have no browser's name; most requests have, and are spared the look. */
+/* Office's programs name no browser, so requests with a browser's name need no look at the agent.
+ */
 static bool is_office(const struct answerer *a, const struct label *label)
 {
     static const unsigned may_be = 1u << CLICK_BROWSER_OTHER | 1u << CLICK_BROWSER_IE |
@@ -226,8 +227,9 @@ static size_t answer_home(struct answerer *a, const struct route *route, char *o
     return write_redirect(a, OUTCOME_HOME, len, out);
 }
 
-/* Neither GET nor HEAD.  A load balancer that is not told what to ask for (haproxy's `option
- * httpchk`) sends OPTIONS of "/" in HTTP/1.0, without a Host, and takes any 200 for healthy. */
+/* Answers methods other than GET and HEAD.  A load balancer with a default health check (haproxy's
+ * `option httpchk`) sends OPTIONS of "/" in HTTP/1.0, without Host, and takes any 200 for healthy.
+ */
 static size_t answer_other_method(struct answerer *a, char *out)
 {
     const struct http1_request *request = &a->request;
@@ -239,8 +241,8 @@ static size_t answer_other_method(struct answerer *a, char *out)
     return write_outcome(a, OUTCOME_METHOD, NULL, out);
 }
 
-/* The brand of the first host that has one: the client may have written the proxies' fields
- * himself, which must not make his link a 404. */
+/* The brand of the first host that has one.  The client itself may have sent the fields of proxies,
+ * and that must not make the link a 404. */
 static const struct brand *find_brand(const struct answerer *a, const uint8_t peer[static IP_LEN])
 {
     struct slice hosts[TRUSTED_PROXY_HOSTS_MAX];

@@ -23,23 +23,23 @@
 #include "service/public/reply.h"
 #include "service/public/trusted_proxy.h"
 
-/* What a refused client may still send before we stop reading it. */
+/* Bytes that a refused client may still send, and the time, before we stop reading. */
 enum { DISCARD_MAX = 64 * 1024, LINGER_WAIT_MS = 2 * 1000 };
 
 enum conn_state {
     CONN_NEW,       /* nothing read yet; in no list */
     CONN_IDLE,      /* waits for the first byte of a request */
     CONN_HEAD,      /* waits for the rest of a head */
-    CONN_SENDING,   /* waits until the client takes what is unsent */
-    CONN_LINGERING, /* discards what still comes, so that the client can read the last reply */
+    CONN_SENDING,   /* waits until the client has read the unsent replies */
+    CONN_LINGERING, /* discards further input, so that the client can read the last reply */
     CONN_STATES
 };
 
-/* What to do when the replies made so far have been sent. */
+/* What follows when the present replies have been sent. */
 enum conn_then {
     CONN_THEN_READ,
-    CONN_THEN_CLOSE,  /* all that came was read, so closing can't reset the reply away */
-    CONN_THEN_LINGER, /* more may come */
+    CONN_THEN_CLOSE,  /* all input was read, so closing can't reset the reply away */
+    CONN_THEN_LINGER, /* more input may come */
 };
 
 struct conn {
@@ -47,36 +47,36 @@ struct conn {
     struct deadline deadline; /* in the list of its state */
     struct conns *conns;
     struct conn *next_free;
-    struct held held; /* unfinished head, or requests behind unsent replies */
+    struct held held; /* an unfinished head, or requests behind unsent replies */
     char *unsent;     /* bytes unsent_at…unsent_len are still to be sent; NULL = none */
     uint32_t unsent_at, unsent_len;
     int64_t sending_since_ms;    /* monotonic; SENDING only */
     uint32_t n_requests;         /* of this connection */
     uint32_t n_discarded;        /* bytes, while LINGERING */
     uint8_t state;               /* enum conn_state */
-    uint8_t then;                /* enum conn_then: what follows `unsent` */
-    uint8_t close_reason;        /* enum close_reason, once it is going to be closed */
+    uint8_t then;                /* enum conn_then: what follows after `unsent` */
+    uint8_t close_reason;        /* enum close_reason, set before it is closed */
     bool is_watched;             /* the event is added */
-    bool is_queued;              /* its replies wait for the sync */
-    bool was_used;               /* IDLE: asked something since it was put into the list */
-    bool awaits_proxy;           /* the PROXY header is still to come */
+    bool is_queued;              /* its replies wait for the sync of the log */
+    bool was_used;               /* IDLE: had a request since it was put into the list */
+    bool awaits_proxy;           /* the PROXY header has not come yet */
     struct answer_source source; /* its ip: the peer's, then what a PROXY header says */
 };
 
-/* Replies in `out` that are ready to leave. */
+/* Replies in `out` that are ready to be sent. */
 struct queued {
     struct conn *conn;
     size_t len;
     enum conn_then then;
 };
 
-/* What the connections of a worker share. */
+/* The state that all connections of a worker share. */
 struct conns {
     struct conns_options options;
     struct deadline_list waiting[CONN_STATES];
-    struct conn *pool;       /* connections_max of them; memory is touched as they are used */
-    struct conn *free_conns; /* the last used on top */
-    unsigned n_made;         /* of the pool, used at least once */
+    struct conn *pool; /* connections_max entries; pages get memory when they are first used */
+    struct conn *free_conns; /* the one freed last comes first */
+    unsigned n_made;         /* entries used at least once */
     unsigned n_open;
     struct held_pool held_pool;
     bool is_draining;         /* every reply says Connection: close */
@@ -86,12 +86,12 @@ struct conns {
     char out[CONNS_OUTPUT_MAX];
 };
 
-/* The input being answered. */
+/* The input that is being answered. */
 struct intake {
     struct slice rest;   /* not answered yet */
     size_t made;         /* bytes of replies at conns->out + conns->out_len */
-    enum conn_then then; /* READ: go on */
-    bool may_have_more;  /* the buffer was filled: the socket may hold more */
+    enum conn_then then; /* CONN_THEN_READ: go on reading */
+    bool may_have_more;  /* the buffer was filled, so the socket may hold more */
 };
 
 static void on_ready(evutil_socket_t fd, short events, void *arg);
@@ -155,8 +155,8 @@ static void release_unsent(struct conn *c)
     c->unsent_len = c->unsent_at = 0;
 }
 
-/* The kernel would go on offering what lies in its send buffer for minutes.  The client has not
- * taken it, and would not get all of it. */
+/* Without a reset the kernel would try for minutes to send its buffer to a client that doesn't read
+ * it. */
 static void reset_on_close(evutil_socket_t fd)
 {
     static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -164,8 +164,8 @@ static void reset_on_close(evutil_socket_t fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
-/* Closes the socket and gives the connection back; `c` is gone then.  Its replies are not queued.
- */
+/* Closes the socket and frees the connection; `c` is invalid afterwards.  Its replies must not be
+ * queued. */
 static void conn_close(struct conn *c, enum close_reason reason)
 {
     assert(!c->is_queued);
@@ -181,7 +181,7 @@ static void conn_close(struct conn *c, enum close_reason reason)
     put_conn(c->conns, c);
 }
 
-/* Should libevent find no memory, the deadline of the state still ends the connection. */
+/* If libevent is out of memory, the deadline of the state still ends the connection. */
 static void watch(struct conn *c, short events)
 {
     events |= EV_PERSIST;
@@ -197,8 +197,8 @@ static void enter_lingering(struct conn *c)
 {
     release_held(c);
     c->n_discarded = 0;
-    /* The reply is followed by a FIN; a plain close() with input unread would send a RST, which
-     * may take the reply away from the client (RFC 9112, 9.6). */
+    /* Sends a FIN after the reply.  close() with unread input would send a RST, which may discard
+     * the reply at the client (RFC 9112, 9.6). */
     shutdown(conn_fd(c), SHUT_WR);
 }
 
@@ -221,8 +221,8 @@ static void conn_set_state(struct conn *c, enum conn_state state)
     watch(c, state == CONN_SENDING ? EV_WRITE : EV_READ);
 }
 
-/* Of those in `state` whose replies are not queued, the one that has waited longest; NULL: none.
- * `except` (NULL allowed) is passed over. */
+/* The connection in `state` that has waited longest, of those without queued replies; NULL: none.
+ * Skips `except`, which may be NULL. */
 static struct conn *conn_find_oldest(struct conns *conns, enum conn_state state,
                                      const struct conn *except)
 {
@@ -237,8 +237,8 @@ static struct conn *conn_find_oldest(struct conns *conns, enum conn_state state,
     return NULL;
 }
 
-/* Keeps what the socket did not take; at the limit in place of what others have not taken for
- * longer. */
+/* Keeps the bytes that the socket did not accept.  At the limit, connections that have not read
+ * their replies for longer are closed first. */
 static bool keep_unsent(struct conn *c, const char *buf, size_t len)
 {
     counter64 *unsent_bytes = &c->conns->options.counters->unsent_bytes;
@@ -262,7 +262,8 @@ static bool keep_unsent(struct conn *c, const char *buf, size_t len)
 
 enum sent { SENT_ALL, SENT_PART, SENT_BROKEN };
 
-/* SENT_PART: the rest is kept, `then` is for later.  SENT_BROKEN: the connection is gone. */
+/* SENT_PART: the rest is kept, and `then` follows later.  SENT_BROKEN: the connection was closed.
+ */
 static enum sent transmit(struct conn *c, const char *buf, size_t len, enum conn_then then)
 {
     ssize_t n = send(conn_fd(c), buf, len, MSG_NOSIGNAL);
@@ -284,8 +285,8 @@ static enum sent transmit(struct conn *c, const char *buf, size_t len, enum conn
     return SENT_PART;
 }
 
-/* Waits for more input.  The time for a head counts from its first byte, so that a head which was
- * unfinished before goes on with the deadline it had. */
+/* Waits for more input.  The time for a head counts from its first byte, so a head that was
+ * unfinished before keeps its deadline. */
 static void await_input(struct conn *c, bool answered)
 {
     if (c->held.len == 0)
@@ -294,7 +295,7 @@ static void await_input(struct conn *c, bool answered)
         conn_set_state(c, CONN_HEAD);
 }
 
-/* All replies that were made have been sent. */
+/* Continues after all present replies have been sent. */
 static void follow(struct conn *c, enum conn_then then)
 {
     switch (then) {
@@ -310,8 +311,8 @@ static void follow(struct conn *c, enum conn_then then)
     }
 }
 
-/* Sends `len` bytes of replies, keeps what the socket doesn't take, goes on as `then` says; `c` may
- * be gone then. */
+/* Sends `len` bytes of replies, keeps what the socket doesn't accept, and continues as `then` says.
+ * `c` may be closed afterwards. */
 static void send_replies(struct conn *c, const char *buf, size_t len, enum conn_then then)
 {
     if (transmit(c, buf, len, then) == SENT_ALL)
@@ -343,7 +344,7 @@ void conns_flush(struct conns *conns)
     conns->n_queued = conns->out_len = 0;
 }
 
-/* The `len` bytes at out + out_len are replies: sends them, or queues them for the sync. */
+/* Sends the `len` bytes of replies at out + out_len, or queues them until the sync. */
 static void send_or_queue(struct conn *c, size_t len, enum conn_then then)
 {
     struct conns *conns = c->conns;
@@ -362,8 +363,8 @@ static void send_or_queue(struct conn *c, size_t len, enum conn_then then)
 
 /* --- input that can't be answered yet --- */
 
-/* Frees blocks for `c` until there are so many: who does not take his replies is closed, longest
- * first, then the oldest unfinished heads are answered 408. */
+/* Frees blocks for `c` until `n_blocks` are free.  First closes connections that don't read their
+ * replies, those waiting longest first; then answers the oldest unfinished heads with 408. */
 static bool free_blocks(struct conn *c, size_t n_blocks)
 {
     struct conns *conns = c->conns;
@@ -382,8 +383,8 @@ static bool free_blocks(struct conn *c, size_t n_blocks)
     return true;
 }
 
-/* Keeps `rest`, the end of the input.  What was held before is there still if nothing of it has
- * been answered.  False: the connection is gone. */
+/* Keeps `rest`, the end of the input.  If none of the input was answered, what was held before
+ * stays as it is.  False: the connection was closed. */
 static bool hold(struct conn *c, struct slice rest)
 {
     struct conns *conns = c->conns;
@@ -419,8 +420,8 @@ static enum proxy_status take_proxy_header(struct conn *c, struct intake *in)
     return status;
 }
 
-/* Makes room for a reply in the output; what was made for this connection so far leaves if need be.
- * False: the client does not take it, or the connection is gone. */
+/* Makes room for a reply in the output; if needed, sends the replies made so far for this
+ * connection.  False: the client does not read them, or the connection was closed. */
 static bool make_room(struct conn *c, struct intake *in)
 {
     struct conns *conns = c->conns;
@@ -440,7 +441,7 @@ static bool make_room(struct conn *c, struct intake *in)
     return sent == SENT_ALL;
 }
 
-/* Answers the request at the start of the rest; false if it is not complete. */
+/* Answers the request at the start of the rest; false if the request is not complete. */
 static bool answer_one(struct conn *c, struct intake *in)
 {
     struct conns *conns = c->conns;
@@ -469,7 +470,7 @@ static bool answer_one(struct conn *c, struct intake *in)
     return true;
 }
 
-/* Answers the complete requests among the `len` bytes of conns->in, holds the rest. */
+/* Answers the complete requests among the `len` bytes of conns->in, and holds the rest. */
 static void answer_input(struct conn *c, size_t len)
 {
     struct intake in = {.rest = slice_make(c->conns->in, len),
@@ -523,7 +524,7 @@ static void read_input(struct conn *c)
     }
 }
 
-/* The client takes replies again: sends what is unsent, then answers what was held meanwhile. */
+/* The client reads again: sends the unsent replies, then answers the held requests. */
 static void resume(struct conn *c)
 {
     ssize_t n =
@@ -554,7 +555,7 @@ static void resume(struct conn *c)
     answer_input(c, held_len);
 }
 
-/* The socket can be read, or in SENDING be written. */
+/* The socket is readable, or in SENDING writable. */
 static void on_ready(evutil_socket_t fd, short events, void *arg)
 {
     struct conn *c = arg;
@@ -568,9 +569,9 @@ static void on_ready(evutil_socket_t fd, short events, void *arg)
         read_input(c);
 }
 
-/* Starts with a socket just accepted from `ip`, and reads at once: often the first request is there
- * already, which spares a turn of the loop.  Takes the socket.  False: all of the pool are open,
- * and the socket is the caller's. */
+/* Starts a connection on a socket just accepted from `ip`.  Reads at once, because the first
+ * request has often arrived, which saves a pass of the loop.  Owns the socket.  False: all of the
+ * pool are in use, and the caller keeps the socket. */
 static bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip[static IP_LEN],
                        bool awaits_proxy)
 {
@@ -586,7 +587,8 @@ static bool conn_start(struct conns *conns, evutil_socket_t fd, const uint8_t ip
     return true;
 }
 
-/* The wait of its state was too long: closes or answers it.  Its replies are not queued. */
+/* The connection has waited too long in its state: closes or answers it.  Its replies must not be
+ * queued. */
 static void conn_expire(struct conn *c)
 {
     char reply[REPLY_HEAD_MAX];
@@ -616,7 +618,7 @@ static void conn_expire(struct conn *c)
     }
 }
 
-/* --- all of a worker --- */
+/* --- all connections of a worker --- */
 
 struct conns *conns_new(const struct conns_options *options, struct error *err)
 {
@@ -667,8 +669,8 @@ void conns_free(struct conns *conns)
     free(conns);
 }
 
-/* Idle connections that were used keep their place for CONNS_SLACK_MS: they go to the end before
- * one is taken for the longest idle. */
+/* Moves used connections to the end of the idle list before the longest idle one is chosen, because
+ * requests move them only once in CONNS_SLACK_MS. */
 static void sort_used(struct conns *conns)
 {
     struct deadline_list *idle = &conns->waiting[CONN_IDLE];

@@ -1,5 +1,5 @@
-/* conns.h - the connections of one worker: accepted up to a limit, bytes in, replies out, ended
- * when they have waited too long, or when the worker ends.
+/* conns.h - the connections of one worker: accepts them up to a limit, reads requests, sends
+ * replies, and closes connections that have waited too long, or when the worker ends.
  *
  *     accept ──▶ IDLE ── nothing came ──▶ closed
  *               ▲ │ ▲
@@ -9,17 +9,14 @@
  *               │
  *               └─ refused, or not complete in time ──▶ LINGERING ──▶ closed
  *
- * Input is read into one buffer and replies are written into one, which all connections share; a
- * connection holds memory of its own only for an unfinished head, or for replies that the client
- * has not taken.
+ * All connections share one buffer for input and one for replies.  A connection has memory of its
+ * own only for an unfinished head, or for replies that the client has not read.
  *
- * One event per connection, which waits for reading; only in SENDING it waits for writing instead,
- * and nothing is read.  No timers: each state that waits has a list of deadlines.
+ * A connection has one event, which waits until the socket is readable; in SENDING until it is
+ * writable, and nothing is read then.  It has no timer: each waiting state has a list of deadlines.
  *
- * Replies leave at once, connection by connection; but when clicks must be on disk first they
- * gather until the loop has nothing else to do (or a buffer is full), so that one sync serves them
- * all.
- */
+ * Replies are sent at once.  If clicks must be on disk first, replies are collected until the loop
+ * has nothing else to do or a buffer is full, so that one sync serves all of them. */
 #ifndef PUBLIC_CONNS_H
 #define PUBLIC_CONNS_H
 #include <stdbool.h>
@@ -40,14 +37,14 @@ struct loop_clock;
 struct worker_counters;
 
 enum {
-    CONNS_INPUT_MAX = 34 * 1024,  /* read at once, what is held included: a head and a body fit */
-    CONNS_OUTPUT_MAX = 64 * 1024, /* replies before a send */
-    CONNS_QUEUE_MAX = 256,        /* connections that wait for one sync */
-    CONNS_HELD_BLOCKS = 4096,     /* for held input, 16 MiB */
-    CONNS_UNSENT_MAX = 8 * 1024 * 1024, /* bytes of replies that clients have not taken */
-    CONNS_SLACK_MS = 1000,              /* by which the order of idle connections may be off */
-    CONNS_TAKE_WAIT_MS = 5 * 1000,      /* for a client to take any byte of what is unsent */
-    CONNS_SEND_WAIT_MS = 30 * 1000,     /* and to take all, at most CONNS_OUTPUT_MAX */
+    CONNS_INPUT_MAX = 34 * 1024,  /* read at once, held input included: a head and a body fit */
+    CONNS_OUTPUT_MAX = 64 * 1024, /* replies before they are sent */
+    CONNS_QUEUE_MAX = 256,        /* connections that wait for the same sync */
+    CONNS_HELD_BLOCKS = 4096,     /* blocks for held input, 16 MiB */
+    CONNS_UNSENT_MAX = 8 * 1024 * 1024, /* bytes of replies that clients have not read */
+    CONNS_SLACK_MS = 1000,              /* how wrong the order of idle connections may be */
+    CONNS_TAKE_WAIT_MS = 5 * 1000,  /* within this time a client must read some of its replies */
+    CONNS_SEND_WAIT_MS = 30 * 1000, /* and within this time all, at most CONNS_OUTPUT_MAX */
 };
 
 struct conns_options {
@@ -57,12 +54,12 @@ struct conns_options {
     struct answerer *answerer;
     struct worker_counters *counters;
     struct loop_clock *clock;
-    struct clicklog *sync_log; /* synced before replies leave; NULL = replies don't wait */
+    struct clicklog *sync_log; /* synced before replies are sent; NULL = replies don't wait */
 };
 
-/* Borrows all that `*options` names, as long as it lives. */
+/* Borrows everything in `*options`, as long as it lives. */
 MUST_USE struct conns *conns_new(const struct conns_options *options, struct error *err);
-/* Sends what is queued and cuts all connections.  NULL is allowed. */
+/* Sends queued replies and closes all connections.  NULL is allowed. */
 void conns_free(struct conns *conns);
 
 /* Takes an accepted socket.  At the limit another connection makes room: one that lingers, else one
@@ -74,20 +71,21 @@ void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr
  * other. */
 MUST_USE bool conns_give_up_one(struct conns *conns);
 
-/* Syncs the clicks of the queued replies, and sends these.  Before the loop waits for events. */
+/* Syncs the clicks of the queued replies, then sends these.  Call before the loop waits for events.
+ */
 void conns_flush(struct conns *conns);
 
-/* Closes or answers what has waited too long.  A few times a second. */
+/* Closes or answers connections that have waited too long.  Call a few times a second. */
 void conns_tick(struct conns *conns);
 
-/* From now on every reply says Connection: close. */
+/* From now on every reply has Connection: close. */
 void conns_drain(struct conns *conns);
 /* Closes the connections that wait for a request; those that were never asked anything only when
  * they have waited for `silent_ms`, for the request of who has just connected is on its way. */
 void conns_close_idle(struct conns *conns, int64_t silent_ms);
 
 unsigned conns_n_open(const struct conns *conns);
-/* Blocks of memory that hold input which can't be answered yet, CONNS_HELD_BLOCKS at most. */
+/* Blocks of memory in use for held input, at most CONNS_HELD_BLOCKS. */
 size_t conns_n_held_blocks(const struct conns *conns);
 
 #endif

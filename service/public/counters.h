@@ -1,7 +1,6 @@
-/* counters.h - what a worker counts for the metrics: written by its thread, read by any.
+/* counters.h - the counters of a worker for metrics: written by its thread, read by any.
  *
- * Each request ends in one outcome, and each outcome has one status code.
- */
+ * Each request ends in one outcome, and each outcome has one status code. */
 #ifndef PUBLIC_COUNTERS_H
 #define PUBLIC_COUNTERS_H
 #include "proto/click_names.h"
@@ -16,9 +15,9 @@ enum outcome {
     OUTCOME_HOME,      /* 302 to the brand's home */
     OUTCOME_HOME_PAGE, /* 200, the brand has no home of its own */
     OUTCOME_ROBOTS,    /* 200 */
-    OUTCOME_OPTIONS,   /* 200, the question of a balancer (OPTIONS /) */
+    OUTCOME_OPTIONS,   /* 200, a load balancer's health check (OPTIONS /) */
     OUTCOME_NOT_FOUND, /* 404, no valid link */
-    OUTCOME_NO_TARGET, /* 404, a valid link of a kind that leads nowhere */
+    OUTCOME_NO_TARGET, /* 404, a valid link of a kind that has no target */
     OUTCOME_UNKNOWN_HOST,  /* 404 */
     OUTCOME_EXPIRED,       /* 410 */
     OUTCOME_REVOKED,       /* 410, where the brand says so; else a revoked link is not found */
@@ -38,11 +37,11 @@ enum outcome {
 /* Why a connection was closed. */
 enum close_reason {
     CLOSE_CLIENT,       /* the client closed it, or it broke */
-    CLOSE_REPLIED,      /* by Connection: close, HTTP/1.0 or the request limit */
+    CLOSE_REPLIED,      /* after Connection: close, HTTP/1.0 or the request limit */
     CLOSE_REFUSED,      /* after the reply to a request that HTTP rules refuse */
-    CLOSE_IDLE,         /* nothing came for the idle time */
+    CLOSE_IDLE,         /* no request within the idle time */
     CLOSE_HEAD_TIMEOUT, /* a head was not complete in time */
-    CLOSE_SEND_TIMEOUT, /* the client did not take its replies in time */
+    CLOSE_SEND_TIMEOUT, /* the client did not read its replies in time */
     CLOSE_EVICTED,      /* it made room for another, at the limit of connections or descriptors */
     CLOSE_BUFFERS,      /* the limit of unfinished heads or of unread replies was reached */
     CLOSE_PROXY,        /* no valid PROXY header, or not from a trusted proxy */
@@ -54,15 +53,15 @@ struct worker_counters {
     counter64 requests[OUTCOMES];     /* replies made */
     counter64 reasons[CLICK_REASONS]; /* counted clicks, by why they got their label */
     struct labeler_counters agents;
-    counter64 accepted; /* connections */
+    counter64 accepted; /* connections accepted */
     counter64 closed[CLOSE_REASONS];
     counter64 open;         /* connections now */
     counter64 open_max;     /* the limit */
     counter64 heads;        /* connections that hold an unfinished head now */
-    counter64 unsent_bytes; /* of replies that clients have not taken yet, now */
+    counter64 unsent_bytes; /* bytes of replies that clients have not read yet */
     counter64 bytes_in, bytes_out;
     counter64 accept_pauses; /* times accepting paused, because descriptors or memory ran out */
-    counter64 turns;         /* of the event loop */
+    counter64 turns;         /* passes of the event loop */
 };
 
 /* The names used in metrics, "redirect", "evicted"; NULL when out of range. */

@@ -13,13 +13,13 @@
 #include "service/config/config.h"
 
 enum {
-    BACKLOG = 4096, /* longer than a burst of a mailing; net.core.somaxconn may cut it */
+    BACKLOG = 4096, /* longer than a burst of a mailing; net.core.somaxconn may limit it */
     DEFER_S = 1,
-    /* Of each connection, for what has come and for what the client has not taken; the kernel takes
-     * twice as much for its own needs.  Left alone it grows them to 4 MB and 6 MB. */
+    /* Size of the receive and the send buffer of each connection; the kernel adds as much again for
+     * itself.  Without a fixed size the kernel lets them grow to 4 MB and 6 MB. */
     SOCKET_BUFFER = 32 * 1024,
-    /* After so long without an answer to what was sent the kernel gives the connection up, also one
-     * that is closed: it would go on for a quarter of an hour. */
+    /* The kernel gives a connection up, also a closed one, when sent data is not acknowledged for
+     * this long; its default is a quarter of an hour. */
     UNANSWERED_MS = 30 * 1000,
 };
 
@@ -28,7 +28,7 @@ static bool set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-/* A bound, not yet listening socket, or -1 and errno. */
+/* A bound socket that doesn't listen yet, or -1 and errno. */
 static int bind_socket(const struct address *address, bool v6_only, bool reuse_port)
 {
     const struct sockaddr *addr = (const struct sockaddr *)&address->addr;
@@ -40,7 +40,7 @@ static int bind_socket(const struct address *address, bool v6_only, bool reuse_p
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
         (!reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
         (addr->sa_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
-        /* Accepted sockets inherit these, which spares system calls for each. */
+        /* Accepted sockets inherit these options, which saves system calls per connection. */
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
         set_option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER) &&
         set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER) &&
@@ -66,7 +66,7 @@ static unsigned port_of(const struct address *address)
     return ntohs(((const struct sockaddr_in *)&address->addr)->sin_port);
 }
 
-/* "[::]" serves IPv4, too, unless an IPv4 address is given beside it for the same port. */
+/* "[::]" serves IPv4 as well, unless an IPv4 address with the same port is configured. */
 static bool is_v6_only(const struct config_public *public, const struct address *address)
 {
     for (unsigned i = 0; i < public->n_listen; i++) {
@@ -78,8 +78,8 @@ static bool is_v6_only(const struct config_public *public, const struct address 
     return false;
 }
 
-/* SO_REUSEPORT would let us in beside another process of our user, and each would get half of the
- * connections: a socket without it shows whether the port is free. */
+/* With SO_REUSEPORT the bind would succeed beside another process of our user, and each would get
+ * half of the connections.  A socket without it shows whether the port is free. */
 static bool is_free(const struct address *address, bool v6_only)
 {
     int fd;
@@ -119,7 +119,7 @@ static void fail(const struct config *config, unsigned i, int error, struct erro
         config_fail(config, err, key, "cannot listen on %s: %s", text, strerror(error));
 }
 
-/* What the kernel chose for port 0 is the port of the other workers' sockets, too. */
+/* For port 0 the other workers' sockets use the port that the kernel chose for the first. */
 static bool open_address(const struct config *config, unsigned i, unsigned n_workers, int *fds)
 {
     unsigned n_listen = config->public.n_listen;

@@ -13,15 +13,15 @@
 struct page_text;
 
 enum {
-    REPLY_HEAD_MAX = 1024,      /* all of a head but the Location */
-    REPLY_BODY_MAX = 14 * 1024, /* a page with a longer body is sent without it */
+    REPLY_HEAD_MAX = 1024,      /* a head without its Location */
+    REPLY_BODY_MAX = 14 * 1024, /* a page with a longer body is sent without its body */
     REPLY_MAX = 16 * 1024,      /* the longest reply */
-    REPLY_REDIRECT_MAX = 512,   /* what a redirect needs beside its Location */
+    REPLY_REDIRECT_MAX = 512,   /* the bytes of a redirect besides its Location */
 };
 
-/* What the reply says about the connection. */
+/* The Connection field of the reply. */
 enum reply_connection {
-    REPLY_KEEP,    /* nothing: it stays open by HTTP/1.1's default */
+    REPLY_KEEP,    /* no field: the connection stays open by default (HTTP/1.1) */
     REPLY_KEEP_10, /* Connection: keep-alive, for a client of HTTP/1.0 that asked for it */
     REPLY_CLOSE,   /* Connection: close */
 };
@@ -36,7 +36,7 @@ struct reply {
 
 void reply_init(struct reply *reply, int64_t now_s);
 
-/* Unix seconds; costs a comparison unless the second changed. */
+/* Sets the date, Unix seconds; costs one comparison unless the second has changed. */
 static inline void reply_set_date(struct reply *reply, int64_t now_s);
 
 /*

@@ -21,11 +21,11 @@
 #include "service/public/loop_clock.h"
 
 enum {
-    TICK_MS = 250,   /* how late a deadline may be noticed */
-    SILENT_MS = 500, /* at the end, for the first request of a new connection to come */
+    TICK_MS = 250,   /* a deadline may be noticed this much late */
+    SILENT_MS = 500, /* when finishing, a new connection has this long to send its first request */
 };
 
-/* What main asks for; bits of worker.orders. */
+/* Requests of the main thread; bits of worker.orders. */
 enum order { ORDER_DRAIN = 1, ORDER_FINISH = 2, ORDER_STOP = 4 };
 
 struct worker {
@@ -39,14 +39,14 @@ struct worker {
     struct event *tick, *wake;
     int wake_fd;
     bool is_finishing, is_stopped;
-    int64_t finish_by_ms; /* monotonic, when finishing */
+    int64_t finish_by_ms; /* monotonic, valid when finishing */
     pthread_t thread;
     bool has_thread;
 
-    /* Messages: main writes, the worker takes. */
+    /* Messages: the main thread writes, the worker takes. */
     _Atomic(struct site *) next_site;
     atomic_uint orders;
-    atomic_bool has_ended; /* the other way round */
+    atomic_bool has_ended; /* the worker writes, the main thread reads */
     _Atomic int64_t finish_limit_ms;
 };
 
@@ -76,7 +76,7 @@ static void check_finished(struct worker *w)
 
 /* --- the loop --- */
 
-/* A few times a second: deadlines. */
+/* A few times a second: tests deadlines. */
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct worker *w = arg;
@@ -104,7 +104,7 @@ static void take_messages(struct worker *w)
         w->is_stopped = true;
 }
 
-/* Main has left a message. */
+/* The main thread has sent a message. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     struct worker *w = arg;
@@ -138,7 +138,7 @@ static void *run(void *arg)
 
 /* --- start --- */
 
-/* Nothing but this thread touches the base, so it needs no locks; messages come by wake.h. */
+/* Only this thread uses the base, so it needs no locks; messages arrive by wake.h. */
 static struct event_base *new_base(void)
 {
     struct event_config *config = event_config_new();
