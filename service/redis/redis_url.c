@@ -112,7 +112,7 @@ static bool parse_host(struct redis_url *url, struct slice text, unsigned port, 
     if (!ok || !decode(host.len ? host : slice_of("127.0.0.1"), address->host)) {
         /* Doesn't print the host: if a / in the password was not encoded, it holds part of the
          * password. */
-        error_set(err, "redis url: host %zu must be name, name:port or [IPv6]:port",
+        error_set(err, "redis url: host %zu is no name, name:port or [IPv6]:port",
                   url->n_hosts + 1);
         return false;
     }
@@ -294,13 +294,14 @@ static bool check(const struct redis_url *url, struct error *err)
         return false;
     }
     if (url->sentinel_user[0] && !url->sentinel_password[0]) {
-        error_set(err, "redis url: sentinel_user is set without a password; add "
+        error_set(err, "redis url: sentinel_user is set, but no password; add "
                        "sentinel_password_file=");
         return false;
     }
     if (url->user[0] && !url->password[0]) {
-        error_set(err, "redis url: a user without a password; write user:password@ (or :password@ "
-                       "without a user), or password_file=");
+        error_set(
+            err, "redis url: there is a user, but no password; write user:password@ (or :password@ "
+                 "without a user), or password_file=");
         return false;
     }
     return true;
