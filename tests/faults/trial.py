@@ -20,6 +20,7 @@ CONFIG = {
     "public": {"requests_max": 1000000000},
     "redis": {"timeout_ms": 500, "flush_ms": 20},
     "ledger": {"segment_bytes": 65536},
+    "labels": {"repeat_max": 0},  # a few links stand for those of many people, who click once
 }
 
 

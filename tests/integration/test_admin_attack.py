@@ -350,7 +350,7 @@ def test_requests_of_clients_that_have_gone_do_not_pile_up(daemon):
     assert daemon.metrics()["hopcount_admin_requests"] <= daemon.metrics()["hopcount_admin_connections_max"]
     busy.join()
     wait_until(lambda: daemon.metrics()["hopcount_admin_requests"] == 1, 10, "all to be forgotten")
-    assert resident_mb(daemon) - before < 120
+    assert resident_mb(daemon) - before < 250  # ASan keeps for a while what was freed
     probe(daemon)
 
 

@@ -760,10 +760,10 @@ def test_check_asks_every_target_rule_and_home(make_server, make_config):
     done = run("check", "-c", config, "--object", 42, "--arg", "key")
     assert {path for path, _ in requests} == {
         "/home", "/viewinvoice.php?id=42", "/index.php?rp=/invoice/42/pay", "/clientarea.php",
-        "/renew?a=key", "/renew-b/42", "/renew-de"}
-    assert "all 7 targets answer" in done.stdout
+        "/clientarea.php?action=masspay&all=true", "/renew?a=key", "/renew-b/42", "/renew-de"}
+    assert "all 8 targets answer" in done.stdout
     found = [json.loads(line) for line in run("check", "-c", config, "--json").stdout.splitlines()]
-    assert len(found) == 7 and all(each["ok"] for each in found)
+    assert len(found) == 8 and all(each["ok"] for each in found)
 
 
 def test_check_names_what_is_dead_and_fails(make_server, make_config):
@@ -774,14 +774,14 @@ def test_check_names_what_is_dead_and_fails(make_server, make_config):
     dead = [line for line in done.stdout.splitlines() if line.startswith("DEAD")]
     assert len(dead) == 2
     assert any("404" in line and "/renew-b/1" in line for line in dead)
-    assert "2 of 7 targets do not answer" in done.stderr
+    assert "2 of 8 targets do not answer" in done.stderr
 
 
 def test_check_of_a_server_that_is_down(make_server, make_config):
     config = make_config(billing("http://127.0.0.1:9"))
     found = [json.loads(line) for line in run("check", "-c", config, "--json", status=1)
              .stdout.splitlines()]
-    assert len(found) == 7
+    assert len(found) == 8
     assert all(each["status"] is None and "connect" in each["error"] for each in found)
 
 
