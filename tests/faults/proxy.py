@@ -117,7 +117,7 @@ class Connection:
         while (data := self._read(self.server)) is not None:
             for frame in frames.feed(data):
                 name, strike = self.commands.popleft() if self.commands else (b"", None)
-                if self._may_pass() and not self._pass_reply(frame, strike):
+                if self._may_pass() and not self._pass_reply(self.proxy.alter(frame), strike):
                     return
                 self.proxy.n_replies[name] += 1
 
@@ -224,6 +224,10 @@ class Proxy:
             return list(self.connections)
 
     # --- faults ---
+
+    def alter(self, frame):
+        """What the client gets in place of a reply, whatever the command; for a proxy made from this."""
+        return frame
 
     def hold(self):
         self.mode = "hold"

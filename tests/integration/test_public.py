@@ -413,6 +413,7 @@ def kernel_bytes(daemon):
             for r, t, w in re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f\d+,w(\d+)", listed)]
 
 
+@pytest.mark.attack
 def test_clients_that_do_not_read_hold_little_memory_and_others_are_served(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "requests_max": 1000000}})
     token = daemon.mint()
@@ -447,6 +448,7 @@ def leave_descriptors(daemon, n):
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (in_use + n, in_use + n))
 
 
+@pytest.mark.attack
 def test_out_of_descriptors_idle_connections_make_room_and_those_in_use_go_on(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000}})
     token = daemon.mint()
@@ -468,6 +470,7 @@ def test_out_of_descriptors_idle_connections_make_room_and_those_in_use_go_on(ma
             connection.close()
 
 
+@pytest.mark.attack
 def test_out_of_descriptors_it_pauses_when_all_connections_are_in_use(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000, "head_s": 30}})
     with daemon.connect() as canary:

@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -18,43 +17,16 @@ import time
 import pytest
 import redis as redis_client
 
+from attack.pressure import MB, kernel_mb, n_descriptors, resident_mb
 from harness.build import build_type, patience
 from harness.rawhttp import Closed, Connection
 from harness.wait import wait_until
 
-MB = 1 << 20
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
-
-
-@pytest.fixture(autouse=True)
-def many_descriptors():
-    """Of this process, which holds the other ends."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture
-def daemon(make_hopcountd, redis):
-    """Whose resident memory means something under AddressSanitizer, too, which keeps what is freed for a while."""
-    asan = "detect_leaks=1:exitcode=99:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
-    return make_hopcountd(redis, environment={"ASAN_OPTIONS": asan})
 
 
 def dial(daemon, seconds=20):
     return Connection("127.0.0.1", daemon.admin_port, seconds)
-
-
-def resident_mb(daemon):
-    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) / 1024
-
-
-def kernel_mb(daemon):
-    """What the kernel holds for the admin port's sockets, on our side of them."""
-    done = subprocess.run(["ss", "-tmHn", f"sport = :{daemon.admin_port}"], capture_output=True, text=True, check=True)
-    return sum(int(r) + int(w) for r, w in re.findall(r"skmem:\(r(\d+),.*?,w(\d+),", done.stdout)) / MB
 
 
 def probe(daemon, path="/livez"):
@@ -278,7 +250,7 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
             with held(daemon, 300, first):
                 taken = resident_mb(daemon) - before
                 assert taken < (60 if build_type() == "Release" else 120), f"{name}: {taken} MB"
-                assert kernel_mb(daemon) < 60, name
+                assert kernel_mb(daemon.admin_port) < 60, name
                 assert probes(daemon) < max(10 * calm, patience(0.3)), name
                 metrics = daemon.metrics()
                 assert metrics["hopcount_admin_connections"] <= metrics["hopcount_admin_connections_max"]
@@ -366,8 +338,8 @@ def test_who_does_not_read_holds_little_and_not_for_long(daemon):
                 sock.send(b"GET /dashboard/chart.min.js HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
         wait_until(lambda: daemon.metrics()["hopcount_admin_connections"] > 100, 10, "the connections")
         assert resident_mb(daemon) - before < 40
-        assert kernel_mb(daemon) < 60
-        wait_until(lambda: kernel_mb(daemon) < 2, 40, "the replies that nobody takes to be dropped")
+        assert kernel_mb(daemon.admin_port) < 60
+        wait_until(lambda: kernel_mb(daemon.admin_port) < 2, 40, "the replies that nobody takes to be dropped")
         probe(daemon)
 
 
@@ -391,10 +363,6 @@ def test_too_many_connections_of_one_address_end_none_of_others(make_hopcountd, 
 
 def set_limit(daemon, n):
     subprocess.run(["prlimit", f"--pid={daemon.pid}", f"--nofile={n}:"], check=True)
-
-
-def n_descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def test_probes_are_answered_when_there_are_no_descriptors(make_hopcountd, redis):
