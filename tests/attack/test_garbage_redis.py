@@ -121,9 +121,9 @@ N = 60
 @pytest.mark.parametrize("kind", GARBAGE_KINDS, ids=lambda kind: kind.__name__)
 def test_garbage_costs_no_click(make_trial, garbler, kind):
     trial = make_trial(8, f"garbage to any command: {kind.__name__}", garbler.url, environment=ASAN_THAT_FORGETS)
-    trial.click_before(0.3)
+    trial.click_before(300)
     attack(trial, garbler, [kind], N)
-    trial.click_after(0.3)
+    trial.click_after(300)
     trial.verdict()
     trial.daemon.shut_down()
 

@@ -94,9 +94,9 @@ class Connection:
         """Waits as the proxy says; False: what was read is to be thrown away."""
         proxy = self.proxy
         while proxy.mode == "hold" and not self.closing.is_set():
-            time.sleep(0.005)
+            time.sleep(0.005)  # polls
         if proxy.delay_s:
-            time.sleep(proxy.delay_s)
+            time.sleep(proxy.delay_s)  # the fault itself
         return proxy.mode != "drop" and not self.closing.is_set()
 
     def _copy_commands(self):
@@ -137,7 +137,7 @@ class Connection:
             self.client.settimeout(60)
             self.client.sendall(HUGE[strike]())
         elif strike == "late":
-            time.sleep(self.proxy.late_s)
+            time.sleep(self.proxy.late_s)  # the fault itself
             self.client.sendall(frame)
         elif strike is None and self.proxy.mode == "dribble":
             for i in range(len(frame)):

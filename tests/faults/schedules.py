@@ -224,7 +224,7 @@ def kill_node(w):
     node = w.rng.choice(c.masters())
     node.kill()
     if w.rng.random() < 0.7:
-        time.sleep(2)
+        time.sleep(2)  # longer than cluster-node-timeout
     yield
     node.start()
     c.wait_whole()
@@ -290,6 +290,7 @@ def choose_step(rng, topology):
 
 def run_step(world, faults):
     rng, under_way = world.rng, []
+    # The waits are the schedule's own: faults that come at once, or one after the other.
     for fault in faults:
         generator = fault(world)
         if next(generator, "over") != "over":

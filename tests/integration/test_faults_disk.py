@@ -84,7 +84,7 @@ def test_a_power_cut_takes_no_more_than_the_last_sync_interval(make_trial, make_
     for _ in range(8):
         proxy.hold()
         with trial.load(trial.during, pause_s=0.004):
-            time.sleep(0.7)
+            time.sleep(0.7)  # several sync intervals, which are what is tested
             # A sync that has begun by then is of what came before; it may take its time.
             cut_ms = int(time.time() * 1000) - 2 * sync_ms
             daemon.kill()
@@ -108,8 +108,7 @@ def test_a_power_cut_when_redis_had_more_than_the_disk(make_trial, redis):
     trial = make_trial(3, "power cut of clicks that Redis has already",
                        config={"ledger": {"durability": "process"}})
     trial.click_before()
-    with trial.load(trial.during):
-        time.sleep(0.5)
+    trial.click_during(500)
     trial.wait_applied()
     trial.daemon.kill()
     for path in segments(trial.daemon):
@@ -143,7 +142,7 @@ def cpu_s(daemon):
 def assert_no_spin(daemon, seconds=2):
     """A thread that tries again without a pause would take all of this."""
     before, started = cpu_s(daemon), time.monotonic()
-    time.sleep(seconds)
+    time.sleep(seconds)  # what is measured: the CPU of so many seconds
     used, took = cpu_s(daemon) - before, time.monotonic() - started
     assert used < took / 2, f"{used:.2f} s of CPU in {took:.2f} s of doing nothing"
 
@@ -180,7 +179,7 @@ def test_a_full_disk_while_redis_is_down_drops_only_beyond_the_cap(make_trial, m
     proxy.refuse()
     for _ in range(40):
         trial.flood(2000)
-    trial.click_during(0.5)
+    trial.click_during(500)
     metrics = trial.check_conservation()
     assert metrics["hopcount_log_degraded"] == 1
     assert dropped(metrics) > 0 and metrics["hopcount_clicks_pending"] > 20000
@@ -206,10 +205,10 @@ def test_a_read_only_state_dir_turns_to_memory_and_back(make_trial, small_disk):
     trial.wait_applied()
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     # What comes now goes to the disk again.
-    for _ in range(4):
+    def is_on_disk():
         trial.flood(1000)
-        time.sleep(0.5)
-    wait_until(lambda: daemon.metrics()["hopcount_log_degraded"] == 0, 60, "it is not")
+        return daemon.metrics()["hopcount_log_degraded"] == 0
+    wait_until(is_on_disk, 60, "it is not", pause=0.2)
     metrics = trial.wait_applied()
     trial.verdict(n_lost_reported=dropped(metrics))
 
@@ -269,9 +268,9 @@ def test_kill_9_loses_nothing_while_the_disk_takes_its_time(make_trial, redis, t
     trial = make_trial(1, "kill -9 while each sync takes 0.1 s, 3 times",
                        config={"ledger": {"segment_bytes": 262144}}, environment={"LD_PRELOAD": str(library)})
     trial.click_before()
-    with trial.load(trial.during, n_clients=8, pause_s=0.0):
+    with trial.load(trial.during, n_clients=8, pause_s=0.0) as load:
         for _ in range(3):
-            time.sleep(0.7)
+            load.wait_clicks(2000)
             trial.daemon.kill()
             trial.daemon.start()
     trial.verdict()
@@ -302,7 +301,7 @@ def test_the_wall_clock_jumps_by_a_day(make_trial, redis, tmp_path, days):
     assert daemon.get(f"/{short}").status == (410 if days > 0 else 302), "expiry is of the wall clock"
     if days < 0:
         trial.during.received[short] += 1
-    trial.click_during(0.5)
+    trial.click_during(500)
     trial.links.append(short)
     counts = trial.verdict()
     by_day = {}
@@ -358,7 +357,9 @@ def test_a_resolver_that_stalls(make_trial, make_hopcountd, redis, tmp_path):
     trial = make_trial(18, "the name of the Redis host is not resolved, then it is",
                        f"redis://redis.hopcount.example:{redis.port}/0",
                        wrapper=["unshare", "-m", wrapper])
-    trial.click_during(3)
+    with trial.load(trial.during) as load:
+        wait_until(lambda: "resolve" in trial.daemon.stderr(), 30, "the log says so")
+        load.wait_clicks()
     metrics = trial.check_conservation()
     assert resolver.n_questions > 0 and metrics["hopcount_redis_up"] == 0
     assert metrics["hopcount_clicks_pending"] > 0 and trial.daemon.is_ready()
@@ -415,7 +416,7 @@ def test_ten_thousand_idle_and_five_hundred_slow_clients(make_trial):
                 for sock in slow:
                     with contextlib.suppress(OSError):
                         sock.sendall(b"x")
-                time.sleep(0.1)
+                time.sleep(0.1)  # the slow clients' own pace
         grown = trial.daemon.metrics()["process_resident_memory_bytes"] - memory
         assert grown < (1 if IS_PLAIN else 8) * len(sockets) * 16384, f"grew by {grown}"
     trial.verdict()

@@ -11,9 +11,9 @@ from harness.wait import wait_until
 def test_kill_9_under_load_again_and_again_loses_nothing(make_trial):
     trial = make_trial(1, "kill -9 of hopcountd under load, 5 times")
     trial.click_before()
-    with trial.load(trial.during, n_clients=8, pause_s=0.0):
+    with trial.load(trial.during, n_clients=8, pause_s=0.0) as load:
         for _ in range(5):
-            time.sleep(0.3)
+            load.wait_clicks()
             trial.daemon.kill()
             trial.daemon.start()
     trial.verdict()
@@ -23,7 +23,7 @@ def test_sigterm_under_load_applies_everything_and_exits_with_0(make_trial, redi
     trial = make_trial(2, "SIGTERM under load")
     trial.click_before()
     with trial.load(trial.during, n_clients=8, pause_s=0.0) as load:
-        time.sleep(1)
+        load.wait_clicks(2000)
         started = time.monotonic()
         assert trial.daemon.terminate() == 0
         assert time.monotonic() - started < 20, "drain_delay_s is 0, and nothing is slow"
@@ -61,23 +61,23 @@ def test_a_second_process_on_one_state_dir_refuses_to_start(make_trial, make_hop
 def test_a_broken_file_at_reload_leaves_the_old_configuration(make_trial, what):
     trial = make_trial(17, f"reload with a broken file: {what}")
     daemon = trial.daemon
-    trial.click_before(0.3)
+    trial.click_before(300)
     path = {"configuration": daemon.config_path, "keys": daemon.keys_path,
             "api_keys": daemon.api_keys_path}[what]
     good = path.read_bytes()
     path.write_bytes(good + b"\n}{ broken\n")
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         daemon.reload()
         wait_until(lambda: daemon.metrics()["hopcount_config_reload_failures_total"] == 1,
                    what="the reload fails")
-        time.sleep(0.3)
+        load.wait_clicks(300)
     assert daemon.metrics()["hopcount_config_last_reload_successful"] == 0
     assert str(path) in daemon.log_lines("reload.failed")[0], daemon.stderr_tail()
     path.write_bytes(good)
     daemon.reload()
     wait_until(lambda: daemon.metrics()["hopcount_config_last_reload_successful"] == 1,
                what="the reload goes well")
-    trial.click_after(0.2)
+    trial.click_after(200)
     trial.verdict()
 
 
@@ -85,7 +85,7 @@ def test_a_geo_file_that_turns_bad_changes_no_redirect(make_trial, tmp_path):
     """It is looked at by itself, without a reload."""
     geo = tmp_path / "country.mmdb"
     trial = make_trial(17, "a geo file that is broken", config={"geo": {"country": str(geo)}})
-    trial.click_before(0.3)
+    trial.click_before(300)
     with trial.load(trial.during):
         geo.write_bytes(b"no database")
         trial.daemon.reload()

@@ -27,11 +27,11 @@ CAPPED = {"ledger": {"disk_max_bytes": 1048576, "memory_max_bytes": 65536,
 def test_kill_9_of_redis_under_load_and_restart(make_trial, redis):
     trial = make_trial(4, "kill -9 of Redis under load, 3 times")
     trial.click_before()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         for _ in range(3):
-            time.sleep(0.5)
+            load.wait_clicks()
             redis.kill()
-            time.sleep(0.5)
+            load.wait_clicks()
             redis.start()
     trial.click_after()
     trial.verdict()
@@ -53,12 +53,12 @@ def test_kill_9_of_redis_and_the_tail_of_its_append_only_file_is_cut(make_trial,
     trial = make_trial(4, f"kill -9 of Redis, append-only file cut by up to {n_bytes_max} bytes")
     trial.click_before()
     for _ in range(3):
-        with trial.load(trial.during):
-            time.sleep(0.4)
+        with trial.load(trial.during) as load:
+            load.wait_clicks(400)
             redis.kill()
             print("cut", cut_append_only_file(redis, rng, n_bytes_max))
             redis.start()
-            time.sleep(0.2)
+            load.wait_clicks(200)
     metrics = trial.wait_applied()
     trial.verdict()
     assert metrics["hopcount_clicks_lost_gap_total"] == 0
@@ -72,10 +72,10 @@ def test_an_emptied_redis_is_filled_again_from_what_is_retained(make_trial, make
     trial = make_trial(5, f"{how}, all clicks retained", redis,
                        read=lambda: [redis.client()])
     trial.click_before()
-    with trial.load(trial.during):
-        time.sleep(0.5)
+    with trial.load(trial.during) as load:
+        load.wait_clicks()
         redis.client().flushall() if how == "FLUSHALL" else redis.restart()
-        time.sleep(0.5)
+        load.wait_clicks()
     trial.wait_applied()
     trial.verdict()
     assert trial.daemon.metrics()["hopcount_clicks_replayed_total"] > 0
@@ -115,7 +115,7 @@ def test_what_is_no_longer_retained_is_reported_as_a_gap(make_trial, redis):
 def test_a_batch_whose_reply_is_broken_is_applied_once(make_trial, make_proxy, redis, kind):
     proxy = make_proxy(redis.port)
     trial = make_trial(8, f"reply to a batch: {STRIKES[kind]}", proxy.url)
-    trial.click_before(0.5)
+    trial.click_before(500)
     with trial.load(trial.during):
         for i in range(1, 5):
             proxy.strike(kind)
@@ -135,7 +135,7 @@ def test_a_huge_reply_to_a_batch_takes_little_memory(make_trial, make_proxy, red
     """What the limits of a reply allow, and what the sanitizer keeps of freed memory."""
     proxy = make_proxy(redis.port)
     trial = make_trial(8, f"reply to a batch: {kind}", proxy.url)
-    trial.click_before(0.5)
+    trial.click_before(500)
     before = peak_bytes(trial.daemon)
     with trial.load(trial.during):
         proxy.strike(kind)
@@ -150,15 +150,15 @@ def test_a_huge_reply_to_a_batch_takes_little_memory(make_trial, make_proxy, red
 def test_replies_that_come_byte_by_byte_late_or_not_at_all(make_trial, make_proxy, redis):
     proxy = make_proxy(redis.port)
     trial = make_trial(8, "delayed, dribbled, held, dropped, reset, half closed", proxy.url)
-    trial.click_before(0.5)
-    with trial.load(trial.during):
+    trial.click_before(500)
+    with trial.load(trial.during) as load:
         for fault in (lambda: proxy.delay(0.1), proxy.dribble, proxy.hold, proxy.drop,
                       proxy.refuse, proxy.reset, proxy.half_close,
                       lambda: proxy.half_close("server")):
             fault()
-            time.sleep(0.8)
+            load.wait_clicks(2000)
             proxy.heal()
-            time.sleep(0.2)
+            load.wait_clicks(200)
     trial.verdict()
 
 
@@ -166,13 +166,15 @@ def test_a_batch_that_comes_late_on_an_old_connection_is_refused(make_trial, mak
     """Held so long that a new connection replays it, and only then let through."""
     proxy = make_proxy(redis.port)
     trial = make_trial(8, "held batches delivered after their replay", proxy.url)
-    trial.click_before(0.5)
+    trial.click_before(500)
     for _ in range(3):
-        with trial.load(trial.during):
+        with trial.load(trial.during) as load:
+            n_accepted = proxy.n_accepted
             proxy.hold()
-            time.sleep(1.5)
+            wait_until(lambda: proxy.n_accepted > n_accepted, 20, "the ledger connects anew")
+            load.wait_clicks(300)
             proxy.heal()
-            time.sleep(0.3)
+            load.wait_clicks(300)
     trial.verdict()
 
 
@@ -182,7 +184,8 @@ def test_a_frozen_redis(make_trial, redis):
     trial = make_trial(9, f"SIGSTOP of Redis for {FREEZE_S:g} s")
     trial.click_before()
     redis.stop()
-    trial.click_during(FREEZE_S)
+    with trial.load(trial.during):
+        time.sleep(FREEZE_S)  # the fault's own length
     metrics = trial.check_conservation()
     assert metrics["hopcount_clicks_pending"] > 0
     assert metrics["hopcount_redis_up"] == 0, "our own timer has ended the connection"
@@ -208,7 +211,7 @@ def test_a_redis_that_is_unreachable_for_long(make_trial, make_proxy, redis):
     metrics = fill(trial, 40000)
     assert metrics["hopcount_clicks_pending"] >= 10000
     assert metrics["hopcount_log_disk_bytes"] <= 1048576
-    trial.click_during(0.5)
+    trial.click_during(500)
     proxy.heal()
     trial.click_after()
     metrics = trial.wait_applied(60)
@@ -320,7 +323,11 @@ def test_a_redis_that_refuses(make_trial, redis, cause):
     trial = make_trial(11, f"Redis refuses: {cause}")
     trial.click_before()
     heal = REFUSALS[cause](redis)
-    trial.click_during(2)
+    with trial.load(trial.during) as load:
+        load.wait_clicks()
+        wait_until(lambda: trial.daemon.metrics().get(f'hopcount_redis_refusal{{cause="{cause}"}}') == 1, 20,
+                   lambda: f"the cause is told\n{trial.daemon.stderr_tail()}")
+        load.wait_clicks(1500)
     metrics = trial.check_conservation()
     assert metrics["hopcount_clicks_pending"] > 0, "it was to refuse"
     assert trial.daemon.is_ready()
@@ -365,10 +372,10 @@ def test_a_counter_of_a_wrong_type_is_set_aside_and_all_others_go_on(make_trial,
 def test_script_flush_under_load(make_trial, redis):
     trial = make_trial(13, "SCRIPT FLUSH under load, 20 times")
     trial.click_before()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         for _ in range(20):
             redis.client().script_flush()
-            time.sleep(0.1)
+            load.wait_clicks(100)
     trial.verdict()
 
 

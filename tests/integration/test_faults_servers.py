@@ -1,6 +1,5 @@
 """Faults of several Redis servers: failover by sentinels, a cluster that changes (rows 6, 7 and 13
 of the fault matrix)."""
-import time
 
 import pytest
 
@@ -32,13 +31,13 @@ def trial_on(make_trial):
 def test_failover_to_a_replica_that_lags(trial_on, sentinels):
     trial = trial_on(6, "failover to a replica whose replication was cut", sentinels)
     trial.click_before()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         master, replica = sentinels.cut_replication()
-        time.sleep(1)
+        load.wait_clicks(1000)
         behind = sum(sentinels_counts(master).values()) - sum(sentinels_counts(replica).values())
         master.kill()
         sentinels.wait_failover(master)
-        time.sleep(0.5)
+        load.wait_clicks(300)
     trial.verdict()
     assert behind > 100, "the replica was to lag"
     assert trial.daemon.metrics()["hopcount_clicks_replayed_total"] >= behind - 50
@@ -54,12 +53,12 @@ def test_the_old_master_comes_back_with_stray_writes(trial_on, sentinels):
     trial = trial_on(7, "master frozen, replica promoted, old master wakes up", sentinels)
     trial.click_before()
     master = sentinels.master()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         master.stop()
         sentinels.wait_failover(master)
-        time.sleep(0.3)
+        load.wait_clicks(300)
         master.cont()
-        time.sleep(0.3)
+        load.wait_clicks(300)
     # What it takes now, before it is a replica, is of another that doesn't ask the sentinels.
     if master.role() == "master":
         master.client().set("stray", "write")
@@ -99,7 +98,7 @@ def test_slots_that_move_under_load(trial_on, cluster):
 
 def test_a_slot_that_stays_half_migrated(trial_on, cluster):
     """ASK for the keys that are gone, TRYAGAIN for a batch of which some are."""
-    trial = trial_on(13, "cluster: a slot half migrated for 2 s (ASK, TRYAGAIN)", cluster,
+    trial = trial_on(13, "cluster: a slot half migrated for 2000 clicks (ASK, TRYAGAIN)", cluster,
                      config=SHARDS)
     trial.click_before()
     source, target = cluster.masters()[:2]
@@ -109,10 +108,10 @@ def test_a_slot_that_stays_half_migrated(trial_on, cluster):
     names = {node: cluster.node_id(node) for node in (source, target)}
     target.client().execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
     source.client().execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         for key in keys[:len(keys) // 2]:
             source.client().execute_command("MIGRATE", "127.0.0.1", target.port, key, 0, 2000)
-        time.sleep(2)
+        load.wait_clicks(2000)
     assert trial.daemon.metrics()["hopcount_clicks_pending"] > 0, "that shard was to wait"
     while keys := keys_of(source, slot):
         for key in keys:
@@ -138,10 +137,10 @@ def test_a_master_of_the_cluster_is_killed_and_replaced(trial_on, cluster):
                      config=SHARDS)
     trial.click_before()
     victim = cluster.masters()[0]
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         victim.kill()
         wait_until(lambda: len(cluster.masters()) == 3, 40, "its replica takes over", pause=0.05)
-        time.sleep(0.5)
+        load.wait_clicks()
     victim.start()
     cluster.wait_whole()
     trial.click_after()
@@ -156,9 +155,9 @@ def test_a_cluster_that_is_down(trial_on, make_topology):
                      config=SHARDS)
     trial.click_before()
     cluster.nodes[0].kill()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         wait_until(lambda: cluster.state(cluster.nodes[1]) == "fail", 20, "the cluster is down")
-        time.sleep(1)
+        load.wait_clicks(1000)
     assert trial.check_conservation()["hopcount_clicks_pending"] > 0
     cluster.nodes[0].start()
     trial.click_after()
@@ -168,9 +167,9 @@ def test_a_cluster_that_is_down(trial_on, make_topology):
 def test_script_flush_on_all_nodes(trial_on, cluster):
     trial = trial_on(13, "cluster: SCRIPT FLUSH on all nodes, 10 times", cluster, config=SHARDS)
     trial.click_before()
-    with trial.load(trial.during):
+    with trial.load(trial.during) as load:
         for _ in range(10):
             for node in cluster.masters():
                 node.client().script_flush()
-            time.sleep(0.1)
+            load.wait_clicks(100)
     trial.verdict()

@@ -41,11 +41,12 @@ def test_each_pod_knows_of_all(make_hopcountd, redis):
 def test_lines_that_are_none_of_ours_are_passed_over(hopcountd, redis):
     wait_until(lambda: len(pods(hopcountd)) == 1, 30, "its own line is known", pause=0.5)
     key = redis.client().keys("hc:{s00}:pods:*")[0]
-
+    (good,) = redis.client().hvals(key)
     redis.client().hset(key, mapping={"0" * 16: "{", "1" * 16: "[]", "2" * 16: '{"host":1}',
-                                      "short": "{}", "3" * 16: "x" * 5000})
-    time.sleep(5)
-    assert len(pods(hopcountd)) == 1
+                                      "short": "{}", "3" * 16: "x" * 5000,
+                                      "4" * 16: good})
+    wait_until(lambda: len(pods(hopcountd)) > 1, 30, "the good line among them is read", pause=0.5)
+    assert len(pods(hopcountd)) == 2
 
 
 def test_health_is_told_while_redis_is_down(hopcountd, redis):

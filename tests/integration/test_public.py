@@ -250,7 +250,7 @@ def test_a_head_split_anywhere_behind_a_good_request_is_answered_the_same(daemon
     for cut in range(1, len(data), 7):
         with daemon.connect() as connection:
             connection.send(data[:cut])
-            time.sleep(0.001)
+            time.sleep(0.001)  # that they come as two pieces is likely, and both are right
             connection.send(data[cut:])
             assert connection.receive().location == "https://www.acme.example/"
             assert connection.receive().location == TARGET
@@ -318,7 +318,7 @@ def test_a_client_that_reads_late_gets_every_reply(make_hopcountd, redis):
                 stalled = 0
             except BlockingIOError:
                 stalled += 1
-                time.sleep(0.01)
+                time.sleep(0.01)  # the client's own pace
         assert daemon.get("/").status == 302, "others are served meanwhile"
         connection.socket.setblocking(True)
         connection.socket.settimeout(patience(30))
@@ -374,7 +374,7 @@ def test_bytes_that_trickle_do_not_prolong_the_time_of_a_head(make_hopcountd, re
         try:
             for _ in range(1000):
                 connection.send("X")
-                time.sleep(0.02)
+                time.sleep(0.02)  # the trickle's own pace
         except OSError:
             pass
         else:
@@ -483,7 +483,7 @@ def test_out_of_descriptors_it_pauses_when_all_connections_are_in_use(make_hopco
         before = cpu_ticks(daemon)
         for _ in range(20):
             assert canary.request("/").status == 302
-            time.sleep(0.05)
+            time.sleep(0.05)  # a second in all, of which little may be worked
         assert cpu_ticks(daemon) - before < 50, "it spins"
         assert daemon.stderr().count("at=public.accept") < 5
         for connection in crowd:
@@ -603,7 +603,7 @@ def connect_until_refused(daemon):
     with pytest.raises(OSError):
         while True:
             silent.append(daemon.connect())
-            time.sleep(0.02)
+            time.sleep(0.02)  # the clients' own pace
     assert len(silent) > 4
     return silent
 
@@ -630,7 +630,7 @@ def test_sigterm_under_load_loses_no_click(make_hopcountd, make_load, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 2, "drain_delay_s": 1}})
     links = [daemon.mint("pay", i) for i in range(1, 21)]
     load = make_load(daemon, links, n_clients=6, n_clicks=1000000)
-    time.sleep(0.5)
+    load.wait_clicks()
     daemon.send(signal.SIGTERM)
     assert daemon.wait() == 0
     load.stopping.set()
@@ -662,7 +662,7 @@ def test_reloads_under_load_answer_every_request(make_hopcountd, make_load, redi
     load = make_load(daemon, links, n_clients=4, n_clicks=2000)
     for _ in range(10):
         daemon.reload()
-        time.sleep(0.05)
+        load.wait_clicks(100)
     tally = load.join()
     assert tally.n_received == 2000 and tally.n_unanswered == 0
     wait_until(lambda: "at=reload.done" in daemon.stderr(), 5, "the reload is logged")

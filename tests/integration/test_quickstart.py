@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -146,12 +145,14 @@ def test_bad_options_are_named(quickstart, arguments, word):
 
 
 def test_stop_leaves_a_stranger_with_the_same_pid_alone(quickstart):
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stranger:
         quickstart.directory.mkdir()
         (quickstart.directory / "hopcountd.pid").write_text(f"{stranger.pid} 1\n")
         assert quickstart.run("--stop").returncode == 0
-        time.sleep(0.1)
-        assert stranger.poll() is None
+        # A signal that --stop had sent would end it before it could answer.
+        stranger.stdin.write(b"alive\n")
+        stranger.stdin.flush()
+        assert stranger.stdout.readline() == b"alive\n"
         stranger.kill()
 
 

@@ -11,6 +11,7 @@ import time
 
 from .build import patience
 from .rawhttp import Closed, Connection, request_bytes
+from .wait import wait_until
 
 BROWSER = ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
 
@@ -61,7 +62,9 @@ class Load:
     """`n_clients` threads that click on random links until told to stop, or `n_clicks` in all.
 
         with Load(port, links, n_clients=4) as load:
+            load.wait_clicks(500)
             ... break something ...
+            load.wait_clicks(500)
         load.tally.check(daemon.counted(links))
 
     A client whose connection is lost opens another, and waits 10 ms if it can't.
@@ -78,6 +81,7 @@ class Load:
         self.tickets = iter(range(n_clicks)) if n_clicks is not None else itertools.count()
         self.lock = threading.Lock()
         self.failures = []
+        self.n_redirects = [0] * n_clients  # received so far by each client
         self.threads = [threading.Thread(target=self._run, args=(i,), daemon=True)
                         for i in range(n_clients)]
 
@@ -106,6 +110,13 @@ class Load:
         assert not self.failures, self.failures
         return self.tally
 
+    def wait_clicks(self, n=500, seconds=60):
+        """Waits until `n` more redirects were received: a time measured in clicks."""
+        goal = sum(self.n_redirects) + n
+        wait_until(lambda: sum(self.n_redirects) >= goal or self.failures, seconds,
+                   lambda: f"{n} clicks, {goal - sum(self.n_redirects)} are missing")
+        assert not self.failures, self.failures
+
     def _take_ticket(self):
         with self.lock:
             return None if self.stopping.is_set() else next(self.tickets, None)
@@ -113,13 +124,13 @@ class Load:
     def _run(self, number):
         chooser, tally = random.Random(self.seed + number), Tally()
         try:
-            self._click_on(chooser, tally)
+            self._click_on(number, chooser, tally)
         except Exception as failure:  # shown by join(): a thread's own trace would be lost
             self.failures.append(repr(failure))
         with self.lock:
             self.tally.add(tally)
 
-    def _click_on(self, chooser, tally):
+    def _click_on(self, number, chooser, tally):
         connection = None
         while self._take_ticket() is not None:
             connection = connection or self._connect()
@@ -138,13 +149,14 @@ class Load:
             tally.latencies_s.append(time.monotonic() - started)
             if reply.status == 302:
                 tally.received[token] += 1
+                self.n_redirects[number] += 1
             else:
                 tally.other[reply.status] += 1
             if reply.headers.get("connection", "").lower() == "close":
                 connection.close()
                 connection = None
             if self.pause_s:
-                time.sleep(self.pause_s)
+                time.sleep(self.pause_s)  # the load's own pace
         if connection:
             connection.close()
 
