@@ -1,0 +1,39 @@
+// The pages for people in their language, light, dark and on a phone.
+import AxeBuilder from "@axe-core/playwright";
+import { ask, HOST } from "./stack.mjs";
+import { expect, test } from "./fixtures.mjs";
+
+const Axe = AxeBuilder.default ?? AxeBuilder;
+const languages = ["en", "de", "fr", "es", "pt", "it", "nl", "pl"];
+
+/* Opens `path` as the daemon answers it, with the browser's own Accept-Language. */
+async function show(page, stack, path) {
+    await page.route(`https://${HOST}/**`, async (route) => {
+        const { pathname } = new URL(route.request().url());
+        const { status, headers, body } = await ask(stack.port, pathname,
+            { "Accept-Language": await route.request().headerValue("accept-language") }, HOST);
+
+        await route.fulfill({ status, headers, body });
+    });
+    await page.goto(`https://${HOST}${path}`);
+}
+
+for (const language of languages) {
+    test(`a page in ${language}, which axe finds nothing in`, async ({ browser, stack, save }) => {
+        const looks = [["light", 1280], ["dark", 1280], ["light", 360]];
+
+        for (const [colorScheme, width] of looks) {
+            const context = await browser.newContext({ locale: language, colorScheme,
+                viewport: { width, height: 720 } });
+            const page = await context.newPage();
+
+            await show(page, stack, "/nothing");
+            await expect(page.locator("html")).toHaveAttribute("lang", language);
+            expect((await new Axe({ page }).analyze()).violations).toEqual([]);
+            expect(await page.evaluate(() => document.documentElement.scrollWidth -
+                document.documentElement.clientWidth)).toBe(0);
+            await save(page, `text-${language}-${colorScheme}-${width}`);
+            await context.close();
+        }
+    });
+}
