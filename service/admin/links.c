@@ -5,7 +5,6 @@
 
 #include <hiredis/hiredis.h>
 
-#include "proto/click.h"
 #include "proto/counter.h"
 #include "proto/rfc3339.h"
 #include "proto/table.h"
@@ -14,6 +13,7 @@
 #include "service/admin/fetch.h"
 #include "service/admin/formjson.h"
 #include "service/admin/handlers.h"
+#include "service/admin/lead.h"
 #include "service/admin/links.h"
 #include "service/admin/params.h"
 #include "service/admin/request.h"
@@ -257,38 +257,28 @@ const struct brand *links_find(struct request *request, struct token *token)
     return brand;
 }
 
-/* Where the token leads, into `out`; returns the length, 0 = nowhere.  Rules may send a client
- * elsewhere by country, device or language; this is the target when none of them is known. */
-static size_t write_target(const struct lookup *lookup, char out[static SITE_TARGET_MAX])
-{
-    const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
-
-    return brand_target(lookup->brand, &lookup->token, &facts, out);
-}
-
 static json_t *text_or_null(const char *text, size_t len)
 {
     return len > 0 ? json_stringn(text, len) : json_null();
 }
 
-/* What the token itself says. */
+/* What the token says, and where it leads. */
 static json_t *describe(const struct lookup *lookup)
 {
     const struct token *token = &lookup->token;
     char variant = (char)('A' + token->variant - 1);
-    char id[LINKS_ID_MAX], target[SITE_TARGET_MAX];
-    size_t target_len = write_target(lookup, target);
+    char id[LINKS_ID_MAX];
     json_t *body = json_pack(
-        "{ss ss# ss? si sI sI sI ss so so sb sb so}", "id", links_id_text(token->link_id, id),
-        "brand", lookup->brand->name.ptr, (int)lookup->brand->name.len, "kind",
+        "{ss ss# ss? si sI sI sI ss so so sb sb}", "id", links_id_text(token->link_id, id), "brand",
+        lookup->brand->name.ptr, (int)lookup->brand->name.len, "kind",
         brand_kind_name(lookup->brand, token->kind), "kind_number", (int)token->kind, "object",
         (json_int_t)token->object, "client", (json_int_t)token->client, "campaign",
         (json_int_t)token->campaign, "channel", token_channel_name(token->channel), "variant",
         text_or_null(&variant, token->variant ? 1 : 0), "arg",
         text_or_null(token->arg, token->arg_len), "silent", (int)token->silent, "once",
-        (int)token->once, "target", text_or_null(target, target_len));
+        (int)token->once);
 
-    return links_set_times(body, token);
+    return lead_set(links_set_times(body, token), lookup->request, lookup->brand, token);
 }
 
 static void on_lookup_command(void *owner, size_t index, struct fetch_command *command)

@@ -11,17 +11,39 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/cli/api.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 
-enum { INSPECT_CONFIG, INSPECT_BRAND, INSPECT_JSON };
+enum {
+    INSPECT_CONFIG,
+    INSPECT_BRAND,
+    INSPECT_JSON,
+    INSPECT_EXPLAIN,
+    INSPECT_URL,
+    INSPECT_KEY_FILE,
+    INSPECT_KEY,
+};
+
+enum { PATH_LEN_MAX = 512 };
 
 static const struct cli_option options[] = {
     [INSPECT_CONFIG] = CONFIG_OPTION,
     [INSPECT_BRAND] = {"brand", "NAME", "of tokens without a host (each is tried)", NULL, 0},
     [INSPECT_JSON] = {"json", NULL, "a JSON object per link and line", NULL, 0},
+    [INSPECT_EXPLAIN] = {"explain", NULL, "say why a click would lead there now", NULL, 0},
+    [INSPECT_URL] = {"url", "URL", "with --explain: ask there (the configuration's admin address)",
+                     NULL, 0},
+    [INSPECT_KEY_FILE] = API_KEY_FILE_OPTION,
+    [INSPECT_KEY] = API_KEY_OPTION,
+};
+
+/* --explain. */
+struct explaining {
+    bool asks; /* the service; else the configuration alone is known */
+    struct api api;
 };
 
 /* A link that was opened, or why it wasn't. */
@@ -34,6 +56,8 @@ struct finding {
     char target[SITE_TARGET_MAX + 1]; /* "" = nowhere */
     bool is_open, is_expired;
     char fault[LOG_QUOTE_MAX + 128];
+    const struct explaining *explaining; /* NULL = nobody asked */
+    json_t *told;                        /* by the service; NULL = it was not asked */
 };
 
 /* "https://host/text?query", "host/text" or "text". */
@@ -135,6 +159,57 @@ static void inspect(const struct site *site, const struct brand *wanted, int64_t
         find_target(f);
 }
 
+/* --- what the service knows --- */
+
+/* Asks for the link's state, and where it leads by that.  False: told on stderr. */
+static bool ask_service(struct finding *f)
+{
+    char path[PATH_LEN_MAX];
+    const struct api_request request = {
+        .path = path, .purpose = "look links up", .scope = "stats:read"};
+    const char *target;
+
+    snprintf(path, sizeof(path), "/v1/links/%s?brand=%.*s", f->canonical,
+             SLICE_ARG(f->brand->name));
+    f->told = api_ask_json(&f->explaining->api, &request);
+    if (!f->told)
+        return false;
+    target = json_string_value(json_object_get(f->told, "target"));
+    snprintf(f->target, sizeof(f->target), "%s", target ? target : "");
+    return true;
+}
+
+/* Without the service, which alone knows states. */
+static const char *why_by_configuration(const struct finding *f)
+{
+    if (f->is_expired)
+        return "it has expired; no state is known: the service was not asked";
+    if (f->target[0])
+        return "the configuration says so for its kind; no state is known: the service was not "
+               "asked (--key-file)";
+    return "the brand has no target for its kind, or it needs an argument that the link lacks";
+}
+
+static const char *yes_or_no(const struct finding *f, const char *name)
+{
+    return json_is_true(json_object_get(f->told, name)) ? "yes" : "no";
+}
+
+static void print_why(const struct finding *f)
+{
+    const char *state = json_string_value(json_object_get(f->told, "state"));
+    const char *why = json_string_value(json_object_get(f->told, "why"));
+
+    if (!f->told) {
+        printf("  why        %s\n", why_by_configuration(f));
+        return;
+    }
+    printf("  why        %s\n", why ? why : "the service does not say");
+    printf("  state      %s\n", state ? state : "nothing was said");
+    printf("  revoked    %s\n", yes_or_no(f, "revoked"));
+    printf("  opted out  %s\n", yes_or_no(f, "opted_out"));
+}
+
 /* --- for people --- */
 
 static void print_span(int64_t span_s)
@@ -174,7 +249,11 @@ static void print_finding(const struct finding *f, const struct site *site, int6
     char text[RFC3339_TEXT_MAX];
 
     printf("%s\n", f->url);
-    printf("  leads to   %s\n", f->target[0] ? f->target : "nowhere: a 404");
+    printf("  leads to   %s\n", f->target[0] ? f->target
+                                : f->told    ? "a page of the service"
+                                             : "nowhere: a 404");
+    if (f->explaining)
+        print_why(f);
     print_expiry(f, now_s);
     printf("  brand      %.*s\n", SLICE_ARG(f->brand->name));
     printf("  kind       %s (%u)\n", kind ? kind : "not in the configuration", t->kind);
@@ -226,10 +305,28 @@ static json_t *finding_json(const struct finding *f)
                      (int)t->silent, "once", (int)t->once, "key", (int)t->kid);
 }
 
+/* The service's words, or that it wasn't asked. */
+static void add_why(const struct finding *f, json_t *json)
+{
+    static const char *const names[] = {"state", "replaced_by", "revoked", "opted_out", "why"};
+
+    for (size_t i = 0; f->told && i < sizeof(names) / sizeof(names[0]); i++) {
+        json_t *value = json_object_get(f->told, names[i]);
+
+        json_object_set_new(json, names[i], value ? json_incref(value) : json_null());
+    }
+    if (!f->told)
+        json_object_set_new(json, "why", json_string(why_by_configuration(f)));
+}
+
 static bool print_json(const struct finding *f)
 {
     json_t *json = finding_json(f);
-    bool ok = json && json_dumpf(json, stdout, 0) == 0;
+    bool ok;
+
+    if (json && f->explaining && f->is_open)
+        add_why(f, json);
+    ok = json && json_dumpf(json, stdout, 0) == 0;
 
     putchar('\n');
     json_decref(json);
@@ -237,19 +334,25 @@ static bool print_json(const struct finding *f)
 }
 
 static int inspect_all(const struct site *site, const struct brand *wanted,
-                       const struct cli_args *args)
+                       const struct explaining *explaining, const struct cli_args *args)
 {
     int64_t now_s = clock_wall_ms() / 1000;
     int status = CLI_OK;
 
     for (int i = 0; i < args->n_words; i++) {
-        struct finding f = {.url = args->words[i]};
+        struct finding f = {.url = args->words[i], .explaining = explaining};
         char quoted[LOG_QUOTE_MAX];
 
         inspect(site, wanted, now_s, &f);
+        if (f.is_open && explaining && explaining->asks && !ask_service(&f)) {
+            status = CLI_FAILED;
+            continue;
+        }
         if (args->value[INSPECT_JSON]) {
-            if (!print_json(&f))
+            if (!print_json(&f)) {
+                json_decref(f.told);
                 return cli_fail("%s is not UTF-8", log_quote(quoted, f.url));
+            }
         } else if (f.is_open) {
             print_finding(&f, site, now_s);
         }
@@ -257,14 +360,31 @@ static int inspect_all(const struct site *site, const struct brand *wanted,
             cli_fail("%s: %s", log_quote(quoted, f.url), f.fault);
         if (!f.is_open)
             status = CLI_FAILED;
+        json_decref(f.told);
     }
     return status;
+}
+
+/* The service is asked when the command line names it, or a key for it. */
+static bool read_explaining(const struct cli_args *args, const char *config, struct explaining *out,
+                            struct error *err)
+{
+    const struct api_options where = {.url = args->value[INSPECT_URL],
+                                      .config = config,
+                                      .key_file = args->value[INSPECT_KEY_FILE],
+                                      .key = args->value[INSPECT_KEY]};
+
+    out->asks = where.url || where.key_file || where.key;
+    return !out->asks || api_find(&where, &out->api, err);
 }
 
 static int run_inspect(const struct cli_args *args)
 {
     const char *name = args->value[INSPECT_BRAND];
+    const char *path = args->value[INSPECT_CONFIG];
+    bool explains = args->value[INSPECT_EXPLAIN] != NULL;
     const struct brand *wanted = NULL;
+    struct explaining explaining;
     struct config *config = NULL;
     struct error err = {0};
     struct site *site;
@@ -272,12 +392,17 @@ static int run_inspect(const struct cli_args *args)
 
     if (args->n_words == 0)
         return cli_usage(&cli_inspect, "which URL?");
+    if (!explains &&
+        (args->value[INSPECT_URL] || args->value[INSPECT_KEY_FILE] || args->value[INSPECT_KEY]))
+        return cli_usage(&cli_inspect, "--url, --key-file and --key are for --explain");
     if (!(site = config_option_load(args->value[INSPECT_CONFIG], &config, &err)))
         return cli_fail_error(&err);
-    if (name && !(wanted = site_find_brand(site, slice_of(name))))
+    if (explains && !read_explaining(args, path ? path : CONFIG_OPTION_DEFAULT, &explaining, &err))
+        status = cli_fail_error(&err);
+    else if (name && !(wanted = site_find_brand(site, slice_of(name))))
         status = cli_fail("--brand: the configuration has no brand '%s'", name);
     else
-        status = inspect_all(site, wanted, args);
+        status = inspect_all(site, wanted, explains ? &explaining : NULL, args);
     site_unref(site);
     config_free(config);
     return status;
@@ -285,10 +410,15 @@ static int run_inspect(const struct cli_args *args)
 
 const struct cli_command cli_inspect = {
     .name = "inspect",
-    .usage = "-c FILE URL…",
+    .usage = "-c FILE [--explain [--key-file FILE] [--url URL]] URL…",
     .summary = "opens links: what they hold, where they lead, when they expire",
-    .notes = "URL is a link or the token alone. The exit code is 1 when one of them doesn't open;\n"
-             "an expired link opens.\n",
+    .notes =
+        "URL is a link or the token alone. The exit code is 1 when one of them doesn't open;\n"
+        "an expired link opens.\n"
+        "\n"
+        "--explain says why a click would lead where it leads. What became of the invoice, and\n"
+        "whether the link is revoked, only the service knows: it is asked when --url, --key-file\n"
+        "or --key is given. The key may also stand in the variable " API_KEY_VARIABLE ".\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_inspect,

@@ -149,24 +149,47 @@ bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind)
     return target && target->is_of_invoices;
 }
 
+/* What a link does by the state of its object, or of the one that has replaced it. */
+static const struct brand_when *find_when(const struct brand_target *target,
+                                          const struct target_facts *facts)
+{
+    if (facts->newest != 0 && target->when[STATE_REPLACED].what != BRAND_WHEN_SAME)
+        return &target->when[STATE_REPLACED];
+    return &target->when[facts->state < STATE_OBJECTS ? facts->state : STATE_UNKNOWN];
+}
+
+static uint32_t find_object(const struct brand_target *target, const struct token *token,
+                            const struct target_facts *facts)
+{
+    return facts->newest != 0 && target->when[STATE_REPLACED].what == BRAND_WHEN_SAME
+               ? facts->newest
+               : token->object;
+}
+
+uint8_t brand_lead_kind(const struct brand *brand, const struct token *token,
+                        const struct target_facts *facts, uint32_t *object)
+{
+    const struct brand_target *target = find_target(brand, token->kind);
+    const struct brand_when *when = target ? find_when(target, facts) : NULL;
+
+    *object = target ? find_object(target, token, facts) : token->object;
+    if (!when || when->what == BRAND_WHEN_PAGE || when->what == BRAND_WHEN_TEMPLATE)
+        return 0;
+    return when->what == BRAND_WHEN_KIND ? when->kind : token->kind;
+}
+
 enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
                             const struct target_facts *facts, char out[static SITE_TARGET_MAX],
                             size_t *len)
 {
     const struct brand_target *target = find_target(brand, token->kind);
-    unsigned state = facts->state < STATE_OBJECTS ? facts->state : STATE_UNKNOWN;
     struct token now = *token;
     const struct brand_when *when;
 
     if (!target)
         return BRAND_LEADS_NOWHERE;
-    if (facts->newest != 0) {
-        if (target->when[STATE_REPLACED].what == BRAND_WHEN_SAME)
-            now.object = facts->newest;
-        else
-            state = STATE_REPLACED;
-    }
-    when = &target->when[state];
+    when = find_when(target, facts);
+    now.object = find_object(target, token, facts);
     switch (when->what) {
     case BRAND_WHEN_PAGE:
         return BRAND_LEADS_TO_PAGE;

@@ -84,22 +84,27 @@ bool brand_kind_needs_object(const struct brand *brand, uint8_t kind);
 
 enum { SITE_TARGET_MAX = 4096 };
 
-/*
- * Writes the URL that `token`, opened or sealed, leads to.  Returns its length, without a NUL, or 0
- * when the brand has no target for the kind, or the target needs an argument that the token lacks
- * (a 404).
- */
 /* Whether events of invoices are about objects of the kind. */
 bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
 
 enum brand_leads { BRAND_LEADS_NOWHERE, BRAND_LEADS_TO_URL, BRAND_LEADS_TO_PAGE };
 
-/* The same by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE: there is
- * nothing to pay, a page is to say so.  `*len` is set with BRAND_LEADS_TO_URL. */
+/* brand_target() by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE:
+ * there is nothing to pay, a page is to say so.  `*len` is set with BRAND_LEADS_TO_URL. */
 MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
                                      const struct target_facts *facts,
                                      char out[static SITE_TARGET_MAX], size_t *len);
 
+/* Of a link of which kind, about which object, the target is that brand_lead() takes.  The kind is
+ * 0 for a page, or a template of this state alone. */
+uint8_t brand_lead_kind(const struct brand *brand, const struct token *token,
+                        const struct target_facts *facts, uint32_t *object);
+
+/*
+ * Writes the URL that `token`, opened or sealed, leads to.  Returns its length, without a NUL, or 0
+ * when the brand has no target for the kind, or the target needs an argument that the token lacks
+ * (a 404).
+ */
 MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
                              const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 

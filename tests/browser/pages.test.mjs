@@ -215,6 +215,38 @@ test("the upper-case link of a QR code works as the other does", async ({ dashbo
     expect(dashboard.url()).toContain("dashboard");
 });
 
+test("a link says what became of its invoice, and why it leads where it leads", async ({ dashboard, stack, save }) => {
+    const link = stack.mint("pay", "--object", "88123", "--client", "88");
+    const look = async () => {
+        await dashboard.getByLabel("The whole link, or its token").fill(link);
+        await dashboard.getByRole("button", { name: "Look it up" }).click();
+    };
+    const becomes = (text) => expect(async () => {
+        await look();
+        await expect(card(dashboard, "What it is")).toContainText(text, { timeout: 500 });
+    }).toPass();
+
+    await settled(dashboard);
+    await open(dashboard, "Links");
+    await becomes("Nothing was said of invoice 88123: a click leads where a pay link leads.");
+    stack.tell("event", "invoice.partly_paid", "--object", "88123", "--at", "2026-01-05T12:00:00Z");
+    await becomes("No. 88123, partly paid");
+    stack.tell("event", "invoice.replaced", "--object", "88123", "--by", "88124");
+    await becomes("Invoice 88124 has replaced invoice 88123: a click leads where a pay link of invoice 88124 leads.");
+    await expect(card(dashboard, "What it is")).toContainText("No. 88123, replaced by no. 88124");
+    await save(dashboard, "link-replaced-light");
+    stack.tell("event", "client.opted_out", "--client", "88");
+    stack.tell("revoke", "object", "88123");
+    await becomes("Revoked");
+    await expect(card(dashboard, "What it is")).toContainText("No billing page");
+    await expect(card(dashboard, "What it is")).toContainText("No. 88, has opted out of tracking");
+    await dashboard.emulateMedia({ colorScheme: "dark" });
+    await save(dashboard, "link-revoked-dark");
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    await save(dashboard, "link-revoked-phone");
+    expect(await dashboard.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+});
+
 test("a link that is none is refused with advice", async ({ dashboard }) => {
     await open(dashboard, "Links");
     for (const text of ["https://go.acme.example/nonsense", "https://elsewhere.example/x", "<b>"]) {

@@ -129,7 +129,7 @@ export class Stack {
 
         this.key = make("marketing", "stats:read");
         this.leadKey = make("lead", "stats:read,links:write");
-        this.writeKey = make("billing", "links:write");
+        this.writeKey = make("billing", "links:write,events:write");
         this.acmeKey = make("acme", "stats:read", "--brands", "acme");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }
 admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys} }
@@ -149,6 +149,11 @@ brands:
     /** The URL of a new link; options as `hopcount mint` takes them. */
     mint(...options) {
         return this.hopcount("mint", "-c", this.config, ...options).trim();
+    }
+
+    /** Tells the service something: `hopcount event …`, `hopcount revoke …`. */
+    tell(...words) {
+        return this.hopcount(...words, "--url", `http://127.0.0.1:${this.adminPort}`, "--key", this.writeKey);
     }
 
     /** A click as a person's browser makes it. */

@@ -1,4 +1,5 @@
 """What a mailed link does after its invoice was paid, cancelled, replaced; after it was revoked."""
+import json
 import time
 
 import pytest
@@ -205,3 +206,85 @@ def test_a_wrong_when_stops_the_start(make_hopcountd, redis, value, state, want)
 def test_a_balance_link_leads_to_all_unpaid_invoices(hopcountd):
     token = hopcountd.mint(15, 0, client=7)
     assert leads(hopcountd, token) == (302, "https://billing.acme.example/clientarea.php?action=masspay&all=true")
+
+
+# --- what people are told of a link ---
+
+def shown(pod, token):
+    link = pod.api("GET", f"/v1/links/{token}")
+    return link["target"], link["state"], link["replaced_by"], link["revoked"], link["opted_out"]
+
+
+def test_a_link_is_shown_with_what_became_of_it(hopcountd):
+    pay, renew = hopcountd.mint("pay", 1234, client=77), hopcountd.mint("login", 0, client=77)
+    why = lambda token=pay: hopcountd.api("GET", f"/v1/links/{token}")["why"]
+    assert shown(hopcountd, pay) == (PAY.format(1234), None, None, False, False)
+    assert why() == "Nothing was said of invoice 1234: a click leads where a pay link leads."
+    assert why(renew).startswith("It is about no invoice: a click leads where a login link leads.")
+    for kind, target, state, says in (
+            ("partly_paid", PAY.format(1234), "partly_paid", "Invoice 1234 is partly paid: a click leads where a pay"),
+            ("paid", VIEW.format(1234), "paid", "Invoice 1234 is paid: a click leads where a view link leads."),
+            ("cancelled", None, "cancelled", "Invoice 1234 is cancelled: a click gets a page that says there is noth")):
+        tell(hopcountd, f"invoice.{kind}", object=1234)
+        wait_until(lambda: shown(hopcountd, pay) == (target, state, None, False, False))
+        assert why().startswith(says)
+        assert leads(hopcountd, pay)[1] == target
+    tell(hopcountd, "invoice.replaced", object=1234, by=1301)
+    wait_until(lambda: shown(hopcountd, pay) == (PAY.format(1301), "replaced", 1301, False, False))
+    assert why() == ("Invoice 1301 has replaced invoice 1234: a click leads where a pay link of invoice 1301 leads.")
+    tell(hopcountd, "invoice.paid", object=1301)
+    wait_until(lambda: shown(hopcountd, pay) == (VIEW.format(1301), "replaced", 1301, False, False))
+    assert why().startswith("Invoice 1301 has replaced invoice 1234 and is paid: a click leads where a view")
+    tell(hopcountd, "client.opted_out", client=77)
+    wait_until(lambda: shown(hopcountd, pay) == (VIEW.format(1301), "replaced", 1301, False, True))
+    assert why(renew).endswith("Client 77 has opted out of tracking: clicks count in sums of the campaign only.")
+    hopcountd.api("POST", "/v1/revocations", {"scope": "client", "brand": "acme", "id": 77}, 202)
+    wait_until(lambda: shown(hopcountd, pay) == (None, "replaced", 1301, True, True))
+    assert why().startswith("It is revoked: a click is answered as one on an unknown link")
+    assert leads(hopcountd, pay) == (404, None)
+
+
+def test_an_expired_link_leads_to_a_page(hopcountd):
+    token = hopcountd.mint("pay", 1, ttl=1, issued_s=1704067200)
+    assert shown(hopcountd, token) == (None, None, None, False, False)
+    assert leads(hopcountd, token) == (410, None)
+
+
+def test_a_link_tells_of_the_configuration_of_its_brand(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": [{
+        "name": "acme", "hosts": ["go.acme.example"], "preset": "whmcs", "revoked": "page",
+        "billing_url": "https://billing.acme.example",
+        "targets": [WHEN, {"kind": 4, "name": "renew", "object": "other",
+                           "url": "https://billing.acme.example/cart.php?gid={object}"}]}]})
+    pay, renew = daemon.mint("pay", 5), daemon.mint(4, 5)
+    tell(daemon, "invoice.paid", object=5)
+    wait_until(lambda: shown(daemon, pay)[0] == "https://billing.acme.example/thanks?id=5")
+    assert "where the configuration says for that" in daemon.api("GET", f"/v1/links/{pay}")["why"]
+    assert shown(daemon, renew)[:2] == ("https://billing.acme.example/cart.php?gid=5", None)
+    daemon.api("POST", "/v1/revocations", {"scope": "object", "brand": "acme", "id": 5}, 202)
+    wait_until(lambda: "page that says it was withdrawn" in daemon.api("GET", f"/v1/links/{pay}")["why"])
+    assert shown(daemon, renew)[3] is False
+
+
+def test_inspect_explains_by_asking_the_service(hopcountd, tmp_path):
+    token = hopcountd.mint("pay", 5)
+    tell(hopcountd, "invoice.paid", object=5)
+    wait_until(lambda: shown(hopcountd, token)[1] == "paid")
+    (tmp_path / "key").write_text(hopcountd.api_key)
+
+    def inspect(*more, status=0):
+        done = hopcountd.cli("inspect", "-c", hopcountd.config_path, *more, token)
+        assert done.returncode == status, done.stderr
+        return done
+
+    alone = inspect("--explain").stdout
+    assert f"leads to   {PAY.format(5)}\n" in alone and "no state is known: the service was not asked" in alone
+    for asked in ((), ("--url", f"http://127.0.0.1:{hopcountd.admin_port}")):
+        told = inspect("--explain", "--key-file", tmp_path / "key", *asked).stdout
+        assert f"leads to   {VIEW.format(5)}\n" in told and "state      paid\n" in told
+        assert "why        Invoice 5 is paid: a click leads where a view link leads.\n" in told
+    link = json.loads(inspect("--explain", "--json", "--key-file", tmp_path / "key").stdout)
+    assert (link["target"], link["state"], link["revoked"], link["opted_out"]) == (VIEW.format(5), "paid", False, False)
+    assert PAY.format(5) in inspect().stdout
+    hopcountd.terminate()
+    assert "is hopcountd running" in inspect("--explain", "--key-file", tmp_path / "key", status=1).stderr

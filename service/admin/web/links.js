@@ -8,10 +8,26 @@ function fact(name, ...value) {
     return [h("dt", null, name), h("dd", null, ...value)];
 }
 
-function state(link) {
+function works(link) {
+    if (link.revoked)
+        return h("span", { class: "tag bad" }, "Revoked");
     if (link.expired)
         return h("span", { class: "tag warn" }, "Expired");
     return h("span", { class: "tag good" }, "Works");
+}
+
+function object({ object: number, state, replaced_by: newest }) {
+    if (!number)
+        return "–";
+    if (newest)
+        return `No. ${number}, replaced by no. ${newest}`;
+    return `No. ${number}${state ? `, ${state.replace("_", " ")}` : ""}`;
+}
+
+function client({ client: number, opted_out: isOptedOut }) {
+    if (!number)
+        return "Not said";
+    return `No. ${number}${isOptedOut ? ", has opted out of tracking" : ""}`;
 }
 
 function moment(text, none) {
@@ -20,13 +36,14 @@ function moment(text, none) {
 
 function facts(link, campaign) {
     return h("dl", { class: "facts" },
-        fact("State", state(link)),
+        fact("State", works(link)),
         fact("What it does", valueName("kind", link.kind)),
         fact("Leads to", link.target ? h("a", { href: link.target, rel: "noreferrer noopener",
-            target: "_blank" }, link.target) : "Nowhere: the brand has no target for this kind"),
+            target: "_blank" }, link.target) : "No billing page",
+        h("p", { class: "small muted" }, link.why)),
         fact("Brand", link.brand),
-        fact("Invoice or object", link.object ? `No. ${link.object}` : "–"),
-        fact("Client", link.client ? `No. ${link.client}` : "Not said"),
+        fact("Invoice or object", object(link)),
+        fact("Client", client(link)),
         fact("Campaign", link.campaign ? campaignName(String(link.campaign), campaign) : "None"),
         fact("Channel", valueName("channel", link.channel)),
         link.variant ? fact("Variant", link.variant) : [],
