@@ -20,7 +20,6 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
-#include "service/config/brandlist.h"
 #include "service/config/site.h"
 #include "service/state/event_log.h"
 #include "service/state/state_table.h"
@@ -85,7 +84,7 @@ static bool is_named(struct slice brand)
 static const struct brand *find_brand_named(const struct request *request, struct slice name)
 {
     return is_named(name) ? site_find_brand(request->site, name)
-                          : brandlist_only(request->brands, request->site);
+                          : site_find_only_brand(request->site, request->brands);
 }
 
 /* Scope, brand and id, of a form or of a path. */
