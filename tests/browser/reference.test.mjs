@@ -49,7 +49,7 @@ test("parameters, fields and examples are those of the description", async ({ pa
     expect(example.rows[0]).toEqual({ key: "2026-11-22", time: "2026-11-22", total: 3, human: 2,
         automated: 1 });
     await stats.getByText(/^Failures: 400/).click();
-    await expect(stats).toContainText("The key has no request left in this minute.");
+    await expect(stats).toContainText("The key has no request left in this minute");
     await save(page, "reference-light", {});
 });
 
