@@ -38,8 +38,10 @@ static void find_newest(const struct state_table *table, uint32_t brand, struct 
     }
 }
 
-void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
-                   bool is_of_invoices, struct state_of_link *out)
+/* Apart from state_look_up(), so that a redirect doesn't prepare all this for an empty table. */
+static __attribute__((noinline)) void look_up(const struct state_table *table, uint32_t brand,
+                                              const struct token *token, bool is_of_invoices,
+                                              struct state_of_link *out)
 {
     const bool has_object = is_of_invoices && token->object != 0;
     const struct {
@@ -57,9 +59,6 @@ void state_look_up(const struct state_table *table, uint32_t brand, const struct
     uint64_t keys[LOOKS], values[LOOKS];
     uint32_t what[LOOKS];
 
-    *out = (struct state_of_link){.newest = 0};
-    if (state_table_count(table) == 0)
-        return;
     for (unsigned i = 0; i < LOOKS; i++)
         keys[i] = looks[i].is_wanted && state_table_has(table, looks[i].subject.type)
                       ? state_key(&looks[i].subject)
@@ -72,4 +71,12 @@ void state_look_up(const struct state_table *table, uint32_t brand, const struct
     out->is_opted_out = what[LOOK_OPTED_OUT] != 0;
     out->object = (uint8_t)what[LOOK_OBJECT];
     find_newest(table, brand, out, token->object);
+}
+
+void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
+                   bool is_of_invoices, struct state_of_link *out)
+{
+    *out = (struct state_of_link){.newest = 0};
+    if (state_table_count(table) > 0)
+        look_up(table, brand, token, is_of_invoices, out);
 }
