@@ -152,8 +152,8 @@ static bool is_option(int field)
 
 static uint32_t needed_columns(const struct linkform *defaults)
 {
-    return (defaults->field[LINK_KIND].len == 0) << LINK_KIND |
-           (defaults->field[LINK_OBJECT].len == 0) << LINK_OBJECT;
+    return (uint32_t)(defaults->field[LINK_KIND].len == 0) << LINK_KIND |
+           (uint32_t)(defaults->field[LINK_OBJECT].len == 0) << LINK_OBJECT;
 }
 
 static size_t longest_base_url(const struct site *site)
