@@ -659,12 +659,12 @@ def test_sigint_does_not_wait_for_load_balancers(make_hopcountd, redis):
 def test_reloads_under_load_answer_every_request(make_hopcountd, make_load, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 2}})
     links = [daemon.mint("pay", i) for i in range(1, 11)]
-    load = make_load(daemon, links, n_clients=4, n_clicks=2000)
+    load = make_load(daemon, links, n_clients=4)
     for _ in range(10):
         daemon.reload()
         load.wait_clicks(100)
-    tally = load.join()
-    assert tally.n_received == 2000 and tally.n_unanswered == 0
+    tally = load.stop()
+    assert tally.n_received >= 1000 and tally.n_unanswered == 0
     wait_until(lambda: "at=reload.done" in daemon.stderr(), 5, "the reload is logged")
     daemon.shut_down()
 
