@@ -154,6 +154,7 @@ export class TimeChart {
         this.chart?.destroy();
         this.chart = null;
         this.canvas = null;
+        this.last = null; // a change of theme draws what is shown, and nothing is
     }
 
     destroy() {
