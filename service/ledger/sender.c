@@ -112,7 +112,9 @@ static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned sha
     if (from < log->lost_to)
         from = log->lost_to;
     if (to > from) {
-        ledger->now.lost_gap += to - from;
+        /* A relabelling or an event is no click. */
+        if (!clicklog_holds_relabels(log->log))
+            ledger->now.lost_gap += to - from;
         log->lost_to = to;
         log_lost(log, to - from);
     }
