@@ -74,7 +74,7 @@ export async function signIn(page, stack, view = "", key = stack.key) {
 export async function settled(page) {
     await page.locator("main h1").waitFor();
     await page.waitForFunction(() => document.querySelectorAll(".card").length > 0 &&
-        !document.querySelector('[aria-busy="true"]'));
+        !document.querySelector('[aria-busy="true"]'), null, { timeout: 30000 });
 }
 
 /** The card with that heading. */

@@ -9,6 +9,7 @@ export default defineConfig({
     outputDir: join(out, "failed"),
     workers: 1, // one stack after the other: the machine may have two cores
     timeout: 60000,
+    retries: 1, // a test that passes at its second try only is reported as flaky
     globalTimeout: 900000,
     expect: { timeout: 10000 },
     reporter: [["list"], ["junit"]],

@@ -132,7 +132,7 @@ export class Stack {
         this.writeKey = make("billing", "links:write,events:write");
         this.acmeKey = make("acme", "stats:read", "--brands", "acme");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }
-admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys} }
+admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys}, rate_per_min: 100000 }
 state_dir: ${join(this.folder, "state")}
 redis: { url: "unix://${this.socket}" }
 keys: ${keys}

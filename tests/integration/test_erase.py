@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.daemon import BRAND
+from harness.files import contents
 from harness.wait import wait_until
 from test_gateways import make_pods
 
@@ -217,8 +218,7 @@ def test_a_redis_that_is_down_is_named(make_hopcountd, make_redis):
 def test_the_append_only_file_forgets_when_it_is_rewritten(make_hopcountd, redis):
     """As the README says: until then it holds the commands of the past."""
     def holds():
-        return any(name_of(CLIENT) in path.read_bytes()
-                   for path in redis.directory.rglob("*.aof"))
+        return any(name_of(CLIENT) in content for content in contents(redis.directory, "*.aof"))
     client = redis.client()
 
     def is_quiet():

@@ -9,6 +9,7 @@ import read_log
 from harness import tokens
 from harness.build import patience
 from harness.load import BROWSER
+from harness.files import contents
 from harness.wait import wait_until
 
 HUMAN, SCANNER, BOT, PREFETCH, PROBE = range(5)
@@ -147,8 +148,8 @@ def test_a_referrer_is_kept_by_its_class_alone(shared):
         fields = {"User-Agent": BROWSER, **({"Referer": referrer} if referrer else {})}
         shared.get(f"/{token}", headers=fields)
     assert [click["referrer"] for click in clicks_of(shared, token)] == [1, 2, 3, 4, 0]
-    for log in (shared.state_dir / "logs").rglob("*.seg"):
-        assert b"secret" not in log.read_bytes() and b"google" not in log.read_bytes()
+    for log in contents(shared.state_dir / "logs", "*.seg"):
+        assert b"secret" not in log and b"google" not in log
 
 
 @pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8:4d4d:1::77"])
@@ -168,10 +169,10 @@ def test_nothing_a_request_says_of_its_sender_is_in_a_log_or_in_redis(make_hopco
                "the clicks are counted")
     daemon.shut_down()
     binary = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
-    kept = [path.read_bytes() for path in (daemon.state_dir / "logs").rglob("*") if path.is_file()]
+    kept = contents(daemon.state_dir / "logs")
     client = redis.client()
     kept += [key + (client.dump(key) or b"") for key in client.scan_iter()]
-    kept += [path.read_bytes() for path in redis.directory.rglob("*.aof")]
+    kept += contents(redis.directory, "*.aof")
     kept.append(daemon.stderr().encode())
     assert any(b"hc:{s00}" in part for part in kept)
     for text in (address.encode(), binary, binary[:6], b"Mozilla", b"Gecko", b"zzagent", b"zzlang",

@@ -13,6 +13,7 @@ import redis as redis_py
 import read_log
 from harness.build import build_type
 from harness.load import BROWSER
+from harness.files import contents
 from harness.wait import wait_until
 from test_gateways import CONFIG, make_pods
 
@@ -253,7 +254,7 @@ def test_the_private_redis_forgets_salts_on_the_disk_too(make_hopcountd, tmp_pat
         return f"hc:{{s00}}:salt:{midnight // 86400 + day}"
 
     def on_disk(text):
-        return any(text in path.read_bytes() for path in (daemon.state_dir / "redis").rglob("*") if path.is_file())
+        return any(text in content for content in contents(daemon.state_dir / "redis"))
     first = wait_until(lambda: client.get(salt_key(-1)), 20, "a salt of the first day", pause=0.1)
     click(daemon, "198.51.100.7")
     wait_people(daemon, (1, 0, 1), day=day_of(midnight - 1))

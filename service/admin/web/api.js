@@ -5,10 +5,11 @@ let csrfToken = "";
 
 /** What went wrong, in words that can be shown. */
 export class ApiError extends Error {
-    constructor(status, detail, parameter) {
+    constructor(status, detail, parameter, retryAfter) {
         super(detail);
         this.status = status;
         this.parameter = parameter;
+        this.retryAfter = retryAfter; // seconds, NaN: the server didn't say
     }
 }
 
@@ -44,7 +45,7 @@ async function read(reply, path) {
     if (reply.status === 401 && path !== "session")
         document.dispatchEvent(new CustomEvent("signedout"));
     throw new ApiError(reply.status, body?.detail ?? `The server replied with status ${reply.status}.`,
-        body?.parameter);
+        body?.parameter, Number.parseInt(reply.headers.get("Retry-After"), 10));
 }
 
 function withQuery(path, params) {

@@ -12,7 +12,7 @@ import { askForKey } from "./signin.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
 const RETRY_MS = 5000;   // while figures can't be had
-const BUSY_RETRY_MS = 20000; // while they were asked for too often
+const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
 const views = { "": overview, campaigns, links, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["links", "Links"],
@@ -192,7 +192,7 @@ class Frame {
         this.retry ??= setTimeout(() => {
             this.retry = null;
             this.refresh();
-        }, error.status === 429 ? BUSY_RETRY_MS : RETRY_MS);
+        }, error.status === 429 ? (error.retryAfter || BUSY_RETRY_S) * 1000 : RETRY_MS);
     }
 
     /* The address has a parameter with a bad value. */
