@@ -10,7 +10,16 @@
 #include "service/base/error.h"
 #include "service/config/brand_targets.h"
 #include "service/config/config.h"
+#include "service/config/pages.h"
+#include "service/config/pool.h"
 #include "service/config/texts.h"
+
+struct brand_private {
+    struct pool pool;
+    struct brand_targets targets;
+    struct texts *texts; /* the brand's own; NULL = those that are built in */
+    struct pages pages;
+};
 
 /* Of the channels 0…7; `medium` is what analytics programs call them. */
 static const struct {
@@ -25,7 +34,7 @@ static const struct {
 
 const char *brand_kind_name(const struct brand *brand, uint8_t kind)
 {
-    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets.kind[kind] : NULL;
 
     return target ? target->name : NULL;
 }
@@ -35,7 +44,7 @@ uint8_t brand_kind_find(const struct brand *brand, struct slice name)
     uint32_t number;
 
     for (uint8_t kind = 1; kind < BRAND_KINDS; kind++) {
-        const struct brand_target *target = brand->priv->targets[kind];
+        const struct brand_target *target = brand->priv->targets.kind[kind];
 
         if (target && slice_equal(slice_of(target->name), name))
             return kind;
@@ -47,7 +56,7 @@ uint8_t brand_kind_find(const struct brand *brand, struct slice name)
 
 static bool kind_needs(const struct brand *brand, uint8_t kind, enum template_value value)
 {
-    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+    const struct brand_target *target = kind < BRAND_KINDS ? brand->priv->targets.kind[kind] : NULL;
 
     return target && target->needs >> value & 1;
 }
@@ -131,7 +140,7 @@ static size_t expand(const struct brand *brand, const struct token *token,
 
 static const struct brand_target *find_target(const struct brand *brand, uint8_t kind)
 {
-    return kind < BRAND_KINDS ? brand->priv->targets[kind] : NULL;
+    return kind < BRAND_KINDS ? brand->priv->targets.kind[kind] : NULL;
 }
 
 size_t brand_target(const struct brand *brand, const struct token *token,
@@ -216,7 +225,7 @@ static bool account_url(const struct brand *brand, char out[static SITE_TARGET_M
     static const struct target_facts no_facts = {.language = {NULL, 0}};
     static const unsigned of_a_link =
         1u << TEMPLATE_ARG | 1u << TEMPLATE_TOKEN | 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_CLIENT;
-    const struct brand_target *target = brand->priv->targets[TOKEN_KIND_LOGIN];
+    const struct brand_target *target = brand->priv->targets.kind[TOKEN_KIND_LOGIN];
     struct token token = {.kind = TOKEN_KIND_LOGIN};
     size_t len;
 
@@ -253,7 +262,7 @@ static bool find_texts(struct brand_private *priv, const struct config *config, 
     return false;
 }
 
-static bool build_pages(const struct brand *brand, struct brand_private *priv,
+static bool build_pages(struct brand *brand, struct brand_private *priv,
                         const struct config *config, const struct texts *built_in,
                         struct error *err)
 {
@@ -274,6 +283,7 @@ static bool build_pages(const struct brand *brand, struct brand_private *priv,
         error_set(err, "%s: out of memory", config->path);
         return false;
     }
+    brand->pages = &priv->pages;
     return true;
 }
 
@@ -321,7 +331,9 @@ bool brand_init(struct brand *brand, const struct config *config, unsigned index
         error_set(err, "%s: out of memory", config->path);
         return false;
     }
-    return brand_targets_build(priv, config, index, err) &&
+    priv->targets.pool = &priv->pool;
+    priv->targets.url_max = SITE_TARGET_MAX;
+    return brand_targets_build(&priv->targets, config, index, err) &&
            build_pages(brand, priv, config, built_in, err);
 }
 

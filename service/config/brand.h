@@ -1,63 +1,42 @@
-/* brand.h - one brand, built from its configuration: its kinds, templates, rules and pages. */
+/* brand.h - one brand, built from its configuration: its kinds, where links of it lead, its pages.
+ */
 #ifndef CONFIG_BRAND_H
 #define CONFIG_BRAND_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "proto/state.h"
-#include "proto/template.h"
-#include "service/config/pages.h"
-#include "service/config/pool.h"
-#include "service/config/site.h"
+#include "proto/compiler.h"
+#include "proto/slice.h"
+#include "proto/token.h"
 
 struct config;
+struct error;
+struct pages;
 struct texts;
 
-enum { BRAND_KINDS = 16 };
-
-/* A template for some clicks only; an empty list or mask fits all. */
-struct brand_rule {
-    struct template tpl;
-    uint8_t variants; /* bit set, bit 0 = none */
-    uint8_t devices;  /* bit set of enum click_device */
-    unsigned n_countries, n_languages;
-    const char **countries; /* two letters each */
-    struct slice *languages;
+/* Borrowed from the site, as long as the reference to that is held. */
+struct brand {
+    struct slice name;
+    uint32_t id;           /* click_brand_id() */
+    unsigned index;        /* 0…site_n_brands() - 1, in the order of the file */
+    const char *base_url;  /* "https://go.acme.example", no trailing slash */
+    const char *home;      /* where `/` leads; NULL = to a small page, PAGE_HOME */
+    bool has_revoked_page; /* a revoked link says so; else it answers as an unknown one */
+    bool is_aggregate;     /* clicks count in sums of campaigns only */
+    uint8_t mint_kid;      /* the key that mints its links; 0 = none */
+    uint64_t kids[4]; /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */
+    const struct pages *pages;
+    const struct brand_private *priv;
 };
 
-/* What a link does when its object is in a state. */
-enum brand_when_what {
-    BRAND_WHEN_DEFAULT, /* what it always does */
-    BRAND_WHEN_SAME,    /* the same of the object that has replaced its own */
-    BRAND_WHEN_PAGE,
-    BRAND_WHEN_KIND,
-    BRAND_WHEN_TEMPLATE,
-};
-
-struct brand_when {
-    enum brand_when_what what;
-    uint8_t kind;
-    struct template *tpl;
-};
-
-struct brand_target {
-    const char *name; /* of the kind */
-    const char *text; /* of the template */
-    unsigned needs;   /* bit set of (1 << enum template_value): what one of the templates holds */
-    struct template tpl;
-    unsigned n_rules;
-    struct brand_rule *rules;
-    const char *when_texts[STATE_OBJECTS]; /* as configured; NULL = nothing */
-    struct brand_when when[STATE_OBJECTS];
-    bool is_of_invoices; /* its object is what events of invoices are about */
-};
-
-/* All in the pool, nothing points into the configuration. */
-struct brand_private {
-    struct pool pool;
-    struct brand_target *targets[BRAND_KINDS]; /* by kind; NULL = none */
-    struct texts *texts;                       /* the brand's own; NULL = those that are built in */
-    struct pages pages;
+/* What may decide between the templates of one kind. */
+struct target_facts {
+    char country[2];       /* two NULs = unknown */
+    uint8_t device;        /* enum click_device */
+    struct slice language; /* the Accept-Language field as it came */
+    uint8_t state;         /* enum state_object: what became of the token's object, or of … */
+    uint32_t newest;       /* … the object that has replaced it; 0 = none has */
 };
 
 /* Fills `*brand` from config->brands[index].  Borrows the texts that are built in as long as it
@@ -65,5 +44,42 @@ struct brand_private {
 MUST_USE bool brand_init(struct brand *brand, const struct config *config, unsigned index,
                          const struct texts *built_in, struct error *err);
 void brand_clear(struct brand *brand);
+
+/* "view", "pay", "login" or the brand's own name of a kind 1…15; NULL if the brand has no such
+ * kind. */
+const char *brand_kind_name(const struct brand *brand, uint8_t kind);
+/* The kind of that name (or of its decimal number), or 0. */
+uint8_t brand_kind_find(const struct brand *brand, struct slice name);
+/* Whether a template of the kind holds {arg}: a link of it without an argument leads nowhere, so
+ * minting one is refused and a click on one is a 404. */
+bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind);
+/* Whether a template of the kind holds {object}: minting a link that names none is refused. */
+bool brand_kind_needs_object(const struct brand *brand, uint8_t kind);
+
+enum { SITE_TARGET_MAX = 4096 };
+
+/* Whether events of invoices are about objects of the kind. */
+bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
+
+enum brand_leads { BRAND_LEADS_NOWHERE, BRAND_LEADS_TO_URL, BRAND_LEADS_TO_PAGE };
+
+/* brand_target() by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE:
+ * there is nothing to pay, a page is to say so.  `*len` is set with BRAND_LEADS_TO_URL. */
+MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
+                                     const struct target_facts *facts,
+                                     char out[static SITE_TARGET_MAX], size_t *len);
+
+/* Of a link of which kind, about which object, the target is that brand_lead() takes.  The kind is
+ * 0 for a page, or a template of this state alone. */
+uint8_t brand_lead_kind(const struct brand *brand, const struct token *token,
+                        const struct target_facts *facts, uint32_t *object);
+
+/*
+ * Writes the URL that `token`, opened or sealed, leads to.  Returns its length, without a NUL, or 0
+ * when the brand has no target for the kind, or the target needs an argument that the token lacks
+ * (a 404).
+ */
+MUST_USE size_t brand_target(const struct brand *brand, const struct token *token,
+                             const struct target_facts *facts, char out[static SITE_TARGET_MAX]);
 
 #endif

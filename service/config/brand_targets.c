@@ -4,17 +4,17 @@
 #include <string.h>
 
 #include "proto/click.h"
-#include "proto/state.h"
+#include "proto/token.h"
 #include "service/base/error.h"
-#include "service/config/brand.h"
 #include "service/config/config.h"
+#include "service/config/pool.h"
 #include "service/config/preset.h"
 
 enum { KEY_PATH_MAX = 96 };
 
 /* What all steps need. */
 struct builder {
-    struct brand_private *priv;
+    struct brand_targets *targets;
     const struct config *config;
     const struct config_brand *brand;
     unsigned index;
@@ -50,7 +50,7 @@ static bool wants_utm(const struct builder *b, int utm)
 static bool compile(const struct builder *b, struct template *tpl, const char *text, bool utm,
                     char wrong[static 256])
 {
-    const char *kept = pool_text(&b->priv->pool, text);
+    const char *kept = pool_text(b->targets->pool, text);
     enum template_status status;
     size_t position;
 
@@ -63,9 +63,9 @@ static bool compile(const struct builder *b, struct template *tpl, const char *t
                  position + 1);
         return false;
     }
-    if (tpl->expand_max > SITE_TARGET_MAX) {
-        snprintf(wrong, 256, "may become %zu bytes long; at most %d are allowed, use fewer values",
-                 tpl->expand_max, SITE_TARGET_MAX);
+    if (tpl->expand_max > b->targets->url_max) {
+        snprintf(wrong, 256, "may become %zu bytes long; at most %zu are allowed, use fewer values",
+                 tpl->expand_max, b->targets->url_max);
         return false;
     }
     return true;
@@ -74,10 +74,10 @@ static bool compile(const struct builder *b, struct template *tpl, const char *t
 /* The target of a kind, made when there is none; NULL: out of memory. */
 static struct brand_target *target_of(const struct builder *b, uint8_t kind)
 {
-    struct brand_target **slot = &b->priv->targets[kind];
+    struct brand_target **slot = &b->targets->kind[kind];
 
     if (!*slot)
-        *slot = pool_alloc(&b->priv->pool, sizeof(**slot));
+        *slot = pool_alloc(b->targets->pool, sizeof(**slot));
     if (*slot && kind <= TOKEN_KIND_LOGIN)
         (*slot)->name = fixed_names[kind];
     return *slot;
@@ -95,10 +95,10 @@ static char *join(const struct builder *b, const char *url)
     char *out;
 
     if (strstr(url, "://") || !base)
-        return pool_text(&b->priv->pool, url);
+        return pool_text(b->targets->pool, url);
     if (strcmp(url, ".") == 0)
-        return pool_text(&b->priv->pool, base);
-    out = pool_alloc(&b->priv->pool, size);
+        return pool_text(b->targets->pool, base);
+    out = pool_alloc(b->targets->pool, size);
     if (out)
         snprintf(out, size, "%s%s%s", base, slash ? "" : "/", url);
     return out;
@@ -109,7 +109,7 @@ static bool set_when(const struct builder *b, struct brand_target *target,
                      const struct config_when *from)
 {
     for (unsigned i = 0; i < STATE_OBJECTS; i++) {
-        if (from->of[i] && !(target->when_texts[i] = pool_text(&b->priv->pool, from->of[i])))
+        if (from->of[i] && !(target->when_texts[i] = pool_text(b->targets->pool, from->of[i])))
             return false;
     }
     return true;
@@ -125,7 +125,7 @@ static bool add_preset_target(const struct builder *b, const struct preset *pres
     if (!target || !(target->text = join(b, from->url)))
         return fail_memory(b);
     if (from->name && kind > TOKEN_KIND_LOGIN &&
-        !(target->name = pool_text(&b->priv->pool, from->name)))
+        !(target->name = pool_text(b->targets->pool, from->name)))
         return fail_memory(b);
     target->is_of_invoices = from->object == 0;
     if (!set_when(b, target, &from->when))
@@ -212,7 +212,7 @@ static uint8_t device_mask(const struct config_rule *from)
 static bool set_conditions(const struct builder *b, struct brand_rule *rule,
                            const struct config_rule *from)
 {
-    struct pool *pool = &b->priv->pool;
+    struct pool *pool = b->targets->pool;
 
     rule->variants = variant_mask(from);
     rule->devices = device_mask(from);
@@ -239,7 +239,7 @@ static bool add_rules(const struct builder *b, struct brand_target *target, unsi
     const struct config_target *from = &b->brand->targets[i];
     bool utm = wants_utm(b, (int)from->utm);
 
-    target->rules = pool_alloc(&b->priv->pool, (from->n_rules + 1) * sizeof(*target->rules));
+    target->rules = pool_alloc(b->targets->pool, (from->n_rules + 1) * sizeof(*target->rules));
     target->n_rules = 0;
     if (!target->rules)
         return fail_memory(b);
@@ -269,7 +269,7 @@ static bool set_name(const struct builder *b, struct brand_target *target, uint8
             return fail_target(b, i, "name",
                                "view, pay and login are kinds 1 to 3; choose another");
     }
-    if (name && !(target->name = pool_text(&b->priv->pool, name)))
+    if (name && !(target->name = pool_text(b->targets->pool, name)))
         return fail_memory(b);
     if (!target->name)
         return fail_target(b, i, "name", "is missing; an own kind needs a name, such as renew");
@@ -295,7 +295,7 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
         target->is_of_invoices = from->object == 0;
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
-    if (from->url && !(target->text = pool_text(&b->priv->pool, from->url)))
+    if (from->url && !(target->text = pool_text(b->targets->pool, from->url)))
         return fail_memory(b);
     if (!target->text)
         return fail_target(b, i, "url", "is missing; the preset has no template for this kind");
@@ -339,13 +339,13 @@ static bool resolve_when(const struct builder *b, struct brand_target *target, u
     }
     if (strstr(text, "://")) {
         when->what = BRAND_WHEN_TEMPLATE;
-        when->tpl = pool_alloc(&b->priv->pool, sizeof(*when->tpl));
+        when->tpl = pool_alloc(b->targets->pool, sizeof(*when->tpl));
         return when->tpl && compile(b, when->tpl, text, b->brand->utm, wrong)
                    ? true
                    : fail_when(b, target, state, when->tpl ? wrong : "");
     }
     for (uint8_t kind = 1; kind < BRAND_KINDS; kind++) {
-        const struct brand_target *other = b->priv->targets[kind];
+        const struct brand_target *other = b->targets->kind[kind];
 
         if (other && strcmp(other->name, text) == 0) {
             *when = (struct brand_when){.what = BRAND_WHEN_KIND, .kind = kind};
@@ -360,7 +360,7 @@ static bool resolve_when(const struct builder *b, struct brand_target *target, u
 static bool resolve_all(const struct builder *b)
 {
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
-        struct brand_target *target = b->priv->targets[kind];
+        struct brand_target *target = b->targets->kind[kind];
 
         for (unsigned state = 1; target && state < STATE_OBJECTS; state++) {
             if (target->when_texts[state] && !resolve_when(b, target, state))
@@ -374,7 +374,7 @@ static bool resolve_all(const struct builder *b)
 
 static bool check_names(const struct builder *b)
 {
-    struct brand_target *const *targets = b->priv->targets;
+    struct brand_target *const *targets = b->targets->kind;
 
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
         for (unsigned other = 1; targets[kind] && other < kind; other++) {
@@ -398,10 +398,10 @@ static void set_needs(struct brand_target *target)
         target->needs |= target->rules[i].tpl.uses;
 }
 
-bool brand_targets_build(struct brand_private *priv, const struct config *config, unsigned index,
+bool brand_targets_build(struct brand_targets *targets, const struct config *config, unsigned index,
                          struct error *err)
 {
-    struct builder b = {priv, config, &config->brands[index], index, err};
+    struct builder b = {targets, config, &config->brands[index], index, err};
     unsigned seen = 0;
 
     if (!add_preset(&b))
@@ -411,8 +411,8 @@ bool brand_targets_build(struct brand_private *priv, const struct config *config
             return false;
     }
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
-        if (priv->targets[kind])
-            set_needs(priv->targets[kind]);
+        if (targets->kind[kind])
+            set_needs(targets->kind[kind]);
     }
     return check_names(&b) && resolve_all(&b);
 }

@@ -9,12 +9,46 @@
 #ifndef CONFIG_PAGES_H
 #define CONFIG_PAGES_H
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "proto/compiler.h"
+#include "proto/slice.h"
 #include "service/config/pool.h"
-#include "service/config/site.h"
 
 struct texts;
+
+enum page {
+    PAGE_BAD_REQUEST, /* 400 */
+    PAGE_NOT_FOUND,   /* 404 */
+    PAGE_EXPIRED,     /* 410, with a button into the account */
+    PAGE_REVOKED,     /* 410 */
+    PAGE_SETTLED,     /* 200: there is nothing to pay */
+    PAGE_HOME,        /* 200 for `/`, when the brand has no home */
+    PAGE_ONWARD,      /* 200: leads to a URL, by itself and by a button */
+    PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
+    PAGE_ROBOTS,
+    PAGES
+};
+
+enum { PAGE_PARTS_MAX = 48 };
+
+/* A reply body and its head fields, pointing into the site and the page_wish.  The body is made of
+ * parts, as most of it is the same for many brands and languages. */
+struct page_text {
+    struct slice type;     /* Content-Type */
+    struct slice csp;      /* Content-Security-Policy, len 0 = none */
+    struct slice language; /* Content-Language, len 0 = none */
+    size_t body_len;       /* of all parts */
+    unsigned n_parts;
+    struct slice parts[PAGE_PARTS_MAX];
+};
+
+/* Which page, and for whom. */
+struct page_wish {
+    enum page page;
+    struct slice accept_language; /* the field as it came; len 0 = none */
+    struct slice url;             /* where PAGE_ONWARD leads, as HTML */
+};
 
 /* What a page says; NULL = leave out.  Texts are escaped by the pages. */
 struct pages_options {

@@ -7,14 +7,16 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "proto/number.h"
 #include "proto/slice.h"
 #include "service/base/error.h"
 #include "service/config/pool.h"
-#include "service/config/schema_value.h"
 
 enum {
     FILE_MAX = 4 << 20,
     PATH_TEXT_MAX = 256, /* of a key's path in a message */
+    SHOWN_MAX = 60,      /* bytes of a bad value in a message */
+    LONGEST = 2048,      /* of an entry of a list, and of a number */
 };
 
 struct schema_doc {
@@ -87,13 +89,131 @@ static void path_cut(struct reader *r, size_t len)
 
 /* --- values --- */
 
-/* Sets a member from the text of a value or of a default. */
+/* Strict: no sign but '-', no leading zero, no blanks, no other base. */
+static bool read_int(const char *text, int64_t *out)
+{
+    struct slice digits = slice_of(text + (*text == '-'));
+    uint64_t n;
+
+    if ((digits.len > 1 && digits.ptr[0] == '0') || !number_parse(digits, INT64_MAX, &n))
+        return false;
+    *out = *text == '-' ? -(int64_t)n : (int64_t)n;
+    return true;
+}
+
+static void put_number(void *member, size_t size, int64_t value)
+{
+    if (size == sizeof(int64_t))
+        *(int64_t *)member = value;
+    else if (size == sizeof(int))
+        *(int *)member = (int)value;
+    else
+        *(bool *)member = value != 0;
+}
+
+static bool set_int(struct reader *r, const struct schema_key *key, const char *text, void *member)
+{
+    int64_t value = 0;
+    bool is_auto = key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0;
+
+    if (!is_auto && (!read_int(text, &value) || value < key->min || value > key->max))
+        return fail(r, "'%.*s' won't do; give %sa whole number from %" PRId64 " to %" PRId64,
+                    SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
+                    key->max);
+    put_number(member, key->size, value);
+    return true;
+}
+
+static bool set_choice(struct reader *r, const struct schema_key *key, const char *const choices[],
+                       const char *text, void *member)
+{
+    char all[256] = "";
+    size_t len = 0;
+
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(text, choices[i]) == 0) {
+            put_number(member, key->size, i);
+            return true;
+        }
+        if (len < sizeof(all))
+            len +=
+                (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", choices[i]);
+    }
+    return fail(r, "'%.*s' won't do; give one of: %s", SHOWN_MAX, text, all);
+}
+
+/* Characters that a value can't want and that would act in a terminal, a header or a page: controls
+ * (C0, DEL, C1), line and paragraph separators, byte order marks, non-characters. */
+static bool is_control(const unsigned char *p)
+{
+    if (p[0] < 0x20 || p[0] == 0x7f)
+        return true;
+    if (p[0] == 0xc2)
+        return p[1] < 0xa0;
+    if (p[0] == 0xe2)
+        return p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
+    if (p[0] == 0xef)
+        return (p[1] == 0xbb && p[2] == 0xbf) || (p[1] == 0xbf && p[2] >= 0xbe);
+    return false;
+}
+
+static bool set_text(struct reader *r, const struct schema_key *key, const char *text, void *member)
+{
+    const char *wrong = key->check ? key->check(text) : NULL;
+    bool is_path =
+        key->type == SCHEMA_PATH || (key->type == SCHEMA_NAME_OR_PATH && strchr(text, '/'));
+    const char *slash = is_path && text[0] != '/' ? strrchr(r->file, '/') : NULL;
+    size_t folder_len = slash ? (size_t)(slash + 1 - r->file) : 0, len = strlen(text);
+    char *copy;
+
+    if (wrong)
+        return fail(r, "'%.*s' %s", SHOWN_MAX, text, wrong);
+    copy = pool_alloc(&r->doc->pool, folder_len + len + 1);
+    if (!copy)
+        return fail(r, "out of memory");
+    memcpy(copy, r->file, folder_len);
+    memcpy(copy + folder_len, text, len + 1);
+    *(char **)member = copy;
+    return true;
+}
+
+/* Checks `text`, which ends with a NUL, as a single value of `key` (of TEXTS: one of them) and sets
+ * `member`. */
 static bool set_single(struct reader *r, const struct schema_key *key, struct slice text,
                        void *member)
 {
-    struct schema_setter setter = {.file = r->file, .pool = &r->doc->pool};
+    static const char *const words[] = {"false", "true", NULL};
+    bool is_text =
+        key->type == SCHEMA_TEXT || key->type == SCHEMA_PATH || key->type == SCHEMA_NAME_OR_PATH;
+    size_t max = is_text ? (size_t)key->max : LONGEST;
 
-    return schema_set(&setter, key, text, member) || fail(r, "%s", setter.wrong);
+    if (text.len > max)
+        return fail(r, "is %zu bytes long; at most %zu are allowed", text.len, max);
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_control((const unsigned char *)text.ptr + i))
+            return fail(r, "holds a control character at byte %zu; remove it", i);
+    }
+    switch (key->type) {
+    case SCHEMA_INT:
+    case SCHEMA_AUTO:
+        return set_int(r, key, text.ptr, member);
+    case SCHEMA_BOOL:
+        if (!slice_equal(text, slice_of("true")) && !slice_equal(text, slice_of("false")))
+            return fail(r, "'%.*s' won't do; give true or false", SHOWN_MAX, text.ptr);
+        return set_choice(r, key, words, text.ptr, member);
+    case SCHEMA_CHOICE:
+        return set_choice(r, key, key->choices, text.ptr, member);
+    case SCHEMA_TEXT:
+    case SCHEMA_PATH:
+    case SCHEMA_NAME_OR_PATH:
+    case SCHEMA_TEXTS:
+        return set_text(r, key, text.ptr, member);
+    case SCHEMA_GROUP:
+    case SCHEMA_LIST:
+    case SCHEMA_MAP:
+        break;
+    }
+    return fail(r, "has no single value");
 }
 
 static bool read_single(struct reader *r, const yaml_node_t *node, const struct schema_key *key,

@@ -400,5 +400,5 @@ const struct brand *site_brand_at(const struct site *site, unsigned index)
 void site_page(const struct site *site, const struct brand *brand, const struct page_wish *wish,
                struct page_text *out)
 {
-    pages_compose(brand ? &brand->priv->pages : &site->pages, wish, out);
+    pages_compose(brand ? brand->pages : &site->pages, wish, out);
 }
