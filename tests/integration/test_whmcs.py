@@ -1,4 +1,4 @@
-"""The WHMCS hook: PHPUnit in tests/whmcs, against a harness made from WHMCS's documentation."""
+"""WHMCS: PHPUnit in tests/whmcs, against a harness made from WHMCS's documentation."""
 import shutil
 import subprocess
 
@@ -8,8 +8,9 @@ from harness.build import ROOT
 
 
 @pytest.mark.skipif(not shutil.which("phpunit"), reason="needs phpunit")
-def test_the_hook_holds_in_a_harness_of_whmcs():
+@pytest.mark.parametrize("name", ["HookTest", "TokenTest"])
+def test_whmcs(name):
     done = subprocess.run(["phpunit", "--no-configuration", "--do-not-cache-result",
-                           ROOT / "tests/whmcs/HookTest.php"],
+                           ROOT / f"tests/whmcs/{name}.php"],
                           text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
