@@ -11,6 +11,7 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 

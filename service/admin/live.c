@@ -21,6 +21,7 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/config/apikeys.h"
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"

@@ -16,6 +16,7 @@
 #include "service/admin/server.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 #include "service/state/event_log.h"

@@ -11,6 +11,7 @@
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/config/config.h"
 #include "service/ledger/ledger.h"
 

@@ -12,6 +12,7 @@
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 
 enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
 
@@ -38,13 +39,13 @@ static bool find_rows(struct clickstore *store, struct view *view)
     struct clicklog *log = NULL;
     size_t n = 0;
 
-    while ((log = clickstore_next_log(store, log)))
+    while ((log = clicklog_next(store, log)))
         view->n++;
     view->rows = calloc(view->n + 1, sizeof(*view->rows));
     view->cursors = calloc(view->n + 1, sizeof(*view->cursors));
     if (!view->rows || !view->cursors)
         return false;
-    for (log = NULL; n < view->n && (log = clickstore_next_log(store, log)); n++) {
+    for (log = NULL; n < view->n && (log = clicklog_next(store, log)); n++) {
         struct row *row = &view->rows[n];
 
         sodium_bin2hex(row->id, sizeof(row->id), clicklog_id(log), CLICK_LOG_ID_LEN);

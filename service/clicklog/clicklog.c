@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "service/base/wake.h"
-#include "service/clicklog/store.h"
+#include "service/clicklog/clickstore_structs.h"
 
 /* --- the worker's side --- */
 
@@ -220,6 +220,16 @@ bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
 void clicklog_set_applied(struct clicklog *log, uint64_t position)
 {
     atomic_store_explicit(&log->applied, position, memory_order_relaxed);
+}
+
+struct clicklog *clicklog_next(struct clickstore *store, const struct clicklog *prev)
+{
+    struct clicklog *log = atomic_load_explicit(
+        prev ? &((struct clicklog *)prev)->next : &store->logs, memory_order_acquire);
+
+    while (log && atomic_load_explicit(&log->gone, memory_order_acquire))
+        log = atomic_load_explicit(&log->next, memory_order_acquire);
+    return log;
 }
 
 const uint8_t *clicklog_id(const struct clicklog *log)

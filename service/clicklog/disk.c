@@ -4,7 +4,7 @@
 
 #include "service/base/clock.h"
 #include "service/base/log.h"
-#include "service/clicklog/store.h"
+#include "service/clicklog/clickstore_structs.h"
 
 enum { BACKOFF_MIN_MS = 250, BACKOFF_MAX_MS = 10000 };
 

@@ -9,10 +9,11 @@
 #include "service/base/log.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
+#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore_structs.h"
 #include "service/clicklog/disk.h"
 #include "service/clicklog/retention.h"
 #include "service/clicklog/spares.h"
-#include "service/clicklog/store.h"
 
 enum {
     TICK_MS = 100,         /* longest wait between two passes */
@@ -36,8 +37,8 @@ static void make_more_spares(struct clickstore *store, int64_t now_ms)
 
     for (int i = 1; i < CLICKLOG_SPARES_MAX && more && !atomic_load(&store->stop); i++) {
         more = false;
-        for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-             log = clickstore_next_log(store, log))
+        for (struct clicklog *log = clicklog_next(store, NULL); log;
+             log = clicklog_next(store, log))
             more = (log->live && spares_make(log, now_ms)) || more;
     }
 }
@@ -55,8 +56,7 @@ static struct segment *find_unsettled(struct clickstore *store)
 {
     struct segment *seg;
 
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log)) {
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         if (!log->live)
             continue;
         for (seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
@@ -208,8 +208,7 @@ static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
 {
     bool safe = true;
 
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log)) {
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         if (!log->live)
             continue;
         safe = keep_log(log, now_ms, took_ms) && safe;
@@ -221,8 +220,7 @@ static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
 
 static void sync_logs(struct clickstore *store)
 {
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log)) {
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         if (log->live)
             sync_log(log);
     }
@@ -250,8 +248,7 @@ static void end_logs(struct clickstore *store)
 {
     uint64_t n_lost = 0;
 
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log)) {
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         if (log->live) {
             spares_rescue(log, true);
             sync_log(log);

@@ -12,7 +12,8 @@
 
 #include "proto/bytes.h"
 #include "service/base/error.h"
-#include "service/clicklog/store.h"
+#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore_structs.h"
 
 /* "<log>/<any name>" and a NUL. */
 enum { ENTRY_PATH_MAX = SEGMENT_LOG_NAME_LEN + 1 + NAME_MAX + 1 };

@@ -3,7 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "service/clicklog/store.h"
+#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore_structs.h"
 
 static void subtract(counter64 *c, uint64_t n)
 {
@@ -91,8 +92,7 @@ static struct clicklog *find_oldest(struct clickstore *store, bool only_kind, bo
     struct clicklog *found = NULL;
     int64_t found_ms = INT64_MAX;
 
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log)) {
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         struct segment *seg = segment_next(&log->root);
 
         if (seg && seg->applied_ms && seg->applied_ms < found_ms && is_applied(log, seg) &&
@@ -109,7 +109,7 @@ void retention_run(struct clickstore *store, int64_t now_ms)
     uint64_t bytes = 0;
     struct clicklog *log;
 
-    for (log = clickstore_next_log(store, NULL); log; log = clickstore_next_log(store, log))
+    for (log = clicklog_next(store, NULL); log; log = clicklog_next(store, log))
         bytes += note_applied(log, now_ms);
     while ((log = find_oldest(store, false, false))) {
         const struct segment *seg = segment_next(&log->root);

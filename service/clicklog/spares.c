@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "service/base/clock.h"
+#include "service/clicklog/clickstore_structs.h"
 #include "service/clicklog/disk.h"
 #include "service/clicklog/retention.h"
-#include "service/clicklog/store.h"
 
 /* Spares in memory, used when the keeper or the disk is late.  They are never written to before
  * use, so they take address space and no memory. */

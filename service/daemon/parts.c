@@ -10,7 +10,7 @@
 #include "service/base/address.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
-#include "service/gateway/gateway.h"
+#include "service/gateway/gateway_click.h"
 #include "service/gateway/gateway_redis.h"
 
 struct beat;

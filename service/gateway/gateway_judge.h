@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "proto/click_names.h"
-#include "service/gateway/gateway.h"
+#include "service/gateway/gateway_click.h"
 
 /* A click in the ring.  `before` is the number of the next older click of the same hash plus 1; 0 =
  * none. */

@@ -10,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "service/gateway/beat.h"
 #include "service/gateway/finder.h"
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
-#include "service/gateway/gateway.h"
+#include "service/gateway/gateway_click.h"
 
 enum { REPEAT_WINDOW_MS = 60000 };
 

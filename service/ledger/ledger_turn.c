@@ -60,7 +60,7 @@ static void find_logs(struct ledger *ledger)
     const struct clicklog *last = ledger->n_logs ? ledger->logs[ledger->n_logs - 1]->log : NULL;
     struct clicklog *log;
 
-    while (ledger->n_logs < LEDGER_LOGS_MAX && (log = clickstore_next_log(ledger->store, last))) {
+    while (ledger->n_logs < LEDGER_LOGS_MAX && (log = clicklog_next(ledger->store, last))) {
         if (!add_log(ledger, log))
             return; /* next time */
         last = log;

@@ -6,6 +6,7 @@
 #include "proto/event.h"
 #include "service/base/error.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 
 struct event_log {
     pthread_mutex_t mutex;

@@ -18,6 +18,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 
 enum { FIX_HEADER = 1, FIX_RECORDS = 2, FIX_NAMES = 4, FILE_MAX = 64 * 64 };
 
@@ -126,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store = clickstore_open(&options, &err);
     if (!store)
         abort();
-    log = clickstore_next_log(store, NULL);
+    log = clicklog_next(store, NULL);
     if (log)
         read_log(log, size / CLICK_RECORD_LEN);
     clickstore_close(store);

@@ -15,6 +15,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore.h"
 #include "tests/unit/temp_dir.h"
 
 enum { WAIT_MS = 10000, READ_MAX = 4096 };
@@ -149,8 +150,7 @@ static inline uint64_t read_all(struct clickstore *store)
 {
     uint64_t n = 0;
 
-    for (struct clicklog *log = clickstore_next_log(store, NULL); log;
-         log = clickstore_next_log(store, log))
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log))
         n += read_from(log, 0);
     return n;
 }

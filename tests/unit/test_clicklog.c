@@ -37,7 +37,7 @@ static void finds_the_clicks_of_an_earlier_start(void **state)
     assert_int_equal(stats_of(store).recovered, 2500);
     assert_int_equal(stats_of(store).n_set_aside, 0);
     assert_int_equal(stats_of(store).disk_bytes, 3 * 64 + 2500 * 64);
-    log = clickstore_next_log(store, NULL);
+    log = clicklog_next(store, NULL);
     assert_non_null(log);
     assert_false(clicklog_is_live(log));
     assert_int_equal(clicklog_tail(log), 2500);

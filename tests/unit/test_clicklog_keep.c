@@ -85,15 +85,15 @@ static void an_old_log_goes_whole_when_applied(void **state)
     clickstore_close(store);
     options.retain_ms = 0;
     store = open_store(&options);
-    log = clickstore_next_log(store, NULL);
+    log = clicklog_next(store, NULL);
     clicklog_set_applied(log, 1499);
     sleep_ms(250);
-    assert_ptr_equal(clickstore_next_log(store, NULL), log);
+    assert_ptr_equal(clicklog_next(store, NULL), log);
     clicklog_set_applied(log, 1500);
     wait_for_disk_bytes_at_most(store, 0);
-    while (clickstore_next_log(store, NULL))
+    while (clicklog_next(store, NULL))
         sleep_ms(5);
-    assert_null(clickstore_next_log(store, log));
+    assert_null(clicklog_next(store, log));
     assert_int_equal(clicklog_first(log), 1500); /* the struct stays valid */
     clickstore_close(store);
     snprintf(path, sizeof(path), "%s/logs", (char *)*state);

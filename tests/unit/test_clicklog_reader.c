@@ -54,7 +54,7 @@ static void assert_both_agree(const char *dir, uint64_t n_want)
     read_by_the_other(dir, &sum);
     options.mode = CLICKSTORE_DRAIN;
     store = open_store(&options);
-    log = clickstore_next_log(store, NULL);
+    log = clicklog_next(store, NULL);
     assert_non_null(log);
     segment_log_name(clicklog_id(log), id);
     assert_string_equal(sum.id, id);

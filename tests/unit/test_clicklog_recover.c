@@ -141,7 +141,7 @@ static struct outcome recover(const struct scene *s)
 
     options.mode = CLICKSTORE_DRAIN;
     store = open_store(&options);
-    log = clickstore_next_log(store, NULL);
+    log = clicklog_next(store, NULL);
     out.n_read = read_all(store);
     assert_int_equal(read_all(store), out.n_read);
     out.n_damaged = stats_of(store).dropped[CLICKLOG_DROP_DAMAGED];

@@ -1,3 +1,5 @@
+#include "service/clicklog/clickstore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,67 +10,14 @@
 
 #include <sodium.h>
 
-#include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/base/wake.h"
+#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore_structs.h"
 #include "service/clicklog/keeper.h"
 #include "service/clicklog/recover.h"
 #include "service/clicklog/spares.h"
-#include "service/clicklog/store.h"
-
-struct clicklog *clicklog_alloc(struct clickstore *store)
-{
-    struct clicklog *log = aligned_alloc(CACHE_LINE, sizeof(*log));
-
-    if (!log)
-        return NULL;
-    memset(log, 0, sizeof(*log));
-    pthread_mutex_init(&log->list_lock, NULL);
-    log->store = store;
-    log->kept = &log->root;
-    log->created_ms = clock_wall_ms();
-    atomic_store(&log->drop_reason, CLICKLOG_DROP_NO_SEGMENT);
-    return log;
-}
-
-void clicklog_free(struct clicklog *log)
-{
-    struct segment *seg, *next;
-
-    if (!log)
-        return;
-    for (seg = segment_next(&log->root); seg; seg = next) {
-        next = segment_next(seg);
-        segment_free(seg);
-    }
-    for (int kind = SPARE_MEMORY; kind <= SPARE_DISK; kind++) {
-        for (int i = 0; i < CLICKLOG_SPARES_MAX; i++)
-            segment_free(atomic_load(&log->spares[kind].slot[i]));
-    }
-    pthread_mutex_destroy(&log->list_lock);
-    free(log);
-}
-
-void clickstore_link_log(struct clickstore *store, struct clicklog *log)
-{
-    _Atomic(struct clicklog *) *end = &store->logs;
-    struct clicklog *at;
-
-    while ((at = atomic_load_explicit(end, memory_order_acquire)))
-        end = &at->next;
-    atomic_store_explicit(end, log, memory_order_release);
-}
-
-struct clicklog *clickstore_next_log(struct clickstore *store, const struct clicklog *prev)
-{
-    struct clicklog *log = atomic_load_explicit(
-        prev ? &((struct clicklog *)prev)->next : &store->logs, memory_order_acquire);
-
-    while (log && atomic_load_explicit(&log->gone, memory_order_acquire))
-        log = atomic_load_explicit(&log->next, memory_order_acquire);
-    return log;
-}
 
 static bool check_options(const struct clickstore_options *options, struct error *err)
 {

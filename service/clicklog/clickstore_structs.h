@@ -1,19 +1,21 @@
-/* store.h - a store and its logs: what the files of this folder share.
+/* clickstore_structs.h - a store and its logs: what the files of this folder share.
  *
  * Each field has one writer.  A log's segments are a list, ordered by position: the worker links
  * the next one, the keeper unlinks the oldest, the reader walks the list.  list_lock keeps the
  * keeper from unlinking a segment that the reader is using; the worker never takes it.
  *
  *     keeper ──spares──▶ worker ──root.next──▶ [segment]─▶[segment]─▶[worker's] ──▶ NULL */
-#ifndef CLICKLOG_STORE_H
-#define CLICKLOG_STORE_H
+#ifndef CLICKLOG_CLICKSTORE_STRUCTS_H
+#define CLICKLOG_CLICKSTORE_STRUCTS_H
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/click.h"
+#include "proto/compiler.h"
 #include "service/base/counter64.h"
-#include "service/clicklog/clicklog.h"
+#include "service/clicklog/clickstore_options.h"
 #include "service/clicklog/segment_map.h"
 #include "service/clicklog/statedir.h"
 
