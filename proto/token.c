@@ -20,6 +20,8 @@ enum {
     MESSAGE_MAX = 3 + TOKEN_BRAND_MAX + PLAIN_MAX,
     USE_TAG = 1,
     USE_PAD = 2,
+    USE_DERIVE = 3,
+    PURPOSE_MAX = 64,
     DECOY_KID = 0,
     MINUTES_MAX = 0xffffff,
 };
@@ -67,6 +69,29 @@ void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_s
 static bool is_usable(const struct token_keyring *ring, uint8_t kid)
 {
     return ring->state[kid] == TOKEN_KEY_MINT || ring->state[kid] == TOKEN_KEY_VERIFY;
+}
+
+bool token_derive_key(const struct token_keyring *ring, uint8_t kid, const char *purpose,
+                      uint8_t out[static TOKEN_KEY_LEN])
+{
+    uint8_t message[1 + PURPOSE_MAX] = {USE_DERIVE};
+    size_t len = strlen(purpose);
+
+    assert(len > 0 && len <= PURPOSE_MAX);
+    if (!is_usable(ring, kid))
+        return false;
+    memcpy(message + 1, purpose, len);
+    blake2b_hash(&ring->key[kid].tag, message, 1 + len, out);
+    return true;
+}
+
+uint8_t token_deriving_kid(const struct token_keyring *ring)
+{
+    unsigned kid = ring->mint_kid;
+
+    while (kid < 256 && !is_usable(ring, (uint8_t)kid))
+        kid++;
+    return (uint8_t)kid; /* 256 is 0 */
 }
 
 /* What is hashed: `use | kid | len(brand) | brand | rest`, all but the use and the rest alike in

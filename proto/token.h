@@ -84,6 +84,18 @@ void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_s
                        const uint8_t key[static TOKEN_KEY_LEN]);
 
 /*
+ * Derives a key for another `purpose` (a short text of its own, at most 64 bytes) from the token
+ * key of `kid`: BLAKE2b-256(key, 0x03 | purpose).  All who have the key file derive the same; no
+ * input of a token begins with 0x03.  False: the kid is absent or revoked.
+ */
+MUST_USE bool token_derive_key(const struct token_keyring *ring, uint8_t kid, const char *purpose,
+                               uint8_t out[static TOKEN_KEY_LEN]);
+
+/* The kid whose derived keys are to be used for something new: the one that mints, or else the
+ * first that is in use; 0 = there is none. */
+uint8_t token_deriving_kid(const struct token_keyring *ring);
+
+/*
  * Opens the token that `text` starts with, for `brand`.  What stands behind it is passed over; what
  * mail programs put before and into it is left out (FORMATS.md "Token text").
  *

@@ -352,6 +352,39 @@ static void test_channel_names(void **state)
     assert_int_equal(token_channel_find(slice_of("Mail")), -1);
 }
 
+/* Against libsodium; and whoever knows a derived key knows nothing of the token key or of others.
+ */
+static void test_derived_keys(void **state)
+{
+    struct token_keyring *ring = calloc(1, sizeof(*ring));
+    uint8_t secret[TOKEN_KEY_LEN], own[TOKEN_KEY_LEN], other[TOKEN_KEY_LEN], want[TOKEN_KEY_LEN];
+
+    (void)state;
+    assert_non_null(ring);
+    for (uint8_t i = 0; i < TOKEN_KEY_LEN; i++)
+        secret[i] = i;
+    token_keyring_init(ring);
+    assert_int_equal(token_deriving_kid(ring), 0);
+    assert_false(token_derive_key(ring, 0, "a purpose", own));
+    token_keyring_set(ring, 9, TOKEN_KEY_REVOKED, secret);
+    assert_int_equal(token_deriving_kid(ring), 0);
+    assert_false(token_derive_key(ring, 9, "a purpose", own));
+    token_keyring_set(ring, 255, TOKEN_KEY_VERIFY, secret);
+    assert_int_equal(token_deriving_kid(ring), 255);
+    token_keyring_set(ring, 7, TOKEN_KEY_VERIFY, secret);
+    assert_int_equal(token_deriving_kid(ring), 7);
+    token_keyring_set(ring, 200, TOKEN_KEY_MINT, secret);
+    assert_int_equal(token_deriving_kid(ring), 200);
+
+    assert_true(token_derive_key(ring, 200, "a purpose", own));
+    crypto_generichash(want, sizeof(want), (const uint8_t *)"\003a purpose", 10, secret,
+                       sizeof(secret));
+    assert_memory_equal(own, want, sizeof(own));
+    assert_true(token_derive_key(ring, 200, "another purpose", other));
+    assert_memory_not_equal(own, other, sizeof(own));
+    free(ring);
+}
+
 static void test_keyring(void **state)
 {
     static struct token_keyring ring;
@@ -525,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_channel_names),
         cmocka_unit_test(test_keyring),
+        cmocka_unit_test(test_derived_keys),
         cmocka_unit_test(test_the_vectors),
     };
 
