@@ -12,13 +12,12 @@
 #include "proto/blake2b.h"
 #include "proto/compiler.h"
 #include "proto/slice.h"
+#include "proto/token_text.h"
 
 enum {
     TOKEN_KEY_LEN = 32,
     TOKEN_ARG_MAX = 48,
     TOKEN_BRAND_MAX = 63,
-    TOKEN_TEXT_MIN = 45,  /* characters, no argument */
-    TOKEN_TEXT_MAX = 122, /* characters, the longest argument */
     TOKEN_BYTES_MAX = 76, /* what the longest text encodes */
     TOKEN_TTL_CODES = 16,
 };

@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 #include "proto/slice.h"
-#include "proto/token.h"
 
 enum {
+    TOKEN_TEXT_MIN = 45,  /* characters of a token without an argument */
+    TOKEN_TEXT_MAX = 122, /* with the longest argument */
     /* Only this much of a longer text is looked at: the longest token, with each digit encoded
      * twice, and many line breaks. */
     TOKEN_TEXT_SEEN_MAX = 2048,

@@ -11,7 +11,7 @@
 #include "proto/event.h"
 #include "service/admin/request.h"
 #include "service/admin/session.h"
-#include "service/admin/signin.h"
+#include "service/admin/session_cookie.h"
 #include "service/base/clock.h"
 #include "service/config/apikeys.h"
 
@@ -165,7 +165,7 @@ static void fail_key(struct request *request)
 
 bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 {
-    struct session *session = signin_find(request);
+    struct session *session = session_cookie_find(request);
     const struct apikey *key = find_key(auth, request, session);
     char scopes[APIKEY_SCOPES_MAX];
 
@@ -174,7 +174,7 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
         return false;
     }
     if (!bearer(request).ptr && request->method != REQUEST_GET &&
-        !signin_may_change(request, session)) {
+        !session_cookie_may_change(request, session)) {
         request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
         return false;
     }
@@ -194,7 +194,7 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 
 bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope)
 {
-    const struct apikey *key = find_key(auth, request, signin_peek(request));
+    const struct apikey *key = find_key(auth, request, session_cookie_peek(request));
     struct slice brands = slice_of(key ? key->brands : NULL);
 
     return key && (key->scopes & scope) == scope &&

@@ -25,8 +25,8 @@ void auth_set_keys(struct auth *auth, struct apikeys *keys);
  * True when the request carries a key, or the cookie of a session that stands for a key, that
  * allows `scope` (enum apikey_scope) and has requests left in this minute; the X-RateLimit fields
  * are added to its reply, and request->brands is set to the brands of the key.  By cookie, a
- * request that changes something must also show that it comes from our own page (signin.h).  False:
- * it was replied to, with 401, 403 or 429.
+ * request that changes something must also show that it comes from our own page (session_cookie.h).
+ * False: it was replied to, with 401, 403 or 429.
  */
 MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
 

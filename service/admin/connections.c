@@ -14,6 +14,7 @@
 
 #include "proto/http1.h"
 #include "proto/ip.h"
+#include "service/admin/origin.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
 #include "service/admin/server.h"
@@ -382,6 +383,7 @@ static void take_head(struct connection *conn, struct slice head, const struct h
         refuse(conn, 503, "out of memory", http->method == HTTP1_HEAD);
         return;
     }
+    request->is_secure = origin_is_secure(request);
     evbuffer_drain(bufferevent_get_input(conn->bev), head.len);
     request->origin.refused_body = refused_body(conn->all, request, http->content_length);
     if (request->origin.refused_body) {

@@ -15,7 +15,6 @@
 
 #include "proto/http1.h"
 #include "service/admin/gzip.h"
-#include "service/admin/origin.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
@@ -289,7 +288,7 @@ static void write_head(struct request *request, struct evbuffer *out, int status
 {
     char date[DATE_MAX];
 
-    if (origin_is_secure(request))
+    if (request->is_secure)
         request_add_header(request, "Strict-Transport-Security", "max-age=31536000");
     if (!request->origin.keep_alive)
         request_add_header(request, "Connection", "close");

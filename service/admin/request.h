@@ -68,6 +68,7 @@ struct request {
     struct site *site; /* a reference; NULL while the front has the request */
     struct request_origin origin;
     enum request_method method;
+    bool is_secure;          /* it came over TLS (origin.h), and the reply asks for that */
     bool is_head;            /* the reply has no body */
     unsigned minor_version;  /* of HTTP/1 */
     struct slice path;       /* as it came */

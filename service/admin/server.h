@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "service/admin/admin.h"
+#include "service/admin/admin_options.h"
 #include "service/base/counter64.h"
 
 struct apikeys;

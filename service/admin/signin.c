@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
 #include "proto/rfc3339.h"
 #include "service/admin/attempts.h"
@@ -16,29 +15,14 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/session.h"
+#include "service/admin/session_cookie.h"
 #include "service/admin/signin.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 
 enum {
-    COOKIE_MAX = 192,
     HOLD_MS = 2000, /* how long the refusal of a wrong key is held back, after too many of them */
 };
-
-/* Browsers take a name with this prefix only over TLS, for this host alone and for all of its paths
- * (RFC 6265bis, 4.1.3.2): no neighbour under the same domain can set it. */
-static const char secure_name[] = "__Host-hopcount_session";
-static const char plain_name[] = "hopcount_session";
-
-static void set_cookie(struct request *request, const char *id, int max_age_s)
-{
-    bool is_secure = origin_is_secure(request);
-    char cookie[COOKIE_MAX];
-
-    snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s",
-             is_secure ? secure_name : plain_name, id, max_age_s, is_secure ? "; Secure" : "");
-    request_add_header(request, "Set-Cookie", cookie);
-}
 
 static bool is_json(const struct request *request)
 {
@@ -180,7 +164,7 @@ static void sign_in(struct request *request, struct slice text)
     }
     session = sessions_open(request->server->sessions, key, clock_mono_ms(), id);
     log_info("admin.sign_in", "key=%s", key->name);
-    set_cookie(request, id, SESSION_LIFE_S);
+    session_cookie_set(request, id, SESSION_LIFE_S);
     request_reply_json(request, 200, session_json(session, key->scopes));
 }
 
@@ -210,56 +194,9 @@ void signin_handle_open(struct request *request)
     json_decref(body);
 }
 
-/* The value of a cookie (RFC 6265, 4.2.1), or an absent slice. */
-static struct slice cookie_of(const struct request *request, const char *name)
-{
-    const char *at = request_header(request, "Cookie");
-    size_t name_len = strlen(name);
-
-    while (at && *at) {
-        size_t len = strcspn(at, ";");
-
-        if (len > name_len && at[name_len] == '=' && strncmp(at, name, name_len) == 0)
-            return slice_make(at + name_len + 1, len - name_len - 1);
-        at += len + (at[len] == ';');
-        at += strspn(at, " ");
-    }
-    return (struct slice){0};
-}
-
-/* Over TLS only the name counts that a neighbour can't set. */
-static struct slice session_id(const struct request *request)
-{
-    struct slice id = cookie_of(request, secure_name);
-
-    return id.ptr || origin_is_secure(request) ? id : cookie_of(request, plain_name);
-}
-
-struct session *signin_find(const struct request *request)
-{
-    struct slice id = session_id(request);
-
-    return id.ptr ? sessions_find(request->server->sessions, id, clock_mono_ms()) : NULL;
-}
-
-const struct session *signin_peek(const struct request *request)
-{
-    struct slice id = session_id(request);
-
-    return id.ptr ? sessions_peek(request->server->sessions, id, clock_mono_ms()) : NULL;
-}
-
-bool signin_may_change(const struct request *request, const struct session *session)
-{
-    const char *csrf = request_header(request, "X-CSRF-Token");
-
-    return csrf && strlen(csrf) == SESSION_ID_LEN && origin_is_own_page(request) &&
-           sodium_memcmp(csrf, session->csrf, SESSION_ID_LEN) == 0;
-}
-
 void signin_handle_show(struct request *request)
 {
-    struct session *session = signin_find(request);
+    struct session *session = session_cookie_find(request);
     const struct apikey *key =
         session ? auth_find_session_key(request->server->auth, session) : NULL;
 
@@ -271,10 +208,10 @@ void signin_handle_show(struct request *request)
 
 void signin_handle_close(struct request *request)
 {
-    struct session *session = signin_find(request);
+    struct session *session = session_cookie_find(request);
     struct reply reply = {.status = 204, .type = "application/json"};
 
-    if (session && !signin_may_change(request, session)) {
+    if (session && !session_cookie_may_change(request, session)) {
         request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
         return;
     }
@@ -282,6 +219,6 @@ void signin_handle_close(struct request *request)
         log_info("admin.sign_out", "key=%s", session->key_name);
         session_close(session);
     }
-    set_cookie(request, "", 0);
+    session_cookie_set(request, "", 0);
     request_reply(request, &reply);
 }

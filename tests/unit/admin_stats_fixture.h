@@ -14,7 +14,7 @@
 #include <sodium.h>
 
 #include "proto/click.h"
-#include "service/admin/stats/stats.h"
+#include "service/admin/stats/stats_write.h"
 #include "service/admin/stats/zone.h"
 #include "service/base/error.h"
 #include "service/config/config.h"

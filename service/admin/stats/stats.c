@@ -1,5 +1,4 @@
-#include "service/admin/stats/stats.h"
-
+/* GET /v1/stats: plans a statistic, asks Redis for its series, and replies. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/stats/stats_clients.h"
+#include "service/admin/stats/stats_write.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
 

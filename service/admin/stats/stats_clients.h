@@ -12,8 +12,9 @@
 
 #include "proto/compiler.h"
 #include "service/admin/fetch.h"
-#include "service/admin/stats/stats.h"
 
+struct stats;
+struct stats_rows;
 struct stats_clients_span; /* the span of one PFCOUNT */
 
 struct stats_clients {

@@ -1,5 +1,5 @@
-/* Writes a statistic as JSON and as CSV (RFC 4180), with the names of its values.  JSON is written
- * as text and not built as a tree first, which halves the time for a year of days. */
+#include "service/admin/stats/stats_write.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,6 @@
 #include "proto/counter.h"
 #include "proto/csv.h"
 #include "proto/token.h"
-#include "service/admin/stats/stats.h"
 #include "service/admin/stats/zone.h"
 #include "service/config/site.h"
 
