@@ -9,6 +9,8 @@ install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
 install(FILES deploy/redis-acl.conf deploy/gateway-asns.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/prometheus deploy/grafana deploy/proxy deploy/whmcs
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY deploy/minters DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples USE_SOURCE_PERMISSIONS
+  PATTERN node_modules EXCLUDE)
 install(DIRECTORY service/presets service/texts DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
