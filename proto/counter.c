@@ -118,6 +118,13 @@ void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event)
     set_key(key, "hc:{s%02x}:ev:%016llx", shard, (unsigned long long)event);
 }
 
+void counter_key_uses(struct counter_key *key, uint64_t link_id, unsigned n_shards)
+{
+    set_key(key, "hc:{s%02x}:n:%016llx",
+            counter_shard_of_bucket(counter_bucket_of_link(link_id), n_shards),
+            (unsigned long long)link_id);
+}
+
 void counter_key_state_stream(struct counter_key *key, unsigned shard)
 {
     set_key(key, "hc:{s%02x}:state", shard);

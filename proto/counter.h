@@ -81,6 +81,8 @@ MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, u
 
 /* String: exists while repetitions of that event are ignored (event_key()). */
 void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event);
+/* How often people have used a link whose kind has a limit: "uses serial", two decimal numbers. */
+void counter_key_uses(struct counter_key *key, uint64_t link_id, unsigned n_shards);
 /* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 

@@ -27,6 +27,7 @@ enum state_type {
     STATE_REVOKED_CAMPAIGN, /* the same */
     STATE_OPTED_OUT,        /* of a client: 1, or 0 = withdrawn */
     STATE_REVOKED_BY,       /* who revoked: the first 4 bytes of the hash of the API key's name */
+    STATE_USES,             /* of a link with a limit: how often people have used it */
     STATE_TYPES
 };
 

@@ -20,8 +20,8 @@ struct lead {
     const struct token *token;
     struct target_facts facts;
     struct state_of_link state;
-    bool is_expired;
-    enum brand_leads leads; /* nowhere when it is expired or revoked */
+    bool is_expired, is_used_up;
+    enum brand_leads leads; /* nowhere when it is expired, revoked or used up */
     char target[SITE_TARGET_MAX];
     size_t target_len;
     char why[WHY_MAX];
@@ -114,6 +114,11 @@ static void explain(struct lead *lead)
         say(lead, "It is revoked: a click gets a page that says it was withdrawn.");
     else if (lead->state.is_revoked)
         say(lead, "It is revoked: a click is answered as one on an unknown link, by a 404.");
+    else if (lead->is_used_up)
+        say(lead,
+            "People have used it %u times, and it is good for %u: a click gets a page that "
+            "says so and offers the way into the account.",
+            lead->state.uses, brand_kind_max_uses(lead->brand, lead->token->kind));
     else
         say_state(lead), say_target(lead);
     if (lead->state.is_opted_out)
@@ -124,12 +129,15 @@ static void explain(struct lead *lead)
 
 static void decide(struct lead *lead, const struct request *request)
 {
+    uint32_t max_uses = brand_kind_max_uses(lead->brand, lead->token->kind);
+
     state_look_up(request->server->sources.states, lead->brand->id, lead->token,
                   is_of_invoices(lead), &lead->state);
     lead->facts = (struct target_facts){
         .device = CLICK_DEVICE_OTHER, .state = lead->state.object, .newest = lead->state.newest};
     lead->is_expired = token_is_expired(lead->token, clock_wall_ms() / 1000);
-    if (!lead->is_expired && !lead->state.is_revoked)
+    lead->is_used_up = max_uses > 0 && lead->state.uses >= max_uses;
+    if (!lead->is_expired && !lead->state.is_revoked && !lead->is_used_up)
         lead->leads =
             brand_lead(lead->brand, lead->token, &lead->facts, lead->target, &lead->target_len);
 }
@@ -144,12 +152,13 @@ json_t *lead_set(json_t *object, const struct request *request, const struct bra
     decide(&lead, request);
     explain(&lead);
     state = state_object_name(own_state(&lead));
-    more = json_pack(
-        "{so ss? so sb sb ss}", "target",
-        lead.leads == BRAND_LEADS_TO_URL ? json_stringn(lead.target, lead.target_len) : json_null(),
-        "state", state, "replaced_by",
-        lead.state.newest ? json_integer(lead.state.newest) : json_null(), "revoked",
-        (int)lead.state.is_revoked, "opted_out", (int)lead.state.is_opted_out, "why", lead.why);
+    more = json_pack("{so ss? so sb sb sb ss}", "target",
+                     lead.leads == BRAND_LEADS_TO_URL ? json_stringn(lead.target, lead.target_len)
+                                                      : json_null(),
+                     "state", state, "replaced_by",
+                     lead.state.newest ? json_integer(lead.state.newest) : json_null(), "revoked",
+                     (int)lead.state.is_revoked, "used_up", (int)lead.is_used_up, "opted_out",
+                     (int)lead.state.is_opted_out, "why", lead.why);
     if (!more || json_object_update(object, more) != 0) {
         json_decref(object);
         object = NULL;

@@ -11,8 +11,9 @@ struct token;
 
 /*
  * Adds to `object`: target (null: to no URL), state (of the token's object; null: nothing was
- * said), replaced_by (an object, or null), revoked, opted_out, and why (a sentence).  Rules may
- * send a client elsewhere by country, device or language; this is for one of whom none is known.
+ * said), replaced_by (an object, or null), revoked, used_up, opted_out, and why (a sentence). Rules
+ * may send a client elsewhere by country, device or language; this is for one of whom none is
+ * known.
  *
  * Returns `object`; or NULL, and `object`, which may be NULL, is freed.
  */

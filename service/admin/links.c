@@ -185,8 +185,10 @@ struct lookup {
     struct request *request;
     const struct brand *brand; /* of request->site */
     struct token token;
-    struct counter_key key;
+    struct counter_key keys[2]; /* of its clicks; of its uses, if its kind has a limit of them */
     struct table_link clicks;
+    int64_t uses;
+    uint32_t max_uses; /* 0 = there is no limit */
 };
 
 /* Takes scheme, host and query off a whole URL; false: no brand has that host. */
@@ -285,8 +287,7 @@ static void on_lookup_command(void *owner, size_t index, struct fetch_command *c
 {
     struct lookup *lookup = owner;
 
-    (void)index;
-    command->key = counter_key_slice(&lookup->key);
+    command->key = counter_key_slice(&lookup->keys[index]);
     command->argc = 2;
     command->argv[0] = slice_of("GET");
     command->argv[1] = command->key;
@@ -296,7 +297,10 @@ static void on_lookup_reply(void *owner, size_t index, const struct redisReply *
 {
     struct lookup *lookup = owner;
 
-    (void)index;
+    if (index == 1) {
+        lookup->uses = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+        return;
+    }
     /* Without a table, or an entry in it, the link has no clicks. */
     if (reply->type != REDIS_REPLY_STRING ||
         !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
@@ -309,6 +313,12 @@ static json_t *time_or_null(uint32_t time_s)
     char text[RFC3339_TEXT_MAX];
 
     return time_s ? json_string(rfc3339_format(time_s, 0, text)) : json_null();
+}
+
+/* Null: there is no limit, and uses are not counted. */
+static json_t *use_or_null(const struct lookup *lookup, int64_t n)
+{
+    return lookup->max_uses > 0 ? json_integer(n > 0 ? n : 0) : json_null();
 }
 
 static void on_lookup_done(void *owner, const char *cause)
@@ -324,7 +334,9 @@ static void on_lookup_done(void *owner, const char *cause)
         return;
     }
     body = describe(lookup);
-    if (json_object_set_new(body, "clicks", clicks_json(&clicks)) != 0 ||
+    if (json_object_set_new(body, "uses", use_or_null(lookup, lookup->uses)) != 0 ||
+        json_object_set_new(body, "max_uses", use_or_null(lookup, lookup->max_uses)) != 0 ||
+        json_object_set_new(body, "clicks", clicks_json(&clicks)) != 0 ||
         json_object_set_new(body, "first_click_at", time_or_null(lookup->clicks.first_s)) != 0 ||
         json_object_set_new(body, "last_click_at", time_or_null(lookup->clicks.last_s)) != 0) {
         json_decref(body);
@@ -337,7 +349,6 @@ static void on_lookup_done(void *owner, const char *cause)
 void links_handle_show(struct request *request)
 {
     struct fetch_options options = {
-        .n_commands = 1,
         .on_command = on_lookup_command,
         .on_reply = on_lookup_reply,
         .on_done = on_lookup_done,
@@ -357,8 +368,11 @@ void links_handle_show(struct request *request)
     lookup->request = request;
     lookup->brand = brand;
     lookup->token = token;
-    counter_key_table(&lookup->key, COUNTER_LINKS, counter_bucket_of_link(token.link_id),
+    lookup->max_uses = brand_kind_max_uses(brand, token.kind);
+    counter_key_table(&lookup->keys[0], COUNTER_LINKS, counter_bucket_of_link(token.link_id),
                       request->server->n_shards);
+    counter_key_uses(&lookup->keys[1], token.link_id, request->server->n_shards);
+    options.n_commands = lookup->max_uses > 0 ? 2 : 1;
     options.owner = lookup;
     fetch_start(request->server->fetches, &options);
 }

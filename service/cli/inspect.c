@@ -207,6 +207,10 @@ static void print_why(const struct finding *f)
     printf("  why        %s\n", why ? why : "the service does not say");
     printf("  state      %s\n", state ? state : "nothing was said");
     printf("  revoked    %s\n", yes_or_no(f, "revoked"));
+    if (json_is_integer(json_object_get(f->told, "max_uses")))
+        printf("  used       %lld of %lld times\n",
+               json_integer_value(json_object_get(f->told, "uses")),
+               json_integer_value(json_object_get(f->told, "max_uses")));
     printf("  opted out  %s\n", yes_or_no(f, "opted_out"));
 }
 
@@ -308,7 +312,8 @@ static json_t *finding_json(const struct finding *f)
 /* The service's words, or that it wasn't asked. */
 static void add_why(const struct finding *f, json_t *json)
 {
-    static const char *const names[] = {"state", "replaced_by", "revoked", "opted_out", "why"};
+    static const char *const names[] = {"state",     "replaced_by", "revoked",  "used_up",
+                                        "opted_out", "uses",        "max_uses", "why"};
 
     for (size_t i = 0; f->told && i < sizeof(names) / sizeof(names[0]); i++) {
         json_t *value = json_object_get(f->told, names[i]);

@@ -14,6 +14,7 @@
 #include "service/clicklog/clickstore.h"
 #include "service/config/config.h"
 #include "service/ledger/ledger.h"
+#include "service/ledger/use_limits.h"
 
 enum { STEP_MS = 500, DAY_S = 86400 };
 
@@ -31,6 +32,7 @@ static struct ledger_options options_of(const struct ledger_place *place)
         .batch_max = config ? (unsigned)config->redis.batch_max : BATCH_MAX,
         .timeout_ms = place->timeout_ms,
         .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
+        .limits = config ? use_limits_new(config) : NULL,
         .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,
     };
 }

@@ -158,6 +158,13 @@ bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind)
     return target && target->is_of_invoices;
 }
 
+uint32_t brand_kind_max_uses(const struct brand *brand, uint8_t kind)
+{
+    const struct brand_target *target = find_target(brand, kind);
+
+    return target ? target->max_uses : 0;
+}
+
 /* What a link does by the state of its object, or of the one that has replaced it. */
 static const struct brand_when *find_when(const struct brand_target *target,
                                           const struct target_facts *facts)

@@ -61,6 +61,9 @@ enum { SITE_TARGET_MAX = 4096 };
 /* Whether events of invoices are about objects of the kind. */
 bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
 
+/* How many clicks by people a link of the kind is good for; 0 = any number. */
+uint32_t brand_kind_max_uses(const struct brand *brand, uint8_t kind);
+
 enum brand_leads { BRAND_LEADS_NOWHERE, BRAND_LEADS_TO_URL, BRAND_LEADS_TO_PAGE };
 
 /* brand_target() by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE:

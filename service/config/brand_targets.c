@@ -24,8 +24,7 @@ struct builder {
 static const char *const fixed_names[] = {
     [TOKEN_KIND_VIEW] = "view", [TOKEN_KIND_PAY] = "pay", [TOKEN_KIND_LOGIN] = "login"};
 
-/* The schema has let only known words and 1 … 15 through. */
-static uint8_t kind_of(const char *text)
+uint8_t brand_targets_kind(const char *text)
 {
     for (uint8_t kind = TOKEN_KIND_VIEW; kind <= TOKEN_KIND_LOGIN; kind++) {
         if (strcmp(text, fixed_names[kind]) == 0)
@@ -118,7 +117,7 @@ static bool set_when(const struct builder *b, struct brand_target *target,
 static bool add_preset_target(const struct builder *b, const struct preset *preset, unsigned i)
 {
     const struct preset_target *from = &preset->targets[i];
-    uint8_t kind = kind_of(from->kind);
+    uint8_t kind = brand_targets_kind(from->kind);
     struct brand_target *target = target_of(b, kind);
     char wrong[256];
 
@@ -279,7 +278,7 @@ static bool set_name(const struct builder *b, struct brand_target *target, uint8
 static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
 {
     const struct config_target *from = &b->brand->targets[i];
-    uint8_t kind = kind_of(from->kind);
+    uint8_t kind = brand_targets_kind(from->kind);
     struct brand_target *target = target_of(b, kind);
     char wrong[256];
 
@@ -293,6 +292,10 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
     /* What a kind of the preset is stays so unless the brand says otherwise. */
     if (!target->text || from->object != 0)
         target->is_of_invoices = from->object == 0;
+    if (from->max_uses > 0 && b->brand->tracking != 0)
+        return fail_target(b, i, "max_uses",
+                           "counts clicks by link, and the brand's tracking doesn't");
+    target->max_uses = (uint32_t)from->max_uses;
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (from->url && !(target->text = pool_text(b->targets->pool, from->url)))

@@ -51,6 +51,7 @@ struct brand_target {
     const char *when_texts[STATE_OBJECTS]; /* as configured; NULL = nothing */
     struct brand_when when[STATE_OBJECTS];
     bool is_of_invoices; /* its object is what events of invoices are about */
+    uint32_t max_uses;   /* 0 = any number */
 };
 
 struct brand_targets {
@@ -58,6 +59,9 @@ struct brand_targets {
     struct pool *pool; /* of all below; nothing points into the configuration */
     struct brand_target *kind[BRAND_KINDS]; /* NULL = none */
 };
+
+/* The number of the kind that a target of the configuration names, which the schema has checked. */
+uint8_t brand_targets_kind(const char *text);
 
 /* Fills targets->kind, which must be empty, from config->brands[index]; the caller has set the
  * rest.  False and `*err` on failure. */

@@ -230,6 +230,9 @@ static const struct schema_key target_keys[] = {
           "template; default: the preset's."),
     CHOICE("object", config_target, object, object_names, "invoice",
            "What its object is: invoice, or other for what events of invoices are not about."),
+    INT("max_uses", config_target, max_uses, 0, 1000000, "0",
+        "Clicks by people that each link is good for; then it answers with a page (410).  0: any "
+        "number."),
     END,
 };
 

@@ -309,6 +309,16 @@ static bool check_needs(const struct linkform *form, const struct link *out,
     return true;
 }
 
+/* Uses are forgotten some time after the last one (batch.h), and then the link must have ended. */
+static bool check_end(const struct link *out, struct linkform_fault *fault)
+{
+    fault->field = fields[LINK_TTL].name;
+    return out->token.ttl_code != 0 || brand_kind_max_uses(out->brand, out->token.kind) == 0 ||
+           refuse(fault, "is never, but links of kind '%s' are good for %u uses and need an end",
+                  brand_kind_name(out->brand, out->token.kind),
+                  brand_kind_max_uses(out->brand, out->token.kind));
+}
+
 static bool take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
                         struct linkform_fault *fault)
 {
@@ -323,7 +333,7 @@ static bool take_fields(struct linkform_maker *maker, const struct linkform *for
         if (form->field[i].len == 0 && i == LINK_KIND)
             return refuse(fault, "is missing");
     }
-    return check_needs(form, out, fault);
+    return check_needs(form, out, fault) && check_end(out, fault);
 }
 
 /* Rows of one table are often of one minute: the calendar is asked once. */

@@ -22,6 +22,7 @@ enum page {
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
     PAGE_REVOKED,     /* 410 */
+    PAGE_USED,        /* 410: the link was used as often as it may be */
     PAGE_SETTLED,     /* 200: there is nothing to pay */
     PAGE_HOME,        /* 200 for `/`, when the brand has no home */
     PAGE_ONWARD,      /* 200: leads to a URL, by itself and by a button */

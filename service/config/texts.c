@@ -44,6 +44,7 @@ static const struct schema_key file_keys[] = {
     PAGE("not_found", TEXT_NOT_FOUND, "a link that doesn't work"),
     PAGE("expired", TEXT_EXPIRED, "an expired link"),
     PAGE("revoked", TEXT_REVOKED, "a revoked link"),
+    PAGE("used", TEXT_USED, "a link that was used as often as it may be"),
     PAGE("settled", TEXT_SETTLED, "an invoice with nothing to pay"),
     PAGE("home", TEXT_HOME, "/ of a brand without a home"),
     PAGE("onward", TEXT_ONWARD, "Office programs, which leads on by itself"),

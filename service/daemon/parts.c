@@ -21,6 +21,7 @@
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/ledger/ledger.h"
+#include "service/ledger/use_limits.h"
 #include "service/public/listener.h"
 #include "service/public/worker.h"
 #include "service/redis/private_redis.h"
@@ -139,6 +140,7 @@ static bool start_ledger(struct parts *p, struct error *err)
         .state_dir = c->state_dir,
         .salt = &p->salt,
         .has_private_redis = p->private_redis != NULL,
+        .limits = use_limits_new(c),
     };
 
     salt_init(&p->salt);

@@ -10,6 +10,8 @@
 #include "service/config/schema.h"
 #include "service/config/site.h"
 #include "service/daemon/parts.h"
+#include "service/ledger/ledger.h"
+#include "service/ledger/use_limits.h"
 #include "service/public/worker.h"
 
 /* Logs each changed key that takes effect only after a restart. */
@@ -46,6 +48,7 @@ void reload(struct parts *p, const char *config_path)
     if (parts_load(config_path, &config, &site, &keys, &err)) {
         warn_of_restart_keys(p->config, config);
         use_site(p, site, keys);
+        ledger_set_limits(p->ledger, use_limits_new(config));
         log_info("reload.done", "brands=%u", site_n_brands(site));
     } else {
         log_error("reload.failed", "err=%s kept=old", log_quote(quoted, err.text));

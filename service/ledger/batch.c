@@ -13,7 +13,9 @@
 #include "proto/counter.h"
 #include "proto/series.h"
 #include "proto/table.h"
+#include "proto/token.h"
 #include "service/base/background.h"
+#include "service/base/clock.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/pack.h"
 #include "service/ledger/people_sent.h"
@@ -29,11 +31,23 @@ enum {
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
     EVENT_BYTES = 2 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN,
-    ARGV_TAIL = 8,
+    USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
+    ARGV_TAIL = 10,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
-enum { AT_FROM, AT_TO, AT_TTL, AT_TABLES, AT_SERIES, AT_PEOPLE, AT_EVENTS, AT_EVENT_TTL };
+enum {
+    AT_FROM,
+    AT_TO,
+    AT_TTL,
+    AT_TABLES,
+    AT_SERIES,
+    AT_PEOPLE,
+    AT_EVENTS,
+    AT_EVENT_TTL,
+    AT_USES,
+    AT_USES_TTL
+};
 
 /* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
 struct sorted_group {
@@ -49,13 +63,13 @@ struct batch {
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, people, events;
+    struct pack tables, series, people, events, uses;
     uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;
     char sha[2 * SHA_DIGEST_LENGTH + 1];
-    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24];
+    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24], uses_ttl[24];
 };
 
 /* The next key of the script; the caller fills it. */
@@ -87,7 +101,7 @@ static bool make_room(struct batch *batch)
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
     batch->keys_max =
-        2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX + 2 * records + 1;
+        2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX + 4 * records + 1;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
@@ -97,7 +111,8 @@ static bool make_room(struct batch *batch)
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->people,
                      2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15) &&
-           pack_init(&batch->events, records * EVENT_BYTES);
+           pack_init(&batch->events, records * EVENT_BYTES) &&
+           pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES));
 }
 
 struct batch *batch_new(const struct batch_options *options)
@@ -130,6 +145,7 @@ void batch_free(struct batch *batch)
     free(batch->series.bytes);
     free(batch->people.bytes);
     free(batch->events.bytes);
+    free(batch->uses.bytes);
     free(batch);
 }
 
@@ -533,8 +549,8 @@ static void build_all_people(struct batch *batch, unsigned shard)
 
 /* --- events --- */
 
-/* An event has two keys, its own and that of its table; behind all of them comes the stream's. */
-static void build_events(struct batch *batch, unsigned shard)
+/* An event has two keys, its own and that of its table.  True: there are some. */
+static bool build_events(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
     unsigned n_shards = batch->options.n_shards;
@@ -554,7 +570,47 @@ static void build_events(struct batch *batch, unsigned shard)
                   slice_make((const char *)entries, event->n_entries * STATE_ENTRY_LEN));
         any = true;
     }
-    if (any)
+    return any;
+}
+
+/* --- uses --- */
+
+/* What people's clicks change in the uses of links that have a limit.  Two keys each, that of the
+ * uses and that of the table of states.  True: there are some. */
+static bool build_uses(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+    unsigned n_shards = batch->options.n_shards;
+    bool any = false;
+
+    for (uint32_t i = 0; i < fold->n_links; i++) {
+        const struct fold_link *link = &fold->links[i];
+        const struct state_subject subject = {.type = STATE_USES, .id = link->link_id};
+        unsigned bucket = counter_bucket_of_link(link->link_id);
+        uint8_t use[USE_BYTES];
+
+        if (link->max_uses == 0 || link->human == 0 ||
+            counter_shard_of_bucket(bucket, n_shards) != shard)
+            continue;
+        if (!any)
+            pack_number(&batch->uses, (uint32_t)(clock_wall_ms() / 1000 - TOKEN_EPOCH_S));
+        be64_store(use, state_key(&subject));
+        be32_store(use + 8, (uint32_t)link->human);
+        be32_store(use + 12, link->max_uses);
+        pack_text(&batch->uses, slice_make((const char *)use, sizeof(use)));
+        counter_key_uses(next_key(batch), link->link_id, n_shards);
+        counter_key_table(next_key(batch), COUNTER_STATES, bucket, n_shards);
+        any = true;
+    }
+    return any;
+}
+
+/* Behind the keys of events and uses comes that of the stream, if there are any. */
+static void build_states(struct batch *batch, unsigned shard)
+{
+    bool any = build_events(batch, shard);
+
+    if (build_uses(batch, shard) || any)
         counter_key_state_stream(next_key(batch), shard);
 }
 
@@ -585,6 +641,8 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_PEOPLE] = pack_end(&batch->people);
     tail[AT_EVENTS] = pack_end(&batch->events);
     tail[AT_EVENT_TTL] = decimal(batch->event_ttl, BATCH_EVENT_TTL_S);
+    tail[AT_USES] = pack_end(&batch->uses);
+    tail[AT_USES_TTL] = decimal(batch->uses_ttl, BATCH_USES_TTL_S);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -596,14 +654,15 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     pack_begin(&batch->series);
     pack_begin(&batch->people);
     pack_begin(&batch->events);
+    pack_begin(&batch->uses);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
         build_all_people(batch, range->shard);
-        build_events(batch, range->shard);
+        build_states(batch, range->shard);
     }
     assert(!batch->tables.full && !batch->series.full && !batch->people.full &&
-           !batch->events.full);
+           !batch->events.full && !batch->uses.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

@@ -6,9 +6,11 @@
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
---       7 events   msgpack [entries of state, ...]   two keys each, its own and that of its table;
---                                                    behind all of them the key of the stream
+--       7 events   msgpack [entries of state, ...]   two keys each, its own and that of its table
 --       8 seconds for which an event is known
+--       9 uses     msgpack [now, use, ...]           two keys each, its own and that of its table;
+--                                                    behind those of events and uses the stream's
+--      10 seconds for which uses are kept
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}}, the last being tables that
 -- have grown over another 4 KiB, series that have grown to twice what they were summed up to, and,
@@ -37,7 +39,7 @@ if cursor ~= ARGV[1] then
     return { 0, cursor }
 end
 local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
-local events = unpack_all(ARGV[7])
+local events, uses = unpack_all(ARGV[7]), unpack_all(ARGV[9])
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 
 local n_aside, why = 0, ''
@@ -125,6 +127,15 @@ end
 
 -- A repetition of an event is passed over; what is new goes to the stream too, for all pods.
 local news = {}
+local function tell(table_key, entries)
+    local len = append(table_key, entries, 16)
+    if len then
+        news[#news + 1] = entries
+    end
+    if len and len % 4096 < #entries then
+        report(table_key, len)
+    end
+end
 for j = 1, #events do
     local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
     k = k + 2
@@ -132,13 +143,30 @@ for j = 1, #events do
     if type(known) == 'table' and known.err then
         set_aside(event, 1, known)
     elseif known and #entries > 0 then
-        local len = append(key, entries, 16)
-        if len then
-            news[#news + 1] = entries
+        tell(key, entries)
+    end
+end
+
+-- How often people have used links that may be used so often only.  All pods are told when the limit
+-- is reached or was: a click that turns out to be a scanner's gives its use back.  Of two entries the
+-- later holds; so that clocks can't turn them round, the serial, 1/32 s since 2024, only grows.
+for j = 2, #uses do
+    local key, table_key = KEYS[k + 1], KEYS[k + 2]
+    k = k + 2
+    local old = try('GET', key) or '0 0'
+    local n, serial = tostring(old):match('^(%-?%d+) (%d+)$')
+    if n then
+        local change, limit = struct.unpack('>i4I4', uses[j], 9)
+        local was, is = tonumber(n), tonumber(n) + change
+        serial = math.max(uses[1] * 32, tonumber(serial) + 1)
+        try('SET', key, string.format('%d %d', is, serial), 'EX', ARGV[10])
+        if was >= limit or is >= limit then
+            local what = math.min(math.max(is, 0), 0xffffff)
+            tell(table_key, uses[j]:sub(1, 8) .. struct.pack('>I4I4',
+                 0x90000000 + math.floor(serial / 256), serial % 256 * 0x1000000 + what))
         end
-        if len and len % 4096 < #entries then
-            report(key, len)
-        end
+    else
+        set_aside(key, 1, old)
     end
 end
 if #news > 0 then

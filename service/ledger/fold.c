@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/ledger/use_limits.h"
+
 enum {
     ITEMS_PER_RECORD = 4,   /* object and client, before and after a relabelling */
     PERSONS_PER_RECORD = 2, /* of the campaign, of all campaigns */
@@ -157,7 +159,10 @@ static void add_link(struct fold *fold, const struct click *click, int human, in
         link = &fold->links[fold->link_index.slots[at] - 1];
     } else {
         link = &fold->links[fold->n_links++];
-        *link = (struct fold_link){.link_id = click->link_id, .first_s = when_s, .last_s = when_s};
+        *link = (struct fold_link){.link_id = click->link_id,
+                                   .first_s = when_s,
+                                   .last_s = when_s,
+                                   .max_uses = use_limits_find(fold->limits, click)};
         fold->link_index.slots[at] = fold->n_links;
     }
     link->human += human;

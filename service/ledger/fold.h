@@ -43,6 +43,7 @@ struct fold_link {
     uint64_t link_id;
     int32_t human, automated;
     uint32_t first_s, last_s;
+    uint32_t max_uses; /* of its kind, 0 = any number */
 };
 
 /* Of an object or client. */
@@ -105,6 +106,7 @@ struct fold {
     struct fold_group *groups;
     struct fold_person *persons;
     struct fold_event *events;
+    const struct use_limits *limits; /* the caller's; NULL = there are none */
     uint32_t n_links, n_items, n_groups, n_persons, n_events;
     uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
     struct fold_index link_index, item_index, group_index;

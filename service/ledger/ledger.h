@@ -16,6 +16,7 @@ struct ledger;
 struct pod;
 struct pod_table;
 struct salt;
+struct use_limits;
 
 struct ledger_options {
     const char *redis_url;     /* service/redis/redis_url.h */
@@ -27,15 +28,18 @@ struct ledger_options {
     int64_t retention_days_s;
     /* When clicks are a mail gateway's, for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
-    const char *state_dir;  /* with `gateway`, for the call only; NULL: there is none */
-    struct salt *salt;      /* of the workers, with `gateway`; till ledger_free() */
-    bool has_private_redis; /* its append-only file is written anew every day */
+    const char *state_dir;     /* with `gateway`, for the call only; NULL: there is none */
+    struct salt *salt;         /* of the workers, with `gateway`; till ledger_free() */
+    bool has_private_redis;    /* its append-only file is written anew every day */
+    struct use_limits *limits; /* the ledger's from now on, also on failure; NULL = none */
 };
 
 /* Starts the thread.  A Redis that is down is no failure.  Borrows `store` till ledger_free(),
  * copies `options`.  NULL and `*err` when the URL, a certificate or n_shards is wrong. */
 MUST_USE struct ledger *ledger_new(struct clickstore *store, const struct ledger_options *options,
                                    struct error *err);
+/* From now on `limits`, which the ledger owns, count; NULL = none.  Any thread. */
+void ledger_set_limits(struct ledger *ledger, struct use_limits *limits);
 /* Applies what is pending without waiting for more; returns true when nothing is left, false when
  * `wait_ms` have passed before.  Workers have ended, or what they append meanwhile counts too. */
 MUST_USE bool ledger_drain(struct ledger *ledger, int64_t wait_ms);

@@ -43,6 +43,7 @@ struct people_sent;
 struct redisReply;
 struct redis_link;
 struct relabel;
+struct use_limits;
 
 enum { LEDGER_LOGS_MAX = 65536 }; /* a ticket has 16 bits for the log */
 
@@ -114,7 +115,8 @@ struct ledger {
     struct people_sent *people_sent;
     struct click *clicks; /* batch_max of them */
     struct compact *compact;
-    struct relabel *relabel; /* NULL: nobody asked for it */
+    struct use_limits *limits; /* NULL = there are none */
+    struct relabel *relabel;   /* NULL: nobody asked for it */
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
@@ -132,6 +134,8 @@ struct ledger {
     struct ledger_stats stats; /* under the mutex */
     struct pod_table pods;     /* under the mutex, as is `self` */
     struct pod self;
+    bool has_next_limits; /* under the mutex, as is the next: they are to be taken */
+    struct use_limits *next_limits;
     unsigned drained; /* under the mutex: the drain_asked as of which all was applied */
 };
 

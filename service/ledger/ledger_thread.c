@@ -17,6 +17,7 @@
 #include "service/gateway/relabel.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/ledger_turn.h"
+#include "service/ledger/use_limits.h"
 #include "service/redis/redis_link.h"
 
 enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, FAREWELL_MS = 500 };
@@ -71,8 +72,22 @@ void ledger_pods(struct ledger *ledger, struct pod_table *table, struct pod *sel
 
 /* --- the thread --- */
 
+/* Those of a configuration that was read meanwhile. */
+static void take_limits(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    if (ledger->has_next_limits) {
+        use_limits_free(ledger->limits);
+        ledger->limits = ledger->next_limits;
+        ledger->next_limits = NULL;
+        ledger->has_next_limits = false;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
 static void take_turn(struct ledger *ledger)
 {
+    take_limits(ledger);
     ledger_turn(ledger, clock_mono_ms());
     publish(ledger);
 }
@@ -214,17 +229,20 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
     if (!counter_n_shards_ok(options->n_shards)) {
         error_set(err, "redis.shards: %u is not 1, 2, 4 … %d", options->n_shards,
                   COUNTER_SHARDS_MAX);
+        use_limits_free(options->limits);
         return NULL;
     }
     ledger = calloc(1, sizeof(*ledger));
     if (!ledger) {
         error_set(err, "ledger: out of memory");
+        use_limits_free(options->limits);
         return NULL;
     }
     init_locks(ledger);
     ledger->wake_fd = -1;
     ledger->store = store;
     ledger->options = *options;
+    ledger->limits = options->limits;
     if (!make_events(ledger) || !ledger_turn_init(ledger, clock_mono_ms())) {
         error_set(err, "ledger: out of memory or descriptors");
         goto out;
@@ -236,6 +254,18 @@ out:
         ledger = NULL;
     }
     return ledger;
+}
+
+void ledger_set_limits(struct ledger *ledger, struct use_limits *limits)
+{
+    struct use_limits *unused;
+
+    pthread_mutex_lock(&ledger->mutex);
+    unused = ledger->next_limits;
+    ledger->next_limits = limits;
+    ledger->has_next_limits = true;
+    pthread_mutex_unlock(&ledger->mutex);
+    use_limits_free(unused);
 }
 
 bool ledger_drain(struct ledger *ledger, int64_t wait_ms)
@@ -281,6 +311,8 @@ void ledger_free(struct ledger *ledger)
     if (ledger->wake_fd >= 0)
         close(ledger->wake_fd);
     ledger_turn_clear(ledger);
+    use_limits_free(ledger->limits);
+    use_limits_free(ledger->next_limits);
     pthread_cond_destroy(&ledger->drained_changed);
     pthread_mutex_destroy(&ledger->mutex);
     free(ledger);

@@ -170,6 +170,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
     bool full = false;
 
     fold_clear(ledger->fold);
+    ledger->fold->limits = ledger->limits;
     if (left.to - left.from > ledger->options.batch_max)
         left.to = left.from + ledger->options.batch_max;
     while (left.from < left.to && !full) {

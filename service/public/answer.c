@@ -254,6 +254,14 @@ static const struct brand *find_brand(const struct answerer *a, const uint8_t pe
     return brand;
 }
 
+/* People have used it as often as its kind allows, as far as this process has heard. */
+static bool is_used_up(const struct route *route, const struct state_of_link *state)
+{
+    uint32_t max = state->uses > 0 ? brand_kind_max_uses(route->brand, route->token.kind) : 0;
+
+    return max > 0 && state->uses >= max;
+}
+
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)
 {
     struct state_of_link state;
@@ -273,6 +281,8 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
             return write_outcome(
                 a, route.brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND, route.brand,
                 out);
+        if (is_used_up(&route, &state))
+            return write_outcome(a, OUTCOME_USED, route.brand, out);
         label = find_label(a, peer, &route.token);
         return answer_link(a, &route, &state, &label, out);
     case OUTCOME_HOME:

@@ -18,6 +18,7 @@ static const struct {
     [OUTCOME_UNKNOWN_HOST] = {"unknown_host", 404},
     [OUTCOME_EXPIRED] = {"expired", 410},
     [OUTCOME_REVOKED] = {"revoked", 410},
+    [OUTCOME_USED] = {"used", 410},
     [OUTCOME_SETTLED] = {"settled", 200},
     [OUTCOME_BAD_REQUEST] = {"bad_request", 400},
     [OUTCOME_METHOD] = {"method", 405},

@@ -21,6 +21,7 @@ enum outcome {
     OUTCOME_UNKNOWN_HOST,  /* 404 */
     OUTCOME_EXPIRED,       /* 410 */
     OUTCOME_REVOKED,       /* 410, where the brand says so; else a revoked link is not found */
+    OUTCOME_USED,          /* 410, people have used the link as often as its kind allows */
     OUTCOME_SETTLED,       /* 200 with a page: there is nothing to pay; counted as a redirect is */
     OUTCOME_BAD_REQUEST,   /* 400 */
     OUTCOME_METHOD,        /* 405 */

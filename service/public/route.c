@@ -37,6 +37,8 @@ enum page route_page(enum outcome outcome)
         return PAGE_ONWARD;
     case OUTCOME_REVOKED:
         return PAGE_REVOKED;
+    case OUTCOME_USED:
+        return PAGE_USED;
     case OUTCOME_SETTLED:
         return PAGE_SETTLED;
     case OUTCOME_HOME_PAGE:

@@ -13,6 +13,7 @@ enum look {
     LOOK_REVOKED_CAMPAIGN,
     LOOK_OPTED_OUT,
     LOOK_OBJECT,
+    LOOK_USES,
     LOOKS
 };
 
@@ -55,6 +56,7 @@ static __attribute__((noinline)) void look_up(const struct state_table *table, u
                                    token->campaign != 0},
         [LOOK_OPTED_OUT] = {{STATE_OPTED_OUT, brand, token->client}, token->client != 0},
         [LOOK_OBJECT] = {{STATE_OBJECT, brand, token->object}, has_object},
+        [LOOK_USES] = {{STATE_USES, 0, token->link_id}, true},
     };
     uint64_t keys[LOOKS], values[LOOKS];
     uint32_t what[LOOKS];
@@ -70,6 +72,7 @@ static __attribute__((noinline)) void look_up(const struct state_table *table, u
         out->is_revoked = out->is_revoked || token->issued_min < what[i];
     out->is_opted_out = what[LOOK_OPTED_OUT] != 0;
     out->object = (uint8_t)what[LOOK_OBJECT];
+    out->uses = what[LOOK_USES];
     find_newest(table, brand, out, token->object);
 }
 

@@ -15,7 +15,7 @@ struct state_of_link {
     bool is_opted_out; /* the client must not be tracked */
     uint8_t object;    /* enum state_object: of the object; if that was replaced, of the newest */
     uint32_t newest;   /* the object that has replaced the link's, maybe over several; 0 = none */
-    uint32_t uses;     /* clicks by people that all pods knew of */
+    uint32_t uses;     /* clicks by people on a link with a limit, once that was reached; else 0 */
 };
 
 /*

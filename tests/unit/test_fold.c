@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "service/config/config.h"
 #include "service/ledger/fold.h"
+#include "service/ledger/use_limits.h"
 
 /* 2026-11-22T12:00:00Z; a click counts once in every dimension but that of campaigns. */
 enum { NOON_S = 1795348800, HOUR = NOON_S / 3600, PER_CLICK = COUNTER_DIMS - 1 };
@@ -347,6 +349,47 @@ static void test_an_event_is_folded(void **state)
     fold_free(fold);
 }
 
+static void test_limits_of_uses(void **state)
+{
+    struct config_target targets[] = {{.kind = "view"}, {.kind = "4", .max_uses = 5}};
+    struct config_brand brands[] = {
+        {.name = "none", .targets = targets, .n_targets = 1},
+        {.name = "acme", .targets = targets, .n_targets = 2},
+        {.name = "globex", .targets = targets + 1, .n_targets = 1},
+    };
+    const struct config config = {.brands = brands, .n_brands = 3};
+    const struct config without = {.brands = brands, .n_brands = 1};
+    const struct {
+        const char *name, *brand;
+        uint8_t kind;
+        uint32_t want;
+    } cases[] = {
+        {"a kind with a limit", "acme", 4, 5},
+        {"a kind of the brand without one", "acme", 1, 0},
+        {"a kind that is in no configuration", "acme", 7, 0},
+        {"another brand's", "globex", 4, 5},
+        {"of a brand without limits", "none", 4, 0},
+        {"of a brand that is in no configuration", "initech", 4, 0},
+    };
+    struct use_limits *limits = use_limits_new(&config);
+
+    (void)state;
+    assert_null(use_limits_new(&without));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct click click = a_click();
+        struct fold *fold = fold_new(8);
+
+        print_message("%s\n", cases[i].name);
+        fold->limits = limits;
+        click.brand = click_brand_id(slice_of(cases[i].brand));
+        click.kind = cases[i].kind;
+        assert_true(fold_add(fold, &click));
+        assert_int_equal(fold->links[0].max_uses, cases[i].want);
+        fold_free(fold);
+    }
+    use_limits_free(limits);
+}
+
 static void test_limits(void **state)
 {
     struct fold *fold = fold_new(8);
@@ -391,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
         cmocka_unit_test(test_an_event_is_folded),
+        cmocka_unit_test(test_limits_of_uses),
         cmocka_unit_test(test_limits),
     };
 

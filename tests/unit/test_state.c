@@ -477,6 +477,11 @@ static void test_what_is_said_of_a_link(void **state)
          {{STATE_REVOKED_OBJECT, 3, 77, 1001}},
          {.is_revoked = false}},
         {"opted out", {{STATE_OPTED_OUT, 3, 77, 1}}, {.is_opted_out = true}},
+        {"used as often as it may be", {{STATE_USES, 0, UINT64_MAX - 9, 5}}, {.uses = 5}},
+        {"one use was given back",
+         {{STATE_USES, 0, UINT64_MAX - 9, 5}, {STATE_USES, 0, UINT64_MAX - 9, 4}},
+         {.uses = 4}},
+        {"another link is used up", {{STATE_USES, 0, UINT64_MAX - 8, 5}}, {.newest = 0}},
         {"and in again",
          {{STATE_OPTED_OUT, 3, 77, 1}, {STATE_OPTED_OUT, 3, 77, 0}},
          {.is_opted_out = false}},
@@ -511,6 +516,7 @@ static void test_what_is_said_of_a_link(void **state)
         state_look_up(table, 3, &token, true, &have);
         assert_int_equal(have.is_revoked, cases[i].want.is_revoked);
         assert_int_equal(have.is_opted_out, cases[i].want.is_opted_out);
+        assert_int_equal(have.uses, cases[i].want.uses);
         assert_int_equal(have.object, cases[i].want.object);
         assert_int_equal(have.newest, cases[i].want.newest);
         state_table_free(table);

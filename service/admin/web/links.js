@@ -11,6 +11,8 @@ function fact(name, ...value) {
 function works(link) {
     if (link.revoked)
         return h("span", { class: "tag bad" }, "Revoked");
+    if (link.used_up)
+        return h("span", { class: "tag warn" }, "Used up");
     if (link.expired)
         return h("span", { class: "tag warn" }, "Expired");
     return h("span", { class: "tag good" }, "Works");
@@ -50,6 +52,7 @@ function facts(link, campaign) {
         link.arg ? fact("Argument", h("span", { class: "code" }, link.arg)) : [],
         fact("Issued", moment(link.issued_at, "–")),
         fact("Valid until", moment(link.expires_at, "For ever")),
+        link.max_uses ? fact("Used", `${link.uses} of ${link.max_uses} times by people`) : [],
         link.silent ? fact("Silent", "Clicks on it are not counted") : [],
         fact("Link id", h("span", { class: "code" }, link.id)));
 }
