@@ -36,7 +36,7 @@ enum {
     TIMEOUT_MS = 2000, /* of a query, when the options name none */
 };
 
-/* What main hands over; taken by the admin thread in its next turn. */
+/* What main hands over; taken by the admin thread in the next pass of its loop. */
 struct mail {
     pthread_mutex_t lock;
     int wake_fd;

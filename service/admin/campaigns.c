@@ -64,13 +64,13 @@ static void on_list_command(void *owner, size_t index, struct fetch_command *com
     command->argv[1] = command->key;
 }
 
-static void on_list_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_list_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct campaigns *campaigns = owner;
 
     (void)index;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
-        const struct redisReply *id = reply->element[i], *name = reply->element[i + 1];
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i + 1 < answer->elements; i += 2) {
+        const struct redisReply *id = answer->element[i], *name = answer->element[i + 1];
 
         if (id->type == REDIS_REPLY_STRING && name->type == REDIS_REPLY_STRING)
             json_array_append_new(campaigns->list,
@@ -121,7 +121,7 @@ static void on_list_done(void *owner, const char *cause)
 void campaigns_handle_list(struct request *request)
 {
     struct fetch_options options = {
-        .on_command = on_list_command, .on_reply = on_list_reply, .on_done = on_list_done};
+        .on_command = on_list_command, .on_answer = on_list_answer, .on_done = on_list_done};
     const struct brand *brand = params_find_brand(request, query_find(&request->query, "brand"));
     struct campaigns *campaigns;
 
@@ -153,11 +153,11 @@ static void on_put_command(void *owner, size_t index, struct fetch_command *comm
     command->argv[3] = slice_of(campaigns->name);
 }
 
-static void on_put_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_put_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     (void)owner;
     (void)index;
-    (void)reply;
+    (void)answer;
 }
 
 static void on_put_done(void *owner, const char *cause)
@@ -235,7 +235,7 @@ static bool take_body(struct campaigns *campaigns, const json_t *body)
 void campaigns_handle_put(struct request *request)
 {
     struct fetch_options options = {
-        .on_command = on_put_command, .on_reply = on_put_reply, .on_done = on_put_done};
+        .on_command = on_put_command, .on_answer = on_put_answer, .on_done = on_put_done};
     struct campaigns *campaigns;
     json_t *body;
 

@@ -136,7 +136,7 @@ static void close_connection(struct connection *conn)
     TAILQ_REMOVE(&all->list, conn, link);
     counter64_set(&all->options.server->n_connections,
                   counter64_get(&all->options.server->n_connections) - 1);
-    /* At once: bufferevent_free() would put it off to the loop's next turn, and a connection that
+    /* At once: bufferevent_free() would put it off to the loop's next pass, and a connection that
      * waits for a descriptor needs it now. */
     fd = bufferevent_getfd(conn->bev);
     (void)bufferevent_setfd(conn->bev, -1);
@@ -453,7 +453,7 @@ static void on_read(struct bufferevent *bev, void *arg)
         break;
     case CONNECTION_ANSWERED_BY_API:
     case CONNECTION_STREAMING:
-    case CONNECTION_SENDING: /* the next request waits for its turn */
+    case CONNECTION_SENDING: /* the next request waits */
     case CONNECTION_GONE:
         break;
     }

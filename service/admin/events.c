@@ -129,12 +129,12 @@ static void on_command(void *owner, size_t index, struct fetch_command *command)
     command->argv[1] = command->key;
 }
 
-static void on_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct posting *posting = owner;
     struct posted *posted = &posting->events[index];
 
-    if (reply->type == REDIS_REPLY_STRING && posted->outcome == OUTCOME_ACCEPTED)
+    if (answer->type == REDIS_REPLY_STRING && posted->outcome == OUTCOME_ACCEPTED)
         posted->outcome = OUTCOME_DUPLICATE;
 }
 
@@ -214,7 +214,7 @@ void events_handle_post(struct request *request)
     json_t *json = request_read_json(request);
     struct posting *posting;
     struct fetch_options fetch = {
-        .on_command = on_command, .on_reply = on_reply, .on_done = on_done};
+        .on_command = on_command, .on_answer = on_answer, .on_done = on_done};
 
     if (!json)
         return;

@@ -82,7 +82,7 @@ static void pump(struct fetch *fetch)
         if (!redis_link_send(all->link, &command)) {
             const char *cause = redis_link_cause(all->link);
 
-            /* Full, or not connected yet: the next reply or change goes on, or the timer ends it.
+            /* Full, or not connected yet: the next answer or change goes on, or the timer ends it.
              */
             if (*cause)
                 finish(fetch, cause);
@@ -117,7 +117,7 @@ static struct fetch *find_fetch(struct fetches *all, uint64_t number)
 }
 
 /* Redis answered a command, or never will. */
-static void on_link_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+static void on_link_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct fetches *all = owner;
     struct fetch *fetch = find_fetch(all, ticket >> INDEX_BITS);
@@ -125,16 +125,16 @@ static void on_link_reply(void *owner, uint64_t ticket, const struct redisReply 
 
     if (!fetch)
         return;
-    if (!reply) {
+    if (!answer) {
         finish(fetch, cause_or(all, "Redis did not answer in time"));
         return;
     }
-    if (reply->type == REDIS_REPLY_ERROR) {
-        finish(fetch, reply->str);
+    if (answer->type == REDIS_REPLY_ERROR) {
+        finish(fetch, answer->str);
         return;
     }
     fetch->n_replied++;
-    fetch->options.on_reply(fetch->options.owner, index, reply);
+    fetch->options.on_answer(fetch->options.owner, index, answer);
     if (fetch->n_replied == fetch->options.n_commands)
         finish(fetch, NULL);
     pump_all(all);
@@ -185,9 +185,9 @@ struct fetches *fetches_new(struct event_base *base, const char *redis_url, int6
         .name = "hopcount-admin",
         .timeout_ms = timeout_ms,
         /* Tables and series that are read whole, and the names of 65,535 campaigns. */
-        .limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 18},
+        .limits = {.bytes = RESP_ANSWER_MAX, .elements = 1 << 18},
         .owner = all,
-        .on_reply = on_link_reply,
+        .on_answer = on_link_answer,
         .on_change = on_link_change,
     };
 

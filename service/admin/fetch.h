@@ -1,6 +1,6 @@
-/* fetch.h - commands to Redis whose replies are wanted together, bounded in number and in time.
+/* fetch.h - commands to Redis whose answers are wanted together, bounded in number and in time.
  *
- * The Redis link knows a fetch by a number only, never by a pointer: a reply that comes after the
+ * The Redis link knows a fetch by a number only, never by a pointer: an answer that comes after the
  * fetch has ended finds no fetch and is dropped.  Only a few commands are sent at a time, so that
  * the ledger's batches wait for few of them in Redis.
  */
@@ -38,9 +38,9 @@ struct fetch_options {
 
     /* Makes command number `index`; called in order. */
     void (*on_command)(void *owner, size_t index, struct fetch_command *command);
-    /* The reply to it, in any order; never an error reply.  Borrowed for the call. */
-    void (*on_reply)(void *owner, size_t index, const struct redisReply *reply);
-    /* All replies are there (`cause` NULL), or one never will be, and `cause` says why.  Called
+    /* The answer to it, in any order; never an error answer.  Borrowed for the call. */
+    void (*on_answer)(void *owner, size_t index, const struct redisReply *answer);
+    /* All answers are there (`cause` NULL), or one never will be, and `cause` says why.  Called
      * exactly once, maybe before fetch_start() returns; nothing is called after it. */
     void (*on_done)(void *owner, const char *cause);
 };

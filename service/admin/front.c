@@ -109,7 +109,7 @@ static int accept_from(int listen_fd, struct sockaddr_storage *peer)
 }
 
 /* One connection of the queue; false when there is none, or when descriptors are so scarce that the
- * next must wait a turn of the loop: else it would be given the one of a connection that had no
+ * next must wait for a pass of the loop: else it would be given the one of a connection that had no
  * chance to be answered. */
 static bool accept_one(struct front *front, int listen_fd)
 {

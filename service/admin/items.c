@@ -74,13 +74,13 @@ static void on_item_command(void *owner, size_t index, struct fetch_command *com
     command->argv[1] = command->key;
 }
 
-static void on_item_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_item_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct item *item = owner;
 
     (void)index;
-    if (reply->type != REDIS_REPLY_STRING ||
-        !table_find_item(slice_make(reply->str, reply->len), item->brand->id, item->number,
+    if (answer->type != REDIS_REPLY_STRING ||
+        !table_find_item(slice_make(answer->str, answer->len), item->brand->id, item->number,
                          &item->counts))
         item->counts = (struct table_item){0};
 }
@@ -131,7 +131,7 @@ static void handle(struct request *request, enum counter_table table)
     struct fetch_options options = {
         .n_commands = 1,
         .on_command = on_item_command,
-        .on_reply = on_item_reply,
+        .on_answer = on_item_answer,
         .on_done = on_item_done,
     };
     struct item want = {.request = request};

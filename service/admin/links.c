@@ -293,7 +293,7 @@ static void on_lookup_command(void *owner, size_t index, struct fetch_command *c
     command->argv[1] = command->key;
 }
 
-static void on_lookup_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_lookup_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct lookup *lookup = owner;
 
@@ -302,8 +302,8 @@ static void on_lookup_reply(void *owner, size_t index, const struct redisReply *
         return;
     }
     /* Without a table, or an entry in it, the link has no clicks. */
-    if (reply->type != REDIS_REPLY_STRING ||
-        !table_find_link(slice_make(reply->str, reply->len), lookup->token.link_id,
+    if (answer->type != REDIS_REPLY_STRING ||
+        !table_find_link(slice_make(answer->str, answer->len), lookup->token.link_id,
                          &lookup->clicks))
         lookup->clicks = (struct table_link){0};
 }
@@ -350,7 +350,7 @@ void links_handle_show(struct request *request)
 {
     struct fetch_options options = {
         .on_command = on_lookup_command,
-        .on_reply = on_lookup_reply,
+        .on_answer = on_lookup_answer,
         .on_done = on_lookup_done,
     };
     struct token token;

@@ -257,15 +257,15 @@ static void on_live_command(void *owner, size_t index, struct fetch_command *com
     command->argv[1] = command->key;
 }
 
-static void on_live_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_live_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct live *live = owner;
     struct series_point point;
     size_t at = 0;
 
-    if (reply->type != REDIS_REPLY_STRING)
+    if (answer->type != REDIS_REPLY_STRING)
         return;
-    while (series_next(slice_make(reply->str, reply->len), &at, &point))
+    while (series_next(slice_make(answer->str, answer->len), &at, &point))
         clicks_add(&live->counts[index].today, point.count, point.automated);
 }
 
@@ -285,7 +285,7 @@ static void run_tick(struct live *live)
     struct fetch_options options = {
         .owner = live,
         .on_command = on_live_command,
-        .on_reply = on_live_reply,
+        .on_answer = on_live_answer,
         .on_done = on_live_done,
         .n_commands = site_n_brands(site),
     };

@@ -31,7 +31,7 @@ struct letter *mailbox_take(struct mailbox *mailbox)
     return letter;
 }
 
-/* Somebody has posted.  Letters that come meanwhile wait for the loop's next turn, so that a flood
+/* Somebody has posted.  Letters that come meanwhile wait for the loop's next pass, so that a flood
  * of them does not keep timers and sockets waiting. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {

@@ -49,7 +49,7 @@ struct worker_sums {
     uint64_t requests[OUTCOMES], ended[CLOSE_REASONS], reasons[CLICK_REASONS];
     uint64_t agents_cached, agents_full, agents_hurried;
     uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
-        turns;
+        loop_passes;
 };
 
 static void add_worker(struct worker_sums *sums, const struct worker_counters *counters)
@@ -71,7 +71,7 @@ static void add_worker(struct worker_sums *sums, const struct worker_counters *c
     sums->bytes_in += counter64_get(&counters->bytes_in);
     sums->bytes_out += counter64_get(&counters->bytes_out);
     sums->accept_pauses += counter64_get(&counters->accept_pauses);
-    sums->turns += counter64_get(&counters->turns);
+    sums->loop_passes += counter64_get(&counters->loop_passes);
 }
 
 static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
@@ -133,7 +133,7 @@ static void write_workers(struct evbuffer *out, const struct admin_sources *sour
              "Times accepting paused for lack of descriptors or memory.",
              (double)sums.accept_pauses},
             {"hopcount_event_loop_turns_total", "counter", "Turns of the workers' event loops.",
-             (double)sums.turns},
+             (double)sums.loop_passes},
         };
 
         write_metrics(out, metrics, N_OF(metrics));

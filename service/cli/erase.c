@@ -172,15 +172,15 @@ static void describe(struct eraser *e, const char *bytes, size_t len)
     e->len = len;
 }
 
-static void on_table(struct eraser *e, const struct redisReply *reply)
+static void on_table(struct eraser *e, const struct redisReply *answer)
 {
-    struct slice table = slice_make(reply->str, reply->len);
+    struct slice table = slice_make(answer->str, answer->len);
     struct table_item item;
 
-    if (reply->type == REDIS_REPLY_NIL) {
+    if (answer->type == REDIS_REPLY_NIL) {
         e->n_erased += e->n_lost;
         e->state = ERASER_FORGETTING;
-    } else if (reply->type != REDIS_REPLY_STRING || !table_is_sound(table)) {
+    } else if (answer->type != REDIS_REPLY_STRING || !table_is_sound(table)) {
         fail(e, "holds what is not hopcount's; nothing was changed");
     } else if (!table_find_item(table, e->brand, e->client, &item)) {
         e->n_erased += e->n_lost;
@@ -201,9 +201,9 @@ static void on_table(struct eraser *e, const struct redisReply *reply)
     }
 }
 
-static void on_replaced(struct eraser *e, const struct redisReply *reply)
+static void on_replaced(struct eraser *e, const struct redisReply *answer)
 {
-    if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
+    if (answer->type == REDIS_REPLY_INTEGER && answer->integer == 1)
         e->n_erased += e->n_clicks;
     e->state = ERASER_READING;
 }
@@ -214,25 +214,25 @@ static void on_forgotten(struct eraser *e)
         finish(e, ERASER_DONE);
 }
 
-static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct eraser *e = owner;
 
     if (ticket != e->round)
         return;
     e->in_flight = false;
-    if (!reply) { /* the connection was lost; what happened, reading will tell */
+    if (!answer) { /* the connection was lost; what happened, reading will tell */
         e->n_lost = e->state == ERASER_REPLACING ? e->n_clicks : 0;
         if (e->state == ERASER_REPLACING)
             e->state = ERASER_READING;
         return;
     }
-    if (reply->type == REDIS_REPLY_ERROR)
-        fail(e, reply->str);
+    if (answer->type == REDIS_REPLY_ERROR)
+        fail(e, answer->str);
     else if (e->state == ERASER_READING)
-        on_table(e, reply);
+        on_table(e, answer);
     else if (e->state == ERASER_REPLACING)
-        on_replaced(e, reply);
+        on_replaced(e, answer);
     else if (e->state == ERASER_FORGETTING)
         on_forgotten(e);
     send_next(e);
@@ -264,7 +264,7 @@ static bool run_loop(struct eraser *e)
         event_free(try_again);
     if (e->state != ERASER_DONE && e->state != ERASER_FAILED)
         error_set(e->err, "Redis does not answer: %s",
-                  redis_link_cause(e->link)[0] ? redis_link_cause(e->link) : "no reply in time");
+                  redis_link_cause(e->link)[0] ? redis_link_cause(e->link) : "no answer in time");
     return e->state == ERASER_DONE;
 }
 
@@ -286,9 +286,9 @@ static bool erase(struct eraser *e, const struct config *config)
     struct redis_link_options link = {.url = find_url(config),
                                       .name = "hopcount-cli",
                                       .timeout_ms = config->redis.timeout_ms,
-                                      .limits = {.bytes = RESP_REPLY_MAX, .elements = 1024},
+                                      .limits = {.bytes = RESP_ANSWER_MAX, .elements = 1024},
                                       .owner = e,
-                                      .on_reply = on_reply};
+                                      .on_answer = on_answer};
     bool ok = false;
 
     counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),

@@ -26,16 +26,16 @@ struct asker {
     bool failed;
 };
 
-static bool read_position(const struct redisReply *reply, uint64_t *out)
+static bool read_position(const struct redisReply *answer, uint64_t *out)
 {
     char *end;
 
     *out = 0;
-    if (reply->type == REDIS_REPLY_NIL)
+    if (answer->type == REDIS_REPLY_NIL)
         return true;
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
+    if (answer->type != REDIS_REPLY_STRING || answer->len == 0)
         return false;
-    *out = strtoull(reply->str, &end, 10);
+    *out = strtoull(answer->str, &end, 10);
     return *end == '\0';
 }
 
@@ -54,19 +54,19 @@ static void ask_next(struct asker *a)
         a->n_asked++;
 }
 
-static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct asker *a = owner;
     struct ledger_cursor *cursor = &a->cursors[ticket / a->place->n_shards];
     uint64_t position;
 
-    if (!reply) { /* the connection was lost: ask again on the next */
+    if (!answer) { /* the connection was lost: ask again on the next */
         a->n_asked = a->n_answered;
         return;
     }
-    if (!read_position(reply, &position)) {
+    if (!read_position(answer, &position)) {
         error_set(a->err, "Redis answers: %s",
-                  reply->type == REDIS_REPLY_ERROR ? reply->str : "a cursor that is no number");
+                  answer->type == REDIS_REPLY_ERROR ? answer->str : "a cursor that is no number");
         a->failed = true;
     } else if (position < cursor->applied) {
         cursor->applied = position;
@@ -114,7 +114,7 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
         .timeout_ms = place->timeout_ms,
         .limits = {.bytes = 64 << 10, .elements = 1024}, /* a position */
         .owner = &a,
-        .on_reply = on_reply,
+        .on_answer = on_answer,
     };
     bool ok = false;
 
@@ -130,7 +130,7 @@ bool ledger_cursors_ask(const struct ledger_place *place, struct ledger_cursor *
         ok = n == 0 || ask(&a);
         if (!ok && !a.failed)
             error_set(err, "Redis does not answer: %s",
-                      redis_link_cause(a.link)[0] ? redis_link_cause(a.link) : "no reply in time");
+                      redis_link_cause(a.link)[0] ? redis_link_cause(a.link) : "no answer in time");
     }
     redis_link_free(a.link);
     event_loop_free(a.base);

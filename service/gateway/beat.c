@@ -219,10 +219,10 @@ static void use_salt(struct beat *beat, const uint8_t salt[static SALT_LEN], int
 }
 
 /* Redis may hold anything: what isn't a line is skipped. */
-static void read_lines(struct pod_table *table, const struct redisReply *reply)
+static void read_lines(struct pod_table *table, const struct redisReply *answer)
 {
-    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        const struct redisReply *id = reply->element[i], *line = reply->element[i + 1];
+    for (size_t i = 0; i + 1 < answer->elements; i += 2) {
+        const struct redisReply *id = answer->element[i], *line = answer->element[i + 1];
         struct pod pod;
 
         if (id->type == REDIS_REPLY_STRING && line->type == REDIS_REPLY_STRING &&
@@ -231,24 +231,24 @@ static void read_lines(struct pod_table *table, const struct redisReply *reply)
     }
 }
 
-void beat_on_reply(struct beat *beat, const struct redisReply *reply)
+void beat_on_answer(struct beat *beat, const struct redisReply *answer)
 {
     uint8_t salt[SALT_LEN];
 
     beat->n_sent--;
     beat->n_pods = 0;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 4 ||
-        reply->element[0]->type != REDIS_REPLY_INTEGER ||
-        reply->element[1]->type != REDIS_REPLY_STRING ||
-        reply->element[2]->type != REDIS_REPLY_ARRAY ||
-        reply->element[3]->type != REDIS_REPLY_ARRAY)
+    if (!answer || answer->type != REDIS_REPLY_ARRAY || answer->elements != 4 ||
+        answer->element[0]->type != REDIS_REPLY_INTEGER ||
+        answer->element[1]->type != REDIS_REPLY_STRING ||
+        answer->element[2]->type != REDIS_REPLY_ARRAY ||
+        answer->element[3]->type != REDIS_REPLY_ARRAY)
         return;
     beat->found.n = 0;
-    read_lines(&beat->found, reply->element[2]);
-    read_lines(&beat->found, reply->element[3]);
+    read_lines(&beat->found, answer->element[2]);
+    read_lines(&beat->found, answer->element[3]);
     pod_table_finish(&beat->found, &beat->known, clock_mono_ms(), clock_wall_ms());
     beat->known = beat->found;
-    beat->n_pods = (unsigned)reply->element[0]->integer;
-    if (read_salt(reply->element[1], salt))
+    beat->n_pods = (unsigned)answer->element[0]->integer;
+    if (read_salt(answer->element[1], salt))
         use_salt(beat, salt, beat->sent_s / DAY_S);
 }

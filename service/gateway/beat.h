@@ -52,12 +52,13 @@ bool beat_is_quiet(const struct beat *beat);
 /* Call in each pass of the ledger thread: sends a beat when one is due, and drops a salt whose day
  * is over. */
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms);
-/* Handles the reply to a GATEWAY_BEAT command; NULL = no reply came. */
-void beat_on_reply(struct beat *beat, const struct redisReply *reply);
+/* Handles the answer to a GATEWAY_BEAT command; NULL = no answer came. */
+void beat_on_answer(struct beat *beat, const struct redisReply *answer);
 
 /* Number of processes that are alive, this one included; 0: not known. */
 unsigned beat_n_pods(const struct beat *beat);
-/* All lines as last read, and this process as in its last line.  Both change in beat_on_reply(). */
+/* All lines as last read, and this process as in its last line.  Both change in beat_on_answer().
+ */
 const struct pod_table *beat_table(const struct beat *beat);
 const struct pod *beat_self(const struct beat *beat);
 

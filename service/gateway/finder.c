@@ -166,13 +166,13 @@ void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms)
     siblings_serve(finder->siblings, now_ms);
 }
 
-void finder_on_reply(struct finder *finder, enum gateway_command what, unsigned shard,
-                     const struct redisReply *reply)
+void finder_on_answer(struct finder *finder, enum gateway_command what, unsigned shard,
+                      const struct redisReply *answer)
 {
     if (what == GATEWAY_BEAT)
-        beat_on_reply(finder->beat, reply);
+        beat_on_answer(finder->beat, answer);
     else
-        siblings_on_reply(finder->siblings, what, shard, reply);
+        siblings_on_answer(finder->siblings, what, shard, answer);
 }
 
 struct beat *finder_beat(const struct finder *finder)

@@ -46,8 +46,8 @@ void finder_expect(struct finder *finder, const struct click *click);
 /* Call in each pass of the ledger thread, after the clicks: exchanges clicks with other pods, and
  * sends the heartbeat. */
 void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms);
-void finder_on_reply(struct finder *finder, enum gateway_command what, unsigned shard,
-                     const struct redisReply *reply);
+void finder_on_answer(struct finder *finder, enum gateway_command what, unsigned shard,
+                      const struct redisReply *answer);
 
 /* The heartbeat, which knows the other processes. */
 struct beat *finder_beat(const struct finder *finder);

@@ -7,7 +7,7 @@
 
 #include "proto/slice.h"
 
-/* The command that a reply belongs to. */
+/* The command that an answer belongs to. */
 enum gateway_command { GATEWAY_BEAT, GATEWAY_OFFER, GATEWAY_CLAIM };
 
 /* Index of the first key in the argv of EVAL; the key decides which server gets the command. */
@@ -15,8 +15,9 @@ enum { GATEWAY_ARGV_KEY = 3 };
 
 struct gateway_redis {
     void *owner; /* passed to both callbacks */
-    /* Sends an EVAL with at least one key; false: the server can't be reached.  If true, the reply
-     * is passed to relabel_on_reply() later, never from within send(); NULL when no reply came. */
+    /* Sends an EVAL with at least one key; false: the server can't be reached.  If true, the answer
+     * is passed to relabel_on_answer() later, never from within send(); NULL when no answer came.
+     */
     bool (*send)(void *owner, enum gateway_command what, unsigned shard, const struct slice *argv,
                  size_t argc);
     /* Whether the shard's server accepts commands now. */

@@ -142,15 +142,15 @@ void relabel_serve(struct relabel *relabel, int64_t now_ms)
     finder_serve(relabel->finder, now_ms, clock_wall_ms());
 }
 
-void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsigned shard,
-                      const struct redisReply *reply)
+void relabel_on_answer(struct relabel *relabel, enum gateway_command what, unsigned shard,
+                       const struct redisReply *answer)
 {
     char quoted[LOG_QUOTE_MAX];
 
-    if (reply && reply->type == REDIS_REPLY_ERROR)
+    if (answer && answer->type == REDIS_REPLY_ERROR)
         log_warn("ledger.siblings", "err=%s effect=\"each pod finds gateways by its own clicks\"",
-                 log_quote(quoted, reply->str));
-    finder_on_reply(relabel->finder, what, shard, reply);
+                 log_quote(quoted, answer->str));
+    finder_on_answer(relabel->finder, what, shard, answer);
 }
 
 struct beat *relabel_beat(const struct relabel *relabel)

@@ -41,8 +41,8 @@ void relabel_free(struct relabel *relabel);
  * up. */
 void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t *looked_to);
 void relabel_serve(struct relabel *relabel, int64_t now_ms);
-void relabel_on_reply(struct relabel *relabel, enum gateway_command what, unsigned shard,
-                      const struct redisReply *reply);
+void relabel_on_answer(struct relabel *relabel, enum gateway_command what, unsigned shard,
+                       const struct redisReply *answer);
 
 /* The heartbeat, which knows the other processes. */
 struct beat *relabel_beat(const struct relabel *relabel);

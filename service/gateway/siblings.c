@@ -47,8 +47,9 @@ struct siblings {
     struct waiting held[HELD_MAX];
     struct waiting claims[CLAIMS_MAX];
     bool is_offered[COUNTER_SHARDS_MAX],
-        is_claimed[COUNTER_SHARDS_MAX];                        /* a command is under way */
-    struct gateway_click told[SEND_MAX + SEND_MAX * LIST_MAX]; /* the clicks that one reply tells */
+        is_claimed[COUNTER_SHARDS_MAX]; /* a command is under way */
+    struct gateway_click
+        told[SEND_MAX + SEND_MAX * LIST_MAX]; /* the clicks that one answer tells */
 };
 
 struct siblings *siblings_new(const struct siblings_options *options)
@@ -244,7 +245,7 @@ void siblings_serve(struct siblings *siblings, int64_t now_ms)
         forget_old_claims(siblings, now_ms);
 }
 
-/* --- replies --- */
+/* --- answers --- */
 
 /* Reads a click from a list; false if it is this process' own, or damaged. */
 static bool read_told(const struct siblings *siblings, const struct redisReply *entry,
@@ -264,7 +265,7 @@ static bool read_told(const struct siblings *siblings, const struct redisReply *
            CLICK_OK;
 }
 
-/* Removes from the queue the clicks that this reply is about. */
+/* Removes from the queue the clicks that this answer is about. */
 static size_t take_held(struct siblings *siblings, unsigned shard)
 {
     unsigned kept = 0;
@@ -291,28 +292,28 @@ static int compare_times(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void on_offers(struct siblings *siblings, unsigned shard, const struct redisReply *reply)
+static void on_offers(struct siblings *siblings, unsigned shard, const struct redisReply *answer)
 {
     const struct siblings_options *o = &siblings->options;
     size_t n = take_held(siblings, shard);
     size_t max = sizeof(siblings->told) / sizeof(siblings->told[0]);
 
     siblings->is_offered[shard] = false;
-    if (reply && reply->type == REDIS_REPLY_ARRAY) {
-        for (size_t i = 0; i < reply->elements && n < max; i++)
-            n += read_told(siblings, reply->element[i], &siblings->told[n]);
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        for (size_t i = 0; i < answer->elements && n < max; i++)
+            n += read_told(siblings, answer->element[i], &siblings->told[n]);
     }
     qsort(siblings->told, n, sizeof(siblings->told[0]), compare_times);
     for (size_t i = 0; i < n; i++)
         o->on_click(o->owner, &siblings->told[i]);
 }
 
-/* Handles the claims of the shard that were sent, in their order.  Without a reply they are sent
+/* Handles the claims of the shard that were sent, in their order.  Without an answer they are sent
  * again. */
-static void on_claims(struct siblings *siblings, unsigned shard, const struct redisReply *reply)
+static void on_claims(struct siblings *siblings, unsigned shard, const struct redisReply *answer)
 {
     const struct siblings_options *o = &siblings->options;
-    bool ok = reply && reply->type == REDIS_REPLY_ARRAY;
+    bool ok = answer && answer->type == REDIS_REPLY_ARRAY;
     unsigned kept = 0;
     size_t n = 0;
 
@@ -320,9 +321,9 @@ static void on_claims(struct siblings *siblings, unsigned shard, const struct re
     for (unsigned i = 0; i < siblings->n_claims; i++) {
         struct waiting *claim = &siblings->claims[i];
         bool is_asked = claim->is_sent && claim->shard == shard;
-        bool is_answered = ok && is_asked && n < reply->elements;
+        bool is_answered = ok && is_asked && n < answer->elements;
 
-        if (is_answered && reply->element[n++]->integer == 1)
+        if (is_answered && answer->element[n++]->integer == 1)
             o->on_claimed(o->owner, &claim->click);
         if (is_asked)
             claim->is_sent = false;
@@ -332,11 +333,11 @@ static void on_claims(struct siblings *siblings, unsigned shard, const struct re
     siblings->n_claims = kept;
 }
 
-void siblings_on_reply(struct siblings *siblings, enum gateway_command what, unsigned shard,
-                       const struct redisReply *reply)
+void siblings_on_answer(struct siblings *siblings, enum gateway_command what, unsigned shard,
+                        const struct redisReply *answer)
 {
     if (what == GATEWAY_OFFER)
-        on_offers(siblings, shard, reply);
+        on_offers(siblings, shard, answer);
     else
-        on_claims(siblings, shard, reply);
+        on_claims(siblings, shard, answer);
 }

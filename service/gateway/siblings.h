@@ -6,7 +6,7 @@
  * so that every pod judges them as a single pod would.  A pod that finds a gateway claims its
  * clicks before it relabels them, so that only one pod does.
  *
- * No redirect waits for this, and a click waits for one reply at most.  When the server can't be
+ * No redirect waits for this, and a click waits for one answer at most.  When the server can't be
  * reached, or the queue of fixed length is full, the click is judged with what this process knows.
  */
 #ifndef GATEWAY_SIBLINGS_H
@@ -48,8 +48,8 @@ void siblings_claim(struct siblings *siblings, const struct gateway_click *click
 
 /* Sends what is queued. */
 void siblings_serve(struct siblings *siblings, int64_t now_ms);
-/* Handles the reply to a GATEWAY_OFFER or GATEWAY_CLAIM command; NULL = no reply came. */
-void siblings_on_reply(struct siblings *siblings, enum gateway_command what, unsigned shard,
-                       const struct redisReply *reply);
+/* Handles the answer to a GATEWAY_OFFER or GATEWAY_CLAIM command; NULL = no answer came. */
+void siblings_on_answer(struct siblings *siblings, enum gateway_command what, unsigned shard,
+                        const struct redisReply *answer);
 
 #endif

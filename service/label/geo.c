@@ -107,7 +107,7 @@ static void check_file(struct geo *geo)
 }
 
 /* Waits until the file is to be looked at again; false when the thread is to end. */
-static bool wait_for_turn(struct geo *geo)
+static bool wait_for_tick(struct geo *geo)
 {
     struct timespec until;
     bool must_stop;
@@ -132,7 +132,7 @@ static void *run(void *arg)
     struct geo *geo = arg;
 
     background_enter("geo");
-    while (wait_for_turn(geo))
+    while (wait_for_tick(geo))
         check_file(geo);
     return NULL;
 }

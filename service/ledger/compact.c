@@ -20,13 +20,13 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    LEN_MAX = 48 << 20, /* what is longer doesn't fit into a reply */
+    LEN_MAX = 48 << 20, /* what is longer doesn't fit into an answer */
     TAIL_MIN = 4096, /* a key is looked at after it has grown by so many bytes; as in batch.lua */
     RETRY_MS = 1000,
 
     N_TABLES = COUNTER_ALL_TABLES * COUNTER_BUCKETS,
     TABLE_LEN_MIN = 8192,     /* a shorter table isn't worth a look */
-    TABLES_BUSY_MAX = 16,     /* tables under way: their commands and replies travel together */
+    TABLES_BUSY_MAX = 16,     /* tables under way: their commands and answers travel together */
     TABLES_LEN_MAX = 1 << 20, /* bytes of tables under way, unless it is one table */
 
     SERIES_QUEUE_MAX = 2048,
@@ -212,9 +212,9 @@ static size_t sum_up(unsigned n, struct slice old, uint8_t *out, uint32_t *scrat
 }
 
 /* Sums the table up; false, and nothing was sent, when that is not worth it. */
-static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *reply)
+static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *answer)
 {
-    struct slice old = slice_make(reply->str, reply->len);
+    struct slice old = slice_make(answer->str, answer->len);
     uint8_t *table = malloc(old.len + TABLE_RECORD_LEN);
     uint32_t *scratch = malloc(table_scratch_len(old.len) * sizeof(*scratch));
     bool sent = false;
@@ -225,7 +225,7 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
 
         /* A table of links with a single click each gets no shorter: not worth a write. */
         if (len < old.len - old.len / 4 &&
-            write_table(ledger, n, reply, slice_make((const char *)table, len))) {
+            write_table(ledger, n, answer, slice_make((const char *)table, len))) {
             look_again_at(&ledger->compact->tables, n, len);
             sent = true;
         }
@@ -236,9 +236,9 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
 }
 
 /* False: nothing is to be written. */
-static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisReply *reply)
+static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisReply *answer)
 {
-    struct slice old = slice_make(reply->str, reply->len);
+    struct slice old = slice_make(answer->str, answer->len);
     size_t base_len = is_of_states(n) ? 0 : table_base_len(old);
 
     if (!(is_of_states(n) ? state_is_sound(old) : table_is_sound(old))) {
@@ -254,20 +254,21 @@ static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisR
         look_again_at(&ledger->compact->tables, n, base_len);
         return false;
     }
-    return compact_table(ledger, n, reply);
+    return compact_table(ledger, n, answer);
 }
 
 void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
-                      const struct redisReply *reply)
+                      const struct redisReply *answer)
 {
     struct tables *tables = &ledger->compact->tables;
     unsigned n = ticket->count;
 
     background_yield();
-    if (ticket->what == LEDGER_TABLE_READ && reply && reply->type == REDIS_REPLY_STRING) {
-        if (on_table_read(ledger, n, reply))
+    if (ticket->what == LEDGER_TABLE_READ && answer && answer->type == REDIS_REPLY_STRING) {
+        if (on_table_read(ledger, n, answer))
             return; /* the answer to the write ends it */
-    } else if (ticket->what == LEDGER_TABLE_READ || !reply || reply->type != REDIS_REPLY_INTEGER) {
+    } else if (ticket->what == LEDGER_TABLE_READ || !answer ||
+               answer->type != REDIS_REPLY_INTEGER) {
         /* An error, or the connection was lost.  The table is looked at again when it has grown. */
         look_again_at(tables, n, TABLE_LEN_MIN);
     }
@@ -377,16 +378,16 @@ static bool is_worth_it(const struct job *job, struct slice series)
 }
 
 void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket,
-                       const struct redisReply *reply)
+                       const struct redisReply *answer)
 {
     struct job *job = &ledger->compact->series.busy[ticket->log % SERIES_BUSY_MAX];
     struct slice series;
 
     job->is_busy = false;
     /* An error, no such key, or the connection was lost: the series stays as it is. */
-    if (ticket->what != LEDGER_SERIES_READ || !reply || reply->type != REDIS_REPLY_STRING)
+    if (ticket->what != LEDGER_SERIES_READ || !answer || answer->type != REDIS_REPLY_STRING)
         return;
-    series = slice_make(reply->str, reply->len);
+    series = slice_make(answer->str, answer->len);
     if (!is_worth_it(job, series))
         return;
     if (!series_is_sound(series)) {

@@ -24,8 +24,8 @@ void compact_note(struct ledger *ledger, const struct redisReply *grown);
 /* Each turn: reads the next keys, unless enough are under way. */
 void compact_serve(struct ledger *ledger);
 void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
-                      const struct redisReply *reply);
+                      const struct redisReply *answer);
 void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket,
-                       const struct redisReply *reply);
+                       const struct redisReply *answer);
 
 #endif

@@ -187,14 +187,14 @@ void cursor_serve(struct ledger *ledger, unsigned shard)
 /* --- answers --- */
 
 /* Reads a position as Redis holds it; an absent key is 0.  False: the value is no position. */
-static bool parse_position(const struct redisReply *reply, uint64_t *out)
+static bool parse_position(const struct redisReply *answer, uint64_t *out)
 {
-    if (reply->type == REDIS_REPLY_NIL) {
+    if (answer->type == REDIS_REPLY_NIL) {
         *out = 0;
         return true;
     }
-    return reply->type == REDIS_REPLY_STRING &&
-           number_parse(slice_make(reply->str, reply->len), INT64_MAX, out);
+    return answer->type == REDIS_REPLY_STRING &&
+           number_parse(slice_make(answer->str, answer->len), INT64_MAX, out);
 }
 
 static void update_applied(struct ledger *ledger, struct ledger_log *log)
@@ -238,13 +238,13 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
 }
 
 void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
-                     const struct redisReply *reply)
+                     const struct redisReply *answer)
 {
-    bool ok = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == ticket->count;
+    bool ok = answer && answer->type == REDIS_REPLY_ARRAY && answer->elements == ticket->count;
 
-    if (reply && reply->type == REDIS_REPLY_ERROR)
-        trust_on_error(ledger, ticket->shard, reply->str);
-    else if (reply && !ok)
+    if (answer && answer->type == REDIS_REPLY_ERROR)
+        trust_on_error(ledger, ticket->shard, answer->str);
+    else if (answer && !ok)
         trust_on_error(ledger, ticket->shard, "an answer that is no list of cursors");
     else if (ok && ledger->is_down)
         trust_on_success(ledger);
@@ -258,7 +258,7 @@ void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
         cursor->state = CURSOR_UNKNOWN;
         if (!ok)
             continue;
-        if (!parse_position(reply->element[i], &at)) {
+        if (!parse_position(answer->element[i], &at)) {
             trust_on_error(ledger, ticket->shard, "a cursor that is no number; delete its key");
             continue;
         }
@@ -275,10 +275,10 @@ static void count_replayed(struct ledger *ledger, const struct cursor *cursor)
 }
 
 static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned shard,
-                       const struct redisReply *reply)
+                       const struct redisReply *answer)
 {
     struct cursor *cursor = &log->cursors[shard];
-    uint64_t n_aside = (uint64_t)reply->element[1]->integer;
+    uint64_t n_aside = (uint64_t)answer->element[1]->integer;
 
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
@@ -291,35 +291,35 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
         people_sent_forget(ledger->people_sent); /* they may be among what was set aside */
         ledger->now.rejected += n_aside;
         log_error("ledger.set_aside", "shard=%u n=%" PRIu64 " err=%s", shard, n_aside,
-                  log_quote(quoted, reply->element[2]->str));
+                  log_quote(quoted, answer->element[2]->str));
     }
     set_cursor(ledger, log, shard, cursor->sent_to);
 }
 
-static bool is_applied(const struct redisReply *reply)
+static bool is_applied(const struct redisReply *answer)
 {
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 4 &&
-           reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer == 1 &&
-           reply->element[1]->type == REDIS_REPLY_INTEGER &&
-           reply->element[2]->type == REDIS_REPLY_STRING &&
-           reply->element[3]->type == REDIS_REPLY_ARRAY;
+    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 4 &&
+           answer->element[0]->type == REDIS_REPLY_INTEGER && answer->element[0]->integer == 1 &&
+           answer->element[1]->type == REDIS_REPLY_INTEGER &&
+           answer->element[2]->type == REDIS_REPLY_STRING &&
+           answer->element[3]->type == REDIS_REPLY_ARRAY;
 }
 
-static bool is_refused(const struct redisReply *reply)
+static bool is_refused(const struct redisReply *answer)
 {
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-           reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer == 0;
+    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 2 &&
+           answer->element[0]->type == REDIS_REPLY_INTEGER && answer->element[0]->integer == 0;
 }
 
 /* The batch did not begin at the cursor.  The script has answered where the cursor is. */
 static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned shard,
-                       const struct redisReply *cursor_reply)
+                       const struct redisReply *cursor_answer)
 {
     struct cursor *cursor = &log->cursors[shard];
     uint64_t at;
 
     ledger->now.refused++;
-    if (!parse_position(cursor_reply, &at)) {
+    if (!parse_position(cursor_answer, &at)) {
         trust_on_error(ledger, shard, "a cursor that is no number; delete its key");
         cursor->state = CURSOR_UNKNOWN;
         return;
@@ -331,35 +331,36 @@ static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned s
 }
 
 const struct redisReply *cursor_on_batch(struct ledger *ledger, const struct ledger_ticket *ticket,
-                                         const struct redisReply *reply)
+                                         const struct redisReply *answer)
 {
     struct ledger_log *log = ledger->logs[ticket->log];
     struct cursor *cursor = &log->cursors[ticket->shard];
 
     ledger->shards[ticket->shard].n_sent--;
     log->n_sent--;
-    if (!reply || !is_applied(reply))
+    if (!answer || !is_applied(answer))
         people_sent_forget(ledger->people_sent);
-    if (reply && is_applied(reply)) {
-        on_applied(ledger, log, ticket->shard, reply);
-        return reply->element[3];
+    if (answer && is_applied(answer)) {
+        on_applied(ledger, log, ticket->shard, answer);
+        return answer->element[3];
     }
-    if (reply && is_refused(reply)) {
-        on_refused(ledger, log, ticket->shard, reply->element[1]);
+    if (answer && is_refused(answer)) {
+        on_refused(ledger, log, ticket->shard, answer->element[1]);
     } else {
         /* It may have been applied: ask. */
         cursor->state = CURSOR_UNKNOWN;
-        if (reply)
+        if (answer)
             trust_on_error(ledger, ticket->shard,
-                           reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                            : "an answer that is not the script's");
+                           answer->type == REDIS_REPLY_ERROR
+                               ? answer->str
+                               : "an answer that is not the script's");
     }
     return NULL;
 }
 
 void cursor_on_renewed(struct ledger *ledger, const struct ledger_ticket *ticket,
-                       const struct redisReply *reply)
+                       const struct redisReply *answer)
 {
-    if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
+    if (answer && answer->type == REDIS_REPLY_INTEGER && answer->integer == 0)
         doubt(&ledger->logs[ticket->log]->cursors[ticket->shard]);
 }

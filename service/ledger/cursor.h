@@ -26,13 +26,13 @@ void cursor_serve(struct ledger *ledger, unsigned shard);
 void cursor_renew(struct ledger *ledger);
 
 void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
-                     const struct redisReply *reply);
+                     const struct redisReply *answer);
 void cursor_on_renewed(struct ledger *ledger, const struct ledger_ticket *ticket,
-                       const struct redisReply *reply);
+                       const struct redisReply *answer);
 /* The answer to a batch.  Returns the list of keys and lengths that compact.h is to look at, which
- * lives as long as `reply`; NULL: nothing was applied. */
+ * lives as long as `answer`; NULL: nothing was applied. */
 MUST_USE const struct redisReply *cursor_on_batch(struct ledger *ledger,
                                                   const struct ledger_ticket *ticket,
-                                                  const struct redisReply *reply);
+                                                  const struct redisReply *answer);
 
 #endif

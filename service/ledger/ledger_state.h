@@ -123,7 +123,7 @@ struct ledger {
     struct layout layout;
     int64_t now_ms;     /* monotonic, of the turn or answer under way */
     int64_t renewed_ms; /* when all cursors got a new time to live */
-    unsigned turn;      /* the log that is served first, so that none starves */
+    unsigned first_log; /* the log that is served first, so that none starves */
     bool is_down;       /* the cause is that of a connection */
 
     uint64_t replayed_shards; /* replayed positions, summed over shards */

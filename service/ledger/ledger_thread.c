@@ -92,7 +92,7 @@ static void take_turn(struct ledger *ledger)
     publish(ledger);
 }
 
-/* The tick passed, or something happened since the loop's last turn. */
+/* The tick passed, or something happened since the loop's last pass. */
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
     (void)fd;
@@ -136,11 +136,11 @@ static void turn_soon(struct ledger *ledger)
 }
 
 /* An answer of Redis.  The turn comes after all that came with it. */
-static void on_reply(void *owner, uint64_t packed, const struct redisReply *reply)
+static void on_answer(void *owner, uint64_t packed, const struct redisReply *answer)
 {
     struct ledger *ledger = owner;
 
-    ledger_turn_on_reply(ledger, packed, reply, clock_mono_ms());
+    ledger_turn_on_answer(ledger, packed, answer, clock_mono_ms());
     turn_soon(ledger);
 }
 
@@ -186,9 +186,9 @@ static bool connect_redis(struct ledger *ledger, struct error *err)
         .name = "hopcount-ledger",
         .timeout_ms = ledger->options.timeout_ms,
         /* A table that is read whole, and a batch that names the tables that have grown. */
-        .limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 19},
+        .limits = {.bytes = RESP_ANSWER_MAX, .elements = 1 << 19},
         .owner = ledger,
-        .on_reply = on_reply,
+        .on_answer = on_answer,
         .on_change = on_change,
     };
 

@@ -151,13 +151,13 @@ void ledger_turn(struct ledger *ledger, int64_t now_ms)
     }
     cursor_renew(ledger);
     for (unsigned i = 0; i < ledger->n_logs; i++)
-        sender_serve(ledger, ledger->logs[(ledger->turn + i) % ledger->n_logs]);
-    ledger->turn++;
+        sender_serve(ledger, ledger->logs[(ledger->first_log + i) % ledger->n_logs]);
+    ledger->first_log++;
     compact_serve(ledger);
 }
 
-void ledger_turn_on_reply(struct ledger *ledger, uint64_t packed, const struct redisReply *reply,
-                          int64_t now_ms)
+void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct redisReply *answer,
+                           int64_t now_ms)
 {
     struct ledger_ticket unpacked = ledger_ticket_unpack(packed), *ticket = &unpacked;
     const struct redisReply *grown;
@@ -165,34 +165,34 @@ void ledger_turn_on_reply(struct ledger *ledger, uint64_t packed, const struct r
     ledger->now_ms = now_ms;
     switch (ticket->what) {
     case LEDGER_ASK:
-        cursor_on_asked(ledger, ticket, reply);
+        cursor_on_asked(ledger, ticket, answer);
         break;
     case LEDGER_BATCH:
-        grown = cursor_on_batch(ledger, ticket, reply);
+        grown = cursor_on_batch(ledger, ticket, answer);
         if (grown)
             compact_note(ledger, grown);
         break;
     case LEDGER_RENEW:
-        cursor_on_renewed(ledger, ticket, reply);
+        cursor_on_renewed(ledger, ticket, answer);
         break;
     case LEDGER_LAYOUT:
-        trust_on_layout(ledger, reply);
+        trust_on_layout(ledger, answer);
         break;
     case LEDGER_AOF_LOOK:
     case LEDGER_AOF_REWRITE:
-        trust_on_aof(ledger, ticket, reply);
+        trust_on_aof(ledger, ticket, answer);
         break;
     case LEDGER_TABLE_READ:
     case LEDGER_TABLE_WRITE:
-        compact_on_table(ledger, ticket, reply);
+        compact_on_table(ledger, ticket, answer);
         break;
     case LEDGER_SERIES_READ:
     case LEDGER_SERIES_WRITE:
-        compact_on_series(ledger, ticket, reply);
+        compact_on_series(ledger, ticket, answer);
         break;
     case LEDGER_GATEWAY:
-        relabel_on_reply(ledger->relabel, (enum gateway_command)ticket->count, ticket->shard,
-                         reply);
+        relabel_on_answer(ledger->relabel, (enum gateway_command)ticket->count, ticket->shard,
+                          answer);
         break;
     }
 }

@@ -21,9 +21,9 @@ void ledger_turn_clear(struct ledger *ledger);
 /* Does what can be done now without waiting: looks at new clicks, asks for cursors, sends batches.
  */
 void ledger_turn(struct ledger *ledger, int64_t now_ms);
-/* Gives an answer to the part that asked; a turn should follow.  `reply`: see redis_link.h. */
-void ledger_turn_on_reply(struct ledger *ledger, uint64_t ticket, const struct redisReply *reply,
-                          int64_t now_ms);
+/* Gives an answer to the part that asked; a turn should follow.  `answer`: see redis_link.h. */
+void ledger_turn_on_answer(struct ledger *ledger, uint64_t ticket, const struct redisReply *answer,
+                           int64_t now_ms);
 
 /* Redis is known to hold all that the logs hold. */
 MUST_USE bool ledger_turn_is_drained(const struct ledger *ledger);

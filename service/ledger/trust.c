@@ -159,21 +159,21 @@ static void disagree(struct ledger *ledger, const char *other)
     set_cause(ledger, &cause, text, 0);
 }
 
-void trust_on_layout(struct ledger *ledger, const struct redisReply *reply)
+void trust_on_layout(struct ledger *ledger, const struct redisReply *answer)
 {
     char number[DECIMAL_MAX];
 
     ledger->layout.is_asked = false;
-    if (!reply)
+    if (!answer)
         return;
     snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
-    if (reply->type == REDIS_REPLY_ERROR)
-        trust_on_error(ledger, 0, reply->str);
-    else if (reply->type == REDIS_REPLY_NIL ||
-             (reply->type == REDIS_REPLY_STRING && strcmp(reply->str, number) == 0))
+    if (answer->type == REDIS_REPLY_ERROR)
+        trust_on_error(ledger, 0, answer->str);
+    else if (answer->type == REDIS_REPLY_NIL ||
+             (answer->type == REDIS_REPLY_STRING && strcmp(answer->str, number) == 0))
         ledger->layout.is_agreed = true;
     else
-        disagree(ledger, reply->type == REDIS_REPLY_STRING ? reply->str : "?");
+        disagree(ledger, answer->type == REDIS_REPLY_STRING ? answer->str : "?");
 }
 
 /* --- the append-only file --- */
@@ -296,21 +296,21 @@ void trust_rewrite_private_aof(struct ledger *ledger)
 }
 
 void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
-                  const struct redisReply *reply)
+                  const struct redisReply *answer)
 {
     struct shard *s = &ledger->shards[ticket->shard];
 
     if (s->aof != AOF_ASKED) /* of an old connection */
         return;
-    if (!reply) {
+    if (!answer) {
         s->aof = AOF_NEW;
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        on_aof_error(ledger, ticket->shard, reply->str);
+    } else if (answer->type == REDIS_REPLY_ERROR) {
+        on_aof_error(ledger, ticket->shard, answer->str);
     } else if (ticket->what == LEDGER_AOF_REWRITE) {
         s->aof_begun = true;
         wait_on(ledger, ticket->shard);
-    } else if (reply->type == REDIS_REPLY_STRING) {
-        on_look(ledger, ticket->shard, reply->str);
+    } else if (answer->type == REDIS_REPLY_STRING) {
+        on_look(ledger, ticket->shard, answer->str);
     } else {
         give_up(ledger, ticket->shard, "INFO is not answered by a text");
     }

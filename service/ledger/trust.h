@@ -30,9 +30,9 @@ struct redisReply;
 void trust_serve_layout(struct ledger *ledger);
 /* Each turn, for each shard that has a connection: brings its append-only file to AOF_SOUND. */
 void trust_serve_aof(struct ledger *ledger, unsigned shard);
-void trust_on_layout(struct ledger *ledger, const struct redisReply *reply);
+void trust_on_layout(struct ledger *ledger, const struct redisReply *answer);
 void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
-                  const struct redisReply *reply);
+                  const struct redisReply *answer);
 
 /* A batch, or any other command, may be sent to the shard now. */
 MUST_USE bool trust_is_ready(const struct ledger *ledger, unsigned shard);
@@ -42,7 +42,7 @@ MUST_USE bool trust_is_ready(const struct ledger *ledger, unsigned shard);
  * for the answer: without one the file is written anew a day later. */
 void trust_rewrite_private_aof(struct ledger *ledger);
 
-/* An error reply of the shard, or what makes an answer useless: waits, sends the script's text the
+/* An error answer of the shard, or what makes an answer useless: waits, sends the script's text the
  * next time, or reconnects, as the error demands.  A new cause is logged once. */
 void trust_on_error(struct ledger *ledger, unsigned shard, const char *error);
 /* There is no connection; `text` is the link's "address: reason".  Does nothing when we left the

@@ -62,7 +62,7 @@ struct worker_counters {
     counter64 unsent_bytes; /* bytes of replies that clients have not read yet */
     counter64 bytes_in, bytes_out;
     counter64 accept_pauses; /* times accepting paused, because descriptors or memory ran out */
-    counter64 turns;         /* passes of the event loop */
+    counter64 loop_passes;   /* of the event loop */
 };
 
 /* The names used in metrics, "redirect", "evicted"; NULL when out of range. */

@@ -127,7 +127,7 @@ static void *run(void *arg)
         loop_clock_read(&w->clock);
         conns_flush(w->conns);
         check_finished(w);
-        counter64_add(&w->counters.turns, 1);
+        counter64_add(&w->counters.loop_passes, 1);
         loop_clock_expire(&w->clock);
     }
     conns_free(w->conns);

@@ -2,7 +2,7 @@
  * connections and a click log of its own.  Workers share nothing that changes.
  *
  *     main ── worker_reload, worker_drain, worker_finish, worker_stop ──▶ worker
- *                       (messages, taken between two turns of its loop)
+ *                       (messages, taken between two passes of its loop)
  */
 #ifndef PUBLIC_WORKER_H
 #define PUBLIC_WORKER_H

@@ -1,4 +1,4 @@
-/* redis_cause.h - classifies error replies of Redis. */
+/* redis_cause.h - classifies error answers of Redis. */
 #ifndef REDIS_REDIS_CAUSE_H
 #define REDIS_REDIS_CAUSE_H
 #include <stdbool.h>
@@ -15,10 +15,10 @@ struct redis_cause {
     const char *name; /* for metrics: "oom", "readonly", … or "error" */
     const char *at;   /* for the log, "redis.oom" */
     enum redis_remedy remedy;
-    bool is_known; /* the reply begins with a known error word */
+    bool is_known; /* the answer begins with a known error word */
 };
 
-/* Classifies an error reply by the first word of its text. */
+/* Classifies an error answer by the first word of its text. */
 struct redis_cause redis_cause_of(const char *error);
 
 #endif

@@ -18,7 +18,7 @@
 
 enum { IN_FLIGHT_MAX = 4096 };
 
-/* Commands that wait for replies; replies come in the order of the commands. */
+/* Commands that wait for answers; answers come in the order of the commands. */
 struct in_flight {
     struct {
         uint64_t ticket;
@@ -34,12 +34,12 @@ struct redis_conn {
     struct redis_address address;
     char cause[REDIS_CONN_CAUSE_MAX];
     struct resolver *resolver; /* a lookup may go on after its attempt has been given up */
-    unsigned turn; /* the index of the address that is tried, of those that a name has */
+    unsigned address_index; /* the index of the address that is tried, of those that a name has */
     struct bufferevent *bev;
     struct resp_reader *reader;
     struct redis_hello hello;
     bool is_closing, is_first_greeting;
-    unsigned n_greetings;  /* replies to HELLO and SELECT that are still missing */
+    unsigned n_greetings;  /* answers to HELLO and SELECT that are still missing */
     struct event *timer;   /* deadline of the attempt, or of the oldest command */
     struct event *closing; /* runs on_closing() from the loop after redis_conn_close() */
     struct in_flight in_flight;
@@ -102,7 +102,7 @@ static int64_t oldest_deadline(const struct redis_conn *conn)
 static void fail_in_flight(struct redis_conn *conn)
 {
     while (conn->in_flight.n > 0)
-        conn->options.on_reply(conn->options.owner, conn, pop_in_flight(conn), NULL);
+        conn->options.on_answer(conn->options.owner, conn, pop_in_flight(conn), NULL);
 }
 
 static void set_state(struct redis_conn *conn, enum redis_conn_state state)
@@ -151,7 +151,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
         drop(conn, "the name was not resolved in time");
         break;
     case REDIS_CONN_CONNECTING:
-        conn->turn++;
+        conn->address_index++;
         drop(conn, "no connection in time");
         break;
     case REDIS_CONN_GREETING:
@@ -166,7 +166,7 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
             arm(conn, oldest_deadline(conn) - now_ms);
             break;
         }
-        drop(conn, "no reply in time");
+        drop(conn, "no answer in time");
         break;
     }
     }
@@ -192,11 +192,11 @@ void redis_conn_close(struct redis_conn *conn, const char *cause)
     event_active(conn->closing, EV_TIMEOUT, 1);
 }
 
-static void on_greeting(struct redis_conn *conn, const struct redisReply *reply)
+static void on_greeting(struct redis_conn *conn, const struct redisReply *answer)
 {
     char why[REDIS_HELLO_WHY_MAX];
 
-    if (!redis_hello_check(&conn->hello, reply, conn->is_first_greeting, why)) {
+    if (!redis_hello_check(&conn->hello, answer, conn->is_first_greeting, why)) {
         drop(conn, why);
         return;
     }
@@ -205,44 +205,44 @@ static void on_greeting(struct redis_conn *conn, const struct redisReply *reply)
         set_state(conn, REDIS_CONN_READY);
 }
 
-static void take_reply(struct redis_conn *conn, const struct redisReply *reply)
+static void take_answer(struct redis_conn *conn, const struct redisReply *answer)
 {
     uint64_t ticket;
 
     if (conn->n_greetings > 0) {
-        on_greeting(conn, reply);
+        on_greeting(conn, answer);
         return;
     }
     if (conn->in_flight.n == 0) {
-        drop(conn, "a reply without a command");
+        drop(conn, "an answer without a command");
         return;
     }
     ticket = pop_in_flight(conn);
     if (conn->in_flight.n == 0)
         event_del(conn->timer);
-    conn->options.on_reply(conn->options.owner, conn, ticket, reply);
+    conn->options.on_answer(conn->options.owner, conn, ticket, answer);
 }
 
 static void read_replies(struct redis_conn *conn)
 {
-    struct redisReply *reply;
+    struct redisReply *answer;
 
     if (!resp_reader_feed(conn->reader, bufferevent_get_input(conn->bev))) {
         drop(conn, "out of memory");
         return;
     }
     while (conn->state >= REDIS_CONN_GREETING) {
-        enum resp_status status = resp_reader_next(conn->reader, &reply);
+        enum resp_status status = resp_reader_next(conn->reader, &answer);
 
         if (status == RESP_MORE)
             return;
-        if (status != RESP_REPLY) {
-            drop(conn, status == RESP_TOO_LARGE ? "a reply larger than the limit"
-                                                : "a reply that is not of the Redis protocol");
+        if (status != RESP_ANSWER) {
+            drop(conn, status == RESP_TOO_LARGE ? "an answer larger than the limit"
+                                                : "an answer that is not of the Redis protocol");
             return;
         }
-        take_reply(conn, reply);
-        resp_reply_free(conn->reader);
+        take_answer(conn, answer);
+        resp_answer_free(conn->reader);
     }
 }
 
@@ -270,7 +270,7 @@ static void on_failed(struct redis_conn *conn, short events)
     char why[REDIS_HELLO_WHY_MAX];
 
     if (conn->state == REDIS_CONN_CONNECTING)
-        conn->turn++;
+        conn->address_index++;
     redis_stream_describe_failure(conn->bev, (events & BEV_EVENT_EOF) != 0,
                                   conn->state == REDIS_CONN_CONNECTING, why);
     drop(conn, why);
@@ -325,8 +325,10 @@ static void on_result(void *owner, const struct resolver_result *result, const c
 
 void redis_conn_connect(struct redis_conn *conn, const struct redis_address *address)
 {
-    struct resolver_options options = {
-        .address = &conn->address, .turn = conn->turn, .owner = conn, .on_result = on_result};
+    struct resolver_options options = {.address = &conn->address,
+                                       .address_index = conn->address_index,
+                                       .owner = conn,
+                                       .on_result = on_result};
     struct resolver_result to;
 
     assert(conn->state == REDIS_CONN_DOWN);

@@ -3,7 +3,7 @@
  *   DOWN ──redis_conn_connect──▶ RESOLVING ──▶ CONNECTING ──▶ GREETING ──▶ READY
  *    ▲                               │             │             │           │
  *    └───────────────────────────────┴─────────────┴─────────────┴───────────┘
- *              a time-out, an error, a broken reply, redis_conn_close()
+ *              a time-out, an error, a broken answer, redis_conn_close()
  *
  * RESOLVING looks up the host name, CONNECTING does TCP and TLS, GREETING sends HELLO (with the
  * password and our name) and SELECT.  The connection never reconnects by itself. */
@@ -39,16 +39,16 @@ struct redis_conn_options {
     struct ssl_ctx_st *tls;      /* NULL = none; borrowed */
     const char *name;            /* for HELLO … SETNAME; borrowed */
     int64_t timeout_ms;
-    struct resp_limits limits; /* limits of one reply */
+    struct resp_limits limits; /* limits of one answer */
     bool is_sentinel; /* use the sentinels' credentials, select no database, accept any version */
-    bool must_be_master; /* the server must report the role master in its reply to HELLO */
+    bool must_be_master; /* the server must report the role master in its answer to HELLO */
     void *owner;
 
     /* Called exactly once for each redis_conn_send() that returned true, never from within it.
-     * NULL: the connection ended before the reply. */
-    void (*on_reply)(void *owner, struct redis_conn *conn, uint64_t ticket,
-                     const struct redisReply *reply);
-    /* The connection became READY, or DOWN; on_reply has then been called for all commands.  Never
+     * NULL: the connection ended before the answer. */
+    void (*on_answer)(void *owner, struct redis_conn *conn, uint64_t ticket,
+                      const struct redisReply *answer);
+    /* The connection became READY, or DOWN; on_answer has then been called for all commands.  Never
      * called from within redis_conn_connect(), redis_conn_send() or redis_conn_close(). */
     void (*on_state)(void *owner, struct redis_conn *conn);
 };
@@ -56,7 +56,7 @@ struct redis_conn_options {
 /* NULL: out of memory.  Copies `options`. */
 MUST_USE struct redis_conn *redis_conn_new(struct event_base *base,
                                            const struct redis_conn_options *options);
-/* Calls on_reply(NULL) for commands in flight, but not on_state.  Not from a callback. */
+/* Calls on_answer(NULL) for commands in flight, but not on_state.  Not from a callback. */
 void redis_conn_free(struct redis_conn *conn);
 
 /* Starts an attempt; only when DOWN. */
@@ -65,7 +65,7 @@ void redis_conn_connect(struct redis_conn *conn, const struct redis_address *add
  * with this cause.  Does nothing when the connection is DOWN already. */
 void redis_conn_close(struct redis_conn *conn, const char *cause);
 
-/* Sends a command.  False, and no on_reply follows, unless READY with fewer than 4096 commands in
+/* Sends a command.  False, and no on_answer follows, unless READY with fewer than 4096 commands in
  * flight. */
 MUST_USE bool redis_conn_send(struct redis_conn *conn, const struct slice *argv, size_t argc,
                               uint64_t ticket);

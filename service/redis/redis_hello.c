@@ -38,13 +38,13 @@ unsigned redis_hello_write(const struct redis_hello *hello, struct evbuffer *out
     return resp_write_command(out, argv, 2) ? 2 : 0;
 }
 
-/* The reply to HELLO is a flat list of names and values. */
-static const char *find_field(const redisReply *reply, const char *name)
+/* The answer to HELLO is a flat list of names and values. */
+static const char *find_field(const redisReply *answer, const char *name)
 {
-    if (reply->type != REDIS_REPLY_ARRAY)
+    if (answer->type != REDIS_REPLY_ARRAY)
         return NULL;
-    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        const redisReply *key = reply->element[i], *value = reply->element[i + 1];
+    for (size_t i = 0; i + 1 < answer->elements; i += 2) {
+        const redisReply *key = answer->element[i], *value = answer->element[i + 1];
 
         if (key->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
             strcmp(key->str, name) == 0)
@@ -53,21 +53,21 @@ static const char *find_field(const redisReply *reply, const char *name)
     return NULL;
 }
 
-bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *reply,
+bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *answer,
                        bool is_first, char why[static REDIS_HELLO_WHY_MAX])
 {
     const char *version, *role;
 
-    if (reply->type == REDIS_REPLY_ERROR) {
-        snprintf(why, REDIS_HELLO_WHY_MAX, "%.*s", REDIS_HELLO_WHY_MAX - 1, reply->str);
+    if (answer->type == REDIS_REPLY_ERROR) {
+        snprintf(why, REDIS_HELLO_WHY_MAX, "%.*s", REDIS_HELLO_WHY_MAX - 1, answer->str);
         return false;
     }
     if (!is_first || hello->is_sentinel)
         return true;
-    version = find_field(reply, "version");
-    role = find_field(reply, "role");
+    version = find_field(answer, "version");
+    role = find_field(answer, "role");
     if (!version || !role) {
-        snprintf(why, REDIS_HELLO_WHY_MAX, "the server's reply to HELLO is not that of a Redis");
+        snprintf(why, REDIS_HELLO_WHY_MAX, "the server's answer to HELLO is not that of a Redis");
         return false;
     }
     if (strtoul(version, NULL, 10) < VERSION_MIN) {

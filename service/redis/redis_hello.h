@@ -21,13 +21,13 @@ struct redis_hello {
 };
 
 /* Adds HELLO 2 [AUTH user password] SETNAME name, and SELECT unless the database is 0.  HELLO is
- * used because it needs no permission and its reply holds version and role.  Returns how many
- * replies will come; 0: out of memory. */
+ * used because it needs no permission and its answer holds version and role.  Returns how many
+ * answers will come; 0: out of memory. */
 MUST_USE unsigned redis_hello_write(const struct redis_hello *hello, struct evbuffer *out);
 
-/* Checks one of these replies, the first if `is_first`; false and `why` when the server can't be
+/* Checks one of these answers, the first if `is_first`; false and `why` when the server can't be
  * used. */
-MUST_USE bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *reply,
+MUST_USE bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *answer,
                                 bool is_first, char why[static REDIS_HELLO_WHY_MAX]);
 
 #endif

@@ -64,13 +64,13 @@ void redis_link_leave_one(struct redis_link *link, struct slice key)
     redis_conn_close(link->conn, "closed by us");
 }
 
-void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                           const struct redisReply *reply)
+void redis_link_pass_answer(void *owner, struct redis_conn *conn, uint64_t ticket,
+                            const struct redisReply *answer)
 {
     struct redis_link *link = owner;
 
     (void)conn;
-    link->options.on_reply(link->options.owner, ticket, reply);
+    link->options.on_answer(link->options.owner, ticket, answer);
 }
 
 /* --- a single server: a fixed address --- */
@@ -106,7 +106,7 @@ static bool start_single(struct redis_link *link)
     struct redis_conn_options options = redis_link_conn_options(link);
 
     options.owner = link;
-    options.on_reply = redis_link_pass_reply;
+    options.on_answer = redis_link_pass_answer;
     options.on_state = on_state;
     link->conn = redis_conn_new(link->base, &options);
     link->retry = evtimer_new(link->base, on_retry, link);

@@ -13,7 +13,7 @@
  *       time-out, refused, closed, wrong password, not a master, garbage
  *
  * (GREETING: HELLO with the password and our name, SELECT.)  A command that may have run is never
- * sent a second time: its owner gets NULL instead of a reply and must find out whether it ran. */
+ * sent a second time: its owner gets NULL instead of an answer and must find out whether it ran. */
 #ifndef REDIS_REDIS_LINK_H
 #define REDIS_REDIS_LINK_H
 #include <stdbool.h>
@@ -33,17 +33,17 @@ struct redis_link_options {
     const char *url;           /* redis_url.h */
     const char *name;          /* for CLIENT SETNAME: "hopcount-ledger" */
     int64_t timeout_ms;        /* limit for a connect and for a command */
-    struct resp_limits limits; /* a reply beyond these limits ends the connection */
+    struct resp_limits limits; /* an answer beyond these limits ends the connection */
     void *owner;               /* passed to the callbacks; must outlive the link */
 
     /*
-     * The reply to redis_link_send() with this `ticket`.  Called exactly once per command, never
-     * from within redis_link_send().  `reply` may be a REDIS_REPLY_ERROR.  NULL: no reply came, and
-     * the command may or may not have run.  The reply belongs to the link and is valid for the call
-     * only.  A ticket is a number and not a pointer, so that a request freed meanwhile is not
+     * The answer to redis_link_send() with this `ticket`.  Called exactly once per command, never
+     * from within redis_link_send().  `answer` may be a REDIS_REPLY_ERROR.  NULL: no answer came,
+     * and the command may or may not have run.  The answer belongs to the link and is valid for the
+     * call only.  A ticket is a number and not a pointer, so that a request freed meanwhile is not
      * dereferenced.
      */
-    void (*on_reply)(void *owner, uint64_t ticket, const struct redisReply *reply);
+    void (*on_answer)(void *owner, uint64_t ticket, const struct redisReply *answer);
 
     /* A connection became READY or DOWN, or slots moved; compare redis_link_epoch().  May be NULL.
      */
@@ -55,12 +55,12 @@ struct redis_link_options {
 MUST_USE struct redis_link *redis_link_new(struct event_base *base,
                                            const struct redis_link_options *options,
                                            struct error *err);
-/* Calls on_reply(NULL) for commands in flight, then frees.  Not from a callback. */
+/* Calls on_answer(NULL) for commands in flight, then frees.  Not from a callback. */
 void redis_link_free(struct redis_link *link);
 
 /*
  * Sends `argv` to the node that holds `key` (an empty slice: any node).  The bytes are copied.
- * False, and no on_reply follows, when that node isn't READY or too many commands are in flight.
+ * False, and no on_answer follows, when that node isn't READY or too many commands are in flight.
  */
 struct redis_command {
     struct slice key;
@@ -76,7 +76,7 @@ MUST_USE bool redis_link_send(struct redis_link *link, const struct redis_comman
 uint64_t redis_link_epoch(const struct redis_link *link, struct slice key);
 
 /* Call when the node answered with an error that a retry won't help (READONLY, LOADING, …) or with
- * an invalid reply: closes the connection, and looks for the master or the slot map again after a
+ * an invalid answer: closes the connection, and looks for the master or the slot map again after a
  * backoff. */
 void redis_link_reconnect(struct redis_link *link, struct slice key);
 

@@ -35,7 +35,7 @@ struct node {
     unsigned n_failures, n_slots;
 };
 
-/* A command in flight; kept until its reply, because it may have to be sent to another node. */
+/* A command in flight; kept until its answer, because it may have to be sent to another node. */
 struct command {
     uint64_t ticket;
     struct evbuffer *bytes; /* NULL: the entry is free */
@@ -51,11 +51,11 @@ struct redis_cluster {
     unsigned n_free;
     struct event *refresh;
     bool is_asking; /* CLUSTER SLOTS is under way */
-    unsigned n_failures, turn;
+    unsigned n_failures, node_index;
 };
 
-static void on_conn_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                          const struct redisReply *reply);
+static void on_conn_answer(void *owner, struct redis_conn *conn, uint64_t ticket,
+                           const struct redisReply *answer);
 static void on_conn_state(void *owner, struct redis_conn *conn);
 
 static void refresh_in(struct redis_link *link, int wait_ms)
@@ -103,7 +103,7 @@ static bool node_init(struct redis_link *link, struct node *node,
     if (options.limits.elements < MAP_ELEMENTS_MAX)
         options.limits.elements = MAP_ELEMENTS_MAX;
     options.owner = node;
-    options.on_reply = on_conn_reply;
+    options.on_answer = on_conn_answer;
     options.on_state = on_conn_state;
     node->conn = redis_conn_new(link->base, &options);
     node->retry = evtimer_new(link->base, on_node_retry, node);
@@ -151,13 +151,13 @@ static void set_slot(struct redis_link *link, unsigned slot, unsigned number)
 
 /* --- the map --- */
 
-static bool take_range(struct redis_link *link, const struct redisReply *reply,
+static bool take_range(struct redis_link *link, const struct redisReply *answer,
                        const struct redis_address *from)
 {
     struct slot_range range;
     struct node *node;
 
-    if (!slot_parse_range(reply, from, &range) || !(node = find_node(link, &range.master)))
+    if (!slot_parse_range(answer, from, &range) || !(node = find_node(link, &range.master)))
         return false;
     for (unsigned slot = range.first; slot <= range.last; slot++)
         set_slot(link, slot, (unsigned)(node - link->cluster->nodes));
@@ -180,20 +180,20 @@ static void close_idle_nodes(struct redis_link *link, const struct node *busy)
     }
 }
 
-static void on_map(struct redis_link *link, struct node *node, const struct redisReply *reply)
+static void on_map(struct redis_link *link, struct node *node, const struct redisReply *answer)
 {
     struct redis_cluster *cluster = link->cluster;
     size_t n = 0;
 
     cluster->is_asking = false;
-    if (reply && reply->type == REDIS_REPLY_ARRAY) {
-        while (n < reply->elements && take_range(link, reply->element[n], &node->address))
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        while (n < answer->elements && take_range(link, answer->element[n], &node->address))
             n++;
     }
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || n == 0 || n < reply->elements) {
-        if (reply && reply->type == REDIS_REPLY_ERROR)
-            redis_link_set_cause(link, reply->str);
-        else if (reply)
+    if (!answer || answer->type != REDIS_REPLY_ARRAY || n == 0 || n < answer->elements) {
+        if (answer && answer->type == REDIS_REPLY_ERROR)
+            redis_link_set_cause(link, answer->str);
+        else if (answer)
             redis_link_set_cause(link, "the cluster has no map of its slots");
         redis_link_back_off(cluster->refresh, cluster->n_failures++);
         return;
@@ -214,16 +214,16 @@ static void ask_map(struct redis_link *link)
 
     if (cluster->is_asking)
         return;
-    cluster->turn++;
+    cluster->node_index++;
     for (unsigned i = 0; i < NODES_MAX; i++) {
-        struct node *node = &cluster->nodes[(cluster->turn + i) % NODES_MAX];
+        struct node *node = &cluster->nodes[(cluster->node_index + i) % NODES_MAX];
 
         if (is_ready(node) && redis_conn_send(node->conn, argv, 2, TICKET_MAP)) {
             cluster->is_asking = true;
             return;
         }
     }
-    (void)find_node(link, &link->url->hosts[cluster->turn % link->url->n_hosts]);
+    (void)find_node(link, &link->url->hosts[cluster->node_index % link->url->n_hosts]);
     redis_link_back_off(cluster->refresh, cluster->n_failures++);
 }
 
@@ -279,13 +279,13 @@ static bool send_command(struct redis_link *link, const struct redis_command *co
 
 /* Follows MOVED and ASK; false: the error is passed to the owner.  In either case the command has
  * not run. */
-static bool redirect(struct node *from, struct command *command, const struct redisReply *reply)
+static bool redirect(struct node *from, struct command *command, const struct redisReply *answer)
 {
     struct redis_link *link = from->link;
     struct slot_redirection redirection;
     struct node *to;
 
-    if (!slot_parse_redirection(reply->str, &redirection) || ++command->hops > HOPS_MAX)
+    if (!slot_parse_redirection(answer->str, &redirection) || ++command->hops > HOPS_MAX)
         return false;
     if (redirection.to.host[0] == '\0')
         memcpy(redirection.to.host, from->address.host, sizeof(redirection.to.host));
@@ -300,34 +300,34 @@ static bool redirect(struct node *from, struct command *command, const struct re
     return send_to(to, command, redirection.is_ask);
 }
 
-static void on_command_reply(struct node *node, unsigned number, const struct redisReply *reply)
+static void on_command_answer(struct node *node, unsigned number, const struct redisReply *answer)
 {
     struct redis_link *link = node->link;
     struct command *command = &link->cluster->commands[number];
     uint64_t ticket = command->ticket;
 
-    if (reply && reply->type == REDIS_REPLY_ERROR) {
-        if (redirect(node, command, reply))
+    if (answer && answer->type == REDIS_REPLY_ERROR) {
+        if (redirect(node, command, answer))
             return;
-        if (strncmp(reply->str, "CLUSTERDOWN", 11) == 0)
+        if (strncmp(answer->str, "CLUSTERDOWN", 11) == 0)
             refresh_in(link, REFRESH_SOON_MS);
     }
     release_command(link->cluster, number);
-    link->options.on_reply(link->options.owner, ticket, reply);
+    link->options.on_answer(link->options.owner, ticket, answer);
 }
 
 /* --- callbacks of the connections --- */
 
-static void on_conn_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                          const struct redisReply *reply)
+static void on_conn_answer(void *owner, struct redis_conn *conn, uint64_t ticket,
+                           const struct redisReply *answer)
 {
     struct node *node = owner;
 
     (void)conn;
     if (ticket == TICKET_MAP)
-        on_map(node->link, node, reply);
+        on_map(node->link, node, answer);
     else if (ticket != TICKET_ASKING)
-        on_command_reply(node, (unsigned)ticket, reply);
+        on_command_answer(node, (unsigned)ticket, answer);
 }
 
 static void on_conn_state(void *owner, struct redis_conn *conn)

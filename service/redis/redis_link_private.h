@@ -39,7 +39,7 @@ struct redis_link {
     struct event *retry;
     unsigned n_failures;
     struct redis_conn *sentinel;
-    unsigned sentinel_turn;      /* the index of the sentinel to ask next */
+    unsigned sentinel_index;     /* of the sentinel to ask next */
     struct redis_address master; /* the master's address, as a sentinel reported it */
     bool has_master;
 
@@ -58,9 +58,9 @@ struct redis_conn_options redis_link_conn_options(const struct redis_link *link)
 bool redis_link_send_one(struct redis_link *link, const struct redis_command *command);
 uint64_t redis_link_epoch_one(const struct redis_link *link, struct slice key);
 void redis_link_leave_one(struct redis_link *link, struct slice key);
-/* The on_reply callback of link->conn; its owner is the link. */
-void redis_link_pass_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                           const struct redisReply *reply);
+/* The on_answer callback of link->conn; its owner is the link. */
+void redis_link_pass_answer(void *owner, struct redis_conn *conn, uint64_t ticket,
+                            const struct redisReply *answer);
 
 /* Schedules `event` after a backoff that doubles from 50 ms to 5 s with the number of failures,
  * with ±50 % jitter, so that many pods don't reconnect at the same moment. */

@@ -22,7 +22,7 @@
 
 enum { WATCH_MS = 3000 };
 
-/* Limits of a sentinel's replies, of which that to HELLO is the longest. */
+/* Limits of a sentinel's answers, of which that to HELLO is the longest. */
 static const struct resp_limits sentinel_limits = {.bytes = 64 << 10, .elements = 1024};
 
 static void fail(struct redis_link *link, const char *cause)
@@ -48,7 +48,7 @@ static void ask(struct redis_link *link)
             redis_conn_close(link->sentinel, "cannot ask");
     } else if (redis_conn_state(link->sentinel) == REDIS_CONN_DOWN) {
         redis_conn_connect(link->sentinel,
-                           &link->url->hosts[link->sentinel_turn % link->url->n_hosts]);
+                           &link->url->hosts[link->sentinel_index % link->url->n_hosts]);
     }
 }
 
@@ -70,10 +70,10 @@ static void on_sentinel_state(void *owner, struct redis_conn *conn)
         ask(link);
         return;
     }
-    link->sentinel_turn++;
+    link->sentinel_index++;
     if (redis_conn_state(link->conn) == REDIS_CONN_READY) {
         watch(link); /* only this sentinel failed: the watch asks the next one */
-    } else if (link->sentinel_turn % link->url->n_hosts != 0) {
+    } else if (link->sentinel_index % link->url->n_hosts != 0) {
         redis_link_set_cause(link, redis_conn_cause(conn));
         ask(link);
     } else { /* no sentinel gave an answer */
@@ -82,15 +82,15 @@ static void on_sentinel_state(void *owner, struct redis_conn *conn)
     }
 }
 
-static bool parse_address(const struct redisReply *reply, struct redis_address *out)
+static bool parse_address(const struct redisReply *answer, struct redis_address *out)
 {
     const struct redisReply *host, *port;
     uint32_t number;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+    if (answer->type != REDIS_REPLY_ARRAY || answer->elements != 2)
         return false;
-    host = reply->element[0];
-    port = reply->element[1];
+    host = answer->element[0];
+    port = answer->element[1];
     if (host->type != REDIS_REPLY_STRING || host->len >= sizeof(out->host) || host->len == 0 ||
         port->type != REDIS_REPLY_STRING ||
         !number_parse_u32(slice_make(port->str, port->len), 65535, &number) || number == 0)
@@ -116,22 +116,22 @@ static void on_master_known(struct redis_link *link, const struct redis_address 
         watch(link);
 }
 
-static void on_sentinel_reply(void *owner, struct redis_conn *conn, uint64_t ticket,
-                              const struct redisReply *reply)
+static void on_sentinel_answer(void *owner, struct redis_conn *conn, uint64_t ticket,
+                               const struct redisReply *answer)
 {
     struct redis_link *link = owner;
     struct redis_address address;
     char why[REDIS_CONN_CAUSE_MAX];
 
     (void)ticket;
-    if (!reply) /* on_sentinel_state() follows */
+    if (!answer) /* on_sentinel_state() follows */
         return;
-    if (parse_address(reply, &address)) {
+    if (parse_address(answer, &address)) {
         on_master_known(link, &address);
         return;
     }
-    if (reply->type == REDIS_REPLY_ERROR)
-        snprintf(why, sizeof(why), "%.120s", reply->str);
+    if (answer->type == REDIS_REPLY_ERROR)
+        snprintf(why, sizeof(why), "%.120s", answer->str);
     else
         snprintf(why, sizeof(why), "this sentinel knows no master '%.60s'", link->url->master);
     redis_conn_close(conn, why);
@@ -161,13 +161,13 @@ static bool start(struct redis_link *link)
     options.owner = link;
     options.is_sentinel = true;
     options.limits = sentinel_limits;
-    options.on_reply = on_sentinel_reply;
+    options.on_answer = on_sentinel_answer;
     options.on_state = on_sentinel_state;
     link->sentinel = redis_conn_new(link->base, &options);
     options.is_sentinel = false;
     options.limits = link->options.limits;
     options.must_be_master = true;
-    options.on_reply = redis_link_pass_reply;
+    options.on_answer = redis_link_pass_answer;
     options.on_state = on_state;
     link->conn = redis_conn_new(link->base, &options);
     link->retry = evtimer_new(link->base, on_retry, link);

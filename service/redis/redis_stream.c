@@ -62,7 +62,7 @@ struct ssl_ctx_st *redis_tls_new(const struct redis_url *url, struct error *err)
         goto fail;
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    /* Don't leave copies of replies in OpenSSL's read buffers. */
+    /* Don't leave copies of answers in OpenSSL's read buffers. */
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     if (!load(ctx, url, err))
         goto fail;
@@ -119,7 +119,7 @@ struct bufferevent *redis_stream_new(struct event_base *base, struct ssl_ctx_st 
         SSL_free(ssl);
         return NULL;
     }
-    /* A server that crashes sends no close_notify.  A truncated reply is detected by the reply
+    /* A server that crashes sends no close_notify.  A truncated answer is detected by the answer
      * reader. */
     bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
     return stream;

@@ -24,7 +24,7 @@ enum { STACK_LEN = 256 << 10 };
 struct question {
     atomic_int n_owners;
     int done_fd; /* wake.h, readable when the answer is ready */
-    unsigned turn;
+    unsigned address_index;
     char host[REDIS_URL_TEXT_MAX], port[6];
     struct resolver_result result;
     const char *error;
@@ -91,7 +91,7 @@ static void take_address(struct question *question, const struct addrinfo *list)
         n++;
     assert(n > 0); /* getaddrinfo() never returns an empty list */
     ai = list;
-    for (unsigned i = question->turn % n; i > 0; i--)
+    for (unsigned i = question->address_index % n; i > 0; i--)
         ai = ai->ai_next;
     memcpy(&question->result.address, ai->ai_addr, ai->ai_addrlen);
     question->result.len = ai->ai_addrlen;
@@ -149,7 +149,7 @@ static struct question *question_new(const struct resolver_options *options)
     if (!question)
         return NULL;
     atomic_init(&question->n_owners, 1);
-    question->turn = options->turn;
+    question->address_index = options->address_index;
     snprintf(question->host, sizeof(question->host), "%s", options->address->host);
     snprintf(question->port, sizeof(question->port), "%u", (unsigned)options->address->port);
     question->done_fd = wake_new();

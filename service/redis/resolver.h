@@ -26,7 +26,7 @@ MUST_USE bool resolver_numeric(const struct redis_address *address, struct resol
 
 struct resolver_options {
     const struct redis_address *address;
-    unsigned turn; /* which of several addresses to use, modulo their number */
+    unsigned address_index; /* which of several addresses to use, modulo their number */
     void *owner;
     /* Called once from the loop, unless the object is freed first; `error` is NULL on success. */
     void (*on_result)(void *owner, const struct resolver_result *result, const char *error);

@@ -7,7 +7,7 @@
 #include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
-#include "service/redis/reply_arena.h"
+#include "service/redis/answer_arena.h"
 
 /* The cost of an element besides its bytes: its redisReply and its pointer in the array, aligned.
  */
@@ -17,9 +17,9 @@ struct resp_reader {
     redisReader *reader;
     redisReplyObjectFunctions functions;
     struct resp_limits limits;
-    struct reply_arena arena; /* holds the reply being read, or passed to the caller */
-    size_t n_fed;             /* bytes read since the end of the last complete reply */
-    size_t n_elements;        /* in the reply being read */
+    struct answer_arena arena; /* holds the answer being read, or passed to the caller */
+    size_t n_fed;              /* bytes read since the end of the last complete answer */
+    size_t n_elements;         /* in the answer being read */
     bool is_too_large;
 };
 
@@ -84,45 +84,46 @@ typedef size_t array_len;
 typedef int array_len;
 #endif
 
-/* Takes memory from the arena; NULL: the reply exceeds the limit. */
+/* Takes memory from the arena; NULL: the answer exceeds the limit. */
 static void *take(struct resp_reader *reader, size_t len)
 {
-    void *taken = reply_arena_take(&reader->arena, len);
+    void *taken = answer_arena_take(&reader->arena, len);
 
     if (!taken)
         reader->is_too_large = true;
     return taken;
 }
 
-/* Creates a reply and puts it into its parent array.  Refuses types that hiredis 0.14 doesn't know.
+/* Creates an answer and puts it into its parent array.  Refuses types that hiredis 0.14 doesn't
+ * know.
  */
-static redisReply *create_reply(const redisReadTask *task, int type)
+static redisReply *create_answer(const redisReadTask *task, int type)
 {
     struct resp_reader *reader = task->privdata;
-    redisReply *reply;
+    redisReply *answer;
 
     if (type < REDIS_REPLY_STRING || type > REDIS_REPLY_ERROR)
         return NULL;
-    reply = take(reader, sizeof(*reply));
-    if (!reply)
+    answer = take(reader, sizeof(*answer));
+    if (!answer)
         return NULL;
-    *reply = (redisReply){.type = type};
+    *answer = (redisReply){.type = type};
     if (task->parent)
-        ((redisReply *)task->parent->obj)->element[task->idx] = reply;
-    return reply;
+        ((redisReply *)task->parent->obj)->element[task->idx] = answer;
+    return answer;
 }
 
 static void *create_string(const redisReadTask *task, char *text, size_t len)
 {
     struct resp_reader *reader = task->privdata;
-    redisReply *reply = create_reply(task, task->type); /* a string, status or error */
+    redisReply *answer = create_answer(task, task->type); /* a string, status or error */
 
-    if (!reply || !(reply->str = take(reader, len + 1)))
+    if (!answer || !(answer->str = take(reader, len + 1)))
         return NULL;
-    memcpy(reply->str, text, len);
-    reply->str[len] = '\0';
-    reply->len = len;
-    return reply;
+    memcpy(answer->str, text, len);
+    answer->str[len] = '\0';
+    answer->len = len;
+    return answer;
 }
 
 /* Whether the limits allow an array of `n` more elements.  The announced number counts, because
@@ -145,31 +146,31 @@ static void *create_array(const redisReadTask *task, array_len n)
 {
     struct resp_reader *reader = task->privdata;
     size_t count = n > 0 ? (size_t)n : 0, len = count * sizeof(redisReply *);
-    redisReply *reply = may_hold(reader, task, count) ? create_reply(task, task->type) : NULL;
+    redisReply *answer = may_hold(reader, task, count) ? create_answer(task, task->type) : NULL;
 
-    if (!reply || count == 0)
-        return reply;
-    reply->element = take(reader, len);
-    if (!reply->element)
+    if (!answer || count == 0)
+        return answer;
+    answer->element = take(reader, len);
+    if (!answer->element)
         return NULL;
-    memset(reply->element, 0, len);
-    reply->elements = count;
-    return reply;
+    memset(answer->element, 0, len);
+    answer->elements = count;
+    return answer;
 }
 
 static void *create_integer(const redisReadTask *task, long long n)
 {
-    redisReply *reply = create_reply(task, REDIS_REPLY_INTEGER);
+    redisReply *answer = create_answer(task, REDIS_REPLY_INTEGER);
 
-    if (reply)
-        reply->integer = n;
-    return reply;
+    if (answer)
+        answer->integer = n;
+    return answer;
 }
 
 static void *create_nil(const redisReadTask *task)
 {
     /* the nil takes the place of the expected type */
-    return create_reply(task, REDIS_REPLY_NIL);
+    return create_answer(task, REDIS_REPLY_NIL);
 }
 
 #if HIREDIS_MAJOR >= 1
@@ -224,7 +225,7 @@ void resp_reader_free(struct resp_reader *reader)
     if (!reader)
         return;
     redisReaderFree(reader->reader);
-    reply_arena_clear(&reader->arena);
+    answer_arena_clear(&reader->arena);
     free(reader);
 }
 
@@ -255,17 +256,17 @@ static bool is_endless_line(const struct resp_reader *reader)
            !memchr(reader->reader->buf + reader->reader->pos, '\n', RESP_LINE_MAX);
 }
 
-enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply)
+enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **answer)
 {
     void *out = NULL;
 
     if (redisReaderGetReply(reader->reader, &out) != REDIS_OK)
         return reader->is_too_large ? RESP_TOO_LARGE : RESP_BROKEN;
     if (out) {
-        *reply = out;
+        *answer = out;
         reader->n_fed = unread_len(reader);
         reader->n_elements = 0;
-        return RESP_REPLY;
+        return RESP_ANSWER;
     }
     /* Counts bytes fed, not the bytes unread: an array may have been consumed up to its last
      * element. */
@@ -274,8 +275,8 @@ enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply 
     return RESP_MORE;
 }
 
-void resp_reply_free(struct resp_reader *reader)
+void resp_answer_free(struct resp_reader *reader)
 {
     if (reader)
-        reply_arena_reset(&reader->arena);
+        answer_arena_reset(&reader->arena);
 }

@@ -1,4 +1,4 @@
-/* resp.h - the Redis protocol (RESP2): encodes commands, and reads replies within limits. */
+/* resp.h - the Redis protocol (RESP2): encodes commands, and reads answers within limits. */
 #ifndef REDIS_RESP_H
 #define REDIS_RESP_H
 #include <stdbool.h>
@@ -11,7 +11,7 @@ struct evbuffer;
 struct redisReply;
 struct resp_reader;
 
-/* The limits of a reply, above what a correct server sends.  A reply takes at most about twice
+/* The limits of an answer, above what a correct server sends.  An answer takes at most about twice
  * `bytes` plus 80 bytes per element of memory. */
 struct resp_limits {
     size_t bytes;    /* on the wire */
@@ -19,15 +19,15 @@ struct resp_limits {
 };
 
 enum {
-    RESP_REPLY_MAX = 64 << 20, /* bytes: upper bound of all limits */
-    RESP_LINE_MAX = 64 << 10,  /* bytes of a number, status or error line */
-    RESP_DEPTH_MAX = 5,        /* nesting of arrays; HELLO and CLUSTER SLOTS need four */
+    RESP_ANSWER_MAX = 64 << 20, /* bytes: upper bound of all limits */
+    RESP_LINE_MAX = 64 << 10,   /* bytes of a number, status or error line */
+    RESP_DEPTH_MAX = 5,         /* nesting of arrays; HELLO and CLUSTER SLOTS need four */
 };
 
 /* Encodes a command; false: out of memory, and nothing was added. */
 MUST_USE bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t argc);
 
-/* Makes a reader of replies from a byte stream.  NULL: out of memory. */
+/* Makes a reader of answers from a byte stream.  NULL: out of memory. */
 MUST_USE struct resp_reader *resp_reader_new(const struct resp_limits *limits);
 void resp_reader_free(struct resp_reader *reader);
 
@@ -35,17 +35,17 @@ void resp_reader_free(struct resp_reader *reader);
 MUST_USE bool resp_reader_feed(struct resp_reader *reader, struct evbuffer *in);
 
 enum resp_status {
-    RESP_REPLY,
+    RESP_ANSWER,
     RESP_MORE,
     RESP_TOO_LARGE, /* over a limit, or out of memory */
     RESP_BROKEN,    /* not valid RESP */
 };
 
-/* On RESP_REPLY the next complete reply.  It belongs to the reader until resp_reply_free(), which
- * must be called before the next call.  After RESP_TOO_LARGE and RESP_BROKEN nothing more can be
- * read.  resp_reply_free() accepts NULL, for when the reader and its reply have been freed
+/* On RESP_ANSWER the next complete answer.  It belongs to the reader until resp_answer_free(),
+ * which must be called before the next call.  After RESP_TOO_LARGE and RESP_BROKEN nothing more can
+ * be read.  resp_answer_free() accepts NULL, for when the reader and its answer have been freed
  * meanwhile. */
-MUST_USE enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **reply);
-void resp_reply_free(struct resp_reader *reader);
+MUST_USE enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **answer);
+void resp_answer_free(struct resp_reader *reader);
 
 #endif

@@ -62,15 +62,15 @@ bool slot_parse_redirection(const char *error, struct slot_redirection *out)
 }
 
 /* Parses [host, port, id, …]; the host may be empty, NULL or "?". */
-static bool parse_node(const struct redisReply *reply, const struct redis_address *from,
+static bool parse_node(const struct redisReply *answer, const struct redis_address *from,
                        struct redis_address *out)
 {
     const struct redisReply *host, *port;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+    if (answer->type != REDIS_REPLY_ARRAY || answer->elements < 2)
         return false;
-    host = reply->element[0];
-    port = reply->element[1];
+    host = answer->element[0];
+    port = answer->element[1];
     if (port->type != REDIS_REPLY_INTEGER || port->integer < 1 || port->integer > 65535)
         return false;
     memset(out, 0, sizeof(*out));
@@ -83,19 +83,19 @@ static bool parse_node(const struct redisReply *reply, const struct redis_addres
     return true;
 }
 
-bool slot_parse_range(const struct redisReply *reply, const struct redis_address *from,
+bool slot_parse_range(const struct redisReply *answer, const struct redis_address *from,
                       struct slot_range *out)
 {
     long long first, last;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
-        reply->element[0]->type != REDIS_REPLY_INTEGER ||
-        reply->element[1]->type != REDIS_REPLY_INTEGER)
+    if (answer->type != REDIS_REPLY_ARRAY || answer->elements < 3 ||
+        answer->element[0]->type != REDIS_REPLY_INTEGER ||
+        answer->element[1]->type != REDIS_REPLY_INTEGER)
         return false;
-    first = reply->element[0]->integer;
-    last = reply->element[1]->integer;
+    first = answer->element[0]->integer;
+    last = answer->element[1]->integer;
     if (first < 0 || last >= SLOT_COUNT || first > last ||
-        !parse_node(reply->element[2], from, &out->master))
+        !parse_node(answer->element[2], from, &out->master))
         return false;
     out->first = (unsigned)first;
     out->last = (unsigned)last;

@@ -26,7 +26,7 @@ struct slot_redirection {
 /* False: `error` is neither MOVED nor ASK. */
 MUST_USE bool slot_parse_redirection(const char *error, struct slot_redirection *out);
 
-/* An element of the reply to CLUSTER SLOTS. */
+/* An element of the answer to CLUSTER SLOTS. */
 struct slot_range {
     unsigned first, last; /* both included */
     struct redis_address master;
@@ -34,7 +34,7 @@ struct slot_range {
 
 /* `from` is the node that answered; its host is used for nodes whose host is missing.  False: not a
  * valid element. */
-MUST_USE bool slot_parse_range(const struct redisReply *reply, const struct redis_address *from,
+MUST_USE bool slot_parse_range(const struct redisReply *answer, const struct redis_address *from,
                                struct slot_range *out);
 
 #endif

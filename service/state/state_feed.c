@@ -280,7 +280,7 @@ static void on_table(struct state_feed *feed, unsigned s, const struct redisRepl
 }
 
 /* An answer of Redis. */
-static void on_reply(void *owner, uint64_t ticket, const struct redisReply *reply)
+static void on_answer(void *owner, uint64_t ticket, const struct redisReply *reply)
 {
     struct state_feed *feed = owner;
     unsigned s = (unsigned)(ticket >> 32 & 0xffffff);
@@ -423,9 +423,9 @@ static bool start(struct state_feed *feed, const struct state_feed_options *opti
         .url = options->redis_url,
         .name = "hopcount-state",
         .timeout_ms = options->timeout_ms,
-        .limits = {.bytes = RESP_REPLY_MAX, .elements = 16 + 8 * NEWS_MAX},
+        .limits = {.bytes = RESP_ANSWER_MAX, .elements = 16 + 8 * NEWS_MAX},
         .owner = feed,
-        .on_reply = on_reply,
+        .on_answer = on_answer,
         .on_change = on_change,
     };
     int code;

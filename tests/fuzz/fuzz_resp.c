@@ -1,4 +1,4 @@
-/* Any bytes as replies of Redis: the first byte says in what pieces they come. */
+/* Any bytes as answers of Redis: the first byte says in what pieces they come. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,13 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum resp_status status = RESP_MORE;
 
     for (size_t at = 1; at < size && status == RESP_MORE; at += piece) {
-        struct redisReply *reply;
+        struct redisReply *answer;
 
         evbuffer_add(in, data + at, size - at < piece ? size - at : piece);
         if (!resp_reader_feed(reader, in))
             break;
-        while ((status = resp_reader_next(reader, &reply)) == RESP_REPLY)
-            resp_reply_free(reader);
+        while ((status = resp_reader_next(reader, &answer)) == RESP_ANSWER)
+            resp_answer_free(reader);
     }
     evbuffer_free(in);
     resp_reader_free(reader);

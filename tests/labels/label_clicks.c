@@ -43,7 +43,7 @@ enum {
 struct answer {
     int64_t at_ms;
     enum gateway_command what;
-    redisReply *reply;
+    redisReply *value;
 };
 
 struct player {
@@ -110,52 +110,53 @@ static void push(struct list *list, const void *entry)
     memcpy(list->entries[list->n++], entry, OFFER_LEN);
 }
 
-static redisReply *make_reply(int type, size_t n)
+static redisReply *make_answer(int type, size_t n)
 {
-    redisReply *reply = calloc(1, sizeof(*reply));
+    redisReply *answer = calloc(1, sizeof(*answer));
 
-    if (!reply || (n > 0 && !(reply->element = calloc(n, sizeof(*reply->element)))))
+    if (!answer || (n > 0 && !(answer->element = calloc(n, sizeof(*answer->element)))))
         fail("out of memory");
-    reply->type = type;
-    return reply;
+    answer->type = type;
+    return answer;
 }
 
 static redisReply *make_integer(long long n)
 {
-    redisReply *reply = make_reply(REDIS_REPLY_INTEGER, 0);
+    redisReply *answer = make_answer(REDIS_REPLY_INTEGER, 0);
 
-    reply->integer = n;
-    return reply;
+    answer->integer = n;
+    return answer;
 }
 
 static redisReply *make_string(const void *bytes, size_t len)
 {
-    redisReply *reply = make_reply(REDIS_REPLY_STRING, 0);
+    redisReply *answer = make_answer(REDIS_REPLY_STRING, 0);
 
-    reply->str = malloc(len + 1);
-    if (!reply->str)
+    answer->str = malloc(len + 1);
+    if (!answer->str)
         fail("out of memory");
-    memcpy(reply->str, bytes, len);
-    reply->len = len;
-    return reply;
+    memcpy(answer->str, bytes, len);
+    answer->len = len;
+    return answer;
 }
 
 static redisReply *beat(void)
 {
     char salt[HEX_LEN];
-    redisReply *reply = make_reply(REDIS_REPLY_ARRAY, 4);
+    redisReply *answer = make_answer(REDIS_REPLY_ARRAY, 4);
 
     memset(salt, '7', sizeof(salt));
-    reply->element[reply->elements++] = make_integer(n_pods);
-    reply->element[reply->elements++] = make_string(salt, sizeof(salt));
-    reply->element[reply->elements++] = make_reply(REDIS_REPLY_ARRAY, 0); /* lines are for people */
-    reply->element[reply->elements++] = make_reply(REDIS_REPLY_ARRAY, 0);
-    return reply;
+    answer->element[answer->elements++] = make_integer(n_pods);
+    answer->element[answer->elements++] = make_string(salt, sizeof(salt));
+    answer->element[answer->elements++] =
+        make_answer(REDIS_REPLY_ARRAY, 0); /* lines are for people */
+    answer->element[answer->elements++] = make_answer(REDIS_REPLY_ARRAY, 0);
+    return answer;
 }
 
 static redisReply *offer(const struct slice *keys, const struct slice *values, size_t n)
 {
-    redisReply *reply = make_reply(REDIS_REPLY_ARRAY, n * LIST_MAX);
+    redisReply *answer = make_answer(REDIS_REPLY_ARRAY, n * LIST_MAX);
 
     for (size_t i = 0; i < n; i++)
         push(find_list(keys[i]), values[i].ptr);
@@ -163,14 +164,14 @@ static redisReply *offer(const struct slice *keys, const struct slice *values, s
         const struct list *list = find_list(keys[i]);
 
         for (unsigned j = 0; j < list->n; j++)
-            reply->element[reply->elements++] = make_string(list->entries[j], OFFER_LEN);
+            answer->element[answer->elements++] = make_string(list->entries[j], OFFER_LEN);
     }
-    return reply;
+    return answer;
 }
 
 static redisReply *claim(const struct slice *values, size_t n)
 {
-    redisReply *reply = make_reply(REDIS_REPLY_ARRAY, n);
+    redisReply *answer = make_answer(REDIS_REPLY_ARRAY, n);
 
     for (size_t i = 0; i < n; i++) {
         const uint8_t *value = (const uint8_t *)values[i].ptr;
@@ -184,10 +185,10 @@ static redisReply *claim(const struct slice *values, size_t n)
             memcpy(made->claim, value + NAME_LEN, NAME_LEN);
             made->is_made = true;
         }
-        reply->element[reply->elements++] =
+        answer->element[answer->elements++] =
             make_integer(memcmp(made->claim, value + NAME_LEN, NAME_LEN) == 0);
     }
-    return reply;
+    return answer;
 }
 
 static bool send_to_redis(void *owner, enum gateway_command what, unsigned shard,
@@ -204,13 +205,13 @@ static bool send_to_redis(void *owner, enum gateway_command what, unsigned shard
     *answer = (struct answer){pod->now_ms + ANSWER_MS, what, NULL};
     switch (what) {
     case GATEWAY_BEAT:
-        answer->reply = beat();
+        answer->value = beat();
         break;
     case GATEWAY_OFFER:
-        answer->reply = offer(keys, values, n);
+        answer->value = offer(keys, values, n);
         break;
     case GATEWAY_CLAIM:
-        answer->reply = claim(values, n);
+        answer->value = claim(values, n);
         break;
     }
     return true;
@@ -235,8 +236,8 @@ static void answer(struct player *pod)
             pod->answers[pod->n_answers++] = due[i];
             continue;
         }
-        finder_on_reply(pod->finder, due[i].what, 0, due[i].reply);
-        freeReplyObject(due[i].reply);
+        finder_on_answer(pod->finder, due[i].what, 0, due[i].value);
+        freeReplyObject(due[i].value);
     }
 }
 
@@ -391,7 +392,7 @@ int main(int argc, char **argv)
         printf("%s\n", click_reason_name(reasons[i] ? reasons[i] : clicks[i].reason));
     for (unsigned p = 0; p < n_pods; p++) {
         for (unsigned i = 0; i < pods[p].n_answers; i++)
-            freeReplyObject(pods[p].answers[i].reply);
+            freeReplyObject(pods[p].answers[i].value);
         finder_free(pods[p].finder);
     }
     return 0;

@@ -39,10 +39,10 @@ struct fake_command {
 /* What happens to the command that is answered next. */
 enum fake_fault {
     FAKE_WELL,
-    FAKE_REPLY_LOST, /* it runs, the connection breaks */
-    FAKE_NOT_RUN,    /* the connection breaks before it runs */
-    FAKE_ERROR,      /* refused: server.error says why */
-    FAKE_GARBAGE,    /* it runs, and the answer is nonsense */
+    FAKE_ANSWER_LOST, /* it runs, the connection breaks */
+    FAKE_NOT_RUN,     /* the connection breaks before it runs */
+    FAKE_ERROR,       /* refused: server.error says why */
+    FAKE_GARBAGE,     /* it runs, and the answer is nonsense */
 };
 
 struct fake_keys {
@@ -185,50 +185,50 @@ static inline void fake_redis_restore(void)
 
 /* --- commands --- */
 
-static redisReply *fake_reply(int type)
+static redisReply *fake_answer(int type)
 {
-    redisReply *reply = calloc(1, sizeof(*reply));
+    redisReply *answer = calloc(1, sizeof(*answer));
 
-    reply->type = type;
-    return reply;
+    answer->type = type;
+    return answer;
 }
 
 static redisReply *fake_integer(long long number)
 {
-    redisReply *reply = fake_reply(REDIS_REPLY_INTEGER);
+    redisReply *answer = fake_answer(REDIS_REPLY_INTEGER);
 
-    reply->integer = number;
-    return reply;
+    answer->integer = number;
+    return answer;
 }
 
 static redisReply *fake_string(int type, const void *ptr, size_t len)
 {
-    redisReply *reply = fake_reply(type);
+    redisReply *answer = fake_answer(type);
     struct fake_text copy = fake_copy(ptr, len);
 
-    reply->str = copy.ptr;
-    reply->len = len;
-    return reply;
+    answer->str = copy.ptr;
+    answer->len = len;
+    return answer;
 }
 
 static redisReply *fake_array(size_t n)
 {
-    redisReply *reply = fake_reply(REDIS_REPLY_ARRAY);
+    redisReply *answer = fake_answer(REDIS_REPLY_ARRAY);
 
-    reply->elements = n;
-    reply->element = calloc(n + 1, sizeof(*reply->element));
-    return reply;
+    answer->elements = n;
+    answer->element = calloc(n + 1, sizeof(*answer->element));
+    return answer;
 }
 
-static void fake_free_reply(redisReply *reply)
+static void fake_free_answer(redisReply *answer)
 {
-    if (!reply)
+    if (!answer)
         return;
-    for (size_t i = 0; i < reply->elements; i++)
-        fake_free_reply(reply->element[i]);
-    free(reply->element);
-    free(reply->str);
-    free(reply);
+    for (size_t i = 0; i < answer->elements; i++)
+        fake_free_answer(answer->element[i]);
+    free(answer->element);
+    free(answer->str);
+    free(answer);
 }
 
 static redisReply *fake_value(const struct fake_text *name)
@@ -236,7 +236,7 @@ static redisReply *fake_value(const struct fake_text *name)
     const struct fake_text *value = fake_find(name);
 
     return value ? fake_string(REDIS_REPLY_STRING, value->ptr, value->len)
-                 : fake_reply(REDIS_REPLY_NIL);
+                 : fake_answer(REDIS_REPLY_NIL);
 }
 
 static void fake_report(redisReply *grown, const struct fake_text *key, size_t len)
@@ -292,50 +292,50 @@ static redisReply *fake_run_batch(const struct fake_command *command)
     size_t n_keys = strtoul(command->argv[2].ptr, NULL, 10);
     const struct fake_text *from = &command->argv[3 + n_keys], *to = from + 1;
     const struct fake_text *cursor = fake_find(&command->argv[3]);
-    redisReply *reply;
+    redisReply *answer;
 
     server.n_with_script += has_text;
     if (!has_text && !server.knows_script)
         return fake_string(REDIS_REPLY_ERROR, "NOSCRIPT No matching script.", 28);
     server.knows_script = true;
     if (strcmp(cursor ? cursor->ptr : "0", from->ptr) != 0) {
-        reply = fake_array(2);
-        reply->element[0] = fake_integer(0);
-        reply->element[1] = cursor ? fake_string(REDIS_REPLY_STRING, cursor->ptr, cursor->len)
-                                   : fake_string(REDIS_REPLY_STRING, "0", 1);
-        return reply;
+        answer = fake_array(2);
+        answer->element[0] = fake_integer(0);
+        answer->element[1] = cursor ? fake_string(REDIS_REPLY_STRING, cursor->ptr, cursor->len)
+                                    : fake_string(REDIS_REPLY_STRING, "0", 1);
+        return answer;
     }
     server.n_batches++;
     fake_set(&command->argv[3], to);
-    reply = fake_array(4);
-    reply->element[0] = fake_integer(1);
-    reply->element[1] = fake_integer(0);
-    reply->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
-    reply->element[3] = fake_append_tables(command, n_keys, 5);
-    return reply;
+    answer = fake_array(4);
+    answer->element[0] = fake_integer(1);
+    answer->element[1] = fake_integer(0);
+    answer->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
+    answer->element[3] = fake_append_tables(command, n_keys, 5);
+    return answer;
 }
 
 static redisReply *fake_run(const struct fake_command *command)
 {
     switch (ledger_ticket_unpack(command->ticket).what) {
     case LEDGER_ASK: {
-        redisReply *reply = fake_array(command->argc - 1);
+        redisReply *answer = fake_array(command->argc - 1);
 
         server.n_asked++;
         for (size_t i = 1; i < command->argc; i++)
-            reply->element[i - 1] = fake_value(&command->argv[i]);
-        return reply;
+            answer->element[i - 1] = fake_value(&command->argv[i]);
+        return answer;
     }
     case LEDGER_BATCH:
         return fake_run_batch(command);
     case LEDGER_RENEW:
         return fake_integer(fake_find(&command->argv[1]) != NULL);
     case LEDGER_LAYOUT: {
-        redisReply *reply = fake_value(&command->argv[1]);
+        redisReply *answer = fake_value(&command->argv[1]);
 
-        if (reply->type == REDIS_REPLY_NIL)
+        if (answer->type == REDIS_REPLY_NIL)
             fake_set(&command->argv[1], &command->argv[2]);
-        return reply;
+        return answer;
     }
     case LEDGER_AOF_LOOK:
         return fake_string(REDIS_REPLY_STRING, "aof_enabled:0\r\n", 15);
@@ -358,7 +358,7 @@ static inline void fake_redis_disconnect(struct ledger *ledger, int64_t now_ms)
         for (size_t k = 0; k < command->argc; k++)
             free(command->argv[k].ptr);
         free(command->argv);
-        ledger_turn_on_reply(ledger, command->ticket, NULL, now_ms);
+        ledger_turn_on_answer(ledger, command->ticket, NULL, now_ms);
     }
     server.n_queued = 0;
 }
@@ -374,7 +374,7 @@ static inline void fake_redis_connect(void)
 static inline bool fake_redis_answer(struct ledger *ledger, enum fake_fault fault, int64_t now_ms)
 {
     struct fake_command command;
-    redisReply *reply;
+    redisReply *answer;
     uint64_t ticket;
 
     if (server.n_queued == 0)
@@ -385,23 +385,24 @@ static inline bool fake_redis_answer(struct ledger *ledger, enum fake_fault faul
         fake_redis_disconnect(ledger, now_ms);
         return true;
     }
-    reply = fault == FAKE_ERROR ? fake_string(REDIS_REPLY_ERROR, server.error, strlen(server.error))
-                                : fake_run(&command);
-    if (fault == FAKE_REPLY_LOST) {
-        fake_free_reply(reply);
+    answer = fault == FAKE_ERROR
+                 ? fake_string(REDIS_REPLY_ERROR, server.error, strlen(server.error))
+                 : fake_run(&command);
+    if (fault == FAKE_ANSWER_LOST) {
+        fake_free_answer(answer);
         fake_redis_disconnect(ledger, now_ms);
         return true;
     }
     if (fault == FAKE_GARBAGE) {
-        fake_free_reply(reply);
-        reply = fake_string(REDIS_REPLY_STATUS, "QUEUED", 6);
+        fake_free_answer(answer);
+        answer = fake_string(REDIS_REPLY_STATUS, "QUEUED", 6);
     }
     memmove(server.queue, server.queue + 1, --server.n_queued * sizeof(server.queue[0]));
     for (size_t k = 0; k < command.argc; k++)
         free(command.argv[k].ptr);
     free(command.argv);
-    ledger_turn_on_reply(ledger, ticket, reply, now_ms);
-    fake_free_reply(reply);
+    ledger_turn_on_answer(ledger, ticket, answer, now_ms);
+    fake_free_answer(answer);
     return true;
 }
 

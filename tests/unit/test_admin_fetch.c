@@ -60,9 +60,9 @@ const char *redis_link_cause(const struct redis_link *link)
 /* Answers the command that was sent as number `index`. */
 static void answer(size_t index, int type, long long integer)
 {
-    redisReply reply = {.type = type, .integer = integer, .str = "ERR bad", .len = 7};
+    redisReply answer = {.type = type, .integer = integer, .str = "ERR bad", .len = 7};
 
-    the_link.options.on_reply(the_link.options.owner, the_link.tickets[index], &reply);
+    the_link.options.on_answer(the_link.options.owner, the_link.tickets[index], &answer);
 }
 
 /* --- a fetch that writes down what happens to it --- */
@@ -87,13 +87,13 @@ static void on_command(void *arg, size_t index, struct fetch_command *command)
     command->argv[1] = command->key = slice_of(owner->made);
 }
 
-static void on_reply(void *arg, size_t index, const struct redisReply *reply)
+static void on_answer(void *arg, size_t index, const struct redisReply *answer)
 {
     struct owner *owner = arg;
 
     assert_int_equal(owner->n_done, 0);
     owner->n_replies++;
-    owner->sum += reply->integer * (long long)(index + 1);
+    owner->sum += answer->integer * (long long)(index + 1);
 }
 
 static void on_done(void *arg, const char *cause)
@@ -110,7 +110,7 @@ static void start(struct fetches *fetches, struct owner *owner, size_t n_command
         .n_commands = n_commands,
         .owner = owner,
         .on_command = on_command,
-        .on_reply = on_reply,
+        .on_answer = on_answer,
         .on_done = on_done,
     };
 
@@ -166,7 +166,7 @@ static void test_a_few_commands_at_a_time(void **state)
     assert_string_equal(owner.cause, "");
     assert_int_equal(owner.n_replies, 6);
     assert_int_equal(owner.sum, 300 + 1 + 2 + 4 + 5 + 6);
-    /* A reply that comes again finds nothing. */
+    /* An answer that comes again finds nothing. */
     answer(4, REDIS_REPLY_INTEGER, 1);
     assert_int_equal(owner.n_replies, 6);
 }
@@ -186,14 +186,14 @@ static void test_an_error_ends_it(void **state)
     assert_int_equal(owner.n_done, 1);
 }
 
-static void test_a_reply_that_never_comes_ends_it(void **state)
+static void test_a_answer_that_never_comes_ends_it(void **state)
 {
     struct fixture *f = *state;
     struct owner owner;
 
     start(f->fetches, &owner, 3);
     the_link.cause = "10.0.0.7:6379: closed";
-    the_link.options.on_reply(the_link.options.owner, the_link.tickets[0], NULL);
+    the_link.options.on_answer(the_link.options.owner, the_link.tickets[0], NULL);
     assert_int_equal(owner.n_done, 1);
     assert_string_equal(owner.cause, "10.0.0.7:6379: closed");
 }
@@ -296,7 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_few_commands_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_error_ends_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_reply_that_never_comes_ends_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_answer_that_never_comes_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_link_that_is_down_ends_it_at_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_it_waits_while_the_link_connects, set_up, tear_down),

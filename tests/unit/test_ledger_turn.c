@@ -189,7 +189,7 @@ static void test_any_command_fails(void **state)
         enum fake_fault fault;
         const char *error;
     } cases[] = {
-        {"it ran, but the answer is lost", FAKE_REPLY_LOST, NULL},
+        {"it ran, but the answer is lost", FAKE_ANSWER_LOST, NULL},
         {"the connection breaks before it ran", FAKE_NOT_RUN, NULL},
         {"it ran, and the answer is nonsense", FAKE_GARBAGE, NULL},
         {"out of memory", FAKE_ERROR, "OOM command not allowed"},

@@ -1,4 +1,4 @@
-/* What goes to and comes from Redis: commands as bytes, replies within limits, slots, causes. */
+/* What goes to and comes from Redis: commands as bytes, answers within limits, slots, causes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,23 +29,23 @@ static void test_commands(void **state)
     evbuffer_free(out);
 }
 
-static const struct resp_limits limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 20};
+static const struct resp_limits limits = {.bytes = RESP_ANSWER_MAX, .elements = 1 << 20};
 
-/* How many replies come before the end, and how it ends, whatever pieces the bytes come in. */
+/* How many answers come before the end, and how it ends, whatever pieces the bytes come in. */
 static void read_all(const char *bytes, size_t len, size_t piece, int *n, enum resp_status *end)
 {
     struct resp_reader *reader = resp_reader_new(&limits);
     struct evbuffer *in = evbuffer_new();
-    struct redisReply *reply;
+    struct redisReply *answer;
 
     *n = 0;
     *end = RESP_MORE;
     for (size_t at = 0; at < len && *end == RESP_MORE; at += piece) {
         evbuffer_add(in, bytes + at, len - at < piece ? len - at : piece);
         assert_true(resp_reader_feed(reader, in));
-        while ((*end = resp_reader_next(reader, &reply)) == RESP_REPLY) {
+        while ((*end = resp_reader_next(reader, &answer)) == RESP_ANSWER) {
             ++*n;
-            resp_reply_free(reader);
+            resp_answer_free(reader);
         }
     }
     resp_reader_free(reader);
@@ -61,7 +61,7 @@ static void test_replies(void **state)
     } cases[] = {
         {"one of each type", "+OK\r\n-ERR x\r\n:7\r\n$3\r\nabc\r\n$-1\r\n*2\r\n:1\r\n*0\r\n", 6,
          RESP_MORE},
-        {"half a reply", "*2\r\n:1\r\n", 0, RESP_MORE},
+        {"half an answer", "*2\r\n:1\r\n", 0, RESP_MORE},
         {"not the protocol", "HTTP/1.1 200 OK\r\n", 0, RESP_BROKEN},
         {"a length that no memory has", "$9999999999999999999\r\n", 0, RESP_BROKEN},
         {"an array of the most elements, unfinished", "*1048576\r\n", 0, RESP_MORE},

@@ -12,10 +12,10 @@
 #include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
-#include "service/redis/reply_arena.h"
+#include "service/redis/answer_arena.h"
 #include "service/redis/resp.h"
 
-static const struct resp_limits limits = {.bytes = RESP_REPLY_MAX, .elements = 1 << 20};
+static const struct resp_limits limits = {.bytes = RESP_ANSWER_MAX, .elements = 1 << 20};
 
 struct stream {
     struct resp_reader *reader;
@@ -51,14 +51,14 @@ static void feed(struct stream *s, const char *bytes, size_t len)
     assert_int_equal(evbuffer_get_length(s->in), 0);
 }
 
-/* The status of what comes next; a reply is freed. */
+/* The status of what comes next; an answer is freed. */
 static enum resp_status next(struct stream *s)
 {
-    struct redisReply *reply = NULL;
-    enum resp_status status = resp_reader_next(s->reader, &reply);
+    struct redisReply *answer = NULL;
+    enum resp_status status = resp_reader_next(s->reader, &answer);
 
-    if (status == RESP_REPLY)
-        resp_reply_free(s->reader);
+    if (status == RESP_ANSWER)
+        resp_answer_free(s->reader);
     return status;
 }
 
@@ -75,16 +75,16 @@ static void a_command_is_an_array_of_its_arguments(void **state)
     evbuffer_free(out);
 }
 
-static void a_reply_is_read_when_its_last_byte_is_there(void **state)
+static void a_answer_is_read_when_its_last_byte_is_there(void **state)
 {
-    static const char reply[] = "*2\r\n:1\r\n$5\r\nhello\r\n";
+    static const char answer[] = "*2\r\n:1\r\n$5\r\nhello\r\n";
     struct stream *s = *state;
 
-    for (size_t i = 0; i < strlen(reply); i++) {
+    for (size_t i = 0; i < strlen(answer); i++) {
         assert_int_equal(next(s), RESP_MORE);
-        feed(s, reply + i, 1);
+        feed(s, answer + i, 1);
     }
-    assert_int_equal(next(s), RESP_REPLY);
+    assert_int_equal(next(s), RESP_ANSWER);
     assert_int_equal(next(s), RESP_MORE);
 }
 
@@ -127,7 +127,7 @@ static void arrays_may_be_nested_up_to_the_limit(void **state)
         feed(s, "*1\r\n", 4);
     assert_int_equal(next(s), RESP_MORE);
     feed(s, ":1\r\n", 4);
-    assert_int_equal(next(s), RESP_REPLY);
+    assert_int_equal(next(s), RESP_ANSWER);
 }
 
 enum { PART = 1 << 20 };
@@ -151,9 +151,9 @@ static enum resp_status feed_parts(struct stream *s, unsigned n)
     return status;
 }
 
-static void an_array_without_end_is_given_up_at_the_limit_of_a_reply(void **state)
+static void an_array_without_end_is_given_up_at_the_limit_of_a_answer(void **state)
 {
-    assert_int_equal(feed_parts(*state, 2 * (RESP_REPLY_MAX / PART)), RESP_TOO_LARGE);
+    assert_int_equal(feed_parts(*state, 2 * (RESP_ANSWER_MAX / PART)), RESP_TOO_LARGE);
 }
 
 static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
@@ -161,16 +161,16 @@ static void replies_below_the_limit_may_follow_each_other_for_ever(void **state)
     struct stream *s = *state;
 
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(feed_parts(s, RESP_REPLY_MAX / PART / 2), RESP_MORE);
+        assert_int_equal(feed_parts(s, RESP_ANSWER_MAX / PART / 2), RESP_MORE);
         feed(s, ":1\r\n", 4);
-        assert_int_equal(next(s), RESP_REPLY);
+        assert_int_equal(next(s), RESP_ANSWER);
     }
 }
 
 /* Ten numbers. */
 #define TEN ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:8\r\n:9\r\n:0\r\n"
 
-static void a_reply_holds_what_its_limits_allow(void **state)
+static void a_answer_holds_what_its_limits_allow(void **state)
 {
     static const struct {
         const char *name, *text;
@@ -182,8 +182,8 @@ static void a_reply_holds_what_its_limits_allow(void **state)
         {"two arrays with the most together", "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*5\r\n", 0, RESP_MORE},
         {"two arrays with one more", "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*6\r\n", 0, RESP_TOO_LARGE},
         {"one more, announced in an array", "*2\r\n*9\r\n", 0, RESP_TOO_LARGE},
-        {"an array that holds nothing", "*-1\r\n", 0, RESP_REPLY},
-        {"the next reply starts anew", "*10\r\n" TEN "*10\r\n", 0, RESP_REPLY},
+        {"an array that holds nothing", "*-1\r\n", 0, RESP_ANSWER},
+        {"the next answer starts anew", "*10\r\n" TEN "*10\r\n", 0, RESP_ANSWER},
         {"the most arrays in one another", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_MORE},
         {"one more of them", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", 0, RESP_TOO_LARGE},
         {"a text of the most bytes, unfinished", "$199990\r\n", 199991, RESP_MORE},
@@ -211,53 +211,53 @@ static void a_reply_holds_what_its_limits_allow(void **state)
     }
 }
 
-/* Whatever a reply is made of, its memory has a bound of its own. */
+/* Whatever an answer is made of, its memory has a bound of its own. */
 static void an_arena_ends_at_its_limit(void **state)
 {
     static const size_t pieces[] = {1, 64, 5000, 200000, 262144};
 
     (void)state;
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-        struct reply_arena arena = {.max = 1000000};
+        struct answer_arena arena = {.max = 1000000};
         size_t taken = 0;
 
-        while (reply_arena_take(&arena, pieces[i]))
+        while (answer_arena_take(&arena, pieces[i]))
             taken += pieces[i];
         print_message("%zu bytes at a time: %zu\n", pieces[i], taken);
         assert_in_range(taken, pieces[i] == 1 ? 1000000 / 20 : 600000, 1000000);
         assert_in_range(arena.size, 0, arena.max);
-        reply_arena_reset(&arena);
-        assert_non_null(reply_arena_take(&arena, 500000));
-        reply_arena_clear(&arena);
+        answer_arena_reset(&arena);
+        assert_non_null(answer_arena_take(&arena, 500000));
+        answer_arena_clear(&arena);
     }
 }
 
 #define STREAM(test) cmocka_unit_test_setup_teardown(test, make_stream, free_stream)
 
-static void a_reply_holds_what_was_sent(void **state)
+static void a_answer_holds_what_was_sent(void **state)
 {
     static const char bytes[] =
         "*6\r\n$5\r\na\0b\r\n\r\n:-7\r\n$-1\r\n*0\r\n*2\r\n+OK\r\n*1\r\n:9\r\n"
         "-ERR x\r\n";
     struct stream *s = *state;
-    struct redisReply *reply, *inner;
+    struct redisReply *answer, *inner;
 
     feed(s, bytes, sizeof(bytes) - 1);
-    assert_int_equal(resp_reader_next(s->reader, &reply), RESP_REPLY);
-    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
-    assert_int_equal(reply->elements, 6);
-    assert_int_equal(reply->element[0]->len, 5);
-    assert_memory_equal(reply->element[0]->str, "a\0b\r\n", 6); /* a NUL behind it */
-    assert_int_equal(reply->element[1]->integer, -7);
-    assert_int_equal(reply->element[2]->type, REDIS_REPLY_NIL);
-    assert_int_equal(reply->element[3]->elements, 0);
-    inner = reply->element[4];
+    assert_int_equal(resp_reader_next(s->reader, &answer), RESP_ANSWER);
+    assert_int_equal(answer->type, REDIS_REPLY_ARRAY);
+    assert_int_equal(answer->elements, 6);
+    assert_int_equal(answer->element[0]->len, 5);
+    assert_memory_equal(answer->element[0]->str, "a\0b\r\n", 6); /* a NUL behind it */
+    assert_int_equal(answer->element[1]->integer, -7);
+    assert_int_equal(answer->element[2]->type, REDIS_REPLY_NIL);
+    assert_int_equal(answer->element[3]->elements, 0);
+    inner = answer->element[4];
     assert_int_equal(inner->element[0]->type, REDIS_REPLY_STATUS);
     assert_string_equal(inner->element[0]->str, "OK");
     assert_int_equal(inner->element[1]->element[0]->integer, 9);
-    assert_int_equal(reply->element[5]->type, REDIS_REPLY_ERROR);
-    assert_string_equal(reply->element[5]->str, "ERR x");
-    resp_reply_free(s->reader);
+    assert_int_equal(answer->element[5]->type, REDIS_REPLY_ERROR);
+    assert_string_equal(answer->element[5]->str, "ERR x");
+    resp_answer_free(s->reader);
     assert_int_equal(next(s), RESP_MORE);
 }
 
@@ -265,7 +265,7 @@ static void a_reply_holds_what_was_sent(void **state)
 static void long_replies_follow_each_other(void **state)
 {
     struct stream *s = *state;
-    struct redisReply *reply;
+    struct redisReply *answer;
     char text[32];
 
     for (int round = 0; round < 3; round++) {
@@ -278,15 +278,15 @@ static void long_replies_follow_each_other(void **state)
                 assert_int_equal(next(s), RESP_MORE);
         }
         feed(s, ":1\r\n", 4);
-        assert_int_equal(resp_reader_next(s->reader, &reply), RESP_REPLY);
-        assert_int_equal(reply->elements, 30001);
+        assert_int_equal(resp_reader_next(s->reader, &answer), RESP_ANSWER);
+        assert_int_equal(answer->elements, 30001);
         for (int i = 0; i < 30000; i++) {
             snprintf(text, sizeof(text), "%05d", i);
-            assert_string_equal(reply->element[i]->str, text);
+            assert_string_equal(answer->element[i]->str, text);
         }
-        resp_reply_free(s->reader);
+        resp_answer_free(s->reader);
     }
-    resp_reply_free(NULL);
+    resp_answer_free(NULL);
 }
 
 int main(void)
@@ -294,12 +294,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_is_an_array_of_its_arguments),
         STREAM(arrays_may_be_nested_up_to_the_limit),
-        STREAM(a_reply_is_read_when_its_last_byte_is_there),
+        STREAM(a_answer_is_read_when_its_last_byte_is_there),
         cmocka_unit_test(what_is_not_the_protocol_is_refused),
-        STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_reply),
-        cmocka_unit_test(a_reply_holds_what_its_limits_allow),
+        STREAM(an_array_without_end_is_given_up_at_the_limit_of_a_answer),
+        cmocka_unit_test(a_answer_holds_what_its_limits_allow),
         cmocka_unit_test(an_arena_ends_at_its_limit),
-        STREAM(a_reply_holds_what_was_sent),
+        STREAM(a_answer_holds_what_was_sent),
         STREAM(long_replies_follow_each_other),
         STREAM(replies_below_the_limit_may_follow_each_other_for_ever),
     };

@@ -147,25 +147,25 @@ static struct gateway_click click_of(unsigned origin, unsigned n)
 
 static redisReply *make_array(size_t n)
 {
-    redisReply *reply = calloc(1, sizeof(*reply));
+    redisReply *answer = calloc(1, sizeof(*answer));
 
-    reply->type = REDIS_REPLY_ARRAY;
-    reply->elements = n;
-    reply->element = calloc(n + 1, sizeof(*reply->element));
+    answer->type = REDIS_REPLY_ARRAY;
+    answer->elements = n;
+    answer->element = calloc(n + 1, sizeof(*answer->element));
     for (size_t i = 0; i < n; i++)
-        reply->element[i] = calloc(1, sizeof(*reply));
-    return reply;
+        answer->element[i] = calloc(1, sizeof(*answer));
+    return answer;
 }
 
-static void free_reply(redisReply *reply)
+static void free_answer(redisReply *answer)
 {
-    for (size_t i = 0; reply && i < reply->elements; i++) {
-        free(reply->element[i]->str);
-        free(reply->element[i]);
+    for (size_t i = 0; answer && i < answer->elements; i++) {
+        free(answer->element[i]->str);
+        free(answer->element[i]);
     }
-    if (reply)
-        free(reply->element);
-    free(reply);
+    if (answer)
+        free(answer->element);
+    free(answer);
 }
 
 /* claim.lua: the first claim of a click holds, and is granted again when it is asked again. */
@@ -182,31 +182,31 @@ static bool claim(const uint8_t *value)
 
 static redisReply *run_claims(const struct call *call)
 {
-    redisReply *reply = make_array(call->n);
+    redisReply *answer = make_array(call->n);
 
     for (size_t i = 0; i < call->n; i++) {
-        reply->element[i]->type = REDIS_REPLY_INTEGER;
-        reply->element[i]->integer = claim(call->values[i]);
+        answer->element[i]->type = REDIS_REPLY_INTEGER;
+        answer->element[i]->integer = claim(call->values[i]);
     }
-    return reply;
+    return answer;
 }
 
 /* siblings.lua, with one list of all clients. */
 static redisReply *run_offers(const struct call *call)
 {
-    redisReply *reply;
+    redisReply *answer;
 
     for (size_t i = 0; i < call->n; i++)
         memcpy(server.told[server.n_told++ % CLICKS_MAX], call->values[i], OFFER_LEN);
-    reply = make_array(server.n_told < 32 ? server.n_told : 32);
-    for (size_t i = 0; i < reply->elements; i++) {
-        reply->element[i]->type = REDIS_REPLY_STRING;
-        reply->element[i]->len = OFFER_LEN;
-        reply->element[i]->str = malloc(OFFER_LEN);
-        memcpy(reply->element[i]->str, server.told[(server.n_told - 1 - i) % CLICKS_MAX],
+    answer = make_array(server.n_told < 32 ? server.n_told : 32);
+    for (size_t i = 0; i < answer->elements; i++) {
+        answer->element[i]->type = REDIS_REPLY_STRING;
+        answer->element[i]->len = OFFER_LEN;
+        answer->element[i]->str = malloc(OFFER_LEN);
+        memcpy(answer->element[i]->str, server.told[(server.n_told - 1 - i) % CLICKS_MAX],
                OFFER_LEN);
     }
-    return reply;
+    return answer;
 }
 
 enum fault { WELL, LOST /* it ran, the answer is lost */, NOT_RUN, ERROR, FAULTS };
@@ -215,20 +215,20 @@ enum fault { WELL, LOST /* it ran, the answer is lost */, NOT_RUN, ERROR, FAULTS
 static bool answer(struct pod *pod, enum fault fault)
 {
     struct call call;
-    redisReply *reply = NULL;
+    redisReply *answer = NULL;
 
     if (pod->n_calls == 0)
         return false;
     call = pod->calls[0];
     memmove(pod->calls, pod->calls + 1, --pod->n_calls * sizeof(call));
     if (fault == WELL || fault == LOST)
-        reply = call.what == GATEWAY_CLAIM ? run_claims(&call) : run_offers(&call);
+        answer = call.what == GATEWAY_CLAIM ? run_claims(&call) : run_offers(&call);
     if (fault == ERROR) {
-        reply = make_array(0);
-        reply->type = REDIS_REPLY_ERROR;
+        answer = make_array(0);
+        answer->type = REDIS_REPLY_ERROR;
     }
-    siblings_on_reply(pod->siblings, call.what, call.shard, fault == LOST ? NULL : reply);
-    free_reply(reply);
+    siblings_on_answer(pod->siblings, call.what, call.shard, fault == LOST ? NULL : answer);
+    free_answer(answer);
     return true;
 }
 

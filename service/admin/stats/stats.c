@@ -238,12 +238,12 @@ static void make_key(const struct stats_job *job, const struct stats_read *read,
 }
 
 /* Handles the reply to one command: the series that it read. */
-static void take_answer(struct stats_job *job, size_t index, const struct redisReply *reply)
+static void take_answer(struct stats_job *job, size_t index, const struct redisReply *answer)
 {
     size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
 
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && i < n; i++) {
-        const struct redisReply *series = reply->element[i];
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements && i < n; i++) {
+        const struct redisReply *series = answer->element[i];
 
         if (series->type == REDIS_REPLY_STRING && series->len % SERIES_RECORD_LEN == 0)
             take_series(job, &job->plan.reads[first + i], slice_make(series->str, series->len));
@@ -252,27 +252,27 @@ static void take_answer(struct stats_job *job, size_t index, const struct redisR
     }
 }
 
-static void take_names(struct stats_job *job, const struct redisReply *reply)
+static void take_names(struct stats_job *job, const struct redisReply *answer)
 {
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
-        const struct redisReply *id = reply->element[i], *name = reply->element[i + 1];
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i + 1 < answer->elements; i += 2) {
+        const struct redisReply *id = answer->element[i], *name = answer->element[i + 1];
 
         if (id->type == REDIS_REPLY_STRING && name->type == REDIS_REPLY_STRING)
             json_object_set_new(job->stats.names, id->str, json_stringn(name->str, name->len));
     }
 }
 
-static void on_stats_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_stats_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct stats_job *job = owner;
 
     if (index < job->plan.n_commands)
-        take_answer(job, index, reply);
+        take_answer(job, index, answer);
     else if (index < job->plan.n_commands + job->n_names)
-        take_names(job, reply);
-    else if (reply->type == REDIS_REPLY_INTEGER)
+        take_names(job, answer);
+    else if (answer->type == REDIS_REPLY_INTEGER)
         stats_clients_take(&job->clients, index - job->plan.n_commands - job->n_names,
-                           reply->integer);
+                           answer->integer);
 }
 
 /* --- commands --- */
@@ -481,7 +481,7 @@ void stats_handle(struct request *request)
 {
     struct fetch_options options = {
         .on_command = on_stats_command,
-        .on_reply = on_stats_reply,
+        .on_answer = on_stats_answer,
         .on_done = on_stats_done,
         .is_long = true,
     };

@@ -96,7 +96,7 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
 }
 
 /* The weight of a key in a command.  Series by campaign may be long, those of hours are longest.
- * The weights keep a reply below RESP_REPLY_MAX and short, because Redis serves nobody else
+ * The weights keep an answer below RESP_ANSWER_MAX and short, because Redis serves nobody else
  * meanwhile. */
 static size_t weight_of(const struct stats_read *read, bool are_long)
 {

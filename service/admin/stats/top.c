@@ -101,18 +101,18 @@ static void on_top_command(void *owner, size_t index, struct fetch_command *comm
 }
 
 /* A table holds all counts of its links or items, so each table can be handled on its own. */
-static void on_top_reply(void *owner, size_t index, const struct redisReply *reply)
+static void on_top_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct top *top = owner;
     struct stats_rows rows;
 
-    if (reply->type != REDIS_REPLY_STRING)
+    if (answer->type != REDIS_REPLY_STRING)
         return;
     stats_rows_init(&rows);
     if (top->table == COUNTER_LINKS)
-        sum_links(slice_make(reply->str, reply->len), index, &rows);
+        sum_links(slice_make(answer->str, answer->len), index, &rows);
     else
-        sum_items(top, slice_make(reply->str, reply->len), &rows);
+        sum_items(top, slice_make(answer->str, answer->len), &rows);
     for (size_t i = 0; i < rows.n; i++) {
         rows.rows[i].clicks = clicks_settled(rows.rows[i].clicks);
         offer(top, &rows.rows[i]);
@@ -260,7 +260,7 @@ void top_handle(struct request *request)
         .n_commands = COUNTER_BUCKETS,
         .is_long = true,
         .on_command = on_top_command,
-        .on_reply = on_top_reply,
+        .on_answer = on_top_answer,
         .on_done = on_top_done,
     };
     struct top *top = calloc(1, sizeof(*top));

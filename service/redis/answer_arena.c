@@ -1,4 +1,4 @@
-#include "service/redis/reply_arena.h"
+#include "service/redis/answer_arena.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -6,21 +6,21 @@
 #include <stdlib.h>
 
 enum {
-    BLOCK_MIN = 4 << 10,   /* enough for most of the ledger's replies */
+    BLOCK_MIN = 4 << 10,   /* enough for most of the ledger's answers */
     BLOCK_MAX = 256 << 10, /* blocks double up to this; longer pieces get a block of their own */
     KEEP_MAX = 64 << 10,
 };
 
-struct reply_block {
-    struct reply_block *next;
+struct answer_block {
+    struct answer_block *next;
     size_t size, used; /* in bytes of `data` */
     alignas(max_align_t) unsigned char data[];
 };
 
-static struct reply_block *add_block(struct reply_arena *arena, size_t len)
+static struct answer_block *add_block(struct answer_arena *arena, size_t len)
 {
     size_t size = arena->first ? arena->first->size * 2 : BLOCK_MIN;
-    struct reply_block *block;
+    struct answer_block *block;
 
     if (size > BLOCK_MAX)
         size = BLOCK_MAX;
@@ -31,15 +31,15 @@ static struct reply_block *add_block(struct reply_arena *arena, size_t len)
     if (size > arena->max - arena->size || !(block = malloc(sizeof(*block) + size)))
         return NULL;
     arena->size += size;
-    *block = (struct reply_block){.next = arena->first, .size = size};
+    *block = (struct answer_block){.next = arena->first, .size = size};
     arena->first = block;
     return block;
 }
 
-void *reply_arena_take(struct reply_arena *arena, size_t len)
+void *answer_arena_take(struct answer_arena *arena, size_t len)
 {
     const size_t align = alignof(max_align_t);
-    struct reply_block *block = arena->first;
+    struct answer_block *block = arena->first;
     void *taken;
 
     if (len > SIZE_MAX / 2)
@@ -52,19 +52,19 @@ void *reply_arena_take(struct reply_arena *arena, size_t len)
     return taken;
 }
 
-static void free_blocks(struct reply_block *block)
+static void free_blocks(struct answer_block *block)
 {
     while (block) {
-        struct reply_block *next = block->next;
+        struct answer_block *next = block->next;
 
         free(block);
         block = next;
     }
 }
 
-void reply_arena_reset(struct reply_arena *arena)
+void answer_arena_reset(struct answer_arena *arena)
 {
-    struct reply_block *block = arena->first;
+    struct answer_block *block = arena->first;
 
     if (!block)
         return;
@@ -73,10 +73,10 @@ void reply_arena_reset(struct reply_arena *arena)
     block->used = 0;
     arena->size = block->size;
     if (block->size > KEEP_MAX)
-        reply_arena_clear(arena);
+        answer_arena_clear(arena);
 }
 
-void reply_arena_clear(struct reply_arena *arena)
+void answer_arena_clear(struct answer_arena *arena)
 {
     free_blocks(arena->first);
     arena->first = NULL;
