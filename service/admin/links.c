@@ -298,7 +298,7 @@ static void on_lookup_answer(void *owner, size_t index, const struct redisReply 
     struct lookup *lookup = owner;
 
     if (index == 1) {
-        lookup->uses = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+        lookup->uses = answer->type == REDIS_REPLY_STRING ? strtoll(answer->str, NULL, 10) : 0;
         return;
     }
     /* Without a table, or an entry in it, the link has no clicks. */
