@@ -104,47 +104,70 @@ static struct token token_of(uint8_t kind, const char *arg)
     return token;
 }
 
+/*
+ * Where the forms of the URLs are from.  No such system was at hand: what isn't in its source or
+ * its documentation is said to be unconfirmed.
+ */
+#define WHMCS                                                                                    \
+    "github.com/WHMCS/templates-twenty-one: clientareainvoices.tpl, homepage.tpl; the route of " \
+    "payment: docs.whmcs.com/Friendly_URLs"
+#define FOSSBILLING "github.com/FOSSBilling/FOSSBilling: src/modules/Invoice/Controller/Client.php"
+#define PAYMENTER                                                                     \
+    "github.com/Paymenter/Paymenter: routes/web.php, app/Livewire/Invoices/Show.php " \
+    "(#[Url('pay')])"
+#define INVOICENINJA "github.com/invoiceninja/invoiceninja: routes/client.php"
+#define BLESTA                                                                                 \
+    "docs.blesta.com, tag {payment_url} of the payment reminders; the list and the login are " \
+    "unconfirmed"
+#define HOSTBILL "the client themes, {$ca_url}clientarea/invoice/{$invoice.id}/"
+#define CLIENTEXEC "github.com/clientexec/default-template: the list of invoices, the login form"
+#define STRIPE "docs.stripe.com: Payment Links; the customer portal's login_page.url"
+
 static void test_presets(void **state)
 {
     const struct {
-        const char *preset, *billing_url, *arg;
+        const char *preset, *source, *billing_url, *arg;
         const char *view, *pay, *login; /* "" = nowhere */
     } cases[] = {
-        {"whmcs", "https://b.example", "", "https://b.example/viewinvoice.php?id=1234",
+        {"whmcs", WHMCS, "https://b.example", "", "https://b.example/viewinvoice.php?id=1234",
          "https://b.example/index.php?rp=/invoice/1234/pay", "https://b.example/clientarea.php"},
-        {"whmcs", "https://b.example/", "", "https://b.example/viewinvoice.php?id=1234",
+        {"whmcs", WHMCS, "https://b.example/", "", "https://b.example/viewinvoice.php?id=1234",
          "https://b.example/index.php?rp=/invoice/1234/pay", "https://b.example/clientarea.php"},
-        {"whmcs", "https://b.example:8443/members", "",
+        {"whmcs", WHMCS, "https://b.example:8443/members", "",
          "https://b.example:8443/members/viewinvoice.php?id=1234",
          "https://b.example:8443/members/index.php?rp=/invoice/1234/pay",
          "https://b.example:8443/members/clientarea.php"},
-        {"whmcs", "http://b.example/members/", "",
+        {"whmcs", WHMCS, "http://b.example/members/", "",
          "http://b.example/members/viewinvoice.php?id=1234",
          "http://b.example/members/index.php?rp=/invoice/1234/pay",
          "http://b.example/members/clientarea.php"},
-        {"fossbilling", "https://b.example", "c0ffee", "https://b.example/invoice/c0ffee",
-         "https://b.example/invoice/c0ffee", "https://b.example/login"},
-        {"fossbilling", "https://b.example", "", "", "", "https://b.example/login"},
-        {"paymenter", "https://b.example", "", "https://b.example/invoices/1234",
+        {"fossbilling", FOSSBILLING, "https://b.example", "c0ffee",
+         "https://b.example/invoice/c0ffee", "https://b.example/invoice/c0ffee",
+         "https://b.example/login"},
+        {"fossbilling", FOSSBILLING, "https://b.example", "", "", "", "https://b.example/login"},
+        {"paymenter", PAYMENTER, "https://b.example", "", "https://b.example/invoices/1234",
          "https://b.example/invoices/1234?pay=true", "https://b.example/login"},
-        {"invoiceninja", "https://b.example", "k3y", "https://b.example/client/invoice/k3y",
-         "https://b.example/client/pay/k3y", "https://b.example/client/login"},
-        {"invoiceninja", "https://b.example", "", "", "", "https://b.example/client/login"},
-        {"blesta", "https://b.example", "", "https://b.example/client/invoices/",
+        {"invoiceninja", INVOICENINJA, "https://b.example", "k3y",
+         "https://b.example/client/invoice/k3y", "https://b.example/client/pay/k3y",
+         "https://b.example/client/login"},
+        {"invoiceninja", INVOICENINJA, "https://b.example", "", "", "",
+         "https://b.example/client/login"},
+        {"blesta", BLESTA, "https://b.example", "", "https://b.example/client/invoices/",
          "https://b.example/client/pay/method/1234/", "https://b.example/client/login/"},
-        {"hostbill", "https://b.example", "", "https://b.example/clientarea/invoice/1234/",
-         "https://b.example/clientarea/invoice/1234/", "https://b.example/clientarea/"},
-        {"hostbill", "https://b.example/index.php?/", "",
+        {"hostbill", HOSTBILL, "https://b.example", "",
+         "https://b.example/clientarea/invoice/1234/", "https://b.example/clientarea/invoice/1234/",
+         "https://b.example/clientarea/"},
+        {"hostbill", HOSTBILL, "https://b.example/index.php?/", "",
          "https://b.example/index.php?/clientarea/invoice/1234/",
          "https://b.example/index.php?/clientarea/invoice/1234/",
          "https://b.example/index.php?/clientarea/"},
-        {"clientexec", "https://b.example", "",
+        {"clientexec", CLIENTEXEC, "https://b.example", "",
          "https://b.example/index.php?fuse=billing&controller=invoice&view=invoice&id=1234",
          "https://b.example/index.php?fuse=billing&controller=invoice&view=invoice&id=1234",
          "https://b.example/index.php?fuse=home&view=login"},
-        {"stripe", "https://billing.stripe.com/p/login/x", "5kA1", "",
+        {"stripe", STRIPE, "https://billing.stripe.com/p/login/x", "5kA1", "",
          "https://buy.stripe.com/5kA1", "https://billing.stripe.com/p/login/x"},
-        {"none", "https://b.example", "", "", "", ""},
+        {"none", "", "https://b.example", "", "", "", ""},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -152,8 +175,8 @@ static void test_presets(void **state)
         const char *const want[] = {cases[i].view, cases[i].pay, cases[i].login};
         struct site *site;
 
-        print_message("%s at %s with argument '%s'\n", cases[i].preset, cases[i].billing_url,
-                      cases[i].arg);
+        print_message("%s at %s with argument '%s' (%s)\n", cases[i].preset, cases[i].billing_url,
+                      cases[i].arg, cases[i].source);
         snprintf(text, sizeof(text), "- {name: a, hosts: h, preset: %s, billing_url: '%s'}\n",
                  cases[i].preset, cases[i].billing_url);
         site = load_good(*state, text);
