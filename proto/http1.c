@@ -14,8 +14,7 @@ struct head {
     struct http1_request *request;
     struct http1_refusal *refusal;
     unsigned n_fields;
-    bool has_host;           /* a Host field */
-    bool has_content_length; /* a Content-Length field */
+    bool has_host; /* a Host field */
     bool says_close, says_keep_alive;
     const char *stray; /* the first in the target; NULL = none */
 };
@@ -332,9 +331,9 @@ static bool read_content_length(struct head *head, struct slice value)
 {
     uint32_t len = 0, max = head->rules->body_max;
 
-    if (head->has_content_length)
+    if (head->request->has_content_length)
         return refuse(head, 400, "two Content-Length fields");
-    head->has_content_length = true;
+    head->request->has_content_length = true;
     if (value.len == 0 || (value.ptr[0] == '0' && value.len > 1))
         return refuse(head, 400, "bad Content-Length");
     for (size_t i = 0; i < value.len; i++) {

@@ -67,9 +67,11 @@ enum http1_field {
  * target that has none. */
 struct http1_request {
     enum http1_method method;
-    uint8_t minor_version;   /* 0 or 1 */
-    bool keep_alive;         /* by the default of the version and the Connection field */
-    bool expect_continue;    /* the client waits for "100 Continue" before it sends the body */
+    uint8_t minor_version; /* 0 or 1 */
+    bool keep_alive;       /* by the default of the version and the Connection field */
+    bool expect_continue;  /* the client waits for "100 Continue" before it sends the body */
+    bool
+        has_content_length; /* the field is there; of a POST without it the body's end is unknown */
     uint32_t content_length; /* bytes of body behind the head: 0…body_max of the rules */
     uint16_t head_len;       /* bytes of the head; then comes the body, then the next request */
     struct slice path;       /* begins with '/'; not decoded; ends before a stray */

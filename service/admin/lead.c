@@ -95,12 +95,15 @@ static void say_target(struct lead *lead)
                   "link lacks: a click gets a 404.");
         break;
     case BRAND_LEADS_TO_URL:
+    case BRAND_LEADS_TO_BUTTON:
         if (kind == 0)
             say(lead, ": a click leads where the configuration says for that.");
         else if (object != lead->token->object)
             say(lead, ": a click leads where a %s link of invoice %u leads.", name, object);
         else
             say(lead, ": a click leads where a %s link leads.", name);
+        if (lead->leads == BRAND_LEADS_TO_BUTTON)
+            say(lead, " A page with a button comes first.");
         break;
     }
 }
@@ -153,8 +156,7 @@ json_t *lead_set(json_t *object, const struct request *request, const struct bra
     explain(&lead);
     state = state_object_name(own_state(&lead));
     more = json_pack("{so ss? so sb sb sb ss}", "target",
-                     lead.leads == BRAND_LEADS_TO_URL ? json_stringn(lead.target, lead.target_len)
-                                                      : json_null(),
+                     lead.target_len > 0 ? json_stringn(lead.target, lead.target_len) : json_null(),
                      "state", state, "replaced_by",
                      lead.state.newest ? json_integer(lead.state.newest) : json_null(), "revoked",
                      (int)lead.state.is_revoked, "used_up", (int)lead.is_used_up, "opted_out",

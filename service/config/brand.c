@@ -221,7 +221,9 @@ enum brand_leads brand_lead(const struct brand *brand, const struct token *token
         *len = brand_target(brand, &now, facts, out);
         break;
     }
-    return *len > 0 ? BRAND_LEADS_TO_URL : BRAND_LEADS_NOWHERE;
+    if (*len == 0)
+        return BRAND_LEADS_NOWHERE;
+    return target->confirms ? BRAND_LEADS_TO_BUTTON : BRAND_LEADS_TO_URL;
 }
 
 /* --- building --- */

@@ -64,10 +64,15 @@ bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
 /* How many clicks by people a link of the kind is good for; 0 = any number. */
 uint32_t brand_kind_max_uses(const struct brand *brand, uint8_t kind);
 
-enum brand_leads { BRAND_LEADS_NOWHERE, BRAND_LEADS_TO_URL, BRAND_LEADS_TO_PAGE };
+enum brand_leads {
+    BRAND_LEADS_NOWHERE,
+    BRAND_LEADS_TO_URL,
+    BRAND_LEADS_TO_BUTTON, /* to a page whose button leads to the URL */
+    BRAND_LEADS_TO_PAGE,   /* there is nothing to pay, a page is to say so */
+};
 
-/* brand_target() by what became of the object, facts->state and ->newest.  BRAND_LEADS_TO_PAGE:
- * there is nothing to pay, a page is to say so.  `*len` is set with BRAND_LEADS_TO_URL. */
+/* brand_target() by what became of the object, facts->state and ->newest.  `*len` is set with
+ * BRAND_LEADS_TO_URL and _TO_BUTTON. */
 MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct token *token,
                                      const struct target_facts *facts,
                                      char out[static SITE_TARGET_MAX], size_t *len);

@@ -296,6 +296,7 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
         return fail_target(b, i, "max_uses",
                            "counts clicks by link, and the brand's tracking doesn't");
     target->max_uses = (uint32_t)from->max_uses;
+    target->confirms = from->confirm;
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (from->url && !(target->text = pool_text(b->targets->pool, from->url)))

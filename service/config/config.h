@@ -156,6 +156,7 @@ struct config_target {
     struct config_rule *rules;
     unsigned n_rules;
     struct config_when when;
+    bool confirm;
     int64_t object;   /* 0 an invoice, 1 something else, which events of invoices are not about */
     int64_t max_uses; /* clicks by people that each link is good for; 0 = any number */
 };

@@ -228,6 +228,9 @@ static const struct schema_key target_keys[] = {
           "Where links lead once events (POST /v1/events) have said what became of their object: a "
           "kind of the brand, `page`, `same` (for replaced: the same of the new object), or a "
           "template; default: the preset's."),
+    {.name = "confirm", .type = SCHEMA_BOOL, MEMBER(config_target, confirm), .fallback = "false",
+     .help = "Whether a page with a button comes first, so that only who presses it gets to the "
+             "target."},
     CHOICE("object", config_target, object, object_names, "invoice",
            "What its object is: invoice, or other for what events of invoices are not about."),
     INT("max_uses", config_target, max_uses, 0, 1000000, "0",

@@ -43,6 +43,7 @@ static const struct {
     [PAGE_BAD_REQUEST] = {TEXT_BAD_REQUEST_TITLE, TEXT_BAD_REQUEST},
     [PAGE_NOT_FOUND] = {TEXT_NOT_FOUND_TITLE, TEXT_NOT_FOUND},
     [PAGE_EXPIRED] = {TEXT_EXPIRED_TITLE, TEXT_EXPIRED},
+    [PAGE_VIEW] = {TEXT_VIEW_TITLE, TEXT_VIEW},
     [PAGE_REVOKED] = {TEXT_REVOKED_TITLE, TEXT_REVOKED},
     [PAGE_USED] = {TEXT_USED_TITLE, TEXT_USED},
     [PAGE_SETTLED] = {TEXT_SETTLED_TITLE, TEXT_SETTLED},
@@ -188,8 +189,12 @@ static void put_action(struct page_text *out, const struct pages *pages,
         put_in(out, "<a class=\"b\" href=\"", wish->url, "\">");
         put_in(out, "", text[TEXT_GO_ON], "</a>\n");
     } else if (wish->page == PAGE_CONFIRM) {
-        put_in(out, "<form method=\"post\"><button class=\"b\">", text[TEXT_GO_ON],
-               "</button></form>\n");
+        put_in(out, "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"",
+               wish->view, "\">");
+        put_in(out, "<button class=\"b\">", text[TEXT_GO_ON], "</button></form>\n");
+    } else if (wish->page == PAGE_VIEW) {
+        /* The page's own address: a GET of it makes a new page with a button. */
+        put_in(out, "<a class=\"b\" href=\"\">", text[TEXT_AGAIN], "</a>\n");
     } else if (pages->account.ptr && wish->page != PAGE_BAD_REQUEST) {
         put_in(out, "<a class=\"b\" href=\"", pages->account, "\">");
         put_in(out, "", text[TEXT_ACCOUNT_LINK], "</a>\n");

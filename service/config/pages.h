@@ -21,11 +21,12 @@ enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
-    PAGE_REVOKED,     /* 410 */
-    PAGE_USED,        /* 410: the link was used as often as it may be */
-    PAGE_SETTLED,     /* 200: there is nothing to pay */
-    PAGE_HOME,        /* 200 for `/`, when the brand has no home */
-    PAGE_ONWARD,      /* 200: leads to a URL, by itself and by a button */
+    PAGE_VIEW,    /* 403: the button was pressed on no page of ours, or on one that is too old */
+    PAGE_REVOKED, /* 410 */
+    PAGE_USED,    /* 410: the link was used as often as it may be */
+    PAGE_SETTLED, /* 200: there is nothing to pay */
+    PAGE_HOME,    /* 200 for `/`, when the brand has no home */
+    PAGE_ONWARD,  /* 200: leads to a URL, by itself and by a button */
     PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
     PAGE_ROBOTS,
     PAGES
@@ -49,6 +50,7 @@ struct page_wish {
     enum page page;
     struct slice accept_language; /* the field as it came; len 0 = none */
     struct slice url;             /* where PAGE_ONWARD leads, as HTML */
+    struct slice view;            /* the hidden field of PAGE_CONFIRM, of proto/view.h */
 };
 
 /* What a page says; NULL = leave out.  Texts are escaped by the pages. */

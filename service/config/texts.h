@@ -17,6 +17,8 @@ enum text {
     TEXT_NOT_FOUND,
     TEXT_EXPIRED_TITLE,
     TEXT_EXPIRED,
+    TEXT_VIEW_TITLE,
+    TEXT_VIEW,
     TEXT_REVOKED_TITLE,
     TEXT_REVOKED,
     TEXT_USED_TITLE,
@@ -30,6 +32,7 @@ enum text {
     TEXT_CONFIRM_TITLE,
     TEXT_CONFIRM,
     TEXT_GO_ON,        /* on the button of the two pages before */
+    TEXT_AGAIN,        /* on the button that opens the page with a button anew */
     TEXT_ACCOUNT_LINK, /* on the button into the account */
     TEXT_HOME_LINK,
     TEXT_HELP, /* before the way to reach the brand */

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "proto/click.h"
 #include "proto/html.h"
+#include "proto/view.h"
 #include "service/base/error.h"
 #include "service/clicklog/clicklog.h"
 #include "service/config/config.h"
@@ -11,6 +14,7 @@
 #include "service/label/label.h"
 #include "service/public/loop_clock.h"
 #include "service/public/office.h"
+#include "service/public/press.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
@@ -27,7 +31,9 @@ struct answerer {
     bool is_head; /* the reply must have no body */
     enum answer_then then;
     struct page_text page;
-    char url[REPLY_BODY_MAX]; /* as HTML, of a page that leads there */
+    char url[REPLY_BODY_MAX];     /* as HTML, of a page that leads there */
+    char view[VIEW_TEXT_LEN];     /* the hidden field of a page with a button */
+    char target[SITE_TARGET_MAX]; /* of a press */
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -103,6 +109,20 @@ static size_t write_outcome(struct answerer *a, enum outcome outcome, const stru
         return write_page(a, outcome, NULL, out);
     site_page(a->site, brand, &wish, &a->page);
     return write_page(a, outcome, &a->page, out);
+}
+
+/* Writes the page with a button: each view of it has a random id. */
+static size_t write_button(struct answerer *a, const struct route *route, char *out)
+{
+    const struct page_wish wish = {.page = PAGE_CONFIRM,
+                                   .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
+                                   .view = {a->view, sizeof(a->view)}};
+    uint8_t id[VIEW_ID_LEN];
+
+    randombytes_buf(id, sizeof(id));
+    view_seal(site_keys(a->site), route->brand->name, &route->token, now_s(a), id, a->view);
+    site_page(a->site, route->brand, &wish, &a->page);
+    return write_page(a, OUTCOME_BUTTON, &a->page, out);
 }
 
 /* Makes the page that leads to `target`; false: it is too long. */
@@ -214,6 +234,8 @@ static size_t answer_link(struct answerer *a, const struct route *route,
         append_click(a, route, label, route->brand->is_aggregate || state->is_opted_out);
     if (leads == BRAND_LEADS_TO_PAGE)
         return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
+    if (leads == BRAND_LEADS_TO_BUTTON)
+        return write_button(a, route, out);
     if (is_office(a, label) && make_onward(a, route->brand, target))
         return write_page(a, OUTCOME_ONWARD, &a->page, out);
     return write_redirect(a, route->outcome, target.len, out);
@@ -260,6 +282,85 @@ static bool is_used_up(const struct route *route, const struct state_of_link *st
     uint32_t max = state->uses > 0 ? brand_kind_max_uses(route->brand, route->token.kind) : 0;
 
     return max > 0 && state->uses >= max;
+}
+
+/* --- presses --- */
+
+struct pressing {
+    struct route route;
+    struct slice target; /* in a->target */
+};
+
+/* Finds what a POST of the link is answered by: PRESSED if by its target, which is set, once the
+ * body has come and is right. */
+static enum outcome decide_press(struct answerer *a, const uint8_t peer[static IP_LEN],
+                                 struct pressing *p)
+{
+    const struct brand *brand = p->route.brand;
+    const struct token *token = &p->route.token;
+    struct state_of_link state;
+    struct target_facts facts;
+    struct label label;
+
+    if (p->route.outcome != OUTCOME_REDIRECT && p->route.outcome != OUTCOME_SILENT)
+        return p->route.outcome == OUTCOME_EXPIRED ? OUTCOME_EXPIRED : OUTCOME_METHOD;
+    state_look_up(a->options.states, brand->id, token,
+                  brand_kind_is_of_invoices(brand, token->kind), &state);
+    if (state.is_revoked)
+        return brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND;
+    /* Not whether it is used up: the view of the page was the use, and its press belongs to it. */
+    label = find_label(a, peer, token);
+    facts = (struct target_facts){.country = {label.country[0], label.country[1]},
+                                  .device = label.device,
+                                  .language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
+                                  .state = state.object,
+                                  .newest = state.newest};
+    p->target.ptr = a->target;
+    switch (brand_lead(brand, token, &facts, a->target, &p->target.len)) {
+    case BRAND_LEADS_NOWHERE:
+        return OUTCOME_NO_TARGET;
+    case BRAND_LEADS_TO_URL:
+        return OUTCOME_METHOD;
+    case BRAND_LEADS_TO_BUTTON:
+        return OUTCOME_PRESSED;
+    case BRAND_LEADS_TO_PAGE:
+        break;
+    }
+    return OUTCOME_SETTLED;
+}
+
+/* Answers a POST: only a link whose page has a button takes one.  All else is refused before its
+ * body is read, and closes the connection.  False: the body is not complete. */
+static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[static IP_LEN],
+                        char *out, struct answer *answer)
+{
+    const struct http1_request *request = &a->request;
+    struct pressing p = {.route = {.outcome = OUTCOME_METHOD}};
+    enum outcome outcome, refused;
+    uint8_t view[VIEW_ID_LEN];
+
+    route_decide(a->site, find_brand(a, peer), request, now_s(a), &p.route);
+    outcome = decide_press(a, peer, &p);
+    refused = outcome == OUTCOME_PRESSED ? press_refuse_head(request) : outcome;
+    if (refused != OUTCOMES) {
+        a->then = ANSWER_REFUSED;
+        answer->request_len = in.len;
+        answer->reply_len = write_outcome(a, refused, p.route.brand, out);
+        return true;
+    }
+    if (in.len < request->head_len + request->content_length)
+        return false;
+    answer->request_len = request->head_len + request->content_length;
+    if (!press_is_ours(request, slice_make(in.ptr + request->head_len, request->content_length),
+                       &(struct press_link){a->site, p.route.brand, &p.route.token, now_s(a)},
+                       view)) {
+        answer->reply_len = write_outcome(a, OUTCOME_VIEW, p.route.brand, out);
+        return true;
+    }
+    count(a, OUTCOME_PRESSED);
+    reply_set_date(&a->reply, now_s(a));
+    answer->reply_len = reply_see_other(&a->reply, p.target, connection(a), out);
+    return true;
 }
 
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)
@@ -327,6 +428,11 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
         a->is_head = a->request.method == HTTP1_HEAD;
         a->then = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
         answer->request_len = a->request.head_len;
+        if (a->request.method == HTTP1_POST) {
+            if (!answer_post(a, in, source->ip, out, answer))
+                return false;
+            break;
+        }
         answer->reply_len = answer_request(a, source->ip, out);
         break;
     }

@@ -2,6 +2,9 @@
 
 #include <stddef.h>
 
+/* A table is read by its columns. */
+/* clang-format off */
+
 static const struct {
     const char *name;
     unsigned status;
@@ -9,6 +12,8 @@ static const struct {
     [OUTCOME_REDIRECT] = {"redirect", 302},
     [OUTCOME_SILENT] = {"silent", 302},
     [OUTCOME_ONWARD] = {"onward", 200},
+    [OUTCOME_BUTTON] = {"button", 200},
+    [OUTCOME_PRESSED] = {"pressed", 303},
     [OUTCOME_HOME] = {"home", 302},
     [OUTCOME_HOME_PAGE] = {"home_page", 200},
     [OUTCOME_ROBOTS] = {"robots", 200},
@@ -21,15 +26,20 @@ static const struct {
     [OUTCOME_USED] = {"used", 410},
     [OUTCOME_SETTLED] = {"settled", 200},
     [OUTCOME_BAD_REQUEST] = {"bad_request", 400},
+    [OUTCOME_VIEW] = {"view", 403},
     [OUTCOME_METHOD] = {"method", 405},
     [OUTCOME_TIMEOUT] = {"timeout", 408},
+    [OUTCOME_LENGTH] = {"length", 411},
     [OUTCOME_BODY] = {"body", 413},
     [OUTCOME_LINE_LENGTH] = {"line_length", 414},
+    [OUTCOME_TYPE] = {"type", 415},
     [OUTCOME_EXPECT] = {"expect", 417},
     [OUTCOME_HEAD_SIZE] = {"head_size", 431},
     [OUTCOME_UNIMPLEMENTED] = {"unimplemented", 501},
     [OUTCOME_VERSION] = {"version", 505},
 };
+
+/* clang-format on */
 
 static const char *const ends[CLOSE_REASONS] = {
     [CLOSE_CLIENT] = "client",

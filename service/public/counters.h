@@ -8,28 +8,33 @@
 #include "service/label/label.h"
 
 enum outcome {
-    OUTCOME_REDIRECT,  /* 302 to the target; the click was counted */
-    OUTCOME_SILENT,    /* 302 to the target; the link is silent, nothing was counted */
-    OUTCOME_ONWARD,    /* 200 with a page that leads to the target, for an Office program; counted
-                          unless the link is silent */
-    OUTCOME_HOME,      /* 302 to the brand's home */
-    OUTCOME_HOME_PAGE, /* 200, the brand has no home of its own */
-    OUTCOME_ROBOTS,    /* 200 */
-    OUTCOME_OPTIONS,   /* 200, a load balancer's health check (OPTIONS /) */
-    OUTCOME_NOT_FOUND, /* 404, no valid link */
-    OUTCOME_NO_TARGET, /* 404, a valid link of a kind that has no target */
-    OUTCOME_UNKNOWN_HOST,  /* 404 */
-    OUTCOME_EXPIRED,       /* 410 */
-    OUTCOME_REVOKED,       /* 410, where the brand says so; else a revoked link is not found */
-    OUTCOME_USED,          /* 410, people have used the link as often as its kind allows */
-    OUTCOME_SETTLED,       /* 200 with a page: there is nothing to pay; counted as a redirect is */
-    OUTCOME_BAD_REQUEST,   /* 400 */
-    OUTCOME_METHOD,        /* 405 */
-    OUTCOME_TIMEOUT,       /* 408, the head was not complete in time */
-    OUTCOME_BODY,          /* 413 */
-    OUTCOME_LINE_LENGTH,   /* 414 */
-    OUTCOME_EXPECT,        /* 417 */
-    OUTCOME_HEAD_SIZE,     /* 431 */
+    OUTCOME_REDIRECT, /* 302 to the target; the click was counted */
+    OUTCOME_SILENT,   /* 302 to the target; the link is silent, nothing was counted */
+    OUTCOME_ONWARD,   /* 200 with a page that leads to the target, for an Office program; counted
+                         unless the link is silent */
+    OUTCOME_BUTTON, /* 200 with a page whose button leads to the target; counted as a redirect is */
+    OUTCOME_PRESSED,      /* 303 to the target, after a press of that button; counted before */
+    OUTCOME_HOME,         /* 302 to the brand's home */
+    OUTCOME_HOME_PAGE,    /* 200, the brand has no home of its own */
+    OUTCOME_ROBOTS,       /* 200 */
+    OUTCOME_OPTIONS,      /* 200, a load balancer's health check (OPTIONS /) */
+    OUTCOME_NOT_FOUND,    /* 404, no valid link */
+    OUTCOME_NO_TARGET,    /* 404, a valid link of a kind that has no target */
+    OUTCOME_UNKNOWN_HOST, /* 404 */
+    OUTCOME_EXPIRED,      /* 410 */
+    OUTCOME_REVOKED,      /* 410, where the brand says so; else a revoked link is not found */
+    OUTCOME_USED,         /* 410, people have used the link as often as its kind allows */
+    OUTCOME_SETTLED,      /* 200 with a page: there is nothing to pay; counted as a redirect is */
+    OUTCOME_BAD_REQUEST,  /* 400 */
+    OUTCOME_VIEW,         /* 403, a press that comes from no page of ours, or one that is too old */
+    OUTCOME_METHOD,       /* 405 */
+    OUTCOME_TIMEOUT,      /* 408, the head was not complete in time */
+    OUTCOME_LENGTH,       /* 411 */
+    OUTCOME_BODY,         /* 413 */
+    OUTCOME_LINE_LENGTH,  /* 414 */
+    OUTCOME_TYPE,         /* 415 */
+    OUTCOME_EXPECT,       /* 417 */
+    OUTCOME_HEAD_SIZE,    /* 431 */
     OUTCOME_UNIMPLEMENTED, /* 501 */
     OUTCOME_VERSION,       /* 505 */
     OUTCOMES               /* how many there are */

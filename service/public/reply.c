@@ -45,13 +45,17 @@ static struct slice status_line(unsigned status)
     } lines[] = {
         {200, "HTTP/1.1 200 OK\r\n"},
         {302, "HTTP/1.1 302 Found\r\n"},
+        {303, "HTTP/1.1 303 See Other\r\n"},
         {400, "HTTP/1.1 400 Bad Request\r\n"},
+        {403, "HTTP/1.1 403 Forbidden\r\n"},
         {404, "HTTP/1.1 404 Not Found\r\n"},
         {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
         {408, "HTTP/1.1 408 Request Timeout\r\n"},
         {410, "HTTP/1.1 410 Gone\r\n"},
+        {411, "HTTP/1.1 411 Length Required\r\n"},
         {413, "HTTP/1.1 413 Content Too Large\r\n"},
         {414, "HTTP/1.1 414 URI Too Long\r\n"},
+        {415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
         {417, "HTTP/1.1 417 Expectation Failed\r\n"},
         {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
         {501, "HTTP/1.1 501 Not Implemented\r\n"},
@@ -112,7 +116,8 @@ static void put_page_fields(struct pen *pen, const struct page_text *page)
     if (page->csp.len) {
         put(pen, slice_of("Content-Security-Policy: "));
         put(pen, page->csp);
-        put(pen, slice_of("\r\n"));
+        /* For browsers that don't know frame-ancestors. */
+        put(pen, slice_of("\r\nX-Frame-Options: DENY\r\n"));
     }
     /* It is chosen by Accept-Language, but Vary would tell nothing: no-store keeps caches from
      * having it at all. */
@@ -121,6 +126,21 @@ static void put_page_fields(struct pen *pen, const struct page_text *page)
         put(pen, page->language);
         put(pen, slice_of("\r\n"));
     }
+}
+
+size_t reply_see_other(const struct reply *reply, struct slice target,
+                       enum reply_connection connection, char *out)
+{
+    struct pen pen = {.start = out, .at = out};
+
+    put(&pen, status_line(303));
+    put(&pen, slice_of("Date: "));
+    put(&pen, slice_of(reply->date));
+    put(&pen, slice_of("\r\n" COMMON_FIELDS "Content-Length: 0\r\nLocation: "));
+    put(&pen, target);
+    put(&pen, slice_of("\r\n"));
+    put(&pen, end_fields(connection));
+    return (size_t)(pen.at - pen.start);
 }
 
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,

@@ -52,6 +52,11 @@ static inline size_t reply_redirect_start(const struct reply *reply, char *out)
 }
 size_t reply_redirect_end(enum reply_connection connection, char *out);
 
+/* The redirect that answers a press: 303, which a browser follows with a GET.  `out` has room for
+ * REPLY_REDIRECT_MAX bytes and the target, which must lie elsewhere.  Returns the length. */
+size_t reply_see_other(const struct reply *reply, struct slice target,
+                       enum reply_connection connection, char *out);
+
 /*
  * A reply of `status` with `page` as its body, or with none if NULL; with `is_head` the head only.
  * `status` is one that outcome_status() gives; 405 gets its Allow field.  `out` has room for

@@ -51,13 +51,20 @@ enum page route_page(enum outcome outcome)
         return PAGE_NOT_FOUND;
     case OUTCOME_EXPIRED:
         return PAGE_EXPIRED;
+    case OUTCOME_BUTTON:
+        return PAGE_CONFIRM;
+    case OUTCOME_VIEW:
+        return PAGE_VIEW;
     case OUTCOME_BAD_REQUEST:
+    case OUTCOME_LENGTH:
     case OUTCOME_BODY:
+    case OUTCOME_TYPE:
     case OUTCOME_LINE_LENGTH:
     case OUTCOME_HEAD_SIZE:
         return PAGE_BAD_REQUEST;
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
+    case OUTCOME_PRESSED:
     case OUTCOME_HOME:
     case OUTCOME_OPTIONS:
     case OUTCOME_METHOD:

@@ -595,16 +595,16 @@ static void test_body(void **state)
     const struct {
         const char *name, *text;
         unsigned content_length;
-        bool expect_continue;
+        int expect_continue, has_none; /* no Content-Length */
     } cases[] = {
-        {"no body", GET HOST "\r\n", 0, false},
-        {"a form", POST "Content-Length: 17\r\n\r\n", 17, false},
-        {"a client that waits", POST "Content-Length: 17\r\nExpect: 100-continue\r\n\r\n", 17,
-         true},
-        {"nothing to wait for", POST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n", 0, false},
+        {"no body", GET HOST "\r\n", 0, 0, 1},
+        {"a length of 0", POST "Content-Length: 0\r\n\r\n", 0, 0, 0},
+        {"a POST without a length", POST "\r\n", 0, 0, 1},
+        {"a form", POST "Content-Length: 17\r\n\r\n", 17, 0, 0},
+        {"a client that waits", POST "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n", 7, 1, 0},
+        {"nothing to wait for", POST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n", 0, 0, 0},
         {"HTTP/1.0 does not wait",
-         "POST / HTTP/1.0\r\n" HOST "Content-Length: 17\r\nExpect: 100-continue\r\n\r\n", 17,
-         false},
+         "POST / HTTP/1.0\r\n" HOST "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n", 7, 0, 0},
     };
 
     (void)state;
@@ -618,6 +618,7 @@ static void test_body(void **state)
                          HTTP1_COMPLETE);
         assert_int_equal(request.content_length, cases[i].content_length);
         assert_int_equal(request.expect_continue, cases[i].expect_continue);
+        assert_int_equal(request.has_content_length, !cases[i].has_none);
     }
 }
 

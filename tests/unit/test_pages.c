@@ -38,7 +38,8 @@ static void compose(const struct pages *pages, enum page page, const char *accep
 {
     const struct page_wish wish = {.page = page,
                                    .accept_language = slice_of(accept_language),
-                                   .url = slice_of("https://x.example/?a&amp;b")};
+                                   .url = slice_of("https://x.example/?a&amp;b"),
+                                   .view = slice_of("7v")};
 
     pages_compose(pages, &wish, out);
 }
@@ -117,7 +118,7 @@ static void test_every_page(void **state)
 /* Every start tag has its end tag, in order; what is in between has no stray markup. */
 static void assert_is_html(const char *body)
 {
-    static const char *const empty[] = {"!doctype", "meta"};
+    static const char *const empty[] = {"!doctype", "meta", "input"};
     char open[16][16];
     size_t depth = 0;
 
@@ -264,7 +265,10 @@ static void test_the_way_on(void **state)
     assert_true(holds(&pages, PAGE_NOT_FOUND, button));
     assert_false(holds(&pages, PAGE_BAD_REQUEST, button));
     assert_false(holds(&pages, PAGE_CONFIRM, button));
-    assert_true(holds(&pages, PAGE_CONFIRM, "<form method=\"post\"><button class=\"b\">"));
+    assert_true(holds(&pages, PAGE_CONFIRM,
+                      "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"7v\">"
+                      "<button class=\"b\">"));
+    assert_true(holds(&pages, PAGE_VIEW, "<a class=\"b\" href=\"\">Open it again</a>"));
     assert_true(
         holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"https://x.example/?a&amp;b\">Go on</a>"));
     assert_true(holds(&pages, PAGE_ONWARD, "content=\"0;url=https://x.example/?a&amp;b\">"));

@@ -110,12 +110,14 @@ static void test_page(void **state)
                 PAGE_HEAD("404 Not Found") "X-Content-Type-Options: nosniff\r\n"
                                            "Content-Type: text/html\r\n"
                                            "Content-Security-Policy: default-src 'none'\r\n"
+                                           "X-Frame-Options: DENY\r\n"
                                            "Content-Language: de\r\n"
                                            "Content-Length: 3\r\n\r\n<p>");
     assert_text(out, reply_page(&reply, 410, &page, true, REPLY_CLOSE, out),
                 PAGE_HEAD("410 Gone") "X-Content-Type-Options: nosniff\r\n"
                                       "Content-Type: text/html\r\n"
                                       "Content-Security-Policy: default-src 'none'\r\n"
+                                      "X-Frame-Options: DENY\r\n"
                                       "Content-Language: de\r\n"
                                       "Content-Length: 3\r\nConnection: close\r\n\r\n");
     assert_text(out, reply_page(&reply, 405, NULL, false, REPLY_CLOSE, out),

@@ -1,0 +1,140 @@
+"""Pages with a button, and the presses that come back."""
+import re
+
+import pytest
+
+from harness.wait import wait_until
+
+TARGET = "https://billing.acme.example/viewinvoice.php?id={}"
+PEOPLE = (("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+                         "Chrome/129.0.0.0 Safari/537.36"), ("Accept-Language", "de-DE,de;q=0.9"))
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+CONFIRMED = {"brands": [{
+    "name": "acme", "hosts": ["go.acme.example"], "preset": "whmcs",
+    "billing_url": "https://billing.acme.example", "targets": [{"kind": "view", "confirm": True}]}]}
+
+
+@pytest.fixture
+def daemon(make_hopcountd, redis):
+    return make_hopcountd(redis, CONFIRMED)
+
+
+def open_page(pod, token):
+    """The page with the button, and the hidden field in it."""
+    reply = pod.get(f"/{token}", headers=PEOPLE)
+    assert reply.status == 200, reply
+    return reply, re.search(r'name="view" value="([0-9a-z]{45})"', reply.body.decode())[1]
+
+
+def press(pod, token, view, headers=(), connection=None):
+    body = b"" if view is None else f"view={view}".encode()
+    asked = connection.request if connection else pod.get
+    return asked(f"/{token}", method="POST", headers=PEOPLE + (FORM, *headers), body=body)
+
+
+def test_the_page_has_no_effect_and_the_press_leads_on(daemon):
+    token = daemon.mint("view", 5, client=7)
+    head = daemon.get(f"/{token}", method="HEAD", headers=PEOPLE)
+    assert head.status == 200 and head.body == b""
+    page, view = open_page(daemon, token)
+    text = page.body.decode()
+    assert text.count("<form") == 1 and text.count("<button") == 1 and '<form method="post">' in text
+    assert "no-store" in page.headers["cache-control"] and page.headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert TARGET.format(5) not in text
+    assert open_page(daemon, token)[1] != view
+    with daemon.connect() as connection:
+        for _ in range(2):  # the connection goes on, and the link is not used up
+            reply = press(daemon, token, view, connection=connection)
+            assert (reply.status, reply.location) == (303, TARGET.format(5))
+            assert "no-store" in reply.headers["cache-control"] and reply.headers["content-length"] == "0"
+    wait_until(lambda: daemon.clicks(token)["total"] == 3)  # two views and a HEAD; presses add nothing
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 3
+
+
+def test_pods_take_the_pages_of_each_other(daemon, make_hopcountd, redis):
+    other = make_hopcountd(redis, CONFIRMED, name="pod1", start=False)
+    other.write_keys([(1, "mint", daemon.key)])
+    other.start()
+    token = daemon.mint("view", 5)
+    assert press(other, token, open_page(daemon, token)[1]).status == 303
+
+
+REFUSED_PRESSES = [
+    ("without a view", None, ()),
+    ("with a wrong one", "0" * 45, ()),
+    ("from a frame", True, (("Sec-Fetch-Dest", "iframe"),)),
+    ("from another site", True, (("Sec-Fetch-Site", "cross-site"),)),
+    ("from another origin", True, (("Origin", "https://evil.example"),)),
+]
+
+
+def test_presses_that_come_from_elsewhere(daemon):
+    token, other = daemon.mint("view", 5), daemon.mint("view", 6)
+    view = open_page(daemon, token)[1]
+    with daemon.connect() as connection:
+        for name, field, headers in REFUSED_PRESSES:
+            reply = press(daemon, token, view if field is True else field, headers, connection)
+            assert reply.status == 403, name
+            assert "noch einmal".encode() in reply.body and b'href=""' in reply.body
+    assert press(daemon, other, view).status == 403
+    assert press(daemon, token, view, (("Sec-Fetch-Site", "same-origin"), ("Origin", "null"))).status == 303
+    assert sum(n for name, n in daemon.metrics().items() if 'outcome="view"' in name) == len(REFUSED_PRESSES) + 1
+
+
+START = "POST /{token} HTTP/1.1\r\nHost: go.acme.example\r\n"
+URLENCODED = "Content-Type: application/x-www-form-urlencoded\r\n"
+REFUSED = [
+    ("HTTP/1.0", "POST /{token} HTTP/1.0\r\nHost: go.acme.example\r\n" + URLENCODED + "Content-Length: 50\r\n\r\n", 505),
+    ("no length", START + URLENCODED + "\r\n", 411),
+    ("2 KiB", START + URLENCODED + "Content-Length: 2048\r\n\r\n" + "x" * 2048, 413),
+    ("chunks", START + URLENCODED + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("two lengths", START + URLENCODED + "Content-Length: 50\r\nContent-Length: 50\r\n\r\n", 400),
+    ("JSON", START + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}", 415),
+    ("no type", START + "Content-Length: 50\r\n\r\n", 415),
+    ("waits to be told", START + URLENCODED + "Content-Length: 50\r\nExpect: 100-continue\r\n\r\n", 417),
+    ("a link without a button", START.replace("{token}", "{plain}") + URLENCODED + "Content-Length: 0\r\n\r\n", 405),
+    ("no link", START.replace("{token}", "nothing") + URLENCODED + "Content-Length: 0\r\n\r\n", 405),
+    ("the home", START.replace("/{token}", "/") + URLENCODED + "Content-Length: 0\r\n\r\n", 405),
+    ("an expired link", START.replace("{token}", "{expired}") + URLENCODED + "Content-Length: 0\r\n\r\n", 410),
+]
+
+
+def test_posts_that_are_no_presses(daemon):
+    names = {"token": daemon.mint("view", 5), "plain": daemon.mint("pay", 5),
+             "expired": daemon.mint("view", 5, ttl=1, issued_s=1750000000)}
+    for name, text, status in REFUSED:
+        with daemon.connect() as connection:
+            connection.send(text.format(**names))
+            reply = connection.receive()
+            assert (name, reply.status, reply.headers["connection"]) == (name, status, "close")
+            assert connection.is_closed()
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0
+    assert daemon.get("/robots.txt").status == 200
+
+
+def test_a_body_that_comes_in_pieces_or_never(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIRMED | {"public": {"head_s": 1}})
+    token = daemon.mint("view", 5)
+    view = open_page(daemon, token)[1]
+    head = START.format(token=token) + URLENCODED + f"Content-Length: {5 + len(view)}\r\n\r\n"
+    with daemon.connect() as connection:
+        for byte in head + "view=" + view:
+            connection.send(byte)
+        connection.send("GET /robots.txt HTTP/1.1\r\nHost: go.acme.example\r\n\r\n")
+        assert [connection.receive().status for _ in range(2)] == [303, 200]
+        connection.send(head + "view=")
+        assert connection.receive().status == 408
+
+
+def test_an_invoice_that_is_paid_has_no_button(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": [{
+        "name": "acme", "hosts": ["go.acme.example"], "preset": "whmcs", "billing_url": "https://billing.acme.example",
+        "targets": [{"kind": "pay", "confirm": True, "when": {"paid": "page"}}]}]})
+    token = daemon.mint("pay", 5)
+    view = open_page(daemon, token)[1]
+    daemon.api("POST", "/v1/events", {"id": "e1", "type": "invoice.paid", "object": 5, "at": "2026-01-01T00:00:00Z"}, 202)
+    wait_until(lambda: "nichts zu bezahlen" in daemon.get(f"/{token}", headers=PEOPLE).body.decode())
+    assert "nichts zu bezahlen" in press(daemon, token, view).body.decode()
+    why = daemon.api("GET", f"/v1/links/{daemon.mint('pay', 6)}")["why"]
+    assert why.endswith("A page with a button comes first.")
