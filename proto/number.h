@@ -1,6 +1,7 @@
-/* number.h - parses numbers in text from outside the program. */
+/* number.h - parses numbers, and bytes in hexadecimal, in text from outside the program. */
 #ifndef PROTO_NUMBER_H
 #define PROTO_NUMBER_H
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +53,17 @@ static inline int number_hex_digit(char c)
         return c - '0';
     c = slice_lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Parses a text of exactly 2 * `len` hexadecimal digits in either case.  False for anything else;
+ * `out` may then hold a part.  Takes the same time for all texts of that length, as they may be
+ * keys. */
+MUST_USE static inline bool number_parse_hex(struct slice text, uint8_t *out, size_t len)
+{
+    size_t n;
+
+    return text.len == 2 * len &&
+           sodium_hex2bin(out, len, text.ptr, text.len, NULL, &n, NULL) == 0 && n == len;
 }
 
 #endif

@@ -6,6 +6,8 @@
 #include <sodium.h>
 
 #include "proto/bytes.h"
+#include "proto/number.h"
+#include "proto/slice.h"
 
 /* Where each field lives; FORMATS.md "Click log" is this list. */
 enum {
@@ -81,13 +83,8 @@ void segment_log_name(const uint8_t log_id[static CLICK_LOG_ID_LEN],
 /* Upper case is refused: two names of one log would be read as two logs. */
 bool segment_log_parse(const char *name, uint8_t log_id[static CLICK_LOG_ID_LEN])
 {
-    size_t len;
-
-    return strlen(name) == SEGMENT_LOG_NAME_LEN &&
-           strspn(name, "0123456789abcdef") == SEGMENT_LOG_NAME_LEN &&
-           sodium_hex2bin(log_id, CLICK_LOG_ID_LEN, name, SEGMENT_LOG_NAME_LEN, NULL, &len, NULL) ==
-               0 &&
-           len == CLICK_LOG_ID_LEN;
+    return strspn(name, "0123456789abcdef") == SEGMENT_LOG_NAME_LEN &&
+           number_parse_hex(slice_of(name), log_id, CLICK_LOG_ID_LEN);
 }
 
 void segment_file_name(uint32_t sequence, char out[static SEGMENT_FILE_NAME_LEN + 1])

@@ -1,5 +1,6 @@
 #include "proto/template.h"
 
+#include "proto/number.h"
 #include "proto/token.h"
 
 /* The state of compiling: where we are in the text. */
@@ -77,11 +78,6 @@ static bool is_alpha(char c)
     return slice_lower(c) >= 'a' && slice_lower(c) <= 'z';
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (slice_lower(c) >= 'a' && slice_lower(c) <= 'f');
-}
-
 /* What RFC 3986 allows in path, query and fragment: unreserved (2.3), sub-delims (2.2), ":@/?";
  * brackets too, which billing systems use in queries. */
 static bool is_url_char(char c)
@@ -141,8 +137,8 @@ static enum template_status read_ip_literal(struct compiler *c)
 {
     size_t start = ++c->at;
 
-    while (c->at < c->text.len &&
-           (is_hex(c->text.ptr[c->at]) || c->text.ptr[c->at] == ':' || c->text.ptr[c->at] == '.'))
+    while (c->at < c->text.len && (number_hex_digit(c->text.ptr[c->at]) >= 0 ||
+                                   c->text.ptr[c->at] == ':' || c->text.ptr[c->at] == '.'))
         c->at++;
     if (c->at == c->text.len || c->text.ptr[c->at] != ']' || c->at - start < 2)
         return TEMPLATE_BAD_HOST;
@@ -269,8 +265,8 @@ static enum template_status read_one(struct compiler *c, bool utm)
         }
         c->has_fragment = true;
     } else if (ch == '%') {
-        if (c->text.len - c->at < 3 || !is_hex(c->text.ptr[c->at + 1]) ||
-            !is_hex(c->text.ptr[c->at + 2]))
+        if (c->text.len - c->at < 3 || number_hex_digit(c->text.ptr[c->at + 1]) < 0 ||
+            number_hex_digit(c->text.ptr[c->at + 2]) < 0)
             return TEMPLATE_BAD_PERCENT;
     } else if (!is_url_char(ch)) {
         return TEMPLATE_BAD_CHARACTER;

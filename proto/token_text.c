@@ -6,7 +6,7 @@
 #include "proto/base32.h"
 #include "proto/number.h"
 
-enum { NAME_MAX = 16 }; /* of an HTML entity or tag */
+enum { MARKUP_NAME_MAX = 16 }; /* of an HTML entity or tag */
 
 /* Reading a text: what is left out is skipped, the digits are joined. */
 struct reading {
@@ -85,7 +85,7 @@ static size_t markup_len(const char *p, const char *end)
     for (; (more = next_byte(p + len, end, &c)) > 0; len += more, n++) {
         if (c == (first == '&' ? ';' : '>'))
             return n > 0 ? len + more : 0;
-        if (n == NAME_MAX || c == '<' || (first == '&' && !is_alnum(c)))
+        if (n == MARKUP_NAME_MAX || c == '<' || (first == '&' && !is_alnum(c)))
             break;
     }
     return 0;

@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "proto/base32.h"
+#include "proto/number.h"
 #include "service/base/error.h"
 #include "service/config/brandlist.h"
 #include "service/config/linefile.h"
@@ -101,15 +102,6 @@ void apikeys_generate(char text[static APIKEY_TEXT_LEN + 1], uint8_t hash[static
     sodium_memzero(secret, sizeof(secret));
 }
 
-static bool parse_hash(struct slice hex, uint8_t hash[static APIKEY_HASH_LEN])
-{
-    size_t len;
-
-    return hex.len == (size_t)2 * APIKEY_HASH_LEN &&
-           sodium_hex2bin(hash, APIKEY_HASH_LEN, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
-           len == APIKEY_HASH_LEN;
-}
-
 const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice name)
 {
     for (unsigned i = 0; i < apikeys_count(keys); i++) {
@@ -162,7 +154,7 @@ static bool parse_line(const struct apikeys *keys, const struct linefile_line *l
                   path, line->number, SLICE_ARG(name));
         return false;
     }
-    if (!parse_hash(line->field[2], key->hash)) {
+    if (!number_parse_hex(line->field[2], key->hash, sizeof(key->hash))) {
         error_set(err,
                   "%s:%u: the hash of '%.*s' is not of %d hexadecimal digits; make a key with: "
                   "hopcount apikey",

@@ -41,15 +41,6 @@ static uint8_t parse_kid(struct slice text)
     return (uint8_t)kid;
 }
 
-static bool parse_key(struct slice hex, uint8_t secret[static TOKEN_KEY_LEN])
-{
-    size_t len;
-
-    return hex.len == (size_t)2 * TOKEN_KEY_LEN &&
-           sodium_hex2bin(secret, TOKEN_KEY_LEN, hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
-           len == TOKEN_KEY_LEN;
-}
-
 /* Whether two keys are for one and the same brand. */
 static bool share_brand(const char *a, const char *b)
 {
@@ -113,7 +104,7 @@ static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
     } else if ((state = find_state(line->field[1])) == TOKEN_KEY_ABSENT) {
         error_set(err, "%s:%u: the state of key %u is not mint, verify or revoked", path,
                   line->number, kid);
-    } else if (!parse_key(line->field[2], secret)) {
+    } else if (!number_parse_hex(line->field[2], secret, sizeof(secret))) {
         error_set(err,
                   "%s:%u: key %u is not of %d hexadecimal digits; make one with: hopcount keygen",
                   path, line->number, kid, 2 * TOKEN_KEY_LEN);

@@ -6,7 +6,7 @@
 #include "service/base/error.h"
 #include "service/config/config.h"
 #include "service/config/config_check.h"
-#include "service/config/preset_data.h"
+#include "service/config/embedded.h"
 #include "service/config/schema.h"
 
 /* A table is read by its columns. */
@@ -95,7 +95,8 @@ static void fail_unknown(const char *name, struct error *err)
     char all[256] = "";
     size_t len = 0;
 
-    for (const struct preset_data *data = preset_data; data->name && len < sizeof(all); data++)
+    for (const struct embedded_file *data = embedded_presets; data->name && len < sizeof(all);
+         data++)
         len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", len ? ", " : "", data->name);
     error_set(err, "unknown preset '%.60s'; one of: %s, or a path with a '/'", name, all);
 }
@@ -120,7 +121,7 @@ struct preset *preset_load(const char *name, struct error *err)
     size_t len;
 
     if (!strchr(name, '/')) {
-        for (const struct preset_data *data = preset_data; data->name; data++) {
+        for (const struct embedded_file *data = embedded_presets; data->name; data++) {
             if (strcmp(data->name, name) == 0)
                 return parse(name, data->text, data->len, err);
         }

@@ -10,9 +10,9 @@
 #include "proto/language.h"
 #include "service/base/error.h"
 #include "service/config/config_check.h"
+#include "service/config/embedded.h"
 #include "service/config/pool.h"
 #include "service/config/schema.h"
-#include "service/config/texts_data.h"
 
 struct texts {
     struct pool pool;
@@ -134,7 +134,7 @@ static bool fill(struct texts *texts, struct texts_language *out, const struct t
 
 /* Adds what `data` holds, a file of the language `tag`. */
 static bool add_file(struct texts *texts, const char *tag, const char *path,
-                     const struct texts_data *data, struct error *err)
+                     const struct embedded_file *data, struct error *err)
 {
     struct schema_doc *doc = NULL;
     struct texts_language *language = pool_alloc(&texts->pool, sizeof(*language));
@@ -180,11 +180,11 @@ struct texts *texts_new(struct error *err)
 
     if (!ok)
         error_set(err, "out of memory");
-    for (const struct texts_data *data = texts_data; ok && data->language; data++) {
+    for (const struct embedded_file *data = embedded_texts; ok && data->name; data++) {
         char path[64];
 
-        snprintf(path, sizeof(path), "texts/%s.yaml (built in)", data->language);
-        ok = add_file(texts, data->language, path, data, err);
+        snprintf(path, sizeof(path), "texts/%s.yaml (built in)", data->name);
+        ok = add_file(texts, data->name, path, data, err);
     }
     if (!ok) {
         texts_free(texts);
@@ -215,7 +215,7 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 static bool add_named(struct texts *texts, const char *folder, const char *name, struct error *err)
 {
     const char *dot = strrchr(name, '.'), *wrong;
-    struct texts_data data = {0};
+    struct embedded_file data = {0};
     char tag[256] = "", *path = NULL, *text = NULL;
     bool ok = false;
 

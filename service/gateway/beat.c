@@ -11,6 +11,7 @@
 
 #include "pods_lua.h"
 #include "proto/counter.h"
+#include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "service/base/clock.h"
 #include "service/gateway/pod.h"
@@ -196,11 +197,8 @@ bool beat_is_quiet(const struct beat *beat)
  */
 static bool read_salt(const struct redisReply *text, uint8_t salt[static SALT_LEN])
 {
-    size_t len;
-
-    return text->len == (size_t)2 * SALT_LEN &&
-           sodium_hex2bin(salt, SALT_LEN, text->str, text->len, NULL, &len, NULL) == 0 &&
-           len == SALT_LEN && !sodium_is_zero(salt, SALT_LEN);
+    return number_parse_hex(slice_make(text->str, text->len), salt, SALT_LEN) &&
+           !sodium_is_zero(salt, SALT_LEN);
 }
 
 static void use_salt(struct beat *beat, const uint8_t salt[static SALT_LEN], int64_t day)

@@ -1,0 +1,21 @@
+# Writes embedded_yaml.c: the presets and the texts of pages as bytes in the program, so that it runs
+# without installation.
+set(embedded "#include \"service/config/embedded.h\"\n")
+foreach(folder presets texts)
+  file(GLOB yaml_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/service/${folder}/*.yaml)
+  set(entries "")
+  foreach(file ${yaml_files})
+    get_filename_component(name ${file} NAME_WE)
+    string(MAKE_C_IDENTIFIER "${folder}_${name}" variable)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} bytes HEX)
+    string(LENGTH "${bytes}" digits)
+    math(EXPR len "${digits} / 2")
+    string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
+    string(APPEND embedded "\nstatic const char ${variable}[] = \"${bytes}\";")
+    string(APPEND entries "    {\"${name}\", ${variable}, ${len}},\n")
+  endforeach()
+  string(APPEND embedded
+         "\n\nconst struct embedded_file embedded_${folder}[] = {\n${entries}    {0, 0, 0},\n};\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/embedded_yaml.c CONTENT "${embedded}" @ONLY)
