@@ -13,7 +13,7 @@ from harness.ports import free_port
 # Each begins in the folder of the sources; the first starts the quickstart that the others use.
 READMES = ["README.md", "service/admin/README.md", "deploy/README.md", "service/gateway/README.md",
            "service/README.md", "tests/README.md", "deploy/minters/README.md",
-           "deploy/billing/README.md"]
+           "deploy/billing/README.md", "deploy/deliverability/README.md"]
 # Of these no commands are run: measuring takes long, and test_bench.py and test_label*.py do.
 MEASURING = ["bench/README.md", "tests/labels/README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
