@@ -175,7 +175,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     set_up_server(&admin->server, options, sources);
     admin->server.site = site_ref(site);
     if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min)) ||
-        !(admin->server.cache = cache_new()) || !(admin->server.sessions = sessions_new()) ||
+        !(admin->server.cache = cache_new()) ||
+        !(admin->server.signed_out = sessions_signed_out_new()) ||
         !(admin->server.attempts = attempts_new())) {
         error_set(err, "admin: out of memory");
         goto out;
@@ -265,7 +266,7 @@ void admin_free(struct admin *admin)
         close(admin->mail.wake_fd);
     auth_free(admin->server.auth);
     cache_free(admin->server.cache);
-    sessions_free(admin->server.sessions);
+    sessions_signed_out_free(admin->server.signed_out);
     attempts_free(admin->server.attempts);
     site_unref(admin->server.site);
     site_unref(admin->mail.site);

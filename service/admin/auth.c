@@ -133,10 +133,7 @@ const struct apikey *auth_find_key(const struct auth *auth, struct slice text)
 
 const struct apikey *auth_find_session_key(const struct auth *auth, const struct session *session)
 {
-    const struct apikey *key = apikeys_find_name(auth->keys, slice_of(session->key_name));
-
-    /* A new key may have an old one's name. */
-    return key && sodium_memcmp(key->hash, session->key_hash, sizeof(key->hash)) == 0 ? key : NULL;
+    return apikeys_find_hash(auth->keys, session->key_hash);
 }
 
 /* The key by whose authority the request comes, or NULL. */
@@ -165,8 +162,9 @@ static void fail_key(struct request *request)
 
 bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 {
-    struct session *session = session_cookie_find(request);
-    const struct apikey *key = find_key(auth, request, session);
+    struct session session;
+    bool has_session = session_cookie_find(request, &session);
+    const struct apikey *key = find_key(auth, request, has_session ? &session : NULL);
     char scopes[APIKEY_SCOPES_MAX];
 
     if (!key) {
@@ -174,7 +172,7 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
         return false;
     }
     if (!bearer(request).ptr && request->method != REQUEST_GET &&
-        !session_cookie_may_change(request, session)) {
+        !session_cookie_may_change(request, &session)) {
         request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
         return false;
     }
@@ -194,7 +192,9 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 
 bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope)
 {
-    const struct apikey *key = find_key(auth, request, session_cookie_peek(request));
+    struct session session;
+    const struct apikey *key =
+        find_key(auth, request, session_cookie_peek(request, &session) ? &session : NULL);
     struct slice brands = slice_of(key ? key->brands : NULL);
 
     return key && (key->scopes & scope) == scope &&

@@ -19,7 +19,7 @@ struct live;
 struct mailbox;
 struct pods;
 struct request;
-struct sessions;
+struct sessions_signed_out;
 struct signins;
 struct site;
 struct stats_job;
@@ -34,19 +34,19 @@ struct packed {
 };
 
 struct server {
-    struct event_base *base;      /* of the API thread */
-    struct mailbox *to_api;       /* requests; from the front */
-    struct mailbox *to_front;     /* parcels of replies; from any thread */
-    struct site *site;            /* requests hold references of their own */
-    struct auth *auth;            /* keys and their rates */
-    struct sessions *sessions;    /* of the dashboard */
-    struct attempts *attempts;    /* to sign in that failed */
-    struct signins *signins;      /* refusals of wrong keys that are held back */
-    struct fetches *fetches;      /* queries to Redis under way; NULL = no Redis */
-    struct cache *cache;          /* replies of the last second */
-    struct live *live;            /* streams of /v1/live */
-    struct pods *pods;            /* the processes at this Redis */
-    struct admin_sources sources; /* counters, which any thread may read */
+    struct event_base *base;                /* of the API thread */
+    struct mailbox *to_api;                 /* requests; from the front */
+    struct mailbox *to_front;               /* parcels of replies; from any thread */
+    struct site *site;                      /* requests hold references of their own */
+    struct auth *auth;                      /* keys and their rates */
+    struct sessions_signed_out *signed_out; /* of the dashboard */
+    struct attempts *attempts;              /* to sign in that failed */
+    struct signins *signins;                /* refusals of wrong keys that are held back */
+    struct fetches *fetches;                /* queries to Redis under way; NULL = no Redis */
+    struct cache *cache;                    /* replies of the last second */
+    struct live *live;                      /* streams of /v1/live */
+    struct pods *pods;                      /* the processes at this Redis */
+    struct admin_sources sources;           /* counters, which any thread may read */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
     int64_t started_ms; /* wall clock */

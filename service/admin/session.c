@@ -5,124 +5,162 @@
 
 #include <sodium.h>
 
-enum { ID_BYTES = SESSION_ID_LEN / 2 };
+#include "proto/token.h"
 
-struct sessions {
-    struct session table[SESSIONS_MAX];
+/*
+ * The sealed text is base64url of
+ *     kid (1) | nonce (24) | secretbox of: version (1) | id (32) | hash of the API key (32) |
+ *     started (8) | used (8); seconds, big-endian
+ */
+enum {
+    VERSION = 1,
+    PLAIN_LEN = 1 + SESSION_ID_LEN + APIKEY_HASH_LEN + 8 + 8,
+    BOX_AT = 1 + crypto_secretbox_NONCEBYTES,
+    SEALED_LEN = BOX_AT + crypto_secretbox_MACBYTES + PLAIN_LEN,
 };
 
-struct sessions *sessions_new(void)
+_Static_assert(sodium_base64_ENCODED_LEN(SEALED_LEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
+                   SESSION_TEXT_MAX + 1,
+               "a sealed session is longer than SESSION_TEXT_MAX");
+
+_Static_assert((int)TOKEN_KEY_LEN == (int)crypto_secretbox_KEYBYTES,
+               "a derived key doesn't fit the secretbox");
+
+static const char purpose[] = "hopcount session 1";
+
+/* Another pod needs the same: so it is made from the id, which nobody outside can know. */
+static void make_csrf(struct session *session)
 {
-    return calloc(1, sizeof(struct sessions));
+    unsigned char hash[SESSION_CSRF_LEN / 2];
+
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)"csrf", 4, session->id,
+                       sizeof(session->id));
+    sodium_bin2hex(session->csrf, sizeof(session->csrf), hash, sizeof(hash));
 }
 
-void sessions_free(struct sessions *sessions)
+static uint8_t *put64(uint8_t *at, int64_t value)
 {
-    if (sessions)
-        sodium_memzero(sessions, sizeof(*sessions));
-    free(sessions);
+    for (int i = 7; i >= 0; i--, value >>= 8)
+        at[i] = (uint8_t)value;
+    return at + 8;
 }
 
-void session_close(struct session *session)
+static int64_t get64(const uint8_t *at)
 {
-    sodium_memzero(session, sizeof(*session));
+    uint64_t value = 0;
+
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | at[i];
+    return (int64_t)value;
 }
 
-static void make_random_text(char out[static SESSION_ID_LEN + 1])
+void session_start(struct session *session, const struct apikey *key, int64_t now_s)
 {
-    unsigned char bytes[ID_BYTES];
-
-    randombytes_buf(bytes, sizeof(bytes));
-    sodium_bin2hex(out, SESSION_ID_LEN + 1, bytes, sizeof(bytes));
-    sodium_memzero(bytes, sizeof(bytes));
-}
-
-static void hash_id(struct slice id, uint8_t out[static 32])
-{
-    crypto_generichash(out, 32, (const unsigned char *)id.ptr, id.len, NULL, 0);
-}
-
-static bool is_over(const struct session *session, int64_t now_ms)
-{
-    return session->started_ms == 0 || now_ms - session->used_ms >= SESSION_IDLE_MS ||
-           now_ms - session->started_ms >= (int64_t)SESSION_LIFE_S * 1000;
-}
-
-/* A place that is free or over; or the one unused the longest, of this key if it has too many. */
-static struct session *find_place(struct sessions *sessions, const struct apikey *key,
-                                  int64_t now_ms)
-{
-    struct session *free_place = NULL, *oldest = &sessions->table[0], *own_oldest = NULL;
-    unsigned n_own = 0;
-
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct session *session = &sessions->table[i];
-
-        if (is_over(session, now_ms)) {
-            free_place = session;
-            continue;
-        }
-        if (session->used_ms < oldest->used_ms)
-            oldest = session;
-        if (memcmp(session->key_hash, key->hash, sizeof(key->hash)) != 0)
-            continue;
-        n_own++;
-        if (!own_oldest || session->used_ms < own_oldest->used_ms)
-            own_oldest = session;
-    }
-    if (n_own >= SESSIONS_PER_KEY_MAX)
-        return own_oldest;
-    return free_place ? free_place : oldest;
-}
-
-struct session *sessions_open(struct sessions *sessions, const struct apikey *key, int64_t now_ms,
-                              char id[static SESSION_ID_LEN + 1])
-{
-    struct session *session = find_place(sessions, key, now_ms);
-
-    *session = (struct session){.started_ms = now_ms ? now_ms : 1, .used_ms = now_ms};
-    make_random_text(id);
-    hash_id(slice_make(id, SESSION_ID_LEN), session->id_hash);
-    make_random_text(session->csrf);
-    memcpy(session->key_name, key->name, sizeof(session->key_name));
+    *session = (struct session){.started_s = now_s, .used_s = now_s};
+    randombytes_buf(session->id, sizeof(session->id));
     memcpy(session->key_hash, key->hash, sizeof(session->key_hash));
-    return session;
+    make_csrf(session);
 }
 
-/* The session of that id, be it over or not. */
-static const struct session *find(const struct sessions *sessions, struct slice id)
+bool session_seal(const struct session *session, const struct token_keyring *ring,
+                  char out[static SESSION_TEXT_MAX + 1])
 {
-    uint8_t hash[32];
+    uint8_t plain[PLAIN_LEN], sealed[SEALED_LEN], key[crypto_secretbox_KEYBYTES], *at = plain;
 
-    if (id.len != SESSION_ID_LEN)
-        return NULL;
-    hash_id(id, hash);
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        const struct session *session = &sessions->table[i];
+    sealed[0] = token_deriving_kid(ring);
+    if (!token_derive_key(ring, sealed[0], purpose, key))
+        return false;
+    *at++ = VERSION;
+    memcpy(at, session->id, sizeof(session->id));
+    at += sizeof(session->id);
+    memcpy(at, session->key_hash, sizeof(session->key_hash));
+    at += sizeof(session->key_hash);
+    put64(put64(at, session->started_s), session->used_s);
 
-        if (session->started_ms != 0 && sodium_memcmp(hash, session->id_hash, sizeof(hash)) == 0)
-            return session;
+    randombytes_buf(sealed + 1, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(sealed + BOX_AT, plain, sizeof(plain), sealed + 1, key);
+    sodium_bin2base64(out, SESSION_TEXT_MAX + 1, sealed, sizeof(sealed),
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    sodium_memzero(key, sizeof(key));
+    sodium_memzero(plain, sizeof(plain));
+    return true;
+}
+
+static bool is_over(const struct session *session, int64_t now_s)
+{
+    return session->started_s > now_s + SESSION_AHEAD_S ||
+           session->used_s > now_s + SESSION_AHEAD_S || now_s - session->used_s >= SESSION_IDLE_S ||
+           now_s - session->started_s >= SESSION_LIFE_S;
+}
+
+bool session_open(struct session *session, const struct token_keyring *ring, struct slice text,
+                  int64_t now_s)
+{
+    uint8_t sealed[SEALED_LEN], plain[PLAIN_LEN], key[crypto_secretbox_KEYBYTES];
+    const uint8_t *at = plain + 1;
+    bool is_ours;
+    size_t len;
+
+    if (sodium_base642bin(sealed, sizeof(sealed), text.ptr, text.len, NULL, &len, NULL,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+        len != sizeof(sealed) || !token_derive_key(ring, sealed[0], purpose, key))
+        return false;
+    is_ours = crypto_secretbox_open_easy(plain, sealed + BOX_AT, sizeof(sealed) - BOX_AT,
+                                         sealed + 1, key) == 0 &&
+              plain[0] == VERSION;
+    sodium_memzero(key, sizeof(key));
+    if (!is_ours)
+        return false;
+    memcpy(session->id, at, sizeof(session->id));
+    at += sizeof(session->id);
+    memcpy(session->key_hash, at, sizeof(session->key_hash));
+    at += sizeof(session->key_hash);
+    session->started_s = get64(at);
+    session->used_s = get64(at + 8);
+    make_csrf(session);
+    sodium_memzero(plain, sizeof(plain));
+    return !is_over(session, now_s);
+}
+
+/* --- sessions that were signed out --- */
+
+struct sessions_signed_out {
+    struct {
+        uint8_t id[SESSION_ID_LEN];
+        int64_t until_s; /* 0 = a free place */
+    } table[SESSIONS_SIGNED_OUT_MAX];
+};
+
+struct sessions_signed_out *sessions_signed_out_new(void)
+{
+    return calloc(1, sizeof(struct sessions_signed_out));
+}
+
+void sessions_signed_out_free(struct sessions_signed_out *out)
+{
+    free(out);
+}
+
+void sessions_sign_out(struct sessions_signed_out *out, const struct session *session,
+                       int64_t now_s)
+{
+    size_t place = 0;
+
+    for (size_t i = 1; i < SESSIONS_SIGNED_OUT_MAX; i++) {
+        if (out->table[i].until_s < out->table[place].until_s)
+            place = i;
     }
-    return NULL;
+    memcpy(out->table[place].id, session->id, sizeof(session->id));
+    /* No copy of the cookie opens after that, whenever it was sealed. */
+    out->table[place].until_s = now_s + SESSION_IDLE_S + SESSION_AHEAD_S;
 }
 
-const struct session *sessions_peek(const struct sessions *sessions, struct slice id,
-                                    int64_t now_ms)
+bool sessions_is_signed_out(const struct sessions_signed_out *out, const struct session *session)
 {
-    const struct session *session = find(sessions, id);
-
-    return session && !is_over(session, now_ms) ? session : NULL;
-}
-
-struct session *sessions_find(struct sessions *sessions, struct slice id, int64_t now_ms)
-{
-    struct session *session = (struct session *)find(sessions, id);
-
-    if (session && is_over(session, now_ms)) {
-        session_close(session);
-        session = NULL;
+    for (size_t i = 0; i < SESSIONS_SIGNED_OUT_MAX; i++) {
+        if (out->table[i].until_s != 0 &&
+            sodium_memcmp(out->table[i].id, session->id, sizeof(session->id)) == 0)
+            return true;
     }
-    if (session)
-        session->used_ms = now_ms;
-    return session;
+    return false;
 }

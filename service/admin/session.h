@@ -1,50 +1,60 @@
-/* session.h - who is signed in to the dashboard: a bounded table in memory.
+/* session.h - who is signed in to the dashboard: a sealed text that only the browser holds.
  *
- * A session stands for an API key.  Its id is 256 random bits that only the browser holds, in a
- * cookie; the table keeps the hash.  No I/O and no clock.
+ * A session stands for an API key.  Its cookie is encrypted and authenticated with a key that is
+ * derived from the key file, so that every pod with the same key file knows it, also after a
+ * restart.  A session ends when its API key is taken from the file, when it was not used for
+ * SESSION_IDLE_S, SESSION_LIFE_S after it began, and when it is signed out.  Only the pod that was
+ * asked remembers a sign-out, and only until it restarts; the browser forgets the cookie at once.
+ * No I/O and no clock.
  */
 #ifndef ADMIN_SESSION_H
 #define ADMIN_SESSION_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
 #include "service/config/apikeys.h"
 
+struct token_keyring;
+
 enum {
-    SESSIONS_MAX = 256,        /* the one unused the longest gives way to the next */
-    SESSIONS_PER_KEY_MAX = 32, /* likewise; so that the sessions of one key end no other's */
-    SESSION_ID_LEN = 64,
-    SESSION_IDLE_MS = 8 * 3600 * 1000, /* unused for so long: signed out */
-    SESSION_LIFE_S = 7 * 86400,        /* signed out in any case */
+    SESSION_ID_LEN = 32,
+    SESSION_CSRF_LEN = 64,
+    SESSION_TEXT_MAX = 176,         /* bytes of a sealed session, without a NUL */
+    SESSION_IDLE_S = 8 * 3600,      /* unused for so long: signed out */
+    SESSION_RENEW_S = 300,          /* older uses are sealed anew */
+    SESSION_LIFE_S = 7 * 86400,     /* signed out in any case */
+    SESSION_AHEAD_S = 300,          /* a pod's clock may be so much ahead of ours */
+    SESSIONS_SIGNED_OUT_MAX = 1024, /* that are remembered; the one that would end first goes */
 };
 
 struct session {
-    uint8_t id_hash[32];
-    char csrf[SESSION_ID_LEN + 1]; /* what a request that changes something must show */
-    char key_name[APIKEY_NAME_MAX + 1];
-    uint8_t key_hash[APIKEY_HASH_LEN];
-    int64_t started_ms, used_ms; /* monotonic; started 0 = a free place */
+    uint8_t id[SESSION_ID_LEN];        /* random; known to us alone */
+    uint8_t key_hash[APIKEY_HASH_LEN]; /* of the API key */
+    int64_t started_s, used_s;         /* Unix seconds */
+    char csrf[SESSION_CSRF_LEN + 1];   /* what a request that changes something must show */
 };
 
-struct sessions;
+/* Starts a session for `key`. */
+void session_start(struct session *session, const struct apikey *key, int64_t now_s);
+
+/* Writes the sealed text and a NUL.  False: the keyring has no key that is in use. */
+MUST_USE bool session_seal(const struct session *session, const struct token_keyring *ring,
+                           char out[static SESSION_TEXT_MAX + 1]);
+
+/* Opens a sealed text.  False: it isn't ours, was changed, or is over. */
+MUST_USE bool session_open(struct session *session, const struct token_keyring *ring,
+                           struct slice text, int64_t now_s);
+
+/* The sessions that were signed out here. */
+struct sessions_signed_out;
 
 /* NULL: no memory. */
-MUST_USE struct sessions *sessions_new(void);
-void sessions_free(struct sessions *sessions);
-
-/* Starts a session for `key` and writes its id, with a NUL.  A full table, or a key with too many
- * sessions, loses the one unused the longest. */
-struct session *sessions_open(struct sessions *sessions, const struct apikey *key, int64_t now_ms,
-                              char id[static SESSION_ID_LEN + 1]);
-
-/* The session of that id, which is now used, or NULL; borrowed until the next call. */
-struct session *sessions_find(struct sessions *sessions, struct slice id, int64_t now_ms);
-
-/* Whether there is a session of that id; it isn't used by that. */
-const struct session *sessions_peek(const struct sessions *sessions, struct slice id,
-                                    int64_t now_ms);
-
-void session_close(struct session *session);
+MUST_USE struct sessions_signed_out *sessions_signed_out_new(void);
+void sessions_signed_out_free(struct sessions_signed_out *out);
+void sessions_sign_out(struct sessions_signed_out *out, const struct session *session,
+                       int64_t now_s);
+bool sessions_is_signed_out(const struct sessions_signed_out *out, const struct session *session);
 
 #endif

@@ -11,21 +11,21 @@
 #include "service/admin/server.h"
 #include "service/admin/session.h"
 #include "service/base/clock.h"
+#include "service/config/site.h"
 
-enum { COOKIE_MAX = 192 };
+enum { COOKIE_MAX = SESSION_TEXT_MAX + 128 };
 
 /* Browsers take a name with this prefix only over TLS, for this host alone and for all of its paths
  * (RFC 6265bis, 4.1.3.2): no neighbour under the same domain can set it. */
 static const char secure_name[] = "__Host-hopcount_session";
 static const char plain_name[] = "hopcount_session";
 
-void session_cookie_set(struct request *request, const char *id, int max_age_s)
+static void set_cookie(struct request *request, bool is_secure, const char *text, int max_age_s)
 {
-    bool is_secure = request->is_secure;
     char cookie[COOKIE_MAX];
 
     snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s",
-             is_secure ? secure_name : plain_name, id, max_age_s, is_secure ? "; Secure" : "");
+             is_secure ? secure_name : plain_name, text, max_age_s, is_secure ? "; Secure" : "");
     request_add_header(request, "Set-Cookie", cookie);
 }
 
@@ -46,32 +46,55 @@ static struct slice cookie_of(const struct request *request, const char *name)
     return (struct slice){0};
 }
 
-/* Over TLS only the name counts that a neighbour can't set. */
-static struct slice session_id(const struct request *request)
+/* Opens the session of a request's cookie; NULL: it has none that is right.  Over TLS only the name
+ * counts that a neighbour can't set. */
+static const char *open_cookie(const struct request *request, int64_t now_s,
+                               struct session *session)
 {
-    struct slice id = cookie_of(request, secure_name);
+    const char *name = secure_name;
+    struct slice text = cookie_of(request, name);
 
-    return id.ptr || request->is_secure ? id : cookie_of(request, plain_name);
+    if (!text.ptr && !request->is_secure) {
+        name = plain_name;
+        text = cookie_of(request, name);
+    }
+    return text.ptr && session_open(session, site_keys(request->server->site), text, now_s) &&
+                   !sessions_is_signed_out(request->server->signed_out, session)
+               ? name
+               : NULL;
 }
 
-struct session *session_cookie_find(const struct request *request)
+bool session_cookie_find(struct request *request, struct session *session)
 {
-    struct slice id = session_id(request);
+    int64_t now_s = clock_wall_ms() / 1000;
+    const char *name = open_cookie(request, now_s, session);
+    char sealed[SESSION_TEXT_MAX + 1];
 
-    return id.ptr ? sessions_find(request->server->sessions, id, clock_mono_ms()) : NULL;
+    if (!name)
+        return false;
+    if (now_s - session->used_s >= SESSION_RENEW_S) {
+        session->used_s = now_s;
+        if (session_seal(session, site_keys(request->server->site), sealed))
+            set_cookie(request, name == secure_name, sealed,
+                       (int)(session->started_s + SESSION_LIFE_S - now_s));
+    }
+    return true;
 }
 
-const struct session *session_cookie_peek(const struct request *request)
+bool session_cookie_peek(const struct request *request, struct session *session)
 {
-    struct slice id = session_id(request);
-
-    return id.ptr ? sessions_peek(request->server->sessions, id, clock_mono_ms()) : NULL;
+    return open_cookie(request, clock_wall_ms() / 1000, session) != NULL;
 }
 
 bool session_cookie_may_change(const struct request *request, const struct session *session)
 {
     const char *csrf = request_header(request, "X-CSRF-Token");
 
-    return csrf && strlen(csrf) == SESSION_ID_LEN && origin_is_own_page(request) &&
-           sodium_memcmp(csrf, session->csrf, SESSION_ID_LEN) == 0;
+    return csrf && strlen(csrf) == SESSION_CSRF_LEN && origin_is_own_page(request) &&
+           sodium_memcmp(csrf, session->csrf, SESSION_CSRF_LEN) == 0;
+}
+
+void session_cookie_set(struct request *request, const char *sealed, int max_age_s)
+{
+    set_cookie(request, request->is_secure, sealed, max_age_s);
 }

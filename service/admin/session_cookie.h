@@ -8,14 +8,15 @@
 struct request;
 struct session;
 
-/* Adds a cookie with the id of a session to the reply; max_age_s 0 deletes it.  In a reply over TLS
+/* Adds a cookie with a sealed session to the reply; max_age_s 0 deletes it.  In a reply over TLS
  * browsers keep it for TLS alone. */
-void session_cookie_set(struct request *request, const char *id, int max_age_s);
+void session_cookie_set(struct request *request, const char *sealed, int max_age_s);
 
-/* The session whose cookie the request carries, which is now used, or NULL; borrowed. */
-struct session *session_cookie_find(const struct request *request);
+/* Opens the session whose cookie the request carries.  It is now used: from time to time that adds
+ * a new cookie to the reply.  False: the request carries none, or one that is over. */
+MUST_USE bool session_cookie_find(struct request *request, struct session *session);
 /* The same without using it. */
-const struct session *session_cookie_peek(const struct request *request);
+MUST_USE bool session_cookie_peek(const struct request *request, struct session *session);
 
 /* Whether a request that changes something comes from our own page: browsers send the cookie along
  * by themselves, but only our page knows the session's token. */

@@ -19,6 +19,7 @@
 #include "service/admin/signin.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/config/site.h"
 
 enum {
     HOLD_MS = 2000, /* how long the refusal of a wrong key is held back, after too many of them */
@@ -34,15 +35,14 @@ static bool is_json(const struct request *request)
 }
 
 /* What the page has to know of its session. */
-static json_t *session_json(const struct session *session, unsigned scopes)
+static json_t *session_json(const struct session *session, const struct apikey *key)
 {
     char text[APIKEY_SCOPES_MAX], expires[RFC3339_TEXT_MAX];
-    int64_t left_ms = (int64_t)SESSION_LIFE_S * 1000 - (clock_mono_ms() - session->started_ms);
 
-    rfc3339_format((clock_wall_ms() + left_ms) / 1000, 0, expires);
-    return json_pack("{sb ss ss ss ss ss}", "signed_in", 1, "name", session->key_name, "scopes",
-                     apikeys_scopes_text(scopes, text), "csrf_token", session->csrf, "expires_at",
-                     expires, "version", HOPCOUNT_VERSION);
+    rfc3339_format(session->started_s + SESSION_LIFE_S, 0, expires);
+    return json_pack("{sb ss ss ss ss ss}", "signed_in", 1, "name", key->name, "scopes",
+                     apikeys_scopes_text(key->scopes, text), "csrf_token", session->csrf,
+                     "expires_at", expires, "version", HOPCOUNT_VERSION);
 }
 
 /* --- wrong keys --- */
@@ -151,8 +151,8 @@ static void refuse_key(struct request *request)
 static void sign_in(struct request *request, struct slice text)
 {
     const struct apikey *key = auth_find_key(request->server->auth, text);
-    struct session *session;
-    char id[SESSION_ID_LEN + 1];
+    char sealed[SESSION_TEXT_MAX + 1];
+    struct session session;
 
     if (!key) {
         refuse_key(request);
@@ -162,10 +162,15 @@ static void sign_in(struct request *request, struct slice text)
         request_fail(request, 403, "key", "this key lacks the scope stats:read");
         return;
     }
-    session = sessions_open(request->server->sessions, key, clock_mono_ms(), id);
+    session_start(&session, key, clock_wall_ms() / 1000);
+    if (!session_seal(&session, site_keys(request->server->site), sealed)) {
+        request_fail(request, 503, NULL,
+                     "no key of the key file is in use: a session can't be sealed without one");
+        return;
+    }
     log_info("admin.sign_in", "key=%s", key->name);
-    session_cookie_set(request, id, SESSION_LIFE_S);
-    request_reply_json(request, 200, session_json(session, key->scopes));
+    session_cookie_set(request, sealed, SESSION_LIFE_S);
+    request_reply_json(request, 200, session_json(&session, key));
 }
 
 void signin_handle_open(struct request *request)
@@ -196,28 +201,31 @@ void signin_handle_open(struct request *request)
 
 void signin_handle_show(struct request *request)
 {
-    struct session *session = session_cookie_find(request);
-    const struct apikey *key =
-        session ? auth_find_session_key(request->server->auth, session) : NULL;
+    struct session session;
+    const struct apikey *key = session_cookie_find(request, &session)
+                                   ? auth_find_session_key(request->server->auth, &session)
+                                   : NULL;
 
     if (key)
-        request_reply_json(request, 200, session_json(session, key->scopes));
+        request_reply_json(request, 200, session_json(&session, key));
     else
         request_reply_json(request, 200, json_pack("{sb}", "signed_in", 0));
 }
 
 void signin_handle_close(struct request *request)
 {
-    struct session *session = session_cookie_find(request);
     struct reply reply = {.status = 204, .type = "application/json"};
+    struct session session;
+    const struct apikey *key;
 
-    if (session && !session_cookie_may_change(request, session)) {
-        request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
-        return;
-    }
-    if (session) {
-        log_info("admin.sign_out", "key=%s", session->key_name);
-        session_close(session);
+    if (session_cookie_peek(request, &session)) {
+        if (!session_cookie_may_change(request, &session)) {
+            request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
+            return;
+        }
+        key = auth_find_session_key(request->server->auth, &session);
+        log_info("admin.sign_out", "key=%s", key ? key->name : "-");
+        sessions_sign_out(request->server->signed_out, &session, clock_wall_ms() / 1000);
     }
     session_cookie_set(request, "", 0);
     request_reply(request, &reply);

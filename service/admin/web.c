@@ -1,5 +1,7 @@
 #include "service/admin/web.h"
 
+#include <string.h>
+
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 
@@ -17,11 +19,14 @@ const struct web_file *web_find_file(struct slice name)
     return NULL;
 }
 
-static void reply_file(struct request *request, const struct web_file *file)
+static void reply_file(struct request *request, int status, const struct web_file *file)
 {
     struct slice bytes = slice_make((const char *)file->bytes, file->len);
-    const struct reply reply = {
-        .status = 200, .type = file->type, .body = bytes, .etag_of = bytes, .is_constant = true};
+    const struct reply reply = {.status = status,
+                                .type = file->type,
+                                .body = bytes,
+                                .etag_of = status == 200 ? bytes : (struct slice){0},
+                                .is_constant = true};
 
     request_add_header(request, "Content-Security-Policy", content_policy);
     request_add_header(request, "Referrer-Policy", "no-referrer");
@@ -51,7 +56,7 @@ static struct slice page_of(struct slice name)
 
 void web_handle_page(struct request *request)
 {
-    reply_file(request, web_find_file(slice_of("index.html")));
+    reply_file(request, 200, web_find_file(slice_of("index.html")));
 }
 
 void web_handle_asset(struct request *request)
@@ -59,8 +64,13 @@ void web_handle_asset(struct request *request)
     struct slice name = slice_make(request->arg, request->arg_len);
     const struct web_file *file = web_find_file(page_of(name));
 
+    const char *accept = request_header(request, "Accept");
+
     if (file)
-        reply_file(request, file);
+        reply_file(request, 200, file);
+    else if (!memchr(name.ptr, '.', name.len) && accept && strstr(accept, "text/html"))
+        /* Somebody's address of a page, and not a script's of a file: the page says it. */
+        reply_file(request, 404, web_find_file(slice_of("index.html")));
     else
         request_fail(request, 404, NULL, "the dashboard has no such file");
 }

@@ -248,15 +248,22 @@ const struct apikey *apikeys_at(const struct apikeys *keys, unsigned index)
     return &keys->key[index];
 }
 
-const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text)
+const struct apikey *apikeys_find_hash(const struct apikeys *keys,
+                                       const uint8_t hash[static APIKEY_HASH_LEN])
 {
     const struct apikey *found = NULL;
-    uint8_t hash[APIKEY_HASH_LEN];
 
-    hash_text(text, hash);
     for (unsigned i = 0; i < apikeys_count(keys); i++) {
         if (sodium_memcmp(hash, keys->key[i].hash, APIKEY_HASH_LEN) == 0)
             found = &keys->key[i];
     }
     return found;
+}
+
+const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text)
+{
+    uint8_t hash[APIKEY_HASH_LEN];
+
+    hash_text(text, hash);
+    return apikeys_find_hash(keys, hash);
 }

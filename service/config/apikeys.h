@@ -58,6 +58,10 @@ MUST_USE bool apikeys_check_brands(const struct apikeys *keys, const struct site
  * on the number of keys and the length of `text`, never on how much of a hash is right. */
 const struct apikey *apikeys_find(const struct apikeys *keys, struct slice text);
 
+/* The key with that hash, or NULL; borrowed likewise. */
+const struct apikey *apikeys_find_hash(const struct apikeys *keys,
+                                       const uint8_t hash[static APIKEY_HASH_LEN]);
+
 /* The key of that name, or NULL; borrowed likewise. */
 const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice name);
 

@@ -1,5 +1,7 @@
 // Signing in and out, and what keeps others from riding on a session.
-import { expect, test } from "./fixtures.mjs";
+import { join } from "node:path";
+import { expect, settled, test } from "./fixtures.mjs";
+import { until } from "./stack.mjs";
 
 test("a wrong key is refused, in words, and can be tried again", async ({ page, stack, save }) => {
     await page.goto(stack.base);
@@ -14,10 +16,16 @@ test("a wrong key is refused, in words, and can be tried again", async ({ page, 
 
 test("the command that makes a key works as it stands there", async ({ page, stack }) => {
     await page.goto(stack.base);
-    const [program, ...parameters] = (await page.locator("form code").textContent()).split(" ");
+    const [program, ...parameters] = (await page.locator("form code").first().textContent()).split(" ");
+    const file = parameters.indexOf("/etc/hopcount/api-keys");
 
     expect(program).toBe("hopcount");
-    expect(stack.hopcount(...parameters)).toMatch(/\bhc_\w{52}\b/);
+    parameters[file] = join(stack.folder, "api-keys");
+    const [key] = stack.hopcount(...parameters).match(/\bhc_\w{52}\b/);
+
+    stack.daemon.kill("SIGHUP");
+    await until(async () => (await stack.ask("/v1/stats", { Authorization: `Bearer ${key}` })).status === 200,
+        "the new key is known");
 });
 
 test("a key that may not read statistics is refused", async ({ page, stack }) => {
@@ -51,6 +59,39 @@ test("signing out ends the session on the server, too", async ({ dashboard, stac
     expect((await stack.ask("/v1/stats", headers)).status).toBe(401);
     await dashboard.goto(stack.base);
     await expect(dashboard.getByLabel("API key")).toBeVisible();
+});
+
+test("a restart signs nobody out, and the page goes on", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}campaigns?from=7d`);
+    await settled(dashboard);
+    await stack.restart();
+    await expect(dashboard.locator(".pill").getByText("Live")).toBeVisible({ timeout: 30000 });
+    await dashboard.reload();
+    await settled(dashboard);
+    await expect(dashboard.getByRole("heading", { level: 1, name: "Campaigns" })).toBeVisible();
+});
+
+test("a page that is only looked at says when its session is over, and keeps its view",
+    async ({ dashboard, stack, context }) => {
+        await dashboard.goto(`${stack.base}campaigns?from=7d`);
+        await settled(dashboard);
+        await context.clearCookies();
+        await stack.restart();
+        await expect(dashboard.getByText("The session is over.")).toBeVisible({ timeout: 30000 });
+        await dashboard.getByLabel("API key").fill(stack.key);
+        await dashboard.keyboard.press("Enter");
+        await settled(dashboard);
+        await expect(dashboard.getByRole("heading", { level: 1, name: "Campaigns" })).toBeVisible();
+        await expect(dashboard).toHaveURL(/campaigns\?from=7d/);
+    });
+
+test("an address of no page says so, and leads to the overview", async ({ dashboard, stack }) => {
+    const reply = await dashboard.goto(`${stack.base}unknown`);
+
+    expect(reply.status()).toBe(404);
+    await expect(dashboard.getByRole("heading", { level: 1, name: "There is no such page" })).toBeVisible();
+    await dashboard.getByRole("link", { name: "Go to the overview" }).click();
+    await expect(dashboard.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible();
 });
 
 test("a session that is over leads back to the page to sign in", async ({ dashboard, context }) => {

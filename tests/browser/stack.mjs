@@ -52,6 +52,16 @@ export function ask(port, path, headers = {}, host = "127.0.0.1") {
     });
 }
 
+async function end(process) {
+    if (!process || process.exitCode !== null || process.signalCode !== null)
+        return;
+    const ended = new Promise((done) => process.once("exit", done));
+
+    process.kill("SIGTERM");
+    setTimeout(() => process.kill("SIGKILL"), 10000).unref();
+    await ended;
+}
+
 export class Stack {
     async start() {
         try {
@@ -71,6 +81,10 @@ export class Stack {
         this.base = `http://127.0.0.1:${this.adminPort}/dashboard/`;
         await this.startRedis();
         this.writeConfig();
+        await this.startDaemon();
+    }
+
+    async startDaemon() {
         this.daemon = this.spawn(join(build, "hopcountd"), ["-c", this.config], "hopcountd.log");
         await until(async () => (await ask(this.adminPort, "/readyz")).status === 200,
             () => `hopcountd is ready; its log: ${this.log("hopcountd.log")}`);
@@ -182,16 +196,15 @@ brands:
         return ask(this.adminPort, path, headers);
     }
 
-    async stop() {
-        for (const process of [this.daemon, this.redis]) {
-            if (process && process.exitCode === null && process.signalCode === null) {
-                const ended = new Promise((done) => process.once("exit", done));
+    /** A new hopcountd in the place of the old one, as at an upgrade. */
+    async restart() {
+        await end(this.daemon);
+        await this.startDaemon();
+    }
 
-                process.kill("SIGTERM");
-                setTimeout(() => process.kill("SIGKILL"), 10000).unref();
-                await ended;
-            }
-        }
+    async stop() {
+        for (const process of [this.daemon, this.redis])
+            await end(process);
         rmSync(this.folder, { recursive: true, force: true });
     }
 }

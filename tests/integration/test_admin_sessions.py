@@ -5,6 +5,7 @@ import pytest
 
 from harness.rawhttp import Connection
 from harness.wait import wait_until
+from test_gateways import make_pods
 
 JSON = {"Content-Type": "application/json"}
 WRONG = "hc_" + "0" * 52
@@ -85,14 +86,50 @@ def test_refusals_that_are_held_back_do_not_hold_up_the_end(hopcountd):
 
 # --- sessions ---
 
-def test_the_sessions_of_one_key_end_nobody_elses(make_hopcountd, redis):
-    daemon = make_hopcountd(redis, start=False)
-    admin = daemon.add_api_key(name="boss")
-    daemon.start()
-    cookie = cookie_of(sign_in(daemon, admin))
-    others = [cookie_of(sign_in(daemon)) for _ in range(300)]
-    assert is_signed_in(daemon, cookie)
-    assert is_signed_in(daemon, others[-1]) and not is_signed_in(daemon, others[0])
+def test_however_many_sign_in_nobody_is_signed_out(make_hopcountd, redis):
+    daemon = make_hopcountd(redis)
+    cookies = [cookie_of(sign_in(daemon)) for _ in range(300)]
+    assert len(set(cookies)) == 300
+    assert all(is_signed_in(daemon, cookie) for cookie in (cookies[0], cookies[-1]))
+
+
+def test_a_session_survives_a_restart_and_is_known_to_every_pod(make_hopcountd, redis):
+    """Also what may be changed by it; a pod with other keys, and a key that is gone, know nothing of it."""
+    one, two = make_pods(make_hopcountd, redis, 2)
+    signed_in = sign_in(one)
+    cookie, csrf = cookie_of(signed_in), signed_in.json["csrf_token"]
+    one.shut_down()
+    one.spawn()
+    wait_until(one.is_ready, 20, "it is ready again")
+    assert ask(one, Cookie=cookie).json["csrf_token"] == csrf
+    assert not is_signed_in(two, cookie)  # it has another key of the same name
+    two.api_keys_path.write_text(one.api_keys_path.read_text())
+    two.reload()
+    wait_until(lambda: is_signed_in(two, cookie), 20, "the other pod knows the key")
+    assert ask(two, Cookie=cookie).json["csrf_token"] == csrf
+    assert ask(two, target="/v1/stats?brand=acme", Cookie=cookie).status == 200
+    named = ask(two, "PUT", "/v1/campaigns/12", {"name": "x"}, Cookie=cookie, X_CSRF_Token=csrf, **JSON)
+    assert named.status == 200
+    # The key goes from one pod's file: there the session is over, and also its cookie's next use.
+    two.api_keys_path.write_text("")
+    two.reload()
+    wait_until(lambda: not is_signed_in(two, cookie), 20, "the session ends with its key")
+    assert is_signed_in(one, cookie)
+    # All keys of links are exchanged.
+    one.keys_path.write_text(f"2 mint {'5a' * 32}\n")
+    one.reload()
+    wait_until(lambda: not is_signed_in(one, cookie), 20, "the session ends with the key that sealed it")
+
+
+def test_a_session_is_signed_out_where_it_was_asked_and_cookies_that_are_none_are_passed_over(hopcountd):
+    signed_in = sign_in(hopcountd)
+    cookie = cookie_of(signed_in)
+    name, _, text = cookie.partition("=")
+    for other in ("", "x", "0" * 64, text[:-1], text + "A", text.swapcase(), "A" * 4000, "%00" * 20, text.replace(text[20], "!")):
+        reply = ask(hopcountd, Cookie=f"{name}={other}")
+        assert (reply.status, reply.json["signed_in"]) == (200, False), other
+    assert ask(hopcountd, Cookie=f"a=b; {cookie}; c=d").json["signed_in"]
+    assert "set-cookie" not in ask(hopcountd, Cookie=cookie).headers  # it was sealed just now
 
 
 def test_the_rate_is_the_keys_whatever_it_comes_with(make_hopcountd, redis):

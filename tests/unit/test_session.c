@@ -2,141 +2,158 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "proto/token.h"
 #include "service/admin/session.h"
 
-enum { NOW_MS = 1000 };
+enum { NOW_S = 1800000000 };
 
 static const struct apikey key = {.name = "marketing", .hash = {1, 2, 3}};
 
-static struct slice id_slice(const char *id)
+static struct token_keyring *make_ring(uint8_t kid, enum token_key_state state, uint8_t first)
 {
-    return slice_make(id, SESSION_ID_LEN);
+    struct token_keyring *ring = calloc(1, sizeof(*ring));
+    const uint8_t secret[TOKEN_KEY_LEN] = {first};
+
+    assert_non_null(ring);
+    token_keyring_init(ring);
+    if (kid != 0)
+        token_keyring_set(ring, kid, state, secret);
+    return ring;
 }
 
-static void a_session_is_found_by_its_id_until_it_is_over(void **state)
+static void a_session_opens_until_it_is_over(void **state)
 {
-    const int64_t life_ms = (int64_t)SESSION_LIFE_S * 1000;
     const struct {
         const char *name;
-        int64_t used_every_ms, at_ms;
+        int64_t used_after_s, after_s;
         bool want;
     } cases[] = {
-        {"at once", 0, NOW_MS, true},
-        {"a moment before it was idle for too long", 0, NOW_MS + SESSION_IDLE_MS - 1, true},
-        {"idle for too long", 0, NOW_MS + SESSION_IDLE_MS, false},
-        {"used again and again", SESSION_IDLE_MS / 2, NOW_MS + life_ms - 1, true},
-        {"used again and again, but too old", SESSION_IDLE_MS / 2, NOW_MS + life_ms, false},
+        {"at once", 0, 0, true},
+        {"by a pod whose clock is behind", 0, -SESSION_AHEAD_S, true},
+        {"from the future", 0, -SESSION_AHEAD_S - 1, false},
+        {"a moment before it was idle for too long", 0, SESSION_IDLE_S - 1, true},
+        {"idle for too long", 0, SESSION_IDLE_S, false},
+        {"used since", SESSION_LIFE_S - 100, SESSION_LIFE_S - 1, true},
+        {"used since, but too old", SESSION_LIFE_S - 100, SESSION_LIFE_S, false},
     };
+    struct token_keyring *ring = make_ring(7, TOKEN_KEY_MINT, 1);
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct sessions *sessions = sessions_new();
-        char id[SESSION_ID_LEN + 1];
+        char text[SESSION_TEXT_MAX + 1];
+        struct session session, opened;
 
         print_message("%s\n", cases[i].name);
-        sessions_open(sessions, &key, NOW_MS, id);
-        for (int64_t t = NOW_MS; cases[i].used_every_ms && t < cases[i].at_ms - 1;
-             t += cases[i].used_every_ms)
-            assert_non_null(sessions_find(sessions, id_slice(id), t));
-        assert_int_equal(sessions_find(sessions, id_slice(id), cases[i].at_ms) != NULL,
+        session_start(&session, &key, NOW_S);
+        session.used_s += cases[i].used_after_s;
+        assert_true(session_seal(&session, ring, text));
+        assert_int_equal(session_open(&opened, ring, slice_of(text), NOW_S + cases[i].after_s),
                          cases[i].want);
-        sessions_free(sessions);
+        if (!cases[i].want)
+            continue;
+        assert_memory_equal(opened.id, session.id, sizeof(session.id));
+        assert_memory_equal(opened.key_hash, key.hash, sizeof(key.hash));
+        assert_int_equal(opened.started_s, session.started_s);
+        assert_int_equal(opened.used_s, session.used_s);
+        assert_string_equal(opened.csrf, session.csrf);
+        assert_int_equal(strlen(opened.csrf), SESSION_CSRF_LEN);
     }
+    free(ring);
 }
 
-static void only_the_whole_id_finds_a_session(void **state)
+static void each_session_is_another(void **state)
 {
-    struct sessions *sessions = sessions_new();
-    char id[SESSION_ID_LEN + 1], other[SESSION_ID_LEN + 1];
-    struct session *session = sessions_open(sessions, &key, NOW_MS, id);
+    struct session one, other;
 
     (void)state;
-    assert_string_equal(session->key_name, "marketing");
-    assert_memory_equal(session->key_hash, key.hash, sizeof(key.hash));
-    assert_string_not_equal(session->csrf, id);
-    memcpy(other, id, sizeof(id));
-    other[SESSION_ID_LEN - 1] = other[SESSION_ID_LEN - 1] == '0' ? '1' : '0';
-    assert_null(sessions_find(sessions, id_slice(other), NOW_MS));
-    assert_null(sessions_find(sessions, slice_make(id, SESSION_ID_LEN - 1), NOW_MS));
-    assert_null(sessions_find(sessions, (struct slice){0}, NOW_MS));
-    session = sessions_find(sessions, id_slice(id), NOW_MS);
-    assert_non_null(session);
-    session_close(session);
-    assert_null(sessions_find(sessions, id_slice(id), NOW_MS));
-    sessions_free(sessions);
+    session_start(&one, &key, NOW_S);
+    session_start(&other, &key, NOW_S);
+    assert_memory_not_equal(one.id, other.id, sizeof(one.id));
+    assert_string_not_equal(one.csrf, other.csrf);
 }
 
-/* A key of its own, so that no key has too many. */
-static struct apikey key_of(int i)
+/* Each byte changed, each length, and the same text under other keys. */
+static void only_the_whole_text_under_its_key_opens(void **state)
 {
-    return (struct apikey){.name = "k", .hash = {(uint8_t)(i / SESSIONS_PER_KEY_MAX), 1}};
-}
-
-static void a_full_table_gives_up_the_one_unused_the_longest(void **state)
-{
-    struct sessions *sessions = sessions_new();
-    static char ids[SESSIONS_MAX + 1][SESSION_ID_LEN + 1];
-    const int64_t later_ms = NOW_MS + SESSIONS_MAX;
+    struct token_keyring *ring = make_ring(7, TOKEN_KEY_MINT, 1);
+    struct token_keyring *others[] = {
+        make_ring(7, TOKEN_KEY_MINT, 2), make_ring(8, TOKEN_KEY_MINT, 1),
+        make_ring(7, TOKEN_KEY_REVOKED, 1), make_ring(0, TOKEN_KEY_ABSENT, 0)};
+    char text[SESSION_TEXT_MAX + 1], changed[SESSION_TEXT_MAX + 2];
+    struct token_keyring *verifying = make_ring(7, TOKEN_KEY_VERIFY, 1);
+    struct session session;
+    size_t len;
 
     (void)state;
-    for (int i = 0; i < SESSIONS_MAX; i++) {
-        const struct apikey own = key_of(i);
-
-        sessions_open(sessions, &own, NOW_MS + i, ids[i]);
+    session_start(&session, &key, NOW_S);
+    assert_true(session_seal(&session, ring, text));
+    len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        memcpy(changed, text, len + 1);
+        changed[i] = text[i] == 'A' ? 'B' : 'A';
+        assert_false(session_open(&session, ring, slice_of(changed), NOW_S));
+        assert_false(session_open(&session, ring, slice_make(text, i), NOW_S));
     }
-    assert_non_null(sessions_find(sessions, id_slice(ids[0]), later_ms));
-    sessions_open(sessions, &key, later_ms, ids[SESSIONS_MAX]);
-    assert_non_null(sessions_find(sessions, id_slice(ids[0]), later_ms));
-    assert_null(sessions_find(sessions, id_slice(ids[1]), later_ms));
-    assert_non_null(sessions_find(sessions, id_slice(ids[2]), later_ms));
-    assert_non_null(sessions_find(sessions, id_slice(ids[SESSIONS_MAX]), later_ms));
-    sessions_free(sessions);
+    memcpy(changed, text, len);
+    memcpy(changed + len, "A", 2);
+    assert_false(session_open(&session, ring, slice_of(changed), NOW_S));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(session_open(&session, others[i], slice_of(text), NOW_S));
+        free(others[i]);
+    }
+    assert_true(session_open(&session, verifying, slice_of(text), NOW_S));
+    free(verifying);
+    free(ring);
 }
 
-static void the_sessions_of_one_key_end_no_others(void **state)
+static void without_a_key_nothing_is_sealed(void **state)
 {
-    struct sessions *sessions = sessions_new();
-    const struct apikey other = {.name = "admin", .hash = {9}};
-    static char ids[SESSIONS_MAX][SESSION_ID_LEN + 1];
-    char id[SESSION_ID_LEN + 1];
+    struct token_keyring *none = make_ring(0, TOKEN_KEY_ABSENT, 0);
+    struct token_keyring *revoked = make_ring(3, TOKEN_KEY_REVOKED, 1);
+    char text[SESSION_TEXT_MAX + 1];
+    struct session session;
 
     (void)state;
-    sessions_open(sessions, &other, NOW_MS, id);
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        sessions_open(sessions, &key, NOW_MS + 1 + i, ids[i]);
-    assert_non_null(sessions_find(sessions, id_slice(id), NOW_MS + SESSIONS_MAX));
-    for (int i = 0; i < SESSIONS_MAX; i++)
-        assert_int_equal(sessions_find(sessions, id_slice(ids[i]), NOW_MS + SESSIONS_MAX) != NULL,
-                         i >= SESSIONS_MAX - SESSIONS_PER_KEY_MAX);
-    sessions_free(sessions);
+    session_start(&session, &key, NOW_S);
+    assert_false(session_seal(&session, none, text));
+    assert_false(session_seal(&session, revoked, text));
+    free(none);
+    free(revoked);
 }
 
-static void a_look_at_a_session_does_not_use_it(void **state)
+static void a_session_is_signed_out_for_as_long_as_its_cookie_opens(void **state)
 {
-    struct sessions *sessions = sessions_new();
-    char id[SESSION_ID_LEN + 1];
+    struct sessions_signed_out *out = sessions_signed_out_new();
+    static struct session sessions[SESSIONS_SIGNED_OUT_MAX + 1];
 
     (void)state;
-    sessions_open(sessions, &key, NOW_MS, id);
-    assert_non_null(sessions_peek(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS - 1));
-    assert_null(sessions_peek(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS));
-    assert_null(sessions_find(sessions, id_slice(id), NOW_MS + SESSION_IDLE_MS));
-    sessions_free(sessions);
+    assert_non_null(out);
+    for (int i = 0; i <= SESSIONS_SIGNED_OUT_MAX; i++) {
+        session_start(&sessions[i], &key, NOW_S);
+        assert_false(sessions_is_signed_out(out, &sessions[i]));
+        sessions_sign_out(out, &sessions[i], NOW_S + i);
+        assert_true(sessions_is_signed_out(out, &sessions[i]));
+    }
+    /* The table is full: the oldest has given way, no other. */
+    assert_false(sessions_is_signed_out(out, &sessions[0]));
+    assert_true(sessions_is_signed_out(out, &sessions[1]));
+    sessions_signed_out_free(out);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_session_is_found_by_its_id_until_it_is_over),
-        cmocka_unit_test(only_the_whole_id_finds_a_session),
-        cmocka_unit_test(a_full_table_gives_up_the_one_unused_the_longest),
-        cmocka_unit_test(the_sessions_of_one_key_end_no_others),
-        cmocka_unit_test(a_look_at_a_session_does_not_use_it),
+        cmocka_unit_test(a_session_opens_until_it_is_over),
+        cmocka_unit_test(each_session_is_another),
+        cmocka_unit_test(only_the_whole_text_under_its_key_opens),
+        cmocka_unit_test(without_a_key_nothing_is_sealed),
+        cmocka_unit_test(a_session_is_signed_out_for_as_long_as_its_cookie_opens),
     };
 
     if (sodium_init() < 0)

@@ -21,6 +21,17 @@ const parameterNames = { from: "Its period", to: "The end of its period", brand:
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step" };
 const root = document.getElementById("app");
 
+/* An address below the dashboard's that stands for nothing. */
+function missing() {
+    return {
+        title: "There is no such page",
+        intro: "The address was mistyped, or is of another version of hopcount.",
+        filters: false, cards: [],
+        content: h("p", null, h("a", { class: "button", href: "./", "data-view": "" },
+            "Go to the overview")),
+    };
+}
+
 /* The page while somebody is signed in. */
 class Frame {
     constructor(session, brands) {
@@ -71,7 +82,7 @@ class Frame {
         const focused = this.focusedFilter();
 
         this.close();
-        this.view = (views[view] ?? overview)(this.context, filters);
+        this.view = (views[view] ?? missing)(this.context, filters);
         this.filterPlace = h("div");
         this.notice = h("div", { class: "notice warn", role: "alert", hidden: true });
         this.age = h("span");
@@ -173,6 +184,12 @@ class Frame {
             onState: (state) => {
                 this.pill.className = `pill ${state === "live" ? "good" : "warn"}`;
                 fill(this.pill, state === "live" ? "Live" : "Waiting");
+            },
+            onRefused: async () => {
+                const session = await findSession().catch(() => null);
+
+                if (session && !session.signed_in)
+                    document.dispatchEvent(new CustomEvent("signedout"));
             },
         });
     }

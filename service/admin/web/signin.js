@@ -39,8 +39,9 @@ export function askForKey(root, message) {
                 problem,
                 h("div", { class: "field" }, h("label", { for: id }, "API key"), input,
                     h("p", { class: "small muted", id: noteId }, "Starts with hc_. Whoever runs " +
-                        "hopcount makes one: ", h("code", null,
-                        "hopcount apikey --name you --scope stats:read"))),
+                        "hopcount makes one: ", h("code", null, "hopcount apikey --name you " +
+                        "--scope stats:read --add /etc/hopcount/api-keys"), ", and reloads " +
+                        "hopcountd: ", h("code", null, "systemctl reload hopcount"))),
                 button,
                 h("p", { class: "small muted" }, "Programs use the same keys: ",
                     h("a", { href: "api" }, "API reference")))));
