@@ -109,13 +109,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* It takes no signals: a client that closes early must not raise SIGPIPE here. */
-static bool start_thread(struct admin *admin)
-{
-    admin->running = thread_start(&admin->thread, NULL, run, admin) == 0;
-    return admin->running;
-}
-
 /* The event loop and what hangs on it, but for the parts that say themselves what failed. */
 static bool set_up_loop(struct admin *admin)
 {
@@ -191,7 +184,9 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     if (options->redis_url && !(admin->server.fetches = fetches_new(
                                     admin->server.base, options->redis_url, timeout_ms, err)))
         goto out;
-    if (!start_thread(admin) || !front_start(admin->front)) {
+    /* It takes no signals: a client that closes early must not raise SIGPIPE here. */
+    admin->running = thread_start(&admin->thread, NULL, run, admin) == 0;
+    if (!admin->running || !front_start(admin->front)) {
         error_set(err, "admin: cannot start its threads");
         goto out;
     }

@@ -52,12 +52,6 @@ static const char *words_of_state(unsigned state)
     return name ? name : "";
 }
 
-/* Of the token's own object. */
-static unsigned own_state(const struct lead *lead)
-{
-    return lead->state.newest != 0 ? STATE_REPLACED : lead->state.object;
-}
-
 static bool is_of_invoices(const struct lead *lead)
 {
     return brand_kind_is_of_invoices(lead->brand, lead->token->kind);
@@ -154,7 +148,7 @@ json_t *lead_set(json_t *object, const struct request *request, const struct bra
 
     decide(&lead, request);
     explain(&lead);
-    state = state_object_name(own_state(&lead));
+    state = state_object_name(lead.state.newest != 0 ? STATE_REPLACED : lead.state.object);
     more = json_pack("{so ss? so sb sb sb ss}", "target",
                      lead.target_len > 0 ? json_stringn(lead.target, lead.target_len) : json_null(),
                      "state", state, "replaced_by",

@@ -140,18 +140,15 @@ static void write_workers(struct evbuffer *out, const struct admin_sources *sour
     }
 }
 
-/* Clicks that took no place in a log: they were dropped when they came. */
-static uint64_t refused_at_append(const struct clickstore_stats *stats)
-{
-    return stats->dropped[CLICKLOG_DROP_DISK_CAP] + stats->dropped[CLICKLOG_DROP_MEMORY_CAP] +
-           stats->dropped[CLICKLOG_DROP_NO_SEGMENT];
-}
-
 static void write_store(struct evbuffer *out, struct clickstore *store)
 {
     struct clickstore_stats stats;
+    uint64_t refused;
 
     clickstore_stats(store, &stats);
+    /* Clicks that took no place in a log: they were dropped when they came. */
+    refused = stats.dropped[CLICKLOG_DROP_DISK_CAP] + stats.dropped[CLICKLOG_DROP_MEMORY_CAP] +
+              stats.dropped[CLICKLOG_DROP_NO_SEGMENT];
     write_head(out, "hopcount_clicks_dropped_total", "counter",
                "Clicks that will never be counted, by reason.");
     for (unsigned i = 0; i < CLICKLOG_DROPS; i++)
@@ -163,7 +160,7 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
              "Clicks redirected and to be counted.  Conservation: hopcount_clicks_accepted_total + "
              "hopcount_clicks_recovered_total = hopcount_clicks_applied + "
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
-             (double)(stats.appended + refused_at_append(&stats))},
+             (double)(stats.appended + refused)},
             {"hopcount_clicks_recovered_total", "counter",
              "Records, of clicks and of relabellings, found at start in the logs of earlier "
              "starts; the damaged are dropped when read.",

@@ -27,15 +27,6 @@ static bool is_dark(const QRcode *code, int x, int y)
            (code->data[y * code->width + x] & 1);
 }
 
-static int run_length(const QRcode *code, int x, int y)
-{
-    int n = 0;
-
-    while (is_dark(code, x + n, y))
-        n++;
-    return n;
-}
-
 /* Runs of dark modules, each a rectangle in one path. */
 static size_t write_path(const QRcode *code, char *out, size_t max)
 {
@@ -43,8 +34,10 @@ static size_t write_path(const QRcode *code, char *out, size_t max)
 
     for (int y = 0; y < code->width; y++) {
         for (int x = 0; x < code->width; x++) {
-            int run = run_length(code, x, y);
+            int run = 0;
 
+            while (is_dark(code, x + run, y))
+                run++;
             if (run == 0)
                 continue;
             n += (size_t)snprintf(out + n, max - n, "M%d %dh%dv1h-%dz", x + QR_MARGIN,

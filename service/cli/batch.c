@@ -73,17 +73,12 @@ static void put_row(struct batch *b, const struct rows_row *row)
     put_char(b, '\n');
 }
 
-static void put_id(struct batch *b, uint64_t link_id)
+static void put_link(struct batch *b, const struct link *link, const struct rows_row *row)
 {
     static const char hex[] = "0123456789abcdef";
 
     for (int shift = 60; shift >= 0; shift -= 4)
-        put_char(b, hex[link_id >> shift & 15]);
-}
-
-static void put_link(struct batch *b, const struct link *link, const struct rows_row *row)
-{
-    put_id(b, link->token.link_id);
+        put_char(b, hex[link->token.link_id >> shift & 15]);
     put_char(b, ',');
     put(b, slice_make(link->text, link->text_len));
     put_char(b, ',');

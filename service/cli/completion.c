@@ -6,12 +6,6 @@
 
 static const char FILE_WORDS[] = "@file";
 
-/* Blank-separated text in single quotes; the tables hold no quotes. */
-static void print_words(const char *words)
-{
-    printf("'%s'", words);
-}
-
 static void print_bash_option_words(const struct cli_command *command)
 {
     for (size_t i = 0; i < command->n_options; i++) {
@@ -28,7 +22,7 @@ static void print_bash_option_words(const struct cli_command *command)
         else if (strcmp(o->words, FILE_WORDS) == 0)
             puts("files=yes ;;");
         else
-            fputs("words=", stdout), print_words(o->words), puts(" ;;");
+            printf("words='%s' ;;\n", o->words); /* the tables hold no quotes */
     }
 }
 

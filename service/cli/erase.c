@@ -154,15 +154,6 @@ static void send_next(struct eraser *e)
 
 /* --- what is answered --- */
 
-static int64_t count_clicks(const struct table_item *item)
-{
-    int64_t n = 0;
-
-    for (int kind = 0; kind < TABLE_KINDS; kind++)
-        n += item->human[kind] + item->automated[kind];
-    return n;
-}
-
 static void describe(struct eraser *e, const char *bytes, size_t len)
 {
     uint8_t digest[SHA_DIGEST_LENGTH];
@@ -195,23 +186,12 @@ static void on_table(struct eraser *e, const struct redisReply *answer)
         memcpy(e->table, table.ptr, table.len);
         describe(e, table.ptr, table.len);
         e->new_len = table_erase_item((uint8_t *)e->table, table.len, e->brand, e->client);
-        e->n_clicks = count_clicks(&item);
+        e->n_clicks = 0;
+        for (int kind = 0; kind < TABLE_KINDS; kind++)
+            e->n_clicks += item.human[kind] + item.automated[kind];
         e->n_lost = 0; /* still there, so it was not */
         e->state = ERASER_REPLACING;
     }
-}
-
-static void on_replaced(struct eraser *e, const struct redisReply *answer)
-{
-    if (answer->type == REDIS_REPLY_INTEGER && answer->integer == 1)
-        e->n_erased += e->n_clicks;
-    e->state = ERASER_READING;
-}
-
-static void on_forgotten(struct eraser *e)
-{
-    if (++e->n_forgotten == SHORT_LIVED)
-        finish(e, ERASER_DONE);
 }
 
 static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
@@ -227,14 +207,17 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
             e->state = ERASER_READING;
         return;
     }
-    if (answer->type == REDIS_REPLY_ERROR)
+    if (answer->type == REDIS_REPLY_ERROR) {
         fail(e, answer->str);
-    else if (e->state == ERASER_READING)
+    } else if (e->state == ERASER_READING) {
         on_table(e, answer);
-    else if (e->state == ERASER_REPLACING)
-        on_replaced(e, answer);
-    else if (e->state == ERASER_FORGETTING)
-        on_forgotten(e);
+    } else if (e->state == ERASER_REPLACING) {
+        if (answer->type == REDIS_REPLY_INTEGER && answer->integer == 1)
+            e->n_erased += e->n_clicks;
+        e->state = ERASER_READING;
+    } else if (e->state == ERASER_FORGETTING && ++e->n_forgotten == SHORT_LIVED) {
+        finish(e, ERASER_DONE);
+    }
     send_next(e);
 }
 

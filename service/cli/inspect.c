@@ -141,22 +141,17 @@ static void open_link(const struct site *site, const struct brand *wanted, int64
     f->is_expired = token_is_expired(&f->token, now_s);
 }
 
-static void find_target(struct finding *f)
-{
-    static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
-    size_t len = brand_target(f->brand, &f->token, &facts, f->target);
-
-    f->target[len] = '\0';
-    (void)token_text(&f->token, f->canonical);
-}
-
 static void inspect(const struct site *site, const struct brand *wanted, int64_t now_s,
                     struct finding *f)
 {
+    static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
+
     split_url(f);
     open_link(site, wanted, now_s, f);
-    if (f->is_open)
-        find_target(f);
+    if (f->is_open) {
+        f->target[brand_target(f->brand, &f->token, &facts, f->target)] = '\0';
+        (void)token_text(&f->token, f->canonical);
+    }
 }
 
 /* --- what the service knows --- */

@@ -146,15 +146,6 @@ struct pivot {
     size_t at;        /* its number */
 };
 
-static void clear_pivot(struct pivot *pivot)
-{
-    for (size_t i = 0; i < pivot->n; i++) {
-        free(pivot->lines[i].human);
-        free(pivot->lines[i].all);
-    }
-    free(pivot->lines);
-}
-
 static struct line *find_line(const struct pivot *pivot, const char *label)
 {
     for (size_t i = 0; i < pivot->n; i++) {
@@ -277,7 +268,11 @@ static bool print_by_time(const json_t *rows, const json_t *total, const char *f
             qsort(pivot.lines, pivot.n, sizeof(pivot.lines[0]), by_total);
         print_lines(&pivot, total, field, options);
     }
-    clear_pivot(&pivot);
+    for (size_t i = 0; i < pivot.n; i++) {
+        free(pivot.lines[i].human);
+        free(pivot.lines[i].all);
+    }
+    free(pivot.lines);
     return ok;
 }
 

@@ -205,16 +205,10 @@ static void add_drops(struct clickstore_stats *stats, const struct clicklog *log
     }
 }
 
-/* Subtracts spares in memory: they count against memory_max but hold no clicks. */
-static void leave_out_spares(struct clickstore_stats *stats, const struct clicklog *log)
-{
-    uint64_t spare = spares_memory(log);
-
-    stats->memory_bytes -= spare < stats->memory_bytes ? spare : stats->memory_bytes;
-}
-
 void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
 {
+    uint64_t spares = 0; /* bytes of those in memory */
+
     *out = (struct clickstore_stats){
         .disk_bytes = counter64_get(&store->disk_bytes),
         .memory_bytes = counter64_get(&store->memory_bytes),
@@ -227,9 +221,11 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
          log = atomic_load_explicit(&log->next, memory_order_acquire)) {
         if (log->live) {
             out->appended += log->holds_relabels ? 0 : clicklog_tail(log);
-            leave_out_spares(out, log);
+            spares += spares_memory(log);
         }
         out->recovered += log->recovered;
         add_drops(out, log);
     }
+    /* They count against memory_max but hold no clicks. */
+    out->memory_bytes -= spares < out->memory_bytes ? spares : out->memory_bytes;
 }

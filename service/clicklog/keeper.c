@@ -196,14 +196,6 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     return safe || has_nothing_at_risk(log);
 }
 
-static void set_ready(struct clickstore *store, struct clicklog *log)
-{
-    pthread_mutex_lock(&store->lock);
-    atomic_store(&log->ready, true);
-    pthread_cond_broadcast(&store->changed);
-    pthread_mutex_unlock(&store->lock);
-}
-
 static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
 {
     bool safe = true;
@@ -212,8 +204,12 @@ static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
         if (!log->live)
             continue;
         safe = keep_log(log, now_ms, took_ms) && safe;
-        if (!atomic_load(&log->ready))
-            set_ready(store, log);
+        if (!atomic_load(&log->ready)) {
+            pthread_mutex_lock(&store->lock);
+            atomic_store(&log->ready, true);
+            pthread_cond_broadcast(&store->changed);
+            pthread_mutex_unlock(&store->lock);
+        }
     }
     atomic_store_explicit(&store->degraded, !safe || store->disk_errno != 0, memory_order_relaxed);
 }
@@ -260,14 +256,6 @@ static void end_logs(struct clickstore *store)
                   strerror(store->disk_errno));
 }
 
-static void wait_for_work(struct clickstore *store, int64_t wait_ms)
-{
-    struct pollfd fd = {.fd = store->wake_fd, .events = POLLIN};
-
-    if (poll(&fd, 1, (int)wait_ms) > 0)
-        wake_take(store->wake_fd);
-}
-
 static void *run(void *arg)
 {
     struct clickstore *store = arg;
@@ -276,6 +264,7 @@ static void *run(void *arg)
     int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
     int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
     int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
+    struct pollfd wake = {.fd = store->wake_fd, .events = POLLIN};
 
     /* Not background_enter(), which yields to workers: clicks are lost when no segment is ready. */
     pthread_setname_np(pthread_self(), "keeper");
@@ -290,7 +279,8 @@ static void *run(void *arg)
             sync_logs(store);
             synced_ms = now_ms;
         }
-        wait_for_work(store, settle_one(store) ? 0 : longest_ms);
+        if (poll(&wake, 1, settle_one(store) ? 0 : (int)longest_ms) > 0)
+            wake_take(store->wake_fd);
     }
     end_logs(store);
     return NULL;

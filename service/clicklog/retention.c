@@ -56,19 +56,11 @@ static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
     return bytes;
 }
 
-static void log_is_gone(struct clickstore *store, struct clicklog *log)
-{
-    char name[SEGMENT_LOG_NAME_LEN + 1];
-
-    segment_log_name(log->id, name);
-    unlinkat(store->dir.logs_fd, name, AT_REMOVEDIR);
-    atomic_store_explicit(&log->gone, true, memory_order_release);
-}
-
 /* Unlinks the oldest segment under list_lock, because the reader may be walking the list. */
 static void delete_oldest(struct clickstore *store, struct clicklog *log)
 {
     struct segment *seg, *next;
+    char name[SEGMENT_LOG_NAME_LEN + 1];
 
     pthread_mutex_lock(&log->list_lock);
     seg = segment_next(&log->root);
@@ -81,8 +73,11 @@ static void delete_oldest(struct clickstore *store, struct clicklog *log)
     if (log->kept == seg)
         log->kept = next ? next : &log->root;
     retention_delete(store, seg);
-    if (!next)
-        log_is_gone(store, log);
+    if (!next) {
+        segment_log_name(log->id, name);
+        unlinkat(store->dir.logs_fd, name, AT_REMOVEDIR);
+        atomic_store_explicit(&log->gone, true, memory_order_release);
+    }
 }
 
 /* The log whose oldest segment was applied first; with `only_kind`, only segments on disk or only

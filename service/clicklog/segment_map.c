@@ -55,11 +55,6 @@ void segment_trim(struct segment *seg, int logs_fd, uint64_t n)
     close(fd);
 }
 
-static size_t page_len(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static struct segment *segment_alloc(uint32_t capacity)
 {
     struct segment *seg = calloc(1, sizeof(*seg));
@@ -96,7 +91,7 @@ void segment_activate(struct segment *seg, uint64_t first)
 
 bool segment_touch(struct segment *seg, uint64_t from, uint64_t len)
 {
-    size_t mask = page_len() - 1;
+    size_t mask = (size_t)sysconf(_SC_PAGESIZE) - 1;
     size_t begin = (size_t)from & ~mask;
     size_t end = from + len < seg->map_len ? (size_t)(from + len) : seg->map_len;
 

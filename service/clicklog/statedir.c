@@ -125,15 +125,6 @@ int statedir_make_log(struct statedir *dir, const char *log_name)
     return fsync(dir->logs_fd) == 0 ? 0 : errno;
 }
 
-static void remember(struct statedir *dir, const char *path, const char *why)
-{
-    size_t len = strlen(dir->aside_names);
-
-    dir->n_set_aside++;
-    snprintf(dir->aside_names + len, sizeof(dir->aside_names) - len, "%s%s (%s)", len ? ", " : "",
-             path, why);
-}
-
 /* "<log>/<file>" becomes "<log>-<file>"; if that name is taken, a number is added. */
 static int move_aside(struct statedir *dir, const char *path)
 {
@@ -161,12 +152,16 @@ void statedir_set_aside(struct statedir *dir, const char *path, const char *why)
 {
     char text[64];
     int errnum = move_aside(dir, path);
+    size_t len;
 
     if (errnum) {
         snprintf(text, sizeof(text), "%s; left: %s", why, strerror(errnum));
         why = text;
     }
-    remember(dir, path, why);
+    len = strlen(dir->aside_names);
+    dir->n_set_aside++;
+    snprintf(dir->aside_names + len, sizeof(dir->aside_names) - len, "%s%s (%s)", len ? ", " : "",
+             path, why);
 }
 
 void statedir_report(struct statedir *dir)

@@ -395,13 +395,6 @@ static bool check_names(const struct builder *b)
     return true;
 }
 
-static void set_needs(struct brand_target *target)
-{
-    target->needs = target->tpl.uses;
-    for (unsigned i = 0; i < target->n_rules; i++)
-        target->needs |= target->rules[i].tpl.uses;
-}
-
 bool brand_targets_build(struct brand_targets *targets, const struct config *config, unsigned index,
                          struct error *err)
 {
@@ -415,8 +408,12 @@ bool brand_targets_build(struct brand_targets *targets, const struct config *con
             return false;
     }
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
-        if (targets->kind[kind])
-            set_needs(targets->kind[kind]);
+        struct brand_target *target = targets->kind[kind];
+
+        for (unsigned i = 0; target && i < target->n_rules; i++)
+            target->needs |= target->rules[i].tpl.uses;
+        if (target)
+            target->needs |= target->tpl.uses;
     }
     return check_names(&b) && resolve_all(&b);
 }

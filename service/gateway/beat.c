@@ -61,24 +61,21 @@ static void make_id(struct pod *self, const char *state_dir)
     sodium_bin2hex(self->id, sizeof(self->id), hash, POD_ID_LEN / 2);
 }
 
-static void init_self(struct pod *self, const char *state_dir, int64_t wall_ms)
+struct beat *beat_new(const struct beat_options *options, int64_t wall_ms)
 {
+    struct beat *beat = calloc(1, sizeof(*beat));
+    struct pod *self;
+
+    if (!beat)
+        return NULL;
+    self = &beat->self;
+    beat->options = *options;
+    beat->options.state_dir = NULL; /* the caller's string, valid for the call only */
     if (gethostname(self->host, sizeof(self->host) - 1) != 0)
         self->host[0] = '\0';
     snprintf(self->version, sizeof(self->version), "%s", HOPCOUNT_VERSION);
     rfc3339_format(wall_ms / 1000, 0, self->started_at);
-    make_id(self, state_dir);
-}
-
-struct beat *beat_new(const struct beat_options *options, int64_t wall_ms)
-{
-    struct beat *beat = calloc(1, sizeof(*beat));
-
-    if (!beat)
-        return NULL;
-    beat->options = *options;
-    beat->options.state_dir = NULL; /* the caller's string, valid for the call only */
-    init_self(&beat->self, options->state_dir, wall_ms);
+    make_id(self, options->state_dir);
     beat->day = wall_ms / 1000 / DAY_S;
     return beat;
 }
@@ -166,20 +163,15 @@ static void drop_old_salt(struct beat *beat, int64_t now_s)
     beat->options.on_salt(beat->options.owner);
 }
 
-/* Each process reads the lines of all others, so the interval grows with their number. */
-static int64_t every_ms(const struct beat *beat)
-{
-    int64_t line_ms = pod_every_ms(beat->known.n);
-
-    return line_ms > POD_EVERY_MS ? line_ms : BEAT_MS;
-}
-
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms)
 {
+    /* Each process reads the lines of all others, so the interval grows with their number. */
+    int64_t line_ms = pod_every_ms(beat->known.n);
+
     drop_old_salt(beat, wall_ms / 1000);
     if (beat->n_sent == 0 && !beat->is_leaving && now_ms >= beat->next_ms &&
         send_beat(beat, wall_ms))
-        beat->next_ms = now_ms + every_ms(beat);
+        beat->next_ms = now_ms + (line_ms > POD_EVERY_MS ? line_ms : BEAT_MS);
 }
 
 void beat_leave(struct beat *beat, int64_t wall_ms)
@@ -191,14 +183,6 @@ void beat_leave(struct beat *beat, int64_t wall_ms)
 bool beat_is_quiet(const struct beat *beat)
 {
     return beat->n_sent == 0;
-}
-
-/* False if the text isn't a salt, for example one of another version; it is then treated as absent.
- */
-static bool read_salt(const struct redisReply *text, uint8_t salt[static SALT_LEN])
-{
-    return number_parse_hex(slice_make(text->str, text->len), salt, SALT_LEN) &&
-           !sodium_is_zero(salt, SALT_LEN);
 }
 
 static void use_salt(struct beat *beat, const uint8_t salt[static SALT_LEN], int64_t day)
@@ -231,6 +215,7 @@ static void read_lines(struct pod_table *table, const struct redisReply *answer)
 
 void beat_on_answer(struct beat *beat, const struct redisReply *answer)
 {
+    const struct redisReply *text;
     uint8_t salt[SALT_LEN];
 
     beat->n_sent--;
@@ -247,6 +232,9 @@ void beat_on_answer(struct beat *beat, const struct redisReply *answer)
     pod_table_finish(&beat->found, &beat->known, clock_mono_ms(), clock_wall_ms());
     beat->known = beat->found;
     beat->n_pods = (unsigned)answer->element[0]->integer;
-    if (read_salt(answer->element[1], salt))
+    text = answer->element[1];
+    /* A text that isn't a salt, for example of another version, is treated as absent. */
+    if (number_parse_hex(slice_make(text->str, text->len), salt, SALT_LEN) &&
+        !sodium_is_zero(salt, SALT_LEN))
         use_salt(beat, salt, beat->sent_s / DAY_S);
 }

@@ -112,11 +112,6 @@ static struct gateway_entry *entry_of(struct gateway *gateway, uint64_t ref)
     return &gateway->ring[(ref - 1) & gateway->mask];
 }
 
-static bool is_same_click(const struct gateway_click *a, const struct gateway_click *b)
-{
-    return a->number == b->number && memcmp(a->origin, b->origin, GATEWAY_ORIGIN_LEN) == 0;
-}
-
 /* --- a client's clicks --- */
 
 /* What gather() found of a client. */
@@ -145,7 +140,8 @@ static bool gather(struct gateway *gateway, struct head *head, const struct gate
             group->is_whole = false;
             break;
         }
-        if (is_same_click(&entry->click, click))
+        if (entry->click.number == click->number &&
+            memcmp(entry->click.origin, click->origin, GATEWAY_ORIGIN_LEN) == 0)
             return false;
         if (other->client != click->click.client || other->brand != click->click.brand)
             continue;

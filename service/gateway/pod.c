@@ -89,15 +89,6 @@ void pod_table_add(struct pod_table *table, const struct pod *pod)
         table->pods[table->n++] = *pod;
 }
 
-/* A line seen for the first time counts as heard at the time it states, or now if that is in the
- * future. */
-static int64_t first_heard_ms(const struct pod *pod, int64_t mono_ms, int64_t wall_ms)
-{
-    int64_t age_ms = wall_ms - pod->at_s * 1000;
-
-    return mono_ms - (age_ms > 0 ? age_ms : 0);
-}
-
 void pod_table_finish(struct pod_table *table, const struct pod_table *before, int64_t mono_ms,
                       int64_t wall_ms)
 {
@@ -105,8 +96,12 @@ void pod_table_finish(struct pod_table *table, const struct pod_table *before, i
         struct pod *pod = &table->pods[i];
         const struct pod *was = find(before, pod->id);
 
+        int64_t age_ms = wall_ms - pod->at_s * 1000;
+
+        /* A line seen for the first time counts as heard at the time it states, or now if that is
+         * in the future. */
         if (!was)
-            pod->heard_ms = first_heard_ms(pod, mono_ms, wall_ms);
+            pod->heard_ms = mono_ms - (age_ms > 0 ? age_ms : 0);
         else
             pod->heard_ms = was->at_s == pod->at_s ? was->heard_ms : mono_ms;
     }
