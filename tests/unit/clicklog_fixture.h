@@ -18,7 +18,7 @@
 #include "service/clicklog/clickstore.h"
 #include "tests/unit/temp_dir.h"
 
-enum { WAIT_MS = 10000, READ_MAX = 4096 };
+enum { WAIT_MS = 30000, READ_MAX = 4096 };
 
 static inline int make_dir(void **state)
 {
