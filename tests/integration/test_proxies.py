@@ -1,12 +1,13 @@
-"""The shipped proxy configurations, on the real nginx and haproxy: links work and are counted."""
+"""The shipped proxy configurations, on the real nginx, haproxy and Caddy: links work and are counted."""
 import re
 import shutil
+import subprocess
 
 import pytest
 
 import read_log
 
-from harness.build import ROOT
+from harness.build import ROOT, patience
 from harness.ports import free_port
 from harness.process import Process
 from harness.rawhttp import Connection
@@ -14,23 +15,32 @@ from harness.wait import wait_until
 
 
 class Proxy(Process):
-    def __init__(self, directory, name, port, text, command):
+    """A proxy on `port`, and with TLS on `tls_port`; its log is on stderr, or in `log_path`."""
+
+    def __init__(self, directory, name, text, command, ports, environment=None):
         super().__init__(name, directory)
-        self.port = port
+        self.port, self.tls_port = ports
         self.config_path = self.directory / f"{name}.conf"
         self.config_path.write_text(text)
         self.arguments = [part.format(config=self.config_path, dir=self.directory)
                           for part in command]
+        self.extra_environment = environment or {}
+        self.log_path = self.stderr_path
+        self.preface = ""  # what a balancer in front of it says before each connection's first byte
 
     def command(self):
         return self.arguments
 
+    def environment(self):
+        return {**super().environment(), **self.extra_environment}
+
     def start(self):
         self.spawn()
-        wait_until(self.accepts, 10, lambda: f"{self.name} accepts\n{self.stderr_tail()}")
+        wait_until(self.accepts, 20, lambda: f"{self.name} accepts\n{self.stderr_tail()}")
         return self
 
     def accepts(self):
+        assert self.is_running(), self.stderr_tail()
         try:
             Connection("127.0.0.1", self.port).close()
         except OSError:
@@ -38,39 +48,94 @@ class Proxy(Process):
         return True
 
 
+def certificate(directory):
+    """(certificate, key) of go.acme.example, signed by itself."""
+    pem, key = directory / "cert.pem", directory / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=go.acme.example", "-addext", "subjectAltName=DNS:go.acme.example",
+                    "-keyout", key, "-out", pem], check=True, capture_output=True, timeout=patience(60))
+    return pem, key
+
+
+def shipped(name, daemon, text, pod_line=None):
+    """A file of deploy/proxy on the daemon's ports; `pod_line` finds the line that each pod has one of."""
+    text = text or (ROOT / "deploy/proxy" / name).read_text()
+    if pod_line and daemon.peer:
+        line = re.search(pod_line, text, re.M)[0]
+        text = text.replace(line, line + line.replace("127.0.0.1", "127.0.0.2").replace("pod1", "pod2"))
+    return text.replace(".1:8080", f".1:{daemon.port}").replace(".2:8080", f".2:{daemon.port}")
+
+
 def nginx(directory, daemon, text=None):
-    port = free_port()
-    text = text or (ROOT / "deploy/proxy/nginx.conf").read_text()
-    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{daemon.port}")
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("listen [::]:80;", "")
+    ports, (pem, key) = (free_port(), free_port()), certificate(directory)
+    text = shipped("nginx.conf", daemon, text, r"^ *server 127\.0\.0\.1:8080.*\n")
+    text = re.sub(r"listen \[::\]:.*", "", text)
+    text = re.sub(r"listen 80\b", f"listen 127.0.0.1:{ports[0]}", text)
+    text = text.replace("listen 443 ", f"listen 127.0.0.1:{ports[1]} ")
+    text = re.sub("/etc/letsencrypt/.*fullchain.pem", str(pem), text)
+    text = re.sub("/etc/letsencrypt/.*privkey.pem", str(key), text)
+    text = text.replace("/var/log/nginx/hopcount.log", f"{directory}/access.log")
     folders = " ".join(f"{kind}_temp_path {directory}/{kind};"
                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     text = (f"daemon off; pid {directory}/nginx.pid; error_log stderr; events {{}}\n"
             f"http {{ {folders}\n{text} }}\n")
-    return Proxy(directory, "nginx", port, text,
-                 ["nginx", "-c", "{config}", "-p", "{dir}", "-e", "stderr"])
+    proxy = Proxy(directory, "nginx", text, ["nginx", "-c", "{config}", "-p", "{dir}", "-e", "stderr"], ports)
+    proxy.log_path = directory / "access.log"
+    return proxy
 
 
 def haproxy(directory, daemon, text=None):
-    port = free_port()
-    text = text or (ROOT / "deploy/proxy/haproxy.cfg").read_text()
-    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{daemon.port}")
+    ports, (pem, key) = (free_port(), free_port()), certificate(directory)
+    (directory / "both.pem").write_text(pem.read_text() + key.read_text())
+    text = shipped("haproxy.cfg", daemon, text, r"^ *server pod1 .*\n")
     text = text.replace("port 8081", f"port {daemon.admin_port}")
-    text = re.sub(r"bind :80\b", f"bind 127.0.0.1:{port}", text)
-    return Proxy(directory, "haproxy", port, text, ["haproxy", "-db", "-f", "{config}"])
+    text = re.sub(r"bind :80\b", f"bind 127.0.0.1:{ports[0]}", text)
+    text = re.sub(r"bind :443\b", f"bind 127.0.0.1:{ports[1]}", text)
+    text = text.replace("/etc/haproxy/certs/", f"{directory}/both.pem").replace("log stdout", "log stderr")
+    return Proxy(directory, "haproxy", text, ["haproxy", "-db", "-f", "{config}"], ports)
+
+
+def caddy(directory, daemon, text=None):
+    ports, (pem, key) = (free_port(), free_port()), certificate(directory)
+    text = shipped("Caddyfile", daemon, text, r"^\t*to 127\.0\.0\.1:8080\n")
+    text = text.replace("health_port 8081", f"health_port {daemon.admin_port}")
+    text = text.replace("http://go.acme.example {", f"http://go.acme.example:{ports[0]} {{\n\tbind 127.0.0.1")
+    text = text.replace("https://go.acme.example {", f"https://go.acme.example:{ports[1]} {{\n\tbind 127.0.0.1"
+                        f"\n\ttls {pem} {key}")
+    options = f"{{\n\tadmin off\n\thttp_port {ports[0]}\n\thttps_port {ports[1]}\n}}\n"
+    return Proxy(directory, "caddy", options + text,
+                 ["caddy", "run", "--adapter", "caddyfile", "--config", "{config}"], ports,
+                 {"HOME": str(directory), "XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)})
+
+
+PROXIES = [(nginx, "forwarded"), (haproxy, "proxy_protocol"), (caddy, "forwarded")]
+behind_each_proxy = pytest.mark.parametrize("make, mode", PROXIES, ids=[make.__name__ for make, _ in PROXIES])
 
 
 @pytest.fixture
 def start_behind(make_hopcountd, redis, processes, tmp_path):
-    """Makes a daemon behind a proxy: start_behind(nginx, mode, text of its configuration)."""
-    def start(make, mode, text=None):
+    """Makes a daemon behind a proxy: start_behind(nginx, mode, text of its configuration).
+
+    With `peer` the daemon has one, on the same ports of 127.0.0.2, to which the proxy leads too.
+    """
+    def start(make, mode, text=None, peer=False, preface=""):
         if not shutil.which(make.__name__):
             pytest.skip(f"needs {make.__name__}")
-        daemon = make_hopcountd(redis, {"public": {
-            "client_address": mode, "trusted_proxies": ["127.0.0.1/32"]}})
+        config = {"public": {"client_address": mode, "trusted_proxies": ["127.0.0.1/32"],
+                             "drain_delay_s": 3 if peer else 0}}
+        daemon = make_hopcountd(redis, config)
+        daemon.peer = None
+        if peer:
+            other = make_hopcountd(redis, config, name="peer", start=False)
+            other.write_keys([(1, "mint", daemon.key)])
+            other.write_config({
+                "public": {"listen": f"127.0.0.2:{daemon.port}"},
+                "admin": {"listen": [f"127.0.0.1:{other.admin_port}", f"127.0.0.2:{daemon.admin_port}"]}})
+            daemon.peer = other.start()
         (tmp_path / "proxy").mkdir(mode=0o755)
         proxy = make(tmp_path / "proxy", daemon, text)
         processes.append(proxy)
+        proxy.preface = preface
         proxy.start()
         # haproxy answers 503 until its first health check went well.
         wait_until(lambda: get(proxy, "/robots.txt").status == 200, 20, "the proxy passes a request on")
@@ -81,11 +146,11 @@ def start_behind(make_hopcountd, redis, processes, tmp_path):
 def get(proxy, path, **options):
     """The visitor's address is none that is trusted, nor in the network of one."""
     with Connection("127.0.0.1", proxy.port, source=("127.0.1.2", 0)) as connection:
+        connection.send(proxy.preface)
         return connection.request(path, **options)
 
 
-@pytest.mark.parametrize("make, mode", [(nginx, "forwarded"), (haproxy, "proxy_protocol")],
-                         ids=["nginx", "haproxy"])
+@behind_each_proxy
 def test_links_work_and_are_counted_behind_a_proxy(start_behind, make, mode):
     daemon, proxy = start_behind(make, mode)
     token = daemon.mint("pay", 99)
@@ -98,6 +163,62 @@ def test_links_work_and_are_counted_behind_a_proxy(start_behind, make, mode):
     daemon.shut_down()
 
 
+@behind_each_proxy
+def test_links_work_over_tls_and_leave_no_token_in_a_log(start_behind, make, mode):
+    daemon, proxy = start_behind(make, mode)
+    token = daemon.mint("pay", 99)
+    for version in ("--http1.1", "--http2"):
+        done = subprocess.run(
+            ["curl", "-sS", version, "--cacert", proxy.directory / "cert.pem", "--resolve",
+             f"go.acme.example:{proxy.tls_port}:127.0.0.1", "--output", "/dev/null", "--write-out",
+             "%{http_version} %{response_code} %{redirect_url}", "--referer", f"https://go.acme.example/{token}",
+             f"https://go.acme.example:{proxy.tls_port}/{token}?x={token}"],
+            capture_output=True, text=True, timeout=patience(30))
+        assert done.stdout == (f"{version.removeprefix('--http')} 302 "
+                               "https://billing.acme.example/index.php?rp=/invoice/99/pay"), done.stderr
+    assert daemon.wait_counted(2, [token]) == {token: 2}
+    wait_until(lambda: proxy.log_path.read_text().count("302") >= 2, 20, lambda: (
+        f"two redirects in the log\n{proxy.log_path.read_text()}"))
+    log = proxy.log_path.read_text() + proxy.stderr()
+    assert token not in log and "invoice" not in log
+    daemon.shut_down()
+
+
+@behind_each_proxy
+def test_no_visitor_notices_that_a_pod_goes_away(start_behind, make_load, make, mode):
+    daemon, proxy = start_behind(make, mode, peer=True)
+    links = [daemon.mint("view", number) for number in range(20)]
+    load = make_load(proxy, links, pause_s=0.002)
+    load.wait_clicks(200)
+    daemon.shut_down()  # drains, as a rolling restart does
+    load.wait_clicks(200)
+    daemon.start()
+    load.wait_clicks(200)
+    daemon.peer.shut_down()
+    load.wait_clicks(200)
+    load.stop()
+    assert not load.tally.other and not load.tally.unanswered
+    load.tally.check(daemon.wait_counted(load.tally.n_received, links))
+    daemon.shut_down()
+
+
+@behind_each_proxy
+def test_no_visitor_notices_that_a_pod_is_killed(start_behind, make_load, make, mode):
+    daemon, proxy = start_behind(make, mode, peer=True)
+    links = [daemon.mint("view", number) for number in range(20)]
+    load = make_load(proxy, links, pause_s=0.002)
+    load.wait_clicks(200)
+    daemon.peer.kill()
+    load.wait_clicks(400)
+    load.stop()
+    assert not load.tally.other and not load.tally.unanswered
+    daemon.peer.start()
+    # What the dead pod had counted, and the other answered again, counts twice: two requests came.
+    counted = sum(daemon.wait_counted(load.tally.n_received, links).values())
+    assert load.tally.n_received <= counted <= load.tally.n_received + 4
+    daemon.shut_down()
+
+
 FORGED = {
     "Forwarded": "for=198.51.100.7;host=evil.example, for=127.0.0.1",
     "X-Forwarded-For": "198.51.100.8, 127.0.0.1",
@@ -105,8 +226,7 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("make, mode", [(nginx, "forwarded"), (haproxy, "proxy_protocol")],
-                         ids=["nginx", "haproxy"])
+@behind_each_proxy
 def test_what_the_visitor_wrote_himself_is_not_believed(start_behind, make, mode):
     daemon, proxy = start_behind(make, mode)
     token = daemon.mint("pay", 99, client=7)
@@ -114,6 +234,29 @@ def test_what_the_visitor_wrote_himself_is_not_believed(start_behind, make, mode
         assert get(proxy, f"/{token}", headers=fields).status == 302
     networks = [click["network"] for log in read_log.read_logs(daemon.state_dir) for click in log.clicks()]
     assert len(networks) == 5 and len(set(networks)) == 1 and networks[0]
+    daemon.shut_down()
+
+
+BALANCED = [
+    (nginx, "forwarded", "nginx.conf", [("listen 80;", "listen 80 proxy_protocol;"), (
+        "server_name", "set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol;\n    server_name")]),
+    (haproxy, "proxy_protocol", "haproxy.cfg", [("bind :80", "bind :80 accept-proxy")]),
+]
+
+
+@pytest.mark.parametrize("make, mode, name, changes", BALANCED, ids=["nginx", "haproxy"])
+def test_a_balancer_may_tell_the_proxy_whose_connection_it_is(start_behind, make, mode, name, changes):
+    text = (ROOT / "deploy/proxy" / name).read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    daemon, proxy = start_behind(make, mode, text, preface="PROXY TCP4 198.51.100.7 127.0.0.1 5555 80\r\n")
+    token = daemon.mint("pay", 99, client=7)
+    for address in ("198.51.100.7", "203.0.113.9", "203.0.113.9"):
+        proxy.preface = f"PROXY TCP4 {address} 127.0.0.1 5555 80\r\n"
+        assert get(proxy, f"/{token}").status == 302
+    networks = [click["network"] for log in read_log.read_logs(daemon.state_dir) for click in log.clicks()]
+    assert len(networks) == 3 and len(set(networks)) == 2
     daemon.shut_down()
 
 
