@@ -208,6 +208,24 @@ test("no chart ends before its period does, whatever steps are asked for", async
     await expect(dashboard.getByLabel("In steps of")).toHaveValue("hour");
 });
 
+test("no bar is longer than its place, and what isn't over is told apart", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}?from=30d`);
+    await settled(dashboard);
+    const widths = await dashboard.locator(".bar i").evaluateAll((bars) =>
+        bars.map((bar) => Number.parseFloat(bar.style.width)));
+    const over = card(dashboard, "Clicks over time");
+
+    expect(widths.length).toBeGreaterThan(20);
+    expect(Math.max(...widths)).toBe(100);
+    await expect(over).toContainText("the last day is not over");
+    await over.getByText("Show as a table").click();
+    await expect(over.getByRole("rowheader").last()).toContainText("(not over)");
+    await expect(over.getByRole("rowheader", { name: "(not over)" })).toHaveCount(1);
+    await dashboard.goto(`${stack.base}?from=2026-01-01&to=2026-01-05`);
+    await settled(dashboard);
+    await expect(dashboard.getByText("is not over")).toHaveCount(0);
+});
+
 test("while figures are on their way, the page is there", async ({ dashboard, stack, save }) => {
     let letGo;
     const held = new Promise((done) => { letGo = done; });

@@ -94,6 +94,9 @@ test("a campaign that nobody has clicked yet can be named", async ({ page, stack
     await all.getByRole("button", { name: "Save" }).click();
     await expect(all.getByRole("button", { name: "Name a campaign" })).toBeFocused();
     expect(await nameOf(stack, 2412)).toBe("Christmas offer");
+    await page.goto(`${stack.base}campaigns?campaign=1,2412`);
+    await settled(page);
+    await expect(page.locator(".stage").getByRole("heading", { name: "Christmas offer" })).toBeVisible();
 });
 
 test("a form that is being filled in survives new figures", async ({ page, stack }) => {

@@ -23,10 +23,10 @@ export function bars(caption, items, { limit = 7, machines = false } = {}) {
     const all = sorted.reduce((sum, { value }) => sum + value, 0);
     const shown = sorted.length > limit + 1 ? sorted.slice(0, limit) : sorted;
     const rest = sorted.slice(shown.length).reduce((sum, { value }) => sum + value, 0);
-    const max = sorted[0]?.value ?? 1;
+    const max = Math.max(sorted[0]?.value ?? 1, rest);
 
     if (rest > 0)
-        shown.push({ name: `${sorted.length - limit} more`, value: rest });
+        shown.push({ name: `${sorted.length - limit} more`, value: rest, colour: "muted" });
     return h("table", { class: "bars" },
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,

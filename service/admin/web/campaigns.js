@@ -1,5 +1,5 @@
 // Campaigns, such as the stages of a reminder, side by side.
-import { stats } from "./api.js";
+import { get, stats } from "./api.js";
 import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
@@ -30,13 +30,19 @@ function loader(filters) {
         const picked = chosen(filters);
         const keys = picked.length > 0 ? picked
             : rows.filter(({ key }) => key !== "0").slice(0, AUTO).map(({ key }) => key);
+        const names = new Map(data.rows.map(({ key, name }) => [key, name]));
 
-        return { data, rows, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
+        // Nobody clicked it in this period; it has its name all the same.
+        if (keys.some((key) => !names.has(key))) {
+            for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
+                names.set(String(id), name);
+        }
+        return { data, rows, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
     });
 }
 
-function nameOf(data, key) {
-    return campaignName(key, data.rows.find((row) => row.key === key)?.name);
+function nameOf({ names }, key) {
+    return campaignName(key, names.get(key));
 }
 
 function paint(keys, key) {
@@ -54,14 +60,14 @@ function stage(found, key, rows, filters) {
     swatch.style.color = `var(--${paint(found.keys, key)})`;
     return h("div", { class: "stage" },
         h("div", null,
-            h("h3", null, swatch, " ", nameOf(found.data, key)),
+            h("h3", null, swatch, " ", nameOf(found, key)),
             h("p", { class: "figure" }, count(row?.[field] ?? 0)),
             change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
                 { what: beforeName(filters), isGood: field !== "automated" }),
             h("p", { class: "small muted" }, field === "automated"
                 ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
                 : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`)),
-        bars(`Clicks of ${nameOf(found.data, key)} by kind of link`, kinds, { limit: 4,
+        bars(`Clicks of ${nameOf(found, key)} by kind of link`, kinds, { limit: 4,
             machines: field === "automated" }));
 }
 
@@ -112,7 +118,7 @@ function timeCard(load, filters) {
                 keys, interval,
                 summary: `${many(data.total[filters.who], "click")} of ${
                     many(series.size, "campaign")}`,
-                series: [...series].map(([key, values]) => ({ name: nameOf(found.data, key), values,
+                series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values,
                     colour: paint(found.keys, key) })),
             });
         },

@@ -1,7 +1,8 @@
 // Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
 // of the same figures for people who can’t see it or prefer to read.
 import { h, table } from "./dom.js";
-import { axis, bucket, count, tick } from "./format.js";
+import { timeZone } from "./filters.js";
+import { axis, bucket, bucketDate, count, tick } from "./format.js";
 
 /* global Chart */
 
@@ -54,16 +55,40 @@ function tooltip(interval) {
     };
 }
 
-function dataset(kind, series) {
+/* The place among `keys` of the hour, day, week or month that isn't over yet; -1: there is none. */
+function runningBucket(keys, interval) {
+    if (interval === "step")
+        return -1;
+    const now = new Date();
+    const ahead = timeZone() === "UTC" ? 0 : now.getTimezoneOffset();
+    // As the keys are: what local clocks show, read as UTC.
+    const local = now.getTime() - ahead * 60000;
+
+    return keys.findIndex((key) => {
+        const start = bucketDate(key), end = new Date(start);
+
+        if (interval === "month")
+            end.setUTCMonth(end.getUTCMonth() + 1);
+        else
+            end.setTime(start.getTime() + { hour: 1, day: 24, week: 168 }[interval] * 3600000);
+        return start <= local && local < end;
+    });
+}
+
+/* The column of the hour, day or month that isn't over is pale, and so is the line to it: it would
+ * look like a fall. */
+function dataset(kind, series, running) {
     const paint = colour(series.colour);
 
     if (kind === "bar")
-        return { label: series.name, data: series.values, backgroundColor: paint, maxBarThickness: 28,
+        return { label: series.name, data: series.values, maxBarThickness: 28,
+            backgroundColor: series.values.map((_, i) => i === running ? `${paint}80` : paint),
             borderRadius: 2, categoryPercentage: 0.86, barPercentage: 0.94 };
     return { label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
         borderWidth: 2, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4,
-        // A curve that overshoots its points would show clicks that did not happen.
-        cubicInterpolationMode: "monotone" };
+        // Straight from point to point: a curve would show clicks that did not happen.
+        tension: 0,
+        segment: { borderDash: ({ p1DataIndex }) => p1DataIndex === running ? [4, 4] : undefined } };
 }
 
 function legend(series) {
@@ -78,17 +103,19 @@ function legend(series) {
 function dataTable(caption, keys, interval, series) {
     const head = interval === "step" ? ["Step", "Clicks"]
         : ["Time", ...series.map(({ name }) => name)];
+    const running = runningBucket(keys, interval);
     const rows = keys.map((key, i) =>
-        [bucket(key, interval), ...series.map(({ values }) => count(values[i]))]);
+        [bucket(key, interval) + (i === running ? " (not over)" : ""), ...series.map(({ values }) => count(values[i]))]);
 
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
         table("rows small", caption, head, rows));
 }
 
 /* The legend: what colours and heights stand for. */
-function head(interval, series, statement) {
+function head(keys, interval, series, statement) {
+    const isRunning = runningBucket(keys, interval) >= 0;
     const unit = h("p", { class: "small muted" }, interval === "step" ? "Clicks"
-        : `Clicks per ${interval}`);
+        : `Clicks per ${interval}${isRunning ? `; the last ${interval} is not over` : ""}`);
 
     return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), unit);
 }
@@ -117,7 +144,7 @@ export class TimeChart {
                 this.tablePlace);
         }
         this.canvas.setAttribute("aria-label", summary);
-        this.legendPlace.replaceChildren(head(interval, series, isStated ? summary : ""));
+        this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : ""));
         this.last = [keys, interval, series];
         this.ticks = { ticks, title };
         this.draw(keys, interval, series);
@@ -138,7 +165,8 @@ export class TimeChart {
             scales: scales({ labels: keys, ...this.ticks, interval, stacked: this.kind === "bar" }),
             plugins: { legend: { display: false }, tooltip: tooltip(interval) },
         };
-        const data = { labels: keys, datasets: series.map((one) => dataset(this.kind, one)) };
+        const data = { labels: keys, datasets: series.map((one) =>
+            dataset(this.kind, one, runningBucket(keys, interval))) };
 
         if (this.chart) {
             this.chart.options = options;
