@@ -241,6 +241,7 @@ static const struct {
     FIELD("sec-fetch-mode", 's', 'd', HTTP1_SEC_FETCH_MODE),
     FIELD("sec-fetch-site", 's', 't', HTTP1_SEC_FETCH_SITE),
     FIELD("sec-fetch-user", 's', 'e', HTTP1_SEC_FETCH_USER),
+    FIELD("sec-gpc", 's', 'p', HTTP1_SEC_GPC),
     FIELD("sec-purpose", 's', 's', HTTP1_SEC_PURPOSE),
     FIELD("transfer-encoding", 't', 'n', TRANSFER_ENCODING),
     FIELD("user-agent", 'u', 'n', HTTP1_USER_AGENT),

@@ -103,16 +103,21 @@ static bool mint(struct linkform_maker *maker, json_t *json, struct link *link,
     return false;
 }
 
-/* {id, brand, token, url, issued_at, expires_at, expired}; NULL: no memory. */
+/* {id, brand, token, url, issued_at, expires_at, expired}; id and token are null when the kind is
+ * not tracked: then the URL is that of its target, and never expires.  NULL: no memory. */
 static json_t *minted_json(const struct link *link)
 {
+    bool is_plain = link->text_len == 0;
+    struct token token = link->token;
     char id[LINKS_ID_MAX];
-    json_t *object = json_pack("{ss ss# ss# so}", "id", links_id_text(link->token.link_id, id),
-                               "brand", link->brand->name.ptr, (int)link->brand->name.len, "token",
-                               link->text, (int)link->text_len, "url",
-                               json_sprintf("%s/%s", link->brand->base_url, link->text));
+    json_t *object =
+        json_pack("{ss? ss# ss? ss#}", "id", is_plain ? NULL : links_id_text(token.link_id, id),
+                  "brand", link->brand->name.ptr, (int)link->brand->name.len, "token",
+                  is_plain ? NULL : link->text, "url", link->url, (int)link->url_len);
 
-    return links_set_times(object, &link->token);
+    if (is_plain)
+        token.ttl_code = 0;
+    return links_set_times(object, &token);
 }
 
 /* Mints all links of an array, or none: the first that is wrong ends it. */

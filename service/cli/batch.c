@@ -14,8 +14,8 @@
 #include "service/config/site.h"
 
 enum {
-    OUT_BYTES = 1 << 20, /* written when so much is there */
-    LINK_BYTES = 1024,   /* id, token twice, expiry, commas: what a row adds but the base URL */
+    OUT_BYTES = 1 << 20,                    /* written when so much is there */
+    LINK_BYTES = 512 + 2 * SITE_TARGET_MAX, /* id, token, URL, expiry, commas: what a row adds */
 };
 
 struct batch {
@@ -73,18 +73,18 @@ static void put_row(struct batch *b, const struct rows_row *row)
     put_char(b, '\n');
 }
 
+/* Of a kind that is not tracked id and token are empty, and the URL, its target's, may hold commas.
+ */
 static void put_link(struct batch *b, const struct link *link, const struct rows_row *row)
 {
     static const char hex[] = "0123456789abcdef";
 
-    for (int shift = 60; shift >= 0; shift -= 4)
+    for (int shift = 60; link->text_len > 0 && shift >= 0; shift -= 4)
         put_char(b, hex[link->token.link_id >> shift & 15]);
     put_char(b, ',');
     put(b, slice_make(link->text, link->text_len));
     put_char(b, ',');
-    put(b, slice_of(link->brand->base_url));
-    put_char(b, '/');
-    put(b, slice_make(link->text, link->text_len));
+    b->out_len += csv_write(slice_make(link->url, link->url_len), b->out + b->out_len);
     put_char(b, ',');
     put(b, slice_of(link->expires_at));
     put_row(b, row);
@@ -151,18 +151,6 @@ static uint32_t needed_columns(const struct linkform *defaults)
            (uint32_t)(defaults->field[LINK_OBJECT].len == 0) << LINK_OBJECT;
 }
 
-static size_t longest_base_url(const struct site *site)
-{
-    size_t longest = 0;
-
-    for (unsigned i = 0; i < site_n_brands(site); i++) {
-        size_t len = strlen(site_brand_at(site, i)->base_url);
-
-        longest = len > longest ? len : longest;
-    }
-    return longest;
-}
-
 int batch_run(const struct batch_options *options)
 {
     struct batch b = {.opt = options};
@@ -186,7 +174,7 @@ int batch_run(const struct batch_options *options)
     bool ok;
 
     linkform_maker_init(&b.maker, options->site, options->now_s);
-    b.out = malloc(OUT_BYTES + 2 * ROWS_ROW_MAX + LINK_BYTES + longest_base_url(options->site));
+    b.out = malloc(OUT_BYTES + 2 * ROWS_ROW_MAX + LINK_BYTES);
     if (!b.out)
         return cli_fail("out of memory");
     ok = rows_read(&rows, &result);

@@ -67,10 +67,10 @@ static json_t *link_json(const struct link *link)
     snprintf(id, sizeof(id), "%016" PRIx64, t->link_id);
     variant[0] = (char)(t->variant ? 'A' + t->variant - 1 : 0);
     rfc3339_format(token_issued_s(t), 0, issued);
-    return json_pack("{ss ss so ss? ss% ss sI sI si ss ss ss? so ss sb sb}", "id", id, "token",
-                     link->text, "url", json_sprintf("%s/%s", link->brand->base_url, link->text),
-                     "expires_at", link->expires_at[0] ? link->expires_at : NULL, "brand",
-                     link->brand->name.ptr, link->brand->name.len, "kind",
+    return json_pack("{ss? ss? ss ss? ss% ss sI sI si ss ss ss? so ss sb sb}", "id",
+                     link->text_len ? id : NULL, "token", link->text_len ? link->text : NULL, "url",
+                     link->url, "expires_at", link->expires_at[0] ? link->expires_at : NULL,
+                     "brand", link->brand->name.ptr, link->brand->name.len, "kind",
                      brand_kind_name(link->brand, t->kind), "object", (json_int_t)t->object,
                      "client", (json_int_t)t->client, "campaign", (int)t->campaign, "ttl",
                      token_ttl_name(t->ttl_code), "channel", token_channel_name(t->channel),
@@ -104,7 +104,7 @@ static int mint_one(const struct site *site, const struct linkform *form, bool a
                         fault.detail);
     if (as_json)
         return print_json(&link);
-    printf("%s/%s\n", link.brand->base_url, link.text);
+    puts(link.url);
     return CLI_OK;
 }
 
@@ -172,6 +172,9 @@ const struct cli_command cli_mint = {
         "With --due 2026-12-31 a link is valid until 30 days after that day, at least 10 days "
         "from\n"
         "when it is issued, and from there to the next time that --ttl knows.\n"
+        "\n"
+        "A kind with tracking: off gets the URL of its target, which needs no key and never\n"
+        "expires; id and token are empty then.\n"
         "\n"
         "With --batch the first line names the fields: brand, kind, object, client, campaign,\n"
         "ttl or due, channel, variant, arg, issued, silent; in any order, only `object` is\n"

@@ -325,8 +325,19 @@ static bool set_texts(struct brand *brand, struct pool *pool, const struct confi
         return false;
     brand->id = click_brand_id(brand->name);
     brand->has_revoked_page = from->revoked == 1;
-    brand->is_aggregate = from->tracking == 1;
     return true;
+}
+
+static void set_tracking(struct brand *brand, const struct brand_targets *targets)
+{
+    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
+        const struct brand_target *target = targets->kind[kind];
+
+        if (target && target->tracking == BRAND_TRACKING_AGGREGATE)
+            brand->aggregate_kinds |= (uint16_t)(1u << kind);
+        else if (target && target->tracking == BRAND_TRACKING_OFF)
+            brand->untracked_kinds |= (uint16_t)(1u << kind);
+    }
 }
 
 bool brand_init(struct brand *brand, const struct config *config, unsigned index,
@@ -342,8 +353,10 @@ bool brand_init(struct brand *brand, const struct config *config, unsigned index
     }
     priv->targets.pool = &priv->pool;
     priv->targets.url_max = SITE_TARGET_MAX;
-    return brand_targets_build(&priv->targets, config, index, err) &&
-           build_pages(brand, priv, config, built_in, err);
+    if (!brand_targets_build(&priv->targets, config, index, err))
+        return false;
+    set_tracking(brand, &priv->targets);
+    return build_pages(brand, priv, config, built_in, err);
 }
 
 void brand_clear(struct brand *brand)

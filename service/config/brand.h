@@ -18,13 +18,14 @@ struct texts;
 /* Borrowed from the site, as long as the reference to that is held. */
 struct brand {
     struct slice name;
-    uint32_t id;           /* click_brand_id() */
-    unsigned index;        /* 0…site_n_brands() - 1, in the order of the file */
-    const char *base_url;  /* "https://go.acme.example", no trailing slash */
-    const char *home;      /* where `/` leads; NULL = to a small page, PAGE_HOME */
-    bool has_revoked_page; /* a revoked link says so; else it answers as an unknown one */
-    bool is_aggregate;     /* clicks count in sums of campaigns only */
-    uint8_t mint_kid;      /* the key that mints its links; 0 = none */
+    uint32_t id;              /* click_brand_id() */
+    unsigned index;           /* 0…site_n_brands() - 1, in the order of the file */
+    const char *base_url;     /* "https://go.acme.example", no trailing slash */
+    const char *home;         /* where `/` leads; NULL = to a small page, PAGE_HOME */
+    bool has_revoked_page;    /* a revoked link says so; else it answers as an unknown one */
+    uint16_t aggregate_kinds; /* bit set: clicks count in sums of campaigns only */
+    uint16_t untracked_kinds; /* bit set: clicks don't count, and minting gives the target's URL */
+    uint8_t mint_kid;         /* the key that mints its links; 0 = none */
     uint64_t kids[4]; /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */
     const struct pages *pages;
     const struct brand_private *priv;

@@ -127,6 +127,7 @@ static bool add_preset_target(const struct builder *b, const struct preset *pres
         !(target->name = pool_text(b->targets->pool, from->name)))
         return fail_memory(b);
     target->is_of_invoices = from->object == 0;
+    target->tracking = (enum brand_tracking)b->brand->tracking;
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (!target->name)
@@ -292,9 +293,10 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
     /* What a kind of the preset is stays so unless the brand says otherwise. */
     if (!target->text || from->object != 0)
         target->is_of_invoices = from->object == 0;
-    if (from->max_uses > 0 && b->brand->tracking != 0)
-        return fail_target(b, i, "max_uses",
-                           "counts clicks by link, and the brand's tracking doesn't");
+    target->tracking = (enum brand_tracking)(from->tracking < BRAND_TRACKINGS ? from->tracking
+                                                                              : b->brand->tracking);
+    if (from->max_uses > 0 && target->tracking != BRAND_TRACKING_FULL)
+        return fail_target(b, i, "max_uses", "counts clicks by link, and its tracking is not full");
     target->max_uses = (uint32_t)from->max_uses;
     target->confirms = from->confirm;
     if (!set_when(b, target, &from->when))
@@ -395,6 +397,20 @@ static bool check_names(const struct builder *b)
     return true;
 }
 
+/* Without a link there is no token for the template. */
+static bool check_tracking(const struct builder *b, const struct brand_target *target)
+{
+    char path[KEY_PATH_MAX];
+
+    if (target->tracking != BRAND_TRACKING_OFF || !(target->needs >> TEMPLATE_TOKEN & 1))
+        return true;
+    snprintf(path, sizeof(path), "brands[%u].targets", b->index);
+    config_fail(b->config, b->err, path,
+                "kind %s: its URL holds {token}, and with tracking: off there is none",
+                target->name);
+    return false;
+}
+
 bool brand_targets_build(struct brand_targets *targets, const struct config *config, unsigned index,
                          struct error *err)
 {
@@ -414,6 +430,8 @@ bool brand_targets_build(struct brand_targets *targets, const struct config *con
             target->needs |= target->rules[i].tpl.uses;
         if (target)
             target->needs |= target->tpl.uses;
+        if (target && !check_tracking(&b, target))
+            return false;
     }
     return check_names(&b) && resolve_all(&b);
 }

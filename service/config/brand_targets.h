@@ -41,6 +41,14 @@ struct brand_when {
     struct template *tpl;
 };
 
+/* What clicks are counted by; in the order of the configuration's words. */
+enum brand_tracking {
+    BRAND_TRACKING_FULL,
+    BRAND_TRACKING_AGGREGATE,
+    BRAND_TRACKING_OFF,
+    BRAND_TRACKINGS
+};
+
 struct brand_target {
     const char *name; /* of the kind */
     const char *text; /* of the template */
@@ -53,6 +61,7 @@ struct brand_target {
     bool confirms;       /* a page with a button comes before the target */
     bool is_of_invoices; /* its object is what events of invoices are about */
     uint32_t max_uses;   /* 0 = any number */
+    enum brand_tracking tracking;
 };
 
 struct brand_targets {

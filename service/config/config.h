@@ -115,6 +115,7 @@ struct config_labels {
     int64_t weight_links, weight_networks, weight_early, weight_head, weight_asn, weight_range;
     int64_t repeat_max; /* clicks of one link by one network in a minute; 0 = no limit */
     int64_t threshold;  /* a sum of weights from which on a click is a scanner's */
+    int64_t gpc;        /* 0 ignore, 1 aggregate */
     char **ranges;      /* networks of mail gateways, as written */
     unsigned n_ranges;
     struct network *range_networks; /* n_ranges, parsed */
@@ -158,6 +159,7 @@ struct config_target {
     struct config_when when;
     bool confirm;
     int64_t object;   /* 0 an invoice, 1 something else, which events of invoices are not about */
+    int64_t tracking; /* 0 full, 1 aggregate, 2 off, 3 as the brand says */
     int64_t max_uses; /* clicks by people that each link is good for; 0 = any number */
 };
 
@@ -171,7 +173,7 @@ struct config_brand {
     char *home;
     bool utm;
     int64_t revoked;  /* how a revoked link answers: 0 as an unknown one, 1 with a page */
-    int64_t tracking; /* 0 full, 1 aggregate */
+    int64_t tracking; /* 0 full, 1 aggregate, 2 off */
     char *logo_text;  /* shown on pages instead of the name */
     char *color;      /* "#rrggbb" */
     char *language;   /* of the pages, for who wants none of those that there are */

@@ -41,7 +41,10 @@ static const char *const log_level_names[] = {"error", "warn", "info", "debug", 
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
 static const char *const object_names[] = {"invoice", "other", NULL};
 static const char *const revoked_names[] = {"unknown", "page", NULL};
-static const char *const tracking_names[] = {"full", "aggregate", NULL};
+/* enum brand_tracking; a target may leave it to its brand. */
+static const char *const tracking_names[] = {"full", "aggregate", "off", NULL};
+static const char *const target_tracking_names[] = {"full", "aggregate", "off", "brand", NULL};
+static const char *const gpc_names[] = {"ignore", "aggregate", NULL};
 
 static const struct schema_key public_keys[] = {
     TEXTS("listen", config_public, listen, n_listen, 1, 16, "0.0.0.0:8080", config_check_address,
@@ -172,6 +175,9 @@ static const struct schema_key labels_keys[] = {
         "Clicks of one link by one network in a minute that a person may make; 0: any number."),
     INT("threshold", config_labels, threshold, 1, 10000, "100",
         "Sum of weights that makes a click a scanner's."),
+    CHOICE("gpc", config_labels, gpc, gpc_names, "ignore",
+           "What a browser's Sec-GPC: 1 (Global Privacy Control) does: nothing, or the click "
+           "counts in sums of campaigns only, as that of a client who has opted out."),
     TEXTS("ranges", config_labels, ranges, n_ranges, 0, 1024, NULL, config_check_network,
           "Networks of mail gateways."),
     TEXTS("asns", config_labels, asns, n_asns, 0, 256, NULL, config_check_asn,
@@ -233,6 +239,8 @@ static const struct schema_key target_keys[] = {
              "target."},
     CHOICE("object", config_target, object, object_names, "invoice",
            "What its object is: invoice, or other for what events of invoices are not about."),
+    CHOICE("tracking", config_target, tracking, target_tracking_names, "brand",
+           "The same for this kind alone; brand: as the brand says."),
     INT("max_uses", config_target, max_uses, 0, 1000000, "0",
         "Clicks by people that each link is good for; then it answers with a page (410).  0: any "
         "number."),
@@ -263,8 +271,8 @@ static const struct schema_key brand_keys[] = {
            "How a revoked link answers: as an unknown one (404), or with a page that says so "
            "(410)."),
     CHOICE("tracking", config_brand, tracking, tracking_names, "full",
-           "What clicks are counted by: full, or aggregate for sums of campaigns only, never by "
-           "link, object or client."),
+           "What clicks are counted by: full; aggregate for sums of campaigns only, never by link, "
+           "object or client; off for nothing: minting gives the billing system's own URL."),
     TEXT("logo_text", config_brand, logo_text, 60, NULL, NULL,
          "How pages call the brand; default: its name."),
     TEXT("color", config_brand, color, 7, "#1d4ed8", config_check_color,

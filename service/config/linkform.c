@@ -8,6 +8,8 @@
 #include "service/config/formvalue.h"
 #include "service/config/site.h"
 
+_Static_assert(255 + 1 + TOKEN_TEXT_MAX <= SITE_TARGET_MAX, "base_url and a token fit");
+
 enum { TTL_DEFAULT = 9, CHANNEL_DEFAULT = 1, MINUTES_MAX = 0xffffff }; /* 30 days, mail */
 
 /* People pay late, and those who get the mail of an invoice that is long overdue need time, too. */
@@ -275,6 +277,8 @@ static bool set_defaults(struct linkform_maker *maker, const struct linkform *fo
                          struct link *out, struct linkform_fault *fault)
 {
     out->brand = NULL;
+    out->text[0] = out->expires_at[0] = '\0';
+    out->text_len = 0;
     out->token = (struct token){.ttl_code = TTL_DEFAULT, .channel = CHANNEL_DEFAULT};
     if (!set_issued(out, maker->now_s)) {
         fault->why = LINKFORM_NO_KEY;
@@ -355,14 +359,20 @@ static void set_expiry(struct linkform_maker *maker, struct link *out)
     memcpy(out->expires_at, maker->expires_at, sizeof(out->expires_at));
 }
 
-bool linkform_make(struct linkform_maker *maker, const struct linkform *form, struct link *out,
-                   struct linkform_fault *fault)
+/* The target itself, as there is nothing to count. */
+static bool make_plain(struct link *out, struct linkform_fault *fault)
 {
-    fault->why = LINKFORM_BAD_VALUE;
-    fault->field = NULL;
-    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
-        return false;
-    fault->field = NULL;
+    static const struct target_facts facts = {.country = {0}};
+
+    out->url_len = brand_target(out->brand, &out->token, &facts, out->url);
+    out->url[out->url_len] = '\0';
+    return out->url_len > 0 || refuse(fault, "the fields lead nowhere");
+}
+
+static bool seal(const struct linkform_maker *maker, struct link *out, struct linkform_fault *fault)
+{
+    size_t base_len = strlen(out->brand->base_url);
+
     out->token.kid = out->brand->mint_kid;
     if (out->token.kid == 0) {
         fault->why = LINKFORM_NO_KEY;
@@ -374,6 +384,25 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
     if (token_seal(site_keys(maker->site), out->brand->name, &out->token, out->text,
                    &out->text_len) != TOKEN_FAULT_NONE)
         return refuse(fault, "the fields make no link");
+    memcpy(out->url, out->brand->base_url, base_len);
+    out->url[base_len] = '/';
+    memcpy(out->url + base_len + 1, out->text, out->text_len + 1);
+    out->url_len = base_len + 1 + out->text_len;
+    return true;
+}
+
+bool linkform_make(struct linkform_maker *maker, const struct linkform *form, struct link *out,
+                   struct linkform_fault *fault)
+{
+    fault->why = LINKFORM_BAD_VALUE;
+    fault->field = NULL;
+    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
+        return false;
+    fault->field = NULL;
+    if (out->brand->untracked_kinds >> out->token.kind & 1)
+        return make_plain(out, fault);
+    if (!seal(maker, out, fault))
+        return false;
     set_expiry(maker, out);
     return true;
 }

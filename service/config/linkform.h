@@ -10,8 +10,8 @@
 #include "proto/rfc3339.h"
 #include "proto/slice.h"
 #include "proto/token.h"
+#include "service/config/brand.h"
 
-struct brand;
 struct site;
 
 enum link_field {
@@ -54,8 +54,10 @@ struct linkform_fault {
 struct link {
     const struct brand *brand; /* borrowed from the site */
     struct token token;
-    char text[TOKEN_TEXT_MAX + 1];
+    char text[TOKEN_TEXT_MAX + 1]; /* "": the kind is not tracked, `url` is the target's */
     size_t text_len;
+    char url[SITE_TARGET_MAX + 1];
+    size_t url_len;
     char expires_at[RFC3339_TEXT_MAX]; /* "" = never */
 };
 
@@ -80,7 +82,8 @@ void linkform_maker_init(struct linkform_maker *maker, const struct site *site, 
 /*
  * Checks the form and seals its link.  `due` is the day an invoice is due: the link is valid until
  * 30 days after it, at least 10 days from when it was issued, and then to the next ttl code. `once`
- * is refused: nothing uses such links up yet.  False and `*fault` when a field is wrong.
+ * is refused: nothing uses such links up yet.  Of a kind with tracking: off it gives the target's
+ * own URL, which needs no key.  False and `*fault` when a field is wrong.
  */
 MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
                             struct link *out, struct linkform_fault *fault);

@@ -216,6 +216,14 @@ static bool is_office(const struct answerer *a, const struct label *label)
     return may_be >> label->browser & 1 && office_is_agent(a->request.field[HTTP1_USER_AGENT]);
 }
 
+/* The brand, the client or the browser wants the click in sums of campaigns only. */
+static bool must_forget(const struct answerer *a, const struct route *route,
+                        const struct state_of_link *state)
+{
+    return route->brand->aggregate_kinds >> route->token.kind & 1 || state->is_opted_out ||
+           (a->options.honours_gpc && slice_equal(a->request.field[HTTP1_SEC_GPC], slice_of("1")));
+}
+
 static size_t answer_link(struct answerer *a, const struct route *route,
                           const struct state_of_link *state, const struct label *label, char *out)
 {
@@ -231,7 +239,7 @@ static size_t answer_link(struct answerer *a, const struct route *route,
     if (leads == BRAND_LEADS_NOWHERE)
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
     if (route->outcome == OUTCOME_REDIRECT)
-        append_click(a, route, label, route->brand->is_aggregate || state->is_opted_out);
+        append_click(a, route, label, must_forget(a, route, state));
     if (leads == BRAND_LEADS_TO_PAGE)
         return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
     if (leads == BRAND_LEADS_TO_BUTTON)

@@ -25,6 +25,7 @@ struct answerer_options {
     const struct config_public *config;
     struct clicklog *log;
     const struct state_table *states;
+    bool honours_gpc; /* a click with Sec-GPC: 1 counts in sums of campaigns only */
     const struct label_rules *label_rules;
     struct worker_counters *counters;
     const struct loop_clock *clock; /* call loop_clock_read() before each request */

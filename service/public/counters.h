@@ -9,7 +9,8 @@
 
 enum outcome {
     OUTCOME_REDIRECT, /* 302 to the target; the click was counted */
-    OUTCOME_SILENT,   /* 302 to the target; the link is silent, nothing was counted */
+    OUTCOME_SILENT,   /* 302 to the target; the link is silent or its kind not tracked: nothing was
+                         counted */
     OUTCOME_ONWARD,   /* 200 with a page that leads to the target, for an Office program; counted
                          unless the link is silent */
     OUTCOME_BUTTON, /* 200 with a page whose button leads to the target; counted as a redirect is */

@@ -13,7 +13,9 @@ static enum outcome decide_link(const struct site *site, const struct http1_requ
         return OUTCOME_NOT_FOUND;
     if (token_is_expired(&route->token, now_s))
         return OUTCOME_EXPIRED;
-    return route->token.silent ? OUTCOME_SILENT : OUTCOME_REDIRECT;
+    return route->token.silent || route->brand->untracked_kinds >> route->token.kind & 1
+               ? OUTCOME_SILENT
+               : OUTCOME_REDIRECT;
 }
 
 void route_decide(const struct site *site, const struct brand *brand,

@@ -178,6 +178,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
     struct answerer_options answerer_options = {.config = o->config,
                                                 .log = o->log,
                                                 .states = o->states,
+                                                .honours_gpc = o->honours_gpc,
                                                 .label_rules = o->label_rules,
                                                 .counters = &w->counters,
                                                 .clock = &w->clock};

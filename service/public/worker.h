@@ -25,6 +25,7 @@ struct worker_options {
     unsigned connections_max;
     const struct config_public *config;    /* borrowed as long as the worker lives */
     int *listen_fds;                       /* one per config->addresses; taken, set to -1 */
+    bool honours_gpc;                      /* see answer.h */
     const struct label_rules *label_rules; /* borrowed as long as the worker lives */
     struct clicklog *log;                  /* borrowed as long as the worker lives */
     const struct state_table *states;      /* borrowed as long as the worker lives */
