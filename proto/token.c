@@ -20,7 +20,7 @@ enum {
     MESSAGE_MAX = 3 + TOKEN_BRAND_MAX + PLAIN_MAX,
     USE_TAG = 1,
     USE_PAD = 2,
-    USE_DERIVE = 3,
+    USE_DERIVE = 4, /* 3 is view.c's */
     PURPOSE_MAX = 64,
     DECOY_KID = 0,
     MINUTES_MAX = 0xffffff,

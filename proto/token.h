@@ -84,8 +84,8 @@ void token_keyring_set(struct token_keyring *ring, uint8_t kid, enum token_key_s
 
 /*
  * Derives a key for another `purpose` (a short text of its own, at most 64 bytes) from the token
- * key of `kid`: BLAKE2b-256(key, 0x03 | purpose).  All who have the key file derive the same; no
- * input of a token begins with 0x03.  False: the kid is absent or revoked.
+ * key of `kid`: BLAKE2b-256(key, 0x04 | purpose).  All who have the key file derive the same; no
+ * input of a token begins with 0x04.  False: the kid is absent or revoked.
  */
 MUST_USE bool token_derive_key(const struct token_keyring *ring, uint8_t kid, const char *purpose,
                                uint8_t out[static TOKEN_KEY_LEN]);

@@ -377,7 +377,7 @@ static void test_derived_keys(void **state)
     assert_int_equal(token_deriving_kid(ring), 200);
 
     assert_true(token_derive_key(ring, 200, "a purpose", own));
-    crypto_generichash(want, sizeof(want), (const uint8_t *)"\003a purpose", 10, secret,
+    crypto_generichash(want, sizeof(want), (const uint8_t *)"\004a purpose", 10, secret,
                        sizeof(secret));
     assert_memory_equal(own, want, sizeof(own));
     assert_true(token_derive_key(ring, 200, "another purpose", other));
