@@ -75,6 +75,11 @@ unsigned counter_bucket_of_item(uint32_t brand, uint32_t number)
     return spread(brand + number) >> 22;
 }
 
+unsigned counter_bucket_of_block(uint32_t brand, uint32_t block)
+{
+    return counter_bucket_of_item(brand, block);
+}
+
 unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards)
 {
     return bucket * n_shards / COUNTER_BUCKETS;
@@ -407,4 +412,64 @@ int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s)
         civil = (struct civil){.year = civil.year, .month = civil.month + 1, .day = 1};
     civil.hour = civil.minute = civil.second = 0;
     return civil_to_s(&civil);
+}
+
+/* Without printf: a batch names one for each click. */
+void counter_key_block(struct counter_key *key, uint32_t brand, uint32_t block, unsigned n_shards)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned shard = counter_shard_of_bucket(counter_bucket_of_block(brand, block), n_shards);
+
+    memcpy(key->text, "hc:{sHH}:f:BBBBBBBB:NNNNNNN", 28);
+    key->text[5] = hex[shard >> 4];
+    key->text[6] = hex[shard & 15];
+    for (unsigned i = 0; i < 8; i++)
+        key->text[11 + i] = hex[brand >> (28 - 4 * i) & 15];
+    for (unsigned i = 0; i < 7; i++)
+        key->text[20 + i] = hex[block >> (24 - 4 * i) & 15];
+    key->len = 27;
+}
+
+void counter_key_mailed(struct counter_key *key, unsigned shard, uint32_t brand, uint16_t campaign,
+                        int64_t time_s)
+{
+    char period[9];
+
+    set_period(period, false, time_s);
+    set_key(key, "hc:{s%02x}:fi:%08x:%u:%s", shard, brand, campaign, period);
+}
+
+void counter_key_blocks(struct counter_key *key, unsigned shard, uint32_t brand)
+{
+    set_key(key, "hc:{s%02x}:fb:%08x", shard, brand);
+}
+
+void counter_key_funnel(struct counter_key *key, unsigned shard, uint32_t brand,
+                        enum counter_interval interval, int64_t time_s)
+{
+    char period[9];
+
+    set_period(period, interval != COUNTER_MONTHS, time_s);
+    set_key(key, "hc:{s%02x}:fs:%08x:%s", shard, brand, period);
+}
+
+bool counter_funnel_parse(struct slice key, unsigned *shard)
+{
+    struct slice rest;
+    uint32_t number;
+    int64_t time_s;
+
+    if (key.len < 12 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:fs:", 5) != 0)
+        return false;
+    rest = slice_make(key.ptr + 5, 2);
+    if (!take_hex(&rest, 2, shard))
+        return false;
+    rest = slice_make(key.ptr + 12, key.len - 12);
+    return take_hex(&rest, 8, &number) && take_char(&rest, ':') &&
+           take_period(&rest, rest.len == 8, &time_s);
+}
+
+void counter_key_payments(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:payments", shard);
 }

@@ -15,6 +15,7 @@
 enum {
     COUNTER_SHARDS_MAX = 256,
     COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
+    COUNTER_BLOCK = 64,     /* objects with consecutive numbers that are kept together (funnel.h) */
     COUNTER_BUCKETS = 1024, /* tables of links (objects, clients), in all shards together */
 };
 
@@ -73,6 +74,8 @@ enum counter_table {
  * client of number 0 is not counted. */
 unsigned counter_bucket_of_link(uint64_t link_id);
 unsigned counter_bucket_of_item(uint32_t brand, uint32_t number);
+/* The bucket of a block of objects with consecutive numbers (funnel.h): that of events of them. */
+unsigned counter_bucket_of_block(uint32_t brand, uint32_t block);
 unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards);
 void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
                        unsigned n_shards);
@@ -171,5 +174,24 @@ void counter_key_people(struct counter_key *key, const struct counter_people *pe
 /* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
  * key. */
 int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s);
+
+/* --- invoices and the sums made of them (funnel.h) --- */
+
+/* String: what is kept of the invoices of a block. */
+void counter_key_block(struct counter_key *key, uint32_t brand, uint32_t block, unsigned n_shards);
+/* String: the blocks (4 bytes each, big-endian) that hold invoices with a mail or link of the
+ * campaign made in the month of `time_s`.  Every shard has its own. */
+void counter_key_mailed(struct counter_key *key, unsigned shard, uint32_t brand, uint16_t campaign,
+                        int64_t time_s);
+/* String: all blocks of a shard that there ever were, in the same form. */
+void counter_key_blocks(struct counter_key *key, unsigned shard, uint32_t brand);
+/* String: sums of the UTC day (COUNTER_DAYS) or month (COUNTER_MONTHS) of `time_s`.  Every shard
+ * has its own. */
+void counter_key_funnel(struct counter_key *key, unsigned shard, uint32_t brand,
+                        enum counter_interval interval, int64_t time_s);
+/* Whether it is a key of counter_key_funnel(), and of which shard. */
+MUST_USE bool counter_funnel_parse(struct slice key, unsigned *shard);
+/* Hash: payments by what became of them, and "in", all of them; of a shard. */
+void counter_key_payments(struct counter_key *key, unsigned shard);
 
 #endif

@@ -204,8 +204,8 @@ unsigned event_bucket(const struct event *event)
 {
     if (event->link_id != 0)
         return counter_bucket_of_link(event->link_id);
-    if (event->object != 0)
-        return counter_bucket_of_item(event->brand, event->object);
+    if (event->object != 0 || event->type == EVENT_MAIL_SENT)
+        return counter_bucket_of_block(event->brand, event->object / COUNTER_BLOCK);
     return counter_bucket_of_item(event->brand, event->client ? event->client : event->campaign);
 }
 

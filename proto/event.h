@@ -16,8 +16,8 @@
 
 /* The numbers are stored in records: never change one, only add; 1…15. */
 enum event_type {
-    EVENT_PAID = 1,
-    EVENT_PARTLY_PAID,
+    EVENT_PAID = 1,    /* value: 1 = the client must not be tracked */
+    EVENT_PARTLY_PAID, /* the same */
     EVENT_UNPAID,
     EVENT_CANCELLED,
     EVENT_REFUNDED,
@@ -83,7 +83,7 @@ enum { EVENT_ENTRIES_MAX = 2 };
 unsigned event_entries(const struct event *event, struct state_entry out[static EVENT_ENTRIES_MAX]);
 
 /* The number of the state table, 0…COUNTER_BUCKETS - 1, that holds the event's entries: that of its
- * subject. */
+ * subject.  What is kept of the object (funnel.h) is in the same shard. */
 unsigned event_bucket(const struct event *event);
 
 /* The event's name in Redis while repetitions of it are ignored: a hash of id, type and subject. */

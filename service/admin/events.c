@@ -15,6 +15,7 @@
 #include "service/base/clock.h"
 #include "service/config/eventform.h"
 #include "service/state/event_log.h"
+#include "service/state/state_table.h"
 
 enum { EVENTS_MAX = 1000 };
 
@@ -62,7 +63,19 @@ _Static_assert((int)EVENT_FIELDS <= (int)FORMJSON_FIELDS_MAX, "all fields of an 
 
 static const struct formjson_spec event_spec = {"an event", eventform_field_find, type_of};
 
-static void read_event(const struct eventform_maker *maker, json_t *json, struct posted *out)
+/* A payment by a client who must not be tracked is credited to nothing.  The event says so itself,
+ * for the clicks that it would be credited to may be counted by another process. */
+static void mark_opted_out(const struct state_table *states, struct event *event)
+{
+    const struct state_subject client = {STATE_OPTED_OUT, event->brand, event->client};
+
+    if (states && event->client != 0 &&
+        (event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID))
+        event->value = state_what(state_table_find(states, state_key(&client)));
+}
+
+static void read_event(const struct eventform_maker *maker, const struct state_table *states,
+                       json_t *json, struct posted *out)
 {
     struct eventform_fault why;
     struct formjson texts;
@@ -81,6 +94,7 @@ static void read_event(const struct eventform_maker *maker, json_t *json, struct
     }
     out->key = event_key(&out->event);
     out->outcome = OUTCOME_ACCEPTED;
+    mark_opted_out(states, &out->event);
 }
 
 static struct posting *read_posting(struct request *request, json_t *json)
@@ -97,7 +111,8 @@ static struct posting *read_posting(struct request *request, json_t *json)
     posting->is_array = json_is_array(json);
     posting->n = n;
     for (size_t i = 0; i < n; i++)
-        read_event(&maker, posting->is_array ? json_array_get(json, i) : json, &posting->events[i]);
+        read_event(&maker, request->server->sources.states,
+                   posting->is_array ? json_array_get(json, i) : json, &posting->events[i]);
     return posting;
 }
 

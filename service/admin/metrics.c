@@ -200,6 +200,21 @@ static void write_relabelled(struct evbuffer *out, const struct relabel_stats *s
                             click_reason_name(reasons[i]), stats->relabelled[reasons[i]]);
 }
 
+/* What is counted in Redis, by all processes; absent until Redis has told it. */
+static void write_payments(struct evbuffer *out, const struct ledger_stats *stats)
+{
+    if (stats->payments_in < 0)
+        return;
+    write_head(out, "hopcount_payments_in", "gauge",
+               "Payments that were told, by all processes: the sum of hopcount_payments.");
+    evbuffer_add_printf(out, "hopcount_payments_in %" PRId64 "\n", stats->payments_in);
+    write_head(out, "hopcount_payments", "gauge",
+               "What became of them: credited to a click, or why not; all processes.");
+    for (unsigned i = 0; i < FUNNEL_OUTCOMES; i++)
+        evbuffer_add_printf(out, "hopcount_payments{outcome=\"%s\"} %" PRId64 "\n",
+                            funnel_outcome_name(i), stats->payments[i]);
+}
+
 static void write_ledger(struct evbuffer *out, struct ledger *ledger)
 {
     struct ledger_stats stats;
@@ -241,6 +256,7 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
         write_metrics(out, metrics, N_OF(metrics));
     }
     write_relabelled(out, &stats.gateway);
+    write_payments(out, &stats);
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
     if (stats.cause[0])

@@ -10,8 +10,10 @@
 #include <sodium.h>
 
 #include "compact_lua.h"
+#include "proto/bytes.h"
 #include "proto/click.h"
 #include "proto/counter.h"
+#include "proto/funnel.h"
 #include "proto/number.h"
 #include "proto/table.h"
 #include "service/base/error.h"
@@ -41,26 +43,36 @@ enum eraser_state {
     ERASER_READING,
     ERASER_REPLACING,
     ERASER_FORGETTING,
+    ERASER_LISTING,
+    ERASER_SCANNING,
     ERASER_DONE,
     ERASER_FAILED
 };
 
-enum { SHORT_LIVED = 2 };
+enum { SHORT_LIVED = 2, SCAN_MAX = 64 };
 
 /* Reads the table that the client is counted in, replaces it by one without the client, and reads
  * again, until there is nothing to take out: another may have added to it or compacted it.  Then
- * deletes what the pods have told one another of the client's newest clicks. */
+ * deletes what the pods have told one another of the client's newest clicks.  Then looks at the
+ * blocks of invoices, shard by shard, and does with each that names the client as with the table.
+ */
 struct eraser {
     uint32_t brand, client;
+    unsigned n_shards, shard; /* of the blocks that are looked at */
+    uint32_t *blocks;         /* numbers of all blocks of the shard */
+    size_t n_blocks, at;      /* those before `at` were looked at */
+    bool is_block;            /* `key` is a block's */
     struct counter_key key;
     struct counter_key short_lived[SHORT_LIVED];
     unsigned n_forgotten; /* of these */
     enum eraser_state state;
     bool in_flight;
+    unsigned tries;      /* commands since the last thing was done with */
     uint64_t round;      /* the ticket: a reply to an earlier one is not listened to */
     int64_t n_clicks;    /* what the part being replaced held of the client */
     int64_t n_lost;      /* the same, when no reply told whether it was replaced */
-    int64_t n_erased;    /* what was taken out */
+    int64_t n_erased;    /* what was taken out: clicks, */
+    int64_t n_invoices;  /* and invoices */
     char *table;         /* the part that was read, and then what replaces it */
     size_t len, new_len; /* of both */
     char sha[2 * SHA_DIGEST_LENGTH + 1];
@@ -123,6 +135,39 @@ static bool send_forget(struct eraser *e)
         e->link, &(struct redis_command){.key = key, .argv = argv, .argc = 3, .ticket = e->round});
 }
 
+static bool send_list(struct eraser *e)
+{
+    struct slice argv[2] = {slice_of("GET")};
+
+    counter_key_blocks(&e->key, e->shard, e->brand);
+    argv[1] = counter_key_slice(&e->key);
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 2, .ticket = e->round});
+}
+
+static size_t n_to_scan(const struct eraser *e)
+{
+    size_t left = e->n_blocks - e->at;
+
+    return left < SCAN_MAX ? left : (size_t)SCAN_MAX;
+}
+
+static bool send_scan(struct eraser *e)
+{
+    struct counter_key keys[SCAN_MAX];
+    struct slice argv[1 + SCAN_MAX] = {slice_of("MGET")};
+    size_t n = n_to_scan(e);
+
+    for (size_t i = 0; i < n; i++) {
+        counter_key_block(&keys[i], e->brand, e->blocks[e->at + i], e->n_shards);
+        argv[1 + i] = counter_key_slice(&keys[i]);
+    }
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 1 + n, .ticket = e->round});
+}
+
 static bool send_command(struct eraser *e)
 {
     switch (e->state) {
@@ -132,6 +177,10 @@ static bool send_command(struct eraser *e)
         return send_replacement(e);
     case ERASER_FORGETTING:
         return send_forget(e);
+    case ERASER_LISTING:
+        return send_list(e);
+    case ERASER_SCANNING:
+        return send_scan(e);
     case ERASER_DONE:
     case ERASER_FAILED:
         break;
@@ -143,13 +192,14 @@ static void send_next(struct eraser *e)
 {
     if (e->in_flight || e->state == ERASER_DONE || e->state == ERASER_FAILED)
         return;
-    if (++e->round > ROUNDS_MAX) {
+    e->round++;
+    if (++e->tries > ROUNDS_MAX) {
         fail(e, "it changes all the time; try again");
         return;
     }
     e->in_flight = send_command(e);
     if (!e->in_flight)
-        e->round--; /* the link isn't up; on_try comes again */
+        e->tries--; /* the link isn't up; on_try comes again */
 }
 
 /* --- what is answered --- */
@@ -194,6 +244,97 @@ static void on_table(struct eraser *e, const struct redisReply *answer)
     }
 }
 
+/* The next blocks, or those of the next shard. */
+static void go_on_scanning(struct eraser *e)
+{
+    e->tries = 0;
+    if (e->at < e->n_blocks) {
+        e->state = ERASER_SCANNING;
+    } else if (++e->shard < e->n_shards) {
+        e->state = ERASER_LISTING;
+    } else {
+        finish(e, ERASER_DONE);
+    }
+}
+
+static int by_number(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* A block may be listed several times. */
+static void on_list(struct eraser *e, const struct redisReply *answer)
+{
+    size_t n = answer->type == REDIS_REPLY_STRING ? answer->len / sizeof(uint32_t) : 0;
+
+    free(e->blocks);
+    e->n_blocks = e->at = 0;
+    e->blocks = calloc(n ? n : 1, sizeof(*e->blocks));
+    if (!e->blocks) {
+        fail(e, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        e->blocks[i] = be32_load((const uint8_t *)answer->str + i * sizeof(uint32_t));
+    qsort(e->blocks, n, sizeof(*e->blocks), by_number);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || e->blocks[i] != e->blocks[i - 1])
+            e->blocks[e->n_blocks++] = e->blocks[i];
+    }
+    go_on_scanning(e);
+}
+
+/* Goes on to the first block that names the client. */
+static void on_scanned(struct eraser *e, const struct redisReply *answer)
+{
+    size_t n = n_to_scan(e);
+
+    for (size_t i = 0; i < n && answer->type == REDIS_REPLY_ARRAY && i < answer->elements; i++) {
+        const struct redisReply *block = answer->element[i];
+
+        if (block->type == REDIS_REPLY_STRING &&
+            funnel_count_client(slice_make(block->str, block->len), e->client) > 0) {
+            e->at += i;
+            counter_key_block(&e->key, e->brand, e->blocks[e->at], e->n_shards);
+            e->state = ERASER_READING;
+            e->tries = 0;
+            return;
+        }
+    }
+    e->at += n;
+    go_on_scanning(e);
+}
+
+static void on_block(struct eraser *e, const struct redisReply *answer)
+{
+    struct slice block = slice_make(answer->str, answer->len);
+    unsigned n = 0;
+
+    if (answer->type == REDIS_REPLY_STRING)
+        n = funnel_count_client(block, e->client);
+    if (n == 0) {
+        e->n_invoices += e->n_lost;
+        e->n_lost = 0;
+        e->at++;
+        go_on_scanning(e);
+        return;
+    }
+    free(e->table);
+    e->table = malloc(block.len);
+    if (!e->table) {
+        fail(e, "out of memory");
+        return;
+    }
+    memcpy(e->table, block.ptr, block.len);
+    describe(e, block.ptr, block.len);
+    e->new_len = funnel_erase_client((uint8_t *)e->table, block.len, e->client);
+    e->n_clicks = n;
+    e->n_lost = 0;
+    e->state = ERASER_REPLACING;
+}
+
 static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct eraser *e = owner;
@@ -209,14 +350,21 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
     }
     if (answer->type == REDIS_REPLY_ERROR) {
         fail(e, answer->str);
+    } else if (e->state == ERASER_READING && e->is_block) {
+        on_block(e, answer);
     } else if (e->state == ERASER_READING) {
         on_table(e, answer);
     } else if (e->state == ERASER_REPLACING) {
         if (answer->type == REDIS_REPLY_INTEGER && answer->integer == 1)
-            e->n_erased += e->n_clicks;
+            *(e->is_block ? &e->n_invoices : &e->n_erased) += e->n_clicks;
         e->state = ERASER_READING;
     } else if (e->state == ERASER_FORGETTING && ++e->n_forgotten == SHORT_LIVED) {
-        finish(e, ERASER_DONE);
+        e->is_block = true;
+        e->state = ERASER_LISTING;
+    } else if (e->state == ERASER_LISTING) {
+        on_list(e, answer);
+    } else if (e->state == ERASER_SCANNING) {
+        on_scanned(e, answer);
     }
     send_next(e);
 }
@@ -274,6 +422,7 @@ static bool erase(struct eraser *e, const struct config *config)
                                       .on_answer = on_answer};
     bool ok = false;
 
+    e->n_shards = (unsigned)config->redis.shards;
     counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),
                       (unsigned)config->redis.shards);
     counter_key_siblings(&e->short_lived[0], e->brand, e->client, (unsigned)config->redis.shards);
@@ -287,6 +436,7 @@ static bool erase(struct eraser *e, const struct config *config)
     event_loop_free(e->base);
     free((char *)link.url);
     free(e->table);
+    free(e->blocks);
     return ok;
 }
 
@@ -307,6 +457,15 @@ static bool find_brand(const struct config *config, const char *name, uint32_t *
     return false;
 }
 
+static void report(const struct eraser *e)
+{
+    printf("client %" PRIu32 ": %" PRId64 " click%s", e->client, e->n_erased,
+           e->n_erased == 1 ? "" : "s");
+    if (e->n_invoices > 0)
+        printf(", %" PRId64 " invoice%s", e->n_invoices, e->n_invoices == 1 ? "" : "s");
+    printf(" erased\n");
+}
+
 static int run_erase(const struct cli_args *args)
 {
     const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
@@ -325,11 +484,10 @@ static int run_erase(const struct cli_args *args)
     log_set_level(LOG_LEVEL_ERROR); /* a link that is down is told once, by us */
     if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) || !erase(&e, config))
         status = cli_fail_error(&err);
-    else if (e.n_erased == 0)
+    else if (e.n_erased == 0 && e.n_invoices == 0)
         printf("client %" PRIu32 ": nothing is counted\n", e.client);
     else
-        printf("client %" PRIu32 ": %" PRId64 " click%s erased\n", e.client, e.n_erased,
-               e.n_erased == 1 ? "" : "s");
+        report(&e);
     config_free(config);
     return status;
 }
@@ -339,8 +497,9 @@ const struct cli_command cli_erase = {
     .usage = "-c FILE --client N [--brand NAME]",
     .summary = "takes a client's counters out of Redis",
     .notes =
-        "Erases what is counted of the client, and what the pods have told one another of its\n"
-        "clicks; afterwards nothing in Redis names it. Sums over clients (campaigns, objects,\n"
+        "Erases what is counted of the client, what is kept of its invoices (mails, clicks,\n"
+        "payments), and what the pods have told one another of its clicks; afterwards nothing in\n"
+        "Redis names it. Sums over clients (campaigns, objects,\n"
         "links, distinct clients) stay, and so do the client's links: nothing is revoked. Click\n"
         "logs name the client until they are deleted, which is ledger.retain_s after Redis has\n"
         "them: a click not applied yet is counted when it is, so repeat this once that time has\n"

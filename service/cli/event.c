@@ -33,6 +33,9 @@ enum {
     EVENT_AMOUNT,
     EVENT_CURRENCY,
     EVENT_N,
+    EVENT_CAMPAIGN,
+    EVENT_VARIANT,
+    EVENT_CHANNEL,
     EVENT_VALUES,
     EVENT_BATCH = EVENT_VALUES,
     EVENT_URL,
@@ -41,10 +44,10 @@ enum {
     EVENT_CONFIG,
 };
 
-#define TYPES                                                              \
-    "invoice.paid invoice.partly_paid invoice.unpaid invoice.cancelled "   \
-    "invoice.refunded invoice.credited invoice.replaced client.opted_out " \
-    "client.opted_in"
+#define TYPES                                                            \
+    "invoice.paid invoice.partly_paid invoice.unpaid invoice.cancelled " \
+    "invoice.refunded invoice.credited invoice.replaced mail.sent "      \
+    "client.opted_out client.opted_in"
 
 static const struct cli_option options[] = {
     [EVENT_TYPE] = {"type", "TYPE", "with --batch: the type of rows that name none", TYPES, 0},
@@ -56,7 +59,11 @@ static const struct cli_option options[] = {
     [EVENT_BY] = {"by", "N", "of invoice.replaced: number of the new invoice", NULL, 0},
     [EVENT_AMOUNT] = {"amount", "N", "in cents, or the currency's smallest unit", NULL, 0},
     [EVENT_CURRENCY] = {"currency", "CODE", "of the amount: EUR …", NULL, 0},
-    [EVENT_N] = {"n", "N", "of client events: version of the text agreed to", NULL, 0},
+    [EVENT_N] = {"n", "N", "mails sent; of client events: version of the text agreed to", NULL, 0},
+    [EVENT_CAMPAIGN] = {"campaign", "N", "of mail.sent: its campaign", NULL, 0},
+    [EVENT_VARIANT] = {"variant", "A…G", "of mail.sent: its variant", "A B C D E F G none", 0},
+    [EVENT_CHANNEL] = {"channel", "NAME", "of mail.sent: what was sent (mail)",
+                       "unknown mail sms pdf qr portal chat other", 0},
     [EVENT_BATCH] = {"batch", NULL, "a table on the input, an event per row", NULL, 0},
     [EVENT_URL] = API_URL_OPTION,
     [EVENT_KEY_FILE] = API_KEY_FILE_OPTION,
@@ -326,12 +333,14 @@ const struct cli_command cli_event = {
     .summary = "tells what became of invoices and clients",
     .notes =
         "TYPE is invoice.paid, invoice.partly_paid, invoice.unpaid, invoice.cancelled,\n"
-        "invoice.refunded, invoice.credited, invoice.replaced (--by), client.opted_out or\n"
-        "client.opted_in. Links lead by it within a second, at every pod. The key needs the scope\n"
+        "invoice.refunded, invoice.credited, invoice.replaced (--by), mail.sent (--campaign),\n"
+        "client.opted_out or client.opted_in. Links lead by it within a second, at every pod. The "
+        "key needs the scope\n"
         "events:write; it may also stand in the variable " API_KEY_VARIABLE ".\n"
         "\n"
         "With --batch the first line names the fields: id, type, brand, at, object, client, by,\n"
-        "amount, currency, n; in any order. `id` is needed: an event sent again under its id "
+        "amount, currency, n, campaign, variant, channel; in any order. `id` is needed: an event "
+        "sent again under its id "
         "counts\n"
         "once. Options stand in for columns that are missing or empty. Tables are read as those "
         "of\n"

@@ -19,7 +19,14 @@
 enum { STEP_MS = 500, DAY_S = 86400 };
 
 /* As the configuration's defaults. */
-enum { FLUSH_MS = 50, BATCH_MAX = 8192, HOURS_DAYS = 400, DAYS_DAYS = 1826 };
+enum {
+    FLUSH_MS = 50,
+    BATCH_MAX = 8192,
+    HOURS_DAYS = 400,
+    DAYS_DAYS = 1826,
+    INVOICES_DAYS = 400,
+    WINDOW_DAYS = 30
+};
 
 static struct ledger_options options_of(const struct ledger_place *place)
 {
@@ -34,6 +41,8 @@ static struct ledger_options options_of(const struct ledger_place *place)
         .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
         .limits = config ? use_limits_new(config) : NULL,
         .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,
+        .retention_invoices_s = (config ? config->retention.invoices_days : INVOICES_DAYS) * DAY_S,
+        .window_s = (config ? config->conversions.window_days : WINDOW_DAYS) * DAY_S,
     };
 }
 

@@ -94,6 +94,11 @@ struct config_ledger {
 struct config_retention {
     int64_t hours_days; /* how long buckets of an hour are kept */
     int64_t days_days;
+    int64_t invoices_days; /* after the last event or click of an invoice */
+};
+
+struct config_conversions {
+    int64_t window_days; /* a payment is credited to a click that is not older */
 };
 
 struct config_geo {
@@ -191,6 +196,7 @@ struct config {
     struct config_redis redis;
     struct config_ledger ledger;
     struct config_retention retention;
+    struct config_conversions conversions;
     struct config_geo geo;
     struct config_labels labels;
     char *state_dir;

@@ -139,6 +139,14 @@ static const struct schema_key retention_keys[] = {
         "Days that counters per hour are kept."),
     INT("days_days", config_retention, days_days, 1, 36500, "1826",
         "Days that counters per day and month are kept."),
+    INT("invoices_days", config_retention, invoices_days, 1, 36500, "400",
+        "Days that mails, clicks and payments of an invoice are kept after its last one."),
+    END,
+};
+
+static const struct schema_key conversions_keys[] = {
+    INT("window_days", config_conversions, window_days, 1, 366, "30",
+        "A payment is credited to the last click of a person in so many days before it."),
     END,
 };
 
@@ -298,6 +306,8 @@ const struct schema_key config_schema[] = {
     GROUP("redis", config, redis, redis_keys, "Where counters are kept."),
     GROUP("ledger", config, ledger, ledger_keys, "The click log."),
     GROUP("retention", config, retention, retention_keys, "How long counters are kept."),
+    GROUP("conversions", config, conversions, conversions_keys,
+          "Which payments are credited to clicks."),
     {.name = "keys", .type = SCHEMA_PATH, .required = true, .at_reload = true,
      MEMBER(config, keys), .max = 1024,
      .help = "File of token keys, made by hopcount keygen --add FILE."},

@@ -10,7 +10,10 @@
 #include "service/config/formvalue.h"
 #include "service/config/site.h"
 
-enum { FUTURE_MAX_MS = 300000 }; /* clocks of two machines differ */
+enum {
+    FUTURE_MAX_MS = 300000, /* clocks of two machines differ */
+    MAIL = 1,               /* the channel */
+};
 
 /* What an event of a type needs, and what else it may have; bits of 1 << enum event_field. */
 #define BIT(field) (1u << EVENT_FIELD_##field)
@@ -27,6 +30,8 @@ static const struct {
     [EVENT_REFUNDED] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
     [EVENT_CREDITED] = {BIT(OBJECT), BIT(CLIENT) | MONEY},
     [EVENT_REPLACED] = {BIT(OBJECT) | BIT(BY), BIT(CLIENT)},
+    [EVENT_MAIL_SENT] = {BIT(CAMPAIGN),
+                         BIT(OBJECT) | BIT(CLIENT) | BIT(VARIANT) | BIT(CHANNEL) | BIT(N)},
     [EVENT_OPTED_OUT] = {BIT(CLIENT), BIT(N)},
     [EVENT_OPTED_IN] = {BIT(CLIENT), BIT(N)},
 };
@@ -149,6 +154,19 @@ static bool take_variant(const struct eventform_maker *maker, struct slice value
            refuse(fault, "%s is not a letter from A to G, or none", formvalue_quote(&q, value));
 }
 
+static bool take_channel(const struct eventform_maker *maker, struct slice value, struct event *out,
+                         struct eventform_fault *fault)
+{
+    struct formvalue_quoted q;
+
+    int channel = token_channel_find(value);
+
+    (void)maker;
+    out->channel = (uint8_t)channel;
+    return channel >= 0 || refuse(fault, "%s is none of unknown mail sms pdf qr portal chat other",
+                                  formvalue_quote(&q, value));
+}
+
 /* Mails sent, or the version of a text; both go where other events have another number. */
 static bool take_n(const struct eventform_maker *maker, struct slice value, struct event *out,
                    struct eventform_fault *fault)
@@ -173,6 +191,26 @@ static bool take_amount(const struct eventform_maker *maker, struct slice value,
     return true;
 }
 
+/* ISO 4217, those in use and those that old invoices may be in; without funds, metals and tests. */
+static const char currencies[] =
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP "
+    "BYN BZD CAD CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD "
+    "FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY "
+    "KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU "
+    "MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD "
+    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP "
+    "TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG "
+    "ZWL ";
+
+static bool is_currency(const char code[static EVENT_CURRENCY_LEN])
+{
+    for (const char *at = currencies; *at; at += EVENT_CURRENCY_LEN + 1) {
+        if (memcmp(at, code, EVENT_CURRENCY_LEN) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool take_currency(const struct eventform_maker *maker, struct slice value,
                           struct event *out, struct eventform_fault *fault)
 {
@@ -185,10 +223,11 @@ static bool take_currency(const struct eventform_maker *maker, struct slice valu
         if (c < 'a' || c > 'z')
             break;
         out->currency[i] = (char)(c - 'a' + 'A');
-        if (i == EVENT_CURRENCY_LEN - 1)
+        if (i == EVENT_CURRENCY_LEN - 1 && is_currency(out->currency))
             return true;
     }
-    return refuse(fault, "%s is not a currency's three letters as EUR", formvalue_quote(&q, value));
+    return refuse(fault, "%s is not a currency of ISO 4217, three letters as EUR",
+                  formvalue_quote(&q, value));
 }
 
 static bool take_by(const struct eventform_maker *maker, struct slice value, struct event *out,
@@ -211,6 +250,7 @@ static const struct {
     [EVENT_FIELD_CLIENT] = {"client", take_client},
     [EVENT_FIELD_CAMPAIGN] = {"campaign", take_campaign},
     [EVENT_FIELD_VARIANT] = {"variant", take_variant},
+    [EVENT_FIELD_CHANNEL] = {"channel", take_channel},
     [EVENT_FIELD_N] = {"n", take_n},
     [EVENT_FIELD_AMOUNT] = {"amount", take_amount},
     [EVENT_FIELD_CURRENCY] = {"currency", take_currency},
@@ -271,6 +311,27 @@ static bool check_rule(const struct eventform *form, const struct event *event,
     return true;
 }
 
+/* How many mails: one of an object, or so many of the campaign.  A mail is one unless said. */
+static bool check_mails(const struct eventform *form, struct event *event,
+                        struct eventform_fault *fault)
+{
+    bool has_n = form->field[EVENT_FIELD_N].len > 0;
+
+    fault->field = fields[EVENT_FIELD_N].name;
+    if (event->object != 0 && has_n && event->value != 1)
+        return refuse(fault, "is 1 of one object; send an event for each, or n without object");
+    if (event->object == 0 && (!has_n || event->value == 0))
+        return refuse(fault, "is missing: how many mails were sent, 1 or more");
+    if (event->value == 0)
+        event->value = 1;
+    fault->field = fields[EVENT_FIELD_CLIENT].name;
+    if (event->object == 0 && event->client != 0)
+        return refuse(fault, "goes with object only");
+    if (form->field[EVENT_FIELD_CHANNEL].len == 0)
+        event->channel = MAIL;
+    return true;
+}
+
 bool eventform_make(const struct eventform_maker *maker, const struct eventform *form,
                     struct event *out, struct eventform_fault *fault)
 {
@@ -287,5 +348,6 @@ bool eventform_make(const struct eventform_maker *maker, const struct eventform 
     fault->field = fields[EVENT_FIELD_BY].name;
     if (out->type == EVENT_REPLACED && out->value == out->object)
         return refuse(fault, "is the object itself");
-    return check_rule(form, out, fault);
+    return check_rule(form, out, fault) &&
+           (out->type != EVENT_MAIL_SENT || check_mails(form, out, fault));
 }

@@ -136,6 +136,8 @@ static bool start_ledger(struct parts *p, struct error *err)
         .timeout_ms = c->redis.timeout_ms,
         .retention_hours_s = c->retention.hours_days * DAY_S,
         .retention_days_s = c->retention.days_days * DAY_S,
+        .retention_invoices_s = c->retention.invoices_days * DAY_S,
+        .window_s = c->conversions.window_days * DAY_S,
         .gateway = &gateway,
         .state_dir = c->state_dir,
         .salt = &p->salt,
@@ -147,6 +149,8 @@ static bool start_ledger(struct parts *p, struct error *err)
     p->ledger = ledger_new(p->store, &options, err);
     if (!p->ledger && c->redis.url)
         config_fail_prefix(c, err, "redis.url");
+    if (p->ledger)
+        ledger_use_site(p->ledger, p->site);
     return p->ledger != NULL;
 }
 

@@ -32,6 +32,7 @@ static void use_site(struct parts *p, struct site *site, struct apikeys *keys)
 {
     for (unsigned i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], site);
+    ledger_use_site(p->ledger, site);
     admin_reload(p->admin, site, keys);
     site_unref(p->site);
     p->site = site;

@@ -30,9 +30,12 @@ enum {
     PERSON_BYTES = 10,   /* a visitor, with its head */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
-    EVENT_BYTES = 2 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN,
+    EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + FUNNEL_ENTRY_MAX,
+    EVENT_KEYS = 3,
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
-    ARGV_TAIL = 10,
+    USE_KEYS = 2,
+    FUNNEL_OPTIONS = 5, /* numbers before the facts */
+    ARGV_TAIL = 11,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
@@ -46,7 +49,8 @@ enum {
     AT_EVENTS,
     AT_EVENT_TTL,
     AT_USES,
-    AT_USES_TTL
+    AT_USES_TTL,
+    AT_FUNNEL
 };
 
 /* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
@@ -63,7 +67,8 @@ struct batch {
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, people, events, uses;
+    struct pack tables, series, people, events, uses, funnel;
+    const struct fold_fact *facts[FOLD_FACTS_MAX]; /* of a shard, by block */
     uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
     struct counter_key *keys;
     size_t n_keys, keys_max;
@@ -100,8 +105,8 @@ static bool make_room(struct batch *batch)
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
-    batch->keys_max =
-        2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX + 4 * records + 1;
+    batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
+                      (EVENT_KEYS + USE_KEYS) * records + 1 + FOLD_FACTS_MAX;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
@@ -112,7 +117,9 @@ static bool make_room(struct batch *batch)
            pack_init(&batch->people,
                      2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15) &&
            pack_init(&batch->events, records * EVENT_BYTES) &&
-           pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES));
+           pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES)) &&
+           pack_init(&batch->funnel,
+                     FUNNEL_OPTIONS * 5 + (size_t)FOLD_FACTS_MAX * (FUNNEL_ENTRY_MAX + 3));
 }
 
 struct batch *batch_new(const struct batch_options *options)
@@ -146,6 +153,7 @@ void batch_free(struct batch *batch)
     free(batch->people.bytes);
     free(batch->events.bytes);
     free(batch->uses.bytes);
+    free(batch->funnel.bytes);
     free(batch);
 }
 
@@ -180,6 +188,11 @@ static void sort(struct batch *batch)
     }
 }
 
+static unsigned shard_of_fact(const struct fold_fact *fact, unsigned n_shards)
+{
+    return counter_shard_of_bucket(counter_bucket_of_block(fact->brand, fact->block), n_shards);
+}
+
 static void find_shards(struct batch *batch)
 {
     const struct fold *fold = batch->fold;
@@ -203,6 +216,8 @@ static void find_shards(struct batch *batch)
     }
     for (uint32_t i = 0; i < fold->n_events; i++)
         batch->has[counter_shard_of_bucket(fold->events[i].bucket, n_shards)] = true;
+    for (uint32_t i = 0; i < fold->n_facts; i++)
+        batch->has[shard_of_fact(&fold->facts[i], n_shards)] = true;
 }
 
 void batch_begin(struct batch *batch, const struct fold *fold)
@@ -549,7 +564,8 @@ static void build_all_people(struct batch *batch, unsigned shard)
 
 /* --- events --- */
 
-/* An event has two keys, its own and that of its table.  True: there are some. */
+/* An event has two keys, its own and that of its table, and with facts that of the invoice's block.
+ * True: there are some. */
 static bool build_events(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
@@ -568,6 +584,9 @@ static bool build_events(struct batch *batch, unsigned shard)
         counter_key_table(next_key(batch), COUNTER_STATES, event->bucket, n_shards);
         pack_text(&batch->events,
                   slice_make((const char *)entries, event->n_entries * STATE_ENTRY_LEN));
+        pack_text(&batch->events, slice_make((const char *)event->facts, event->facts_len));
+        if (event->facts_len > 0)
+            counter_key_block(next_key(batch), event->brand, funnel_block(event->object), n_shards);
         any = true;
     }
     return any;
@@ -614,6 +633,63 @@ static void build_states(struct batch *batch, unsigned shard)
         counter_key_state_stream(next_key(batch), shard);
 }
 
+/* --- invoices --- */
+
+static int by_block(const void *left, const void *right)
+{
+    const struct fold_fact *a = *(const struct fold_fact *const *)left;
+    const struct fold_fact *b = *(const struct fold_fact *const *)right;
+    int order = compare_numbers(a->brand, b->brand);
+
+    return order ? order : compare_numbers(a->block, b->block);
+}
+
+/* The facts of one block of invoices, as one text: at most FOLD_FACTS_MAX of them, so it fits. */
+static void build_block(struct batch *batch, const struct fold_fact **facts, uint32_t n)
+{
+    uint8_t *out = pack_open(&batch->funnel, (size_t)n * FUNNEL_ENTRY_MAX);
+    size_t len = 0;
+
+    if (!out)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(out + len, facts[i]->bytes, facts[i]->len);
+        len += facts[i]->len;
+    }
+    pack_close(&batch->funnel, len);
+    counter_key_block(next_key(batch), facts[0]->brand, facts[0]->block, batch->options.n_shards);
+}
+
+_Static_assert((size_t)FOLD_FACTS_MAX *FUNNEL_ENTRY_MAX <= UINT16_MAX, "a block's facts fit");
+
+static void build_invoices(struct batch *batch, unsigned shard)
+{
+    const struct fold *fold = batch->fold;
+    uint32_t n = 0, end;
+
+    for (uint32_t i = 0; i < fold->n_facts; i++) {
+        if (shard_of_fact(&fold->facts[i], batch->options.n_shards) == shard)
+            batch->facts[n++] = &fold->facts[i];
+    }
+    qsort(batch->facts, n, sizeof(*batch->facts), by_block);
+    for (uint32_t at = 0; at < n; at = end) {
+        for (end = at + 1; end < n && by_block(&batch->facts[at], &batch->facts[end]) == 0; end++)
+            ;
+        build_block(batch, batch->facts + at, end - at);
+    }
+}
+
+static void put_funnel_options(struct batch *batch, bool with_payments)
+{
+    const struct batch_options *options = &batch->options;
+
+    pack_number(&batch->funnel, (uint32_t)batch->n_keys); /* those before the keys of events */
+    pack_number(&batch->funnel, (uint32_t)options->window_s);
+    pack_number(&batch->funnel, (uint32_t)options->retention_invoices_s);
+    pack_number(&batch->funnel, (uint32_t)options->retention_days_s);
+    pack_number(&batch->funnel, with_payments);
+}
+
 /* --- the command --- */
 
 static struct slice decimal(char text[static 24], uint64_t number)
@@ -643,6 +719,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_EVENT_TTL] = decimal(batch->event_ttl, BATCH_EVENT_TTL_S);
     tail[AT_USES] = pack_end(&batch->uses);
     tail[AT_USES_TTL] = decimal(batch->uses_ttl, BATCH_USES_TTL_S);
+    tail[AT_FUNNEL] = pack_end(&batch->funnel);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -655,14 +732,19 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     pack_begin(&batch->people);
     pack_begin(&batch->events);
     pack_begin(&batch->uses);
+    pack_begin(&batch->funnel);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
         build_all_people(batch, range->shard);
+        put_funnel_options(batch, range->with_script);
         build_states(batch, range->shard);
+        build_invoices(batch, range->shard);
+    } else {
+        put_funnel_options(batch, range->with_script);
     }
     assert(!batch->tables.full && !batch->series.full && !batch->people.full &&
-           !batch->events.full && !batch->uses.full);
+           !batch->events.full && !batch->uses.full && !batch->funnel.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

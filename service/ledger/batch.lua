@@ -1,20 +1,25 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
--- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series, people and
---       events in the order in which ARGV[4] to [7] need them
+-- KEYS  1 the cursor, 2 the hash of what is set aside, then the keys of tables, series, people,
+--       events and invoices in the order in which ARGV[4] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
---       7 events   msgpack [entries of state, ...]   two keys each, its own and that of its table
+--       7 events   msgpack [entries of state, facts, ...]   two keys each, its own and that of its
+--                                  table, and with facts that of the block of its invoice
 --       8 seconds for which an event is known
 --       9 uses     msgpack [now, use, ...]           two keys each, its own and that of its table;
 --                                                    behind those of events and uses the stream's
 --      10 seconds for which uses are kept
+--      11 invoices msgpack [how many keys there are before those of events, seconds after which a
+--                           click earns no payment, seconds for which invoices are kept, the same of
+--                           sums, 1 = payments are asked for, facts, ...]   a key each, of a block
 --
--- Answers {1, n set aside, the first of them and why, {key, length, ...}}, the last being tables that
--- have grown over another 4 KiB, series that have grown to twice what they were summed up to, and,
--- with length 0, series that begin here; or {0, cursor}: that isn't `from`, nothing was applied.
+-- Answers {1, n set aside, the first of them and why, {key, length, ...}, {field, number, ...}}: the
+-- fourth being tables that have grown over another 4 KiB, series that have grown to twice what they
+-- were summed up to, and, with length 0, series that begin here; the last the payments so far, when
+-- they changed or were asked for.  Or {0, cursor}: that isn't `from`, nothing was applied.
 --
 -- The cursor is the first write, by redis.call: whatever makes Redis refuse writes (OOM, READONLY,
 -- MISCONF, NOREPLICAS ...) refuses it, and all is as before.  After it nothing may raise an error,
@@ -25,7 +30,7 @@ local any = KEYS[2]
 local needed = {
     { 'GET', any }, { 'SET', any, '1', 'EX', '1' }, { 'APPEND', any, '' },
     { 'GETRANGE', any, '0', '0' }, { 'HINCRBY', any, 'f', '1' }, { 'EXPIRE', any, '1', 'NX' },
-    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'XADD', any, '*', 'e', '' },
+    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
 }
 for _, command in ipairs(needed) do
     if not redis.acl_check_cmd(unpack(command)) then
@@ -39,7 +44,526 @@ if cursor ~= ARGV[1] then
     return { 0, cursor }
 end
 local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
-local events, uses = unpack_all(ARGV[7]), unpack_all(ARGV[9])
+local events, uses, invoices = unpack_all(ARGV[7]), unpack_all(ARGV[9]), unpack_all(ARGV[11])
+
+-- Invoices (FORMATS.md "Invoices", "Funnel").  What is to be written is worked out first: the keys of
+-- sums are those of the days on which mails were sent, so they can't be declared, and reading each of
+-- them here makes a cluster that is moving the slot refuse the batch while nothing has changed.
+local byte, sub, floor, join = string.byte, string.sub, math.floor, table.concat
+local pack, unpack_one = struct.pack, struct.unpack
+local CLIENT, SENT, CLICK, MONEY, MAILS = 1, 2, 3, 4, 5
+local FACT_LEN = { 5, 7, 11, 15, 11 }
+local PAID, PARTLY_PAID, UNPAID, REFUNDED, CREDITED = 1, 2, 3, 5, 6
+local RANK = { 2, 1, 0, 0, 4, 3 } -- of an event among those of one second
+local N_SENT, N_CLICKED, N_PAID, AMOUNT, CLICK_DELAY, PAY_DELAY = 1, 2, 3, 4, 5, 6
+local N_OUTCOME, OUTCOME_AMOUNT = 16, 32
+local OUTCOMES = { [0] = 'credited', 'no_click', 'before_click', 'too_late', 'opted_out', 'replaced',
+                   'taken_back' }
+local EARNS, NO_CLICK, BEFORE_CLICK, TOO_LATE, OPTED_OUT, REPLACED, TAKEN_BACK = 0, 1, 2, 3, 4, 5, 6
+local CLICKS_MAX, SENT_MAX, MONEY_MAX = 16, 32, 64 -- facts kept of an invoice
+local window_s, block_ttl, series_ttl = invoices[2], invoices[3], invoices[4]
+local prefix = KEYS[1]:match('^.-}:')
+local planned = { blocks = {}, order = {}, series = {}, lists = {}, payments = {}, aside = {} }
+
+-- Reads a key.  One of another type than ours is a matter of set_aside(); any other error must come
+-- up here, before anything was written.
+local function look_at(...)
+    local reply = try(...)
+    if type(reply) == 'table' and reply.err and reply.err:sub(1, 9) ~= 'WRONGTYPE' then
+        error(reply.err)
+    end
+    return reply
+end
+
+local function count_payment(field, n)
+    planned.payments[field] = (planned.payments[field] or 0) + n
+end
+
+-- The year, month and day of an hour since 2024-01-01T00:00Z, as "YYYYMMDD" (Hinnant's algorithm).
+local dates = {}
+local function date_of(hour)
+    local days = floor(hour / 24)
+    local text = dates[days]
+    if not text then
+        local z = days + 19723 + 719468
+        local era = floor(z / 146097)
+        local doe = z - era * 146097
+        local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+        local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+        local mp = floor((5 * doy + 2) / 153)
+        local month = mp < 10 and mp + 3 or mp - 9
+        text = string.format('%04d%02d%02d', yoe + era * 400 + (month <= 2 and 1 or 0), month,
+                             doy - floor((153 * mp + 2) / 5) + 1)
+        dates[days] = text
+    end
+    return text
+end
+
+-- A time span's step, as funnel_delay() of proto/funnel.c.
+local function delay_of(s)
+    local m, e = math.frexp(math.max(s, 0) + 4)
+    return math.min((e - 3) * 4 + floor(m * 8) - 4, 127)
+end
+
+-- Cells are sums to add to: by hour, campaign, metric, kind, route (variant, channel) and value.
+local function add(cells, hour, campaign, metric, kind, route, value, n)
+    local cell = pack('>I4HBHI3', hour, campaign, metric, kind * 2048 + route * 32, value)
+    cells[cell] = (cells[cell] or 0) + n
+end
+
+-- Once by no kind in particular, and once by its own: an invoice of which two kinds of links were
+-- clicked is one invoice.
+local function add_once(cells, seen, click, metric, delay_metric, delay)
+    local hour = floor(click.issued / 60)
+    for _, kind in ipairs({ 0, click.kind }) do
+        local name = click.campaign * 16 + kind
+        if not seen[name] then
+            seen[name] = true
+            add(cells, hour, click.campaign, metric, kind, click.route, 0, 1)
+            add(cells, hour, click.campaign, delay_metric, kind, click.route, delay_of(delay), 1)
+        end
+    end
+end
+
+local function by_time(a, b)
+    for _, field in ipairs({ 'time', 'campaign', 'kind', 'route', 'issued' }) do
+        if a[field] ~= b[field] then
+            return a[field] < b[field]
+        end
+    end
+    return false
+end
+
+local function by_event(a, b)
+    if a.time ~= b.time then
+        return a.time < b.time
+    elseif RANK[a.event] ~= RANK[b.event] then
+        return RANK[a.event] < RANK[b.event]
+    elseif a.currency ~= b.currency then
+        return a.currency < b.currency
+    end
+    return a.amount < b.amount
+end
+
+-- Takes back what a refund or credit note says, the latest payment first.  Without an amount, or of
+-- a payment without one, all of it.
+local function take_back(live, event, settle)
+    local left = event.amount
+    for i = #live, 1, -1 do
+        local payment = live[i]
+        if event.currency == 0 or payment.currency == 0 then
+            settle(payment, TAKEN_BACK)
+            table.remove(live, i)
+            if event.currency ~= 0 then
+                return
+            end
+        elseif payment.currency == event.currency then
+            local part = math.min(left, payment.amount - payment.taken)
+            payment.taken = payment.taken + part
+            left = left - part
+            if payment.taken == payment.amount then
+                settle(payment, TAKEN_BACK)
+                table.remove(live, i)
+            end
+            if left == 0 then
+                return
+            end
+        end
+    end
+end
+
+-- The click that earns the payment, or nil and why there is none.
+local function find_earner(clicks, payment)
+    local last
+    for _, click in ipairs(clicks) do
+        if click.time <= payment.time then
+            last = click
+        end
+    end
+    if payment.opted_out then
+        return nil, OPTED_OUT
+    elseif not last then
+        return nil, #clicks == 0 and NO_CLICK or BEFORE_CLICK
+    elseif payment.time - last.time > window_s then
+        return nil, TOO_LATE
+    end
+    return last, EARNS
+end
+
+local function weigh_money(cells, clicks, money)
+    local live, seen = {}, {}
+    local function settle(payment, outcome)
+        local hour = floor(payment.time / 3600)
+        local rest = payment.amount - payment.taken
+        if outcome == TAKEN_BACK then
+            payment.taken, rest = payment.amount, 0
+        end
+        add(cells, hour, 0, N_OUTCOME + outcome, 0, 0, 0, 1)
+        if payment.taken > 0 then
+            add(cells, hour, 0, OUTCOME_AMOUNT + TAKEN_BACK, 0, 0, payment.currency, payment.taken)
+        end
+        if rest > 0 then
+            add(cells, hour, 0, OUTCOME_AMOUNT + outcome, 0, 0, payment.currency, rest)
+        end
+        return rest
+    end
+    table.sort(money, by_event)
+    for _, event in ipairs(money) do
+        if event.event == UNPAID then
+            event.currency = 0
+            take_back(live, event, settle)
+        elseif event.event == REFUNDED or event.event == CREDITED then
+            take_back(live, event, settle)
+        else
+            for i = #live, 1, -1 do
+                if event.event == PAID and live[i].event == PAID then
+                    settle(live[i], REPLACED)
+                    table.remove(live, i)
+                end
+            end
+            event.taken = 0
+            live[#live + 1] = event
+        end
+    end
+    for _, payment in ipairs(live) do
+        local click, outcome = find_earner(clicks, payment)
+        local rest = settle(payment, outcome)
+        if click then
+            add_once(cells, seen, click, N_PAID, PAY_DELAY, payment.time - click.time)
+            if rest > 0 then
+                add(cells, floor(click.issued / 60), click.campaign, AMOUNT, click.kind, click.route,
+                    payment.currency, rest)
+            end
+        end
+    end
+end
+
+-- What an invoice adds to the sums.
+local function weigh(facts)
+    local cells, clicks, money, seen = {}, {}, {}, {}
+    for _, fact in ipairs(facts) do
+        local what = floor(byte(fact) / 16)
+        if what == CLICK then
+            local tag, campaign, route, issued, time = unpack_one('>BHBI3I4', fact)
+            if route < 128 then
+                clicks[#clicks + 1] = { kind = tag % 16, campaign = campaign, route = route,
+                                        issued = issued, time = time }
+            end
+        elseif what == MONEY then
+            local tag, time, currency, amount = unpack_one('>BI4I3I7', fact)
+            money[#money + 1] = { event = tag % 8, opted_out = tag % 16 >= 8, time = time,
+                                  currency = currency, amount = amount }
+        end
+    end
+    table.sort(clicks, by_time)
+    for _, click in ipairs(clicks) do
+        add_once(cells, seen, click, N_CLICKED, CLICK_DELAY, click.time - click.issued * 60)
+    end
+    if #money > 0 then
+        weigh_money(cells, clicks, money)
+    end
+    return cells
+end
+
+-- Makes room for another click: of three of one link the middle one goes, else the oldest.
+local function drop_click(facts, places)
+    local count, victim = {}, places[1]
+    for _, at in ipairs(places) do
+        local link = sub(facts[at], 1, 7)
+        count[link] = count[link] or {}
+        table.insert(count[link], at)
+        if #count[link] == 3 then
+            victim = count[link][2]
+            break
+        end
+    end
+    table.remove(facts, victim)
+end
+
+-- Where the facts of that kind are.
+local function places_of(facts, what)
+    local places = {}
+    for at, fact in ipairs(facts) do
+        if floor(byte(fact) / 16) == what then
+            places[#places + 1] = at
+        end
+    end
+    return places
+end
+
+-- Blocks are listed, for whoever looks for invoices.
+local function list_block(key, block)
+    planned.lists[key] = planned.lists[key] or {}
+    table.insert(planned.lists[key], block.number)
+end
+
+-- The campaign and month of a mail or link; the block is listed under them once for each invoice.
+local function note_mailed(block, facts, campaign, minute)
+    local month = sub(date_of(floor(minute / 60)), 1, 6)
+    for _, fact in ipairs(facts) do
+        local what = floor(byte(fact) / 16)
+        if what == SENT or what == CLICK then
+            local other, _, at = unpack_one('>HBI3', fact, 2)
+            if other == campaign and sub(date_of(floor(at / 60)), 1, 6) == month then
+                return
+            end
+        end
+    end
+    local key = prefix .. 'fi:' .. block.brand .. ':' .. campaign .. ':' .. month
+    list_block(key, block)
+end
+
+local function add_click(block, facts, fact)
+    local _, campaign, route, issued = unpack_one('>BHBI3', fact)
+    local opposite = sub(fact, 1, 3) .. string.char((route + 128) % 256) .. sub(fact, 5)
+    for at, other in ipairs(facts) do
+        if other == opposite then
+            table.remove(facts, at)
+            return
+        end
+    end
+    if route < 128 then
+        note_mailed(block, facts, campaign, issued)
+    end
+    facts[#facts + 1] = fact
+    local places = places_of(facts, CLICK)
+    if #places > CLICKS_MAX then
+        drop_click(facts, places)
+    end
+end
+
+local function add_mails(block, invoice, fact)
+    local _, campaign, route, minute, n = unpack_one('>BHBI3I4', fact)
+    add(planned.cells, floor(minute / 60), campaign, N_SENT, 0, route, 0, n)
+    if invoice then
+        note_mailed(block, invoice.facts, campaign, minute)
+        table.insert(invoice.facts, string.char(SENT * 16) .. sub(fact, 2, 7))
+        local places = places_of(invoice.facts, SENT)
+        if #places > SENT_MAX then
+            table.remove(invoice.facts, places[1])
+        end
+    end
+end
+
+local function add_money(block, facts, fact)
+    local event = byte(fact) % 8
+    if #places_of(facts, MONEY) >= MONEY_MAX then
+        planned.aside[#planned.aside + 1] = block.key
+        return
+    end
+    if event == PAID or event == PARTLY_PAID then
+        count_payment('in', 1)
+    end
+    facts[#facts + 1] = fact
+end
+
+local function split(text)
+    local facts, at = {}, 1
+    while at <= #text do
+        local len = FACT_LEN[floor(byte(text, at) / 16)]
+        if not len or at + len - 1 > #text then
+            return nil
+        end
+        facts[#facts + 1] = sub(text, at, at + len - 1)
+        at = at + len
+    end
+    return facts
+end
+
+-- Reads a block of invoices; nil: it is not of this format.
+local function load_block(key)
+    local block = planned.blocks[key]
+    if block ~= nil then
+        return block
+    end
+    local text = look_at('GET', key)
+    block = { key = key, brand = key:match(':f:(%x+):'), invoices = {}, order = {} }
+    block.number = pack('>I4', tonumber(key:match('%x+$'), 16))
+    local at, is_sound = 1, type(text) ~= 'table'
+    while is_sound and text and at <= #text do
+        local number, len = 0, #text
+        if at + 2 <= #text then
+            number, len = unpack_one('>BH', text, at)
+        end
+        if at + 2 + len > #text then
+            is_sound = false
+            break
+        end
+        block.invoices[number] = { text = sub(text, at + 3, at + 2 + len) }
+        block.order[#block.order + 1] = number
+        at = at + 3 + len
+    end
+    if is_sound and not text then
+        list_block(prefix .. 'fb:' .. block.brand, block)
+    end
+    block = is_sound and block
+    planned.blocks[key] = block
+    planned.order[#planned.order + 1] = key
+    return block
+end
+
+-- The invoice of that number, its facts apart; nil: what is there can't be read.
+local function open_invoice(block, number)
+    local invoice = block.invoices[number]
+    if not invoice then
+        invoice = { text = '' }
+        block.invoices[number] = invoice
+        block.order[#block.order + 1] = number
+    end
+    if not invoice.facts then
+        invoice.facts = split(invoice.text)
+        invoice.before = invoice.facts and weigh(invoice.facts)
+    end
+    return invoice.facts and invoice
+end
+
+local function apply_fact(block, number, fact)
+    local what = floor(byte(fact) / 16)
+    if what == MAILS and number == 0 and block.number == '\0\0\0\0' then
+        add_mails(block, nil, fact)
+        return
+    end
+    local invoice = open_invoice(block, number)
+    if not invoice then
+        planned.aside[#planned.aside + 1] = block.key
+        return
+    end
+    local facts = invoice.facts
+    block.is_changed = true
+    if what == CLIENT then
+        for at, other in ipairs(facts) do
+            if floor(byte(other) / 16) == CLIENT then
+                table.remove(facts, at)
+                break
+            end
+        end
+        table.insert(facts, 1, fact)
+    elseif what == CLICK then
+        add_click(block, facts, fact)
+    elseif what == MAILS then
+        add_mails(block, invoice, fact)
+    elseif what == MONEY then
+        add_money(block, facts, fact)
+    end
+end
+
+-- Facts as they come: each has the number of its invoice in the block before it.
+local function apply_facts(key, text)
+    local block, at = load_block(key), 1
+    while at < #text do
+        local len = FACT_LEN[floor(byte(text, at + 1) / 16)]
+        if block then
+            apply_fact(block, byte(text, at), sub(text, at + 1, at + len))
+        else
+            planned.aside[#planned.aside + 1] = key
+        end
+        at = at + 1 + len
+    end
+end
+
+-- What the change of an invoice adds to the sums.
+local function add_difference(before, after)
+    for cell, n in pairs(after) do
+        planned.cells[cell] = (planned.cells[cell] or 0) + n
+    end
+    for cell, n in pairs(before) do
+        planned.cells[cell] = (planned.cells[cell] or 0) - n
+    end
+end
+
+local function close_block(block)
+    local parts = {}
+    for _, number in ipairs(block.order) do
+        local invoice = block.invoices[number]
+        if invoice.facts then
+            add_difference(invoice.before, weigh(invoice.facts))
+            -- Of an invoice of which nothing but the client is left nothing is kept.
+            invoice.text = #invoice.facts == 1 and floor(byte(invoice.facts[1]) / 16) == CLIENT and ''
+                               or join(invoice.facts)
+        end
+        if invoice.text ~= '' then
+            parts[#parts + 1] = pack('>BH', number, #invoice.text)
+            parts[#parts + 1] = invoice.text
+        end
+    end
+    block.text = join(parts)
+end
+
+-- The records of sums, by key: of the day, with the hour, and of the month.
+local function plan_series(key, record)
+    planned.series[key] = planned.series[key] or {}
+    table.insert(planned.series[key], record)
+end
+
+local function plan_cells()
+    local brand_prefix = prefix .. 'fs:' .. planned.brand .. ':'
+    for cell, n in pairs(planned.cells) do
+        if n ~= 0 then
+            local hour, campaign, metric, route, value = unpack_one('>I4HBHI3', cell)
+            local date, count = date_of(hour), pack('>i8', n)
+            plan_series(brand_prefix .. date, pack('>HBHI3', campaign, metric, route + hour % 24, value)
+                        .. count)
+            plan_series(brand_prefix .. sub(date, 1, 6), sub(cell, 5) .. count)
+            if metric >= N_OUTCOME and metric < OUTCOME_AMOUNT then
+                count_payment(OUTCOMES[metric - N_OUTCOME], n)
+            end
+        end
+    end
+end
+
+-- Works out all of it; the cells of one brand at a time.
+local function plan_invoices()
+    local by_brand, brands = {}, {}
+    local function enter(key)
+        local brand = key:match(':f:(%x+):')
+        if not by_brand[brand] then
+            by_brand[brand] = {}
+            brands[#brands + 1] = brand
+        end
+        planned.cells = by_brand[brand]
+    end
+    local at, seen = invoices[1], {}
+    for j = 1, #events, 2 do
+        local event, facts = KEYS[at + 1], events[j + 1]
+        at = at + 2
+        if facts ~= '' then
+            at = at + 1
+            if not seen[event] and not look_at('GET', event) then
+                enter(KEYS[at])
+                apply_facts(KEYS[at], facts)
+            end
+        end
+        seen[event] = true
+    end
+    if #uses > 0 then
+        at = at + 2 * (#uses - 1)
+    end
+    at = at + ((#events > 0 or #uses > 0) and 1 or 0)
+    for j = 6, #invoices do
+        at = at + 1
+        enter(KEYS[at])
+        apply_facts(KEYS[at], invoices[j])
+    end
+    for _, key in ipairs(planned.order) do
+        local block = planned.blocks[key]
+        if block and block.is_changed then
+            enter(key)
+            close_block(block)
+        end
+    end
+    for _, brand in ipairs(brands) do
+        planned.brand, planned.cells = brand, by_brand[brand]
+        plan_cells()
+    end
+    for _, keys in ipairs({ planned.series, planned.lists }) do
+        for key in pairs(keys) do
+            look_at('GETRANGE', key, 0, 0)
+        end
+    end
+end
+if #events > 0 or #invoices > 5 then
+    plan_invoices()
+end
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 
 local n_aside, why = 0, ''
@@ -136,9 +660,9 @@ local function tell(table_key, entries)
         report(table_key, len)
     end
 end
-for j = 1, #events do
+for j = 1, #events, 2 do
     local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
-    k = k + 2
+    k = k + (events[j + 1] == '' and 2 or 3)
     local known = try('SET', event, '', 'NX', 'EX', ARGV[8])
     if type(known) == 'table' and known.err then
         set_aside(event, 1, known)
@@ -175,4 +699,55 @@ if #news > 0 then
         set_aside(KEYS[k + 1], #news, added)
     end
 end
-return { 1, n_aside, why, grown }
+
+-- Invoices, as planned.
+for _, key in ipairs(planned.order) do
+    local block = planned.blocks[key]
+    if block and block.is_changed then
+        -- Nothing is left: a key that is about to expire, for DEL is no command that is needed else.
+        local reply = block.text == '' and try('SET', key, '', 'EX', '1')
+                          or try('SET', key, block.text, 'EX', block_ttl)
+        if reply.err then
+            set_aside(key, 1, reply)
+        end
+    end
+end
+for _, key in ipairs(planned.aside) do
+    set_aside(key, 1)
+end
+for key, records in pairs(planned.series) do
+    local text = join(records)
+    local len = append(key, text, 16)
+    if len == #text then
+        try('EXPIRE', key, series_ttl)
+    elseif len and len >= 4096 and len % 4096 < #text then
+        local head = try('GETRANGE', key, 0, 15)
+        local base = type(head) == 'string' and head:sub(3, 3) == '\255' and struct.unpack('>I8', head, 9) or 0
+        if len >= 2 * base + 4096 then
+            report(key, len)
+        end
+    end
+end
+for key, blocks in pairs(planned.lists) do
+    local last, new = try('GETRANGE', key, -4, -1), {}
+    for _, block in ipairs(blocks) do
+        if block ~= last then
+            new[#new + 1], last = block, block
+        end
+    end
+    if #new > 0 then
+        append(key, join(new), 4)
+    end
+    try('EXPIRE', key, block_ttl)
+end
+local payments = {}
+for field, n in pairs(planned.payments) do
+    if n ~= 0 then
+        try('HINCRBY', prefix .. 'payments', field, n)
+    end
+end
+if invoices[5] == 1 or next(planned.payments) then
+    payments = try('HGETALL', prefix .. 'payments')
+    payments = payments.err and {} or payments
+end
+return { 1, n_aside, why, grown, payments }

@@ -10,6 +10,7 @@
 
 #include "compact_lua.h"
 #include "proto/counter.h"
+#include "proto/funnel.h"
 #include "proto/series.h"
 #include "proto/state.h"
 #include "proto/table.h"
@@ -55,8 +56,9 @@ struct tables {
 struct job {
     struct counter_key key;
     unsigned shard;
-    bool is_over; /* its time is: no more records are expected */
-    bool is_busy; /* a command is under way */
+    bool is_of_invoices; /* sums of funnel.h */
+    bool is_over;        /* its time is: no more records are expected */
+    bool is_busy;        /* a command is under way */
 };
 
 struct series_jobs {
@@ -315,6 +317,24 @@ static void note_series(struct ledger *ledger, const struct redisReply *key,
         series_jobs->queue[(series_jobs->first + series_jobs->n_queued++) % SERIES_QUEUE_MAX] = job;
 }
 
+/* The same of sums of invoices, which are looked at when they have grown only. */
+static void note_funnel(struct ledger *ledger, const struct redisReply *key,
+                        const struct redisReply *len)
+{
+    struct series_jobs *series_jobs = &ledger->compact->series;
+    struct job job = {.is_of_invoices = true};
+
+    if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
+        !counter_funnel_parse(slice_make(key->str, key->len), &job.shard) ||
+        key->len >= COUNTER_KEY_MAX || job.shard >= ledger->options.n_shards ||
+        series_jobs->n_queued == SERIES_QUEUE_MAX || len->integer > LEN_MAX)
+        return;
+    memcpy(job.key.text, key->str, key->len);
+    job.key.len = key->len;
+    if (!is_queued(series_jobs, &job))
+        series_jobs->queue[(series_jobs->first + series_jobs->n_queued++) % SERIES_QUEUE_MAX] = job;
+}
+
 static void read_series(struct ledger *ledger, unsigned slot)
 {
     struct series_jobs *series_jobs = &ledger->compact->series;
@@ -351,13 +371,13 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
     const struct job *job = &ledger->compact->series.busy[read->log];
     struct ledger_ticket ticket = {LEDGER_SERIES_WRITE, job->shard, read->log, 0};
     size_t n = old.len / SERIES_RECORD_LEN, len;
-    uint64_t *work = malloc(2 * n * sizeof(*work) + old.len + SERIES_RECORD_LEN);
+    uint64_t *work = malloc(2 * n * sizeof(*work) + old.len + FUNNEL_CELL_LEN);
     uint8_t *out = (uint8_t *)(work + 2 * n);
     bool sent = false;
 
     if (!work)
         return false;
-    len = series_compact(old, work, out);
+    len = job->is_of_invoices ? funnel_compact(old, out) : series_compact(old, work, out);
     /* Redis reserves up to twice the length of a string that was appended to, and no more than its
      * length for one that is set: so a long series is written even if it got no shorter. */
     if (len < old.len || old.len >= SERIES_LEN_MIN)
@@ -369,7 +389,7 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
 
 static bool is_worth_it(const struct job *job, struct slice series)
 {
-    size_t base_len = series_base_len(series);
+    size_t base_len = job->is_of_invoices ? funnel_base_len(series) : series_base_len(series);
 
     if (series.len > LEN_MAX || series.len == base_len)
         return false;
@@ -390,7 +410,7 @@ void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket
     series = slice_make(answer->str, answer->len);
     if (!is_worth_it(job, series))
         return;
-    if (!series_is_sound(series)) {
+    if (!(job->is_of_invoices ? funnel_is_sound(series) : series_is_sound(series))) {
         log_error("ledger.series",
                   "key=%s err=\"holds what is not ours; counts in it may not be found\"",
                   job->key.text);
@@ -406,6 +426,7 @@ void compact_note(struct ledger *ledger, const struct redisReply *grown)
     for (size_t i = 0; i + 1 < grown->elements; i += 2) {
         note_table(ledger, grown->element[i], grown->element[i + 1]);
         note_series(ledger, grown->element[i], grown->element[i + 1]);
+        note_funnel(ledger, grown->element[i], grown->element[i + 1]);
     }
 }
 

@@ -274,12 +274,35 @@ static void count_replayed(struct ledger *ledger, const struct cursor *cursor)
         ledger->replayed_shards += end - cursor->at;
 }
 
+/* Fields and numbers of the shard's payments; empty when they are as they were. */
+static void take_payments(struct shard *shard, const struct redisReply *pairs, bool was_asked)
+{
+    if (pairs->elements == 0 && !was_asked)
+        return;
+    shard->knows_payments = true;
+    shard->payments_in = 0;
+    memset(shard->payments, 0, sizeof(shard->payments));
+    for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
+        const struct redisReply *name = pairs->element[i], *number = pairs->element[i + 1];
+
+        if (name->type != REDIS_REPLY_STRING || number->type != REDIS_REPLY_STRING)
+            continue;
+        if (strcmp(name->str, "in") == 0)
+            shard->payments_in = strtoll(number->str, NULL, 10);
+        for (unsigned k = 0; k < FUNNEL_OUTCOMES; k++) {
+            if (strcmp(name->str, funnel_outcome_name(k)) == 0)
+                shard->payments[k] = strtoll(number->str, NULL, 10);
+        }
+    }
+}
+
 static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned shard,
                        const struct redisReply *answer)
 {
     struct cursor *cursor = &log->cursors[shard];
     uint64_t n_aside = (uint64_t)answer->element[1]->integer;
 
+    take_payments(&ledger->shards[shard], answer->element[4], ledger->shards[shard].with_script);
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
     trust_on_success(ledger);
@@ -298,11 +321,12 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
 
 static bool is_applied(const struct redisReply *answer)
 {
-    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 4 &&
+    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 5 &&
            answer->element[0]->type == REDIS_REPLY_INTEGER && answer->element[0]->integer == 1 &&
            answer->element[1]->type == REDIS_REPLY_INTEGER &&
            answer->element[2]->type == REDIS_REPLY_STRING &&
-           answer->element[3]->type == REDIS_REPLY_ARRAY;
+           answer->element[3]->type == REDIS_REPLY_ARRAY &&
+           answer->element[4]->type == REDIS_REPLY_ARRAY;
 }
 
 static bool is_refused(const struct redisReply *answer)

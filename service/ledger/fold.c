@@ -90,8 +90,9 @@ struct fold *fold_new(unsigned records_max)
     fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
     fold->persons = calloc(n * PERSONS_PER_RECORD, sizeof(*fold->persons));
     fold->events = calloc(n, sizeof(*fold->events));
+    fold->facts = calloc(n, sizeof(*fold->facts));
     if (!fold->links || !fold->items || !fold->groups || !fold->persons || !fold->events ||
-        !index_init(&fold->link_index, records_max) ||
+        !fold->facts || !index_init(&fold->link_index, records_max) ||
         !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
         !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
         fold_free(fold);
@@ -110,6 +111,7 @@ void fold_free(struct fold *fold)
     free(fold->groups);
     free(fold->persons);
     free(fold->events);
+    free(fold->facts);
     free(fold->link_index.slots);
     free(fold->item_index.slots);
     free(fold->group_index.slots);
@@ -144,7 +146,8 @@ void fold_clear(struct fold *fold)
         }
     }
     index_clear(&fold->group_index);
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = fold->n_events = 0;
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = fold->n_events =
+        fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 
@@ -309,7 +312,36 @@ static void add_event(struct fold *fold, const struct click *record)
     out->key = event_key(&event);
     out->bucket = event_bucket(&event);
     out->n_entries = event_entries(&event, out->entries);
+    out->brand = event.brand;
+    out->object = event.object;
+    out->facts_len = (uint8_t)funnel_put_event(out->facts, &event);
     fold->n_events++;
+}
+
+static bool is_of_invoice(const struct fold *fold, const struct click *click)
+{
+    const struct fold_invoices *invoices = fold->invoices;
+
+    if (click->object == 0)
+        return false;
+    for (unsigned i = 0; invoices && i < invoices->n; i++) {
+        if (invoices->of[i].brand == click->brand)
+            return invoices->of[i].kinds >> click->kind & 1;
+    }
+    return true;
+}
+
+/* A click by a person is a fact about its invoice; a relabelling adds or takes back one. */
+static void add_fact(struct fold *fold, const struct click *click, int human)
+{
+    struct fold_fact *fact = &fold->facts[fold->n_facts];
+
+    if (human == 0 || !is_of_invoice(fold, click))
+        return;
+    fact->brand = click->brand;
+    fact->block = funnel_block(click->object);
+    fact->len = (uint8_t)funnel_put_click(fact->bytes, click, human < 0);
+    fold->n_facts++;
 }
 
 bool fold_add(struct fold *fold, const struct click *click)
@@ -318,12 +350,13 @@ bool fold_add(struct fold *fold, const struct click *click)
     int human = 0, automated = 0;
 
     if (click->type == CLICK_TYPE_EVENT) {
-        if (fold->n_events == fold->records_max)
+        if (fold->n_events == fold->records_max || fold->n_events == FOLD_FACTS_MAX)
             return false;
         add_event(fold, click);
         return true;
     }
-    if (fold->n_links == fold->records_max ||
+    if (fold->n_links == fold->records_max || fold->n_facts == FOLD_FACTS_MAX ||
+        fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
         fold->n_persons + PERSONS_PER_RECORD > fold->records_max * PERSONS_PER_RECORD)
@@ -338,5 +371,6 @@ bool fold_add(struct fold *fold, const struct click *click)
     *(click_is_automated(click->label) ? &automated : &human) += 1;
     if (click->link_id != 0) /* 0: of a client who must not be tracked */
         add_link(fold, click, human, automated);
+    add_fact(fold, click, human);
     return true;
 }

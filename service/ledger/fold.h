@@ -13,6 +13,7 @@
 #include "proto/compiler.h"
 #include "proto/counter.h"
 #include "proto/event.h"
+#include "proto/funnel.h"
 
 enum {
     FOLD_GROUPS_MAX = 512,
@@ -20,6 +21,9 @@ enum {
     FOLD_REASONS = 256,
     FOLD_FAMILIES = 16,
     FOLD_ROUTES = 8, /* variants, channels */
+    /* Invoices that one batch changes, of clicks and of events each.  Each takes Redis some 20 µs,
+     * in which it answers nobody else. */
+    FOLD_FACTS_MAX = 1024,
 };
 
 #define FOLD_NONE UINT32_MAX /* no index */
@@ -91,6 +95,26 @@ struct fold_event {
     unsigned bucket;
     unsigned n_entries;
     struct state_entry entries[EVENT_ENTRIES_MAX];
+    uint32_t brand, object;
+    uint8_t facts_len; /* of funnel_put_event(); 0 = none */
+    uint8_t facts[FUNNEL_ENTRY_MAX];
+};
+
+/* What a click by a person, or one that turned out not to be, adds to what is kept of the invoice.
+ */
+struct fold_fact {
+    uint32_t brand, block;
+    uint8_t len;
+    uint8_t bytes[FUNNEL_ENTRY_MAX]; /* funnel_put_click() */
+};
+
+/* Which kinds of a brand have an invoice as their object: a bit per kind. */
+struct fold_invoices {
+    unsigned n;
+    struct {
+        uint32_t brand;
+        uint16_t kinds;
+    } of[];
 };
 
 /* An index by hash of the entries of an array. */
@@ -106,8 +130,10 @@ struct fold {
     struct fold_group *groups;
     struct fold_person *persons;
     struct fold_event *events;
-    const struct use_limits *limits; /* the caller's; NULL = there are none */
-    uint32_t n_links, n_items, n_groups, n_persons, n_events;
+    struct fold_fact *facts;
+    const struct fold_invoices *invoices; /* the caller's; NULL: all kinds of all brands */
+    const struct use_limits *limits;      /* the caller's; NULL = there are none */
+    uint32_t n_links, n_items, n_groups, n_persons, n_events, n_facts;
     uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
     struct fold_index link_index, item_index, group_index;
 };

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "proto/funnel.h"
 #include "service/gateway/relabel.h"
 
 struct clickstore;
@@ -16,6 +17,7 @@ struct ledger;
 struct pod;
 struct pod_table;
 struct salt;
+struct site;
 struct use_limits;
 
 struct ledger_options {
@@ -26,6 +28,9 @@ struct ledger_options {
     int64_t timeout_ms;        /* of a connect and of a command */
     int64_t retention_hours_s; /* how long hour buckets are kept */
     int64_t retention_days_s;
+    int64_t
+        retention_invoices_s; /* how long what is kept of an invoice is, after its last change */
+    int64_t window_s;         /* a payment is credited to a click that is not older */
     /* When clicks are a mail gateway's, for the call only; NULL: nobody looks. */
     const struct gateway_options *gateway;
     const char *state_dir;     /* with `gateway`, for the call only; NULL: there is none */
@@ -47,6 +52,10 @@ MUST_USE bool ledger_drain(struct ledger *ledger, int64_t wait_ms);
  * logs.  NULL is allowed. */
 void ledger_free(struct ledger *ledger);
 
+/* Which kinds have an invoice as their object: those of the brands of `site`.  Until it is told,
+ * all have.  Any thread, but one at a time. */
+void ledger_use_site(struct ledger *ledger, const struct site *site);
+
 struct ledger_stats {
     uint64_t applied;  /* records of the logs that Redis holds; goes back when Redis lost some */
     uint64_t pending;  /* records of the logs that it doesn't hold yet */
@@ -56,6 +65,8 @@ struct ledger_stats {
     uint64_t lost_gap; /* clicks gone from Redis and from the log */
     uint64_t n_batches;
     struct relabel_stats gateway;
+    /* Payments that all processes have told, and what became of them; -1 = not known yet */
+    int64_t payments_in, payments[FUNNEL_OUTCOMES];
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;

@@ -38,6 +38,7 @@ struct compact;
 struct event;
 struct event_base;
 struct fold;
+struct fold_invoices;
 struct ledger_log;
 struct people_sent;
 struct redisReply;
@@ -80,10 +81,12 @@ struct shard {
     uint64_t epoch;   /* of the connection; 0 = there is none */
     int64_t retry_ms; /* not before, monotonic */
     unsigned n_failures;
-    unsigned n_sent;        /* batches under way */
-    bool with_script;       /* the server may not know the script */
-    bool was_left;          /* there is no connection because we wanted another */
-    struct counter_key tag; /* any key of the shard, for routing */
+    unsigned n_sent;  /* batches under way */
+    bool with_script; /* the server may not know the script */
+    bool was_left;    /* there is no connection because we wanted another */
+    bool knows_payments;
+    int64_t payments_in, payments[FUNNEL_OUTCOMES]; /* as of the last answer that told them */
+    struct counter_key tag;                         /* any key of the shard, for routing */
     enum aof_state aof;
     bool aof_begun;                    /* on this connection a new file was begun */
     int64_t aof_look_ms, aof_until_ms; /* look not before, wait not longer; monotonic */
@@ -111,6 +114,8 @@ struct ledger {
     atomic_uint drain_asked; /* how often ledger_drain() was called */
 
     struct fold *fold;
+    struct fold_invoices *invoices;               /* of the fold */
+    _Atomic(struct fold_invoices *) new_invoices; /* takes their place in the next turn; or NULL */
     struct batch *batch;
     struct people_sent *people_sent;
     struct click *clicks; /* batch_max of them */

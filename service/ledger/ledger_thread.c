@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "proto/table.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
@@ -13,8 +14,10 @@
 #include "service/base/log.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
+#include "service/config/site.h"
 #include "service/gateway/beat.h"
 #include "service/gateway/relabel.h"
+#include "service/ledger/fold.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/ledger_turn.h"
 #include "service/ledger/use_limits.h"
@@ -60,6 +63,26 @@ void ledger_stats(struct ledger *ledger, struct ledger_stats *out)
     pthread_mutex_lock(&ledger->mutex);
     *out = ledger->stats;
     pthread_mutex_unlock(&ledger->mutex);
+}
+
+void ledger_use_site(struct ledger *ledger, const struct site *site)
+{
+    unsigned n = site_n_brands(site);
+    struct fold_invoices *invoices = calloc(1, sizeof(*invoices) + n * sizeof(invoices->of[0]));
+
+    if (!invoices)
+        return; /* as before */
+    invoices->n = n;
+    for (unsigned i = 0; i < n; i++) {
+        const struct brand *brand = site_brand_at(site, i);
+
+        invoices->of[i].brand = brand->id;
+        for (uint8_t kind = 1; kind < TABLE_KINDS; kind++) {
+            if (brand_kind_is_of_invoices(brand, kind))
+                invoices->of[i].kinds |= (uint16_t)(1U << kind);
+        }
+    }
+    free(atomic_exchange(&ledger->new_invoices, invoices));
 }
 
 void ledger_pods(struct ledger *ledger, struct pod_table *table, struct pod *self)

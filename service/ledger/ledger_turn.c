@@ -1,6 +1,7 @@
 #include "service/ledger/ledger_turn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/click.h"
 #include "service/base/clock.h"
@@ -136,9 +137,22 @@ static void look_for_gateways(struct ledger *ledger)
 
 /* --- a turn --- */
 
+/* The configuration was loaded again. */
+static void take_invoices(struct ledger *ledger)
+{
+    struct fold_invoices *invoices = atomic_exchange(&ledger->new_invoices, NULL);
+
+    if (!invoices)
+        return;
+    free(ledger->invoices);
+    ledger->invoices = invoices;
+    ledger->fold->invoices = invoices;
+}
+
 void ledger_turn(struct ledger *ledger, int64_t now_ms)
 {
     ledger->now_ms = now_ms;
+    take_invoices(ledger);
     find_logs(ledger);
     cursor_notice_connections(ledger);
     look_for_gateways(ledger); /* which says whether we are connected */
@@ -245,6 +259,26 @@ bool ledger_turn_is_drained(const struct ledger *ledger)
     return true;
 }
 
+/* Payments are known when all shards have told theirs. */
+static void add_payments(struct ledger *ledger)
+{
+    struct ledger_stats *now = &ledger->now;
+
+    now->payments_in = 0;
+    memset(now->payments, 0, sizeof(now->payments));
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        const struct shard *shard = &ledger->shards[s];
+
+        if (!shard->knows_payments) {
+            now->payments_in = -1;
+            return;
+        }
+        now->payments_in += shard->payments_in;
+        for (unsigned k = 0; k < FUNNEL_OUTCOMES; k++)
+            now->payments[k] += shard->payments[k];
+    }
+}
+
 void ledger_turn_count(struct ledger *ledger)
 {
     int64_t wall_ms = clock_wall_ms(), oldest_ms = wall_ms;
@@ -255,6 +289,7 @@ void ledger_turn_count(struct ledger *ledger)
     ledger->now.lag_ms = wall_ms - oldest_ms;
     ledger->now.as_of_ms = oldest_ms;
     ledger->now.replayed = ledger->replayed_shards / ledger->options.n_shards;
+    add_payments(ledger);
     if (ledger->relabel)
         ledger->now.gateway = relabel_stats(ledger->relabel);
 }
@@ -270,6 +305,8 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         .n_shards = ledger->options.n_shards,
         .retention_hours_s = ledger->options.retention_hours_s,
         .retention_days_s = ledger->options.retention_days_s,
+        .retention_invoices_s = ledger->options.retention_invoices_s,
+        .window_s = ledger->options.window_s,
     };
 
     ledger->renewed_ms = ledger->now_ms = now_ms;
@@ -292,6 +329,8 @@ void ledger_turn_clear(struct ledger *ledger)
     free(ledger->logs);
     free(ledger->shards);
     free(ledger->clicks);
+    free(ledger->invoices);
+    free(atomic_load(&ledger->new_invoices));
     fold_free(ledger->fold);
     batch_free(ledger->batch);
     people_sent_free(ledger->people_sent);

@@ -83,7 +83,7 @@ def test_nothing_names_the_client_and_everything_else_stays(make_hopcountd, redi
     assert daemon.counted(links) == links
     assert daemon.api("GET", "/v1/stats?brand=acme")["total"]["total"] == 9
     assert daemon.get(f"/{next(iter(links))}", headers=BROWSER).status == 302
-    assert erase(daemon, brand="bcme").stdout == "client 77: 1 click erased\n"
+    assert erase(daemon, brand="bcme").stdout == "client 77: 1 click, 1 invoice erased\n"
 
 
 @pytest.mark.parametrize("shards", [1, 16])
@@ -188,7 +188,7 @@ def test_with_the_private_redis(make_hopcountd):
     daemon.click(daemon.mint(client=CLIENT), headers=BROWSER)
     wait_until(lambda: clicks_of(daemon, CLIENT) == 1, 20, "the click is counted")
     done = daemon.cli("erase", "-c", daemon.config_path, "--client", CLIENT)
-    assert (done.returncode, done.stdout) == (0, "client 77: 1 click erased\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "client 77: 1 click, 1 invoice erased\n"), done.stderr
 
 
 @pytest.mark.parametrize("arguments, says, status", [

@@ -307,7 +307,8 @@ static redisReply *fake_run_batch(const struct fake_command *command)
     }
     server.n_batches++;
     fake_set(&command->argv[3], to);
-    answer = fake_array(4);
+    answer = fake_array(5);
+    answer->element[4] = fake_array(0);
     answer->element[0] = fake_integer(1);
     answer->element[1] = fake_integer(0);
     answer->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);

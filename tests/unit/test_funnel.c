@@ -1,0 +1,274 @@
+/* What is kept of an invoice as bytes, and the sums as bytes: written, read, summed up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/click.h"
+#include "proto/funnel.h"
+#include "proto/token.h"
+
+enum { NOW_S = 1795348800 }; /* 2026-11-22T12:00:00Z */
+
+static struct click a_click(void)
+{
+    return (struct click){
+        .time_ms = INT64_C(1000) * NOW_S + 999,
+        .object = 1234,
+        .client = 77,
+        .campaign = 12,
+        .issued_min = (uint32_t)((NOW_S - TOKEN_EPOCH_S) / 60 - 90),
+        .kind = 2,
+        .variant = 5,
+        .channel = 1,
+    };
+}
+
+/* An invoice of the block: number and length in front of the facts, without the numbers that each
+ * of them has on its way. */
+static size_t put_invoice(uint8_t *block, const uint8_t *entry, size_t len, size_t first)
+{
+    size_t n = first ? len - 2 : len - 1;
+
+    block[0] = entry[0];
+    block[1] = 0;
+    block[2] = (uint8_t)n;
+    if (first) { /* two facts */
+        memcpy(block + 3, entry + 1, first - 1);
+        memcpy(block + 2 + first, entry + first + 1, len - first - 1);
+    } else {
+        memcpy(block + 3, entry + 1, n);
+    }
+    return 3 + n;
+}
+
+static void test_a_click_is_read_as_written(void **state)
+{
+    uint8_t entry[FUNNEL_ENTRY_MAX], block[64];
+    struct click click = a_click();
+    struct funnel_fact fact;
+    struct slice facts;
+    size_t at = 0, len;
+    unsigned number;
+
+    (void)state;
+    len = funnel_put_click(entry, &click, false);
+    assert_int_equal(len, 6 + 12);
+    len = put_invoice(block, entry, len, 6);
+    assert_true(funnel_next_invoice(slice_make((const char *)block, len), &at, &number, &facts));
+    assert_int_equal(number, 1234 % FUNNEL_BLOCK);
+    assert_int_equal(at, len);
+    at = 0;
+    assert_true(funnel_next_fact(facts, &at, &fact));
+    assert_int_equal(fact.type, FUNNEL_CLIENT);
+    assert_int_equal(fact.client, 77);
+    assert_true(funnel_next_fact(facts, &at, &fact));
+    assert_int_equal(fact.type, FUNNEL_CLICK);
+    assert_int_equal(fact.campaign, 12);
+    assert_int_equal(fact.kind, 2);
+    assert_int_equal(fact.variant, 5);
+    assert_int_equal(fact.channel, 1);
+    assert_int_equal(fact.time_s, NOW_S);
+    assert_int_equal(fact.sent_s, NOW_S - 90 * 60);
+    assert_false(fact.is_taken_back);
+    assert_false(funnel_next_fact(facts, &at, &fact));
+
+    print_message("one that is taken back names no client, and is its opposite in one bit\n");
+    assert_int_equal(funnel_put_click(block, &click, true), 12);
+    block[4] ^= 0x80;
+    assert_memory_equal(block, entry + 6, 12);
+}
+
+static void test_events(void **state)
+{
+    const struct {
+        const char *name;
+        struct event event;
+        size_t len;
+        bool is_paid;
+    } cases[] = {
+        {"paid", {.type = EVENT_PAID, .object = 5, .amount = 1999, .currency = "EUR"}, 16, true},
+        {"in part", {.type = EVENT_PARTLY_PAID, .object = 5, .amount = 1}, 16, false},
+        {"the greatest amount",
+         {.type = EVENT_PAID, .object = 5, .amount = EVENT_AMOUNT_MAX, .currency = "JPY"},
+         16,
+         true},
+        {"of a client who must not be tracked",
+         {.type = EVENT_PAID, .object = 5, .value = 1},
+         16,
+         true},
+        {"refunded", {.type = EVENT_REFUNDED, .object = 5}, 16, false},
+        {"cancelled is no money", {.type = EVENT_CANCELLED, .object = 5}, 0, false},
+        {"opted out", {.type = EVENT_OPTED_OUT, .client = 5}, 0, false},
+        {"mails of a campaign", {.type = EVENT_MAIL_SENT, .campaign = 5, .value = 100}, 12, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct event event = cases[i].event;
+        uint8_t entry[FUNNEL_ENTRY_MAX];
+        struct funnel_fact fact;
+        struct slice facts;
+        size_t at = 0;
+
+        print_message("%s\n", cases[i].name);
+        event.at_ms = INT64_C(1000) * NOW_S;
+        assert_int_equal(funnel_put_event(entry, &event), cases[i].len);
+        facts = slice_make((const char *)entry + 1, cases[i].len ? cases[i].len - 1 : 0);
+        assert_int_equal(funnel_is_paid(facts), cases[i].is_paid);
+        if (cases[i].len != 16)
+            continue;
+        assert_true(funnel_next_fact(facts, &at, &fact));
+        assert_int_equal(fact.event, event.type);
+        assert_int_equal(fact.time_s, NOW_S);
+        assert_true(fact.amount == event.amount);
+        assert_memory_equal(fact.currency, event.currency, EVENT_CURRENCY_LEN);
+        assert_int_equal(fact.is_opted_out, event.value);
+    }
+}
+
+static void test_the_newest_event_says_whether_it_is_paid(void **state)
+{
+    const struct event events[] = {
+        {.type = EVENT_UNPAID, .at_ms = INT64_C(1000) * (NOW_S + 10)},
+        {.type = EVENT_PAID, .at_ms = INT64_C(1000) * NOW_S},
+        {.type = EVENT_PAID, .at_ms = INT64_C(1000) * (NOW_S + 20)},
+        {.type = EVENT_CREDITED,
+         .at_ms = INT64_C(1000) * (NOW_S + 30),
+         .amount = 5,
+         .currency = "EUR"},
+        {.type = EVENT_REFUNDED, .at_ms = INT64_C(1000) * (NOW_S + 40)},
+    };
+    const bool want[] = {false, false, true, true, false};
+    uint8_t facts[16 * FUNNEL_ENTRY_MAX], entry[FUNNEL_ENTRY_MAX];
+    size_t len = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        struct event event = events[i];
+        size_t n;
+
+        event.object = 7;
+        n = funnel_put_event(entry, &event);
+        memcpy(facts + len, entry + 1, n - 1);
+        len += n - 1;
+        assert_int_equal(funnel_is_paid(slice_make((const char *)facts, len)), want[i]);
+    }
+}
+
+static void test_garbage_is_no_invoice(void **state)
+{
+    const struct {
+        const char *name, *bytes;
+        size_t len;
+    } cases[] = {
+        {"nothing", "", 0},
+        {"a head cut short", "\1\0", 2},
+        {"facts cut short", "\1\0\5\x10\0\0\0", 7},
+        {"a number that is in no block", "\x40\0\0", 3},
+    };
+    unsigned number;
+    struct slice facts;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t at = 0;
+
+        print_message("%s\n", cases[i].name);
+        assert_false(
+            funnel_next_invoice(slice_make(cases[i].bytes, cases[i].len), &at, &number, &facts));
+    }
+}
+
+static void test_an_erased_client_leaves_the_others(void **state)
+{
+    uint8_t block[256], entry[FUNNEL_ENTRY_MAX];
+    size_t len = 0, left;
+
+    (void)state;
+    for (uint32_t object = 1; object <= 6; object++) {
+        struct click click = a_click();
+
+        click.object = object;
+        click.client = object % 2 ? 77 : 78;
+        len += put_invoice(block + len, entry, funnel_put_click(entry, &click, false), 6);
+    }
+    assert_int_equal(funnel_count_client(slice_make((const char *)block, len), 77), 3);
+    left = funnel_erase_client(block, len, 77);
+    assert_int_equal(left, len / 2);
+    assert_int_equal(funnel_count_client(slice_make((const char *)block, left), 77), 0);
+    assert_int_equal(funnel_count_client(slice_make((const char *)block, left), 78), 3);
+}
+
+static void test_cells_are_read_as_written_and_summed_up(void **state)
+{
+    enum { N = 200 };
+    uint8_t series[N * FUNNEL_CELL_LEN], once[(N + 1) * FUNNEL_CELL_LEN];
+    uint8_t twice[(N + 2) * FUNNEL_CELL_LEN];
+    struct funnel_cell cell;
+    size_t len, at = 0, n = 0;
+    int64_t sum = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++) {
+        cell = (struct funnel_cell){
+            .campaign = (uint16_t)(65535 - i % 7),
+            .metric = FUNNEL_AMOUNT,
+            .kind = 15,
+            .variant = 7,
+            .channel = 7,
+            .hour = 23,
+            .value = 0xffffff,
+            .count = i % 7 == 3 ? (i / 7 % 2 ? -5 : 5) : INT64_C(1) << 40,
+        };
+        funnel_put_cell(series + (size_t)i * FUNNEL_CELL_LEN, &cell);
+    }
+    assert_true(funnel_is_sound(slice_make((const char *)series, sizeof(series))));
+    len = funnel_compact(slice_make((const char *)series, sizeof(series)), once);
+    assert_int_equal(funnel_base_len(slice_make((const char *)once, len)), len);
+    while (funnel_next_cell(slice_make((const char *)once, len), &at, &cell)) {
+        assert_int_equal(cell.metric, FUNNEL_AMOUNT);
+        assert_int_equal(cell.kind, 15);
+        assert_int_equal(cell.variant, 7);
+        assert_int_equal(cell.channel, 7);
+        assert_int_equal(cell.hour, 23);
+        assert_int_equal(cell.value, 0xffffff);
+        sum += cell.count;
+        n++;
+    }
+    assert_in_range(n, 6, 7); /* of the cell of fives nothing or five is left */
+    assert_int_equal(sum % (INT64_C(1) << 40), (N / 7 + 1) % 2 ? 5 : 0);
+    print_message("summed up again it stays the same\n");
+    assert_int_equal(funnel_compact(slice_make((const char *)once, len), twice), len);
+    assert_memory_equal(once, twice, len);
+}
+
+static void test_delays(void **state)
+{
+    (void)state;
+    assert_int_equal(funnel_delay(-5), 0);
+    assert_int_equal(funnel_delay(INT64_MAX / 2), FUNNEL_DELAYS - 1);
+    for (unsigned delay = 0; delay < FUNNEL_DELAYS - 1; delay++) {
+        assert_int_equal(funnel_delay(funnel_delay_begin(delay)), delay);
+        assert_int_equal(funnel_delay(funnel_delay_begin(delay + 1) - 1), delay);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_click_is_read_as_written),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_the_newest_event_says_whether_it_is_paid),
+        cmocka_unit_test(test_garbage_is_no_invoice),
+        cmocka_unit_test(test_an_erased_client_leaves_the_others),
+        cmocka_unit_test(test_cells_are_read_as_written_and_summed_up),
+        cmocka_unit_test(test_delays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
