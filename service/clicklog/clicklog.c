@@ -90,12 +90,13 @@ void clicklog_sync(struct clicklog *log)
 /* --- the reader's side --- */
 
 /* The segment that holds `position`, or the first one after it. */
-static struct segment *find_segment(struct clicklog *log, uint64_t position)
+static struct segment *find_segment(const struct clicklog *log, const struct clicklog_place *place,
+                                    uint64_t position)
 {
-    struct segment *seg = log->hint;
+    struct segment *seg = place->hint;
 
     if (!seg || seg->header.first > position)
-        seg = segment_next(&log->root);
+        seg = segment_next((struct segment *)&log->root);
     while (seg && position >= segment_end(log, seg))
         seg = segment_next(seg);
     return seg;
@@ -117,18 +118,18 @@ static void count_damaged(struct clicklog *log, uint64_t from, uint64_t to)
  * a live log that the disk has lost since (segment_guard.h) holds zeros; there the position in the
  * record is wrong.
  */
-static bool read_record(struct clicklog *log, const uint8_t *record, uint64_t position,
-                        struct click *out)
+static bool read_record(const struct clicklog *log, struct clicklog_place *place,
+                        const uint8_t *record, uint64_t position, struct click *out)
 {
     bool ok;
 
-    if (log->live || (position >= log->sound_from && position < log->sound_to))
+    if (log->live || (position >= place->sound_from && position < place->sound_to))
         return click_decode_again(record, position, out) == CLICK_OK;
     ok = click_decode(record, position, log->id, out) == CLICK_OK;
-    if (position == log->sound_to && ok)
-        log->sound_to++;
-    else if (position >= log->sound_to) /* start a new range after a record that was damaged */
-        log->sound_from = log->sound_to = position + 1;
+    if (position == place->sound_to && ok)
+        place->sound_to++;
+    else if (position >= place->sound_to) /* start a new range after a record that was damaged */
+        place->sound_from = place->sound_to = position + 1;
     return ok;
 }
 
@@ -147,7 +148,8 @@ static size_t read_segment(struct clicklog *log, const struct segment *seg, uint
     if (n > seg->n_slots - index)
         n = (size_t)(seg->n_slots - index);
     for (size_t i = 0; i < n; i++) {
-        if (read_record(log, segment_slot(seg, index + i), position + i, &out[*n_clicks]))
+        if (read_record(log, &log->places[0], segment_slot(seg, index + i), position + i,
+                        &out[*n_clicks]))
             ++*n_clicks;
         else
             count_damaged(log, position + i, position + i + 1);
@@ -163,11 +165,11 @@ static uint64_t read_list(struct clicklog *log, uint64_t from, uint64_t tail, si
     size_t n_slots = 0;
 
     while (position < tail && n_slots < max) {
-        struct segment *seg = find_segment(log, position);
+        struct segment *seg = find_segment(log, &log->places[0], position);
 
         if (!seg)
             break;
-        log->hint = seg;
+        log->places[0].hint = seg;
         if (position < seg->header.first) { /* deleted: go on at the first position that is left */
             position = seg->header.first;
         } else {
@@ -195,6 +197,61 @@ size_t clicklog_read(struct clicklog *log, uint64_t from, size_t max, struct cli
     return (size_t)(to - from);
 }
 
+/* Reads slots of the segment at hand up to position `to`, for a sink; returns the position reached.
+ */
+static uint64_t read_segment_rows(const struct clicklog *log, struct clicklog_place *place,
+                                  uint64_t position, uint64_t to, struct clicklog_row *out,
+                                  size_t *n_rows)
+{
+    const struct segment *seg = place->hint;
+    uint64_t end = segment_end(log, seg);
+
+    if (end > to)
+        end = to;
+    for (; position < end; position++) {
+        struct clicklog_row *row = &out[*n_rows];
+        uint64_t index = position - seg->header.first;
+
+        if (index >= seg->n_slots)
+            return end;
+        row->position = position;
+        *n_rows += read_record(log, place, segment_slot(seg, index), position, &row->click);
+    }
+    return position;
+}
+
+uint64_t clicklog_read_rows(struct clicklog *log, unsigned sink, uint64_t from, uint64_t to,
+                            struct clicklog_row *out, size_t *n_rows)
+{
+    struct clicklog_place *place = &log->places[1 + sink];
+    uint64_t tail = atomic_load_explicit(&log->tail, memory_order_acquire), at = from;
+
+    *n_rows = 0;
+    if (to > tail)
+        to = tail;
+    pthread_mutex_lock(&log->list_lock);
+    while (at < to) {
+        struct segment *seg = find_segment(log, place, at);
+
+        if (!seg) { /* all is deleted */
+            at = to;
+            break;
+        }
+        place->hint = seg;
+        if (at < seg->header.first) /* deleted: go on at the first position that is left */
+            at = seg->header.first < to ? seg->header.first : to;
+        else
+            at = read_segment_rows(log, place, at, to, out, n_rows);
+    }
+    pthread_mutex_unlock(&log->list_lock);
+    return at;
+}
+
+void clicklog_set_passed(struct clicklog *log, unsigned sink, uint64_t position)
+{
+    atomic_store_explicit(&log->passed[sink], position, memory_order_relaxed);
+}
+
 bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
 {
     enum { LOOK_AHEAD = 64 };
@@ -203,7 +260,7 @@ bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *out)
 
     pthread_mutex_lock(&log->list_lock);
     for (uint64_t at = from; at < tail && at - from < LOOK_AHEAD && !found; at++) {
-        const struct segment *seg = find_segment(log, at);
+        const struct segment *seg = find_segment(log, &log->places[0], at);
 
         if (!seg)
             break;

@@ -20,7 +20,7 @@ void clicklog_append(struct clicklog *log, const struct click *click);
  * disk failed.  Otherwise does nothing. */
 void clicklog_sync(struct clicklog *log);
 
-/* --- the reader's side: one thread --- */
+/* --- the ledger's side: one thread --- */
 
 /* The next log of the store after `prev` (NULL = first): those of earlier starts first, oldest
  * first, then new ones.  A log whose last segment was deleted is skipped; its struct stays valid.
@@ -57,6 +57,23 @@ MUST_USE bool clicklog_peek(struct clicklog *log, uint64_t from, struct click *o
 /* Reports that all positions below `position` are applied in every shard.  The store decides which
  * segments to delete (retain).  `position` may go back after a failover. */
 void clicklog_set_applied(struct clicklog *log, uint64_t position);
+
+/* --- a sink's side: one thread for each sink, which are numbered from 0 to options.n_sinks --- */
+
+/* A record and its position. */
+struct clicklog_row {
+    uint64_t position;
+    struct click click;
+};
+
+/* Decodes the records at positions [from, to) for sink number `sink`; `out` has room for all of
+ * them.  Returns the position up to which there is nothing more to read, `from` when nothing new is
+ * there yet.  Counts nothing: positions passed without a row are the caller's to count. */
+uint64_t clicklog_read_rows(struct clicklog *log, unsigned sink, uint64_t from, uint64_t to,
+                            struct clicklog_row *out, size_t *n_rows);
+
+/* Reports that the sink needs nothing below `position` any more, even after a crash. */
+void clicklog_set_passed(struct clicklog *log, unsigned sink, uint64_t position);
 
 /* The `reason` label in metrics: "disk_cap", "memory_cap", "no_segment" or "damaged". */
 const char *clicklog_drop_name(enum clicklog_drop drop);

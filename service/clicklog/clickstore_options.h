@@ -6,6 +6,8 @@
 
 #include "service/base/durability.h"
 
+enum { CLICKLOG_SINKS_MAX = 16 };
+
 enum clickstore_mode {
     CLICKSTORE_SERVE,   /* the daemon: appends, reads, deletes */
     CLICKSTORE_DRAIN,   /* a tool that applies an orphaned state_dir: SERVE without new logs */
@@ -22,6 +24,8 @@ struct clickstore_options {
     uint64_t retain_max;  /* bytes of applied segments kept */
     int64_t sync_ms; /* durability INTERVAL: clicks of at most this long are lost by a power cut */
     enum durability durability;
+    unsigned n_sinks; /* readers besides the ledger, at most CLICKLOG_SINKS_MAX; a segment waits
+                         for all of them */
 };
 
 enum clicklog_drop {

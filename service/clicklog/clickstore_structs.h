@@ -26,6 +26,12 @@ struct clicklog_spares {
     _Atomic(struct segment *) slot[CLICKLOG_SPARES_MAX];
 };
 
+/* Where a reader is; under list_lock. */
+struct clicklog_place {
+    struct segment *hint;          /* the segment read last */
+    uint64_t sound_from, sound_to; /* records in between passed their checksum */
+};
+
 struct clicklog {
     /* The worker's own. */
     uint8_t *slot;     /* where the next record goes */
@@ -52,9 +58,11 @@ struct clicklog {
 
     /* The reader's. */
     _Atomic uint64_t applied;
-    struct segment *hint;          /* the segment read last; under list_lock */
-    uint64_t counted;              /* positions below have been checked once */
-    uint64_t sound_from, sound_to; /* records in between passed their checksum */
+    uint64_t counted; /* positions below have been checked once */
+    struct clicklog_place places[1 + CLICKLOG_SINKS_MAX]; /* the ledger's, then the sinks' */
+
+    /* Written by the sink of that number, read by the keeper. */
+    _Atomic uint64_t passed[CLICKLOG_SINKS_MAX];
 
     /* The keeper's. */
     struct segment *kept; /* the last segment of the list that the keeper has seen */
@@ -110,6 +118,15 @@ void clickstore_link_log(struct clickstore *store, struct clicklog *log);
 static inline struct segment *segment_next(struct segment *seg)
 {
     return atomic_load_explicit(&seg->next, memory_order_acquire);
+}
+
+/* Readers forget the segment, which leaves the list; call it with list_lock held. */
+static inline void clicklog_forget_hints(struct clicklog *log, const struct segment *seg)
+{
+    for (int i = 0; i <= CLICKLOG_SINKS_MAX; i++) {
+        if (log->places[i].hint == seg)
+            log->places[i].hint = NULL;
+    }
 }
 
 /* The first position past the readable records of `seg`. */

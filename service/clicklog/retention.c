@@ -38,14 +38,33 @@ static bool is_applied(const struct clicklog *log, struct segment *seg)
     return atomic_load_explicit(&log->applied, memory_order_relaxed) >= segment_end(log, seg);
 }
 
-/* Records since when each segment of a log has been applied; clears it when the cursor went back
- * below. */
+/* Redis has it, and every sink is past it. */
+static bool is_done(const struct clicklog *log, struct segment *seg)
+{
+    uint64_t end;
+
+    if (!is_applied(log, seg))
+        return false;
+    end = segment_end(log, seg);
+    for (unsigned i = 0; i < log->store->options.n_sinks; i++) {
+        if (atomic_load_explicit(&log->passed[i], memory_order_relaxed) < end)
+            return false;
+    }
+    return true;
+}
+
+/* Records since when each segment of a log has been applied and past every sink; clears it when a
+ * cursor went back below. */
 static uint64_t note_applied(struct clicklog *log, int64_t now_ms)
 {
     uint64_t bytes = 0;
 
     for (struct segment *seg = segment_next(&log->root); seg; seg = segment_next(seg)) {
-        if (!is_applied(log, seg)) {
+        if (!is_applied(log, seg))
+            seg->counted_ms = 0;
+        else if (seg->counted_ms == 0)
+            seg->counted_ms = now_ms;
+        if (!is_done(log, seg)) {
             seg->applied_ms = 0;
         } else if (seg->applied_ms == 0) {
             seg->applied_ms = now_ms;
@@ -67,8 +86,7 @@ static void delete_oldest(struct clickstore *store, struct clicklog *log)
     next = segment_next(seg);
     atomic_store_explicit(&log->root.next, next, memory_order_release);
     atomic_store_explicit(&log->first, segment_end(log, seg), memory_order_release);
-    if (log->hint == seg)
-        log->hint = NULL;
+    clicklog_forget_hints(log, seg);
     pthread_mutex_unlock(&log->list_lock);
     if (log->kept == seg)
         log->kept = next ? next : &log->root;
@@ -90,7 +108,7 @@ static struct clicklog *find_oldest(struct clickstore *store, bool only_kind, bo
     for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         struct segment *seg = segment_next(&log->root);
 
-        if (seg && seg->applied_ms && seg->applied_ms < found_ms && is_applied(log, seg) &&
+        if (seg && seg->applied_ms && seg->applied_ms < found_ms && is_done(log, seg) &&
             (!only_kind || seg->on_disk == on_disk)) {
             found = log;
             found_ms = seg->applied_ms;
@@ -124,12 +142,33 @@ bool retention_has_room(struct clickstore *store, bool on_disk)
     return counter64_get(bytes_of(store, on_disk)) + segment_bytes(store->capacity) <= max;
 }
 
-/* Deletes the segment that was applied first, of those on disk or in memory; false: there is none.
- */
+/* The log whose oldest segment Redis has had longest, and a sink has not yet.  New clicks are
+ * worth more than a sink that is late; the sink counts what it missed. */
+static struct clicklog *find_waiting(struct clickstore *store, bool on_disk)
+{
+    struct clicklog *found = NULL;
+    int64_t found_ms = INT64_MAX;
+
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
+        struct segment *seg = segment_next(&log->root);
+
+        if (seg && seg->on_disk == on_disk && seg->counted_ms && seg->counted_ms < found_ms &&
+            is_applied(log, seg)) {
+            found = log;
+            found_ms = seg->counted_ms;
+        }
+    }
+    return found;
+}
+
+/* Deletes a segment on disk or in memory: the one that was done with first, else one that only
+ * sinks wait for.  False: there is none. */
 static bool give_way(struct clickstore *store, bool on_disk)
 {
     struct clicklog *log = find_oldest(store, true, on_disk);
 
+    if (!log)
+        log = find_waiting(store, on_disk);
     if (log)
         delete_oldest(store, log);
     return log != NULL;

@@ -1,8 +1,9 @@
 /* retention.h - deletes applied segments, and accounts for the space of all segments.
  *
- * An applied segment is kept for a replay, because Redis may lose its counts in a failover.  It is
- * deleted when `retain_ms` have passed, when `retain_max` is exceeded, or when new clicks need the
- * space.  Called by the keeper only. */
+ * An applied segment is kept until every sink is past it, and for a replay, because Redis may lose
+ * its counts in a failover.  It is deleted when `retain_ms` have passed, when `retain_max` is
+ * exceeded, or when new clicks need the space; then those go first that no sink waits for.  Called
+ * by the keeper only. */
 #ifndef CLICKLOG_RETENTION_H
 #define CLICKLOG_RETENTION_H
 #include <stdbool.h>

@@ -27,7 +27,9 @@ struct segment {
     bool settled; /* the keeper's; see segment_settle() */
     atomic_int
         sync_errno; /* errno of a failed sync: its clicks may not survive a crash of the machine */
-    int64_t applied_ms; /* the keeper's: since when it is applied, monotonic; 0 = it isn't */
+    /* The keeper's: since when Redis has it, and since when every sink has it too; monotonic, 0 =
+     * not yet. */
+    int64_t counted_ms, applied_ms;
     struct segment_guard guard;
 };
 

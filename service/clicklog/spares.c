@@ -164,8 +164,7 @@ static void replace(struct clicklog *log, struct segment *prev, struct segment *
     pthread_mutex_lock(&log->list_lock);
     atomic_store_explicit(&copy->next, segment_next(seg), memory_order_relaxed);
     atomic_store_explicit(&prev->next, copy, memory_order_release);
-    if (log->hint == seg)
-        log->hint = NULL;
+    clicklog_forget_hints(log, seg);
     pthread_mutex_unlock(&log->list_lock);
     if (log->kept == seg)
         log->kept = copy;

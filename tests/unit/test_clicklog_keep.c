@@ -74,6 +74,57 @@ static void more_than_retain_max_is_not_kept(void **state)
     clickstore_close(store);
 }
 
+static void segments_wait_for_every_sink(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct clicklog_row rows[1000];
+    struct clickstore *store;
+    struct clicklog *log;
+    size_t n_rows;
+
+    options.retain_ms = 0;
+    options.n_sinks = 2;
+    store = open_store(&options);
+    log = new_log(store);
+    append_range(log, 0, 3500);
+    clicklog_set_applied(log, 3500);
+    clicklog_set_passed(log, 0, 3500);
+    sleep_ms(250);
+    assert_int_equal(clicklog_first(log), 0); /* sink 1 has nothing yet */
+    assert_int_equal(clicklog_read_rows(log, 1, 990, 1010, rows, &n_rows), 1010);
+    assert_int_equal(n_rows, 20);
+    assert_int_equal(rows[19].position, 1009);
+    assert_int_equal(rows[19].click.object, 1009);
+    clicklog_set_passed(log, 1, 2500);
+    while (clicklog_first(log) < 2000)
+        sleep_ms(5);
+    assert_int_equal(clicklog_read_rows(log, 1, 500, 2010, rows, &n_rows), 2010);
+    assert_int_equal(n_rows, 10); /* those before are deleted */
+    assert_int_equal(clicklog_read_rows(log, 1, 3500, 3600, rows, &n_rows), 3500);
+    clickstore_close(store);
+}
+
+/* New clicks are worth more than what only a sink waits for. */
+static void a_sink_that_is_away_takes_no_room_from_clicks(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    struct clickstore *store;
+    struct clicklog *log;
+
+    options.n_sinks = 1;
+    options.disk_max = 8 * options.segment_bytes;
+    options.memory_max = 4 * options.segment_bytes;
+    store = open_store(&options);
+    log = new_log(store);
+    for (uint64_t n = 0; n < 30000; n += 1000) {
+        append_range(log, n, n + 1000); /* fails when a click finds no room */
+        clicklog_set_applied(log, n + 1000);
+    }
+    assert_true(clicklog_first(log) > 20000);
+    assert_true(stats_of(store).disk_bytes <= options.disk_max);
+    clickstore_close(store);
+}
+
 static void an_old_log_goes_whole_when_applied(void **state)
 {
     struct clickstore_options options = options_of(*state);
@@ -258,6 +309,8 @@ int main(void)
         KEEP(applied_segments_go_when_their_time_has_passed),
         KEEP(applied_segments_stay_for_replay),
         KEEP(more_than_retain_max_is_not_kept),
+        KEEP(segments_wait_for_every_sink),
+        KEEP(a_sink_that_is_away_takes_no_room_from_clicks),
         KEEP(an_old_log_goes_whole_when_applied),
         KEEP(an_unused_log_leaves_nothing),
         KEEP(segments_take_no_descriptors_with_syncs_by_interval),
