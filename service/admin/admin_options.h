@@ -9,6 +9,7 @@ struct config_admin;
 struct config_public;
 struct event_log;
 struct ledger;
+struct sinks;
 struct state_feed;
 struct state_table;
 struct worker;
@@ -32,6 +33,7 @@ struct admin_sources {
     struct event_log *events;
     const struct state_table *states;
     const struct state_feed *state_feed;
+    struct sinks *sinks;
 };
 
 /* What /readyz says: 503, 200, 503.  Readiness does not depend on Redis or the disk. */

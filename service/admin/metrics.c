@@ -19,6 +19,7 @@
 #include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/sinks/sinks.h"
 #include "service/state/event_log.h"
 #include "service/state/state_feed.h"
 
@@ -293,6 +294,101 @@ static void write_states(struct evbuffer *out, const struct admin_sources *sourc
     }
 }
 
+/* A metric that each sink has. */
+struct sink_metric {
+    const char *name, *type, *help;
+    double (*value)(const struct sink_stats *stats);
+};
+
+static double sink_lag(const struct sink_stats *stats)
+{
+    return (double)stats->lag;
+}
+
+static double sink_oldest(const struct sink_stats *stats)
+{
+    return (double)stats->oldest_ms / 1000;
+}
+
+static double sink_sent(const struct sink_stats *stats)
+{
+    return (double)stats->n_sent;
+}
+
+static double sink_lost(const struct sink_stats *stats)
+{
+    return (double)stats->n_lost;
+}
+
+static double sink_failed(const struct sink_stats *stats)
+{
+    return (double)stats->n_failed;
+}
+
+static double sink_up(const struct sink_stats *stats)
+{
+    return stats->is_off || stats->why[0] ? 0 : 1;
+}
+
+static void write_sinks(struct evbuffer *out, struct sinks *sinks)
+{
+    static const struct sink_metric metrics[] = {
+        {"hopcount_sink_up", "gauge", "1 while the sink takes what it is given.", sink_up},
+        {"hopcount_sink_lag_clicks", "gauge", "Records of the logs that the sink hasn't got.",
+         sink_lag},
+        {"hopcount_sink_oldest_seconds", "gauge", "Age of the oldest of them; 0: there is none.",
+         sink_oldest},
+        {"hopcount_sink_sent_total", "counter", "Records that the sink got, over all starts.",
+         sink_sent},
+        {"hopcount_sink_lost_clicks_total", "counter",
+         "Records that the sink will never get, over all starts: deleted for want of space on the "
+         "disk, or damaged.",
+         sink_lost},
+        {"hopcount_sink_failed_ranges", "gauge",
+         "Ranges of records that the sink refused; hopcount sinks retry sends them again.",
+         sink_failed},
+    };
+    unsigned n = sinks_count(sinks);
+    struct sink_stats stats;
+
+    for (size_t i = 0; n > 0 && i < N_OF(metrics); i++) {
+        write_head(out, metrics[i].name, metrics[i].type, metrics[i].help);
+        for (unsigned j = 0; j < n; j++) {
+            sinks_stats(sinks, j, &stats);
+            evbuffer_add_printf(out, "%s{sink=\"%s\",type=\"%s\"} %.17g\n", metrics[i].name,
+                                stats.name, stats.type, metrics[i].value(&stats));
+        }
+    }
+}
+
+/* A label's value: a backslash before quotes and backslashes, blanks for controls. */
+static void add_label_value(struct evbuffer *out, const char *text)
+{
+    for (; *text; text++) {
+        char c = (unsigned char)*text < ' ' ? ' ' : *text;
+
+        if (c == '"' || c == '\\')
+            evbuffer_add(out, "\\", 1);
+        evbuffer_add(out, &c, 1);
+    }
+}
+
+static void write_sink_errors(struct evbuffer *out, struct sinks *sinks)
+{
+    write_head(out, "hopcount_sink_last_error", "gauge",
+               "1 while the sink doesn't go on, with the cause; absent while it does.");
+    for (unsigned i = 0; i < sinks_count(sinks); i++) {
+        struct sink_stats stats;
+
+        sinks_stats(sinks, i, &stats);
+        if (!stats.why[0])
+            continue;
+        evbuffer_add_printf(out, "hopcount_sink_last_error{sink=\"%s\",error=\"", stats.name);
+        add_label_value(out, stats.why);
+        evbuffer_add_printf(out, "\"} 1\n");
+    }
+}
+
 static void write_admin(struct evbuffer *out, const struct server *server)
 {
     write_head(out, "hopcount_build_info", "gauge", "The version that runs; always 1.");
@@ -413,6 +509,10 @@ void metrics_handle(struct request *request)
         write_ledger(out, server->sources.ledger);
     if (server->sources.state_feed && server->sources.events)
         write_states(out, &server->sources);
+    if (server->sources.sinks) {
+        write_sinks(out, server->sources.sinks);
+        write_sink_errors(out, server->sources.sinks);
+    }
     write_process(out, server);
     reply.body.len = evbuffer_get_length(out);
     reply.body.ptr = (const char *)evbuffer_pullup(out, -1);

@@ -109,6 +109,7 @@ struct clickstore *ledger_place_open(const struct ledger_place *place, int mode,
         .retain_max = ledger ? (uint64_t)ledger->retain_max_bytes : UINT64_MAX / 2,
         .sync_ms = SYNC_MS,
         .durability = DURABILITY_PROCESS,
+        .n_sinks = place->config ? place->config->n_sinks : 0,
     };
 
     return clickstore_open(&store, err);

@@ -13,8 +13,10 @@
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/config/config.h"
+#include "service/config/site.h"
 #include "service/ledger/ledger.h"
 #include "service/ledger/use_limits.h"
+#include "service/sinks/sinks.h"
 
 enum { STEP_MS = 500, DAY_S = 86400 };
 
@@ -69,6 +71,41 @@ static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats
 }
 
 /* What the logs held that never was, or no longer is, in Redis or in them. */
+/* The sinks of the configuration get what they haven't got.  CLI_OK, or CLI_FAILED after saying
+ * what is left. */
+static int drain_sinks(const struct ledger_place *place, struct clickstore *store,
+                       int64_t patience_s)
+{
+    struct sinks_options options = {
+        .config = place->config, .store = store, .state_dir = place->state_dir};
+    struct error err = {0};
+    struct sinks *sinks = NULL;
+    int status = CLI_OK;
+    bool done = false;
+
+    options.site = site_new(place->config, &err);
+    if (options.site)
+        sinks = sinks_new(&options, &err);
+    if (!sinks)
+        status = cli_fail_error(&err);
+    else
+        done = sinks_drain(sinks, patience_s * 1000);
+    for (unsigned i = 0; sinks && i < sinks_count(sinks); i++) {
+        struct sink_stats stats;
+
+        sinks_stats(sinks, i, &stats);
+        if (!done && stats.lag > 0)
+            status =
+                cli_fail("sink %s: %" PRIu64 " records are left in %s: %s", stats.name, stats.lag,
+                         place->state_dir, stats.why[0] ? stats.why : "it took too long");
+        else
+            printf("sink %s has got all\n", stats.name);
+    }
+    sinks_free(sinks);
+    site_unref(options.site);
+    return status;
+}
+
 static uint64_t count_lost(struct clickstore *store, const struct ledger_stats *stats)
 {
     struct clickstore_stats disk;
@@ -130,6 +167,9 @@ int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
         bool done = drain(ledger, patience_s, &stats);
 
         status = report(place, &stats, done, count_lost(store, &stats));
+        if (place->config && place->config->n_sinks > 0 &&
+            drain_sinks(place, store, patience_s) != CLI_OK)
+            status = CLI_FAILED;
     } else {
         status = cli_fail_error(&err);
     }

@@ -13,6 +13,8 @@
 #include "service/cli/ledger.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
+#include "service/config/config.h"
+#include "service/sinks/sink_state.h"
 
 enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
 
@@ -97,6 +99,73 @@ static uint64_t count_files(const char *state_dir, const char *name)
     return n;
 }
 
+/* --- sinks --- */
+
+/* What a sink hasn't got of the logs. */
+struct sink_view {
+    struct sink_state state;
+    uint64_t pending;
+};
+
+static bool load_sink(const struct view *view, const char *state_dir, const char *name,
+                      struct sink_view *out, struct error *err)
+{
+    *out = (struct sink_view){.pending = 0};
+    if (!sink_state_load(state_dir, name, &out->state, err))
+        return false;
+    for (size_t i = 0; i < view->n; i++) {
+        const struct row *row = &view->rows[i];
+        const struct sink_cursor *cursor = sink_state_find(&out->state, clicklog_id(row->log));
+        uint64_t at = cursor && cursor->at > row->first ? cursor->at : row->first;
+
+        out->pending += at < row->tail ? row->tail - at : 0;
+    }
+    return true;
+}
+
+static json_t *sink_json(const struct view *view, const struct sink_view *sink, const char *name)
+{
+    json_t *logs = json_object();
+    json_t *out = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "sink", name, "at", logs, "pending",
+                            (json_int_t)sink->pending, "sent", (json_int_t)sink->state.n_sent,
+                            "lost", (json_int_t)sink->state.n_lost, "failed_ranges",
+                            (json_int_t)sink->state.n_failed);
+
+    for (size_t i = 0; out && i < view->n; i++) {
+        const struct sink_cursor *cursor =
+            sink_state_find(&sink->state, clicklog_id(view->rows[i].log));
+
+        if (cursor)
+            json_object_set_new(logs, view->rows[i].id, json_integer((json_int_t)cursor->at));
+    }
+    return out;
+}
+
+/* As JSON into `list`, or as lines. */
+static bool show_sinks(const struct view *view, const struct ledger_place *place, json_t *list,
+                       struct error *err)
+{
+    for (unsigned i = 0; place->config && i < place->config->n_sinks; i++) {
+        const char *name = place->config->sinks[i].name;
+        struct sink_view sink;
+
+        if (!load_sink(view, place->state_dir, name, &sink, err)) {
+            sink_state_clear(&sink.state);
+            return false;
+        }
+        if (list) {
+            json_array_append_new(list, sink_json(view, &sink, name));
+        } else {
+            printf("sink %s: %" PRIu64 " records pending, %" PRIu64 " sent, %" PRIu64
+                   " lost, %zu ranges failed%s%s\n",
+                   name, sink.pending, sink.state.n_sent, sink.state.n_lost, sink.state.n_failed,
+                   sink.state.off_why[0] ? ", off: " : "", sink.state.off_why);
+        }
+        sink_state_clear(&sink.state);
+    }
+    return true;
+}
+
 /* --- output --- */
 
 static json_t *row_json(const struct row *row, bool has_cursor)
@@ -116,10 +185,11 @@ static json_t *row_json(const struct row *row, bool has_cursor)
     return out;
 }
 
-static int print_json(const struct view *view)
+static int print_json(const struct view *view, const struct ledger_place *place)
 {
-    json_t *logs = json_array();
+    json_t *logs = json_array(), *sinks = json_array();
     json_t *out = json_object();
+    struct error err = {0};
 
     for (size_t i = 0; i < view->n; i++)
         json_array_append_new(logs, row_json(&view->rows[i], view->has_cursors));
@@ -129,6 +199,11 @@ static int print_json(const struct view *view)
         json_object_set_new(out, "pending", json_integer((json_int_t)view->pending));
         json_object_set_new(out, "gone", json_integer((json_int_t)view->gone));
         json_object_set_new(out, "lag_s", json_real((double)view->lag_ms / 1000));
+    }
+    json_object_set_new(out, "sinks", sinks);
+    if (!show_sinks(view, place, sinks, &err)) {
+        json_decref(out);
+        return cli_fail_error(&err);
     }
     if (json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0) {
         json_decref(out);
@@ -196,9 +271,11 @@ int ledger_show(const struct ledger_place *place, bool as_json)
         measure(&view);
     }
     if (as_json)
-        status = print_json(&view);
+        status = print_json(&view, place);
     else
         print_text(&view);
+    if (!as_json && !show_sinks(&view, place, NULL, &err))
+        status = cli_fail_error(&err);
 out:
     free(view.rows);
     free(view.cursors);

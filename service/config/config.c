@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,111 @@ static bool check_ledger(const struct config *config, struct error *err)
     return true;
 }
 
+/* --- sinks --- */
+
+const char *const config_sink_types[] = {"file", NULL};
+
+/* Keys that only some types have; bits are those of the types. */
+static const struct {
+    const char *key;
+    unsigned types;
+    bool required;
+} sink_type_keys[] = {
+    {"path", 1u << CONFIG_SINK_FILE, true},
+    {"format", 1u << CONFIG_SINK_FILE, false},
+    {"compress", 1u << CONFIG_SINK_FILE, false},
+    {"rotate_s", 1u << CONFIG_SINK_FILE, false},
+    {"rotate_records", 1u << CONFIG_SINK_FILE, false},
+};
+
+enum { SINK_KEY_MAX = 64 };
+
+static bool check_sink_keys(const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_sink *sink = &config->sinks[index];
+    const char *type = config_sink_types[sink->type];
+    char key[SINK_KEY_MAX];
+
+    for (size_t i = 0; i < sizeof(sink_type_keys) / sizeof(sink_type_keys[0]); i++) {
+        bool fits = sink_type_keys[i].types >> sink->type & 1, is_there;
+
+        snprintf(key, sizeof(key), "sinks[%u].%s", index, sink_type_keys[i].key);
+        is_there = schema_doc_has(config->doc, key);
+        if (is_there && !fits) {
+            config_fail(config, err, key, "is not for a sink of type %s; remove it", type);
+            return false;
+        }
+        if (!is_there && fits && sink_type_keys[i].required) {
+            config_fail(config, err, key, "is missing; a sink of type %s needs it", type);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_brand(const struct config *config, const char *name)
+{
+    for (unsigned i = 0; i < config->n_brands; i++) {
+        if (strcmp(config->brands[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_sink(const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_sink *sink = &config->sinks[index];
+    char key[SINK_KEY_MAX];
+
+    for (unsigned i = 0; i < index; i++) {
+        if (strcmp(config->sinks[i].name, sink->name) == 0) {
+            snprintf(key, sizeof(key), "sinks[%u].name", index);
+            config_fail(config, err, key, "'%s' is there twice; give each sink a name of its own",
+                        sink->name);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < sink->n_brands; i++) {
+        if (!has_brand(config, sink->brands[i])) {
+            snprintf(key, sizeof(key), "sinks[%u].brands", index);
+            config_fail(config, err, key, "there is no brand '%s'", sink->brands[i]);
+            return false;
+        }
+    }
+    if ((sink->fields == 1) != (sink->hash_key_file != NULL)) {
+        snprintf(key, sizeof(key), "sinks[%u].fields", index);
+        config_fail(config, err, key, "fields: hashed and hash_key_file go together");
+        return false;
+    }
+    return check_sink_keys(config, index, err);
+}
+
+static bool check_sinks(const struct config *config, struct error *err)
+{
+    for (unsigned i = 0; i < config->n_sinks; i++) {
+        if (!check_sink(config, i, err))
+            return false;
+    }
+    return true;
+}
+
+const char *config_sink_type_name(const struct config_sink *sink)
+{
+    return config_sink_types[sink->type];
+}
+
+int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default)
+{
+    return sink->rotate_s ? sink->rotate_s * 1000 : by_default;
+}
+
+uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default)
+{
+    return sink->rotate_records ? (uint64_t)sink->rotate_records : by_default;
+}
+
+/* --- a file --- */
+
 struct config *config_parse(const char *path, const char *text, size_t len, struct error *err)
 {
     struct schema_doc *doc;
@@ -171,7 +277,7 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     if (!collect_asns(&config->labels, err))
         goto out;
     if (!check_public(config, err) || !check_redis(config, err) || !check_labels(config, err) ||
-        !check_ledger(config, err))
+        !check_ledger(config, err) || !check_sinks(config, err))
         goto out;
     return config;
 out:

@@ -188,6 +188,33 @@ struct config_brand {
     unsigned n_targets;
 };
 
+enum config_sink_type { CONFIG_SINK_FILE, CONFIG_SINK_TYPES };
+enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
+
+/* Numbers that are 0 when they aren't given have a default that depends on the type. */
+struct config_sink {
+    char *name;
+    enum config_sink_type type;
+    char **types; /* of records; none: all */
+    unsigned n_types;
+    char **labels;
+    unsigned n_labels;
+    char **brands;
+    unsigned n_brands;
+    char **kinds;
+    unsigned n_kinds;
+    int64_t fields; /* 0 all, 1 hashed, 2 counts */
+    char *hash_key_file;
+    /* file */
+    char *path;
+    enum config_sink_format format;
+    bool compress;
+    int64_t rotate_s;
+    int64_t rotate_records;
+};
+
+enum { CONFIG_SINKS_MAX = 16 };
+
 struct config {
     char *path;             /* as given, for messages */
     struct schema_doc *doc; /* owns this struct and knows where each key stands */
@@ -204,6 +231,8 @@ struct config {
     enum log_level log_level;
     struct config_brand *brands;
     unsigned n_brands;
+    struct config_sink *sinks;
+    unsigned n_sinks;
 };
 
 /* Reads and checks a file.  NULL and `*err` ("file:line: key: what is wrong; remedy") on failure.
@@ -213,6 +242,15 @@ MUST_USE struct config *config_load(const char *path, struct error *err);
 MUST_USE struct config *config_parse(const char *path, const char *text, size_t len,
                                      struct error *err);
 void config_free(struct config *config);
+
+/* Names of enum config_sink_type; ends with a NULL. */
+extern const char *const config_sink_types[];
+/* "file" … */
+const char *config_sink_type_name(const struct config_sink *sink);
+/* How long records may wait for more, and how many are given away at a time; the default is that of
+ * the type. */
+int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default);
+uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default);
 
 /* Sets "file:line: key: …": for what other parts find wrong with the value of `key`, which is a
  * path such as "brands[0].targets[1].url". */

@@ -45,6 +45,8 @@ static const char *const revoked_names[] = {"unknown", "page", NULL};
 static const char *const tracking_names[] = {"full", "aggregate", "off", NULL};
 static const char *const target_tracking_names[] = {"full", "aggregate", "off", "brand", NULL};
 static const char *const gpc_names[] = {"ignore", "aggregate", NULL};
+static const char *const sink_fields_names[] = {"all", "hashed", "counts", NULL};
+static const char *const sink_format_names[] = {"jsonl", "csv", NULL};
 
 static const struct schema_key public_keys[] = {
     TEXTS("listen", config_public, listen, n_listen, 1, 16, "0.0.0.0:8080", config_check_address,
@@ -297,6 +299,36 @@ static const struct schema_key brand_keys[] = {
     END,
 };
 
+static const struct schema_key sink_keys[] = {
+    {.name = "name", .type = SCHEMA_TEXT, .required = true, MEMBER(config_sink, name), .max = 31,
+     .check = config_check_kind_name,
+     .help = "Name of the sink; its cursors are kept under it."},
+    {.name = "type", .type = SCHEMA_CHOICE, .required = true, MEMBER(config_sink, type),
+     .choices = config_sink_types, .help = "What it is."},
+    TEXTS("types", config_sink, types, n_types, 0, 20, NULL, NULL,
+          "Only these records: click, relabel, omitted, or events such as invoice.paid; default: "
+          "all."),
+    TEXTS("labels", config_sink, labels, n_labels, 0, 5, NULL, NULL,
+          "Only clicks with these labels."),
+    TEXTS("brands", config_sink, brands, n_brands, 0, 4096, NULL, NULL, "Only these brands."),
+    TEXTS("kinds", config_sink, kinds, n_kinds, 0, 64, NULL, NULL, "Only links of these kinds."),
+    CHOICE("fields", config_sink, fields, sink_fields_names, "all",
+           "Link, object and client: as they are, hashed with a key, or left out."),
+    PATH("hash_key_file", config_sink, hash_key_file, NULL,
+         "File with the key for fields: hashed, a line of 16 characters or more; every process "
+         "needs the same."),
+    PATH("path", config_sink, path, NULL, "file: folder that the files are put into."),
+    CHOICE("format", config_sink, format, sink_format_names, "jsonl",
+           "file: a JSON object or CSV, a record a line."),
+    {.name = "compress", .type = SCHEMA_BOOL, MEMBER(config_sink, compress), .fallback = "false",
+     .help = "file: with zstd."},
+    INT("rotate_s", config_sink, rotate_s, 1, 86400, NULL,
+        "file: seconds that a record may wait for its file; default: 3600."),
+    INT("rotate_records", config_sink, rotate_records, 1, 100000000, NULL,
+        "file: most records in a file; default: 1000000."),
+    END,
+};
+
 const struct schema_key config_schema[] = {
     GROUP("public", config, public, public_keys, "The public port."),
     GROUP("admin", config, admin, admin_keys, "The admin address."),
@@ -318,5 +350,7 @@ const struct schema_key config_schema[] = {
      .offset = offsetof(struct config, brands), .size = sizeof(struct config_brand),
      .count_offset = offsetof(struct config, n_brands), .min = 1, .max = 4096, .keys = brand_keys,
      .help = "At least one brand, with name and hosts."},
+    LIST("sinks", config, sinks, n_sinks, config_sink, 0, CONFIG_SINKS_MAX, sink_keys,
+         "Where the records of the click log go besides Redis."),
     END,
 };

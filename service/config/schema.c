@@ -586,6 +586,16 @@ unsigned schema_doc_line(const struct schema_doc *doc, const char *key)
     return line;
 }
 
+bool schema_doc_has(const struct schema_doc *doc, const char *key)
+{
+    const yaml_node_t *node = yaml_document_get_root_node((yaml_document_t *)&doc->yaml);
+    unsigned line;
+
+    while (node && *key)
+        node = step(doc, node, &key, &line);
+    return node != NULL;
+}
+
 char *schema_read_file(const char *path, size_t *len, struct error *err)
 {
     FILE *file = fopen(path, "re");

@@ -63,6 +63,9 @@ void *schema_doc_data(struct schema_doc *doc);
  * least. */
 unsigned schema_doc_line(const struct schema_doc *doc, const char *key);
 
+/* Whether the key is written, not a default. */
+bool schema_doc_has(const struct schema_doc *doc, const char *key);
+
 /* A file's bytes (malloc, with room for one more), at most 4 MiB; NULL and `*err` on failure. */
 MUST_USE char *schema_read_file(const char *path, size_t *len, struct error *err);
 

@@ -21,11 +21,12 @@
 #include "service/daemon/reload.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/sinks/sinks.h"
 
 enum {
     POLL_MS = 50,            /* how often we test whether the workers have ended */
     FINISH_MARGIN_MS = 2000, /* added to the time that a request head may take */
-    LEDGER_LIMIT_MS = 5000,  /* for applying pending clicks; the next start replays the rest */
+    LEDGER_LIMIT_MS = 5000,  /* for pending clicks, to Redis and sinks; the next start goes on */
     LEDGER_STEP_MS = 100,    /* between two tests for a second signal */
 };
 
@@ -195,12 +196,15 @@ static void unblock_signals(void)
 }
 
 /* Works in short steps, so that a second signal is noticed. */
-static void drain_ledger(struct daemon *d)
+static void drain_logs(struct daemon *d)
 {
     int64_t until_ms = clock_mono_ms() + LEDGER_LIMIT_MS;
 
     while (!d->stop_now && clock_mono_ms() < until_ms) {
-        if (ledger_drain(d->parts.ledger, LEDGER_STEP_MS))
+        bool sinks_done = sinks_drain(d->parts.sinks, 0);
+
+        if (ledger_drain(d->parts.ledger, LEDGER_STEP_MS) &&
+            (sinks_done || sinks_drain(d->parts.sinks, LEDGER_STEP_MS)))
             return;
         event_base_loop(d->base, EVLOOP_NONBLOCK);
     }
@@ -213,7 +217,7 @@ void daemon_run(struct daemon *d)
     log_info("start.ready", "version=%s workers=%u brands=%u", HOPCOUNT_VERSION, d->parts.n_workers,
              site_n_brands(d->parts.site));
     event_base_dispatch(d->base);
-    drain_ledger(d);
+    drain_logs(d);
     log_info("stop.done", "pid=%d", (int)getpid());
 }
 

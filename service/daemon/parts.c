@@ -25,6 +25,7 @@
 #include "service/public/listener.h"
 #include "service/public/worker.h"
 #include "service/redis/private_redis.h"
+#include "service/sinks/sinks.h"
 #include "service/state/event_log.h"
 #include "service/state/state_feed.h"
 #include "service/state/state_table.h"
@@ -49,7 +50,7 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
     *keys = NULL;
     *config = NULL;
     *site = site_load(config_path, config, err);
-    if (!*site || !redis_settings_check(*config, err))
+    if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err))
         return false;
     path = (*config)->admin.api_keys;
     if (!path)
@@ -73,6 +74,7 @@ static bool start_store(struct parts *p, struct error *err)
         .retain_max = (uint64_t)ledger->retain_max_bytes,
         .sync_ms = ledger->sync_ms,
         .durability = ledger->durability,
+        .n_sinks = p->config->n_sinks,
     };
 
     p->store = clickstore_open(&options, err);
@@ -242,6 +244,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .events = p->events,
         .states = p->states,
         .state_feed = p->state_feed,
+        .sinks = p->sinks,
     };
 
     p->admin = admin_new(&options, &sources, p->site, keys, err);
@@ -271,6 +274,20 @@ static bool start_states(struct parts *p, struct error *err)
     return p->state_feed != NULL;
 }
 
+static bool start_sinks(struct parts *p, struct error *err)
+{
+    const struct sinks_options options = {
+        .config = p->config,
+        .store = p->store,
+        .states = p->states,
+        .state_dir = p->config->state_dir,
+        .site = p->site,
+    };
+
+    p->sinks = sinks_new(&options, err);
+    return p->sinks != NULL;
+}
+
 /* Owns `keys` from now on. */
 static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
 {
@@ -290,7 +307,7 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
     if (!listener_open(p->config, p->n_workers, listen_fds, err))
         goto out;
     ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
-         start_states(p, err) && start_workers(p, listen_fds, err);
+         start_states(p, err) && start_sinks(p, err) && start_workers(p, listen_fds, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
         ok = start_admin(p, keys, err);
@@ -324,6 +341,7 @@ void parts_stop(struct parts *p)
     }
     free(p->workers);
     label_rules_free(p->label_rules);
+    sinks_free(p->sinks);
     state_feed_free(p->state_feed);
     state_table_free(p->states);
     event_log_free(p->events);

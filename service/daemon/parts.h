@@ -1,7 +1,7 @@
 /* parts.h - the parts of hopcountd: started in this order, stopped in reverse order.
  *
  *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ states ─▶
- *     workers ─▶ admin */
+ *     sinks ─▶ workers ─▶ admin */
 #ifndef DAEMON_PARTS_H
 #define DAEMON_PARTS_H
 #include <stdbool.h>
@@ -18,6 +18,7 @@ struct event_log;
 struct label_rules;
 struct ledger;
 struct private_redis;
+struct sinks;
 struct site;
 struct state_feed;
 struct state_table;
@@ -35,6 +36,7 @@ struct parts {
     struct event_log *events;   /* what other programs tell, on its way to Redis … */
     struct state_table *states; /* … and what all pods know of it, which workers look up */
     struct state_feed *state_feed;
+    struct sinks *sinks; /* the other readers of the click log */
     struct label_rules *label_rules;
     unsigned n_workers;
     struct worker **workers;

@@ -13,6 +13,7 @@
 #include "service/ledger/ledger.h"
 #include "service/ledger/use_limits.h"
 #include "service/public/worker.h"
+#include "service/sinks/sinks.h"
 
 /* Logs each changed key that takes effect only after a restart. */
 static void warn_of_restart_keys(const struct config *old, const struct config *new)
@@ -34,6 +35,7 @@ static void use_site(struct parts *p, struct site *site, struct apikeys *keys)
         worker_reload(p->workers[i], site);
     ledger_use_site(p->ledger, site);
     admin_reload(p->admin, site, keys);
+    sinks_reload(p->sinks, site);
     site_unref(p->site);
     p->site = site;
 }

@@ -1,0 +1,186 @@
+#include "service/sinks/sink_batch.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/state.h"
+#include "service/base/background.h"
+#include "service/base/error.h"
+#include "service/config/brand.h"
+#include "service/config/config.h"
+#include "service/sinks/sink_names.h"
+#include "service/state/state_table.h"
+
+enum { TYPE_CLICK, TYPE_RELABEL, TYPE_OMITTED, TYPE_EVENT };
+
+/* --- the filter --- */
+
+/* The bit of a type's name, or -1. */
+static int type_bit(const char *name)
+{
+    unsigned event = event_type_find(slice_of(name));
+
+    if (strcmp(name, "click") == 0)
+        return TYPE_CLICK;
+    if (strcmp(name, "relabel") == 0)
+        return TYPE_RELABEL;
+    if (strcmp(name, "omitted") == 0)
+        return TYPE_OMITTED;
+    return event ? (int)(TYPE_EVENT + event) : -1;
+}
+
+static int label_bit(const char *name)
+{
+    for (unsigned i = 0; i < CLICK_LABELS; i++) {
+        if (strcmp(name, click_label_name(i)) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
+                      struct error *err)
+{
+    *filter = (struct sink_filter){
+        .types = config->n_types ? 0 : UINT32_MAX,
+        .labels = config->n_labels ? 0 : UINT32_MAX,
+        .brands = config->brands,
+        .n_brands = config->n_brands,
+        .kinds = config->kinds,
+        .n_kinds = config->n_kinds,
+    };
+    for (unsigned i = 0; i < config->n_types; i++) {
+        int bit = type_bit(config->types[i]);
+
+        if (bit < 0) {
+            error_set(err,
+                      "types: '%s' is no type; click, relabel, omitted, or an event such as "
+                      "invoice.paid",
+                      config->types[i]);
+            return false;
+        }
+        filter->types |= UINT32_C(1) << bit;
+    }
+    for (unsigned i = 0; i < config->n_labels; i++) {
+        int bit = label_bit(config->labels[i]);
+
+        if (bit < 0) {
+            error_set(err, "labels: '%s' is no label; human, scanner, bot, prefetch or probe",
+                      config->labels[i]);
+            return false;
+        }
+        filter->labels |= UINT32_C(1) << bit;
+    }
+    return true;
+}
+
+static bool has_name(char *const *names, unsigned n, struct slice name)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (slice_equal(slice_of(names[i]), name))
+            return true;
+    }
+    return n == 0;
+}
+
+static bool passes(const struct sink_filter *filter, const struct record *record)
+{
+    const char *kind;
+
+    switch (record->what) {
+    case RECORD_OMITTED:
+        return filter->types >> TYPE_OMITTED & 1;
+    case RECORD_EVENT:
+        if (!(filter->types >> (TYPE_EVENT + record->event.type) & 1))
+            return false;
+        break;
+    case RECORD_CLICK:
+    case RECORD_RELABEL:
+        if (!(filter->types >> (record->what == RECORD_CLICK ? TYPE_CLICK : TYPE_RELABEL) & 1) ||
+            !(filter->labels >> record->click.label & 1))
+            return false;
+        break;
+    }
+    if (filter->n_brands > 0 &&
+        (!record->brand || !has_name(filter->brands, filter->n_brands, record->brand->name)))
+        return false;
+    kind = record_kind_name(record);
+    return !kind || has_name(filter->kinds, filter->n_kinds, slice_of(kind));
+}
+
+/* --- records --- */
+
+void sink_batch_start(struct sink_batch *batch)
+{
+    sodium_bin2hex(batch->log_hex, sizeof(batch->log_hex), clicklog_id(batch->log),
+                   CLICK_LOG_ID_LEN);
+    batch->at = batch->read_to = batch->from;
+    batch->n_missing = 0;
+    batch->n_rows = batch->next_row = 0;
+}
+
+/* The worker takes link, object and client out of a click of who must not be tracked. */
+static bool is_bare(const struct click *click)
+{
+    return click->link_id == 0 && click->object == 0 && click->client == 0;
+}
+
+/* They may have opted out since the click. */
+static bool has_opted_out(const struct state_table *states, const struct click *click)
+{
+    const struct state_subject subject = {STATE_OPTED_OUT, click->brand, click->client};
+
+    return states && click->client != 0 && state_table_has(states, STATE_OPTED_OUT) &&
+           state_what(state_table_find(states, state_key(&subject))) != 0;
+}
+
+/* False: an event that this version doesn't know. */
+static bool make_record(const struct sink_batch *batch, const struct clicklog_row *row,
+                        struct record *out)
+{
+    out->log = batch->log_hex;
+    out->position = row->position;
+    out->click = row->click;
+    out->brand = sink_names_find(batch->names, row->click.brand);
+    if (row->click.type == CLICK_TYPE_EVENT) {
+        out->what = RECORD_EVENT;
+        return event_from_record(&row->click, &out->event);
+    }
+    out->what = row->click.type == CLICK_TYPE_RELABEL ? RECORD_RELABEL : RECORD_CLICK;
+    if (is_bare(&row->click) || has_opted_out(batch->states, &row->click))
+        out->what = RECORD_OMITTED;
+    return true;
+}
+
+static bool read_chunk(struct sink_batch *batch)
+{
+    uint64_t end = batch->to - batch->read_to > SINK_BATCH_CHUNK ? batch->read_to + SINK_BATCH_CHUNK
+                                                                 : batch->to;
+    uint64_t reached = clicklog_read_rows(batch->log, batch->sink, batch->read_to, end, batch->rows,
+                                          &batch->n_rows);
+
+    batch->next_row = 0;
+    batch->n_missing += reached - batch->read_to - batch->n_rows;
+    if (reached == batch->read_to)
+        return false;
+    batch->read_to = reached;
+    background_yield();
+    return true;
+}
+
+bool sink_batch_next(struct sink_batch *batch, struct record *out)
+{
+    for (;;) {
+        while (batch->next_row < batch->n_rows) {
+            const struct clicklog_row *row = &batch->rows[batch->next_row++];
+
+            batch->at = row->position + 1;
+            if (make_record(batch, row, out) && passes(batch->filter, out))
+                return true;
+        }
+        batch->at = batch->read_to;
+        if (batch->read_to >= batch->to || !read_chunk(batch))
+            return false;
+    }
+}

@@ -1,0 +1,61 @@
+/* sink_batch.h - a range of a log, read record by record for a sink. */
+#ifndef SINKS_SINK_BATCH_H
+#define SINKS_SINK_BATCH_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "service/clicklog/clicklog.h"
+#include "service/sinks/record.h"
+
+struct config_sink;
+struct error;
+struct sink_names;
+struct state_table;
+
+enum { SINK_BATCH_CHUNK = 256 };
+
+/* What a sink wants of the records; the same for all its batches. */
+struct sink_filter {
+    uint32_t types;      /* bit 0 click, 1 relabel, 2 omitted, 3 + n event n */
+    uint32_t labels;     /* bit n label n; of clicks and relabellings */
+    char *const *brands; /* names; the configuration's */
+    unsigned n_brands;
+    char *const *kinds;
+    unsigned n_kinds;
+};
+
+/* Reads `types`, `labels`, `brands` and `kinds`.  False and `*err`, which names the key, when one
+ * of them is unknown. */
+MUST_USE bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
+                               struct error *err);
+
+struct sink_batch {
+    /* Set by the owner. */
+    struct clicklog *log;
+    unsigned sink; /* its number among the log's readers */
+    uint64_t from, to;
+    int64_t at_ms;  /* Unix: when this range was first to be sent; the same however often it is */
+    bool is_intent; /* the range is written down: all of it must be taken */
+    const struct sink_filter *filter;
+    const struct sink_names *names;
+    const struct state_table *states; /* NULL: nobody has opted out */
+
+    /* Set by sink_batch_start() and sink_batch_next(). */
+    char log_hex[2 * CLICK_LOG_ID_LEN + 1];
+    uint64_t at;        /* positions below were read */
+    uint64_t n_missing; /* positions passed without a record: damaged or deleted */
+    size_t n_rows, next_row;
+    uint64_t read_to;
+    struct clicklog_row rows[SINK_BATCH_CHUNK];
+};
+
+/* Goes to the beginning of the range, maybe again. */
+void sink_batch_start(struct sink_batch *batch);
+
+/* The next record that the filter lets pass; false at the end of the range.  `*out` borrows from
+ * the batch until the next call. */
+MUST_USE bool sink_batch_next(struct sink_batch *batch, struct record *out);
+
+#endif

@@ -1,0 +1,19 @@
+/* sink_key.h - the key of hashed fields, from a file. */
+#ifndef SINKS_SINK_KEY_H
+#define SINKS_SINK_KEY_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "service/sinks/record.h"
+
+struct error;
+
+enum { SINK_SECRET_MAX = 256 };
+
+/* Makes a key of the first line of the file, which has at least 16 characters and which others
+ * can't read.  False and `*err` on failure. */
+MUST_USE bool sink_key_load(const char *path, uint8_t key[static RECORD_KEY_LEN],
+                            struct error *err);
+
+#endif

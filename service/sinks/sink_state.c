@@ -1,0 +1,290 @@
+#include "service/sinks/sink_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "service/base/error.h"
+
+static const char file_name[] = "state.json", new_name[] = "state.json.new";
+
+enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1, VERSION = 1 };
+
+void sink_state_path(const char *state_dir, const char *name, const char *file,
+                     char out[static SINK_PATH_MAX])
+{
+    snprintf(out, SINK_PATH_MAX, "%s/sinks/%s/%s", state_dir, name, file);
+}
+
+/* --- entries --- */
+
+struct sink_cursor *sink_state_find(const struct sink_state *state,
+                                    const uint8_t log_id[static CLICK_LOG_ID_LEN])
+{
+    for (size_t i = 0; i < state->n_cursors; i++) {
+        if (memcmp(state->cursors[i].log_id, log_id, CLICK_LOG_ID_LEN) == 0)
+            return &state->cursors[i];
+    }
+    return NULL;
+}
+
+/* Room for one more entry of `size` bytes. */
+static bool grow(void **entries, size_t n, size_t *max, size_t size)
+{
+    size_t new_max = *max ? 2 * *max : 16;
+    void *grown;
+
+    if (n < *max)
+        return true;
+    grown = realloc(*entries, new_max * size);
+    if (!grown)
+        return false;
+    *entries = grown;
+    *max = new_max;
+    return true;
+}
+
+struct sink_cursor *sink_state_add(struct sink_state *state,
+                                   const uint8_t log_id[static CLICK_LOG_ID_LEN])
+{
+    struct sink_cursor *cursor;
+
+    if (!grow((void **)&state->cursors, state->n_cursors, &state->cursors_max, sizeof(*cursor)))
+        return NULL;
+    cursor = &state->cursors[state->n_cursors++];
+    memcpy(cursor->log_id, log_id, CLICK_LOG_ID_LEN);
+    cursor->at = 0;
+    return cursor;
+}
+
+bool sink_state_add_failed(struct sink_state *state, const struct sink_range *range)
+{
+    if (!grow((void **)&state->failed, state->n_failed, &state->failed_max, sizeof(*range)))
+        return false;
+    state->failed[state->n_failed++] = *range;
+    return true;
+}
+
+void sink_state_clear(struct sink_state *state)
+{
+    free(state->cursors);
+    free(state->failed);
+    *state = (struct sink_state){0};
+}
+
+/* --- reading --- */
+
+static bool read_position(const json_t *json, const char *name, uint64_t *out)
+{
+    const json_t *value = json_object_get(json, name);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *out = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+static bool read_log(const json_t *json, uint8_t out[static CLICK_LOG_ID_LEN])
+{
+    const char *hex = json_string_value(json_object_get(json, "log"));
+    size_t len;
+
+    return hex && strlen(hex) == HEX_MAX - 1 &&
+           sodium_hex2bin(out, CLICK_LOG_ID_LEN, hex, HEX_MAX - 1, NULL, &len, NULL) == 0 &&
+           len == CLICK_LOG_ID_LEN;
+}
+
+static bool read_range(const json_t *json, struct sink_range *out)
+{
+    uint64_t at_ms;
+
+    if (!read_log(json, out->log_id) || !read_position(json, "from", &out->from) ||
+        !read_position(json, "to", &out->to) || !read_position(json, "at_ms", &at_ms))
+        return false;
+    out->at_ms = (int64_t)at_ms;
+    return out->from < out->to;
+}
+
+static bool read_lists(const json_t *json, struct sink_state *state)
+{
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(json_object_get(json, "logs"), i, entry)
+    {
+        struct sink_cursor read, *cursor;
+
+        if (!read_log(entry, read.log_id) || !read_position(entry, "at", &read.at) ||
+            !(cursor = sink_state_add(state, read.log_id)))
+            return false;
+        cursor->at = read.at;
+    }
+    json_array_foreach(json_object_get(json, "failed"), i, entry)
+    {
+        struct sink_range range;
+
+        if (!read_range(entry, &range) || !sink_state_add_failed(state, &range))
+            return false;
+    }
+    return true;
+}
+
+static bool read_state(const json_t *json, struct sink_state *state)
+{
+    const json_t *intent = json_object_get(json, "sending");
+    const char *off = json_string_value(json_object_get(json, "off"));
+    uint64_t version;
+
+    if (!read_position(json, "version", &version) || version != VERSION ||
+        !read_position(json, "sent", &state->n_sent) ||
+        !read_position(json, "lost", &state->n_lost))
+        return false;
+    state->has_intent = intent != NULL;
+    if (intent && !read_range(intent, &state->intent))
+        return false;
+    snprintf(state->off_why, sizeof(state->off_why), "%s", off ? off : "");
+    return read_lists(json, state);
+}
+
+bool sink_state_load(const char *state_dir, const char *name, struct sink_state *state,
+                     struct error *err)
+{
+    char path[SINK_PATH_MAX];
+    json_error_t fault;
+    json_t *json;
+    FILE *file;
+    bool ok;
+
+    sink_state_path(state_dir, name, file_name, path);
+    file = fopen(path, "re");
+    if (!file && errno == ENOENT)
+        return true;
+    if (!file) {
+        error_set(err, "%s: cannot read: %s", path, strerror(errno));
+        return false;
+    }
+    json = json_loadf(file, JSON_REJECT_DUPLICATES, &fault);
+    fclose(file);
+    ok = json && read_state(json, state);
+    if (!ok)
+        error_set(err,
+                  "%s: is no state of a sink%s%s; put back what was there, or move it away and the "
+                  "sink begins with what the logs still hold",
+                  path, json ? "" : ": ", json ? "" : fault.text);
+    json_decref(json);
+    return ok;
+}
+
+/* --- writing --- */
+
+static json_t *range_json(const struct sink_range *range)
+{
+    char hex[HEX_MAX];
+
+    sodium_bin2hex(hex, sizeof(hex), range->log_id, CLICK_LOG_ID_LEN);
+    return json_pack("{s:s, s:I, s:I, s:I}", "log", hex, "from", (json_int_t)range->from, "to",
+                     (json_int_t)range->to, "at_ms", (json_int_t)range->at_ms);
+}
+
+static json_t *state_json(const struct sink_state *state)
+{
+    json_t *logs = json_array(), *failed = json_array();
+    json_t *json = json_pack("{s:i, s:I, s:I, s:o, s:o}", "version", VERSION, "sent",
+                             (json_int_t)state->n_sent, "lost", (json_int_t)state->n_lost, "logs",
+                             logs, "failed", failed);
+    int bad = json == NULL;
+
+    for (size_t i = 0; !bad && i < state->n_cursors; i++) {
+        char hex[HEX_MAX];
+
+        sodium_bin2hex(hex, sizeof(hex), state->cursors[i].log_id, CLICK_LOG_ID_LEN);
+        bad |= json_array_append_new(
+            logs, json_pack("{s:s, s:I}", "log", hex, "at", (json_int_t)state->cursors[i].at));
+    }
+    for (size_t i = 0; !bad && i < state->n_failed; i++)
+        bad |= json_array_append_new(failed, range_json(&state->failed[i]));
+    if (!bad && state->has_intent)
+        bad |= json_object_set_new(json, "sending", range_json(&state->intent));
+    if (!bad && state->off_why[0])
+        bad |= json_object_set_new(json, "off", json_string(state->off_why));
+    if (bad) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+/* Makes the folder if it isn't there; 0 or an errno. */
+static int make_folder(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+bool sink_state_make_folder(const char *state_dir, const char *name, struct error *err)
+{
+    char path[SINK_PATH_MAX];
+    int errnum;
+
+    snprintf(path, sizeof(path), "%s/sinks", state_dir);
+    errnum = make_folder(path);
+    if (errnum == 0) {
+        snprintf(path, sizeof(path), "%s/sinks/%s", state_dir, name);
+        errnum = make_folder(path);
+    }
+    if (errnum)
+        error_set(err, "%s: cannot make this folder: %s", path, strerror(errnum));
+    return errnum == 0;
+}
+
+/* Writes the text to a new file and to the disk; 0 or an errno. */
+static int write_synced(int dir_fd, const char *text)
+{
+    size_t len = strlen(text), at = 0;
+    int fd = openat(dir_fd, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int errnum = fd < 0 ? errno : 0;
+
+    while (errnum == 0 && at < len) {
+        ssize_t n = write(fd, text + at, len - at);
+
+        if (n >= 0)
+            at += (size_t)n;
+        else if (errno != EINTR)
+            errnum = errno;
+    }
+    if (errnum == 0 && fsync(fd) != 0)
+        errnum = errno;
+    if (fd >= 0 && close(fd) != 0 && errnum == 0)
+        errnum = errno;
+    return errnum;
+}
+
+int sink_state_save(const char *state_dir, const char *name, const struct sink_state *state)
+{
+    char path[SINK_PATH_MAX];
+    json_t *json = state_json(state);
+    char *text = json ? json_dumps(json, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+    int dir_fd, errnum;
+
+    json_decref(json);
+    if (!text)
+        return ENOMEM;
+    snprintf(path, sizeof(path), "%s/sinks/%s", state_dir, name);
+    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    errnum = dir_fd < 0 ? errno : write_synced(dir_fd, text);
+    if (errnum == 0 && renameat(dir_fd, new_name, dir_fd, file_name) != 0)
+        errnum = errno;
+    /* The name must be on disk too: a range that was sent must be found written down. */
+    if (errnum == 0 && fsync(dir_fd) != 0)
+        errnum = errno;
+    if (dir_fd >= 0)
+        close(dir_fd);
+    free(text);
+    return errnum;
+}

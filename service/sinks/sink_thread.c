@@ -1,0 +1,697 @@
+#include "service/sinks/sink_thread.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "service/base/background.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/base/thread.h"
+#include "service/base/wake.h"
+#include "service/clicklog/clicklog.h"
+#include "service/config/config.h"
+#include "service/config/site.h"
+#include "service/sinks/sink.h"
+#include "service/sinks/sink_batch.h"
+#include "service/sinks/sink_key.h"
+#include "service/sinks/sink_names.h"
+
+enum {
+    TICK_MS = 200,  /* between two looks at the logs */
+    SAVE_MS = 1000, /* cursors that have moved are written down so often */
+    RETRY_MS = 500, /* the first back-off; it doubles */
+    RETRY_MAX_MS = 60000,
+    READ_AHEAD = 64, /* positions looked at for the time of the oldest record */
+};
+
+/* A log, and how far the sink is in it. */
+struct sink_log {
+    struct clicklog *log;
+    uint64_t at;
+    int64_t since_ms;  /* monotonic: since when there is something behind `at`; 0 = there isn't */
+    int64_t oldest_ms; /* Unix: the time of the record at `at`; 0 = not known */
+    bool is_there;     /* not deleted */
+};
+
+struct sink_thread {
+    struct sink_thread_options options;
+    const struct sink_type *type;
+    void *self; /* the type's */
+    struct sink_filter filter;
+    struct sink_names *names;
+    struct sink_batch *batch;
+    struct sink_state state;
+    pthread_t thread;
+    bool has_thread;
+    int wake_fd;
+    atomic_bool stopping, draining, drained;
+
+    /* The thread's. */
+    bool is_dirty;    /* the state is not as it is on disk */
+    bool is_new;      /* no state was there: the sink begins with what the logs hold */
+    int64_t saved_ms; /* monotonic */
+    int64_t retry_ms; /* not before, monotonic */
+    unsigned n_failures;
+    unsigned turn;  /* the log that is looked at first, so that none starves */
+    size_t n_again; /* so many of the failed ranges, from the first on, are to be sent again */
+
+    pthread_mutex_t mutex; /* for what follows, which the thread writes */
+    struct sink_log *logs;
+    size_t n_logs, logs_max;
+    uint64_t n_sent, n_lost;
+    size_t n_failed;
+    bool is_off;
+    char why[SINK_WHY_MAX];
+    struct site *new_site; /* NULL: none */
+};
+
+void sink_result_why(struct sink_result *result, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(result->why, sizeof(result->why), format, args);
+    va_end(args);
+}
+
+/* --- what others may know --- */
+
+static void publish(struct sink_thread *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    t->n_sent = t->state.n_sent;
+    t->n_lost = t->state.n_lost;
+    t->n_failed = t->state.n_failed;
+    t->is_off = t->state.off_why[0] != '\0';
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static void set_why(struct sink_thread *t, const char *why)
+{
+    pthread_mutex_lock(&t->mutex);
+    snprintf(t->why, sizeof(t->why), "%s", why);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+void sink_thread_stats(struct sink_thread *t, struct sink_stats *out)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    *out = (struct sink_stats){.name = t->options.config->name,
+                               .type = config_sink_type_name(t->options.config)};
+    pthread_mutex_lock(&t->mutex);
+    for (size_t i = 0; i < t->n_logs; i++) {
+        const struct sink_log *log = &t->logs[i];
+        uint64_t tail = clicklog_tail(log->log);
+
+        if (tail <= log->at)
+            continue;
+        out->lag += tail - log->at;
+        if (log->oldest_ms && now_ms - log->oldest_ms > out->oldest_ms)
+            out->oldest_ms = now_ms - log->oldest_ms;
+    }
+    out->n_sent = t->n_sent;
+    out->n_lost = t->n_lost;
+    out->n_failed = t->n_failed;
+    out->is_off = t->is_off;
+    memcpy(out->why, t->why, sizeof(out->why));
+    pthread_mutex_unlock(&t->mutex);
+}
+
+/* --- the logs --- */
+
+static struct sink_log *find_log(struct sink_thread *t, const uint8_t *log_id)
+{
+    for (size_t i = 0; i < t->n_logs; i++) {
+        if (memcmp(clicklog_id(t->logs[i].log), log_id, CLICK_LOG_ID_LEN) == 0)
+            return &t->logs[i];
+    }
+    return NULL;
+}
+
+static void move_to(struct sink_thread *t, struct sink_log *log, uint64_t at)
+{
+    pthread_mutex_lock(&t->mutex);
+    log->at = at;
+    log->oldest_ms = log->since_ms = 0;
+    pthread_mutex_unlock(&t->mutex);
+    t->is_dirty = true;
+}
+
+static void count_lost(struct sink_thread *t, uint64_t n, const char *why)
+{
+    if (n == 0)
+        return;
+    t->state.n_lost += n;
+    t->is_dirty = true;
+    log_error("sink.lost", "sink=%s n=%" PRIu64 " err=\"%s\"", t->options.config->name, n, why);
+}
+
+static const char was_deleted[] =
+    "the disk budget was spent before the sink took these records; raise ledger.disk_max_bytes or "
+    "mend the sink";
+
+static bool add_log(struct sink_thread *t, struct clicklog *log)
+{
+    const struct sink_cursor *cursor = sink_state_find(&t->state, clicklog_id(log));
+    struct sink_log *logs = t->logs;
+    uint64_t at = cursor ? cursor->at : t->is_new ? clicklog_first(log) : 0;
+
+    pthread_mutex_lock(&t->mutex);
+    if (t->n_logs == t->logs_max) {
+        size_t max = t->logs_max ? 2 * t->logs_max : 16;
+
+        logs = realloc(t->logs, max * sizeof(*logs));
+        if (logs) {
+            t->logs = logs;
+            t->logs_max = max;
+        }
+    }
+    if (logs)
+        t->logs[t->n_logs++] = (struct sink_log){.log = log, .at = at, .is_there = true};
+    pthread_mutex_unlock(&t->mutex);
+    return logs != NULL;
+}
+
+/* Forgets the logs that are deleted; what the sink had not got of them is lost. */
+static void drop_logs(struct sink_thread *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n_logs; i++) {
+        const struct sink_log *log = &t->logs[i];
+        uint64_t tail = clicklog_tail(log->log);
+
+        if (log->is_there)
+            continue;
+        if (log->at < tail)
+            count_lost(t, tail - log->at, was_deleted);
+        if (t->state.has_intent && t->state.intent.from >= log->at &&
+            memcmp(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN) == 0)
+            t->state.has_intent = false; /* it is among what was lost */
+        t->is_dirty = true;
+    }
+    pthread_mutex_lock(&t->mutex);
+    for (size_t i = 0; i < t->n_logs; i++) {
+        if (t->logs[i].is_there)
+            t->logs[n++] = t->logs[i];
+    }
+    t->n_logs = n;
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static bool find_logs(struct sink_thread *t)
+{
+    for (size_t i = 0; i < t->n_logs; i++)
+        t->logs[i].is_there = false;
+    for (struct clicklog *log = clicklog_next(t->options.store, NULL); log;
+         log = clicklog_next(t->options.store, log)) {
+        struct sink_log *known = find_log(t, clicklog_id(log));
+
+        if (known)
+            known->is_there = true;
+        else if (!add_log(t, log))
+            return false; /* next time */
+    }
+    drop_logs(t);
+    return true;
+}
+
+/* Notes since when records wait, and skips those that are deleted. */
+static void look_at(struct sink_thread *t, struct sink_log *log, int64_t now_ms)
+{
+    uint64_t first = clicklog_first(log->log), tail = clicklog_tail(log->log);
+    struct clicklog_row rows[READ_AHEAD];
+    size_t n_rows = 0;
+
+    if (log->at < first) {
+        count_lost(t, first - log->at, was_deleted);
+        move_to(t, log, first);
+    }
+    if (log->at >= tail || log->since_ms)
+        return;
+    (void)clicklog_read_rows(log->log, t->options.number, log->at, log->at + READ_AHEAD, rows,
+                             &n_rows);
+    pthread_mutex_lock(&t->mutex);
+    log->since_ms = now_ms;
+    log->oldest_ms = n_rows ? rows[0].click.time_ms : clock_wall_ms();
+    pthread_mutex_unlock(&t->mutex);
+}
+
+/* --- writing down --- */
+
+/* Below this the sink needs nothing of the log: neither what it hasn't got nor what failed. */
+static uint64_t needed_from(const struct sink_thread *t, const struct sink_log *log)
+{
+    const uint8_t *id = clicklog_id(log->log);
+    uint64_t from = log->at;
+
+    if (t->state.off_why[0])
+        return UINT64_MAX; /* nobody knows whether it will ever be on again */
+    for (size_t i = 0; i < t->state.n_failed; i++) {
+        const struct sink_range *range = &t->state.failed[i];
+
+        if (memcmp(range->log_id, id, CLICK_LOG_ID_LEN) == 0 && range->from < from)
+            from = range->from;
+    }
+    if (t->state.has_intent && memcmp(t->state.intent.log_id, id, CLICK_LOG_ID_LEN) == 0 &&
+        t->state.intent.from < from)
+        from = t->state.intent.from;
+    return from;
+}
+
+/* True when all that the sink knows is on disk. */
+static bool save(struct sink_thread *t, int64_t now_ms)
+{
+    char why[SINK_WHY_MAX];
+    int errnum = 0;
+
+    t->state.n_cursors = 0;
+    for (size_t i = 0; i < t->n_logs && errnum == 0; i++) {
+        struct sink_cursor *cursor = sink_state_add(&t->state, clicklog_id(t->logs[i].log));
+
+        if (cursor)
+            cursor->at = t->logs[i].at;
+        else
+            errnum = ENOMEM;
+    }
+    if (errnum == 0)
+        errnum = sink_state_save(t->options.state_dir, t->options.config->name, &t->state);
+    t->saved_ms = now_ms;
+    if (errnum) {
+        snprintf(why, sizeof(why), "cannot write %s/sinks/%s: %s", t->options.state_dir,
+                 t->options.config->name, strerror(errnum));
+        set_why(t, why);
+        log_warn("sink.state", "sink=%s err=\"%s\"", t->options.config->name, strerror(errnum));
+        return false;
+    }
+    t->is_dirty = false;
+    for (size_t i = 0; i < t->n_logs; i++)
+        clicklog_set_passed(t->logs[i].log, t->options.number, needed_from(t, &t->logs[i]));
+    return true;
+}
+
+/* --- `hopcount sinks retry` --- */
+
+/* The command leaves a file in the sink's folder. */
+static void look_for_retry(struct sink_thread *t)
+{
+    char path[SINK_PATH_MAX];
+
+    sink_state_path(t->options.state_dir, t->options.config->name, "retry", path);
+    if (unlink(path) != 0)
+        return;
+    log_info("sink.retry", "sink=%s ranges=%zu", t->options.config->name, t->state.n_failed);
+    t->n_again = t->state.n_failed;
+    t->state.off_why[0] = '\0';
+    t->retry_ms = 0;
+    t->is_dirty = true;
+    set_why(t, "");
+}
+
+static void take_failed(struct sink_thread *t)
+{
+    t->state.intent = t->state.failed[0];
+    t->state.intent.at_ms = clock_wall_ms();
+    t->state.has_intent = true;
+    t->n_again--;
+    memmove(t->state.failed, t->state.failed + 1, --t->state.n_failed * sizeof(struct sink_range));
+}
+
+/* --- sending --- */
+
+/* The range that is to be sent next, as an intent; false: there is nothing to send yet. */
+static bool choose(struct sink_thread *t, int64_t now_ms)
+{
+    int64_t linger_ms = config_sink_linger_ms(t->options.config, t->type->linger_ms);
+    uint64_t rows_max = config_sink_rows_max(t->options.config, t->type->rows_max);
+
+    if (t->n_again > 0) {
+        take_failed(t);
+        return true;
+    }
+    for (size_t i = 0; i < t->n_logs; i++) {
+        struct sink_log *log = &t->logs[(t->turn + i) % t->n_logs];
+        uint64_t tail = clicklog_tail(log->log), n;
+
+        look_at(t, log, now_ms);
+        if (log->at >= tail)
+            continue;
+        n = tail - log->at;
+        if (n < rows_max && clicklog_is_live(log->log) && now_ms - log->since_ms < linger_ms &&
+            !atomic_load(&t->draining))
+            continue;
+        memcpy(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN);
+        t->state.intent.from = log->at;
+        t->state.intent.to = log->at + (n < rows_max ? n : rows_max);
+        t->state.intent.at_ms = clock_wall_ms();
+        t->state.has_intent = true;
+        t->turn = (unsigned)((t->turn + i + 1) % t->n_logs);
+        return true;
+    }
+    return false;
+}
+
+static void back_off(struct sink_thread *t, const struct sink_result *result, int64_t now_ms)
+{
+    char quoted[LOG_QUOTE_MAX];
+    int64_t wait_ms = result->retry_ms;
+
+    if (wait_ms == 0) {
+        wait_ms = t->n_failures < 7 ? (int64_t)RETRY_MS << t->n_failures : RETRY_MAX_MS;
+        wait_ms = wait_ms / 2 + randombytes_uniform((uint32_t)wait_ms);
+    }
+    t->n_failures++;
+    t->retry_ms = now_ms + wait_ms;
+    set_why(t, result->why);
+    log_warn("sink.later", "sink=%s err=%s retry_ms=%" PRId64, t->options.config->name,
+             log_quote(quoted, result->why), wait_ms);
+}
+
+static void works(struct sink_thread *t)
+{
+    if (t->n_failures > 0)
+        log_info("sink.works", "sink=%s after_failures=%u", t->options.config->name, t->n_failures);
+    t->n_failures = 0;
+    set_why(t, "");
+}
+
+/* The range at hand is over: the cursor of its log is at `to`, unless the range had failed before.
+ */
+static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to)
+{
+    t->state.has_intent = false;
+    t->is_dirty = true;
+    if (log && log->at >= t->state.intent.from && log->at < to)
+        move_to(t, log, to);
+}
+
+static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_outcome outcome,
+                         const struct sink_result *result)
+{
+    char quoted[LOG_QUOTE_MAX];
+    int64_t now_ms = clock_mono_ms();
+
+    switch (outcome) {
+    case SINK_DONE:
+        t->state.n_sent += result->n_sent;
+        count_lost(t, t->batch->n_missing, "these positions of the log are damaged or deleted");
+        end_intent(t, log, result->to);
+        works(t);
+        break;
+    case SINK_LATER:
+        if (!atomic_load(&t->stopping))
+            back_off(t, result, now_ms);
+        if (!t->type->has_intents)
+            t->state.has_intent = false;
+        break;
+    case SINK_FAILED:
+        log_error("sink.failed", "sink=%s from=%" PRIu64 " to=%" PRIu64 " err=%s",
+                  t->options.config->name, t->state.intent.from, t->state.intent.to,
+                  log_quote(quoted, result->why));
+        set_why(t, result->why);
+        if (sink_state_add_failed(&t->state, &t->state.intent))
+            end_intent(t, log, t->state.intent.to);
+        break;
+    case SINK_OFF:
+        log_error("sink.off", "sink=%s err=%s remedy=\"hopcount sinks retry\"",
+                  t->options.config->name, log_quote(quoted, result->why));
+        set_why(t, result->why);
+        snprintf(t->state.off_why, sizeof(t->state.off_why), "%s",
+                 result->why[0] ? result->why : "off");
+        t->is_dirty = true;
+        break;
+    }
+}
+
+static void put(struct sink_thread *t)
+{
+    struct sink_log *log = find_log(t, t->state.intent.log_id);
+    struct sink_result result = {.to = t->state.intent.to};
+    enum sink_outcome outcome;
+
+    if (!log) {
+        count_lost(t, t->state.intent.to - t->state.intent.from, was_deleted);
+        end_intent(t, NULL, 0);
+        return;
+    }
+    t->batch->log = log->log;
+    t->batch->from = t->state.intent.from;
+    t->batch->to = t->state.intent.to;
+    t->batch->at_ms = t->state.intent.at_ms;
+    t->batch->is_intent = t->type->has_intents;
+    t->batch->names = t->names;
+    sink_batch_start(t->batch);
+    outcome = t->type->put(t->self, t->batch, &result);
+    take_outcome(t, log, outcome, &result);
+}
+
+/* Sends one range, if it is time.  Returns for how long there is nothing to do. */
+static int64_t serve(struct sink_thread *t, int64_t now_ms)
+{
+    bool had_intent = t->state.has_intent;
+
+    look_for_retry(t);
+    if (t->state.off_why[0])
+        return TICK_MS;
+    if (now_ms < t->retry_ms)
+        return t->retry_ms - now_ms < TICK_MS ? t->retry_ms - now_ms : TICK_MS;
+    if (!had_intent && !choose(t, now_ms))
+        return TICK_MS;
+    if (!had_intent && t->type->has_intents && !save(t, now_ms)) {
+        t->state.has_intent = false; /* nothing is sent that isn't written down */
+        t->retry_ms = now_ms + SAVE_MS;
+        return TICK_MS;
+    }
+    put(t);
+    return 0;
+}
+
+/* Everything is where it belongs, and on disk. */
+static bool is_all_done(struct sink_thread *t)
+{
+    if (t->is_dirty || t->state.has_intent)
+        return false;
+    for (size_t i = 0; i < t->n_logs; i++) {
+        if (t->logs[i].at < clicklog_tail(t->logs[i].log))
+            return false;
+    }
+    return true;
+}
+
+/* --- the thread --- */
+
+static void take_site(struct sink_thread *t)
+{
+    struct sink_names *names;
+    struct site *site;
+
+    pthread_mutex_lock(&t->mutex);
+    site = t->new_site;
+    t->new_site = NULL;
+    pthread_mutex_unlock(&t->mutex);
+    if (!site)
+        return;
+    names = sink_names_new(site);
+    site_unref(site);
+    if (names) {
+        sink_names_free(t->names);
+        t->names = names;
+    }
+}
+
+static void turn(struct sink_thread *t, int64_t *wait_ms)
+{
+    bool draining = atomic_load(&t->draining);
+    int64_t now_ms = clock_mono_ms();
+
+    take_site(t);
+    if (!find_logs(t))
+        return;
+    if (t->is_new && save(t, now_ms))
+        t->is_new = false;
+    *wait_ms = serve(t, now_ms);
+    if (t->is_dirty && (now_ms - t->saved_ms >= SAVE_MS || (draining && *wait_ms > 0)))
+        (void)save(t, now_ms);
+    if (draining && is_all_done(t))
+        atomic_store(&t->drained, true);
+    publish(t);
+}
+
+static void *run(void *arg)
+{
+    struct sink_thread *t = arg;
+    char name[16];
+
+    snprintf(name, sizeof(name), "sink-%s", t->options.config->name);
+    background_enter(name);
+    while (!atomic_load(&t->stopping)) {
+        struct pollfd fd = {.fd = t->wake_fd, .events = POLLIN};
+        int64_t wait_ms = TICK_MS;
+
+        turn(t, &wait_ms);
+        if (wait_ms > 0 && poll(&fd, 1, (int)wait_ms) > 0)
+            wake_take(t->wake_fd);
+    }
+    if (t->is_dirty)
+        (void)save(t, clock_mono_ms());
+    return NULL;
+}
+
+/* --- start and stop --- */
+
+static const struct sink_type *find_type(const struct config_sink *config)
+{
+    static const struct sink_type *const types[CONFIG_SINK_TYPES] = {
+        [CONFIG_SINK_FILE] = &sink_type_file,
+    };
+
+    return types[config->type];
+}
+
+static bool open_type(struct sink_thread *t, struct error *err)
+{
+    const struct config_sink *config = t->options.config;
+    struct sink_options options = {.config = config, .stopping = &t->stopping};
+    struct record_form *form = &options.form;
+
+    form->fields = (enum record_fields)config->fields;
+    if (config->hash_key_file && !sink_key_load(config->hash_key_file, form->key, err))
+        return false;
+    if (!sink_filter_init(&t->filter, config, err))
+        return false;
+    t->type = find_type(config);
+    t->self = t->type->open(&options, err);
+    return t->self != NULL;
+}
+
+/* False: there was no state. */
+static bool has_state(const struct sink_thread *t)
+{
+    char path[SINK_PATH_MAX];
+
+    sink_state_path(t->options.state_dir, t->options.config->name, "state.json", path);
+    return access(path, F_OK) == 0;
+}
+
+static bool start(struct sink_thread *t, struct error *err)
+{
+    const char *name = t->options.config->name;
+    int errnum;
+
+    t->batch = calloc(1, sizeof(*t->batch));
+    t->names = sink_names_new(t->options.site);
+    t->wake_fd = wake_new();
+    if (!t->batch || !t->names || t->wake_fd < 0) {
+        error_set(err, "out of memory or descriptors");
+        return false;
+    }
+    t->batch->sink = t->options.number;
+    t->batch->filter = &t->filter;
+    t->batch->states = t->options.states;
+    t->is_new = !has_state(t);
+    if (!open_type(t, err) || !sink_state_make_folder(t->options.state_dir, name, err) ||
+        !sink_state_load(t->options.state_dir, name, &t->state, err))
+        return false;
+    publish(t);
+    set_why(t, t->state.off_why);
+    errnum = thread_start(&t->thread, NULL, run, t);
+    if (errnum)
+        error_set(err, "cannot start a thread: %s", strerror(errnum));
+    t->has_thread = errnum == 0;
+    return t->has_thread;
+}
+
+bool sink_thread_check(const struct config_sink *config, struct error *err)
+{
+    struct sink_thread *t = calloc(1, sizeof(*t));
+    bool ok;
+
+    if (!t) {
+        error_set(err, "out of memory");
+        return false;
+    }
+    t->options.config = config;
+    t->wake_fd = -1;
+    pthread_mutex_init(&t->mutex, NULL);
+    ok = open_type(t, err);
+    sink_thread_free(t);
+    return ok;
+}
+
+struct sink_thread *sink_thread_new(const struct sink_thread_options *options, struct error *err)
+{
+    struct sink_thread *t = calloc(1, sizeof(*t));
+
+    if (!t) {
+        error_set(err, "out of memory");
+        return NULL;
+    }
+    t->options = *options;
+    t->wake_fd = -1;
+    pthread_mutex_init(&t->mutex, NULL);
+    if (!start(t, err)) {
+        sink_thread_free(t);
+        t = NULL;
+    }
+    return t;
+}
+
+void sink_thread_stop(struct sink_thread *t)
+{
+    atomic_store(&t->stopping, true);
+    wake_send(t->wake_fd);
+}
+
+void sink_thread_free(struct sink_thread *t)
+{
+    if (!t)
+        return;
+    if (t->has_thread) {
+        sink_thread_stop(t);
+        pthread_join(t->thread, NULL);
+    }
+    if (t->type)
+        t->type->close(t->self);
+    site_unref(t->new_site);
+    sink_names_free(t->names);
+    sink_state_clear(&t->state);
+    free(t->batch);
+    free(t->logs);
+    if (t->wake_fd >= 0)
+        close(t->wake_fd);
+    pthread_mutex_destroy(&t->mutex);
+    free(t);
+}
+
+void sink_thread_reload(struct sink_thread *t, struct site *site)
+{
+    struct site *old;
+
+    pthread_mutex_lock(&t->mutex);
+    old = t->new_site;
+    t->new_site = site_ref(site);
+    pthread_mutex_unlock(&t->mutex);
+    site_unref(old);
+}
+
+void sink_thread_drain(struct sink_thread *t)
+{
+    atomic_store(&t->draining, true);
+    wake_send(t->wake_fd);
+}
+
+bool sink_thread_is_drained(struct sink_thread *t)
+{
+    return atomic_load(&t->drained);
+}

@@ -1,0 +1,67 @@
+/* sink_thread.h - the thread of one sink: reads the logs, gives ranges to the sink's type, keeps
+ * the cursors.
+ *
+ *     choose a range ─▶ write it down, synced ─▶ put ─▶ done: the cursor moves
+ *           ▲            (types that need it)     ▲ │
+ *           │                                     └─┴── later: the same again, after a back-off
+ *           └── failed: listed, `hopcount sinks retry` brings it back
+ *
+ * A range that is written down is sent again as it was after a crash.  A segment of a log is kept
+ * for the sink until its cursor, on disk, is past it. */
+#ifndef SINKS_SINK_THREAD_H
+#define SINKS_SINK_THREAD_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "service/sinks/sink_state.h"
+
+struct clickstore;
+struct config_sink;
+struct error;
+struct site;
+struct sink_thread;
+struct state_table;
+
+struct sink_thread_options {
+    const struct config_sink *config; /* till sink_thread_free(), as is what follows */
+    struct clickstore *store;
+    const struct state_table *states; /* NULL: there is none */
+    const char *state_dir;
+    struct site *site; /* a reference is taken */
+    unsigned number;   /* of the sink, among the readers of the store */
+};
+
+/* Whether the configuration can work: what it names is there.  Changes and contacts nothing.  False
+ * and `*err` (the key and what is wrong) if not. */
+MUST_USE bool sink_thread_check(const struct config_sink *config, struct error *err);
+
+/* Starts the thread.  NULL and `*err` when the configuration can't work or the state of an earlier
+ * start can't be read. */
+MUST_USE struct sink_thread *sink_thread_new(const struct sink_thread_options *options,
+                                             struct error *err);
+/* Tells the thread to end soon; sink_thread_free() waits for it. */
+void sink_thread_stop(struct sink_thread *thread);
+void sink_thread_free(struct sink_thread *thread);
+
+/* The brands of this site from now on. */
+void sink_thread_reload(struct sink_thread *thread, struct site *site);
+
+/* From now on records don't wait for more of them.  sink_thread_is_drained(): since then, all that
+ * was in the logs is where it belongs, and the cursors are on disk. */
+void sink_thread_drain(struct sink_thread *thread);
+bool sink_thread_is_drained(struct sink_thread *thread);
+
+struct sink_stats {
+    const char *name, *type;
+    uint64_t lag;      /* records of the logs that the sink hasn't got */
+    int64_t oldest_ms; /* age of the oldest of them; 0 = there is none */
+    uint64_t n_sent, n_lost;
+    size_t n_failed; /* ranges */
+    bool is_off;
+    char why[SINK_WHY_MAX]; /* why it doesn't go on; "" = it does */
+};
+/* Any thread. */
+void sink_thread_stats(struct sink_thread *thread, struct sink_stats *out);
+
+#endif

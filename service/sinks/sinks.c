@@ -1,0 +1,118 @@
+#include "service/sinks/sinks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/config/config.h"
+
+enum { STEP_MS = 5 };
+
+struct sinks {
+    unsigned n;
+    struct sink_thread *threads[];
+};
+
+/* The type names the key that is wrong: "path: …". */
+static void fail(const struct config *config, unsigned index, struct error *err)
+{
+    char key[64];
+
+    snprintf(key, sizeof(key), "sinks[%u]", index);
+    config_fail_prefix(config, err, key);
+}
+
+bool sinks_check(const struct config *config, struct error *err)
+{
+    for (unsigned i = 0; i < config->n_sinks; i++) {
+        if (!sink_thread_check(&config->sinks[i], err)) {
+            fail(config, i, err);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct sinks *sinks_new(const struct sinks_options *options, struct error *err)
+{
+    const struct config *config = options->config;
+    struct sinks *sinks = calloc(1, sizeof(*sinks) + config->n_sinks * sizeof(sinks->threads[0]));
+
+    if (!sinks) {
+        error_set(err, "sinks: out of memory");
+        return NULL;
+    }
+    for (unsigned i = 0; i < config->n_sinks; i++) {
+        const struct sink_thread_options thread = {
+            .config = &config->sinks[i],
+            .store = options->store,
+            .states = options->states,
+            .state_dir = options->state_dir,
+            .site = options->site,
+            .number = i,
+        };
+
+        sinks->threads[i] = sink_thread_new(&thread, err);
+        if (!sinks->threads[i]) {
+            fail(config, i, err);
+            sinks_free(sinks);
+            return NULL;
+        }
+        sinks->n++;
+    }
+    return sinks;
+}
+
+void sinks_free(struct sinks *sinks)
+{
+    if (!sinks)
+        return;
+    /* All at once, so that they end side by side. */
+    for (unsigned i = 0; i < sinks->n; i++)
+        sink_thread_stop(sinks->threads[i]);
+    for (unsigned i = 0; i < sinks->n; i++)
+        sink_thread_free(sinks->threads[i]);
+    free(sinks);
+}
+
+void sinks_reload(struct sinks *sinks, struct site *site)
+{
+    for (unsigned i = 0; i < sinks->n; i++)
+        sink_thread_reload(sinks->threads[i], site);
+}
+
+static bool are_drained(struct sinks *sinks)
+{
+    for (unsigned i = 0; i < sinks->n; i++) {
+        if (!sink_thread_is_drained(sinks->threads[i]))
+            return false;
+    }
+    return true;
+}
+
+bool sinks_drain(struct sinks *sinks, int64_t wait_ms)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+
+    for (unsigned i = 0; i < sinks->n; i++)
+        sink_thread_drain(sinks->threads[i]);
+    while (!are_drained(sinks)) {
+        if (clock_mono_ms() >= until_ms)
+            return false;
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
+unsigned sinks_count(const struct sinks *sinks)
+{
+    return sinks->n;
+}
+
+void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out)
+{
+    sink_thread_stats(sinks->threads[index], out);
+}

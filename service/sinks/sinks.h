@@ -1,0 +1,44 @@
+/* sinks.h - all sinks of the configuration: other readers of the click log than the ledger, each
+ * with a thread and a cursor of its own.  None of them delays a redirect, a counter or another
+ * sink. */
+#ifndef SINKS_SINKS_H
+#define SINKS_SINKS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/compiler.h"
+#include "service/sinks/sink_thread.h"
+
+struct clickstore;
+struct config;
+struct error;
+struct site;
+struct sinks;
+struct state_table;
+
+struct sinks_options {
+    const struct config *config;      /* till sinks_free(), as are store and states */
+    struct clickstore *store;         /* opened for n_sinks of the configuration */
+    const struct state_table *states; /* NULL: there is none */
+    const char *state_dir;
+    struct site *site; /* a reference is taken */
+};
+
+/* Whether each of them can work; see sink_thread_check().  False and `*err` (file, line, key). */
+MUST_USE bool sinks_check(const struct config *config, struct error *err);
+
+/* Starts a thread for each.  NULL and `*err` (file, line, key) when one can't work. */
+MUST_USE struct sinks *sinks_new(const struct sinks_options *options, struct error *err);
+/* Ends the threads; what a sink hasn't got it gets after the next start.  NULL is allowed. */
+void sinks_free(struct sinks *sinks);
+
+void sinks_reload(struct sinks *sinks, struct site *site);
+
+/* Records don't wait for more of them any more.  True when every sink has got everything, false
+ * when `wait_ms` have passed before. */
+MUST_USE bool sinks_drain(struct sinks *sinks, int64_t wait_ms);
+
+unsigned sinks_count(const struct sinks *sinks);
+void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out);
+
+#endif
