@@ -130,6 +130,18 @@ void counter_key_uses(struct counter_key *key, uint64_t link_id, unsigned n_shar
             (unsigned long long)link_id);
 }
 
+void counter_key_one_use(struct counter_key *key, uint64_t link_id, unsigned n_shards)
+{
+    set_key(key, "hc:{s%02x}:once:%016llx",
+            counter_shard_of_bucket(counter_bucket_of_link(link_id), n_shards),
+            (unsigned long long)link_id);
+}
+
+void counter_key_server(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:server", shard);
+}
+
 void counter_key_state_stream(struct counter_key *key, unsigned shard)
 {
     set_key(key, "hc:{s%02x}:state", shard);

@@ -86,6 +86,10 @@ MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, u
 void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event);
 /* How often people have used a link whose kind has a limit: "uses serial", two decimal numbers. */
 void counter_key_uses(struct counter_key *key, uint64_t link_id, unsigned n_shards);
+/* Who has used a one-time link, and when (one_use.lua). */
+void counter_key_one_use(struct counter_key *key, uint64_t link_id, unsigned n_shards);
+/* Hash of the server that a shard is on, and how many replicas it has (one_use.lua). */
+void counter_key_server(struct counter_key *key, unsigned shard);
 /* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 

@@ -21,6 +21,7 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_REVOKED] = "link.revoked",
     [EVENT_UNREVOKED] = "link.unrevoked",
     [EVENT_RENEWAL_REQUESTED] = "link.renewal_requested",
+    [EVENT_USED] = "link.used",
 };
 
 static const char *const scope_names[EVENT_SCOPES] = {"link", "object", "client", "campaign"};
@@ -168,6 +169,7 @@ static unsigned revoked_entries(const struct event *event, uint32_t before, stru
 unsigned event_entries(const struct event *event, struct state_entry out[static EVENT_ENTRIES_MAX])
 {
     const struct state_subject client = {STATE_OPTED_OUT, event->brand, event->client};
+    const struct state_subject link = {STATE_USED, 0, event->link_id};
 
     switch (event->type) {
     case EVENT_PAID:
@@ -192,6 +194,9 @@ unsigned event_entries(const struct event *event, struct state_entry out[static 
         return revoked_entries(event, event->value, out);
     case EVENT_UNREVOKED:
         return revoked_entries(event, 0, out);
+    case EVENT_USED:
+        out[0] = make_entry(&link, event->at_ms, 1);
+        return 1;
     case EVENT_MAIL_SENT:
     case EVENT_RENEWAL_REQUESTED:
     case EVENT_TYPES:

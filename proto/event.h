@@ -29,6 +29,7 @@ enum event_type {
     EVENT_REVOKED,   /* value: links issued before this minute since TOKEN_EPOCH_S are revoked */
     EVENT_UNREVOKED, /* withdraws a revocation */
     EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one */
+    EVENT_USED,              /* a one-time link was used up; id: the view that used it */
     EVENT_TYPES
 };
 

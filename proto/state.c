@@ -75,7 +75,7 @@ void state_subject(const struct state_entry *entry, struct state_subject *out)
 {
     enum state_type type = state_type(entry->value);
     uint64_t id = gather(entry->key) ^ type_salt(type);
-    bool is_link = type == STATE_REVOKED_LINK || type == STATE_USES;
+    bool is_link = type == STATE_REVOKED_LINK || type == STATE_USES || type == STATE_USED;
 
     *out = (struct state_subject){
         .type = type,

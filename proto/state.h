@@ -28,6 +28,7 @@ enum state_type {
     STATE_OPTED_OUT,        /* of a client: 1, or 0 = withdrawn */
     STATE_REVOKED_BY,       /* who revoked: the first 4 bytes of the hash of the API key's name */
     STATE_USES,             /* of a link with a limit: how often people have used it */
+    STATE_USED,             /* of a one-time link: 1, it was used */
     STATE_TYPES
 };
 

@@ -22,6 +22,7 @@
 #include "service/admin/server.h"
 #include "service/admin/session.h"
 #include "service/admin/signin.h"
+#include "service/admin/use.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
@@ -150,6 +151,18 @@ static void set_up_server(struct server *server, const struct admin_options *opt
     counter64_set(&server->reload_ok, 1);
 }
 
+static bool set_up_uses(struct server *server, const char *redis_url, struct error *err)
+{
+    const struct one_use_options options = {.redis_url = redis_url,
+                                            .n_shards = server->n_shards,
+                                            .name = "hopcount-admin",
+                                            .owner = server,
+                                            .on_use = use_on_outcome};
+
+    server->one_use = one_use_new(server->base, &options, err);
+    return server->one_use != NULL;
+}
+
 struct admin *admin_new(const struct admin_options *options, const struct admin_sources *sources,
                         struct site *site, struct apikeys *keys, struct error *err)
 {
@@ -183,6 +196,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
         goto out;
     if (options->redis_url && !(admin->server.fetches = fetches_new(
                                     admin->server.base, options->redis_url, timeout_ms, err)))
+        goto out;
+    if (options->redis_url && !set_up_uses(&admin->server, options->redis_url, err))
         goto out;
     /* It takes no signals: a client that closes early must not raise SIGPIPE here. */
     admin->running = thread_start(&admin->thread, NULL, run, admin) == 0;
@@ -247,6 +262,8 @@ void admin_free(struct admin *admin)
     stop_thread(admin);
     /* What is under way ends with replies, which go to the front; so the front is the last. */
     fetches_free(admin->server.fetches);
+    one_use_free(admin->server.one_use);
+    use_drop_all(&admin->server);
     live_free(admin->server.live);
     signins_free(admin->server.signins);
     pods_free(admin->server.pods);

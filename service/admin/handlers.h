@@ -14,6 +14,7 @@ void events_handle_post(struct request *request);
 void revocations_handle_post(struct request *request);
 void revocations_handle_list(struct request *request);
 void revocations_handle_delete(struct request *request);
+void links_handle_use(struct request *request);
 void links_handle_show(struct request *request);
 void items_handle_object(struct request *request);
 void items_handle_client(struct request *request);

@@ -97,7 +97,8 @@ static void say_target(struct lead *lead)
         else
             say(lead, ": a click leads where a %s link leads.", name);
         if (lead->leads == BRAND_LEADS_TO_BUTTON)
-            say(lead, " A page with a button comes first.");
+            say(lead, " A page with a button comes first%s.",
+                lead->token->once ? ", and one press uses the link up" : "");
         break;
     }
 }
@@ -111,6 +112,10 @@ static void explain(struct lead *lead)
         say(lead, "It is revoked: a click gets a page that says it was withdrawn.");
     else if (lead->state.is_revoked)
         say(lead, "It is revoked: a click is answered as one on an unknown link, by a 404.");
+    else if (lead->state.is_used)
+        say(lead,
+            "It was used, and is good for one use: a click gets a page that says so and offers "
+            "the way into the account.");
     else if (lead->is_used_up)
         say(lead,
             "People have used it %u times, and it is good for %u: a click gets a page that "
@@ -133,7 +138,7 @@ static void decide(struct lead *lead, const struct request *request)
     lead->facts = (struct target_facts){
         .device = CLICK_DEVICE_OTHER, .state = lead->state.object, .newest = lead->state.newest};
     lead->is_expired = token_is_expired(lead->token, clock_wall_ms() / 1000);
-    lead->is_used_up = max_uses > 0 && lead->state.uses >= max_uses;
+    lead->is_used_up = lead->state.is_used || (max_uses > 0 && lead->state.uses >= max_uses);
     if (!lead->is_expired && !lead->state.is_revoked && !lead->is_used_up)
         lead->leads =
             brand_lead(lead->brand, lead->token, &lead->facts, lead->target, &lead->target_len);

@@ -17,12 +17,14 @@ struct event_base;
 struct fetches;
 struct live;
 struct mailbox;
+struct one_use;
 struct pods;
 struct request;
 struct sessions_signed_out;
 struct signins;
 struct site;
 struct stats_job;
+struct use_job;
 
 enum { SERVER_PACKED_MAX = 64 };
 
@@ -43,6 +45,9 @@ struct server {
     struct attempts *attempts;              /* to sign in that failed */
     struct signins *signins;                /* refusals of wrong keys that are held back */
     struct fetches *fetches;                /* queries to Redis under way; NULL = no Redis */
+    struct one_use *one_use;                /* NULL = no Redis */
+    struct use_job *use_jobs;               /* requests that wait for it */
+    uint64_t last_use;                      /* ticket of the last one */
     struct cache *cache;                    /* replies of the last second */
     struct live *live;                      /* streams of /v1/live */
     struct pods *pods;                      /* the processes at this Redis */

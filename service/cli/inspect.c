@@ -270,7 +270,7 @@ static void print_finding(const struct finding *f, const struct site *site, int6
     if (t->silent)
         puts("  silent     its clicks are not counted");
     if (t->once)
-        puts("  once       made for one use; nothing uses it up yet");
+        puts("  once       a page with a button comes first, and one press uses it up");
     printf("  link id    %016" PRIx64 "\n", t->link_id);
     printf("  key        %u%s\n", t->kid,
            site_keys(site)->state[t->kid] == TOKEN_KEY_MINT ? ", which mints" : "");

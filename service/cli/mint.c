@@ -37,7 +37,7 @@ static const struct cli_option options[] = {
     [LINK_DUE] = {"due", "DATE", "instead of --ttl: valid until 30 days after the day it is due",
                   NULL, 0},
     [LINK_SILENT] = {"silent", NULL, "redirect, but do not count", NULL, 0},
-    [LINK_ONCE] = {"once", NULL, "one use only; refused, until links can be used up", NULL, 0},
+    [LINK_ONCE] = {"once", NULL, "one use only: a page with a button comes first", NULL, 0},
     [MINT_CONFIG] = CONFIG_OPTION,
     [MINT_BATCH] = {"batch", NULL, "a table on the input, a link per row", NULL, 0},
     [MINT_PASS] = {"pass", NULL, "with --batch: pass other columns through", NULL, 0},

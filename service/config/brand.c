@@ -223,7 +223,7 @@ enum brand_leads brand_lead(const struct brand *brand, const struct token *token
     }
     if (*len == 0)
         return BRAND_LEADS_NOWHERE;
-    return target->confirms ? BRAND_LEADS_TO_BUTTON : BRAND_LEADS_TO_URL;
+    return target->confirms || token->once ? BRAND_LEADS_TO_BUTTON : BRAND_LEADS_TO_URL;
 }
 
 /* --- building --- */
@@ -281,7 +281,7 @@ static bool build_pages(struct brand *brand, struct brand_private *priv,
         .texts = built_in,
         .name = from->logo_text ? from->logo_text : from->name,
         .color = from->color,
-        .account = account_url(brand, account) ? account : NULL,
+        .account = account_url(brand, account) ? account : from->billing_url,
         .home = from->home,
         .support = from->support,
     };

@@ -220,14 +220,8 @@ static bool take_silent(struct linkform_maker *maker, struct slice value, struct
 static bool take_once(struct linkform_maker *maker, struct slice value, struct link *out,
                       struct linkform_fault *fault)
 {
-    bool wants_once;
-
     (void)maker;
-    (void)out;
-    if (!take_flag(value, &wants_once, fault))
-        return false;
-    return !wants_once || refuse(fault, "one-time links can't be made yet: nothing would use the "
-                                        "link up, and it would work any number of times");
+    return take_flag(value, &out->token.once, fault);
 }
 
 static const struct {
@@ -398,9 +392,17 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
     fault->field = NULL;
     if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
         return false;
-    fault->field = NULL;
-    if (out->brand->untracked_kinds >> out->token.kind & 1)
+    if (out->brand->untracked_kinds >> out->token.kind & 1) {
+        fault->field = fields[LINK_ONCE].name;
+        if (out->token.once)
+            return refuse(fault,
+                          "is yes, but links of kind '%s' are not tracked: the plain URL in "
+                          "their place works any number of times",
+                          brand_kind_name(out->brand, out->token.kind));
+        fault->field = NULL;
         return make_plain(out, fault);
+    }
+    fault->field = NULL;
     if (!seal(maker, out, fault))
         return false;
     set_expiry(maker, out);

@@ -81,9 +81,9 @@ void linkform_maker_init(struct linkform_maker *maker, const struct site *site, 
 
 /*
  * Checks the form and seals its link.  `due` is the day an invoice is due: the link is valid until
- * 30 days after it, at least 10 days from when it was issued, and then to the next ttl code. `once`
- * is refused: nothing uses such links up yet.  Of a kind with tracking: off it gives the target's
- * own URL, which needs no key.  False and `*fault` when a field is wrong.
+ * 30 days after it, at least 10 days from when it was issued, and then to the next ttl code.  Of a
+ * kind with tracking: off it gives the target's own URL, which needs no key.  False and `*fault`
+ * when a field is wrong.
  */
 MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
                             struct link *out, struct linkform_fault *fault);

@@ -22,6 +22,7 @@ enum page {
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
     PAGE_VIEW,    /* 403: the button was pressed on no page of ours, or on one that is too old */
+    PAGE_UNSURE,  /* 503: whether the link was used can't be said now */
     PAGE_REVOKED, /* 410 */
     PAGE_USED,    /* 410: the link was used as often as it may be */
     PAGE_SETTLED, /* 200: there is nothing to pay */

@@ -44,6 +44,7 @@ static const struct schema_key file_keys[] = {
     PAGE("not_found", TEXT_NOT_FOUND, "a link that doesn't work"),
     PAGE("expired", TEXT_EXPIRED, "an expired link"),
     PAGE("view", TEXT_VIEW, "a press of a button that came from no page, or an old one"),
+    PAGE("unsure", TEXT_UNSURE, "a press while Redis can't say whether the link was used"),
     PAGE("revoked", TEXT_REVOKED, "a revoked link"),
     PAGE("used", TEXT_USED, "a link that was used as often as it may be"),
     PAGE("settled", TEXT_SETTLED, "an invoice with nothing to pay"),

@@ -175,6 +175,9 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
         .listen_fds = listen_fds,
         .log = clickstore_new_log(p->store, err),
         .states = p->states,
+        .events = p->events,
+        .redis_url = p->redis_url,
+        .n_shards = (unsigned)p->config->redis.shards,
         .sync_clicks = p->config->ledger.durability == DURABILITY_CLICK,
     };
 

@@ -4,7 +4,9 @@
 
 #include <sodium.h>
 
+#include "proto/bytes.h"
 #include "proto/click.h"
+#include "proto/event.h"
 #include "proto/html.h"
 #include "proto/view.h"
 #include "service/base/error.h"
@@ -18,7 +20,24 @@
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
+#include "service/state/event_log.h"
+#include "service/state/one_use.h"
 #include "service/state/state_look_up.h"
+
+enum { LANGUAGE_MAX = 64 }; /* of Accept-Language; what is behind it is of no weight */
+
+/* A press that waits for Redis: what its reply needs, for the request is gone by then. */
+struct late {
+    struct site *site; /* a reference */
+    const struct brand *brand;
+    struct token token;
+    uint8_t view[VIEW_ID_LEN];
+    bool is_used; /* the state table says so, whatever Redis says */
+    bool closes;  /* the connection, after the reply */
+    size_t language_len, target_len;
+    char language[LANGUAGE_MAX];
+    char target[SITE_TARGET_MAX];
+};
 
 struct answerer {
     struct answerer_options options;
@@ -34,6 +53,10 @@ struct answerer {
     char url[REPLY_BODY_MAX];     /* as HTML, of a page that leads there */
     char view[VIEW_TEXT_LEN];     /* the hidden field of a page with a button */
     char target[SITE_TARGET_MAX]; /* of a press */
+
+    /* Pages of it get memory when they are first used. */
+    struct late *late;
+    unsigned free_late[ANSWER_LATE_MAX], n_free_late;
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -48,8 +71,15 @@ struct answerer *answerer_new(const struct answerer_options *options, struct sit
     a->options = *options;
     a->site = site_ref(site);
     reply_init(&a->reply, clock_wall_ms() / 1000);
+    a->late = calloc(ANSWER_LATE_MAX, sizeof(*a->late));
+    while (a->n_free_late < ANSWER_LATE_MAX) {
+        a->free_late[a->n_free_late] = ANSWER_LATE_MAX - 1 - a->n_free_late;
+        a->n_free_late++;
+    }
     a->labeler = labeler_new(options->label_rules, &options->counters->agents, err);
-    if (!a->labeler) {
+    if (a->labeler && !a->late)
+        error_set(err, "public: out of memory");
+    if (!a->labeler || !a->late) {
         answerer_free(a);
         a = NULL;
     }
@@ -61,6 +91,9 @@ void answerer_free(struct answerer *a)
     if (!a)
         return;
     labeler_free(a->labeler);
+    for (unsigned i = 0; a->late && i < ANSWER_LATE_MAX; i++)
+        site_unref(a->late[i].site);
+    free(a->late);
     site_unref(a->site);
     free(a);
 }
@@ -297,6 +330,7 @@ static bool is_used_up(const struct route *route, const struct state_of_link *st
 struct pressing {
     struct route route;
     struct slice target; /* in a->target */
+    bool is_used;
 };
 
 /* Finds what a POST of the link is answered by: PRESSED if by its target, which is set, once the
@@ -317,6 +351,9 @@ static enum outcome decide_press(struct answerer *a, const uint8_t peer[static I
     if (state.is_revoked)
         return brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND;
     /* Not whether it is used up: the view of the page was the use, and its press belongs to it. */
+    p->is_used = state.is_used;
+    if (p->is_used && !token->once) /* a login link that the billing system has used up */
+        return OUTCOME_USED;
     label = find_label(a, peer, token);
     facts = (struct target_facts){.country = {label.country[0], label.country[1]},
                                   .device = label.device,
@@ -335,6 +372,77 @@ static enum outcome decide_press(struct answerer *a, const uint8_t peer[static I
         break;
     }
     return OUTCOME_SETTLED;
+}
+
+static size_t write_pressed(struct answerer *a, struct slice target, char *out)
+{
+    count(a, OUTCOME_PRESSED);
+    reply_set_date(&a->reply, now_s(a));
+    return reply_see_other(&a->reply, target, connection(a), out);
+}
+
+static void release_late(struct answerer *a, unsigned number)
+{
+    site_unref(a->late[number].site);
+    a->late[number].site = NULL;
+    a->free_late[a->n_free_late++] = number;
+}
+
+/* Tells all processes that the link was used.  A second press of the same view makes the same
+ * event, which counts once.  False: there is no room in the log. */
+static bool append_use(struct answerer *a, const struct late *late)
+{
+    const struct token *token = &late->token;
+    const struct event event = {
+        .type = EVENT_USED,
+        .at_ms = a->options.clock->wall_ms,
+        .id = be64_load(late->view) >> 24,
+        .brand = late->brand->id,
+        .object = token->object,
+        .client = token->client,
+        .link_id = token->link_id,
+        .campaign = token->campaign,
+        .channel = token->channel,
+        .variant = token->variant,
+    };
+
+    return a->options.events && event_log_append(a->options.events, &event);
+}
+
+/* Asks Redis to use the link up; the reply comes by answer_late(), or at once when Redis can't be
+ * asked. */
+static void answer_use(struct answerer *a, const struct pressing *p,
+                       const uint8_t view[static VIEW_ID_LEN], char *out, struct answer *answer)
+{
+    struct slice language = a->request.field[HTTP1_ACCEPT_LANGUAGE];
+    unsigned number = a->n_free_late > 0 ? a->free_late[a->n_free_late - 1] : ANSWER_LATE_MAX;
+    const struct one_use_request request = {.link_id = p->route.token.link_id,
+                                            .view = view,
+                                            .ends_s = token_expires_s(&p->route.token),
+                                            .ticket = number};
+    struct late *late;
+
+    if (number == ANSWER_LATE_MAX || !a->options.one_use ||
+        !one_use_ask(a->options.one_use, &request)) {
+        answer->reply_len = write_outcome(a, OUTCOME_UNSURE, p->route.brand, out);
+        return;
+    }
+    a->n_free_late--;
+    late = &a->late[number];
+    late->site = site_ref(a->site);
+    late->brand = p->route.brand;
+    late->token = p->route.token;
+    memcpy(late->view, view, VIEW_ID_LEN);
+    late->is_used = p->is_used;
+    late->closes = a->then == ANSWER_CLOSE;
+    late->language_len = language.len < LANGUAGE_MAX ? language.len : LANGUAGE_MAX;
+    if (late->language_len > 0)
+        memcpy(late->language, language.ptr, late->language_len);
+    late->target_len = p->target.len;
+    memcpy(late->target, p->target.ptr, p->target.len);
+    answer->reply_len = 0;
+    answer->late = number;
+    a->then = ANSWER_LATER;
 }
 
 /* Answers a POST: only a link whose page has a button takes one.  All else is refused before its
@@ -365,10 +473,38 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
         answer->reply_len = write_outcome(a, OUTCOME_VIEW, p.route.brand, out);
         return true;
     }
-    count(a, OUTCOME_PRESSED);
-    reply_set_date(&a->reply, now_s(a));
-    answer->reply_len = reply_see_other(&a->reply, p.target, connection(a), out);
+    if (p.route.token.once)
+        answer_use(a, &p, view, out, answer);
+    else
+        answer->reply_len = write_pressed(a, p.target, out);
     return true;
+}
+
+void answer_late(struct answerer *a, unsigned number, enum one_use_outcome use, char *out,
+                 struct answer *answer)
+{
+    struct late *late = &a->late[number];
+    struct page_wish wish = {.accept_language = slice_make(late->language, late->language_len)};
+    bool is_let_in = (use == ONE_USE_FIRST && !late->is_used) || use == ONE_USE_REPEATED;
+
+    /* Without the event a Redis that forgets the use would let it happen again. */
+    if (is_let_in && !append_use(a, late)) {
+        is_let_in = false;
+        use = ONE_USE_UNSURE;
+    }
+    a->is_head = false;
+    a->request.minor_version = 1;
+    a->then = late->closes ? ANSWER_CLOSE : ANSWER_KEEP;
+    if (is_let_in) {
+        answer->reply_len = write_pressed(a, slice_make(late->target, late->target_len), out);
+    } else {
+        wish.page = use == ONE_USE_UNSURE ? PAGE_UNSURE : PAGE_USED;
+        site_page(late->site, late->brand, &wish, &a->page);
+        answer->reply_len =
+            write_page(a, use == ONE_USE_UNSURE ? OUTCOME_UNSURE : OUTCOME_USED, &a->page, out);
+    }
+    answer->then = a->then;
+    release_late(a, number);
 }
 
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)
@@ -390,7 +526,7 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
             return write_outcome(
                 a, route.brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND, route.brand,
                 out);
-        if (is_used_up(&route, &state))
+        if (state.is_used || is_used_up(&route, &state))
             return write_outcome(a, OUTCOME_USED, route.brand, out);
         label = find_label(a, peer, &route.token);
         return answer_link(a, &route, &state, &label, out);

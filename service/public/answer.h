@@ -11,6 +11,7 @@
 #include "proto/ip.h"
 #include "proto/slice.h"
 #include "service/public/counters.h"
+#include "service/state/one_use.h"
 
 struct answerer;
 struct clicklog;
@@ -19,13 +20,17 @@ struct error;
 struct label_rules;
 struct site;
 struct state_table;
+struct event_log;
 struct loop_clock;
+struct one_use;
 
 struct answerer_options {
     const struct config_public *config;
     struct clicklog *log;
     const struct state_table *states;
-    bool honours_gpc; /* a click with Sec-GPC: 1 counts in sums of campaigns only */
+    bool honours_gpc;         /* a click with Sec-GPC: 1 counts in sums of campaigns only */
+    struct event_log *events; /* what presses do; NULL: as if there were no room in it */
+    struct one_use *one_use;  /* NULL: no link can be used up */
     const struct label_rules *label_rules;
     struct worker_counters *counters;
     const struct loop_clock *clock; /* call loop_clock_read() before each request */
@@ -51,18 +56,29 @@ enum answer_then {
     ANSWER_KEEP,    /* the connection stays open for the next request */
     ANSWER_CLOSE,   /* the reply has Connection: close */
     ANSWER_REFUSED, /* Connection: close, and further input must not be read as a request */
+    ANSWER_LATER,   /* there is no reply yet: answer_late() makes it */
 };
+
+/* Presses that wait for Redis, of one answerer. */
+enum { ANSWER_LATE_MAX = ONE_USE_MAX };
 
 struct answer {
     size_t request_len; /* bytes of input consumed */
     size_t reply_len;   /* bytes written, at most REPLY_MAX */
     enum answer_then then;
+    unsigned late; /* of ANSWER_LATER: 0…ANSWER_LATE_MAX - 1, the ticket of its one_use_ask() */
 };
 
 /* Answers the request at the start of `in`.  If it is a click, the click is in the log when this
  * returns.  False: the request is not complete; call again with more bytes and the same source. */
 MUST_USE bool answer_next(struct answerer *answerer, struct slice in, struct answer_source *source,
                           char *out, struct answer *answer);
+
+/* Writes the reply to the press `late`, which has that outcome, and sets all of `*answer` but
+ * request_len.  `out` has room for REPLY_MAX bytes.  Call it if the client has gone, too: the use
+ * counts. */
+void answer_late(struct answerer *answerer, unsigned late, enum one_use_outcome outcome, char *out,
+                 struct answer *answer);
 
 /* Writes the 408 reply for a head that was not complete in time, at most REPLY_HEAD_MAX bytes;
  * returns its length. */

@@ -30,6 +30,7 @@ enum conn_state {
     CONN_NEW,       /* nothing read yet; in no list */
     CONN_IDLE,      /* waits for the first byte of a request */
     CONN_HEAD,      /* waits for the rest of a head */
+    CONN_PARKED,    /* waits for Redis; nothing is read */
     CONN_SENDING,   /* waits until the client has read the unsent replies */
     CONN_LINGERING, /* discards further input, so that the client can read the last reply */
     CONN_STATES
@@ -38,6 +39,7 @@ enum conn_state {
 /* What follows when the present replies have been sent. */
 enum conn_then {
     CONN_THEN_READ,
+    CONN_THEN_PARK,
     CONN_THEN_CLOSE,  /* all input was read, so closing can't reset the reply away */
     CONN_THEN_LINGER, /* more input may come */
 };
@@ -53,6 +55,7 @@ struct conn {
     int64_t sending_since_ms;    /* monotonic; SENDING only */
     uint32_t n_requests;         /* of this connection */
     uint32_t n_discarded;        /* bytes, while LINGERING */
+    uint16_t late;               /* 1 + the number of its press that waits for Redis; 0 = none */
     uint8_t state;               /* enum conn_state */
     uint8_t then;                /* enum conn_then: what follows after `unsent` */
     uint8_t close_reason;        /* enum close_reason, set before it is closed */
@@ -79,7 +82,9 @@ struct conns {
     unsigned n_made;         /* entries used at least once */
     unsigned n_open;
     struct held_pool held_pool;
-    bool is_draining;         /* every reply says Connection: close */
+    struct conn
+        *parked[ANSWER_LATE_MAX]; /* whose press it is; NULL: none, or the client has gone */
+    bool is_draining;             /* every reply says Connection: close */
     size_t n_queued, out_len; /* replies ready to leave: connections, bytes at the start of `out` */
     struct queued queue[CONNS_QUEUE_MAX];
     char in[CONNS_INPUT_MAX];
@@ -172,6 +177,9 @@ static void conn_close(struct conn *c, enum close_reason reason)
     counter64_add(&c->conns->options.counters->closed[reason], 1);
     if (c->is_watched)
         event_del(&c->event);
+    if (c->late)
+        c->conns->parked[c->late - 1] = NULL;
+    c->late = 0;
     if (c->unsent || reason == CLOSE_BUFFERS)
         reset_on_close(conn_fd(c));
     close(conn_fd(c));
@@ -218,7 +226,10 @@ static void conn_set_state(struct conn *c, enum conn_state state)
         c->state = (uint8_t)state;
         deadline_append(list, &c->deadline, now_ms);
     }
-    watch(c, state == CONN_SENDING ? EV_WRITE : EV_READ);
+    if (state != CONN_PARKED)
+        watch(c, state == CONN_SENDING ? EV_WRITE : EV_READ);
+    else if (c->is_watched)
+        c->is_watched = event_del(&c->event) != 0;
 }
 
 /* The connection in `state` that has waited longest, of those without queued replies; NULL: none.
@@ -301,6 +312,9 @@ static void follow(struct conn *c, enum conn_then then)
     switch (then) {
     case CONN_THEN_READ:
         await_input(c, true);
+        break;
+    case CONN_THEN_PARK:
+        conn_set_state(c, CONN_PARKED);
         break;
     case CONN_THEN_CLOSE:
         conn_close(c, c->close_reason);
@@ -466,6 +480,11 @@ static bool answer_one(struct conn *c, struct intake *in)
         c->close_reason = CLOSE_REFUSED;
         in->then = CONN_THEN_LINGER;
         break;
+    case ANSWER_LATER:
+        c->late = (uint16_t)(answer.late + 1);
+        conns->parked[answer.late] = c;
+        in->then = CONN_THEN_PARK;
+        break;
     }
     return true;
 }
@@ -487,10 +506,13 @@ static void answer_input(struct conn *c, size_t len)
         if (!answer_one(c, &in))
             break;
     }
-    if (!hold(c, in.then == CONN_THEN_READ ? in.rest : slice_make(NULL, 0)))
+    if (!hold(c, in.then == CONN_THEN_READ || in.then == CONN_THEN_PARK ? in.rest
+                                                                        : slice_make(NULL, 0)))
         return;
     if (in.made)
         send_or_queue(c, in.made, in.then);
+    else if (in.then == CONN_THEN_PARK)
+        conn_set_state(c, CONN_PARKED);
     else
         await_input(c, false);
 }
@@ -555,6 +577,40 @@ static void resume(struct conn *c)
     answer_input(c, held_len);
 }
 
+void conns_reply_late(struct conns *conns, unsigned late, enum one_use_outcome outcome)
+{
+    struct conn *c = conns->parked[late];
+    struct answer answer;
+    size_t held_len;
+
+    conns->parked[late] = NULL;
+    conns_flush(conns); /* makes room for the reply; and earlier replies of `c` leave before it */
+    answer_late(conns->options.answerer, late, outcome, conns->out, &answer);
+    /* conns_flush() may have closed it. */
+    if (!c || c->late != late + 1)
+        return;
+    c->late = 0;
+    if (c->state != CONN_PARKED) {
+        /* It hasn't read the replies to requests that it sent before this one. */
+        conn_close(c, CLOSE_BUFFERS);
+        return;
+    }
+    sync_clicks(conns);
+    held_len = c->held.len;
+    if (answer.then == ANSWER_CLOSE) {
+        c->close_reason = CLOSE_REPLIED;
+        release_held(c);
+        send_replies(c, conns->out, answer.reply_len, CONN_THEN_LINGER);
+    } else if (transmit(c, conns->out, answer.reply_len, CONN_THEN_READ) == SENT_ALL) {
+        if (held_len == 0) {
+            await_input(c, true);
+        } else {
+            held_copy(&c->held, conns->in);
+            answer_input(c, held_len);
+        }
+    }
+}
+
 /* The socket is readable, or in SENDING writable. */
 static void on_ready(evutil_socket_t fd, short events, void *arg)
 {
@@ -613,6 +669,7 @@ static void conn_expire(struct conn *c)
         conn_close(c, c->close_reason);
         break;
     case CONN_NEW:
+    case CONN_PARKED:
     case CONN_STATES:
         break;
     }
@@ -633,6 +690,7 @@ struct conns *conns_new(const struct conns_options *options, struct error *err)
     deadline_list_init(&conns->waiting[CONN_SENDING], CONNS_TAKE_WAIT_MS);
     deadline_list_init(&conns->waiting[CONN_LINGERING], LINGER_WAIT_MS);
     deadline_list_init(&conns->waiting[CONN_NEW], INT64_MAX);
+    deadline_list_init(&conns->waiting[CONN_PARKED], INT64_MAX);
     conns->pool = calloc(options->connections_max, sizeof(*conns->pool));
     if (!conns->pool || !held_pool_init(&conns->held_pool, CONNS_HELD_BLOCKS))
         goto out;

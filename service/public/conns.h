@@ -6,6 +6,8 @@
  *      answered │ │ └─ sent ── SENDING ── nothing taken, or not all in time ──▶ closed
  *               │ ▼               ▲
  *              HEAD ── answered ──┘ the client does not read
+ *               │ │
+ *               │ └─ a press ──▶ PARKED ── Redis has answered ──▶ as after any reply
  *               │
  *               └─ refused, or not complete in time ──▶ LINGERING ──▶ closed
  *
@@ -13,7 +15,9 @@
  * own only for an unfinished head, or for replies that the client has not read.
  *
  * A connection has one event, which waits until the socket is readable; in SENDING until it is
- * writable, and nothing is read then.  It has no timer: each waiting state has a list of deadlines.
+ * writable, and nothing is read then; in PARKED it waits for nothing, for an answer of Redis comes
+ * within ONE_USE_WAIT_MS, and a client that leaves meanwhile is noticed then.  It has no timer:
+ * each waiting state has a list of deadlines.
  *
  * Replies are sent at once.  If clicks must be on disk first, replies are collected until the loop
  * has nothing else to do or a buffer is full, so that one sync serves all of them. */
@@ -27,6 +31,7 @@
 #include <event2/event.h>
 
 #include "proto/compiler.h"
+#include "service/state/one_use.h"
 
 struct answerer;
 struct clicklog;
@@ -70,6 +75,10 @@ void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr
  * head is unfinished, or that was asked something within the last second.  False: there is no
  * other. */
 MUST_USE bool conns_give_up_one(struct conns *conns);
+
+/* The press `late` (answer_late()) has that outcome: the reply leaves, if the client is still
+ * there, and the connection goes on. */
+void conns_reply_late(struct conns *conns, unsigned late, enum one_use_outcome outcome);
 
 /* Syncs the clicks of the queued replies, then sends these.  Call before the loop waits for events.
  */

@@ -35,6 +35,7 @@ static const struct {
     [OUTCOME_TYPE] = {"type", 415},
     [OUTCOME_EXPECT] = {"expect", 417},
     [OUTCOME_HEAD_SIZE] = {"head_size", 431},
+    [OUTCOME_UNSURE] = {"unsure", 503},
     [OUTCOME_UNIMPLEMENTED] = {"unimplemented", 501},
     [OUTCOME_VERSION] = {"version", 505},
 };

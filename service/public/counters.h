@@ -24,7 +24,7 @@ enum outcome {
     OUTCOME_UNKNOWN_HOST, /* 404 */
     OUTCOME_EXPIRED,      /* 410 */
     OUTCOME_REVOKED,      /* 410, where the brand says so; else a revoked link is not found */
-    OUTCOME_USED,         /* 410, people have used the link as often as its kind allows */
+    OUTCOME_USED,         /* 410, the link was used as often as it may be */
     OUTCOME_SETTLED,      /* 200 with a page: there is nothing to pay; counted as a redirect is */
     OUTCOME_BAD_REQUEST,  /* 400 */
     OUTCOME_VIEW,         /* 403, a press that comes from no page of ours, or one that is too old */
@@ -36,6 +36,7 @@ enum outcome {
     OUTCOME_TYPE,         /* 415 */
     OUTCOME_EXPECT,       /* 417 */
     OUTCOME_HEAD_SIZE,    /* 431 */
+    OUTCOME_UNSURE,       /* 503, Redis can't confirm the use of a one-time link */
     OUTCOME_UNIMPLEMENTED, /* 501 */
     OUTCOME_VERSION,       /* 505 */
     OUTCOMES               /* how many there are */

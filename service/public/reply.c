@@ -59,6 +59,7 @@ static struct slice status_line(unsigned status)
         {417, "HTTP/1.1 417 Expectation Failed\r\n"},
         {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
         {501, "HTTP/1.1 501 Not Implemented\r\n"},
+        {503, "HTTP/1.1 503 Service Unavailable\r\n"},
         {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
     };
 
@@ -157,6 +158,8 @@ size_t reply_page(const struct reply *reply, unsigned status, const struct page_
     put(&pen, slice_of("\r\n" COMMON_FIELDS));
     if (status == 405 || (status == 200 && !page)) /* OPTIONS */
         put(&pen, slice_of("Allow: GET, HEAD\r\n"));
+    if (status == 503)
+        put(&pen, slice_of("Retry-After: 10\r\n"));
     if (fits)
         put_page_fields(&pen, page);
     snprintf(length, sizeof(length), "Content-Length: %zu\r\n", fits ? page->body_len : 0);

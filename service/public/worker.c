@@ -19,6 +19,7 @@
 #include "service/public/answer.h"
 #include "service/public/conns.h"
 #include "service/public/loop_clock.h"
+#include "service/state/one_use.h"
 
 enum {
     TICK_MS = 250,   /* a deadline may be noticed this much late */
@@ -34,6 +35,7 @@ struct worker {
     struct event_base *base;
     struct answerer *answerer;
     struct conns *conns;
+    struct one_use *one_use;
     struct loop_clock clock;
     struct acceptor *acceptor;
     struct event *tick, *wake;
@@ -115,6 +117,15 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     take_messages(w);
 }
 
+/* Redis has said of a press what comes of it, or the time for that is over. */
+static void on_use(void *owner, uint64_t ticket, enum one_use_outcome outcome)
+{
+    struct worker *w = owner;
+
+    loop_clock_read(&w->clock);
+    conns_reply_late(w->conns, (unsigned)ticket, outcome);
+}
+
 static void *run(void *arg)
 {
     struct worker *w = arg;
@@ -172,6 +183,20 @@ static bool accept_connections(struct worker *w)
     return w->acceptor != NULL;
 }
 
+static bool use_links(struct worker *w, struct error *err)
+{
+    const struct one_use_options options = {.redis_url = w->options.redis_url,
+                                            .n_shards = w->options.n_shards,
+                                            .name = "hopcount-worker",
+                                            .owner = w,
+                                            .on_use = on_use};
+
+    w->options.redis_url = NULL;
+    if (options.redis_url)
+        w->one_use = one_use_new(w->base, &options, err);
+    return !options.redis_url || w->one_use;
+}
+
 static bool make_parts(struct worker *w, struct site *site, struct error *err)
 {
     const struct worker_options *o = &w->options;
@@ -179,6 +204,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
                                                 .log = o->log,
                                                 .states = o->states,
                                                 .honours_gpc = o->honours_gpc,
+                                                .events = o->events,
                                                 .label_rules = o->label_rules,
                                                 .counters = &w->counters,
                                                 .clock = &w->clock};
@@ -194,6 +220,9 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
         error_set(err, "worker %u: cannot make an event loop: %s", o->index, strerror(errno));
         return false;
     }
+    if (!use_links(w, err))
+        return false;
+    answerer_options.one_use = w->one_use;
     w->answerer = answerer_new(&answerer_options, site, err);
     if (!w->answerer)
         return false;
@@ -255,6 +284,7 @@ void worker_free(struct worker *w)
         pthread_join(w->thread, NULL);
     acceptor_free(w->acceptor);
     conns_free(w->conns);
+    one_use_free(w->one_use);
     answerer_free(w->answerer);
     free_event(w->tick);
     free_event(w->wake);

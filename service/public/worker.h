@@ -15,6 +15,7 @@
 struct clicklog;
 struct config_public;
 struct error;
+struct event_log;
 struct label_rules;
 struct site;
 struct state_table;
@@ -29,7 +30,10 @@ struct worker_options {
     const struct label_rules *label_rules; /* borrowed as long as the worker lives */
     struct clicklog *log;                  /* borrowed as long as the worker lives */
     const struct state_table *states;      /* borrowed as long as the worker lives */
-    bool sync_clicks;                      /* replies wait until their clicks are on disk */
+    struct event_log *events;              /* borrowed as long as the worker lives */
+    const char *redis_url;                 /* for the call only; NULL: one-time links answer 503 */
+    unsigned n_shards;
+    bool sync_clicks; /* replies wait until their clicks are on disk */
 };
 
 /* Makes a worker that answers from `site`, takes a reference to it, and starts the thread.  NULL

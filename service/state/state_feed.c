@@ -20,12 +20,14 @@
 #include "service/base/thread.h"
 #include "service/base/wake.h"
 #include "service/redis/redis_link.h"
+#include "service/state/one_use.h"
 #include "service/state/state_file.h"
 #include "service/state/state_table.h"
 #include "state_news_lua.h"
 
 enum {
     POLL_MS = 300,        /* half of it is what news wait on average */
+    REPLICAS_POLLS = 16,  /* polls between two looks at the replicas */
     NEWS_MAX = 128,       /* entries of a stream in one answer, each of up to 256 KiB */
     LOADS_MAX = 16,       /* tables asked for at a time */
     SAVE_MS = 300000,     /* the file is written as rarely, and at the end */
@@ -34,7 +36,7 @@ enum {
     DECIMAL_MAX = 24,
 };
 
-enum feed_what { FEED_NEWS = 1, FEED_TABLE };
+enum feed_what { FEED_NEWS = 1, FEED_TABLE, FEED_REPLICAS };
 
 /* What we know of the stream of one shard, and what is under way. */
 struct feed_shard {
@@ -59,6 +61,7 @@ struct state_feed {
     int wake_fd;
     _Atomic bool stopping;
     struct feed_shard *shards;
+    unsigned n_polls;
     bool is_changed; /* since the file was written */
     int64_t saved_ms, warned_ms;
     _Atomic bool is_known;
@@ -173,7 +176,10 @@ static void poll(struct state_feed *feed)
 
         if (!shard->is_asked && shard->n_loading == 0)
             shard->is_asked = ask_news(feed, s);
+        if (feed->n_polls % REPLICAS_POLLS == 0)
+            one_use_note_replicas(feed->link, s, pack_ticket(FEED_REPLICAS, s, 0));
     }
+    feed->n_polls++;
 }
 
 /* --- answers --- */
@@ -291,6 +297,8 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *rep
         on_table(feed, s, reply);
         return;
     }
+    if (ticket >> 56 == FEED_REPLICAS)
+        return;
     feed->shards[s].is_asked = false;
     if (reply && is_news(reply)) {
         counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());

@@ -14,6 +14,7 @@ enum look {
     LOOK_OPTED_OUT,
     LOOK_OBJECT,
     LOOK_USES,
+    LOOK_USED,
     LOOKS
 };
 
@@ -57,6 +58,8 @@ static __attribute__((noinline)) void look_up(const struct state_table *table, u
         [LOOK_OPTED_OUT] = {{STATE_OPTED_OUT, brand, token->client}, token->client != 0},
         [LOOK_OBJECT] = {{STATE_OBJECT, brand, token->object}, has_object},
         [LOOK_USES] = {{STATE_USES, 0, token->link_id}, true},
+        [LOOK_USED] = {{STATE_USED, 0, token->link_id},
+                       token->once || token->kind == TOKEN_KIND_LOGIN},
     };
     uint64_t keys[LOOKS], values[LOOKS];
     uint32_t what[LOOKS];
@@ -73,6 +76,7 @@ static __attribute__((noinline)) void look_up(const struct state_table *table, u
     out->is_opted_out = what[LOOK_OPTED_OUT] != 0;
     out->object = (uint8_t)what[LOOK_OBJECT];
     out->uses = what[LOOK_USES];
+    out->is_used = what[LOOK_USED] != 0;
     find_newest(table, brand, out, token->object);
 }
 

@@ -12,6 +12,7 @@ struct token;
 /* All zero when nothing was said. */
 struct state_of_link {
     bool is_revoked;   /* the link, or its object, client or campaign, for links as old as it */
+    bool is_used;      /* a one-time link was used up, or a login link was by the API */
     bool is_opted_out; /* the client must not be tracked */
     uint8_t object;    /* enum state_object: of the object; if that was replaced, of the newest */
     uint32_t newest;   /* the object that has replaced the link's, maybe over several; 0 = none */

@@ -334,7 +334,6 @@ def test_mint_needs_no_brand_when_there_is_one(make_config):
     (["pay", "--object", "1", "--client", "x", "--brand", "acme"], "client:"),
     (["pay", "--object", "1", "--campaign", "65536", "--brand", "acme"], "from 0 to 65535"),
     (["pay", "--object", "1", "--ttl", "31d", "--brand", "acme"], "ttl:"),
-    (["pay", "--object", "1", "--once", "--brand", "acme"], "once: one-time links can't be made yet"),
     (["pay", "--object", "1", "--due", "tomorrow", "--brand", "acme"], 'due: "tomorrow" is not a day'),
     (["pay", "--object", "1", "--due", "2026-12-31", "--ttl", "30d", "--brand", "acme"], "due: and ttl both"),
     (["pay", "--object", "1", "--channel", "post", "--brand", "acme"], "channel:"),
@@ -409,10 +408,12 @@ def test_a_row_says_how_long_by_ttl_or_by_due_whatever_the_option_says(config):
         assert "line 5: due: and ttl both" in done.stderr
 
 
-def test_a_row_that_wants_a_one_time_link_is_refused(config):
-    rows, done = mint_batch(config, "object,once\n1,yes\n2,no\n3,\n", "--brand", "acme", "--kind", "pay", status=1)
-    assert [row["object"] for row in rows] == ["2", "3"]
-    assert "line 2: once: one-time links can't be made yet" in done.stderr
+def test_rows_say_which_links_are_good_for_one_use(config):
+    rows, done = mint_batch(config, "object,once\n1,yes\n2,no\n3,\n4,maybe\n", "--brand", "acme", "--kind", "pay",
+                            "--issued", ISSUED, status=1)
+    assert [row["token"] for row in rows] == [
+        tokens.seal(KEY, "acme", "pay", n, ttl=9, channel="mail", issued_s=ISSUED_S, once=n == 1) for n in (1, 2, 3)]
+    assert "line 5: once:" in done.stderr
 
 
 def test_quotes_crlf_a_byte_order_mark_and_blank_lines(config):

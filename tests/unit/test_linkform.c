@@ -51,9 +51,6 @@ static void test_refused(void **state)
          "at most 48 fit", "acme", "arg", 0},
         {"a time before 2024", LINK_ISSUED, "2023-12-31T23:59:59Z", "from 2024", "acme", "issued",
          0},
-        {"used once", LINK_ONCE, "yes", "one-time links can't be made yet", "acme", "once", 0},
-        {"used once, as a number", LINK_ONCE, "1", "one-time links can't be made yet", "acme",
-         "once", 0},
         {"used how often", LINK_ONCE, "twice", "is not yes or no", "acme", "once", 0},
         {"due on no day", LINK_DUE, "2026-02-30", "is not a day as", "acme", "due", 0},
         {"due on the day of databases that know none", LINK_DUE, "0000-00-00", "is not a day as",
@@ -118,6 +115,18 @@ static void test_taken(void **state)
          LINK_SILENT,
          "TRUE",
          {.kind = 2, .object = 1, .silent = true, .ttl_code = 9, .channel = 1}},
+        {"for one use",
+         LINK_ONCE,
+         "yes",
+         {.kind = 2, .object = 1, .once = true, .ttl_code = 9, .channel = 1}},
+        {"for one use, as a number",
+         LINK_ONCE,
+         "1",
+         {.kind = 2, .object = 1, .once = true, .ttl_code = 9, .channel = 1}},
+        {"for any number of uses",
+         LINK_ONCE,
+         "no",
+         {.kind = 2, .object = 1, .ttl_code = 9, .channel = 1}},
     };
     const struct sites *sites = *state;
 
@@ -144,7 +153,7 @@ static void test_taken(void **state)
         assert_int_equal(opened.channel, want.channel);
         assert_int_equal(opened.variant, want.variant);
         assert_int_equal(opened.silent, want.silent);
-        assert_false(opened.once);
+        assert_int_equal(opened.once, want.once);
         assert_int_equal(token_issued_s(&opened), at("2026-11-22T12:00:00Z"));
         assert_string_equal(link.expires_at, want.ttl_code ? "2026-12-22T12:00:00Z" : "");
     }

@@ -18,7 +18,8 @@
     "expired_title: a\nexpired_text: a\nrevoked_title: a\nrevoked_text: a\nused_title: " \
     "a\nused_text: a\nsettled_title: a\n"                                                \
     "settled_text: a\nhome_title: a\nhome_text: a\nonward_title: a\nonward_text: a\n"    \
-    "confirm_title: a\nconfirm_text: a\nview_title: a\nview_text: a\nagain: a\ngo_on: "  \
+    "confirm_title: a\nconfirm_text: a\nunsure_title: a\nunsure_text: a\nview_title: "   \
+    "a\nview_text: a\nagain: a\ngo_on: "                                                 \
     "a\naccount_link: a\nhome_link: a\n"
 
 struct file {

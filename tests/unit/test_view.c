@@ -48,6 +48,17 @@ static void test_who_may_open_it(void **state)
     }
 }
 
+/* Made by another implementation, from FORMATS.md alone. */
+static void test_vector(void **state)
+{
+    const struct token link = {.kid = 1, .link_id = 77};
+    char text[VIEW_TEXT_LEN];
+
+    (void)state;
+    view_seal(&ring, slice_of("acme"), &link, 0, id, text);
+    assert_memory_equal(text, "00000f01081g81860w47zh1dn6m1kpyq7s1mfarp6xggp", VIEW_TEXT_LEN);
+}
+
 static void test_changed_texts(void **state)
 {
     const struct token link = {.kid = 1, .link_id = 77};
@@ -76,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_may_open_it),
+        cmocka_unit_test(test_vector),
         cmocka_unit_test(test_changed_texts),
     };
     static const uint8_t keys[2][TOKEN_KEY_LEN] = {{1}, {2}};
