@@ -81,6 +81,10 @@ static void say_target(struct lead *lead)
     const char *name = brand_kind_name(lead->brand, kind);
 
     switch (lead->leads) {
+    case BRAND_LEADS_TO_OPT_OUT:
+        say(lead, ": a click gets a page with a button that opts client %u out of tracking.",
+            lead->token->client);
+        break;
     case BRAND_LEADS_TO_PAGE:
         say(lead, ": a click gets a page that says there is nothing to pay.");
         break;

@@ -158,6 +158,13 @@ bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind)
     return target && target->is_of_invoices;
 }
 
+bool brand_kind_is_opt_out(const struct brand *brand, uint8_t kind)
+{
+    const struct brand_target *target = find_target(brand, kind);
+
+    return target && target->is_opt_out;
+}
+
 uint32_t brand_kind_max_uses(const struct brand *brand, uint8_t kind)
 {
     const struct brand_target *target = find_target(brand, kind);
@@ -222,7 +229,8 @@ enum brand_leads brand_lead(const struct brand *brand, const struct token *token
         break;
     }
     if (*len == 0)
-        return BRAND_LEADS_NOWHERE;
+        return target->is_opt_out && token->client != 0 ? BRAND_LEADS_TO_OPT_OUT
+                                                        : BRAND_LEADS_NOWHERE;
     return target->confirms || token->once ? BRAND_LEADS_TO_BUTTON : BRAND_LEADS_TO_URL;
 }
 

@@ -62,14 +62,18 @@ enum { SITE_TARGET_MAX = 4096 };
 /* Whether events of invoices are about objects of the kind. */
 bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind);
 
+/* Whether a link of the kind is for opting out: minting one that names no client is refused. */
+bool brand_kind_is_opt_out(const struct brand *brand, uint8_t kind);
+
 /* How many clicks by people a link of the kind is good for; 0 = any number. */
 uint32_t brand_kind_max_uses(const struct brand *brand, uint8_t kind);
 
 enum brand_leads {
     BRAND_LEADS_NOWHERE,
     BRAND_LEADS_TO_URL,
-    BRAND_LEADS_TO_BUTTON, /* to a page whose button leads to the URL */
-    BRAND_LEADS_TO_PAGE,   /* there is nothing to pay, a page is to say so */
+    BRAND_LEADS_TO_BUTTON,  /* to a page whose button leads to the URL */
+    BRAND_LEADS_TO_OPT_OUT, /* to the page whose button opts the client out of tracking */
+    BRAND_LEADS_TO_PAGE,    /* there is nothing to pay, a page is to say so */
 };
 
 /* brand_target() by what became of the object, facts->state and ->newest.  `*len` is set with

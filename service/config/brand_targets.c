@@ -276,6 +276,23 @@ static bool set_name(const struct builder *b, struct brand_target *target, uint8
     return true;
 }
 
+/* The page leads nowhere, so that what decides where to makes no sense for it. */
+static bool make_opt_out(const struct builder *b, struct brand_target *target, unsigned i)
+{
+    const struct config_target *from = &b->brand->targets[i];
+
+    if (brand_targets_kind(from->kind) <= TOKEN_KIND_LOGIN)
+        return fail_target(b, i, "page", "is for kinds of your own; take one from 4 to 15");
+    if (from->url || from->n_rules > 0 || from->confirm)
+        return fail_target(b, i, "page",
+                           "stands in place of url, rules and confirm; remove those or page");
+    target->text = NULL;
+    target->tpl = (struct template){0};
+    target->is_of_invoices = false;
+    target->is_opt_out = true;
+    return true;
+}
+
 static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
 {
     const struct config_target *from = &b->brand->targets[i];
@@ -299,6 +316,8 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
         return fail_target(b, i, "max_uses", "counts clicks by link, and its tracking is not full");
     target->max_uses = (uint32_t)from->max_uses;
     target->confirms = from->confirm;
+    if (from->page != 0)
+        return make_opt_out(b, target, i);
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (from->url && !(target->text = pool_text(b->targets->pool, from->url)))

@@ -58,6 +58,7 @@ struct brand_target {
     struct brand_rule *rules;
     const char *when_texts[STATE_OBJECTS]; /* as configured; NULL = nothing */
     struct brand_when when[STATE_OBJECTS];
+    bool is_opt_out;     /* a page to opt out of tracking, and no URL */
     bool confirms;       /* a page with a button comes before the target */
     bool is_of_invoices; /* its object is what events of invoices are about */
     uint32_t max_uses;   /* 0 = any number */

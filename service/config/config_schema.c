@@ -39,6 +39,7 @@ static const char *const client_address_names[] = {"direct", "forwarded", "proxy
 static const char *const durability_names[] = {"process", "interval", "click", NULL};
 static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
+static const char *const page_names[] = {"none", "opt_out", NULL};
 static const char *const object_names[] = {"invoice", "other", NULL};
 static const char *const revoked_names[] = {"unknown", "page", NULL};
 /* enum brand_tracking; a target may leave it to its brand. */
@@ -247,6 +248,9 @@ static const struct schema_key target_keys[] = {
     {.name = "confirm", .type = SCHEMA_BOOL, MEMBER(config_target, confirm), .fallback = "false",
      .help = "Whether a page with a button comes first, so that only who presses it gets to the "
              "target."},
+    CHOICE("page", config_target, page, page_names, "none",
+           "A page of ours in place of a URL: opt_out has a button by which a client opts out of "
+           "tracking."),
     CHOICE("object", config_target, object, object_names, "invoice",
            "What its object is: invoice, or other for what events of invoices are not about."),
     CHOICE("tracking", config_target, tracking, target_tracking_names, "brand",

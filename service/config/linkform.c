@@ -296,6 +296,7 @@ static bool check_needs(const struct linkform *form, const struct link *out,
     } needs[] = {
         {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind)},
         {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind)},
+        {LINK_CLIENT, brand_kind_is_opt_out(out->brand, out->token.kind)},
     };
 
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bytes.h"
 #include "service/config/texts.h"
 
 enum { BRAND_STYLE_MAX = 64, CSP_MAX = 256 };
@@ -48,6 +49,8 @@ static const struct {
     [PAGE_REVOKED] = {TEXT_REVOKED_TITLE, TEXT_REVOKED},
     [PAGE_USED] = {TEXT_USED_TITLE, TEXT_USED},
     [PAGE_SETTLED] = {TEXT_SETTLED_TITLE, TEXT_SETTLED},
+    [PAGE_OPT_OUT] = {TEXT_OPT_OUT_TITLE, TEXT_OPT_OUT},
+    [PAGE_OPTED_OUT] = {TEXT_OPTED_OUT_TITLE, TEXT_OPTED_OUT},
     [PAGE_HOME] = {TEXT_HOME_TITLE, TEXT_HOME},
     [PAGE_ONWARD] = {TEXT_ONWARD_TITLE, TEXT_ONWARD},
     [PAGE_CONFIRM] = {TEXT_CONFIRM_TITLE, TEXT_CONFIRM},
@@ -88,8 +91,14 @@ static bool is_mail(const char *text)
 }
 
 /* CSP level 3, 2.3.1: the hash is of the bytes between the tags. */
-static struct slice make_csp(struct pool *pool, struct slice brand_style, bool with_form)
+static struct slice make_csp(struct pool *pool, struct slice brand_style, enum page_form form)
 {
+    static const char *const actions[PAGE_FORMS] = {
+        [PAGE_FORM_NONE] = "form-action 'none'; ",
+        /* It would forbid the redirect that answers the POST, too. */
+        [PAGE_FORM_ANYWHERE] = "",
+        [PAGE_FORM_SELF] = "form-action 'self'; ",
+    };
     unsigned char hash[crypto_hash_sha256_BYTES];
     char base64[sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)];
     crypto_hash_sha256_state sha256;
@@ -100,11 +109,9 @@ static struct slice make_csp(struct pool *pool, struct slice brand_style, bool w
     crypto_hash_sha256_update(&sha256, (const unsigned char *)style, strlen(style));
     crypto_hash_sha256_final(&sha256, hash);
     sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
-    /* form-action would forbid the redirect that answers the POST, so the page with a form has
-     * none. */
     snprintf(csp, sizeof(csp),
              "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; %sframe-ancestors 'none'",
-             base64, with_form ? "" : "form-action 'none'; ");
+             base64, actions[form]);
     return slice_of(pool_text(pool, csp));
 }
 
@@ -127,8 +134,8 @@ bool pages_init(struct pages *pages, const struct pages_options *options)
     pages->style = slice_of(pool_text(&pages->pool, brand_style));
     if (!pages->style.ptr)
         return false;
-    for (int i = 0; i < 2; i++) {
-        pages->csp[i] = make_csp(&pages->pool, pages->style, i == 1);
+    for (int i = 0; i < PAGE_FORMS; i++) {
+        pages->csp[i] = make_csp(&pages->pool, pages->style, (enum page_form)i);
         if (!pages->csp[i].ptr)
             return false;
     }
@@ -183,6 +190,20 @@ static void put_head(struct page_text *out, const struct pages *pages, const str
         put_in(out, "<p class=\"n\">", pages->name, "</p>\n");
 }
 
+static enum page_form form_of(const struct page_wish *wish)
+{
+    if (wish->page == PAGE_CONFIRM)
+        return PAGE_FORM_ANYWHERE;
+    return wish->page == PAGE_OPT_OUT ? PAGE_FORM_SELF : PAGE_FORM_NONE;
+}
+
+static void put_form(struct page_text *out, const struct page_wish *wish, struct slice button)
+{
+    put_in(out, "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"", wish->view,
+           "\">");
+    put_in(out, "<button class=\"b\">", button, "</button></form>\n");
+}
+
 static void put_action(struct page_text *out, const struct pages *pages,
                        const struct page_wish *wish, const struct slice text[TEXTS])
 {
@@ -190,9 +211,9 @@ static void put_action(struct page_text *out, const struct pages *pages,
         put_in(out, "<a class=\"b\" href=\"", wish->url, "\">");
         put_in(out, "", text[TEXT_GO_ON], "</a>\n");
     } else if (wish->page == PAGE_CONFIRM) {
-        put_in(out, "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"",
-               wish->view, "\">");
-        put_in(out, "<button class=\"b\">", text[TEXT_GO_ON], "</button></form>\n");
+        put_form(out, wish, text[TEXT_GO_ON]);
+    } else if (wish->page == PAGE_OPT_OUT) {
+        put_form(out, wish, text[TEXT_OPT_OUT_BUTTON]);
     } else if (wish->page == PAGE_VIEW) {
         /* The page's own address: a GET of it makes a new page with a button. */
         put_in(out, "<a class=\"b\" href=\"\">", text[TEXT_AGAIN], "</a>\n");
@@ -221,6 +242,26 @@ static void put_ways_out(struct page_text *out, const struct pages *pages,
     }
 }
 
+/* Of the text as HTML, for so it is kept. */
+uint32_t pages_version(const struct pages *pages, const struct page_wish *wish)
+{
+    const struct texts_language *language =
+        texts_choose(pages->texts, wish->accept_language, pages->language);
+    struct slice title = language->text[texts_of[wish->page].title];
+    struct slice text = language->text[texts_of[wish->page].text];
+    crypto_generichash_state state;
+    uint8_t hash[crypto_generichash_BYTES];
+    uint32_t version;
+
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&state, (const unsigned char *)title.ptr, title.len);
+    crypto_generichash_update(&state, (const unsigned char *)"\n", 1);
+    crypto_generichash_update(&state, (const unsigned char *)text.ptr, text.len);
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    version = be32_load(hash);
+    return version ? version : 1;
+}
+
 void pages_compose(const struct pages *pages, const struct page_wish *wish, struct page_text *out)
 {
     const struct texts_language *language;
@@ -232,7 +273,7 @@ void pages_compose(const struct pages *pages, const struct page_wish *wish, stru
     }
     language = texts_choose(pages->texts, wish->accept_language, pages->language);
     out->type = slice_of("text/html; charset=utf-8");
-    out->csp = pages->csp[wish->page == PAGE_CONFIRM];
+    out->csp = pages->csp[form_of(wish)];
     out->language = language->tag;
     put_head(out, pages, wish, language->text[texts_of[wish->page].title]);
     put_in(out, "<h1>", language->text[texts_of[wish->page].title], "</h1>\n");

@@ -10,6 +10,7 @@
 #define CONFIG_PAGES_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
@@ -21,19 +22,24 @@ enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
     PAGE_EXPIRED,     /* 410, with a button into the account */
-    PAGE_VIEW,    /* 403: the button was pressed on no page of ours, or on one that is too old */
-    PAGE_UNSURE,  /* 503: whether the link was used can't be said now */
-    PAGE_REVOKED, /* 410 */
-    PAGE_USED,    /* 410: the link was used as often as it may be */
-    PAGE_SETTLED, /* 200: there is nothing to pay */
-    PAGE_HOME,    /* 200 for `/`, when the brand has no home */
-    PAGE_ONWARD,  /* 200: leads to a URL, by itself and by a button */
-    PAGE_CONFIRM, /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
+    PAGE_VIEW,      /* 403: the button was pressed on no page of ours, or on one that is too old */
+    PAGE_UNSURE,    /* 503: whether the link was used can't be said now */
+    PAGE_REVOKED,   /* 410 */
+    PAGE_USED,      /* 410: the link was used as often as it may be */
+    PAGE_SETTLED,   /* 200: there is nothing to pay */
+    PAGE_HOME,      /* 200 for `/`, when the brand has no home */
+    PAGE_ONWARD,    /* 200: leads to a URL, by itself and by a button */
+    PAGE_CONFIRM,   /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
+    PAGE_OPT_OUT,   /* 200: a button whose POST opts the client out of tracking */
+    PAGE_OPTED_OUT, /* 200 */
     PAGE_ROBOTS,
     PAGES
 };
 
-enum { PAGE_PARTS_MAX = 48 };
+enum { PAGE_PARTS_MAX = 64 };
+
+/* What a form of a page may lead to, which is a part of its policy. */
+enum page_form { PAGE_FORM_NONE, PAGE_FORM_ANYWHERE, PAGE_FORM_SELF, PAGE_FORMS };
 
 /* A reply body and its head fields, pointing into the site and the page_wish.  The body is made of
  * parts, as most of it is the same for many brands and languages. */
@@ -51,7 +57,7 @@ struct page_wish {
     enum page page;
     struct slice accept_language; /* the field as it came; len 0 = none */
     struct slice url;             /* where PAGE_ONWARD leads, as HTML */
-    struct slice view;            /* the hidden field of PAGE_CONFIRM, of proto/view.h */
+    struct slice view;            /* the hidden field of a page with a form, of proto/view.h */
 };
 
 /* What a page says; NULL = leave out.  Texts are escaped by the pages. */
@@ -70,8 +76,8 @@ struct pages {
     struct pool pool; /* of what the slices point to */
     const struct texts *texts;
     int language;
-    struct slice style;  /* the brand's part of it */
-    struct slice csp[2]; /* without and with a form */
+    struct slice style; /* the brand's part of it */
+    struct slice csp[PAGE_FORMS];
     struct slice name, account, home;
     struct slice support, support_scheme; /* the scheme is "mailto:" or empty; ptr NULL: no link */
 };
@@ -79,6 +85,9 @@ struct pages {
 /* Fills `*pages`; false: out of memory.  pages_clear() in either case. */
 MUST_USE bool pages_init(struct pages *pages, const struct pages_options *options);
 void pages_clear(struct pages *pages);
+
+/* See site_page_version(). */
+uint32_t pages_version(const struct pages *pages, const struct page_wish *wish);
 
 /* See site_page(). */
 void pages_compose(const struct pages *pages, const struct page_wish *wish, struct page_text *out);

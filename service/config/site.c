@@ -397,6 +397,12 @@ const struct brand *site_brand_at(const struct site *site, unsigned index)
     return index < site->n_brands ? &site->brands[index] : NULL;
 }
 
+uint32_t site_page_version(const struct site *site, const struct brand *brand,
+                           const struct page_wish *wish)
+{
+    return pages_version(brand ? brand->pages : &site->pages, wish);
+}
+
 void site_page(const struct site *site, const struct brand *brand, const struct page_wish *wish,
                struct page_text *out)
 {

@@ -50,6 +50,10 @@ const struct brand *site_find_brand(const struct site *site, struct slice name);
 unsigned site_n_brands(const struct site *site);
 const struct brand *site_brand_at(const struct site *site, unsigned index);
 
+/* Names what the page says in the language that the wish gets: a hash of it, never 0. */
+uint32_t site_page_version(const struct site *site, const struct brand *brand,
+                           const struct page_wish *wish);
+
 /* Fills `*out`.  `brand` NULL for requests of no known brand. */
 void site_page(const struct site *site, const struct brand *brand, const struct page_wish *wish,
                struct page_text *out);

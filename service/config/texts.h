@@ -27,14 +27,19 @@ enum text {
     TEXT_USED,
     TEXT_SETTLED_TITLE,
     TEXT_SETTLED,
+    TEXT_OPT_OUT_TITLE,
+    TEXT_OPT_OUT,
+    TEXT_OPTED_OUT_TITLE,
+    TEXT_OPTED_OUT,
     TEXT_HOME_TITLE,
     TEXT_HOME,
     TEXT_ONWARD_TITLE,
     TEXT_ONWARD,
     TEXT_CONFIRM_TITLE,
     TEXT_CONFIRM,
-    TEXT_GO_ON,        /* on the button of the two pages before */
-    TEXT_AGAIN,        /* on the button that opens the page with a button anew */
+    TEXT_GO_ON, /* on the button of the two pages before */
+    TEXT_AGAIN, /* on the button that opens the page with a button anew */
+    TEXT_OPT_OUT_BUTTON,
     TEXT_ACCOUNT_LINK, /* on the button into the account */
     TEXT_HOME_LINK,
     TEXT_HELP, /* before the way to reach the brand */

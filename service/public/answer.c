@@ -144,10 +144,10 @@ static size_t write_outcome(struct answerer *a, enum outcome outcome, const stru
     return write_page(a, outcome, &a->page, out);
 }
 
-/* Writes the page with a button: each view of it has a random id. */
-static size_t write_button(struct answerer *a, const struct route *route, char *out)
+/* Writes a page with a button: each view of it has a random id. */
+static size_t write_button(struct answerer *a, const struct route *route, enum page page, char *out)
 {
-    const struct page_wish wish = {.page = PAGE_CONFIRM,
+    const struct page_wish wish = {.page = page,
                                    .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
                                    .view = {a->view, sizeof(a->view)}};
     uint8_t id[VIEW_ID_LEN];
@@ -275,8 +275,9 @@ static size_t answer_link(struct answerer *a, const struct route *route,
         append_click(a, route, label, must_forget(a, route, state));
     if (leads == BRAND_LEADS_TO_PAGE)
         return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
-    if (leads == BRAND_LEADS_TO_BUTTON)
-        return write_button(a, route, out);
+    if (leads == BRAND_LEADS_TO_BUTTON || leads == BRAND_LEADS_TO_OPT_OUT)
+        return write_button(a, route, leads == BRAND_LEADS_TO_BUTTON ? PAGE_CONFIRM : PAGE_OPT_OUT,
+                            out);
     if (is_office(a, label) && make_onward(a, route->brand, target))
         return write_page(a, OUTCOME_ONWARD, &a->page, out);
     return write_redirect(a, route->outcome, target.len, out);
@@ -368,6 +369,8 @@ static enum outcome decide_press(struct answerer *a, const uint8_t peer[static I
         return OUTCOME_METHOD;
     case BRAND_LEADS_TO_BUTTON:
         return OUTCOME_PRESSED;
+    case BRAND_LEADS_TO_OPT_OUT:
+        return OUTCOME_OPTED_OUT;
     case BRAND_LEADS_TO_PAGE:
         break;
     }
@@ -445,6 +448,32 @@ static void answer_use(struct answerer *a, const struct pressing *p,
     a->then = ANSWER_LATER;
 }
 
+/* Records the client's wish, with what the page said.  One that a mail program made (RFC 8058) was
+ * made without a page. */
+static size_t write_opted_out(struct answerer *a, const struct route *route, bool is_one_click,
+                              char *out)
+{
+    const struct page_wish shown = {.page = PAGE_OPT_OUT,
+                                    .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
+    const struct token *token = &route->token;
+    struct event event = {
+        .type = EVENT_OPTED_OUT,
+        .at_ms = a->options.clock->wall_ms,
+        .brand = route->brand->id,
+        .client = token->client,
+        .campaign = token->campaign,
+        .channel = token->channel,
+        .variant = token->variant,
+        .value = is_one_click ? 0 : site_page_version(a->site, route->brand, &shown),
+    };
+
+    randombytes_buf(&event.id, sizeof(event.id));
+    event.id >>= 24; /* of 40 bits */
+    if (!a->options.events || !event_log_append(a->options.events, &event))
+        return write_outcome(a, OUTCOME_UNSURE, route->brand, out);
+    return write_outcome(a, OUTCOME_OPTED_OUT, route->brand, out);
+}
+
 /* Answers a POST: only a link whose page has a button takes one.  All else is refused before its
  * body is read, and closes the connection.  False: the body is not complete. */
 static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[static IP_LEN],
@@ -454,10 +483,13 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
     struct pressing p = {.route = {.outcome = OUTCOME_METHOD}};
     enum outcome outcome, refused;
     uint8_t view[VIEW_ID_LEN];
+    struct slice body;
+    bool is_one_click;
 
     route_decide(a->site, find_brand(a, peer), request, now_s(a), &p.route);
-    outcome = decide_press(a, peer, &p);
-    refused = outcome == OUTCOME_PRESSED ? press_refuse_head(request) : outcome;
+    outcome = refused = decide_press(a, peer, &p);
+    if (outcome == OUTCOME_PRESSED || outcome == OUTCOME_OPTED_OUT)
+        refused = press_refuse_head(request, outcome == OUTCOME_OPTED_OUT);
     if (refused != OUTCOMES) {
         a->then = ANSWER_REFUSED;
         answer->request_len = in.len;
@@ -467,13 +499,16 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
     if (in.len < request->head_len + request->content_length)
         return false;
     answer->request_len = request->head_len + request->content_length;
-    if (!press_is_ours(request, slice_make(in.ptr + request->head_len, request->content_length),
+    body = slice_make(in.ptr + request->head_len, request->content_length);
+    is_one_click = outcome == OUTCOME_OPTED_OUT && press_is_one_click(request, body);
+    if (!is_one_click &&
+        !press_is_ours(request, body,
                        &(struct press_link){a->site, p.route.brand, &p.route.token, now_s(a)},
-                       view)) {
+                       view))
         answer->reply_len = write_outcome(a, OUTCOME_VIEW, p.route.brand, out);
-        return true;
-    }
-    if (p.route.token.once)
+    else if (outcome == OUTCOME_OPTED_OUT)
+        answer->reply_len = write_opted_out(a, &p.route, is_one_click, out);
+    else if (p.route.token.once)
         answer_use(a, &p, view, out, answer);
     else
         answer->reply_len = write_pressed(a, p.target, out);

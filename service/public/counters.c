@@ -14,6 +14,7 @@ static const struct {
     [OUTCOME_ONWARD] = {"onward", 200},
     [OUTCOME_BUTTON] = {"button", 200},
     [OUTCOME_PRESSED] = {"pressed", 303},
+    [OUTCOME_OPTED_OUT] = {"opted_out", 200},
     [OUTCOME_HOME] = {"home", 302},
     [OUTCOME_HOME_PAGE] = {"home_page", 200},
     [OUTCOME_ROBOTS] = {"robots", 200},

@@ -4,18 +4,22 @@
 #include "proto/token.h"
 #include "service/config/site.h"
 
-static bool is_form(struct slice type)
+static const char urlencoded[] = "application/x-www-form-urlencoded";
+static const char multipart[] = "multipart/form-data";
+
+static bool is_type(struct slice type, const char *wanted)
 {
-    static const char form[] = "application/x-www-form-urlencoded";
     const char *semicolon = type.len ? memchr(type.ptr, ';', type.len) : NULL;
 
     if (semicolon)
         type.len = (size_t)(semicolon - type.ptr);
-    return slice_equal_nocase(slice_trim(type), slice_of(form));
+    return slice_equal_nocase(slice_trim(type), slice_of(wanted));
 }
 
-enum outcome press_refuse_head(const struct http1_request *request)
+enum outcome press_refuse_head(const struct http1_request *request, bool with_multipart)
 {
+    struct slice type = request->field[HTTP1_CONTENT_TYPE];
+
     /* Of HTTP/1.0 a proxy may send a body without its length, up to the end of the connection. */
     if (request->minor_version == 0)
         return OUTCOME_VERSION;
@@ -25,7 +29,8 @@ enum outcome press_refuse_head(const struct http1_request *request)
      * answer. */
     if (request->expect_continue)
         return OUTCOME_EXPECT;
-    if (request->content_length > 0 && !is_form(request->field[HTTP1_CONTENT_TYPE]))
+    if (request->content_length > 0 && !is_type(type, urlencoded) &&
+        !(with_multipart && is_type(type, multipart)))
         return OUTCOME_TYPE;
     return OUTCOMES;
 }
@@ -53,6 +58,20 @@ static bool is_origin_of(struct slice origin, const struct press_link *link)
         return site_find_host(link->site, host) == link->brand;
     }
     return false;
+}
+
+/* Of a multipart body the part with that name and value: its boundary is not looked for, as nothing
+ * else of such a body means anything. */
+bool press_is_one_click(const struct http1_request *request, struct slice body)
+{
+    static const char name[] = "name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n";
+    struct query form;
+    struct slice bad;
+
+    if (is_type(request->field[HTTP1_CONTENT_TYPE], multipart))
+        return body.len > 0 && memmem(body.ptr, body.len, name, sizeof(name) - 1) != NULL;
+    return query_parse(body, &form, &bad) == QUERY_OK &&
+           slice_equal(query_find(&form, "List-Unsubscribe"), slice_of("One-Click"));
 }
 
 bool press_is_ours(const struct http1_request *request, struct slice body,

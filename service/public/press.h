@@ -23,9 +23,13 @@ struct token;
 /*
  * Whether the head is that of a POST that we take: HTTP/1.1, a Content-Length, a form.  Returns
  * OUTCOMES if it is, else the outcome that refuses it before its body is read: VERSION, LENGTH,
- * EXPECT or TYPE.
+ * EXPECT or TYPE.  multipart/form-data is a form only `with_multipart`, for press_is_one_click().
  */
-MUST_USE enum outcome press_refuse_head(const struct http1_request *request);
+MUST_USE enum outcome press_refuse_head(const struct http1_request *request, bool with_multipart);
+
+/* Whether it is the POST that mail programs make of the field List-Unsubscribe (RFC 8058, 3.2): in
+ * either form, by no page, and so without a view; the sealed link itself is what entitles to it. */
+MUST_USE bool press_is_one_click(const struct http1_request *request, struct slice body);
 
 /* Whose link is pressed, and when. */
 struct press_link {

@@ -55,6 +55,8 @@ enum page route_page(enum outcome outcome)
         return PAGE_EXPIRED;
     case OUTCOME_BUTTON:
         return PAGE_CONFIRM;
+    case OUTCOME_OPTED_OUT:
+        return PAGE_OPTED_OUT;
     case OUTCOME_UNSURE:
         return PAGE_UNSURE;
     case OUTCOME_VIEW:

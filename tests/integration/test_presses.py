@@ -138,3 +138,75 @@ def test_an_invoice_that_is_paid_has_no_button(make_hopcountd, redis):
     assert "nichts zu bezahlen" in press(daemon, token, view).body.decode()
     why = daemon.api("GET", f"/v1/links/{daemon.mint('pay', 6)}")["why"]
     assert why.endswith("A page with a button comes first.")
+
+
+# --- opting out ---
+
+OPT_OUT = {"brands": [{
+    "name": "acme", "hosts": ["go.acme.example"], "preset": "whmcs", "billing_url": "https://billing.acme.example",
+    "targets": [{"kind": 5, "name": "opt-out", "page": "opt_out"}]}]}
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+PARTS = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+
+
+def is_out(pod, client):
+    return pod.api("GET", f"/v1/links/{pod.mint('view', 1, client=client)}")["opted_out"]
+
+
+def test_a_client_opts_out_by_a_page(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, OPT_OUT)
+    token = daemon.mint(5, 0, client=7, campaign=3, ttl=0)
+    page, view = open_page(daemon, token)
+    assert "widersprechen" in page.body.decode()
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    assert "opts client 7 out" in daemon.api("GET", f"/v1/links/{token}")["why"]
+    assert not is_out(daemon, 7)
+    assert press(daemon, token, None).status == 403
+    assert press(daemon, token, view, (("Sec-Fetch-Site", "cross-site"),)).status == 403
+    done = press(daemon, token, view)
+    assert done.status == 200 and "Widerspruch ist gespeichert" in done.body.decode() and b"<form" not in done.body
+    wait_until(lambda: is_out(daemon, 7))
+    assert not is_out(daemon, 8)
+    seen = daemon.mint("view", 1, client=7)
+    daemon.click(seen, headers=PEOPLE)
+    daemon.click(daemon.mint("view", 1, client=8), headers=PEOPLE)
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0)
+    assert daemon.clicks(seen)["total"] == 0
+
+
+def test_a_mail_program_opts_a_client_out(make_hopcountd, redis):
+    """RFC 8058: a POST by no browser and from no page, in either form, that gets no redirect."""
+    daemon = make_hopcountd(redis, OPT_OUT | {"ledger": {"durability": "click"}})
+    for client, (kind, body) in enumerate(((FORM[1], ONE_CLICK), ("multipart/form-data; boundary=x", PARTS)), 7):
+        token = daemon.mint(5, 0, client=client, ttl=0)
+        wrong = daemon.get(f"/{token}", method="POST", headers=(("Content-Type", kind),), body=b"List-Unsubscribe=1")
+        assert wrong.status == 403
+        reply = daemon.get(f"/{token}", method="POST", headers=(("Content-Type", kind),), body=body)
+        assert (reply.status, reply.location) == (200, None)
+        wait_until(lambda client=client: is_out(daemon, client))
+    confirmed = daemon.mint("view", 1, client=9)
+    assert daemon.get(f"/{confirmed}", method="POST", headers=(FORM,), body=ONE_CLICK).status == 405
+
+
+def test_a_link_to_opt_out_names_a_client(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, OPT_OUT)
+    reply = daemon.admin("POST", "/v1/links", {"kind": "opt-out", "ttl": "never"}, key=True)
+    assert reply.status == 400 and '"parameter":"client"' in reply.text.replace(" ", "")
+    assert daemon.api("POST", "/v1/links", {"kind": "opt-out", "client": 7}, 201)
+    assert daemon.get(f"/{daemon.mint(5, 0)}").status == 404
+
+
+WRONG_PAGES = [
+    ({"kind": "pay", "page": "opt_out"}, "take one from 4 to 15"),
+    ({"kind": 5, "name": "out", "page": "opt_out", "url": "https://x.example/"}, "stands in place of url"),
+    ({"kind": 5, "name": "out", "page": "opt_out", "confirm": True}, "stands in place of url"),
+    ({"kind": 5, "page": "opt_out"}, "needs a name"),
+    ({"kind": 5, "name": "out", "page": "optout"}, "opt_out"),
+]
+
+
+@pytest.mark.parametrize("target, want", WRONG_PAGES)
+def test_a_wrong_page_stops_the_start(make_hopcountd, redis, target, want):
+    brand = OPT_OUT["brands"][0] | {"targets": [target]}
+    done = make_hopcountd(redis, {"brands": [brand]}, start=False).check()
+    assert done.returncode != 0 and want in done.stderr, done.stderr

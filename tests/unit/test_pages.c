@@ -245,7 +245,10 @@ static void test_policy(void **state)
         snprintf(want, sizeof(want),
                  "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
                  "%sframe-ancestors 'none'",
-                 base64, page == PAGE_CONFIRM ? "" : "form-action 'none'; ");
+                 base64,
+                 page == PAGE_CONFIRM   ? ""
+                 : page == PAGE_OPT_OUT ? "form-action 'self'; "
+                                        : "form-action 'none'; ");
         assert_true(slice_equal(text.csp, slice_of(want)));
         free(body);
     }
@@ -268,6 +271,7 @@ static void test_the_way_on(void **state)
     assert_true(holds(&pages, PAGE_CONFIRM,
                       "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"7v\">"
                       "<button class=\"b\">"));
+    assert_true(holds(&pages, PAGE_OPT_OUT, "value=\"7v\"><button class=\"b\">Opt out</button>"));
     assert_true(holds(&pages, PAGE_VIEW, "<a class=\"b\" href=\"\">Open it again</a>"));
     assert_true(
         holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"https://x.example/?a&amp;b\">Go on</a>"));

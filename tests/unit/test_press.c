@@ -48,7 +48,7 @@ static void test_heads(void **state)
 
         print_message("%s\n", cases[i].name);
         parse(cases[i].head, &request);
-        assert_int_equal(press_refuse_head(&request), cases[i].want);
+        assert_int_equal(press_refuse_head(&request, false), cases[i].want);
     }
 }
 
@@ -110,11 +110,50 @@ static void test_where_presses_come_from(void **state)
     fixture_free(f);
 }
 
+static void test_one_click(void **state)
+{
+    static const struct {
+        const char *name, *type, *body;
+        bool want;
+    } cases[] = {
+        {"the body of RFC 8058", "application/x-www-form-urlencoded", "List-Unsubscribe=One-Click",
+         true},
+        {"as a form of parts", "multipart/form-data; boundary=x",
+         "--x\r\nContent-Disposition: form-data; "
+         "name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--",
+         true},
+        {"another value", "application/x-www-form-urlencoded", "List-Unsubscribe=Two-Clicks",
+         false},
+        {"another name", "application/x-www-form-urlencoded", "Unsubscribe=One-Click", false},
+        {"another value of a part", "multipart/form-data; boundary=x",
+         "--x\r\nContent-Disposition: form-data; "
+         "name=\"List-Unsubscribe\"\r\n\r\nOne-Clicks\r\n--x--",
+         false},
+        {"the words of the one in the other", "multipart/form-data; boundary=x",
+         "List-Unsubscribe=One-Click", false},
+        {"nothing", "multipart/form-data", "", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http1_request request;
+        char head[512];
+
+        print_message("%s\n", cases[i].name);
+        snprintf(head, sizeof(head), START "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+                 cases[i].type, strlen(cases[i].body));
+        parse(head, &request);
+        assert_int_equal(press_refuse_head(&request, true), OUTCOMES);
+        assert_int_equal(press_is_one_click(&request, slice_of(cases[i].body)), cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_where_presses_come_from),
+        cmocka_unit_test(test_one_click),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
