@@ -90,6 +90,8 @@ void counter_key_uses(struct counter_key *key, uint64_t link_id, unsigned n_shar
 void counter_key_one_use(struct counter_key *key, uint64_t link_id, unsigned n_shards);
 /* Hash of the server that a shard is on, and how many replicas it has (one_use.lua). */
 void counter_key_server(struct counter_key *key, unsigned shard);
+/* Stream of what clients ask for on our pages, for the billing system (event_told_put()). */
+void counter_key_told(struct counter_key *key, unsigned shard);
 /* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 

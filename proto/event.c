@@ -214,6 +214,49 @@ unsigned event_bucket(const struct event *event)
     return counter_bucket_of_item(event->brand, event->client ? event->client : event->campaign);
 }
 
+bool event_is_told(enum event_type type)
+{
+    return type == EVENT_OPTED_OUT || type == EVENT_RENEWAL_REQUESTED;
+}
+
+/* Type, channel, variant, zero; brand; object; client; link; campaign and two zeros; value; time.
+ */
+void event_told_put(uint8_t out[static EVENT_TOLD_LEN], const struct event *event)
+{
+    memset(out, 0, EVENT_TOLD_LEN);
+    out[0] = (uint8_t)event->type;
+    out[1] = event->channel;
+    out[2] = event->variant;
+    be32_store(out + 4, event->brand);
+    be32_store(out + 8, event->object);
+    be32_store(out + 12, event->client);
+    be64_store(out + 16, event->link_id);
+    be16_store(out + 24, event->campaign);
+    be32_store(out + 28, event->value);
+    be64_store(out + 32, (uint64_t)event->at_ms);
+}
+
+bool event_told_get(struct slice in, struct event *out)
+{
+    const uint8_t *p = (const uint8_t *)in.ptr;
+
+    if (in.len != EVENT_TOLD_LEN || p[0] == 0 || p[0] >= EVENT_TYPES || p[1] > 7 || p[2] > 7)
+        return false;
+    *out = (struct event){
+        .type = (enum event_type)p[0],
+        .channel = p[1],
+        .variant = p[2],
+        .brand = be32_load(p + 4),
+        .object = be32_load(p + 8),
+        .client = be32_load(p + 12),
+        .link_id = be64_load(p + 16),
+        .campaign = be16_load(p + 24),
+        .value = be32_load(p + 28),
+        .at_ms = (int64_t)be64_load(p + 32),
+    };
+    return true;
+}
+
 uint64_t event_key(const struct event *event)
 {
     static const uint8_t zero_key[crypto_shorthash_KEYBYTES];

@@ -28,7 +28,7 @@ enum event_type {
     EVENT_OPTED_IN,  /* the same */
     EVENT_REVOKED,   /* value: links issued before this minute since TOKEN_EPOCH_S are revoked */
     EVENT_UNREVOKED, /* withdraws a revocation */
-    EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one */
+    EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one; value: its kind */
     EVENT_USED,              /* a one-time link was used up; id: the view that used it */
     EVENT_TYPES
 };
@@ -86,6 +86,15 @@ unsigned event_entries(const struct event *event, struct state_entry out[static 
 /* The number of the state table, 0…COUNTER_BUCKETS - 1, that holds the event's entries: that of its
  * subject.  What is kept of the object (funnel.h) is in the same shard. */
 unsigned event_bucket(const struct event *event);
+
+/* Whether the billing system is to be told of it: what clients ask for on our pages. */
+bool event_is_told(enum event_type type);
+
+/* The event as it stands in the stream of what is told (FORMATS.md "Told"). */
+enum { EVENT_TOLD_LEN = 40 };
+void event_told_put(uint8_t out[static EVENT_TOLD_LEN], const struct event *event);
+/* False: not of this format, or of a type that this version does not know. */
+MUST_USE bool event_told_get(struct slice in, struct event *out);
 
 /* The event's name in Redis while repetitions of it are ignored: a hash of id, type and subject. */
 uint64_t event_key(const struct event *event);

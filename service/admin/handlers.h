@@ -10,6 +10,7 @@ void probes_handle_ready(struct request *request);
 void probes_handle_options(struct request *request);
 void metrics_handle(struct request *request);
 void links_handle_mint(struct request *request);
+void told_handle(struct request *request);
 void events_handle_post(struct request *request);
 void revocations_handle_post(struct request *request);
 void revocations_handle_list(struct request *request);

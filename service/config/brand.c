@@ -333,6 +333,7 @@ static bool set_texts(struct brand *brand, struct pool *pool, const struct confi
         return false;
     brand->id = click_brand_id(brand->name);
     brand->has_revoked_page = from->revoked == 1;
+    brand->renews = from->expired.renew;
     return true;
 }
 

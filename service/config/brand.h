@@ -23,6 +23,7 @@ struct brand {
     const char *base_url;     /* "https://go.acme.example", no trailing slash */
     const char *home;         /* where `/` leads; NULL = to a small page, PAGE_HOME */
     bool has_revoked_page;    /* a revoked link says so; else it answers as an unknown one */
+    bool renews;              /* the page of an expired link offers a fresh one */
     uint16_t aggregate_kinds; /* bit set: clicks count in sums of campaigns only */
     uint16_t untracked_kinds; /* bit set: clicks don't count, and minting gives the target's URL */
     uint8_t mint_kid;         /* the key that mints its links; 0 = none */

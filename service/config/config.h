@@ -169,6 +169,10 @@ struct config_target {
     int64_t max_uses; /* clicks by people that each link is good for; 0 = any number */
 };
 
+struct config_expired {
+    bool renew;
+};
+
 struct config_brand {
     char *name;
     char **hosts;
@@ -178,7 +182,8 @@ struct config_brand {
     char *billing_url;
     char *home;
     bool utm;
-    int64_t revoked;  /* how a revoked link answers: 0 as an unknown one, 1 with a page */
+    int64_t revoked; /* how a revoked link answers: 0 as an unknown one, 1 with a page */
+    struct config_expired expired;
     int64_t tracking; /* 0 full, 1 aggregate, 2 off */
     char *logo_text;  /* shown on pages instead of the name */
     char *color;      /* "#rrggbb" */

@@ -261,6 +261,13 @@ static const struct schema_key target_keys[] = {
     END,
 };
 
+static const struct schema_key expired_keys[] = {
+    {.name = "renew", .type = SCHEMA_BOOL, MEMBER(config_expired, renew), .fallback = "false",
+     .help = "Whether the page of an expired link offers to have a fresh one sent, which "
+             "GET /v1/events then tells the billing system."},
+    END,
+};
+
 static const struct schema_key brand_keys[] = {
     {.name = "name", .type = SCHEMA_TEXT, .required = true, MEMBER(config_brand, name), .max = 63,
      .check = config_check_brand_name,
@@ -284,6 +291,7 @@ static const struct schema_key brand_keys[] = {
     CHOICE("revoked", config_brand, revoked, revoked_names, "unknown",
            "How a revoked link answers: as an unknown one (404), or with a page that says so "
            "(410)."),
+    GROUP("expired", config_brand, expired, expired_keys, "What expired links offer."),
     CHOICE("tracking", config_brand, tracking, tracking_names, "full",
            "What clicks are counted by: full; aggregate for sums of campaigns only, never by link, "
            "object or client; off for nothing: minting gives the billing system's own URL."),

@@ -393,7 +393,9 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
     fault->field = NULL;
     if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
         return false;
-    if (out->brand->untracked_kinds >> out->token.kind & 1) {
+    /* A link to opt out has no URL of its own to give. */
+    if (out->brand->untracked_kinds >> out->token.kind & 1 &&
+        !brand_kind_is_opt_out(out->brand, out->token.kind)) {
         fault->field = fields[LINK_ONCE].name;
         if (out->token.once)
             return refuse(fault,

@@ -51,6 +51,7 @@ static const struct {
     [PAGE_SETTLED] = {TEXT_SETTLED_TITLE, TEXT_SETTLED},
     [PAGE_OPT_OUT] = {TEXT_OPT_OUT_TITLE, TEXT_OPT_OUT},
     [PAGE_OPTED_OUT] = {TEXT_OPTED_OUT_TITLE, TEXT_OPTED_OUT},
+    [PAGE_RENEWED] = {TEXT_RENEWED_TITLE, TEXT_RENEWED},
     [PAGE_HOME] = {TEXT_HOME_TITLE, TEXT_HOME},
     [PAGE_ONWARD] = {TEXT_ONWARD_TITLE, TEXT_ONWARD},
     [PAGE_CONFIRM] = {TEXT_CONFIRM_TITLE, TEXT_CONFIRM},
@@ -194,7 +195,9 @@ static enum page_form form_of(const struct page_wish *wish)
 {
     if (wish->page == PAGE_CONFIRM)
         return PAGE_FORM_ANYWHERE;
-    return wish->page == PAGE_OPT_OUT ? PAGE_FORM_SELF : PAGE_FORM_NONE;
+    return wish->page == PAGE_OPT_OUT || (wish->page == PAGE_EXPIRED && wish->view.len > 0)
+               ? PAGE_FORM_SELF
+               : PAGE_FORM_NONE;
 }
 
 static void put_form(struct page_text *out, const struct page_wish *wish, struct slice button)
@@ -217,6 +220,12 @@ static void put_action(struct page_text *out, const struct pages *pages,
     } else if (wish->page == PAGE_VIEW) {
         /* The page's own address: a GET of it makes a new page with a button. */
         put_in(out, "<a class=\"b\" href=\"\">", text[TEXT_AGAIN], "</a>\n");
+    } else if (form_of(wish) != PAGE_FORM_NONE) {
+        put_form(out, wish, text[TEXT_RENEW_BUTTON]);
+        if (pages->account.ptr) {
+            put_in(out, "<p class=\"s\"><a href=\"", pages->account, "\">");
+            put_in(out, "", text[TEXT_ACCOUNT_LINK], "</a></p>\n");
+        }
     } else if (pages->account.ptr && wish->page != PAGE_BAD_REQUEST) {
         put_in(out, "<a class=\"b\" href=\"", pages->account, "\">");
         put_in(out, "", text[TEXT_ACCOUNT_LINK], "</a>\n");

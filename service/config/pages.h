@@ -21,7 +21,7 @@ struct texts;
 enum page {
     PAGE_BAD_REQUEST, /* 400 */
     PAGE_NOT_FOUND,   /* 404 */
-    PAGE_EXPIRED,     /* 410, with a button into the account */
+    PAGE_EXPIRED,     /* 410, with a button into the account; with `view` one for a fresh link */
     PAGE_VIEW,      /* 403: the button was pressed on no page of ours, or on one that is too old */
     PAGE_UNSURE,    /* 503: whether the link was used can't be said now */
     PAGE_REVOKED,   /* 410 */
@@ -32,6 +32,7 @@ enum page {
     PAGE_CONFIRM,   /* 200: a button whose POST, to the same URL, goes on; a GET uses nothing up */
     PAGE_OPT_OUT,   /* 200: a button whose POST opts the client out of tracking */
     PAGE_OPTED_OUT, /* 200 */
+    PAGE_RENEWED,   /* 200: a fresh link was asked for */
     PAGE_ROBOTS,
     PAGES
 };

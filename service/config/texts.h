@@ -31,6 +31,8 @@ enum text {
     TEXT_OPT_OUT,
     TEXT_OPTED_OUT_TITLE,
     TEXT_OPTED_OUT,
+    TEXT_RENEWED_TITLE,
+    TEXT_RENEWED,
     TEXT_HOME_TITLE,
     TEXT_HOME,
     TEXT_ONWARD_TITLE,
@@ -40,6 +42,7 @@ enum text {
     TEXT_GO_ON, /* on the button of the two pages before */
     TEXT_AGAIN, /* on the button that opens the page with a button anew */
     TEXT_OPT_OUT_BUTTON,
+    TEXT_RENEW_BUTTON,
     TEXT_ACCOUNT_LINK, /* on the button into the account */
     TEXT_HOME_LINK,
     TEXT_HELP, /* before the way to reach the brand */

@@ -30,7 +30,7 @@ enum {
     PERSON_BYTES = 10,   /* a visitor, with its head */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
-    EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + FUNNEL_ENTRY_MAX,
+    EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN + FUNNEL_ENTRY_MAX,
     EVENT_KEYS = 3,
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
     USE_KEYS = 2,
@@ -106,7 +106,7 @@ static bool make_room(struct batch *batch)
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
     batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
-                      (EVENT_KEYS + USE_KEYS) * records + 1 + FOLD_FACTS_MAX;
+                      (EVENT_KEYS + USE_KEYS) * records + 2 + FOLD_FACTS_MAX;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
@@ -574,16 +574,20 @@ static bool build_events(struct batch *batch, unsigned shard)
 
     for (uint32_t i = 0; i < fold->n_events; i++) {
         const struct fold_event *event = &fold->events[i];
-        uint8_t entries[EVENT_ENTRIES_MAX * STATE_ENTRY_LEN];
+        uint8_t entries[EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN];
+        size_t len = event->n_entries * STATE_ENTRY_LEN;
 
         if (counter_shard_of_bucket(event->bucket, n_shards) != shard)
             continue;
         for (unsigned k = 0; k < event->n_entries; k++)
             state_entry_put(entries + k * STATE_ENTRY_LEN, &event->entries[k]);
+        if (event->is_told) {
+            memcpy(entries + len, event->told, EVENT_TOLD_LEN);
+            len += EVENT_TOLD_LEN;
+        }
         counter_key_event(next_key(batch), shard, event->key);
         counter_key_table(next_key(batch), COUNTER_STATES, event->bucket, n_shards);
-        pack_text(&batch->events,
-                  slice_make((const char *)entries, event->n_entries * STATE_ENTRY_LEN));
+        pack_text(&batch->events, slice_make((const char *)entries, len));
         pack_text(&batch->events, slice_make((const char *)event->facts, event->facts_len));
         if (event->facts_len > 0)
             counter_key_block(next_key(batch), event->brand, funnel_block(event->object), n_shards);
@@ -624,13 +628,15 @@ static bool build_uses(struct batch *batch, unsigned shard)
     return any;
 }
 
-/* Behind the keys of events and uses comes that of the stream, if there are any. */
+/* Behind the keys of events and uses come those of the streams, if there are any. */
 static void build_states(struct batch *batch, unsigned shard)
 {
     bool any = build_events(batch, shard);
 
-    if (build_uses(batch, shard) || any)
-        counter_key_state_stream(next_key(batch), shard);
+    if (!build_uses(batch, shard) && !any)
+        return;
+    counter_key_state_stream(next_key(batch), shard);
+    counter_key_told(next_key(batch), shard);
 }
 
 /* --- invoices --- */

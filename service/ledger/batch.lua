@@ -7,10 +7,12 @@
 --       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
 --       7 events   msgpack [entries of state, facts, ...]   two keys each, its own and that of its
---                                  table, and with facts that of the block of its invoice
+--                                  table, and with facts that of the block of its invoice; 40 bytes
+--                                  behind the entries, if any, are told
 --       8 seconds for which an event is known
 --       9 uses     msgpack [now, use, ...]           two keys each, its own and that of its table;
---                                                    behind those of events and uses the stream's
+--                                                    behind those of events and uses those of the
+--                                                    streams of states and of what is told
 --      10 seconds for which uses are kept
 --      11 invoices msgpack [how many keys there are before those of events, seconds after which a
 --                           click earns no payment, seconds for which invoices are kept, the same of
@@ -538,7 +540,7 @@ local function plan_invoices()
     if #uses > 0 then
         at = at + 2 * (#uses - 1)
     end
-    at = at + ((#events > 0 or #uses > 0) and 1 or 0)
+    at = at + ((#events > 0 or #uses > 0) and 2 or 0)
     for j = 6, #invoices do
         at = at + 1
         enter(KEYS[at])
@@ -660,14 +662,21 @@ local function tell(table_key, entries)
         report(table_key, len)
     end
 end
+local TOLD_LEN, told = 40, {}
 for j = 1, #events, 2 do
     local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
     k = k + (events[j + 1] == '' and 2 or 3)
     local known = try('SET', event, '', 'NX', 'EX', ARGV[8])
     if type(known) == 'table' and known.err then
         set_aside(event, 1, known)
-    elseif known and #entries > 0 then
-        tell(key, entries)
+    elseif known then
+        local len = #entries % 16 == 0 and #entries or #entries - TOLD_LEN
+        if len > 0 then
+            tell(key, entries:sub(1, len))
+        end
+        if len < #entries then
+            told[#told + 1] = entries:sub(len + 1)
+        end
     end
 end
 
@@ -697,6 +706,12 @@ if #news > 0 then
     local added = try('XADD', KEYS[k + 1], 'MAXLEN', '~', '65536', '*', 'e', table.concat(news))
     if type(added) == 'table' then
         set_aside(KEYS[k + 1], #news, added)
+    end
+end
+for j = 1, #told do
+    local added = try('XADD', KEYS[k + 2], 'MAXLEN', '~', '100000', '*', 'e', told[j])
+    if type(added) == 'table' then
+        set_aside(KEYS[k + 2], 1, added)
     end
 end
 

@@ -315,6 +315,8 @@ static void add_event(struct fold *fold, const struct click *record)
     out->brand = event.brand;
     out->object = event.object;
     out->facts_len = (uint8_t)funnel_put_event(out->facts, &event);
+    out->is_told = event_is_told(event.type);
+    event_told_put(out->told, &event);
     fold->n_events++;
 }
 

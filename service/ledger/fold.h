@@ -98,6 +98,8 @@ struct fold_event {
     uint32_t brand, object;
     uint8_t facts_len; /* of funnel_put_event(); 0 = none */
     uint8_t facts[FUNNEL_ENTRY_MAX];
+    bool is_told; /* the billing system is told of it, by … */
+    uint8_t told[EVENT_TOLD_LEN];
 };
 
 /* What a click by a person, or one that turned out not to be, adds to what is kept of the invoice.

@@ -17,6 +17,7 @@
 #include "service/public/loop_clock.h"
 #include "service/public/office.h"
 #include "service/public/press.h"
+#include "service/public/renewals.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
@@ -54,6 +55,8 @@ struct answerer {
     char view[VIEW_TEXT_LEN];     /* the hidden field of a page with a button */
     char target[SITE_TARGET_MAX]; /* of a press */
 
+    struct renewals renewals;
+
     /* Pages of it get memory when they are first used. */
     struct late *late;
     unsigned free_late[ANSWER_LATE_MAX], n_free_late;
@@ -70,6 +73,7 @@ struct answerer *answerer_new(const struct answerer_options *options, struct sit
     }
     a->options = *options;
     a->site = site_ref(site);
+    renewals_init(&a->renewals);
     reply_init(&a->reply, clock_wall_ms() / 1000);
     a->late = calloc(ANSWER_LATE_MAX, sizeof(*a->late));
     while (a->n_free_late < ANSWER_LATE_MAX) {
@@ -147,6 +151,7 @@ static size_t write_outcome(struct answerer *a, enum outcome outcome, const stru
 /* Writes a page with a button: each view of it has a random id. */
 static size_t write_button(struct answerer *a, const struct route *route, enum page page, char *out)
 {
+    enum outcome outcome = page == PAGE_EXPIRED ? OUTCOME_EXPIRED : OUTCOME_BUTTON;
     const struct page_wish wish = {.page = page,
                                    .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
                                    .view = {a->view, sizeof(a->view)}};
@@ -155,7 +160,7 @@ static size_t write_button(struct answerer *a, const struct route *route, enum p
     randombytes_buf(id, sizeof(id));
     view_seal(site_keys(a->site), route->brand->name, &route->token, now_s(a), id, a->view);
     site_page(a->site, route->brand, &wish, &a->page);
-    return write_page(a, OUTCOME_BUTTON, &a->page, out);
+    return write_page(a, outcome, &a->page, out);
 }
 
 /* Makes the page that leads to `target`; false: it is too long. */
@@ -345,8 +350,10 @@ static enum outcome decide_press(struct answerer *a, const uint8_t peer[static I
     struct target_facts facts;
     struct label label;
 
+    if (p->route.outcome == OUTCOME_EXPIRED)
+        return brand->renews ? OUTCOME_RENEWED : OUTCOME_EXPIRED;
     if (p->route.outcome != OUTCOME_REDIRECT && p->route.outcome != OUTCOME_SILENT)
-        return p->route.outcome == OUTCOME_EXPIRED ? OUTCOME_EXPIRED : OUTCOME_METHOD;
+        return OUTCOME_METHOD;
     state_look_up(a->options.states, brand->id, token,
                   brand_kind_is_of_invoices(brand, token->kind), &state);
     if (state.is_revoked)
@@ -474,6 +481,40 @@ static size_t write_opted_out(struct answerer *a, const struct route *route, boo
     return write_outcome(a, OUTCOME_OPTED_OUT, route->brand, out);
 }
 
+/* Asks the billing system for a fresh link, unless the link or the network has asked for enough.
+ * The answer is the same whatever happens: who holds an old link learns nothing of its client. */
+static size_t write_renewed(struct answerer *a, const struct route *route,
+                            const uint8_t peer[static IP_LEN], char *out)
+{
+    const struct token *token = &route->token;
+    /* The hour in place of an id: a link's second wish in it is the same event, which counts once,
+     * whichever process it comes to. */
+    const struct event event = {
+        .type = EVENT_RENEWAL_REQUESTED,
+        .at_ms = a->options.clock->wall_ms,
+        .id = (uint64_t)(now_s(a) / 3600),
+        .brand = route->brand->id,
+        .object = token->object,
+        .client = token->client,
+        .link_id = token->link_id,
+        .campaign = token->campaign,
+        .channel = token->channel,
+        .variant = token->variant,
+        .value = token->kind,
+    };
+    struct state_of_link state;
+    uint8_t ip[IP_LEN];
+
+    trusted_proxy_find_client(a->options.config, &a->request, peer, ip);
+    state_look_up(a->options.states, route->brand->id, token,
+                  brand_kind_is_of_invoices(route->brand, token->kind), &state);
+    /* Without room in the log the wish is lost; the client is told nothing else. */
+    if (!state.is_revoked && a->options.events &&
+        renewals_take(&a->renewals, ip, token->link_id, now_s(a)))
+        (void)!event_log_append(a->options.events, &event);
+    return write_outcome(a, OUTCOME_RENEWED, route->brand, out);
+}
+
 /* Answers a POST: only a link whose page has a button takes one.  All else is refused before its
  * body is read, and closes the connection.  False: the body is not complete. */
 static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[static IP_LEN],
@@ -488,7 +529,7 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
 
     route_decide(a->site, find_brand(a, peer), request, now_s(a), &p.route);
     outcome = refused = decide_press(a, peer, &p);
-    if (outcome == OUTCOME_PRESSED || outcome == OUTCOME_OPTED_OUT)
+    if (outcome == OUTCOME_PRESSED || outcome == OUTCOME_OPTED_OUT || outcome == OUTCOME_RENEWED)
         refused = press_refuse_head(request, outcome == OUTCOME_OPTED_OUT);
     if (refused != OUTCOMES) {
         a->then = ANSWER_REFUSED;
@@ -506,6 +547,8 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
                        &(struct press_link){a->site, p.route.brand, &p.route.token, now_s(a)},
                        view))
         answer->reply_len = write_outcome(a, OUTCOME_VIEW, p.route.brand, out);
+    else if (outcome == OUTCOME_RENEWED)
+        answer->reply_len = write_renewed(a, &p.route, peer, out);
     else if (outcome == OUTCOME_OPTED_OUT)
         answer->reply_len = write_opted_out(a, &p.route, is_one_click, out);
     else if (p.route.token.once)
@@ -567,6 +610,10 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
         return answer_link(a, &route, &state, &label, out);
     case OUTCOME_HOME:
         return answer_home(a, &route, out);
+    case OUTCOME_EXPIRED:
+        if (route.brand->renews)
+            return write_button(a, &route, PAGE_EXPIRED, out);
+        break;
     case OUTCOME_UNKNOWN_HOST:
     case OUTCOME_BAD_REQUEST:
         a->then = ANSWER_REFUSED;

@@ -15,6 +15,7 @@ static const struct {
     [OUTCOME_BUTTON] = {"button", 200},
     [OUTCOME_PRESSED] = {"pressed", 303},
     [OUTCOME_OPTED_OUT] = {"opted_out", 200},
+    [OUTCOME_RENEWED] = {"renewed", 200},
     [OUTCOME_HOME] = {"home", 302},
     [OUTCOME_HOME_PAGE] = {"home_page", 200},
     [OUTCOME_ROBOTS] = {"robots", 200},

@@ -16,6 +16,7 @@ enum outcome {
     OUTCOME_BUTTON, /* 200 with a page whose button leads to the target; counted as a redirect is */
     OUTCOME_PRESSED,      /* 303 to the target, after a press of that button; counted before */
     OUTCOME_OPTED_OUT,    /* 200, a client has opted out of tracking */
+    OUTCOME_RENEWED,      /* 200, a fresh link in place of an expired one was asked for */
     OUTCOME_HOME,         /* 302 to the brand's home */
     OUTCOME_HOME_PAGE,    /* 200, the brand has no home of its own */
     OUTCOME_ROBOTS,       /* 200 */

@@ -57,6 +57,8 @@ enum page route_page(enum outcome outcome)
         return PAGE_CONFIRM;
     case OUTCOME_OPTED_OUT:
         return PAGE_OPTED_OUT;
+    case OUTCOME_RENEWED:
+        return PAGE_RENEWED;
     case OUTCOME_UNSURE:
         return PAGE_UNSURE;
     case OUTCOME_VIEW:

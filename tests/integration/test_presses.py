@@ -210,3 +210,100 @@ def test_a_wrong_page_stops_the_start(make_hopcountd, redis, target, want):
     brand = OPT_OUT["brands"][0] | {"targets": [target]}
     done = make_hopcountd(redis, {"brands": [brand]}, start=False).check()
     assert done.returncode != 0 and want in done.stderr, done.stderr
+
+
+# --- a fresh link in place of an expired one ---
+
+RENEW = {"brands": [{
+    "name": "acme", "hosts": ["go.acme.example"], "preset": "whmcs", "billing_url": "https://billing.acme.example",
+    "expired": {"renew": True}}]}
+LONG_AGO = 1750000000
+
+
+def expired_page(pod, token):
+    reply = pod.get(f"/{token}", headers=PEOPLE)
+    assert reply.status == 410
+    return reply.body.decode(), re.search(r'name="view" value="([0-9a-z]{45})"', reply.body.decode())
+
+
+def told(pod, query=""):
+    return pod.api("GET", f"/v1/events{query}")
+
+
+def test_a_client_asks_for_a_fresh_link(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, RENEW)
+    tokens = [daemon.mint("pay", n, client=77, campaign=12, ttl=1, issued_s=LONG_AGO) for n in (1, 2)]
+    page, view = expired_page(daemon, tokens[0])
+    assert "abgelaufen" in page and "Neuen Link schicken" in page and "clientarea.php" in page
+    assert "<input" in page and 'type="text"' not in page and 'type="email"' not in page
+    assert told(daemon) == {"events": [], "next": "0-0"}
+    answers = {press(daemon, tokens[0], view[1]).body for _ in range(3)}
+    answers.add(press(daemon, tokens[1], expired_page(daemon, tokens[1])[1][1]).body)
+    (answer,) = answers  # the first of a link, another of it, one of another link: all the same
+    assert "unterwegs" in answer.decode() and b"<form" not in answer
+    wait_until(lambda: len(told(daemon)["events"]) == 2)
+    first, second = told(daemon)["events"]
+    link = daemon.api("GET", f"/v1/links/{tokens[0]}")
+    assert {k: first[k] for k in ("type", "brand", "link", "object", "client", "campaign", "kind", "text_version")} == {
+        "type": "link.renewal_requested", "brand": "acme", "link": link["id"], "object": 1, "client": 77,
+        "campaign": 12, "kind": "pay", "text_version": None}
+    assert told(daemon, f"?after={first['id']}")["events"] == [second]
+    assert told(daemon, "?limit=1") == {"events": [first], "next": first["id"]}
+    assert told(daemon, "?type=client.opted_out")["events"] == []
+    assert told(daemon, f"?after={told(daemon)['next']}")["events"] == []
+    for query in ("?type=invoice.paid", "?type=x", "?after=now", "?limit=0", "?limit=1001", "?brand=acme"):
+        assert daemon.admin("GET", f"/v1/events{query}", key=True).status == 400
+    assert daemon.admin("GET", "/v1/events", key=daemon.add_api_key("stats:read", "reader")).status in (401, 403)
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0
+
+
+def test_wishes_that_do_not_count(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, RENEW)
+    token, other = (daemon.mint("pay", n, client=n, ttl=1, issued_s=LONG_AGO) for n in (1, 2))
+    view = expired_page(daemon, token)[1][1]
+    assert press(daemon, token, None).status == 403
+    assert press(daemon, other, view).status == 403
+    assert press(daemon, token, view, (("Sec-Fetch-Dest", "iframe"),)).status == 403
+    daemon.api("POST", "/v1/revocations", {"scope": "client", "brand": "acme", "id": 1}, 202)
+    wait_until(lambda: daemon.api("GET", f"/v1/links/{token}")["revoked"])
+    revoked = press(daemon, token, view)
+    assert revoked.body == press(daemon, other, expired_page(daemon, other)[1][1]).body
+    wait_until(lambda: told(daemon)["events"])
+    assert [event["client"] for event in told(daemon)["events"]] == [2]
+    valid = daemon.mint("pay", 3, client=3)
+    assert press(daemon, valid, view).status == 405
+
+
+def test_a_brand_that_does_not_renew_offers_nothing(make_hopcountd, redis):
+    daemon = make_hopcountd(redis)
+    token = daemon.mint("pay", 1, ttl=1, issued_s=LONG_AGO)
+    page, view = expired_page(daemon, token)
+    assert view is None and "<form" not in page
+    assert press(daemon, token, "0" * 45).status == 410
+
+
+def test_opting_out_is_told_too(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, OPT_OUT)
+    token = daemon.mint(5, 0, client=7, campaign=3, ttl=0)
+    assert press(daemon, token, open_page(daemon, token)[1]).status == 200
+    assert daemon.get(f"/{token}", method="POST", headers=(FORM,), body=ONE_CLICK).status == 200
+    wait_until(lambda: len(told(daemon)["events"]) == 2)
+    events = told(daemon, "?type=client.opted_out")["events"]
+    assert [(event["client"], event["campaign"], event["link"]) for event in events] == [(7, 3, None)] * 2
+    assert events[0]["text_version"] > 0 and events[1]["text_version"] is None
+
+
+def test_what_is_told_by_all_shards_comes_in_order(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, RENEW | {"redis": {"shards": 16}, "public": {"workers": 1}})
+    tokens = [daemon.mint("pay", n, client=n, ttl=1, issued_s=LONG_AGO) for n in range(1, 11)]
+    for token in tokens:
+        assert press(daemon, token, expired_page(daemon, token)[1][1]).status == 200
+    wait_until(lambda: len(told(daemon)["events"]) == 10)
+    seen, after = [], "0-0"
+    while page := told(daemon, f"?limit=3&after={after}"):
+        if not page["events"]:
+            break
+        seen += page["events"]
+        after = page["next"]
+    assert sorted(event["client"] for event in seen) == list(range(1, 11))
+    assert [event["id"] for event in seen] == [event["id"] for event in told(daemon)["events"]]

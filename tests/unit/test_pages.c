@@ -36,10 +36,11 @@ static void make(struct pages *pages, const struct pages_options *options)
 static void compose(const struct pages *pages, enum page page, const char *accept_language,
                     struct page_text *out)
 {
-    const struct page_wish wish = {.page = page,
-                                   .accept_language = slice_of(accept_language),
-                                   .url = slice_of("https://x.example/?a&amp;b"),
-                                   .view = slice_of("7v")};
+    const struct page_wish wish = {
+        .page = page,
+        .accept_language = slice_of(accept_language),
+        .url = slice_of("https://x.example/?a&amp;b"),
+        .view = {"7v", page == PAGE_CONFIRM || page == PAGE_OPT_OUT ? 2 : 0}};
 
     pages_compose(pages, &wish, out);
 }
@@ -260,6 +261,8 @@ static void test_the_way_on(void **state)
     static const char button[] = "<a class=\"b\" href=\"https://billing.acme.example/"
                                  "clientarea.php?a=1&amp;b=2\">Go to your account</a>";
     struct pages_options without = {.color = "#000000"};
+    struct page_text renewing;
+    char *body;
     struct pages pages;
 
     (void)state;
@@ -272,6 +275,13 @@ static void test_the_way_on(void **state)
                       "<form method=\"post\"><input type=\"hidden\" name=\"view\" value=\"7v\">"
                       "<button class=\"b\">"));
     assert_true(holds(&pages, PAGE_OPT_OUT, "value=\"7v\"><button class=\"b\">Opt out</button>"));
+    pages_compose(&pages, &(struct page_wish){.page = PAGE_EXPIRED, .view = slice_of("7v")},
+                  &renewing);
+    body = body_of(&renewing);
+    assert_non_null(strstr(body, "value=\"7v\"><button class=\"b\">Send me a fresh link</button>"));
+    assert_non_null(strstr(body, "clientarea.php?a=1&amp;b=2\">Go to your account</a></p>"));
+    assert_non_null(memmem(renewing.csp.ptr, renewing.csp.len, "form-action 'self'", 18));
+    free(body);
     assert_true(holds(&pages, PAGE_VIEW, "<a class=\"b\" href=\"\">Open it again</a>"));
     assert_true(
         holds(&pages, PAGE_ONWARD, "<a class=\"b\" href=\"https://x.example/?a&amp;b\">Go on</a>"));

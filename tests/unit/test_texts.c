@@ -13,14 +13,15 @@
 #include "service/config/texts.h"
 #include "tests/unit/temp_dir.h"
 
-#define WHOLE                                                                                 \
-    "bad_request_title: a\nbad_request_text: a\nnot_found_title: a\nnot_found_text: a\n"      \
-    "expired_title: a\nexpired_text: a\nrevoked_title: a\nrevoked_text: a\nused_title: "      \
-    "a\nused_text: a\nsettled_title: a\n"                                                     \
-    "settled_text: a\nhome_title: a\nhome_text: a\nonward_title: a\nonward_text: a\n"         \
-    "confirm_title: a\nconfirm_text: a\nopt_out_title: a\nopt_out_text: a\nopted_out_title: " \
-    "a\nopted_out_text: a\nopt_out_button: a\nunsure_title: a\nunsure_text: a\nview_title: "  \
-    "a\nview_text: a\nagain: a\ngo_on: "                                                      \
+#define WHOLE                                                                                    \
+    "bad_request_title: a\nbad_request_text: a\nnot_found_title: a\nnot_found_text: a\n"         \
+    "expired_title: a\nexpired_text: a\nrevoked_title: a\nrevoked_text: a\nused_title: "         \
+    "a\nused_text: a\nsettled_title: a\n"                                                        \
+    "settled_text: a\nhome_title: a\nhome_text: a\nonward_title: a\nonward_text: a\n"            \
+    "confirm_title: a\nconfirm_text: a\nopt_out_title: a\nopt_out_text: a\nopted_out_title: "    \
+    "a\nopted_out_text: a\nrenewed_title: a\nrenewed_text: a\nrenew_button: a\nopt_out_button: " \
+    "a\nunsure_title: a\nunsure_text: a\nview_title: "                                           \
+    "a\nview_text: a\nagain: a\ngo_on: "                                                         \
     "a\naccount_link: a\nhome_link: a\n"
 
 struct file {
