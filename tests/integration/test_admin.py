@@ -362,7 +362,7 @@ def test_campaigns_are_named_and_listed(two_brands):
         (2, "<b>Second</b>"), (300, "Third"), (65535, "x" * 200)]
     assert ask(two_brands, "GET", "/v1/campaigns?brand=globex").json["campaigns"] == []
     assert [(b["name"], len(b["kinds"])) for b in ask(two_brands, "GET", "/v1/brands").json["brands"]] == [
-        ("acme", 5), ("globex", 4)]
+        ("acme", 8), ("globex", 7)]
 
 
 def test_a_new_name_shows_in_statistics_at_once(two_brands):

@@ -13,7 +13,8 @@ from harness.ports import free_port
 # Each begins in the folder of the sources; the first starts the quickstart that the others use.
 READMES = ["README.md", "service/admin/README.md", "deploy/README.md", "service/gateway/README.md",
            "service/README.md", "tests/README.md", "deploy/minters/README.md",
-           "deploy/billing/README.md", "deploy/deliverability/README.md"]
+           "deploy/billing/README.md", "deploy/deliverability/README.md",
+           "deploy/whmcs/README.md"]
 # Of these no commands are run: measuring takes long, and test_bench.py and test_label*.py do.
 MEASURING = ["bench/README.md", "tests/labels/README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
@@ -143,54 +144,3 @@ def test_the_yaml_in_a_readme_is_a_valid_part_of_a_configuration(make_hopcountd,
         daemon.write_config({"redis": {"password_file": str(password)}})
     done = daemon.check()
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")
-def test_the_whmcs_hook_mints_the_links_of_the_command_line(make_hopcountd, tmp_path):
-    daemon = make_hopcountd(start=False)
-    daemon.add_api_key()
-    hook = (ROOT / "deploy/whmcs/hopcount.php").read_text()
-    (tmp_path / "hook.php").write_text(hook.replace("/etc/hopcount/keys", str(daemon.keys_path)))
-    program = f"""
-        function add_hook($name, $order, $call) {{ $GLOBALS['hook'] = [$name, $call]; }}
-        require '{tmp_path}/hook.php';
-        for ($i = 0; $i < 40; $i++) {{
-            echo hopcount_link(1 + $i % 3, 1000 + $i * 104729, $i * 77, $i, $i % 16, $i % 8,
-                1795348800 + $i * 3600), "\\n";
-        }}
-        $mail = ['messagename' => 'Invoice Created', 'relid' => 5, 'mergefields' => []];
-        $fields = $GLOBALS['hook'][1]($mail);
-        echo $GLOBALS['hook'][0], ' ', implode(' ', array_keys($fields)), "\\n";
-        echo $fields['hopcount_pay'], "\\n";
-        echo count($GLOBALS['hook'][1](['messagename' => 'Other'] + $mail)), "\\n";"""
-    done = subprocess.run(["php", "-d", "error_reporting=E_ALL", "-r", program], text=True,
-                          capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    *links, names, pay, others = done.stdout.splitlines()
-    wanted = [
-        "https://go.acme.example/" + daemon.mint(
-            1 + i % 3, 1000 + i * 104729, client=i * 77, campaign=i, ttl=i % 16, channel=i % 8,
-            issued_s=1795348800 + i * 3600)
-        for i in range(40)]
-    assert links == wanted
-    assert names == "EmailPreSend hopcount_view hopcount_pay hopcount_login" and others == "3"
-    done = daemon.cli("inspect", "-c", daemon.config_path, pay)
-    assert done.returncode == 0 and "/index.php?rp=/invoice/5/pay" in done.stdout, done.stderr
-
-
-@pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")
-@pytest.mark.parametrize("text, says", [
-    (None, "keys is not there, or PHP may not read it"),
-    ("1 verify " + "ab" * 32, "keys has no line: KID mint KEY"),
-], ids=["no file", "no key that mints"])
-def test_the_whmcs_hook_says_what_is_wrong_with_the_key_file(tmp_path, text, says):
-    hook = (ROOT / "deploy/whmcs/hopcount.php").read_text()
-    (tmp_path / "hook.php").write_text(hook.replace("/etc/hopcount/keys", str(tmp_path / "keys")))
-    if text:
-        (tmp_path / "keys").write_text(text)
-    program = f"""
-        require '{tmp_path}/hook.php';
-        try {{ hopcount_link(1, 1); }} catch (RuntimeException $e) {{ echo $e->getMessage(); }}"""
-    done = subprocess.run(["php", "-d", "error_reporting=E_ALL", "-r", program], text=True,
-                          capture_output=True, timeout=60)
-    assert done.stdout == f"{tmp_path}/{says}", done.stdout + done.stderr

@@ -1,0 +1,79 @@
+<?php
+
+use PHPUnit\Framework\TestCase;
+use WHMCS\Module\Addon\Hopcount\LoginPage;
+use WHMCS\Module\Addon\Hopcount\Settings;
+use WHMCS\Module\Addon\Hopcount\Text;
+
+require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/Service.php';
+
+/** One invoice from the mail to the receipt, on the real service; prints what happened. */
+final class JourneyTest extends TestCase
+{
+    private const TEMPLATE = "Dear {\$client_name},\n\ninvoice #{\$invoice_num} is due on {\$invoice_date_due}.\n\n"
+        . "  Pay:     {\$hopcount_pay_url}\n  Look:    {\$hopcount_view_url}\n  Log in:  {\$hopcount_login_url}\n"
+        . "  All due: {\$hopcount_balance_url}\n";
+
+    private static function say(string $who, string $what): void
+    {
+        printf("%-12s %s\n", $who, $what);
+    }
+
+    public function test_from_the_mail_to_the_receipt(): void
+    {
+        Bed::start(Service::settings(['brands' => '']));
+        $id = 7000000 + getmypid() % 1000;
+        Bed::$data['clients'][$id] = [];
+        Bed::$data['invoices'][$id] = ['userid' => $id, 'duedate' => gmdate('Y-m-d', time() + 14 * 86400)];
+        WHMCS\Database\Capsule::table('tblusers')->insert(['id' => 500 + $id, 'second_factor' => '']);
+        Bed::fire('AfterCronJob');
+        $mail = Bed::mail(self::TEMPLATE, 'Invoice Payment Reminder', $id, ['client_name' => 'Ada <b>Lovelace</b>',
+            'client_id' => $id, 'invoice_id' => $id, 'invoice_num' => $id, 'invoice_date_due' => '11/12/2026']);
+        self::say('mail', "\n" . preg_replace('/^/m', '    ', $mail));
+        $this->assertSame(4, preg_match_all('#https://go\.acme\.example/[0-9a-z]{45}#', $mail, $found));
+        list($pay, $view, $login, $balance) = $found[0];
+        self::say('stored copy', preg_match('#Log in: +(\S+)#', Bed::logged($mail), $stored) ? "log in: {$stored[1]}" : '');
+        $this->assertSame(Bed::SYSTEM . 'clientarea.php', $stored[1]);
+
+        foreach (['pay' => $pay, 'look' => $view, 'all due' => $balance] as $name => $link) {
+            list($status, $target) = Service::follow($link);
+            self::say('client', "$name: $status $target");
+            $this->assertSame(302, $status);
+        }
+        Bed::$data['transactions'][$id] = [31];
+        Bed::$data['invoices'][$id] = ['status' => 'Paid', 'balance' => '0.00'] + Bed::$data['invoices'][$id];
+        Bed::fire('InvoicePaid', ['invoiceid' => $id, 'invoice' => new WHMCS\Billing\Invoice()]);
+        self::say('WHMCS', "InvoicePaid $id");
+        $target = Service::waitFor(static function () use ($pay) {
+            $target = Service::follow($pay)[1];
+            return strpos($target, 'viewinvoice.php') !== false ? $target : null;
+        }, 'the pay link leads to the receipt');
+        self::say('client', "pay, again: 302 $target");
+        $this->assertSame(Bed::SYSTEM . "viewinvoice.php?id=$id", $target);
+
+        list($status, $target) = Service::follow($login);
+        self::say('client', "log in: $status " . substr($target, 0, -35) . '…');
+        parse_str(parse_url($target, PHP_URL_QUERY), $query);
+        $page = static function (string $method, array $request) {
+            return (new LoginPage(Settings::load(), Text::all(), $request + ['get' => [], 'post' => [], 'cookie' => [],
+                'method' => $method]))->answer();
+        };
+        $look = $page('GET', ['get' => $query]);
+        self::say('module', "page: {$look['view']['hopcount_title']}");
+        $press = ['post' => ['link' => $query['token'], 'view' => $look['cookie']],
+            'cookie' => [LoginPage::COOKIE => $look['cookie']]];
+        $done = $page('POST', $press);
+        self::say('module', 'press: 303 ' . $done['redirect']);
+        $this->assertStringContainsString('singlesignon.php', $done['redirect']);
+        $view = str_repeat('1', 32);
+        $again = $page('POST', ['post' => ['view' => $view] + $press['post'], 'cookie' => [LoginPage::COOKIE => $view]]);
+        self::say('module', "another press: {$again['view']['hopcount_title']}");
+        $this->assertSame('used', $again['what']);
+        $clicks = Service::waitFor(static function () use ($id) {
+            $clicks = Service::api('GET', "/v1/objects/$id?brand=acme")[1]['clicks'];
+            return $clicks['total'] >= 4 ? $clicks : null;
+        }, 'the clicks');
+        self::say('hopcount', "invoice $id: {$clicks['total']} clicks");
+    }
+}
