@@ -65,6 +65,19 @@ bool own_secret_check(int fd, const char *path, struct error *err)
     return true;
 }
 
+/*
+ * Whether root mounted a volume here.  Kubernetes gives an emptyDir to a pod as a folder that
+ * everybody may write, without the sticky bit, and a pod that isn't root can't change that; who
+ * reaches the volume was decided by whoever mounted it.
+ */
+static bool is_volume(const char *path, uid_t owner)
+{
+    struct statx st;
+
+    return owner == 0 && statx(AT_FDCWD, path, 0, STATX_TYPE, &st) == 0 &&
+           (st.stx_attributes_mask & st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 /* Checks all folders above `path`, which exists. */
 static bool check_way(const char *path, struct error *err)
 {
@@ -81,7 +94,7 @@ static bool check_way(const char *path, struct error *err)
             error_set(err, "cannot look at %s: %s", real, strerror(errno));
             return false;
         }
-        if ((st.st_mode & 0002) && !(st.st_mode & S_ISVTX)) {
+        if ((st.st_mode & 0002) && !(st.st_mode & S_ISVTX) && !is_volume(real, st.st_uid)) {
             error_set(err, "%s: mode %04o of %s lets anybody exchange it; run: chmod o-w %s", path,
                       (unsigned)(st.st_mode & 07777), real, real);
             return false;

@@ -20,8 +20,8 @@ enum own_folder_use {
  *
  * Except with LOOK, it refuses a folder that group or others may write, a folder of another owner
  * (see above), a link in place of the folder, and a path on which another user could replace a
- * folder, because the folder above it is writable for others and not sticky.  Links in the path
- * above the folder are followed.
+ * folder, because the folder above it is writable for others and not sticky, unless that is where
+ * root mounted a volume (a container's).  Links in the path above the folder are followed.
  *
  * Returns a descriptor for close(2); -1 and `*err`, which names the path and the remedy.
  */

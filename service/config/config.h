@@ -130,6 +130,7 @@ struct config_labels {
     struct asn_list asn_list; /* of both, parsed */
 };
 
+enum config_reload { CONFIG_RELOAD_SIGNAL, CONFIG_RELOAD_CHANGE };
 enum config_utm { CONFIG_UTM_NO, CONFIG_UTM_YES, CONFIG_UTM_BRAND /* as the brand says */ };
 
 /* One rule of a target: all that is set must match; the first rule that does is taken. */
@@ -234,6 +235,7 @@ struct config {
     struct config_labels labels;
     char *state_dir;
     char *keys;
+    enum config_reload reload;
     enum log_level log_level;
     struct config_brand *brands;
     unsigned n_brands;

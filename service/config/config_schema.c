@@ -38,6 +38,7 @@ static const char *const forwarded_header_names[] = {"auto", "x_forwarded", "for
 static const char *const client_address_names[] = {"direct", "forwarded", "proxy_protocol", NULL};
 static const char *const durability_names[] = {"process", "interval", "click", NULL};
 static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
+static const char *const reload_names[] = {"signal", "change", NULL};
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
 static const char *const page_names[] = {"none", "opt_out", NULL};
 static const char *const object_names[] = {"invoice", "other", NULL};
@@ -357,6 +358,9 @@ const struct schema_key config_schema[] = {
      .help = "File of token keys, made by hopcount keygen --add FILE."},
     GROUP("geo", config, geo, geo_keys, "Where countries come from."),
     GROUP("labels", config, labels, labels_keys, "When a click is a mail gateway's."),
+    CHOICE("reload", config, reload, reload_names, "signal",
+           "When a changed configuration, key file or API-key file is loaded: at SIGHUP, or also "
+           "by itself when it has changed, within seconds."),
     CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
     {.name = "brands", .type = SCHEMA_LIST, .required = true, .at_reload = true,
      .offset = offsetof(struct config, brands), .size = sizeof(struct config_brand),

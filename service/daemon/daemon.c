@@ -19,6 +19,7 @@
 #include "service/daemon/notify.h"
 #include "service/daemon/parts.h"
 #include "service/daemon/reload.h"
+#include "service/daemon/watch.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 #include "service/sinks/sinks.h"
@@ -36,6 +37,7 @@ struct daemon {
     enum daemon_state state;
     const char *config_path;
     struct parts parts;
+    struct watch watch;
     struct event_base *base;
     struct event *on_term, *on_int, *on_hup, *second, *step;
     bool stop_now;
@@ -142,6 +144,13 @@ static void on_stop_signal(evutil_socket_t number, short events, void *arg)
         stop_now(d);
 }
 
+static void reload_files(struct daemon *d)
+{
+    notify_reloading();
+    reload(&d->parts, d->config_path, &d->watch);
+    notify_send("READY=1");
+}
+
 /* SIGHUP. */
 static void on_reload_signal(evutil_socket_t number, short events, void *arg)
 {
@@ -149,20 +158,32 @@ static void on_reload_signal(evutil_socket_t number, short events, void *arg)
 
     (void)number;
     (void)events;
-    if (d->state != DAEMON_RUNNING)
-        return;
-    notify_reloading();
-    reload(&d->parts, d->config_path);
-    notify_send("READY=1");
+    if (d->state == DAEMON_RUNNING)
+        reload_files(d);
 }
 
-/* Once a second: writes the log lines held back as repeats. */
+/* Once a second: writes the log lines held back as repeats, and looks whether files changed. */
 static void on_second(evutil_socket_t fd, short events, void *arg)
 {
+    struct daemon *d = arg;
+
     (void)fd;
     (void)events;
-    (void)arg;
     log_flush();
+    if (d->state == DAEMON_RUNNING && d->parts.config->reload == CONFIG_RELOAD_CHANGE &&
+        watch_has_changed(&d->watch))
+        reload_files(d);
+}
+
+static bool start_watch(struct daemon *d, struct error *err)
+{
+    const struct config *config = d->parts.config;
+
+    if (watch_files(&d->watch,
+                    (const char *[]){d->config_path, config->keys, config->admin.api_keys}))
+        return true;
+    error_set(err, "out of memory");
+    return false;
 }
 
 static bool start_events(struct daemon *d, struct error *err)
@@ -232,7 +253,7 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
         goto out;
     }
     d->config_path = config_path;
-    ok = parts_start(&d->parts, config_path, err) && start_events(d, err);
+    ok = parts_start(&d->parts, config_path, err) && start_watch(d, err) && start_events(d, err);
     if (ok)
         unblock_signals();
 out:
@@ -254,6 +275,7 @@ void daemon_free(struct daemon *d)
     if (!d)
         return;
     parts_stop(&d->parts);
+    watch_clear(&d->watch);
     free_event(d->on_term);
     free_event(d->on_int);
     free_event(d->on_hup);

@@ -10,6 +10,7 @@
 #include "service/config/schema.h"
 #include "service/config/site.h"
 #include "service/daemon/parts.h"
+#include "service/daemon/watch.h"
 #include "service/ledger/ledger.h"
 #include "service/ledger/use_limits.h"
 #include "service/public/worker.h"
@@ -40,7 +41,7 @@ static void use_site(struct parts *p, struct site *site, struct apikeys *keys)
     p->site = site;
 }
 
-void reload(struct parts *p, const char *config_path)
+void reload(struct parts *p, const char *config_path, struct watch *watch)
 {
     struct error err = {0};
     struct config *config;
@@ -48,10 +49,14 @@ void reload(struct parts *p, const char *config_path)
     struct site *site;
     char quoted[LOG_QUOTE_MAX];
 
+    watch_mark(watch);
     if (parts_load(config_path, &config, &site, &keys, &err)) {
         warn_of_restart_keys(p->config, config);
         use_site(p, site, keys);
         ledger_set_limits(p->ledger, use_limits_new(config));
+        if (!watch_files(watch,
+                         (const char *[]){config_path, config->keys, config->admin.api_keys}))
+            log_warn("reload.watch", "err=\"out of memory\" watched=\"files of before\"");
         log_info("reload.done", "brands=%u", site_n_brands(site));
     } else {
         log_error("reload.failed", "err=%s kept=old", log_quote(quoted, err.text));

@@ -122,6 +122,41 @@ def test_a_reload_that_fails_is_seen_in_the_metrics(hopcountd):
     wait_until(lambda: hopcountd.metrics()["hopcount_config_last_reload_successful"] == 1, 10, "the success")
 
 
+def test_changed_files_are_loaded_by_themselves_if_asked_for(make_hopcountd, tmp_path):
+    """Mounted as Kubernetes does: a folder, a link to it that is swapped, and links through that."""
+    mounted = tmp_path / "mounted"
+    daemon = make_hopcountd(start=False, config={"reload": "change"})
+
+    def mount(number, keys):
+        (mounted / f"..{number}").mkdir(parents=True)
+        (mounted / f"..{number}/keys").write_text(keys)
+        (mounted / f"..{number}/keys").chmod(0o440)
+        (mounted / "..new").symlink_to(f"..{number}")
+        (mounted / "..new").rename(mounted / "..data")
+
+    def reloads():
+        return len(daemon.log_lines("reload.done")), len(daemon.log_lines("reload.failed"))
+
+    first, second = f"1 mint {daemon.key.hex()}\n", f"1 verify {daemon.key.hex()}\n2 mint {bytes(32).hex()}\n"
+    mount(1, first)
+    (mounted / "keys").symlink_to("..data/keys")
+    daemon.write_config({"keys": str(mounted / "keys")})
+    daemon.start()
+    token = tokens.seal(bytes(32), "acme", "view", 7, kid=2, ttl=9)
+    assert daemon.get(f"/{token}").status == 404
+    mount(2, second)
+    wait_until(lambda: daemon.get(f"/{token}").status == 302, 20, "the new key")
+    mount(3, "2 mint nonsense\n")
+    wait_until(lambda: reloads() == (1, 1), 20, "the bad file")
+    assert daemon.get(f"/{token}").status == 302
+    mount(4, first)
+    wait_until(lambda: daemon.get(f"/{token}").status == 404, 20, "the old key")
+    daemon.write_config({"brands": [{**BRAND, "home": "https://other.example/"}]})
+    wait_until(lambda: daemon.get("/").location == "https://other.example/", 20, "the new home page")
+    assert reloads() == (3, 1), "a bad file was read more than once"
+    daemon.shut_down()
+
+
 # --- keys ---
 
 def test_a_key_is_asked_for_and_its_scope_looked_at(make_hopcountd, redis):

@@ -63,6 +63,24 @@ def test_the_folder_of_the_clicks_is_our_own(make_hopcountd, prepare, words):
 
 
 @needs_root
+def test_a_folder_in_a_volume_that_all_may_write_is_our_own(make_hopcountd, tmp_path):
+    """As Kubernetes mounts an emptyDir."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    mount = f'mount -t tmpfs -o mode=2777 tmpfs {volume} && exec "$@"'
+    daemon = make_hopcountd(start=False, wrapper=["unshare", "--mount", "sh", "-c", mount, "sh"])
+    daemon.write_config({"state_dir": f"{volume}/state"})
+    daemon.start().shut_down()
+    daemon.write_config({"state_dir": f"{volume}/in/state"})
+    daemon.wrapper[4] = mount.replace("&& exec", f"&& mkdir -m 0777 {volume}/in && exec")
+    code, stderr = daemon.start_refused()
+    assert code == 1 and f"{volume}/in" in stderr and "exchange" in stderr, stderr
+    daemon.write_config({"state_dir": str(volume)})
+    code, stderr = daemon.start_refused()
+    assert code == 1 and "chmod go-w" in stderr, stderr
+
+
+@needs_root
 def test_a_slash_behind_a_link_does_not_hide_it(make_hopcountd):
     daemon = make_hopcountd(start=False)
     daemon.add_api_key()
