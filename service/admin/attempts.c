@@ -76,7 +76,7 @@ int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, 
     return all_ms > own_ms ? all_ms : own_ms;
 }
 
-/* When the table is full the oldest window gives way; the sum of all still holds. */
+/* When the table is full the oldest entry is replaced; the total stays right. */
 static size_t find_place(const struct attempts *attempts, int64_t now_ms)
 {
     size_t oldest = 0;

@@ -1,8 +1,8 @@
-/* attempts.h - counts wrong keys, by address and in all, to tell when answers to them are held
- * back.
+/* attempts.h - counts wrong API keys, per address and in total, and tells for how long the refusal
+ * of the next one is delayed.
  *
- * An API key has 256 random bits, so nobody guesses one; this also keeps a guess from being cheap.
- * A bounded table; no I/O and no clock.
+ * An API key has 256 random bits, so nobody can guess one; the delay limits what guessing costs us.
+ * The table has a fixed size.  No I/O and no clock.
  */
 #ifndef ADMIN_ATTEMPTS_H
 #define ADMIN_ATTEMPTS_H
@@ -24,7 +24,7 @@ struct attempts;
 MUST_USE struct attempts *attempts_new(void);
 void attempts_free(struct attempts *attempts);
 
-/* How long it takes until a wrong key from `address` is answered at once again; 0 = it is now. */
+/* In how many milliseconds a wrong key from `address` is refused at once again; 0 = now. */
 int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms);
 
 void attempts_note_failure(struct attempts *attempts, struct slice address, int64_t now_ms);

@@ -17,7 +17,7 @@
 
 enum { WINDOW_MS = 60000 };
 
-/* What a key has asked for in the minute that runs. */
+/* How many requests came with a key in the current minute. */
 struct rate {
     int64_t since_ms; /* monotonic */
     int64_t n;
@@ -63,7 +63,7 @@ void auth_set_keys(struct auth *auth, struct apikeys *keys)
     auth->keys = keys;
     pthread_mutex_unlock(&auth->lock);
     free(auth->rates);
-    /* Without memory for the rates, keys go unlimited: better than refusing them. */
+    /* Without memory for the rates keys have no limit, which is better than refusing them. */
     auth->rates = n > 0 ? calloc(n, sizeof(struct rate)) : NULL;
 }
 
@@ -147,7 +147,7 @@ static const struct apikey *find_key(const struct auth *auth, const struct reque
     return session ? auth_find_session_key(auth, session) : NULL;
 }
 
-/* 401, with what would be right. */
+/* Replies 401 and says how to authenticate. */
 static void fail_key(struct request *request)
 {
     if (bearer(request).ptr) {

@@ -44,7 +44,7 @@ void cache_free(struct cache *cache)
     free(cache);
 }
 
-/* Old ones are dropped on the way, so that memory is not held for long. */
+/* Frees expired replies on the way, so that they don't hold memory for long. */
 const struct reply *cache_find(struct cache *cache, struct slice key, int64_t now_ms)
 {
     const struct reply *found = NULL;

@@ -1,9 +1,8 @@
-/* cache.h - the replies of the last second, so that a page that a hundred people watch is made
+/* cache.h - the replies of the last second, so that a reply that a hundred people ask for is made
  * once.
  *
- * A reply that took long is kept longer, fifty times as long as it took, so that Redis spends at
- * most a fiftieth of its time on making the same reply again.  What it says of its own age
- * ("as_of") stays true.
+ * A reply that took long is kept for fifty times as long as it took, so that Redis spends at most a
+ * fiftieth of its time on the same reply.  The age in a reply ("as_of") stays right.
  */
 #ifndef ADMIN_CACHE_H
 #define ADMIN_CACHE_H

@@ -23,7 +23,7 @@
 
 enum {
     LINGER_S = 2,
-    READ_MAX = HTTP1_HEAD_MAX + 2, /* bytes that wait to be looked at; more while a body comes */
+    READ_MAX = HTTP1_HEAD_MAX + 2, /* unread bytes kept; more while a body arrives */
 };
 
 enum connection_state {
@@ -45,8 +45,8 @@ struct connection {
     struct event *deadline;
     struct request *request; /* whose body is being read, or whose reply is awaited */
     size_t body_len;         /* of the request whose body is being read */
-    size_t long_body_len;    /* what it weighs in connections.long_bodies */
-    size_t unsent;           /* when we looked last whether the client takes its reply */
+    size_t long_body_len;    /* its share of connections.long_bodies */
+    size_t unsent;           /* at the last check whether the client reads its reply */
     struct http1_scan scan;
     bool keep_alive; /* after the reply that is being sent */
     bool has_ended;  /* the client will send nothing more */
@@ -96,7 +96,7 @@ static void set_state(struct connection *conn, enum connection_state state)
     case CONNECTION_BODY:
         set_deadline(conn, conn->long_body_len ? CONNECTIONS_LONG_BODY_S : CONNECTIONS_BODY_S);
         break;
-    case CONNECTION_ANSWERED_BY_API: /* which ends all it does for a request in time */
+    case CONNECTION_ANSWERED_BY_API: /* the API thread has time limits of its own */
     case CONNECTION_STREAMING:
         set_deadline(conn, 0);
         break;
@@ -114,7 +114,7 @@ static void set_state(struct connection *conn, enum connection_state state)
     }
 }
 
-/* The request has come back from the API thread, or never got there. */
+/* The request has come back from the API thread, or was never sent there. */
 static void drop_request(struct connection *conn)
 {
     request_free(conn->request);
@@ -136,8 +136,8 @@ static void close_connection(struct connection *conn)
     TAILQ_REMOVE(&all->list, conn, link);
     counter64_set(&all->options.server->n_connections,
                   counter64_get(&all->options.server->n_connections) - 1);
-    /* At once: bufferevent_free() would put it off to the loop's next pass, and a connection that
-     * waits for a descriptor needs it now. */
+    /* Closes the descriptor now: bufferevent_free() would do it in the loop's next pass, and a new
+     * connection may be waiting for a descriptor. */
     fd = bufferevent_getfd(conn->bev);
     (void)bufferevent_setfd(conn->bev, -1);
     close(fd);
@@ -162,8 +162,8 @@ static bool is_unsent(const struct connection *conn)
     return ioctl(bufferevent_getfd(conn->bev), SIOCOUTQ, &n) == 0 && n > 0;
 }
 
-/* Closes without waiting for the client to take the rest: else the kernel would keep it, and offer
- * it for minutes. */
+/* Closes without waiting until the client has read the rest: otherwise the kernel would keep the
+ * bytes and retransmit them for minutes. */
 static void abort_connection(struct connection *conn)
 {
     const struct linger none = {.l_onoff = 1};
@@ -197,7 +197,8 @@ bool connections_evict(struct connections *connections)
 
 static void end_reply(struct connection *conn);
 
-/* When clients leave too much of their replies, whoever has been taking his the longest goes. */
+/* When clients leave too many bytes of replies unread, closes the connection that has been sending
+ * for the longest time. */
 static void limit_unsent(struct connections *all)
 {
     struct connection *conn;
@@ -231,7 +232,7 @@ static void send_reply(struct connection *conn, struct evbuffer *bytes)
         limit_unsent(conn->all);
 }
 
-/* A request that got no further than this front. */
+/* The front replies itself: the request was not handed to the API thread. */
 static void refuse(struct connection *conn, unsigned status, const char *reason, bool is_head)
 {
     struct evbuffer *out = evbuffer_new();
@@ -300,8 +301,8 @@ void connections_take(struct connections *connections, struct parcel *parcel)
 
 /* --- requests --- */
 
-/* A quarter of all connections, and of those of an address, is never held by the API thread, so
- * that there is one to give up for a probe that comes. */
+/* At most three quarters of all connections, and of those of an address, wait for the API thread,
+ * so that one of the others can be closed when a probe arrives. */
 static bool api_has_room(const struct connections *all, const struct connection *conn)
 {
     unsigned max = all->options.max / 4 * 3, n_of_address = 0;
@@ -469,7 +470,7 @@ static void on_write(struct bufferevent *bev, void *arg)
         end_reply(conn);
 }
 
-/* The client has closed, or only its sending side: what it asked for is answered. */
+/* The client has closed the connection or its sending side: requests that arrived are answered. */
 static void on_event(struct bufferevent *bev, short events, void *arg)
 {
     struct connection *conn = arg;
@@ -518,7 +519,8 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
 
 /* --- the set --- */
 
-/* Who it counts as: an IPv4 address, or the 64 bits of an IPv6 one that its owner can't choose. */
+/* By what connections are counted: an IPv4 address, or the 64 bits of an IPv6 address that its
+ * owner can't choose. */
 static void write_ip(const struct sockaddr *peer, struct connection *conn)
 {
     static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
@@ -536,7 +538,8 @@ static void write_ip(const struct sockaddr *peer, struct connection *conn)
     memcpy(conn->ip, ip, sizeof(ip));
 }
 
-/* Whether there is room for one more of this address; proxies that are trusted stand for many. */
+/* Whether one more connection of this address is allowed; trusted proxies may have any number,
+ * because they pass on the requests of many. */
 static bool make_room(struct connections *all, const struct connection *conn)
 {
     unsigned n = 0, n_of_address = 0;

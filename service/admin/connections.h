@@ -10,9 +10,9 @@
  *                        ▼                                             ▼
  *                    LINGERING ──────── client closed, 2 s ─────────▶ gone
  *
- * One request at a time: the next is read when the reply to the last has been sent.  A connection
- * whose client has gone is closed at once; what the API thread still has of it is forgotten when it
- * comes back.
+ * A connection has one request at a time: the next is read after the reply to the last was sent.
+ * When the client closes, the connection is closed at once; a request of it that the API thread
+ * still has is dropped when it comes back.
  */
 #ifndef ADMIN_CONNECTIONS_H
 #define ADMIN_CONNECTIONS_H
@@ -31,8 +31,8 @@ struct server;
 enum {
     CONNECTIONS_IDLE_S = 30,
     CONNECTIONS_HEAD_S = 5,       /* from the first byte of a head to its last */
-    CONNECTIONS_BODY_S = 10,      /* the same of a body of up to ROUTER_BODY_MAX */
-    CONNECTIONS_LONG_BODY_S = 30, /* of a longer one */
+    CONNECTIONS_BODY_S = 10,      /* the same for a body of up to ROUTER_BODY_MAX */
+    CONNECTIONS_LONG_BODY_S = 30, /* for a longer body */
     CONNECTIONS_SEND_S = 5,       /* in which a client must take CONNECTIONS_SEND_MIN of a reply */
     CONNECTIONS_SEND_MIN = 8192,  /* bytes */
     CONNECTIONS_BODIES_MAX = 32 << 20, /* bytes of all long bodies at once */
@@ -53,11 +53,12 @@ MUST_USE struct connections *connections_new(const struct connections_options *o
 /* Closes all.  No request may be with the API thread any more.  NULL is allowed. */
 void connections_free(struct connections *connections);
 
-/* Serves the connection `fd`, taken.  When there are too many, in all or of this address, the one
- * that has kept us waiting the longest is closed, or else the new one. */
+/* Serves the connection `fd`, which it owns from now on.  When there are too many connections, in
+ * total or from this address, closes the one that we have waited for longest, or else the new one.
+ */
 void connections_accept(struct connections *connections, int fd, const struct sockaddr *peer);
 
-/* Closes the connection that has kept us waiting the longest; false: there is none. */
+/* Closes the connection that we have waited for longest; false: we wait for none. */
 MUST_USE bool connections_evict(struct connections *connections);
 
 /* The API thread or a probe has bytes of a reply.  Takes the parcel, and with the last one its

@@ -92,7 +92,8 @@ static void pump(struct fetch *fetch)
     }
 }
 
-/* Goes on with what was held up; each of them may be gone afterwards, but no other. */
+/* Sends more commands of the fetches that could not send all; sending may free that fetch, and no
+ * other. */
 static void pump_all(struct fetches *all)
 {
     for (struct fetch *fetch = all->first, *next; fetch; fetch = next) {
@@ -116,7 +117,7 @@ static struct fetch *find_fetch(struct fetches *all, uint64_t number)
     return fetch;
 }
 
-/* Redis answered a command, or never will. */
+/* Redis has answered a command (`answer` NULL: the connection was lost before). */
 static void on_link_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct fetches *all = owner;

@@ -1,8 +1,9 @@
-/* fetch.h - commands to Redis whose answers are wanted together, bounded in number and in time.
+/* fetch.h - a number of commands to Redis whose answers are needed together, with limits of number
+ * and time.
  *
  * The Redis link knows a fetch by a number only, never by a pointer: an answer that comes after the
  * fetch has ended finds no fetch and is dropped.  Only a few commands are sent at a time, so that
- * the ledger's batches wait for few of them in Redis.
+ * in Redis the ledger's batches never wait for many of them.
  */
 #ifndef ADMIN_FETCH_H
 #define ADMIN_FETCH_H
@@ -40,8 +41,8 @@ struct fetch_options {
     void (*on_command)(void *owner, size_t index, struct fetch_command *command);
     /* The answer to it, in any order; never an error answer.  Borrowed for the call. */
     void (*on_answer)(void *owner, size_t index, const struct redisReply *answer);
-    /* All answers are there (`cause` NULL), or one never will be, and `cause` says why.  Called
-     * exactly once, maybe before fetch_start() returns; nothing is called after it. */
+    /* All answers have come (`cause` NULL), or the fetch has failed and `cause` says why.  Called
+     * exactly once, as the last callback, perhaps before fetch_start() returns. */
     void (*on_done)(void *owner, const char *cause);
 };
 

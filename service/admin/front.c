@@ -80,8 +80,9 @@ static void fill_spare(struct front *front)
         front->spare_fds[front->n_spare++] = fd;
 }
 
-/* Without a descriptor the queue can't be emptied, and the kernel would report it again at once.
- * One can be found: a spare one, or that of a connection which keeps us waiting. */
+/* Frees a descriptor for the next connection: a spare one, or that of the connection that we have
+ * waited for longest.  Without a free descriptor accept(2) fails, and the kernel would report the
+ * waiting connection again at once. */
 static bool find_descriptor(struct front *front)
 {
     if (front->n_spare == 0)
@@ -108,9 +109,9 @@ static int accept_from(int listen_fd, struct sockaddr_storage *peer)
     return accept4(listen_fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* One connection of the queue; false when there is none, or when descriptors are so scarce that the
- * next must wait for a pass of the loop: else it would be given the one of a connection that had no
- * chance to be answered. */
+/* Accepts one connection; false when none is waiting, or when descriptors are so scarce that the
+ * next must wait for a pass of the loop: otherwise it would get the descriptor of a connection that
+ * was not served yet. */
 static bool accept_one(struct front *front, int listen_fd)
 {
     struct sockaddr_storage peer;
@@ -128,7 +129,7 @@ static bool accept_one(struct front *front, int listen_fd)
     }
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
         pause_accepting(front, error);
-    /* Anything else but an empty queue is the fate of one connection (accept(2)). */
+    /* All errors but an empty queue concern one connection only (accept(2)). */
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
@@ -159,7 +160,8 @@ static int listen_on(const struct address *address)
     if ((address->addr.ss_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
         set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-        /* Who doesn't read, or isn't read, holds so much of the kernel's memory, not megabytes. */
+        /* A connection that doesn't read, or isn't read, holds so many bytes in the kernel, not
+         * megabytes. */
         set_option(fd, SOL_SOCKET, SO_SNDBUF, CONNECTIONS_SOCKET_BYTES) &&
         set_option(fd, SOL_SOCKET, SO_RCVBUF, CONNECTIONS_SOCKET_BYTES) &&
         bind(fd, (const struct sockaddr *)&address->addr, address->addr_len) == 0 &&
@@ -266,7 +268,7 @@ bool front_start(struct front *front)
     return front->running;
 }
 
-/* What was under way between the threads comes back to its connection. */
+/* Returns the requests and replies that are still in the mailboxes to their connections. */
 static void empty_mailboxes(struct front *front)
 {
     struct letter *letter;

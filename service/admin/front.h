@@ -1,8 +1,8 @@
 /* front.h - the thread that speaks HTTP on the admin address: accepts, reads heads and bodies, and
  * answers probes and metrics itself.
  *
- * All else it hands to the API thread and sends what that answers.  So nothing that is asked of the
- * API, and nobody who is slow to ask or to read, can keep a probe waiting.
+ * The front hands all other requests to the API thread and sends the replies of that.  So neither a
+ * slow API request nor a client that sends or reads slowly delays a probe.
  *
  *     clients ──▶ front ── request ──▶ API thread ──▶ Redis
  *        ▲         │ ▲                     │
@@ -31,8 +31,8 @@ struct front_options {
 MUST_USE struct front *front_new(const struct front_options *options, struct error *err);
 MUST_USE bool front_start(struct front *front);
 
-/* Stops the thread, closes all connections, frees.  When the API thread has ended: requests that it
- * has not taken are forgotten.  NULL is allowed. */
+/* Stops the thread, closes all connections, frees.  Call it after the API thread has ended;
+ * requests that the thread has not taken are dropped.  NULL is allowed. */
 void front_free(struct front *front);
 
 #endif

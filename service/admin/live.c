@@ -34,7 +34,7 @@ struct stream {
     struct request *request;
     bool has_brand;
     uint32_t brand; /* its id: a reload may move it */
-    /* What it was told last, and of which day; only with `has_last`. */
+    /* The counts that the stream sent last, and of which day; only with `has_last`. */
     struct clicks last;
     int64_t last_day;
     bool has_last;
@@ -60,7 +60,7 @@ struct live {
 
 /* --- what an event says --- */
 
-/* What this process knows by itself. */
+/* What this process knows without Redis. */
 struct counts {
     uint64_t redirects, accepted, dropped;
     struct ledger_stats ledger;
@@ -105,7 +105,7 @@ static const char *write_clicks(const struct clicks *clicks, char out[static CLI
     return out;
 }
 
-/* What has come since the stream was told last; at midnight counting begins anew. */
+/* The clicks since the stream's last event; at midnight counting begins at 0. */
 static struct clicks clicks_since(const struct stream *stream, const struct clicks *today,
                                   int64_t day)
 {
@@ -118,7 +118,7 @@ static struct clicks clicks_since(const struct stream *stream, const struct clic
     return since;
 }
 
-/* What this process did, for all its brands: null for a key that is for some only. */
+/* The counts of this process for all brands: null when the key is for some brands only. */
 static const char *write_pod(const struct stream *stream, const struct counts *counts,
                              char out[static POD_MAX])
 {
@@ -132,7 +132,7 @@ static const char *write_pod(const struct stream *stream, const struct counts *c
     return out;
 }
 
-/* `today` NULL: Redis did not say. */
+/* `today` NULL: Redis did not answer. */
 static size_t write_event(const struct live *live, struct stream *stream,
                           const struct clicks *today, char out[static EVENT_MAX])
 {
@@ -305,8 +305,8 @@ static void run_tick(struct live *live)
     fetch_start(live->server->fetches, &options);
 }
 
-/* Streams end when their key is taken away or their session signed out, and with the drain: then
- * they are opened anew elsewhere. */
+/* Ends streams whose key was removed or whose session was signed out, and all when draining begins:
+ * then the browsers open them at another process. */
 static void drop_ended(struct live *live)
 {
     bool is_draining = atomic_load(&live->server->state) == ADMIN_DRAINING;

@@ -1,6 +1,6 @@
 /* mailbox.h - letters from any thread to the event loop of one.
  *
- * A letter is a part of something bigger that the sender hands over with it.
+ * A letter is a member of a larger struct; whoever posts the letter hands over the struct.
  */
 #ifndef ADMIN_MAILBOX_H
 #define ADMIN_MAILBOX_H
@@ -22,7 +22,7 @@ MUST_USE struct mailbox *mailbox_new(struct event_base *base,
 /* From any thread; does not wait for the reader. */
 void mailbox_post(struct mailbox *mailbox, struct letter *letter);
 
-/* The oldest letter, or NULL.  For who empties a mailbox whose loop has ended. */
+/* The oldest letter, or NULL.  For emptying a mailbox whose loop has ended. */
 struct letter *mailbox_take(struct mailbox *mailbox);
 
 /* Before its base; letters that are still in it are forgotten.  NULL is allowed. */

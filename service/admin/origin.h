@@ -9,8 +9,8 @@
 
 struct request;
 
-/* Over TLS, as far as a proxy says, whoever it is, or the browser itself (an Origin of our own
- * page): who lies about it harms only his own cookie. */
+/* Whether the request came over TLS, as a proxy says (trusted or not), or the browser (an Origin of
+ * our own page with https).  A client that lies about it harms only its own cookie. */
 bool origin_is_secure(const struct request *request);
 
 /* Whether the request comes from our own page, and not from one of another site: by what the

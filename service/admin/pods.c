@@ -10,7 +10,7 @@
 
 struct pods {
     const struct server *server;
-    struct pod self; /* as it is now, whatever its line says */
+    struct pod self; /* as it is now; its line in Redis may be older */
     struct pod_table known;
 };
 
@@ -28,7 +28,7 @@ void pods_free(struct pods *pods)
     free(pods);
 }
 
-/* Asks the ledger. */
+/* Copies what the ledger thread has read. */
 static void look(struct pods *pods)
 {
     struct ledger *ledger = pods->server->sources.ledger;
@@ -58,7 +58,7 @@ static bool is_self(const struct pods *pods, const struct pod *pod)
 static json_t *pod_json(const struct pods *pods, const struct pod *pod, int64_t now_ms)
 {
     bool self = is_self(pods, pod);
-    /* What we said last is of a time when Redis still listened. */
+    /* Our last line in Redis is from before the connection was lost. */
     const struct pod said = self ? pods->self : *pod;
     char as_of[RFC3339_TEXT_MAX];
 

@@ -1,6 +1,5 @@
-/* pods.h - the processes at this Redis, as the ledger knows them, for the API.
- *
- * One thread, the API's.
+/* pods.h - the processes at this Redis, for the API: what the ledger has read, and this process as
+ * it is now.  For the API thread only.
  */
 #ifndef ADMIN_PODS_H
 #define ADMIN_PODS_H

@@ -105,7 +105,7 @@ const char *request_header(const struct request *request, const char *name)
 
     if (!value.ptr)
         return NULL;
-    /* Behind a value there is a blank or the CR of its line, which nobody looks at any more. */
+    /* The byte behind a value is a blank or the CR of its line, which is not needed any more. */
     request->head[value.ptr + value.len - request->head] = '\0';
     return value.ptr;
 }
@@ -179,7 +179,7 @@ json_t *request_read_json(struct request *request)
     text = slice_skip_mark(slice_make(bytes, bytes ? len : 0));
     if (bytes)
         json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
-    /* A number beyond 2^63: whoever reads the field says what fits. */
+    /* A number beyond 2^63: the code that reads the field names the range. */
     if (bytes && !json && json_error_code(&error) == json_error_numeric_overflow)
         json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
                           &error);
@@ -335,7 +335,7 @@ static void write_etag(struct slice of, char out[static ETAG_TEXT_MAX])
     snprintf(out, ETAG_TEXT_MAX, "W/\"%s\"", hex);
 }
 
-/* True when the client has this very answer; weak comparison, RFC 9110, 13.1.2. */
+/* True when the client has this reply; weak comparison, RFC 9110, 13.1.2. */
 static bool etag_is_known(const struct request *request, const char *etag)
 {
     const char *known = request_header(request, "If-None-Match");
@@ -486,7 +486,8 @@ void request_stream_start(struct request *request, const char *type)
     request_add_header(request, "Content-Type", type);
     request_add_header(request, "Cache-Control", "no-store");
     request_add_header(request, "X-Content-Type-Options", "nosniff");
-    request_add_header(request, "X-Accel-Buffering", "no"); /* nginx would keep events back */
+    request_add_header(request, "X-Accel-Buffering",
+                       "no"); /* otherwise nginx would buffer the events */
     if (head)
         write_head(request, head, 200, SIZE_MAX);
     if (!head || !post_part(request, head))

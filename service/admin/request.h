@@ -2,8 +2,8 @@
  *
  * The front (front.h) reads it and makes it; the API thread (or the front, for probes) answers it.
  * A request lives until one of the reply functions takes it, which may be long after the client has
- * gone: then the reply is dropped.  So whatever waits for Redis owns the request and never a
- * connection, and ends by replying, exactly once, whatever happened.
+ * gone: then the reply is dropped.  So code that waits for Redis owns the request and never a
+ * connection, and replies exactly once, whatever happened.
  */
 #ifndef ADMIN_REQUEST_H
 #define ADMIN_REQUEST_H
@@ -94,13 +94,13 @@ struct request {
 /* Makes the request whose head, `head`, was read as `http`; copies all.  NULL: no memory. */
 MUST_USE struct request *request_new(struct server *server, const struct http1_request *http,
                                      struct slice head, const struct request_origin *origin);
-/* For who has its whole reply. */
+/* For the front, which has sent the whole reply. */
 void request_free(struct request *request);
 
-/* Takes the request, of a client that has gone. */
+/* Takes a request whose client has closed the connection: no reply is sent. */
 void request_drop(struct request *request);
 
-/* Writes the whole reply to what could not become a request. */
+/* Writes a whole reply for a head that could not become a request. */
 void request_write_refusal(struct server *server, struct evbuffer *out, int status,
                            const char *reason, bool is_head);
 

@@ -28,8 +28,8 @@ struct route {
 /* Whether the front answers the request itself, by router_handle(). */
 bool router_is_for_front(const struct request *request);
 
-/* How long a body may be that comes with the request, by its route; over ROUTER_BODY_MAX only with
- * a known API key. */
+/* The longest body that the route of the request takes; more than ROUTER_BODY_MAX only with a known
+ * API key. */
 size_t router_body_max(const struct request *request);
 
 /* Answers: checks path, method, key, rate, body and the names of the parameters, then calls the

@@ -1,5 +1,5 @@
-/* server.h - what the handlers of the admin address share.  Only the API thread touches it, but for
- * the fields that say otherwise and for those that never change. */
+/* server.h - what the handlers of the admin address share.  Only the API thread uses it, except for
+ * fields that say otherwise and fields that never change. */
 #ifndef ADMIN_SERVER_H
 #define ADMIN_SERVER_H
 #include <stdatomic.h>

@@ -34,7 +34,7 @@ static bool is_json(const struct request *request)
            (type[sizeof(json) - 1] == '\0' || strchr("; ", type[sizeof(json) - 1]));
 }
 
-/* What the page has to know of its session. */
+/* The session as JSON, for the page. */
 static json_t *session_json(const struct session *session, const struct apikey *key)
 {
     char text[APIKEY_SCOPES_MAX], expires[RFC3339_TEXT_MAX];
@@ -109,13 +109,13 @@ void signins_free(struct signins *signins)
     free(signins);
 }
 
-/* Takes the request.  Guessing gets slow, and whoever has a right key is never kept waiting for it,
- * however many wrong ones come from his address. */
+/* Takes the request.  Delays the refusal, so that guessing is slow.  A right key is never delayed,
+ * however many wrong ones come from the same address. */
 static void hold_back(struct request *request)
 {
     struct signins *signins = request->server->signins;
 
-    /* Not so many that they would take the places of other requests. */
+    /* Refusals waiting here hold connections, so at most an eighth of those. */
     if (signins->n > request->server->connections_max / 8)
         answer_first(signins);
     request->due_ms = clock_mono_ms() + HOLD_MS;

@@ -1,4 +1,5 @@
-/* background.h - threads that give way to the threads that answer redirects. */
+/* background.h - lowers the priority of a thread below that of the workers, which answer redirects.
+ */
 #ifndef BASE_BACKGROUND_H
 #define BASE_BACKGROUND_H
 

@@ -1,4 +1,4 @@
-/* error.h - the reason why starting or loading failed: one line for the user, made where it
+/* error.h - why starting or loading failed: one line for the user, written where the failure
  * happened. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

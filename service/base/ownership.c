@@ -95,7 +95,7 @@ static bool check_way(const char *path, struct error *err)
             return false;
         }
         if ((st.st_mode & 0002) && !(st.st_mode & S_ISVTX) && !is_volume(real, st.st_uid)) {
-            error_set(err, "%s: mode %04o of %s lets anybody exchange it; run: chmod o-w %s", path,
+            error_set(err, "%s: mode %04o of %s lets anybody replace it; run: chmod o-w %s", path,
                       (unsigned)(st.st_mode & 07777), real, real);
             return false;
         }

@@ -1,5 +1,5 @@
-/* append.h - adds a line to a key file: nobody ever sees half a file, and two who add at once both
- * succeed. */
+/* append.h - adds a line to a key file, atomically: a reader sees the old or the new file, and of
+ * two processes that add at once both succeed. */
 #ifndef CLI_APPEND_H
 #define CLI_APPEND_H
 #include <stdbool.h>

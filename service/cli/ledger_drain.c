@@ -126,7 +126,8 @@ static int report(const struct ledger_place *place, const struct ledger_stats *s
                "counters\n",
                stats->rejected);
     if (!done)
-        return cli_fail("%" PRIu64 " clicks are left in %s: %s; call it again when that is mended",
+        return cli_fail("%" PRIu64
+                        " clicks are left in %s: %s; run the command again when that is fixed",
                         stats->pending, place->state_dir,
                         stats->last_error[0] ? stats->last_error : "Redis does not answer");
     printf("nothing is left in %s: Redis has all %" PRIu64 " clicks of its logs\n",

@@ -341,7 +341,7 @@ static void report_no_separator(struct rows *r, struct slice line)
 
     snprintf(copy, sizeof(copy), "%.*s", SLICE_ARG(line));
     error_set(&err,
-              "it can't be told what separates the columns of %s; a comma, a semicolon, a tab or a "
+              "cannot tell what separates the columns of %s; a comma, a semicolon, a tab or a "
               "bar does, or what a line `sep=;` before it says. The fields are:",
               log_quote(quoted, copy));
     add_field_names(r, &err);

@@ -143,7 +143,7 @@ static bool parse_line(const struct apikeys *keys, const struct linefile_line *l
         return false;
     }
     if (apikeys_find_name(keys, name)) {
-        error_set(err, "%s:%u: the name '%.*s' is there already: give each key its own", path,
+        error_set(err, "%s:%u: the name '%.*s' is used twice: give each key its own name", path,
                   line->number, SLICE_ARG(name));
         return false;
     }
@@ -230,9 +230,10 @@ bool apikeys_check_brands(const struct apikeys *keys, const struct site *site, c
 
         if (!unknown.ptr)
             continue;
-        error_set(err,
-                  "%s:%u: the key '%s' is for the brand '%.*s', which the configuration has not",
-                  path, key->line, key->name, SLICE_ARG(unknown));
+        error_set(
+            err,
+            "%s:%u: the key '%s' is for the brand '%.*s', which the configuration doesn't have",
+            path, key->line, key->name, SLICE_ARG(unknown));
         return false;
     }
     return true;

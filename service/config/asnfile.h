@@ -1,8 +1,9 @@
-/* asnfile.h - a list of autonomous systems in a file, as those who keep such lists write them.
+/* asnfile.h - a file with a list of autonomous systems, in the forms in which such lists are
+ * published.
  *
- * A line for each: its number, `AS` before it or not, in quotes or not; what comes behind a blank,
- * a comma, a semicolon or `#` is a name for the reader.  Blank lines, lines that begin with `#`,
- * and a first line that names columns (`ASN,Entity`) are passed over.
+ * Each line holds a number, with or without `AS` before it, with or without quotes; text behind a
+ * blank, comma, semicolon or `#` is a name for people.  Blank lines, lines that begin with `#`, and
+ * a first line of column names (`ASN,Entity`) are skipped.
  */
 #ifndef CONFIG_ASNFILE_H
 #define CONFIG_ASNFILE_H
@@ -22,8 +23,8 @@ struct asn_list {
 /* False: out of memory. */
 MUST_USE bool asn_list_add(struct asn_list *list, uint32_t number);
 
-/* Appends those in the file.  False and `*err`, naming file and line, on failure; then the list may
- * have got some of them. */
+/* Appends the numbers in the file.  False and `*err`, naming file and line, on failure; then the
+ * list may hold some of them. */
 MUST_USE bool asnfile_load(const char *path, struct asn_list *list, struct error *err);
 
 #endif

@@ -32,7 +32,7 @@ struct brand {
     const struct brand_private *priv;
 };
 
-/* What may decide between the templates of one kind. */
+/* By what a template of a kind is chosen. */
 struct target_facts {
     char country[2];       /* two NULs = unknown */
     uint8_t device;        /* enum click_device */
@@ -83,8 +83,8 @@ MUST_USE enum brand_leads brand_lead(const struct brand *brand, const struct tok
                                      const struct target_facts *facts,
                                      char out[static SITE_TARGET_MAX], size_t *len);
 
-/* Of a link of which kind, about which object, the target is that brand_lead() takes.  The kind is
- * 0 for a page, or a template of this state alone. */
+/* The kind whose target brand_lead() uses, and the object that it is about.  0: a page, or a
+ * template of this state alone. */
 uint8_t brand_lead_kind(const struct brand *brand, const struct token *token,
                         const struct target_facts *facts, uint32_t *object);
 

@@ -10,8 +10,8 @@ struct error;
 
 enum { BRANDLIST_MAX = 1024 }; /* bytes, with a NUL */
 
-/* Copies a list as it is written in a key file.  False, and `*err` says what is wrong with it: too
- * long, an empty name, a name twice, a character that no brand's name has. */
+/* Copies a list as it is written in a key file.  False and `*err` when the list is too long, or has
+ * an empty name, a name twice, or a character that no brand's name has. */
 MUST_USE bool brandlist_parse(struct slice text, char out[static BRANDLIST_MAX], struct error *err);
 
 /* Whether a list has a brand; NULL and "" have them all. */

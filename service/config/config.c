@@ -89,9 +89,10 @@ static bool check_public(const struct config *config, struct error *err)
 
     if (public->client_address == CONFIG_CLIENT_DIRECT || public->n_trusted_proxies > 0)
         return true;
-    config_fail(config, err, "public.client_address",
-                "nobody is trusted to say the client's address; list the networks of your proxies "
-                "in public.trusted_proxies");
+    config_fail(
+        config, err, "public.client_address",
+        "no proxy is trusted to name the client's address; list the networks of your proxies "
+        "in public.trusted_proxies");
     return false;
 }
 

@@ -1,8 +1,8 @@
 /* config.h - the configuration file: YAML, read by one table of keys (config_schema.c).
  *
- * What comes out of config_load() is whole: every key has its value or its default, every range has
- * been checked, addresses and networks are parsed, relative paths are made relative to the folder
- * of the configuration file.  Templates, presets and keys are site_new()'s to check.
+ * config_load() fills every key with its value or its default, checks every range, parses addresses
+ * and networks, and makes relative paths relative to the folder of the configuration file.
+ * Templates, presets and keys are checked by site_new().
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -188,7 +188,7 @@ struct config_brand {
     int64_t tracking; /* 0 full, 1 aggregate, 2 off */
     char *logo_text;  /* shown on pages instead of the name */
     char *color;      /* "#rrggbb" */
-    char *language;   /* of the pages, for who wants none of those that there are */
+    char *language;   /* of the pages, for browsers that ask for none of the languages there are */
     char *texts;      /* folder of the brand's own; NULL = none */
     char *support;    /* how to reach people: a mail address, an https URL or any text */
     struct config_target *targets;
@@ -260,8 +260,8 @@ const char *config_sink_type_name(const struct config_sink *sink);
 int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default);
 uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default);
 
-/* Sets "file:line: key: …": for what other parts find wrong with the value of `key`, which is a
- * path such as "brands[0].targets[1].url". */
+/* Sets "file:line: key: …", when another part finds a fault in the value of `key`, which is a path
+ * such as "brands[0].targets[1].url". */
 void config_fail(const struct config *config, struct error *err, const char *key,
                  const char *format, ...) PRINTF_LIKE(4, 5);
 /* Puts "file:line: key: " before the text that is there: for files that a key names. */

@@ -1,4 +1,4 @@
-/* eventform.h - an event that a request, a table or a person describes: texts in, an event out. */
+/* eventform.h - makes an event from texts, as a request, a table or a person gives them. */
 #ifndef CONFIG_EVENTFORM_H
 #define CONFIG_EVENTFORM_H
 #include <stdbool.h>

@@ -109,7 +109,7 @@ static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
                   "%s:%u: key %u is not of %d hexadecimal digits; make one with: hopcount keygen",
                   path, line->number, kid, 2 * TOKEN_KEY_LEN);
     } else if (ring->state[kid] != TOKEN_KEY_ABSENT) {
-        error_set(err, "%s:%u: key %u is there already: give each key a kid of its own", path,
+        error_set(err, "%s:%u: the kid %u is used twice: give each key its own kid", path,
                   line->number, kid);
     } else if (!add_brands(brands, kid, line, path, err)) {
     } else if (state == TOKEN_KEY_MINT && find_other_mint(ring, brands, kid) != 0) {

@@ -1,5 +1,5 @@
-/* linkform.h - a link that a person, a table or a request describes: texts in, a sealed token out.
- * The command line and the API know the same fields, values and faults. */
+/* linkform.h - makes a link from texts, as a person, a table or a request gives them: the result is
+ * a sealed token.  The command line and the API have the same fields, values and faults. */
 #ifndef CONFIG_LINKFORM_H
 #define CONFIG_LINKFORM_H
 #include <stdbool.h>

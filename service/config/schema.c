@@ -117,7 +117,7 @@ static bool set_int(struct reader *r, const struct schema_key *key, const char *
     bool is_auto = key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0;
 
     if (!is_auto && (!read_int(text, &value) || value < key->min || value > key->max))
-        return fail(r, "'%.*s' won't do; give %sa whole number from %" PRId64 " to %" PRId64,
+        return fail(r, "'%.*s' is not valid; give %sa whole number from %" PRId64 " to %" PRId64,
                     SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
                     key->max);
     put_number(member, key->size, value);
@@ -139,7 +139,7 @@ static bool set_choice(struct reader *r, const struct schema_key *key, const cha
             len +=
                 (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", choices[i]);
     }
-    return fail(r, "'%.*s' won't do; give one of: %s", SHOWN_MAX, text, all);
+    return fail(r, "'%.*s' is not valid; give one of: %s", SHOWN_MAX, text, all);
 }
 
 /* Characters that a value can't want and that would act in a terminal, a header or a page: controls
@@ -199,7 +199,7 @@ static bool set_single(struct reader *r, const struct schema_key *key, struct sl
         return set_int(r, key, text.ptr, member);
     case SCHEMA_BOOL:
         if (!slice_equal(text, slice_of("true")) && !slice_equal(text, slice_of("false")))
-            return fail(r, "'%.*s' won't do; give true or false", SHOWN_MAX, text.ptr);
+            return fail(r, "'%.*s' is not valid; give true or false", SHOWN_MAX, text.ptr);
         return set_choice(r, key, words, text.ptr, member);
     case SCHEMA_CHOICE:
         return set_choice(r, key, key->choices, text.ptr, member);

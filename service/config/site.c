@@ -267,7 +267,8 @@ static bool add_keys(struct site *site, const struct config *config, struct erro
         struct slice unknown = site_find_unknown_brand(site, brands.list[kid]);
 
         if (unknown.ptr) {
-            error_set(err, "%s:%u: key %u is for the brand '%.*s', which the configuration has not",
+            error_set(err,
+                      "%s:%u: key %u is for the brand '%.*s', which the configuration doesn't have",
                       config->keys, brands.line[kid], kid, SLICE_ARG(unknown));
             goto out;
         }

@@ -61,10 +61,10 @@ struct texts_language {
 MUST_USE struct texts *texts_new(struct error *err);
 
 /*
- * Those of the files LANGUAGE.yaml in `folder` over those of `base`, which is borrowed as long as
- * the result lives.  A file holds any of the texts; the others are those of its language, or of the
- * language that it is a special form of ("de" for "de-at").  With neither it has to hold them all.
- * NULL and `*err` (file, line, key) on failure.
+ * Reads the files LANGUAGE.yaml in `folder`, whose texts replace those of `base`.  Borrows `base`
+ * as long as the result lives.  A file may hold some of the texts; the others come from `base`:
+ * from its language, or else from the one without the region ("de" for "de-at").  If `base` has
+ * neither, the file must hold all texts. NULL and `*err` (file, line, key) on failure.
  */
 MUST_USE struct texts *texts_load(const struct texts *base, const char *folder, struct error *err);
 /* NULL is allowed. */
@@ -73,8 +73,8 @@ void texts_free(struct texts *texts);
 /* The number of a language; -1: there are no texts in it. */
 int texts_find(const struct texts *texts, struct slice tag);
 
-/* The language for an Accept-Language field; for one that wants none of them `fallback`, a number
- * that texts_find() gave. */
+/* The language for an Accept-Language field; if it names none of ours, `fallback`, a number from
+ * texts_find(). */
 const struct texts_language *texts_choose(const struct texts *texts, struct slice accept_language,
                                           int fallback);
 

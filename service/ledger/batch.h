@@ -16,9 +16,9 @@ struct people_sent;
 
 enum {
     BATCH_CURSOR_TTL_S = 30 * 86400, /* a cursor expires so long after its last batch */
-    BATCH_EVENT_TTL_S = 30 * 86400,  /* for so long a repetition of an event is passed over */
+    BATCH_EVENT_TTL_S = 30 * 86400,  /* how long a repetition of an event has no effect */
     BATCH_USES_TTL_S =
-        400 * 86400, /* after its last use; longer than any link is valid that ends */
+        400 * 86400, /* after its last use; longer than any link with an end is valid */
 };
 
 struct batch_options {

@@ -21,7 +21,7 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    LEN_MAX = 48 << 20, /* what is longer doesn't fit into an answer */
+    LEN_MAX = 48 << 20, /* a longer one doesn't fit into an answer */
     TAIL_MIN = 4096, /* a key is looked at after it has grown by so many bytes; as in batch.lua */
     RETRY_MS = 1000,
 
@@ -34,7 +34,7 @@ enum {
     SERIES_SMALL_MAX =
         1024,             /* of campaigns' days that are over: they come together, and are small */
     SERIES_BUSY_MAX = 16, /* series under way: each waits for a batch or two */
-    SERIES_LEN_MIN = 256, /* a shorter one is only written to be shorter still */
+    SERIES_LEN_MIN = 256, /* a shorter one is written only if that makes it shorter */
 };
 
 struct table_state {
@@ -52,12 +52,12 @@ struct tables {
     int64_t retry_ms;
 };
 
-/* A series to be summed up. */
+/* A series to be compacted. */
 struct job {
     struct counter_key key;
     unsigned shard;
     bool is_of_invoices; /* sums of funnel.h */
-    bool is_over;        /* its time is: no more records are expected */
+    bool is_over;        /* its day or month is over: no more records are expected */
     bool is_busy;        /* a command is under way */
 };
 
@@ -181,7 +181,7 @@ static void serve_tables(struct ledger *ledger)
     }
 }
 
-/* The table is looked at again at twice that length. */
+/* Looks at the table again when it has twice that length. */
 static void look_again_at(struct tables *tables, unsigned n, size_t len)
 {
     size_t next = 2 * len + TAIL_MIN;
@@ -213,7 +213,7 @@ static size_t sum_up(unsigned n, struct slice old, uint8_t *out, uint32_t *scrat
     return state_compact(out, old.len, 0);
 }
 
-/* Sums the table up; false, and nothing was sent, when that is not worth it. */
+/* Compacts the table; false, and nothing was sent, when the table would get hardly shorter. */
 static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *answer)
 {
     struct slice old = slice_make(answer->str, answer->len);
@@ -225,7 +225,7 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
     if (table && scratch) {
         size_t len = sum_up(n, old, table, scratch);
 
-        /* A table of links with a single click each gets no shorter: not worth a write. */
+        /* A table of links with a single click each gets no shorter. */
         if (len < old.len - old.len / 4 &&
             write_table(ledger, n, answer, slice_make((const char *)table, len))) {
             look_again_at(&ledger->compact->tables, n, len);
@@ -252,7 +252,8 @@ static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisR
         look_again_at(&ledger->compact->tables, n, LEN_MAX);
         return false;
     }
-    if (base_len > 0 && old.len - base_len < base_len + TAIL_MIN) { /* not long ago, by another */
+    if (base_len > 0 &&
+        old.len - base_len < base_len + TAIL_MIN) { /* another process has compacted it */
         look_again_at(&ledger->compact->tables, n, base_len);
         return false;
     }
@@ -306,7 +307,7 @@ static void note_series(struct ledger *ledger, const struct redisReply *key,
         job.shard >= ledger->options.n_shards || series_jobs->n_queued == SERIES_QUEUE_MAX ||
         len->integer > LEN_MAX)
         return;
-    /* Where one begins, the one before it is over. */
+    /* When a series begins, the one of the period before is over. */
     job.is_over = len->integer == 0;
     is_small = job.is_over && series.campaign != COUNTER_ALL_CAMPAIGNS;
     if (is_small && series_jobs->n_queued >= SERIES_SMALL_MAX)
@@ -364,7 +365,7 @@ static void serve_series(struct ledger *ledger)
     }
 }
 
-/* Sums up what was read and sends it back; false: it stays as it is. */
+/* Compacts what was read and sends it back; false: the series stays as it is. */
 static bool compact_series(struct ledger *ledger, const struct ledger_ticket *read,
                            struct slice old)
 {
@@ -378,8 +379,8 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
     if (!work)
         return false;
     len = job->is_of_invoices ? funnel_compact(old, out) : series_compact(old, work, out);
-    /* Redis reserves up to twice the length of a string that was appended to, and no more than its
-     * length for one that is set: so a long series is written even if it got no shorter. */
+    /* Redis reserves up to twice the length of a string that grew by APPEND, and the exact length
+     * of one written by SET.  So a long series is written even if it got no shorter. */
     if (len < old.len || old.len >= SERIES_LEN_MIN)
         sent = send_compacted(ledger, &ticket, counter_key_slice(&job->key), old,
                               slice_make((const char *)out, len));
@@ -393,7 +394,7 @@ static bool is_worth_it(const struct job *job, struct slice series)
 
     if (series.len > LEN_MAX || series.len == base_len)
         return false;
-    /* Another process may have been first. */
+    /* Another process may have compacted it. */
     return job->is_over || series.len >= 2 * base_len + TAIL_MIN;
 }
 

@@ -1,9 +1,9 @@
-/* compact.h - sums up tables and time series that have grown (FORMATS.md "Table", "Series"), some
+/* compact.h - compacts tables and time series that have grown (FORMATS.md "Table", "Series"), some
  * at a time, between batches.
  *
- * Tables are summed up when they have doubled.  Series are too, and once more when their day or
- * month is over.  Only memory and the time of a read depend on it: a key that is left out, or that
- * changed between the read and the write, stays as it was.
+ * A table or series is compacted when its length has doubled; a series once more when its day or
+ * month is over.  Compacting saves memory and time to read, and changes no count: a key that is
+ * left out, or that changed between the read and the write, stays as it was.
  */
 #ifndef LEDGER_COMPACT_H
 #define LEDGER_COMPACT_H
@@ -21,7 +21,7 @@ void compact_free(struct compact *compact);
 /* The batch script's list of keys and lengths: tables and series that have grown to that length,
  * and, with length 0, series that have begun. */
 void compact_note(struct ledger *ledger, const struct redisReply *grown);
-/* Each turn: reads the next keys, unless enough are under way. */
+/* In each turn: reads the next keys, unless enough are under way. */
 void compact_serve(struct ledger *ledger);
 void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
                       const struct redisReply *answer);

@@ -18,7 +18,7 @@
 
 enum {
     ASK_MAX = 64,     /* cursors asked for in one command */
-    SWEEP_MS = 10000, /* a cursor that nothing confirmed for so long is asked for */
+    SWEEP_MS = 10000, /* after this time without a confirmation a cursor is asked for */
     RENEW_MS = 3600000,
     DECIMAL_MAX = 20,
 };
@@ -50,8 +50,8 @@ static void doubt_shard(struct ledger *ledger, unsigned shard)
         doubt(&ledger->logs[i]->cursors[shard]);
 }
 
-/* After a new connection the server may have restarted, or be another one: what we know of its
- * cursors is in doubt. */
+/* A new connection may lead to a server that has restarted, or to another one: its cursors are
+ * unknown. */
 static void notice_connection(struct ledger *ledger, unsigned shard)
 {
     struct shard *s = &ledger->shards[shard];
@@ -78,7 +78,8 @@ void cursor_notice_connections(struct ledger *ledger)
         if (ledger->shards[s].epoch != 0)
             continue;
         ledger->now.connected = false;
-        /* When we left the server ourselves, the answer that made us leave says more. */
+        /* If we closed the connection ourselves, the answer that made us do so is the better cause.
+         */
         is_down = is_down || !ledger->shards[s].was_left;
     }
     if (is_down && redis_link_cause(ledger->link)[0])
@@ -102,8 +103,8 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
     unsigned end = first + ASK_MAX < ledger->n_logs ? first + ASK_MAX : ledger->n_logs;
     bool any = false;
 
-    /* All cursors of the range are asked for, known ones too: then the answer's order says whose
-     * each is. */
+    /* Asks for all cursors of the range, known ones too: the order of the answer tells whose each
+     * is. */
     for (unsigned i = first; i < end; i++, ticket.count++) {
         const struct ledger_log *log = ledger->logs[i];
 
@@ -128,8 +129,8 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
     }
 }
 
-/* Puts cursors in doubt that nothing has confirmed for SWEEP_MS: after a FLUSHALL no connection
- * breaks and no command fails. */
+/* Makes cursors unknown that were not confirmed for SWEEP_MS: a FLUSHALL breaks no connection and
+ * fails no command. */
 static void sweep(struct ledger *ledger, unsigned shard)
 {
     for (unsigned i = 0; i < ledger->n_logs; i++) {
@@ -141,7 +142,7 @@ static void sweep(struct ledger *ledger, unsigned shard)
     }
 }
 
-/* The cursor of a log that no process has expires after 30 days; ours must not. */
+/* The cursors of logs that no process has open expire after 30 days; ours must not. */
 static void renew(struct ledger *ledger, unsigned shard)
 {
     char ttl[DECIMAL_MAX + 1];
@@ -311,7 +312,7 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
     if (n_aside > 0) {
         char quoted[LOG_QUOTE_MAX];
 
-        people_sent_forget(ledger->people_sent); /* they may be among what was set aside */
+        people_sent_forget(ledger->people_sent); /* their increments may be among those set aside */
         ledger->now.rejected += n_aside;
         log_error("ledger.set_aside", "shard=%u n=%" PRIu64 " err=%s", shard, n_aside,
                   log_quote(quoted, answer->element[2]->str));
@@ -348,7 +349,7 @@ static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned s
         cursor->state = CURSOR_UNKNOWN;
         return;
     }
-    if (at < cursor->at) /* then the other logs' may have gone back, too */
+    if (at < cursor->at) /* then those of other logs may have gone back, too */
         doubt_shard(ledger, shard);
     cursor->in_doubt = false;
     set_cursor(ledger, log, shard, at);
@@ -371,7 +372,7 @@ const struct redisReply *cursor_on_batch(struct ledger *ledger, const struct led
     if (answer && is_refused(answer)) {
         on_refused(ledger, log, ticket->shard, answer->element[1]);
     } else {
-        /* It may have been applied: ask. */
+        /* The batch may have been applied: ask. */
         cursor->state = CURSOR_UNKNOWN;
         if (answer)
             trust_on_error(ledger, ticket->shard,

@@ -1,8 +1,8 @@
 /* cursor.h - up to where Redis has applied each log in each shard (FORMATS.md "Cursor").
  *
- * What we know of a cursor holds for one connection.  After a new connection, an error, a refused
- * batch or a long silence the cursor is in doubt, and Redis is asked for it.  A cursor that has
- * gone back (a failover, a cut append-only file) makes the sender replay from there.
+ * A cursor that was read is valid for one connection.  After a new connection, an error, a refused
+ * batch, or 10 seconds without a confirmation the cursor is unknown, and we ask Redis for it.  When
+ * a cursor has gone back (failover, truncated append-only file), the sender replays from there.
  */
 #ifndef LEDGER_CURSOR_H
 #define LEDGER_CURSOR_H
@@ -17,12 +17,12 @@ struct redisReply;
 /* Makes ledger->shards; false: out of memory. */
 MUST_USE bool cursor_init_shards(struct ledger *ledger);
 
-/* Each turn, first: notices connections that are new or lost and puts the shard's cursors in
- * doubt.  Says in ledger->now.connected whether all shards have a connection. */
+/* At the start of each turn: when a connection is new or lost, makes the cursors of its shard
+ * unknown. Sets ledger->now.connected, whether all shards have a connection. */
 void cursor_notice_connections(struct ledger *ledger);
-/* Each turn: asks the shard for the cursors that are in doubt. */
+/* In each turn: asks the shard for its unknown cursors. */
 void cursor_serve(struct ledger *ledger, unsigned shard);
-/* Each turn: once an hour renews the time to live of all cursors in Redis. */
+/* In each turn: once an hour renews the time to live of all cursors in Redis. */
 void cursor_renew(struct ledger *ledger);
 
 void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,

@@ -300,8 +300,7 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
     }
 }
 
-/* An event of a type that a newer version wrote is passed over: this one can't tell what it does.
- */
+/* Skips an event of a type that only a newer version knows. */
 static void add_event(struct fold *fold, const struct click *record)
 {
     struct fold_event *out = &fold->events[fold->n_events];

@@ -1,7 +1,7 @@
 /* fold.h - records of the click log summed up into increments of counters and changes of state.
  *
- * Tables of fixed size, made once: folding allocates nothing, and cleared by what was used, so that
- * a batch of ten clicks costs as little as it should.
+ * The tables have a fixed size and are made once, so that folding allocates nothing.  Clearing
+ * touches only the entries in use, so that a batch of ten clicks is cheap.
  */
 #ifndef LEDGER_FOLD_H
 #define LEDGER_FOLD_H
@@ -89,7 +89,7 @@ struct fold_person {
     uint32_t next;
 };
 
-/* What an event changes: applied once, however often it comes. */
+/* What an event changes; applied once, even if the event is sent again. */
 struct fold_event {
     uint64_t key; /* event_key() */
     unsigned bucket;

@@ -31,7 +31,7 @@ struct ledger_options {
     int64_t
         retention_invoices_s; /* how long what is kept of an invoice is, after its last change */
     int64_t window_s;         /* a payment is credited to a click that is not older */
-    /* When clicks are a mail gateway's, for the call only; NULL: nobody looks. */
+    /* When clicks are a mail gateway's, for the call only; NULL: gateways are not looked for. */
     const struct gateway_options *gateway;
     const char *state_dir;     /* with `gateway`, for the call only; NULL: there is none */
     struct salt *salt;         /* of the workers, with `gateway`; till ledger_free() */
@@ -46,7 +46,7 @@ MUST_USE struct ledger *ledger_new(struct clickstore *store, const struct ledger
 /* From now on `limits`, which the ledger owns, count; NULL = none.  Any thread. */
 void ledger_set_limits(struct ledger *ledger, struct use_limits *limits);
 /* Applies what is pending without waiting for more; returns true when nothing is left, false when
- * `wait_ms` have passed before.  Workers have ended, or what they append meanwhile counts too. */
+ * `wait_ms` have passed before.  Clicks that workers append meanwhile count as pending, too. */
 MUST_USE bool ledger_drain(struct ledger *ledger, int64_t wait_ms);
 /* Tells the other processes, if Redis answers soon; stops the thread.  What is pending stays in the
  * logs.  NULL is allowed. */
@@ -58,7 +58,7 @@ void ledger_use_site(struct ledger *ledger, const struct site *site);
 
 struct ledger_stats {
     uint64_t applied;  /* records of the logs that Redis holds; goes back when Redis lost some */
-    uint64_t pending;  /* records of the logs that it doesn't hold yet */
+    uint64_t pending;  /* records of the logs that Redis doesn't hold yet */
     uint64_t replayed; /* applied again after the cursor had gone back */
     uint64_t refused;  /* batches the cursor refused: they had been applied before */
     uint64_t rejected; /* increments set aside: wrong type or overflow */
@@ -70,8 +70,8 @@ struct ledger_stats {
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
     bool connected;
-    char cause[32];       /* why it doesn't go on: "oom", "noauth", "down" …; "" = it does */
-    char last_error[128]; /* the same in the words of Redis or the system */
+    char cause[32];       /* why nothing is applied: "oom", "noauth", "down" …; "" = no problem */
+    char last_error[128]; /* the error text of Redis or the system */
 };
 /* What is known of the processes at this Redis, and of this one: id, host, version, started_at.
  * Any thread. */

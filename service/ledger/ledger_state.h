@@ -1,11 +1,11 @@
-/* ledger_state.h - what the ledger thread works on; its parts share it.  See ledger.h.
+/* ledger_state.h - the structs that the parts of the ledger thread share.  See ledger.h.
  *
- * The parts, each below those before it:
+ * The parts, from the top layer down:
  *
- *   ledger_thread.c  the thread and its timers; what others may know of it
- *   ledger_turn.c    one turn over all logs and shards; gives each answer to its part
+ *   ledger_thread.c  the thread and its timers; statistics for other threads
+ *   ledger_turn.c    one turn over all logs and shards; hands each answer to its part
  *   sender.c         folds a range of a log and sends it to all shards that stand at its beginning
- *   cursor.c         per log and shard the cursor: asked for, known, in a batch under way
+ *   cursor.c         the cursor of each log and shard: asked for, known, or in a batch under way
  *   compact.c        sums up tables and series that have grown
  *   trust.c          whether a server may be trusted with a batch, and if not, why not
  *   batch.c          what a fold holds, as the arguments of the batch script
@@ -52,12 +52,12 @@ enum cursor_state { CURSOR_UNKNOWN, CURSOR_ASKED, CURSOR_KNOWN, CURSOR_SENT };
 
 struct cursor {
     uint64_t at;      /* what Redis holds, as far as we know */
-    uint64_t covered; /* up to here there is nothing (more) for this shard; at least `at` */
-    uint64_t sent_to; /* SENT: where the batch leads */
-    uint64_t high;    /* the highest `at` there ever was: what is below is replayed */
+    uint64_t covered; /* the log holds nothing for this shard from `at` up to here */
+    uint64_t sent_to; /* SENT: the cursor once the batch is applied */
+    uint64_t high;    /* the highest `at` so far: positions below are replayed */
     int64_t known_ms; /* when `at` was last confirmed, monotonic */
     enum cursor_state state;
-    bool in_doubt; /* ASKED, SENT: whatever the answer, ask again */
+    bool in_doubt; /* ASKED, SENT: ask again, whatever the answer */
 };
 
 struct ledger_log {
@@ -70,7 +70,7 @@ struct ledger_log {
     uint64_t looked_to;      /* gateway/relabel.c has seen the clicks below */
     uint64_t start;          /* the first position there was when we found the log */
     unsigned n_sent;         /* cursors that are SENT */
-    bool is_stale;           /* so old that a cursor which isn't there may have expired */
+    bool is_stale;           /* so old that an absent cursor may have expired */
     struct cursor cursors[]; /* one per shard */
 };
 
@@ -83,7 +83,7 @@ struct shard {
     unsigned n_failures;
     unsigned n_sent;  /* batches under way */
     bool with_script; /* the server may not know the script */
-    bool was_left;    /* there is no connection because we wanted another */
+    bool was_left;    /* we closed the connection, to get another */
     bool knows_payments;
     int64_t payments_in, payments[FUNNEL_OUTCOMES]; /* as of the last answer that told them */
     struct counter_key tag;                         /* any key of the shard, for routing */
@@ -94,7 +94,7 @@ struct shard {
 
 /* The number of shards, as written down in Redis; see trust.h. */
 struct layout {
-    bool is_agreed; /* nothing is sent to any shard before */
+    bool is_agreed; /* until then nothing is sent to any shard */
     bool is_asked;
     uint64_t epoch;   /* of shard 0, on which it was asked */
     int64_t retry_ms; /* not before, monotonic */
@@ -109,7 +109,7 @@ struct ledger {
     struct redis_link *link;
     struct event *tick, *wake;
     int wake_fd;
-    bool is_leaving; /* stopping, and the other processes are being told */
+    bool is_leaving; /* stopping: the other processes are being told */
     atomic_bool stopping, draining;
     atomic_uint drain_asked; /* how often ledger_drain() was called */
 
@@ -121,7 +121,7 @@ struct ledger {
     struct click *clicks; /* batch_max of them */
     struct compact *compact;
     struct use_limits *limits; /* NULL = there are none */
-    struct relabel *relabel;   /* NULL: nobody asked for it */
+    struct relabel *relabel;   /* NULL: mail gateways are not looked for */
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */

@@ -150,15 +150,15 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
         leave(ledger);
 }
 
-/* A turn once the events at hand have been seen to.  Not by activating the tick: libevent would put
- * its next time off by a period for each, and after a busy second the last clicks waited seconds.
- */
+/* Runs a turn after the pending events.  Does not activate the tick for that: each activation would
+ * move the tick's next time by a period, and after a busy second the last clicks would wait for
+ * seconds. */
 static void turn_soon(struct ledger *ledger)
 {
     event_active(ledger->wake, EV_READ, 1);
 }
 
-/* An answer of Redis.  The turn comes after all that came with it. */
+/* An answer of Redis.  The turn follows after all answers that arrived together. */
 static void on_answer(void *owner, uint64_t packed, const struct redisReply *answer)
 {
     struct ledger *ledger = owner;

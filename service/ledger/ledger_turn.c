@@ -132,7 +132,7 @@ static void look_for_gateways(struct ledger *ledger)
             relabel_look_at_log(ledger->relabel, log->log, &log->looked_to);
     }
     relabel_serve(ledger->relabel, ledger->now_ms);
-    find_logs(ledger); /* it may have begun one */
+    find_logs(ledger); /* the search for gateways may have opened a log */
 }
 
 /* --- a turn --- */
@@ -211,7 +211,7 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
     }
 }
 
-/* --- how far it has come --- */
+/* --- progress --- */
 
 /* The position up to which all shards in Redis have the log. */
 static uint64_t log_applied(const struct ledger *ledger, const struct ledger_log *log)
@@ -250,7 +250,7 @@ bool ledger_turn_is_drained(const struct ledger *ledger)
         for (unsigned s = 0; s < ledger->options.n_shards; s++) {
             const struct cursor *cursor = &log->cursors[s];
 
-            /* A log that holds nothing is not asked about. */
+            /* For an empty log no cursor is asked for. */
             if (clicklog_first(log->log) < clicklog_tail(log->log) &&
                 (cursor->state != CURSOR_KNOWN || cursor->at < clicklog_tail(log->log)))
                 return false;
@@ -294,7 +294,7 @@ void ledger_turn_count(struct ledger *ledger)
         ledger->now.gateway = relabel_stats(ledger->relabel);
 }
 
-/* --- what it works with --- */
+/* --- init and clear --- */
 
 bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
 {

@@ -6,8 +6,8 @@
 
 #include "proto/slice.h"
 
-/* One array of unknown length, growing in memory of a fixed size; what doesn't fit is left out, and
- * `full` says so. */
+/* One array, built in memory of a fixed size.  Elements that don't fit are left out, and `full` is
+ * set. */
 struct pack {
     uint8_t *bytes;
     size_t len, size;

@@ -31,8 +31,8 @@ static uint64_t scatter(uint64_t x)
     return x ^ x >> 33;
 }
 
-/* A slot holds the whole hash.  Two people of one 64-bit hash are not to be expected in a lifetime;
- * then one of them is missing in an estimate that is 1 % off anyway. */
+/* A slot holds the whole hash.  Two people with the same 64-bit hash are very unlikely; then one of
+ * them is missing in an estimate that has an error of 1 % anyway. */
 bool people_sent_add(struct people_sent *people, const struct people_sent_person *person)
 {
     uint64_t group = (uint64_t)person->brand << 32 | (uint32_t)person->campaign;

@@ -1,12 +1,13 @@
 /* people_sent.h - people who were already sent to Redis, so that they need not be sent again.
  *
- * A client who clicks on, and a gateway that opens every link of a mail, are the same clients of
- * the same campaign and day over and over.  Adding one to a HyperLogLog that is still sparse takes
- * Redis longer than all else that a click counts.  A table of fixed size remembers the newest
- * people; one that it has lost is sent once more, which counts nobody twice.
+ * Most clicks are by people who clicked before on the same campaign and day: a client who clicks
+ * several links, a gateway that opens all links of a mail.  Adding a person to a HyperLogLog that
+ * is still sparse takes Redis longer than all other counts of a click.  A table of fixed size holds
+ * the people sent last.  A person who was replaced in the table is sent again, which counts nobody
+ * twice.
  *
- * The table is right while Redis holds what it was sent.  When that is in doubt (a connection is
- * lost, a batch failed, a cursor went back) the caller forgets everybody.
+ * The table is right while Redis holds what was sent.  When the connection is lost, a batch failed
+ * or a cursor went back, the caller empties the table.
  */
 #ifndef LEDGER_PEOPLE_SENT_H
 #define LEDGER_PEOPLE_SENT_H
@@ -30,7 +31,7 @@ struct people_sent_person {
 MUST_USE struct people_sent *people_sent_new(void);
 void people_sent_free(struct people_sent *people);
 
-/* Adds a person.  True: he is new, and is to be sent. */
+/* Adds a person.  True: the person was not in the table, and must be sent. */
 MUST_USE bool people_sent_add(struct people_sent *people, const struct people_sent_person *person);
 
 void people_sent_forget(struct people_sent *people);

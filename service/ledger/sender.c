@@ -15,7 +15,8 @@
 enum {
     SHARD_SENT_MAX = 4, /* batches of one shard under way, of so many logs */
     READ_MAX = 256,     /* records decoded at a time: they stay in the processor's cache */
-    BARE_MS = 5000,     /* between two moves of a cursor that has nothing to apply */
+    BARE_MS =
+        5000, /* between two moves of a cursor over a range that holds nothing for its shard */
 };
 
 /* Positions of a log. */
@@ -29,8 +30,8 @@ static bool may_send(const struct ledger *ledger, const struct ledger_log *log, 
            ledger->shards[shard].n_sent < SHARD_SENT_MAX;
 }
 
-/* The range begins at the shard that is furthest behind and ends where the next shard stands, so
- * that shards fall in step and later ranges serve all of them. */
+/* The range begins at the lowest cursor and ends at the next higher one, so that all cursors become
+ * equal and later ranges serve all shards. */
 static bool find_range(const struct ledger *ledger, const struct ledger_log *log, struct range *out)
 {
     uint64_t tail = clicklog_tail(log->log), from = UINT64_MAX, to = tail;
@@ -79,9 +80,9 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
 }
 
 /*
- * Below this position nothing can be counted: it was deleted.  Of a log whose cursor may have
- * expired that is all of it, for it was counted most likely: what a process leaves behind when it
- * is stopped are segments that are retained.
+ * The clicks below this position can't be counted: their segments were deleted.  In a log whose
+ * cursor may have expired these are all clicks, because they were most likely counted: a process
+ * that is stopped normally leaves only segments that are kept for a replay.
  */
 static uint64_t countable_from(const struct ledger_log *log, unsigned shard)
 {
@@ -104,7 +105,7 @@ static void log_lost(const struct ledger_log *log, uint64_t n)
                   n);
 }
 
-/* The cursor moves over what is gone, and the loss is counted. */
+/* Moves the cursor over positions that are gone, and counts the clicks that are lost. */
 static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned shard, uint64_t to)
 {
     uint64_t from = log->cursors[shard].at;
@@ -132,8 +133,8 @@ static void skip_gaps(struct ledger *ledger, struct ledger_log *log)
     }
 }
 
-/* The position after the first `n` clicks from `at` on.  A slot at a time: what lies between them,
- * damaged records and gaps, may be of any length. */
+/* The position after the first `n` clicks from `at` on.  Goes on slot by slot, because damaged
+ * records and gaps in between may have any length. */
 static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, uint64_t at, size_t n)
 {
     while (n > 0) {
@@ -147,8 +148,8 @@ static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, ui
     return at;
 }
 
-/* Reads some records from `at` on, none of them beyond what was read before, if that is ahead: so
- * that a replay counts no damaged record again. */
+/* Reads some records from `at` on.  A replay stops at the position up to which the log was read
+ * before, so that no damaged record is counted twice. */
 static size_t read_chunk(struct ledger *ledger, struct ledger_log *log, const struct range *range,
                          size_t *n_clicks)
 {
@@ -162,8 +163,8 @@ static size_t read_chunk(struct ledger *ledger, struct ledger_log *log, const st
                          n_clicks);
 }
 
-/* Reads and folds until the range, the records of a batch or the room in the fold end; returns the
- * end. */
+/* Reads and folds until the range ends, the batch has its records, or the fold is full; returns the
+ * position reached. */
 static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const struct range *range)
 {
     struct range left = *range;
@@ -190,7 +191,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
         }
         background_yield();
     }
-    /* Deleted since skip_gaps() has looked: the next turn counts what is missing. */
+    /* Segments were deleted after skip_gaps(): the next turn counts the missing clicks. */
     return clicklog_first(log->log) > range->from ? range->from : left.from;
 }
 
@@ -208,7 +209,7 @@ static void send_all(struct ledger *ledger, struct ledger_log *log, const struct
     }
 }
 
-/* Moves cursors over ranges that held nothing for their shard, every BARE_MS. */
+/* Every BARE_MS moves cursors over ranges that hold nothing for their shard. */
 static void move_bare_cursors(struct ledger *ledger, struct ledger_log *log)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
@@ -227,7 +228,7 @@ static bool is_time(const struct ledger *ledger, const struct ledger_log *log,
 {
     if (ledger->now_ms - log->sent_ms >= ledger->options.flush_ms || atomic_load(&ledger->draining))
         return true;
-    /* A whole batch is waiting, and all shards are here to take it. */
+    /* A whole batch is pending, and all shards have the same cursor. */
     return log->n_sent == 0 && clicklog_tail(log->log) - range->from >= ledger->options.batch_max;
 }
 

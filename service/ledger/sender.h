@@ -1,7 +1,7 @@
 /* sender.h - folds what is new in a log and sends it to Redis, a batch for each shard.
  *
- * All shards that stand at one position are sent that range together, so that a click is read and
- * folded once.  A shard that is behind is caught up first, to where the next one stands.
+ * Shards whose cursors are equal get the same range, so that each click is read and folded once.  A
+ * shard that is behind is served first, up to the cursor of the next shard.
  */
 #ifndef LEDGER_SENDER_H
 #define LEDGER_SENDER_H
@@ -9,7 +9,7 @@
 struct ledger;
 struct ledger_log;
 
-/* Each turn, for each log: sends what may be sent of it now. */
+/* In each turn, for each log: sends the batches that may be sent now. */
 void sender_serve(struct ledger *ledger, struct ledger_log *log);
 
 #endif

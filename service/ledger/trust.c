@@ -15,7 +15,7 @@ enum {
     BACK_OFF_MIN_MS = 100,
     BACK_OFF_MAX_MS = 10000,
     BACK_OFF_DOUBLINGS = 7,
-    LAYOUT_RETRY_MS = 5000,   /* until somebody has corrected the configuration */
+    LAYOUT_RETRY_MS = 5000,   /* between two questions, until the configuration is corrected */
     AOF_LOOK_MS = 100,        /* between two looks whether the new file is done */
     AOF_PATIENCE_MS = 300000, /* for a file of many GB on a slow disk; the clicks wait in the log */
     DECIMAL_MAX = 12,
@@ -44,7 +44,7 @@ static bool send_words(struct ledger *ledger, unsigned shard, enum ledger_what w
 
 /* --- the cause --- */
 
-/* True when it is another than before. */
+/* True when the cause has changed. */
 static bool note(struct ledger *ledger, const char *name, const char *text, bool is_down)
 {
     ledger->is_down = is_down;
@@ -72,8 +72,9 @@ void trust_on_down(struct ledger *ledger, const char *text)
     char quoted[LOG_QUOTE_MAX];
 
     if (ledger->now.cause[0] && !ledger->is_down)
-        return;          /* that is why we left */
-    if (!cause.is_known) /* a known cause, a wrong password say, is no server that is away */
+        return;          /* its error is the cause */
+    if (!cause.is_known) /* a known cause, such as a wrong password, does not mean that the server
+                            is down */
         cause = (struct redis_cause){.name = "down", .at = "redis.down"};
     if (note(ledger, cause.name, text, true))
         log_warn(cause.at, "err=%s", log_quote(quoted, text));
@@ -110,7 +111,7 @@ void trust_on_error(struct ledger *ledger, unsigned shard, const char *error)
 
 /* --- the number of shards --- */
 
-/* Redis answers the number that is written down, or nil when ours is written down now. */
+/* Redis answers the number that was stored before, or nil when ours is stored now. */
 static bool ask_layout(struct ledger *ledger)
 {
     struct ledger_ticket ticket = {.what = LEDGER_LAYOUT};
@@ -223,7 +224,7 @@ static bool says(const char *info, const char *line)
     return false;
 }
 
-/* The append-only file can't be verified: clicks are counted as if it had not been looked at. */
+/* Cannot verify the append-only file: proceed as if unchecked. */
 static void give_up(struct ledger *ledger, unsigned shard, const char *why)
 {
     char quoted[LOG_QUOTE_MAX];
@@ -259,7 +260,7 @@ static void on_aof_error(struct ledger *ledger, unsigned shard, const char *text
         give_up(ledger, shard, text);
 }
 
-/* A cursor that is evicted can't be told from one that a failover or FLUSHALL took away. */
+/* We can't tell an evicted cursor from one lost by a failover or FLUSHALL. */
 static void warn_of_eviction(unsigned shard, const char *info)
 {
     if (strstr(info, "maxmemory_policy:") && !says(info, "maxmemory:0") &&

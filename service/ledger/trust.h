@@ -1,20 +1,23 @@
-/* trust.h - whether a Redis server may be trusted with a batch, and if not, why not.
+/* trust.h - whether a batch may be sent to a Redis server, and if not, why not.
  *
- * Three things must be so before the first batch of a connection is sent to a shard:
+ * Three conditions must hold before the first batch on a connection is sent to a shard:
  *
- * 1. All processes spread their counts over the same number of shards.  The first process to count
- *    in a Redis writes the number down (FORMATS.md "Redis keyspace").  A process that is configured
- *    otherwise counts nothing: its cursors would be others, and clicks would be counted again.
- * 2. The append-only file is sound.  When the file ends within a transaction (a power cut, a kill
- *    in the middle of a write), Redis 7.0 cuts it after the last whole command of that transaction,
- *    not before its MULTI.  Redis doesn't apply that stump at the next start, but at the start
- * after it, together with what was appended since: clicks that we have replayed meanwhile would
- * count twice.  A file that is written anew holds no stump.  So a server that has not rewritten its
- *    file since its start is asked to, and no batch is sent until that is done.  If the server is
- *    killed meanwhile, nothing stands behind the stump.
- * 3. The server did not refuse: after an error we wait, twice as long each time.
+ * 1. All processes spread their counts over the same number of shards.  The first process that
+ *    counts in a Redis stores the number there (FORMATS.md "Redis keyspace").  A process with
+ *    another number counts nothing: its cursors would have other keys, and clicks would count
+ *    twice.
+ * 2. The append-only file ends with a whole transaction.  When the file ends within a transaction
+ *    (power cut, kill during a write), Redis 7.0 truncates it after the last whole command of that
+ *    transaction, not before its MULTI.  The next start ignores the truncated transaction; the
+ *    start after that applies it, together with what was appended since.  So clicks that we
+ *    replayed meanwhile would count twice.  A rewritten file holds no truncated transaction.  So
+ *    we ask a server that has not rewritten its file since its start to do so (BGREWRITEAOF), and
+ *    send no batch until that is done.  If the server is killed meanwhile, nothing follows the
+ *    truncated transaction.
+ * 3. The server has not just answered with an error: after an error we wait, twice as long each
+ *    time.
  *
- * A server that evicts keys is warned of: no file brings those back.
+ * We log a warning when the server evicts keys, because evicted counts are lost for good.
  */
 #ifndef LEDGER_TRUST_H
 #define LEDGER_TRUST_H
@@ -26,29 +29,30 @@ struct ledger;
 struct ledger_ticket;
 struct redisReply;
 
-/* Each turn: asks for the number of shards, unless this connection has answered. */
+/* In each turn: asks for the number of shards, until the server has answered on this connection. */
 void trust_serve_layout(struct ledger *ledger);
-/* Each turn, for each shard that has a connection: brings its append-only file to AOF_SOUND. */
+/* In each turn, for each connected shard: takes the next step towards AOF_SOUND. */
 void trust_serve_aof(struct ledger *ledger, unsigned shard);
 void trust_on_layout(struct ledger *ledger, const struct redisReply *answer);
 void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
                   const struct redisReply *answer);
 
-/* A batch, or any other command, may be sent to the shard now. */
+/* Whether a batch, or any other command, may be sent to the shard now. */
 MUST_USE bool trust_is_ready(const struct ledger *ledger, unsigned shard);
 
-/* The append-only file of a private server is written anew: it holds the commands of the past, so
- * also salts of days that are over.  Who runs Redis himself decides that himself.  Nothing waits
- * for the answer: without one the file is written anew a day later. */
+/* Asks a private server to rewrite its append-only file, because the file holds old commands and
+ * with them the salts of past days.  For a Redis of the user's own this is the user's decision.
+ * Nothing waits for the answer: if it fails, the next day's rewrite follows. */
 void trust_rewrite_private_aof(struct ledger *ledger);
 
-/* An error answer of the shard, or what makes an answer useless: waits, sends the script's text the
- * next time, or reconnects, as the error demands.  A new cause is logged once. */
+/* The shard has answered with an error, or `error` says what is wrong with its answer.  Depending
+ * on the error we wait, send the text of the script the next time, or reconnect.  A new cause is
+ * logged once. */
 void trust_on_error(struct ledger *ledger, unsigned shard, const char *error);
-/* There is no connection; `text` is the link's "address: reason".  Does nothing when we left the
- * server ourselves because of an answer: that answer is the cause. */
+/* The connection is lost; `text` is the link's "address: reason".  Does nothing when we closed the
+ * connection ourselves because of an answer: that answer is the cause. */
 void trust_on_down(struct ledger *ledger, const char *text);
-/* Redis does what it is asked: there is no cause any more. */
+/* Redis has executed a command: clears the cause. */
 void trust_on_success(struct ledger *ledger);
 
 #endif

@@ -234,7 +234,7 @@ static bool set_option(struct redis_url *url, struct slice name, struct slice va
     if (slice_equal(name, slice_of("db"))) {
         if (url->topology != REDIS_CLUSTER && number_parse_u32(value, DB_MAX, &url->db))
             return true;
-        error_set(err, "redis url: db=%.*s is no database there can be", SLICE_ARG(value));
+        error_set(err, "redis url: db=%.*s is not the number of a database", SLICE_ARG(value));
         return false;
     }
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

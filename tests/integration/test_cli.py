@@ -579,8 +579,8 @@ def test_lines_are_counted_by_any_line_end(config):
     ("kind,client\npay,1\n", "line 1: there is no column 'object'; add it, or give --object"),
     ("object\n1\n", "line 1: there is no column 'kind'; add it, or give --kind"),
     ("\0".join("kind,object\npay,1\n"), "line 1: holds a zero byte"),  # as of UTF-16
-    ("kind:object\npay:1\n", "line 1: it can't be told what separates the columns of \"kind:object\""),
-    ("kind object\npay 1\n", "line 1: it can't be told"),
+    ("kind:object\npay:1\n", "line 1: cannot tell what separates the columns of \"kind:object\""),
+    ("kind object\npay 1\n", "line 1: cannot tell"),
     ("kind^object\n", "The fields are: brand kind object"),
     ("art;nummer\npay;1\n", 'line 1: there is no field "art"'),
     ("sep=;\nkind,object\npay,1\n", 'line 2: there is no field "kind,object"'),

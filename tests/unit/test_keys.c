@@ -131,9 +131,9 @@ static void test_key_files(void **state)
         {"a digit too few", "1 mint " HASH_63 "\n", 0600, ":1: key 1"},
         {"a digit that is none", "1 mint g" HASH_63 "\n", 0600, ":1: key 1"},
         {"the same kid twice", "1 mint " KEY_A "\n1 verify " KEY_B "\n", 0600,
-         ":2: key 1 is there"},
+         ":2: the kid 1 is used twice"},
         {"a revoked kid again", "1 revoked " KEY_A "\n1 mint " KEY_B "\n", 0600,
-         ":2: key 1 is there"},
+         ":2: the kid 1 is used twice"},
         {"two that mint", "3 mint " KEY_A "\n4 mint " KEY_B "\n", 0600,
          ":2: key 4 is in state mint"},
     };

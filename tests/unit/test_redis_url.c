@@ -126,7 +126,7 @@ static void test_refusals(void **state)
         {"a database that is no number", "redis://h/x", "is no number of a database"},
         {"a negative database", "redis://h/-1", "is no number of a database"},
         {"a database of a cluster", "cluster://h/1", "no databases"},
-        {"a database option of a cluster", "cluster://h?db=1", "no database there can be"},
+        {"a database option of a cluster", "cluster://h?db=1", "not the number of a database"},
         {"no master", "sentinel://h", "name the master"},
         {"an empty master", "sentinel://h/", "name the master"},
         {"a relative socket", "unix://run/r.sock", "absolute path"},

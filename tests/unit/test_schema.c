@@ -187,7 +187,7 @@ static void test_refusals(void **state)
         {"a list where a map belongs", "samples: [a]", ":1: samples: wants 'name: value' lines"},
         {"a text where a map belongs", "samples: a", ":1: samples: wants 'name: value' lines"},
         {"a value of a map in a map", "samples:\n  acme:\n    view: 0\n",
-         ":3: samples.acme.view: '0' won't do; give a whole number from 1 to 99"},
+         ":3: samples.acme.view: '0' is not valid; give a whole number from 1 to 99"},
         {"a name of a map that is too long", "samples: {acme: {renewal: 1}}",
          ":1: samples.acme.renewal: is 7 bytes long; at most 5 are allowed"},
         {"a name twice", "samples:\n  acme: {}\n  acme: {}\n",
