@@ -152,12 +152,12 @@ static void handle(struct request *request, enum counter_table table)
     fetch_start(request->server->fetches, &options);
 }
 
-void items_handle_object(struct request *request)
+void object_handle(struct request *request)
 {
     handle(request, COUNTER_OBJECTS);
 }
 
-void items_handle_client(struct request *request)
+void client_handle(struct request *request)
 {
     handle(request, COUNTER_CLIENTS);
 }
