@@ -120,7 +120,7 @@ static void a_sink_that_is_away_takes_no_room_from_clicks(void **state)
         append_range(log, n, n + 1000); /* fails when a click finds no room */
         clicklog_set_applied(log, n + 1000);
     }
-    assert_true(clicklog_first(log) > 20000);
+    assert_true(clicklog_first(log) > 15000); /* twelve segments fit on disk and in memory */
     assert_true(stats_of(store).disk_bytes <= options.disk_max);
     clickstore_close(store);
 }
