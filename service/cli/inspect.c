@@ -53,7 +53,8 @@ struct finding {
     const struct brand *brand;
     struct token token;
     char canonical[TOKEN_TEXT_MAX + 1];
-    char target[SITE_TARGET_MAX + 1]; /* "" = nowhere */
+    enum brand_leads leads;           /* as far as the configuration alone says */
+    char target[SITE_TARGET_MAX + 1]; /* "" = nowhere, or to a page */
     bool is_open, is_expired;
     char fault[LOG_QUOTE_MAX + 128];
     const struct explaining *explaining; /* NULL = nobody asked */
@@ -149,7 +150,10 @@ static void inspect(const struct site *site, const struct brand *wanted, int64_t
     split_url(f);
     open_link(site, wanted, now_s, f);
     if (f->is_open) {
-        f->target[brand_target(f->brand, &f->token, &facts, f->target)] = '\0';
+        size_t len = 0;
+
+        f->leads = brand_lead(f->brand, &f->token, &facts, f->target, &len);
+        f->target[len] = '\0';
         (void)token_text(&f->token, f->canonical);
     }
 }
@@ -249,8 +253,9 @@ static void print_finding(const struct finding *f, const struct site *site, int6
 
     printf("%s\n", f->url);
     printf("  leads to   %s\n", f->target[0] ? f->target
-                                : f->told    ? "a page of the service"
-                                             : "nowhere: a 404");
+                                : f->told || f->leads == BRAND_LEADS_TO_OPT_OUT
+                                    ? "a page of the service"
+                                    : "nowhere: a 404");
     if (f->explaining)
         print_why(f);
     print_expiry(f, now_s);
@@ -269,6 +274,10 @@ static void print_finding(const struct finding *f, const struct site *site, int6
         printf("  argument   %.*s\n", t->arg_len, t->arg);
     if (t->silent)
         puts("  silent     its clicks are not counted");
+    if (f->leads == BRAND_LEADS_TO_BUTTON && !t->once)
+        puts("  button     a page with a button comes first");
+    if (f->leads == BRAND_LEADS_TO_OPT_OUT)
+        puts("  button     opts the client out of tracking");
     if (t->once)
         puts("  once       a page with a button comes first, and one press uses it up");
     printf("  link id    %016" PRIx64 "\n", t->link_id);

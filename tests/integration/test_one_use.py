@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.build import patience
+from harness.build import ROOT, patience
 from harness.rawhttp import request_bytes
 from harness.wait import wait_until
 
@@ -193,6 +193,20 @@ def test_minting(pods, tmp_path):
     assert done.returncode == 0, done.stderr
     url = done.stdout.split()[-1]
     assert "one press uses it up" in pods[0].cli("inspect", "-c", pods[0].config_path, url).stdout
+
+
+def test_the_rights_of_the_documented_user_are_enough(make_redis, make_hopcountd, tmp_path):
+    redis = make_redis()
+    rule = [line for line in (ROOT / "deploy/redis-acl.conf").read_text().splitlines() if line.startswith("user ")]
+    redis.client().execute_command("ACL", "SETUSER", *rule[0].replace("CHANGE-ME", "secret").split()[1:])
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
+    daemon = make_hopcountd(redis, {"redis": {"username": "hopcount", "password_file": str(tmp_path / "password")}})
+    assert redis.client().execute_command("ACL", "DRYRUN", "hopcount", "WAIT", "1", "100") in (b"OK", "OK")
+    token = once(daemon)
+    views = [open_page(daemon, token) for _ in range(2)]
+    assert press_until_sure(daemon, token, views[0]) == 303
+    assert press(daemon, token, views[1]).status == 410
 
 
 # --- the billing system's own page ---

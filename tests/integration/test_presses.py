@@ -38,6 +38,7 @@ def test_the_page_has_no_effect_and_the_press_leads_on(daemon):
     assert head.status == 200 and head.body == b""
     page, view = open_page(daemon, token)
     text = page.body.decode()
+    assert "button     a page with a button comes first" in daemon.cli("inspect", "-c", daemon.config_path, token).stdout
     assert text.count("<form") == 1 and text.count("<button") == 1 and '<form method="post">' in text
     assert "no-store" in page.headers["cache-control"] and page.headers["x-frame-options"] == "DENY"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
@@ -160,6 +161,8 @@ def test_a_client_opts_out_by_a_page(make_hopcountd, redis):
     assert "widersprechen" in page.body.decode()
     assert "form-action 'self'" in page.headers["content-security-policy"]
     assert "opts client 7 out" in daemon.api("GET", f"/v1/links/{token}")["why"]
+    told = daemon.cli("inspect", "-c", daemon.config_path, token).stdout
+    assert "leads to   a page of the service" in told and "button     opts the client out" in told
     assert not is_out(daemon, 7)
     assert press(daemon, token, None).status == 403
     assert press(daemon, token, view, (("Sec-Fetch-Site", "cross-site"),)).status == 403
