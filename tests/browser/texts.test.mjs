@@ -37,3 +37,32 @@ for (const language of languages) {
         }
     });
 }
+
+test("a page with a button in every language, on a phone", async ({ browser, stack, save }) => {
+    const { pathname } = new URL(stack.mint("login", "--client", "77", "--once"));
+
+    for (const [i, language] of languages.entries()) {
+        const context = await browser.newContext({ locale: language, colorScheme: i % 2 ? "dark" : "light",
+            viewport: { width: 360, height: 720 } });
+        const page = await context.newPage();
+        const refused = [];
+
+        page.on("console", (message) => refused.push(message.text()));
+        await show(page, stack, pathname);
+        await expect(page.locator("html")).toHaveAttribute("lang", language);
+        const button = page.getByRole("button");
+
+        await expect(button).toHaveCount(1);
+        await page.keyboard.press("Tab");
+        await expect(button).toBeFocused();
+        expect(await page.locator("form").evaluate((form) => [form.method, form.action === location.href]))
+            .toEqual(["post", true]);
+        if (i < 2) // light and dark
+            expect((await new Axe({ page }).analyze()).violations).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth -
+            document.documentElement.clientWidth)).toBe(0);
+        expect(refused).toEqual([]); // by the page's policy
+        await save(page, `button-${language}`);
+        await context.close();
+    }
+});

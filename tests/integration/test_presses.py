@@ -1,4 +1,5 @@
 """Pages with a button, and the presses that come back."""
+import json
 import re
 
 import pytest
@@ -258,6 +259,25 @@ def test_a_client_asks_for_a_fresh_link(make_hopcountd, redis):
         assert daemon.admin("GET", f"/v1/events{query}", key=True).status == 400
     assert daemon.admin("GET", "/v1/events", key=daemon.add_api_key("stats:read", "reader")).status in (401, 403)
     assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0
+
+
+def test_a_key_sees_the_wishes_of_its_brands(make_hopcountd, redis):
+    brands = [RENEW["brands"][0] | {"name": name, "hosts": [f"go.{name}.example"], "expired": {"renew": True}}
+              for name in ("acme", "bolt")]
+    daemon = make_hopcountd(redis, {"brands": brands}, start=False)
+    daemon.api_key = daemon.add_api_key()
+    bolt = daemon.add_api_key(name="bolt", brands="bolt")
+    daemon.start()
+    for name in ("acme", "bolt"):
+        token, host = daemon.mint("pay", 1, brand=name, client=1, ttl=1, issued_s=LONG_AGO), f"go.{name}.example"
+        page = daemon.get(f"/{token}", host=host).body.decode()
+        body = "view=" + re.search(r'name="view" value="([0-9a-z]{45})"', page)[1]
+        assert daemon.get(f"/{token}", host=host, method="POST", headers=(FORM,), body=body.encode()).status == 200
+    wait_until(lambda: len(told(daemon)["events"]) == 2)
+    seen = json.loads(daemon.admin("GET", "/v1/events?limit=1", key=bolt).text)
+    assert [event["brand"] for event in seen["events"]] in (["bolt"], [])
+    seen = json.loads(daemon.admin("GET", "/v1/events", key=bolt).text)
+    assert [event["brand"] for event in seen["events"]] == ["bolt"]
 
 
 def test_wishes_that_do_not_count(make_hopcountd, redis):

@@ -581,9 +581,68 @@ static void test_reads_while_it_grows(void **state)
     state_table_free(readers.table);
 }
 
+static void test_what_is_told_of_events(void **state)
+{
+    const struct event event = {
+        .type = EVENT_RENEWAL_REQUESTED,
+        .at_ms = NOW_MS,
+        .brand = 0xfeed0001,
+        .object = 1234,
+        .client = UINT32_MAX,
+        .link_id = UINT64_MAX - 5,
+        .campaign = 65535,
+        .channel = 7,
+        .variant = 3,
+        .value = TOKEN_KIND_PAY,
+    };
+    uint8_t bytes[EVENT_TOLD_LEN];
+    struct slice text = slice_make((const char *)bytes, sizeof(bytes));
+    struct event out;
+
+    (void)state;
+    event_told_put(bytes, &event);
+    assert_true(event_told_get(text, &out));
+    assert_true(out.type == event.type && out.at_ms == event.at_ms && out.brand == event.brand &&
+                out.object == event.object && out.client == event.client &&
+                out.link_id == event.link_id && out.campaign == event.campaign &&
+                out.channel == event.channel && out.variant == event.variant &&
+                out.value == event.value);
+    assert_false(event_told_get(slice_make(text.ptr, text.len - 1), &out));
+    bytes[0] = EVENT_TYPES;
+    assert_false(event_told_get(text, &out));
+    bytes[0] = 0;
+    assert_false(event_told_get(text, &out));
+    assert_true(event_is_told(EVENT_OPTED_OUT));
+    assert_false(event_is_told(EVENT_PAID));
+    assert_false(event_is_told(EVENT_USED));
+}
+
+static void test_a_use_of_a_link_is_a_state_of_it(void **state)
+{
+    const struct event event = {
+        .type = EVENT_USED, .at_ms = NOW_MS, .id = 7, .brand = 1, .link_id = UINT64_MAX - 5};
+    struct state_entry entries[EVENT_ENTRIES_MAX];
+    struct state_subject subject;
+    struct click record;
+    struct event out;
+
+    (void)state;
+    assert_int_equal(event_entries(&event, entries), 1);
+    state_subject(&entries[0], &subject);
+    assert_int_equal(subject.type, STATE_USED);
+    assert_true(subject.id == event.link_id);
+    assert_int_equal(event_bucket(&event), event.link_id >> 54);
+    event_to_record(&event, &record);
+    assert_true(event_from_record(&record, &out));
+    assert_true(out.type == EVENT_USED && out.at_ms == event.at_ms && out.id == event.id &&
+                out.link_id == event.link_id && out.brand == event.brand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_told_of_events),
+        cmocka_unit_test(test_a_use_of_a_link_is_a_state_of_it),
         cmocka_unit_test(test_what_goes_in_comes_out),
         cmocka_unit_test(test_the_later_value_is_greater),
         cmocka_unit_test(test_refuses_other_bytes),
