@@ -237,8 +237,8 @@ def test_all_mails_of_a_run_go_out_while_the_service_is_down(drill, command, how
     tell(f"service {how}, {'sodium' if command is SODIUM else 'no sodium'}", outcome)
     assert outcome["mails"] == 1000 and outcome["broken"] == 0
     assert outcome["counted" if command is SODIUM else "own"] == 1000
-    # 250 ms for the mail that waited; what the others cost is the database's.
-    assert outcome["added_ms"] < 1000 * 250 / 10
+    # 200 ms for the mail that waited; what the others cost is the database's.
+    assert outcome["added_ms"] < 1000 * 200 / 10
     assert len(outcome["log"]) == (0 if command is SODIUM else 1), "said once, not per mail"
     if how == "silent":
         daemon.cont()
@@ -253,9 +253,11 @@ def test_the_service_dies_in_the_middle_of_a_run(drill):
     daemon.kill()
     outcome = run.go_on()
     tell("service dies in the middle", outcome)
-    assert outcome["broken"] == 0 and outcome["counted"] == outcome["own"] == mails / 2
+    # A single answer that takes too long, on a loaded machine, makes the mails of a minute do without.
+    assert outcome["broken"] == 0 and outcome["counted"] + outcome["own"] == mails
+    assert outcome["own"] >= mails / 2 and outcome["counted"] > 0
     waiting = run.go_on()
-    assert waiting["waiting"] >= mails / 2, "mails with counted links, and names of campaigns"
+    assert waiting["waiting"] >= outcome["counted"], "mails with counted links, and names of campaigns"
     daemon.start()
     waiting = run.go_on()
     assert waiting["waiting"] == 0 and waiting["refused"] == 0 and waiting["log"] == [], waiting

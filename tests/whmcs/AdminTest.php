@@ -251,11 +251,34 @@ final class AdminTest extends TestCase
             ['id' => '0', 'name' => '', 'human' => 1, 'automated' => 0, 'sent' => null, 'paid' => null, 'amount' => null]];
         $html = WHMCS\Module\Addon\Hopcount\Panels::table($rows, Text::all());
         $this->assertStringContainsString('12 (40 %)', $html);
-        $this->assertStringContainsString('239.88 EUR', $html);
         $this->assertStringContainsString('(no template)', $html);
         $this->assertIsHtml($html);
         $rows[0]['paid'] = null;
         $this->assertStringNotContainsString('Paid', WHMCS\Module\Addon\Hopcount\Panels::table($rows, Text::all()));
+    }
+
+    public function test_sent_mails_and_payments_are_those_of_the_service(): void
+    {
+        $name = "Reminder {$this->id}";
+        Bed::$data['templates'][$name] = 'invoice';
+        Bed::mergeFields($name, $this->id);
+        Bed::fire('AfterCronJob');
+        if (Service::api('GET', '/v1/funnel?brand=acme')[0] === 404) {
+            $this->assertCount(3, $this->report()['tableheadings'], 'a service that knows no payments');
+            return;
+        }
+        $row = Service::waitFor(static function () use ($name) {
+            foreach (Service::api('GET', '/v1/funnel?brand=acme&group_by=campaign')[1]['rows'] as $row) {
+                if (($row['name'] ?? '') === $name) {
+                    return $row;
+                }
+            }
+            return null;
+        }, 'the sent mail');
+        $this->assertGreaterThan(0, $row['sent']);
+        $shown = array_column($this->report()['tablevalues'], null, 0)[$name];
+        $this->assertSame([(string) $row['sent'], '0 (0 %)', ''], array_slice($shown, 3));
+        $this->assertStringContainsString('Paid', $this->widget());
     }
 
     public function test_a_dead_service_costs_a_page_a_second_at_most_and_is_said(): void

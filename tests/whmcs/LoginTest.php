@@ -190,6 +190,17 @@ final class LoginTest extends TestCase
         $this->assertNotSame('', self::press($token)['redirect'], 'refusals have used nothing up');
     }
 
+    public function test_a_revoked_link_is_said_to_be_one(): void
+    {
+        $token = self::token(['client' => 79, 'object' => 7]);
+        Service::api('POST', '/v1/revocations', ['scope' => 'link', 'brand' => 'acme', 'id' => $token]);
+        Service::waitFor(static function () use ($token) {
+            return Service::api('GET', "/v1/links/$token?brand=acme")[1]['revoked'];
+        }, 'the revocation');
+        $this->assertRefused('revoked', self::press($token), 'viewinvoice.php?id=7');
+        $this->assertSame([], self::ssoCalls());
+    }
+
     public function test_whmcs_7_has_the_second_factor_at_the_client(): void
     {
         Bed::$data['clients'][77] = ['owner_user_id' => 0];
@@ -240,7 +251,7 @@ final class LoginTest extends TestCase
     public function test_each_text_of_the_page_is_there_and_escaped(): void
     {
         $texts = Text::all();
-        foreach (['button', 'off', 'unknown', 'expired', 'used', 'cookie', 'closed', 'factor', 'password', 'sso', 'away'] as $what) {
+        foreach (['button', 'off', 'unknown', 'expired', 'used', 'revoked', 'cookie', 'closed', 'factor', 'password', 'sso', 'away'] as $what) {
             $this->assertNotSame('', $texts["login_$what"] . $texts["login_{$what}_title"]);
         }
         $html = Bed::render('file:' . Bed::MODULE . '/templates/login.tpl', array_fill_keys(['hopcount_title',

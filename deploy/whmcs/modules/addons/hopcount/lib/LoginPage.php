@@ -90,8 +90,7 @@ final class LoginPage
             ->ask('POST', '/v1/links/' . rawurlencode($token) . '/use?' . http_build_query(['brand' => $link['brand']]),
                 ['view' => $view]);
         if ($answer['error'] !== '') {
-            return $this->refuse($answer['status'] === 410 ? 'used'
-                : ($answer['status'] === 404 ? 'unknown' : 'away'), $link);
+            return $this->refuse($this->whyUnusable($answer), $link);
         }
         $why = '';
         $url = Whmcs::ssoUrl($link['client'], $this->path($link), $why);
@@ -100,6 +99,15 @@ final class LoginPage
             return $this->refuse('sso', $link);
         }
         return ['redirect' => $url] + $this->page('button', $link, []);
+    }
+
+    private function whyUnusable(array $answer): string
+    {
+        if ($answer['status'] === 410) { // of which the detail says what it is
+            return strpos($answer['error'], 'revoked') !== false ? 'revoked'
+                : (strpos($answer['error'], 'expired') !== false ? 'expired' : 'used');
+        }
+        return $answer['status'] === 404 ? 'unknown' : 'away';
     }
 
     /** Why this client may not be logged in by a link; '' = may. */

@@ -9,7 +9,7 @@ namespace WHMCS\Module\Addon\Hopcount;
  */
 final class Mail
 {
-    const BUDGET_S = 0.25; // of 0.3 s that a mail may be held up; the rest is for the database
+    const BUDGET_S = 0.2; // of 0.3 s that a mail may be held up; the rest is for the database
     const FIELDS = ['hopcount_view_url', 'hopcount_pay_url', 'hopcount_login_url', 'hopcount_balance_url'];
     /** The kind, of those that the service's preset names, of the page that relid is about. */
     const PAGES = ['product' => 'service', 'domain' => 'domain', 'support' => 'ticket'];

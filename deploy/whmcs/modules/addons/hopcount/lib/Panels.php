@@ -185,15 +185,14 @@ final class Panels
             . "<rect x=\"0\" y=\"59\" width=\"100%\" height=\"1\" fill=\"#d5dbe1\"/>$svg</svg>";
     }
 
-    /** Reminders as a table; the columns of payments only when the service knows any. */
+    /** The widget's table: it is narrow.  What was paid only when the service knows it. */
     public static function table(array $rows, array $t): string
     {
         if ($rows === []) {
             return '<p>' . Text::html($t['nobody_yet']) . '</p>';
         }
         $hasPaid = self::hasPayments($rows);
-        $heads = [$t['template'], $t['people'], $t['machines']];
-        $heads = $hasPaid ? array_merge($heads, [$t['sent'], $t['paid'], $t['amount']]) : $heads;
+        $heads = array_merge([$t['template'], $t['people'], $t['machines']], $hasPaid ? [$t['paid']] : []);
         $html = '<table class="table table-condensed" style="margin:0"><thead><tr>';
         foreach ($heads as $i => $head) {
             $html .= '<th' . ($i > 0 ? ' class="text-right"' : '') . '>' . Text::html($head) . '</th>';
@@ -201,12 +200,8 @@ final class Panels
         $html .= '</tr></thead><tbody>';
         foreach ($rows as $row) {
             $html .= '<tr><td>' . Text::html(self::nameOf($row, $t)) . '</td>';
-            $cells = [$row['human'], $row['automated']];
-            if ($hasPaid) {
-                $cells = array_merge($cells, [$row['sent'] ?? '', self::share($row), $row['amount'] ?? '']);
-            }
-            foreach ($cells as $cell) {
-                $html .= '<td class="text-right">' . Text::html($cell) . '</td>';
+            foreach (array_merge([$row['human'], $row['automated']], $hasPaid ? [self::share($row)] : []) as $cell) {
+                $html .= '<td class="text-right" style="white-space:nowrap">' . Text::html($cell) . '</td>';
             }
             $html .= '</tr>';
         }
