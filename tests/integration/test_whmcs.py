@@ -24,9 +24,10 @@ CHANNELS = ["unknown", "mail", "sms", "pdf", "qr", "portal", "chat", "other"]
 NAMES = [f"{path.stem}::{name}" for path in sorted(TESTS.glob("*Test.php"))
          for name in re.findall(r"public function (test_\w+)", path.read_text())]
 BRANDS = [
-    {**BRAND, "billing_url": "https://billing.acme.example/members",
+    {**BRAND, "billing_url": "https://billing.acme.example/members", "expired": {"renew": True},
      "targets": [{"kind": "login",
-                  "url": "https://billing.acme.example/members/index.php?m=hopcount&token={token}"}]},
+                  "url": "https://billing.acme.example/members/index.php?m=hopcount&token={token}"},
+                 {"kind": 4, "name": "opt_out", "page": "opt_out"}]},
     {**BRAND, "name": "umbrella", "hosts": ["go.umbrella.example"], "base_url": "https://go.umbrella.example",
      "billing_url": "https://billing.umbrella.example"},
 ]

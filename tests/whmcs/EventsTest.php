@@ -274,6 +274,66 @@ final class EventsTest extends TestCase
         $this->assertStringNotContainsString('go.acme', Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url']);
     }
 
+    public function test_who_opts_out_at_the_service_has_plain_links_until_opting_in(): void
+    {
+        $id = self::invoice();
+        list(, $link) = Service::api('POST', '/v1/links', ['brand' => 'acme', 'kind' => 'opt_out', 'client' => $id]);
+        $this->assertStringStartsWith('https://go.acme', Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url']);
+        $this->assertSame(200, Service::press($link['url'])[0]);
+        Service::waitFor(static function () use ($id) {
+            Bed::fire('AfterCronJob');
+            return strpos(Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url'], 'https://go.acme') !== 0;
+        }, 'the opt-out');
+        $fields = ['userid' => $id] + array_fill_keys((require __DIR__ . '/bed/documented.php')['hooks']['ClientEdit'], '');
+        Bed::set(['opt_out_field' => '3']);
+        Bed::fire('ClientEdit', $fields);
+        $this->assertStringStartsWith(Bed::SYSTEM, Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url'],
+            'another edit leaves it alone');
+        foreach (['on', ''] as $value) {
+            Bed::$data['clients'][$id]['customfields'] = [['id' => 3, 'value' => $value]];
+            Bed::fire('ClientEdit', $fields);
+        }
+        Bed::fire('AfterCronJob');
+        $this->assertStringStartsWith('https://go.acme', Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url']);
+        $this->assertSame(['client.opted_out', 'client.opted_in'], array_values(array_unique(array_map(static function ($row) {
+            return json_decode($row->body, true)['type'];
+        }, self::rows(['subject' => "client:$id"])))), 'each choice is told once');
+    }
+
+    public function test_a_fresh_link_for_an_expired_one_is_the_mail_once_more(): void
+    {
+        $sent = static function (): array {
+            return array_values(array_filter(Bed::$calls, static function ($call) {
+                return $call[0] === 'SendEmail';
+            }));
+        };
+        Bed::$data['templates'] += ['Invoice Payment Reminder' => 'invoice'];
+        $key = hex2bin(substr(Service::get('key'), 7));
+        $ask = static function (int $id, array $fields) use ($key): void {
+            Service::press('https://go.acme.example/' . WHMCS\Module\Addon\Hopcount\Token::seal(1, $key, 'acme', $fields
+                + ['object' => $id, 'client' => $id, 'kind' => 2, 'ttl_code' => 1, 'campaign' => 2, 'issued_min' => 1000000]));
+        };
+        $paid = self::invoice(['status' => 'Paid']);
+        $other = self::invoice();
+        $id = self::invoice();
+        $ask($paid, []);
+        $ask($other, ['campaign' => 60000]);
+        $ask($id, []);
+        Service::waitFor(static function () use ($sent) {
+            Bed::fire('AfterCronJob');
+            return count($sent()) > 0;
+        }, 'the mail');
+        Bed::newProcess();
+        Bed::fire('AfterCronJob');
+        Store::set('told', '0-0', 60);
+        Bed::fire('AfterCronJob');
+        $this->assertSame([['SendEmail', ['messagename' => 'Invoice Payment Reminder', 'id' => $id]]], $sent(), 'once');
+        $log = implode("\n", Bed::$log);
+        $this->assertStringContainsString("client $id asked for a fresh link: \"Invoice Payment Reminder\" was sent again", $log);
+        $this->assertStringContainsString("client $paid asked for a fresh link, for which no mail", $log);
+        $this->assertStringContainsString("client $other asked for a fresh link, for which no mail", $log);
+    }
+
     public function test_old_rows_go(): void
     {
         $id = self::invoice();

@@ -203,7 +203,8 @@ final class SyntaxTest extends TestCase
         $documented = (require __DIR__ . '/bed/documented.php')['commands'];
         $commands = ['call' => [], 'invoice' => ['GetInvoice'], 'lastTransaction' => ['GetTransactions'],
             'client' => ['GetClientsDetails'], 'templates' => ['GetEmailTemplates'], 'systemUrl' => ['GetConfigurationValue'],
-            'clientsOfUser' => ['GetUsers'], 'ssoUrl' => ['CreateSsoToken'], 'decrypt' => ['DecryptPassword']];
+            'clientsOfUser' => ['GetUsers'], 'ssoUrl' => ['CreateSsoToken'], 'decrypt' => ['DecryptPassword'],
+            'sendMail' => ['SendEmail']];
         foreach (self::reads('Whmcs', 'r row answer client') as $function => $fields) {
             $this->assertArrayHasKey($function, $commands);
             $allowed = ['result', 'message']; // api/response-types.md

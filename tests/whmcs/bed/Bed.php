@@ -261,6 +261,12 @@ final class Bed
             'redirect_url' => self::SYSTEM . 'oauth/singlesignon.php?access_token=' . str_repeat('a', 40)];
     }
 
+    private static function answerSendEmail(array $values): array
+    {
+        return isset(self::$data['templates'][$values['messagename']]) ? ['result' => 'success']
+            : self::error('Email Template not found');
+    }
+
     private static function answerDecryptPassword(array $values): array
     {
         return strncmp($values['password2'], 'sealed:', 7) === 0

@@ -50,6 +50,17 @@ final class Service
             'Sec-Fetch-User: ?1', 'Sec-Fetch-Mode: navigate', 'Accept-Language: en'], null);
     }
 
+    /** Presses the button of a page of the service, as a person: [status, Location, page]. */
+    public static function press(string $url): array
+    {
+        if (!preg_match('/name="?view"? value="?([^" >]+)/', self::follow($url)[2], $found)) {
+            throw new RuntimeException("$url shows no button");
+        }
+        return self::request(self::get('public') . parse_url($url, PHP_URL_PATH), 'POST', ['Host: ' . parse_url($url, PHP_URL_HOST),
+            'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+            'Content-Type: application/x-www-form-urlencoded', 'Accept-Language: en'], "view={$found[1]}");
+    }
+
     private static function request(string $url, string $method, array $headers, $body): array
     {
         $curl = curl_init($url);

@@ -74,6 +74,10 @@ return [
             'takes' => ['client_id', 'user_id', 'destination', 'service_id', 'domain_id', 'sso_redirect_path'],
             'gives' => ['result', 'access_token', 'redirect_url'],
         ],
+        'SendEmail' => [
+            'takes' => ['messagename', 'id', 'customtype', 'custommessage', 'customsubject', 'customvars'],
+            'gives' => ['result'],
+        ],
         'DecryptPassword' => [
             'takes' => ['!password2'],
             'gives' => ['result', 'password'],

@@ -245,6 +245,7 @@ final class Events
         }
         self::findClientsOfUsers($settings);
         self::nameCampaigns($settings);
+        Wishes::fetch($settings, $api);
         self::flush($api, ['event', 'revocation', 'mail', 'campaign']);
     }
 

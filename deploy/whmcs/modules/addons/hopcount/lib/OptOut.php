@@ -5,8 +5,15 @@ namespace WHMCS\Module\Addon\Hopcount;
 /** Clients who don't want to be counted: their mails have WHMCS's own links, and hopcount is told. */
 final class OptOut
 {
-    /** Whether the settings say so of a client. */
+    const KEPT_S = 315360000;
+
+    /** Whether a client is out: by the settings, or by a page of hopcount's. */
     public static function isOut(Settings $settings, int $client): bool
+    {
+        return Store::get("out:$client") !== null || self::isOutInWhmcs($settings, $client);
+    }
+
+    private static function isOutInWhmcs(Settings $settings, int $client): bool
     {
         $field = Whmcs::id($settings->text('opt_out_field'));
         $byMarketing = $settings->isOn('opt_out_marketing');
@@ -26,7 +33,18 @@ final class OptOut
         return !in_array(strtolower(trim($value)), ['', '0', 'no', 'off', 'false'], true);
     }
 
-    /** ClientEdit: what the client wants now holds for mails that were sent before, too. */
+    /** hopcount says that a client has opted out, at a time. */
+    public static function took(int $client, int $at)
+    {
+        if ($at > (int) Store::get("in:$client")) {
+            Store::set("out:$client", $at, self::KEPT_S);
+        }
+    }
+
+    /**
+     * ClientEdit: what the client wants now holds for mails that were sent before, too.  It is told when it
+     * has changed in WHMCS: any other edit leaves alone what the client chose on a page of hopcount's.
+     */
     public static function onClientEdit($vars)
     {
         $settings = Settings::load();
@@ -35,6 +53,15 @@ final class OptOut
             && !$settings->isOn('opt_out_marketing'))) {
             return;
         }
-        Events::clientChose($settings, $client, self::isOut($settings, $client));
+        $isOut = self::isOutInWhmcs($settings, $client);
+        if ($isOut === (Store::get("choice:$client") === 'out')) {
+            return;
+        }
+        Store::set("choice:$client", $isOut ? 'out' : 'in', self::KEPT_S);
+        if (!$isOut) {
+            Store::set("in:$client", time(), self::KEPT_S);
+            Store::set("out:$client", 0, -1);
+        }
+        Events::clientChose($settings, $client, $isOut);
     }
 }

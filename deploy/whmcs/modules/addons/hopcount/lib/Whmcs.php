@@ -191,6 +191,17 @@ final class Whmcs
         return ($r['result'] ?? '') === 'success' ? (string) ($r['redirect_url'] ?? '') : '';
     }
 
+    /** Sends a mail by its template about what has that number; '' or why not. */
+    public static function sendMail(string $template, int $id): string
+    {
+        try {
+            $r = localAPI('SendEmail', ['messagename' => $template, 'id' => $id]);
+        } catch (\Throwable $e) {
+            return $e->getMessage();
+        }
+        return ($r['result'] ?? '') === 'success' ? '' : (string) ($r['message'] ?? 'WHMCS does not say why');
+    }
+
     /** What WHMCS has encrypted; '' when it can't be decrypted. */
     public static function decrypt(string $text): string
     {
