@@ -20,6 +20,11 @@ void links_handle_show(struct request *request);
 void object_handle(struct request *request);
 void client_handle(struct request *request);
 void stats_handle(struct request *request);
+void funnel_handle(struct request *request);
+void funnel_handle_stats(struct request *request); /* /v1/stats of payments */
+void invoices_handle_clicked(struct request *request);
+void invoices_handle_unclicked(struct request *request);
+void invoices_handle_unpaid(struct request *request);
 void campaigns_handle_list(struct request *request);
 void campaigns_handle_put(struct request *request);
 void live_handle(struct request *request);

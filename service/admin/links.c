@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "proto/event.h"
 #include "proto/rfc3339.h"
 #include "proto/table.h"
 #include "proto/token.h"
@@ -22,6 +23,7 @@
 #include "service/base/log.h"
 #include "service/config/linkform.h"
 #include "service/config/site.h"
+#include "service/state/event_log.h"
 
 enum { LINKS_MAX = 10000 };
 
@@ -72,8 +74,58 @@ _Static_assert((int)LINK_FIELDS <= (int)FORMJSON_FIELDS_MAX, "all fields of a li
 
 static const struct formjson_spec link_spec = {"a link", linkform_field_find, type_of};
 
-static bool mint(struct linkform_maker *maker, json_t *json, struct link *link,
-                 struct formjson_fault *fault)
+/* What is minted by one request, and which of it is mailed with that. */
+struct minting {
+    struct linkform_maker maker;
+    struct event *mails;
+    size_t n_mails;
+};
+
+/* Takes the member `sent` off the object. */
+static bool take_sent(json_t *json, bool *sent, struct formjson_fault *fault)
+{
+    const json_t *value = json_object_get(json, "sent");
+
+    *sent = json_is_true(value);
+    if (value && !json_is_boolean(value) && !json_is_null(value)) {
+        snprintf(fault->field, sizeof(fault->field), "sent");
+        return formjson_refuse(fault, "must be true or false");
+    }
+    json_object_del(json, "sent");
+    return true;
+}
+
+/* Links of one mail that are made in one minute, the view and the pay link of an invoice, are one
+ * mail: the event's id is made of what they have in common. */
+static bool add_mail(struct minting *minting, const struct link *link, struct formjson_fault *fault)
+{
+    const struct token *token = &link->token;
+    struct event *mail = &minting->mails[minting->n_mails];
+    char id[64];
+
+    if (token->object == 0) {
+        snprintf(fault->field, sizeof(fault->field), "sent");
+        return formjson_refuse(fault, "needs an object: which invoice was mailed");
+    }
+    snprintf(id, sizeof(id), "minted %u %u %u", token->issued_min, token->channel, token->silent);
+    *mail = (struct event){
+        .type = EVENT_MAIL_SENT,
+        .at_ms = token_issued_s(token) * 1000,
+        .id = event_id_hash(slice_of(id)),
+        .brand = link->brand->id,
+        .object = token->object,
+        .client = token->client,
+        .campaign = token->campaign,
+        .variant = token->variant,
+        .channel = token->channel,
+        .value = 1,
+    };
+    minting->n_mails++;
+    return true;
+}
+
+static bool mint_link(struct linkform_maker *maker, json_t *json, struct link *link,
+                      struct formjson_fault *fault)
 {
     struct linkform_fault why;
     struct linkform form;
@@ -103,6 +155,16 @@ static bool mint(struct linkform_maker *maker, json_t *json, struct link *link,
     return false;
 }
 
+static bool mint(struct minting *minting, json_t *json, struct link *link,
+                 struct formjson_fault *fault)
+{
+    bool sent;
+
+    *fault = (struct formjson_fault){.status = 400};
+    return take_sent(json, &sent, fault) && mint_link(&minting->maker, json, link, fault) &&
+           (!sent || link->text_len == 0 || add_mail(minting, link, fault));
+}
+
 /* {id, brand, token, url, issued_at, expires_at, expired}; id and token are null when the kind is
  * not tracked: then the URL is that of its target, and never expires.  NULL: no memory. */
 static json_t *minted_json(const struct link *link)
@@ -121,7 +183,7 @@ static json_t *minted_json(const struct link *link)
 }
 
 /* Mints all links of an array, or none: the first that is wrong ends it. */
-static json_t *mint_all(struct request *request, struct linkform_maker *maker, json_t *links)
+static json_t *mint_all(struct request *request, struct minting *minting, json_t *links)
 {
     json_t *minted = json_array();
     struct formjson_fault fault;
@@ -131,7 +193,7 @@ static json_t *mint_all(struct request *request, struct linkform_maker *maker, j
 
     json_array_foreach(links, i, one)
     {
-        if (!mint(maker, one, &link, &fault)) {
+        if (!mint(minting, one, &link, &fault)) {
             json_decref(minted);
             formjson_fail(request, &fault, true, i);
             return NULL;
@@ -146,40 +208,62 @@ static json_t *mint_all(struct request *request, struct linkform_maker *maker, j
     return NULL;
 }
 
-static json_t *mint_one(struct request *request, struct linkform_maker *maker, json_t *json)
+static json_t *mint_one(struct request *request, struct minting *minting, json_t *json)
 {
     struct formjson_fault fault;
     struct link link;
     json_t *minted = NULL;
 
-    if (!mint(maker, json, &link, &fault))
+    if (!mint(minting, json, &link, &fault))
         formjson_fail(request, &fault, false, 0);
     else if (!(minted = minted_json(&link)))
         request_fail(request, 503, NULL, "out of memory");
     return minted;
 }
 
+/* False: there is no room for all of them, and the request was replied to.  Minted again, the links
+ * are the same, and so are the mails. */
+static bool tell_mails(struct request *request, const struct minting *minting)
+{
+    struct event_log *log = request->server->sources.events;
+
+    for (size_t i = 0; i < minting->n_mails; i++) {
+        if (log && !event_log_append(log, &minting->mails[i])) {
+            request_fail(request, 503, NULL,
+                         "there is no room in the log of events; send it again later");
+            return false;
+        }
+    }
+    return true;
+}
+
 void links_handle_mint(struct request *request)
 {
     json_t *json = request_read_json(request);
-    struct linkform_maker maker;
+    struct minting minting = {.n_mails = 0};
     json_t *minted = NULL;
 
     if (!json)
         return;
-    linkform_maker_init(&maker, request->site, clock_wall_ms() / 1000);
-    maker.brands = request->brands;
-    if (json_array_size(json) > LINKS_MAX)
+    linkform_maker_init(&minting.maker, request->site, clock_wall_ms() / 1000);
+    minting.maker.brands = request->brands;
+    minting.mails = calloc(LINKS_MAX, sizeof(*minting.mails));
+    if (!minting.mails)
+        request_fail(request, 503, NULL, "out of memory");
+    else if (json_array_size(json) > LINKS_MAX)
         request_fail(request, 413, NULL, "at most %d links in one request", (int)LINKS_MAX);
     else if (json_is_array(json))
-        minted = mint_all(request, &maker, json);
+        minted = mint_all(request, &minting, json);
     else
-        minted = mint_one(request, &maker, json);
-    if (minted) {
+        minted = mint_one(request, &minting, json);
+    if (minted && tell_mails(request, &minting)) {
         log_info("admin.mint", "key=%s links=%zu", request->key_name,
                  json_is_array(minted) ? json_array_size(minted) : 1);
         request_reply_json(request, 201, minted);
+    } else {
+        json_decref(minted);
     }
+    free(minting.mails);
     json_decref(json);
 }
 

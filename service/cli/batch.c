@@ -60,11 +60,17 @@ static void put_char(struct batch *b, char c)
     b->out[b->out_len++] = c;
 }
 
+/* A list of invoices says when and how they were mailed, which is not how they are mailed now. */
+static bool is_taken(const struct batch_options *options, uint8_t column)
+{
+    return !options->is_list || column == LINK_OBJECT || column == LINK_CLIENT;
+}
+
 /* The row's own fields, as many as there are columns, and the end of the line. */
 static void put_row(struct batch *b, const struct rows_row *row)
 {
     for (unsigned i = 0; i < row->n_columns; i++) {
-        if (row->column[i] == ROWS_EMPTY)
+        if (row->column[i] == ROWS_EMPTY || !is_taken(b->opt, row->column[i]))
             continue;
         put_char(b, ',');
         if (i < row->csv->n_fields)
@@ -99,12 +105,12 @@ static void on_header(void *owner, const struct rows_row *header)
 }
 
 /* The row's values, over those of the options. */
-static struct linkform read_form(const struct linkform *defaults, const struct rows_row *row)
+static struct linkform read_form(const struct batch_options *options, const struct rows_row *row)
 {
-    struct linkform own = {0}, form = *defaults;
+    struct linkform own = {0}, form = *options->defaults;
 
     for (unsigned i = 0; i < row->n_columns; i++) {
-        if (row->column[i] < LINK_FIELDS)
+        if (row->column[i] < LINK_FIELDS && is_taken(options, row->column[i]))
             own.field[row->column[i]] = rows_value(row, i);
     }
     /* These two say the same thing. */
@@ -120,7 +126,7 @@ static struct linkform read_form(const struct linkform *defaults, const struct r
 static enum rows_then on_row(void *owner, const struct rows_row *row, struct error *err)
 {
     struct batch *b = owner;
-    struct linkform form = read_form(b->opt->defaults, row);
+    struct linkform form = read_form(b->opt, row);
     struct linkform_fault fault;
     struct link link;
 
@@ -163,7 +169,7 @@ int batch_run(const struct batch_options *options)
         .needed = needed_columns(options->defaults),
         .example = "kind,object,client,…",
         .can_pass = true,
-        .pass = options->pass,
+        .pass = options->pass || options->is_list,
         .show_progress = options->show_progress,
         .owner = &b,
         .on_header = on_header,

@@ -12,7 +12,8 @@ struct batch_options {
     const struct linkform *defaults; /* values for columns that are absent or empty */
     int64_t now_s;
     int in_fd, out_fd;
-    bool pass; /* unknown columns are passed through instead of refused */
+    bool is_list; /* of invoices, as the API writes it: object and client are taken of each row */
+    bool pass;    /* unknown columns are passed through instead of refused */
     bool show_progress;
 };
 

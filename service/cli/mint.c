@@ -1,5 +1,6 @@
 /* mint: makes one link, or one per row of a table. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 
 /* The options of a link's fields are at their enum link_field; `kind` is a word, not an option, but
  * in a batch it may be one. */
-enum { MINT_CONFIG = LINK_FIELDS, MINT_BATCH, MINT_PASS, MINT_JSON };
+enum { MINT_CONFIG = LINK_FIELDS, MINT_BATCH, MINT_FROM_LIST, MINT_PASS, MINT_JSON };
 
 static const struct cli_option options[] = {
     [LINK_BRAND] = {"brand", "NAME", "needed when there are several", NULL, 0},
@@ -40,6 +41,8 @@ static const struct cli_option options[] = {
     [LINK_ONCE] = {"once", NULL, "one use only: a page with a button comes first", NULL, 0},
     [MINT_CONFIG] = CONFIG_OPTION,
     [MINT_BATCH] = {"batch", NULL, "a table on the input, a link per row", NULL, 0},
+    [MINT_FROM_LIST] = {"from-list", "FILE",
+                        "with --batch: a list of /v1/clicked, unclicked or unpaid as CSV", NULL, 0},
     [MINT_PASS] = {"pass", NULL, "with --batch: pass other columns through", NULL, 0},
     [MINT_JSON] = {"json", NULL, "print id, token, url, expires_at and the fields", NULL, 0},
 };
@@ -111,7 +114,9 @@ static int mint_one(const struct site *site, const struct linkform *form, bool a
 static int mint_batch(const struct site *site, const struct linkform *form,
                       const struct cli_args *args)
 {
-    const struct batch_options batch = {
+    const char *list = args->value[MINT_FROM_LIST];
+    struct batch_options batch = {
+        .is_list = list != NULL,
         .site = site,
         .defaults = form,
         .now_s = clock_wall_ms() / 1000,
@@ -121,7 +126,14 @@ static int mint_batch(const struct site *site, const struct linkform *form,
         .show_progress = isatty(STDERR_FILENO) == 1,
     };
 
-    return batch_run(&batch);
+    int status;
+
+    if (list && (batch.in_fd = open(list, O_RDONLY | O_CLOEXEC)) < 0)
+        return cli_fail("%s: %s", list, strerror(errno));
+    status = batch_run(&batch);
+    if (list)
+        close(batch.in_fd);
+    return status;
 }
 
 static int check_words(const struct cli_args *args)
@@ -136,6 +148,10 @@ static int check_words(const struct cli_args *args)
         return cli_usage(&cli_mint, "which KIND of link? For a table on the input, say --batch");
     if (is_batch && args->value[MINT_JSON])
         return cli_usage(&cli_mint, "--batch writes CSV; leave --json away");
+    if (!is_batch && args->value[MINT_FROM_LIST])
+        return cli_usage(&cli_mint, "--from-list is for --batch");
+    if (args->value[MINT_FROM_LIST] && args->n_words == 0 && !args->value[LINK_KIND])
+        return cli_usage(&cli_mint, "which KIND of link? A list of invoices does not say");
     if (!is_batch && args->value[MINT_PASS])
         return cli_usage(&cli_mint, "--pass is for --batch");
     return CLI_OK;
@@ -163,7 +179,8 @@ static int run_mint(const struct cli_args *args)
 const struct cli_command cli_mint = {
     .name = "mint",
     .usage = "-c FILE KIND --object N [OPTION…]\n"
-             "       hopcount mint -c FILE --batch [OPTION…] < rows.csv > links.csv",
+             "       hopcount mint -c FILE --batch [OPTION…] < rows.csv > links.csv\n"
+             "       hopcount mint -c FILE --batch --from-list FILE KIND [OPTION…] > links.csv",
     .summary = "makes links",
     .notes =
         "KIND is view, pay, login or a kind of the brand's own. Needs the key file that the\n"
@@ -181,7 +198,10 @@ const struct cli_command cli_mint = {
         "needed. Options stand in for columns that are missing or empty. Commas, semicolons,\n"
         "tabs or bars separate columns, or what a line `sep=;` before says. Writes id, token,\n"
         "url, expires_at and the columns that came, separated by commas. A bad row is reported\n"
-        "with its line, the others are minted, and the exit code is 1.\n",
+        "with its line, the others are minted, and the exit code is 1.\n"
+        "\n"
+        "With --from-list links are made for a list of invoices: of its rows object and client\n"
+        "are taken, all else (KIND, --campaign, --ttl …) from the options.\n",
     .words = "view pay login",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),

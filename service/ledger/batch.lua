@@ -116,24 +116,30 @@ end
 -- Once by no kind in particular, and once by its own: an invoice of which two kinds of links were
 -- clicked is one invoice.
 local function add_once(cells, seen, click, metric, delay_metric, delay)
-    local hour = floor(click.issued / 60)
-    for _, kind in ipairs({ 0, click.kind }) do
-        local name = click.campaign * 16 + kind
+    local hour, step = floor(click.issued / 60), delay_of(delay)
+    local kind, name = 0, click.campaign * 16
+    for _ = 1, 2 do
         if not seen[name] then
             seen[name] = true
             add(cells, hour, click.campaign, metric, kind, click.route, 0, 1)
-            add(cells, hour, click.campaign, delay_metric, kind, click.route, delay_of(delay), 1)
+            add(cells, hour, click.campaign, delay_metric, kind, click.route, step, 1)
         end
+        kind, name = click.kind, name + click.kind
     end
 end
 
+-- The order of clicks is that of their facts where times are equal.
 local function by_time(a, b)
-    for _, field in ipairs({ 'time', 'campaign', 'kind', 'route', 'issued' }) do
-        if a[field] ~= b[field] then
-            return a[field] < b[field]
-        end
+    if a.time ~= b.time then
+        return a.time < b.time
+    elseif a.campaign ~= b.campaign then
+        return a.campaign < b.campaign
+    elseif a.kind ~= b.kind then
+        return a.kind < b.kind
+    elseif a.route ~= b.route then
+        return a.route < b.route
     end
-    return false
+    return a.issued < b.issued
 end
 
 local function by_event(a, b)
@@ -257,7 +263,9 @@ local function weigh(facts)
                                   currency = currency, amount = amount }
         end
     end
-    table.sort(clicks, by_time)
+    if #clicks > 1 then
+        table.sort(clicks, by_time)
+    end
     for _, click in ipairs(clicks) do
         add_once(cells, seen, click, N_CLICKED, CLICK_DELAY, click.time - click.issued * 60)
     end
@@ -315,22 +323,58 @@ local function note_mailed(block, facts, campaign, minute)
     list_block(key, block)
 end
 
-local function add_click(block, facts, fact)
-    local _, campaign, route, issued = unpack_one('>BHBI3', fact)
+-- What an invoice adds to the sums is worked out before its first change, if that changes it.
+local nothing = {}
+local function expect_change(invoice)
+    if not invoice.before then
+        local only = #invoice.facts < 2 and (invoice.facts[1] or '')
+        invoice.before = (only == '' or (only and byte(only) == CLIENT * 16)) and nothing or
+                         weigh(invoice.facts)
+    end
+end
+
+-- A click that is neither the first of its campaign and kind, nor on an invoice of which money is
+-- known, changes no sum.
+local function is_another(facts, kind, campaign, time)
+    local found = false
+    for _, other in ipairs(facts) do
+        local tag, its_campaign, route, _, its_time = 0, 0, 0, 0, 0
+        local what = floor(byte(other) / 16)
+        if what == MONEY then
+            return false
+        elseif what == CLICK then
+            tag, its_campaign, route, _, its_time = unpack_one('>BHBI3I4', other)
+            found = found or (route < 128 and tag % 16 == kind and its_campaign == campaign and
+                              its_time < time)
+        end
+    end
+    return found
+end
+
+local function add_click(block, invoice, fact)
+    local facts = invoice.facts
+    local tag, campaign, route, issued, time = unpack_one('>BHBI3I4', fact)
     local opposite = sub(fact, 1, 3) .. string.char((route + 128) % 256) .. sub(fact, 5)
     for at, other in ipairs(facts) do
         if other == opposite then
+            expect_change(invoice)
             table.remove(facts, at)
             return
         end
     end
     if route < 128 then
         note_mailed(block, facts, campaign, issued)
+        if not is_another(facts, tag % 16, campaign, time) then
+            expect_change(invoice)
+        end
     end
     facts[#facts + 1] = fact
-    local places = places_of(facts, CLICK)
-    if #places > CLICKS_MAX then
-        drop_click(facts, places)
+    if #facts > CLICKS_MAX then
+        local places = places_of(facts, CLICK)
+        if #places > CLICKS_MAX then
+            expect_change(invoice)
+            drop_click(facts, places)
+        end
     end
 end
 
@@ -347,8 +391,8 @@ local function add_mails(block, invoice, fact)
     end
 end
 
-local function add_money(block, facts, fact)
-    local event = byte(fact) % 8
+local function add_money(block, invoice, fact)
+    local facts, event = invoice.facts, byte(fact) % 8
     if #places_of(facts, MONEY) >= MONEY_MAX then
         planned.aside[#planned.aside + 1] = block.key
         return
@@ -356,6 +400,7 @@ local function add_money(block, facts, fact)
     if event == PAID or event == PARTLY_PAID then
         count_payment('in', 1)
     end
+    expect_change(invoice)
     facts[#facts + 1] = fact
 end
 
@@ -372,35 +417,39 @@ local function split(text)
     return facts
 end
 
--- Reads a block of invoices; nil: it is not of this format.
-local function load_block(key)
-    local block = planned.blocks[key]
-    if block ~= nil then
-        return block
-    end
-    local text = look_at('GET', key)
-    block = { key = key, brand = key:match(':f:(%x+):'), invoices = {}, order = {} }
-    block.number = pack('>I4', tonumber(key:match('%x+$'), 16))
-    local at, is_sound = 1, type(text) ~= 'table'
-    while is_sound and text and at <= #text do
-        local number, len = 0, #text
-        if at + 2 <= #text then
-            number, len = unpack_one('>BH', text, at)
+-- Where an invoice is in a block, and the length of its facts; nil: it is not there, and -1 as well:
+-- the block is not of this format.
+local function find_invoice(text, number)
+    local at, last = 1, #text
+    while at <= last do
+        local its_number, high, low = byte(text, at, at + 2)
+        local len = low and high * 256 + low
+        if not len or at + 2 + len > last then
+            return nil, -1
+        elseif its_number == number then
+            return at, len
         end
-        if at + 2 + len > #text then
-            is_sound = false
-            break
-        end
-        block.invoices[number] = { text = sub(text, at + 3, at + 2 + len) }
-        block.order[#block.order + 1] = number
         at = at + 3 + len
     end
-    if is_sound and not text then
-        list_block(prefix .. 'fb:' .. block.brand, block)
+end
+
+-- Reads a block of invoices; false: it is not of this format.
+local function load_block(key)
+    local block = planned.blocks[key]
+    if block == nil then
+        local text = look_at('GET', key)
+        block = { key = key, brand = key:match(':f:(%x+):'), text = text or '', invoices = {},
+                  n_open = 0 }
+        block.number = pack('>I4', tonumber(key:match('%x+$'), 16))
+        if not text then
+            list_block(prefix .. 'fb:' .. block.brand, block)
+        end
+        if type(text) == 'table' then
+            block = false
+        end
+        planned.blocks[key] = block
+        planned.order[#planned.order + 1] = key
     end
-    block = is_sound and block
-    planned.blocks[key] = block
-    planned.order[#planned.order + 1] = key
     return block
 end
 
@@ -408,13 +457,14 @@ end
 local function open_invoice(block, number)
     local invoice = block.invoices[number]
     if not invoice then
-        invoice = { text = '' }
+        local at, len = find_invoice(block.text, number)
+        if len ~= -1 then
+            invoice = { facts = split(at and sub(block.text, at + 3, at + 2 + len) or ''), at = at,
+                        len = len }
+        end
+        invoice = invoice or {}
+        block.n_open = block.n_open + 1
         block.invoices[number] = invoice
-        block.order[#block.order + 1] = number
-    end
-    if not invoice.facts then
-        invoice.facts = split(invoice.text)
-        invoice.before = invoice.facts and weigh(invoice.facts)
     end
     return invoice.facts and invoice
 end
@@ -431,27 +481,31 @@ local function apply_fact(block, number, fact)
         return
     end
     local facts = invoice.facts
-    block.is_changed = true
-    if what == CLIENT then
-        for at, other in ipairs(facts) do
-            if floor(byte(other) / 16) == CLIENT then
-                table.remove(facts, at)
-                break
-            end
+    if what == CLIENT then -- it is the first of them
+        if facts[1] == fact then
+            return
         end
-        table.insert(facts, 1, fact)
-    elseif what == CLICK then
-        add_click(block, facts, fact)
+        block.is_changed = true
+        if facts[1] and floor(byte(facts[1]) / 16) == CLIENT then
+            facts[1] = fact
+        else
+            table.insert(facts, 1, fact)
+        end
+        return
+    end
+    block.is_changed = true
+    if what == CLICK then
+        add_click(block, invoice, fact)
     elseif what == MAILS then
         add_mails(block, invoice, fact)
     elseif what == MONEY then
-        add_money(block, facts, fact)
+        add_money(block, invoice, fact)
     end
 end
 
 -- Facts as they come: each has the number of its invoice in the block before it.
-local function apply_facts(key, text)
-    local block, at = load_block(key), 1
+local function apply_facts(block, key, text)
+    local at = 1
     while at < #text do
         local len = FACT_LEN[floor(byte(text, at + 1) / 16)]
         if block then
@@ -474,21 +528,26 @@ local function add_difference(before, after)
 end
 
 local function close_block(block)
-    local parts = {}
-    for _, number in ipairs(block.order) do
-        local invoice = block.invoices[number]
-        if invoice.facts then
-            add_difference(invoice.before, weigh(invoice.facts))
+    for number, invoice in pairs(block.invoices) do
+        local facts = invoice.facts
+        if facts then
+            local at, len = invoice.at, invoice.len
+            if block.n_open > 1 then -- another may have moved it
+                at, len = find_invoice(block.text, number)
+            end
             -- Of an invoice of which nothing but the client is left nothing is kept.
-            invoice.text = #invoice.facts == 1 and floor(byte(invoice.facts[1]) / 16) == CLIENT and ''
-                               or join(invoice.facts)
-        end
-        if invoice.text ~= '' then
-            parts[#parts + 1] = pack('>BH', number, #invoice.text)
-            parts[#parts + 1] = invoice.text
+            local is_nothing = #facts == 0 or (#facts == 1 and floor(byte(facts[1]) / 16) == CLIENT)
+            local new = is_nothing and '' or join(facts)
+            if invoice.before then
+                add_difference(invoice.before, weigh(facts))
+            end
+            if new ~= '' then
+                new = pack('>BH', number, #new) .. new
+            end
+            block.text = at and sub(block.text, 1, at - 1) .. new .. sub(block.text, at + 3 + len)
+                             or block.text .. new
         end
     end
-    block.text = join(parts)
 end
 
 -- The records of sums, by key: of the day, with the hour, and of the month.
@@ -516,8 +575,8 @@ end
 -- Works out all of it; the cells of one brand at a time.
 local function plan_invoices()
     local by_brand, brands = {}, {}
-    local function enter(key)
-        local brand = key:match(':f:(%x+):')
+    local function enter(block, key)
+        local brand = block and block.brand or key:match(':f:(%x+):')
         if not by_brand[brand] then
             by_brand[brand] = {}
             brands[#brands + 1] = brand
@@ -531,8 +590,9 @@ local function plan_invoices()
         if facts ~= '' then
             at = at + 1
             if not seen[event] and not look_at('GET', event) then
-                enter(KEYS[at])
-                apply_facts(KEYS[at], facts)
+                local block = load_block(KEYS[at])
+                enter(block, KEYS[at])
+                apply_facts(block, KEYS[at], facts)
             end
         end
         seen[event] = true
@@ -543,13 +603,14 @@ local function plan_invoices()
     at = at + ((#events > 0 or #uses > 0) and 2 or 0)
     for j = 6, #invoices do
         at = at + 1
-        enter(KEYS[at])
-        apply_facts(KEYS[at], invoices[j])
+        local block = load_block(KEYS[at])
+        enter(block, KEYS[at])
+        apply_facts(block, KEYS[at], invoices[j])
     end
     for _, key in ipairs(planned.order) do
         local block = planned.blocks[key]
         if block and block.is_changed then
-            enter(key)
+            enter(block, key)
             close_block(block)
         end
     end

@@ -23,7 +23,7 @@ enum {
     FOLD_ROUTES = 8, /* variants, channels */
     /* Invoices that one batch changes, of clicks and of events each.  Each takes Redis some 20 µs,
      * in which it answers nobody else. */
-    FOLD_FACTS_MAX = 1024,
+    FOLD_FACTS_MAX = 512,
 };
 
 #define FOLD_NONE UINT32_MAX /* no index */

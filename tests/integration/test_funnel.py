@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from harness.daemon import BRAND
-from harness.funnel import Year, brand_number, read_sums
+from harness.funnel import Year, brand_number, quantile, read_sums, rows_of, step_begin
 from harness.wait import wait_until
 from read_log import MAGIC, siphash24
 
@@ -34,6 +34,109 @@ def assert_conserved(payments):
     assert payments["in"] == sum(n for outcome, n in payments.items() if outcome != "in"), payments
 
 
+def compare_row(row, want, name, has_sent=True):
+    """Of kinds there are no mails: one mail has links of several."""
+    assert row["sent"] == (want["sent"] if has_sent else None), name
+    assert (row["clicked"], row["paid"]) == (want["clicked"], want["paid"]), name
+    assert row["amount"] == {currency: n for currency, n in want["amount"].items() if n}, name
+    for field, steps in (("sent_to_click_s", want["sent_to_click"]), ("click_to_pay_s", want["click_to_pay"])):
+        spread = {part: quantile(steps, n + 1) for n, part in enumerate(("q1", "median", "q3"))}
+        assert row[field] == (spread if sum(steps.values()) else None), f"{name}: {field}"
+
+
+def check_rows(daemon, cells, now):
+    """By all that rows can be told apart by, of a year and of some weeks that begin and end anywhere."""
+    def moment(time_s):
+        return time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time_s))
+    year, weeks = now // 3600 * 3600 - 365 * 86400, now // 3600 * 3600 - 100 * 86400
+    for start, end in ((year, now // 3600 * 3600 + 3600), (weeks, weeks + 47 * 86400 + 5 * 3600)):
+        for groups in (["campaign"], ["variant"], ["channel"], ["kind"], ["campaign", "variant"], ["kind", "campaign"]):
+            answer = daemon.api("GET", f"/v1/funnel?from={moment(start)}&to={moment(end)}&group_by={','.join(groups)}")
+            want = rows_of(cells, start, end, groups)
+            compare_row(answer["total"], want.pop(None), f"{groups}: total")
+            assert {row["key"] for row in answer["rows"]} == set(want)
+            for row in answer["rows"]:
+                compare_row(row, want[row["key"]], f"{groups}: {row['key']}", "kind" not in groups)
+                assert row["pay_rate"] is None or abs(row["pay_rate"] - row["paid"] / row["clicked"]) < 1e-5
+    answer = daemon.api("GET", f"/v1/funnel?from={moment(weeks)}&to={moment(weeks + 30 * 86400)}&compare=previous&campaign=2")
+    compare_row(answer["previous"]["total"], rows_of({k: n for k, n in cells.items() if k[1] == 2}, weeks - 30 * 86400, weeks, [])[None],
+                "the period before")
+    steps = rows_of({k: n for k, n in cells.items() if k[1] == 2}, weeks, weeks + 30 * 86400, [])[None]["click_to_pay"]
+    assert answer["total"]["click_to_pay"] == [
+        {"from_s": step_begin(step), "to_s": step_begin(step + 1), "n": n} for step, n in sorted(steps.items()) if n]
+    table = daemon.admin("GET", f"/v1/funnel?from={moment(year)}&group_by=campaign", headers={"Accept": "text/csv"}, key=True)
+    lines = table.text.split("\r\n")
+    assert lines[0].startswith("campaign,name,sent,clicked,paid,amount_") and len(lines) == 6
+
+
+def check_statistics(daemon, cells, now):
+    """/v1/stats of payments: by the time of the mail."""
+    start = now // 3600 * 3600 - 366 * 86400
+    since = "from=" + time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(start))
+    total = rows_of(cells, start, now + 3600, [])[None]
+    answer = daemon.api("GET", f"/v1/stats?metric=conversions&{since}&interval=month&tz=Europe/Berlin")
+    assert sum(row["conversions"] for row in answer["rows"]) == answer["total"]["conversions"] == total["paid"]
+    answer = daemon.api("GET", f"/v1/stats?metric=amount&{since}&group_by=campaign,variant")
+    sums = Counter()
+    for row in answer["rows"]:
+        sums.update(row["amount"])
+    assert sums == answer["total"]["amount"] == {k: n for k, n in total["amount"].items() if n}
+    for query, want in (("metric=money", "must be clicks, conversions or amount"),
+                        ("metric=amount&group_by=country", "payments are not counted by country"),
+                        ("metric=amount&clients=true", "of clicks only")):
+        reply = daemon.admin("GET", f"/v1/stats?{query}", key=True)
+        assert reply.status == 400 and want in reply.text, reply.text
+
+
+def read_list(daemon, what, query, limit):
+    """All pages of a list."""
+    rows, page = [], 0
+    while page is not None:
+        answer = daemon.api("GET", f"/v1/{what}?{query}&limit={limit}&page={page}")
+        assert len(answer["rows"]) <= limit
+        rows += answer["rows"]
+        page = answer["next_page"]
+    assert [row["object"] for row in rows] == sorted({row["object"] for row in rows})
+    return {row["object"]: row for row in rows}
+
+
+def check_lists(daemon, year, now):
+    start, end = now // 3600 * 3600 - 200 * 86400, now // 3600 * 3600 - 20 * 86400
+    moment = [time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time_s)) for time_s in (start, end)]
+    query = f"campaign=2&from={moment[0]}&to={moment[1]}"
+    clicks = {object: sorted(click for click in clicks if click[1] == 2) for object, clicks in year.truth.clicks.items()}
+    mailed = {object for object, sent in year.mailed[2].items() if start <= sent < end}
+    clicked = read_list(daemon, "clicked", query, 7)
+    assert set(clicked) == {object for object in mailed if clicks.get(object)}
+    for object, row in clicked.items():
+        first, last = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clicks[object][n][0])) for n in (0, -1))
+        assert (row["first_click_at"], row["last_click_at"], row["channel"]) == (first, last, "mail")
+        assert row["client"] == year.client_of[object]
+    assert set(read_list(daemon, "unclicked", query, 10000)) == {object for object in mailed if not clicks.get(object)}
+    wait_until(lambda: daemon.metrics()["hopcount_state_known"] == 1)
+    owed = {object for object in mailed if year.is_owed(object)}
+    assert set(read_list(daemon, "unpaid", query, 100)) == owed
+    table = daemon.admin("GET", f"/v1/unpaid?{query}&limit=10", headers={"Accept": "text/csv"}, key=True)
+    lines = table.text.split("\r\n")
+    assert lines[0] == "object,client,sent_at,first_click_at,last_click_at,channel,variant,state" and len(lines) == 12
+    assert int(table.getheader("Next-Page")) == sorted(owed)[10]
+    path = daemon.directory / "unpaid.csv"
+    path.write_text(table.text)
+    done = daemon.cli("mint", "-c", daemon.config_path, "--batch", "--from-list", path, "pay", "--campaign", "9")
+    assert done.returncode == 0, done.stderr
+    minted = done.stdout.splitlines()
+    assert minted[0] == "id,token,url,expires_at,object,client" and len(minted) == 11
+    link = daemon.api("GET", f"/v1/links/{minted[1].split(',')[1]}")
+    assert (link["object"], link["client"], link["campaign"]) == (sorted(owed)[0], year.client_of[sorted(owed)[0]], 9)
+    client = year.client_of[sorted(owed)[0]]
+    tell(daemon, "client.opted_out", client=client)
+    wait_until(lambda: client not in {row["client"] for row in read_list(daemon, "unpaid", query, 1000).values()}, 20)
+    for bad, want in (("from=30d", "the number of one campaign"), ("campaign=1,2", "the number of one campaign"),
+                      ("campaign=1&page=x", "next_page"), ("campaign=1&limit=10001", "from 1 to 10000")):
+        reply = daemon.admin("GET", f"/v1/clicked?{bad}", key=True)
+        assert reply.status == 400 and want in reply.text, reply.text
+
+
 def test_a_year_of_two_pods_is_as_it_was(make_hopcountd, redis, rng, capsys):
     now = int(time.time())
     year = Year(rng, INVOICES, now)
@@ -57,6 +160,9 @@ def test_a_year_of_two_pods_is_as_it_was(make_hopcountd, redis, rng, capsys):
     assert payments == Counter({k: n for k, n in want_payments.items() if n})
     assert_conserved(payments)
     assert pods[0].metrics()["hopcount_increments_rejected_total"] == 0
+    check_rows(pods[1], cells, now)
+    check_statistics(pods[1], cells, now)
+    check_lists(pods[0], year, now)
 
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -121,7 +227,7 @@ def test_each_payment_has_an_answer(hopcountd, redis):
     assert_conserved(total)
     tell(hopcountd, "mail.sent", 200, 86400, campaign=1)  # told after the clicks, and a day late
     tell(hopcountd, "mail.sent", 0, 86400, campaign=1, n=500, variant="B")
-    wait_until(lambda: {key[1:6]: n for key, n in read_sums(redis.client())[0].items() if key[2] == 1}
+    wait_until(lambda: {key[1:6]: n for key, n in read_sums(redis.client(), at_rest=False)[0].items() if key[2] == 1}
                == {(1, 1, 0, 0, 1): 1, (1, 1, 0, 2, 1): 500}, 20)
     wait_until(lambda: hopcountd.metrics().get("hopcount_payments_in") == total["in"], 20)
     metrics = hopcountd.metrics()
@@ -151,3 +257,18 @@ def test_what_is_not_ours_is_set_aside(hopcountd, redis):
     wait_until(lambda: outcomes(redis) == {"in": 1, "no_click": 1}, 20, lambda: str(outcomes(redis)))
     assert hopcountd.metrics()["hopcount_increments_rejected_total"] == 2
     assert client.get("hc:{s00}:f:" + BRAND_ID + ":0000000") == b"not ours"
+
+
+def test_links_are_mailed_as_they_are_made(hopcountd, redis):
+    """Two links of one mail are one mail, however often they are made again."""
+    links = [{"kind": kind, "object": 5, "client": 7, "campaign": 3, "variant": "B", "issued": "2026-01-05T12:00:30Z",
+              "sent": True} for kind in ("view", "pay")]
+    for _ in range(2):
+        hopcountd.api("POST", "/v1/links", links, 201)
+    hopcountd.api("POST", "/v1/links", links[0] | {"object": 6, "sent": False}, 201)
+    hopcountd.api("POST", "/v1/links", links[0] | {"object": 7}, 201)
+    wait_until(lambda: [(key[1:], n) for key, n in read_sums(redis.client(), at_rest=False)[0].items()] == [((3, 1, 0, 2, 1, 0), 2)], 20,
+               lambda: str(read_sums(redis.client(), at_rest=False)))
+    for changes, want in (({"sent": "yes"}, "must be true or false"), ({"object": 0, "kind": "login"}, "which invoice was mailed")):
+        reply = hopcountd.admin("POST", "/v1/links", links[0] | changes, key=True)
+        assert reply.status == 400 and want in reply.text, reply.text

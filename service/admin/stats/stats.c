@@ -485,8 +485,14 @@ void stats_handle(struct request *request)
         .on_done = on_stats_done,
         .is_long = true,
     };
-    struct stats_job *job = calloc(1, sizeof(*job));
+    struct slice metric = query_find(&request->query, "metric");
+    struct stats_job *job;
 
+    if (metric.ptr && !slice_equal(metric, slice_of("clicks"))) {
+        funnel_handle_stats(request);
+        return;
+    }
+    job = calloc(1, sizeof(*job));
     request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!job) {
         request_fail(request, 503, NULL, "out of memory");

@@ -266,12 +266,36 @@ static bool pick_dim(struct stats_query *out, struct stats_fault *fault)
     return true;
 }
 
+/* Mails, clicks and payments of invoices are counted by less than clicks are, and by all of it at
+ * once. */
+static bool check_invoice_groups(const struct stats_query *query, struct stats_fault *fault)
+{
+    for (size_t i = 0; i < query->n_groups; i++) {
+        switch (query->groups[i]) {
+        case STATS_TIME:
+        case STATS_KIND:
+        case STATS_CAMPAIGN:
+        case STATS_VARIANT:
+        case STATS_CHANNEL:
+            break;
+        default:
+            return refuse(fault, "group_by",
+                          "must be one or two of time, kind, campaign, variant, channel; payments "
+                          "are not counted by %s",
+                          groups[query->groups[i]].name);
+        }
+    }
+    if (!query->brand)
+        return refuse(fault, "brand", "is needed: say which of the brands");
+    return true;
+}
+
 static bool take_groups(struct stats_query *out, struct slice list, struct stats_fault *fault)
 {
     struct slice part;
 
     if (!list.ptr)
-        list = slice_of("time");
+        list = slice_of(out->metric == STATS_FUNNEL ? "campaign" : "time");
     while (slice_next_part(&list, ',', &part)) {
         if (!take_group(out, part, fault))
             return false;
@@ -281,7 +305,7 @@ static bool take_groups(struct stats_query *out, struct slice list, struct stats
         out->groups[1] = out->groups[0];
         out->groups[0] = STATS_TIME;
     }
-    return pick_dim(out, fault);
+    return out->metric == STATS_CLICKS ? pick_dim(out, fault) : check_invoice_groups(out, fault);
 }
 
 static bool take_options(struct stats_query *out, const struct query *query,
@@ -298,6 +322,8 @@ static bool take_options(struct stats_query *out, const struct query *query,
         return refuse(fault, "clients", "must be true or false");
     if (!out->clients)
         return true;
+    if (out->metric != STATS_CLICKS)
+        return refuse(fault, "clients", "distinct clients are counted of clicks only");
     if (out->kinds.ptr)
         return refuse(fault, "clients", "distinct clients are not counted by kind");
     if (out->n_groups != 1 || out->groups[0] != STATS_TIME)
@@ -343,11 +369,27 @@ static bool take_page(struct stats_query *out, const struct query *query, bool a
     return true;
 }
 
+static bool take_metric(struct stats_query *out, struct slice name, struct stats_fault *fault)
+{
+    static const char *const names[] = {"clicks", "conversions", "amount"};
+
+    for (unsigned i = 0; i < STATS_FUNNEL && name.ptr; i++) {
+        if (slice_equal(name, slice_of(names[i]))) {
+            out->metric = (enum stats_metric)i;
+            return true;
+        }
+    }
+    return !name.ptr || refuse(fault, "metric", "must be clicks, conversions or amount");
+}
+
 bool stats_query_init(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
     *out = (struct stats_query){.brands = asker->brands};
-    return take_brand(out, query_find(query, "brand"), asker->site, fault) &&
+    if (asker->is_funnel)
+        out->metric = STATS_FUNNEL;
+    return take_metric(out, query_find(query, "metric"), fault) &&
+           take_brand(out, query_find(query, "brand"), asker->site, fault) &&
            take_kinds(out, query_find(query, "kind"), asker->site, fault) &&
            take_campaigns(out, query_find(query, "campaign"), fault) &&
            take_zone(out, query_find(query, "tz"), fault) &&
@@ -365,9 +407,10 @@ const char *stats_query_key(const struct stats_query *query, char out[static STA
 
     n += (size_t)snprintf(
         out, STATS_KEY_MAX,
-        "stats %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
+        "stats %d %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
         "group %d %d compare %d clients %d limit %zu %zu %d campaigns",
-        query->csv, query->download, SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
+        (int)query->metric, query->csv, query->download,
+        SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
         query->brands ? query->brands : "*", SLICE_ARG(query->kinds), query->period.from_s,
         query->period.to_s, query->period.is_days, query->zone_name, (int)query->interval,
         (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1, query->compare,

@@ -42,12 +42,22 @@ enum stats_group {
     STATS_GROUPS
 };
 
+/* What is counted. */
+enum stats_metric {
+    STATS_CLICKS,
+    STATS_CONVERSIONS, /* invoices with a payment that is credited, by the time of the mail */
+    STATS_AMOUNT,      /* the money of these */
+    STATS_FUNNEL,      /* sent, clicked, paid, and more: GET /v1/funnel */
+    STATS_METRICS
+};
+
 /* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
     const char *brands; /* the brands that this key may read, see brandlist.h; NULL = all */
     int64_t now_s;
     bool accepts_csv;
+    bool is_funnel; /* it is GET /v1/funnel */
 };
 
 struct stats_query {
@@ -65,6 +75,7 @@ struct stats_query {
     bool clients; /* count distinct clients */
     bool csv, download;
     enum period_interval interval;
+    enum stats_metric metric;
     size_t n_groups;
     enum stats_group groups[STATS_GROUPS_MAX];
     enum counter_dim dim; /* the dimension of the series that are read */

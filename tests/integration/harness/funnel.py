@@ -1,6 +1,9 @@
 """What became of invoices, worked out a second time: from the list of all that happened, by an
 independent reading of FORMATS.md "Invoices" and "Funnel"; and the sums as Redis has them."""
+import calendar
+import hashlib
 import struct
+import time as clock
 import zlib
 from collections import Counter, defaultdict
 
@@ -129,7 +132,6 @@ class Truth:
 
 
 def brand_number(name="acme"):
-    import hashlib
     return hashlib.blake2b(name.encode(), digest_size=32).digest()[:4].hex()
 
 
@@ -143,9 +145,8 @@ def read_series(text):
     return cells
 
 
-def read_sums(client, brand="acme"):
-    """The same as Truth.sums(): cells from the series of days, after a look at those of months."""
-    import calendar
+def read_sums(client, brand="acme", at_rest=True):
+    """The same as Truth.sums(): cells from the series of days, after a look at those of months, unless they may change."""
     days, months, payments = Counter(), Counter(), Counter()
     for key in client.scan_iter(f"hc:*:fs:{brand_number(brand)}:*"):
         period = key.decode().rsplit(":", 1)[1]
@@ -156,10 +157,9 @@ def read_sums(client, brand="acme"):
                 start = calendar.timegm((int(period[:4]), int(period[4:6]), int(period[6:]), 0, 0, 0))
                 days[(start - EPOCH_S) // 3600 + hour, campaign, metric, kind, variant, channel, value] += n
     for (hour, campaign, metric, kind, variant, channel, value), n in days.items():
-        import time
-        month = time.strftime("%Y%m", time.gmtime(EPOCH_S + hour * 3600))
+        month = clock.strftime("%Y%m", clock.gmtime(EPOCH_S + hour * 3600))
         months[month, campaign, metric, kind, variant, channel, value] -= n
-    assert not any(months.values()), "days and months differ"
+    assert not at_rest or not any(months.values()), "days and months differ"
     for key in client.scan_iter("hc:*:payments"):
         payments.update({field.decode(): int(n) for field, n in client.hgetall(key).items()})
     return Counter({key: n for key, n in days.items() if n}), Counter({k: n for k, n in payments.items() if n})
@@ -200,7 +200,8 @@ class Year:
         self.truth = Truth()
         self.logs = [[] for _ in range(pods)]  # records without position and checksum
         self.numbers = 0
-        self.clients = set()
+        self.client_of = {}
+        self.mailed = defaultdict(dict)  # campaign -> object -> when
         for object in range(1, invoices + 1):
             self.invoice(object)
         for log in self.logs:
@@ -221,10 +222,15 @@ class Year:
             self.put(record)  # sent twice
         self.truth.event(object, time, type, amount, currency)
 
+    def is_owed(self, object):
+        """The newest event says so; a credit note or refund over a part of it does not."""
+        newest = max(self.truth.money[object], key=lambda one: (one[0], RANK[one[1]]), default=(0, "invoice.unpaid"))
+        return newest[1] in ("invoice.unpaid", "invoice.partly_paid")
+
     def invoice(self, object):
         rng, day = self.rng, self.DAY
         made = self.end - rng.randrange(365 * day)
-        client = rng.randrange(1, 1 + object // 2 + 1)
+        client = self.client_of[object] = rng.randrange(1, 1 + object // 2 + 1)
         currency = rng.choice(["EUR", "EUR", "USD", "JPY"])
         amount = rng.randrange(500, 200000)
         pays = rng.choices([None, rng.expovariate(1 / (12 * day)), rng.uniform(30, 90) * day], [15, 80, 5])[0]
@@ -249,6 +255,7 @@ class Year:
         self.put(event_record(self.numbers, "mail.sent", sent, object, client, campaign=campaign, variant=variant,
                               channel=1, value=1))
         self.truth.mails(sent, campaign, variant=variant)
+        self.mailed[campaign][object] = sent
         links = {kind: zlib.crc32(f"{object} {campaign} {kind}".encode()) for kind in ("view", "pay")}
 
         def click(kind, time, label=0, old_label=None):
@@ -293,3 +300,42 @@ class Year:
             self.event(object, client, "invoice.paid", at + 3 * day, amount, currency)
         elif chance < 0.10:
             self.event(object, client, "invoice.paid", at + 600, amount + 100, currency)  # twice, other amounts
+
+
+def rows_of(cells, start, end, groups):
+    """What GET /v1/funnel must answer of these cells: {key: {sent, clicked, paid, amount, …}}, and under None the total."""
+    rows = defaultdict(lambda: {"sent": 0, "clicked": 0, "paid": 0, "amount": Counter(), "sent_to_click": Counter(),
+                                "click_to_pay": Counter()})
+    for (hour, campaign, metric, kind, variant, channel, value), n in cells.items():
+        time = EPOCH_S + hour * 3600
+        if not start <= time < end or metric >= 16:
+            continue
+        place = {"campaign": str(campaign), "kind": {1: "view", 2: "pay"}.get(kind),
+                 "variant": ["none", *"ABCDEFG"][variant], "channel": ["unknown", "mail"][channel]}
+        keys = []
+        if metric == 4 or kind == 0:
+            keys.append(None)
+        if metric == 4 or (kind != 0) == ("kind" in groups):
+            keys.append(",".join(place[group] for group in groups))
+        for key in keys:
+            row = rows[key]
+            if metric in (1, 2, 3):
+                row[[None, "sent", "clicked", "paid"][metric]] += n
+            elif metric == 4:
+                row["amount"][value.to_bytes(3, "big").decode()] += n
+            else:
+                row["sent_to_click" if metric == 5 else "click_to_pay"][value] += n
+    return rows
+
+
+def step_begin(step):
+    return ((4 + step % 4) << step // 4) - 4
+
+
+def quantile(steps, quarters):
+    total, below = sum(steps.values()), 0
+    for step in sorted(steps):
+        below += steps[step]
+        if 4 * below >= quarters * total:
+            return (step_begin(step) + step_begin(step + 1)) // 2
+    return None
