@@ -96,6 +96,7 @@ final class AdminTest extends TestCase
             [['api_key' => Service::get('reader_key')], 'bad', 'lacks the scope links:write'],
             [['key' => $key], 'bad', 'does not open links of acme made here'],
             [['key' => ''], 'hint', 'Paste the line with "mint"'],
+            [['key' => ''], 'bad', 'Login links need'],
             [['key' => '/nowhere'], 'bad', '/nowhere is not there'],
             [['brand' => ''], 'bad', 'set "Brand" and "Base URL"'],
             [['base_url' => 'go.acme.example'], 'bad', 'set "Brand" and "Base URL"'],

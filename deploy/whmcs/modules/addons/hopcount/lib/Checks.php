@@ -52,6 +52,10 @@ final class Checks
             $this->say($this->settings->apiUrl() === '' ? 'bad' : 'hint', 'PHP has no sodium extension: links are '
                 . 'made by the API, which each mail waits for. Install the package php-sodium.');
         }
+        if ($this->settings->isOn('login_links') && (!Token::isAvailable() || !$this->settings->brand()->hasKey())) {
+            $this->say('bad', 'Login links need PHP\'s sodium extension and the key here; until then the page of login '
+                . 'links offers WHMCS\'s own login only.');
+        }
         if (!function_exists('curl_init')) {
             $this->say('bad', 'PHP has no curl extension: the service can\'t be asked or told anything.');
         }
