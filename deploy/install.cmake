@@ -15,7 +15,7 @@ install(DIRECTORY deploy/minters DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples US
 install(DIRECTORY service/presets service/texts DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-foreach(folder deploy deploy/minters deploy/billing deploy/deliverability deploy/kubernetes deploy/whmcs service/admin service/gateway)
+foreach(folder deploy deploy/minters deploy/billing deploy/deliverability deploy/kubernetes deploy/security deploy/whmcs service/admin service/gateway)
   install(FILES ${folder}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
 endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
