@@ -774,6 +774,7 @@ for j = 1, #told do
     if type(added) == 'table' then
         set_aside(KEYS[k + 2], 1, added)
     end
+    try('EXPIRE', KEYS[k + 2], ARGV[8])
 end
 
 -- Invoices, as planned.

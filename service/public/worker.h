@@ -1,5 +1,6 @@
 /* worker.h - a worker of the public port: a thread with an event loop, listening sockets,
- * connections and a click log of its own.  Workers share nothing that changes.
+ * connections and a click log of its own.  Workers share nothing that changes, but the log of
+ * events, which presses append to.
  *
  *     main ── worker_reload, worker_drain, worker_finish, worker_stop ──▶ worker
  *                       (messages, taken between two passes of its loop)

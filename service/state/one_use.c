@@ -13,6 +13,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/redis/redis_cause.h"
 #include "service/redis/redis_link.h"
 
 enum {
@@ -70,6 +71,7 @@ static uint64_t pack_ticket(const struct one_use *uses, const struct place *plac
     return (uint64_t)place->number << 32 | (uint64_t)(place - uses->places);
 }
 
+/* Once a minute, for a press follows on a press while something is wrong. */
 static void warn(struct one_use *uses, const char *why)
 {
     int64_t now_ms = clock_mono_ms();
@@ -79,6 +81,17 @@ static void warn(struct one_use *uses, const char *why)
         return;
     uses->warned_ms = now_ms;
     log_warn("uses.redis", "err=%s effect=\"one-time links answer 503\"", log_quote(quoted, why));
+}
+
+/* The answer is none that was asked for. */
+static void on_fault(struct one_use *uses, struct place *place, const struct redisReply *answer)
+{
+    bool is_error = answer->type == REDIS_REPLY_ERROR;
+
+    warn(uses, is_error ? answer->str : "an answer that is none");
+    if (is_error && redis_cause_of(answer->str).remedy == REDIS_RECONNECT)
+        redis_link_reconnect(uses->link, counter_key_slice(&place->key));
+    finish(uses, place, ONE_USE_UNSURE);
 }
 
 /* The connection answers WAIT when the replicas have all that it wrote so far. */
@@ -109,8 +122,7 @@ static void on_said(struct one_use *uses, struct place *place, const struct redi
     if (answer->type != REDIS_REPLY_ARRAY || answer->elements != 2 ||
         answer->element[0]->type != REDIS_REPLY_INTEGER ||
         answer->element[1]->type != REDIS_REPLY_INTEGER) {
-        warn(uses, answer->type == REDIS_REPLY_ERROR ? answer->str : "an answer that is none");
-        finish(uses, place, ONE_USE_UNSURE);
+        on_fault(uses, place, answer);
         return;
     }
     place->n_confirm = answer->element[1]->integer;
@@ -139,12 +151,12 @@ static void on_said(struct one_use *uses, struct place *place, const struct redi
 static void on_confirmed(struct one_use *uses, struct place *place, const struct redisReply *answer)
 {
     bool is_same = redis_link_epoch(uses->link, counter_key_slice(&place->key)) == place->epoch;
-    bool is_confirmed =
-        is_same && answer->type == REDIS_REPLY_INTEGER && answer->integer >= place->n_confirm;
 
-    if (answer->type == REDIS_REPLY_ERROR)
-        warn(uses, answer->str);
-    finish(uses, place, is_confirmed ? place->outcome : ONE_USE_UNSURE);
+    if (answer->type != REDIS_REPLY_INTEGER)
+        on_fault(uses, place, answer);
+    else
+        finish(uses, place,
+               is_same && answer->integer >= place->n_confirm ? place->outcome : ONE_USE_UNSURE);
 }
 
 /* An answer of Redis, or NULL: none will come. */

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.build import ROOT, patience
+from harness.ports import free_port
 from harness.rawhttp import request_bytes
 from harness.wait import wait_until
 
@@ -186,6 +187,16 @@ def test_a_server_that_was_another_before_waits(pods, redis):
     assert press(pods[0], token, view).status == 303
 
 
+def test_a_server_that_is_a_replica_now_uses_nothing(pods, redis):
+    token = once(pods[0])
+    view = open_page(pods[0], token)
+    redis.client().execute_command("REPLICAOF", "127.0.0.1", free_port())  # READONLY
+    assert press(pods[0], token, view).status == 503
+    assert use(pods[0], pods[0].mint("login", 0, client=9), "x", 503)
+    redis.client().execute_command("REPLICAOF", "NO", "ONE")
+    assert press_until_sure(pods[1], token, view) == 303
+
+
 def test_minting(pods, tmp_path):
     minted = pods[0].api("POST", "/v1/links", {"kind": "login", "client": 7, "once": True}, 201)
     assert press(pods[0], minted["token"], open_page(pods[1], minted["token"])).status == 303
@@ -207,6 +218,19 @@ def test_the_rights_of_the_documented_user_are_enough(make_redis, make_hopcountd
     views = [open_page(daemon, token) for _ in range(2)]
     assert press_until_sure(daemon, token, views[0]) == 303
     assert press(daemon, token, views[1]).status == 410
+
+
+def test_the_private_redis_will_do(make_hopcountd):
+    daemon = make_hopcountd()
+    token = once(daemon)
+    views = [open_page(daemon, token) for _ in range(2)]
+    assert press_until_sure(daemon, token, views[0]) == 303
+    assert press_until_sure(daemon, token, views[1]) == 410
+    daemon.terminate()
+    daemon.start()  # and another server
+    assert press_until_sure(daemon, token, views[1]) == 410
+    other = once(daemon, object=6)
+    assert press_until_sure(daemon, other, open_page(daemon, other)) == 303
 
 
 # --- the billing system's own page ---
