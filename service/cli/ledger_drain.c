@@ -98,6 +98,10 @@ static int drain_sinks(const struct ledger_place *place, struct clickstore *stor
             status =
                 cli_fail("sink %s: %" PRIu64 " records are left in %s: %s", stats.name, stats.lag,
                          place->state_dir, stats.why[0] ? stats.why : "it took too long");
+        else if (stats.lag > 0)
+            status = cli_fail("sink %s: %" PRIu64 " records are younger than its hold_s; call it "
+                              "again later",
+                              stats.name, stats.lag);
         else
             printf("sink %s has got all\n", stats.name);
     }

@@ -157,7 +157,7 @@ static bool check_ledger(const struct config *config, struct error *err)
 
 /* --- sinks --- */
 
-const char *const config_sink_types[] = {"file", NULL};
+const char *const config_sink_types[] = {"file", "webhook", NULL};
 
 /* Keys that only some types have; bits are those of the types. */
 static const struct {
@@ -170,6 +170,15 @@ static const struct {
     {"compress", 1u << CONFIG_SINK_FILE, false},
     {"rotate_s", 1u << CONFIG_SINK_FILE, false},
     {"rotate_records", 1u << CONFIG_SINK_FILE, false},
+    {"url", 1u << CONFIG_SINK_WEBHOOK, true},
+    {"secret_file", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"tls_ca", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"allow_private", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"timeout_ms", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"batch_max", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"flush_ms", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"hold_s", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"give_up_s", 1u << CONFIG_SINK_WEBHOOK, false},
 };
 
 enum { SINK_KEY_MAX = 64 };
@@ -231,7 +240,18 @@ static bool check_sink(const struct config *config, unsigned index, struct error
         config_fail(config, err, key, "fields: hashed and hash_key_file go together");
         return false;
     }
-    return check_sink_keys(config, index, err);
+    if (!check_sink_keys(config, index, err))
+        return false;
+    if (sink->type == CONFIG_SINK_WEBHOOK && sink->hold_s > 0 &&
+        (sink->hold_s < config->labels.gateway_links_s ||
+         sink->hold_s < config->labels.gateway_networks_s)) {
+        snprintf(key, sizeof(key), "sinks[%u].hold_s", index);
+        config_fail(config, err, key,
+                    "is shorter than labels.gateway_links_s or gateway_networks_s: people and mail "
+                    "gateways are not told apart by then; raise it, or give 0");
+        return false;
+    }
+    return true;
 }
 
 static bool check_sinks(const struct config *config, struct error *err)
@@ -250,11 +270,15 @@ const char *config_sink_type_name(const struct config_sink *sink)
 
 int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default)
 {
+    if (sink->flush_ms)
+        return sink->flush_ms;
     return sink->rotate_s ? sink->rotate_s * 1000 : by_default;
 }
 
 uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default)
 {
+    if (sink->batch_max)
+        return (uint64_t)sink->batch_max;
     return sink->rotate_records ? (uint64_t)sink->rotate_records : by_default;
 }
 

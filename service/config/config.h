@@ -195,7 +195,7 @@ struct config_brand {
     unsigned n_targets;
 };
 
-enum config_sink_type { CONFIG_SINK_FILE, CONFIG_SINK_TYPES };
+enum config_sink_type { CONFIG_SINK_FILE, CONFIG_SINK_WEBHOOK, CONFIG_SINK_TYPES };
 enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
 
 /* Numbers that are 0 when they aren't given have a default that depends on the type. */
@@ -218,6 +218,16 @@ struct config_sink {
     bool compress;
     int64_t rotate_s;
     int64_t rotate_records;
+    /* webhook */
+    char *url;
+    char *secret_file;
+    char *tls_ca;
+    bool allow_private;
+    int64_t timeout_ms;
+    int64_t batch_max;
+    int64_t flush_ms;
+    int64_t hold_s;
+    int64_t give_up_s;
 };
 
 enum { CONFIG_SINKS_MAX = 16 };

@@ -42,8 +42,10 @@ struct sink_type {
     /* A range is sent again under the same name after a crash, so it is written down first.  Else
      * what is there tells which range it holds. */
     bool has_intents;
-    unsigned rows_max; /* positions in one put, at most */
-    int64_t linger_ms; /* how long records may wait for more of them */
+    bool holds_people;       /* sink_hold.h */
+    bool leaves_out_omitted; /* unless `types` names them */
+    unsigned rows_max;       /* positions in one put, at most */
+    int64_t linger_ms;       /* how long records may wait for more of them */
     /* NULL and `*err` when it can't work with this configuration; connects to nothing. */
     void *(*open)(const struct sink_options *options, struct error *err);
     enum sink_outcome (*put)(void *self, struct sink_batch *batch, struct sink_result *result);
@@ -53,6 +55,6 @@ struct sink_type {
 /* Sets `why`, cut to fit. */
 void sink_result_why(struct sink_result *result, const char *format, ...) PRINTF_LIKE(2, 3);
 
-extern const struct sink_type sink_type_file;
+extern const struct sink_type sink_type_file, sink_type_webhook;
 
 #endif

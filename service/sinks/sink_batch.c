@@ -9,6 +9,7 @@
 #include "service/base/error.h"
 #include "service/config/brand.h"
 #include "service/config/config.h"
+#include "service/sinks/sink_hold.h"
 #include "service/sinks/sink_names.h"
 #include "service/state/state_table.h"
 
@@ -40,10 +41,12 @@ static int label_bit(const char *name)
 }
 
 bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
-                      struct error *err)
+                      bool leaves_out_omitted, struct error *err)
 {
     *filter = (struct sink_filter){
-        .types = config->n_types ? 0 : UINT32_MAX,
+        .types = config->n_types      ? 0
+                 : leaves_out_omitted ? ~(UINT32_C(1) << TYPE_OMITTED)
+                                      : UINT32_MAX,
         .labels = config->n_labels ? 0 : UINT32_MAX,
         .brands = config->brands,
         .n_brands = config->n_brands,
@@ -135,7 +138,7 @@ static bool has_opted_out(const struct state_table *states, const struct click *
            state_what(state_table_find(states, state_key(&subject))) != 0;
 }
 
-/* False: an event that this version doesn't know. */
+/* False: an event that this version doesn't know, or a relabelling that the click has already. */
 static bool make_record(const struct sink_batch *batch, const struct clicklog_row *row,
                         struct record *out)
 {
@@ -148,6 +151,10 @@ static bool make_record(const struct sink_batch *batch, const struct clicklog_ro
         return event_from_record(&row->click, &out->event);
     }
     out->what = row->click.type == CLICK_TYPE_RELABEL ? RECORD_RELABEL : RECORD_CLICK;
+    if (batch->hold && out->what == RECORD_CLICK)
+        sink_hold_amend(batch->hold, &out->click);
+    else if (batch->hold && sink_hold_is_known(batch->hold, &row->click))
+        return false;
     if (is_bare(&row->click) || has_opted_out(batch->states, &row->click))
         out->what = RECORD_OMITTED;
     return true;

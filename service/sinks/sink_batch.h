@@ -11,6 +11,7 @@
 
 struct config_sink;
 struct error;
+struct sink_hold;
 struct sink_names;
 struct state_table;
 
@@ -26,10 +27,10 @@ struct sink_filter {
     unsigned n_kinds;
 };
 
-/* Reads `types`, `labels`, `brands` and `kinds`.  False and `*err`, which names the key, when one
- * of them is unknown. */
+/* Reads `types`, without which omitted ones are left out if `leaves_out_omitted`, `labels`,
+ * `brands` and `kinds`.  False and `*err`, which names the key, when one of them is unknown. */
 MUST_USE bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
-                               struct error *err);
+                               bool leaves_out_omitted, struct error *err);
 
 struct sink_batch {
     /* Set by the owner. */
@@ -41,6 +42,7 @@ struct sink_batch {
     const struct sink_filter *filter;
     const struct sink_names *names;
     const struct state_table *states; /* NULL: nobody has opted out */
+    struct sink_hold *hold;           /* NULL: labels are as the click got them */
 
     /* Set by sink_batch_start() and sink_batch_next(). */
     char log_hex[2 * CLICK_LOG_ID_LEN + 1];

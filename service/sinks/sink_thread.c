@@ -23,6 +23,7 @@
 #include "service/config/site.h"
 #include "service/sinks/sink.h"
 #include "service/sinks/sink_batch.h"
+#include "service/sinks/sink_hold.h"
 #include "service/sinks/sink_key.h"
 #include "service/sinks/sink_names.h"
 
@@ -38,9 +39,10 @@ enum {
 struct sink_log {
     struct clicklog *log;
     uint64_t at;
-    int64_t since_ms;  /* monotonic: since when there is something behind `at`; 0 = there isn't */
-    int64_t oldest_ms; /* Unix: the time of the record at `at`; 0 = not known */
-    bool is_there;     /* not deleted */
+    uint64_t looked_to; /* relabellings below were noted */
+    int64_t since_ms;   /* monotonic: since when there is something behind `at`; 0 = there isn't */
+    int64_t oldest_ms;  /* Unix: the time of the record at `at`; 0 = not known */
+    bool is_there;      /* not deleted */
 };
 
 struct sink_thread {
@@ -50,6 +52,7 @@ struct sink_thread {
     struct sink_filter filter;
     struct sink_names *names;
     struct sink_batch *batch;
+    struct sink_hold *hold; /* NULL: clicks don't wait */
     struct sink_state state;
     pthread_t thread;
     bool has_thread;
@@ -58,6 +61,7 @@ struct sink_thread {
 
     /* The thread's. */
     bool is_dirty;    /* the state is not as it is on disk */
+    bool is_idle;     /* at the last look there was nothing to send */
     bool is_new;      /* no state was there: the sink begins with what the logs hold */
     int64_t saved_ms; /* monotonic */
     int64_t retry_ms; /* not before, monotonic */
@@ -178,7 +182,8 @@ static bool add_log(struct sink_thread *t, struct clicklog *log)
         }
     }
     if (logs)
-        t->logs[t->n_logs++] = (struct sink_log){.log = log, .at = at, .is_there = true};
+        t->logs[t->n_logs++] =
+            (struct sink_log){.log = log, .at = at, .looked_to = at, .is_there = true};
     pthread_mutex_unlock(&t->mutex);
     return logs != NULL;
 }
@@ -328,6 +333,55 @@ static void take_failed(struct sink_thread *t)
     memmove(t->state.failed, t->state.failed + 1, --t->state.n_failed * sizeof(struct sink_range));
 }
 
+/* --- clicks that wait for their label --- */
+
+/* Notes the relabellings in all logs. */
+static void look_for_relabellings(struct sink_thread *t)
+{
+    struct clicklog_row *rows = t->batch->rows; /* no range is being read */
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; t->hold && i < t->n_logs; i++) {
+        struct sink_log *log = &t->logs[i];
+        uint64_t reached;
+
+        for (;; log->looked_to = reached) {
+            size_t n_rows;
+
+            reached = clicklog_read_rows(log->log, t->options.number, log->looked_to,
+                                         log->looked_to + SINK_BATCH_CHUNK, rows, &n_rows);
+            if (reached == log->looked_to)
+                break;
+            for (size_t j = 0; j < n_rows; j++)
+                sink_hold_note(t->hold, &rows[j].click, now_ms);
+            background_yield();
+        }
+    }
+}
+
+/* How many of the first `n` positions that the sink hasn't got may be sent by now. */
+static uint64_t count_ripe(struct sink_thread *t, const struct sink_log *log, uint64_t n)
+{
+    struct clicklog_row *rows = t->batch->rows;
+    uint64_t at = log->at, end = log->at + n;
+    int64_t now_ms = clock_wall_ms();
+
+    while (t->hold && at < end) {
+        uint64_t to = end - at > SINK_BATCH_CHUNK ? at + SINK_BATCH_CHUNK : end;
+        size_t n_rows;
+        uint64_t reached = clicklog_read_rows(log->log, t->options.number, at, to, rows, &n_rows);
+
+        for (size_t i = 0; i < n_rows; i++) {
+            if (!sink_hold_is_ripe(t->hold, &rows[i].click, now_ms))
+                return rows[i].position - log->at;
+        }
+        if (reached == at)
+            return at - log->at;
+        at = reached;
+    }
+    return n;
+}
+
 /* --- sending --- */
 
 /* The range that is to be sent next, as an intent; false: there is nothing to send yet. */
@@ -351,9 +405,12 @@ static bool choose(struct sink_thread *t, int64_t now_ms)
         if (n < rows_max && clicklog_is_live(log->log) && now_ms - log->since_ms < linger_ms &&
             !atomic_load(&t->draining))
             continue;
+        n = count_ripe(t, log, n < rows_max ? n : rows_max);
+        if (n == 0)
+            continue;
         memcpy(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN);
         t->state.intent.from = log->at;
-        t->state.intent.to = log->at + (n < rows_max ? n : rows_max);
+        t->state.intent.to = log->at + n;
         t->state.intent.at_ms = clock_wall_ms();
         t->state.has_intent = true;
         t->turn = (unsigned)((t->turn + i + 1) % t->n_logs);
@@ -466,7 +523,9 @@ static int64_t serve(struct sink_thread *t, int64_t now_ms)
         return TICK_MS;
     if (now_ms < t->retry_ms)
         return t->retry_ms - now_ms < TICK_MS ? t->retry_ms - now_ms : TICK_MS;
-    if (!had_intent && !choose(t, now_ms))
+    look_for_relabellings(t);
+    t->is_idle = !had_intent && !choose(t, now_ms);
+    if (t->is_idle)
         return TICK_MS;
     if (!had_intent && t->type->has_intents && !save(t, now_ms)) {
         t->state.has_intent = false; /* nothing is sent that isn't written down */
@@ -475,18 +534,6 @@ static int64_t serve(struct sink_thread *t, int64_t now_ms)
     }
     put(t);
     return 0;
-}
-
-/* Everything is where it belongs, and on disk. */
-static bool is_all_done(struct sink_thread *t)
-{
-    if (t->is_dirty || t->state.has_intent)
-        return false;
-    for (size_t i = 0; i < t->n_logs; i++) {
-        if (t->logs[i].at < clicklog_tail(t->logs[i].log))
-            return false;
-    }
-    return true;
 }
 
 /* --- the thread --- */
@@ -520,10 +567,11 @@ static void turn(struct sink_thread *t, int64_t *wait_ms)
         return;
     if (t->is_new && save(t, now_ms))
         t->is_new = false;
+    t->is_idle = false;
     *wait_ms = serve(t, now_ms);
     if (t->is_dirty && (now_ms - t->saved_ms >= SAVE_MS || (draining && *wait_ms > 0)))
         (void)save(t, now_ms);
-    if (draining && is_all_done(t))
+    if (draining && t->is_idle && !t->is_dirty)
         atomic_store(&t->drained, true);
     publish(t);
 }
@@ -554,6 +602,7 @@ static const struct sink_type *find_type(const struct config_sink *config)
 {
     static const struct sink_type *const types[CONFIG_SINK_TYPES] = {
         [CONFIG_SINK_FILE] = &sink_type_file,
+        [CONFIG_SINK_WEBHOOK] = &sink_type_webhook,
     };
 
     return types[config->type];
@@ -568,9 +617,9 @@ static bool open_type(struct sink_thread *t, struct error *err)
     form->fields = (enum record_fields)config->fields;
     if (config->hash_key_file && !sink_key_load(config->hash_key_file, form->key, err))
         return false;
-    if (!sink_filter_init(&t->filter, config, err))
-        return false;
     t->type = find_type(config);
+    if (!sink_filter_init(&t->filter, config, t->type->leaves_out_omitted, err))
+        return false;
     t->self = t->type->open(&options, err);
     return t->self != NULL;
 }
@@ -589,6 +638,8 @@ static bool start(struct sink_thread *t, struct error *err)
     const char *name = t->options.config->name;
     int errnum;
 
+    if (!open_type(t, err))
+        return false;
     t->batch = calloc(1, sizeof(*t->batch));
     t->names = sink_names_new(t->options.site);
     t->wake_fd = wake_new();
@@ -596,11 +647,17 @@ static bool start(struct sink_thread *t, struct error *err)
         error_set(err, "out of memory or descriptors");
         return false;
     }
+    if (t->type->holds_people && t->options.config->hold_s > 0 &&
+        !(t->hold = sink_hold_new(t->options.config->hold_s * 1000))) {
+        error_set(err, "out of memory");
+        return false;
+    }
+    t->batch->hold = t->hold;
     t->batch->sink = t->options.number;
     t->batch->filter = &t->filter;
     t->batch->states = t->options.states;
     t->is_new = !has_state(t);
-    if (!open_type(t, err) || !sink_state_make_folder(t->options.state_dir, name, err) ||
+    if (!sink_state_make_folder(t->options.state_dir, name, err) ||
         !sink_state_load(t->options.state_dir, name, &t->state, err))
         return false;
     publish(t);
@@ -665,6 +722,7 @@ void sink_thread_free(struct sink_thread *t)
         t->type->close(t->self);
     site_unref(t->new_site);
     sink_names_free(t->names);
+    sink_hold_free(t->hold);
     sink_state_clear(&t->state);
     free(t->batch);
     free(t->logs);

@@ -48,7 +48,8 @@ void sink_thread_free(struct sink_thread *thread);
 void sink_thread_reload(struct sink_thread *thread, struct site *site);
 
 /* From now on records don't wait for more of them.  sink_thread_is_drained(): since then, all that
- * was in the logs is where it belongs, and the cursors are on disk. */
+ * was in the logs is where it belongs, but for clicks that wait for their label, and the cursors
+ * are on disk. */
 void sink_thread_drain(struct sink_thread *thread);
 bool sink_thread_is_drained(struct sink_thread *thread);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <curl/curl.h>
+
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/config/config.h"
@@ -44,6 +46,7 @@ struct sinks *sinks_new(const struct sinks_options *options, struct error *err)
         error_set(err, "sinks: out of memory");
         return NULL;
     }
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* before threads use it */
     for (unsigned i = 0; i < config->n_sinks; i++) {
         const struct sink_thread_options thread = {
             .config = &config->sinks[i],
@@ -74,6 +77,7 @@ void sinks_free(struct sinks *sinks)
         sink_thread_stop(sinks->threads[i]);
     for (unsigned i = 0; i < sinks->n; i++)
         sink_thread_free(sinks->threads[i]);
+    curl_global_cleanup();
     free(sinks);
 }
 

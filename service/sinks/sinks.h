@@ -34,8 +34,8 @@ void sinks_free(struct sinks *sinks);
 
 void sinks_reload(struct sinks *sinks, struct site *site);
 
-/* Records don't wait for more of them any more.  True when every sink has got everything, false
- * when `wait_ms` have passed before. */
+/* Records don't wait for more of them any more.  True when every sink has got everything, but for
+ * clicks that wait for their label, false when `wait_ms` have passed before. */
 MUST_USE bool sinks_drain(struct sinks *sinks, int64_t wait_ms);
 
 unsigned sinks_count(const struct sinks *sinks);
