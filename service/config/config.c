@@ -157,7 +157,9 @@ static bool check_ledger(const struct config *config, struct error *err)
 
 /* --- sinks --- */
 
-const char *const config_sink_types[] = {"file", "webhook", NULL};
+const char *const config_sink_types[] = {"file", "webhook", "clickhouse", NULL};
+
+#define HTTP_SINKS (1u << CONFIG_SINK_WEBHOOK | 1u << CONFIG_SINK_CLICKHOUSE)
 
 /* Keys that only some types have; bits are those of the types. */
 static const struct {
@@ -170,18 +172,21 @@ static const struct {
     {"compress", 1u << CONFIG_SINK_FILE, false},
     {"rotate_s", 1u << CONFIG_SINK_FILE, false},
     {"rotate_records", 1u << CONFIG_SINK_FILE, false},
-    {"url", 1u << CONFIG_SINK_WEBHOOK, true},
+    {"url", HTTP_SINKS, true},
     {"secret_file", 1u << CONFIG_SINK_WEBHOOK, false},
-    {"tls_ca", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"tls_ca", HTTP_SINKS, false},
     {"allow_private", 1u << CONFIG_SINK_WEBHOOK, false},
-    {"timeout_ms", 1u << CONFIG_SINK_WEBHOOK, false},
-    {"batch_max", 1u << CONFIG_SINK_WEBHOOK, false},
-    {"flush_ms", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"timeout_ms", HTTP_SINKS, false},
+    {"batch_max", HTTP_SINKS, false},
+    {"flush_ms", HTTP_SINKS, false},
     {"hold_s", 1u << CONFIG_SINK_WEBHOOK, false},
     {"give_up_s", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"table", 1u << CONFIG_SINK_CLICKHOUSE, true},
+    {"username", 1u << CONFIG_SINK_CLICKHOUSE, false},
+    {"password_file", 1u << CONFIG_SINK_CLICKHOUSE, false},
 };
 
-enum { SINK_KEY_MAX = 64 };
+enum { SINK_KEY_MAX = 64, WEBHOOK_BATCH_MAX = 500 };
 
 static bool check_sink_keys(const struct config *config, unsigned index, struct error *err)
 {
@@ -242,6 +247,12 @@ static bool check_sink(const struct config *config, unsigned index, struct error
     }
     if (!check_sink_keys(config, index, err))
         return false;
+    if (sink->type == CONFIG_SINK_WEBHOOK && sink->batch_max > WEBHOOK_BATCH_MAX) {
+        snprintf(key, sizeof(key), "sinks[%u].batch_max", index);
+        config_fail(config, err, key, "a webhook gets at most %d records in a request",
+                    WEBHOOK_BATCH_MAX);
+        return false;
+    }
     if (sink->type == CONFIG_SINK_WEBHOOK && sink->hold_s > 0 &&
         (sink->hold_s < config->labels.gateway_links_s ||
          sink->hold_s < config->labels.gateway_networks_s)) {

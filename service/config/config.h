@@ -195,7 +195,12 @@ struct config_brand {
     unsigned n_targets;
 };
 
-enum config_sink_type { CONFIG_SINK_FILE, CONFIG_SINK_WEBHOOK, CONFIG_SINK_TYPES };
+enum config_sink_type {
+    CONFIG_SINK_FILE,
+    CONFIG_SINK_WEBHOOK,
+    CONFIG_SINK_CLICKHOUSE,
+    CONFIG_SINK_TYPES
+};
 enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
 
 /* Numbers that are 0 when they aren't given have a default that depends on the type. */
@@ -228,6 +233,10 @@ struct config_sink {
     int64_t flush_ms;
     int64_t hold_s;
     int64_t give_up_s;
+    /* clickhouse, as are url, tls_ca, timeout_ms and flush_ms */
+    char *table;
+    char *username;
+    char *password_file;
 };
 
 enum { CONFIG_SINKS_MAX = 16 };

@@ -339,28 +339,34 @@ static const struct schema_key sink_keys[] = {
         "file: seconds that a record may wait for its file; default: 3600."),
     INT("rotate_records", config_sink, rotate_records, 1, 100000000, NULL,
         "file: most records in a file; default: 1000000."),
-    TEXT("url", config_sink, url, 2048, NULL, NULL, "webhook: where to POST to."),
+    TEXT("url", config_sink, url, 2048, NULL, NULL,
+         "webhook: where to POST to; clickhouse: its HTTP port, http://host:8123."),
     PATH("secret_file", config_sink, secret_file, NULL,
          "webhook: file with a line whsec_… that signs, and maybe a second one, the secret before; "
          "without it nothing is signed."),
     PATH("tls_ca", config_sink, tls_ca, NULL,
-         "webhook: PEM file of the authorities that vouch for the host; default: those of the "
-         "system."),
+         "webhook, clickhouse: PEM file of the authorities that vouch for the host; default: those "
+         "of the system."),
     {.name = "allow_private", .type = SCHEMA_BOOL, MEMBER(config_sink, allow_private),
      .fallback = "false",
      .help = "webhook: whether the host may have an address of this machine or a private network."},
     INT("timeout_ms", config_sink, timeout_ms, 100, 300000, "15000",
-        "webhook: longest that a request may take."),
-    INT("batch_max", config_sink, batch_max, 1, 500, NULL,
-        "webhook: most records in a request, 500 by default; 1: an event by itself, without a "
-        "list."),
+        "webhook, clickhouse: longest that a request may take."),
+    INT("batch_max", config_sink, batch_max, 1, 1000000, NULL,
+        "Most records in a request.  webhook: 500, by default too; 1: an event by itself, without "
+        "a list.  clickhouse: default 100000."),
     INT("flush_ms", config_sink, flush_ms, 1, 3600000, NULL,
-        "webhook: how long records may wait for more of them; default: 1000."),
+        "webhook, clickhouse: how long records may wait for more of them; default: 1000, 2000."),
     INT("hold_s", config_sink, hold_s, 0, 3600, "90",
         "webhook: how long a person's click waits, so that mail gateways are told from people; 0: "
         "it doesn't."),
     INT("give_up_s", config_sink, give_up_s, 1, 2592000, "86400",
         "webhook: how long a request is repeated; then its records are listed as failed."),
+    TEXT("table", config_sink, table, 200, NULL, NULL,
+         "clickhouse: the table, as deploy/clickhouse/schema.sql makes it: database.table."),
+    TEXT("username", config_sink, username, 128, NULL, NULL, "clickhouse: the user."),
+    PATH("password_file", config_sink, password_file, NULL,
+         "clickhouse: file whose first line is the password."),
     END,
 };
 

@@ -144,6 +144,8 @@ static void set_options(struct sink_http *http, const struct sink_http_request *
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)o->never_repeats);
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, (long)o->never_repeats);
     if (o->tls_ca)
         curl_easy_setopt(curl, CURLOPT_CAINFO, o->tls_ca);
     if (o->username)

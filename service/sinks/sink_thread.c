@@ -603,6 +603,7 @@ static const struct sink_type *find_type(const struct config_sink *config)
     static const struct sink_type *const types[CONFIG_SINK_TYPES] = {
         [CONFIG_SINK_FILE] = &sink_type_file,
         [CONFIG_SINK_WEBHOOK] = &sink_type_webhook,
+        [CONFIG_SINK_CLICKHOUSE] = &sink_type_clickhouse,
     };
 
     return types[config->type];

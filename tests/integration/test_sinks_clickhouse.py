@@ -1,0 +1,168 @@
+"""ClickHouse: against a double that obeys the documented rules of tokens and fails in every way, and
+against a real server where this system has one (Debian 12: 18.16, which knows no tokens)."""
+import json
+import shutil
+import urllib.request
+
+import pytest
+
+from faults.trial import flood, mint_links
+from harness.clickhouse_double import ClickHouseDouble, COLUMNS
+from harness.ports import free_port
+from harness.process import Process
+from harness.wait import wait_until
+from test_sinks import FAST, audit, clicks_by_link, sample
+
+WAREHOUSE = {"sink": "warehouse", "kind": "clickhouse"}
+
+
+def warehouse(url, **more):
+    return {"sinks": [{"name": "warehouse", "type": "clickhouse", "url": url, "table": "hopcount.clicks",
+                       "flush_ms": 50, **more}]}
+
+
+def wait_all(daemon, n, seconds=40):
+    wait_until(lambda: sample(daemon, "sent_total", **WAREHOUSE) >= n
+               and sample(daemon, "lag_clicks", **WAREHOUSE) == 0, seconds,
+               lambda: f"{n} are sent: {sample(daemon, 'sent_total', **WAREHOUSE)}")
+
+
+@pytest.fixture
+def double():
+    server = ClickHouseDouble()
+    yield server
+    server.close()
+
+
+def cause(daemon):
+    return next((key for key in daemon.metrics() if key.startswith("hopcount_sink_last_error{")), "")
+
+
+def test_rows_are_what_was_clicked(make_hopcountd, redis, double):
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(double.url)})
+    daemon.click(daemon.mint("pay", 4711, client=77, campaign=12, channel="mail", variant=2))
+    daemon.api("POST", "/v1/events", {
+        "id": "r", "type": "invoice.refunded", "brand": "acme", "object": 9, "amount": 1250,
+        "currency": "EUR", "at": "2026-11-22T12:00:00Z"}, 202)
+    wait_all(daemon, 2)
+    click, = [row for row in double.rows if row["type"] == "click"]
+    assert {name: click[name] for name in ("brand", "kind", "object", "client", "campaign", "channel",
+                                           "variant", "label", "currency", "amount")} == {
+        "brand": "acme", "kind": "pay", "object": 4711, "client": 77, "campaign": 12,
+        "channel": "mail", "variant": "B", "label": "bot", "currency": "", "amount": 0}
+    event, = [row for row in double.rows if row["type"] != "click"]
+    assert (event["type"], event["object"], event["time"], event["amount"], event["currency"],
+            event["label"]) == ("invoice.refunded", 9, 1795348800000, 1250, "EUR", "")
+    assert abs(event["written_at"] - click["time"] // 1000) < 60
+
+
+@pytest.mark.parametrize("knows_tokens", [True, False], ids=["with tokens", "an old server"])
+def test_whatever_happens_to_an_insert_its_rows_are_there_once(make_hopcountd, redis, rng,
+                                                               knows_tokens):
+    double = ClickHouseDouble(knows_tokens=knows_tokens)
+    kinds = ["lose the reply", "refuse", "forget", "hang up"]
+    double.faults = lambda n: rng.choice(kinds) if rng.random() < 0.5 else None
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(double.url, batch_max=150)})
+    links = mint_links(daemon, 10)
+    for step in range(3):
+        flood(daemon.port, links, 700)
+        goal = double.n_inserts + rng.randrange(1, 6)
+        wait_until(lambda: double.n_inserts >= goal, 30, "some is sent")
+        daemon.kill()
+        daemon.start()
+    double.faults = lambda n: None
+    wait_all(daemon, 1, 90)
+    assert audit(double.rows) == 2100
+    assert sum(clicks_by_link(double.rows).values()) == 2100
+    double.close()
+
+
+@pytest.mark.parametrize("status,body,words", [
+    (516, b"Code: 516. DB::Exception: hopcount: Authentication failed\n", "Authentication failed"),
+    (404, b"Code: 60. DB::Exception: Table hopcount.clicks doesn't exist\n", "doesn't exist"),
+    (400, b"Code: 16. DB::Exception: No such column old_label in table\n", "No such column"),
+    (200, b"Code: 159. DB::Exception: Timeout exceeded\n", "Timeout exceeded"),
+    (500, b"x" * (10 << 20), "500"),
+], ids=["password", "table", "schema", "200 and an exception", "10 MB of answer"])
+def test_what_it_refuses_is_said_and_sent_later(make_hopcountd, redis, double, status, body, words):
+    from harness.endpoint import Answer
+    serve, double.answer = double.answer, lambda request: Answer(status, body=body)
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(double.url)})
+    flood(daemon.port, mint_links(daemon, 5), 200)
+    wait_until(lambda: words in cause(daemon), 20, lambda: cause(daemon))
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 200, 20, "Redis has them")
+    double.answer = serve
+    wait_all(daemon, 200)
+    assert audit(double.rows) == 200 and cause(daemon) == ""
+
+
+# --- a real server ---
+
+OLD_TYPES = {"text": "String", "<H": "UInt16", "<I": "UInt32", "<Q": "UInt64", "<q": "Int64",
+             "log": "FixedString(16)"}
+
+
+class ClickHouse(Process):
+    def __init__(self, directory):
+        super().__init__("clickhouse", directory)
+        self.port, self.tcp_port = free_port(), free_port()
+        (self.directory / "config.xml").write_text(f"""<yandex>
+<logger><level>warning</level><console>1</console></logger><listen_host>127.0.0.1</listen_host>
+<http_port>{self.port}</http_port><tcp_port>{self.tcp_port}</tcp_port>
+<path>{self.directory}/data/</path><tmp_path>{self.directory}/tmp/</tmp_path>
+<users_config>{self.directory}/users.xml</users_config><mark_cache_size>5368709</mark_cache_size>
+<default_profile>default</default_profile><default_database>default</default_database></yandex>""")
+        (self.directory / "users.xml").write_text("""<yandex><profiles><default/></profiles>
+<users><default><password>s3cret</password><networks><ip>::/0</ip></networks><profile>default</profile>
+<quota>default</quota></default></users><quotas><default/></quotas></yandex>""")
+
+    def command(self):
+        return ["clickhouse-server", f"--config-file={self.directory}/config.xml"]
+
+    def query(self, text):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/", text.encode(), {
+            "X-ClickHouse-User": "default", "X-ClickHouse-Key": "s3cret"})
+        return urllib.request.urlopen(request, timeout=30).read().decode()
+
+    def answers(self):
+        try:
+            return self.query("SELECT 1") == "1\n"
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def clickhouse(tmp_path, processes):
+    if not shutil.which("clickhouse-server"):
+        pytest.skip("this system has no clickhouse-server")
+    server = ClickHouse(tmp_path / "clickhouse")
+    processes.append(server)
+    server.spawn()
+    wait_until(server.answers, 60, lambda: f"it answers\n{server.stderr_tail()}")
+    return server
+
+
+def test_a_real_server_has_every_row_once(make_hopcountd, redis, clickhouse, tmp_path, rng):
+    """Version 18.16 knows no tokens and no times with milliseconds: plain types, and the question."""
+    password = tmp_path / "password"
+    password.write_text("s3cret\n")
+    password.chmod(0o600)
+    clickhouse.query("CREATE DATABASE hopcount")
+    columns = ", ".join(f"{name} {OLD_TYPES[kind]}" for name, kind in COLUMNS)
+    clickhouse.query(f"CREATE TABLE hopcount.clicks ({columns}) ENGINE = ReplacingMergeTree "
+                     "PARTITION BY toYYYYMM(toDateTime(written_at)) ORDER BY (log, position)")
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(
+        f"http://127.0.0.1:{clickhouse.port}", username="default", password_file=str(password),
+        batch_max=400)})
+    links = mint_links(daemon, 10)
+    for _ in range(3):
+        flood(daemon.port, links, rng.randrange(300, 1200))
+        daemon.kill()
+        daemon.start()
+    n = sum(log["tail"] for log in json.loads(daemon.cli(
+        "ledger", "-c", daemon.config_path, "--json").stdout)["logs"])
+    wait_all(daemon, 1, 60)
+    rows = [line.split("\t") for line in clickhouse.query(
+        "SELECT count(), uniqExact(position), max(position) - min(position) + 1 FROM hopcount.clicks "
+        "GROUP BY log").splitlines()]
+    assert all(a == b == c for a, b, c in rows) and sum(int(row[0]) for row in rows) == n
