@@ -157,9 +157,10 @@ static bool check_ledger(const struct config *config, struct error *err)
 
 /* --- sinks --- */
 
-const char *const config_sink_types[] = {"file", "webhook", "clickhouse", NULL};
+const char *const config_sink_types[] = {"file", "webhook", "clickhouse", "kafka", NULL};
 
 #define HTTP_SINKS (1u << CONFIG_SINK_WEBHOOK | 1u << CONFIG_SINK_CLICKHOUSE)
+#define NET_SINKS (HTTP_SINKS | 1u << CONFIG_SINK_KAFKA)
 
 /* Keys that only some types have; bits are those of the types. */
 static const struct {
@@ -176,14 +177,17 @@ static const struct {
     {"secret_file", 1u << CONFIG_SINK_WEBHOOK, false},
     {"tls_ca", HTTP_SINKS, false},
     {"allow_private", 1u << CONFIG_SINK_WEBHOOK, false},
-    {"timeout_ms", HTTP_SINKS, false},
-    {"batch_max", HTTP_SINKS, false},
-    {"flush_ms", HTTP_SINKS, false},
+    {"timeout_ms", NET_SINKS, false},
+    {"batch_max", NET_SINKS, false},
+    {"flush_ms", NET_SINKS, false},
     {"hold_s", 1u << CONFIG_SINK_WEBHOOK, false},
     {"give_up_s", 1u << CONFIG_SINK_WEBHOOK, false},
     {"table", 1u << CONFIG_SINK_CLICKHOUSE, true},
-    {"username", 1u << CONFIG_SINK_CLICKHOUSE, false},
-    {"password_file", 1u << CONFIG_SINK_CLICKHOUSE, false},
+    {"username", 1u << CONFIG_SINK_CLICKHOUSE | 1u << CONFIG_SINK_KAFKA, false},
+    {"password_file", 1u << CONFIG_SINK_CLICKHOUSE | 1u << CONFIG_SINK_KAFKA, false},
+    {"brokers", 1u << CONFIG_SINK_KAFKA, true},
+    {"topic", 1u << CONFIG_SINK_KAFKA, true},
+    {"options", 1u << CONFIG_SINK_KAFKA, false},
 };
 
 enum { SINK_KEY_MAX = 64, WEBHOOK_BATCH_MAX = 500 };
@@ -247,6 +251,15 @@ static bool check_sink(const struct config *config, unsigned index, struct error
     }
     if (!check_sink_keys(config, index, err))
         return false;
+    for (unsigned i = 0; i < sink->n_options; i++) {
+        if (strcmp(sink->options[i].name, "sasl.password") == 0) {
+            snprintf(key, sizeof(key), "sinks[%u].options.sasl.password", index);
+            config_fail(config, err, key,
+                        "a password isn't written here; name its file in "
+                        "password_file");
+            return false;
+        }
+    }
     if (sink->type == CONFIG_SINK_WEBHOOK && sink->batch_max > WEBHOOK_BATCH_MAX) {
         snprintf(key, sizeof(key), "sinks[%u].batch_max", index);
         config_fail(config, err, key, "a webhook gets at most %d records in a request",

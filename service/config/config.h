@@ -199,9 +199,15 @@ enum config_sink_type {
     CONFIG_SINK_FILE,
     CONFIG_SINK_WEBHOOK,
     CONFIG_SINK_CLICKHOUSE,
+    CONFIG_SINK_KAFKA,
     CONFIG_SINK_TYPES
 };
 enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
+
+/* An option of librdkafka. */
+struct config_sink_option {
+    char *name, *value;
+};
 
 /* Numbers that are 0 when they aren't given have a default that depends on the type. */
 struct config_sink {
@@ -237,6 +243,11 @@ struct config_sink {
     char *table;
     char *username;
     char *password_file;
+    /* kafka, as are username, password_file, timeout_ms, batch_max and flush_ms */
+    char *brokers;
+    char *topic;
+    struct config_sink_option *options;
+    unsigned n_options;
 };
 
 enum { CONFIG_SINKS_MAX = 16 };

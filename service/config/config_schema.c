@@ -312,6 +312,13 @@ static const struct schema_key brand_keys[] = {
     END,
 };
 
+static const struct schema_key sink_option_keys[] = {
+    TEXT("NAME", config_sink_option, name, 100, NULL, NULL, "Name of the option."),
+    TEXT("value", config_sink_option, value, 1000, NULL, NULL,
+         "kafka: an option of librdkafka such as security.protocol."),
+    END,
+};
+
 static const struct schema_key sink_keys[] = {
     {.name = "name", .type = SCHEMA_TEXT, .required = true, MEMBER(config_sink, name), .max = 31,
      .check = config_check_kind_name,
@@ -351,12 +358,13 @@ static const struct schema_key sink_keys[] = {
      .fallback = "false",
      .help = "webhook: whether the host may have an address of this machine or a private network."},
     INT("timeout_ms", config_sink, timeout_ms, 100, 300000, "15000",
-        "webhook, clickhouse: longest that a request may take."),
+        "webhook, clickhouse, kafka: longest that a request may take."),
     INT("batch_max", config_sink, batch_max, 1, 1000000, NULL,
         "Most records in a request.  webhook: 500, by default too; 1: an event by itself, without "
-        "a list.  clickhouse: default 100000."),
+        "a list.  clickhouse: default 100000.  kafka: default 50000."),
     INT("flush_ms", config_sink, flush_ms, 1, 3600000, NULL,
-        "webhook, clickhouse: how long records may wait for more of them; default: 1000, 2000."),
+        "webhook, clickhouse, kafka: how long records may wait for more of them; default: 1000, "
+        "2000, 500."),
     INT("hold_s", config_sink, hold_s, 0, 3600, "90",
         "webhook: how long a person's click waits, so that mail gateways are told from people; 0: "
         "it doesn't."),
@@ -364,9 +372,16 @@ static const struct schema_key sink_keys[] = {
         "webhook: how long a request is repeated; then its records are listed as failed."),
     TEXT("table", config_sink, table, 200, NULL, NULL,
          "clickhouse: the table, as deploy/clickhouse/schema.sql makes it: database.table."),
-    TEXT("username", config_sink, username, 128, NULL, NULL, "clickhouse: the user."),
+    TEXT("username", config_sink, username, 128, NULL, NULL, "clickhouse, kafka (SASL): the user."),
     PATH("password_file", config_sink, password_file, NULL,
-         "clickhouse: file whose first line is the password."),
+         "clickhouse, kafka (SASL): file whose first line is the password."),
+    TEXT("brokers", config_sink, brokers, 1024, NULL, NULL, "kafka: host:port, with commas."),
+    TEXT("topic", config_sink, topic, 249, NULL, NULL,
+         "kafka: the topic, which must be there or be made by the broker."),
+    {.name = "options", .type = SCHEMA_MAP, .offset = offsetof(struct config_sink, options),
+     .size = sizeof(struct config_sink_option),
+     .count_offset = offsetof(struct config_sink, n_options), .min = 0, .max = 64,
+     .keys = sink_option_keys, .help = "kafka: options of librdkafka, security.protocol: ssl."},
     END,
 };
 

@@ -55,6 +55,7 @@ struct sink_type {
 /* Sets `why`, cut to fit. */
 void sink_result_why(struct sink_result *result, const char *format, ...) PRINTF_LIKE(2, 3);
 
-extern const struct sink_type sink_type_file, sink_type_webhook, sink_type_clickhouse;
+extern const struct sink_type sink_type_file, sink_type_webhook, sink_type_clickhouse,
+    sink_type_kafka;
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <curl/curl.h>
 #include <sodium.h>
@@ -18,10 +17,10 @@
 #include "service/base/error.h"
 #include "service/config/brand.h"
 #include "service/config/config.h"
-#include "service/config/linefile.h"
 #include "service/sinks/sink.h"
 #include "service/sinks/sink_batch.h"
 #include "service/sinks/sink_http.h"
+#include "service/sinks/sink_key.h"
 
 enum {
     ROWS_MAX = 100000, /* 13 MB of RowBinary */
@@ -29,7 +28,6 @@ enum {
     BODY_MIN = 1 << 20,
     LINGER_MS = 2000,
     ID_MAX = 96,
-    PASSWORD_MAX = 256,
 };
 
 /* The columns of deploy/clickhouse/schema.sql, in the order of write_row(). */
@@ -42,7 +40,7 @@ struct clickhouse {
     struct sink_options options;
     struct sink_http *http;
     struct sink_http_answer answer;
-    char password[PASSWORD_MAX];
+    char password[SINK_SECRET_MAX];
     char *insert_url, *ask_url;
     bool has_no_tokens; /* the server is too old to know them */
     uint8_t *body;
@@ -258,24 +256,6 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
 
 /* --- open and close --- */
 
-static bool load_password(struct clickhouse *c, const char *path, struct error *err)
-{
-    struct linefile *file = linefile_load(path, S_IRWXO | S_IWGRP, err);
-    struct linefile_line line;
-    bool ok;
-
-    if (!file)
-        return false;
-    ok = linefile_next(file, &line) && line.n_fields == 1 && line.field[0].len < PASSWORD_MAX;
-    if (ok)
-        memcpy(c->password, line.field[0].ptr, line.field[0].len);
-    else
-        error_set(err, "%s: needs a line with the password, at most %d bytes without blanks", path,
-                  PASSWORD_MAX - 1);
-    linefile_free(file);
-    return ok;
-}
-
 static bool is_table_name(const char *text)
 {
     return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] ==
@@ -332,7 +312,7 @@ static bool set_up(struct clickhouse *c, struct error *err)
         error_set(err, "table: '%s' is no name of a table; write database.table", config->table);
         return false;
     }
-    if (config->password_file && !load_password(c, config->password_file, err))
+    if (config->password_file && !sink_password_load(config->password_file, c->password, err))
         return false;
     if (!make_urls(c) || !(c->http = sink_http_new(&http))) {
         error_set(err, "out of memory");

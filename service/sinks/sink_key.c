@@ -30,3 +30,23 @@ bool sink_key_load(const char *path, uint8_t key[static RECORD_KEY_LEN], struct 
     linefile_free(file);
     return ok;
 }
+
+bool sink_password_load(const char *path, char out[static SINK_SECRET_MAX], struct error *err)
+{
+    struct linefile *file = linefile_load(path, S_IRWXO | S_IWGRP, err);
+    struct linefile_line line;
+    bool ok;
+
+    if (!file)
+        return false;
+    ok = linefile_next(file, &line) && line.n_fields == 1 && line.field[0].len < SINK_SECRET_MAX;
+    if (ok) {
+        memcpy(out, line.field[0].ptr, line.field[0].len);
+        out[line.field[0].len] = '\0';
+    } else {
+        error_set(err, "%s: needs a line with the password, at most %d bytes without blanks", path,
+                  SINK_SECRET_MAX - 1);
+    }
+    linefile_free(file);
+    return ok;
+}

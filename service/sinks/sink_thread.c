@@ -604,6 +604,7 @@ static const struct sink_type *find_type(const struct config_sink *config)
         [CONFIG_SINK_FILE] = &sink_type_file,
         [CONFIG_SINK_WEBHOOK] = &sink_type_webhook,
         [CONFIG_SINK_CLICKHOUSE] = &sink_type_clickhouse,
+        [CONFIG_SINK_KAFKA] = &sink_type_kafka,
     };
 
     return types[config->type];

@@ -1,0 +1,249 @@
+/* Kafka and what speaks its protocol: a message for each record, by an idempotent producer.
+ *
+ * The producer's memory is what makes a message come once; it is gone after a crash, and of no use
+ * after an outcome that isn't known.  Then the producer is thrown away and the whole range sent
+ * again: key, log and position of a message are the same, so that whoever reads can tell. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <librdkafka/rdkafka.h>
+#include <sodium.h>
+
+#include "service/base/background.h"
+#include "service/base/clock.h"
+#include "service/base/error.h"
+#include "service/base/log.h"
+#include "service/config/config.h"
+#include "service/sinks/sink.h"
+#include "service/sinks/sink_batch.h"
+#include "service/sinks/sink_key.h"
+
+enum {
+    ROWS_MAX = 50000,
+    LINGER_MS = 500,
+    POLL_MS = 50,
+    POSITION_MAX = 24,
+};
+
+static const char schema[] = "hopcount.record/1";
+
+struct kafka {
+    struct sink_options options;
+    char password[SINK_SECRET_MAX];
+    rd_kafka_t *producer; /* NULL: there is none, or it was thrown away */
+    size_t n_out;         /* messages whose outcome is open */
+    size_t n_failed;      /* of this range */
+    char why[SINK_RESULT_WHY_MAX];
+};
+
+/* --- librdkafka's calls --- */
+
+/* A message is there, or will not be. */
+static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *arg)
+{
+    struct kafka *k = arg;
+
+    (void)producer;
+    k->n_out--;
+    if (!message->err)
+        return;
+    k->n_failed++;
+    /* The cause was told before: a broker that is down or refuses. */
+    if (message->err != RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || !k->why[0])
+        snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(message->err));
+}
+
+static void on_error(rd_kafka_t *producer, int err, const char *reason, void *arg)
+{
+    struct kafka *k = arg;
+
+    (void)producer;
+    /* All brokers being down follows from what was said of each. */
+    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !k->why[0])
+        snprintf(k->why, sizeof(k->why), "%.150s", reason);
+}
+
+/* What it would write to stderr is told by on_error(). */
+static void on_log(const rd_kafka_t *producer, int level, const char *facility, const char *text)
+{
+    (void)producer;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
+/* --- the producer --- */
+
+static bool set_option(rd_kafka_conf_t *conf, const char *name, const char *value,
+                       struct error *err)
+{
+    char why[256];
+
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+        return true;
+    error_set(err, "options: %s", why);
+    return false;
+}
+
+/* The options of the configuration, and over them what counting once needs. */
+static rd_kafka_conf_t *make_conf(struct kafka *k, struct error *err)
+{
+    const struct config_sink *config = k->options.config;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char timeout[24];
+    bool ok = true;
+
+    snprintf(timeout, sizeof(timeout), "%" PRId64, config->timeout_ms);
+    for (unsigned i = 0; ok && i < config->n_options; i++)
+        ok = set_option(conf, config->options[i].name, config->options[i].value, err);
+    ok = ok && set_option(conf, "bootstrap.servers", config->brokers, err) &&
+         set_option(conf, "client.id", "hopcount", err) &&
+         set_option(conf, "enable.idempotence", "true", err) &&
+         set_option(conf, "acks", "all", err) &&
+         set_option(conf, "message.timeout.ms", timeout, err) &&
+         (!config->username || set_option(conf, "sasl.username", config->username, err)) &&
+         (!k->password[0] || set_option(conf, "sasl.password", k->password, err));
+    if (!ok) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_opaque(conf, k);
+    return conf;
+}
+
+static bool start_producer(struct kafka *k)
+{
+    struct error err = {0};
+    rd_kafka_conf_t *conf;
+
+    if (k->producer)
+        return true;
+    conf = make_conf(k, &err);
+    if (conf)
+        k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, k->why, sizeof(k->why));
+    else
+        snprintf(k->why, sizeof(k->why), "%.150s", err.text);
+    if (conf && !k->producer)
+        rd_kafka_conf_destroy(conf);
+    return k->producer != NULL;
+}
+
+/* What it has not delivered is dropped: it is sent again by the next one. */
+static void drop_producer(struct kafka *k)
+{
+    if (!k->producer)
+        return;
+    rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_destroy_flags(k->producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    k->producer = NULL;
+    k->n_out = 0;
+}
+
+/* --- a range --- */
+
+static bool is_stopping(const struct kafka *k)
+{
+    return atomic_load(k->options.stopping);
+}
+
+/* Waits for room while the producer's queue is full. */
+static bool produce(struct kafka *k, const struct record *record)
+{
+    char text[RECORD_TEXT_MAX], position[POSITION_MAX];
+    size_t len = record_json(record, &k->options.form, text) - 1; /* without its line feed */
+    rd_kafka_resp_err_t code;
+
+    snprintf(position, sizeof(position), "%" PRIu64, record->position);
+    do {
+        code = rd_kafka_producev(
+            k->producer, RD_KAFKA_V_TOPIC(k->options.config->topic),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(text, len),
+            RD_KAFKA_V_KEY(record->log, strlen(record->log)),
+            RD_KAFKA_V_HEADER("log", record->log, -1), RD_KAFKA_V_HEADER("position", position, -1),
+            RD_KAFKA_V_HEADER("schema", schema, -1), RD_KAFKA_V_END);
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            rd_kafka_poll(k->producer, POLL_MS);
+    } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping(k) && k->n_failed == 0);
+    if (code) {
+        k->n_failed++;
+        if (!k->why[0])
+            snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(code));
+        return false;
+    }
+    k->n_out++;
+    return true;
+}
+
+static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_result *result)
+{
+    struct kafka *k = self;
+    struct record record;
+    unsigned n = 0;
+
+    k->n_failed = 0;
+    k->why[0] = '\0';
+    while (start_producer(k) && k->n_failed == 0 && !is_stopping(k) &&
+           sink_batch_next(batch, &record)) {
+        if (!produce(k, &record))
+            break;
+        result->n_sent++;
+        if (++n % SINK_BATCH_CHUNK == 0)
+            rd_kafka_poll(k->producer, 0);
+    }
+    /* Each message has its outcome within message.timeout.ms. */
+    while (k->producer && k->n_out > 0 && k->n_failed == 0 && !is_stopping(k))
+        rd_kafka_flush(k->producer, POLL_MS);
+    if (k->producer && k->n_out == 0 && k->n_failed == 0 && !is_stopping(k))
+        return SINK_DONE;
+    drop_producer(k);
+    sink_result_why(result, "%s", k->why[0] ? k->why : "stopped");
+    return SINK_LATER;
+}
+
+/* --- open and close --- */
+
+static void kafka_close(void *self)
+{
+    struct kafka *k = self;
+
+    if (!k)
+        return;
+    drop_producer(k);
+    sodium_memzero(k->password, sizeof(k->password));
+    free(k);
+}
+
+static void *kafka_open(const struct sink_options *options, struct error *err)
+{
+    struct kafka *k = calloc(1, sizeof(*k));
+    rd_kafka_conf_t *conf = NULL;
+    const char *password_file = options->config->password_file;
+
+    if (!k) {
+        error_set(err, "out of memory");
+        return NULL;
+    }
+    k->options = *options;
+    if (!password_file || sink_password_load(password_file, k->password, err))
+        conf = make_conf(k, err);
+    if (!conf) {
+        kafka_close(k);
+        return NULL;
+    }
+    rd_kafka_conf_destroy(conf);
+    return k;
+}
+
+const struct sink_type sink_type_kafka = {
+    .has_intents = true,
+    .rows_max = ROWS_MAX,
+    .linger_ms = LINGER_MS,
+    .open = kafka_open,
+    .put = put,
+    .close = kafka_close,
+};
