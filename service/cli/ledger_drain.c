@@ -76,8 +76,10 @@ static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats
 static int drain_sinks(const struct ledger_place *place, struct clickstore *store,
                        int64_t patience_s)
 {
-    struct sinks_options options = {
-        .config = place->config, .store = store, .state_dir = place->state_dir};
+    struct sinks_options options = {.config = place->config,
+                                    .store = store,
+                                    .state_dir = place->state_dir,
+                                    .redis_url = place->redis_url};
     struct error err = {0};
     struct sinks *sinks = NULL;
     int status = CLI_OK;

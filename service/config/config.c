@@ -157,10 +157,11 @@ static bool check_ledger(const struct config *config, struct error *err)
 
 /* --- sinks --- */
 
-const char *const config_sink_types[] = {"file", "webhook", "clickhouse", "kafka", NULL};
+const char *const config_sink_types[] = {"file", "webhook", "clickhouse", "kafka", "stream", NULL};
 
 #define HTTP_SINKS (1u << CONFIG_SINK_WEBHOOK | 1u << CONFIG_SINK_CLICKHOUSE)
 #define NET_SINKS (HTTP_SINKS | 1u << CONFIG_SINK_KAFKA)
+#define BATCH_SINKS (NET_SINKS | 1u << CONFIG_SINK_STREAM)
 
 /* Keys that only some types have; bits are those of the types. */
 static const struct {
@@ -178,8 +179,8 @@ static const struct {
     {"tls_ca", HTTP_SINKS, false},
     {"allow_private", 1u << CONFIG_SINK_WEBHOOK, false},
     {"timeout_ms", NET_SINKS, false},
-    {"batch_max", NET_SINKS, false},
-    {"flush_ms", NET_SINKS, false},
+    {"batch_max", BATCH_SINKS, false},
+    {"flush_ms", BATCH_SINKS, false},
     {"hold_s", 1u << CONFIG_SINK_WEBHOOK, false},
     {"give_up_s", 1u << CONFIG_SINK_WEBHOOK, false},
     {"table", 1u << CONFIG_SINK_CLICKHOUSE, true},
@@ -188,9 +189,10 @@ static const struct {
     {"brokers", 1u << CONFIG_SINK_KAFKA, true},
     {"topic", 1u << CONFIG_SINK_KAFKA, true},
     {"options", 1u << CONFIG_SINK_KAFKA, false},
+    {"max_len", 1u << CONFIG_SINK_STREAM, false},
 };
 
-enum { SINK_KEY_MAX = 64, WEBHOOK_BATCH_MAX = 500 };
+enum { SINK_KEY_MAX = 64, WEBHOOK_BATCH_MAX = 500, STREAM_BATCH_MAX = 1000 };
 
 static bool check_sink_keys(const struct config *config, unsigned index, struct error *err)
 {
@@ -260,10 +262,12 @@ static bool check_sink(const struct config *config, unsigned index, struct error
             return false;
         }
     }
-    if (sink->type == CONFIG_SINK_WEBHOOK && sink->batch_max > WEBHOOK_BATCH_MAX) {
+    if ((sink->type == CONFIG_SINK_WEBHOOK && sink->batch_max > WEBHOOK_BATCH_MAX) ||
+        (sink->type == CONFIG_SINK_STREAM && sink->batch_max > STREAM_BATCH_MAX)) {
         snprintf(key, sizeof(key), "sinks[%u].batch_max", index);
-        config_fail(config, err, key, "a webhook gets at most %d records in a request",
-                    WEBHOOK_BATCH_MAX);
+        config_fail(config, err, key, "a %s gets at most %d records at a time",
+                    config_sink_types[sink->type],
+                    sink->type == CONFIG_SINK_WEBHOOK ? WEBHOOK_BATCH_MAX : STREAM_BATCH_MAX);
         return false;
     }
     if (sink->type == CONFIG_SINK_WEBHOOK && sink->hold_s > 0 &&

@@ -200,6 +200,7 @@ enum config_sink_type {
     CONFIG_SINK_WEBHOOK,
     CONFIG_SINK_CLICKHOUSE,
     CONFIG_SINK_KAFKA,
+    CONFIG_SINK_STREAM,
     CONFIG_SINK_TYPES
 };
 enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
@@ -248,6 +249,8 @@ struct config_sink {
     char *topic;
     struct config_sink_option *options;
     unsigned n_options;
+    /* stream, as are batch_max and flush_ms */
+    int64_t max_len;
 };
 
 enum { CONFIG_SINKS_MAX = 16 };

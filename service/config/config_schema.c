@@ -360,11 +360,11 @@ static const struct schema_key sink_keys[] = {
     INT("timeout_ms", config_sink, timeout_ms, 100, 300000, "15000",
         "webhook, clickhouse, kafka: longest that a request may take."),
     INT("batch_max", config_sink, batch_max, 1, 1000000, NULL,
-        "Most records in a request.  webhook: 500, by default too; 1: an event by itself, without "
-        "a list.  clickhouse: default 100000.  kafka: default 50000."),
+        "Most records at a time.  webhook: 500, by default too; 1: an event by itself, without a "
+        "list.  clickhouse: default 100000.  kafka: default 50000.  stream: 1000."),
     INT("flush_ms", config_sink, flush_ms, 1, 3600000, NULL,
-        "webhook, clickhouse, kafka: how long records may wait for more of them; default: 1000, "
-        "2000, 500."),
+        "webhook, clickhouse, kafka, stream: how long records may wait for more of them; default: "
+        "1000, 2000, 500, 200."),
     INT("hold_s", config_sink, hold_s, 0, 3600, "90",
         "webhook: how long a person's click waits, so that mail gateways are told from people; 0: "
         "it doesn't."),
@@ -382,6 +382,8 @@ static const struct schema_key sink_keys[] = {
      .size = sizeof(struct config_sink_option),
      .count_offset = offsetof(struct config_sink, n_options), .min = 0, .max = 64,
      .keys = sink_option_keys, .help = "kafka: options of librdkafka, security.protocol: ssl."},
+    INT("max_len", config_sink, max_len, 1000, 1000000000, "1000000",
+        "stream: entries that it keeps, about; the oldest go."),
     END,
 };
 

@@ -284,6 +284,7 @@ static bool start_sinks(struct parts *p, struct error *err)
         .store = p->store,
         .states = p->states,
         .state_dir = p->config->state_dir,
+        .redis_url = p->redis_url,
         .site = p->site,
     };
 

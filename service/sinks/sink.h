@@ -35,6 +35,8 @@ struct sink_result {
 struct sink_options {
     const struct config_sink *config; /* till close */
     struct record_form form;
+    const char *redis_url; /* of the counters */
+    int64_t redis_timeout_ms;
     const atomic_bool *stopping; /* a put gives up: SINK_LATER */
 };
 
@@ -49,6 +51,9 @@ struct sink_type {
     /* NULL and `*err` when it can't work with this configuration; connects to nothing. */
     void *(*open)(const struct sink_options *options, struct error *err);
     enum sink_outcome (*put)(void *self, struct sink_batch *batch, struct sink_result *result);
+    /* Of a sink that keeps the cursor itself and may lose it with what it covers; NULL of others.
+     * The cursor of the log, 0 when there is none.  False: it doesn't tell. */
+    bool (*ask)(void *self, const uint8_t *log_id, uint64_t *cursor);
     void (*close)(void *self); /* NULL is allowed */
 };
 
@@ -56,6 +61,6 @@ struct sink_type {
 void sink_result_why(struct sink_result *result, const char *format, ...) PRINTF_LIKE(2, 3);
 
 extern const struct sink_type sink_type_file, sink_type_webhook, sink_type_clickhouse,
-    sink_type_kafka;
+    sink_type_kafka, sink_type_stream;
 
 #endif

@@ -32,6 +32,7 @@ enum {
     SAVE_MS = 1000, /* cursors that have moved are written down so often */
     RETRY_MS = 500, /* the first back-off; it doubles */
     RETRY_MAX_MS = 60000,
+    ASK_MS = 10000,  /* a sink that may lose its cursors is asked for them so often */
     READ_AHEAD = 64, /* positions looked at for the time of the oldest record */
 };
 
@@ -65,6 +66,7 @@ struct sink_thread {
     bool is_new;      /* no state was there: the sink begins with what the logs hold */
     int64_t saved_ms; /* monotonic */
     int64_t retry_ms; /* not before, monotonic */
+    int64_t asked_ms; /* monotonic */
     unsigned n_failures;
     unsigned turn;  /* the log that is looked at first, so that none starves */
     size_t n_again; /* so many of the failed ranges, from the first on, are to be sent again */
@@ -513,6 +515,28 @@ static void put(struct sink_thread *t)
     take_outcome(t, log, outcome, &result);
 }
 
+/* Goes back to where the sink has lost something, as far as the log still holds it. */
+static void ask_for_cursors(struct sink_thread *t, int64_t now_ms)
+{
+    if (!t->type->ask || now_ms - t->asked_ms < ASK_MS)
+        return;
+    t->asked_ms = now_ms;
+    for (size_t i = 0; i < t->n_logs && !atomic_load(&t->stopping); i++) {
+        struct sink_log *log = &t->logs[i];
+        uint64_t first = clicklog_first(log->log), cursor;
+
+        if (!t->type->ask(t->self, clicklog_id(log->log), &cursor))
+            return;
+        if (cursor < first)
+            cursor = first;
+        if (cursor < log->at) {
+            log_warn("sink.back", "sink=%s n=%" PRIu64 " err=\"it has lost its newest records\"",
+                     t->options.config->name, log->at - cursor);
+            move_to(t, log, cursor);
+        }
+    }
+}
+
 /* Sends one range, if it is time.  Returns for how long there is nothing to do. */
 static int64_t serve(struct sink_thread *t, int64_t now_ms)
 {
@@ -523,6 +547,7 @@ static int64_t serve(struct sink_thread *t, int64_t now_ms)
         return TICK_MS;
     if (now_ms < t->retry_ms)
         return t->retry_ms - now_ms < TICK_MS ? t->retry_ms - now_ms : TICK_MS;
+    ask_for_cursors(t, now_ms);
     look_for_relabellings(t);
     t->is_idle = !had_intent && !choose(t, now_ms);
     if (t->is_idle)
@@ -605,6 +630,7 @@ static const struct sink_type *find_type(const struct config_sink *config)
         [CONFIG_SINK_WEBHOOK] = &sink_type_webhook,
         [CONFIG_SINK_CLICKHOUSE] = &sink_type_clickhouse,
         [CONFIG_SINK_KAFKA] = &sink_type_kafka,
+        [CONFIG_SINK_STREAM] = &sink_type_stream,
     };
 
     return types[config->type];
@@ -613,7 +639,10 @@ static const struct sink_type *find_type(const struct config_sink *config)
 static bool open_type(struct sink_thread *t, struct error *err)
 {
     const struct config_sink *config = t->options.config;
-    struct sink_options options = {.config = config, .stopping = &t->stopping};
+    struct sink_options options = {.config = config,
+                                   .redis_url = t->options.redis_url,
+                                   .redis_timeout_ms = t->options.redis_timeout_ms,
+                                   .stopping = &t->stopping};
     struct record_form *form = &options.form;
 
     form->fields = (enum record_fields)config->fields;

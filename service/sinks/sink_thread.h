@@ -28,6 +28,8 @@ struct sink_thread_options {
     struct clickstore *store;
     const struct state_table *states; /* NULL: there is none */
     const char *state_dir;
+    const char *redis_url; /* of the counters */
+    int64_t redis_timeout_ms;
     struct site *site; /* a reference is taken */
     unsigned number;   /* of the sink, among the readers of the store */
 };

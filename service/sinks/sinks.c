@@ -53,6 +53,8 @@ struct sinks *sinks_new(const struct sinks_options *options, struct error *err)
             .store = options->store,
             .states = options->states,
             .state_dir = options->state_dir,
+            .redis_url = options->redis_url,
+            .redis_timeout_ms = config->redis.timeout_ms,
             .site = options->site,
             .number = i,
         };

@@ -21,7 +21,8 @@ struct sinks_options {
     struct clickstore *store;         /* opened for n_sinks of the configuration */
     const struct state_table *states; /* NULL: there is none */
     const char *state_dir;
-    struct site *site; /* a reference is taken */
+    const char *redis_url; /* of the counters, till sinks_free() */
+    struct site *site;     /* a reference is taken */
 };
 
 /* Whether each of them can work; see sink_thread_check().  False and `*err` (file, line, key). */
