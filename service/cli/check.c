@@ -16,9 +16,9 @@
 #include "service/config/config.h"
 #include "service/config/site.h"
 
-enum { PARALLEL = 8, TIMEOUT_MS = 15000, KINDS = 16 };
+enum { PARALLEL = 8, TIMEOUT_MS = 15000, KINDS = 16, DAY_S = 86400, SOON_DAYS = 14 };
 
-enum { CHECK_CONFIG, CHECK_BRAND, CHECK_OBJECT, CHECK_CLIENT, CHECK_ARG, CHECK_JSON };
+enum { CHECK_CONFIG, CHECK_BRAND, CHECK_OBJECT, CHECK_CLIENT, CHECK_ARG, CHECK_CA, CHECK_JSON };
 
 static const struct cli_option options[] = {
     [CHECK_CONFIG] = CONFIG_OPTION,
@@ -26,6 +26,8 @@ static const struct cli_option options[] = {
     [CHECK_OBJECT] = {"object", "N", "what to put in for {object} (1)", NULL, 0},
     [CHECK_CLIENT] = {"client", "N", "what to put in for {client} (1)", NULL, 0},
     [CHECK_ARG] = {"arg", "TEXT", "what to put in for {arg} (x)", NULL, 0},
+    [CHECK_CA] = {"ca", "FILE", "PEM file of the authorities that vouch for the targets", "@file",
+                  0},
     [CHECK_JSON] = {"json", NULL, "a JSON object per target and line", NULL, 0},
 };
 
@@ -164,18 +166,33 @@ static bool add_brands(struct checker *c, const struct config *config)
 
 /* --- the answers --- */
 
-/* A page behind a login answers 401 or 403 to a stranger; 429 says that we ask too often. */
-static bool is_alive(const struct http_probe *probe)
+enum verdict { VERDICT_OK, VERDICT_LATER, VERDICT_DEAD };
+
+/* A page behind a login answers 401 to a stranger.  403 may be meant for programs like this one,
+ * 429 says that we ask too often, 503 that the page is away for a while: nothing is known then. */
+static enum verdict judge(const struct http_probe *probe)
 {
-    return (probe->status >= 200 && probe->status < 400) || probe->status == 401 ||
-           probe->status == 403 || probe->status == 429;
+    if ((probe->status >= 200 && probe->status < 400) || probe->status == 401)
+        return VERDICT_OK;
+    if (probe->status == 403 || probe->status == 429 || probe->status == 503)
+        return VERDICT_LATER;
+    return VERDICT_DEAD;
+}
+
+/* Whole days until the certificate expires; negative: it has. */
+static int64_t certificate_days(const struct http_probe *probe)
+{
+    int64_t left_s = probe->certificate_s - clock_wall_ms() / 1000;
+
+    return left_s >= 0 ? left_s / DAY_S : (left_s - DAY_S + 1) / DAY_S;
 }
 
 static void print_probe(const struct http_probe *probe)
 {
+    static const char *const words[] = {"ok", "?", "DEAD"};
     const struct place *place = probe->owner;
 
-    printf("%-4s ", is_alive(probe) ? "ok" : "DEAD");
+    printf("%-4s ", words[judge(probe)]);
     if (probe->status != 0)
         printf("%3ld", probe->status);
     else
@@ -186,18 +203,23 @@ static void print_probe(const struct http_probe *probe)
         printf("%20s%s\n", "", probe->error);
     else if (probe->location)
         printf("%20sto %s\n", "", probe->location);
+    if (probe->has_certificate && certificate_days(probe) < SOON_DAYS)
+        printf("%20sits certificate expires in %" PRId64 " days\n", "", certificate_days(probe));
     fflush(stdout);
 }
 
 static void print_probe_json(const struct http_probe *probe)
 {
     const struct place *place = probe->owner;
-    json_t *json = json_pack("{ss% ss ss sb so sI ss? ss?}", "brand", place->brand->name.ptr,
-                             place->brand->name.len, "kind", place->kind, "url", place->url, "ok",
-                             (int)is_alive(probe), "status",
-                             probe->status ? json_integer(probe->status) : json_null(), "time_ms",
-                             (json_int_t)probe->time_ms, "location", probe->location, "error",
-                             probe->error[0] ? probe->error : NULL);
+    static const char *const words[] = {"ok", "later", "dead"};
+    json_t *json =
+        json_pack("{ss% ss ss sb ss so sI so ss? ss?}", "brand", place->brand->name.ptr,
+                  place->brand->name.len, "kind", place->kind, "url", place->url, "ok",
+                  (int)(judge(probe) != VERDICT_DEAD), "verdict", words[judge(probe)], "status",
+                  probe->status ? json_integer(probe->status) : json_null(), "time_ms",
+                  (json_int_t)probe->time_ms, "certificate_days",
+                  probe->has_certificate ? json_integer(certificate_days(probe)) : json_null(),
+                  "location", probe->location, "error", probe->error[0] ? probe->error : NULL);
 
     if (json && json_dumpf(json, stdout, 0) == 0)
         putchar('\n');
@@ -209,19 +231,21 @@ static int ask(struct checker *c)
 {
     bool as_json = c->args->value[CHECK_JSON] != NULL;
     struct http_probe *probes = calloc(c->n_places, sizeof(*probes));
-    size_t n_dead = 0;
+    size_t n_dead = 0, n_later = 0;
     bool ok;
 
     if (!probes)
         return cli_fail("out of memory");
     for (size_t i = 0; i < c->n_places; i++) {
         probes[i].url = c->places[i].url;
+        probes[i].ca_file = c->args->value[CHECK_CA];
         probes[i].owner = &c->places[i];
     }
     ok = http_probe_all(probes, c->n_places, PARALLEL, TIMEOUT_MS,
                         as_json ? print_probe_json : print_probe, c->err);
     for (size_t i = 0; i < c->n_places; i++) {
-        n_dead += !is_alive(&probes[i]);
+        n_dead += judge(&probes[i]) == VERDICT_DEAD;
+        n_later += judge(&probes[i]) == VERDICT_LATER;
         free(probes[i].location);
     }
     free(probes);
@@ -231,7 +255,10 @@ static int ask(struct checker *c)
         return cli_fail("%zu of %zu targets do not answer; is the billing system up, and the "
                         "template right? --object names an object that exists",
                         n_dead, c->n_places);
-    if (!as_json)
+    if (!as_json && n_later > 0)
+        printf("%zu of %zu targets answer, of %zu nothing is known: ask again later\n",
+               c->n_places - n_later, c->n_places, n_later);
+    else if (!as_json)
         printf("all %zu targets answer\n", c->n_places);
     return CLI_OK;
 }
@@ -293,8 +320,10 @@ const struct cli_command cli_check = {
     .summary = "asks every target of every brand whether it still answers",
     .notes =
         "Fetches what a click would lead to, by every template and rule, and the home pages,\n"
-        "with sample values; follows no redirect. Alive is 2xx, 3xx, and what a page behind a\n"
-        "login says: 401, 403; and 429. The exit code is 1 when a target is dead.\n",
+        "with sample values; follows no redirect. Alive is 2xx, 3xx, and 401, what a page behind "
+        "a\n"
+        "login says. 403, 429 and 503 tell nothing (?). A certificate of less than 14 days is\n"
+        "named. The exit code is 1 when a target is dead.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_check,

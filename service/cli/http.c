@@ -110,6 +110,9 @@ static bool start(CURLM *multi, struct http_probe *probe, long timeout_ms)
     _Static_assert(sizeof(probe->error) >= CURL_ERROR_SIZE, "libcurl writes that much");
     set_common(curl, probe->url, timeout_ms, probe->error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_probe_body);
+    curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+    if (probe->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, probe->ca_file);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, probe);
     if (curl_multi_add_handle(multi, curl) != CURLM_OK) {
         curl_easy_cleanup(curl);
@@ -128,6 +131,23 @@ static void close_handle(CURLM *multi, struct http_probe *probe)
     probe->handle = NULL;
 }
 
+/* The first certificate of the chain is the server's own. */
+static void find_certificate(CURL *curl, struct http_probe *probe)
+{
+    static const char field[] = "Expire date:";
+    struct curl_certinfo *info = NULL;
+
+    if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+        info->num_of_certs < 1)
+        return;
+    for (const struct curl_slist *line = info->certinfo[0]; line; line = line->next) {
+        if (strncmp(line->data, field, sizeof(field) - 1) != 0)
+            continue;
+        probe->certificate_s = curl_getdate(line->data + sizeof(field) - 1, NULL);
+        probe->has_certificate = probe->certificate_s > 0;
+    }
+}
+
 static void finish(CURLM *multi, CURL *curl, CURLcode code,
                    void (*on_done)(const struct http_probe *probe))
 {
@@ -142,6 +162,7 @@ static void finish(CURLM *multi, CURL *curl, CURLcode code,
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &probe->status);
         curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location);
         probe->location = location ? strdup(location) : NULL;
+        find_certificate(curl, probe);
         probe->error[0] = '\0';
     } else if (probe->error[0] == '\0') {
         snprintf(probe->error, sizeof(probe->error), "%s", curl_easy_strerror(code));

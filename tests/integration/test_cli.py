@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import shutil
+import ssl
 import stat
 import struct
 import subprocess
@@ -21,6 +22,7 @@ import yaml
 
 from harness import tokens
 from harness.build import HOPCOUNT, patience
+from harness.endpoint import Endpoint
 
 KEY = bytes(range(32))
 GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
@@ -761,10 +763,12 @@ def test_check_asks_every_target_rule_and_home(make_server, make_config):
     done = run("check", "-c", config, "--object", 42, "--arg", "key")
     assert {path for path, _ in requests} == {
         "/home", "/viewinvoice.php?id=42", "/index.php?rp=/invoice/42/pay", "/clientarea.php",
-        "/clientarea.php?action=masspay&all=true", "/renew?a=key", "/renew-b/42", "/renew-de"}
-    assert "all 8 targets answer" in done.stdout
+        "/clientarea.php?action=masspay&all=true", "/clientarea.php?action=productdetails&id=42",
+        "/clientarea.php?action=domaindetails&id=42", "/supporttickets.php", "/renew?a=key", "/renew-b/42", "/renew-de"}
+    assert "10 of 11 targets answer, of 1 nothing is known" in done.stdout
     found = [json.loads(line) for line in run("check", "-c", config, "--json").stdout.splitlines()]
-    assert len(found) == 8 and all(each["ok"] for each in found)
+    assert len(found) == 11 and all(each["ok"] for each in found)
+    assert [each["kind"] for each in found if each["verdict"] == "later"] == ["view"]
 
 
 def test_check_names_what_is_dead_and_fails(make_server, make_config):
@@ -775,14 +779,39 @@ def test_check_names_what_is_dead_and_fails(make_server, make_config):
     dead = [line for line in done.stdout.splitlines() if line.startswith("DEAD")]
     assert len(dead) == 2
     assert any("404" in line and "/renew-b/1" in line for line in dead)
-    assert "2 of 8 targets do not answer" in done.stderr
+    assert "2 of 11 targets do not answer" in done.stderr
+
+
+@pytest.mark.parametrize("status, verdict", [(200, "ok"), (301, "ok"), (401, "ok"), (403, "later"), (429, "later"),
+                                             (503, "later"), (404, "dead"), (410, "dead"), (500, "dead"), (502, "dead")])
+def test_check_tells_dead_from_later(make_server, make_config, status, verdict):
+    url, _ = make_server(lambda path: (status, {}, b""))
+    done = run("check", "-c", make_config(billing(url)), "--json", status=int(verdict == "dead"))
+    assert {json.loads(line)["verdict"] for line in done.stdout.splitlines()} == {verdict}
+
+
+def test_check_says_when_a_certificate_expires_soon(make_config, tmp_path):
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "5", "-subj", "/CN=billing",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server = Endpoint(context=context)
+    config = make_config(billing(f"https://127.0.0.1:{server.port}"))
+    done = run("check", "-c", config, "--ca", cert)
+    assert "its certificate expires in 4 days" in done.stdout
+    found = json.loads(run("check", "-c", config, "--ca", cert, "--json").stdout.splitlines()[0])
+    assert found["certificate_days"] == 4
+    assert "certificate" in run("check", "-c", config, status=1).stdout  # nobody vouches for it
+    server.close()
 
 
 def test_check_of_a_server_that_is_down(make_server, make_config):
     config = make_config(billing("http://127.0.0.1:9"))
     found = [json.loads(line) for line in run("check", "-c", config, "--json", status=1)
              .stdout.splitlines()]
-    assert len(found) == 8
+    assert len(found) == 11
     assert all(each["status"] is None and "connect" in each["error"] for each in found)
 
 
