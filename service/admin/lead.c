@@ -12,6 +12,7 @@
 #include "service/base/clock.h"
 #include "service/config/site.h"
 #include "service/state/state_look_up.h"
+#include "service/state/state_table.h"
 
 enum { WHY_MAX = 512 };
 
@@ -20,7 +21,7 @@ struct lead {
     const struct token *token;
     struct target_facts facts;
     struct state_of_link state;
-    bool is_expired, is_used_up;
+    bool is_expired, is_used_up, is_closed;
     enum brand_leads leads; /* nowhere when it is expired, revoked or used up */
     char target[SITE_TARGET_MAX];
     size_t target_len;
@@ -116,6 +117,9 @@ static void explain(struct lead *lead)
         say(lead, "It is revoked: a click gets a page that says it was withdrawn.");
     else if (lead->state.is_revoked)
         say(lead, "It is revoked: a click is answered as one on an unknown link, by a 404.");
+    else if (lead->is_closed)
+        say(lead, "This process has not heard from Redis yet what became of links: a click gets a "
+                  "page that asks to try again in a moment.");
     else if (lead->state.is_used)
         say(lead,
             "It was used, and is good for one use: a click gets a page that says so and offers "
@@ -143,7 +147,9 @@ static void decide(struct lead *lead, const struct request *request)
         .device = CLICK_DEVICE_OTHER, .state = lead->state.object, .newest = lead->state.newest};
     lead->is_expired = token_is_expired(lead->token, clock_wall_ms() / 1000);
     lead->is_used_up = lead->state.is_used || (max_uses > 0 && lead->state.uses >= max_uses);
-    if (!lead->is_expired && !lead->state.is_revoked && !lead->is_used_up)
+    lead->is_closed = lead->brand->closed_kinds >> lead->token->kind & 1 &&
+                      !state_table_is_known(request->server->sources.states);
+    if (!lead->is_expired && !lead->state.is_revoked && !lead->is_used_up && !lead->is_closed)
         lead->leads =
             brand_lead(lead->brand, lead->token, &lead->facts, lead->target, &lead->target_len);
 }

@@ -337,7 +337,8 @@ static bool set_texts(struct brand *brand, struct pool *pool, const struct confi
     return true;
 }
 
-static void set_tracking(struct brand *brand, const struct brand_targets *targets)
+/* What a click asks of its kind before all else. */
+static void set_kinds(struct brand *brand, const struct brand_targets *targets)
 {
     for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
         const struct brand_target *target = targets->kind[kind];
@@ -346,6 +347,8 @@ static void set_tracking(struct brand *brand, const struct brand_targets *target
             brand->aggregate_kinds |= (uint16_t)(1u << kind);
         else if (target && target->tracking == BRAND_TRACKING_OFF)
             brand->untracked_kinds |= (uint16_t)(1u << kind);
+        if (target && target->is_closed_until_known)
+            brand->closed_kinds |= (uint16_t)(1u << kind);
     }
 }
 
@@ -364,7 +367,7 @@ bool brand_init(struct brand *brand, const struct config *config, unsigned index
     priv->targets.url_max = SITE_TARGET_MAX;
     if (!brand_targets_build(&priv->targets, config, index, err))
         return false;
-    set_tracking(brand, &priv->targets);
+    set_kinds(brand, &priv->targets);
     return build_pages(brand, priv, config, built_in, err);
 }
 

@@ -25,6 +25,7 @@ struct brand {
     bool has_revoked_page;    /* a revoked link says so; else it answers as an unknown one */
     bool renews;              /* the page of an expired link offers a fresh one */
     uint16_t aggregate_kinds; /* bit set: clicks count in sums of campaigns only */
+    uint16_t closed_kinds;    /* bit set: lead nowhere while states are not known */
     uint16_t untracked_kinds; /* bit set: clicks don't count, and minting gives the target's URL */
     uint8_t mint_kid;         /* the key that mints its links; 0 = none */
     uint64_t kids[4]; /* the keys that its links may be sealed with: bit kid % 64 of kid / 64 */

@@ -128,6 +128,7 @@ static bool add_preset_target(const struct builder *b, const struct preset *pres
         return fail_memory(b);
     target->is_of_invoices = from->object == 0;
     target->tracking = (enum brand_tracking)b->brand->tracking;
+    target->is_closed_until_known = kind == TOKEN_KIND_LOGIN;
     if (!set_when(b, target, &from->when))
         return fail_memory(b);
     if (!target->name)
@@ -315,6 +316,8 @@ static bool add_target(const struct builder *b, unsigned i, unsigned *seen)
     if (from->max_uses > 0 && target->tracking != BRAND_TRACKING_FULL)
         return fail_target(b, i, "max_uses", "counts clicks by link, and its tracking is not full");
     target->max_uses = (uint32_t)from->max_uses;
+    target->is_closed_until_known =
+        from->until_known == 2 || (from->until_known == 0 && kind == TOKEN_KIND_LOGIN);
     target->confirms = from->confirm;
     if (from->page != 0)
         return make_opt_out(b, target, i);

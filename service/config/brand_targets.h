@@ -63,6 +63,7 @@ struct brand_target {
     bool is_of_invoices; /* its object is what events of invoices are about */
     uint32_t max_uses;   /* 0 = any number */
     enum brand_tracking tracking;
+    bool is_closed_until_known; /* leads nowhere while states are not known */
 };
 
 struct brand_targets {

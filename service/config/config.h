@@ -167,7 +167,8 @@ struct config_target {
     int64_t page;     /* 0 none: it leads to a URL; 1 opt_out */
     int64_t object;   /* 0 an invoice, 1 something else, which events of invoices are not about */
     int64_t tracking; /* 0 full, 1 aggregate, 2 off, 3 as the brand says */
-    int64_t max_uses; /* clicks by people that each link is good for; 0 = any number */
+    int64_t until_known; /* 0 as suits the kind, 1 open, 2 closed */
+    int64_t max_uses;    /* clicks by people that each link is good for; 0 = any number */
 };
 
 struct config_expired {

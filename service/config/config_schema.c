@@ -46,6 +46,7 @@ static const char *const revoked_names[] = {"unknown", "page", NULL};
 /* enum brand_tracking; a target may leave it to its brand. */
 static const char *const tracking_names[] = {"full", "aggregate", "off", NULL};
 static const char *const target_tracking_names[] = {"full", "aggregate", "off", "brand", NULL};
+static const char *const until_known_names[] = {"default", "open", "closed", NULL};
 static const char *const gpc_names[] = {"ignore", "aggregate", NULL};
 static const char *const sink_fields_names[] = {"all", "hashed", "counts", NULL};
 static const char *const sink_format_names[] = {"jsonl", "csv", NULL};
@@ -256,6 +257,10 @@ static const struct schema_key target_keys[] = {
            "What its object is: invoice, or other for what events of invoices are not about."),
     CHOICE("tracking", config_target, tracking, target_tracking_names, "brand",
            "The same for this kind alone; brand: as the brand says."),
+    CHOICE("until_known", config_target, until_known, until_known_names, "default",
+           "What links do while a process has never heard what became of links and invoices: lead "
+           "on (open), or ask to try again in a moment (closed, 503); default: login closed, "
+           "others open."),
     INT("max_uses", config_target, max_uses, 0, 1000000, "0",
         "Clicks by people that each link is good for; then it answers with a page (410).  0: any "
         "number."),

@@ -25,6 +25,7 @@ enum page {
     PAGE_VIEW,      /* 403: the button was pressed on no page of ours, or on one that is too old */
     PAGE_UNSURE,    /* 503: whether the link was used can't be said now */
     PAGE_REVOKED,   /* 410 */
+    PAGE_LATER,     /* 503: what became of the link is not known yet */
     PAGE_USED,      /* 410: the link was used as often as it may be */
     PAGE_SETTLED,   /* 200: there is nothing to pay */
     PAGE_HOME,      /* 200 for `/`, when the brand has no home */

@@ -47,6 +47,7 @@ static const struct schema_key file_keys[] = {
     PAGE("unsure", TEXT_UNSURE, "a press while Redis can't say whether the link was used"),
     PAGE("revoked", TEXT_REVOKED, "a revoked link"),
     PAGE("used", TEXT_USED, "a link that was used as often as it may be"),
+    PAGE("later", TEXT_LATER, "a link of which a process can't tell yet whether it is valid"),
     PAGE("settled", TEXT_SETTLED, "an invoice with nothing to pay"),
     PAGE("opt_out", TEXT_OPT_OUT, "a link to opt out of tracking"),
     PAGE("opted_out", TEXT_OPTED_OUT, "a client who has opted out"),

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/thread.h>
 #include <sodium.h>
 
 #include "service/admin/admin.h"
 #include "service/base/address.h"
+#include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/clicklog/clickstore.h"
@@ -30,7 +32,7 @@
 #include "service/state/state_feed.h"
 #include "service/state/state_table.h"
 
-enum { DAY_S = 86400 };
+enum { DAY_S = 86400, STATES_WAIT_MS = 500, STATES_STEP_MS = 5 };
 
 bool parts_init_libraries(struct error *err)
 {
@@ -277,6 +279,17 @@ static bool start_states(struct parts *p, struct error *err)
     return p->state_feed != NULL;
 }
 
+/* So that the first click finds them known, as a rule: Redis is asked as soon as it is connected.
+ */
+static bool wait_for_states(const struct parts *p)
+{
+    int64_t until_ms = clock_mono_ms() + STATES_WAIT_MS;
+
+    while (!state_table_is_known(p->states) && clock_mono_ms() < until_ms)
+        usleep(STATES_STEP_MS * 1000);
+    return true;
+}
+
 static bool start_sinks(struct parts *p, struct error *err)
 {
     const struct sinks_options options = {
@@ -311,7 +324,8 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
     if (!listener_open(p->config, p->n_workers, listen_fds, err))
         goto out;
     ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
-         start_states(p, err) && start_sinks(p, err) && start_workers(p, listen_fds, err);
+         start_states(p, err) && wait_for_states(p) && start_sinks(p, err) &&
+         start_workers(p, listen_fds, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
         ok = start_admin(p, keys, err);

@@ -24,6 +24,7 @@
 #include "service/state/event_log.h"
 #include "service/state/one_use.h"
 #include "service/state/state_look_up.h"
+#include "service/state/state_table.h"
 
 enum { LANGUAGE_MAX = 64 }; /* of Accept-Language; what is behind it is of no weight */
 
@@ -331,6 +332,13 @@ static bool is_used_up(const struct route *route, const struct state_of_link *st
     return max > 0 && state->uses >= max;
 }
 
+/* The kind is closed until this process has heard what became of links. */
+static bool must_wait(const struct answerer *a, const struct route *route)
+{
+    return route->brand->closed_kinds >> route->token.kind & 1 &&
+           !state_table_is_known(a->options.states);
+}
+
 /* --- presses --- */
 
 struct pressing {
@@ -354,6 +362,8 @@ static enum outcome decide_press(struct answerer *a, const uint8_t peer[static I
         return brand->renews ? OUTCOME_RENEWED : OUTCOME_EXPIRED;
     if (p->route.outcome != OUTCOME_REDIRECT && p->route.outcome != OUTCOME_SILENT)
         return OUTCOME_METHOD;
+    if (must_wait(a, &p->route))
+        return OUTCOME_LATER;
     state_look_up(a->options.states, brand->id, token,
                   brand_kind_is_of_invoices(brand, token->kind), &state);
     if (state.is_revoked)
@@ -598,6 +608,8 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
+        if (must_wait(a, &route))
+            return write_outcome(a, OUTCOME_LATER, route.brand, out);
         state_look_up(a->options.states, route.brand->id, &route.token,
                       brand_kind_is_of_invoices(route.brand, route.token.kind), &state);
         if (state.is_revoked)

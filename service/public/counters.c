@@ -39,6 +39,7 @@ static const struct {
     [OUTCOME_HEAD_SIZE] = {"head_size", 431},
     [OUTCOME_UNSURE] = {"unsure", 503},
     [OUTCOME_UNIMPLEMENTED] = {"unimplemented", 501},
+    [OUTCOME_LATER] = {"later", 503},
     [OUTCOME_VERSION] = {"version", 505},
 };
 

@@ -40,8 +40,9 @@ enum outcome {
     OUTCOME_HEAD_SIZE,    /* 431 */
     OUTCOME_UNSURE,       /* 503, Redis can't confirm the use of a one-time link */
     OUTCOME_UNIMPLEMENTED, /* 501 */
-    OUTCOME_VERSION,       /* 505 */
-    OUTCOMES               /* how many there are */
+    OUTCOME_LATER,   /* 503, the kind is closed until states are known; not counted as a click */
+    OUTCOME_VERSION, /* 505 */
+    OUTCOMES         /* how many there are */
 };
 
 /* Why a connection was closed. */

@@ -59,8 +59,8 @@ size_t reply_see_other(const struct reply *reply, struct slice target,
 
 /*
  * A reply of `status` with `page` as its body, or with none if NULL; with `is_head` the head only.
- * `status` is one that outcome_status() gives; 405 gets its Allow field.  `out` has room for
- * REPLY_MAX bytes.  Returns the length.
+ * `status` is one that outcome_status() gives; 405 gets its Allow field, 503 Retry-After.  `out`
+ * has room for REPLY_MAX bytes.  Returns the length.
  */
 size_t reply_page(const struct reply *reply, unsigned status, const struct page_text *page,
                   bool is_head, enum reply_connection connection, char *out);

@@ -41,6 +41,8 @@ enum page route_page(enum outcome outcome)
         return PAGE_REVOKED;
     case OUTCOME_USED:
         return PAGE_USED;
+    case OUTCOME_LATER:
+        return PAGE_LATER;
     case OUTCOME_SETTLED:
         return PAGE_SETTLED;
     case OUTCOME_HOME_PAGE:

@@ -64,7 +64,6 @@ struct state_feed {
     unsigned n_polls;
     bool is_changed; /* since the file was written */
     int64_t saved_ms, warned_ms;
-    _Atomic bool is_known;
     counter64 asked_ms, lag_ms, n_loads; /* asked_ms: monotonic; 0 = never */
 };
 
@@ -101,9 +100,9 @@ static void update_known(struct state_feed *feed)
         if (!feed->shards[s].is_known)
             return;
     }
-    if (!feed->is_known)
+    if (!state_table_is_known(feed->table))
         log_info("state.known", "entries=%zu", state_table_count(feed->table));
-    feed->is_known = true;
+    state_table_set_known(feed->table);
 }
 
 /* --- asking --- */
@@ -366,7 +365,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     (void)events;
     poll(feed);
     state_table_reclaim(feed->table, now_ms);
-    if (feed->is_changed && feed->is_known && now_ms - feed->saved_ms > SAVE_MS)
+    if (feed->is_changed && state_table_is_known(feed->table) && now_ms - feed->saved_ms > SAVE_MS)
         save(feed);
 }
 
@@ -385,7 +384,7 @@ static void on_change(void *owner)
 {
     struct state_feed *feed = owner;
 
-    if (!feed->is_known && !feed->stopping)
+    if (!state_table_is_known(feed->table) && !feed->stopping)
         poll(feed);
 }
 
@@ -395,7 +394,7 @@ static void *run(void *arg)
 
     background_enter("state");
     event_base_dispatch(feed->base);
-    if (feed->is_changed && feed->is_known)
+    if (feed->is_changed && state_table_is_known(feed->table))
         save(feed);
     return NULL;
 }
@@ -499,11 +498,6 @@ void state_feed_free(struct state_feed *feed)
     free(feed);
 }
 
-bool state_feed_is_known(const struct state_feed *feed)
-{
-    return feed->is_known;
-}
-
 void state_feed_stats(const struct state_feed *feed, struct state_feed_stats *out)
 {
     int64_t asked_ms = (int64_t)counter64_get(&feed->asked_ms);
@@ -514,6 +508,6 @@ void state_feed_stats(const struct state_feed *feed, struct state_feed_stats *ou
         .age_ms = asked_ms ? clock_mono_ms() - asked_ms : -1,
         .lag_ms = (int64_t)counter64_get(&feed->lag_ms),
         .n_loads = counter64_get(&feed->n_loads),
-        .is_known = feed->is_known,
+        .is_known = state_table_is_known(feed->table),
     };
 }

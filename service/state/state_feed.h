@@ -37,10 +37,6 @@ MUST_USE struct state_feed *state_feed_new(struct state_table *table,
 /* Stops the thread and writes the file.  NULL is allowed. */
 void state_feed_free(struct state_feed *feed);
 
-/* False until all states have been loaded once, from the file or from Redis: then a process can't
- * tell whether a link was revoked.  Any thread. */
-bool state_feed_is_known(const struct state_feed *feed);
-
 struct state_feed_stats {
     size_t n_entries, n_bytes;
     int64_t age_ms; /* since Redis was last asked for news with success; -1 = never */

@@ -41,6 +41,7 @@ struct state_table {
     struct array *_Atomic array;
     _Atomic bool has[STATE_TYPES];
     _Atomic size_t n_entries;
+    _Atomic bool is_known;
     struct old_array old[OLD_MAX]; /* the writer's */
     unsigned n_old;
 };
@@ -100,6 +101,16 @@ static size_t home(const struct array *array, uint64_t key)
 bool state_table_has(const struct state_table *table, enum state_type type)
 {
     return atomic_load_explicit(&table->has[type], memory_order_relaxed);
+}
+
+bool state_table_is_known(const struct state_table *table)
+{
+    return atomic_load_explicit(&table->is_known, memory_order_acquire);
+}
+
+void state_table_set_known(struct state_table *table)
+{
+    atomic_store_explicit(&table->is_known, true, memory_order_release);
 }
 
 /* The word of the filter that a key has three bits in. */

@@ -32,6 +32,9 @@ void state_table_free(struct state_table *table);
 
 /* False as long as no entry of the type was ever there: then a look-up is not worth it. */
 bool state_table_has(const struct state_table *table, enum state_type type);
+/* False until all that Redis holds was merged once, or what it held earlier: then nobody can tell
+ * whether a link was revoked. */
+bool state_table_is_known(const struct state_table *table);
 /* The value under the key; 0: nothing was said. */
 uint64_t state_table_find(const struct state_table *table, uint64_t key);
 /* The same of `n` keys, at most STATE_FIND_MAX, at once; the key 0 finds nothing.  The processor
@@ -51,6 +54,9 @@ enum state_merge { STATE_MERGED, STATE_OLDER /* what is there holds */, STATE_NO
 
 MUST_USE enum state_merge state_table_merge(struct state_table *table,
                                             const struct state_entry *entry);
+
+/* From now on state_table_is_known(). */
+void state_table_set_known(struct state_table *table);
 
 /* Makes room for `n` entries in all, so that a load of so many doesn't grow step by step.  False:
  * no memory; then merging grows as far as it can. */

@@ -16,7 +16,7 @@
 #define WHOLE                                                                                    \
     "bad_request_title: a\nbad_request_text: a\nnot_found_title: a\nnot_found_text: a\n"         \
     "expired_title: a\nexpired_text: a\nrevoked_title: a\nrevoked_text: a\nused_title: "         \
-    "a\nused_text: a\nsettled_title: a\n"                                                        \
+    "a\nused_text: a\nlater_title: a\nlater_text: a\nsettled_title: a\n"                         \
     "settled_text: a\nhome_title: a\nhome_text: a\nonward_title: a\nonward_text: a\n"            \
     "confirm_title: a\nconfirm_text: a\nopt_out_title: a\nopt_out_text: a\nopted_out_title: "    \
     "a\nopted_out_text: a\nrenewed_title: a\nrenewed_text: a\nrenew_button: a\nopt_out_button: " \
