@@ -150,6 +150,11 @@ bool state_is_sound(struct slice table)
     return true;
 }
 
+bool state_type_ends(enum state_type type)
+{
+    return type == STATE_OBJECT || type == STATE_REPLACED_BY || type == STATE_USES;
+}
+
 /* As bytes are big-endian, the order of bytes is that of keys, then of values. */
 static int by_key(const void *a, const void *b)
 {
@@ -165,7 +170,9 @@ size_t state_compact(uint8_t *table, size_t len, int64_t oldest_ms)
         bool is_last =
             at + STATE_ENTRY_LEN == len || memcmp(table + at, table + at + STATE_ENTRY_LEN, 8) != 0;
 
-        if (!is_last || state_at_ms(be64_load(table + at + 8)) < oldest_ms)
+        uint64_t value = be64_load(table + at + 8);
+
+        if (!is_last || (state_type_ends(state_type(value)) && state_at_ms(value) < oldest_ms))
             continue;
         memmove(table + kept, table + at, STATE_ENTRY_LEN);
         kept += STATE_ENTRY_LEN;

@@ -87,8 +87,14 @@ MUST_USE bool state_entry_get(const uint8_t in[static STATE_ENTRY_LEN], struct s
 
 /* Whether the table has this format: whole entries. */
 bool state_is_sound(struct slice table);
-/* Drops entries that a later one of the same key makes void, in place, and those said before
- * `oldest_ms`; the rest is in ascending order of keys.  Returns the new length. */
+/* Whether an entry of the type is of no use some time after the longest time that a link is valid:
+ * what became of an object, and how often a link was used.  A revocation is of use as long as there
+ * may be a link without an end, an opt-out for ever. */
+bool state_type_ends(enum state_type type);
+
+/* Drops entries that a later one of the same key makes void, in place, and those of types that end
+ * that were said before `oldest_ms`; the rest is in ascending order of keys.  Returns the new
+ * length. */
 size_t state_compact(uint8_t *table, size_t len, int64_t oldest_ms);
 
 #endif

@@ -24,6 +24,7 @@ enum { STEP_MS = 500, DAY_S = 86400 };
 enum {
     FLUSH_MS = 50,
     BATCH_MAX = 8192,
+    STATES_DAYS = 400,
     HOURS_DAYS = 400,
     DAYS_DAYS = 1826,
     INVOICES_DAYS = 400,
@@ -40,6 +41,7 @@ static struct ledger_options options_of(const struct ledger_place *place)
         .flush_ms = FLUSH_MS,
         .batch_max = config ? (unsigned)config->redis.batch_max : BATCH_MAX,
         .timeout_ms = place->timeout_ms,
+        .retention_states_s = (config ? config->retention.states_days : STATES_DAYS) * DAY_S,
         .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
         .limits = config ? use_limits_new(config) : NULL,
         .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,

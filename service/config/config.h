@@ -92,6 +92,7 @@ struct config_ledger {
 };
 
 struct config_retention {
+    int64_t states_days;
     int64_t hours_days; /* how long buckets of an hour are kept */
     int64_t days_days;
     int64_t invoices_days; /* after the last event or click of an invoice */

@@ -146,6 +146,9 @@ static const struct schema_key retention_keys[] = {
         "Days that counters per day and month are kept."),
     INT("invoices_days", config_retention, invoices_days, 1, 36500, "400",
         "Days that mails, clicks and payments of an invoice are kept after its last one."),
+    INT("states_days", config_retention, states_days, 396, 36500, "400",
+        "Days that what became of an invoice, and how often a link was used, is kept after it was "
+        "said; longer than a link is valid.  Revocations and opt-outs are kept."),
     END,
 };
 

@@ -138,6 +138,7 @@ static bool start_ledger(struct parts *p, struct error *err)
         .flush_ms = c->redis.flush_ms,
         .batch_max = (unsigned)c->redis.batch_max,
         .timeout_ms = c->redis.timeout_ms,
+        .retention_states_s = c->retention.states_days * DAY_S,
         .retention_hours_s = c->retention.hours_days * DAY_S,
         .retention_days_s = c->retention.days_days * DAY_S,
         .retention_invoices_s = c->retention.invoices_days * DAY_S,
@@ -266,6 +267,7 @@ static bool start_states(struct parts *p, struct error *err)
         .n_shards = (unsigned)c->redis.shards,
         .timeout_ms = c->redis.timeout_ms,
         .state_dir = c->state_dir,
+        .retention_s = c->retention.states_days * DAY_S,
     };
 
     p->events = event_log_new(p->store, c->ledger.durability == DURABILITY_CLICK, err);

@@ -15,6 +15,7 @@
 #include "proto/state.h"
 #include "proto/table.h"
 #include "service/base/background.h"
+#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/trust.h"
@@ -205,12 +206,13 @@ static bool is_of_states(unsigned n)
     return n / COUNTER_BUCKETS == COUNTER_STATES;
 }
 
-static size_t sum_up(unsigned n, struct slice old, uint8_t *out, uint32_t *scratch)
+static size_t sum_up(const struct ledger *ledger, unsigned n, struct slice old, uint8_t *out,
+                     uint32_t *scratch)
 {
     if (!is_of_states(n))
         return table_compact(old, out, scratch);
     memcpy(out, old.ptr, old.len);
-    return state_compact(out, old.len, 0);
+    return state_compact(out, old.len, clock_wall_ms() - ledger->options.retention_states_s * 1000);
 }
 
 /* Compacts the table; false, and nothing was sent, when the table would get hardly shorter. */
@@ -223,7 +225,7 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
 
     look_again_at(&ledger->compact->tables, n, old.len);
     if (table && scratch) {
-        size_t len = sum_up(n, old, table, scratch);
+        size_t len = sum_up(ledger, n, old, table, scratch);
 
         /* A table of links with a single click each gets no shorter. */
         if (len < old.len - old.len / 4 &&

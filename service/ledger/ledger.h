@@ -21,12 +21,13 @@ struct site;
 struct use_limits;
 
 struct ledger_options {
-    const char *redis_url;     /* service/redis/redis_url.h */
-    unsigned n_shards;         /* 1, or a power of two up to 256 */
-    int64_t flush_ms;          /* longest a click waits for its batch */
-    unsigned batch_max;        /* records in a batch */
-    int64_t timeout_ms;        /* of a connect and of a command */
-    int64_t retention_hours_s; /* how long hour buckets are kept */
+    const char *redis_url;      /* service/redis/redis_url.h */
+    unsigned n_shards;          /* 1, or a power of two up to 256 */
+    int64_t flush_ms;           /* longest a click waits for its batch */
+    unsigned batch_max;         /* records in a batch */
+    int64_t timeout_ms;         /* of a connect and of a command */
+    int64_t retention_states_s; /* how long states that end (proto/state.h) are kept */
+    int64_t retention_hours_s;  /* how long hour buckets are kept */
     int64_t retention_days_s;
     int64_t
         retention_invoices_s; /* how long what is kept of an invoice is, after its last change */

@@ -63,7 +63,7 @@ struct state_feed {
     struct feed_shard *shards;
     unsigned n_polls;
     bool is_changed; /* since the file was written */
-    int64_t saved_ms, warned_ms;
+    int64_t saved_ms, warned_ms, retention_s;
     counter64 asked_ms, lag_ms, n_loads; /* asked_ms: monotonic; 0 = never */
 };
 
@@ -365,6 +365,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     (void)events;
     poll(feed);
     state_table_reclaim(feed->table, now_ms);
+    state_table_set_oldest(feed->table, clock_wall_ms() - feed->retention_s * 1000);
     if (feed->is_changed && state_table_is_known(feed->table) && now_ms - feed->saved_ms > SAVE_MS)
         save(feed);
 }
@@ -460,6 +461,8 @@ struct state_feed *state_feed_new(struct state_table *table,
     feed->wake_fd = -1;
     feed->table = table;
     feed->n_shards = options->n_shards;
+    feed->retention_s = options->retention_s;
+    state_table_set_oldest(table, clock_wall_ms() - feed->retention_s * 1000);
     feed->saved_ms = clock_mono_ms();
     feed->state_dir = strdup(options->state_dir);
     if (!feed->state_dir || !make_shards(feed) || !make_events(feed)) {

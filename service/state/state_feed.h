@@ -26,6 +26,7 @@ struct state_feed_options {
     unsigned n_shards;
     int64_t timeout_ms; /* of a connect and of a command */
     const char *state_dir;
+    int64_t retention_s; /* states that end are forgotten so long after they were said */
 };
 
 /* Reads what `state_dir` holds and starts the thread, which writes to `table`.  A Redis that is

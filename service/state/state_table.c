@@ -44,6 +44,7 @@ struct state_table {
     _Atomic bool is_known;
     struct old_array old[OLD_MAX]; /* the writer's */
     unsigned n_old;
+    int64_t oldest_ms; /* the writer's */
 };
 
 static struct array *array_new(size_t n_slots)
@@ -198,21 +199,30 @@ static void add_to_filter(struct array *array, uint64_t key)
                           memory_order_release);
 }
 
-static void copy(struct array *to, const struct array *from)
+static bool is_too_old(const struct state_table *table, uint64_t value)
 {
+    return state_type_ends(state_type(value)) && state_at_ms(value) < table->oldest_ms;
+}
+
+/* Returns how many entries there are; those that are too old are left out. */
+static size_t copy(const struct state_table *table, struct array *to, const struct array *from)
+{
+    size_t n = 0;
+
     for (size_t i = 0; i < from->n_slots; i++) {
         uint64_t key = atomic_load_explicit(&from->slots[i].key, memory_order_relaxed);
+        uint64_t value = atomic_load_explicit(&from->slots[i].value, memory_order_relaxed);
         struct slot *slot;
 
-        if (key == 0)
+        if (key == 0 || is_too_old(table, value))
             continue;
         slot = writer_slot(to, key);
-        atomic_store_explicit(&slot->value,
-                              atomic_load_explicit(&from->slots[i].value, memory_order_relaxed),
-                              memory_order_relaxed);
+        atomic_store_explicit(&slot->value, value, memory_order_relaxed);
         atomic_store_explicit(&slot->key, key, memory_order_relaxed);
         add_to_filter(to, key);
+        n++;
     }
+    return n;
 }
 
 static bool grow(struct state_table *table, size_t n_slots)
@@ -221,7 +231,7 @@ static bool grow(struct state_table *table, size_t n_slots)
 
     if (table->n_old == OLD_MAX || !(to = array_new(n_slots)))
         return false;
-    copy(to, from);
+    atomic_store_explicit(&table->n_entries, copy(table, to, from), memory_order_relaxed);
     table->old[table->n_old++] = (struct old_array){.array = from, .replaced_ms = clock_mono_ms()};
     atomic_store_explicit(&table->array, to, memory_order_release);
     return true;
@@ -233,6 +243,8 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
     struct slot *slot = writer_slot(array, entry->key);
     size_t n = atomic_load_explicit(&table->n_entries, memory_order_relaxed);
 
+    if (is_too_old(table, entry->value))
+        return STATE_OLDER;
     if (atomic_load_explicit(&slot->key, memory_order_relaxed) != 0) {
         if (entry->value <= atomic_load_explicit(&slot->value, memory_order_relaxed))
             return STATE_OLDER;
@@ -244,6 +256,7 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
             return STATE_NO_MEMORY;
         array = atomic_load_explicit(&table->array, memory_order_relaxed);
         slot = writer_slot(array, entry->key);
+        n = atomic_load_explicit(&table->n_entries, memory_order_relaxed);
     }
     atomic_store_explicit(&slot->value, entry->value, memory_order_relaxed);
     atomic_store_explicit(&slot->key, entry->key, memory_order_release);
@@ -251,6 +264,11 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
     atomic_store_explicit(&table->n_entries, n + 1, memory_order_relaxed);
     atomic_store_explicit(&table->has[state_type(entry->value)], true, memory_order_relaxed);
     return STATE_MERGED;
+}
+
+void state_table_set_oldest(struct state_table *table, int64_t oldest_ms)
+{
+    table->oldest_ms = oldest_ms;
 }
 
 bool state_table_reserve(struct state_table *table, size_t n)

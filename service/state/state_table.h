@@ -50,10 +50,15 @@ void state_table_walk(const struct state_table *table,
 
 /* --- the writer --- */
 
-enum state_merge { STATE_MERGED, STATE_OLDER /* what is there holds */, STATE_NO_MEMORY };
+/* STATE_OLDER: what is there holds, or the entry is too old (state_table_set_oldest()). */
+enum state_merge { STATE_MERGED, STATE_OLDER, STATE_NO_MEMORY };
 
 MUST_USE enum state_merge state_table_merge(struct state_table *table,
                                             const struct state_entry *entry);
+
+/* Entries of types that end (state_type_ends()), said before that, are not merged from now on, and
+ * forgotten when the array grows. */
+void state_table_set_oldest(struct state_table *table, int64_t oldest_ms);
 
 /* From now on state_table_is_known(). */
 void state_table_set_known(struct state_table *table);

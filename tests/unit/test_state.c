@@ -152,6 +152,49 @@ static void test_compacts(void **state)
     assert_int_equal(state_compact(table, 0, 0), 0);
 }
 
+/* In a table of Redis and in memory. */
+static void test_what_is_forgotten(void **state)
+{
+    static const struct {
+        const char *name;
+        enum state_type type;
+        int64_t at_ms;
+        bool is_kept;
+    } cases[] = {
+        {"the state of an object, in time", STATE_OBJECT, NOW_MS + 100, true},
+        {"a moment before", STATE_OBJECT, NOW_MS - 100, false},
+        {"what has replaced it", STATE_REPLACED_BY, NOW_MS - 10000, false},
+        {"how often a link was used", STATE_USES, NOW_MS - 100, false},
+        {"a revocation", STATE_REVOKED_LINK, NOW_MS - 100, true},
+        {"of a client's links", STATE_REVOKED_CLIENT, EPOCH_MS, true},
+        {"who revoked", STATE_REVOKED_BY, EPOCH_MS, true},
+        {"an opt-out", STATE_OPTED_OUT, EPOCH_MS, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct state_subject subject = {cases[i].type, 0, 77};
+        const struct state_entry entry = {state_key(&subject),
+                                          state_value(cases[i].type, cases[i].at_ms, 1)};
+        struct state_table *table = state_table_new();
+        uint8_t bytes[STATE_ENTRY_LEN];
+
+        print_message("%s\n", cases[i].name);
+        state_entry_put(bytes, &entry);
+        assert_int_equal(state_compact(bytes, sizeof(bytes), NOW_MS),
+                         cases[i].is_kept ? STATE_ENTRY_LEN : 0);
+        assert_int_equal(state_table_merge(table, &entry), STATE_MERGED);
+        state_table_set_oldest(table, NOW_MS);
+        assert_true(state_table_reserve(table, 10000)); /* it grows */
+        assert_int_equal(state_table_count(table), cases[i].is_kept);
+        assert_int_equal(state_table_find(table, entry.key), cases[i].is_kept ? entry.value : 0);
+        if (!cases[i].is_kept)
+            assert_int_equal(state_table_merge(table, &entry), STATE_OLDER);
+        assert_int_equal(state_table_count(table), cases[i].is_kept);
+        state_table_free(table);
+    }
+}
+
 /* --- events --- */
 
 static void test_an_event_travels_as_a_record(void **state)
@@ -647,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_the_later_value_is_greater),
         cmocka_unit_test(test_refuses_other_bytes),
         cmocka_unit_test(test_compacts),
+        cmocka_unit_test(test_what_is_forgotten),
         cmocka_unit_test(test_an_event_travels_as_a_record),
         cmocka_unit_test(test_what_an_event_changes),
         cmocka_unit_test(test_a_file_keeps_all),
