@@ -1,4 +1,5 @@
-/* state.c - what the state table costs: `state [ENTRIES]`, 10^7 by default.
+/* state.c - what the state table costs: `state [ENTRIES]`, 10^7 by default; `state --redis ENTRIES`
+ * writes the same entries as commands for redis-cli --pipe, as the ledger would have left them.
  *
  * Prints how long merging took, the bytes of an entry, and the nanoseconds of a look-up of a link
  * (state_look_up(): six keys) in an empty and in the full table, where every key is a miss of
@@ -6,8 +7,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "proto/counter.h"
 #include "proto/token.h"
 #include "service/state/state_look_up.h"
 #include "service/state/state_table.h"
@@ -55,26 +58,65 @@ static double measure(const struct state_table *table, uint32_t n_known)
     return (cpu_s() - start - empty) / LOOKS * 1e9;
 }
 
-int main(int argc, char **argv)
+/* All types are there, so that no look-up is spared; nine in ten are states of objects. */
+static struct state_entry entry_of(unsigned long i)
 {
     static const enum state_type types[] = {STATE_OBJECT, STATE_OPTED_OUT, STATE_REVOKED_CLIENT,
                                             STATE_REVOKED_OBJECT};
-    unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000000;
+    const struct state_subject subject = {i % 10 ? STATE_OBJECT : types[i / 10 % 4], BRAND, i + 1};
+
+    return (struct state_entry){state_key(&subject),
+                                state_value(subject.type, time(NULL) * INT64_C(1000), 2)};
+}
+
+static int write_commands(unsigned long n)
+{
+    struct state_entry *entries = malloc(n * sizeof(*entries));
+    unsigned long ends[COUNTER_BUCKETS + 1] = {0}, at = 0;
+
+    if (!entries)
+        return 1;
+    for (unsigned long i = 0; i < n; i++)
+        ends[counter_bucket_of_item(BRAND, (uint32_t)i + 1)]++;
+    for (unsigned bucket = 0; bucket <= COUNTER_BUCKETS; bucket++)
+        ends[bucket] = at += ends[bucket];
+    for (unsigned long i = 0; i < n; i++)
+        entries[--ends[counter_bucket_of_item(BRAND, (uint32_t)i + 1)]] = entry_of(i);
+    for (unsigned bucket = 0; bucket < COUNTER_BUCKETS; bucket++) {
+        unsigned long len = (ends[bucket + 1] - ends[bucket]) * STATE_ENTRY_LEN;
+        struct counter_key key;
+
+        counter_key_table(&key, COUNTER_STATES, bucket, 1);
+        printf("*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%lu\r\n", strlen(key.text), key.text, len);
+        for (unsigned long i = ends[bucket]; i < ends[bucket + 1]; i++) {
+            uint8_t bytes[STATE_ENTRY_LEN];
+
+            state_entry_put(bytes, &entries[i]);
+            fwrite(bytes, 1, sizeof(bytes), stdout);
+        }
+        fputs("\r\n", stdout);
+    }
+    free(entries);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    bool for_redis = argc > 2 && strcmp(argv[1], "--redis") == 0;
+    unsigned long n = argc > 1 ? strtoul(argv[argc - 1], NULL, 10) : 10000000;
     struct state_table *table = state_table_new();
     double start, merged_s;
 
-    if (!table || n == 0) {
-        fputs("usage: state [ENTRIES]\n", stderr);
+    if (!table || n == 0 || n >= UINT32_MAX) {
+        fputs("usage: state [--redis] [ENTRIES]\n", stderr);
         return 2;
     }
+    if (for_redis)
+        return write_commands(n);
     printf("empty table: %.1f ns a link\n", measure(table, 1000));
     start = cpu_s();
     for (unsigned long i = 0; i < n; i++) {
-        /* All types are there, so that no look-up is spared; nine in ten are states of objects. */
-        enum state_type type = i % 10 ? STATE_OBJECT : types[i / 10 % 4];
-        struct state_subject subject = {type, BRAND, i + 1};
-        struct state_entry entry = {state_key(&subject),
-                                    state_value(type, (TOKEN_EPOCH_S + 1000) * 1000, 2)};
+        struct state_entry entry = entry_of(i);
 
         if (state_table_merge(table, &entry) == STATE_NO_MEMORY) {
             fputs("state: no memory\n", stderr);

@@ -15,6 +15,8 @@ enum {
     OLD_MAX = 128, /* so many times it can grow: from 256 slots to 10^8 takes 110 */
     GRACE_MS = 1000,
     SLOTS_PER_WORD = 8,
+    SLOTS_PER_LINE = 4,
+    LINE_LEN = SLOTS_PER_LINE * 16,
 };
 
 __extension__ typedef unsigned __int128 wide; /* gcc's and clang's; ISO C has none */
@@ -27,9 +29,11 @@ struct slot {
 /* The slots start behind their number, so that a reader gets both by one pointer; the filter stands
  * behind the slots. */
 struct array {
-    size_t n_slots, n_words, bytes;
-    struct slot slots[];
+    size_t n_slots, n_words, bytes; /* slots: a multiple of SLOTS_PER_WORD */
+    _Alignas(LINE_LEN) struct slot slots[];
 };
+
+_Static_assert(sizeof(struct slot) * SLOTS_PER_LINE == LINE_LEN, "a line holds whole slots");
 
 struct old_array {
     struct array *array;
@@ -92,11 +96,12 @@ void state_table_free(struct state_table *table)
     free(table);
 }
 
-/* The high bits of the product choose the slot, so that any number of slots will do (Lemire, 2016).
+/* The first slot of the line where a key belongs: most keys are found in it, and so by one wait for
+ * memory.  The high bits of the product choose the line, so that any number will do (Lemire, 2016).
  * Keys are as good as random (state_key()). */
 static size_t home(const struct array *array, uint64_t key)
 {
-    return (size_t)((wide)key * array->n_slots >> 64);
+    return (size_t)((wide)key * (array->n_slots / SLOTS_PER_LINE) >> 64) * SLOTS_PER_LINE;
 }
 
 bool state_table_has(const struct state_table *table, enum state_type type)
@@ -252,7 +257,7 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
         return STATE_MERGED;
     }
     if (n + 1 > array->n_slots / FULL_DEN * FULL_NUM) {
-        if (!grow(table, array->n_slots / GROW_DEN * GROW_NUM))
+        if (!grow(table, array->n_slots / GROW_DEN * GROW_NUM / SLOTS_PER_WORD * SLOTS_PER_WORD))
             return STATE_NO_MEMORY;
         array = atomic_load_explicit(&table->array, memory_order_relaxed);
         slot = writer_slot(array, entry->key);

@@ -1,7 +1,8 @@
 /* state_table.h - all entries of proto/state.h in memory: one thread writes, any thread reads
  * without a lock.
  *
- * An array of 16-byte slots, open addressing, at most four fifths full, and a filter of 8 bits a
+ * An array of 16-byte slots, four to a line of the processor's cache, of which a key begins at one;
+ * open addressing, at most four fifths full, and a filter of 8 bits a
  * slot before it (Bloom, 1970; one word a key): of most keys that are looked up nothing was said,
  * and of those 98 in 100 need not be looked for in the slots, which are far from any cache.
  *
