@@ -62,7 +62,8 @@ struct state_feed {
     _Atomic bool stopping;
     struct feed_shard *shards;
     unsigned n_polls;
-    bool is_changed; /* since the file was written */
+    bool is_changed;  /* since the file was written */
+    bool has_no_file; /* that could be used: one is written as soon as states are known */
     int64_t saved_ms, warned_ms, retention_s;
     counter64 asked_ms, lag_ms, n_loads; /* asked_ms: monotonic; 0 = never */
 };
@@ -316,6 +317,7 @@ static void save(struct state_feed *feed)
     char quoted[LOG_QUOTE_MAX];
 
     feed->saved_ms = clock_mono_ms();
+    feed->has_no_file = false;
     if (!positions)
         return;
     for (unsigned s = 0; s < feed->n_shards; s++)
@@ -345,8 +347,10 @@ static void load_file(struct state_feed *feed)
         update_known(feed);
         break;
     case STATE_FILE_ABSENT:
+        feed->has_no_file = true;
         break;
     case STATE_FILE_BAD:
+        feed->has_no_file = true;
         log_warn("state.file", "err=%s effect=\"states are loaded from Redis\"",
                  log_quote(quoted, err.text));
     }
@@ -366,7 +370,9 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     poll(feed);
     state_table_reclaim(feed->table, now_ms);
     state_table_set_oldest(feed->table, clock_wall_ms() - feed->retention_s * 1000);
-    if (feed->is_changed && state_table_is_known(feed->table) && now_ms - feed->saved_ms > SAVE_MS)
+    /* Without a file a process that is killed now would know nothing at a start without Redis. */
+    if (state_table_is_known(feed->table) &&
+        (feed->has_no_file || (feed->is_changed && now_ms - feed->saved_ms > SAVE_MS)))
         save(feed);
 }
 
