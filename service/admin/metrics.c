@@ -158,7 +158,8 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
     {
         const struct metric metrics[] = {
             {"hopcount_clicks_accepted_total", "counter",
-             "Clicks redirected and to be counted.  Conservation: hopcount_clicks_accepted_total + "
+             "Records of the click logs: clicks to be counted, relabellings and events.  "
+             "Conservation: hopcount_clicks_accepted_total + "
              "hopcount_clicks_recovered_total = hopcount_clicks_applied + "
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
              (double)(stats.appended + refused)},
@@ -224,9 +225,12 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
     {
         const struct metric metrics[] = {
             {"hopcount_clicks_applied", "gauge",
-             "Clicks of the logs that Redis holds; goes back when Redis lost some.",
+             "Records of the logs, also of relabellings and events, that Redis holds; goes back "
+             "when "
+             "Redis lost some.",
              (double)stats.applied},
-            {"hopcount_clicks_pending", "gauge", "Clicks in the logs that Redis has not yet.",
+            {"hopcount_clicks_pending", "gauge",
+             "Records in the logs, also of relabellings and events, that Redis has not yet.",
              (double)stats.pending},
             {"hopcount_clicks_replayed_total", "counter",
              "Clicks applied again after Redis had lost them.", (double)stats.replayed},

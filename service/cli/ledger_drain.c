@@ -66,7 +66,7 @@ static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats
             n_batches = stats->n_batches;
             n_refused = stats->refused;
             if (!done && isatty(STDERR_FILENO))
-                fprintf(stderr, "\r%" PRIu64 " clicks left  ", stats->pending);
+                fprintf(stderr, "\r%" PRIu64 " records left  ", stats->pending);
         }
     } while (!done && clock_mono_ms() - progress_ms < patience_s * 1000);
     return done;
@@ -135,10 +135,10 @@ static int report(const struct ledger_place *place, const struct ledger_stats *s
                stats->rejected);
     if (!done)
         return cli_fail("%" PRIu64
-                        " clicks are left in %s: %s; run the command again when that is fixed",
+                        " records are left in %s: %s; run the command again when that is fixed",
                         stats->pending, place->state_dir,
                         stats->last_error[0] ? stats->last_error : "Redis does not answer");
-    printf("nothing is left in %s: Redis has all %" PRIu64 " clicks of its logs\n",
+    printf("nothing is left in %s: Redis has all %" PRIu64 " records of its logs\n",
            place->state_dir, stats->applied);
     return CLI_OK;
 }

@@ -237,7 +237,7 @@ static void print_text(const struct view *view)
         printf("%zu logs; name the Redis with -c FILE or --redis URL to see what it has of them\n",
                view->n);
     } else {
-        printf("%zu logs, %" PRIu64 " clicks pending (%" PRIu64 " bytes), lag %.1f s\n", view->n,
+        printf("%zu logs, %" PRIu64 " records pending (%" PRIu64 " bytes), lag %.1f s\n", view->n,
                view->pending, view->pending * CLICK_RECORD_LEN, (double)view->lag_ms / 1000);
         if (view->gone > 0)
             printf("%" PRIu64 " clicks are gone: Redis has lost their counts, and the logs no "

@@ -196,6 +196,11 @@ brands:
         return ask(this.adminPort, path, headers);
     }
 
+    /** What the public port answers. */
+    askPublic(path, headers) {
+        return ask(this.port, path, headers, HOST);
+    }
+
     /** A new hopcountd in the place of the old one, as at an upgrade. */
     async restart() {
         await end(this.daemon);

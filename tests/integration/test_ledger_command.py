@@ -63,7 +63,7 @@ def test_it_shows_logs_cursors_and_lag_beside_a_running_daemon(daemon, redis):
     redis.cont()
     wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 800, what="all is applied")
     text = daemon.cli("ledger", daemon.state_dir, "--redis", redis.url).stdout
-    assert re.search(r"^\d+ logs, 0 clicks pending \(0 bytes\), lag 0\.0 s$", text, re.M), text
+    assert re.search(r"^\d+ logs, 0 records pending \(0 bytes\), lag 0\.0 s$", text, re.M), text
 
 
 def test_it_counts_what_is_pending_and_changes_no_file(daemon, redis):
@@ -82,7 +82,7 @@ def test_drain_applies_an_orphan_once_however_often_it_is_called(daemon, redis):
     for _ in range(3):
         done = daemon.cli("ledger", "drain", daemon.state_dir, "--redis", redis.url)
         assert done.returncode == 0, done.stderr
-        assert "all 5000 clicks" in done.stdout
+        assert "all 5000 records" in done.stdout
         check_counted(redis, links, tally)
     assert show(daemon, daemon.state_dir, "--redis", redis.url)["pending"] == 0
 
@@ -109,7 +109,7 @@ def test_drain_says_what_is_left_when_redis_does_not_answer(daemon, redis):
     orphan(daemon, redis, 1000)
     done = daemon.cli("ledger", "drain", daemon.state_dir, "--redis", redis.url, "--patience", 1)
     assert done.returncode == 1
-    assert "1000 clicks are left in" in done.stderr and "Connection refused" in done.stderr
+    assert "1000 records are left in" in done.stderr and "Connection refused" in done.stderr
     shown = daemon.cli("ledger", daemon.state_dir, "--redis", redis.url)
     assert shown.returncode == 1 and "Connection refused" in shown.stderr
 
