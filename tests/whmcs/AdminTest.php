@@ -266,13 +266,12 @@ final class AdminTest extends TestCase
         Bed::fire('AfterCronJob');
         $row = Service::waitFor(static function () use ($name) {
             foreach (Service::api('GET', '/v1/funnel?brand=acme&group_by=campaign')[1]['rows'] as $row) {
-                if (($row['name'] ?? '') === $name) {
+                if (($row['name'] ?? '') === $name && $row['sent'] > 0) {
                     return $row;
                 }
             }
             return null;
         }, 'the sent mail');
-        $this->assertGreaterThan(0, $row['sent']);
         $shown = array_column($this->report()['tablevalues'], null, 0)[$name];
         $this->assertSame([(string) $row['sent'], '0 (0 %)', ''], array_slice($shown, 3));
         $this->assertStringContainsString('Paid', $this->widget());
