@@ -2,7 +2,7 @@
 import { test as base } from "@playwright/test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { brandOf, seedCommands } from "./seed.mjs";
+import { brandOf, funnelCommands, seedCommands } from "./seed.mjs";
 import { Stack, until } from "./stack.mjs";
 
 const out = process.env.HOPCOUNT_OUT ?? "out/browser";
@@ -20,7 +20,7 @@ async function makeStack(use) {
         await until(() => stack.redisCli("--scan", "--pattern", "hc:*").includes(":t:"),
             "the first click is counted");
         stack.brand = brandOf(stack);
-        stack.redisLoad(seedCommands(stack.brand));
+        stack.redisLoad([...seedCommands(stack.brand), ...funnelCommands(stack.brand)]);
         await use(stack);
     } finally {
         await stack.stop();

@@ -179,3 +179,80 @@ export function seedCommands(brand, now = Date.now()) {
 export function brandOf(stack) {
     return stack.redisCli("--scan", "--pattern", "hc:{s00}:t:*").match(/hc:\{s00\}:t:(\w{8}):/)[1];
 }
+
+/* --- mails, clicks and payments (FORMATS.md, "Funnel") --- */
+
+const EURO = 0x455552, DOLLAR = 0x555344;
+const steps = { sent: 1, clicked: 2, paid: 3, amount: 4, clickDelay: 5, payDelay: 6, outcomes: 16, outcomeAmounts: 32 };
+
+/* A record as redis-cli reads it. */
+function cell({ campaign = 0, metric, kind = 0, variant = 0, channel = 1, hour = 0, value = 0, n }) {
+    const bytes = Buffer.alloc(16);
+
+    bytes.writeUInt16BE(campaign, 0);
+    bytes.writeUInt8(metric, 2);
+    bytes.writeUInt16BE(kind << 11 | variant << 8 | channel << 5 | hour, 3);
+    bytes.writeUIntBE(value, 5, 3);
+    bytes.writeBigInt64BE(BigInt(n), 8);
+    return bytes.toString("hex").replace(/../g, "\\x$&");
+}
+
+/* Four steps an octave of seconds + 4. */
+function delayStep(seconds) {
+    let n = seconds + 4, octave = 0;
+
+    while (n >> octave >= 8)
+        octave++;
+    n >>= octave;
+    return octave * 4 + n - 4;
+}
+
+/** Ninety days of reminders: mailed at nine o'clock, clicked, paid; the commands. */
+export function funnelCommands(brand, now = Date.now()) {
+    const random = makeRandom(41);
+    const lines = [];
+    const mailed = { 1: [120, 0.42, 0.3], 2: [80, 0.38, 0.45], 3: [48, 0.5, 0.5], 4: [22, 0.36, 0.4], 5: [9, 0.3, 0.25] };
+    const some = (n, rate) => Math.round(n * rate * (0.8 + 0.4 * random()));
+
+    for (let age = 90; age > 0; age--) {
+        const day = new Date(now - age * 86400000).toISOString().slice(0, 10).replaceAll("-", "");
+        const cells = [];
+        const put = (one) => { if (one.n !== 0) cells.push({ hour: 9, ...one }); };
+
+        for (const [id, [each, clickRate, payRate]] of Object.entries(mailed)) {
+            for (const variant of id === "2" ? [1, 2] : [0]) {
+                const campaign = Number(id), better = variant === 2 ? 1.5 : 1;
+                const sent = Math.round(each * (0.7 + 0.6 * random()) / (id === "2" ? 2 : 1));
+                const clicked = some(sent, clickRate), paid = Math.min(clicked, some(clicked, payRate * better));
+
+                put({ campaign, variant, metric: steps.sent, n: sent });
+                for (const kind of [0, 2]) {
+                    put({ campaign, variant, kind, metric: steps.clicked, n: clicked });
+                    put({ campaign, variant, kind, metric: steps.paid, n: paid });
+                    for (let i = 0; i < clicked; i++)
+                        put({ campaign, variant, kind, metric: steps.clickDelay, n: 1,
+                            value: delayStep(Math.round(60 * 1.6 ** (random() * 20))) });
+                    for (let i = 0; i < paid; i++)
+                        put({ campaign, variant, kind, metric: steps.payDelay, n: 1,
+                            value: delayStep(Math.round(40 * 1.7 ** (random() * 18))) });
+                }
+                put({ campaign, variant, kind: 2, metric: steps.amount, value: EURO, n: paid * 2499 });
+                put({ campaign, variant, kind: 2, metric: steps.amount, value: DOLLAR, n: Math.round(paid / 9) * 1900 });
+                put({ metric: steps.outcomes, n: paid, channel: 0 });
+                put({ metric: steps.outcomeAmounts, value: EURO, n: paid * 2499, channel: 0 });
+            }
+        }
+        put({ metric: steps.outcomes + 1, n: 31, channel: 0 });
+        put({ metric: steps.outcomeAmounts + 1, value: EURO, n: 31 * 2100, channel: 0 });
+        put({ metric: steps.outcomes + 3, n: 4, channel: 0 });
+        put({ metric: steps.outcomes + 6, n: 2, channel: 0 });
+        for (let at = 0; at < cells.length; at += 500) {
+            const part = cells.slice(at, at + 500);
+
+            lines.push(`APPEND hc:{s00}:fs:${brand}:${day} "${part.map(cell).join("")}"`);
+            lines.push(`APPEND hc:{s00}:fs:${brand}:${day.slice(0, 6)} "${
+                part.map((one) => cell({ ...one, hour: 0 })).join("")}"`);
+        }
+    }
+    return lines;
+}

@@ -506,6 +506,12 @@ static bool take_months(struct invoices_job *job)
     return false;
 }
 
+static const char *const file_names[] = {
+    [LIST_CLICKED] = "attachment; filename=\"hopcount-clicked.csv\"",
+    [LIST_UNCLICKED] = "attachment; filename=\"hopcount-unclicked.csv\"",
+    [LIST_UNPAID] = "attachment; filename=\"hopcount-unpaid.csv\"",
+};
+
 static bool read_query(struct invoices_job *job)
 {
     struct request *request = job->request;
@@ -528,8 +534,7 @@ static bool read_query(struct invoices_job *job)
         return false;
     }
     if (job->query.download)
-        request_add_header(request, "Content-Disposition",
-                           "attachment; filename=\"hopcount-invoices.csv\"");
+        request_add_header(request, "Content-Disposition", file_names[job->list]);
     return take_page(job) && take_months(job);
 }
 

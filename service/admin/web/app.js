@@ -4,6 +4,7 @@ import { campaigns } from "./campaigns.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
 import { addressOf, go, readFilters, readView, timeZone, toParams, useUtc } from "./filters.js";
+import { funnel } from "./funnel.js";
 import { health } from "./health.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
@@ -14,8 +15,8 @@ const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause an
 const RETRY_MS = 5000;   // while figures can't be had
 const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
-const views = { "": overview, campaigns, links, health };
-const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["links", "Links"],
+const views = { "": overview, campaigns, funnel, links, health };
+const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
     ["health", "Health"]];
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step" };
@@ -91,7 +92,7 @@ class Frame {
             h("div", { class: "page-head" },
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro)),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
-                    href: address("stats", { ...this.view.csv, format: "csv" }) },
+                    href: address(this.view.csvPath ?? "stats", { ...this.view.csv, format: "csv" }) },
                 "Download CSV") : null),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
@@ -115,7 +116,7 @@ class Frame {
             const focused = this.focusedFilter();
 
             fill(this.filterPlace, filterBar(this.context, filters, change,
-                { withCampaign: readView() !== "campaigns" }));
+                { withCampaign: readView() !== "campaigns", withClicks: readView() !== "funnel" }));
             this.focusFilter(focused);
         };
 

@@ -3,6 +3,7 @@ import { get, stats } from "./api.js";
 import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
+import { amounts, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { beforeName, go, periodName, toParams } from "./filters.js";
 import { count, many, share } from "./format.js";
@@ -49,7 +50,13 @@ function paint(keys, key) {
     return `series-${(keys.indexOf(key) % MAX) + 1}`;
 }
 
-function stage(found, key, rows, filters) {
+/* What the mails of the period led to; nothing while no payment is known. */
+function paid(row) {
+    return !row || row.paid === 0 ? null : h("p", { class: "small" }, h("b", null, many(row.paid, "invoice")),
+        ` paid after a click: ${amounts(row.amount)}`);
+}
+
+function stage(found, key, rows, funnel, filters) {
     const row = found.data.rows.find((one) => one.key === key);
     const before = found.data.previous?.rows.find((one) => one.key === key);
     const field = filters.who;
@@ -66,7 +73,8 @@ function stage(found, key, rows, filters) {
                 { what: beforeName(filters), isGood: field !== "automated" }),
             h("p", { class: "small muted" }, field === "automated"
                 ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
-                : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`)),
+                : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`),
+            paid(funnel.find((one) => one.key === key))),
         bars(`Clicks of ${nameOf(found, key)} by kind of link`, kinds, { limit: 4,
             machines: field === "automated" }));
 }
@@ -78,18 +86,19 @@ function stagesCard(load, filters) {
         span: 12,
         async load(signal) {
             const found = await load();
-            const kinds = found.keys.length === 0 ? { rows: [] } : await stats(
-                { ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind" },
-                signal);
+            const [kinds, funnel] = found.keys.length === 0 ? [{ rows: [] }, { rows: [] }] : await Promise.all([
+                stats({ ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind" },
+                    signal),
+                loadFunnel(filters, { campaign: found.keys.join(","), group_by: "campaign" })(signal)]);
 
-            return { found, kinds };
+            return { found, kinds, funnel };
         },
         isEmpty: ({ found }) => found.keys.length === 0,
         empty: "No link of a campaign was clicked in this period. Links belong to the campaign whose " +
             "number they were made with: hopcount mint --campaign 12.",
-        render({ found, kinds }, body) {
+        render({ found, kinds, funnel }, body) {
             fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
-                stage(found, key, kinds.rows, filters))));
+                stage(found, key, kinds.rows, funnel.rows, filters))));
         },
     });
 }

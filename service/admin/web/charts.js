@@ -36,7 +36,7 @@ function scales({ labels, ticks, title, interval, stacked }) {
     };
 }
 
-function tooltip(interval) {
+function tooltip(interval, unit) {
     return {
         backgroundColor: colour("ink"),
         titleColor: colour("ground"),
@@ -49,7 +49,7 @@ function tooltip(interval) {
         filter: (item) => item.parsed.y > 0,
         callbacks: {
             title: (items) => items.length > 0 ? bucket(items[0].label, interval) : "",
-            label: (item) => interval === "step" ? ` ${count(item.parsed.y)} clicks`
+            label: (item) => interval === "step" ? ` ${count(item.parsed.y)} ${unit.toLowerCase()}`
                 : ` ${item.dataset.label}: ${count(item.parsed.y)}`,
         },
     };
@@ -100,8 +100,8 @@ function legend(series) {
     }));
 }
 
-function dataTable(caption, keys, interval, series) {
-    const head = interval === "step" ? ["Step", "Clicks"]
+function dataTable(caption, keys, interval, series, unit) {
+    const head = interval === "step" ? ["Step", unit]
         : ["Time", ...series.map(({ name }) => name)];
     const running = runningBucket(keys, interval);
     const rows = keys.map((key, i) =>
@@ -112,12 +112,12 @@ function dataTable(caption, keys, interval, series) {
 }
 
 /* The legend: what colours and heights stand for. */
-function head(keys, interval, series, statement) {
+function head(keys, interval, series, statement, unit) {
     const isRunning = runningBucket(keys, interval) >= 0;
-    const unit = h("p", { class: "small muted" }, interval === "step" ? "Clicks"
+    const said = h("p", { class: "small muted" }, interval === "step" ? unit
         : `Clicks per ${interval}${isRunning ? `; the last ${interval} is not over` : ""}`);
 
-    return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), unit);
+    return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), said);
 }
 
 /** A chart that is drawn once and then changed. */
@@ -132,8 +132,9 @@ export class TimeChart {
 
     /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
-     * names of the keys, `title` what they are. */
-    show(body, { keys, ticks, title, interval, series, summary, isStated }) {
+     * names of the keys, `title` what they are; `unit` is what is counted by step. */
+    show(body, { keys, ticks, title, interval, series, summary, isStated, unit = "Clicks" }) {
+        this.unit = unit;
         if (!this.canvas) {
             this.canvas = h("canvas", { role: "img" });
             this.legendPlace = h("div");
@@ -144,7 +145,7 @@ export class TimeChart {
                 this.tablePlace);
         }
         this.canvas.setAttribute("aria-label", summary);
-        this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : ""));
+        this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : "", unit));
         this.last = [keys, interval, series];
         this.ticks = { ticks, title };
         this.draw(keys, interval, series);
@@ -154,7 +155,8 @@ export class TimeChart {
     /* Filled only when it is open: a year of hours has nine thousand rows. */
     fillTable() {
         if (this.tablePlace.open)
-            this.tablePlace.lastElementChild.replaceChildren(dataTable(this.caption, ...this.last));
+            this.tablePlace.lastElementChild.replaceChildren(dataTable(this.caption, ...this.last,
+                this.unit));
     }
 
     draw(keys, interval, series) {
@@ -163,7 +165,7 @@ export class TimeChart {
             maintainAspectRatio: false,
             interaction: { mode: "index", intersect: false },
             scales: scales({ labels: keys, ...this.ticks, interval, stacked: this.kind === "bar" }),
-            plugins: { legend: { display: false }, tooltip: tooltip(interval) },
+            plugins: { legend: { display: false }, tooltip: tooltip(interval, this.unit) },
         };
         const data = { labels: keys, datasets: series.map((one) =>
             dataset(this.kind, one, runningBucket(keys, interval))) };

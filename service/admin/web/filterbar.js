@@ -108,7 +108,7 @@ function campaigns(context, filters, change) {
  * The controls.  `context` has the brands and the campaigns there are; `change` is called with the
  * filters that are to be others.
  */
-export function filterBar(context, filters, change, { withCampaign = true } = {}) {
+export function filterBar(context, filters, change, { withCampaign = true, withClicks = true } = {}) {
     const brand = context.brands.find(({ name }) => name === filters.brand) ?? context.brands[0];
     const kinds = (brand?.kinds ?? []).map(({ name }) => [name, valueName("kind", name)]);
 
@@ -120,9 +120,10 @@ export function filterBar(context, filters, change, { withCampaign = true } = {}
     withCampaign ? campaigns(context, filters, change) : [],
     select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
         (kind) => change({ kind })),
-    select("In steps of", stepOf(filters),
+    // Of clicks only: invoices are counted by the time of their mail.
+    !withClicks ? [] : [select("In steps of", stepOf(filters),
         [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
             ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
-    audience(filters, change));
+    audience(filters, change)]);
 }

@@ -56,7 +56,7 @@ export function addressOf(view, filters) {
     return `${view || "./"}${query.size > 0 ? `?${query}` : ""}`;
 }
 
-/** The view of the address: "", "campaigns", "links", "health". */
+/** The view of the address: "", "campaigns", "funnel", "links", "health". */
 export function readView() {
     return location.pathname.split("/").at(-1);
 }

@@ -95,6 +95,23 @@ export function seconds(n) {
     return n < 7200 ? `${Math.round(n / 60)} min` : `${tenth.format(n / 3600)} h`;
 }
 
+/** A time span in words: "25 minutes", "3.5 days". */
+export function duration(n) {
+    const [length, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]]
+        .find(([seconds]) => n >= 2 * seconds) ?? [1, "second"];
+    const value = n / length;
+
+    return new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "long",
+        maximumFractionDigits: value < 10 && unit !== "second" ? 1 : 0 }).format(value);
+}
+
+/** An amount in a currency's smallest unit: 1999 EUR as €19.99. */
+export function money(n, currency) {
+    const written = new Intl.NumberFormat(undefined, { style: "currency", currency });
+
+    return written.format(n / 10 ** written.resolvedOptions().maximumFractionDigits);
+}
+
 /* The API names buckets by what local clocks show.  Reading that as UTC, and writing it as UTC,
  * shows it unchanged. */
 const formats = {

@@ -1,8 +1,10 @@
 // The first page: how many, who, when, where from.
 import { stats } from "./api.js";
+import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
+import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { addressOf, beforeName, daysOf, periodName, stepOf, toParams } from "./filters.js";
 import { count, many, percent, share, weekOf } from "./format.js";
@@ -249,8 +251,10 @@ export function overview(context, filters) {
         csv: { ...params, group_by: "time,label" },
         cards: [
             ...figures(load, loadClients, filters),
+            anomalyCard(filters),
             labelChart(load, filters),
             whoCard(load, params),
+            conversionCard(filters),
             rank("Top campaigns", "Which mails bring clicks", "campaign", { link: toCampaign }),
             rank("Kinds of link", "What the clients were after", "kind"),
             rank("Variants", "Of A/B tests; the campaign page says which one works better", "variant",

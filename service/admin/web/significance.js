@@ -145,6 +145,16 @@ export function compareShares(a, na, b, nb) {
     };
 }
 
+const Z_POWER = 0.8416212335729143; // 80 %
+
+/** How many each of two variants needs, to see the difference between two shares four times in five. */
+export function needed(a, b) {
+    const pool = (a + b) / 2;
+    const top = Z * Math.sqrt(2 * pool * (1 - pool)) + Z_POWER * Math.sqrt(a * (1 - a) + b * (1 - b));
+
+    return Math.ceil((top / (a - b)) ** 2);
+}
+
 /** Holm’s correction of p values for several tests made together. */
 export function holm(ps) {
     const order = ps.map((p, i) => [p, i]).sort((x, y) => x[0] - y[0]);

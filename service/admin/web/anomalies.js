@@ -1,0 +1,57 @@
+// What is unusual in the last day: a campaign that people stopped clicking, or that machines took over.
+import { stats } from "./api.js";
+import { Card } from "./card.js";
+import { fill, h } from "./dom.js";
+import { addressOf, toParams } from "./filters.js";
+import { count, percent } from "./format.js";
+import { campaignName } from "./words.js";
+
+const DAYS = 7;          // that the last day is compared with
+const PEOPLE_MIN = 20;   // clicks a day: with fewer, a day without any is no wonder
+const STOPPED = 0.1;     // of the usual
+const CLICKS_MIN = 50;   // in the day: of fewer, a share says nothing
+const SHARE_JUMP = 0.25; // by how much the machines' share must have grown
+
+/** Sentences on campaigns, of their rows of the last day and of the days before: [{key, name, text}]. */
+export function findAnomalies(day, before) {
+    const now = new Map(day.map((row) => [row.key, row]));
+    const found = [];
+
+    for (const old of before) {
+        const row = now.get(old.key) ?? { human: 0, automated: 0, total: 0 };
+        const usual = (old.human - row.human) / DAYS;
+        const total = old.total - row.total;
+        const share = row.automated / row.total, was = (old.automated - row.automated) / total;
+
+        if (usual >= PEOPLE_MIN && row.human <= usual * STOPPED)
+            found.push({ ...old, text: `People have stopped clicking: ${count(row.human)} in the last 24 hours, ` +
+                `about ${count(Math.round(usual))} a day before. Do its links still lead to their pages?` });
+        else if (row.total >= CLICKS_MIN && total >= CLICKS_MIN && share - was >= SHARE_JUMP)
+            found.push({ ...old, text: `${percent(share)} of the clicks of the last 24 hours are machines’, ` +
+                `${percent(was)} in the week before. A mail gateway may have begun to open its links.` });
+    }
+    return found;
+}
+
+/** The card of the overview. */
+export function anomalyCard(filters) {
+    return new Card({
+        title: "Worth a look", span: 12,
+        note: "Campaigns whose clicks of the last 24 hours are unlike those of the week before.",
+        async load(signal) {
+            const params = { ...toParams(filters), to: "", interval: "", group_by: "campaign", limit: 500, offset: 0 };
+            const [day, before] = await Promise.all([stats({ ...params, from: "24h" }, signal),
+                stats({ ...params, from: `${24 * (DAYS + 1)}h` }, signal)]);
+
+            return findAnomalies(day.rows, before.rows);
+        },
+        isEmpty: (found) => found.length === 0,
+        empty: "Nothing unusual.",
+        render(found, body) {
+            fill(body, h("ul", { class: "plain-list" }, found.map(({ key, name, text }) => h("li", null,
+                h("span", { class: "tag warn" }, "Unusual"), " ",
+                h("a", { href: addressOf("campaigns", { ...filters, campaign: key }), "data-view": "campaigns" },
+                    campaignName(key, name)), ". ", text))));
+        },
+    });
+}
