@@ -166,6 +166,12 @@ def test_promtool_parses_every_query_of_the_dashboard(tmp_path):
 
 # --- with what hopcountd says ---
 
+@pytest.fixture
+def hopcountd(make_hopcountd, redis, tmp_path):
+    """With a sink, as there are metrics of sinks only then."""
+    return make_hopcountd(redis, {"sinks": [{"name": "archive", "type": "file", "path": str(tmp_path / "archive")}]})
+
+
 def test_promtool_finds_nothing_to_say_about_the_metrics(hopcountd):
     hopcountd.click(hopcountd.mint())
     text = hopcountd.admin("GET", "/metrics").text
