@@ -461,13 +461,13 @@ void counter_key_blocks(struct counter_key *key, unsigned shard, uint32_t brand)
     set_key(key, "hc:{s%02x}:fb:%08x", shard, brand);
 }
 
-void counter_key_funnel(struct counter_key *key, unsigned shard, uint32_t brand,
-                        enum counter_interval interval, int64_t time_s)
+void counter_key_funnel(struct counter_key *key, unsigned shard, const struct counter_funnel *of,
+                        int64_t time_s)
 {
     char period[9];
 
-    set_period(period, interval != COUNTER_MONTHS, time_s);
-    set_key(key, "hc:{s%02x}:fs:%08x:%s", shard, brand, period);
+    set_period(period, of->interval != COUNTER_MONTHS, time_s);
+    set_key(key, "hc:{s%02x}:f%c:%08x:%s", shard, of->of_kinds ? 'k' : 's', of->brand, period);
 }
 
 bool counter_funnel_parse(struct slice key, unsigned *shard)
@@ -476,7 +476,8 @@ bool counter_funnel_parse(struct slice key, unsigned *shard)
     uint32_t number;
     int64_t time_s;
 
-    if (key.len < 12 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:fs:", 5) != 0)
+    if (key.len < 12 || memcmp(key.ptr, "hc:{s", 5) != 0 ||
+        (memcmp(key.ptr + 7, "}:fs:", 5) != 0 && memcmp(key.ptr + 7, "}:fk:", 5) != 0))
         return false;
     rest = slice_make(key.ptr + 5, 2);
     if (!take_hex(&rest, 2, shard))

@@ -191,10 +191,15 @@ void counter_key_mailed(struct counter_key *key, unsigned shard, uint32_t brand,
                         int64_t time_s);
 /* String: all blocks of a shard that there ever were, in the same form. */
 void counter_key_blocks(struct counter_key *key, unsigned shard, uint32_t brand);
-/* String: sums of the UTC day (COUNTER_DAYS) or month (COUNTER_MONTHS) of `time_s`.  Every shard
- * has its own. */
-void counter_key_funnel(struct counter_key *key, unsigned shard, uint32_t brand,
-                        enum counter_interval interval, int64_t time_s);
+/* String: sums of the UTC day (COUNTER_DAYS) or month (COUNTER_MONTHS) of `time_s`, `of_kinds`
+ * those that tell kinds apart.  Every shard has its own. */
+struct counter_funnel {
+    uint32_t brand;
+    enum counter_interval interval;
+    bool of_kinds;
+};
+void counter_key_funnel(struct counter_key *key, unsigned shard, const struct counter_funnel *of,
+                        int64_t time_s);
 /* Whether it is a key of counter_key_funnel(), and of which shard. */
 MUST_USE bool counter_funnel_parse(struct slice key, unsigned *shard);
 /* Hash: payments by what became of them, and "in", all of them; of a shard. */

@@ -274,17 +274,17 @@ size_t funnel_compact(struct slice series, uint8_t *out)
 
 /* --- delays --- */
 
-/* Four steps an octave, of 4 s and more: the first four are a second each. */
+/* Two steps an octave, of 2 s and more: the first two are a second each. */
 unsigned funnel_delay(int64_t s)
 {
-    uint64_t n = (s < 0 ? 0 : (uint64_t)s) + 4;
-    unsigned octave = 61 - (unsigned)__builtin_clzll(n);
-    unsigned delay = octave * 4 + (unsigned)(n >> octave) - 4;
+    uint64_t n = (s < 0 ? 0 : (uint64_t)s) + 2;
+    unsigned octave = 62 - (unsigned)__builtin_clzll(n);
+    unsigned delay = octave * 2 + (unsigned)(n >> octave) - 2;
 
     return delay < FUNNEL_DELAYS ? delay : FUNNEL_DELAYS - 1;
 }
 
 int64_t funnel_delay_begin(unsigned delay)
 {
-    return ((int64_t)(4 + delay % 4) << delay / 4) - 4;
+    return ((int64_t)(2 + delay % 2) << delay / 2) - 2;
 }

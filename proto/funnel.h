@@ -183,9 +183,9 @@ size_t funnel_base_len(struct slice series);
  * length. */
 size_t funnel_compact(struct slice series, uint8_t *out);
 
-/* A time span in steps that grow by a quarter of an octave; and the seconds at which a step begins.
+/* A time span in steps that grow by half an octave; and the seconds at which a step begins.
  * Below 0 is 0. */
-enum { FUNNEL_DELAYS = 128 };
+enum { FUNNEL_DELAYS = 64 };
 unsigned funnel_delay(int64_t s);
 int64_t funnel_delay_begin(unsigned delay);
 

@@ -103,8 +103,8 @@ end
 
 -- A time span's step, as funnel_delay() of proto/funnel.c.
 local function delay_of(s)
-    local m, e = math.frexp(math.max(s, 0) + 4)
-    return math.min((e - 3) * 4 + floor(m * 8) - 4, 127)
+    local m, e = math.frexp(math.max(s, 0) + 2)
+    return math.min((e - 2) * 2 + floor(m * 4) - 2, 63)
 end
 
 -- Cells are sums to add to: by hour, campaign, metric, kind, route (variant, channel) and value.
@@ -557,11 +557,13 @@ local function plan_series(key, record)
 end
 
 local function plan_cells()
-    local brand_prefix = prefix .. 'fs:' .. planned.brand .. ':'
+    local sums, sums_of_kinds = prefix .. 'fs:' .. planned.brand .. ':', prefix .. 'fk:' .. planned.brand .. ':'
     for cell, n in pairs(planned.cells) do
         if n ~= 0 then
             local hour, campaign, metric, route, value = unpack_one('>I4HBHI3', cell)
             local date, count = date_of(hour), pack('>i8', n)
+            -- By kind there are as many again, which few ask for.
+            local brand_prefix = route >= 2048 and metric ~= AMOUNT and sums_of_kinds or sums
             plan_series(brand_prefix .. date, pack('>HBHI3', campaign, metric, route + hour % 24, value)
                         .. count)
             plan_series(brand_prefix .. sub(date, 1, 6), sub(cell, 5) .. count)

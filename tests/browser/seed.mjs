@@ -197,14 +197,14 @@ function cell({ campaign = 0, metric, kind = 0, variant = 0, channel = 1, hour =
     return bytes.toString("hex").replace(/../g, "\\x$&");
 }
 
-/* Four steps an octave of seconds + 4. */
+/* Two steps an octave of seconds + 2. */
 function delayStep(seconds) {
-    let n = seconds + 4, octave = 0;
+    let n = seconds + 2, octave = 0;
 
-    while (n >> octave >= 8)
+    while (n >> octave >= 4)
         octave++;
     n >>= octave;
-    return octave * 4 + n - 4;
+    return octave * 2 + n - 2;
 }
 
 /** Ninety days of reminders: mailed at nine o'clock, clicked, paid; the commands. */
@@ -226,7 +226,7 @@ export function funnelCommands(brand, now = Date.now()) {
                 const clicked = some(sent, clickRate), paid = Math.min(clicked, some(clicked, payRate * better));
 
                 put({ campaign, variant, metric: steps.sent, n: sent });
-                for (const kind of [0, 2]) {
+                for (const kind of [0]) {
                     put({ campaign, variant, kind, metric: steps.clicked, n: clicked });
                     put({ campaign, variant, kind, metric: steps.paid, n: paid });
                     for (let i = 0; i < clicked; i++)

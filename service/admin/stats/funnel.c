@@ -31,7 +31,7 @@ enum {
 /* A series that is read, of each shard. */
 struct funnel_read {
     int64_t time_s; /* when its day or month begins */
-    bool is_month;
+    bool is_month, of_kinds;
     uint8_t period;
 };
 
@@ -72,7 +72,7 @@ static void free_job(struct funnel_job *job)
 
 /* --- what is read --- */
 
-static bool add_read(struct funnel_job *job, int64_t time_s, bool is_month, size_t period)
+static bool add_read(struct funnel_job *job, const struct funnel_read *read)
 {
     if (job->n_reads == job->reads_room) {
         size_t room = job->reads_room ? 2 * job->reads_room : 64;
@@ -83,7 +83,7 @@ static bool add_read(struct funnel_job *job, int64_t time_s, bool is_month, size
         job->reads = reads;
         job->reads_room = room;
     }
-    job->reads[job->n_reads++] = (struct funnel_read){time_s, is_month, (uint8_t)period};
+    job->reads[job->n_reads++] = *read;
     return job->n_reads <= READS_MAX;
 }
 
@@ -108,13 +108,18 @@ static bool plan_period(struct funnel_job *job, size_t index)
 
     while (at_s < period->to_s) {
         int64_t month_end_s = counter_people_next_s(COUNTER_DAYS, at_s);
+        struct funnel_read read;
         struct civil civil;
         bool is_month;
 
         civil_from_s(at_s, &civil);
         is_month = civil.day == 1 && at_s >= period->from_s && month_end_s <= period->to_s &&
                    is_one_row(&job->stats, index, at_s, month_end_s);
-        if (!add_read(job, at_s, is_month, index))
+        read = (struct funnel_read){.time_s = at_s, .is_month = is_month, .period = (uint8_t)index};
+        if (!add_read(job, &read))
+            return false;
+        read.of_kinds = true;
+        if ((job->by_kind || job->kinds) && !add_read(job, &read))
             return false;
         at_s = is_month ? month_end_s : at_s + DAY_S;
     }
@@ -129,12 +134,12 @@ static size_t commands_per_shard(const struct funnel_job *job)
 static void on_funnel_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct funnel_job *job = owner;
-    uint32_t brand = job->stats.query.brand->id;
+    struct counter_funnel of = {.brand = job->stats.query.brand->id};
     size_t shard = index / commands_per_shard(job);
     size_t first = index % commands_per_shard(job) * KEYS_MAX, n = 0;
 
     if (index == job->n_commands) {
-        counter_key_names(&job->keys[0], brand);
+        counter_key_names(&job->keys[0], of.brand);
         command->argv[0] = slice_of("HGETALL");
         n = 1;
     } else {
@@ -142,8 +147,9 @@ static void on_funnel_command(void *owner, size_t index, struct fetch_command *c
         for (; n < KEYS_MAX && first + n < job->n_reads; n++) {
             const struct funnel_read *read = &job->reads[first + n];
 
-            counter_key_funnel(&job->keys[n], (unsigned)shard, brand,
-                               read->is_month ? COUNTER_MONTHS : COUNTER_DAYS, read->time_s);
+            of.interval = read->is_month ? COUNTER_MONTHS : COUNTER_DAYS;
+            of.of_kinds = read->of_kinds;
+            counter_key_funnel(&job->keys[n], (unsigned)shard, &of, read->time_s);
         }
     }
     for (size_t i = 0; i < n; i++)
@@ -625,7 +631,7 @@ static void on_funnel_done(void *owner, const char *cause)
     bool failed = false;
 
     if (!cause && job->has_foreign)
-        cause = "a key hc:*:fs:* holds data that hopcount did not write";
+        cause = "a key hc:*:fs:* or hc:*:fk:* holds data that hopcount did not write";
     for (size_t i = 0; i < job->stats.n_periods && !cause; i++) {
         /* A time without anything is a row, too. */
         for (uint32_t k = 0; is_by_time(&job->stats.query) && job->stats.query.n_groups == 1 &&

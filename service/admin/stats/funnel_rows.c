@@ -67,6 +67,10 @@ struct funnel_row *funnel_rows_find(struct funnel_rows *rows, const uint32_t key
         rows->failed = true;
         return NULL;
     }
+    /* Cells that were summed up come campaign by campaign. */
+    if (rows->last < rows->n && rows->rows[rows->last].key[0] == key[0] &&
+        rows->rows[rows->last].key[1] == key[1])
+        return &rows->rows[rows->last];
     slot = find_slot(rows, key);
     if (*slot == 0) {
         struct funnel_row *row = &rows->rows[rows->n++];
@@ -76,7 +80,8 @@ struct funnel_row *funnel_rows_find(struct funnel_rows *rows, const uint32_t key
         row->key[1] = key[1];
         *slot = (uint32_t)rows->n;
     }
-    return &rows->rows[*slot - 1];
+    rows->last = *slot - 1;
+    return &rows->rows[rows->last];
 }
 
 void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell)

@@ -33,6 +33,7 @@ struct funnel_row {
 
 struct funnel_rows {
     size_t n, room;
+    size_t last; /* the row that was found last */
     struct funnel_row *rows;
     uint32_t *slots; /* hash table of indices into `rows`, plus 1; twice as large as its room */
     bool failed;     /* out of memory, or over FUNNEL_ROWS_MAX */

@@ -13,11 +13,11 @@ RANK = {"invoice.unpaid": 0, "invoice.partly_paid": 1, "invoice.paid": 2, "invoi
 
 
 def delay_step(seconds):
-    """Four steps an octave of seconds + 4."""
-    n, octave = max(seconds, 0) + 4, 0
-    while n >> octave >= 8:
+    """Two steps an octave of seconds + 2."""
+    n, octave = max(seconds, 0) + 2, 0
+    while n >> octave >= 4:
         octave += 1
-    return min(octave * 4 + (n >> octave) - 4, 127)
+    return min(octave * 2 + (n >> octave) - 2, 63)
 
 
 def code(currency):
@@ -148,7 +148,7 @@ def read_series(text):
 def read_sums(client, brand="acme", at_rest=True):
     """The same as Truth.sums(): cells from the series of days, after a look at those of months, unless they may change."""
     days, months, payments = Counter(), Counter(), Counter()
-    for key in client.scan_iter(f"hc:*:fs:{brand_number(brand)}:*"):
+    for key in client.scan_iter(f"hc:*:f[sk]:{brand_number(brand)}:*"):
         period = key.decode().rsplit(":", 1)[1]
         for (campaign, metric, kind, variant, channel, hour, value), n in read_series(client.get(key)).items():
             if len(period) == 6:
@@ -329,7 +329,7 @@ def rows_of(cells, start, end, groups):
 
 
 def step_begin(step):
-    return ((4 + step % 4) << step // 4) - 4
+    return ((2 + step % 2) << step // 2) - 2
 
 
 def quantile(steps, quarters):
