@@ -4,6 +4,7 @@ import struct
 import time
 from collections import Counter
 
+from faults.topology import Sentinels
 from harness.daemon import BRAND
 from harness.funnel import Year, brand_number, quantile, read_sums, rows_of, step_begin
 from harness.wait import wait_until
@@ -137,32 +138,72 @@ def check_lists(daemon, year, now):
         assert reply.status == 400 and want in reply.text, reply.text
 
 
-def test_a_year_of_two_pods_is_as_it_was(make_hopcountd, redis, rng, capsys):
-    now = int(time.time())
-    year = Year(rng, INVOICES, now)
-    pods = [make_hopcountd(redis, name=f"pod{n}", start=False) for n in range(2)]
+def start_year(make_hopcountd, year, url, now, config=None):
+    """Two pods that find the logs of the year."""
+    pods = [make_hopcountd(url, config, name=f"pod{n}", start=False) for n in range(2)]
     for n, pod in enumerate(pods):
         pod.state_dir.mkdir(parents=True)
         pod.state_dir.chmod(0o700)
         write_log(pod.state_dir, bytes([n]) * 16, year.logs[n], (now - 3600) * 1000)
         pod.start()
+    return pods
+
+
+def compare(year, client, pods):
+    wait_until(lambda: all(pod.metrics()["hopcount_clicks_pending"] == 0 for pod in pods), 120)
+    cells, payments = read_sums(client)
+    want_cells, want_payments = year.truth.sums()
+    assert cells == want_cells, describe(cells, want_cells)
+    assert payments == Counter({k: n for k, n in want_payments.items() if n})
+    assert_conserved(payments)
+    return cells, payments
+
+
+def test_a_year_of_two_pods_is_as_it_was(make_hopcountd, redis, rng, capsys):
+    now = int(time.time())
+    year = Year(rng, INVOICES, now)
+    pods = start_year(make_hopcountd, year, redis, now)
     started = time.monotonic()
     while pods[1].metrics()["hopcount_clicks_pending"] > 0 and time.monotonic() - started < 60:
         pods[1].kill()
         pods[1].start()
-    wait_until(lambda: all(pod.metrics()["hopcount_clicks_pending"] == 0 for pod in pods), 120)
-    cells, payments = read_sums(redis.client())
-    want_cells, want_payments = year.truth.sums()
+    cells, payments = compare(year, redis.client(), pods)
     with capsys.disabled():
         print(f"\n{sum(map(len, year.logs))} records of {INVOICES} invoices in {time.monotonic() - started:.1f} s; "
               f"{dict(payments)}")
-    assert cells == want_cells, describe(cells, want_cells)
-    assert payments == Counter({k: n for k, n in want_payments.items() if n})
-    assert_conserved(payments)
     assert pods[0].metrics()["hopcount_increments_rejected_total"] == 0
     check_rows(pods[1], cells, now)
     check_statistics(pods[1], cells, now)
     check_lists(pods[0], year, now)
+
+
+def test_redis_is_killed_while_it_counts(make_hopcountd, redis, rng):
+    """What it had not written down yet is applied again, payments and all; 16 shards add up to one truth."""
+    now = int(time.time())
+    year = Year(rng, INVOICES // 4, now)
+    pods = start_year(make_hopcountd, year, redis, now, {"redis": {"shards": 16}})
+    for _ in range(3):
+        if all(pod.metrics()["hopcount_clicks_pending"] == 0 for pod in pods):
+            break
+        redis.kill()
+        redis.start()
+        wait_until(lambda: all(pod.metrics()["hopcount_redis_up"] == 1 for pod in pods), 30)
+    cells, _ = compare(year, redis.client(), pods)
+    check_rows(pods[0], cells, now)
+
+
+def test_a_failover_to_a_replica_that_lags(make_hopcountd, make_topology, rng):
+    """Sums, facts and cursors have gone back together."""
+    sentinels = make_topology(Sentinels)
+    now = int(time.time())
+    year = Year(rng, INVOICES // 4, now)
+    master, _ = sentinels.cut_replication()
+    pods = start_year(make_hopcountd, year, sentinels.url, now)
+    wait_until(lambda: outcomes(master).get("in", 0) > 20, 30)
+    master.kill()
+    sentinels.wait_failover(master)
+    compare(year, sentinels.master().client(), pods)
+    assert sum(pod.metrics()["hopcount_clicks_replayed_total"] for pod in pods) > 0
 
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -178,8 +219,8 @@ def tell(daemon, type, object=0, ago=0, **fields):
     assert daemon.api("POST", "/v1/events", body, 202)["outcome"] == "accepted"
 
 
-def outcomes(redis):
-    return {field.decode(): int(n) for field, n in redis.client().hgetall("hc:{s00}:payments").items() if int(n)}
+def outcomes(server):
+    return {field.decode(): int(n) for field, n in server.client().hgetall("hc:{s00}:payments").items() if int(n)}
 
 
 EURO = {"amount": 1999, "currency": "EUR"}
