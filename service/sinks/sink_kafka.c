@@ -156,16 +156,26 @@ static bool produce(struct kafka *k, const struct record *record)
 {
     char text[RECORD_TEXT_MAX], position[POSITION_MAX];
     size_t len = record_json(record, &k->options.form, text) - 1; /* without its line feed */
+    /* An array, because the macros of rd_kafka_producev() are no standard C. */
+    const rd_kafka_vu_t message[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = k->options.config->topic},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {text, len}},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(char *)record->log, strlen(record->log)}},
+        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"log", record->log, -1}},
+        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"position", position, -1}},
+        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"schema", schema, -1}},
+    };
     rd_kafka_resp_err_t code;
 
     snprintf(position, sizeof(position), "%" PRIu64, record->position);
     do {
-        code = rd_kafka_producev(
-            k->producer, RD_KAFKA_V_TOPIC(k->options.config->topic),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(text, len),
-            RD_KAFKA_V_KEY(record->log, strlen(record->log)),
-            RD_KAFKA_V_HEADER("log", record->log, -1), RD_KAFKA_V_HEADER("position", position, -1),
-            RD_KAFKA_V_HEADER("schema", schema, -1), RD_KAFKA_V_END);
+        rd_kafka_error_t *error =
+            rd_kafka_produceva(k->producer, message, sizeof(message) / sizeof(message[0]));
+
+        code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (error)
+            rd_kafka_error_destroy(error);
         if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(k->producer, POLL_MS);
     } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping(k) && k->n_failed == 0);
