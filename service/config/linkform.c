@@ -391,7 +391,9 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
 {
     fault->why = LINKFORM_BAD_VALUE;
     fault->field = NULL;
-    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault))
+    /* Both have set the brand: the only one, or the form's. */
+    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault) ||
+        !out->brand)
         return false;
     /* A link to opt out has no URL of its own to give. */
     if (out->brand->untracked_kinds >> out->token.kind & 1 &&

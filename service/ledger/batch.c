@@ -674,8 +674,15 @@ static void build_invoices(struct batch *batch, unsigned shard)
     uint32_t n = 0, end;
 
     for (uint32_t i = 0; i < fold->n_facts; i++) {
-        if (shard_of_fact(&fold->facts[i], batch->options.n_shards) == shard)
-            batch->facts[n++] = &fold->facts[i];
+        const struct fold_fact *fact = &fold->facts[i];
+
+        if (shard_of_fact(fact, batch->options.n_shards) != shard)
+            continue;
+        if (fact->is_relabel)
+            people_sent_forget_clicks(batch->options.people_sent);
+        else if (!people_sent_add_click(batch->options.people_sent, &fact->click))
+            continue;
+        batch->facts[n++] = fact;
     }
     qsort(batch->facts, n, sizeof(*batch->facts), by_block);
     for (uint32_t at = 0; at < n; at = end) {

@@ -339,6 +339,15 @@ static void add_fact(struct fold *fold, const struct click *click, int human)
 
     if (human == 0 || !is_of_invoice(fold, click))
         return;
+    fact->click = (struct people_sent_click){
+        .brand = click->brand,
+        .object = click->object,
+        .link_id = click->link_id,
+        .time_s = click->time_ms / 1000,
+    };
+    fact->is_relabel = click->type == CLICK_TYPE_RELABEL;
+    if (!fact->is_relabel && fold->sent && people_sent_is_repetition(fold->sent, &fact->click))
+        return;
     fact->brand = click->brand;
     fact->block = funnel_block(click->object);
     fact->len = (uint8_t)funnel_put_click(fact->bytes, click, human < 0);

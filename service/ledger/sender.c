@@ -172,6 +172,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
 
     fold_clear(ledger->fold);
     ledger->fold->limits = ledger->limits;
+    ledger->fold->sent = ledger->people_sent;
     if (left.to - left.from > ledger->options.batch_max)
         left.to = left.from + ledger->options.batch_max;
     while (left.from < left.to && !full) {

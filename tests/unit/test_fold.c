@@ -276,6 +276,7 @@ static void test_random_clicks(void **state)
 
             seed = seed * 1664525 + 1013904223;
             k = (seed >> 8) % LINKS;
+            click.object = 0; /* of invoices fewer fit into a batch */
             click.link_id = (k + 1) * UINT64_C(0x0101010101010101);
             click.client = 1 + (seed >> 16) % CLIENTS;
             click.campaign = (uint16_t)(seed % 7);
@@ -411,6 +412,7 @@ static void test_limits(void **state)
     fold = fold_new(4096);
     for (n = 0; n < 4096; n++) {
         click.link_id = n + 1;
+        click.object = 0;
         click.campaign = (uint16_t)n;
         if (!fold_add(fold, &click))
             break;
@@ -420,6 +422,51 @@ static void test_limits(void **state)
     fold_clear(fold);
     assert_true(fold_add(fold, &click));
     fold_free(fold);
+
+    print_message("no more clicks of invoices than Redis does in a moment\n");
+    fold = fold_new(4096);
+    for (n = 0; n < FOLD_FACTS_MAX; n++) {
+        click.object = n + 1;
+        assert_true(fold_add(fold, &click));
+    }
+    assert_false(fold_add(fold, &click));
+    assert_int_equal(fold->n_facts, FOLD_FACTS_MAX);
+    fold_free(fold);
+}
+
+/* Only the newest click of an invoice matters, so its repetitions are left out. */
+static void test_repeated_clicks_of_an_invoice(void **state)
+{
+    struct people_sent *sent = people_sent_new();
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+
+    (void)state;
+    assert_non_null(sent);
+    fold->sent = sent;
+    assert_true(fold_add(fold, &click));
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_facts, 2); /* none has been sent */
+    assert_true(people_sent_add_click(sent, &fold->facts[0].click));
+    fold_clear(fold);
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_facts, 0);
+    print_message("another link's in between\n");
+    click.link_id++;
+    assert_true(fold_add(fold, &click));
+    click.link_id--;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_facts, 2);
+    print_message("a relabelling is told in any case\n");
+    assert_true(people_sent_add_click(sent, &fold->facts[1].click));
+    fold_clear(fold);
+    click.type = CLICK_TYPE_RELABEL;
+    click.old_label = CLICK_HUMAN;
+    click.label = CLICK_SCANNER;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_facts, 1);
+    fold_free(fold);
+    people_sent_free(sent);
 }
 
 int main(void)
@@ -436,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_an_event_is_folded),
         cmocka_unit_test(test_limits_of_uses),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_repeated_clicks_of_an_invoice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,67 @@ static void test_who_is_another(void **state)
     people_sent_free(NULL);
 }
 
+static void test_clicks_on_an_invoice(void **state)
+{
+    const struct people_sent_click first = {
+        .brand = 3, .object = 1234, .link_id = 7, .time_s = 1800000000};
+    const struct {
+        const char *name;
+        struct people_sent_click click;
+        bool is_known;
+    } cases[] = {
+        {"at once", {3, 1234, 7, 1800000000}, true},
+        {"in the same minute", {3, 1234, 7, 1800000000 + PEOPLE_SENT_CLICKS_S - 1}, true},
+        {"in the next", {3, 1234, 7, 1800000000 + PEOPLE_SENT_CLICKS_S}, false},
+        {"in the one before", {3, 1234, 7, 1800000000 - 1}, false},
+        {"another link of the invoice", {3, 1234, 8, 1800000000}, false},
+        {"another invoice", {3, 1235, 7, 1800000000}, false},
+        {"another brand's", {4, 1234, 7, 1800000000}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct people_sent *people = people_sent_new();
+
+        print_message("%s\n", cases[i].name);
+        assert_non_null(people);
+        assert_false(people_sent_is_repetition(people, &first));
+        assert_true(people_sent_add_click(people, &first));
+        assert_int_equal(people_sent_is_repetition(people, &cases[i].click), cases[i].is_known);
+        assert_int_equal(people_sent_add_click(people, &cases[i].click), !cases[i].is_known);
+        assert_false(people_sent_add_click(people, &cases[i].click));
+        people_sent_forget_clicks(people);
+        assert_true(people_sent_add_click(people, &cases[i].click));
+        people_sent_forget(people);
+        assert_true(people_sent_add_click(people, &cases[i].click));
+        people_sent_free(people);
+    }
+}
+
+/* The newest click earns a payment: after one on another link, one on the first is told again. */
+static void test_clicks_on_two_links_in_turn(void **state)
+{
+    struct people_sent *people = people_sent_new();
+    const struct people_sent_person person = {.id = 7};
+    const struct people_sent_click one = {3, 1234, 7, 1800000000}, other = {3, 1234, 8, 1800000000};
+
+    (void)state;
+    assert_non_null(people);
+    assert_true(people_sent_add(people, &person));
+    for (int i = 0; i < 3; i++) {
+        assert_true(people_sent_add_click(people, &one));
+        assert_true(people_sent_add_click(people, &other));
+    }
+    /* In one batch, too: the first link's click of the batch before is no longer the newest. */
+    assert_true(people_sent_is_repetition(people, &other));
+    assert_false(people_sent_is_repetition(people, &one));
+    assert_false(people_sent_is_repetition(people, &other));
+    /* People aren't forgotten with the clicks. */
+    people_sent_forget_clicks(people);
+    assert_false(people_sent_add(people, &person));
+    people_sent_free(people);
+}
+
 /* A mailing's clients, twice: hardly any is told of twice, and none passes for another. */
 static void test_many(void **state)
 {
@@ -73,6 +134,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_is_another),
+        cmocka_unit_test(test_clicks_on_an_invoice),
+        cmocka_unit_test(test_clicks_on_two_links_in_turn),
         cmocka_unit_test(test_many),
     };
 
