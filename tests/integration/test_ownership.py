@@ -42,7 +42,7 @@ FOLDERS = [
      ["state/redis", "chown"]),
     ("a folder for Redis that is a link", lambda s: (folder(s), link(s / "redis", s.parent / "elsewhere")),
      ["state/redis", "is a link"]),
-    ("a folder above that all may write", lambda s: (folder(s), s.parent.chmod(0o777)), ["exchange", "chmod o-w"]),
+    ("a folder above that all may write", lambda s: (folder(s), s.parent.chmod(0o777)), ["replace", "chmod o-w"]),
     ("a folder above like /tmp", lambda s: (folder(s), s.parent.chmod(0o1777)), None),
 ]
 
