@@ -93,15 +93,18 @@ static uint64_t countable_from(const struct ledger_log *log, unsigned shard)
 
 static void log_lost(const struct ledger_log *log, uint64_t n)
 {
+    /* New labels of clicks, and events, are no clicks: nobody is to add them to those. */
+    const char *what = clicklog_holds_relabels(log->log) ? "ledger.lost_records" : "ledger.lost";
+
     if (log->is_stale)
-        log_error("ledger.lost",
+        log_error(what,
                   "n=%" PRIu64 " err=\"a log is older than cursors in Redis live; whether it was "
                   "counted can't be told, and it is not counted again\"",
                   n);
     else
-        log_error("ledger.lost",
-                  "n=%" PRIu64 " err=\"Redis has lost counts of clicks that the log no longer "
-                  "holds\" hint=\"raise ledger.retain_s\"",
+        log_error(what,
+                  "n=%" PRIu64 " err=\"Redis has lost counts of what the log no longer holds\" "
+                  "hint=\"raise ledger.retain_s\"",
                   n);
 }
 
