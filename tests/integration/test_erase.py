@@ -74,7 +74,7 @@ def test_nothing_names_the_client_and_everything_else_stays(make_hopcountd, redi
     daemon = make_hopcountd(redis, {"brands": BRANDS, "redis": {"shards": shards}})
     links = make_clicks(daemon)
     assert records_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
-    assert erase(daemon).stdout == "client 77: 5 clicks erased\n"
+    assert erase(daemon).stdout == "client 77: 5 clicks, 1 invoice erased\n"
     assert not records_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
     assert clicks_of(daemon, OTHER) == 4
     wait_until(lambda: clicks_of(daemon, CLIENT) == 0, 20, "the API finds no click of the client")

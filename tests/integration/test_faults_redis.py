@@ -209,7 +209,8 @@ def test_a_redis_that_is_unreachable_for_long(make_trial, make_proxy, redis):
     proxy.refuse()
     trial.click_during()
     metrics = fill(trial, 40000)
-    assert metrics["hopcount_clicks_pending"] >= 10000
+    # 16 segments of 1,023 records; each worker's last and spare one, and those of labels, hold fewer.
+    assert metrics["hopcount_clicks_pending"] >= 8000
     assert metrics["hopcount_log_disk_bytes"] <= 1048576
     trial.click_during(500)
     proxy.heal()
