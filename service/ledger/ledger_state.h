@@ -63,8 +63,9 @@ struct cursor {
 struct ledger_log {
     struct clicklog *log;
     unsigned index;
-    int64_t sent_ms;  /* when the last batch went out, monotonic */
-    uint64_t read_to; /* damaged records below were counted */
+    int64_t sent_ms;    /* when the last batch went out, monotonic */
+    bool is_batch_full; /* the batch built last had no room for all that was pending */
+    uint64_t read_to;   /* damaged records below were counted */
     uint64_t n_damaged;
     uint64_t lost_to;        /* gaps below were counted */
     uint64_t looked_to;      /* gateway/relabel.c has seen the clicks below */

@@ -195,6 +195,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
         }
         background_yield();
     }
+    log->is_batch_full = full;
     /* Segments were deleted after skip_gaps(): the next turn counts the missing clicks. */
     return clicklog_first(log->log) > range->from ? range->from : left.from;
 }
@@ -233,7 +234,8 @@ static bool is_time(const struct ledger *ledger, const struct ledger_log *log,
     if (ledger->now_ms - log->sent_ms >= ledger->options.flush_ms || atomic_load(&ledger->draining))
         return true;
     /* A whole batch is pending, and all shards have the same cursor. */
-    return log->n_sent == 0 && clicklog_tail(log->log) - range->from >= ledger->options.batch_max;
+    return log->n_sent == 0 && (log->is_batch_full ||
+                                clicklog_tail(log->log) - range->from >= ledger->options.batch_max);
 }
 
 void sender_serve(struct ledger *ledger, struct ledger_log *log)

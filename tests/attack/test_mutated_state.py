@@ -47,7 +47,7 @@ def shuffle_records(path, rng):
     """Records of a segment change places: each is whole, but not where it says it is."""
     def change(data):
         n = len(data) // 64
-        for _ in range(20):
+        for _ in range(20 if n > 0 else 0): # the lock is empty
             a, b = rng.randrange(n) * 64, rng.randrange(n) * 64
             data[a:a + 64], data[b:b + 64] = data[b:b + 64], data[a:a + 64]
     rewrite(path, change)
@@ -105,8 +105,10 @@ def take_rights(path, rng):
 
 
 def move_the_folder(path, rng):
+    names = ["0" * 32, "x", "f" * 32, path.parent.name[::-1]]
+    free = [path.parent.with_name(name) for name in names if not path.parent.with_name(name).exists()]
     if path.parent.name != "state":
-        path.parent.rename(path.parent.with_name(rng.choice(["0" * 32, "x", "f" * 32, path.parent.name[::-1]])))
+        path.parent.rename(rng.choice(free))
 
 
 MUTATIONS = [flip_bits, flip_in_header, zero_a_page, shuffle_records, cut_off, lengthen, remove, replace_by_noise,
