@@ -308,7 +308,7 @@ size_t state_table_count(const struct state_table *table)
 
 size_t state_table_bytes(const struct state_table *table)
 {
-    return atomic_load_explicit(&table->array, memory_order_relaxed)->bytes;
+    return atomic_load_explicit(&table->array, memory_order_acquire)->bytes;
 }
 
 void state_table_walk(const struct state_table *table,
