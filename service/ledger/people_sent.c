@@ -2,12 +2,17 @@
 
 #include <stdlib.h>
 
-enum { SLOT_BITS = 17 }; /* 1 MiB, touched as it is used: some 50,000 people of two groups */
+enum {
+    SLOT_BITS = 17, /* 1 MiB, touched as it is used: some 50,000 people of two groups */
+    BUCKET_BITS = 15,
+    WAYS = 4, /* invoices in a bucket: two that met in one place would be told over and over */
+};
 
 struct people_sent {
     uint64_t era;       /* a slot that was filled in another era is empty */
     uint64_t click_era; /* the same of clicks */
     uint64_t slots[1 << SLOT_BITS];
+    uint64_t clicks[1 << BUCKET_BITS][WAYS]; /* half a hash of the invoice, half one of the click */
 };
 
 struct people_sent *people_sent_new(void)
@@ -32,16 +37,6 @@ static uint64_t scatter(uint64_t x)
     return x ^ x >> 33;
 }
 
-/* Puts `hash` into the slot that `place`, a hash, stands for; whether it was not there. */
-static bool put(struct people_sent *people, uint64_t place, uint64_t hash)
-{
-    uint64_t *slot = &people->slots[place >> (64 - SLOT_BITS)];
-    bool is_new = *slot != hash;
-
-    *slot = hash;
-    return is_new;
-}
-
 /* A slot holds the whole hash.  Two people with the same 64-bit hash are very unlikely; then one of
  * them is missing in an estimate that has an error of 1 % anyway. */
 bool people_sent_add(struct people_sent *people, const struct people_sent_person *person)
@@ -49,38 +44,70 @@ bool people_sent_add(struct people_sent *people, const struct people_sent_person
     uint64_t group = (uint64_t)person->brand << 32 | (uint32_t)person->campaign;
     uint64_t period = (uint64_t)person->day << 1 | person->is_visitor;
     uint64_t hash = scatter(person->id ^ scatter(group ^ scatter(period ^ scatter(people->era))));
+    uint64_t *slot = &people->slots[hash >> (64 - SLOT_BITS)];
+    bool is_new = *slot != hash;
 
-    return put(people, hash, hash);
+    *slot = hash;
+    return is_new;
 }
 
-/* Clicks have a slot by their invoice. */
-static uint64_t place_of(const struct people_sent_click *click)
-{
-    return scatter((uint64_t)click->brand << 32 | click->object);
-}
+/* Where a click's invoice is, or could be. */
+struct place {
+    uint64_t *bucket;
+    uint64_t invoice; /* in the high half */
+    uint64_t entry;   /* what stands there after the click */
+};
 
-static uint64_t hash_click(const struct people_sent *people, const struct people_sent_click *click)
+static struct place place_of(struct people_sent *people, const struct people_sent_click *click)
 {
+    uint64_t invoice = scatter((uint64_t)click->brand << 32 | click->object);
     uint64_t period = (uint64_t)(click->time_s / PEOPLE_SENT_CLICKS_S);
-    uint64_t hash = scatter(period ^ scatter(people->era ^ scatter(people->click_era)));
+    uint64_t era = scatter(people->era ^ scatter(people->click_era));
+    uint64_t hash = scatter(click->link_id ^ scatter(period ^ era));
+    struct place place = {
+        .bucket = people->clicks[invoice >> (64 - BUCKET_BITS)],
+        .invoice = (invoice << 32) | (uint64_t)1 << 32, /* 0 = a free slot */
+    };
 
-    /* The complement keeps clicks apart from people. */
-    return ~scatter(click->link_id ^ scatter(place_of(click) ^ hash));
+    place.entry = place.invoice | (uint32_t)hash;
+    return place;
+}
+
+static uint64_t *find_invoice(const struct place *place)
+{
+    for (int i = 0; i < WAYS; i++) {
+        if ((place->bucket[i] ^ place->invoice) >> 32 == 0)
+            return &place->bucket[i];
+    }
+    return NULL;
 }
 
 bool people_sent_is_repetition(struct people_sent *people, const struct people_sent_click *click)
 {
-    uint64_t *slot = &people->slots[place_of(click) >> (64 - SLOT_BITS)];
+    struct place place = place_of(people, click);
+    uint64_t *slot = find_invoice(&place);
 
-    if (*slot == hash_click(people, click))
+    if (slot && *slot == place.entry)
         return true;
-    *slot = 0;
+    if (slot)
+        *slot = 0;
     return false;
 }
 
 bool people_sent_add_click(struct people_sent *people, const struct people_sent_click *click)
 {
-    return put(people, place_of(click), hash_click(people, click));
+    struct place place = place_of(people, click);
+    uint64_t *slot = find_invoice(&place);
+    bool is_new = !slot || *slot != place.entry;
+
+    for (int i = 0; i < WAYS && !slot; i++) {
+        if (place.bucket[i] == 0)
+            slot = &place.bucket[i];
+    }
+    if (!slot) /* any of them */
+        slot = &place.bucket[place.entry % WAYS];
+    *slot = place.entry;
+    return is_new;
 }
 
 void people_sent_forget_clicks(struct people_sent *people)
