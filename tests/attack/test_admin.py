@@ -256,7 +256,8 @@ def test_unfinished_requests_take_little_memory_and_give_it_back(daemon):
                 assert metrics["hopcount_admin_connections"] <= metrics["hopcount_admin_connections_max"]
         wait_until(lambda: daemon.metrics()["hopcount_admin_connections"] < 20, 20, "the connections to be gone")
         left.append(resident_mb(daemon))
-    assert left[-1] - max(left[:-1]) < 10, left
+    # AddressSanitizer keeps what was freed for a while, and finds what is lost itself.
+    assert left[-1] - max(left[:-1]) < (10 if build_type() == "Release" else 50), left
     if build_type() == "Release":  # AddressSanitizer gives nothing back
         wait_until(lambda: resident_mb(daemon) - before < 20, 20, "the memory to be given back")
 

@@ -1,4 +1,5 @@
 """The public port as clients see it: replies, framing, limits, draining."""
+import concurrent.futures
 import html
 import os
 import pathlib
@@ -7,6 +8,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -452,19 +454,27 @@ def leave_descriptors(daemon, n):
 def test_out_of_descriptors_idle_connections_make_room_and_those_in_use_go_on(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"public": {"workers": 1, "connections_max": 1000}})
     token = daemon.mint()
-    with daemon.connect() as canary:
+    done = threading.Event()
+    statuses = []
+
+    def use(canary):
+        """A connection that is in use all the time: a newcomer may wait a second for room."""
+        while not done.wait(0.05):
+            statuses.append(canary.request("/").status)
+
+    with daemon.connect() as canary, concurrent.futures.ThreadPoolExecutor() as pool:
         assert canary.request("/").status == 302
         leave_descriptors(daemon, 20)
-        crowd = [daemon.connect() for _ in range(60)]
-
-        def gone():
-            assert canary.request("/").status == 302
-            return sum(map(closed, crowd)) >= 40
-
-        wait_until(gone, 20, "the crowd is let in, each in place of another")
-        for _ in range(5):
-            assert daemon.get(f"/{token}").location == TARGET
-            assert canary.request("/").status == 302
+        in_use = pool.submit(use, canary)
+        try:
+            crowd = [daemon.connect() for _ in range(60)]
+            wait_until(lambda: sum(map(closed, crowd)) >= 40, 20, "the crowd is let in, each in place of another")
+            for _ in range(5):
+                assert daemon.get(f"/{token}").location == TARGET
+        finally:
+            done.set()
+        in_use.result(10)
+        assert set(statuses) == {302}
         assert daemon.stderr().count("at=public.accept") < 5
         for connection in crowd:
             connection.close()
