@@ -334,6 +334,166 @@ final class EventsTest extends TestCase
         $this->assertStringContainsString("client $other asked for a fresh link, for which no mail", $log);
     }
 
+    /** WHMCS's cron an hour later. */
+    private static function cronLater(): void
+    {
+        Capsule::table(Store::INVOICES)->update(['looked_at' => 0]);
+        Bed::newProcess();
+        Bed::fire('AfterCronJob');
+    }
+
+    private static function change(int $id, array $fields): void
+    {
+        Bed::$data['invoices'][$id] = $fields + Bed::$data['invoices'][$id];
+    }
+
+    /** [type, amount] of what was told of an invoice. */
+    private static function told(int $invoice): array
+    {
+        return array_map(static function ($row) {
+            $body = json_decode($row->body, true);
+            return [substr($body['type'], 8), $body['amount'] ?? null];
+        }, self::rows(['subject' => "invoice:$invoice"]));
+    }
+
+    /** [fields and transactions of an invoice, those of later, what is told]. */
+    private static function changesWithoutAHook(): array
+    {
+        $paid = ['status' => 'Paid', 'balance' => '0.00'];
+        $tx = [[31, '19.99', '0.00']];
+        return [
+            'nothing changes' => [[], [], [], [], []],
+            'a part is paid, of which a hook tells' => [[], [], ['balance' => '9.99'], [[31, '10.00', '0.00']], []],
+            'a credit note over all of it' => [[], [], ['balance' => '0.00'], [], [['credited', 1999]]],
+            'one that the total shows' => [[], [], ['total' => '0.00', 'balance' => '0.00'], [], [['credited', 1999]]],
+            'over a part of it: there is still something to pay' => [[], [], ['balance' => '9.99'], [], []],
+            'the client\'s own credit is no note' => [[], [], ['balance' => '9.99', 'credit' => '10.00'], [], []],
+            'nor where the total is without it' => [[], [], ['balance' => '9.99', 'credit' => '10.00', 'total' => '9.99'], [], []],
+            'a late fee' => [[], [], ['balance' => '24.99', 'total' => '24.99'], [], []],
+            'a credit note after the payment' => [$paid, $tx, ['balance' => '-5.00'], $tx, [['credited', 500]]],
+            'after the payment, of which the total tells' => [$paid, $tx, ['total' => '14.99', 'balance' => '-5.00'], $tx, [['credited', 500]]],
+            'a debit note after the payment' => [$paid, $tx, ['balance' => '5.00'], $tx, [['partly_paid', 0]]],
+            'a refund of a part, which GetTransactions shows' => [$paid, $tx, ['balance' => '5.00'], [[31, '19.99', '0.00'], [32, '0.00', '5.00']], []],
+            'paid, and no hook fired' => [[], [], $paid, $tx, [['paid', 1999]]],
+            'cancelled' => [[], [], ['status' => 'Cancelled'], [], [['cancelled', null]]],
+            'refunded' => [$paid, $tx, ['status' => 'Refunded'], $tx, [['refunded', null]]],
+            'paid no more' => [$paid, $tx, ['status' => 'Unpaid', 'balance' => '19.99'], [], [['unpaid', null]]],
+            'a draft that is published' => [['status' => 'Draft'], [], ['status' => 'Unpaid'], [], []],
+            'a payment that waits' => [[], [], ['status' => 'Payment Pending'], [], []],
+        ];
+    }
+
+    public function test_what_changes_without_a_hook_is_seen_by_cron(): void
+    {
+        foreach (self::changesWithoutAHook() as $name => list($before, $payments, $after, $morePayments, $told)) {
+            $id = self::invoice($before);
+            Bed::$data['transactions'][$id] = $payments;
+            Bed::mergeFields('Invoice Created', $id);
+            self::cronLater();
+            $this->assertSame([], self::told($id), "$name: the first look only looks");
+            self::change($id, $after);
+            Bed::$data['transactions'][$id] = $morePayments;
+            self::cronLater();
+            self::cronLater();
+            $this->assertSame($told, self::told($id), $name);
+        }
+        $this->assertSame(['sent'], array_values(array_unique(array_column(self::rows(['kind' => 'event']), 'status'))));
+    }
+
+    public function test_a_credited_invoice_is_one_at_the_service(): void
+    {
+        $id = self::invoice();
+        Bed::mergeFields('Invoice Created', $id);
+        self::cronLater();
+        self::change($id, ['balance' => '0.00']);
+        self::cronLater();
+        $link = Service::waitFor(static function () use ($id) {
+            $link = self::state($id);
+            return $link['state'] === 'credited' ? $link : null;
+        }, 'the credit note');
+        $this->assertStringContainsString("viewinvoice.php?id=$id", $link['target'], 'nothing is to be paid');
+    }
+
+    public function test_a_credit_note_over_a_part_is_no_part_of_the_payment(): void
+    {
+        $id = self::invoice();
+        Bed::mergeFields('Invoice Created', $id);
+        self::cronLater();
+        self::change($id, ['balance' => '14.99']);
+        self::cronLater();
+        self::change($id, ['balance' => '4.99']);
+        Bed::$data['transactions'][$id] = [[51, '10.00', '0.00']];
+        Bed::fire('AddInvoicePayment', ['invoiceid' => $id]);
+        self::change($id, ['balance' => '0.00', 'status' => 'Paid']);
+        Bed::$data['transactions'][$id][] = [52, '4.99', '0.00'];
+        Bed::fire('InvoicePaid', self::paid($id));
+        self::cronLater();
+        $this->assertSame([['partly_paid', 1000], ['paid', 499]], self::told($id));
+    }
+
+    public function test_a_hook_and_the_cron_tell_a_change_once(): void
+    {
+        foreach (['the hook is first', 'the cron is first'] as $order) {
+            $id = self::invoice();
+            Bed::mergeFields('Invoice Created', $id);
+            self::cronLater();
+            self::change($id, ['balance' => '0.00', 'status' => 'Paid']);
+            Bed::$data['transactions'][$id] = $order === 'the hook is first' ? [] : [61];
+            foreach ($order === 'the hook is first' ? [1, 2] : [2, 1] as $step) {
+                if ($step === 1) {
+                    Bed::fire('InvoicePaid', self::paid($id));
+                    Bed::$data['transactions'][$id] = [61];
+                } else {
+                    self::cronLater();
+                }
+            }
+            $this->assertSame([['paid', 1999]], self::told($id), $order);
+        }
+    }
+
+    public function test_invoices_are_looked_at_for_a_time_and_within_a_time(): void
+    {
+        $id = self::invoice();
+        Bed::mergeFields('Invoice Created', $id);
+        Bed::mergeFields('Invoice Payment Reminder', $id);
+        Bed::mergeFields('Client Signup Email', $id);
+        $this->assertSame([$id], Capsule::table(Store::INVOICES)->pluck('id')->all());
+        $asked = static function (): int {
+            return count(array_filter(Bed::$calls, static function ($call) {
+                return $call[0] === 'GetTransactions';
+            }));
+        };
+        Bed::fire('AfterCronJob');
+        Bed::fire('AfterCronJob');
+        $this->assertSame(1, $asked(), 'once an hour');
+        Bed::$broken = ['GetTransactions'];
+        self::change($id, ['balance' => '0.00']);
+        self::cronLater();
+        Bed::$broken = [];
+        self::cronLater();
+        $this->assertSame([['credited', 1999]], self::told($id), 'what could not be asked is asked again');
+        unset(Bed::$data['invoices'][$id]);
+        self::cronLater();
+        $this->assertSame(0, Capsule::table(Store::INVOICES)->count(), 'a deleted invoice is forgotten');
+        $id = self::invoice();
+        Bed::mergeFields('Invoice Created', $id);
+        Bed::fire('DailyCronJob');
+        $this->assertSame(1, Capsule::table(Store::INVOICES)->count());
+        Capsule::table(Store::INVOICES)->update(['mailed_at' => time() - WHMCS\Module\Addon\Hopcount\Notes::KEPT_S - 1]);
+        Bed::fire('DailyCronJob');
+        $this->assertSame(0, Capsule::table(Store::INVOICES)->count());
+    }
+
+    public function test_tables_of_an_older_version_are_completed_by_cron(): void
+    {
+        Capsule::schema()->drop(Store::INVOICES);
+        $id = self::invoice();
+        $this->assertStringStartsWith('https://go.acme', Bed::mergeFields('Invoice Created', $id)['hopcount_pay_url']);
+        Bed::fire('AfterCronJob');
+        Bed::mergeFields('Invoice Payment Reminder', $id);
+        $this->assertSame(1, Capsule::table(Store::INVOICES)->count());
+    }
+
     public function test_old_rows_go(): void
     {
         $id = self::invoice();

@@ -201,7 +201,7 @@ final class SyntaxTest extends TestCase
     public function test_answers_of_commands_are_read_by_documented_fields_only(): void
     {
         $documented = (require __DIR__ . '/bed/documented.php')['commands'];
-        $commands = ['call' => [], 'invoice' => ['GetInvoice'], 'lastTransaction' => ['GetTransactions'],
+        $commands = ['call' => [], 'invoice' => ['GetInvoice'], 'transactions' => ['GetTransactions'],
             'client' => ['GetClientsDetails'], 'templates' => ['GetEmailTemplates'], 'systemUrl' => ['GetConfigurationValue'],
             'clientsOfUser' => ['GetUsers'], 'ssoUrl' => ['CreateSsoToken'], 'decrypt' => ['DecryptPassword'],
             'sendMail' => ['SendEmail']];

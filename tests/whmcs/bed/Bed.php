@@ -13,7 +13,8 @@ final class Bed
     public const SYSTEM = 'https://billing.acme.example/members/';
     public const MODULE = __DIR__ . '/../../../deploy/whmcs/modules/addons/hopcount';
 
-    /** @var array of WHMCS's data: invoices, clients, users, templates, transactions; by number or name */
+    /** @var array of WHMCS's data: invoices, clients, users, templates, transactions; by number or name.  A transaction is a
+        number, of 19.99 paid, or [number, amountin, amountout]. */
     public static $data = [];
     /** @var string[] lines of the activity log */
     public static $log = [];
@@ -118,11 +119,12 @@ final class Bed
                 }
             });
         }
-        foreach (['mod_hopcount_campaigns' => 16, 'mod_hopcount_queue' => 0, 'mod_hopcount_state' => null] as $name => $kept) {
+        foreach (['mod_hopcount_campaigns' => 16, 'mod_hopcount_queue' => 0, 'mod_hopcount_state' => null,
+            'mod_hopcount_invoices' => null] as $name => $kept) {
             if (!$isActive) {
                 $schema->dropIfExists($name);
             } elseif ($schema->hasTable($name)) {
-                WHMCS\Database\Capsule::table($name)->where($kept === null ? 'until' : 'id', '>', $kept ?? -1)->delete();
+                WHMCS\Database\Capsule::table($name)->where(str_ends_with($name, 'state') ? 'until' : 'id', '>', $kept ?? -1)->delete();
                 if ($kept !== null) {
                     WHMCS\Database\Capsule::connection()->statement("ALTER TABLE $name AUTO_INCREMENT = " . ($kept + 1));
                 }
@@ -208,8 +210,9 @@ final class Bed
     {
         $rows = self::$data['transactions'][$values['invoiceid']] ?? [];
         return ['result' => 'success', 'totalresults' => count($rows), 'startnumber' => 0,
-            'numreturned' => count($rows), 'transactions' => ['transaction' => array_map(static function ($id) {
-                return ['id' => (string) $id, 'transid' => "tx-$id", 'amountin' => '19.99'];
+            'numreturned' => count($rows), 'transactions' => ['transaction' => array_map(static function ($row) {
+                list($id, $in, $out) = is_array($row) ? $row : [$row, '19.99', '0.00'];
+                return ['id' => (string) $id, 'transid' => "tx-$id", 'amountin' => $in, 'amountout' => $out];
             }, $rows)]];
     }
 

@@ -22,7 +22,7 @@ function hopcount_config()
     return [
         'name' => 'hopcount',
         'description' => 'Counted links in e-mails: view, pay, log in. Shows who clicks and who pays.',
-        'version' => '1.0',
+        'version' => '1.1',
         'author' => 'hopcount',
         'language' => 'english',
         'fields' => [

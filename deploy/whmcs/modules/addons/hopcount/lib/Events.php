@@ -31,7 +31,7 @@ final class Events
         $id = Whmcs::id(is_array($vars) ? $vars['invoiceid'] ?? null : null);
         $invoice = $id > 0 ? Whmcs::invoice($id) : false;
         if (is_array($invoice)) {
-            self::invoiceChanged($type, $id, $invoice);
+            self::tellInvoice($type, $id, $invoice);
         }
     }
 
@@ -42,7 +42,7 @@ final class Events
         $invoice = $id > 0 ? Whmcs::invoice($id) : false;
         if (is_array($invoice) && $invoice['status'] !== 'Paid' && $invoice['balance'] > 0
             && $invoice['balance'] < $invoice['total']) {
-            self::invoiceChanged('invoice.partly_paid', $id, $invoice);
+            self::tellInvoice('invoice.partly_paid', $id, $invoice);
         }
     }
 
@@ -68,13 +68,19 @@ final class Events
 
     // --- what is told ---
 
-    private static function invoiceChanged(string $type, int $id, array $invoice)
+    /**
+     * A change of an invoice.  `$amount` is what it is about, in the client's currency; without one it is
+     * worked out for payments.
+     */
+    public static function tellInvoice(string $type, int $id, array $invoice, $amount = null)
     {
         $settings = Settings::load();
         if (!$settings->isOn('send_events') || $settings->apiUrl() === '') {
             return;
         }
-        $seen = "$type " . Whmcs::lastTransaction($id);
+        $transactions = Whmcs::transactions($id);
+        /* Of two notes without a payment between them the second is told by what is left to pay. */
+        $seen = $type . ' ' . ($transactions['last'] ?? 0) . ($amount === null ? '' : " $amount {$invoice['balance']}");
         $last = null;
         $parts = 0; // what was told as paid, of which a payment of the rest is no part
         foreach (Capsule::table(Store::QUEUE)->where('subject', "invoice:$id")->orderBy('id')->get() as $last) {
@@ -89,17 +95,35 @@ final class Events
         $event = ['type' => $type, 'brand' => self::brandOf("invoice:$id", $settings),
             'at' => self::at(self::after($last)), 'object' => $id];
         $event += $invoice['client'] > 0 ? ['client' => $invoice['client']] : [];
-        $amounts = ['invoice.paid' => $invoice['total'],
-            'invoice.partly_paid' => $invoice['total'] - $invoice['balance']];
-        $client = isset($amounts[$type]) && $invoice['client'] > 0 ? Whmcs::client($invoice['client']) : null;
-        if ($client !== null && preg_match('/^[A-Z]{3}$/D', $client['currency'])) {
-            $event += ['amount' => max(0, Money::minorUnits($amounts[$type], $client['currency']) - $parts),
-                'currency' => $client['currency']];
-        }
+        $event += self::amountOf($type, $id, $invoice, $amount, $parts);
         $name = substr($type, 8) . "-$id-" . substr(sha1($seen), 0, 10) . "-$number";
         if (self::put($name, 'event', "invoice:$id", $event, $seen)) {
             self::flushNow($settings);
         }
+    }
+
+    /** amount and currency of a change, as far as they are known. */
+    private static function amountOf(string $type, int $id, array $invoice, $amount, int $parts): array
+    {
+        $isPayment = in_array($type, ['invoice.paid', 'invoice.partly_paid'], true);
+        $client = ($isPayment || $amount !== null) && $invoice['client'] > 0 ? Whmcs::client($invoice['client']) : null;
+        if ($client === null || !preg_match('/^[A-Z]{3}$/D', $client['currency'])) {
+            return [];
+        }
+        if ($amount === null) {
+            $all = $invoice['total'] - Notes::hidden($id) - ($type === 'invoice.paid' ? 0 : $invoice['balance']);
+            $minor = max(0, Money::minorUnits($all, $client['currency']) - $parts);
+        } else {
+            $minor = Money::minorUnits($amount, $client['currency']);
+        }
+        return ['amount' => $minor, 'currency' => $client['currency']];
+    }
+
+    /** The type of the last event of an invoice; '' = none. */
+    public static function lastTold(int $invoice): string
+    {
+        $last = Capsule::table(Store::QUEUE)->where('subject', "invoice:$invoice")->orderBy('id', 'desc')->first();
+        return $last === null ? '' : (string) (json_decode($last->body, true)['type'] ?? '');
     }
 
     /** Now, or a moment behind the change before it: of two within 1/32 s hopcount can't tell the later. */
@@ -141,6 +165,9 @@ final class Events
         $event += $invoice > 0 && $fields['client'] > 0 ? ['client' => $fields['client']] : [];
         $about = $invoice > 0 ? "i$invoice" : substr($type, 0, 1) . "$relid-{$fields['client']}";
         self::put("sent-{$fields['campaign']}-$about-{$fields['issued_min']}", 'mail', '', $event);
+        if ($invoice > 0) {
+            Notes::watch($invoice);
+        }
     }
 
     /** All links of a client that were made before are void, at all brands. */
@@ -235,6 +262,7 @@ final class Events
     /** AfterCronJob: everything that waits goes out, in order; and what is known of the service is renewed. */
     public static function onCron()
     {
+        Store::create(); // the files may be newer than the tables, until staff open the module's page
         $settings = Settings::load();
         $api = new Api($settings, self::CRON_S);
         if (!$api->isSet() || $settings->brand()->name === '') {
@@ -246,6 +274,7 @@ final class Events
         self::findClientsOfUsers($settings);
         self::nameCampaigns($settings);
         Wishes::fetch($settings, $api);
+        Notes::look($settings);
         self::flush($api, ['event', 'revocation', 'mail', 'campaign']);
     }
 
@@ -255,6 +284,7 @@ final class Events
         Capsule::table(Store::QUEUE)->where('status', '!=', 'waiting')
             ->where('made_at', '<', time() - self::KEPT_S)->delete();
         Capsule::table(Store::STATE)->where('until', '<', time() - 86400)->delete();
+        Notes::forgetOld();
     }
 
     private static function findClientsOfUsers(Settings $settings)

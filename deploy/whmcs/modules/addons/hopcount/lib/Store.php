@@ -9,12 +9,14 @@ use WHMCS\Database\Capsule;
  *
  *   mod_hopcount_campaigns  the number of each mail template, and its type
  *   mod_hopcount_queue      what hopcount has still to be told, in order, and what became of invoices
+ *   mod_hopcount_invoices   invoices that were in mails lately, and what was seen of them (Notes)
  *   mod_hopcount_state      small things with an end: answers that are kept, locks, pauses
  */
 final class Store
 {
     const CAMPAIGNS = 'mod_hopcount_campaigns';
     const QUEUE = 'mod_hopcount_queue';
+    const INVOICES = 'mod_hopcount_invoices';
     const STATE = 'mod_hopcount_state';
     const CAMPAIGNS_MAX = 65535;
 
@@ -71,6 +73,15 @@ final class Store
                 $table->index('subject');
             });
         }
+        if (!$schema->hasTable(self::INVOICES)) {
+            $schema->create(self::INVOICES, function ($table) {
+                $table->unsignedInteger('id')->primary();
+                $table->integer('mailed_at');
+                $table->integer('looked_at');
+                $table->text('seen');
+                $table->index('looked_at');
+            });
+        }
         if (!$schema->hasTable(self::STATE)) {
             $schema->create(self::STATE, function ($table) {
                 $table->string('name', 100)->primary();
@@ -83,7 +94,7 @@ final class Store
 
     public static function drop()
     {
-        foreach ([self::CAMPAIGNS, self::QUEUE, self::STATE] as $table) {
+        foreach ([self::CAMPAIGNS, self::QUEUE, self::INVOICES, self::STATE] as $table) {
             Capsule::schema()->dropIfExists($table);
         }
         self::forget();

@@ -53,7 +53,7 @@ final class Whmcs
     }
 
     /**
-     * An invoice: client, due (a Unix time, 0 = none), status, total, balance.  False when
+     * An invoice: client, due (a Unix time, 0 = none), status, total, credit, balance.  False when
      * there is no such invoice, null when WHMCS can't be asked.
      */
     public static function invoice(int $id)
@@ -76,20 +76,25 @@ final class Whmcs
             'due' => $due === false || $due < 0 ? 0 : $due,
             'status' => (string) ($r['status'] ?? ''),
             'total' => (float) ($r['total'] ?? 0),
+            'credit' => (float) ($r['credit'] ?? 0),
             'balance' => (float) ($r['balance'] ?? 0),
         ];
     }
 
-    /** The number of an invoice's last transaction; 0 = none. */
-    public static function lastTransaction(int $invoice): int
+    /** What was paid on an invoice: the number of the last transaction, 0 = none, and the sum; null when unknown. */
+    public static function transactions(int $invoice)
     {
-        $last = 0;
         $r = self::call('GetTransactions', ['invoiceid' => $invoice]);
+        if ($r === null) {
+            return null;
+        }
+        $found = ['last' => 0, 'paid' => 0.0];
         $list = is_array($r['transactions'] ?? null) ? $r['transactions'] : [];
         foreach (self::rows($list, 'transaction') as $row) {
-            $last = max($last, self::id($row['id'] ?? 0));
+            $found['last'] = max($found['last'], self::id($row['id'] ?? 0));
+            $found['paid'] += (float) ($row['amountin'] ?? 0) - (float) ($row['amountout'] ?? 0);
         }
-        return $last;
+        return $found;
     }
 
     /**
