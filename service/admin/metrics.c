@@ -158,14 +158,15 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
     {
         const struct metric metrics[] = {
             {"hopcount_clicks_accepted_total", "counter",
-             "Records of the click logs: clicks to be counted, relabellings and events.  "
+             "Clicks of this process that are to be counted; relabellings and events are no "
+             "clicks.  "
              "Conservation: hopcount_clicks_accepted_total + "
              "hopcount_clicks_recovered_total = hopcount_clicks_applied + "
              "hopcount_clicks_pending + sum(hopcount_clicks_dropped_total).",
              (double)(stats.appended + refused)},
             {"hopcount_clicks_recovered_total", "counter",
-             "Records, of clicks and of relabellings, found at start in the logs of earlier "
-             "starts; the damaged are dropped when read.",
+             "Clicks found at start in the logs of earlier starts; the damaged are dropped when "
+             "read.",
              (double)stats.recovered},
             {"hopcount_log_disk_bytes", "gauge", "Bytes of click log segments on disk.",
              (double)stats.disk_bytes},
@@ -225,12 +226,10 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
     {
         const struct metric metrics[] = {
             {"hopcount_clicks_applied", "gauge",
-             "Records of the logs, also of relabellings and events, that Redis holds; goes back "
-             "when "
+             "Clicks of the logs, those of earlier starts too, that Redis holds; goes back when "
              "Redis lost some.",
              (double)stats.applied},
-            {"hopcount_clicks_pending", "gauge",
-             "Records in the logs, also of relabellings and events, that Redis has not yet.",
+            {"hopcount_clicks_pending", "gauge", "Clicks in the logs that Redis has not yet.",
              (double)stats.pending},
             {"hopcount_clicks_replayed_total", "counter",
              "Clicks applied again after Redis had lost them.", (double)stats.replayed},

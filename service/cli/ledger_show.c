@@ -21,6 +21,7 @@ enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1 };
 /* A log, its positions as of one moment. */
 struct row {
     struct clicklog *log;
+    const char *holds; /* "clicks", "relabels" or "events" */
     char id[HEX_MAX];
     char made[RFC3339_TEXT_MAX];
     uint64_t first, tail, applied, pending, gone;
@@ -32,9 +33,20 @@ struct view {
     struct ledger_cursor *cursors;
     size_t n;
     bool has_cursors;
-    uint64_t n_set_aside, pending, gone;
+    uint64_t n_set_aside, pending, gone; /* records of all kinds */
+    uint64_t clicks, clicks_pending;     /* Redis has, and has not */
     int64_t lag_ms;
 };
+
+/* A log holds records of one kind; an empty one is a worker's. */
+static const char *kind_of(struct clicklog *log)
+{
+    struct click first;
+
+    if (!clicklog_peek(log, clicklog_first(log), &first) || first.type == CLICK_TYPE_CLICK)
+        return "clicks";
+    return first.type == CLICK_TYPE_RELABEL ? "relabels" : "events";
+}
 
 static bool find_rows(struct clickstore *store, struct view *view)
 {
@@ -53,6 +65,7 @@ static bool find_rows(struct clickstore *store, struct view *view)
         sodium_bin2hex(row->id, sizeof(row->id), clicklog_id(log), CLICK_LOG_ID_LEN);
         rfc3339_format(clicklog_created_ms(log) / 1000, 0, row->made);
         row->log = view->cursors[n].log = log;
+        row->holds = kind_of(log);
         row->first = clicklog_first(log);
         row->tail = clicklog_tail(log);
     }
@@ -76,6 +89,10 @@ static void measure(struct view *view)
                 row->oldest_ms = oldest.time_ms;
         }
         view->pending += row->pending;
+        if (!clicklog_holds_relabels(row->log)) {
+            view->clicks_pending += row->pending;
+            view->clicks += row->applied > row->first ? row->applied - row->first : 0;
+        }
         view->gone += row->gone;
         if (row->oldest_ms > 0 && now_ms - row->oldest_ms > view->lag_ms)
             view->lag_ms = now_ms - row->oldest_ms;
@@ -170,8 +187,9 @@ static bool show_sinks(const struct view *view, const struct ledger_place *place
 
 static json_t *row_json(const struct row *row, bool has_cursor)
 {
-    json_t *out = json_pack("{s:s, s:s, s:I, s:I}", "log", row->id, "made_at", row->made, "first",
-                            (json_int_t)row->first, "tail", (json_int_t)row->tail);
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:I, s:I}", "log", row->id, "holds", row->holds, "made_at",
+                  row->made, "first", (json_int_t)row->first, "tail", (json_int_t)row->tail);
     char text[RFC3339_TEXT_MAX];
 
     if (!out || !has_cursor)
@@ -196,6 +214,8 @@ static int print_json(const struct view *view, const struct ledger_place *place)
     json_object_set_new(out, "logs", logs);
     json_object_set_new(out, "set_aside", json_integer((json_int_t)view->n_set_aside));
     if (view->has_cursors) {
+        json_object_set_new(out, "clicks", json_integer((json_int_t)view->clicks));
+        json_object_set_new(out, "clicks_pending", json_integer((json_int_t)view->clicks_pending));
         json_object_set_new(out, "pending", json_integer((json_int_t)view->pending));
         json_object_set_new(out, "gone", json_integer((json_int_t)view->gone));
         json_object_set_new(out, "lag_s", json_real((double)view->lag_ms / 1000));
@@ -217,12 +237,13 @@ static int print_json(const struct view *view, const struct ledger_place *place)
 static void print_table(const struct view *view)
 {
     if (view->n > 0)
-        printf("%-32s  %-20s  %10s  %10s  %10s  %10s\n", "log", "made", "first", "tail", "applied",
-               "pending");
+        printf("%-32s  %-8s  %-20s  %10s  %10s  %10s  %10s\n", "log", "holds", "made", "first",
+               "tail", "applied", "pending");
     for (size_t i = 0; i < view->n; i++) {
         const struct row *row = &view->rows[i];
 
-        printf("%s  %-20s  %10" PRIu64 "  %10" PRIu64, row->id, row->made, row->first, row->tail);
+        printf("%s  %-8s  %-20s  %10" PRIu64 "  %10" PRIu64, row->id, row->holds, row->made,
+               row->first, row->tail);
         if (view->has_cursors)
             printf("  %10" PRIu64 "  %10" PRIu64 "\n", row->applied, row->pending);
         else
@@ -237,8 +258,10 @@ static void print_text(const struct view *view)
         printf("%zu logs; name the Redis with -c FILE or --redis URL to see what it has of them\n",
                view->n);
     } else {
-        printf("%zu logs, %" PRIu64 " records pending (%" PRIu64 " bytes), lag %.1f s\n", view->n,
-               view->pending, view->pending * CLICK_RECORD_LEN, (double)view->lag_ms / 1000);
+        printf("%zu logs: %" PRIu64 " clicks counted, %" PRIu64 " pending, and %" PRIu64
+               " relabels and events pending (%" PRIu64 " bytes), lag %.1f s\n",
+               view->n, view->clicks, view->clicks_pending, view->pending - view->clicks_pending,
+               view->pending * CLICK_RECORD_LEN, (double)view->lag_ms / 1000);
         if (view->gone > 0)
             printf("%" PRIu64 " clicks are gone: Redis has lost their counts, and the logs no "
                    "longer hold them\n",

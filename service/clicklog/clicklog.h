@@ -29,8 +29,9 @@ struct clicklog *clicklog_next(struct clickstore *store, const struct clicklog *
 
 const uint8_t *clicklog_id(const struct clicklog *log); /* CLICK_LOG_ID_LEN bytes */
 bool clicklog_is_live(const struct clicklog *log);      /* a worker of this process appends to it */
-bool clicklog_holds_relabels(const struct clicklog *log); /* made by clickstore_new_relabel_log() */
-int64_t clicklog_created_ms(const struct clicklog *log);  /* Unix time */
+/* Made by clickstore_new_relabel_log(), in this process or an earlier one: holds no clicks. */
+bool clicklog_holds_relabels(const struct clicklog *log);
+int64_t clicklog_created_ms(const struct clicklog *log); /* Unix time */
 /* The time of the last click in a log of an earlier start, Unix; 0 for a live log. */
 int64_t clicklog_newest_ms(const struct clicklog *log);
 /* Positions [first, tail) can be read; the first click of a log has position 0, and `first` moves

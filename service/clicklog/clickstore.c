@@ -223,7 +223,7 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
             out->appended += log->holds_relabels ? 0 : clicklog_tail(log);
             spares += spares_memory(log);
         }
-        out->recovered += log->recovered;
+        out->recovered += log->holds_relabels ? 0 : log->recovered;
         add_drops(out, log);
     }
     /* They count against memory_max but hold no clicks. */

@@ -43,14 +43,14 @@ void clickstore_close(struct clickstore *store);
  * keeper has ended. */
 MUST_USE struct clicklog *clickstore_new_log(struct clickstore *store, struct error *err);
 
-/* Makes a log for relabellings, which are not clicks and are counted separately. */
+/* Makes a log for relabellings or events, which are not clicks and are counted separately. */
 MUST_USE struct clicklog *clickstore_new_relabel_log(struct clickstore *store, struct error *err);
 
 /* A snapshot for metrics; any thread. */
 struct clickstore_stats {
     uint64_t appended;           /* clicks appended by this process */
     uint64_t n_relabels_dropped; /* relabellings dropped for want of room; not in `dropped` */
-    uint64_t recovered;          /* positions found in logs of earlier starts, lost ones included */
+    uint64_t recovered; /* positions found in clicks' logs of earlier starts, lost ones included */
     uint64_t dropped[CLICKLOG_DROPS];
     uint64_t disk_bytes, memory_bytes; /* spare segments included */
     uint64_t n_segments;

@@ -231,6 +231,19 @@ static int64_t newest_of(const struct segment *seg)
     return seg->header.created_ms;
 }
 
+/* What a log holds is told by its first readable record: a log never mixes clicks with others. */
+static bool holds_relabels(const struct segment *seg)
+{
+    struct click record;
+
+    for (uint32_t i = 0; i < seg->n_slots; i++) {
+        if (click_decode(segment_slot(seg, i), seg->header.first + i, seg->header.log_id,
+                         &record) == CLICK_OK)
+            return record.type != CLICK_TYPE_CLICK;
+    }
+    return false;
+}
+
 /* Puts the segments into `log`, ordered by position.  The daemon never begins two segments at one
  * position, so of two that do, the one with the higher number is set aside. */
 static void chain(struct found *found, struct clicklog *log)
@@ -260,6 +273,7 @@ static void chain(struct found *found, struct clicklog *log)
     }
     log->kept = last;
     log->newest_ms = newest_of(last);
+    log->holds_relabels = holds_relabels(segment_next(&log->root));
     atomic_store(&log->first, segment_next(&log->root)->header.first);
     log->counted = log->first;
     atomic_store(&log->tail, last->header.first + last->n_slots);

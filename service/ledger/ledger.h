@@ -58,8 +58,8 @@ void ledger_free(struct ledger *ledger);
 void ledger_use_site(struct ledger *ledger, const struct site *site);
 
 struct ledger_stats {
-    uint64_t applied;  /* records of the logs that Redis holds; goes back when Redis lost some */
-    uint64_t pending;  /* records of the logs that Redis doesn't hold yet */
+    uint64_t applied;  /* clicks of the logs that Redis holds; goes back when Redis lost some */
+    uint64_t pending;  /* clicks of the logs that Redis doesn't hold yet */
     uint64_t replayed; /* applied again after the cursor had gone back */
     uint64_t refused;  /* batches the cursor refused: they had been applied before */
     uint64_t rejected; /* increments set aside: wrong type or overflow */

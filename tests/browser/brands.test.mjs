@@ -14,6 +14,6 @@ test("a key for some brands has all views, and no figures of all brands together
     for (const title of ["Click log", "Workers", "Requests"])
         await expect(card(page, title)).toContainText("Shown to keys for all brands.");
     await expect(card(page, "Counting")).toContainText("Complete up to");
-    await expect(card(page, "Counting")).not.toContainText("Counted here since start");
+    await expect(card(page, "Counting")).not.toContainText("Counted by this pod");
     expect(errors).toEqual([]);
 });

@@ -63,7 +63,8 @@ def test_it_shows_logs_cursors_and_lag_beside_a_running_daemon(daemon, redis):
     redis.cont()
     wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 800, what="all is applied")
     text = daemon.cli("ledger", daemon.state_dir, "--redis", redis.url).stdout
-    assert re.search(r"^\d+ logs, 0 records pending \(0 bytes\), lag 0\.0 s$", text, re.M), text
+    assert re.search(r"^\d+ logs: 800 clicks counted, 0 pending, and 0 relabels and events pending \(0 bytes\), "
+                     r"lag 0\.0 s$", text, re.M), text
 
 
 def test_it_counts_what_is_pending_and_changes_no_file(daemon, redis):

@@ -172,8 +172,16 @@ def test_the_period_before_is_compared(daemon, redis):
     assert [row["total"] for row in answer["previous"]["rows"]] == [4, 0]
 
 
+def seed_plenty(client, brands, days, campaigns):
+    """More clicks by people, hour by hour, than there are people."""
+    counters.seed(client, [Click(brand, datetime.datetime(2026, 11, day, hour, tzinfo=UTC), 2, campaign, 0, "DE")
+                           for brand in brands for day in days for campaign in campaigns for hour in range(24)
+                           for _ in range(60)])
+
+
 def test_distinct_clients_are_merged_and_not_added(daemon, redis):
     client = redis.client()
+    seed_plenty(client, ["acme", "globex"], range(1, 4), (0, 7))
     for day, numbers in ((1, range(0, 100)), (2, range(50, 150)), (3, range(0, 10))):
         counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day), numbers)
         counters.seed_clients(client, "acme", 7, datetime.date(2026, 11, day), list(numbers)[:5])
@@ -204,6 +212,7 @@ def test_distinct_clients_are_merged_and_not_added(daemon, redis):
 
 def test_visitors_are_told_apart_for_a_day_and_reported_beside_clients(daemon, redis):
     client = redis.client()
+    seed_plenty(client, ["acme"], range(1, 4), (0,))
     for day in (1, 2):
         counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day), range(10))
         # Another salt, other hashes: nobody can tell who came again.
@@ -218,9 +227,33 @@ def test_visitors_are_told_apart_for_a_day_and_reported_beside_clients(daemon, r
     assert month["rows"][0]["visitors"] == pytest.approx(200, rel=0.03)
     csv = daemon.admin("GET", base + "&format=csv", key=True).text.lstrip("\ufeff").splitlines()
     assert csv[0] == "time,total,human,automated,clients,visitors"
-    assert re.fullmatch(r"2026-11-01,0,0,0,10,\d+", csv[1]) and csv[3] == "2026-11-03,0,0,0,0,0"
+    assert re.fullmatch(r"2026-11-01,1440,1440,0,10,\d+", csv[1]) and csv[3] == "2026-11-03,1440,1440,0,0,0"
     # Not asked for: not there.
     assert not {"clients", "visitors"} & set(ask(daemon, base.replace("&clients=true", ""))["total"])
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
+def test_there_are_never_more_people_than_clicks_by_people(daemon, redis, zone):
+    """Clients of clicks that were relabelled stay in the HyperLogLogs, and local days are others than those."""
+    client = redis.client()
+    for day in (1, 2, 3):
+        counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day), range(day * 100, day * 100 + 40))
+        counters.seed_clients(client, "acme", "*", datetime.date(2026, 11, day), range(9, 30), "v")
+    noon = datetime.datetime(2026, 11, 1, 12, tzinfo=UTC)
+    counters.seed(client, [Click("acme", noon + n * DAY, 2, 0, label, "DE")
+                           for n, people in enumerate((100, 14, 0)) for label, times in ((0, people), (1, 50))
+                           for _ in range(times)])
+    base = f"/v1/stats?brand=acme&group_by=time&clients=true&tz={zone}&compare=previous"
+    for period in ("from=2026-11-01&to=2026-11-03", "from=2026-11-02&to=2026-11-02", "from=2026-11-03&to=2026-11-03",
+                   "from=2026-11-02T11:00:00Z&to=2026-11-02T14:00:00Z", "from=24h&to=2026-11-03T00:00:00Z",
+                   "from=1m&to=2026-11-30&interval=month"):
+        answer = ask(daemon, f"{base}&{period}")
+        for row in (answer["total"], answer["previous"]["total"], *answer["rows"]):
+            assert row.get("clients", 0) <= row["human"] and row.get("visitors", 0) <= row["human"], (period, row)
+        if "interval=month" in period:
+            assert (answer["total"]["human"], answer["total"]["clients"]) == (114, 114)
+        if period.startswith("from=2026-11-02&"):
+            assert 0 < answer["total"]["clients"] <= 40
 
 
 def test_pages(daemon, redis):

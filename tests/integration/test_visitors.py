@@ -15,7 +15,7 @@ from harness.build import build_type
 from harness.load import BROWSER
 from harness.files import contents
 from harness.wait import wait_until
-from test_gateways import CONFIG, make_pods
+from test_gateways import CONFIG, make_pods, mint_mail
 
 IS_PLAIN = build_type() == "Release"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
@@ -103,6 +103,39 @@ def test_people_set_aside_are_counted_when_there_is_a_place_for_them(make_hopcou
     client.delete(*keys)
     click(daemon, "198.51.100.9", client=43)
     wait_people(daemon, (3, 1, 0))
+
+
+def figures_of(daemon):
+    """What the metrics, the page of health, and `hopcount ledger` say that was counted."""
+    health = json.loads(daemon.admin("GET", "/v1/health", key=True).text)
+    shown = json.loads(daemon.cli("ledger", "-c", str(daemon.config_path), "--json").stdout)
+    return (daemon.metrics()["hopcount_clicks_applied"], health["ledger"]["applied"], shown["clicks"],
+            shown["clicks_pending"])
+
+
+def test_clients_are_never_more_than_clicks_by_people(make_hopcountd, redis):
+    """Gateways open all mails, a few clients click; then a restart.  Each click is counted once, everywhere."""
+    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    for n in range(20):
+        for link in mint_mail(daemon, 3, client=500 + n):
+            daemon.click(link, headers={"User-Agent": BROWSER, "X-Forwarded-For": f"192.0.2.{n}"})
+    for n in range(3):
+        click(daemon, "198.51.100.8", client=42 + n)
+    wait_until(lambda: people(daemon)[0] == 3, 20, lambda: f"the gateways' clicks are no people's: {people(daemon)}")
+    before = people(daemon)
+    assert before[0] == 3 and 0 < before[1] <= 3
+    wait_until(lambda: figures_of(daemon) == (63, 63, 63, 0), 20, lambda: f"63 clicks: {figures_of(daemon)}")
+    for restarts in (1, 2):
+        daemon.terminate()
+        daemon.start()
+        click(daemon, "198.51.100.8", client=42)
+        n = 63 + restarts
+        wait_until(lambda: figures_of(daemon) == (n, n, n, 0), 20, lambda: f"{n} clicks: {figures_of(daemon)}")
+        total = people(daemon)
+        assert total[0] == 3 + restarts and 0 < total[1] <= total[0]
+    # Relabellings are on disk, too, and are told apart.
+    kinds = daemon.cli("ledger", "-c", str(daemon.config_path)).stdout
+    assert "  relabels  " in kinds and "64 clicks counted" not in kinds and "65 clicks counted, 0 pending" in kinds
 
 
 def test_the_command_shows_them(make_hopcountd, redis):

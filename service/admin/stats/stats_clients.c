@@ -172,6 +172,19 @@ void stats_clients_take(struct stats_clients *clients, size_t index, int64_t cou
     clients->spans[index].count = count;
 }
 
+/* Nobody clicks without a click, so the clicks by people bound both figures: those may hold people
+ * whose clicks turned out to be a machine's, other hours than the clicks where a day is a local
+ * one, and are estimates. */
+static void bound_by_clicks(struct stats_people *people, const struct clicks *clicks)
+{
+    int64_t most = clicks->human > 0 ? clicks->human : 0;
+
+    if (people->clients > most)
+        people->clients = most;
+    if (people->visitors > most)
+        people->visitors = most;
+}
+
 /* Client numbers are unique within a brand, so the counts of brands are added.  Counts of visitors
  * are added as well, although one person may visit two brands. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
@@ -191,4 +204,7 @@ void stats_clients_store(const struct stats_clients *clients, size_t period,
         out = span->are_visitors ? &people->visitors : &people->clients;
         *out = (*out < 0 ? 0 : *out) + span->count;
     }
+    bound_by_clicks(&rows->people, &rows->total);
+    for (size_t i = 0; i < rows->n; i++)
+        bound_by_clicks(&rows->rows[i].people, &rows->rows[i].clicks);
 }

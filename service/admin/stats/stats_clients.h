@@ -33,7 +33,8 @@ void stats_clients_command(struct stats_clients *clients, size_t index,
                            struct fetch_command *command);
 void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count);
 
-/* Stores the counts of a period in its rows, which must be sorted by time and without gaps. */
+/* Stores the counts of a period in its rows, which must be sorted by time and without gaps: never
+ * more people than clicks by people. */
 void stats_clients_store(const struct stats_clients *clients, size_t period,
                          struct stats_rows *rows);
 

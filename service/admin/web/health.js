@@ -42,7 +42,7 @@ function allBrandsOnly() {
 }
 
 function counting(health) {
-    const { ledger, figures } = health;
+    const { ledger, log, figures } = health;
 
     if (isLimited(health))
         return facts([
@@ -55,8 +55,8 @@ function counting(health) {
         ["Complete up to", figures.as_of ? time(figures.as_of) : "not known yet"],
         ["Lag", figures.lag_s === null ? "not known yet" : seconds(figures.lag_s)],
         ["Waiting to be counted", many(figures.pending, "click")],
-        ["Counted here since start",
-            `${many(ledger.applied, "click")} in ${many(ledger.batches, "batch")}`],
+        ["Counted by this pod", `${many(ledger.applied, "click")}${log?.recovered > 0
+            ? ", with those that earlier starts left" : ""}, in ${many(ledger.batches, "batch")}`],
         ledger.replayed > 0 && ["Counted again", `${many(ledger.replayed, "click")} that Redis had lost`],
         ["Lost", tag(ledger.lost_gap === 0, "none", many(ledger.lost_gap, "click"))],
         ledger.rejected > 0 && ["Set aside", many(ledger.rejected, "increment")],

@@ -196,16 +196,18 @@ function heatPeriod(filters) {
     return earliest > filters.from ? { from: earliest } : {};
 }
 
-/* Distinct clients are counted per day, so a period of hours shows the days that hold them. */
+/* Clients are counted by whole days: of hours there would be others than those of the clicks beside
+ * them. */
 function clientsCard(load, filters) {
-    const isHours = /^\d+h$/.test(filters.from);
     const what = beforeName(filters);
 
-    return figureCard("Distinct clients", isHours ? "All of yesterday and today"
-        : "Clients who clicked at least once", load,
+    if (/^\d+h$/.test(filters.from) || filters.from.includes("T"))
+        return figureCard("Distinct clients", "Counted by whole days only; choose days",
+            async () => ({}), () => ({ now: null }));
+    return figureCard("Distinct clients", "Clients who clicked at least once", load,
     (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
     { footer: ({ total, previous }) => [
-        isHours ? null : change(total.clients, previous?.total.clients, { what }),
+        change(total.clients, previous?.total.clients, { what }),
         total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
             "such as a newsletter’s: each visitor counts once a day" },
         `and ${many(total.visitors, "visitor")} by links without a client`) : null] });
