@@ -24,17 +24,6 @@ const char *funnel_outcome_name(unsigned outcome)
 
 /* --- facts --- */
 
-static size_t put_mails(uint8_t *out, const struct event *event)
-{
-    out[0] = (uint8_t)(event->object % FUNNEL_BLOCK);
-    out[1] = FUNNEL_MAILS << 4;
-    be16_store(out + 2, event->campaign);
-    out[4] = (uint8_t)(event->variant << 3 | event->channel);
-    be24_store(out + 5, funnel_seconds(event->at_ms) / 60);
-    be32_store(out + 8, event->value);
-    return 1 + MAILS_LEN;
-}
-
 static size_t put_money(uint8_t *out, const struct event *event)
 {
     bool is_payment = event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID;
@@ -56,7 +45,14 @@ size_t funnel_put_event(uint8_t out[static FUNNEL_ENTRY_MAX], const struct event
 
     switch (event->type) {
     case EVENT_MAIL_SENT:
-        return len + put_mails(out + len, event);
+        out += len;
+        out[0] = (uint8_t)(event->object % FUNNEL_BLOCK);
+        out[1] = FUNNEL_MAILS << 4;
+        be16_store(out + 2, event->campaign);
+        out[4] = (uint8_t)(event->variant << 3 | event->channel);
+        be24_store(out + 5, funnel_seconds(event->at_ms) / 60);
+        be32_store(out + 8, event->value);
+        return len + 1 + MAILS_LEN;
     case EVENT_PAID:
     case EVENT_PARTLY_PAID:
     case EVENT_UNPAID:

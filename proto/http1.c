@@ -167,16 +167,6 @@ static void split_path(struct head *head, struct slice text)
     }
 }
 
-/* Length of "http://" or "https://" at the start of the target; 0 if neither is there. */
-static size_t scheme_len(struct slice target)
-{
-    if (target.len >= 7 && slice_equal_nocase(slice_make(target.ptr, 7), slice_of("http://")))
-        return 7;
-    if (target.len >= 8 && slice_equal_nocase(slice_make(target.ptr, 8), slice_of("https://")))
-        return 8;
-    return 0;
-}
-
 static bool read_target(struct head *head, struct slice target)
 {
     struct http1_request *request = head->request;
@@ -186,8 +176,11 @@ static bool read_target(struct head *head, struct slice target)
         split_path(head, target);
         return true;
     }
-    skip = scheme_len(target);
-    if (skip == 0)
+    if (target.len >= 7 && slice_equal_nocase(slice_make(target.ptr, 7), slice_of("http://")))
+        skip = 7;
+    else if (target.len >= 8 && slice_equal_nocase(slice_make(target.ptr, 8), slice_of("https://")))
+        skip = 8;
+    else
         return refuse(head, 400, "target is neither a path nor an http URL");
     while (skip + len < target.len && target.ptr[skip + len] != '/' &&
            target.ptr[skip + len] != '?')
@@ -587,17 +580,6 @@ static enum line_status read_field_line(struct head *head, const char **p, const
     return LINE_GOOD;
 }
 
-/* Skips the empty lines before the request line, if there are any. */
-static bool skip_empty_lines(struct head *head, const char **p, const char *end)
-{
-    for (unsigned n = 0; end - *p >= 2 && (*p)[0] == '\r' && (*p)[1] == '\n'; n++) {
-        if (n == HTTP1_EMPTY_LINES_MAX)
-            return refuse(head, 400, "empty lines instead of a request line");
-        *p += 2;
-    }
-    return true;
-}
-
 /* Reads the lines of a head; `*p` is behind the last one taken.  `*limit` is set when it is not
  * finished. */
 static enum line_status read_lines(struct head *head, const char *start, const char **p,
@@ -605,8 +587,13 @@ static enum line_status read_lines(struct head *head, const char *start, const c
 {
     enum line_status status;
 
-    if (!skip_empty_lines(head, p, end))
-        return LINE_REFUSED;
+    for (unsigned n = 0; end - *p >= 2 && (*p)[0] == '\r' && (*p)[1] == '\n'; n++) {
+        if (n == HTTP1_EMPTY_LINES_MAX) {
+            (void)refuse(head, 400, "empty lines instead of a request line");
+            return LINE_REFUSED;
+        }
+        *p += 2;
+    }
     /* Its first byte may settle it, without a line end. */
     *limit = (uint16_t)(*p - start + (*p == end ? 1 : HTTP1_LINE_MAX + 2));
     status = read_request_line(head, p, end);

@@ -154,19 +154,6 @@ static bool is_refused(struct slice field, struct slice tag)
     return false;
 }
 
-/* For `*`. */
-static unsigned find_any(struct slice field, const struct slice tags[], unsigned n,
-                         unsigned fallback)
-{
-    if (is_refused(field, tags[fallback])) {
-        for (unsigned i = 0; i < n; i++) {
-            if (!is_refused(field, tags[i]))
-                return i;
-        }
-    }
-    return fallback;
-}
-
 unsigned language_choose(struct slice accept_language, const struct slice tags[], unsigned n,
                          unsigned fallback)
 {
@@ -178,10 +165,16 @@ unsigned language_choose(struct slice accept_language, const struct slice tags[]
 
         if (weight <= best_weight)
             continue;
-        if (slice_equal(wish, slice_of("*")))
-            found = find_any(accept_language, tags, n, fallback);
-        else if (is_tag(wish))
+        if (slice_equal(wish, slice_of("*"))) {
+            /* Any language that isn't refused: the fallback, if it is none of these. */
+            found = is_refused(accept_language, tags[fallback]) ? 0 : fallback;
+            while (found < n && is_refused(accept_language, tags[found]))
+                found++;
+            if (found == n)
+                found = fallback;
+        } else if (is_tag(wish)) {
             found = find_best(tags, n, wish);
+        }
         if (found < n) {
             best = found;
             best_weight = weight;

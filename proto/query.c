@@ -44,14 +44,6 @@ static size_t wide_code_point(const uint8_t *p, size_t len, uint32_t *out)
     return n;
 }
 
-/* What no name or value needs, and what makes a text look like another: control characters, the
- * ends of lines and paragraphs, and marks that turn the direction of what follows. */
-static bool is_control(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
 bool query_is_clean_text(struct slice text)
 {
     const uint8_t *p = (const uint8_t *)text.ptr;
@@ -63,7 +55,10 @@ bool query_is_clean_text(struct slice text)
 
         if (c >= 0x80 && (n = wide_code_point(p + i, text.len - i, &c)) == 0)
             return false;
-        if (is_control(c))
+        /* What no name or value needs, and what makes a text look like another: control characters,
+         * the ends of lines and paragraphs, and marks that turn the direction of what follows. */
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+            (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
             return false;
         i += n;
     }

@@ -12,25 +12,19 @@ unsigned civil_days_in_month(int year, unsigned month)
     return month == 2 && leap ? 29 : days[(month - 1) % 12];
 }
 
-/* Days since 1970-01-01.  Years begin in March here, so that the leap day is the last of the year;
- * 719468 is the distance from 0000-03-01 to 1970-01-01. */
-static int64_t days_of(int year, unsigned month, int64_t day)
+/* Years begin in March here, so that the leap day is the last of the year; 719468 is the number of
+ * days from 0000-03-01 to 1970-01-01. */
+int64_t civil_to_s(const struct civil *civil)
 {
-    int64_t y = year + (int)((month - 1) / 12);
-    int64_t m = (month - 1) % 12 + 1;
-    int64_t era, of_era, of_year;
+    int64_t y = civil->year + (int)((civil->month - 1) / 12);
+    int64_t m = (civil->month - 1) % 12 + 1;
+    int64_t era, of_era, of_year, days;
 
     y -= m <= 2;
     era = y / YEARS_PER_ERA;
     of_era = y - era * YEARS_PER_ERA;
-    of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + day - 1;
-    return era * DAYS_PER_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-int64_t civil_to_s(const struct civil *civil)
-{
-    int64_t days = days_of(civil->year, civil->month, civil->day);
-
+    of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + civil->day - 1;
+    days = era * DAYS_PER_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
     return days * DAY_S + civil->hour * 3600 + civil->minute * 60 + civil->second;
 }
 

@@ -89,11 +89,6 @@ static const uint64_t *sort_by_cell(uint64_t *records, uint64_t *other, size_t n
     return records;
 }
 
-static int64_t count_of(uint64_t record)
-{
-    return (int32_t)(uint32_t)record;
-}
-
 static size_t put_sum(uint8_t *out, uint64_t record, int64_t sum)
 {
     if (sum == 0)
@@ -109,7 +104,7 @@ static size_t merge(const uint64_t *records, size_t n, uint8_t *out)
     int64_t sum = 0;
 
     for (size_t i = 0; i < n; i++) {
-        int64_t more = count_of(records[i]);
+        int64_t more = (int32_t)(uint32_t)records[i];
         bool same = i > 0 && (records[i] ^ records[i - 1]) >> COUNT_BITS == 0;
 
         if (same && sum + more <= INT32_MAX && sum + more >= INT32_MIN) {

@@ -43,18 +43,12 @@ static const uint8_t *record_at(const struct groups *groups, uint32_t number)
     return groups->records + (size_t)number * TABLE_RECORD_LEN;
 }
 
-static uint32_t hash_record(const uint8_t *record)
-{
-    uint64_t id = record[0] == TAG_ITEM ? be64_load(record + 1) ^ (uint64_t)record[9] << 56
-                                        : be64_load(record) << 8;
-
-    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
-}
-
 static void add_record(struct groups *groups, uint32_t number)
 {
     const uint8_t *record = record_at(groups, number);
-    uint32_t at = hash_record(record) & groups->mask, head;
+    uint64_t id = record[0] == TAG_ITEM ? be64_load(record + 1) ^ (uint64_t)record[9] << 56
+                                        : be64_load(record) << 8;
+    uint32_t at = (uint32_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & groups->mask, head;
 
     while ((head = groups->slots[at]) && !same_thing(record_at(groups, head - 1), record))
         at = (at + 1) & groups->mask;
@@ -114,17 +108,6 @@ static size_t sum_item(uint8_t out[static TABLE_RECORD_LEN], const struct groups
     return TABLE_RECORD_LEN;
 }
 
-static size_t copy_group(uint8_t *out, const struct groups *groups, uint32_t head)
-{
-    size_t len = 0;
-
-    for (uint32_t i = head + 1; i != 0; i = groups->next[i - 1]) {
-        memcpy(out + len, record_at(groups, i - 1), TABLE_RECORD_LEN);
-        len += TABLE_RECORD_LEN;
-    }
-    return len;
-}
-
 /* Writes the sums of a group; or the records, if the sums would take more. */
 static size_t merge_group(uint8_t *out, const struct groups *groups, uint32_t head)
 {
@@ -135,8 +118,14 @@ static size_t merge_group(uint8_t *out, const struct groups *groups, uint32_t he
 
     for (uint32_t i = head + 1; i != 0; i = groups->next[i - 1])
         records_len += TABLE_RECORD_LEN;
-    if (len == 0 || len > records_len)
-        return copy_group(out, groups, head);
+    if (len == 0 || len > records_len) {
+        len = 0;
+        for (uint32_t i = head + 1; i != 0; i = groups->next[i - 1]) {
+            memcpy(out + len, record_at(groups, i - 1), TABLE_RECORD_LEN);
+            len += TABLE_RECORD_LEN;
+        }
+        return len;
+    }
     memcpy(out, merged, len);
     return len;
 }

@@ -132,26 +132,21 @@ static bool at_authority_end(const struct compiler *c)
     return c->at == c->text.len || strchr("/?#", c->text.ptr[c->at]);
 }
 
-/* An IPv6 address in brackets: only its alphabet is checked. */
-static enum template_status read_ip_literal(struct compiler *c)
-{
-    size_t start = ++c->at;
-
-    while (c->at < c->text.len && (number_hex_digit(c->text.ptr[c->at]) >= 0 ||
-                                   c->text.ptr[c->at] == ':' || c->text.ptr[c->at] == '.'))
-        c->at++;
-    if (c->at == c->text.len || c->text.ptr[c->at] != ']' || c->at - start < 2)
-        return TEMPLATE_BAD_HOST;
-    c->at++;
-    return TEMPLATE_OK;
-}
-
 static enum template_status read_host(struct compiler *c)
 {
     size_t start = c->at;
 
-    if (c->at < c->text.len && c->text.ptr[c->at] == '[')
-        return read_ip_literal(c);
+    if (c->at < c->text.len && c->text.ptr[c->at] == '[') {
+        start = ++c->at;
+        /* An IPv6 address in brackets: only its alphabet is checked. */
+        while (c->at < c->text.len && (number_hex_digit(c->text.ptr[c->at]) >= 0 ||
+                                       c->text.ptr[c->at] == ':' || c->text.ptr[c->at] == '.'))
+            c->at++;
+        if (c->at == c->text.len || c->text.ptr[c->at] != ']' || c->at - start < 2)
+            return TEMPLATE_BAD_HOST;
+        c->at++;
+        return TEMPLATE_OK;
+    }
     while (!at_authority_end(c) && c->text.ptr[c->at] != ':') {
         char ch = c->text.ptr[c->at];
 

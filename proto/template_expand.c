@@ -61,17 +61,10 @@ static char *put_variant(char *out, const char *before, uint8_t variant)
     return out;
 }
 
-static char *put_utm_campaign(char *out, uint16_t campaign)
-{
-    static const char before[] = "&utm_campaign=";
-
-    if (campaign == 0)
-        return out;
-    return put_number(put_literal(out, before, sizeof(before) - 1), campaign);
-}
-
 static char *put_value(char *out, enum template_value value, const struct template_values *v)
 {
+    static const char utm_campaign[] = "&utm_campaign=";
+
     switch (value) {
     case TEMPLATE_LITERAL:
         break;
@@ -94,7 +87,10 @@ static char *put_value(char *out, enum template_value value, const struct templa
     case TEMPLATE_UTM_MEDIUM:
         return put_encoded(out, v->medium, TEMPLATE_CHANNEL_MAX);
     case TEMPLATE_UTM_CAMPAIGN:
-        return put_utm_campaign(out, v->campaign);
+        if (v->campaign == 0)
+            return out;
+        out = put_literal(out, utm_campaign, sizeof(utm_campaign) - 1);
+        return put_number(out, v->campaign);
     case TEMPLATE_UTM_CONTENT:
         return put_variant(out, "&utm_content=", v->variant);
     }

@@ -136,16 +136,13 @@ static void cover(const struct token_key *key, struct bound *bound,
         le64_store(out + i, le64_load(in + i) ^ le64_load(pad + i));
 }
 
-static bool is_arg_char(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '~' || c == '-';
-}
-
 static bool is_arg(const uint8_t *arg, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (!is_arg_char(arg[i]))
+        uint8_t c = arg[i], lower = c | 0x20;
+
+        if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' &&
+            c != '~' && c != '-')
             return false;
     }
     return true;
@@ -165,19 +162,6 @@ static void read_plain(const uint8_t *plain, size_t len, struct token *out)
     out->once = (plain[AT_ROUTE] & 1) != 0;
     out->arg_len = (uint8_t)(len - AT_ARG);
     memcpy(out->arg, plain + AT_ARG, len - AT_ARG);
-}
-
-static size_t write_plain(const struct token *token, uint8_t plain[static PLAIN_MAX])
-{
-    plain[AT_TYPE] = (uint8_t)(token->kind << 4 | token->ttl_code);
-    be32_store(plain + AT_OBJECT, token->object);
-    be32_store(plain + AT_CLIENT, token->client);
-    be16_store(plain + AT_CAMPAIGN, token->campaign);
-    be24_store(plain + AT_ISSUED, token->issued_min);
-    plain[AT_ROUTE] =
-        (uint8_t)(token->channel << 5 | token->variant << 2 | token->silent << 1 | token->once);
-    memcpy(plain + AT_ARG, token->arg, token->arg_len);
-    return AT_ARG + (size_t)token->arg_len;
 }
 
 /* Opens the digits that `text` starts with.  Takes the same time whatever comes out. */
@@ -296,7 +280,15 @@ enum token_fault token_seal(const struct token_keyring *ring, struct slice brand
 
     if (fault != TOKEN_FAULT_NONE)
         return fault;
-    len = write_plain(token, plain);
+    plain[AT_TYPE] = (uint8_t)(token->kind << 4 | token->ttl_code);
+    be32_store(plain + AT_OBJECT, token->object);
+    be32_store(plain + AT_CLIENT, token->client);
+    be16_store(plain + AT_CAMPAIGN, token->campaign);
+    be24_store(plain + AT_ISSUED, token->issued_min);
+    plain[AT_ROUTE] =
+        (uint8_t)(token->channel << 5 | token->variant << 2 | token->silent << 1 | token->once);
+    memcpy(plain + AT_ARG, token->arg, token->arg_len);
+    len = AT_ARG + (size_t)token->arg_len;
     bytes[0] = token->kid;
     bind(&bound, token->kid, brand);
     make_tag(key, &bound, plain, len, bytes + 1);

@@ -115,19 +115,6 @@ static size_t break_len(struct reading *r)
     return len + pair;
 }
 
-/* Skips what stands before the token: breaks, and all that is neither a letter nor a digit. */
-static void skip_front(struct reading *r)
-{
-    size_t len;
-    uint8_t c;
-
-    while ((len = next_byte(r->p, r->end, &c)) > 0 && !is_alnum(c)) {
-        size_t more = break_len(r);
-
-        r->p += more ? more : len;
-    }
-}
-
 static bool may_end(const struct reading *r)
 {
     return r->n > r->n_tried && r->n >= TOKEN_TEXT_MIN && r->n <= TOKEN_TEXT_MAX &&
@@ -159,10 +146,16 @@ static void drop_scheme(struct reading *r)
 static void read_text(struct reading *r)
 {
     bool has_encoded = false;
-    uint8_t c = 0; /* the last one looked at */
+    uint8_t c; /* the last one looked at */
     size_t len;
 
-    skip_front(r);
+    /* Before the token stand breaks, and all that is neither a letter nor a digit. */
+    while ((len = next_byte(r->p, r->end, &c)) > 0 && !is_alnum(c)) {
+        size_t more = break_len(r);
+
+        r->p += more ? more : len;
+    }
+    c = 0;
     while ((len = next_byte(r->p, r->end, &c)) > 0) {
         if (base32_canonical((char)c)) {
             if (len > 1 && !has_encoded) /* it may be text behind the token */

@@ -65,16 +65,6 @@ bool address_parse(const char *text, struct address *out)
     return true;
 }
 
-/* Whether all bits after the first `bits` are zero. */
-static bool host_bits_clear(const uint8_t ip[static 16], unsigned bits)
-{
-    for (unsigned i = bits; i < 128; i++) {
-        if (ip[i / 8] >> (7 - i % 8) & 1)
-            return false;
-    }
-    return true;
-}
-
 bool network_parse(const char *text, struct network *out)
 {
     const char *slash = strchr(text, '/');
@@ -93,8 +83,10 @@ bool network_parse(const char *text, struct network *out)
     }
     if (inet_pton(is_v6 ? AF_INET6 : AF_INET, host, network.prefix + (is_v6 ? 0 : 12)) != 1)
         return false;
-    if (!host_bits_clear(network.prefix, bits))
-        return false;
+    for (unsigned i = bits; i < 128; i++) {
+        if (network.prefix[i / 8] >> (7 - i % 8) & 1)
+            return false; /* an address in a network, not a network */
+    }
     network.bits = (uint8_t)bits;
     *out = network;
     return true;

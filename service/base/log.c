@@ -135,16 +135,6 @@ static struct repeat *find_repeat(const char *at)
     return oldest;
 }
 
-/* FNV-1a.  If two different lines of one second collide, the second is held back as a repeat. */
-static uint64_t hash_line(const char *line)
-{
-    uint64_t hash = 14695981039346656037U;
-
-    for (; *line; line++)
-        hash = (hash ^ (unsigned char)*line) * 1099511628211U;
-    return hash;
-}
-
 /* Notes that the line with `hash` is being written; false: it was written before, or the limit is
  * reached. */
 static bool note_written(struct repeat *r, uint64_t hash)
@@ -162,9 +152,14 @@ static bool note_written(struct repeat *r, uint64_t hash)
 static bool hold_back(enum log_level level, const char *at, const char *line)
 {
     int64_t now_s = monotonic_s();
+    uint64_t hash = 14695981039346656037U;
     struct repeat *r;
     bool held;
 
+    /* FNV-1a.  If two different lines of one second collide, the second is held back as a repeat.
+     */
+    for (; *line; line++)
+        hash = (hash ^ (unsigned char)*line) * 1099511628211U;
     pthread_mutex_lock(&repeat_lock);
     r = find_repeat(at);
     if (r->written_s != now_s) {
@@ -172,7 +167,7 @@ static bool hold_back(enum log_level level, const char *at, const char *line)
         r->written_s = now_s;
         r->n_written = 0;
     }
-    held = !note_written(r, hash_line(line));
+    held = !note_written(r, hash);
     if (held)
         r->n_held++;
     r->level = level;

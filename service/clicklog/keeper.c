@@ -72,17 +72,6 @@ static struct segment *find_unsettled(struct clickstore *store)
     return NULL;
 }
 
-/* Settles one segment, which waits for the disk; the caller makes spares again before the next.
- * True: there may be another. */
-static bool settle_one(struct clickstore *store)
-{
-    struct segment *seg = find_unsettled(store);
-
-    if (seg)
-        sync_segment(store, seg);
-    return seg != NULL;
-}
-
 /* Syncs what was appended since the last sync, up to the tail as of now.  Segments may be deleted
  * between two syncs. */
 static void sync_log(struct clicklog *log)
@@ -165,15 +154,6 @@ static void follow(struct clicklog *log)
     }
 }
 
-/* The segment in use would not survive the process, but all its clicks are in Redis and the next
- * segment is a file.  Without this test a log without new clicks would be reported as degraded for
- * ever. */
-static bool has_nothing_at_risk(const struct clicklog *log)
-{
-    return spares_count(log, SPARE_DISK) > 0 &&
-           atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
-}
-
 /* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not
  * survive the process. */
 static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
@@ -191,9 +171,13 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     if (n_appended > 0)
         touch_ahead(log, n_appended);
     safe = log->kept == &log->root || segment_is_safe(log->kept);
-    if (!safe)
-        atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
-    return safe || has_nothing_at_risk(log);
+    if (safe)
+        return true;
+    atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
+    /* Nothing is at risk if all clicks are in Redis and the next segment is a file.  Without this
+     * test a log without new clicks would be reported as degraded for ever. */
+    return spares_count(log, SPARE_DISK) > 0 &&
+           atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
 }
 
 static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
@@ -212,14 +196,6 @@ static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
         }
     }
     atomic_store_explicit(&store->degraded, !safe || store->disk_errno != 0, memory_order_relaxed);
-}
-
-static void sync_logs(struct clickstore *store)
-{
-    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
-        if (log->live)
-            sync_log(log);
-    }
 }
 
 /* The clicks that would be lost if the process ended now: neither applied nor in a file. */
@@ -270,16 +246,25 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "keeper");
     while (!atomic_load(&store->stop)) {
         int64_t now_ms = clock_mono_ms();
+        struct clicklog *log = NULL;
+        struct segment *unsettled;
 
         keep_logs(store, now_ms, now_ms - last_ms);
         make_more_spares(store, now_ms);
         retention_run(store, now_ms);
         last_ms = now_ms;
         if (interval && now_ms - synced_ms >= sync_ms) {
-            sync_logs(store);
+            while ((log = clicklog_next(store, log))) {
+                if (log->live)
+                    sync_log(log);
+            }
             synced_ms = now_ms;
         }
-        if (poll(&wake, 1, settle_one(store) ? 0 : (int)longest_ms) > 0)
+        /* One segment at a time, because it waits for the disk: spares are made before the next. */
+        unsettled = find_unsettled(store);
+        if (unsettled)
+            sync_segment(store, unsettled);
+        if (poll(&wake, 1, unsettled ? 0 : (int)longest_ms) > 0)
             wake_take(store->wake_fd);
     }
     end_logs(store);

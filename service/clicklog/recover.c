@@ -68,21 +68,15 @@ static void delete_file(const struct found *found, const char *path)
 
 /* --- one segment --- */
 
-static bool is_blank(const uint8_t *slot)
-{
-    static const uint8_t zero[CLICK_RECORD_LEN];
-
-    return memcmp(slot, zero, sizeof(zero)) == 0;
-}
-
 /* Sets `n_slots` to the records before the blank slots at the end.  A blank slot in between is not
  * the end: after a power cut a page may be missing while a later one is there. */
 static void measure(struct segment *seg)
 {
+    static const uint8_t blank[CLICK_RECORD_LEN];
     uint32_t used = 0;
 
     for (uint32_t i = 0; i < seg->n_slots; i++) {
-        if (!is_blank(segment_slot(seg, i)))
+        if (memcmp(segment_slot(seg, i), blank, sizeof(blank)) != 0)
             used = i + 1;
     }
     seg->n_slots = used;

@@ -293,15 +293,6 @@ static enum segment_open check_head(const struct segment_place *place, int fd,
     return SEGMENT_OPEN_OK;
 }
 
-/* The number of records in a file of `size` bytes; a record cut in the middle counts, and reads as
- * damaged. */
-static uint32_t slots_of(uint64_t size, uint32_t capacity)
-{
-    uint64_t n = (size - SEGMENT_HEADER_LEN + CLICK_RECORD_LEN - 1) / CLICK_RECORD_LEN;
-
-    return n < capacity ? (uint32_t)n : capacity;
-}
-
 static enum segment_open open_fd(const struct segment_place *place, int fd, struct segment **out,
                                  int *errnum)
 {
@@ -309,6 +300,7 @@ static enum segment_open open_fd(const struct segment_place *place, int fd, stru
     enum segment_open result;
     struct segment *seg = NULL;
     struct stat st;
+    uint64_t n;
 
     if (fstat(fd, &st) != 0) {
         *errnum = errno;
@@ -320,7 +312,9 @@ static enum segment_open open_fd(const struct segment_place *place, int fd, stru
     if (result != SEGMENT_OPEN_OK)
         return result;
     *errnum = ENOMEM;
-    seg = segment_alloc(slots_of((uint64_t)st.st_size, header.capacity));
+    /* A record cut in the middle counts, and reads as damaged. */
+    n = ((uint64_t)st.st_size - SEGMENT_HEADER_LEN + CLICK_RECORD_LEN - 1) / CLICK_RECORD_LEN;
+    seg = segment_alloc(n < header.capacity ? (uint32_t)n : header.capacity);
     if (!seg)
         return SEGMENT_OPEN_FAILED;
     seg->on_disk = true;

@@ -100,21 +100,17 @@ static struct segment *make_on_disk(struct clicklog *log, int64_t now_ms)
     return seg;
 }
 
-static struct segment *make_in_memory(struct clicklog *log)
-{
-    struct clickstore *store = log->store;
-
-    return retention_make_room(store, false)
-               ? segment_new_memory(log->id, store->capacity, clock_wall_ms())
-               : NULL;
-}
-
 static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
 {
+    struct clickstore *store = log->store;
     struct segment *seg;
 
-    while (spares_count(log, SPARE_MEMORY) < n_wanted && (seg = make_in_memory(log)))
+    while (spares_count(log, SPARE_MEMORY) < n_wanted && retention_make_room(store, false)) {
+        seg = segment_new_memory(log->id, store->capacity, clock_wall_ms());
+        if (!seg)
+            return;
         put_spare(log, SPARE_MEMORY, seg);
+    }
 }
 
 /* Drops spares whose sync failed, so that no worker begins one. */

@@ -33,23 +33,18 @@ static const struct {
 
 enum { N_SCOPES = sizeof(scope_names) / sizeof(scope_names[0]) };
 
-static unsigned find_scope(struct slice name)
-{
-    for (size_t i = 0; i < N_SCOPES; i++) {
-        if (slice_equal(name, slice_of(scope_names[i].name)))
-            return scope_names[i].scope;
-    }
-    return 0;
-}
-
 unsigned apikeys_scopes_parse(struct slice text)
 {
     struct slice name;
     unsigned scopes = 0;
 
     while (slice_next_part(&text, ',', &name)) {
-        unsigned scope = find_scope(name);
+        unsigned scope = 0;
 
+        for (size_t i = 0; i < N_SCOPES; i++) {
+            if (slice_equal(name, slice_of(scope_names[i].name)))
+                scope = scope_names[i].scope;
+        }
         if (scope == 0 || (scopes & scope) != 0)
             return 0;
         scopes |= scope;

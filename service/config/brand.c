@@ -71,15 +71,6 @@ bool brand_kind_needs_object(const struct brand *brand, uint8_t kind)
     return kind_needs(brand, kind, TEMPLATE_OBJECT);
 }
 
-static bool country_matches(const struct brand_rule *rule, const char country[2])
-{
-    for (unsigned i = 0; i < rule->n_countries; i++) {
-        if (memcmp(rule->countries[i], country, 2) == 0)
-            return true;
-    }
-    return rule->n_countries == 0;
-}
-
 static bool rule_language_matches(const struct brand_rule *rule, struct slice accept_language)
 {
     struct slice tag;
@@ -97,22 +88,15 @@ static bool rule_language_matches(const struct brand_rule *rule, struct slice ac
 static bool rule_matches(const struct brand_rule *rule, const struct token *token,
                          const struct target_facts *facts)
 {
+    bool is_country = rule->n_countries == 0;
+
     if (rule->variants && !(rule->variants >> token->variant & 1))
         return false;
     if (rule->devices && !(rule->devices >> facts->device & 1))
         return false;
-    return country_matches(rule, facts->country) && rule_language_matches(rule, facts->language);
-}
-
-static const struct template *choose_template(const struct brand_target *target,
-                                              const struct token *token,
-                                              const struct target_facts *facts)
-{
-    for (unsigned i = 0; i < target->n_rules; i++) {
-        if (rule_matches(&target->rules[i], token, facts))
-            return &target->rules[i].tpl;
-    }
-    return &target->tpl;
+    for (unsigned i = 0; i < rule->n_countries && !is_country; i++)
+        is_country = memcmp(rule->countries[i], facts->country, 2) == 0;
+    return is_country && rule_language_matches(rule, facts->language);
 }
 
 /* `tpl` NULL: one that does not fit. */
@@ -147,8 +131,15 @@ size_t brand_target(const struct brand *brand, const struct token *token,
                     const struct target_facts *facts, char out[static SITE_TARGET_MAX])
 {
     const struct brand_target *target = find_target(brand, token->kind);
+    const struct template *tpl = target ? &target->tpl : NULL;
 
-    return expand(brand, token, target ? choose_template(target, token, facts) : NULL, out);
+    for (unsigned i = 0; target && i < target->n_rules; i++) {
+        if (rule_matches(&target->rules[i], token, facts)) {
+            tpl = &target->rules[i].tpl;
+            break;
+        }
+    }
+    return expand(brand, token, tpl, out);
 }
 
 bool brand_kind_is_of_invoices(const struct brand *brand, uint8_t kind)

@@ -385,19 +385,6 @@ static bool resolve_when(const struct builder *b, struct brand_target *target, u
     return fail_when(b, target, state, wrong);
 }
 
-static bool resolve_all(const struct builder *b)
-{
-    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
-        struct brand_target *target = b->targets->kind[kind];
-
-        for (unsigned state = 1; target && state < STATE_OBJECTS; state++) {
-            if (target->when_texts[state] && !resolve_when(b, target, state))
-                return false;
-        }
-    }
-    return true;
-}
-
 /* --- the whole --- */
 
 static bool check_names(const struct builder *b)
@@ -455,5 +442,15 @@ bool brand_targets_build(struct brand_targets *targets, const struct config *con
         if (target && !check_tracking(&b, target))
             return false;
     }
-    return check_names(&b) && resolve_all(&b);
+    if (!check_names(&b))
+        return false;
+    for (unsigned kind = 1; kind < BRAND_KINDS; kind++) {
+        struct brand_target *target = targets->kind[kind];
+
+        for (unsigned state = 1; target && state < STATE_OBJECTS; state++) {
+            if (target->when_texts[state] && !resolve_when(&b, target, state))
+                return false;
+        }
+    }
+    return true;
 }

@@ -83,19 +83,6 @@ static bool parse_values(struct config *config)
 
 /* --- checks between keys --- */
 
-static bool check_public(const struct config *config, struct error *err)
-{
-    const struct config_public *public = &config->public;
-
-    if (public->client_address == CONFIG_CLIENT_DIRECT || public->n_trusted_proxies > 0)
-        return true;
-    config_fail(
-        config, err, "public.client_address",
-        "no proxy is trusted to name the client's address; list the networks of your proxies "
-        "in public.trusted_proxies");
-    return false;
-}
-
 static bool check_redis(const struct config *config, struct error *err)
 {
     const struct config_redis *redis = &config->redis;
@@ -118,15 +105,6 @@ static bool check_redis(const struct config *config, struct error *err)
         return false;
     }
     return true;
-}
-
-static bool check_labels(const struct config *config, struct error *err)
-{
-    if (config->labels.asn_list.n == 0 || config->geo.asn)
-        return true;
-    config_fail(config, err, config->labels.n_asns ? "labels.asns" : "labels.asn_file",
-                "nothing tells the autonomous system of an address; name an MMDB file in geo.asn");
-    return false;
 }
 
 static bool check_ledger(const struct config *config, struct error *err)
@@ -282,15 +260,6 @@ static bool check_sink(const struct config *config, unsigned index, struct error
     return true;
 }
 
-static bool check_sinks(const struct config *config, struct error *err)
-{
-    for (unsigned i = 0; i < config->n_sinks; i++) {
-        if (!check_sink(config, i, err))
-            return false;
-    }
-    return true;
-}
-
 const char *config_sink_type_name(const struct config_sink *sink)
 {
     return config_sink_types[sink->type];
@@ -329,9 +298,27 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     }
     if (!collect_asns(&config->labels, err))
         goto out;
-    if (!check_public(config, err) || !check_redis(config, err) || !check_labels(config, err) ||
-        !check_ledger(config, err) || !check_sinks(config, err))
+    if (config->public.client_address != CONFIG_CLIENT_DIRECT &&
+        config->public.n_trusted_proxies == 0) {
+        config_fail(config, err, "public.client_address",
+                    "no proxy is trusted to name the client's address; list the networks of your "
+                    "proxies in public.trusted_proxies");
         goto out;
+    }
+    if (!check_redis(config, err))
+        goto out;
+    if (config->labels.asn_list.n > 0 && !config->geo.asn) {
+        config_fail(
+            config, err, config->labels.n_asns ? "labels.asns" : "labels.asn_file",
+            "nothing tells the autonomous system of an address; name an MMDB file in geo.asn");
+        goto out;
+    }
+    if (!check_ledger(config, err))
+        goto out;
+    for (unsigned i = 0; i < config->n_sinks; i++) {
+        if (!check_sink(config, i, err))
+            goto out;
+    }
     return config;
 out:
     config_free(config);
@@ -351,31 +338,26 @@ static bool holds_password(const struct config *config)
     return at && memchr(authority, ':', (size_t)(at - authority));
 }
 
-/* Of a configuration with a password in it: others may not read the file. */
-static bool check_file(const struct config *config, struct error *err)
-{
-    int fd = open(config->path, O_RDONLY | O_CLOEXEC);
-    bool ok;
-
-    if (fd < 0)
-        return true; /* it was read; what is gone nobody else reads */
-    ok = own_secret_check(fd, config->path, err);
-    close(fd);
-    return ok;
-}
-
 struct config *config_load(const char *path, struct error *err)
 {
     struct config *config = NULL;
     size_t len;
     char *text = schema_read_file(path, &len, err);
+    int fd;
 
     if (text)
         config = config_parse(path, text, len, err);
     free(text);
-    if (config && holds_password(config) && !check_file(config, err)) {
-        config_free(config);
-        config = NULL;
+    /* Others may not read a file with a password in it.  If it can't be opened any more, it is
+     * gone, and nobody reads it. */
+    if (config && holds_password(config) && (fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0) {
+        bool is_safe = own_secret_check(fd, path, err);
+
+        close(fd);
+        if (!is_safe) {
+            config_free(config);
+            config = NULL;
+        }
     }
     return config;
 }

@@ -31,16 +31,6 @@ static enum token_key_state find_state(struct slice name)
     return TOKEN_KEY_ABSENT;
 }
 
-/* 1…255 in plain decimal, or 0. */
-static uint8_t parse_kid(struct slice text)
-{
-    uint32_t kid = 0;
-
-    if (text.ptr[0] == '0' || !number_parse_u32(text, KEYS_KIDS - 1, &kid))
-        return 0;
-    return (uint8_t)kid;
-}
-
 /* Whether two keys are for one and the same brand. */
 static bool share_brand(const char *a, const char *b)
 {
@@ -91,15 +81,19 @@ static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
 {
     uint8_t secret[TOKEN_KEY_LEN];
     enum token_key_state state;
-    uint8_t kid;
+    uint32_t number;
+    uint8_t kid = 0; /* none: the file writes it in plain decimal */
     bool ok = false;
+
+    if (line->field[0].ptr[0] != '0' && number_parse_u32(line->field[0], KEYS_KIDS - 1, &number))
+        kid = (uint8_t)number;
 
     if (line->n_fields != 3 && line->n_fields != 4) {
         error_set(err,
                   "%s:%u: a line has three fields, kid, state and hex-key, and may have a fourth, "
                   "the brands",
                   path, line->number);
-    } else if ((kid = parse_kid(line->field[0])) == 0) {
+    } else if (kid == 0) {
         error_set(err, "%s:%u: the kid is not a number from 1 to 255", path, line->number);
     } else if ((state = find_state(line->field[1])) == TOKEN_KEY_ABSENT) {
         error_set(err, "%s:%u: the state of key %u is not mint, verify or revoked", path,

@@ -60,24 +60,11 @@ static bool read_text(struct linefile *file, int fd, size_t max, const char *pat
     return true;
 }
 
-/* Editors put a byte order mark before a text; some shells write all of it in UTF-16. */
-static bool skip_mark(struct linefile *file, const char *path, struct error *err)
-{
-    struct slice text = slice_make(file->text, file->len);
-
-    if (slice_starts_with(text, slice_of("\xff\xfe")) ||
-        slice_starts_with(text, slice_of("\xfe\xff"))) {
-        error_set(err, "%s: is UTF-16: save it as UTF-8", path);
-        return false;
-    }
-    file->at = file->len - slice_skip_mark(text).len;
-    return true;
-}
-
 struct linefile *linefile_load(const char *path, mode_t forbidden, struct error *err)
 {
     struct linefile *file = calloc(1, sizeof(*file));
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct slice text;
     struct stat st;
     bool ok = false;
 
@@ -93,7 +80,15 @@ struct linefile *linefile_load(const char *path, mode_t forbidden, struct error 
     }
     if (!read_text(file, fd, (size_t)st.st_size, path, err))
         goto out;
-    ok = skip_mark(file, path, err);
+    /* Editors put a byte order mark before a text; some shells write all of it in UTF-16. */
+    text = slice_make(file->text, file->len);
+    if (slice_starts_with(text, slice_of("\xff\xfe")) ||
+        slice_starts_with(text, slice_of("\xfe\xff"))) {
+        error_set(err, "%s: is UTF-16: save it as UTF-8", path);
+        goto out;
+    }
+    file->at = file->len - slice_skip_mark(text).len;
+    ok = true;
 out:
     if (fd >= 0)
         close(fd);

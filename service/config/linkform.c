@@ -308,16 +308,6 @@ static bool check_needs(const struct linkform *form, const struct link *out,
     return true;
 }
 
-/* Uses are forgotten some time after the last one (batch.h), and then the link must have ended. */
-static bool check_end(const struct link *out, struct linkform_fault *fault)
-{
-    fault->field = fields[LINK_TTL].name;
-    return out->token.ttl_code != 0 || brand_kind_max_uses(out->brand, out->token.kind) == 0 ||
-           refuse(fault, "is never, but links of kind '%s' are good for %u uses and need an end",
-                  brand_kind_name(out->brand, out->token.kind),
-                  brand_kind_max_uses(out->brand, out->token.kind));
-}
-
 static bool take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
                         struct linkform_fault *fault)
 {
@@ -332,7 +322,15 @@ static bool take_fields(struct linkform_maker *maker, const struct linkform *for
         if (form->field[i].len == 0 && i == LINK_KIND)
             return refuse(fault, "is missing");
     }
-    return check_needs(form, out, fault) && check_end(out, fault);
+    if (!check_needs(form, out, fault))
+        return false;
+    /* Uses are forgotten some time after the last one (batch.h), and then the link must have
+     * ended. */
+    fault->field = fields[LINK_TTL].name;
+    return out->token.ttl_code != 0 || brand_kind_max_uses(out->brand, out->token.kind) == 0 ||
+           refuse(fault, "is never, but links of kind '%s' are good for %u uses and need an end",
+                  brand_kind_name(out->brand, out->token.kind),
+                  brand_kind_max_uses(out->brand, out->token.kind));
 }
 
 /* Rows of one table are often of one minute: the calendar is asked once. */
@@ -352,16 +350,6 @@ static void set_expiry(struct linkform_maker *maker, struct link *out)
         maker->expires_ttl = token->ttl_code;
     }
     memcpy(out->expires_at, maker->expires_at, sizeof(out->expires_at));
-}
-
-/* The target itself, as there is nothing to count. */
-static bool make_plain(struct link *out, struct linkform_fault *fault)
-{
-    static const struct target_facts facts = {.country = {0}};
-
-    out->url_len = brand_target(out->brand, &out->token, &facts, out->url);
-    out->url[out->url_len] = '\0';
-    return out->url_len > 0 || refuse(fault, "the fields lead nowhere");
 }
 
 static bool seal(const struct linkform_maker *maker, struct link *out, struct linkform_fault *fault)
@@ -398,6 +386,8 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
     /* A link to opt out has no URL of its own to give. */
     if (out->brand->untracked_kinds >> out->token.kind & 1 &&
         !brand_kind_is_opt_out(out->brand, out->token.kind)) {
+        static const struct target_facts facts = {.country = {0}};
+
         fault->field = fields[LINK_ONCE].name;
         if (out->token.once)
             return refuse(fault,
@@ -405,7 +395,10 @@ bool linkform_make(struct linkform_maker *maker, const struct linkform *form, st
                           "their place works any number of times",
                           brand_kind_name(out->brand, out->token.kind));
         fault->field = NULL;
-        return make_plain(out, fault);
+        /* There is nothing to count: the URL is the target itself. */
+        out->url_len = brand_target(out->brand, &out->token, &facts, out->url);
+        out->url[out->url_len] = '\0';
+        return out->url_len > 0 || refuse(fault, "the fields lead nowhere");
     }
     fault->field = NULL;
     if (!seal(maker, out, fault))

@@ -90,17 +90,6 @@ static const struct schema_key preset_keys[] = {
 
 /* clang-format on */
 
-static void fail_unknown(const char *name, struct error *err)
-{
-    char all[256] = "";
-    size_t len = 0;
-
-    for (const struct embedded_file *data = embedded_presets; data->name && len < sizeof(all);
-         data++)
-        len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", len ? ", " : "", data->name);
-    error_set(err, "unknown preset '%.60s'; one of: %s, or a path with a '/'", name, all);
-}
-
 static struct preset *parse(const char *path, const char *text, size_t len, struct error *err)
 {
     struct schema_doc *doc = schema_parse(preset_keys, sizeof(struct preset), path, text, len, err);
@@ -117,15 +106,18 @@ static struct preset *parse(const char *path, const char *text, size_t len, stru
 struct preset *preset_load(const char *name, struct error *err)
 {
     struct preset *preset = NULL;
-    char *text;
-    size_t len;
+    char *text, known[256] = "";
+    size_t len = 0;
 
     if (!strchr(name, '/')) {
         for (const struct embedded_file *data = embedded_presets; data->name; data++) {
             if (strcmp(data->name, name) == 0)
                 return parse(name, data->text, data->len, err);
+            if (len < sizeof(known))
+                len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", len ? ", " : "",
+                                        data->name);
         }
-        fail_unknown(name, err);
+        error_set(err, "unknown preset '%.60s'; one of: %s, or a path with a '/'", name, known);
         return NULL;
     }
     text = schema_read_file(name, &len, err);

@@ -73,14 +73,6 @@ static void path_add_name(struct reader *r, const char *name)
     r->path_len += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-static void path_add_index(struct reader *r, size_t index)
-{
-    size_t room = sizeof(r->path) - r->path_len;
-    int n = snprintf(r->path + r->path_len, room, "[%zu]", index);
-
-    r->path_len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
 static void path_cut(struct reader *r, size_t len)
 {
     r->path_len = len;
@@ -365,10 +357,12 @@ static bool read_list(struct reader *r, const yaml_node_t *node, const struct sc
     if (!entries)
         return false;
     for (size_t i = 0; i < n; i++) {
+        size_t room = sizeof(r->path) - r->path_len;
+        int len = snprintf(r->path + r->path_len, room, "[%zu]", i);
         const yaml_node_t *item;
         bool ok;
 
-        path_add_index(r, i);
+        r->path_len += (size_t)len < room ? (size_t)len : room - 1;
         if (!(item = enter(r, items[i])))
             return false;
         if (key->type == SCHEMA_TEXTS)

@@ -230,31 +230,6 @@ static bool check_base_url(const struct site *site, const struct config *config,
     return false;
 }
 
-static bool add_brands(struct site *site, const struct config *config, struct error *err)
-{
-    for (unsigned i = 0; i < config->n_brands; i++) {
-        site->n_brands = i + 1;
-        if (!brand_init(&site->brands[i], config, i, site->texts, err) ||
-            !check_number(site, config, i, err) || !add_hosts(site, config, i, err) ||
-            !check_base_url(site, config, i, err))
-            return false;
-    }
-    return true;
-}
-
-/* Notes which keys are for a brand, and which of them mints. */
-static void set_brand_keys(struct brand *brand, const struct token_keyring *ring,
-                           const struct keys_brands *brands)
-{
-    for (unsigned kid = 1; kid < KEYS_KIDS; kid++) {
-        if (ring->state[kid] == TOKEN_KEY_ABSENT || !brandlist_has(brands->list[kid], brand->name))
-            continue;
-        brand->kids[kid / 64] |= UINT64_C(1) << kid % 64;
-        if (ring->state[kid] == TOKEN_KEY_MINT)
-            brand->mint_kid = (uint8_t)kid;
-    }
-}
-
 static bool add_keys(struct site *site, const struct config *config, struct error *err)
 {
     struct keys_brands brands;
@@ -273,8 +248,19 @@ static bool add_keys(struct site *site, const struct config *config, struct erro
             goto out;
         }
     }
-    for (unsigned i = 0; i < site->n_brands; i++)
-        set_brand_keys(&site->brands[i], site->keys, &brands);
+    for (unsigned i = 0; i < site->n_brands; i++) {
+        struct brand *brand = &site->brands[i];
+
+        /* Which keys are for the brand, and which of them mints. */
+        for (unsigned kid = 1; kid < KEYS_KIDS; kid++) {
+            if (site->keys->state[kid] == TOKEN_KEY_ABSENT ||
+                !brandlist_has(brands.list[kid], brand->name))
+                continue;
+            brand->kids[kid / 64] |= UINT64_C(1) << kid % 64;
+            if (site->keys->state[kid] == TOKEN_KEY_MINT)
+                brand->mint_kid = (uint8_t)kid;
+        }
+    }
     ok = true;
 out:
     if (!ok)
@@ -302,7 +288,14 @@ struct site *site_new(const struct config *config, struct error *err)
         error_set(err, "%s: out of memory", config->path);
         goto out;
     }
-    ok = add_brands(site, config, err) && add_keys(site, config, err);
+    for (unsigned i = 0; i < config->n_brands; i++) {
+        site->n_brands = i + 1;
+        if (!brand_init(&site->brands[i], config, i, site->texts, err) ||
+            !check_number(site, config, i, err) || !add_hosts(site, config, i, err) ||
+            !check_base_url(site, config, i, err))
+            goto out;
+    }
+    ok = add_keys(site, config, err);
 out:
     if (!ok && site) {
         site_free(site);

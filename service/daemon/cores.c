@@ -133,20 +133,17 @@ unsigned cores_of_quota(const char *root)
     return least;
 }
 
-/* Counts the calling thread's affinity mask, which at the start is that of the process.  The call
- * fails on a machine with more cores than a cpu_set_t holds; then all cores online count. */
-static unsigned cores_of_affinity(void)
-{
-    cpu_set_t set;
-    long n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
-                                                          : sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n > 0 ? (unsigned)n : 1;
-}
-
 unsigned cores_usable(void)
 {
-    unsigned affinity = cores_of_affinity(), quota = cores_of_quota("");
+    unsigned quota = cores_of_quota(""), affinity;
+    cpu_set_t set;
+    long n;
 
+    /* Counts the calling thread's affinity mask, which at the start is that of the process.  The
+     * call fails on a machine with more cores than a cpu_set_t holds; then all cores online
+     * count. */
+    n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
+                                                     : sysconf(_SC_NPROCESSORS_ONLN);
+    affinity = n > 0 ? (unsigned)n : 1;
     return quota && quota < affinity ? quota : affinity;
 }

@@ -207,15 +207,6 @@ static bool start_events(struct daemon *d, struct error *err)
     return true;
 }
 
-/* Unblocks the signals that were blocked for the other threads; pending ones are delivered now. */
-static void unblock_signals(void)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Works in short steps, so that a second signal is noticed. */
 static void drain_logs(struct daemon *d)
 {
@@ -245,6 +236,7 @@ void daemon_run(struct daemon *d)
 struct daemon *daemon_start(const char *config_path, struct error *err)
 {
     struct daemon *d = calloc(1, sizeof(*d));
+    sigset_t none;
     bool ok = false;
 
     block_signals();
@@ -254,8 +246,9 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
     }
     d->config_path = config_path;
     ok = parts_start(&d->parts, config_path, err) && start_watch(d, err) && start_events(d, err);
-    if (ok)
-        unblock_signals();
+    /* The signals that were blocked for the other threads; pending ones are delivered now. */
+    if (ok && sigemptyset(&none) == 0)
+        pthread_sigmask(SIG_SETMASK, &none, NULL);
 out:
     if (!ok) {
         daemon_free(d);

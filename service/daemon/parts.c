@@ -159,13 +159,6 @@ static bool start_ledger(struct parts *p, struct error *err)
     return p->ledger != NULL;
 }
 
-static unsigned count_workers(const struct config_public *public)
-{
-    unsigned n_cores = public->workers > 0 ? (unsigned)public->workers : cores_usable();
-
-    return n_cores < CONFIG_WORKERS_MAX ? n_cores : CONFIG_WORKERS_MAX;
-}
-
 static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, int *listen_fds,
                          struct error *err)
 {
@@ -190,25 +183,19 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
     return p->workers[i] != NULL;
 }
 
-static struct known *make_known(const struct config_labels *labels, struct error *err)
-{
-    const struct known_options options = {.networks = labels->range_networks,
-                                          .n_networks = labels->n_ranges,
-                                          .asns = labels->asn_list.numbers,
-                                          .n_asns = labels->asn_list.n};
-
-    return known_new(&options, err);
-}
-
 static bool make_label_rules(struct parts *p, struct error *err)
 {
     const struct config *c = p->config;
+    const struct known_options known = {.networks = c->labels.range_networks,
+                                        .n_networks = c->labels.n_ranges,
+                                        .asns = c->labels.asn_list.numbers,
+                                        .n_asns = c->labels.asn_list.n};
     struct label_origin origin = {.salt = &p->salt, .asn_file = c->geo.asn};
 
     p->label_rules = label_rules_new(c->geo.country, err);
     if (!p->label_rules)
         return false;
-    origin.known = make_known(&c->labels, err);
+    origin.known = known_new(&known, err);
     return origin.known && label_rules_set_origin(p->label_rules, &origin, err);
 }
 
@@ -314,7 +301,10 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
     int *listen_fds;
     bool ok = false;
 
-    p->n_workers = count_workers(&p->config->public);
+    p->n_workers =
+        p->config->public.workers > 0 ? (unsigned)p->config->public.workers : cores_usable();
+    if (p->n_workers > CONFIG_WORKERS_MAX)
+        p->n_workers = CONFIG_WORKERS_MAX;
     n_fds = p->n_workers * p->config->public.n_listen;
     listen_fds = calloc(n_fds, sizeof(int));
     if (!listen_fds) {

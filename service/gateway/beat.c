@@ -152,23 +152,18 @@ static bool send_beat(struct beat *beat, int64_t wall_ms)
     }
 }
 
-/* Drops the salt of a day that is over, if Redis has not sent the new one within SALT_GRACE_S. */
-static void drop_old_salt(struct beat *beat, int64_t now_s)
-{
-    if (now_s < (beat->day + 1) * DAY_S + SALT_GRACE_S)
-        return;
-    beat->day = now_s / DAY_S;
-    sodium_memzero(beat->agreed, sizeof(beat->agreed));
-    salt_forget(beat->options.salt);
-    beat->options.on_salt(beat->options.owner);
-}
-
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms)
 {
     /* Each process reads the lines of all others, so the interval grows with their number. */
-    int64_t line_ms = pod_every_ms(beat->known.n);
+    int64_t line_ms = pod_every_ms(beat->known.n), now_s = wall_ms / 1000;
 
-    drop_old_salt(beat, wall_ms / 1000);
+    /* The salt of a day that is over goes, if Redis has not sent the new one by SALT_GRACE_S. */
+    if (now_s >= (beat->day + 1) * DAY_S + SALT_GRACE_S) {
+        beat->day = now_s / DAY_S;
+        sodium_memzero(beat->agreed, sizeof(beat->agreed));
+        salt_forget(beat->options.salt);
+        beat->options.on_salt(beat->options.owner);
+    }
     if (beat->n_sent == 0 && !beat->is_leaving && now_ms >= beat->next_ms &&
         send_beat(beat, wall_ms))
         beat->next_ms = now_ms + (line_ms > POD_EVERY_MS ? line_ms : BEAT_MS);

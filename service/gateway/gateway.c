@@ -225,17 +225,6 @@ static void summarise(const struct gateway *gateway, struct head *head,
 
 /* --- adding --- */
 
-/* A click that names no client is judged by itself: there is nothing to compare it with. */
-static unsigned judge_alone(struct gateway *gateway, const struct gateway_click *click,
-                            struct gateway_click *found)
-{
-    struct gateway_entry alone = {.click = *click};
-    struct gateway_group group = {.n = 0};
-
-    group.newest = gateway_group_insert(&group, &alone);
-    return gateway_group_judge(&gateway->options, &group, found);
-}
-
 void gateway_expect(struct gateway *gateway, const struct click *click)
 {
     __builtin_prefetch(find_head(gateway, click), 1);
@@ -294,8 +283,16 @@ unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
 
     if (!gateway_wants(&click->click))
         return 0;
-    if (click->click.client == 0)
-        return click->click.hints ? judge_alone(gateway, click, found) : 0;
+    if (click->click.client == 0) {
+        /* There is nothing to compare the click with: its own hints must tell. */
+        struct gateway_entry alone = {.click = *click};
+        struct gateway_group group = {.n = 0};
+
+        if (!click->click.hints)
+            return 0;
+        group.newest = gateway_group_insert(&group, &alone);
+        return gateway_group_judge(&gateway->options, &group, found);
+    }
     head = find_head(gateway, &click->click);
     if (click->is_shared || !is_one_more(head, click))
         return judge_among(gateway, head, click, found);

@@ -121,14 +121,6 @@ static bool has_grams(const struct gram_set *set, const struct needs *needs)
     return true;
 }
 
-/* Takes sequences from the end of `text`: the last letters of "Safari/" are rarer than the first
- * ones of "Version/". */
-static void fill_needs(struct needs *needs, const char *text)
-{
-    for (size_t end = strlen(text); end >= GRAM && needs->n_grams < GRAMS_MAX; end--)
-        needs->grams[needs->n_grams++] = (uint16_t)hash_gram(text + end - GRAM);
-}
-
 static bool compile_families(struct family_rules *families, struct error *err)
 {
     families->codes = calloc(families->n_rules, sizeof(families->codes[0]));
@@ -139,12 +131,16 @@ static bool compile_families(struct family_rules *families, struct error *err)
     }
     for (unsigned i = 0; i < families->n_rules; i++) {
         const struct agent_rule *rule = &families->rules[i];
+        struct needs *needs = &families->needs[i];
 
         families->codes[i] =
             compile(rule->regex, strlen(rule->regex), rule->nocase ? PCRE2_CASELESS : 0, err);
         if (!families->codes[i])
             return false;
-        fill_needs(&families->needs[i], rule->needs);
+        /* Takes sequences from the end: the last letters of "Safari/" are rarer than the first ones
+         * of "Version/". */
+        for (size_t end = strlen(rule->needs); end >= GRAM && needs->n_grams < GRAMS_MAX; end--)
+            needs->grams[needs->n_grams++] = (uint16_t)hash_gram(rule->needs + end - GRAM);
     }
     return true;
 }
@@ -249,18 +245,16 @@ static bool match(struct agent_matcher *m, const pcre2_code *re, struct slice te
     return status >= 0;
 }
 
-/* The text of group `number` of the last match; absent if the group took no part in it. */
-static struct slice captured(const struct agent_matcher *m, struct slice text, uint32_t number)
+/* The family whose name the first group of the last match has captured; 0 if that took no part. */
+static uint8_t captured_family(const struct agent_matcher *m, const struct family_rules *families,
+                               struct slice text)
 {
-    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data) + (size_t)2 * number;
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data) + 2;
+    struct slice name;
 
-    if (number >= pcre2_get_ovector_count(m->data) || at[0] == PCRE2_UNSET)
-        return slice_make(NULL, 0);
-    return slice_make(text.ptr + at[0], at[1] - at[0]);
-}
-
-static uint8_t family_of_name(const struct family_rules *families, struct slice name)
-{
+    if (pcre2_get_ovector_count(m->data) < 2 || at[0] == PCRE2_UNSET)
+        return 0;
+    name = slice_make(text.ptr + at[0], at[1] - at[0]);
     for (unsigned i = 0; i < families->n_names; i++) {
         if (slice_equal(name, slice_of(families->names[i].text)))
             return families->names[i].family;
@@ -278,7 +272,7 @@ static uint8_t find_family(struct agent_matcher *m, const struct family_rules *f
             continue;
         if (families->rules[i].family != AGENT_CAPTURE)
             return families->rules[i].family;
-        return family_of_name(families, captured(m, text, 1));
+        return captured_family(m, families, text);
     }
     return 0;
 }
@@ -310,17 +304,6 @@ static bool has_mobile(struct slice text)
     return has(text, "Mobile") || has(text, "Opera Mini") || has(text, "Opera Mobi");
 }
 
-/* One tablet in five sends "Mobile" as phones do.  Of these, the ones with a tablet's model name
- * are recognised. */
-static enum click_device device_of_android(struct agent_matcher *m, struct slice text)
-{
-    if (has_tv(text) || has(text, "BRAVIA") || has(text, " AFT"))
-        return CLICK_DEVICE_OTHER;
-    return has_mobile(text) && !match(m, m->rules->people[AGENT_NAMES_TABLET], text)
-               ? CLICK_DEVICE_PHONE
-               : CLICK_DEVICE_TABLET;
-}
-
 /*
  * Why a rule of our own: uap-core names models but no form factors, and the packages that know form
  * factors hold them in code, which a build can't turn into a table.  They are no more accurate
@@ -342,7 +325,13 @@ static enum click_device find_device(struct agent_matcher *m, enum click_system 
         return has(text, "iPad") ? CLICK_DEVICE_TABLET : CLICK_DEVICE_PHONE;
     case CLICK_SYSTEM_ANDROID:
     case CLICK_SYSTEM_HARMONYOS:
-        return device_of_android(m, text);
+        if (has_tv(text) || has(text, "BRAVIA") || has(text, " AFT"))
+            return CLICK_DEVICE_OTHER;
+        /* One tablet in five sends "Mobile" as phones do.  Of these, the ones with a tablet's model
+         * name are recognised. */
+        return has_mobile(text) && !match(m, m->rules->people[AGENT_NAMES_TABLET], text)
+                   ? CLICK_DEVICE_PHONE
+                   : CLICK_DEVICE_TABLET;
     case CLICK_SYSTEM_KAIOS:
         return CLICK_DEVICE_PHONE;
     case CLICK_SYSTEM_WINDOWS:
@@ -361,17 +350,6 @@ static enum click_device find_device(struct agent_matcher *m, enum click_system 
         break;
     }
     return has_mobile(text) ? CLICK_DEVICE_PHONE : CLICK_DEVICE_OTHER;
-}
-
-/* 32 bits are enough to tell the visitors behind one address apart. */
-static uint32_t hash_text(struct slice text)
-{
-    uint8_t digest[crypto_generichash_BYTES];
-    uint32_t hash;
-
-    crypto_generichash(digest, sizeof(digest), (const uint8_t *)text.ptr, text.len, NULL, 0);
-    hash = le32_load(digest);
-    return hash ? hash : 1;
 }
 
 /*
@@ -414,8 +392,15 @@ struct agent agent_classify(struct agent_matcher *matcher, struct slice text)
     if (text.len > AGENT_TEXT_MAX)
         text.len = AGENT_TEXT_MAX;
     agent.reason = (uint8_t)find_reason(matcher, text);
-    if (text.len > 0)
-        agent.text_hash = hash_text(text);
+    if (text.len > 0) {
+        uint8_t digest[crypto_generichash_BYTES];
+
+        /* 32 bits are enough to tell the visitors behind one address apart. */
+        crypto_generichash(digest, sizeof(digest), (const uint8_t *)text.ptr, text.len, NULL, 0);
+        agent.text_hash = le32_load(digest);
+        if (agent.text_hash == 0)
+            agent.text_hash = 1;
+    }
     if (click_reason_label(agent.reason) != CLICK_HUMAN)
         return agent;
     fill_grams(&matcher->grams, text);

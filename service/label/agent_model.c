@@ -21,17 +21,6 @@ static bool names_program(struct slice part)
     return false;
 }
 
-static bool is_model(struct slice part)
-{
-    return !holds(part, "://") && !holds(part, "@") && !holds(part, "compatible") &&
-           !names_program(part);
-}
-
-static bool names_system(struct slice part)
-{
-    return holds(part, "Android") || holds(part, "Windows Phone");
-}
-
 /* The length of the brackets that `text` begins with.  Brackets inside them, as in the model "moto
  * g(60)", are skipped.  Some agents are cut off before the closing bracket. */
 static size_t brackets_len(struct slice text)
@@ -57,11 +46,13 @@ static size_t copy_parts(struct slice parts, char *out)
         const char *end = memchr(parts.ptr + 1, ';', parts.len - 1);
         struct slice part = slice_make(parts.ptr, end ? (size_t)(end - parts.ptr) : parts.len);
 
-        if (!is_behind_system || !is_model(part)) {
+        if (!is_behind_system || holds(part, "://") || holds(part, "@") ||
+            holds(part, "compatible") || names_program(part)) {
             memcpy(out + len, part.ptr, part.len);
             len += part.len;
         }
-        is_behind_system = is_behind_system || names_system(part);
+        is_behind_system =
+            is_behind_system || holds(part, "Android") || holds(part, "Windows Phone");
         parts = slice_make(part.ptr + part.len, parts.len - part.len);
     }
     return len;

@@ -57,21 +57,11 @@ static bool is_in_use(struct geo *geo, const struct geo_db *db)
     return found;
 }
 
-static void swap_in(struct geo *geo, struct geo_db *db)
-{
-    const struct timespec moment = {.tv_nsec = 1000000};
-    struct geo_db *old = atomic_exchange(&geo->current, db);
-
-    /* Waits in a loop: a look-up takes less than a microsecond. */
-    while (old && is_in_use(geo, old))
-        nanosleep(&moment, NULL);
-    geo_db_free(old);
-}
-
 /* Loads the file if it has changed since it was last loaded. */
 static void check_file(struct geo *geo)
 {
-    struct geo_db *db = NULL;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    struct geo_db *db = NULL, *old;
     struct error err = {0};
     char text[LOG_QUOTE_MAX];
     bool is_new = true;
@@ -87,7 +77,11 @@ static void check_file(struct geo *geo)
     switch (geo_db_load(geo->path, geo->what, &db, &err)) {
     case GEO_DB_OK:
         geo->is_absent = geo->is_bad = false;
-        swap_in(geo, db);
+        old = atomic_exchange(&geo->current, db);
+        /* Waits in a loop: a look-up takes less than a microsecond. */
+        while (old && is_in_use(geo, old))
+            nanosleep(&moment, NULL);
+        geo_db_free(old);
         log_info("geo.loaded", "file=%s", log_quote(text, geo->path));
         break;
     case GEO_DB_ABSENT:

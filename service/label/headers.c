@@ -337,11 +337,6 @@ static bool is_own_webmail(struct slice host)
     return false;
 }
 
-static bool ends_host(char c)
-{
-    return c == '/' || c == '?' || c == '#' || c == ':';
-}
-
 static struct slice host_of_url(struct slice url)
 {
     size_t skip = starts_with_nocase(url, "https://")         ? 8
@@ -352,7 +347,7 @@ static struct slice host_of_url(struct slice url)
 
     if (skip == 0)
         return slice_make(NULL, 0);
-    while (skip + len < url.len && !ends_host(url.ptr[skip + len]))
+    while (skip + len < url.len && !memchr("/?#:", url.ptr[skip + len], 4))
         len++;
     return slice_make(url.ptr + skip, len);
 }

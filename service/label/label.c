@@ -128,15 +128,6 @@ void labeler_free(struct labeler *labeler)
     free(labeler);
 }
 
-static bool may_classify(struct labeler *labeler, int64_t now_ms)
-{
-    if (now_ms / 1000 != labeler->second) {
-        labeler->second = now_ms / 1000;
-        labeler->n_new = 0;
-    }
-    return labeler->n_new++ < NEW_AGENTS_PER_S;
-}
-
 /* Multiplies two words and folds the 128-bit product by xor. */
 static inline uint64_t fold_product(uint64_t a, uint64_t b)
 {
@@ -180,7 +171,11 @@ static struct agent find_agent(struct labeler *labeler, struct slice text, int64
         counter64_add(&labeler->counters->hits, 1);
         return *known;
     }
-    if (!may_classify(labeler, now_ms)) {
+    if (now_ms / 1000 != labeler->second) {
+        labeler->second = now_ms / 1000;
+        labeler->n_new = 0;
+    }
+    if (labeler->n_new++ >= NEW_AGENTS_PER_S) {
         counter64_add(&labeler->counters->hurried, 1);
         return agent_classify_hurriedly(labeler->matcher, text);
     }

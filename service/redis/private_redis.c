@@ -70,15 +70,6 @@ static void run_child(const struct private_redis *redis, pid_t parent)
     _exit(EXIT_NO_PROGRAM);
 }
 
-static pid_t start_child(const struct private_redis *redis)
-{
-    pid_t parent = getpid(), pid = fork();
-
-    if (pid == 0)
-        run_child(redis, parent);
-    return pid;
-}
-
 /* Whether it answers PING without an error such as LOADING. */
 static bool answers(const struct private_redis *redis)
 {
@@ -149,11 +140,14 @@ static void describe_end(int status, char *out, size_t size)
 /* Runs one child until it ends; true: start the next one. */
 static bool run_once(struct private_redis *redis)
 {
-    pid_t pid = start_child(redis);
-    int pid_fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1, status = 0;
+    pid_t parent = getpid(), pid = fork();
+    int pid_fd, status = 0;
     char end[32];
     bool ended;
 
+    if (pid == 0)
+        run_child(redis, parent);
+    pid_fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pid_fd < 0) {
         log_error("redis.start", "err=\"cannot %s: %s\"", pid > 0 ? "watch the child" : "fork",
                   strerror(errno));

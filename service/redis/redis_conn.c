@@ -265,25 +265,22 @@ static void on_connected(struct redis_conn *conn)
     set_state(conn, REDIS_CONN_GREETING);
 }
 
-static void on_failed(struct redis_conn *conn, short events)
-{
-    char why[REDIS_HELLO_WHY_MAX];
-
-    if (conn->state == REDIS_CONN_CONNECTING)
-        conn->address_index++;
-    redis_stream_describe_failure(conn->bev, (events & BEV_EVENT_EOF) != 0,
-                                  conn->state == REDIS_CONN_CONNECTING, why);
-    drop(conn, why);
-}
-
 /* The stream has connected, ended or failed. */
 static void on_event(struct bufferevent *bev, short events, void *arg)
 {
+    struct redis_conn *conn = arg;
+    bool is_connecting = conn->state == REDIS_CONN_CONNECTING;
+    char why[REDIS_HELLO_WHY_MAX];
+
     (void)bev;
-    if (events & BEV_EVENT_CONNECTED)
-        on_connected(arg);
-    else if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        on_failed(arg, events);
+    if (events & BEV_EVENT_CONNECTED) {
+        on_connected(conn);
+    } else if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
+        if (is_connecting)
+            conn->address_index++;
+        redis_stream_describe_failure(conn->bev, (events & BEV_EVENT_EOF) != 0, is_connecting, why);
+        drop(conn, why);
+    }
 }
 
 static void connect_to(struct redis_conn *conn, const struct resolver_result *to)

@@ -200,17 +200,6 @@ out:
     return ok;
 }
 
-static bool set_tls(struct redis_url *url, struct slice value, struct error *err)
-{
-    if (slice_equal(value, slice_of("yes"))) {
-        url->tls = true;
-    } else if (!slice_equal(value, slice_of("no"))) {
-        error_set(err, "redis url: tls must be yes or no, not '%.*s'", SLICE_ARG(value));
-        return false;
-    }
-    return true;
-}
-
 static bool set_option(struct redis_url *url, struct slice name, struct slice value,
                        struct error *err)
 {
@@ -229,8 +218,15 @@ static bool set_option(struct redis_url *url, struct slice name, struct slice va
         {"sentinel_password_file", file, url->sentinel_password},
     };
 
-    if (slice_equal(name, slice_of("tls")))
-        return set_tls(url, value, err);
+    if (slice_equal(name, slice_of("tls"))) {
+        if (slice_equal(value, slice_of("yes")))
+            url->tls = true;
+        else if (!slice_equal(value, slice_of("no"))) {
+            error_set(err, "redis url: tls must be yes or no, not '%.*s'", SLICE_ARG(value));
+            return false;
+        }
+        return true;
+    }
     if (slice_equal(name, slice_of("db"))) {
         if (url->topology != REDIS_CLUSTER && number_parse_u32(value, DB_MAX, &url->db))
             return true;

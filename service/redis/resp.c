@@ -46,17 +46,6 @@ static uint8_t *put_number(uint8_t *out, char mark, size_t n)
     return out;
 }
 
-static uint8_t *put_argument(uint8_t *out, struct slice arg)
-{
-    out = put_number(out, '$', arg.len);
-    if (arg.len)
-        memcpy(out, arg.ptr, arg.len);
-    out += arg.len;
-    *out++ = '\r';
-    *out++ = '\n';
-    return out;
-}
-
 bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t argc)
 {
     size_t total = 3 + decimal_len(argc);
@@ -68,8 +57,14 @@ bool resp_write_command(struct evbuffer *out, const struct slice *argv, size_t a
     if (evbuffer_reserve_space(out, (ev_ssize_t)total, &space, 1) != 1)
         return false;
     at = put_number(space.iov_base, '*', argc);
-    for (size_t i = 0; i < argc; i++)
-        at = put_argument(at, argv[i]);
+    for (size_t i = 0; i < argc; i++) {
+        at = put_number(at, '$', argv[i].len);
+        if (argv[i].len)
+            memcpy(at, argv[i].ptr, argv[i].len);
+        at += argv[i].len;
+        *at++ = '\r';
+        *at++ = '\n';
+    }
     space.iov_len = total;
     return evbuffer_commit_space(out, &space, 1) == 0;
 }
@@ -248,14 +243,6 @@ static size_t unread_len(const struct resp_reader *reader)
     return reader->reader->len - reader->reader->pos;
 }
 
-/* hiredis searches a line from its start each time data arrives, so the length of a line is
- * limited.  Unread data begins with a line: also for a text, whose length comes first. */
-static bool is_endless_line(const struct resp_reader *reader)
-{
-    return unread_len(reader) > RESP_LINE_MAX &&
-           !memchr(reader->reader->buf + reader->reader->pos, '\n', RESP_LINE_MAX);
-}
-
 enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply **answer)
 {
     void *out = NULL;
@@ -270,7 +257,12 @@ enum resp_status resp_reader_next(struct resp_reader *reader, struct redisReply 
     }
     /* Counts bytes fed, not the bytes unread: an array may have been consumed up to its last
      * element. */
-    if (reader->n_fed > reader->limits.bytes || is_endless_line(reader))
+    if (reader->n_fed > reader->limits.bytes)
+        return RESP_TOO_LARGE;
+    /* hiredis searches a line from its start each time data arrives, so the length of a line is
+     * limited.  Unread data begins with a line: also for a text, whose length comes first. */
+    if (unread_len(reader) > RESP_LINE_MAX &&
+        !memchr(reader->reader->buf + reader->reader->pos, '\n', RESP_LINE_MAX))
         return RESP_TOO_LARGE;
     return RESP_MORE;
 }
