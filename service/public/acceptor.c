@@ -170,23 +170,18 @@ void acceptor_drain(struct acceptor *a)
         listener_stop_deferring(a->doors[i].fd);
 }
 
-/* How many connections wait in the queue of a listening socket. */
-static unsigned queue_len(int listen_fd)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof(info);
-
-    return getsockopt(listen_fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_unacked
-                                                                          : QUEUE_UNKNOWN;
-}
-
 /* Connections in the queue are established, and closing the socket would reset them.  Under a flood
  * the queue is never empty, so only those that wait now are counted and accepted.  Each pass of the
  * loop accepts some of them, so that deadlines and signals are handled in between. */
 void acceptor_finish(struct acceptor *a)
 {
     for (unsigned i = 0; i < a->options.n_fds; i++) {
-        a->doors[i].n_left = queue_len(a->doors[i].fd);
+        struct tcp_info info;
+        socklen_t len = sizeof(info);
+
+        a->doors[i].n_left = getsockopt(a->doors[i].fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0
+                                 ? info.tcpi_unacked /* those that wait in the queue */
+                                 : QUEUE_UNKNOWN;
         accept_some(&a->doors[i]);
     }
 }

@@ -191,17 +191,6 @@ static size_t write_redirect(struct answerer *a, enum outcome outcome, size_t ta
     return len + reply_redirect_end(connection(a), out + len);
 }
 
-/* Keeps only the fields that the sums of a campaign need, for a client who must not be tracked. */
-static void forget_who(struct click *click)
-{
-    click->link_id = 0;
-    click->object = 0;
-    click->client = 0;
-    click->visitor = 0;
-    click->network = 0;
-    click->hints = 0;
-}
-
 static void append_click(struct answerer *a, const struct route *route, const struct label *label,
                          bool is_aggregate)
 {
@@ -230,8 +219,15 @@ static void append_click(struct answerer *a, const struct route *route, const st
         .visitor = label->visitor,
     };
 
-    if (is_aggregate)
-        forget_who(&click);
+    if (is_aggregate) {
+        /* Only the fields stay that the sums of a campaign need. */
+        click.link_id = 0;
+        click.object = 0;
+        click.client = 0;
+        click.visitor = 0;
+        click.network = 0;
+        click.hints = 0;
+    }
     clicklog_append(a->options.log, &click);
     counter64_add(&a->options.counters->reasons[label->reason], 1);
 }
@@ -255,14 +251,6 @@ static bool is_office(const struct answerer *a, const struct label *label)
     return may_be >> label->browser & 1 && office_is_agent(a->request.field[HTTP1_USER_AGENT]);
 }
 
-/* The brand, the client or the browser wants the click in sums of campaigns only. */
-static bool must_forget(const struct answerer *a, const struct route *route,
-                        const struct state_of_link *state)
-{
-    return route->brand->aggregate_kinds >> route->token.kind & 1 || state->is_opted_out ||
-           (a->options.honours_gpc && slice_equal(a->request.field[HTTP1_SEC_GPC], slice_of("1")));
-}
-
 static size_t answer_link(struct answerer *a, const struct route *route,
                           const struct state_of_link *state, const struct label *label, char *out)
 {
@@ -277,8 +265,14 @@ static size_t answer_link(struct answerer *a, const struct route *route,
 
     if (leads == BRAND_LEADS_NOWHERE)
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
-    if (route->outcome == OUTCOME_REDIRECT)
-        append_click(a, route, label, must_forget(a, route, state));
+    if (route->outcome == OUTCOME_REDIRECT) {
+        /* The brand, the client or the browser may want the click in sums of campaigns only. */
+        bool is_aggregate =
+            route->brand->aggregate_kinds >> route->token.kind & 1 || state->is_opted_out ||
+            (a->options.honours_gpc && slice_equal(a->request.field[HTTP1_SEC_GPC], slice_of("1")));
+
+        append_click(a, route, label, is_aggregate);
+    }
     if (leads == BRAND_LEADS_TO_PAGE)
         return write_outcome(a, OUTCOME_SETTLED, route->brand, out);
     if (leads == BRAND_LEADS_TO_BUTTON || leads == BRAND_LEADS_TO_OPT_OUT)
@@ -399,13 +393,6 @@ static size_t write_pressed(struct answerer *a, struct slice target, char *out)
     count(a, OUTCOME_PRESSED);
     reply_set_date(&a->reply, now_s(a));
     return reply_see_other(&a->reply, target, connection(a), out);
-}
-
-static void release_late(struct answerer *a, unsigned number)
-{
-    site_unref(a->late[number].site);
-    a->late[number].site = NULL;
-    a->free_late[a->n_free_late++] = number;
 }
 
 /* Tells all processes that the link was used.  A second press of the same view makes the same
@@ -592,7 +579,9 @@ void answer_late(struct answerer *a, unsigned number, enum one_use_outcome use, 
             write_page(a, use == ONE_USE_UNSURE ? OUTCOME_UNSURE : OUTCOME_USED, &a->page, out);
     }
     answer->then = a->then;
-    release_late(a, number);
+    site_unref(late->site);
+    late->site = NULL;
+    a->free_late[a->n_free_late++] = number;
 }
 
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)

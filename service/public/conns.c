@@ -133,13 +133,6 @@ static struct conn *take_conn(struct conns *conns)
     return conn;
 }
 
-static void put_conn(struct conns *conns, struct conn *conn)
-{
-    conn->next_free = conns->free_conns;
-    conns->free_conns = conn;
-    set_open(conns, conns->n_open - 1);
-}
-
 static void release_held(struct conn *c)
 {
     counter64 *heads = &c->conns->options.counters->heads;
@@ -160,33 +153,31 @@ static void release_unsent(struct conn *c)
     c->unsent_len = c->unsent_at = 0;
 }
 
-/* Without a reset the kernel would try for minutes to send its buffer to a client that doesn't read
- * it. */
-static void reset_on_close(evutil_socket_t fd)
-{
-    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
 /* Closes the socket and frees the connection; `c` is invalid afterwards.  Its replies must not be
  * queued. */
 static void conn_close(struct conn *c, enum close_reason reason)
 {
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct conns *conns = c->conns;
+
     assert(!c->is_queued);
-    counter64_add(&c->conns->options.counters->closed[reason], 1);
+    counter64_add(&conns->options.counters->closed[reason], 1);
     if (c->is_watched)
         event_del(&c->event);
     if (c->late)
-        c->conns->parked[c->late - 1] = NULL;
+        conns->parked[c->late - 1] = NULL;
     c->late = 0;
+    /* With a reset: else the kernel would try for minutes to send its buffer to a client that
+     * doesn't read it. */
     if (c->unsent || reason == CLOSE_BUFFERS)
-        reset_on_close(conn_fd(c));
+        (void)setsockopt(conn_fd(c), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(conn_fd(c));
     deadline_remove(&c->deadline);
     release_held(c);
     release_unsent(c);
-    put_conn(c->conns, c);
+    c->next_free = conns->free_conns;
+    conns->free_conns = c;
+    set_open(conns, conns->n_open - 1);
 }
 
 /* If libevent is out of memory, the deadline of the state still ends the connection. */
@@ -705,49 +696,39 @@ out:
     return conns;
 }
 
-static void close_all(struct conns *conns, enum conn_state state)
+void conns_free(struct conns *conns)
 {
     struct deadline *d;
 
-    while ((d = deadline_first(&conns->waiting[state])))
-        conn_close(conn_of_deadline(d), CLOSE_DRAIN);
-}
-
-void conns_free(struct conns *conns)
-{
     if (!conns)
         return;
     if (conns->pool) {
         conns_flush(conns);
-        for (unsigned state = CONN_IDLE; state < CONN_STATES; state++)
-            close_all(conns, state);
+        for (unsigned state = CONN_IDLE; state < CONN_STATES; state++) {
+            while ((d = deadline_first(&conns->waiting[state])))
+                conn_close(conn_of_deadline(d), CLOSE_DRAIN);
+        }
     }
     held_pool_clear(&conns->held_pool);
     free(conns->pool);
     free(conns);
 }
 
-/* Moves used connections to the end of the idle list before the longest idle one is chosen, because
- * requests move them only once in CONNS_SLACK_MS. */
-static void sort_used(struct conns *conns)
-{
-    struct deadline_list *idle = &conns->waiting[CONN_IDLE];
-    struct deadline *d;
-
-    while ((d = deadline_first(idle)) && conn_of_deadline(d)->was_used) {
-        conn_of_deadline(d)->was_used = false;
-        deadline_append(idle, d, conns->options.clock->mono_ms);
-    }
-}
-
 /* The connection that will be missed the least; NULL: there is none. */
 static struct conn *find_least_missed(struct conns *conns)
 {
     static const enum conn_state order[] = {CONN_LINGERING, CONN_SENDING, CONN_IDLE, CONN_HEAD};
+    struct deadline_list *idle = &conns->waiting[CONN_IDLE];
     struct conn *conn = NULL;
+    struct deadline *d;
 
     conns_flush(conns);
-    sort_used(conns);
+    /* Used connections go to the end of the idle list before the longest idle one is chosen,
+     * because requests move them only once in CONNS_SLACK_MS. */
+    while ((d = deadline_first(idle)) && conn_of_deadline(d)->was_used) {
+        conn_of_deadline(d)->was_used = false;
+        deadline_append(idle, d, conns->options.clock->mono_ms);
+    }
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && !conn; i++)
         conn = conn_find_oldest(conns, order[i], NULL);
     return conn;

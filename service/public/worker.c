@@ -56,26 +56,6 @@ static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000L};
 
 /* --- finishing --- */
 
-static void finish(struct worker *w)
-{
-    if (w->is_finishing)
-        return;
-    w->is_finishing = true;
-    w->finish_by_ms = w->clock.mono_ms + atomic_load(&w->finish_limit_ms);
-    conns_drain(w->conns);
-    acceptor_finish(w->acceptor);
-    conns_close_idle(w->conns, SILENT_MS);
-}
-
-static void check_finished(struct worker *w)
-{
-    if (!w->is_finishing)
-        return;
-    conns_close_idle(w->conns, SILENT_MS);
-    w->is_stopped |= (acceptor_is_done(w->acceptor) && conns_n_open(w->conns) == 0) ||
-                     w->clock.mono_ms >= w->finish_by_ms;
-}
-
 /* --- the loop --- */
 
 /* A few times a second: tests deadlines. */
@@ -100,8 +80,13 @@ static void take_messages(struct worker *w)
         conns_drain(w->conns);
         acceptor_drain(w->acceptor);
     }
-    if (orders & ORDER_FINISH)
-        finish(w);
+    if (orders & ORDER_FINISH && !w->is_finishing) {
+        w->is_finishing = true;
+        w->finish_by_ms = w->clock.mono_ms + atomic_load(&w->finish_limit_ms);
+        conns_drain(w->conns);
+        acceptor_finish(w->acceptor);
+        conns_close_idle(w->conns, SILENT_MS);
+    }
     if (orders & ORDER_STOP)
         w->is_stopped = true;
 }
@@ -137,7 +122,11 @@ static void *run(void *arg)
         event_base_loop(w->base, EVLOOP_ONCE);
         loop_clock_read(&w->clock);
         conns_flush(w->conns);
-        check_finished(w);
+        if (w->is_finishing) {
+            conns_close_idle(w->conns, SILENT_MS);
+            w->is_stopped |= (acceptor_is_done(w->acceptor) && conns_n_open(w->conns) == 0) ||
+                             w->clock.mono_ms >= w->finish_by_ms;
+        }
         counter64_add(&w->counters.loop_passes, 1);
         loop_clock_expire(&w->clock);
     }
@@ -160,14 +149,6 @@ static struct event_base *new_base(void)
     if (config)
         event_config_free(config);
     return base;
-}
-
-static bool add_events(struct worker *w)
-{
-    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-    w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
-    return w->tick && w->wake && event_add(w->tick, &tick_interval) == 0 &&
-           event_add(w->wake, NULL) == 0;
 }
 
 static bool accept_connections(struct worker *w)
@@ -231,7 +212,10 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
     w->conns = conns_new(&conns_options, err);
     if (!w->conns)
         return false;
-    if (!add_events(w) || !accept_connections(w)) {
+    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
+    if (!w->tick || !w->wake || event_add(w->tick, &tick_interval) != 0 ||
+        event_add(w->wake, NULL) != 0 || !accept_connections(w)) {
         error_set(err, "worker %u: cannot watch its sockets: out of memory or epoll watches",
                   o->index);
         return false;
