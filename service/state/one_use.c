@@ -146,19 +146,6 @@ static void on_said(struct one_use *uses, struct place *place, const struct redi
         finish(uses, place, place->outcome);
 }
 
-/* WAIT tells of its own connection alone: if that is no longer the one that ran the script, it says
- * nothing of the use. */
-static void on_confirmed(struct one_use *uses, struct place *place, const struct redisReply *answer)
-{
-    bool is_same = redis_link_epoch(uses->link, counter_key_slice(&place->key)) == place->epoch;
-
-    if (answer->type != REDIS_REPLY_INTEGER)
-        on_fault(uses, place, answer);
-    else
-        finish(uses, place,
-               is_same && answer->integer >= place->n_confirm ? place->outcome : ONE_USE_UNSURE);
-}
-
 /* An answer of Redis, or NULL: none will come. */
 static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
@@ -171,8 +158,15 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         finish(uses, place, ONE_USE_UNSURE);
     else if (place->step == STEP_ASKED)
         on_said(uses, place, answer);
+    else if (answer->type != REDIS_REPLY_INTEGER)
+        on_fault(uses, place, answer);
+    /* WAIT tells of its own connection alone: if that is no longer the one that ran the script, its
+     * answer says nothing of the use. */
+    else if (redis_link_epoch(uses->link, counter_key_slice(&place->key)) != place->epoch ||
+             answer->integer < place->n_confirm)
+        finish(uses, place, ONE_USE_UNSURE);
     else
-        on_confirmed(uses, place, answer);
+        finish(uses, place, place->outcome);
 }
 
 static void start_tick(struct one_use *uses)

@@ -184,17 +184,17 @@ static void poll(struct state_feed *feed)
 
 /* --- answers --- */
 
-static bool is_id(const struct redisReply *reply)
+static bool is_id(const struct redisReply *answer)
 {
-    return reply->type == REDIS_REPLY_STRING && reply->len <= STATE_STREAM_ID_MAX;
+    return answer->type == REDIS_REPLY_STRING && answer->len <= STATE_STREAM_ID_MAX;
 }
 
-static bool is_news(const struct redisReply *reply)
+static bool is_news(const struct redisReply *answer)
 {
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 4 &&
-           reply->element[0]->type == REDIS_REPLY_INTEGER &&
-           reply->element[1]->type == REDIS_REPLY_INTEGER && is_id(reply->element[2]) &&
-           reply->element[3]->type == REDIS_REPLY_ARRAY;
+    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 4 &&
+           answer->element[0]->type == REDIS_REPLY_INTEGER &&
+           answer->element[1]->type == REDIS_REPLY_INTEGER && is_id(answer->element[2]) &&
+           answer->element[3]->type == REDIS_REPLY_ARRAY;
 }
 
 /* An entry of a stream: {id, {'e', entries}}. */
@@ -211,27 +211,23 @@ static bool take_entry(struct state_feed *feed, const struct redisReply *entry,
     return true;
 }
 
-/* The id begins with the milliseconds of Redis' clock. */
-static void note_lag(struct state_feed *feed, const struct state_position *at)
-{
-    int64_t lag_ms = clock_wall_ms() - strtoll(at->id, NULL, 10);
-
-    counter64_set(&feed->lag_ms, lag_ms > 0 ? (uint64_t)lag_ms : 0);
-}
-
-static void on_news(struct state_feed *feed, unsigned s, const struct redisReply *reply)
+static void on_news(struct state_feed *feed, unsigned s, const struct redisReply *answer)
 {
     struct feed_shard *shard = &feed->shards[s];
-    const struct redisReply *news = reply->element[3];
-    uint64_t added = (uint64_t)reply->element[0]->integer;
-    uint64_t first = added - (uint64_t)reply->element[1]->integer; /* entries that are gone */
+    const struct redisReply *news = answer->element[3];
+    uint64_t added = (uint64_t)answer->element[0]->integer;
+    uint64_t first = added - (uint64_t)answer->element[1]->integer; /* entries that are gone */
     struct state_position at = shard->at;
     bool is_whole = true;
 
     for (size_t i = 0; i < news->elements && is_whole; i++)
         is_whole = take_entry(feed, news->element[i], &at);
-    if (news->elements > 0)
-        note_lag(feed, &at);
+    if (news->elements > 0) {
+        /* The id begins with the milliseconds of Redis' clock. */
+        int64_t lag_ms = clock_wall_ms() - strtoll(at.id, NULL, 10);
+
+        counter64_set(&feed->lag_ms, lag_ms > 0 ? (uint64_t)lag_ms : 0);
+    }
     if (!is_whole || first > shard->at.n || added < at.n ||
         (news->elements < NEWS_MAX && added != at.n)) {
         if (shard->is_known)
@@ -241,7 +237,7 @@ static void on_news(struct state_feed *feed, unsigned s, const struct redisReply
     }
     if (shard->must_load) {
         shard->loaded.n = added;
-        memcpy(shard->loaded.id, reply->element[2]->str, reply->element[2]->len + 1);
+        memcpy(shard->loaded.id, answer->element[2]->str, answer->element[2]->len + 1);
         shard->next_bucket = s * (COUNTER_BUCKETS / feed->n_shards);
         go_on_loading(feed, s);
         return;
@@ -263,21 +259,21 @@ static void warn(struct state_feed *feed, const char *err)
              log_quote(quoted, err));
 }
 
-static void on_table(struct state_feed *feed, unsigned s, const struct redisReply *reply)
+static void on_table(struct state_feed *feed, unsigned s, const struct redisReply *answer)
 {
     struct feed_shard *shard = &feed->shards[s];
 
     shard->n_loading--;
-    if (reply && reply->type == REDIS_REPLY_STRING) {
+    if (answer && answer->type == REDIS_REPLY_STRING) {
         /* All tables of a shard are about as long: room for all at once spares growing to it. */
-        if (reply->len > LONG_TABLE)
-            state_table_reserve(feed->table, reply->len / STATE_ENTRY_LEN * COUNTER_BUCKETS);
-        merge(feed, reply);
-    } else if (!reply || reply->type != REDIS_REPLY_NIL) {
+        if (answer->len > LONG_TABLE)
+            state_table_reserve(feed->table, answer->len / STATE_ENTRY_LEN * COUNTER_BUCKETS);
+        merge(feed, answer);
+    } else if (!answer || answer->type != REDIS_REPLY_NIL) {
         /* What is still under way comes in; then the load begins again. */
         shard->next_bucket = 0;
-        if (reply && reply->type == REDIS_REPLY_ERROR)
-            warn(feed, reply->str);
+        if (answer && answer->type == REDIS_REPLY_ERROR)
+            warn(feed, answer->str);
         return;
     }
     background_yield();
@@ -286,7 +282,7 @@ static void on_table(struct state_feed *feed, unsigned s, const struct redisRepl
 }
 
 /* An answer of Redis. */
-static void on_answer(void *owner, uint64_t ticket, const struct redisReply *reply)
+static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct state_feed *feed = owner;
     unsigned s = (unsigned)(ticket >> 32 & 0xffffff);
@@ -294,17 +290,17 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *rep
     if (feed->stopping)
         return;
     if (ticket >> 56 == FEED_TABLE) {
-        on_table(feed, s, reply);
+        on_table(feed, s, answer);
         return;
     }
     if (ticket >> 56 == FEED_REPLICAS)
         return;
     feed->shards[s].is_asked = false;
-    if (reply && is_news(reply)) {
+    if (answer && is_news(answer)) {
         counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());
-        on_news(feed, s, reply);
-    } else if (reply) {
-        warn(feed, reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer that is no news");
+        on_news(feed, s, answer);
+    } else if (answer) {
+        warn(feed, answer->type == REDIS_REPLY_ERROR ? answer->str : "an answer that is no news");
     }
 }
 
