@@ -236,24 +236,6 @@ bool batch_has(const struct batch *batch, unsigned shard)
     return batch->has[shard];
 }
 
-static size_t put_link(uint8_t *out, const struct fold_link *link)
-{
-    const struct table_link packed = {link->human, link->automated, link->first_s, link->last_s};
-
-    return table_put_link(out, link->link_id, &packed);
-}
-
-static size_t put_item(uint8_t *out, const struct fold_item *item)
-{
-    const struct table_increment increment = {item->brand, item->number, item->kind,
-                                              item->automated, item->count};
-
-    if (item->count == 0)
-        return 0;
-    table_put_item(out, &increment);
-    return TABLE_RECORD_LEN;
-}
-
 /* The records of one bucket, in as many chunks as it takes. */
 static void build_bucket(struct batch *batch, enum counter_table table, unsigned bucket)
 {
@@ -267,9 +249,22 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
 
         if (!out)
             return;
-        for (; at < end && len + unit <= CHUNK_MAX; at++)
-            len += table == COUNTER_LINKS ? put_link(out + len, &fold->links[batch->order[at]])
-                                          : put_item(out + len, &fold->items[batch->order[at]]);
+        for (; at < end && len + unit <= CHUNK_MAX; at++) {
+            if (table == COUNTER_LINKS) {
+                const struct fold_link *link = &fold->links[batch->order[at]];
+                const struct table_link packed = {link->human, link->automated, link->first_s,
+                                                  link->last_s};
+
+                len += table_put_link(out + len, link->link_id, &packed);
+            } else if (fold->items[batch->order[at]].count != 0) {
+                const struct fold_item *item = &fold->items[batch->order[at]];
+                const struct table_increment increment = {item->brand, item->number, item->kind,
+                                                          item->automated, item->count};
+
+                table_put_item(out + len, &increment);
+                len += TABLE_RECORD_LEN;
+            }
+        }
         if (len == 0)
             continue;
         pack_close(&batch->tables, len);
@@ -628,17 +623,6 @@ static bool build_uses(struct batch *batch, unsigned shard)
     return any;
 }
 
-/* Behind the keys of events and uses come those of the streams, if there are any. */
-static void build_states(struct batch *batch, unsigned shard)
-{
-    bool any = build_events(batch, shard);
-
-    if (!build_uses(batch, shard) && !any)
-        return;
-    counter_key_state_stream(next_key(batch), shard);
-    counter_key_told(next_key(batch), shard);
-}
-
 /* --- invoices --- */
 
 static int by_block(const void *left, const void *right)
@@ -737,6 +721,8 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
 {
+    bool has_states;
+
     batch->n_keys = 0;
     counter_key_cursor(next_key(batch), range->shard, range->log_id);
     counter_key_rejected(next_key(batch), range->shard);
@@ -751,7 +737,12 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
         build_series(batch, range->shard);
         build_all_people(batch, range->shard);
         put_funnel_options(batch, range->with_script);
-        build_states(batch, range->shard);
+        has_states = build_events(batch, range->shard);
+        has_states |= build_uses(batch, range->shard);
+        if (has_states) {
+            counter_key_state_stream(next_key(batch), range->shard);
+            counter_key_told(next_key(batch), range->shard);
+        }
         build_invoices(batch, range->shard);
     } else {
         put_funnel_options(batch, range->with_script);

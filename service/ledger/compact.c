@@ -151,15 +151,6 @@ static unsigned make_table_key(const struct ledger *ledger, unsigned n, struct c
     return counter_shard_of_bucket(bucket, ledger->options.n_shards);
 }
 
-static bool read_table(struct ledger *ledger, unsigned n)
-{
-    struct ledger_ticket ticket = {.what = LEDGER_TABLE_READ, .count = n};
-    struct counter_key key;
-
-    ticket.shard = make_table_key(ledger, n, &key);
-    return send_read(ledger, &ticket, counter_key_slice(&key));
-}
-
 static void serve_tables(struct ledger *ledger)
 {
     struct tables *tables = &ledger->compact->tables;
@@ -167,11 +158,14 @@ static void serve_tables(struct ledger *ledger)
     while (tables->n_queued > 0 && tables->n_busy < TABLES_BUSY_MAX &&
            ledger->now_ms >= tables->retry_ms) {
         unsigned n = tables->queue[tables->first];
+        struct ledger_ticket ticket = {.what = LEDGER_TABLE_READ, .count = n};
         size_t len = tables->states[n].len;
+        struct counter_key key;
 
         if (tables->n_busy > 0 && tables->busy_len + len > TABLES_LEN_MAX)
             break;
-        if (!read_table(ledger, n)) {
+        ticket.shard = make_table_key(ledger, n, &key);
+        if (!send_read(ledger, &ticket, counter_key_slice(&key))) {
             tables->retry_ms = ledger->now_ms + RETRY_MS;
             break;
         }
@@ -190,29 +184,9 @@ static void look_again_at(struct tables *tables, unsigned n, size_t len)
     tables->states[n].look_at = next < TABLE_LEN_MIN ? TABLE_LEN_MIN : (uint32_t)next;
 }
 
-static bool write_table(struct ledger *ledger, unsigned n, const struct redisReply *old,
-                        struct slice table)
-{
-    struct ledger_ticket ticket = {.what = LEDGER_TABLE_WRITE, .count = n};
-    struct counter_key key;
-
-    ticket.shard = make_table_key(ledger, n, &key);
-    return send_compacted(ledger, &ticket, counter_key_slice(&key), slice_make(old->str, old->len),
-                          table);
-}
-
 static bool is_of_states(unsigned n)
 {
     return n / COUNTER_BUCKETS == COUNTER_STATES;
-}
-
-static size_t sum_up(const struct ledger *ledger, unsigned n, struct slice old, uint8_t *out,
-                     uint32_t *scratch)
-{
-    if (!is_of_states(n))
-        return table_compact(old, out, scratch);
-    memcpy(out, old.ptr, old.len);
-    return state_compact(out, old.len, clock_wall_ms() - ledger->options.retention_states_s * 1000);
 }
 
 /* Compacts the table; false, and nothing was sent, when the table would get hardly shorter. */
@@ -221,18 +195,26 @@ static bool compact_table(struct ledger *ledger, unsigned n, const struct redisR
     struct slice old = slice_make(answer->str, answer->len);
     uint8_t *table = malloc(old.len + TABLE_RECORD_LEN);
     uint32_t *scratch = malloc(table_scratch_len(old.len) * sizeof(*scratch));
+    struct ledger_ticket ticket = {.what = LEDGER_TABLE_WRITE, .count = n};
+    struct counter_key key;
+    size_t len = old.len;
     bool sent = false;
 
     look_again_at(&ledger->compact->tables, n, old.len);
-    if (table && scratch) {
-        size_t len = sum_up(ledger, n, old, table, scratch);
-
-        /* A table of links with a single click each gets no shorter. */
-        if (len < old.len - old.len / 4 &&
-            write_table(ledger, n, answer, slice_make((const char *)table, len))) {
+    if (table && scratch && is_of_states(n)) {
+        memcpy(table, old.ptr, old.len);
+        len = state_compact(table, old.len,
+                            clock_wall_ms() - ledger->options.retention_states_s * 1000);
+    } else if (table && scratch) {
+        len = table_compact(old, table, scratch);
+    }
+    /* A table of links with a single click each gets no shorter. */
+    if (len < old.len - old.len / 4) {
+        ticket.shard = make_table_key(ledger, n, &key);
+        sent = send_compacted(ledger, &ticket, counter_key_slice(&key), old,
+                              slice_make((const char *)table, len));
+        if (sent)
             look_again_at(&ledger->compact->tables, n, len);
-            sent = true;
-        }
     }
     free(table);
     free(scratch);
@@ -355,18 +337,6 @@ static void read_series(struct ledger *ledger, unsigned slot)
     series_jobs->n_queued--;
 }
 
-static void serve_series(struct ledger *ledger)
-{
-    struct series_jobs *series_jobs = &ledger->compact->series;
-
-    for (unsigned i = 0; i < SERIES_BUSY_MAX && series_jobs->n_queued > 0 &&
-                         ledger->now_ms >= series_jobs->retry_ms;
-         i++) {
-        if (!series_jobs->busy[i].is_busy)
-            read_series(ledger, i);
-    }
-}
-
 /* Compacts what was read and sends it back; false: the series stays as it is. */
 static bool compact_series(struct ledger *ledger, const struct ledger_ticket *read,
                            struct slice old)
@@ -435,6 +405,13 @@ void compact_note(struct ledger *ledger, const struct redisReply *grown)
 
 void compact_serve(struct ledger *ledger)
 {
+    struct series_jobs *series_jobs = &ledger->compact->series;
+
     serve_tables(ledger);
-    serve_series(ledger);
+    for (unsigned i = 0; i < SERIES_BUSY_MAX && series_jobs->n_queued > 0 &&
+                         ledger->now_ms >= series_jobs->retry_ms;
+         i++) {
+        if (!series_jobs->busy[i].is_busy)
+            read_series(ledger, i);
+    }
 }

@@ -129,19 +129,6 @@ static void ask(struct ledger *ledger, unsigned shard, unsigned first)
     }
 }
 
-/* Makes cursors unknown that were not confirmed for SWEEP_MS: a FLUSHALL breaks no connection and
- * fails no command. */
-static void sweep(struct ledger *ledger, unsigned shard)
-{
-    for (unsigned i = 0; i < ledger->n_logs; i++) {
-        struct cursor *cursor = &ledger->logs[i]->cursors[shard];
-
-        if (cursor->state == CURSOR_KNOWN && ledger->now_ms - cursor->known_ms > SWEEP_MS &&
-            is_worth_asking(ledger->logs[i]))
-            cursor->state = CURSOR_UNKNOWN;
-    }
-}
-
 /* The cursors of logs that no process has open expire after 30 days; ours must not. */
 static void renew(struct ledger *ledger, unsigned shard)
 {
@@ -180,7 +167,15 @@ void cursor_renew(struct ledger *ledger)
 
 void cursor_serve(struct ledger *ledger, unsigned shard)
 {
-    sweep(ledger, shard);
+    /* Cursors become unknown that were not confirmed for SWEEP_MS: a FLUSHALL breaks no connection
+     * and fails no command. */
+    for (unsigned i = 0; i < ledger->n_logs; i++) {
+        struct cursor *cursor = &ledger->logs[i]->cursors[shard];
+
+        if (cursor->state == CURSOR_KNOWN && ledger->now_ms - cursor->known_ms > SWEEP_MS &&
+            is_worth_asking(ledger->logs[i]))
+            cursor->state = CURSOR_UNKNOWN;
+    }
     for (unsigned first = 0; first < ledger->n_logs; first += ASK_MAX)
         ask(ledger, shard, first);
 }
@@ -267,14 +262,6 @@ void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
     }
 }
 
-static void count_replayed(struct ledger *ledger, const struct cursor *cursor)
-{
-    uint64_t end = cursor->sent_to < cursor->high ? cursor->sent_to : cursor->high;
-
-    if (end > cursor->at)
-        ledger->replayed_shards += end - cursor->at;
-}
-
 /* Fields and numbers of the shard's payments; empty when they are as they were. */
 static void take_payments(struct shard *shard, const struct redisReply *pairs, bool was_asked)
 {
@@ -302,12 +289,14 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
 {
     struct cursor *cursor = &log->cursors[shard];
     uint64_t n_aside = (uint64_t)answer->element[1]->integer;
+    uint64_t replayed_to = cursor->sent_to < cursor->high ? cursor->sent_to : cursor->high;
 
     take_payments(&ledger->shards[shard], answer->element[4], ledger->shards[shard].with_script);
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
     trust_on_success(ledger);
-    count_replayed(ledger, cursor);
+    if (replayed_to > cursor->at)
+        ledger->replayed_shards += replayed_to - cursor->at;
     ledger->now.n_batches++;
     if (n_aside > 0) {
         char quoted[LOG_QUOTE_MAX];

@@ -216,18 +216,15 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
     return *last;
 }
 
-static unsigned country_index(const char country[static 2])
-{
-    return country[0] ? 1 + (unsigned)(country[0] - 'A') * 26 + (unsigned)(country[1] - 'A') : 0;
-}
-
 /* Counts the click in two groups, the campaign's and that of all. */
 static void count(struct fold_group *group, struct fold_group *all, const struct click *click,
                   unsigned label, unsigned reason, int delta)
 {
+    const char *c = click->country;
+    unsigned country = c[0] ? 1 + (unsigned)(c[0] - 'A') * 26 + (unsigned)(c[1] - 'A') : 0;
     const unsigned places[] = {
         FOLD_AT_LABEL + label,
-        FOLD_AT_COUNTRY + country_index(click->country),
+        FOLD_AT_COUNTRY + country,
         FOLD_AT_DEVICE + click->device,
         FOLD_AT_VARIANT + click->variant,
         FOLD_AT_CHANNEL + click->channel,

@@ -27,19 +27,6 @@ enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, FAREWELL_MS = 500 };
 
 /* --- statistics --- */
 
-/* Under the mutex. */
-static void publish_pods(struct ledger *ledger)
-{
-    const struct pod_table *table;
-
-    if (!ledger->relabel)
-        return;
-    table = beat_table(relabel_beat(ledger->relabel));
-    ledger->self = *beat_self(relabel_beat(ledger->relabel));
-    if (table->read_ms != ledger->pods.read_ms)
-        ledger->pods = *table;
-}
-
 static void publish(struct ledger *ledger)
 {
     /* `asked` is read before the logs are: so clicks that the asker appended before it asked are
@@ -50,7 +37,13 @@ static void publish(struct ledger *ledger)
     ledger_turn_count(ledger);
     pthread_mutex_lock(&ledger->mutex);
     ledger->stats = ledger->now;
-    publish_pods(ledger);
+    if (ledger->relabel) {
+        const struct pod_table *table = beat_table(relabel_beat(ledger->relabel));
+
+        ledger->self = *beat_self(relabel_beat(ledger->relabel));
+        if (table->read_ms != ledger->pods.read_ms)
+            ledger->pods = *table;
+    }
     if (drained && ledger->drained != asked) {
         ledger->drained = asked;
         pthread_cond_broadcast(&ledger->drained_changed);
@@ -95,22 +88,16 @@ void ledger_pods(struct ledger *ledger, struct pod_table *table, struct pod *sel
 
 /* --- the thread --- */
 
-/* Those of a configuration that was read meanwhile. */
-static void take_limits(struct ledger *ledger)
+static void take_turn(struct ledger *ledger)
 {
     pthread_mutex_lock(&ledger->mutex);
-    if (ledger->has_next_limits) {
+    if (ledger->has_next_limits) { /* the configuration was loaded again */
         use_limits_free(ledger->limits);
         ledger->limits = ledger->next_limits;
         ledger->next_limits = NULL;
         ledger->has_next_limits = false;
     }
     pthread_mutex_unlock(&ledger->mutex);
-}
-
-static void take_turn(struct ledger *ledger)
-{
-    take_limits(ledger);
     ledger_turn(ledger, clock_mono_ms());
     publish(ledger);
 }
@@ -220,18 +207,6 @@ static bool connect_redis(struct ledger *ledger, struct error *err)
     return ledger->link != NULL;
 }
 
-static bool start_thread(struct ledger *ledger, struct error *err)
-{
-    int code = thread_start(&ledger->thread, NULL, run, ledger);
-
-    if (code != 0) {
-        error_set(err, "ledger: cannot start a thread: %s", strerror(code));
-        return false;
-    }
-    ledger->has_thread = true;
-    return true;
-}
-
 static void init_locks(struct ledger *ledger)
 {
     pthread_condattr_t monotonic;
@@ -248,6 +223,7 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
 {
     struct ledger *ledger;
     bool ok = false;
+    int code;
 
     if (!counter_n_shards_ok(options->n_shards)) {
         error_set(err, "redis.shards: %u is not 1, 2, 4 … %d", options->n_shards,
@@ -270,7 +246,12 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
         error_set(err, "ledger: out of memory or descriptors");
         goto out;
     }
-    ok = connect_redis(ledger, err) && start_thread(ledger, err);
+    if (!connect_redis(ledger, err))
+        goto out;
+    code = thread_start(&ledger->thread, NULL, run, ledger);
+    if (code != 0)
+        error_set(err, "ledger: cannot start a thread: %s", strerror(code));
+    ok = ledger->has_thread = code == 0;
 out:
     if (!ok) {
         ledger_free(ledger);

@@ -137,22 +137,16 @@ static void look_for_gateways(struct ledger *ledger)
 
 /* --- a turn --- */
 
-/* The configuration was loaded again. */
-static void take_invoices(struct ledger *ledger)
+void ledger_turn(struct ledger *ledger, int64_t now_ms)
 {
     struct fold_invoices *invoices = atomic_exchange(&ledger->new_invoices, NULL);
 
-    if (!invoices)
-        return;
-    free(ledger->invoices);
-    ledger->invoices = invoices;
-    ledger->fold->invoices = invoices;
-}
-
-void ledger_turn(struct ledger *ledger, int64_t now_ms)
-{
     ledger->now_ms = now_ms;
-    take_invoices(ledger);
+    if (invoices) { /* the configuration was loaded again */
+        free(ledger->invoices);
+        ledger->invoices = invoices;
+        ledger->fold->invoices = invoices;
+    }
     find_logs(ledger);
     cursor_notice_connections(ledger);
     look_for_gateways(ledger); /* which says whether we are connected */

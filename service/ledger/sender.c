@@ -79,18 +79,6 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
     log->n_sent++;
 }
 
-/*
- * The clicks below this position can't be counted: their segments were deleted.  In a log whose
- * cursor may have expired these are all clicks, because they were most likely counted: a process
- * that is stopped normally leaves only segments that are kept for a replay.
- */
-static uint64_t countable_from(const struct ledger_log *log, unsigned shard)
-{
-    if (log->is_stale && log->cursors[shard].at == 0)
-        return clicklog_tail(log->log);
-    return clicklog_first(log->log);
-}
-
 static void log_lost(const struct ledger_log *log, uint64_t n)
 {
     /* New labels of clicks, and events, are no clicks: nobody is to add them to those. */
@@ -126,10 +114,16 @@ static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned sha
     send_batch(ledger, log, shard, to);
 }
 
+/*
+ * The clicks below `to` can't be counted: their segments were deleted.  In a log whose cursor may
+ * have expired these are all clicks, because they were most likely counted: a process that is
+ * stopped normally leaves only segments that are kept for a replay.
+ */
 static void skip_gaps(struct ledger *ledger, struct ledger_log *log)
 {
     for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        uint64_t to = countable_from(log, s);
+        bool all = log->is_stale && log->cursors[s].at == 0;
+        uint64_t to = all ? clicklog_tail(log->log) : clicklog_first(log->log);
 
         if (may_send(ledger, log, s) && log->cursors[s].covered < to)
             skip_gap(ledger, log, s, to);

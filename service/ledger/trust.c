@@ -260,23 +260,18 @@ static void on_aof_error(struct ledger *ledger, unsigned shard, const char *text
         give_up(ledger, shard, text);
 }
 
-/* We can't tell an evicted cursor from one lost by a failover or FLUSHALL. */
-static void warn_of_eviction(unsigned shard, const char *info)
+static void on_look(struct ledger *ledger, unsigned shard, const char *info)
 {
-    if (strstr(info, "maxmemory_policy:") && !says(info, "maxmemory:0") &&
+    struct shard *s = &ledger->shards[shard];
+
+    /* At the first look of this connection.  We can't tell an evicted cursor from one lost by a
+     * failover or FLUSHALL. */
+    if (s->aof_look_ms == 0 && strstr(info, "maxmemory_policy:") && !says(info, "maxmemory:0") &&
         !says(info, "maxmemory_policy:noeviction"))
         log_warn("ledger.eviction",
                  "shard=%u err=\"Redis evicts keys when its memory is full: without their cursors "
                  "clicks are counted twice\" hint=\"set maxmemory-policy noeviction\"",
                  shard);
-}
-
-static void on_look(struct ledger *ledger, unsigned shard, const char *info)
-{
-    struct shard *s = &ledger->shards[shard];
-
-    if (s->aof_look_ms == 0) /* the first look of this connection */
-        warn_of_eviction(shard, info);
     if (says(info, "loading:1"))
         trust_on_down(ledger, "LOADING Redis is reading its data");
     if (says(info, "loading:1") || says(info, "aof_rewrite_in_progress:1") ||
