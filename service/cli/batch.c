@@ -151,22 +151,18 @@ static bool is_option(int field)
     return true;
 }
 
-static uint32_t needed_columns(const struct linkform *defaults)
-{
-    return (uint32_t)(defaults->field[LINK_KIND].len == 0) << LINK_KIND |
-           (uint32_t)(defaults->field[LINK_OBJECT].len == 0) << LINK_OBJECT;
-}
-
 int batch_run(const struct batch_options *options)
 {
     struct batch b = {.opt = options};
+    const struct linkform *defaults = options->defaults;
     const struct rows_options rows = {
         .in_fd = options->in_fd,
         .n_fields = LINK_FIELDS,
         .field_name = field_name,
         .field_find = linkform_field_find,
         .is_option = is_option,
-        .needed = needed_columns(options->defaults),
+        .needed = (uint32_t)(defaults->field[LINK_KIND].len == 0) << LINK_KIND |
+                  (uint32_t)(defaults->field[LINK_OBJECT].len == 0) << LINK_OBJECT,
         .example = "kind,object,client,…",
         .can_pass = true,
         .pass = options->pass || options->is_list,

@@ -47,21 +47,13 @@ struct checker {
     struct error *err;
 };
 
-/* Two rules may lead to one page. */
-static bool is_known(const struct checker *c, const struct brand *brand, const char *url)
-{
-    for (size_t i = c->n_places; i > 0 && c->places[i - 1].brand == brand; i--) {
-        if (strcmp(c->places[i - 1].url, url) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool add_place(struct checker *c, const struct brand *brand, const char *kind,
                       const char *url)
 {
-    if (is_known(c, brand, url))
-        return true;
+    for (size_t i = c->n_places; i > 0 && c->places[i - 1].brand == brand; i--) {
+        if (strcmp(c->places[i - 1].url, url) == 0)
+            return true; /* two rules may lead to one page */
+    }
     if (c->n_places == c->places_max) {
         size_t max = c->places_max ? 2 * c->places_max : 64;
         struct place *grown = realloc(c->places, max * sizeof(*grown));

@@ -457,15 +457,6 @@ static bool find_brand(const struct config *config, const char *name, uint32_t *
     return false;
 }
 
-static void report(const struct eraser *e)
-{
-    printf("client %" PRIu32 ": %" PRId64 " click%s", e->client, e->n_erased,
-           e->n_erased == 1 ? "" : "s");
-    if (e->n_invoices > 0)
-        printf(", %" PRId64 " invoice%s", e->n_invoices, e->n_invoices == 1 ? "" : "s");
-    printf(" erased\n");
-}
-
 static int run_erase(const struct cli_args *args)
 {
     const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
@@ -482,12 +473,17 @@ static int run_erase(const struct cli_args *args)
     if (!config)
         return cli_fail_error(&err);
     log_set_level(LOG_LEVEL_ERROR); /* a link that is down is told once, by us */
-    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) || !erase(&e, config))
+    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) || !erase(&e, config)) {
         status = cli_fail_error(&err);
-    else if (e.n_erased == 0 && e.n_invoices == 0)
+    } else if (e.n_erased == 0 && e.n_invoices == 0) {
         printf("client %" PRIu32 ": nothing is counted\n", e.client);
-    else
-        report(&e);
+    } else {
+        printf("client %" PRIu32 ": %" PRId64 " click%s", e.client, e.n_erased,
+               e.n_erased == 1 ? "" : "s");
+        if (e.n_invoices > 0)
+            printf(", %" PRId64 " invoice%s", e.n_invoices, e.n_invoices == 1 ? "" : "s");
+        printf(" erased\n");
+    }
     config_free(config);
     return status;
 }

@@ -114,14 +114,6 @@ static int drain_sinks(const struct ledger_place *place, struct clickstore *stor
     return status;
 }
 
-static uint64_t count_lost(struct clickstore *store, const struct ledger_stats *stats)
-{
-    struct clickstore_stats disk;
-
-    clickstore_stats(store, &disk);
-    return disk.dropped[CLICKLOG_DROP_DAMAGED] + stats->lost_gap;
-}
-
 static int report(const struct ledger_place *place, const struct ledger_stats *stats, bool done,
                   uint64_t n_lost)
 {
@@ -161,6 +153,7 @@ int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
 {
     struct ledger_options options = options_of(place);
     struct ledger_stats stats = {0};
+    struct clickstore_stats disk;
     struct error err = {0};
     struct clickstore *store;
     struct ledger *ledger;
@@ -175,7 +168,8 @@ int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
     if (ledger) {
         bool done = drain(ledger, patience_s, &stats);
 
-        status = report(place, &stats, done, count_lost(store, &stats));
+        clickstore_stats(store, &disk);
+        status = report(place, &stats, done, disk.dropped[CLICKLOG_DROP_DAMAGED] + stats.lost_gap);
         if (place->config && place->config->n_sinks > 0 &&
             drain_sinks(place, store, patience_s) != CLI_OK)
             status = CLI_FAILED;

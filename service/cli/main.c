@@ -21,22 +21,17 @@ static void print_usage(FILE *out)
     fputs("\n`hopcount COMMAND --help` says more; `hopcount --version` prints the version.\n", out);
 }
 
-static const struct cli_command *find_command(const char *name)
-{
-    for (size_t i = 0; cli_commands[i]; i++) {
-        if (strcmp(cli_commands[i]->name, name) == 0)
-            return cli_commands[i];
-    }
-    return NULL;
-}
-
 static int run_command(int argc, char **argv)
 {
-    const struct cli_command *command = find_command(argv[1]);
+    const struct cli_command *command = NULL;
     struct cli_args args;
     bool done;
     int status;
 
+    for (size_t i = 0; cli_commands[i] && !command; i++) {
+        if (strcmp(cli_commands[i]->name, argv[1]) == 0)
+            command = cli_commands[i];
+    }
     if (!command) {
         fprintf(stderr, "hopcount: no command '%s'; see: hopcount --help\n", argv[1]);
         return CLI_USAGE;

@@ -374,20 +374,13 @@ static bool seek_separator(struct rows *r)
 
 /* --- reading --- */
 
-/* Rows of no-break spaces are blank to people, too. */
-static bool has_no_value(const struct csv_row *row)
-{
-    for (unsigned i = 0; i < row->n_fields; i++) {
-        if (trim(row->field[i]).len > 0)
-            return false;
-    }
-    return true;
-}
-
 static bool take_one(struct rows *r, enum csv_status status, struct csv_row *row)
 {
-    bool is_blank = status == CSV_OK && has_no_value(row), go_on = true;
+    bool is_blank = status == CSV_OK, go_on = true;
 
+    /* Rows of no-break spaces are blank to people, too. */
+    for (unsigned i = 0; is_blank && i < row->n_fields; i++)
+        is_blank = trim(row->field[i]).len == 0;
     if (status == CSV_QUOTES)
         report(r, "a quote is where none may be, or isn't closed; a field that holds quotes is "
                   "\"quoted, and each of its \"\"quotes\"\" doubled\"");
@@ -433,21 +426,18 @@ static bool step(struct rows *r, bool *ok)
     return fill(r);
 }
 
-static uint64_t input_size(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-}
-
 bool rows_read(const struct rows_options *options, struct rows_result *result)
 {
     struct rows r = {.opt = options, .result = result, .line = 1};
+    uint64_t size = 0;
+    struct stat st;
     bool ok = false;
 
     *result = (struct rows_result){0};
     utf8_input_init(&r.input, options->in_fd);
-    progress_init(&r.progress, options->show_progress, input_size(options->in_fd));
+    if (fstat(options->in_fd, &st) == 0 && S_ISREG(st.st_mode))
+        size = (uint64_t)st.st_size;
+    progress_init(&r.progress, options->show_progress, size);
     if (!(r.in = malloc(IN_BYTES))) {
         cli_fail("out of memory");
         goto out;

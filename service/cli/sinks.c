@@ -84,22 +84,16 @@ static int show(const struct config *config, bool as_json)
     return CLI_OK;
 }
 
-static const struct config_sink *find_sink(const struct config *config, const char *name)
-{
-    for (unsigned i = 0; i < config->n_sinks; i++) {
-        if (strcmp(config->sinks[i].name, name) == 0)
-            return &config->sinks[i];
-    }
-    return NULL;
-}
-
 /* hopcountd looks for this file several times a second. */
 static int retry(const struct config *config, const char *name)
 {
     char path[SINK_PATH_MAX];
+    unsigned i = 0;
     int fd;
 
-    if (!find_sink(config, name))
+    while (i < config->n_sinks && strcmp(config->sinks[i].name, name) != 0)
+        i++;
+    if (i == config->n_sinks)
         return cli_fail("the configuration has no sink '%s'", name);
     sink_state_path(config->state_dir, name, "retry", path);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

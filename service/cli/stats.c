@@ -107,16 +107,6 @@ static void write_query(const struct cli_args *args, char url[static URL_MAX])
 
 /* --- the reply --- */
 
-/* Of the terminal, or as many as any has. */
-static size_t terminal_columns(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= COLUMNS_MIN)
-        return size.ws_col;
-    return COLUMNS_DEFAULT;
-}
-
 /* A file is for a spreadsheet, which takes it for UTF-8 only with a mark; programs at the other end
  * of a pipe would trip over it. */
 static bool is_into_file(void)
@@ -130,7 +120,8 @@ static bool is_into_file(void)
 static int print_reply(const struct cli_args *args, const struct http_reply *reply)
 {
     struct stats_table_options table = {.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-                                        .columns = terminal_columns()};
+                                        .columns = COLUMNS_DEFAULT};
+    struct winsize terminal;
     struct error err = {0};
     json_t *json;
     int status = CLI_OK;
@@ -143,6 +134,8 @@ static int print_reply(const struct cli_args *args, const struct http_reply *rep
             putchar('\n');
         return CLI_OK;
     }
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &terminal) == 0 && terminal.ws_col >= COLUMNS_MIN)
+        table.columns = terminal.ws_col;
     json = json_loadb(reply->body, reply->body_len, 0, NULL);
     if (!stats_table_print(json, &table, &err))
         status = cli_fail_error(&err);

@@ -146,15 +146,6 @@ struct pivot {
     size_t at;        /* its number */
 };
 
-static struct line *find_line(const struct pivot *pivot, const char *label)
-{
-    for (size_t i = 0; i < pivot->n; i++) {
-        if (strcmp(pivot->lines[i].sum.label, label) == 0)
-            return &pivot->lines[i];
-    }
-    return NULL;
-}
-
 /* NULL: no memory. */
 static struct line *add_line(struct pivot *pivot, const struct stats_row *row)
 {
@@ -190,14 +181,17 @@ static bool add_row(struct pivot *pivot, const json_t *json, const char *field)
 {
     const char *time = json_string_value(json_object_get(json, "time"));
     struct stats_row row;
-    struct line *line;
+    struct line *line = NULL;
 
     if (!time || !read_row(json, field, field, &row))
         return false;
     if (pivot->time && strcmp(pivot->time, time) != 0)
         pivot->at++;
     pivot->time = time;
-    line = find_line(pivot, row.label);
+    for (size_t i = 0; i < pivot->n && !line; i++) {
+        if (strcmp(pivot->lines[i].sum.label, row.label) == 0)
+            line = &pivot->lines[i];
+    }
     if (!line && !(line = add_line(pivot, &row)))
         return false;
     line->sum.total += row.total;
