@@ -71,29 +71,25 @@ static struct entry *next_to_go(struct cache *cache)
     return entry;
 }
 
-static int64_t keep_ms(int64_t took_ms)
-{
-    if (took_ms > CACHE_KEEP_MAX_MS / CACHE_KEEP_TIMES)
-        return CACHE_KEEP_MAX_MS;
-    return took_ms * CACHE_KEEP_TIMES > CACHE_KEEP_MS ? took_ms * CACHE_KEEP_TIMES : CACHE_KEEP_MS;
-}
-
 void cache_put(struct cache *cache, struct slice key, const struct reply *reply, int64_t asked_ms,
                int64_t now_ms)
 {
     struct entry *entry = next_to_go(cache);
+    int64_t took_ms = now_ms - asked_ms, keep_ms = CACHE_KEEP_MS;
     char *copy = NULL, *body;
 
+    if (took_ms > CACHE_KEEP_MAX_MS / CACHE_KEEP_TIMES)
+        keep_ms = CACHE_KEEP_MAX_MS;
+    else if (took_ms * CACHE_KEEP_TIMES > CACHE_KEEP_MS)
+        keep_ms = took_ms * CACHE_KEEP_TIMES;
     if (reply->body.len > BODY_MAX || !(copy = malloc(key.len + reply->body.len)))
         return;
     drop(entry);
     body = copy + key.len;
     memcpy(copy, key.ptr, key.len);
     memcpy(body, reply->body.ptr, reply->body.len);
-    *entry = (struct entry){.key = copy,
-                            .key_len = key.len,
-                            .reply = *reply,
-                            .until_ms = now_ms + keep_ms(now_ms - asked_ms)};
+    *entry = (struct entry){
+        .key = copy, .key_len = key.len, .reply = *reply, .until_ms = now_ms + keep_ms};
     entry->reply.body.ptr = body;
     if (reply->etag_of.ptr)
         entry->reply.etag_of.ptr = body + (reply->etag_of.ptr - reply->body.ptr);

@@ -179,26 +179,21 @@ static void on_put_done(void *owner, const char *cause)
     free_campaigns(campaigns);
 }
 
-/* `name` is clean text and not empty.  Invisible characters at its ends are refused, because such a
- * name can't be found on a page or told from another. */
-static bool has_blank_end(struct slice name)
-{
-    gunichar first = g_utf8_get_char(name.ptr);
-    gunichar last = g_utf8_get_char(g_utf8_prev_char(name.ptr + name.len));
-
-    return g_unichar_isspace(first) || g_unichar_iszerowidth(first) || g_unichar_isspace(last);
-}
-
 /* Reads the name; NULL, or what is wrong with it. */
 static const char *take_name(struct campaigns *campaigns, const json_t *value)
 {
     struct slice name = slice_make(json_string_value(value), json_string_length(value));
+    gunichar first, last;
 
     if (!name.ptr || name.len == 0 || name.len > NAME_MAX_LEN)
         return "must be a text of 1 to 200 bytes";
     if (!query_is_clean_text(name))
         return "must not hold control characters";
-    if (has_blank_end(name))
+    /* A name with invisible characters at its ends can't be found on a page or told from another.
+     */
+    first = g_utf8_get_char(name.ptr);
+    last = g_utf8_get_char(g_utf8_prev_char(name.ptr + name.len));
+    if (g_unichar_isspace(first) || g_unichar_iszerowidth(first) || g_unichar_isspace(last))
         return "must not begin or end with a blank";
     memcpy(campaigns->name, name.ptr, name.len);
     campaigns->name[name.len] = '\0';

@@ -38,12 +38,6 @@ struct posting {
     struct posted events[];
 };
 
-static void free_posting(struct posting *posting)
-{
-    json_decref(posting->json);
-    free(posting);
-}
-
 static enum formjson_type type_of(int field)
 {
     switch (field) {
@@ -63,23 +57,13 @@ _Static_assert((int)EVENT_FIELDS <= (int)FORMJSON_FIELDS_MAX, "all fields of an 
 
 static const struct formjson_spec event_spec = {"an event", eventform_field_find, type_of};
 
-/* A payment by a client who must not be tracked is credited to nothing.  The event says so itself,
- * for the clicks that it would be credited to may be counted by another process. */
-static void mark_opted_out(const struct state_table *states, struct event *event)
-{
-    const struct state_subject client = {STATE_OPTED_OUT, event->brand, event->client};
-
-    if (states && event->client != 0 &&
-        (event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID))
-        event->value = state_what(state_table_find(states, state_key(&client)));
-}
-
 static void read_event(const struct eventform_maker *maker, const struct state_table *states,
                        json_t *json, struct posted *out)
 {
     struct eventform_fault why;
     struct formjson texts;
     struct eventform form;
+    struct event *event;
 
     out->outcome = OUTCOME_REFUSED;
     if (!formjson_read(&event_spec, json, &texts, &out->fault))
@@ -92,9 +76,17 @@ static void read_event(const struct eventform_maker *maker, const struct state_t
             out->fault.status = 403;
         return;
     }
-    out->key = event_key(&out->event);
+    event = &out->event;
+    out->key = event_key(event);
     out->outcome = OUTCOME_ACCEPTED;
-    mark_opted_out(states, &out->event);
+    /* A payment by a client who must not be tracked is credited to nothing.  The event says so
+     * itself, for the clicks that it would be credited to may be counted by another process. */
+    if (states && event->client != 0 &&
+        (event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID)) {
+        const struct state_subject client = {STATE_OPTED_OUT, event->brand, event->client};
+
+        event->value = state_what(state_table_find(states, state_key(&client)));
+    }
 }
 
 static struct posting *read_posting(struct request *request, json_t *json)
@@ -155,22 +147,16 @@ static void on_answer(void *owner, size_t index, const struct redisReply *answer
 
 /* --- the answer --- */
 
-/* An event's id as it came, or null: of what is no event at all. */
-static json_t *id_of(const struct posting *posting, size_t i)
-{
-    json_t *json = posting->is_array ? json_array_get(posting->json, i) : posting->json;
-    json_t *id = json_object_get(json, "id");
-
-    return json_is_string(id) ? json_incref(id) : json_null();
-}
-
 static json_t *answer_of(const struct posting *posting, size_t i)
 {
     static const char *const outcomes[] = {"accepted", "duplicate", "refused"};
     const struct posted *posted = &posting->events[i];
-    json_t *answer =
-        json_pack("{so ss}", "id", id_of(posting, i), "outcome", outcomes[posted->outcome]);
+    json_t *json = posting->is_array ? json_array_get(posting->json, i) : posting->json;
+    json_t *id = json_object_get(json, "id"), *answer;
 
+    /* The id as it came, or null: of what is no event at all. */
+    answer = json_pack("{so ss}", "id", json_is_string(id) ? json_incref(id) : json_null(),
+                       "outcome", outcomes[posted->outcome]);
     if (answer && posted->outcome == OUTCOME_REFUSED)
         json_object_set_new(answer, "why",
                             json_sprintf("%s%s%s", posted->fault.field,
@@ -193,7 +179,8 @@ static void reply(struct posting *posting)
             json_array_append_new(answers, answer_of(posting, i));
         request_reply_json(posting->request, 202, answers);
     }
-    free_posting(posting);
+    json_decref(posting->json);
+    free(posting);
 }
 
 /* An event is accepted when it is in the log.  Redis is not needed for that: what it would have

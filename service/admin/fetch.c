@@ -58,13 +58,6 @@ const char *fetches_cause(const struct fetches *fetches)
     return redis_link_cause(fetches->link);
 }
 
-static const char *cause_or(const struct fetches *all, const char *other)
-{
-    const char *cause = redis_link_cause(all->link);
-
-    return cause && *cause ? cause : other;
-}
-
 /* Sends what fits in the window; the fetch may be gone afterwards. */
 static void pump(struct fetch *fetch)
 {
@@ -108,26 +101,21 @@ static void on_link_change(void *owner)
     pump_all(owner);
 }
 
-static struct fetch *find_fetch(struct fetches *all, uint64_t number)
-{
-    struct fetch *fetch = all->first;
-
-    while (fetch && fetch->number != number)
-        fetch = fetch->next;
-    return fetch;
-}
-
 /* Redis has answered a command (`answer` NULL: the connection was lost before). */
 static void on_link_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct fetches *all = owner;
-    struct fetch *fetch = find_fetch(all, ticket >> INDEX_BITS);
+    struct fetch *fetch = all->first;
     size_t index = ticket & ((1U << INDEX_BITS) - 1);
 
+    while (fetch && fetch->number != ticket >> INDEX_BITS)
+        fetch = fetch->next;
     if (!fetch)
         return;
     if (!answer) {
-        finish(fetch, cause_or(all, "Redis did not answer in time"));
+        const char *cause = redis_link_cause(all->link);
+
+        finish(fetch, cause && *cause ? cause : "Redis did not answer in time");
         return;
     }
     if (answer->type == REDIS_REPLY_ERROR) {

@@ -268,20 +268,9 @@ bool front_start(struct front *front)
     return front->running;
 }
 
-/* Returns the requests and replies that are still in the mailboxes to their connections. */
-static void empty_mailboxes(struct front *front)
-{
-    struct letter *letter;
-
-    while (front->server->to_api && (letter = mailbox_take(front->server->to_api)))
-        connections_take(front->connections, &((struct request *)letter)->last);
-    while ((letter = mailbox_take(front->to_front)))
-        connections_take(front->connections, (struct parcel *)letter);
-}
-
 void front_free(struct front *front)
 {
-    struct letter stop;
+    struct letter stop, *letter;
 
     if (!front)
         return;
@@ -289,8 +278,13 @@ void front_free(struct front *front)
         mailbox_post(front->orders, &stop);
         pthread_join(front->thread, NULL);
     }
-    if (front->connections)
-        empty_mailboxes(front);
+    /* The requests and replies that are still in the mailboxes go back to their connections. */
+    if (front->connections) {
+        while (front->server->to_api && (letter = mailbox_take(front->server->to_api)))
+            connections_take(front->connections, &((struct request *)letter)->last);
+        while ((letter = mailbox_take(front->to_front)))
+            connections_take(front->connections, (struct parcel *)letter);
+    }
     connections_free(front->connections);
     for (unsigned i = 0; i < front->n_listeners; i++) {
         if (front->listeners[i].event)

@@ -43,16 +43,6 @@ static void say(struct lead *lead, const char *format, ...)
     lead->why_len += n > 0 && (size_t)n < room ? (size_t)n : strlen(lead->why + lead->why_len);
 }
 
-/* "partly paid"; "" when nothing was said. */
-static const char *words_of_state(unsigned state)
-{
-    const char *name = state_object_name(state);
-
-    if (state == STATE_PARTLY_PAID)
-        return "partly paid";
-    return name ? name : "";
-}
-
 static bool is_of_invoices(const struct lead *lead)
 {
     return brand_kind_is_of_invoices(lead->brand, lead->token->kind);
@@ -61,8 +51,12 @@ static bool is_of_invoices(const struct lead *lead)
 /* What is known of the invoice. */
 static void say_state(struct lead *lead)
 {
-    const char *words = words_of_state(lead->state.object);
+    const char *words = lead->state.object == STATE_PARTLY_PAID
+                            ? "partly paid"
+                            : state_object_name(lead->state.object);
 
+    if (!words) /* nothing was said */
+        words = "";
     if (lead->state.newest != 0)
         say(lead, "Invoice %u has replaced invoice %u%s%s", lead->state.newest, lead->token->object,
             words[0] ? " and is " : "", words);

@@ -85,16 +85,6 @@ static void read_counts(const struct admin_sources *sources, struct counts *out)
     out->accepted = store.appended + out->dropped - store.dropped[CLICKLOG_DROP_DAMAGED];
 }
 
-static const char *write_as_of(int64_t as_of_ms, char out[static RFC3339_TEXT_MAX + 2])
-{
-    char text[RFC3339_TEXT_MAX];
-
-    if (as_of_ms <= 0)
-        return "null";
-    snprintf(out, RFC3339_TEXT_MAX + 2, "\"%s\"", rfc3339_format(as_of_ms / 1000, 0, text));
-    return out;
-}
-
 static const char *write_clicks(const struct clicks *clicks, char out[static CLICKS_MAX])
 {
     if (!clicks)
@@ -137,6 +127,7 @@ static size_t write_event(const struct live *live, struct stream *stream,
                           const struct clicks *today, char out[static EVENT_MAX])
 {
     char at[RFC3339_TEXT_MAX], as_of[RFC3339_TEXT_MAX + 2], sum[CLICKS_MAX], more[CLICKS_MAX];
+    char as_of_time[RFC3339_TEXT_MAX];
     char pod[POD_MAX];
     struct pods_age age = pods_age(live->server->pods);
     int64_t day = live->now_s / DAY_S;
@@ -147,16 +138,17 @@ static size_t write_event(const struct live *live, struct stream *stream,
     read_counts(&live->server->sources, &counts);
     if (today && stream->has_last)
         since = clicks_since(stream, today, day);
-    n = snprintf(out, EVENT_MAX,
-                 "event: counts\ndata: {\"at\":\"%s\",\"as_of\":%s,\"lag_s\":%.3f,\"redis_up\":%s,"
-                 "\"pods\":%u,\"pods_silent\":%u,\"pending\":%" PRIu64 ",\"today\":%s,\"new\":%s,"
-                 "\"pod\":%s}\n\n",
-                 rfc3339_format(live->now_s, 0, at), write_as_of(age.as_of_ms, as_of),
-                 (double)(age.lag_ms > 0 ? age.lag_ms : 0) / 1000,
-                 today && counts.ledger.connected ? "true" : "false", age.n_alive, age.n_silent,
-                 age.pending, write_clicks(today, sum),
-                 write_clicks(today && stream->has_last ? &since : NULL, more),
-                 write_pod(stream, &counts, pod));
+    snprintf(as_of, sizeof(as_of), age.as_of_ms > 0 ? "\"%s\"" : "null",
+             rfc3339_format(age.as_of_ms / 1000, 0, as_of_time));
+    n = snprintf(
+        out, EVENT_MAX,
+        "event: counts\ndata: {\"at\":\"%s\",\"as_of\":%s,\"lag_s\":%.3f,\"redis_up\":%s,"
+        "\"pods\":%u,\"pods_silent\":%u,\"pending\":%" PRIu64 ",\"today\":%s,\"new\":%s,"
+        "\"pod\":%s}\n\n",
+        rfc3339_format(live->now_s, 0, at), as_of, (double)(age.lag_ms > 0 ? age.lag_ms : 0) / 1000,
+        today && counts.ledger.connected ? "true" : "false", age.n_alive, age.n_silent, age.pending,
+        write_clicks(today, sum), write_clicks(today && stream->has_last ? &since : NULL, more),
+        write_pod(stream, &counts, pod));
     if (today) {
         stream->last = *today;
         stream->last_day = day;
@@ -364,21 +356,13 @@ void live_free(struct live *live)
     free(live);
 }
 
-static unsigned count_of_key(const struct live *live, const struct request *request)
-{
-    unsigned n = 0;
-
-    for (const struct stream *s = live->first; s; s = s->next)
-        n += strcmp(s->request->key_name, request->key_name) == 0;
-    return n;
-}
-
 void live_handle(struct request *request)
 {
     struct live *live = request->server->live;
     struct slice name = query_find(&request->query, "brand");
     const struct timeval now = {0};
     struct stream *stream;
+    unsigned n_of_key = 0;
 
     if (name.ptr && !params_find_brand(request, name))
         return;
@@ -388,7 +372,9 @@ void live_handle(struct request *request)
         request_reply(request, &head);
         return;
     }
-    if (live->n == LIVE_STREAMS_MAX || count_of_key(live, request) == LIVE_STREAMS_PER_KEY_MAX ||
+    for (const struct stream *s = live->first; s; s = s->next)
+        n_of_key += strcmp(s->request->key_name, request->key_name) == 0;
+    if (live->n == LIVE_STREAMS_MAX || n_of_key == LIVE_STREAMS_PER_KEY_MAX ||
         !(stream = calloc(1, sizeof(*stream)))) {
         request_add_header(request, "Retry-After", "10");
         request_fail(request, 503, NULL, "too many streams at once");

@@ -120,16 +120,6 @@ void request_add_header(struct request *request, const char *name, const char *v
         request->fields_len += (size_t)len;
 }
 
-static bool has_field(const struct request *request, const char *name)
-{
-    size_t len = strlen(name);
-    const char *line = request->fields, *end = line + request->fields_len;
-
-    while (line < end && (strncasecmp(line, name, len) != 0 || line[len] != ':'))
-        line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
-    return line < end;
-}
-
 /* The name of the member whose number ends at `end` of a text that jansson read up to there:
  * `"name" : 1e999`.  "" when it is none, as in an array. */
 static void find_member(struct slice text, size_t end, char out[static REQUEST_QUOTE_MAX])
@@ -152,21 +142,12 @@ static void find_member(struct slice text, size_t end, char out[static REQUEST_Q
         snprintf(out, REQUEST_QUOTE_MAX, "%.*s", (int)(name_end - at), text.ptr + at);
 }
 
-static void fail_overflow(struct request *request, struct slice text, const json_error_t *error)
-{
-    char name[REQUEST_QUOTE_MAX];
-
-    find_member(text, (size_t)error->position, name);
-    request_fail(request, 400, name[0] ? name : NULL,
-                 "the number in line %d, column %d of the body is larger than any that fits",
-                 error->line, error->column);
-}
-
 json_t *request_read_json(struct request *request)
 {
     struct evbuffer *body = request->body;
     size_t len = evbuffer_get_length(body);
     json_error_t error = {.line = 0};
+    char name[REQUEST_QUOTE_MAX];
     json_t *json = NULL;
     const char *bytes;
     struct slice text;
@@ -183,15 +164,21 @@ json_t *request_read_json(struct request *request)
     if (bytes && !json && json_error_code(&error) == json_error_numeric_overflow)
         json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
                           &error);
-    if (!json && json_error_code(&error) == json_error_null_character)
+    if (json)
+        return json;
+    if (json_error_code(&error) == json_error_null_character) {
         request_fail(request, 400, NULL, "a text in the body holds a NUL (\\u0000), in line %d",
                      error.line);
-    else if (!json && json_error_code(&error) == json_error_numeric_overflow)
-        fail_overflow(request, text, &error);
-    else if (!json)
+    } else if (json_error_code(&error) == json_error_numeric_overflow) {
+        find_member(text, (size_t)error.position, name);
+        request_fail(request, 400, name[0] ? name : NULL,
+                     "the number in line %d, column %d of the body is larger than any that fits",
+                     error.line, error.column);
+    } else {
         request_fail(request, 400, NULL, "the body is no JSON: line %d, column %d: %s", error.line,
                      error.column, error.text);
-    return json;
+    }
+    return NULL;
 }
 
 static void count_reply(struct server *server, int status)
@@ -325,27 +312,14 @@ static bool accepts_gzip(const struct request *request)
     return at && strncmp(at + 4, ";q=0", 4) != 0;
 }
 
-static void write_etag(struct slice of, char out[static ETAG_TEXT_MAX])
-{
-    unsigned char hash[ETAG_BYTES];
-    char hex[2 * ETAG_BYTES + 1];
-
-    crypto_generichash(hash, sizeof(hash), (const unsigned char *)of.ptr, of.len, NULL, 0);
-    sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-    snprintf(out, ETAG_TEXT_MAX, "W/\"%s\"", hex);
-}
-
-/* True when the client has this reply; weak comparison, RFC 9110, 13.1.2. */
-static bool etag_is_known(const struct request *request, const char *etag)
-{
-    const char *known = request_header(request, "If-None-Match");
-
-    return known && (strcmp(known, "*") == 0 || strstr(known, etag + 2));
-}
-
 static void add_default_header(struct request *request, const char *name, const char *value)
 {
-    if (!has_field(request, name))
+    size_t len = strlen(name);
+    const char *line = request->fields, *end = line + request->fields_len;
+
+    while (line < end && (strncasecmp(line, name, len) != 0 || line[len] != ':'))
+        line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    if (line == end)
         request_add_header(request, name, value);
 }
 
@@ -400,11 +374,17 @@ void request_reply(struct request *request, const struct reply *reply)
                        reply->etag_of.ptr ? "private, no-cache" : "private, no-store");
     add_default_header(request, "X-Content-Type-Options", "nosniff");
     if (reply->etag_of.ptr) {
-        char etag[ETAG_TEXT_MAX];
+        const char *known = request_header(request, "If-None-Match");
+        char etag[ETAG_TEXT_MAX], hex[2 * ETAG_BYTES + 1];
+        unsigned char hash[ETAG_BYTES];
 
-        write_etag(reply->etag_of, etag);
+        crypto_generichash(hash, sizeof(hash), (const unsigned char *)reply->etag_of.ptr,
+                           reply->etag_of.len, NULL, 0);
+        sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+        snprintf(etag, sizeof(etag), "W/\"%s\"", hex);
         request_add_header(request, "ETag", etag);
-        if (status == 200 && etag_is_known(request, etag))
+        /* The client has this reply; weak comparison, RFC 9110, 13.1.2. */
+        if (status == 200 && known && (strcmp(known, "*") == 0 || strstr(known, etag + 2)))
             status = 304;
     }
     count_reply(request->server, status);

@@ -80,21 +80,16 @@ static bool is_named(struct slice brand)
     return brand.len > 0 && !slice_equal(brand, slice_of("-"));
 }
 
-/* The brand of that name; without one the only brand that the key is for, or NULL. */
-static const struct brand *find_brand_named(const struct request *request, struct slice name)
-{
-    return is_named(name) ? site_find_brand(request->site, name)
-                          : site_find_only_brand(request->site, request->brands);
-}
-
 /* Scope, brand and id, of a form or of a path. */
 static bool take_subject(const struct request *request, const struct slice text[static FIELDS],
                          struct event *out, struct formjson_fault *fault)
 {
     int scope = event_scope_find(text[FIELD_SCOPE]);
-    const struct brand *brand = find_brand_named(request, text[FIELD_BRAND]);
+    const struct brand *brand; /* without a name the only one that the key is for, or NULL */
     uint32_t id = 0;
 
+    brand = is_named(text[FIELD_BRAND]) ? site_find_brand(request->site, text[FIELD_BRAND])
+                                        : site_find_only_brand(request->site, request->brands);
     if (scope < 0)
         return refuse(fault, FIELD_SCOPE, "must be link, object, client or campaign");
     if (!brand)

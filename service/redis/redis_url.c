@@ -219,9 +219,9 @@ static bool set_option(struct redis_url *url, struct slice name, struct slice va
     };
 
     if (slice_equal(name, slice_of("tls"))) {
-        if (slice_equal(value, slice_of("yes")))
+        if (slice_equal(value, slice_of("yes"))) {
             url->tls = true;
-        else if (!slice_equal(value, slice_of("no"))) {
+        } else if (!slice_equal(value, slice_of("no"))) {
             error_set(err, "redis url: tls must be yes or no, not '%.*s'", SLICE_ARG(value));
             return false;
         }

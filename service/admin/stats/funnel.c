@@ -449,12 +449,6 @@ static char *make_json(const struct funnel_job *job)
 
 /* --- CSV --- */
 
-/* The currencies of all rows, each a column. */
-static void collect_currencies(const struct funnel_job *job, struct funnel_amounts *all)
-{
-    *all = job->total[0].amounts;
-}
-
 static int64_t amount_in(const struct funnel_amounts *amounts, uint32_t currency)
 {
     for (size_t i = 0; i < FUNNEL_CURRENCIES_MAX; i++) {
@@ -559,14 +553,14 @@ static void print_row(FILE *out, const struct funnel_job *job, const struct funn
 
 static char *make_csv(const struct funnel_job *job)
 {
-    struct funnel_amounts currencies;
+    struct funnel_amounts currencies = job->total[0].amounts; /* of all rows, each a column */
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
 
     if (!out)
         return NULL;
-    collect_currencies(job, &currencies);
+
     if (job->stats.query.download) /* spreadsheets need a byte order mark to read UTF-8 */
         fputs("\xef\xbb\xbf", out);
     print_head(out, &job->stats.query, &currencies);

@@ -76,12 +76,6 @@ static void free_job(struct invoices_job *job)
     free(job);
 }
 
-static unsigned shard_of(const struct invoices_job *job, uint32_t block)
-{
-    return counter_shard_of_bucket(counter_bucket_of_block(job->query.brand->id, block),
-                                   job->request->server->n_shards);
-}
-
 /* --- one invoice --- */
 
 /* What is known of the object beyond its payments: cancelled, replaced … */
@@ -369,7 +363,9 @@ static void plan_wave(struct invoices_job *job)
         size_t first = n;
 
         for (size_t i = job->at; i < job->wave_end; i++) {
-            if (shard_of(job, job->blocks[i]) == s)
+            unsigned bucket = counter_bucket_of_block(job->query.brand->id, job->blocks[i]);
+
+            if (counter_shard_of_bucket(bucket, n_shards) == s)
                 job->wave[n++] = job->blocks[i];
         }
         for (; first < n; first += BLOCK_KEYS)

@@ -184,27 +184,21 @@ static int n_days(const struct period *period, const struct zone *zone)
     return (int)((civil_to_s(&last) - civil_to_s(&first)) / DAY_S) + 1;
 }
 
-/* The moment when local clocks showed the same time, `days` days earlier. */
-static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
-{
-    struct civil local;
-
-    zone_from_s(zone, time_s, &local);
-    civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
-    return ceil_hour(zone_to_s(zone, &local));
-}
-
 void period_previous(const struct period *period, const struct zone *zone, struct period *out)
 {
     bool is_whole = period->from_s == day_start(zone, period->from_s, 0) &&
                     period->to_s == day_start(zone, period->to_s, 0);
+    struct civil local;
 
     *out = *period;
     if (period->is_days || is_whole) {
         int days = n_days(period, zone);
 
         out->from_s = day_start(zone, period->from_s, days);
-        out->to_s = days_earlier(zone, period->to_s, days);
+        /* The moment when local clocks showed the same time, so many days earlier. */
+        zone_from_s(zone, period->to_s, &local);
+        civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
+        out->to_s = ceil_hour(zone_to_s(zone, &local));
     } else {
         out->to_s = period->from_s;
         out->from_s = period->from_s - (period->to_s - period->from_s);

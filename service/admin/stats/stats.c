@@ -126,18 +126,11 @@ static int64_t complete_from(const struct stats_job *job, int64_t now_s)
     return complete_s;
 }
 
-static void note_age(struct stats *stats, const struct server *server)
-{
-    struct pods_age age = pods_age(server->pods);
-
-    stats->as_of_ms = age.as_of_ms;
-    stats->lag_ms = age.lag_ms;
-}
-
 /* Plans what is read for the query.  False: a reply with the error was sent. */
 static bool plan_job(struct stats_job *job, int64_t now_s)
 {
     struct stats *stats = &job->stats;
+    struct pods_age age;
 
     stats->site = job->request->site;
     stats->n_periods = stats->query.compare ? 2 : 1;
@@ -165,7 +158,9 @@ static bool plan_job(struct stats_job *job, int64_t now_s)
     if (job->plan.n_commands + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
         return fail_size(job->request, "from");
     stats->complete_s = complete_from(job, now_s);
-    note_age(stats, job->request->server);
+    age = pods_age(job->request->server->pods);
+    stats->as_of_ms = age.as_of_ms;
+    stats->lag_ms = age.lag_ms;
     return true;
 }
 
@@ -380,26 +375,19 @@ static void reply_all(struct stats_job *job)
     free(text);
 }
 
-static void unlink_job(struct stats_job *job)
-{
-    struct stats_job **at = &job->request->server->stats_jobs;
-
-    while (*at != job)
-        at = &(*at)->next;
-    *at = job->next;
-}
-
 /* All replies have come, or the job failed. */
 static void on_stats_done(void *owner, const char *cause)
 {
-    struct stats_job *job = owner;
+    struct stats_job *job = owner, **at = &job->request->server->stats_jobs;
     struct stats *stats = &job->stats;
     bool by_time = stats->query.groups[0] == STATS_TIME;
     bool failed = false;
     char foreign[COUNTER_KEY_MAX + 64];
     struct request *request;
 
-    unlink_job(job);
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
     if (!cause && job->foreign.len > 0) {
         snprintf(foreign, sizeof(foreign), "the key %s holds data that hopcount did not write",
                  job->foreign.text);

@@ -6,16 +6,6 @@
 
 enum { HOUR_S = 3600, DAY_S = 86400 };
 
-static int64_t month_of(int64_t time_s, unsigned *day)
-{
-    struct civil civil;
-
-    civil_from_s(time_s, &civil);
-    *day = civil.day;
-    civil = (struct civil){.year = civil.year, .month = civil.month, .day = 1};
-    return civil_to_s(&civil);
-}
-
 static struct stats_read *append(struct stats_plan *plan, const struct stats_read *like,
                                  enum counter_interval interval, int64_t time_s)
 {
@@ -66,10 +56,15 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     bool all = like->campaign == COUNTER_ALL_CAMPAIGNS;
 
     for (; day_s < period->to_s; day_s = next_s) {
-        unsigned day;
-        int64_t month_s = month_of(day_s, &day);
         enum counter_interval interval = COUNTER_HOURS;
+        struct civil month;
+        int64_t month_s;
+        unsigned day;
 
+        civil_from_s(day_s, &month);
+        day = month.day;
+        month.day = 1;
+        month_s = civil_to_s(&month);
         next_s = day_s + DAY_S;
         if (all && day == 1 && is_whole(period, buckets, day_s, next_month(day_s))) {
             interval = COUNTER_MONTHS;

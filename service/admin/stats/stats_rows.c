@@ -20,18 +20,12 @@ void stats_rows_clear(struct stats_rows *rows)
     stats_rows_init(rows);
 }
 
-/* Fibonacci hashing, because keys are small numbers. */
-static size_t slot_of(const struct stats_rows *rows, const uint32_t key[static 2])
-{
-    uint64_t hash = ((uint64_t)key[0] << 32 | key[1]) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (size_t)(hash >> 32) & (rows->room * 2 - 1);
-}
-
 /* The slot that holds `key`, or the free slot where it is to be put. */
 static uint32_t *find_slot(const struct stats_rows *rows, const uint32_t key[static 2])
 {
-    size_t at = slot_of(rows, key);
+    /* Fibonacci hashing, because keys are small numbers. */
+    uint64_t hash = ((uint64_t)key[0] << 32 | key[1]) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (size_t)(hash >> 32) & (rows->room * 2 - 1);
 
     while (rows->slots[at] != 0 &&
            memcmp(rows->rows[rows->slots[at] - 1].key, key, sizeof(rows->rows[0].key)) != 0)

@@ -186,15 +186,6 @@ static void add_row(struct evbuffer *out, const struct stats *stats, const struc
     add_counts(out, &row->clicks, row->people);
 }
 
-static void add_rest(struct evbuffer *out, const struct stats *stats, const struct clicks *sum)
-{
-    char values[STATS_GROUPS_MAX][STATS_NAME_MAX] = {STATS_REST, STATS_REST};
-
-    add_row_head(out, &stats->query, values);
-    evbuffer_add(out, ",", 1);
-    add_counts(out, sum, STATS_NO_PEOPLE);
-}
-
 static void add_rows(struct evbuffer *out, const struct stats *stats, size_t period)
 {
     const struct stats_rows *rows = &stats->rows[period];
@@ -208,8 +199,12 @@ static void add_rows(struct evbuffer *out, const struct stats *stats, size_t per
         add_row(out, stats, &stats->buckets[period], &rows->rows[i]);
     }
     if (sum_rest(stats, rows, &rest)) {
+        char values[STATS_GROUPS_MAX][STATS_NAME_MAX] = {STATS_REST, STATS_REST};
+
         evbuffer_add(out, ",", 1);
-        add_rest(out, stats, &rest);
+        add_row_head(out, &stats->query, values);
+        evbuffer_add(out, ",", 1);
+        add_counts(out, &rest, STATS_NO_PEOPLE);
     }
     evbuffer_add_printf(out, "],\"total\":{");
     add_counts(out, &rows->total, rows->people);
@@ -308,14 +303,6 @@ static bool has_campaign(const struct stats_query *query)
     return false;
 }
 
-static void add_csv_head(struct evbuffer *out, const struct stats_query *query)
-{
-    for (size_t i = 0; i < query->n_groups; i++)
-        evbuffer_add_printf(out, "%s,", stats_group_name(query->groups[i]));
-    evbuffer_add_printf(out, "%stotal,human,automated%s\r\n", has_campaign(query) ? "name," : "",
-                        query->clients ? ",clients,visitors" : "");
-}
-
 /* Whether local clocks show the hour of a bucket twice, because they are set back in it. */
 static bool is_shown_twice(const struct stats *stats, size_t bucket)
 {
@@ -383,18 +370,9 @@ static void add_csv_row(struct evbuffer *out, const struct stats *stats,
     add_csv_counts(out, query, &row->clicks, row->people);
 }
 
-static void add_csv_rest(struct evbuffer *out, const struct stats_query *query,
-                         const struct clicks *sum)
-{
-    for (size_t i = 0; i < query->n_groups; i++)
-        evbuffer_add_printf(out, STATS_REST ",");
-    if (has_campaign(query))
-        evbuffer_add(out, "\"\",", 3);
-    add_csv_counts(out, query, sum, STATS_NO_PEOPLE);
-}
-
 char *stats_csv(const struct stats *stats, size_t *len)
 {
+    const struct stats_query *query = &stats->query;
     const struct stats_rows *rows = &stats->rows[0];
     struct evbuffer *out = evbuffer_new();
     size_t end = page_end(stats, rows);
@@ -405,13 +383,21 @@ char *stats_csv(const struct stats *stats, size_t *len)
         return NULL;
     /* Spreadsheets need a byte order mark to read the file as UTF-8; other programs would be
      * confused by it. */
-    if (stats->query.download)
+    if (query->download)
         evbuffer_add(out, "\xef\xbb\xbf", 3);
-    add_csv_head(out, &stats->query);
+    for (size_t i = 0; i < query->n_groups; i++)
+        evbuffer_add_printf(out, "%s,", stats_group_name(query->groups[i]));
+    evbuffer_add_printf(out, "%stotal,human,automated%s\r\n", has_campaign(query) ? "name," : "",
+                        query->clients ? ",clients,visitors" : "");
     for (size_t i = stats->query.offset; i < end; i++)
         add_csv_row(out, stats, &rows->rows[i]);
-    if (sum_rest(stats, rows, &rest))
-        add_csv_rest(out, &stats->query, &rest);
+    if (sum_rest(stats, rows, &rest)) {
+        for (size_t i = 0; i < query->n_groups; i++)
+            evbuffer_add_printf(out, STATS_REST ",");
+        if (has_campaign(query))
+            evbuffer_add(out, "\"\",", 3);
+        add_csv_counts(out, query, &rest, STATS_NO_PEOPLE);
+    }
     *len = evbuffer_get_length(out);
     text = malloc(*len + 1);
     if (text) {

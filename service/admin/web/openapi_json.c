@@ -37,15 +37,6 @@ static json_t *plain_json(const char *text, size_t len)
     return *end == '\0' ? json_real(real) : json_stringn(text, len);
 }
 
-static json_t *scalar_json(const yaml_node_t *node)
-{
-    const char *text = (const char *)node->data.scalar.value;
-    size_t len = node->data.scalar.length;
-
-    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_json(text, len)
-                                                              : json_stringn(text, len);
-}
-
 static json_t *sequence_json(yaml_document_t *document, const yaml_node_t *node, unsigned depth)
 {
     json_t *array = json_array();
@@ -84,11 +75,16 @@ static json_t *mapping_json(yaml_document_t *document, const yaml_node_t *node, 
 /* A new reference, or NULL. */
 static json_t *node_json(yaml_document_t *document, const yaml_node_t *node, unsigned depth)
 {
+    const char *text;
+
     if (!node || depth == DEPTH_MAX)
         return NULL;
     switch (node->type) {
     case YAML_SCALAR_NODE:
-        return scalar_json(node);
+        text = (const char *)node->data.scalar.value;
+        return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
+                   ? plain_json(text, node->data.scalar.length)
+                   : json_stringn(text, node->data.scalar.length);
     case YAML_SEQUENCE_NODE:
         return sequence_json(document, node, depth + 1);
     case YAML_MAPPING_NODE:
