@@ -1,17 +1,16 @@
 <?php
 
-use PHPUnit\Framework\TestCase;
 use WHMCS\Module\Addon\Hopcount\AdminPage;
 use WHMCS\Module\Addon\Hopcount\Checks;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Store;
 use WHMCS\Module\Addon\Hopcount\Text;
 
-require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/BedCase.php';
 require_once __DIR__ . '/bed/Service.php';
 
 /** What staff look at: figures of the real service, escaped, kept, and never waited for over a second. */
-final class AdminTest extends TestCase
+final class AdminTest extends BedCase
 {
     private const HOSTILE = '"><script>alert(1)</script>';
 

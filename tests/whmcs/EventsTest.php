@@ -1,15 +1,14 @@
 <?php
 
-use PHPUnit\Framework\TestCase;
 use WHMCS\Database\Capsule;
 use WHMCS\Module\Addon\Hopcount\Events;
 use WHMCS\Module\Addon\Hopcount\Store;
 
-require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/BedCase.php';
 require_once __DIR__ . '/bed/Service.php';
 
 /** Payments, passwords and mails become events, in order and once; the service is the real one. */
-final class EventsTest extends TestCase
+final class EventsTest extends BedCase
 {
     /** @var int numbers that no other test uses: the service remembers events of all tests */
     private static $next = 10000;

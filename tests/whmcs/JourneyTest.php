@@ -1,15 +1,14 @@
 <?php
 
-use PHPUnit\Framework\TestCase;
 use WHMCS\Module\Addon\Hopcount\LoginPage;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Text;
 
-require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/BedCase.php';
 require_once __DIR__ . '/bed/Service.php';
 
 /** One invoice from the mail to the receipt, on the real service; prints what happened. */
-final class JourneyTest extends TestCase
+final class JourneyTest extends BedCase
 {
     private const TEMPLATE = "Dear {\$client_name},\n\ninvoice #{\$invoice_num} is due on {\$invoice_date_due}.\n\n"
         . "  Pay:     {\$hopcount_pay_url}\n  Look:    {\$hopcount_view_url}\n  Log in:  {\$hopcount_login_url}\n"

@@ -1,17 +1,16 @@
 <?php
 
-use PHPUnit\Framework\TestCase;
 use WHMCS\Module\Addon\Hopcount\LoginPage;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Store;
 use WHMCS\Module\Addon\Hopcount\Text;
 use WHMCS\Module\Addon\Hopcount\Token;
 
-require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/BedCase.php';
 require_once __DIR__ . '/bed/Service.php';
 
 /** The page of login links: what a mail gateway may look at, what a person presses, who is refused. */
-final class LoginTest extends TestCase
+final class LoginTest extends BedCase
 {
     protected function setUp(): void
     {
@@ -115,7 +114,7 @@ final class LoginTest extends TestCase
         $this->assertNotSame('', self::press($token)['redirect']);
     }
 
-    public function bad_tokens(): array
+    public static function bad_tokens(): array
     {
         return [
             'nothing' => [''],

@@ -1,14 +1,13 @@
 <?php
 
-use PHPUnit\Framework\TestCase;
 use WHMCS\Module\Addon\Hopcount\Links;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Token;
 
-require_once __DIR__ . '/bed/Bed.php';
+require_once __DIR__ . '/bed/BedCase.php';
 
 /** The merge fields of mails: what they hold, and that nothing keeps a mail from going out. */
-final class MailTest extends TestCase
+final class MailTest extends BedCase
 {
     private const KEY = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
     private const SETTINGS = ['base_url' => 'https://go.acme.example', 'brand' => 'acme', 'key' => '1 mint ' . self::KEY];
@@ -47,7 +46,7 @@ final class MailTest extends TestCase
             'service' => 14, 'domain' => 13, 'ticket' => 12], 3600);
     }
 
-    public function invoice_mails(): array
+    public static function invoice_mails(): array
     {
         $ids = ['client_id' => 77, 'invoice_id' => 5];
         return [
@@ -73,7 +72,7 @@ final class MailTest extends TestCase
         $this->assertSame($got['hopcount_pay_url'], $got['hopcount_pay'], 'the name before the module');
     }
 
-    public function other_mails(): array
+    public static function other_mails(): array
     {
         $ids = ['client_id' => 77];
         return [
@@ -260,7 +259,7 @@ final class MailTest extends TestCase
         $this->assertSame([3, 0, 77, 2], $this->opened($got['hopcount_login_url']));
     }
 
-    public function odd_variables(): array
+    public static function odd_variables(): array
     {
         $mail = static function ($name, $relid, $fields = []) {
             return ['messagename' => $name, 'relid' => $relid, 'mergefields' => $fields];
@@ -297,7 +296,7 @@ final class MailTest extends TestCase
         }
     }
 
-    public function key_texts(): array
+    public static function key_texts(): array
     {
         $key = self::KEY;
         return [

@@ -16,14 +16,21 @@ require_once __DIR__ . '/bed/Bed.php';
  */
 final class SyntaxTest extends TestCase
 {
-    private const LATER_FUNCTIONS = ['is_countable', 'array_key_first', 'array_key_last', 'hrtime', 'gc_status',
-        'net_get_interfaces', 'mb_str_split', 'password_algos', 'str_contains', 'str_starts_with', 'str_ends_with',
-        'get_debug_type', 'get_resource_id', 'fdiv', 'preg_last_error_msg', 'array_is_list', 'fsync', 'fdatasync',
-        'array_find', 'array_any', 'array_all', 'array_find_key', 'mb_trim', 'json_validate', 'str_increment',
-        'curl_upkeep', 'openssl_cipher_key_length', 'ini_parse_quantity', 'memory_reset_peak_usage'];
-    private const GONE_FUNCTIONS = ['utf8_encode', 'utf8_decode', 'strftime', 'gmstrftime', 'each', 'create_function',
-        'curl_close', 'money_format', 'mhash', 'date_sunrise', 'strptime'];
-    private const LATER_CONSTANTS = ['JSON_THROW_ON_ERROR', 'PASSWORD_ARGON2ID'];
+    /** What the module calls of PHP: each is in PHP 7.2, and none is deprecated up to 8.4. */
+    private const FUNCTIONS = 'abs array_column array_diff array_filter array_intersect array_keys array_map array_merge
+        array_search array_slice array_values bin2hex chr count curl_error curl_exec curl_getinfo curl_init
+        curl_setopt_array defined explode file_get_contents floor function_exists gmdate hash_equals
+        header headers_sent hex2bin htmlspecialchars http_build_query implode in_array intdiv is_array is_file is_int
+        is_string json_decode json_encode max microtime min number_format ob_end_clean ob_get_level ord pack preg_match
+        preg_quote preg_replace preg_replace_callback preg_split random_bytes rawurlencode round rtrim sha1
+        sodium_crypto_generichash spl_autoload_register sprintf str_ireplace str_replace str_split strlen strncasecmp
+        strncmp strpos strrchr strrpos strtolower strtotime strtr substr time trim unpack';
+    private const CONSTANTS = 'CURLINFO_RESPONSE_CODE CURLOPT_CONNECTTIMEOUT_MS CURLOPT_CUSTOMREQUEST
+        CURLOPT_FOLLOWLOCATION CURLOPT_HTTPHEADER CURLOPT_NOSIGNAL CURLOPT_POSTFIELDS CURLOPT_PROTOCOLS
+        CURLOPT_RETURNTRANSFER CURLOPT_TIMEOUT_MS CURLPROTO_HTTP CURLPROTO_HTTPS ENT_QUOTES ENT_SUBSTITUTE
+        JSON_PARTIAL_OUTPUT_ON_ERROR false null true';
+    private const CLASSES = 'InvalidArgumentException RuntimeException stdClass Throwable self';
+    private const WHMCS = 'add_hook localAPI logActivity';
 
     /** [path => syntax tree] of all files of the module. */
     private static function trees(): array
@@ -60,6 +67,11 @@ final class SyntaxTest extends TestCase
         $traverser->traverse($tree);
     }
 
+    private static function isOneOf(string $name, string $names): bool
+    {
+        return in_array($name, preg_split('/\s+/', $names), true);
+    }
+
     /** Why a node is none of PHP 7.2 to 8.4; '' = it is. */
     private static function fault(Node $node): string
     {
@@ -92,14 +104,18 @@ final class SyntaxTest extends TestCase
         if ($node instanceof Node\Identifier && in_array(strtolower($node->name), ['mixed', 'never'], true)) {
             return "the type {$node->name}";
         }
-        if ($node instanceof Node\Expr\FuncCall && $node->name instanceof Node\Name) {
-            $name = strtolower((string) $node->name);
-            if (in_array($name, self::LATER_FUNCTIONS, true) || in_array($name, self::GONE_FUNCTIONS, true)) {
-                return "$name()";
-            }
+        if ($node instanceof Node\Expr\FuncCall && $node->name instanceof Node\Name
+            && !self::isOneOf((string) $node->name, self::FUNCTIONS . ' ' . self::WHMCS)) {
+            return "{$node->name}()";
         }
-        if ($node instanceof Node\Expr\ConstFetch && in_array((string) $node->name, self::LATER_CONSTANTS, true)) {
+        if ($node instanceof Node\Expr\ConstFetch && !self::isOneOf((string) $node->name, self::CONSTANTS)) {
             return (string) $node->name;
+        }
+        if (($node instanceof Node\Expr\New_ || $node instanceof Node\Expr\StaticCall || $node instanceof Node\Expr\Instanceof_
+            || $node instanceof Node\Expr\ClassConstFetch) && $node->class instanceof Node\Name) {
+            $class = (string) $node->class;
+            return self::isOneOf($class, self::CLASSES) || strncmp($class, 'WHMCS\\', 6) === 0 || $class === 'Capsule'
+                || is_file(Bed::MODULE . "/lib/$class.php") ? '' : "the class $class";
         }
         return '';
     }
@@ -114,6 +130,16 @@ final class SyntaxTest extends TestCase
             $n++;
         }
         $this->assertGreaterThan(15, $n);
+    }
+
+    /** What this PHP, run with all its complaints, says of each file before anything of it runs. */
+    public function test_this_php_complains_of_no_file(): void
+    {
+        foreach (array_keys(self::trees()) as $path) {
+            $file = escapeshellarg(realpath(Bed::MODULE . "/../../$path"));
+            $said = shell_exec(escapeshellarg(PHP_BINARY) . " -d error_reporting=-1 -d display_errors=stdout -l $file 2>&1");
+            $this->assertMatchesRegularExpression('/\A\s*No syntax errors detected in \S+\s*\z/', $said, $path);
+        }
     }
 
     /** Nothing of these can be seen in the tree. */
@@ -149,7 +175,8 @@ final class SyntaxTest extends TestCase
         foreach (['fn($x) => $x;', 'match($x) { default => 1 };', '$a?->b();', '$a ??= 1;', 'class A { public int $x; }',
             'class A { function __construct(private $x) {} }', 'f(x: 1);', '[...$a];', 'try {} catch (E $e) {} catch (F) {}',
             'function f(int|string $x) {}', 'function f(): mixed {}', 'str_contains($a, $b);', 'function f(A $a = null) {}',
-            '#[A] class B {}', 'enum E { case A; }', '$f = strlen(...);', 'json_decode($a, true, 9, JSON_THROW_ON_ERROR);'] as $code) {
+            '#[A] class B {}', 'enum E { case A; }', '$f = strlen(...);', 'json_decode($a, true, 9, JSON_THROW_ON_ERROR);',
+            'utf8_encode($a);', 'new WeakMap();', 'new \\Random\\Randomizer();', '$a instanceof \\Stringable;'] as $code) {
             $found = '';
             self::visit($parser->parse("<?php $code"), static function (Node $node) use (&$found) {
                 $found .= self::fault($node);

@@ -28,22 +28,30 @@ final class Bed
     private static $hooks = [];
     /** @var array */
     private static $documented;
+    /** @var bool */
+    private static $hasHandler = false;
+    /** @var int what error_reporting() was */
+    private static $reporting = 0;
 
     /** A WHMCS with the module in it, active and with these settings.  Who joins leaves the tables alone. */
     public static function start(array $settings = [], bool $isActive = true, bool $joins = false): void
     {
-        if (self::$documented === null) {
-            self::$documented = require __DIR__ . '/documented.php';
-            require_once '/usr/share/php/Illuminate/Database/autoload.php';
-            require_once __DIR__ . '/whmcs.php';
-            require_once self::MODULE . '/hopcount.php';
+        if (!self::$hasHandler) {
+            self::$hasHandler = true;
+            self::$reporting = error_reporting(E_ALL); // Debian's php.ini leaves deprecations out
             set_error_handler(static function (int $level, string $text, string $file, int $line): bool {
-                /* WHMCS may make exceptions of what PHP only warns of. Of Laravel 8 on PHP 8.2 nothing. */
+                /* WHMCS may make exceptions of what PHP only warns of.  Of Debian's Laravel on a newer PHP: nothing. */
                 if ((error_reporting() & $level) && strpos($file, '/deploy/whmcs/') !== false) {
                     throw new ErrorException($text, 0, $level, $file, $line);
                 }
                 return true;
             });
+        }
+        if (self::$documented === null) {
+            self::$documented = require __DIR__ . '/documented.php';
+            require_once '/usr/share/php/Illuminate/Database/autoload.php';
+            require_once __DIR__ . '/whmcs.php';
+            require_once self::MODULE . '/hopcount.php';
         }
         $capsule = new WHMCS\Database\Capsule();
         $socket = getenv('HOPCOUNT_MARIADB');
@@ -72,6 +80,16 @@ final class Bed
         require self::MODULE . '/hooks.php';
     }
 
+    /** PHP's complaints are no more ours. */
+    public static function end(): void
+    {
+        if (self::$hasHandler) {
+            self::$hasHandler = false;
+            restore_error_handler();
+            error_reporting(self::$reporting);
+        }
+    }
+
     /** What a process keeps is gone, as at the next page or run of the cron. */
     public static function newProcess(): void
     {
@@ -84,7 +102,6 @@ final class Bed
             $reflection = new ReflectionClass($class);
             foreach ($reflection->getStaticProperties() as $property => $value) {
                 $handle = $reflection->getProperty($property);
-                $handle->setAccessible(true);
                 $handle->setValue(null, $reflection->getDefaultProperties()[$property] ?? null);
             }
         }
