@@ -71,6 +71,11 @@ bool brand_kind_needs_object(const struct brand *brand, uint8_t kind)
     return kind_needs(brand, kind, TEMPLATE_OBJECT);
 }
 
+bool brand_kind_needs_client(const struct brand *brand, uint8_t kind)
+{
+    return kind_needs(brand, kind, TEMPLATE_CLIENT);
+}
+
 static bool rule_language_matches(const struct brand_rule *rule, struct slice accept_language)
 {
     struct slice tag;

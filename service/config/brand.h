@@ -58,6 +58,8 @@ uint8_t brand_kind_find(const struct brand *brand, struct slice name);
 bool brand_kind_needs_arg(const struct brand *brand, uint8_t kind);
 /* Whether a template of the kind holds {object}: minting a link that names none is refused. */
 bool brand_kind_needs_object(const struct brand *brand, uint8_t kind);
+/* Whether one holds {client}. */
+bool brand_kind_needs_client(const struct brand *brand, uint8_t kind);
 
 enum { SITE_TARGET_MAX = 4096 };
 

@@ -260,6 +260,32 @@ static bool check_sink(const struct config *config, unsigned index, struct error
     return true;
 }
 
+static bool check_samples(const struct config *config, struct error *err)
+{
+    const struct config_checks *checks = &config->checks;
+    char key[SINK_KEY_MAX];
+
+    for (unsigned i = 0; i < checks->n_samples; i++) {
+        const struct config_sample *sample = &checks->samples[i];
+
+        if (!has_brand(config, sample->brand)) {
+            snprintf(key, sizeof(key), "checks.samples[%u].brand", i);
+            config_fail(config, err, key, "there is no brand '%s'", sample->brand);
+            return false;
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (strcmp(checks->samples[k].brand, sample->brand) == 0 &&
+                strcmp(checks->samples[k].kind, sample->kind) == 0) {
+                snprintf(key, sizeof(key), "checks.samples[%u].kind", i);
+                config_fail(config, err, key, "brand '%s' has a sample of '%s' already",
+                            sample->brand, sample->kind);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 const char *config_sink_type_name(const struct config_sink *sink)
 {
     return config_sink_types[sink->type];
@@ -319,6 +345,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
         if (!check_sink(config, i, err))
             goto out;
     }
+    if (!check_samples(config, err))
+        goto out;
     return config;
 out:
     config_free(config);

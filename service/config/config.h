@@ -257,6 +257,25 @@ struct config_sink {
 
 enum { CONFIG_SINKS_MAX = 16 };
 
+/* What links of a kind are looked at with. */
+struct config_sample {
+    char *brand;
+    char *kind; /* a kind of the brand, or "home" */
+    int64_t object, client;
+    char *arg;          /* NULL = none */
+    char *must_contain; /* of the page; NULL = anything */
+};
+
+/* Links that are watched (service/checks). */
+struct config_checks {
+    int64_t timeout_ms;
+    int64_t pace_ms;
+    int64_t redirects_max;
+    char *tls_ca;
+    struct config_sample *samples;
+    unsigned n_samples;
+};
+
 struct config {
     char *path;             /* as given, for messages */
     struct schema_doc *doc; /* owns this struct and knows where each key stands */
@@ -266,6 +285,7 @@ struct config {
     struct config_ledger ledger;
     struct config_retention retention;
     struct config_conversions conversions;
+    struct config_checks checks;
     struct config_geo geo;
     struct config_labels labels;
     char *state_dir;

@@ -173,6 +173,13 @@ const char *config_check_kind_name(const char *text)
     return "is not a name; use at most 31 of a-z, 0-9, '-', '_', and a letter first";
 }
 
+const char *config_check_arg(const char *text)
+{
+    return made_of(text, lower, upper, "0123456789._~-")
+               ? NULL
+               : "has other characters than A-Z a-z 0-9 . _ ~ -, which links can hold";
+}
+
 const char *config_check_variant(const char *text)
 {
     if (strcmp(text, "none") == 0 || (text[0] >= 'A' && text[0] <= 'G' && text[1] == '\0'))

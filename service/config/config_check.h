@@ -16,6 +16,7 @@ const char *config_check_kind(const char *text);
 /* Of `when`: a kind, `page`, `same`, or a template, which is looked at later. */
 const char *config_check_when(const char *text);
 const char *config_check_kind_name(const char *text);
+const char *config_check_arg(const char *text); /* of a link */
 const char *config_check_variant(const char *text);
 const char *config_check_country(const char *text);
 const char *config_check_language(const char *text);

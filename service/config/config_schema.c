@@ -158,6 +158,35 @@ static const struct schema_key conversions_keys[] = {
     END,
 };
 
+static const struct schema_key sample_keys[] = {
+    {.name = "brand", .type = SCHEMA_TEXT, .required = true, MEMBER(config_sample, brand),
+     .max = 63, .check = config_check_brand_name, .help = "Name of the brand."},
+    {.name = "kind", .type = SCHEMA_TEXT, .required = true, MEMBER(config_sample, kind),
+     .max = 31, .help = "A kind of the brand, or home for its home page."},
+    INT("object", config_sample, object, 0, UINT32_MAX, "0",
+        "Invoice, service, ticket … that exists, for {object}."),
+    INT("client", config_sample, client, 0, UINT32_MAX, "0",
+        "Client whose it is, for {client}."),
+    TEXT("arg", config_sample, arg, 48, NULL, config_check_arg, "Text for {arg}."),
+    TEXT("must_contain", config_sample, must_contain, 200, NULL, NULL,
+         "Text that the page must hold in its first 256 KiB, as its bytes are."),
+    END,
+};
+
+static const struct schema_key checks_keys[] = {
+    INT("timeout_ms", config_checks, timeout_ms, 100, 120000, "15000",
+        "Longest that a page, or a redirect on the way to it, may take."),
+    INT("pace_ms", config_checks, pace_ms, 0, 60000, "200",
+        "Least time between two requests to one host."),
+    INT("redirects_max", config_checks, redirects_max, 0, 20, "10",
+        "Redirects that are followed; more are a failure."),
+    PATH("tls_ca", config_checks, tls_ca, NULL,
+         "PEM file of the authorities that vouch for the pages; default: those of the system."),
+    LIST("samples", config_checks, samples, n_samples, config_sample, 0, 4096, sample_keys,
+         "What hopcount check puts in for {object}, {client} and {arg}."),
+    END,
+};
+
 static const struct schema_key geo_keys[] = {
     PATH("country", config_geo, country, NULL,
          "MMDB file with countries; reloaded when it changes."),
@@ -406,6 +435,8 @@ const struct schema_key config_schema[] = {
     GROUP("retention", config, retention, retention_keys, "How long counters are kept."),
     GROUP("conversions", config, conversions, conversions_keys,
           "Which payments are credited to clicks."),
+    GROUP("checks", config, checks, checks_keys,
+          "Whether the pages that links lead to still answer."),
     {.name = "keys", .type = SCHEMA_PATH, .required = true, .at_reload = true,
      MEMBER(config, keys), .max = 1024,
      .help = "File of token keys, made by hopcount keygen --add FILE."},

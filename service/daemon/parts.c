@@ -12,6 +12,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/checks/places.h"
 #include "service/clicklog/clickstore.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
@@ -52,7 +53,8 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
     *keys = NULL;
     *config = NULL;
     *site = site_load(config_path, config, err);
-    if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err))
+    if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err) ||
+        !places_check(*config, *site, err))
         return false;
     path = (*config)->admin.api_keys;
     if (!path)
