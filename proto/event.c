@@ -22,6 +22,7 @@ static const char *const type_names[EVENT_TYPES] = {
     [EVENT_UNREVOKED] = "link.unrevoked",
     [EVENT_RENEWAL_REQUESTED] = "link.renewal_requested",
     [EVENT_USED] = "link.used",
+    [EVENT_ERASED] = "client.erased",
 };
 
 static const char *const scope_names[EVENT_SCOPES] = {"link", "object", "client", "campaign"};
@@ -199,6 +200,7 @@ unsigned event_entries(const struct event *event, struct state_entry out[static 
         return 1;
     case EVENT_MAIL_SENT:
     case EVENT_RENEWAL_REQUESTED:
+    case EVENT_ERASED:
     case EVENT_TYPES:
         break;
     }

@@ -30,6 +30,8 @@ enum event_type {
     EVENT_UNREVOKED, /* withdraws a revocation */
     EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one; value: its kind */
     EVENT_USED,              /* a one-time link was used up; id: the view that used it */
+    EVENT_ERASED, /* `hopcount erase`: sinks are to forget the client up to then; Redis gets nothing
+                   */
     EVENT_TYPES
 };
 

@@ -1,4 +1,4 @@
-/* erase: takes a client's counters out of Redis. */
+/* erase: takes a client's counters out of Redis, and tells the sinks. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,11 @@
 #include "proto/bytes.h"
 #include "proto/click.h"
 #include "proto/counter.h"
+#include "proto/event.h"
 #include "proto/funnel.h"
 #include "proto/number.h"
 #include "proto/table.h"
+#include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
 #include "service/base/log.h"
@@ -24,6 +26,7 @@
 #include "service/config/config.h"
 #include "service/daemon/redis_settings.h"
 #include "service/redis/redis_link.h"
+#include "service/sinks/sink_erasures.h"
 
 enum {
     PATIENCE_S = 15,  /* for all of it; Redis may just be failing over */
@@ -45,23 +48,36 @@ enum eraser_state {
     ERASER_FORGETTING,
     ERASER_LISTING,
     ERASER_SCANNING,
+    ERASER_HEARING,
+    ERASER_UNTELLING,
     ERASER_DONE,
     ERASER_FAILED
 };
 
-enum { SHORT_LIVED = 2, SCAN_MAX = 64 };
+enum {
+    SHORT_LIVED = 2,
+    SCAN_MAX = 64,
+    HEAR_MAX = 500,     /* entries of the stream `told` in one answer, of 5 elements each */
+    STREAM_ID_MAX = 42, /* two numbers of up to 20 digits */
+    ANSWER_ELEMENTS = 4096
+};
 
 /* Reads the table that the client is counted in, replaces it by one without the client, and reads
  * again, until there is nothing to take out: another may have added to it or compacted it.  Then
  * deletes what the pods have told one another of the client's newest clicks.  Then looks at the
- * blocks of invoices, shard by shard, and does with each that names the client as with the table.
- */
+ * blocks of invoices, shard by shard, and does with each that names the client as with the table;
+ * and deletes from the stream of each shard what the client asked for on our pages.  The event that
+ * tells the sinks is written when all of that is done. */
 struct eraser {
     uint32_t brand, client;
-    unsigned n_shards, shard; /* of the blocks that are looked at */
-    uint32_t *blocks;         /* numbers of all blocks of the shard */
-    size_t n_blocks, at;      /* those before `at` were looked at */
-    bool is_block;            /* `key` is a block's */
+    unsigned n_shards, shard;      /* of the blocks that are looked at */
+    uint32_t *blocks;              /* numbers of all blocks of the shard */
+    size_t n_blocks, at;           /* those before `at` were looked at */
+    bool is_block;                 /* `key` is a block's */
+    char heard[STREAM_ID_MAX + 2]; /* behind it the stream `told` is read: "(id", "-" at first */
+    char (*told)[STREAM_ID_MAX];   /* ids of what is to be deleted from it */
+    size_t n_told;
+    bool is_heard; /* these are the last of the shard */
     struct counter_key key;
     struct counter_key short_lived[SHORT_LIVED];
     unsigned n_forgotten; /* of these */
@@ -72,7 +88,8 @@ struct eraser {
     int64_t n_clicks;    /* what the part being replaced held of the client */
     int64_t n_lost;      /* the same, when no reply told whether it was replaced */
     int64_t n_erased;    /* what was taken out: clicks, */
-    int64_t n_invoices;  /* and invoices */
+    int64_t n_invoices;  /* invoices, */
+    int64_t n_requests;  /* and entries of `told` */
     char *table;         /* the part that was read, and then what replaces it */
     size_t len, new_len; /* of both */
     char sha[2 * SHA_DIGEST_LENGTH + 1];
@@ -168,6 +185,31 @@ static bool send_scan(struct eraser *e)
         &(struct redis_command){.key = argv[1], .argv = argv, .argc = 1 + n, .ticket = e->round});
 }
 
+static bool send_hear(struct eraser *e)
+{
+    char count[12];
+    struct slice argv[] = {slice_of("XRANGE"), {NULL, 0},         slice_of(e->heard),
+                           slice_of("+"),      slice_of("COUNT"), {NULL, 0}};
+
+    counter_key_told(&e->key, e->shard);
+    argv[1] = counter_key_slice(&e->key);
+    argv[5] = slice_make(count, (size_t)snprintf(count, sizeof(count), "%d", HEAR_MAX));
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 6, .ticket = e->round});
+}
+
+static bool send_untell(struct eraser *e)
+{
+    struct slice argv[2 + HEAR_MAX] = {slice_of("XDEL"), counter_key_slice(&e->key)};
+
+    for (size_t i = 0; i < e->n_told; i++)
+        argv[2 + i] = slice_of(e->told[i]);
+    return redis_link_send(
+        e->link, &(struct redis_command){
+                     .key = argv[1], .argv = argv, .argc = 2 + e->n_told, .ticket = e->round});
+}
+
 static bool send_command(struct eraser *e)
 {
     switch (e->state) {
@@ -181,6 +223,10 @@ static bool send_command(struct eraser *e)
         return send_list(e);
     case ERASER_SCANNING:
         return send_scan(e);
+    case ERASER_HEARING:
+        return send_hear(e);
+    case ERASER_UNTELLING:
+        return send_untell(e);
     case ERASER_DONE:
     case ERASER_FAILED:
         break;
@@ -244,16 +290,67 @@ static void on_table(struct eraser *e, const struct redisReply *answer)
     }
 }
 
-/* The next blocks, or those of the next shard. */
+/* The next blocks, or behind the last of a shard what is told. */
 static void go_on_scanning(struct eraser *e)
 {
     e->tries = 0;
     if (e->at < e->n_blocks) {
         e->state = ERASER_SCANNING;
+    } else {
+        snprintf(e->heard, sizeof(e->heard), "-");
+        e->state = ERASER_HEARING;
+    }
+}
+
+/* The next entries of the stream, or the next shard. */
+static void go_on_hearing(struct eraser *e)
+{
+    e->tries = 0;
+    if (!e->is_heard) {
+        e->state = ERASER_HEARING;
     } else if (++e->shard < e->n_shards) {
         e->state = ERASER_LISTING;
     } else {
         finish(e, ERASER_DONE);
+    }
+}
+
+/* {id, {'e', event}}; false: not an entry as the ledger writes it, which is left alone. */
+static bool read_told(const struct redisReply *entry, const char **id, struct event *out)
+{
+    const struct redisReply *fields;
+
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
+        entry->element[0]->type != REDIS_REPLY_STRING || entry->element[0]->len >= STREAM_ID_MAX ||
+        entry->element[1]->type != REDIS_REPLY_ARRAY)
+        return false;
+    *id = entry->element[0]->str;
+    fields = entry->element[1];
+    return fields->elements == 2 && fields->element[1]->type == REDIS_REPLY_STRING &&
+           event_told_get(slice_make(fields->element[1]->str, fields->element[1]->len), out);
+}
+
+static void on_heard(struct eraser *e, const struct redisReply *answer)
+{
+    size_t n = answer->type == REDIS_REPLY_ARRAY ? answer->elements : 0;
+
+    e->n_told = 0;
+    e->is_heard = n < HEAR_MAX;
+    for (size_t i = 0; i < n && i < HEAR_MAX; i++) {
+        const char *id = NULL;
+        struct event event;
+        bool is_event = read_told(answer->element[i], &id, &event);
+
+        if (id)
+            snprintf(e->heard, sizeof(e->heard), "(%s", id);
+        if (is_event && event.brand == e->brand && event.client == e->client)
+            snprintf(e->told[e->n_told++], STREAM_ID_MAX, "%s", id);
+    }
+    if (e->n_told > 0) {
+        e->tries = 0;
+        e->state = ERASER_UNTELLING;
+    } else {
+        go_on_hearing(e);
     }
 }
 
@@ -365,6 +462,12 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         on_list(e, answer);
     } else if (e->state == ERASER_SCANNING) {
         on_scanned(e, answer);
+    } else if (e->state == ERASER_HEARING) {
+        on_heard(e, answer);
+    } else if (e->state == ERASER_UNTELLING) {
+        /* Not what was answered: after a lost answer the entries are gone already. */
+        e->n_requests += (int64_t)e->n_told;
+        go_on_hearing(e);
     }
     send_next(e);
 }
@@ -414,12 +517,13 @@ static char *find_url(const struct config *config)
 
 static bool erase(struct eraser *e, const struct config *config)
 {
-    struct redis_link_options link = {.url = find_url(config),
-                                      .name = "hopcount-cli",
-                                      .timeout_ms = config->redis.timeout_ms,
-                                      .limits = {.bytes = RESP_ANSWER_MAX, .elements = 1024},
-                                      .owner = e,
-                                      .on_answer = on_answer};
+    struct redis_link_options link = {
+        .url = find_url(config),
+        .name = "hopcount-cli",
+        .timeout_ms = config->redis.timeout_ms,
+        .limits = {.bytes = RESP_ANSWER_MAX, .elements = ANSWER_ELEMENTS},
+        .owner = e,
+        .on_answer = on_answer};
     bool ok = false;
 
     e->n_shards = (unsigned)config->redis.shards;
@@ -427,8 +531,9 @@ static bool erase(struct eraser *e, const struct config *config)
                       (unsigned)config->redis.shards);
     counter_key_siblings(&e->short_lived[0], e->brand, e->client, (unsigned)config->redis.shards);
     counter_key_claims(&e->short_lived[1], e->brand, e->client, (unsigned)config->redis.shards);
+    e->told = calloc(HEAR_MAX, sizeof(*e->told));
     e->base = event_base_new();
-    if (!link.url || !e->base)
+    if (!link.url || !e->base || !e->told)
         error_set(e->err, "out of memory");
     else if ((e->link = redis_link_new(e->base, &link, e->err)) != NULL)
         ok = run_loop(e);
@@ -437,6 +542,7 @@ static bool erase(struct eraser *e, const struct config *config)
     free((char *)link.url);
     free(e->table);
     free(e->blocks);
+    free(e->told);
     return ok;
 }
 
@@ -457,6 +563,20 @@ static bool find_brand(const struct config *config, const char *name, uint32_t *
     return false;
 }
 
+/* What Redis has nothing of the sinks may have. */
+static bool tell_sinks(const struct eraser *e, const struct config *config)
+{
+    const struct sink_erasure erasure = {
+        .brand = e->brand, .client = e->client, .at_ms = clock_wall_ms()};
+
+    if (config->n_sinks == 0)
+        return true;
+    if (!sink_erasures_leave(config->state_dir, &erasure, e->err))
+        return false;
+    printf("client %" PRIu32 ": the sinks are told as soon as hopcountd runs\n", e->client);
+    return true;
+}
+
 static int run_erase(const struct cli_args *args)
 {
     const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
@@ -473,17 +593,26 @@ static int run_erase(const struct cli_args *args)
     if (!config)
         return cli_fail_error(&err);
     log_set_level(LOG_LEVEL_ERROR); /* a link that is down is told once, by us */
-    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) || !erase(&e, config)) {
+    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) ||
+        (config->n_sinks > 0 && !sink_erasures_check(config->state_dir, &err)) ||
+        !erase(&e, config)) {
         status = cli_fail_error(&err);
-    } else if (e.n_erased == 0 && e.n_invoices == 0) {
+        goto out;
+    }
+    if (e.n_erased == 0 && e.n_invoices == 0 && e.n_requests == 0) {
         printf("client %" PRIu32 ": nothing is counted\n", e.client);
     } else {
         printf("client %" PRIu32 ": %" PRId64 " click%s", e.client, e.n_erased,
                e.n_erased == 1 ? "" : "s");
         if (e.n_invoices > 0)
             printf(", %" PRId64 " invoice%s", e.n_invoices, e.n_invoices == 1 ? "" : "s");
+        if (e.n_requests > 0)
+            printf(", %" PRId64 " request%s", e.n_requests, e.n_requests == 1 ? "" : "s");
         printf(" erased\n");
     }
+    if (!tell_sinks(&e, config))
+        status = cli_fail_error(&err);
+out:
     config_free(config);
     return status;
 }
@@ -491,15 +620,17 @@ static int run_erase(const struct cli_args *args)
 const struct cli_command cli_erase = {
     .name = "erase",
     .usage = "-c FILE --client N [--brand NAME]",
-    .summary = "takes a client's counters out of Redis",
+    .summary = "takes a client's counters out of Redis, and tells the sinks",
     .notes =
         "Erases what is counted of the client, what is kept of its invoices (mails, clicks,\n"
-        "payments), and what the pods have told one another of its clicks; afterwards nothing in\n"
-        "Redis names it. Sums over clients (campaigns, objects,\n"
-        "links, distinct clients) stay, and so do the client's links: nothing is revoked. Click\n"
-        "logs name the client until they are deleted, which is ledger.retain_s after Redis has\n"
-        "them: a click not applied yet is counted when it is, so repeat this once that time has\n"
-        "passed.\n",
+        "payments), what it asked for on pages of ours, and what the pods have told one another\n"
+        "of its clicks; afterwards nothing in Redis names it, but for an opt-out, which stays.\n"
+        "Sums over clients (campaigns, objects, links, distinct clients) stay, and so do the\n"
+        "client's links: nothing is revoked. Click logs name the client until they are deleted,\n"
+        "which is ledger.retain_s after Redis has them: a click not applied yet is counted when\n"
+        "it is, so repeat this once that time has passed. With sinks: in the configuration each\n"
+        "sink gets a record client.erased; for that, run it as the user of hopcountd where its\n"
+        "state_dir is.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_erase,

@@ -287,6 +287,7 @@ static bool start_sinks(struct parts *p, struct error *err)
         .config = p->config,
         .store = p->store,
         .states = p->states,
+        .events = p->events,
         .state_dir = p->config->state_dir,
         .redis_url = p->redis_url,
         .site = p->site,

@@ -297,13 +297,14 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
     }
 }
 
-/* Skips an event of a type that only a newer version knows. */
+/* Skips an event of a type that only a newer version knows, and what only sinks are told: that a
+ * client was erased, whom nothing in Redis may name. */
 static void add_event(struct fold *fold, const struct click *record)
 {
     struct fold_event *out = &fold->events[fold->n_events];
     struct event event;
 
-    if (!event_from_record(record, &event))
+    if (!event_from_record(record, &event) || event.type == EVENT_ERASED)
         return;
     out->key = event_key(&event);
     out->bucket = event_bucket(&event);

@@ -95,7 +95,9 @@ static bool passes(const struct sink_filter *filter, const struct record *record
     case RECORD_OMITTED:
         return filter->types >> TYPE_OMITTED & 1;
     case RECORD_EVENT:
-        if (!(filter->types >> (TYPE_EVENT + record->event.type) & 1))
+        /* Whoever was told of a client must be told that it is erased. */
+        if (record->event.type != EVENT_ERASED &&
+            !(filter->types >> (TYPE_EVENT + record->event.type) & 1))
             return false;
         break;
     case RECORD_CLICK:

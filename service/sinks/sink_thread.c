@@ -23,6 +23,7 @@
 #include "service/config/site.h"
 #include "service/sinks/sink.h"
 #include "service/sinks/sink_batch.h"
+#include "service/sinks/sink_erasures.h"
 #include "service/sinks/sink_hold.h"
 #include "service/sinks/sink_key.h"
 #include "service/sinks/sink_names.h"
@@ -588,6 +589,8 @@ static void turn(struct sink_thread *t, int64_t *wait_ms)
     int64_t now_ms = clock_mono_ms();
 
     take_site(t);
+    if (t->options.erasures)
+        sink_erasures_take(t->options.erasures, now_ms);
     if (!find_logs(t))
         return;
     if (t->is_new && save(t, now_ms))

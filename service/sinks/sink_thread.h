@@ -19,6 +19,7 @@
 struct clickstore;
 struct config_sink;
 struct error;
+struct sink_erasures;
 struct site;
 struct sink_thread;
 struct state_table;
@@ -27,6 +28,7 @@ struct sink_thread_options {
     const struct config_sink *config; /* till sink_thread_free(), as is what follows */
     struct clickstore *store;
     const struct state_table *states; /* NULL: there is none */
+    struct sink_erasures *erasures;   /* NULL: nobody takes them */
     const char *state_dir;
     const char *redis_url; /* of the counters */
     int64_t redis_timeout_ms;

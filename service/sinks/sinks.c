@@ -9,10 +9,12 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/config/config.h"
+#include "service/sinks/sink_erasures.h"
 
 enum { STEP_MS = 5 };
 
 struct sinks {
+    struct sink_erasures *erasures; /* NULL: nobody takes them */
     unsigned n;
     struct sink_thread *threads[];
 };
@@ -47,11 +49,18 @@ struct sinks *sinks_new(const struct sinks_options *options, struct error *err)
         return NULL;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before threads use it */
+    if (options->events && config->n_sinks > 0 &&
+        !(sinks->erasures = sink_erasures_new(options->state_dir, options->events))) {
+        error_set(err, "sinks: out of memory");
+        sinks_free(sinks);
+        return NULL;
+    }
     for (unsigned i = 0; i < config->n_sinks; i++) {
         const struct sink_thread_options thread = {
             .config = &config->sinks[i],
             .store = options->store,
             .states = options->states,
+            .erasures = sinks->erasures,
             .state_dir = options->state_dir,
             .redis_url = options->redis_url,
             .redis_timeout_ms = config->redis.timeout_ms,
@@ -79,6 +88,7 @@ void sinks_free(struct sinks *sinks)
         sink_thread_stop(sinks->threads[i]);
     for (unsigned i = 0; i < sinks->n; i++)
         sink_thread_free(sinks->threads[i]);
+    sink_erasures_free(sinks->erasures);
     curl_global_cleanup();
     free(sinks);
 }

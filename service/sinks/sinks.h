@@ -12,14 +12,16 @@
 struct clickstore;
 struct config;
 struct error;
+struct event_log;
 struct site;
 struct sinks;
 struct state_table;
 
 struct sinks_options {
-    const struct config *config;      /* till sinks_free(), as are store and states */
+    const struct config *config;      /* till sinks_free(), as what is not said otherwise */
     struct clickstore *store;         /* opened for n_sinks of the configuration */
     const struct state_table *states; /* NULL: there is none */
+    struct event_log *events;         /* for erasures; NULL: they wait for hopcountd */
     const char *state_dir;
     const char *redis_url; /* of the counters, till sinks_free() */
     struct site *site;     /* a reference is taken */

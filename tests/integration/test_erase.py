@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import yaml
 
 from harness.daemon import BRAND
 from harness.files import contents
@@ -125,6 +126,31 @@ def test_a_gateway_recognised_after_an_erasure_leaves_nobody_below_zero(make_hop
     assert row == {"id": CLIENT, **want}
 
 
+@pytest.mark.parametrize("shards", [1, 16])
+def test_what_the_client_asked_for_goes_too(make_hopcountd, redis, shards):
+    """Opt-outs are told to the billing system for 30 days; 600 are more than one answer of Redis holds."""
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "redis": {"shards": shards}})
+    events = [{"id": f"o{i}", "type": "client.opted_out", "brand": brand, "client": client}
+              for i, (brand, client) in enumerate([("acme", CLIENT), ("bcme", CLIENT)]
+                                                  + [("acme", 1000 + n) for n in range(600)]
+                                                  + [("acme", CLIENT), ("acme", OTHER)])]
+    daemon.api("POST", "/v1/events", events, 202)
+    client = redis.client()
+
+    def told():
+        """(brand, client) of all entries."""
+        return [entry[b"e"][4:8] + entry[b"e"][12:16] for key in client.scan_iter(match="hc:*:told", count=1000)
+                for _, entry in client.xrange(key)]
+    name = hashlib.blake2b(b"acme", digest_size=32).digest()[:4] + struct.pack(">I", CLIENT)
+    wait_until(lambda: len(told()) == 604, 20, lambda: f"all are told: {len(told())}")
+    before = told()
+    assert erase(daemon).stdout == "client 77: 0 clicks, 2 requests erased\n"
+    assert sorted(told()) == sorted(entry for entry in before if entry != name)
+    answer = daemon.api("GET", "/v1/events?limit=1000")["events"]
+    assert not [event for event in answer if (event["brand"], event["client"]) == ("acme", CLIENT)]
+    assert erase(daemon).stdout == "client 77: nothing is counted\n"
+
+
 def test_the_rights_of_a_ledger_are_enough(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"brands": BRANDS})
     make_clicks(daemon)
@@ -206,6 +232,21 @@ def test_refusals(make_hopcountd, make_redis, arguments, says, status):
     done = daemon.cli("erase", "-c", daemon.config_path, *arguments)
     assert done.returncode == status and says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_nothing_is_erased_where_the_sinks_cannot_be_told(make_hopcountd, redis, tmp_path):
+    """On another machine, say, that has the configuration and not the state_dir."""
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "sinks": [
+        {"name": "archive", "type": "file", "path": str(tmp_path / "archive")}]})
+    make_clicks(daemon)
+    elsewhere = yaml.safe_load(daemon.config_path.read_text())
+    elsewhere["state_dir"] = str(tmp_path / "elsewhere")
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(yaml.safe_dump(elsewhere))
+    done = daemon.cli("erase", "-c", path, "--client", CLIENT, "--brand", "acme")
+    assert done.returncode == 1 and f"{tmp_path}/elsewhere/sinks: No such file" in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
+    assert clicks_of(daemon, CLIENT) == 5
 
 
 def test_a_redis_that_is_down_is_named(make_hopcountd, make_redis):

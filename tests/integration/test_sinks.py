@@ -12,6 +12,9 @@ import pytest
 
 from faults.trial import flood, mint_links
 from harness import tokens
+from harness.clickhouse_double import ClickHouseDouble
+from harness.daemon import BRAND
+from harness.endpoint import Endpoint
 from harness.load import Load
 from harness.wait import wait_until
 
@@ -290,3 +293,55 @@ def test_a_bad_sink_stops_the_start(make_hopcountd, redis, tmp_path, what, chang
 def test_two_sinks_of_one_name_stop_the_start(make_hopcountd, redis, tmp_path):
     daemon = make_hopcountd(redis, {"sinks": [file_sink(tmp_path), file_sink(tmp_path)]}, start=False)
     assert "sinks[1].name: 'archive' is there twice" in daemon.check().stderr
+
+
+def test_an_erased_client_reaches_every_sink(make_hopcountd, redis, tmp_path):
+    """Those too that ask for other types only; a sink of another brand isn't told."""
+    key = tmp_path / "hash-key"
+    key.write_text("0123456789abcdef\n")
+    key.chmod(0o600)
+    hook, double = Endpoint(), ClickHouseDouble()
+    double_sink = {"name": "warehouse", "type": "clickhouse", "url": double.url, "table": "hopcount.clicks", "flush_ms": 50}
+    other = {**BRAND, "name": "bcme", "hosts": ["go.bcme.example"], "base_url": "https://go.bcme.example"}
+    daemon = make_hopcountd(redis, {**FAST, "brands": [BRAND, other], "sinks": [
+        file_sink(tmp_path / "archive"),
+        file_sink(tmp_path / "hashed", name="hashed", fields="hashed", hash_key_file=str(key)),
+        file_sink(tmp_path / "counts", name="counts", fields="counts"),
+        file_sink(tmp_path / "other", name="other", brands=["bcme"]),
+        {"name": "crm", "type": "webhook", "url": hook.url, "allow_private": True, "hold_s": 0, "flush_ms": 50,
+         "types": ["click"], "labels": ["human"], "kinds": ["view"]},
+        {"name": "live", "type": "stream"}, double_sink]})
+    daemon.click(daemon.mint("view", 1, client=77))
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 1, 20, "the click is counted")
+    daemon.shut_down()
+    done = daemon.cli("erase", "-c", daemon.config_path, "--brand", "acme", "--client", 77)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == (
+        "client 77: the sinks are told as soon as hopcountd runs"), (done.stdout, done.stderr)
+    assert list((daemon.state_dir / "sinks").glob("erased.*"))
+    daemon.start()
+
+    def erased(records):
+        return [record for record in records if record["type"] == "client.erased"]
+
+    def of_stream():
+        return [json.loads(fields[b"record"]) for _, fields in redis.client().xrange("hc:{stream}:live")]
+
+    def of_hook():
+        return [record for request in hook.requests for record in json.loads(request.body)["data"]]
+    wait_until(lambda: erased(of_hook()) and erased(of_stream()) and erased(double.rows)
+               and erased(read_files(tmp_path / "counts")) and erased(read_files(tmp_path / "hashed"))
+               and erased(read_files(tmp_path / "archive")), 30, "all are told")
+    plain = erased(read_files(tmp_path / "archive"))[-1]
+    assert (plain["brand"], plain["client"], "kind" in plain, "object" in plain) == ("acme", 77, False, False)
+    assert plain == erased(of_stream())[-1] == erased(of_hook())[-1]
+    hashed = read_files(tmp_path / "hashed")
+    assert {record["client"] for record in hashed} == {erased(hashed)[-1]["client"]} != {77}
+    assert "client" not in erased(read_files(tmp_path / "counts"))[-1]
+    assert erased(double.rows)[-1]["client"] == 77
+    assert read_files(tmp_path / "other") == []
+    assert not list((daemon.state_dir / "sinks").glob("erased.*"))
+    # The event is for the sinks: Redis keeps nothing of it.
+    assert not [key for key in redis.client().scan_iter(match="hc:*:ev:*")]
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0, 20, "it waits for nothing")
+    hook.close()
+    double.close()

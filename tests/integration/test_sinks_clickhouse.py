@@ -1,12 +1,14 @@
 """ClickHouse: against a double that obeys the documented rules of tokens and fails in every way, and
 against a real server where this system has one (Debian 12: 18.16, which knows no tokens)."""
 import json
+import re
 import shutil
 import urllib.request
 
 import pytest
 
 from faults.trial import flood, mint_links
+from harness.build import ROOT
 from harness.clickhouse_double import ClickHouseDouble, COLUMNS
 from harness.ports import free_port
 from harness.process import Process
@@ -166,3 +168,30 @@ def test_a_real_server_has_every_row_once(make_hopcountd, redis, clickhouse, tmp
         "SELECT count(), uniqExact(position), max(position) - min(position) + 1 FROM hopcount.clicks "
         "GROUP BY log").splitlines()]
     assert all(a == b == c for a, b, c in rows) and sum(int(row[0]) for row in rows) == n
+    check_erasure(daemon, clickhouse, n)
+
+
+def check_erasure(daemon, clickhouse, n):
+    """deploy/clickhouse/erase.sql takes the client out of its rows, up to its erasure, and nobody else."""
+    for client, object_id in ((77, 1), (78, 2)):
+        daemon.click(daemon.mint("view", object_id, client=client, campaign=4711))
+    wait_until(lambda: daemon.metrics()["hopcount_sink_lag_clicks{sink=\"warehouse\",type=\"clickhouse\"}"] == 0, 20)
+    erased = daemon.cli("erase", "-c", daemon.config_path, "--client", 77)
+    assert erased.returncode == 0, erased.stderr
+    names = "SELECT client, object, link != 0 FROM hopcount.clicks WHERE campaign = 4711 ORDER BY client, object"
+    wait_until(lambda: clickhouse.query("SELECT count() FROM hopcount.clicks WHERE type = 'client.erased'") == "1\n", 20,
+               "the erasure is there")
+    daemon.click(daemon.mint("view", 3, client=77, campaign=4711))
+    wait_until(lambda: "77\t3\t1" in clickhouse.query(names), 20, "a click after it is there")
+    sql = (ROOT / "deploy/clickhouse/erase.sql").read_text()
+    (update, query), = re.findall(r"^(ALTER TABLE [^;]* IN)\s*\(([^;]*)\);", sql, re.M)
+    # This old server runs no subquery in a mutation ("There is no query"), so it gets what the subquery finds.
+    found = [line.split("\t") for line in clickhouse.query(
+        query.replace("SELECT log, position", "SELECT hex(log), position", 1)).splitlines()]
+    assert len(found) == 2  # the click, and the erasure itself, which the statement spares
+    clickhouse.query(update + f" ({', '.join('(unhex(%r), %s)' % tuple(row) for row in found)})")
+    wait_until(lambda: clickhouse.query("SELECT count() FROM system.mutations WHERE NOT is_done") == "0\n", 60,
+               "the rows are changed")
+    assert clickhouse.query(names).splitlines() == ["0\t0\t0", "77\t3\t1", "78\t2\t1"]
+    rows = clickhouse.query("SELECT count(), count(DISTINCT log, position) FROM hopcount.clicks")
+    assert rows.split() == [str(n + 4)] * 2
