@@ -242,18 +242,100 @@ static int by_cell(const void *left, const void *right)
     return memcmp(left, right, FUNNEL_CELL_LEN / 2);
 }
 
+static bool has_steps(const uint8_t *record)
+{
+    return record[2] == FUNNEL_STEPS_OF + FUNNEL_CLICK_DELAY ||
+           record[2] == FUNNEL_STEPS_OF + FUNNEL_PAY_DELAY;
+}
+
+size_t funnel_compact_room(struct slice series)
+{
+    size_t room = FUNNEL_CELL_LEN + series.len;
+
+    for (size_t at = 0; at + FUNNEL_CELL_LEN <= series.len; at += FUNNEL_CELL_LEN) {
+        if (has_steps((const uint8_t *)series.ptr + at))
+            room += (FUNNEL_STEPS - 1) * FUNNEL_CELL_LEN;
+    }
+    return room;
+}
+
+/* Copies the records from `at` on, each that holds steps as one of each; returns the length. */
+static size_t spread_steps(struct slice series, size_t at, uint8_t *out)
+{
+    size_t len = 0;
+
+    for (; at < series.len; at += FUNNEL_CELL_LEN) {
+        const uint8_t *record = (const uint8_t *)series.ptr + at;
+
+        if (!has_steps(record)) {
+            memcpy(out + len, record, FUNNEL_CELL_LEN);
+            len += FUNNEL_CELL_LEN;
+            continue;
+        }
+        for (unsigned i = 0; i < FUNNEL_STEPS; i++) {
+            if (record[8 + i] == 0)
+                continue;
+            memcpy(out + len, record, 5);
+            out[len + 2] = (uint8_t)(record[2] - FUNNEL_STEPS_OF);
+            be24_store(out + len + 5, be24_load(record + 5) + i);
+            be64_store(out + len + 8, record[8 + i]);
+            len += FUNNEL_CELL_LEN;
+        }
+    }
+    return len;
+}
+
+/* How many of the `n` sorted cells from `cells` on fit into one record of steps. */
+static size_t count_steps(const uint8_t *cells, size_t n)
+{
+    size_t i = 0;
+
+    if (cells[2] != FUNNEL_CLICK_DELAY && cells[2] != FUNNEL_PAY_DELAY)
+        return 0;
+    while (i < n && memcmp(cells, cells + i * FUNNEL_CELL_LEN, 5) == 0 &&
+           be24_load(cells + i * FUNNEL_CELL_LEN + 5) - be24_load(cells + 5) < FUNNEL_STEPS &&
+           be64_load(cells + i * FUNNEL_CELL_LEN + 8) <= UINT8_MAX)
+        i++;
+    return i;
+}
+
+/* Puts steps together, in place, of sorted cells; returns the new length. */
+static size_t join_steps(uint8_t *cells, size_t len)
+{
+    size_t out = 0, n;
+
+    for (size_t at = 0; at < len; at += n * FUNNEL_CELL_LEN) {
+        uint8_t record[FUNNEL_CELL_LEN];
+
+        memcpy(record, cells + at, FUNNEL_CELL_LEN);
+        n = count_steps(cells + at, (len - at) / FUNNEL_CELL_LEN);
+        if (n > 1) {
+            record[2] = (uint8_t)(record[2] + FUNNEL_STEPS_OF);
+            memset(record + 8, 0, FUNNEL_STEPS);
+            for (size_t i = 0; i < n; i++) {
+                const uint8_t *cell = cells + at + i * FUNNEL_CELL_LEN;
+
+                record[8 + be24_load(cell + 5) - be24_load(record + 5)] = cell[15];
+            }
+        } else {
+            n = 1;
+        }
+        memcpy(cells + out, record, FUNNEL_CELL_LEN);
+        out += FUNNEL_CELL_LEN;
+    }
+    return out;
+}
+
 size_t funnel_compact(struct slice series, uint8_t *out)
 {
-    size_t skip = funnel_base_len(series) ? FUNNEL_CELL_LEN : 0, n = 0;
     uint8_t *cells = out + FUNNEL_CELL_LEN;
+    size_t len = spread_steps(series, funnel_base_len(series) ? FUNNEL_CELL_LEN : 0, cells), n = 0;
 
-    memcpy(cells, series.ptr + skip, series.len - skip);
-    qsort(cells, (series.len - skip) / FUNNEL_CELL_LEN, FUNNEL_CELL_LEN, by_cell);
-    for (size_t at = 0, end; at < series.len - skip; at = end) {
+    qsort(cells, len / FUNNEL_CELL_LEN, FUNNEL_CELL_LEN, by_cell);
+    for (size_t at = 0, end; at < len; at = end) {
         uint64_t count = 0;
 
-        for (end = at; end < series.len - skip && by_cell(cells + at, cells + end) == 0;
-             end += FUNNEL_CELL_LEN)
+        for (end = at; end < len && by_cell(cells + at, cells + end) == 0; end += FUNNEL_CELL_LEN)
             count += be64_load(cells + end + 8);
         if (count == 0)
             continue;
@@ -261,6 +343,7 @@ size_t funnel_compact(struct slice series, uint8_t *out)
         be64_store(cells + n + 8, count);
         n += FUNNEL_CELL_LEN;
     }
+    n = join_steps(cells, n);
     memset(out, 0, 4);
     out[2] = TAG_BASE;
     be32_store(out + 4, BASE_MAGIC);

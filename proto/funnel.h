@@ -139,37 +139,48 @@ enum funnel_outcome {
 /* "credited", "no_click", "before_click" …; NULL when out of range. */
 const char *funnel_outcome_name(unsigned outcome);
 
+/* In a series that was summed up, a record may hold the counts of eight steps of a delay, a byte
+ * each: nine in ten records of a month would be such steps otherwise. */
+enum { FUNNEL_STEPS = 8, FUNNEL_STEPS_OF = 64 /* + FUNNEL_CLICK_DELAY or FUNNEL_PAY_DELAY */ };
+
 struct funnel_cell {
     uint16_t campaign;
-    uint8_t metric;
-    uint8_t kind; /* 0: by no kind in particular */
+    uint8_t metric; /* without FUNNEL_STEPS_OF */
+    uint8_t kind;   /* 0: by no kind in particular */
     uint8_t variant, channel, hour;
     uint32_t value; /* by metric: a currency's three letters, a delay, or 0 */
     int64_t count;
+    /* The counts of FUNNEL_STEPS delays, that of `value` first, in place of `count`; NULL: the cell
+     * is of one delay, or of something else. */
+    const uint8_t *steps;
 };
 
 void funnel_put_cell(uint8_t out[static FUNNEL_CELL_LEN], const struct funnel_cell *cell);
 
-/* Reads the next cell of a series of them; what is none is skipped; false at the end. */
+/* Reads the next cell of a series of them; what is none is skipped; false at the end.  `out->steps`
+ * points into the series. */
 static inline bool funnel_next_cell(struct slice series, size_t *at, struct funnel_cell *out)
 {
     while (*at + FUNNEL_CELL_LEN <= series.len) {
         const uint8_t *record = (const uint8_t *)series.ptr + *at;
         uint64_t key = be64_load(record);
         unsigned route = (unsigned)(key >> 24 & 0xffff);
+        bool has_steps = record[2] == FUNNEL_STEPS_OF + FUNNEL_CLICK_DELAY ||
+                         record[2] == FUNNEL_STEPS_OF + FUNNEL_PAY_DELAY;
 
         *at += FUNNEL_CELL_LEN;
         if (record[2] == 0 || record[2] == 0xff)
             continue;
         *out = (struct funnel_cell){
             .campaign = (uint16_t)(key >> 48),
-            .metric = record[2],
+            .metric = has_steps ? record[2] - FUNNEL_STEPS_OF : record[2],
             .kind = (uint8_t)(route >> 11),
             .variant = route >> 8 & 7,
             .channel = route >> 5 & 7,
             .hour = route & 31,
             .value = (uint32_t)(key & 0xffffff),
-            .count = (int64_t)be64_load(record + 8),
+            .count = has_steps ? 0 : (int64_t)be64_load(record + 8),
+            .steps = has_steps ? record + 8 : NULL,
         };
         return true;
     }
@@ -179,8 +190,9 @@ static inline bool funnel_next_cell(struct slice series, size_t *at, struct funn
 bool funnel_is_sound(struct slice series);
 /* The length of the part that was summed up; 0 = none. */
 size_t funnel_base_len(struct slice series);
-/* Sums up a sound series into `out`, which has room for FUNNEL_CELL_LEN more than it; returns the
+/* Sums up a sound series into `out`, which has room for funnel_compact_room() bytes; returns the
  * length. */
+size_t funnel_compact_room(struct slice series);
 size_t funnel_compact(struct slice series, uint8_t *out);
 
 /* A time span in steps that grow by half an octave; and the seconds at which a step begins.

@@ -343,8 +343,9 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
 {
     const struct job *job = &ledger->compact->series.busy[read->log];
     struct ledger_ticket ticket = {LEDGER_SERIES_WRITE, job->shard, read->log, 0};
-    size_t n = old.len / SERIES_RECORD_LEN, len;
-    uint64_t *work = malloc(2 * n * sizeof(*work) + old.len + FUNNEL_CELL_LEN);
+    size_t n = job->is_of_invoices ? 0 : old.len / SERIES_RECORD_LEN, len;
+    size_t room = job->is_of_invoices ? funnel_compact_room(old) : old.len + SERIES_RECORD_LEN;
+    uint64_t *work = malloc(2 * n * sizeof(*work) + room);
     uint8_t *out = (uint8_t *)(work + 2 * n);
     bool sent = false;
 

@@ -247,6 +247,71 @@ static void test_cells_are_read_as_written_and_summed_up(void **state)
     assert_memory_equal(once, twice, len);
 }
 
+/* Histograms as a month has them: 40 campaigns, each with its own counts. */
+static void test_steps_are_put_together(void **state)
+{
+    enum { CAMPAIGNS = 40, N = CAMPAIGNS * FUNNEL_DELAYS };
+    static uint8_t series[N * FUNNEL_CELL_LEN], once[2 * sizeof(series)],
+        twice[10 * sizeof(series)];
+    static int64_t want[CAMPAIGNS][FUNNEL_DELAYS], have[CAMPAIGNS][FUNNEL_DELAYS];
+    struct funnel_cell cell;
+    size_t len, again, at = 0;
+    struct slice text;
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++) {
+        unsigned campaign = i % CAMPAIGNS, delay = i / CAMPAIGNS;
+
+        /* Nothing, little, what fits into a byte and what doesn't, and what was taken back. */
+        want[campaign][delay] =
+            (const int64_t[]){0, 3, 255, 256, 7, -1, 1, 40}[(i * 7 + delay) % 8];
+        cell = (struct funnel_cell){.campaign = (uint16_t)campaign,
+                                    .metric = campaign % 2 ? FUNNEL_PAY_DELAY : FUNNEL_CLICK_DELAY,
+                                    .variant = 2,
+                                    .channel = 1,
+                                    .value = delay,
+                                    .count = want[campaign][delay]};
+        funnel_put_cell(series + (size_t)i * FUNNEL_CELL_LEN, &cell);
+    }
+    text = slice_make((const char *)series, sizeof(series));
+    assert_int_equal(funnel_compact_room(text), sizeof(series) + FUNNEL_CELL_LEN);
+    len = funnel_compact(text, once);
+    assert_true(len < sizeof(series) * 2 / 3);
+    text = slice_make((const char *)once, len);
+    assert_true(funnel_is_sound(text));
+    while (funnel_next_cell(text, &at, &cell)) {
+        assert_int_equal(cell.variant, 2);
+        assert_int_equal(cell.channel, 1);
+        for (unsigned i = 0; i < FUNNEL_STEPS && cell.steps; i++)
+            have[cell.campaign][(cell.value + i) % FUNNEL_DELAYS] += cell.steps[i];
+        if (!cell.steps)
+            have[cell.campaign][cell.value] += cell.count;
+    }
+    assert_memory_equal(have, want, sizeof(want));
+    print_message("summed up again it stays the same, with one more it is that one more\n");
+    assert_true(funnel_compact_room(text) <= sizeof(twice));
+    again = funnel_compact(text, twice);
+    assert_int_equal(again, len);
+    assert_memory_equal(twice, once, len);
+    funnel_put_cell(once + len, &(struct funnel_cell){.campaign = 3,
+                                                      .metric = FUNNEL_PAY_DELAY,
+                                                      .variant = 2,
+                                                      .channel = 1,
+                                                      .value = 63,
+                                                      .count = 1});
+    again = funnel_compact(slice_make((const char *)once, len + FUNNEL_CELL_LEN), twice);
+    text = slice_make((const char *)twice, again);
+    memset(have, 0, sizeof(have));
+    for (at = 0; funnel_next_cell(text, &at, &cell);) {
+        for (unsigned i = 0; i < FUNNEL_STEPS && cell.steps; i++)
+            have[cell.campaign][(cell.value + i) % FUNNEL_DELAYS] += cell.steps[i];
+        if (!cell.steps)
+            have[cell.campaign][cell.value] += cell.count;
+    }
+    want[3][63]++;
+    assert_memory_equal(have, want, sizeof(want));
+}
+
 static void test_delays(void **state)
 {
     (void)state;
@@ -267,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_garbage_is_no_invoice),
         cmocka_unit_test(test_an_erased_client_leaves_the_others),
         cmocka_unit_test(test_cells_are_read_as_written_and_summed_up),
+        cmocka_unit_test(test_steps_are_put_together),
         cmocka_unit_test(test_delays),
     };
 

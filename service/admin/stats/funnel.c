@@ -1,6 +1,7 @@
 /* GET /v1/funnel, and GET /v1/stats of payments: what was mailed, clicked and paid, by the time of
  * the mail.  Whole months (UTC) are read from the sums of months, the rest from those of days, in
- * which each hour is apart; of all shards. */
+ * which each hour is apart; of all shards.  Of a month that begins or ends outside of the period,
+ * either the days inside are added, or those outside are taken from the month: what is shorter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,9 @@
 enum {
     HOUR_S = 3600,
     DAY_S = 86400,
-    KEYS_MAX = 16, /* of a command: a month of many campaigns is long */
+    KEYS_MAX = 16,  /* of a command: a month of many campaigns is long */
+    GROUP_MAX = 32, /* a month and its days, which must be read at one time */
+    MONTH_COST = 1, /* of reading a month, in days: it has no hours, and its steps are packed */
     READS_MAX = 8192,
     SPANS = 3, /* of quartiles */
 };
@@ -32,7 +35,13 @@ enum {
 struct funnel_read {
     int64_t time_s; /* when its day or month begins */
     bool is_month, of_kinds;
+    bool is_outside; /* hours outside of the period count, and are taken from the month before */
     uint8_t period;
+};
+
+/* Reads that are one command, of each shard. */
+struct funnel_command {
+    size_t first, n;
 };
 
 /* Payments by what became of them, whatever their campaign. */
@@ -48,12 +57,15 @@ struct funnel_job {
     bool by_kind;
     size_t n_reads, reads_room;
     struct funnel_read *reads;
+    struct funnel_command *per_shard;
+    size_t n_per_shard;
     size_t n_commands; /* of series; one more reads the names */
     struct funnel_rows rows[STATS_PERIODS];
     struct funnel_row total[STATS_PERIODS];
     struct funnel_payments payments[STATS_PERIODS];
-    struct counter_key keys[KEYS_MAX]; /* of the command being made */
-    bool has_foreign;                  /* a key holds what is not ours */
+    struct counter_key keys[GROUP_MAX]; /* of the command being made */
+    bool has_foreign;                   /* a key holds what is not ours */
+    int64_t now_s, kept_s;              /* Unix; sums from before that may have expired */
     int64_t asked_ms;
     char cache_key[STATS_KEY_MAX];
 };
@@ -67,6 +79,7 @@ static void free_job(struct funnel_job *job)
     stats_query_clear(&job->stats.query);
     json_decref(job->stats.names);
     free(job->reads);
+    free(job->per_shard);
     free(job);
 }
 
@@ -101,55 +114,116 @@ static bool is_one_row(const struct stats *stats, size_t period, int64_t from_s,
            buckets_find(buckets, from_s) == buckets_find(buckets, to_s - HOUR_S);
 }
 
-static bool plan_period(struct funnel_job *job, size_t index)
+/* A month, as far as it is in the period. */
+struct part {
+    int64_t begin_s, end_s; /* of the month */
+    int64_t from_s, to_s;   /* of what is in the period */
+};
+
+static bool add_days(struct funnel_job *job, struct funnel_read read, int64_t from_s, int64_t to_s)
 {
-    const struct period *period = stats_period(&job->stats, index);
-    int64_t at_s = period->from_s - period->from_s % DAY_S;
-
-    while (at_s < period->to_s) {
-        int64_t month_end_s = counter_people_next_s(COUNTER_DAYS, at_s);
-        struct funnel_read read;
-        struct civil civil;
-        bool is_month;
-
-        civil_from_s(at_s, &civil);
-        is_month = civil.day == 1 && at_s >= period->from_s && month_end_s <= period->to_s &&
-                   is_one_row(&job->stats, index, at_s, month_end_s);
-        read = (struct funnel_read){.time_s = at_s, .is_month = is_month, .period = (uint8_t)index};
+    for (read.time_s = from_s - from_s % DAY_S; read.time_s < to_s; read.time_s += DAY_S) {
         if (!add_read(job, &read))
             return false;
-        read.of_kinds = true;
-        if ((job->by_kind || job->kinds) && !add_read(job, &read))
-            return false;
-        at_s = is_month ? month_end_s : at_s + DAY_S;
     }
     return true;
 }
 
-static size_t commands_per_shard(const struct funnel_job *job)
+/* How many days up to now there are from one time to another, those that are cut too. */
+static int64_t count_days(const struct funnel_job *job, int64_t from_s, int64_t to_s)
 {
-    return (job->n_reads + KEYS_MAX - 1) / KEYS_MAX;
+    if (to_s > job->now_s)
+        to_s = job->now_s;
+    return to_s > from_s ? (to_s + DAY_S - 1) / DAY_S - from_s / DAY_S : 0;
+}
+
+/* Whether the month is to be read, and not the days of it that are in the period. */
+static bool is_by_month(const struct funnel_job *job, size_t period, const struct part *part)
+{
+    int64_t inside = count_days(job, part->from_s, part->to_s);
+    int64_t outside =
+        count_days(job, part->begin_s, part->from_s) + count_days(job, part->to_s, part->end_s);
+
+    /* Sums of a month are kept for as long as those of its first day. */
+    return is_one_row(&job->stats, period, part->from_s, part->to_s) &&
+           (part->from_s == part->begin_s || part->begin_s > job->kept_s) &&
+           MONTH_COST + outside < inside;
+}
+
+static bool plan_part(struct funnel_job *job, const struct part *part, struct funnel_read read)
+{
+    if (!is_by_month(job, read.period, part))
+        return add_days(job, read, part->from_s, part->to_s);
+    read.is_month = true;
+    read.time_s = part->begin_s;
+    if (!add_read(job, &read))
+        return false;
+    read.is_month = false;
+    read.is_outside = true;
+    return (part->from_s == part->begin_s || add_days(job, read, part->begin_s, part->from_s)) &&
+           (part->to_s == part->end_s || add_days(job, read, part->to_s, part->end_s));
+}
+
+static bool plan_period(struct funnel_job *job, size_t index)
+{
+    const struct period *period = stats_period(&job->stats, index);
+    struct part part = {.begin_s = period_month_s(period->from_s)};
+
+    for (; part.begin_s < period->to_s; part.begin_s = part.end_s) {
+        struct funnel_read read = {.period = (uint8_t)index};
+
+        part.end_s = counter_people_next_s(COUNTER_DAYS, part.begin_s);
+        part.from_s = part.begin_s > period->from_s ? part.begin_s : period->from_s;
+        part.to_s = part.end_s < period->to_s ? part.end_s : period->to_s;
+        if (!plan_part(job, &part, read))
+            return false;
+        read.of_kinds = true;
+        if ((job->by_kind || job->kinds) && !plan_part(job, &part, read))
+            return false;
+    }
+    return true;
+}
+
+/* Cuts the reads into commands.  A month stays with the days that are taken from it: read at two
+ * times, with a click between, they would not fit together. */
+static bool plan_commands(struct funnel_job *job)
+{
+    job->per_shard = calloc(job->n_reads + 1, sizeof(*job->per_shard));
+    for (size_t i = 0, end; job->per_shard && i < job->n_reads; i = end) {
+        struct funnel_command *last = &job->per_shard[job->n_per_shard - (job->n_per_shard > 0)];
+
+        for (end = i + 1; end < job->n_reads && job->reads[end].is_outside;)
+            end++;
+        if (job->n_per_shard == 0 || last->n + (end - i) > KEYS_MAX)
+            last = &job->per_shard[job->n_per_shard++];
+        if (last->n == 0)
+            last->first = i;
+        last->n += end - i;
+    }
+    job->n_commands = job->n_per_shard * job->request->server->n_shards;
+    return job->per_shard != NULL;
 }
 
 static void on_funnel_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct funnel_job *job = owner;
     struct counter_funnel of = {.brand = job->stats.query.brand->id};
-    size_t shard = index / commands_per_shard(job);
-    size_t first = index % commands_per_shard(job) * KEYS_MAX, n = 0;
+    size_t n = 1;
 
     if (index == job->n_commands) {
         counter_key_names(&job->keys[0], of.brand);
         command->argv[0] = slice_of("HGETALL");
-        n = 1;
     } else {
+        const struct funnel_command *reads = &job->per_shard[index % job->n_per_shard];
+
         command->argv[0] = slice_of("MGET");
-        for (; n < KEYS_MAX && first + n < job->n_reads; n++) {
-            const struct funnel_read *read = &job->reads[first + n];
+        for (n = 0; n < reads->n; n++) {
+            const struct funnel_read *read = &job->reads[reads->first + n];
 
             of.interval = read->is_month ? COUNTER_MONTHS : COUNTER_DAYS;
             of.of_kinds = read->of_kinds;
-            counter_key_funnel(&job->keys[n], (unsigned)shard, &of, read->time_s);
+            counter_key_funnel(&job->keys[n], (unsigned)(index / job->n_per_shard), &of,
+                               read->time_s);
         }
     }
     for (size_t i = 0; i < n; i++)
@@ -203,15 +277,28 @@ static uint32_t value_of(enum stats_group group, const struct funnel_cell *cell,
     }
 }
 
-static void add_payments(struct funnel_payments *payments, const struct funnel_cell *cell)
+static void add_payments(struct funnel_payments *payments, const struct funnel_cell *cell, int sign)
 {
     if (cell->metric < FUNNEL_OUTCOME_AMOUNT) {
         if (cell->metric - FUNNEL_N_OUTCOME < FUNNEL_OUTCOMES)
-            payments->n[cell->metric - FUNNEL_N_OUTCOME] += cell->count;
+            payments->n[cell->metric - FUNNEL_N_OUTCOME] += sign * cell->count;
     } else if (cell->metric - FUNNEL_OUTCOME_AMOUNT < FUNNEL_OUTCOMES) {
         funnel_amounts_add(&payments->amounts[cell->metric - FUNNEL_OUTCOME_AMOUNT], cell->value,
-                           cell->count);
+                           sign * cell->count);
     }
+}
+
+/* The row of a time.  Of a month, and of days that are taken from it, it is that of any hour which
+ * is in both the month and the period. */
+static uint32_t bucket_of(const struct funnel_job *job, const struct funnel_read *read,
+                          int64_t time_s)
+{
+    const struct period *period = stats_period(&job->stats, read->period);
+    int64_t month_s = period_month_s(read->time_s);
+
+    if (read->is_month || read->is_outside)
+        time_s = month_s > period->from_s ? month_s : period->from_s;
+    return (uint32_t)buckets_find(&job->stats.buckets[read->period], time_s);
 }
 
 static void take_cell(struct funnel_job *job, const struct funnel_read *read,
@@ -219,31 +306,33 @@ static void take_cell(struct funnel_job *job, const struct funnel_read *read,
 {
     const struct stats_query *query = &job->stats.query;
     const struct period *period = stats_period(&job->stats, read->period);
-    int64_t time_s = read->is_month ? read->time_s : read->time_s + cell->hour * HOUR_S;
+    int64_t time_s = read->time_s + cell->hour * HOUR_S;
+    bool is_inside = time_s >= period->from_s && time_s < period->to_s;
+    int sign = read->is_outside ? -1 : 1;
     uint32_t bucket = 0, key[2] = {0, 0};
     bool for_row, for_total;
     struct funnel_row *row;
 
-    if (time_s < period->from_s || time_s >= period->to_s)
+    if (!read->is_month && is_inside == read->is_outside)
         return;
     if (cell->metric >= FUNNEL_N_OUTCOME) {
-        add_payments(&job->payments[read->period], cell);
+        add_payments(&job->payments[read->period], cell, sign);
         return;
     }
     if (!wants_campaign(query, cell->campaign))
         return;
     pick_cell(job, cell, &for_row, &for_total);
     if (for_total)
-        funnel_row_add(&job->total[read->period], cell);
+        funnel_row_add(&job->total[read->period], cell, sign);
     if (!for_row)
         return;
     if (is_by_time(query))
-        bucket = (uint32_t)buckets_find(&job->stats.buckets[read->period], time_s);
+        bucket = bucket_of(job, read, time_s);
     for (size_t i = 0; i < query->n_groups; i++)
         key[i] = value_of(query->groups[i], cell, bucket);
     row = funnel_rows_find(&job->rows[read->period], key);
     if (row)
-        funnel_row_add(row, cell);
+        funnel_row_add(row, cell, sign);
 }
 
 static void take_names(struct funnel_job *job, const struct redisReply *answer)
@@ -259,22 +348,28 @@ static void take_names(struct funnel_job *job, const struct redisReply *answer)
 static void on_funnel_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct funnel_job *job = owner;
-    size_t first = index % commands_per_shard(job) * KEYS_MAX;
+    const struct funnel_command *command;
+    bool has_month = false;
 
     if (index == job->n_commands) {
         take_names(job, answer);
         return;
     }
-    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements; i++) {
+    command = &job->per_shard[index % job->n_per_shard];
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements && i < command->n;
+         i++) {
         const struct redisReply *series = answer->element[i];
+        const struct funnel_read *read = &job->reads[command->first + i];
         struct funnel_cell cell;
         size_t at = 0;
 
-        if (series->type != REDIS_REPLY_STRING || first + i >= job->n_reads)
+        if (read->is_month)
+            has_month = series->type == REDIS_REPLY_STRING;
+        if (series->type != REDIS_REPLY_STRING || (read->is_outside && !has_month))
             continue;
         job->has_foreign = job->has_foreign || series->len % FUNNEL_CELL_LEN != 0;
         while (funnel_next_cell(slice_make(series->str, series->len), &at, &cell))
-            take_cell(job, &job->reads[first + i], &cell);
+            take_cell(job, read, &cell);
     }
 }
 
@@ -553,13 +648,18 @@ static void print_row(FILE *out, const struct funnel_job *job, const struct funn
 
 static char *make_csv(const struct funnel_job *job)
 {
-    struct funnel_amounts currencies = job->total[0].amounts; /* of all rows, each a column */
+    const struct funnel_amounts *total = &job->total[0].amounts;
+    struct funnel_amounts currencies = {0}; /* each a column; a month less its days may have none */
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
 
     if (!out)
         return NULL;
+    for (size_t i = 0, n = 0; i < FUNNEL_CURRENCIES_MAX; i++) {
+        if (total->of[i].amount != 0)
+            currencies.of[n++] = total->of[i];
+    }
 
     if (job->stats.query.download) /* spreadsheets need a byte order mark to read UTF-8 */
         fputs("\xef\xbb\xbf", out);
@@ -633,6 +733,8 @@ static void on_funnel_done(void *owner, const char *cause)
              k++)
             failed = !funnel_rows_find(&job->rows[i], (const uint32_t[2]){k, 0}) || failed;
         failed = failed || job->rows[i].failed;
+        if (!is_by_time(&job->stats.query) || job->stats.query.n_groups > 1)
+            funnel_rows_drop_empty(&job->rows[i]);
         funnel_rows_sort(&job->rows[i]);
     }
     if (cause)
@@ -685,14 +787,16 @@ static bool plan_job(struct funnel_job *job)
     struct server *server = job->request->server;
     struct stats *stats = &job->stats;
     struct pods_age age = pods_age(server->pods);
-    int64_t kept_s = clock_wall_ms() / 1000 - server->retention_days_s;
 
     stats->site = job->request->site;
     stats->names = json_object();
     stats->n_periods = stats->query.compare ? 2 : 1;
     stats->as_of_ms = age.as_of_ms;
     stats->lag_ms = age.lag_ms;
-    stats->complete_s = stats->query.period.from_s > kept_s ? stats->query.period.from_s : kept_s;
+    job->now_s = clock_wall_ms() / 1000;
+    job->kept_s = job->now_s - server->retention_days_s;
+    stats->complete_s =
+        stats->query.period.from_s > job->kept_s ? stats->query.period.from_s : job->kept_s;
     for (size_t i = 0; i < stats->n_periods; i++) {
         if (!buckets_init(&stats->buckets[i], stats_period(stats, i), stats->query.interval,
                           stats->query.zone)) {
@@ -706,8 +810,7 @@ static bool plan_job(struct funnel_job *job)
         if (!plan_period(job, i))
             goto too_much;
     }
-    job->n_commands = commands_per_shard(job) * server->n_shards;
-    if (job->n_commands < FETCH_COMMANDS_MAX)
+    if (plan_commands(job) && job->n_commands < FETCH_COMMANDS_MAX)
         return true;
 too_much:
     request_fail(job->request, 400, "from",

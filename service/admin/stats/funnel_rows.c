@@ -84,30 +84,65 @@ struct funnel_row *funnel_rows_find(struct funnel_rows *rows, const uint32_t key
     return &rows->rows[rows->last];
 }
 
-void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell)
+/* A delay beyond the last step is none that a writer makes. */
+static void add_delays(int32_t delays[static FUNNEL_DELAYS], const struct funnel_cell *cell,
+                       int sign)
+{
+    if (!cell->steps) {
+        delays[cell->value % FUNNEL_DELAYS] += sign * (int32_t)cell->count;
+        return;
+    }
+    for (unsigned i = 0; i < FUNNEL_STEPS; i++)
+        delays[(cell->value + i) % FUNNEL_DELAYS] += sign * cell->steps[i];
+}
+
+void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell, int sign)
 {
     switch (cell->metric) {
     case FUNNEL_N_SENT:
-        row->sent += cell->count;
+        row->sent += sign * cell->count;
         break;
     case FUNNEL_N_CLICKED:
-        row->clicked += cell->count;
+        row->clicked += sign * cell->count;
         break;
     case FUNNEL_N_PAID:
-        row->paid += cell->count;
+        row->paid += sign * cell->count;
         break;
     case FUNNEL_AMOUNT:
-        funnel_amounts_add(&row->amounts, cell->value, cell->count);
+        funnel_amounts_add(&row->amounts, cell->value, sign * cell->count);
         break;
     case FUNNEL_CLICK_DELAY:
-        row->click_delays[cell->value % FUNNEL_DELAYS] += (int32_t)cell->count;
+        add_delays(row->click_delays, cell, sign);
         break;
     case FUNNEL_PAY_DELAY:
-        row->pay_delays[cell->value % FUNNEL_DELAYS] += (int32_t)cell->count;
+        add_delays(row->pay_delays, cell, sign);
         break;
     default:
         break;
     }
+}
+
+static bool is_empty(const struct funnel_row *row)
+{
+    bool is_zero = row->sent == 0 && row->clicked == 0 && row->paid == 0;
+
+    for (size_t i = 0; i < FUNNEL_CURRENCIES_MAX && is_zero; i++)
+        is_zero = row->amounts.of[i].amount == 0;
+    return is_zero;
+}
+
+void funnel_rows_drop_empty(struct funnel_rows *rows)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        if (is_empty(&rows->rows[i]))
+            continue;
+        if (n != i)
+            rows->rows[n] = rows->rows[i];
+        n++;
+    }
+    rows->n = n;
 }
 
 static int by_key(const void *left, const void *right)
@@ -120,7 +155,7 @@ static int by_key(const void *left, const void *right)
 
 void funnel_rows_sort(struct funnel_rows *rows)
 {
-    if (rows->n > 0)
+    if (rows->n > 1)
         qsort(rows->rows, rows->n, sizeof(*rows->rows), by_key);
 }
 

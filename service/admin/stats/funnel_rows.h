@@ -43,8 +43,10 @@ void funnel_rows_clear(struct funnel_rows *rows);
 /* The row of that key, made if absent; NULL: failed. */
 MUST_USE struct funnel_row *funnel_rows_find(struct funnel_rows *rows,
                                              const uint32_t key[static 2]);
-/* Adds what a cell counts of mails, clicks and credited payments. */
-void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell);
+/* Adds what a cell counts of mails, clicks and credited payments, `sign` (1, -1) times. */
+void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell, int sign);
+/* Leaves out rows in which all is zero. */
+void funnel_rows_drop_empty(struct funnel_rows *rows);
 /* Sorts by key.  Rows can't be added afterwards. */
 void funnel_rows_sort(struct funnel_rows *rows);
 

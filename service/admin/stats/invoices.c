@@ -487,13 +487,9 @@ static bool take_page(struct invoices_job *job)
 static bool take_months(struct invoices_job *job)
 {
     const struct period *period = &job->query.period;
-    struct civil civil;
-    int64_t at_s;
 
-    civil_from_s(period->from_s, &civil);
-    civil.day = 1;
-    civil.hour = civil.minute = civil.second = 0;
-    for (at_s = civil_to_s(&civil); at_s < period->to_s && job->n_months < MONTHS_MAX;
+    for (int64_t at_s = period_month_s(period->from_s);
+         at_s < period->to_s && job->n_months < MONTHS_MAX;
          at_s = counter_people_next_s(COUNTER_DAYS, at_s))
         job->months[job->n_months++] = at_s;
     if (job->n_months * job->request->server->n_shards <= FETCH_COMMANDS_MAX)

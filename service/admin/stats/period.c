@@ -10,6 +10,15 @@ enum { HOUR_S = 3600, DAY_S = 86400, COUNT_MAX = 100000 };
 
 static const char *const interval_names[] = {"hour", "day", "month"};
 
+int64_t period_month_s(int64_t time_s)
+{
+    struct civil civil;
+
+    civil_from_s(time_s, &civil);
+    civil = (struct civil){.year = civil.year, .month = civil.month, .day = 1};
+    return civil_to_s(&civil);
+}
+
 int period_interval_find(struct slice name)
 {
     for (int i = PERIOD_HOUR; i <= PERIOD_MONTH; i++) {

@@ -24,6 +24,9 @@ struct period {
     bool is_days; /* begins with a local day: `from` was a date, "7d", "mtd", "1y" … */
 };
 
+/* Unix second at which the month (UTC) that holds `time_s` begins. */
+int64_t period_month_s(int64_t time_s);
+
 /* The interval named "hour", "day" or "month"; or -1. */
 int period_interval_find(struct slice name);
 const char *period_interval_name(enum period_interval interval);
