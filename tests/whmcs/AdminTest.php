@@ -58,7 +58,7 @@ final class AdminTest extends BedCase
     private static function sentences(array $settings = []): array
     {
         Bed::set($settings);
-        return (new Checks(Settings::load()))->run();
+        return (new Checks(Settings::load(), Text::all()))->run();
     }
 
     private function assertSays(string $how, string $words, array $found): void
@@ -247,10 +247,10 @@ final class AdminTest extends BedCase
 
     public function test_payments_are_shown_where_the_service_knows_them(): void
     {
-        $rows = [['id' => '1', 'name' => 'First', 'human' => 5, 'automated' => 2, 'sent' => 30, 'paid' => 12, 'amount' => '239.88 EUR'],
+        $rows = [['id' => '1', 'name' => 'First', 'human' => 5, 'automated' => 2, 'sent' => 30, 'paid' => 12, 'amount' => ['EUR' => 23988]],
             ['id' => '0', 'name' => '', 'human' => 1, 'automated' => 0, 'sent' => null, 'paid' => null, 'amount' => null]];
         $html = WHMCS\Module\Addon\Hopcount\Panels::table($rows, Text::all());
-        $this->assertStringContainsString('12 (40 %)', $html);
+        $this->assertStringContainsString('12 (40%)', $html);
         $this->assertStringContainsString('(no template)', $html);
         $this->assertIsHtml($html);
         $rows[0]['paid'] = null;
@@ -272,7 +272,7 @@ final class AdminTest extends BedCase
             return null;
         }, 'the sent mail');
         $shown = array_column($this->report()['tablevalues'], null, 0)[$name];
-        $this->assertSame([(string) $row['sent'], '0 (0 %)', ''], array_slice($shown, 3));
+        $this->assertSame([(string) $row['sent'], '0 (0%)', ''], array_slice($shown, 3));
         $this->assertStringContainsString('Paid', $this->widget());
     }
 
@@ -322,15 +322,118 @@ final class AdminTest extends BedCase
             'logo', 'support', 'authors']));
     }
 
+    /** What of a text is filled in: %s, %2$s, {$hopcount_variant}; in the order of the English one or any other. */
+    private static function placeholders(string $text): array
+    {
+        preg_match_all('/%(?:\d\$)?s|%%|\{\$\w+\}/', $text, $found);
+        sort($found[0]);
+        return $found[0];
+    }
+
+    /** All that staff see of the module, in one text. */
+    private function allPages(): string
+    {
+        $config = hopcount_config();
+        $pages = [$config['description'], hopcount_activate()['description'], json_encode($this->report(), JSON_UNESCAPED_UNICODE)];
+        foreach ($config['fields'] as $field) {
+            $pages[] = $field['FriendlyName'] . ' ' . $field['Description'];
+            $pages[] = is_array($field['Options'] ?? null) ? implode(' ', $field['Options']) : '';
+        }
+        foreach (['invoice', 'product', 'domain', 'support', 'general'] as $type) {
+            $pages = array_merge($pages, Bed::fire('EmailTplMergeFields', ['type' => $type])[0]);
+        }
+        $pages[] = Bed::fire('AdminInvoicesControlsOutput', $this->controls())[0];
+        $pages[] = Bed::fire('AdminAreaClientSummaryPage', ['userid' => $this->id])[0];
+        $pages[] = $this->widget();
+        $widget = Bed::fire('AdminHomeWidgets')[0];
+        $pages[] = (new ReflectionProperty($widget, 'description'))->getValue($widget);
+        foreach ([[], ['action' => 'invoice', 'id' => $this->id], ['action' => 'client', 'id' => $this->id]] as $_GET) {
+            ob_start();
+            hopcount_output([]);
+            $pages[] = ob_get_clean();
+        }
+        return html_entity_decode(implode("\n", $pages), ENT_QUOTES, 'UTF-8');
+    }
+
+    public static function languages(): array
+    {
+        $languages = [];
+        foreach (glob(Bed::MODULE . '/lang/*.php') as $path) {
+            $languages[basename($path, '.php')] = [basename($path, '.php')];
+        }
+        return $languages;
+    }
+
+    /** @dataProvider languages */
+    public function test_pages_for_staff_speak_their_language(string $language): void
+    {
+        Bed::staff($language);
+        $_ADDONLANG = [];
+        require Bed::MODULE . "/lang/$language.php";
+        $pages = $this->allPages();
+        Bed::set(['api_url' => '', 'login_links' => 'on', 'key' => '']);
+        $pages .= $this->allPages();
+        $shown = $foreign = 0;
+        foreach (Text::all() as $name => $english) {
+            $mine = preg_split('/%(?:\d\$)?s/', $_ADDONLANG[$name]);
+            $shown += strlen($english) > 12 && strpos($pages, $mine[0]) !== false && strlen($mine[0]) > 8;
+            foreach (preg_split('/%(?:\d\$)?s/', $english) as $part) {
+                if (strlen($part) > 12 && strpos($_ADDONLANG[$name], trim($part)) === false) {
+                    $this->assertStringNotContainsString($part, $pages, "$name is English");
+                    $foreign++;
+                }
+            }
+        }
+        $this->assertGreaterThan(60, $shown);
+        $this->assertTrue($language === 'english' || $foreign > 80, (string) $foreign);
+    }
+
+    public function test_numbers_and_dates_have_the_form_of_the_language(): void
+    {
+        $forms = ['english' => ['1,234,567', '40%', '28 Nov 2026', '1,234.50 EUR, 1,500 JPY'],
+            'german' => ['1.234.567', "40\u{a0}%", '28.11.2026', '1.234,50 EUR, 1.500 JPY'],
+            'french' => ["1\u{202f}234\u{202f}567", "40\u{a0}%", '28/11/2026', "1\u{202f}234,50 EUR, 1\u{202f}500 JPY"],
+            'portuguese-pt' => ["1\u{a0}234\u{a0}567", '40%', '28/11/2026', "1\u{a0}234,50 EUR, 1\u{a0}500 JPY"],
+            'dutch' => ['1.234.567', '40%', '28-11-2026', '1.234,50 EUR, 1.500 JPY']];
+        foreach ($forms as $language => $wanted) {
+            Bed::staff($language);
+            $t = Text::staff();
+            $this->assertSame($wanted, [Text::number($t, 1234567), Text::percent($t, 0.4), Text::date($t, '2026-11-28'),
+                Text::money($t, ['EUR' => 123450, 'JPY' => 1500])], $language);
+        }
+        $rows = [['id' => '1', 'name' => 'A', 'human' => 12345, 'automated' => 2, 'sent' => 30000, 'paid' => 1234, 'amount' => []]];
+        Bed::staff('german');
+        $html = WHMCS\Module\Addon\Hopcount\Panels::table($rows, Text::staff());
+        $this->assertStringContainsString('12.345', $html);
+        $this->assertStringContainsString("1.234 (4\u{a0}%)", $html);
+        $html = WHMCS\Module\Addon\Hopcount\Panels::widgetHtml(['days' => [['2026-11-28', 1500, 2]], 'reminders' => $rows]);
+        $this->assertStringContainsString('28.11.2026: 1.500 Klicks von Menschen', $html);
+    }
+
+    public function test_a_language_that_the_module_lacks_is_english(): void
+    {
+        $english = Text::all();
+        foreach (['turkish', '', '../../../configuration', "ger\0man", 'german;'] as $language) {
+            Bed::staff($language);
+            $this->assertTrue($english === Text::staff(), $language);
+        }
+        Bed::staff('german');
+        Bed::$admin++;
+        $this->assertTrue($english === Text::staff(), 'an unknown member of staff');
+        WHMCS\Database\Capsule::schema()->drop('tbladmins');
+        $this->assertTrue($english === Text::staff(), 'no such table');
+    }
+
     public function test_texts_of_all_languages_have_the_same_names(): void
     {
         $names = array_keys(Text::all());
         foreach (glob(Bed::MODULE . '/lang/*.php') as $path) {
             $_ADDONLANG = [];
             require $path;
-            $this->assertSame([], array_diff(array_keys($_ADDONLANG), $names), $path);
-            foreach ($_ADDONLANG as $text) {
+            $this->assertEqualsCanonicalizing($names, array_keys($_ADDONLANG), $path);
+            foreach ($_ADDONLANG as $name => $text) {
                 $this->assertTrue(is_string($text) && $text !== '' && mb_check_encoding($text, 'UTF-8'));
+                $this->assertSame(self::placeholders(Text::all()[$name]), self::placeholders($text), "$path $name");
             }
         }
     }

@@ -396,11 +396,17 @@ final class MailTest extends BedCase
         foreach ($config['fields'] as $name => $field) {
             $this->assertContains($field['Type'], ['text', 'password', 'yesno', 'dropdown', 'radio', 'textarea'], $name);
             if ($field['Type'] === 'dropdown') {
-                $this->assertContains($field['Default'], explode(',', $field['Options']), $name);
+                $values = is_array($field['Options']) ? array_keys($field['Options']) : explode(',', $field['Options']);
+                $this->assertContains($field['Default'], $values, $name);
             }
         }
-        foreach (explode(',', $config['fields']['ttl']['Options']) as $choice) {
-            $this->assertContains($choice, Settings::TTLS);
-        }
+        /* What is stored is the same in each language. */
+        $this->assertEqualsCanonicalizing(Settings::TTLS, array_keys($config['fields']['ttl']['Options']));
+        Bed::staff('german');
+        $german = hopcount_config();
+        $this->assertSame(array_keys($config['fields']['ttl']['Options']), array_keys($german['fields']['ttl']['Options']));
+        $this->assertSame(['15 Minuten', '1 Stunde', '6 Stunden', '1 Tag', '2 Tage'],
+            array_slice(array_values($german['fields']['ttl']['Options']), 0, 5));
+        $this->assertSame('unbegrenzt', $german['fields']['ttl']['Options']['never ends']);
     }
 }

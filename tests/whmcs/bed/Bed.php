@@ -22,6 +22,10 @@ final class Bed
     public static $calls = [];
     /** @var string[] commands that throw */
     public static $broken = [];
+    /** @var int the member of staff who is logged in; 0 = nobody */
+    public static $admin = 0;
+    /** @var int the client who is logged in; 0 = nobody */
+    public static $client = 0;
     /** @var string|null SystemURL */
     public static $systemUrl = self::SYSTEM;
     /** @var array [hook => calls] */
@@ -66,6 +70,7 @@ final class Bed
         self::$data = require __DIR__ . '/data.php';
         self::$log = self::$calls = self::$broken = self::$hooks = [];
         self::$systemUrl = self::SYSTEM;
+        self::$admin = self::$client = 0;
         $_GET = $_POST = $_COOKIE = $_SESSION = [];
         self::newProcess();
         if ($isActive && !$joins) {
@@ -107,6 +112,12 @@ final class Bed
         }
     }
 
+    /** A member of staff whose language it is looks at pages. */
+    public static function staff(string $language): void
+    {
+        self::$admin = (int) WHMCS\Database\Capsule::table('tbladmins')->insertGetId(['language' => $language]);
+    }
+
     /** Stores settings of the module, and begins a new process. */
     public static function set(array $settings): void
     {
@@ -123,7 +134,7 @@ final class Bed
     {
         $schema = WHMCS\Database\Capsule::schema();
         $columns = ['tbladdonmodules' => ['module', 'setting', 'value'], 'tblusers' => ['second_factor'],
-            'tblclients' => ['authmodule']];
+            'tblclients' => ['authmodule'], 'tbladmins' => ['language']];
         foreach ($columns as $name => $texts) {
             if ($schema->hasTable($name)) {
                 WHMCS\Database\Capsule::table($name)->delete();

@@ -25,6 +25,22 @@ namespace WHMCS\Module {
     }
 }
 
+namespace WHMCS\Authentication {
+    /** Who looks at a page: staff and a client may be logged in at once. */
+    class CurrentUser
+    {
+        public function admin()
+        {
+            return \Bed::$admin === 0 ? null : (object) ['id' => \Bed::$admin];
+        }
+
+        public function client()
+        {
+            return \Bed::$client === 0 ? null : (object) ['id' => \Bed::$client];
+        }
+    }
+}
+
 namespace WHMCS\Billing {
     class Invoice
     {

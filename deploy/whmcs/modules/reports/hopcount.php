@@ -14,7 +14,7 @@ if (!defined('WHMCS')) {
 
 require_once __DIR__ . '/../addons/hopcount/lib/autoload.php';
 
-$hopcountText = Text::all();
+$hopcountText = Text::staff();
 $hopcountDays = AdminPage::daysAsked($_GET);
 $reportdata['title'] = Text::html($hopcountText['report_title']);
 $reportdata['description'] = Text::html($hopcountText['report_text']);
@@ -38,8 +38,10 @@ try {
         $reportdata['tableheadings'][] = Text::html($hopcountText[$hopcountHead]);
     }
     foreach ($hopcountRows ?? [] as $hopcountRow) {
-        $hopcountCells = [Panels::nameOf($hopcountRow, $hopcountText), $hopcountRow['human'], $hopcountRow['automated'],
-            $hopcountRow['sent'] ?? '', Panels::share($hopcountRow), $hopcountRow['amount'] ?? ''];
+        $hopcountCells = [Panels::nameOf($hopcountRow, $hopcountText),
+            Text::number($hopcountText, $hopcountRow['human']), Text::number($hopcountText, $hopcountRow['automated']),
+            $hopcountRow['sent'] === null ? '' : Text::number($hopcountText, $hopcountRow['sent']),
+            Panels::share($hopcountRow, $hopcountText), Text::money($hopcountText, $hopcountRow['amount'] ?? [])];
         $reportdata['tablevalues'][] = array_map([Text::class, 'html'],
             array_slice($hopcountCells, 0, count($hopcountHeads)));
     }

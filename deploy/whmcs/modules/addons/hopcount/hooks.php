@@ -81,6 +81,6 @@ $hopcountHook('AdminAreaClientSummaryPage', static function ($vars) {
     return Panels::client($vars);
 }, '');
 $hopcountHook('AdminHomeWidgets', static function () {
-    return new Widget();
+    return Widget::make();
 });
 unset($hopcountHook);

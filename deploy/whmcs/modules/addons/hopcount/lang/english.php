@@ -27,6 +27,10 @@ $_ADDONLANG['login_sso_title'] = 'Please log in';
 $_ADDONLANG['login_sso'] = 'Logging in by a link is switched off for this account.';
 $_ADDONLANG['login_away_title'] = 'Please log in';
 $_ADDONLANG['login_away'] = 'The link cannot be checked at the moment. Please try again in a minute, or log in with your password.';
+$_ADDONLANG['login_other_title'] = 'You are logged in as another client';
+$_ADDONLANG['login_other'] = 'This link is for another account than the one that you are logged in to, and nothing was changed. Log out to go on with the link, or stay where you are.';
+$_ADDONLANG['login_leave'] = 'Log out and go on';
+$_ADDONLANG['login_stay'] = 'Stay logged in';
 
 /* Pages for staff. */
 $_ADDONLANG['test_title'] = 'Connection test';
@@ -76,3 +80,109 @@ $_ADDONLANG['nobody_yet'] = 'Nobody has clicked yet.';
 $_ADDONLANG['no_template'] = '(no template)';
 $_ADDONLANG['rest'] = '(others)';
 $_ADDONLANG['campaign'] = 'Campaign';
+
+/* How numbers and dates are written: PHP's number_format() and date(). */
+$_ADDONLANG['decimal_point'] = '.';
+$_ADDONLANG['thousands'] = ',';
+$_ADDONLANG['percent'] = '%s%%';
+$_ADDONLANG['date'] = 'j M Y';
+
+/* Pages for staff, more of them. */
+$_ADDONLANG['widget_text'] = 'Clicks of 30 days by people and machines, and what each reminder led to.';
+$_ADDONLANG['kind_view'] = 'view';
+$_ADDONLANG['kind_pay'] = 'pay';
+$_ADDONLANG['kind_login'] = 'log in';
+$_ADDONLANG['kind_balance'] = 'all due';
+$_ADDONLANG['kind_service'] = 'service';
+$_ADDONLANG['kind_domain'] = 'domain';
+$_ADDONLANG['kind_ticket'] = 'ticket';
+$_ADDONLANG['state_unpaid'] = 'unpaid';
+$_ADDONLANG['state_partly_paid'] = 'partly paid';
+$_ADDONLANG['state_paid'] = 'paid';
+$_ADDONLANG['state_credited'] = 'credited';
+$_ADDONLANG['state_refunded'] = 'refunded';
+$_ADDONLANG['state_cancelled'] = 'cancelled';
+$_ADDONLANG['state_replaced'] = 'replaced';
+
+/* Settings. */
+$_ADDONLANG['module_text'] = 'Counted links in e-mails: view, pay, log in. Shows who clicks and who pays.';
+$_ADDONLANG['minutes'] = 'minutes';
+$_ADDONLANG['hour'] = 'hour';
+$_ADDONLANG['hours'] = 'hours';
+$_ADDONLANG['day'] = 'day';
+$_ADDONLANG['never_ends'] = 'never ends';
+$_ADDONLANG['set_base_url'] = 'Base URL';
+$_ADDONLANG['set_base_url_text'] = 'Where links begin, as https://go.acme.example';
+$_ADDONLANG['set_brand'] = 'Brand';
+$_ADDONLANG['set_brand_text'] = 'The name of the brand in the service\'s configuration';
+$_ADDONLANG['set_key'] = 'Key';
+$_ADDONLANG['set_key_text'] = 'The line with "mint" of the service\'s key file, or the path of such a file';
+$_ADDONLANG['set_api_url'] = 'API address';
+$_ADDONLANG['set_api_url_text'] = 'The service\'s admin address, as http://127.0.0.1:8081; may be empty';
+$_ADDONLANG['set_api_key'] = 'API key';
+$_ADDONLANG['set_api_key_text'] = 'With the scopes stats:read, links:write and events:write';
+$_ADDONLANG['set_ttl'] = 'Links are valid';
+$_ADDONLANG['set_ttl_text'] = 'Of an invoice: until 30 days after it is due';
+$_ADDONLANG['set_login_links'] = 'Login links';
+$_ADDONLANG['set_login_links_text'] = 'Let {$hopcount_login_url} log clients in, once, behind a button';
+$_ADDONLANG['set_login_ttl'] = 'Login links are valid';
+$_ADDONLANG['set_login_ttl_text'] = 'The shorter, the safer';
+$_ADDONLANG['set_on_password'] = 'A new password voids';
+$_ADDONLANG['set_on_password_text'] = 'that were mailed to the client before';
+$_ADDONLANG['all_links'] = 'all links';
+$_ADDONLANG['login_links_only'] = 'login links only';
+$_ADDONLANG['set_override_invoice_link'] = 'Replace {$invoice_link}';
+$_ADDONLANG['set_override_invoice_link_text'] = 'Count clicks without changing templates';
+$_ADDONLANG['set_ab_variants'] = 'A/B variants';
+$_ADDONLANG['set_ab_variants_text'] = 'Clients are split by their number; {$hopcount_variant} says which';
+$_ADDONLANG['set_opt_out_field'] = 'Opt-out field';
+$_ADDONLANG['set_opt_out_field_text'] = 'The number of a client custom field: ticked means plain links';
+$_ADDONLANG['set_opt_out_marketing'] = 'Only with consent';
+$_ADDONLANG['set_opt_out_marketing_text'] = 'Plain links for clients who did not opt in to marketing e-mails';
+$_ADDONLANG['set_send_events'] = 'Tell payments';
+$_ADDONLANG['set_send_events_text'] = 'Tell the service which invoices are paid and which mails were sent';
+$_ADDONLANG['set_brands'] = 'More brands';
+$_ADDONLANG['set_brands_text'] = 'One per line: domain or company | brand | base URL | key';
+$_ADDONLANG['activated'] = 'Now set the base URL, the brand and the key below, and look at Addons > hopcount for what is missing.';
+$_ADDONLANG['not_activated'] = 'The tables can\'t be made: %s';
+$_ADDONLANG['deactivated'] = 'Templates that use its fields have empty links from now on.';
+$_ADDONLANG['not_deactivated'] = 'The tables can\'t be dropped: %s';
+
+/* Merge fields, as the editor of templates lists them. */
+$_ADDONLANG['field_invoice'] = 'Counted link to the invoice';
+$_ADDONLANG['field_product'] = 'Counted link to the service';
+$_ADDONLANG['field_domain'] = 'Counted link to the domain';
+$_ADDONLANG['field_support'] = 'Counted link to the ticket';
+$_ADDONLANG['field_other'] = 'Counted link to the client area';
+$_ADDONLANG['field_pay'] = 'Counted link to pay the invoice';
+$_ADDONLANG['field_invoices'] = 'Link to the invoices';
+$_ADDONLANG['field_login'] = 'Counted link that leads into the account';
+$_ADDONLANG['field_balance'] = 'Counted link to pay all unpaid invoices';
+$_ADDONLANG['field_variant'] = 'Variant of an A/B test: A, B …, or empty';
+
+/* The connection test. */
+$_ADDONLANG['check_sodium'] = 'PHP has no sodium extension: links are made by the API, which each mail waits for. Install the package php-sodium.';
+$_ADDONLANG['check_login_needs'] = 'Login links need PHP\'s sodium extension and the key here; until then the page of login links offers WHMCS\'s own login only.';
+$_ADDONLANG['check_curl'] = 'PHP has no curl extension: the service can\'t be asked or told anything.';
+$_ADDONLANG['check_system_url'] = 'WHMCS does not tell its System URL (General Settings).';
+$_ADDONLANG['check_the_brand'] = 'The brand';
+$_ADDONLANG['check_brand'] = 'Brand %s';
+$_ADDONLANG['check_brand_unset'] = '%1$s: set "%2$s" and "%3$s" as in the service\'s configuration, for example acme and https://go.acme.example.';
+$_ADDONLANG['check_no_key'] = '%1$s: no key is set, so links are made by the API. Paste the line with "mint" of the service\'s key file into "%2$s".';
+$_ADDONLANG['check_bad_key'] = '%1$s: %2$s. Mails have WHMCS\'s own links.';
+$_ADDONLANG['check_key_good'] = '%s: links are made with the key, without asking the service.';
+$_ADDONLANG['check_no_api'] = 'The address of the API is not set: links work, and nothing is told to the service, nor shown here. Set "%1$s" and "%2$s".';
+$_ADDONLANG['check_service_bad'] = 'The service at %1$s: %2$s.';
+$_ADDONLANG['check_service_good'] = 'The service at %s answers and knows the API key.';
+$_ADDONLANG['check_no_brand'] = 'The service has no brand %s, or the API key is not for it.';
+$_ADDONLANG['check_base_differs'] = 'Links of %1$s begin with %2$s here, and with %3$s at the service.';
+$_ADDONLANG['check_kinds'] = 'The service has no links of %1$s named %2$s: these fields are WHMCS\'s own links. Its preset "whmcs" has them.';
+$_ADDONLANG['check_wrong_key'] = 'The service does not open links of %1$s made here: is "%2$s" a line of its key file?';
+$_ADDONLANG['check_not_looked'] = 'Links of %1$s were not looked at: %2$s.';
+$_ADDONLANG['check_opens'] = 'The service opens links of %1$s made here; a view link leads to %2$s.';
+$_ADDONLANG['check_login_good'] = 'Login links of %s lead to this module\'s page.';
+$_ADDONLANG['check_login_bad'] = 'Login links of %1$s lead to %2$s. For them to log in, give the brand the target %3$s.';
+$_ADDONLANG['check_scope'] = 'The API key lacks the scope %s.';
+$_ADDONLANG['check_tables'] = 'The module\'s tables can\'t be read; deactivate and activate it: %s';
+$_ADDONLANG['check_waiting'] = '%s events wait for the next run of WHMCS\'s cron.';
+$_ADDONLANG['check_refused'] = 'The service refused %1$s events; the last: %2$s.';

@@ -27,6 +27,10 @@ $_ADDONLANG['login_sso_title'] = 'Bitte melden Sie sich an';
 $_ADDONLANG['login_sso'] = 'Die Anmeldung durch einen Link ist für dieses Konto abgeschaltet.';
 $_ADDONLANG['login_away_title'] = 'Bitte melden Sie sich an';
 $_ADDONLANG['login_away'] = 'Der Link kann gerade nicht geprüft werden. Bitte versuchen Sie es in einer Minute noch einmal, oder melden Sie sich mit Ihrem Passwort an.';
+$_ADDONLANG['login_other_title'] = 'Sie sind als anderer Kunde angemeldet';
+$_ADDONLANG['login_other'] = 'Dieser Link gehört zu einem anderen Konto als dem, bei dem Sie angemeldet sind; geändert wurde nichts. Melden Sie sich ab, um mit dem Link fortzufahren, oder bleiben Sie, wo Sie sind.';
+$_ADDONLANG['login_leave'] = 'Abmelden und fortfahren';
+$_ADDONLANG['login_stay'] = 'Angemeldet bleiben';
 
 /* Pages for staff. */
 $_ADDONLANG['test_title'] = 'Verbindungstest';
@@ -76,3 +80,109 @@ $_ADDONLANG['nobody_yet'] = 'Noch hat niemand geklickt.';
 $_ADDONLANG['no_template'] = '(keine Vorlage)';
 $_ADDONLANG['rest'] = '(andere)';
 $_ADDONLANG['campaign'] = 'Kampagne';
+
+/* Wie Zahlen und Daten geschrieben werden: number_format() und date() von PHP. */
+$_ADDONLANG['decimal_point'] = ',';
+$_ADDONLANG['thousands'] = '.';
+$_ADDONLANG['percent'] = '%s %%';
+$_ADDONLANG['date'] = 'd.m.Y';
+
+/* Weitere Seiten für Mitarbeiter. */
+$_ADDONLANG['widget_text'] = 'Klicks aus 30 Tagen von Menschen und Maschinen, und was jede Erinnerung brachte.';
+$_ADDONLANG['kind_view'] = 'ansehen';
+$_ADDONLANG['kind_pay'] = 'bezahlen';
+$_ADDONLANG['kind_login'] = 'anmelden';
+$_ADDONLANG['kind_balance'] = 'alles Offene';
+$_ADDONLANG['kind_service'] = 'Dienst';
+$_ADDONLANG['kind_domain'] = 'Domain';
+$_ADDONLANG['kind_ticket'] = 'Ticket';
+$_ADDONLANG['state_unpaid'] = 'offen';
+$_ADDONLANG['state_partly_paid'] = 'teilweise bezahlt';
+$_ADDONLANG['state_paid'] = 'bezahlt';
+$_ADDONLANG['state_credited'] = 'gutgeschrieben';
+$_ADDONLANG['state_refunded'] = 'erstattet';
+$_ADDONLANG['state_cancelled'] = 'storniert';
+$_ADDONLANG['state_replaced'] = 'ersetzt';
+
+/* Einstellungen. */
+$_ADDONLANG['module_text'] = 'Gezählte Links in E-Mails: ansehen, bezahlen, anmelden. Zeigt, wer klickt und wer bezahlt.';
+$_ADDONLANG['minutes'] = 'Minuten';
+$_ADDONLANG['hour'] = 'Stunde';
+$_ADDONLANG['hours'] = 'Stunden';
+$_ADDONLANG['day'] = 'Tag';
+$_ADDONLANG['never_ends'] = 'unbegrenzt';
+$_ADDONLANG['set_base_url'] = 'Basis-URL';
+$_ADDONLANG['set_base_url_text'] = 'Womit Links beginnen, etwa https://go.acme.example';
+$_ADDONLANG['set_brand'] = 'Marke';
+$_ADDONLANG['set_brand_text'] = 'Der Name der Marke in der Konfiguration des Dienstes';
+$_ADDONLANG['set_key'] = 'Schlüssel';
+$_ADDONLANG['set_key_text'] = 'Die Zeile mit „mint“ aus der Schlüsseldatei des Dienstes, oder der Pfad einer solchen Datei';
+$_ADDONLANG['set_api_url'] = 'API-Adresse';
+$_ADDONLANG['set_api_url_text'] = 'Die Admin-Adresse des Dienstes, etwa http://127.0.0.1:8081; darf leer sein';
+$_ADDONLANG['set_api_key'] = 'API-Schlüssel';
+$_ADDONLANG['set_api_key_text'] = 'Mit den Rechten stats:read, links:write und events:write';
+$_ADDONLANG['set_ttl'] = 'Links gelten';
+$_ADDONLANG['set_ttl_text'] = 'Die einer Rechnung: bis 30 Tage nach der Fälligkeit';
+$_ADDONLANG['set_login_links'] = 'Links zum Anmelden';
+$_ADDONLANG['set_login_links_text'] = '{$hopcount_login_url} meldet Kunden an, einmal, hinter einem Knopf';
+$_ADDONLANG['set_login_ttl'] = 'Links zum Anmelden gelten';
+$_ADDONLANG['set_login_ttl_text'] = 'Je kürzer, desto sicherer';
+$_ADDONLANG['set_on_password'] = 'Ein neues Passwort macht ungültig';
+$_ADDONLANG['set_on_password_text'] = 'die der Kunde vorher bekommen hat';
+$_ADDONLANG['all_links'] = 'alle Links';
+$_ADDONLANG['login_links_only'] = 'nur Links zum Anmelden';
+$_ADDONLANG['set_override_invoice_link'] = '{$invoice_link} ersetzen';
+$_ADDONLANG['set_override_invoice_link_text'] = 'Klicks zählen, ohne Vorlagen zu ändern';
+$_ADDONLANG['set_ab_variants'] = 'A/B-Varianten';
+$_ADDONLANG['set_ab_variants_text'] = 'Kunden werden nach ihrer Nummer geteilt; {$hopcount_variant} nennt die Variante';
+$_ADDONLANG['set_opt_out_field'] = 'Widerspruchsfeld';
+$_ADDONLANG['set_opt_out_field_text'] = 'Die Nummer eines Kundenfeldes: angekreuzt heißt einfache Links';
+$_ADDONLANG['set_opt_out_marketing'] = 'Nur mit Einwilligung';
+$_ADDONLANG['set_opt_out_marketing_text'] = 'Einfache Links für Kunden, die Marketing-E-Mails nicht zugestimmt haben';
+$_ADDONLANG['set_send_events'] = 'Zahlungen melden';
+$_ADDONLANG['set_send_events_text'] = 'Dem Dienst melden, welche Rechnungen bezahlt und welche E-Mails verschickt sind';
+$_ADDONLANG['set_brands'] = 'Weitere Marken';
+$_ADDONLANG['set_brands_text'] = 'Eine je Zeile: Domain oder Firma | Marke | Basis-URL | Schlüssel';
+$_ADDONLANG['activated'] = 'Tragen Sie nun unten Basis-URL, Marke und Schlüssel ein, und sehen Sie unter Addons > hopcount nach, was noch fehlt.';
+$_ADDONLANG['not_activated'] = 'Die Tabellen können nicht angelegt werden: %s';
+$_ADDONLANG['deactivated'] = 'Vorlagen mit seinen Feldern haben ab jetzt leere Links.';
+$_ADDONLANG['not_deactivated'] = 'Die Tabellen können nicht entfernt werden: %s';
+
+/* Felder, wie der Editor der Vorlagen sie nennt. */
+$_ADDONLANG['field_invoice'] = 'Gezählter Link zur Rechnung';
+$_ADDONLANG['field_product'] = 'Gezählter Link zum Dienst';
+$_ADDONLANG['field_domain'] = 'Gezählter Link zur Domain';
+$_ADDONLANG['field_support'] = 'Gezählter Link zum Ticket';
+$_ADDONLANG['field_other'] = 'Gezählter Link zum Kundenbereich';
+$_ADDONLANG['field_pay'] = 'Gezählter Link zum Bezahlen der Rechnung';
+$_ADDONLANG['field_invoices'] = 'Link zu den Rechnungen';
+$_ADDONLANG['field_login'] = 'Gezählter Link in das Konto';
+$_ADDONLANG['field_balance'] = 'Gezählter Link zum Bezahlen aller offenen Rechnungen';
+$_ADDONLANG['field_variant'] = 'Variante eines A/B-Tests: A, B … oder leer';
+
+/* Der Verbindungstest. */
+$_ADDONLANG['check_sodium'] = 'PHP hat die Erweiterung sodium nicht: Links macht die API, auf die jede E-Mail wartet. Installieren Sie das Paket php-sodium.';
+$_ADDONLANG['check_login_needs'] = 'Links zum Anmelden brauchen hier PHPs Erweiterung sodium und den Schlüssel; bis dahin bietet ihre Seite nur die Anmeldung von WHMCS an.';
+$_ADDONLANG['check_curl'] = 'PHP hat die Erweiterung curl nicht: der Dienst kann nichts gefragt und ihm kann nichts gemeldet werden.';
+$_ADDONLANG['check_system_url'] = 'WHMCS nennt seine System-URL nicht (Allgemeine Einstellungen).';
+$_ADDONLANG['check_the_brand'] = 'Die Marke';
+$_ADDONLANG['check_brand'] = 'Marke %s';
+$_ADDONLANG['check_brand_unset'] = '%1$s: setzen Sie „%2$s“ und „%3$s“ wie in der Konfiguration des Dienstes, zum Beispiel acme und https://go.acme.example.';
+$_ADDONLANG['check_no_key'] = '%1$s: kein Schlüssel ist gesetzt, deshalb macht die API die Links. Tragen Sie die Zeile mit „mint“ aus der Schlüsseldatei des Dienstes bei „%2$s“ ein.';
+$_ADDONLANG['check_bad_key'] = '%1$s: %2$s. E-Mails haben die Links von WHMCS.';
+$_ADDONLANG['check_key_good'] = '%s: Links werden mit dem Schlüssel gemacht, ohne den Dienst zu fragen.';
+$_ADDONLANG['check_no_api'] = 'Die Adresse der API ist nicht gesetzt: Links gehen, aber dem Dienst wird nichts gemeldet und hier nichts gezeigt. Setzen Sie „%1$s“ und „%2$s“.';
+$_ADDONLANG['check_service_bad'] = 'Der Dienst unter %1$s: %2$s.';
+$_ADDONLANG['check_service_good'] = 'Der Dienst unter %s antwortet und kennt den API-Schlüssel.';
+$_ADDONLANG['check_no_brand'] = 'Der Dienst hat keine Marke %s, oder der API-Schlüssel ist nicht für sie.';
+$_ADDONLANG['check_base_differs'] = 'Links von %1$s beginnen hier mit %2$s und beim Dienst mit %3$s.';
+$_ADDONLANG['check_kinds'] = 'Der Dienst hat bei %1$s keine Links mit dem Namen %2$s: diese Felder sind Links von WHMCS. Seine Vorgabe „whmcs“ hat sie.';
+$_ADDONLANG['check_wrong_key'] = 'Der Dienst öffnet Links von %1$s nicht, die hier gemacht sind: Ist „%2$s“ eine Zeile seiner Schlüsseldatei?';
+$_ADDONLANG['check_not_looked'] = 'Links von %1$s wurden nicht geprüft: %2$s.';
+$_ADDONLANG['check_opens'] = 'Der Dienst öffnet Links von %1$s, die hier gemacht sind; einer zum Ansehen führt zu %2$s.';
+$_ADDONLANG['check_login_good'] = 'Links zum Anmelden von %s führen zur Seite dieses Moduls.';
+$_ADDONLANG['check_login_bad'] = 'Links zum Anmelden von %1$s führen zu %2$s. Damit sie anmelden, geben Sie der Marke das Ziel %3$s.';
+$_ADDONLANG['check_scope'] = 'Dem API-Schlüssel fehlt das Recht %s.';
+$_ADDONLANG['check_tables'] = 'Die Tabellen des Moduls können nicht gelesen werden; deaktivieren und aktivieren Sie es: %s';
+$_ADDONLANG['check_waiting'] = '%s Ereignisse warten auf den nächsten Lauf des Cronjobs von WHMCS.';
+$_ADDONLANG['check_refused'] = 'Der Dienst hat %1$s Ereignisse abgelehnt; das letzte: %2$s.';

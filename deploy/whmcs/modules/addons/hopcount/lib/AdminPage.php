@@ -6,6 +6,8 @@ namespace WHMCS\Module\Addon\Hopcount;
 final class AdminPage
 {
     const SESSION = 'hopcount_csrf';
+    /** Numbers as programs read them. */
+    const PLAIN = ['decimal_point' => '.', 'thousands' => ''];
 
     /** @var Settings */
     private $settings;
@@ -27,7 +29,8 @@ final class AdminPage
     /** hopcount_output(): echoes, or sends a file and ends. */
     public static function serve(array $vars)
     {
-        $page = new self(Settings::load(), Text::all($vars['_lang'] ?? null), $_GET, $_POST);
+        $texts = isset($vars['_lang']) ? Text::all($vars['_lang']) : Text::staff();
+        $page = new self(Settings::load(), $texts, $_GET, $_POST);
         if (($_GET['action'] ?? '') === 'csv') {
             $csv = $page->csv();
             while (ob_get_level() > 0) {
@@ -56,7 +59,7 @@ final class AdminPage
         $icons = ['good' => ['success', $this->t['good']], 'hint' => ['warning', $this->t['hint']],
             'bad' => ['danger', $this->t['bad']]];
         $html = '<h2>' . Text::html($this->t['test_title']) . '</h2><p>' . Text::html($this->t['test_text']) . '</p>';
-        foreach ((new Checks($this->settings))->run() as $found) {
+        foreach ((new Checks($this->settings, $this->t))->run() as $found) {
             list($class, $word) = $icons[$found[0]];
             $html .= "<div class=\"alert alert-$class\" style=\"margin:6px 0;padding:8px 12px\"><strong>"
                 . Text::html($word) . '</strong> ' . Text::html($found[1]) . '</div>';
@@ -82,8 +85,8 @@ final class AdminPage
         $figures = new Figures($this->settings);
         $clicks = $figures->clicks($of === 'invoice' ? 'objects' : 'clients', $id, $brand->name);
         $html .= $clicks === null ? $this->note('warning', $this->t['no_figures'] . ': ' . $figures->error())
-            : '<p>' . Text::html(sprintf('%d %s, %d %s', $clicks['human'], $this->t['by_people'],
-                $clicks['automated'], $this->t['by_machines'])) . '</p>';
+            : '<p>' . Text::html(sprintf('%s %s, %s %s', Text::number($this->t, $clicks['human']), $this->t['by_people'],
+                Text::number($this->t, $clicks['automated']), $this->t['by_machines'])) . '</p>';
         $html .= $this->links($of, $id, $client, $brand, is_array($invoice) ? $invoice['due'] : 0);
         return $html . $this->form($of, $id, 'revoke', $this->t['revoke_text'], $this->t["revoke_$of"], 'danger');
     }
@@ -194,7 +197,7 @@ final class AdminPage
         $lines = [['number', 'template', 'people', 'machines', 'sent', 'paid', 'amount']];
         foreach ($rows ?? [] as $row) {
             $lines[] = [$row['id'], Panels::nameOf($row, $this->t), $row['human'], $row['automated'],
-                $row['sent'], $row['paid'], $row['amount']];
+                $row['sent'], $row['paid'], Text::money(self::PLAIN, $row['amount'] ?? [])];
         }
         if ($rows === null) {
             $lines[] = [$this->t['no_figures'] . ': ' . $figures->error()];

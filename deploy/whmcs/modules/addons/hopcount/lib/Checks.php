@@ -11,12 +11,15 @@ final class Checks
     private $settings;
     /** @var Api */
     private $api;
+    /** @var array texts */
+    private $t;
     /** @var array of [good|hint|bad, sentence] */
     private $found = [];
 
-    public function __construct(Settings $settings)
+    public function __construct(Settings $settings, array $texts)
     {
         $this->settings = $settings;
+        $this->t = $texts;
         $this->api = new Api($settings, self::BUDGET_S, true);
     }
 
@@ -29,8 +32,7 @@ final class Checks
             $isMade = $this->brand($brand) || $isMade;
         }
         if ($this->settings->apiUrl() === '') {
-            $this->say('hint', 'The address of the API is not set: links work, and nothing is told to the service, '
-                . 'nor shown here. Set "API address" and "API key".');
+            $this->say('hint', 'no_api', $this->t['set_api_url'], $this->t['set_api_key']);
         } elseif ($this->service()) {
             foreach ($this->settings->brands() as $brand) {
                 $this->brandAtService($brand);
@@ -41,50 +43,46 @@ final class Checks
         return $this->found;
     }
 
-    private function say(string $how, string $text)
+    private function say(string $how, string $what, ...$with)
     {
-        $this->found[] = [$how, $text];
+        $this->found[] = [$how, vsprintf($this->t["check_$what"], $with)];
     }
 
     private function php()
     {
         if (!Token::isAvailable()) {
-            $this->say($this->settings->apiUrl() === '' ? 'bad' : 'hint', 'PHP has no sodium extension: links are '
-                . 'made by the API, which each mail waits for. Install the package php-sodium.');
+            $this->say($this->settings->apiUrl() === '' ? 'bad' : 'hint', 'sodium');
         }
         if ($this->settings->isOn('login_links') && (!Token::isAvailable() || !$this->settings->brand()->hasKey())) {
-            $this->say('bad', 'Login links need PHP\'s sodium extension and the key here; until then the page of login '
-                . 'links offers WHMCS\'s own login only.');
+            $this->say('bad', 'login_needs');
         }
         if (!function_exists('curl_init')) {
-            $this->say('bad', 'PHP has no curl extension: the service can\'t be asked or told anything.');
+            $this->say('bad', 'curl');
         }
         if (Whmcs::systemUrl() === '') {
-            $this->say('bad', 'WHMCS does not tell its System URL (General Settings).');
+            $this->say('bad', 'system_url');
         }
     }
 
     /** Whether links of this brand can be made here. */
     private function brand(Brand $brand): bool
     {
-        $name = $brand->name === '' ? 'The brand' : "Brand {$brand->name}";
+        $name = $brand->name === '' ? $this->t['check_the_brand'] : sprintf($this->t['check_brand'], $brand->name);
         if ($brand->name === '' || !preg_match('#^https?://[^\s"\'<>]+$#iD', $brand->baseUrl)) {
-            $this->say('bad', "$name: set \"Brand\" and \"Base URL\" as in the service's configuration, "
-                . 'for example acme and https://go.acme.example.');
+            $this->say('bad', 'brand_unset', $name, $this->t['set_brand'], $this->t['set_base_url']);
             return false;
         }
         if (!$brand->hasKey()) {
-            $this->say($this->settings->apiUrl() === '' ? 'bad' : 'hint', "$name: no key is set, so links are made by "
-                . 'the API. Paste the line with "mint" of the service\'s key file into "Key".');
+            $this->say($this->settings->apiUrl() === '' ? 'bad' : 'hint', 'no_key', $name, $this->t['set_key']);
             return false;
         }
         try {
             $brand->mintKey();
         } catch (\RuntimeException $e) {
-            $this->say('bad', "$name: {$e->getMessage()}. Mails have WHMCS's own links.");
+            $this->say('bad', 'bad_key', $name, $e->getMessage());
             return false;
         }
-        $this->say('good', "$name: links are made with the key, without asking the service.");
+        $this->say('good', 'key_good', $name);
         return true;
     }
 
@@ -92,11 +90,11 @@ final class Checks
     {
         $error = Links::learnKinds($this->api);
         if ($error !== '') {
-            $this->say('bad', "The service at {$this->settings->apiUrl()}: $error.");
+            $this->say('bad', 'service_bad', $this->settings->apiUrl(), $error);
             return false;
         }
         Api::endPause();
-        $this->say('good', "The service at {$this->settings->apiUrl()} answers and knows the API key.");
+        $this->say('good', 'service_good', $this->settings->apiUrl());
         return true;
     }
 
@@ -104,17 +102,16 @@ final class Checks
     {
         $base = Store::get("base:{$brand->name}");
         if ($base === null) {
-            $this->say('bad', "The service has no brand {$brand->name}, or the API key is not for it.");
+            $this->say('bad', 'no_brand', $brand->name);
             return;
         }
         if (rtrim($base, '/') !== $brand->baseUrl) {
-            $this->say('bad', "Links of {$brand->name} begin with {$brand->baseUrl} here, and with $base at the service.");
+            $this->say('bad', 'base_differs', $brand->name, $brand->baseUrl, $base);
         }
         $kinds = Links::kinds($brand);
         $lacking = array_diff(['balance', 'service', 'domain', 'ticket'], array_keys($kinds));
         if ($lacking !== []) {
-            $this->say('hint', "The service has no links of {$brand->name} named " . implode(', ', $lacking)
-                . ': these fields are WHMCS\'s own links. Its preset "whmcs" has them.');
+            $this->say('hint', 'kinds', $brand->name, implode(', ', $lacking));
         }
         if (!Token::isAvailable() || !$brand->hasKey()) {
             return;
@@ -133,22 +130,23 @@ final class Checks
         }
         $view = $this->api->get('/v1/links/' . rawurlencode($links['view']), ['brand' => $brand->name]);
         if ($view['status'] === 404) {
-            $this->say('bad', "The service does not open links of {$brand->name} made here: is \"Key\" a line of its key file?");
+            $this->say('bad', 'wrong_key', $brand->name, $this->t['set_key']);
             return;
         }
         if ($view['error'] !== '') {
-            $this->say('bad', "Links of {$brand->name} were not looked at: {$view['error']}.");
+            $this->say('bad', 'not_looked', $brand->name, $view['error']);
             return;
         }
-        $this->say('good', "The service opens links of {$brand->name} made here; a view link leads to "
-            . (string) ($view['body']['target'] ?? 'a page of the service') . '.');
+        $this->say('good', 'opens', $brand->name, (string) ($view['body']['target'] ?? '-'));
         if ($this->settings->isOn('login_links')) {
             $login = $this->api->get('/v1/links/' . rawurlencode($links['login']), ['brand' => $brand->name]);
             $target = (string) ($login['body']['target'] ?? '');
-            $isHere = strpos($target, 'm=hopcount') !== false;
-            $this->say($isHere ? 'good' : 'bad', $isHere ? "Login links of {$brand->name} lead to this module's page."
-                : "Login links of {$brand->name} lead to $target. For them to log in, give the brand the target "
-                    . '{ kind: login, url: "' . Whmcs::systemUrl() . 'index.php?m=hopcount&token={token}" }.');
+            if (strpos($target, 'm=hopcount') !== false) {
+                $this->say('good', 'login_good', $brand->name);
+            } else {
+                $this->say('bad', 'login_bad', $brand->name, $target,
+                    '{ kind: login, url: "' . Whmcs::systemUrl() . 'index.php?m=hopcount&token={token}" }');
+            }
         }
     }
 
@@ -159,7 +157,7 @@ final class Checks
         foreach ($needs as $scope => $request) {
             $status = $this->api->ask('POST', $request[0], $request[1])['status'];
             if ($status === 403) {
-                $this->say('bad', "The API key lacks the scope $scope.");
+                $this->say('bad', 'scope', $scope);
             }
         }
     }
@@ -169,12 +167,13 @@ final class Checks
         try {
             $counts = Events::counts();
         } catch (\Throwable $e) {
-            $this->say('bad', 'The module\'s tables can\'t be read; deactivate and activate it: ' . $e->getMessage());
+            $this->say('bad', 'tables', $e->getMessage());
             return;
         }
-        $this->say($counts['waiting'] > 1000 ? 'bad' : 'good', "{$counts['waiting']} events wait for the next run of WHMCS's cron.");
+        $this->say($counts['waiting'] > 1000 ? 'bad' : 'good', 'waiting',
+            Text::number($this->t, $counts['waiting']));
         if ($counts['refused'] > 0) {
-            $this->say('hint', "The service refused {$counts['refused']} events; the last: {$counts['note']}.");
+            $this->say('hint', 'refused', Text::number($this->t, $counts['refused']), $counts['note']);
         }
     }
 }

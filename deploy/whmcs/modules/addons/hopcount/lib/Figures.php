@@ -59,7 +59,8 @@ final class Figures
 
     /**
      * Each mail template's clicks, and what they led to where the service knows it: rows of id, name,
-     * human, automated, sent, paid, amount (a text); the last three null when they aren't known.
+     * human, automated, sent, paid, amount [currency => smallest units]; the last three null when they
+     * aren't known.
      */
     public function reminders(string $brand, int $days)
     {
@@ -86,7 +87,7 @@ final class Figures
             $rows += [$key => ['id' => $key, 'human' => 0, 'automated' => 0, 'name' => $names[(int) $key] ?? '']];
             $rows[$key]['sent'] = (int) ($row['sent'] ?? 0);
             $rows[$key]['paid'] = (int) ($row['paid'] ?? 0);
-            $rows[$key]['amount'] = self::amounts(is_array($row['amount'] ?? null) ? $row['amount'] : []);
+            $rows[$key]['amount'] = array_map('intval', is_array($row['amount'] ?? null) ? $row['amount'] : []);
         }
         return array_values($rows);
     }
@@ -119,15 +120,5 @@ final class Figures
     {
         $token = substr($url, strrpos($url, '/') + 1);
         return $this->ask('/v1/links/' . rawurlencode($token), ['brand' => $brand]);
-    }
-
-    private static function amounts(array $amounts): string
-    {
-        $texts = [];
-        foreach ($amounts as $currency => $minor) {
-            $texts[] = number_format(((int) $minor) / 10 ** Money::decimals((string) $currency),
-                Money::decimals((string) $currency), '.', ' ') . ' ' . $currency;
-        }
-        return implode(', ', $texts);
     }
 }

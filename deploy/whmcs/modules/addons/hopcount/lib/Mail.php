@@ -48,15 +48,13 @@ final class Mail
     public static function onMergeFields($vars): array
     {
         $type = is_array($vars) && is_string($vars['type'] ?? null) ? $vars['type'] : '';
-        $about = ['invoice' => 'the invoice', 'product' => 'the service', 'domain' => 'the domain',
-            'support' => 'the ticket'];
+        $t = Text::staff();
         return [
-            'hopcount_view_url' => 'Counted link to ' . ($about[$type] ?? 'the client area'),
-            'hopcount_pay_url' => $type === 'invoice' ? 'Counted link to pay the invoice'
-                : 'Link to the invoices',
-            'hopcount_login_url' => 'Counted link that leads into the account',
-            'hopcount_balance_url' => 'Counted link to pay all unpaid invoices',
-            'hopcount_variant' => 'Variant of an A/B test: A, B …, or empty',
+            'hopcount_view_url' => $t["field_$type"] ?? $t['field_other'],
+            'hopcount_pay_url' => $type === 'invoice' ? $t['field_pay'] : $t['field_invoices'],
+            'hopcount_login_url' => $t['field_login'],
+            'hopcount_balance_url' => $t['field_balance'],
+            'hopcount_variant' => $t['field_variant'],
         ];
     }
 

@@ -16,7 +16,7 @@ final class Panels
         if ($id === 0 || $settings->brand()->name === '') {
             return '';
         }
-        $t = Text::all();
+        $t = Text::staff();
         $figures = new Figures($settings);
         $brand = $settings->brandNamed(Events::brandOf("invoice:$id", $settings));
         $clicks = $figures->clicks('objects', $id, $brand->name);
@@ -24,7 +24,8 @@ final class Panels
         $known = $links === [] ? null : $figures->link($links['sample'], $brand->name);
         $lines = [self::clicksLine($t, $clicks, $figures->error())];
         if (is_array($known)) {
-            $lines[] = Text::html($t['state'] . ': ' . ($known['state'] ?? $t['state_none'])
+            $state = (string) ($known['state'] ?? 'none');
+            $lines[] = Text::html($t['state'] . ': ' . ($t["state_$state"] ?? $state)
                 . (empty($known['revoked']) ? '' : ' - ' . $t['revoked']));
         }
         unset($links['sample']);
@@ -44,7 +45,7 @@ final class Panels
         if ($id === 0 || $settings->brand()->name === '') {
             return '';
         }
-        $t = Text::all();
+        $t = Text::staff();
         $figures = new Figures($settings);
         $lines = [];
         foreach ($settings->brands() as $brand) {
@@ -102,12 +103,12 @@ final class Panels
         $kinds = [];
         foreach ($clicks['kinds'] as $kind => $count) {
             if ((int) ($count['human'] ?? 0) !== 0) {
-                $kinds[] = Text::html("$kind " . (int) $count['human']);
+                $kinds[] = Text::html(($t["kind_$kind"] ?? $kind) . ' ' . Text::number($t, (int) $count['human']));
             }
         }
-        return sprintf('<strong>%d</strong> %s%s, %d %s', $clicks['human'], Text::html($t['by_people']),
-            $kinds === [] ? '' : ' (' . implode(', ', $kinds) . ')', $clicks['automated'],
-            Text::html($t['by_machines']));
+        return sprintf('<strong>%s</strong> %s%s, %s %s', Text::html(Text::number($t, $clicks['human'])),
+            Text::html($t['by_people']), $kinds === [] ? '' : ' (' . implode(', ', $kinds) . ')',
+            Text::html(Text::number($t, $clicks['automated'])), Text::html($t['by_machines']));
     }
 
     /** A frame with lines that are HTML already, and buttons [text => address]. */
@@ -125,14 +126,14 @@ final class Panels
         return $html . '</div></div>';
     }
 
-    /** What the widget asks for: days and reminders of 30 days, or an error. */
+    /** What the widget asks for: days and reminders of 30 days, or an error, null = the module is not set up. */
     public static function widgetData(): array
     {
         $settings = Settings::load();
         $figures = new Figures($settings);
         $brand = $settings->brand()->name;
         if ($brand === '') {
-            return ['days' => null, 'reminders' => null, 'error' => Text::all()['not_set_up']];
+            return ['days' => null, 'reminders' => null, 'error' => null];
         }
         return ['days' => $figures->days($brand, 30), 'reminders' => $figures->reminders($brand, 30),
             'error' => $figures->error()];
@@ -140,10 +141,10 @@ final class Panels
 
     public static function widgetHtml(array $data): string
     {
-        $t = Text::all();
+        $t = Text::staff();
         if (($data['reminders'] ?? null) === null) {
             return '<div class="widget-content-padded hopcount">' . Text::html($t['no_figures'] . ': '
-                . ($data['error'] ?? '')) . '</div>';
+                . ($data['error'] ?? $t['not_set_up'])) . '</div>';
         }
         $people = $machines = 0;
         foreach ($data['days'] ?? [] as $day) {
@@ -151,17 +152,17 @@ final class Panels
             $machines += $day[2];
         }
         $html = '<div class="widget-content-padded hopcount"><div style="display:flex;gap:2em;flex-wrap:wrap">'
-            . self::figure($people, $t['by_people']) . self::figure($machines, $t['by_machines']) . '</div>'
+            . self::figure($t, $people, 'by_people') . self::figure($t, $machines, 'by_machines') . '</div>'
             . self::bars($data['days'] ?? [], $t);
         $rows = array_slice($data['reminders'], 0, 6);
         return $html . self::table($rows, $t) . '<div style="margin-top:8px"><a href="reports.php?report=hopcount">'
             . Text::html($t['full_report']) . '</a></div></div>';
     }
 
-    private static function figure(int $number, string $what): string
+    private static function figure(array $t, int $number, string $what): string
     {
-        return '<div><div style="font-size:24px;line-height:1.2">' . number_format($number, 0, '.', ' ') . '</div>'
-            . '<div class="text-muted">' . Text::html($what) . '</div></div>';
+        return '<div><div style="font-size:24px;line-height:1.2">' . Text::html(Text::number($t, $number)) . '</div>'
+            . '<div class="text-muted">' . Text::html($t[$what]) . '</div></div>';
     }
 
     /** Days as bars: people dark, machines light, on top. */
@@ -175,9 +176,10 @@ final class Panels
         foreach ($days as $i => $day) {
             $people = 60 * $day[1] / $most;
             $machines = 60 * $day[2] / $most;
-            $svg .= sprintf('<g><title>%s: %d %s, %d %s</title><rect x="%d" y="%.1f" width="8" height="%.1f" '
+            $svg .= sprintf('<g><title>%s: %s %s, %s %s</title><rect x="%d" y="%.1f" width="8" height="%.1f" '
                 . 'fill="#1a4d80"/><rect x="%d" y="%.1f" width="8" height="%.1f" fill="#b8c7d6"/></g>',
-                Text::html($day[0]), $day[1], Text::html($t['by_people']), $day[2], Text::html($t['by_machines']),
+                Text::html(Text::date($t, $day[0])), Text::html(Text::number($t, $day[1])), Text::html($t['by_people']),
+                Text::html(Text::number($t, $day[2])), Text::html($t['by_machines']),
                 $i * 10, 60 - $people, $people, $i * 10, 60 - $people - $machines, $machines);
         }
         return '<svg role="img" aria-label="' . Text::html($t['chart']) . '" viewBox="0 0 '
@@ -200,7 +202,8 @@ final class Panels
         $html .= '</tr></thead><tbody>';
         foreach ($rows as $row) {
             $html .= '<tr><td>' . Text::html(self::nameOf($row, $t)) . '</td>';
-            foreach (array_merge([$row['human'], $row['automated']], $hasPaid ? [self::share($row)] : []) as $cell) {
+            $cells = [Text::number($t, $row['human']), Text::number($t, $row['automated'])];
+            foreach (array_merge($cells, $hasPaid ? [self::share($row, $t)] : []) as $cell) {
                 $html .= '<td class="text-right" style="white-space:nowrap">' . Text::html($cell) . '</td>';
             }
             $html .= '</tr>';
@@ -221,11 +224,12 @@ final class Panels
     }
 
     /** "12 (40 %)": paid, and its share of what was sent. */
-    public static function share(array $row): string
+    public static function share(array $row, array $t): string
     {
         if (($row['paid'] ?? null) === null) {
             return '';
         }
-        return $row['paid'] . ($row['sent'] > 0 ? sprintf(' (%.0f %%)', 100 * $row['paid'] / $row['sent']) : '');
+        return Text::number($t, $row['paid'])
+            . ($row['sent'] > 0 ? ' (' . Text::percent($t, $row['paid'] / $row['sent']) . ')' : '');
     }
 }

@@ -125,7 +125,18 @@ final class Settings
         return $code === false ? $default : $code;
     }
 
-    /** Validities as the dropdowns name them, by ttl code. */
+    /** What a dropdown of validities offers, [value as in TTLS => text], of the ttl codes from `$first` to `$last`. */
+    public static function ttlOptions(array $t, int $first, int $last): array
+    {
+        $options = [];
+        foreach (array_slice(self::TTLS, $first, $last - $first + 1) as $value) {
+            list($n, $unit) = explode(' ', $value);
+            $options[$value] = $n === 'never' ? $t['never_ends'] : "$n {$t[$unit]}";
+        }
+        return $options;
+    }
+
+    /** Validities as they are stored, by ttl code. */
     const TTLS = ['never ends', '15 minutes', '1 hour', '6 hours', '1 day', '2 days', '3 days', '7 days',
         '14 days', '30 days', '45 days', '60 days', '90 days', '120 days', '180 days', '366 days'];
 }

@@ -233,6 +233,25 @@ final class Whmcs
         return trim((string) ($owner > 0 ? $value->second_factor : $value->authmodule)) !== '';
     }
 
+    /**
+     * The language of the member of staff who looks at a page, as WHMCS names it; '' when there is none.
+     * No API tells it, so the table is looked at.
+     */
+    public static function staffLanguage(): string
+    {
+        try {
+            $id = self::id($_SESSION['adminid'] ?? null); // WHMCS 7 has no CurrentUser
+            if (class_exists('WHMCS\\Authentication\\CurrentUser')) {
+                $admin = (new \WHMCS\Authentication\CurrentUser())->admin();
+                $id = $admin === null ? 0 : self::id($admin->id);
+            }
+            $admin = $id > 0 ? Capsule::table('tbladmins')->where('id', $id)->first(['language']) : null;
+            return $admin === null ? '' : strtolower(trim((string) $admin->language));
+        } catch (\Throwable $e) {
+            return '';
+        }
+    }
+
     private static function rows(array $list, string $name): array
     {
         $rows = is_array($list[$name] ?? null) ? $list[$name] : [];

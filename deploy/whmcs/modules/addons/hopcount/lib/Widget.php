@@ -13,6 +13,16 @@ class Widget extends \WHMCS\Module\AbstractWidget
     protected $cacheExpiry = 300;
     protected $requiredPermission = 'View Clients Summary';
 
+    /** A widget in the language of who looks. */
+    public static function make(): self
+    {
+        $t = Text::staff();
+        $widget = new self();
+        $widget->title = $t['links_in_mails'];
+        $widget->description = $t['widget_text'];
+        return $widget;
+    }
+
     public function getData()
     {
         try {
