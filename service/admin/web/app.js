@@ -3,16 +3,19 @@ import { address, findSession, freshness, get, signOut, stats } from "./api.js";
 import { campaigns } from "./campaigns.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
-import { addressOf, go, readFilters, readView, timeZone, toParams, useUtc } from "./filters.js";
+import { addressOf, go, periodName, readFilters, readView, timeZone, toParams, useUtc } from "./filters.js";
+import { time } from "./format.js";
 import { funnel } from "./funnel.js";
 import { health } from "./health.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
 import { askForKey } from "./signin.js";
+import { audiences, valueName } from "./words.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
 const RETRY_MS = 5000;   // while figures can't be had
+const CAMPAIGNS_MAX = 2000; // to choose from
 const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
 const views = { "": overview, campaigns, funnel, links, health };
@@ -21,6 +24,13 @@ const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Fun
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step" };
 const root = document.getElementById("app");
+
+/* What the figures are of, for a printed page that has no controls. */
+function inWords({ brands }, filters) {
+    return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
+        filters.kind && valueName("kind", filters.kind), `clicks ${audiences[filters.who].of}`,
+        `printed ${time(new Date().toISOString())}`].filter(Boolean).join(" · ");
+}
 
 /* An address below the dashboard's that stands for nothing. */
 function missing() {
@@ -90,7 +100,8 @@ class Frame {
         document.title = `${this.view.title} – hopcount`;
         fill(this.main,
             h("div", { class: "page-head" },
-                h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro)),
+                h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro),
+                    this.view.filters ? h("p", { class: "print-only" }, inWords(this.context, filters)) : null),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
                     href: address(this.view.csvPath ?? "stats", { ...this.view.csv, format: "csv" }) },
                 "Download CSV") : null),
@@ -138,8 +149,7 @@ class Frame {
     /* Those that were clicked in the period, to choose from. */
     async loadCampaigns(filters) {
         const params = { ...toParams(filters), campaign: "", interval: "" };
-        const found = await stats({ ...params, group_by: "campaign", limit: 200,
-            offset: 0 });
+        const found = await stats({ ...params, group_by: "campaign", limit: CAMPAIGNS_MAX, offset: 0 });
 
         this.context.campaigns = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
         this.showAge(found);

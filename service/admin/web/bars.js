@@ -1,6 +1,7 @@
 // A ranking: names, counts, shares, and a bar for each.
 import { h } from "./dom.js";
 import { count, share } from "./format.js";
+import { Listing, openDialog } from "./listing.js";
 
 function row(item, all, max, machines) {
     const fill = h("i");
@@ -9,14 +10,28 @@ function row(item, all, max, machines) {
     if (item.colour)
         fill.style.background = `var(--${item.colour})`;
     return h("tr", null,
-        h("th", { scope: "row", title: item.title ?? item.name }, item.link ?? item.name,
+        h("th", { scope: "row", title: item.title ?? item.name },
+            h("span", { class: "name" }, item.link?.() ?? item.name),
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
         h("td", { class: "number" }, count(item.value)),
         h("td", { class: "number" }, share(item.value, all)));
 }
 
+/* All of them, to be searched and sorted. */
+function openAll(caption, items, all) {
+    const listing = new Listing({ caption, text: ({ name }) => name, columns: [
+        { name: "Name", value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
+        { name: "Clicks", value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
+        { name: "Share", value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
+    ] });
+
+    listing.show(items);
+    openDialog(caption, listing.element);
+}
+
 /**
- * The table.  Items are {name, value, link, title}; those beyond `limit` are summed up as the rest.
+ * The table.  Items are {name, value, link, title}; `link()` makes what leads to the item.  Those
+ * beyond `limit` are summed up as the rest, which opens the list of all.
  */
 export function bars(caption, items, { limit = 7, machines = false } = {}) {
     const sorted = items.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
@@ -24,9 +39,12 @@ export function bars(caption, items, { limit = 7, machines = false } = {}) {
     const shown = sorted.length > limit + 1 ? sorted.slice(0, limit) : sorted;
     const rest = sorted.slice(shown.length).reduce((sum, { value }) => sum + value, 0);
     const max = Math.max(sorted[0]?.value ?? 1, rest);
+    const name = `${count(sorted.length - limit)} more`;
 
     if (rest > 0)
-        shown.push({ name: `${sorted.length - limit} more`, value: rest, colour: "muted" });
+        shown.push({ name, value: rest, colour: "muted", title: "Show all, to search and sort",
+            link: () => h("button", { type: "button", class: "text-button", "aria-haspopup": "dialog",
+                onclick: () => openAll(caption, sorted, all) }, `${name} …`) });
     return h("table", { class: "bars" },
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,

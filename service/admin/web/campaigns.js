@@ -6,7 +6,8 @@ import { TimeChart } from "./charts.js";
 import { amounts, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { beforeName, go, periodName, toParams } from "./filters.js";
-import { count, many, share } from "./format.js";
+import { big, count, many, share } from "./format.js";
+import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { change, rankCard, shared, toSeries } from "./overview.js";
 import { variantCard } from "./variants.js";
@@ -14,6 +15,7 @@ import { audiences, campaignName, delays, valueName } from "./words.js";
 
 const AUTO = 4; // so many are shown when none was chosen
 const MAX = 8;  // colours there are
+const LISTED = 2000; // the most clicked
 
 function chosen(filters) {
     return filters.campaign ? filters.campaign.split(",").slice(0, 32) : [];
@@ -25,7 +27,7 @@ function loader(filters) {
 
     return shared(async () => {
         const data = await stats({ ...params, group_by: "campaign", compare: "previous",
-            limit: 500, offset: 0 });
+            limit: LISTED, offset: 0 });
         const rows = data.rows.filter((row) => row.total > 0)
             .sort((a, b) => b[filters.who] - a[filters.who]);
         const picked = chosen(filters);
@@ -67,8 +69,8 @@ function stage(found, key, rows, funnel, filters) {
     swatch.style.color = `var(--${paint(found.keys, key)})`;
     return h("div", { class: "stage" },
         h("div", null,
-            h("h3", null, swatch, " ", nameOf(found, key)),
-            h("p", { class: "figure" }, count(row?.[field] ?? 0)),
+            h("h3", { title: nameOf(found, key) }, swatch, " ", nameOf(found, key)),
+            h("p", { class: "figure", title: count(row?.[field] ?? 0) }, big(row?.[field] ?? 0)),
             change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
                 { what: beforeName(filters), isGood: field !== "automated" }),
             h("p", { class: "small muted" }, field === "automated"
@@ -134,7 +136,10 @@ function timeCard(load, filters) {
     });
 }
 
-function pickRow(row, found, context, filters, onNamed) {
+const memory = {}; // ticking one draws the page anew
+
+/* The head of a row: to be ticked, and to be renamed where the key may. */
+function pickHead(row, found, context, filters, onNamed) {
     function toggle(event) {
         const keys = new Set(found.keys);
 
@@ -148,14 +153,15 @@ function pickRow(row, found, context, filters, onNamed) {
     }
 
     const place = h("th", { scope: "row" });
-    const label = h("label", null,
+    const name = campaignName(row.key, row.name);
+    const label = h("label", { title: name },
         h("input", { type: "checkbox", "data-key": `pick-${row.key}`,
             checked: found.keys.includes(row.key), onchange: toggle }),
-        campaignName(row.key, row.name));
+        h("span", { class: "name" }, name));
 
     fill(place, h("div", { class: "pick" }, label, context.mayWrite && row.key !== "0"
         ? renameButton(row, filters, place, onNamed) : null));
-    return h("tr", null, place, h("td", { class: "number" }, count(row[filters.who])));
+    return place;
 }
 
 /* For campaigns that nobody has clicked yet. */
@@ -183,6 +189,17 @@ function nameAnother(filters, onNamed) {
 function pickCard(load, context, filters) {
     const named = () => document.dispatchEvent(new CustomEvent("renamed"));
     const footer = context.mayWrite ? nameAnother(filters, named) : null;
+    let found = null;
+    const listing = new Listing({
+        caption: "Table of campaigns", page: 10, memory,
+        text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
+        columns: [
+            { name: "Campaign", value: ({ key, name }) => campaignName(key, name),
+                cell: (row) => pickHead(row, found, context, filters, named) },
+            { name: "Clicks", value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
+                isNumber: true },
+        ],
+    });
 
     return new Card({
         title: "All campaigns", span: 4,
@@ -190,23 +207,14 @@ function pickCard(load, context, filters) {
         load,
         isEmpty: ({ rows }) => rows.length === 0,
         footer,
-        render(found, body) {
+        render(data, body) {
             // Not under the fingers of somebody who types a name.
-            if (body.querySelector("form"))
+            if (body.querySelector(".naming"))
                 return;
-            const focused = body.contains(document.activeElement) &&
-                document.activeElement.dataset.key;
-
-            fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
-                "aria-label": "Table of campaigns" },
-            h("table", { class: "rows small" },
-                h("caption", { class: "visually-hidden" }, "Campaigns to choose from"),
-                h("thead", null, h("tr", null, h("th", { scope: "col" }, "Campaign"),
-                    h("th", { scope: "col", class: "number" }, "Clicks"))),
-                h("tbody", null, found.rows.map((row) =>
-                    pickRow(row, found, context, filters, named))))));
-            if (focused)
-                body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+            found = data;
+            if (!body.contains(listing.element))
+                fill(body, listing.element);
+            listing.show(found.rows);
         },
     });
 }

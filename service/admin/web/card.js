@@ -16,8 +16,9 @@ function isAddressed({ status, parameter }) {
 }
 
 /**
- * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer}).
+ * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer, fills}).
  *
+ * `fills`: the last of an odd number, which takes the whole width where two stand side by side.
  * `load(signal)` promises the data, `render(data, body)` puts it into the body.  `refresh()` of the
  * result loads again; what is there stays until the new is.
  */
@@ -29,7 +30,7 @@ export class Card {
         this.body = h("div", { class: "card-body" }, skeleton(options.shape));
         this.note = h("p", null, options.note ?? "");
         this.element = h("section",
-            { class: `card span-${options.span ?? 4}`, "aria-labelledby": id, "aria-busy": "true" },
+            { class: `card span-${options.span ?? 4}${options.fills ? " fills" : ""}`, "aria-labelledby": id, "aria-busy": "true" },
             h("div", { class: "card-head" },
                 h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
                 options.extra ?? null),

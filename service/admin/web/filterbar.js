@@ -1,7 +1,12 @@
 // The row of controls above the figures.
 import { h, newId } from "./dom.js";
+import { canStep, isCustom, periodName, periods, stepOf } from "./filters.js";
+import { count } from "./format.js";
+import { Listing, openDialog } from "./listing.js";
 import { audiences, campaignName, valueName } from "./words.js";
-import { canStep, isCustom, periods, stepOf } from "./filters.js";
+
+const LISTED = 50; // campaigns in the menu, those with the most clicks
+const ALL = "all"; // stands for the list of all of them
 
 function select(label, value, options, onchange) {
     const id = newId();
@@ -93,16 +98,50 @@ function brands(context, filters, change) {
 }
 
 function campaigns(context, filters, change) {
-    const known = context.campaigns.map(({ key, name }) => [key, campaignName(key, name)]);
+    const known = context.campaigns.slice(0, LISTED).map(({ key, name }) => [key, campaignName(key, name)]);
+    const all = context.campaigns.length > LISTED ? [[ALL, `All ${count(context.campaigns.length)} …`]] : [];
     const several = filters.campaign.includes(",");
 
     if (filters.campaign && !several && !known.some(([key]) => key === filters.campaign))
         known.push([filters.campaign, campaignName(filters.campaign)]);
     if (several)
         known.push([filters.campaign, `${filters.campaign.split(",").length} campaigns`]);
-    return select("Campaign", filters.campaign, [["", "All campaigns"], ...known],
-        (campaign) => change({ campaign }));
+    return select("Campaign", filters.campaign, [["", "All campaigns"], ...known, ...all], (campaign) => {
+        if (campaign === ALL)
+            openCampaigns(context.campaigns, filters, change);
+        else
+            change({ campaign });
+    });
 }
+
+/* More than one finds in a menu: to be searched. */
+function openCampaigns(found, filters, change) {
+    const listing = new Listing({
+        caption: "Campaigns", text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
+        columns: [
+            { name: "Campaign", value: ({ key, name }) => campaignName(key, name),
+                cell: ({ key, name }) => h("button", { type: "button", class: "text-button", onclick: () => {
+                    dialog.close();
+                    change({ campaign: key });
+                } }, campaignName(key, name)) },
+            { name: "Clicks", value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
+                isNumber: true },
+        ],
+    });
+
+    listing.show(found);
+    const dialog = openDialog("Choose a campaign", listing.element);
+}
+
+/* In one line, for a screen that has no room for the controls. */
+function summary(filters) {
+    const period = periodName(filters);
+
+    return [period.charAt(0).toUpperCase() + period.slice(1), audiences[filters.who].name, filters.kind && valueName("kind", filters.kind)]
+        .filter(Boolean).join(" · ");
+}
+
+let isOpen = false; // on a narrow screen: the controls are folded until they are asked for
 
 /**
  * The controls.  `context` has the brands and the campaigns there are; `change` is called with the
@@ -112,7 +151,8 @@ export function filterBar(context, filters, change, { withCampaign = true, withC
     const brand = context.brands.find(({ name }) => name === filters.brand) ?? context.brands[0];
     const kinds = (brand?.kinds ?? []).map(({ name }) => [name, valueName("kind", name)]);
 
-    return h("form", { class: "filters", "aria-label": "Filters",
+    const formId = newId();
+    const form = h("form", { class: "filters", id: formId, "aria-label": "Filters",
         onsubmit: (event) => event.preventDefault() },
     brands(context, filters, change),
     period(filters, change),
@@ -126,4 +166,13 @@ export function filterBar(context, filters, change, { withCampaign = true, withC
             ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
     audience(filters, change)]);
+    const fold = h("button", { class: "button plain fold", type: "button", "data-key": "fold",
+        "aria-controls": formId, "aria-expanded": String(isOpen), onclick: () => {
+            isOpen = !isOpen;
+            form.classList.toggle("is-open", isOpen);
+            fold.setAttribute("aria-expanded", String(isOpen));
+        } }, h("span", null, summary(filters)), h("span", { "aria-hidden": "true" }, "▾"));
+
+    form.classList.toggle("is-open", isOpen);
+    return [fold, form];
 }

@@ -13,6 +13,19 @@ export function count(n) {
     return whole.format(n);
 }
 
+const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 4 });
+
+/** A large figure: in full up to a million, from there on short: 12.35M. */
+export function big(n) {
+    return Math.abs(n) < 1e6 ? count(n) : write(short, n);
+}
+
+/* "12.35M": British English would write a small m, which is a thousandth elsewhere. */
+function write(format, n) {
+    return format.formatToParts(n).map(({ type, value }) => type === "compact" && value === "m" ? "M"
+        : value).join("");
+}
+
 /** count(2, "click"): "2 clicks"; "1 click". */
 export function many(n, what) {
     return `${count(n)} ${what}${n === 1 ? "" : what.endsWith("ch") ? "es" : "s"}`;
@@ -20,7 +33,7 @@ export function many(n, what) {
 
 /** The numbers of an axis, as Chart.js asks for them: all in full, or all short: 12.5K. */
 export function axis(n, _, ticks) {
-    return ticks.at(-1).value >= 10000 ? compact.format(n) : count(n);
+    return ticks.at(-1).value >= 10000 ? write(compact, n) : count(n);
 }
 
 /** 0.1234 as 12.3%. */

@@ -7,7 +7,7 @@ import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { addressOf, beforeName, daysOf, periodName, stepOf, toParams } from "./filters.js";
-import { count, many, percent, share, weekOf } from "./format.js";
+import { big, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
@@ -49,7 +49,8 @@ export function figureCard(title, note, load, read, { what, footer } = {}) {
         render(data, body) {
             const { now, before } = read(data);
 
-            fill(body, h("p", { class: "figure" }, now === null ? "–" : count(now)),
+            fill(body, h("p", { class: "figure", title: now === null ? null : count(now) },
+                now === null ? "–" : big(now)),
                 footer ? footer(data) : change(now, before, { what }));
         },
     });
@@ -148,7 +149,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
     const isShown = (row) => row.key !== options.leaveOut && row[field] > 0;
 
     return new Card({
-        title, note, span: options.span ?? 4,
+        title, note, span: options.span ?? 4, fills: options.fills,
         load: (signal) => stats({ ...params, group_by: dimension }, signal),
         isEmpty: (data) => !data.rows.some(isShown),
         empty: options.empty,
@@ -158,7 +159,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
             fill(body, bars(title, data.rows.filter(isShown).map((row) => ({
                 name: dimension === "campaign" ? campaignName(row.key, row.name)
                     : valueName(dimension, row.key),
-                link: options.link?.(row),
+                link: options.link ? () => options.link(row) : null,
                 value: row[field],
             })), { machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
@@ -266,6 +267,8 @@ export function overview(context, filters) {
             rank("Devices", "What they held in their hands", "device"),
             rank("Channels", "Where the link was seen", "channel"),
             rank("Opened from", "Where the link stood when it was clicked", "referrer"),
+            rank("Browsers", "And mail apps, by what they say they are", "browser"),
+            rank("Systems", "What those ran on", "system", { fills: true }),
         ],
     };
 }

@@ -11,8 +11,11 @@
         }
     }
 
+    const print = matchMedia("print");
+
+    /* Paper is white. */
     function apply() {
-        const theme = chosen() ?? (system.matches ? "dark" : "light");
+        const theme = print.matches ? "light" : chosen() ?? (system.matches ? "dark" : "light");
 
         document.documentElement.dataset.theme = theme;
         document.dispatchEvent(new CustomEvent("themechange"));
@@ -34,5 +37,6 @@
         document.dispatchEvent(new CustomEvent("themechange"));
     };
     system.addEventListener("change", apply);
+    print.addEventListener("change", apply);
     apply();
 })();

@@ -1,0 +1,186 @@
+// The layout: long names, very many campaigns, narrow and middling screens, paper.
+import AxeBuilder from "@axe-core/playwright";
+import { card, expect, settled, test } from "./fixtures.mjs";
+
+const Axe = AxeBuilder.default ?? AxeBuilder;
+const long = "Newsletter: what is new in autumn, and which plans will change for customers with several domains ";
+
+/* As if there were so many campaigns more. */
+async function addCampaigns(page, n, human = (i) => n - i) {
+    await page.route(/\/v1\/stats\?(?=.*group_by=campaign(&|$))/, async (route) => {
+        const reply = await route.fetch(), data = await reply.json().catch(() => null);
+
+        if (!data) // the page does not wait for it any more
+            return;
+        const rows = Array.from({ length: n }, (_, i) => ({ key: String(1000 + i), name: `${long}${i}`,
+            total: human(i), human: human(i), automated: 0 }));
+
+        for (const one of [data, data.previous].filter(Boolean))
+            one.rows = [...one.rows, ...rows].sort((a, b) => b.human - a.human);
+        await route.fulfill({ response: reply, json: data });
+    });
+}
+
+test("a thousand campaigns are searched, sorted, and turned by pages", async ({ dashboard, stack, save }) => {
+    await addCampaigns(dashboard, 1000);
+    await dashboard.goto(`${stack.base}campaigns?from=90d&campaign=1,2`);
+    await settled(dashboard);
+    const all = card(dashboard, "All campaigns"), rows = all.locator("tbody tr");
+
+    await expect(rows).toHaveCount(10);
+    await expect(all.getByRole("status")).toHaveText("1 to 10 of 1,007");
+    await all.getByRole("button", { name: "Next page" }).click();
+    await expect(all.getByRole("status")).toHaveText("11 to 20 of 1,007");
+    await expect(all.getByRole("button", { name: "Next page" })).toBeFocused();
+    await all.getByRole("button", { name: "Clicks" }).click(); // the fewest first
+    await expect(all.getByRole("columnheader", { name: "Clicks" })).toHaveAttribute("aria-sort", "ascending");
+    await expect(rows.first()).toContainText(`${long}999`);
+    await all.getByRole("button", { name: "Campaign" }).click(); // by name
+    await expect(rows.first()).toContainText("Domain renewal 2026");
+    await all.getByLabel("Search").fill("overdue second");
+    await expect(rows).toHaveCount(1);
+    await expect(rows.first()).toContainText("Second overdue notice");
+    await all.getByLabel("Search").fill("1234"); // a number is found, too
+    await expect(rows.first()).toContainText(`${long}234`);
+    await all.getByRole("checkbox").click();
+    await expect(dashboard).toHaveURL(/campaign=1%2C2%2C1234/);
+    await settled(dashboard);
+    await expect(all.getByLabel("Search")).toHaveValue("1234"); // to tick another one
+    await expect(all.getByRole("checkbox")).toBeChecked();
+    await all.getByLabel("Search").fill("no such name");
+    await expect(rows.first()).toHaveText("Nothing has that in its name.");
+    await save(dashboard, "campaigns-thousand");
+});
+
+test("what a ranking leaves out opens as a list, and so do campaigns that no menu can hold",
+    async ({ dashboard, stack, save }) => {
+        await addCampaigns(dashboard, 1000);
+        await dashboard.goto(stack.base);
+        await settled(dashboard);
+        const more = card(dashboard, "Top campaigns").getByRole("button", { name: /^1,0\d\d more/ });
+        const dialog = dashboard.getByRole("dialog");
+
+        await more.click();
+        await expect(dialog).toBeVisible();
+        await dialog.getByLabel("Search").fill("renewal");
+        await expect(dialog.locator("tbody tr")).toHaveCount(1);
+        await save(dashboard, "more-light", {});
+        expect((await new Axe({ page: dashboard }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+        await dashboard.keyboard.press("Escape");
+        await dashboard.keyboard.press("Escape"); // the first may only empty the search
+        await expect(dialog).toHaveCount(0);
+        await expect(more).toBeFocused();
+        await dashboard.getByLabel("Campaign", { exact: true }).selectOption({ label: "All 1,006 …" });
+        await dialog.getByLabel("Search").fill("overdue first");
+        await dialog.getByRole("button", { name: "First overdue notice" }).click();
+        await expect(dashboard).toHaveURL(/campaign=3/);
+        await expect(dialog).toHaveCount(0);
+    });
+
+test("a long name has two lines, and is whole when pointed at", async ({ dashboard, stack }) => {
+    await addCampaigns(dashboard, 40);
+    await dashboard.goto(`${stack.base}campaigns?from=90d&campaign=1000,1001,1002,1003,1004,1005`);
+    await settled(dashboard);
+    for (const name of [dashboard.locator(".stage h3").first(), card(dashboard, "All campaigns").locator(".name").nth(7)]) {
+        const { lines, isCut } = await name.evaluate((element) => ({
+            lines: element.clientHeight / Number.parseFloat(getComputedStyle(element).lineHeight),
+            isCut: element.scrollHeight > element.clientHeight }));
+
+        expect(Math.round(lines)).toBeLessThanOrEqual(2);
+        expect(isCut).toBe(true);
+        expect(await name.evaluate((element) => element.closest("[title]").title)).toContain(long.trim());
+    }
+});
+
+for (const [width, height] of [[390, 844], [768, 1024]]) {
+    test(`at ${width} px nothing sticks out, and the first number needs no scrolling`,
+        async ({ dashboard, stack, save }) => {
+            await addCampaigns(dashboard, 40, () => 12345678);
+            await dashboard.setViewportSize({ width, height });
+            for (const view of ["", "campaigns", "campaigns?campaign=1000", "links", "health"]) {
+                await dashboard.goto(stack.base + view);
+                if (view !== "links")
+                    await settled(dashboard);
+                expect(await dashboard.evaluate(() => document.documentElement.scrollWidth), view)
+                    .toBeLessThanOrEqual(width);
+                if (view === "" || view === "campaigns") {
+                    const box = await dashboard.locator(".figure").first().boundingBox();
+
+                    expect(box.y + box.height, view).toBeLessThan(height * 0.6);
+                    await save(dashboard, `${view || "overview"}-${width}`);
+                }
+            }
+        });
+}
+
+test("on a phone the filters are folded, say what they are, and open", async ({ dashboard, stack }) => {
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    await dashboard.goto(`${stack.base}?from=7d&kind=pay`);
+    await settled(dashboard);
+    const fold = dashboard.getByRole("button", { name: "Last 7 days · People · Pay" });
+
+    await expect(dashboard.getByLabel("Period")).toBeHidden();
+    await expect(fold).toHaveAttribute("aria-expanded", "false");
+    await fold.click();
+    await dashboard.getByLabel("Period").selectOption("90d");
+    await expect(dashboard).toHaveURL(/from=90d/);
+    await expect(dashboard.getByLabel("Period")).toBeVisible(); // it stays open while they are changed
+    await dashboard.getByRole("button", { name: "Last 90 days · People · Pay" }).click();
+    await expect(dashboard.getByLabel("Period")).toBeHidden();
+});
+
+test("two cards side by side leave no hole, and none is taller than what is in it", async ({ dashboard }) => {
+    await dashboard.setViewportSize({ width: 768, height: 1024 });
+    await settled(dashboard);
+    const boxes = await dashboard.locator(".grid > .card").evaluateAll((cards) => cards.map((one) => {
+        const { left, right, bottom } = one.getBoundingClientRect();
+        const body = one.lastElementChild.getBoundingClientRect();
+
+        return { width: right - left, left, rest: bottom - body.bottom };
+    }));
+    const halves = boxes.filter(({ width }) => width < 500);
+
+    expect(halves.length % 2).toBe(0);
+    expect(halves.filter(({ left }) => left < 100).length).toBe(halves.length / 2);
+    expect(Math.max(...boxes.map(({ rest }) => rest))).toBeLessThan(30);
+});
+
+test("millions are short, and in full when pointed at", async ({ dashboard, stack }) => {
+    await addCampaigns(dashboard, 1, () => 12345678);
+    await dashboard.goto(`${stack.base}campaigns?campaign=1000`);
+    await settled(dashboard);
+    await expect(dashboard.locator(".stage .figure")).toHaveText("12.35M");
+    await expect(dashboard.locator(".stage .figure")).toHaveAttribute("title", "12,345,678");
+});
+
+test("paper is white, says what the figures are of, and has nothing to press", async ({ dashboard, stack, save }) => {
+    await dashboard.emulateMedia({ colorScheme: "dark", media: "print" });
+    await dashboard.goto(`${stack.base}?from=90d&kind=pay`);
+    await settled(dashboard);
+    expect(await dashboard.evaluate(() => getComputedStyle(document.documentElement).backgroundColor))
+        .toBe("rgb(255, 255, 255)");
+    await expect(dashboard.getByText(/^acme · last 90 days · Pay · clicks by people · printed \d/)).toBeVisible();
+    for (const control of [dashboard.getByLabel("Period"), dashboard.getByRole("button", { name: "Sign out" }),
+        dashboard.getByRole("link", { name: "Download CSV" })])
+        await expect(control).toBeHidden();
+    await save(dashboard, "overview-print");
+    await dashboard.emulateMedia({ colorScheme: "dark", media: "screen" });
+    await expect.poll(() => dashboard.evaluate(() =>
+        getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(14, 17, 22)");
+});
+
+for (const [locale, number, day] of [["de-DE", /^\d\.\d{3}$/, /^\w\w?\., \d+\. \w+/], ["en-US", /^\d,\d{3}$/, /^\w{3}, \w{3} \d+, \d{4}/]]) {
+    test(`numbers and dates are as people in ${locale} write them`, async ({ browser, stack }) => {
+        const context = await browser.newContext({ locale, timezoneId: "Europe/Berlin" });
+        const page = await context.newPage();
+        const origin = new URL(stack.base).origin;
+
+        await context.request.post(`${origin}/v1/session`, { data: { key: stack.key } });
+        await page.goto(stack.base);
+        await settled(page);
+        await expect(page.locator(".figure").first()).toHaveText(number);
+        await page.locator(".data summary").first().click();
+        await expect(page.locator(".data tbody th").first()).toHaveText(day);
+        await context.close();
+    });
+}
