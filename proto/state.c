@@ -71,6 +71,26 @@ uint64_t state_key(const struct state_subject *subject)
     return key ? key : 1; /* 0 is an empty slot; one of 2^64 subjects shares its key with another */
 }
 
+uint64_t state_key_of_all(const struct state_subject *subject)
+{
+    static const uint8_t stands_for[STATE_TYPES] = {
+        [STATE_OBJECT] = STATE_OBJECT,
+        [STATE_REPLACED_BY] = STATE_OBJECT,
+        [STATE_REVOKED_OBJECT] = STATE_OBJECT,
+        [STATE_REVOKED_CLIENT] = STATE_OPTED_OUT,
+        [STATE_OPTED_OUT] = STATE_OPTED_OUT,
+        [STATE_REVOKED_LINK] = STATE_REVOKED_LINK,
+        [STATE_USES] = STATE_REVOKED_LINK,
+        [STATE_USED] = STATE_REVOKED_LINK,
+        [STATE_REVOKED_CAMPAIGN] = STATE_REVOKED_CAMPAIGN,
+        [STATE_REVOKED_BY] = STATE_REVOKED_BY,
+    };
+    struct state_subject all = *subject;
+
+    all.type = (enum state_type)stands_for[subject->type];
+    return state_key(&all);
+}
+
 void state_subject(const struct state_entry *entry, struct state_subject *out)
 {
     enum state_type type = state_type(entry->value);

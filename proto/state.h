@@ -65,6 +65,9 @@ struct state_subject {
 };
 
 uint64_t state_key(const struct state_subject *subject);
+/* The same number for all that is said of one link, object, client or campaign, whatever its type:
+ * state_key() under the type that stands for them all. */
+uint64_t state_key_of_all(const struct state_subject *subject);
 /* The subject that a key names.  Its type is known from the value. */
 void state_subject(const struct state_entry *entry, struct state_subject *out);
 

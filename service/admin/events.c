@@ -85,7 +85,7 @@ static void read_event(const struct eventform_maker *maker, const struct state_t
         (event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID)) {
         const struct state_subject client = {STATE_OPTED_OUT, event->brand, event->client};
 
-        event->value = state_what(state_table_find(states, state_key(&client)));
+        event->value = state_what(state_table_find(states, &client));
     }
 }
 

@@ -241,7 +241,7 @@ static json_t *who(const struct request *request, const struct state_subject *su
 
     by.type = STATE_REVOKED_BY;
     by.id ^= (uint64_t)(scope + 1) << 60;
-    hash = state_what(state_table_find(request->server->sources.states, state_key(&by)));
+    hash = state_what(state_table_find(request->server->sources.states, &by));
     name = auth_key_name_by_hash(request->server->auth, hash);
     return name ? json_string(name) : json_null();
 }

@@ -57,6 +57,7 @@ struct answerer {
     char target[SITE_TARGET_MAX]; /* of a press */
 
     struct renewals renewals;
+    struct state_looks looks; /* while the states of a link are fetched */
 
     /* Pages of it get memory when they are first used. */
     struct late *late;
@@ -599,15 +600,18 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     case OUTCOME_SILENT:
         if (must_wait(a, &route))
             return write_outcome(a, OUTCOME_LATER, route.brand, out);
-        state_look_up(a->options.states, route.brand->id, &route.token,
-                      brand_kind_is_of_invoices(route.brand, route.token.kind), &state);
+        /* The label is found while the memory of the states is fetched, although a revoked link
+         * needs none. */
+        state_look_up_begin(a->options.states, route.brand->id, &route.token,
+                            brand_kind_is_of_invoices(route.brand, route.token.kind), &a->looks);
+        label = find_label(a, peer, &route.token);
+        state_look_up_end(a->options.states, &a->looks, &state);
         if (state.is_revoked)
             return write_outcome(
                 a, route.brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND, route.brand,
                 out);
         if (state.is_used || is_used_up(&route, &state))
             return write_outcome(a, OUTCOME_USED, route.brand, out);
-        label = find_label(a, peer, &route.token);
         return answer_link(a, &route, &state, &label, out);
     case OUTCOME_HOME:
         return answer_home(a, &route, out);

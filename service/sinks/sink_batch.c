@@ -137,7 +137,7 @@ static bool has_opted_out(const struct state_table *states, const struct click *
     const struct state_subject subject = {STATE_OPTED_OUT, click->brand, click->client};
 
     return states && click->client != 0 && state_table_has(states, STATE_OPTED_OUT) &&
-           state_what(state_table_find(states, state_key(&subject))) != 0;
+           state_what(state_table_find(states, &subject)) != 0;
 }
 
 /* False: an event that this version doesn't know, or a relabelling that the click has already. */

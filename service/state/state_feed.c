@@ -26,13 +26,13 @@
 #include "state_news_lua.h"
 
 enum {
-    POLL_MS = 300,        /* half of it is what news wait on average */
-    REPLICAS_POLLS = 16,  /* polls between two looks at the replicas */
-    NEWS_MAX = 128,       /* entries of a stream in one answer, each of up to 256 KiB */
-    LOADS_MAX = 16,       /* tables asked for at a time */
-    SAVE_MS = 300000,     /* the file is written as rarely, and at the end */
-    YIELD_ENTRIES = 4096, /* some 100 µs */
-    LONG_TABLE = 16384,   /* bytes; of all tables together, a million entries */
+    POLL_MS = 300,       /* half of it is what news wait on average */
+    REPLICAS_POLLS = 16, /* polls between two looks at the replicas */
+    NEWS_MAX = 128,      /* entries of a stream in one answer, each of up to 256 KiB */
+    LOADS_MAX = 16,      /* tables asked for at a time */
+    SAVE_MS = 300000,    /* the file is written as rarely, and at the end */
+    MERGED_LEN = 8192 * STATE_ENTRY_LEN, /* at a time: some ms */
+    SAMPLE_TABLES = 16, /* so many tell how long the others are, to a hundredth or two */
     DECIMAL_MAX = 24,
 };
 
@@ -46,6 +46,7 @@ struct feed_shard {
     bool is_asked;
     bool must_load;
     bool is_known;
+    bool is_loading, is_broken;      /* is_broken: a table did not come */
     unsigned next_bucket, n_loading; /* of a load: the table to ask for next; under way */
 };
 
@@ -65,6 +66,8 @@ struct state_feed {
     bool is_changed;  /* since the file was written */
     bool has_no_file; /* that could be used: one is written as soon as states are known */
     int64_t saved_ms, warned_ms, retention_s;
+    bool has_bucket[COUNTER_BUCKETS]; /* of loads: what has come, and need not be asked for again */
+    uint64_t n_tables, tables_len;    /* that were loaded */
     counter64 asked_ms, lag_ms, n_loads; /* asked_ms: monotonic; 0 = never */
 };
 
@@ -72,14 +75,9 @@ struct state_feed {
 
 static void merge(struct state_feed *feed, const struct redisReply *bytes)
 {
-    size_t n = bytes->len / STATE_ENTRY_LEN;
-
-    for (size_t i = 0; i < n; i++) {
-        struct state_entry entry;
-
-        if (!state_entry_get((const uint8_t *)bytes->str + i * STATE_ENTRY_LEN, &entry))
-            continue;
-        switch (state_table_merge(feed->table, &entry)) {
+    for (size_t at = 0, len; at < bytes->len; at += len) {
+        len = bytes->len - at < MERGED_LEN ? bytes->len - at : MERGED_LEN;
+        switch (state_table_merge_all(feed->table, slice_make(bytes->str + at, len))) {
         case STATE_MERGED:
             feed->is_changed = true;
             break;
@@ -90,8 +88,7 @@ static void merge(struct state_feed *feed, const struct redisReply *bytes)
                                       "leading where they led before\"");
             return;
         }
-        if (i % YIELD_ENTRIES == YIELD_ENTRIES - 1)
-            background_yield();
+        background_yield();
     }
 }
 
@@ -142,26 +139,35 @@ static bool ask_table(struct state_feed *feed, unsigned s, unsigned bucket)
             .key = argv[1], .argv = argv, .argc = 2, .ticket = pack_ticket(FEED_TABLE, s, bucket)});
 }
 
-static unsigned end_bucket(const struct state_feed *feed, unsigned s)
+static unsigned first_bucket(const struct state_feed *feed, unsigned s)
 {
-    return (s + 1) * (COUNTER_BUCKETS / feed->n_shards);
+    return s * (COUNTER_BUCKETS / feed->n_shards);
 }
 
-/* Asks for the next tables of a load; when all have come, the shard is where its stream was. */
+static unsigned end_bucket(const struct state_feed *feed, unsigned s)
+{
+    return first_bucket(feed, s + 1);
+}
+
+/* Asks for the next tables of a load; when all have come, the shard is where its stream was when it
+ * began. */
 static void go_on_loading(struct state_feed *feed, unsigned s)
 {
     struct feed_shard *shard = &feed->shards[s];
 
-    while (shard->next_bucket < end_bucket(feed, s) && shard->n_loading < LOADS_MAX) {
+    for (; shard->next_bucket < end_bucket(feed, s) && shard->n_loading < LOADS_MAX;
+         shard->next_bucket++) {
+        if (feed->has_bucket[shard->next_bucket])
+            continue;
         if (!ask_table(feed, s, shard->next_bucket))
             break;
-        shard->next_bucket++;
         shard->n_loading++;
     }
     if (shard->n_loading > 0)
         return;
     if (shard->next_bucket < end_bucket(feed, s))
-        return; /* the connection is gone: the load begins again with the next news */
+        return; /* the connection is gone: the load goes on with the next news */
+    shard->is_loading = false;
     shard->at = shard->loaded;
     shard->must_load = false;
     shard->is_known = true;
@@ -236,9 +242,14 @@ static void on_news(struct state_feed *feed, unsigned s, const struct redisReply
         shard->must_load = true;
     }
     if (shard->must_load) {
-        shard->loaded.n = added;
-        memcpy(shard->loaded.id, answer->element[2]->str, answer->element[2]->len + 1);
-        shard->next_bucket = s * (COUNTER_BUCKETS / feed->n_shards);
+        if (!shard->is_loading || added < shard->loaded.n) {
+            shard->is_loading = true;
+            shard->loaded.n = added;
+            memcpy(shard->loaded.id, answer->element[2]->str, answer->element[2]->len + 1);
+            memset(&feed->has_bucket[first_bucket(feed, s)], 0, COUNTER_BUCKETS / feed->n_shards);
+        }
+        shard->next_bucket = first_bucket(feed, s);
+        shard->is_broken = false;
         go_on_loading(feed, s);
         return;
     }
@@ -259,25 +270,39 @@ static void warn(struct state_feed *feed, const char *err)
              log_quote(quoted, err));
 }
 
-static void on_table(struct state_feed *feed, unsigned s, const struct redisReply *answer)
+/* Tables are about as long as one another: room for all at once spares growing to it.  Without
+ * memory for all of it, merging grows as far as it can. */
+static void make_room_for_tables(struct state_feed *feed, size_t len)
+{
+    uint64_t n;
+
+    feed->n_tables++;
+    feed->tables_len += len;
+    if (feed->n_tables % SAMPLE_TABLES != 0)
+        return;
+    n = feed->tables_len / feed->n_tables * COUNTER_BUCKETS / STATE_ENTRY_LEN;
+    if (n > state_table_room(feed->table))
+        (void)!state_table_reserve(feed->table, n + n / 64);
+}
+
+static void on_table(struct state_feed *feed, unsigned s, unsigned bucket,
+                     const struct redisReply *answer)
 {
     struct feed_shard *shard = &feed->shards[s];
 
     shard->n_loading--;
     if (answer && answer->type == REDIS_REPLY_STRING) {
-        /* All tables of a shard are about as long: room for all at once spares growing to it. */
-        if (answer->len > LONG_TABLE)
-            state_table_reserve(feed->table, answer->len / STATE_ENTRY_LEN * COUNTER_BUCKETS);
+        make_room_for_tables(feed, answer->len);
         merge(feed, answer);
     } else if (!answer || answer->type != REDIS_REPLY_NIL) {
-        /* What is still under way comes in; then the load begins again. */
-        shard->next_bucket = 0;
+        /* What is still under way comes in; then the load goes on with the next news. */
+        shard->is_broken = true;
         if (answer && answer->type == REDIS_REPLY_ERROR)
             warn(feed, answer->str);
         return;
     }
-    background_yield();
-    if (shard->next_bucket != 0)
+    feed->has_bucket[bucket] = true;
+    if (!shard->is_broken)
         go_on_loading(feed, s);
 }
 
@@ -290,7 +315,7 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
     if (feed->stopping)
         return;
     if (ticket >> 56 == FEED_TABLE) {
-        on_table(feed, s, answer);
+        on_table(feed, s, (unsigned)(ticket & UINT32_MAX) % COUNTER_BUCKETS, answer);
         return;
     }
     if (ticket >> 56 == FEED_REPLICAS)

@@ -213,18 +213,22 @@ static const char *take_positions(struct stream *in, struct state_position *posi
 
 static const char *take_entries(struct stream *in, struct state_table *table, uint64_t n)
 {
-    if (!state_table_reserve(table, n))
-        return "no memory for its entries";
-    for (; n > 0; n--) {
-        uint8_t bytes[STATE_ENTRY_LEN];
-        struct state_entry entry;
+    static const char no_memory[] = "no memory for its entries";
+    uint8_t *bytes = malloc(ENTRIES_AT_ONCE * STATE_ENTRY_LEN);
+    const char *why = bytes && state_table_reserve(table, n) ? NULL : no_memory;
 
-        if (!get(in, bytes, sizeof(bytes)) || !state_entry_get(bytes, &entry))
-            return "an entry that is none";
-        if (state_table_merge(table, &entry) == STATE_NO_MEMORY)
-            return "no memory for its entries";
+    for (uint64_t some; n > 0 && !why; n -= some) {
+        struct slice entries = {.ptr = (const char *)bytes};
+
+        some = n < ENTRIES_AT_ONCE ? n : ENTRIES_AT_ONCE;
+        entries.len = some * STATE_ENTRY_LEN;
+        if (!get(in, bytes, entries.len) || !state_is_sound(entries))
+            why = "an entry that is none";
+        else if (state_table_merge_all(table, entries) == STATE_NO_MEMORY)
+            why = no_memory;
     }
-    return NULL;
+    free(bytes);
+    return why;
 }
 
 static const char *take_all(struct stream *in, struct state_table *table,

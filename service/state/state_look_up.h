@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "proto/state.h"
+#include "service/state/state_table.h"
 
-struct state_table;
 struct token;
 
 /* All zero when nothing was said. */
@@ -26,5 +26,19 @@ struct state_of_link {
  */
 void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
                    bool is_of_invoices, struct state_of_link *out);
+
+/* The same in two steps.  With millions of entries most of a look-up is a wait for memory: what the
+ * caller does between the steps costs nothing then. */
+enum { STATE_LOOKS_MAX = 8 };
+struct state_looks {
+    const struct token *token; /* borrowed */
+    uint32_t brand;
+    bool is_empty;
+    struct state_spot spots[STATE_LOOKS_MAX];
+};
+void state_look_up_begin(const struct state_table *table, uint32_t brand, const struct token *token,
+                         bool is_of_invoices, struct state_looks *looks);
+void state_look_up_end(const struct state_table *table, const struct state_looks *looks,
+                       struct state_of_link *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "service/base/background.h"
 #include "service/base/clock.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
     SLOTS_PER_WORD = 8,
     SLOTS_PER_LINE = 4,
     LINE_LEN = SLOTS_PER_LINE * 16,
+    COPIED_AT_ONCE = 65536, /* slots; some 500 µs */
+    MERGED_AT_ONCE = 16,    /* more would not be fetched at once by the processors of today */
 };
 
 __extension__ typedef unsigned __int128 wide; /* gcc's and clang's; ISO C has none */
@@ -96,12 +99,26 @@ void state_table_free(struct state_table *table)
     free(table);
 }
 
-/* The first slot of the line where a key belongs: most keys are found in it, and so by one wait for
- * memory.  The high bits of the product choose the line, so that any number will do (Lemire, 2016).
- * Keys are as good as random (state_key()). */
-static size_t home(const struct array *array, uint64_t key)
+/* The first slot of the line where an entry belongs: most are found in it, and so by one wait for
+ * memory.  The high bits of the product choose the line, so that any number will do (Lemire, 2016),
+ * and an array that is copied to a larger one is written from its start to its end.  Homes are as
+ * good as random (state_key()). */
+static size_t home_slot(const struct array *array, uint64_t home)
 {
-    return (size_t)((wide)key * (array->n_slots / SLOTS_PER_LINE) >> 64) * SLOTS_PER_LINE;
+    return (size_t)((wide)home * (array->n_slots / SLOTS_PER_LINE) >> 64) * SLOTS_PER_LINE;
+}
+
+static struct state_spot spot_of(const struct state_subject *subject)
+{
+    return (struct state_spot){state_key(subject), state_key_of_all(subject)};
+}
+
+static struct state_spot spot_of_entry(const struct state_entry *entry)
+{
+    struct state_subject subject;
+
+    state_subject(entry, &subject);
+    return (struct state_spot){entry->key, state_key_of_all(&subject)};
 }
 
 bool state_table_has(const struct state_table *table, enum state_type type)
@@ -120,13 +137,10 @@ void state_table_set_known(struct state_table *table)
 }
 
 /* The word of the filter that a key has three bits in. */
-static _Atomic uint64_t *filter_word(const struct array *array, uint64_t key)
+static _Atomic uint64_t *filter_word(const struct array *array, uint64_t home)
 {
-    /* Other bits of the key than those that choose its slot and its bits. */
-    uint64_t spread = key * UINT64_C(0x9e3779b97f4a7c15);
-    size_t at = (size_t)((wide)spread * array->n_words >> 64);
-
-    return (_Atomic uint64_t *)(uintptr_t)(array->slots + array->n_slots) + at;
+    return (_Atomic uint64_t *)(uintptr_t)(array->slots + array->n_slots) +
+           home_slot(array, home) / SLOTS_PER_WORD;
 }
 
 static uint64_t filter_bits(uint64_t key)
@@ -135,21 +149,19 @@ static uint64_t filter_bits(uint64_t key)
            UINT64_C(1) << (key >> 12 & 63);
 }
 
-static bool may_hold(const struct array *array, uint64_t key)
+uint64_t state_table_find_at(const struct state_table *table, const struct state_spot *spot)
 {
-    uint64_t bits = filter_bits(key);
+    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    uint64_t bits = filter_bits(spot->key), found;
+    size_t at, n_slots;
 
-    return (atomic_load_explicit(filter_word(array, key), memory_order_acquire) & bits) == bits;
-}
-
-static uint64_t find_in(const struct array *array, uint64_t key)
-{
-    size_t at = home(array, key), n_slots = array->n_slots;
-    uint64_t found;
-
+    if ((atomic_load_explicit(filter_word(array, spot->home), memory_order_acquire) & bits) != bits)
+        return 0;
+    at = home_slot(array, spot->home);
+    n_slots = array->n_slots;
     /* Ends at a free slot, of which there are enough. */
     while ((found = atomic_load_explicit(&array->slots[at].key, memory_order_acquire)) != 0) {
-        if (found == key)
+        if (found == spot->key)
             return atomic_load_explicit(&array->slots[at].value, memory_order_relaxed);
         if (++at == n_slots)
             at = 0;
@@ -157,38 +169,33 @@ static uint64_t find_in(const struct array *array, uint64_t key)
     return 0;
 }
 
-uint64_t state_table_find(const struct state_table *table, uint64_t key)
+uint64_t state_table_find(const struct state_table *table, const struct state_subject *subject)
 {
-    const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    struct state_spot spot = spot_of(subject);
 
-    return may_hold(array, key) ? find_in(array, key) : 0;
+    return state_table_find_at(table, &spot);
 }
 
-void state_table_find_all(const struct state_table *table, const uint64_t *keys, uint64_t *values,
-                          unsigned n)
+/* The slots too, before the filter has said whether it is worth it: two waits, one after the other,
+ * take longer than lines that are fetched for nothing. */
+void state_table_fetch(const struct state_table *table, uint64_t home)
 {
     const struct array *array = atomic_load_explicit(&table->array, memory_order_acquire);
+    const struct slot *slot = &array->slots[home_slot(array, home)];
 
-    /* The slot too, before the filter has said whether it is worth it: two waits, one after the
-     * other, take longer than a line that is fetched for nothing. */
-    for (unsigned i = 0; i < n; i++) {
-        if (keys[i] == 0)
-            continue;
-        __builtin_prefetch(filter_word(array, keys[i]));
-        __builtin_prefetch(&array->slots[home(array, keys[i])]);
-    }
-    for (unsigned i = 0; i < n; i++)
-        values[i] = keys[i] != 0 && may_hold(array, keys[i]) ? find_in(array, keys[i]) : 0;
+    __builtin_prefetch(filter_word(array, home));
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + SLOTS_PER_LINE);
 }
 
 /* The slot of the key, or the free one where it belongs. */
-static struct slot *writer_slot(struct array *array, uint64_t key)
+static struct slot *writer_slot(struct array *array, const struct state_spot *spot)
 {
-    size_t at = home(array, key);
+    size_t at = home_slot(array, spot->home);
     uint64_t found;
 
     while ((found = atomic_load_explicit(&array->slots[at].key, memory_order_relaxed)) != 0 &&
-           found != key) {
+           found != spot->key) {
         if (++at == array->n_slots)
             at = 0;
     }
@@ -196,12 +203,18 @@ static struct slot *writer_slot(struct array *array, uint64_t key)
 }
 
 /* After the slot is filled: a reader who sees the bits sees the slot. */
-static void add_to_filter(struct array *array, uint64_t key)
+static void add_to_filter(struct array *array, const struct state_spot *spot)
 {
-    _Atomic uint64_t *word = filter_word(array, key);
+    _Atomic uint64_t *word = filter_word(array, spot->home);
 
-    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) | filter_bits(key),
+    atomic_store_explicit(word,
+                          atomic_load_explicit(word, memory_order_relaxed) | filter_bits(spot->key),
                           memory_order_release);
+}
+
+static size_t room_of(const struct array *array)
+{
+    return array->n_slots / FULL_DEN * FULL_NUM;
 }
 
 static bool is_too_old(const struct state_table *table, uint64_t value)
@@ -215,16 +228,21 @@ static size_t copy(const struct state_table *table, struct array *to, const stru
     size_t n = 0;
 
     for (size_t i = 0; i < from->n_slots; i++) {
-        uint64_t key = atomic_load_explicit(&from->slots[i].key, memory_order_relaxed);
-        uint64_t value = atomic_load_explicit(&from->slots[i].value, memory_order_relaxed);
+        const struct state_entry entry = {
+            atomic_load_explicit(&from->slots[i].key, memory_order_relaxed),
+            atomic_load_explicit(&from->slots[i].value, memory_order_relaxed)};
+        struct state_spot spot;
         struct slot *slot;
 
-        if (key == 0 || is_too_old(table, value))
+        if (i % COPIED_AT_ONCE == 0)
+            background_yield();
+        if (entry.key == 0 || is_too_old(table, entry.value))
             continue;
-        slot = writer_slot(to, key);
-        atomic_store_explicit(&slot->value, value, memory_order_relaxed);
-        atomic_store_explicit(&slot->key, key, memory_order_relaxed);
-        add_to_filter(to, key);
+        spot = spot_of_entry(&entry);
+        slot = writer_slot(to, &spot);
+        atomic_store_explicit(&slot->value, entry.value, memory_order_relaxed);
+        atomic_store_explicit(&slot->key, entry.key, memory_order_relaxed);
+        add_to_filter(to, &spot);
         n++;
     }
     return n;
@@ -242,10 +260,11 @@ static bool grow(struct state_table *table, size_t n_slots)
     return true;
 }
 
-enum state_merge state_table_merge(struct state_table *table, const struct state_entry *entry)
+static enum state_merge merge_at(struct state_table *table, const struct state_spot *spot,
+                                 const struct state_entry *entry)
 {
     struct array *array = atomic_load_explicit(&table->array, memory_order_relaxed);
-    struct slot *slot = writer_slot(array, entry->key);
+    struct slot *slot = writer_slot(array, spot);
     size_t n = atomic_load_explicit(&table->n_entries, memory_order_relaxed);
 
     if (is_too_old(table, entry->value))
@@ -256,24 +275,66 @@ enum state_merge state_table_merge(struct state_table *table, const struct state
         atomic_store_explicit(&slot->value, entry->value, memory_order_relaxed);
         return STATE_MERGED;
     }
-    if (n + 1 > array->n_slots / FULL_DEN * FULL_NUM) {
+    if (n >= room_of(array)) {
         if (!grow(table, array->n_slots / GROW_DEN * GROW_NUM / SLOTS_PER_WORD * SLOTS_PER_WORD))
             return STATE_NO_MEMORY;
         array = atomic_load_explicit(&table->array, memory_order_relaxed);
-        slot = writer_slot(array, entry->key);
+        slot = writer_slot(array, spot);
         n = atomic_load_explicit(&table->n_entries, memory_order_relaxed);
     }
     atomic_store_explicit(&slot->value, entry->value, memory_order_relaxed);
     atomic_store_explicit(&slot->key, entry->key, memory_order_release);
-    add_to_filter(array, entry->key);
+    add_to_filter(array, spot);
     atomic_store_explicit(&table->n_entries, n + 1, memory_order_relaxed);
     atomic_store_explicit(&table->has[state_type(entry->value)], true, memory_order_relaxed);
     return STATE_MERGED;
 }
 
+enum state_merge state_table_merge(struct state_table *table, const struct state_entry *entry)
+{
+    struct state_spot spot = spot_of_entry(entry);
+
+    return merge_at(table, &spot, entry);
+}
+
+/* Entry by entry the processor would wait for the memory of each. */
+enum state_merge state_table_merge_all(struct state_table *table, struct slice entries)
+{
+    const uint8_t *bytes = (const uint8_t *)entries.ptr;
+    size_t n = entries.len / STATE_ENTRY_LEN;
+    enum state_merge all = STATE_OLDER;
+
+    for (size_t done = 0; done < n;) {
+        struct state_entry some[MERGED_AT_ONCE];
+        struct state_spot spots[MERGED_AT_ONCE];
+        unsigned n_some = 0;
+
+        for (; done < n && n_some < MERGED_AT_ONCE; done++) {
+            if (!state_entry_get(bytes + done * STATE_ENTRY_LEN, &some[n_some]))
+                continue;
+            spots[n_some] = spot_of_entry(&some[n_some]);
+            state_table_fetch(table, spots[n_some++].home);
+        }
+        for (unsigned i = 0; i < n_some; i++) {
+            enum state_merge one = merge_at(table, &spots[i], &some[i]);
+
+            if (one == STATE_NO_MEMORY)
+                return one;
+            if (one == STATE_MERGED)
+                all = one;
+        }
+    }
+    return all;
+}
+
 void state_table_set_oldest(struct state_table *table, int64_t oldest_ms)
 {
     table->oldest_ms = oldest_ms;
+}
+
+size_t state_table_room(const struct state_table *table)
+{
+    return room_of(atomic_load_explicit(&table->array, memory_order_relaxed));
 }
 
 bool state_table_reserve(struct state_table *table, size_t n)

@@ -28,6 +28,14 @@
 
 /* --- entries --- */
 
+static uint64_t find(const struct state_table *table, const struct state_entry *entry)
+{
+    struct state_subject subject;
+
+    state_subject(entry, &subject);
+    return state_table_find(table, &subject);
+}
+
 static void test_what_goes_in_comes_out(void **state)
 {
     const struct {
@@ -187,7 +195,7 @@ static void test_what_is_forgotten(void **state)
         state_table_set_oldest(table, NOW_MS);
         assert_true(state_table_reserve(table, 10000)); /* it grows */
         assert_int_equal(state_table_count(table), cases[i].is_kept);
-        assert_int_equal(state_table_find(table, entry.key), cases[i].is_kept ? entry.value : 0);
+        assert_int_equal(find(table, &entry), cases[i].is_kept ? entry.value : 0);
         if (!cases[i].is_kept)
             assert_int_equal(state_table_merge(table, &entry), STATE_OLDER);
         assert_int_equal(state_table_count(table), cases[i].is_kept);
@@ -343,8 +351,11 @@ static void test_a_file_keeps_all(void **state)
         assert_true(state_file_save(dir, table, in, 2, &err));
         assert_int_equal(state_file_load(dir, again, out, 2, &err), STATE_FILE_OK);
         assert_int_equal(state_table_count(again), sizes[i]);
-        for (uint64_t n = 1; n <= sizes[i]; n++)
-            assert_true(state_table_find(again, entry_of(n, 5).key) == entry_of(n, 5).value);
+        for (uint64_t n = 1; n <= sizes[i]; n++) {
+            struct state_entry entry = entry_of(n, 5);
+
+            assert_true(find(again, &entry) == entry.value);
+        }
         for (unsigned s = 0; s < 2; s++) {
             assert_true(out[s].n == in[s].n);
             assert_string_equal(out[s].id, in[s].id);
@@ -428,7 +439,8 @@ static void test_merges(void **state)
 
     (void)state;
     assert_non_null(table);
-    assert_int_equal(state_table_find(table, 7), 0);
+    entry = entry_of(7, 100);
+    assert_int_equal(find(table, &entry), 0);
     assert_false(state_table_has(table, STATE_OBJECT));
     for (uint64_t i = 1; i <= MANY; i++) {
         entry = entry_of(i, 100);
@@ -442,25 +454,17 @@ static void test_merges(void **state)
     state_table_reclaim(table, clock_mono_ms() + 2000);
     for (uint64_t i = 1; i <= MANY; i++) {
         entry = entry_of(i, 101);
-        assert_true(state_table_find(table, entry.key) == entry.value);
+        assert_true(find(table, &entry) == entry.value);
     }
     print_message("%zu bytes for %d entries\n", state_table_bytes(table), MANY);
     assert_true(state_table_bytes(table) <= (size_t)24 * MANY);
     for (uint64_t i = MANY + 1; i <= 2 * MANY; i++) {
         entry = entry_of(i, 101);
-        assert_true(state_table_find(table, entry.key) == 0);
-    }
-    for (uint64_t i = 1; i + STATE_FIND_MAX <= MANY; i += 97) {
-        uint64_t keys[STATE_FIND_MAX] = {0}, values[STATE_FIND_MAX];
-
-        for (unsigned k = 1; k < STATE_FIND_MAX; k++)
-            keys[k] = entry_of(k % 2 ? i + k : MANY + i, 101).key;
-        state_table_find_all(table, keys, values, STATE_FIND_MAX);
-        for (unsigned k = 0; k < STATE_FIND_MAX; k++)
-            assert_true(values[k] == (k % 2 ? entry_of(i + k, 101).value : 0));
+        assert_true(find(table, &entry) == 0);
     }
     assert_true(state_table_reserve(table, 2 * MANY));
-    assert_true(state_table_find(table, entry_of(5, 101).key) == entry_of(5, 101).value);
+    entry = entry_of(5, 101);
+    assert_true(find(table, &entry) == entry.value);
     assert_int_equal(state_table_count(table), MANY);
     assert_true(state_table_has(table, STATE_OBJECT));
     assert_false(state_table_has(table, STATE_OPTED_OUT));
@@ -468,6 +472,41 @@ static void test_merges(void **state)
     assert_int_equal(n, MANY);
     state_table_free(table);
     state_table_free(NULL);
+}
+
+/* All begin at one place, more than its line holds; and tables come from Redis in one piece. */
+static void test_all_types_of_a_subject(void **state)
+{
+    enum { SUBJECTS = 3000, TYPES = STATE_TYPES - 1, MANY = SUBJECTS * TYPES };
+    struct state_table *table = state_table_new();
+    uint8_t *bytes = calloc(MANY + 1, STATE_ENTRY_LEN);
+    const struct slice all = {(const char *)bytes, (MANY + 1) * STATE_ENTRY_LEN};
+
+    (void)state;
+    assert_non_null(table);
+    assert_non_null(bytes);
+    for (unsigned i = 0; i < MANY; i++) {
+        const struct state_subject subject = {(enum state_type)(i % TYPES + 1), 0, i / TYPES + 1};
+        const struct state_entry entry = {state_key(&subject),
+                                          state_value(subject.type, NOW_MS, i % STATE_OBJECTS)};
+
+        /* One in the middle is no entry: zeros. */
+        state_entry_put(bytes + (i < MANY / 2 ? i : i + 1) * (size_t)STATE_ENTRY_LEN, &entry);
+    }
+    assert_int_equal(state_table_merge_all(table, all), STATE_MERGED);
+    assert_int_equal(state_table_merge_all(table, all), STATE_OLDER);
+    assert_int_equal(state_table_count(table), MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        const struct state_subject subject = {(enum state_type)(i % TYPES + 1), 0, i / TYPES + 1};
+        struct state_subject other = subject;
+
+        assert_true(state_table_find(table, &subject) ==
+                    state_value(subject.type, NOW_MS, i % STATE_OBJECTS));
+        other.id += SUBJECTS;
+        assert_true(state_table_find(table, &other) == 0);
+    }
+    free(bytes);
+    state_table_free(table);
 }
 
 /* --- look-ups --- */
@@ -589,7 +628,7 @@ static void *read_all_the_time(void *arg)
         x ^= x >> 7;
         x ^= x << 17;
         least = entry_of(x % n_known + 1, 1);
-        value = state_table_find(readers->table, least.key);
+        value = find(readers->table, &least);
         if (value < least.value || (state_what(value) != state_what(least.value)))
             abort();
         atomic_fetch_add_explicit(&readers->n_looks, 1, memory_order_relaxed);
@@ -696,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_a_file_keeps_all),
         cmocka_unit_test(test_a_bad_file_is_set_aside),
         cmocka_unit_test(test_merges),
+        cmocka_unit_test(test_all_types_of_a_subject),
         cmocka_unit_test(test_what_is_said_of_a_link),
         cmocka_unit_test(test_reads_while_it_grows),
     };

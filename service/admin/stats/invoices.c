@@ -84,7 +84,7 @@ static unsigned state_of(const struct invoices_job *job, uint32_t object)
     const struct state_table *states = job->request->server->sources.states;
     const struct state_subject subject = {STATE_OBJECT, job->query.brand->id, object};
 
-    return states ? state_what(state_table_find(states, state_key(&subject))) : STATE_UNKNOWN;
+    return states ? state_what(state_table_find(states, &subject)) : STATE_UNKNOWN;
 }
 
 static bool is_opted_out(const struct invoices_job *job, uint32_t client)
@@ -92,7 +92,7 @@ static bool is_opted_out(const struct invoices_job *job, uint32_t client)
     const struct state_table *states = job->request->server->sources.states;
     const struct state_subject subject = {STATE_OPTED_OUT, job->query.brand->id, client};
 
-    return states && client != 0 && state_what(state_table_find(states, state_key(&subject))) != 0;
+    return states && client != 0 && state_what(state_table_find(states, &subject)) != 0;
 }
 
 /* Sums the facts of the campaign up; false: no mail or link of it was made in the period. */
