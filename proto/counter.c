@@ -95,6 +95,16 @@ void counter_key_alive(struct counter_key *key)
     set_key(key, "hc:{s00}:alive");
 }
 
+void counter_key_checker(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:checker");
+}
+
+void counter_key_check(struct counter_key *key, uint64_t page)
+{
+    set_key(key, "hc:{s00}:check:%016llx", (unsigned long long)page);
+}
+
 void counter_key_salt(struct counter_key *key, int64_t time_s)
 {
     set_key(key, "hc:{s00}:salt:%lld", (long long)(time_s / DAY_S));

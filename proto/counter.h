@@ -46,6 +46,13 @@ void counter_key_pods(struct counter_key *key, int64_t time_s);
 /* String: the number of shards that the counts are distributed over, decimal; shard 0. */
 void counter_key_shards(struct counter_key *key);
 
+/* --- whether the pages that links lead to answer; not counts --- */
+
+/* String: the process that looks at them; shard 0. */
+void counter_key_checker(struct counter_key *key);
+/* List of what was found at the page of that number, the newest last; shard 0. */
+void counter_key_check(struct counter_key *key, uint64_t page);
+
 /* --- what pods tell one another to find mail gateways; not counts --- */
 
 /* Sorted set of the processes that are alive: id -> time of its last beat, seconds; shard 0. */

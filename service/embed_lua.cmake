@@ -1,6 +1,6 @@
 # Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.
 foreach(script ledger/batch ledger/compact gateway/pods gateway/siblings gateway/claim
-    state/state_news state/one_use sinks/stream)
+    checks/check_take checks/check_keep state/state_news state/one_use sinks/stream)
   set(file ${CMAKE_SOURCE_DIR}/service/${script}.lua)
   get_filename_component(name ${script} NAME)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})

@@ -4,6 +4,7 @@
 #define ADMIN_ADMIN_OPTIONS_H
 #include <stdint.h>
 
+struct checks;
 struct clickstore;
 struct config_admin;
 struct config_public;
@@ -34,6 +35,7 @@ struct admin_sources {
     const struct state_table *states;
     const struct state_feed *state_feed;
     struct sinks *sinks;
+    struct checks *checks;
 };
 
 /* What /readyz says: 503, 200, 503.  Readiness does not depend on Redis or the disk. */

@@ -30,6 +30,8 @@ void campaigns_handle_put(struct request *request);
 void live_handle(struct request *request);
 void top_handle(struct request *request);
 void health_handle(struct request *request);
+void targets_handle_list(struct request *request);
+void targets_handle_show(struct request *request);
 void brands_handle(struct request *request);
 void qr_handle_svg(struct request *request);
 void qr_handle_png(struct request *request);

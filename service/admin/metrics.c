@@ -14,7 +14,11 @@
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/checks/check_record.h"
+#include "service/checks/checks.h"
+#include "service/checks/places.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
@@ -392,6 +396,73 @@ static void write_sink_errors(struct evbuffer *out, struct sinks *sinks)
     }
 }
 
+/* A metric that pages have. */
+struct page_metric {
+    struct evbuffer *out;
+    const char *name;
+    bool (*value)(const json_t *record, int64_t *out);
+};
+
+static bool page_is_up(const json_t *record, int64_t *out)
+{
+    const char *state = check_record_text(record, "state");
+
+    *out = strcmp(state, "up") == 0;
+    return strcmp(state, "unknown") != 0;
+}
+
+static bool page_certificate_days(const json_t *record, int64_t *out)
+{
+    int64_t expires_s = check_record_number(record, "certificate");
+
+    *out = probe_days_left(expires_s, clock_wall_ms() / 1000);
+    return expires_s != 0;
+}
+
+static bool page_age_s(const json_t *record, int64_t *out)
+{
+    *out = (clock_wall_ms() - check_record_number(record, "at")) / 1000;
+    return true;
+}
+
+static void write_page(void *owner, const struct place *place, const json_t *record)
+{
+    const struct page_metric *m = owner;
+    int64_t value;
+
+    if (!record || !m->value(record, &value))
+        return;
+    evbuffer_add_printf(m->out, "%s{brand=\"%.*s\",target=\"%s\",way=\"%s\"} %" PRId64 "\n",
+                        m->name, SLICE_ARG(place->brand->name), place->name,
+                        place->by_link ? "link" : "direct", value);
+}
+
+/* What all processes know alike; absent until a page was looked at. */
+static void write_checks(struct evbuffer *out, struct checks *checks)
+{
+    static const struct {
+        const char *name, *help;
+        bool (*value)(const json_t *record, int64_t *out);
+    } metrics[] = {
+        {"hopcount_target_up",
+         "1 when the page that links lead to answers, 0 when it is down; by all processes' checks.",
+         page_is_up},
+        {"hopcount_target_certificate_days",
+         "Days until the first certificate on the way to the page expires.", page_certificate_days},
+        {"hopcount_target_age_seconds", "Since the page was last looked at.", page_age_s},
+    };
+
+    for (size_t i = 0; i < N_OF(metrics); i++) {
+        struct page_metric m = {.out = out, .name = metrics[i].name, .value = metrics[i].value};
+
+        write_head(out, metrics[i].name, "gauge", metrics[i].help);
+        checks_visit(checks, write_page, &m);
+    }
+    write_head(out, "hopcount_checker", "gauge",
+               "1 of the one process that looks at the pages, 0 of the others.");
+    evbuffer_add_printf(out, "hopcount_checker %d\n", checks_is_checker(checks));
+}
+
 static void write_admin(struct evbuffer *out, const struct server *server)
 {
     write_head(out, "hopcount_build_info", "gauge", "The version that runs; always 1.");
@@ -516,6 +587,8 @@ void metrics_handle(struct request *request)
         write_sinks(out, server->sources.sinks);
         write_sink_errors(out, server->sources.sinks);
     }
+    if (server->sources.checks)
+        write_checks(out, server->sources.checks);
     write_process(out, server);
     reply.body.len = evbuffer_get_length(out);
     reply.body.ptr = (const char *)evbuffer_pullup(out, -1);

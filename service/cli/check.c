@@ -271,7 +271,7 @@ const struct cli_command cli_check = {
         "followed and shown. Up is 2xx, and 401, what a page behind a login says; the page must\n"
         "hold the text that checks.samples gives as must_contain. 403, 429 and 503 tell nothing\n"
         "(?). A certificate of less than 14 days is named. The exit code is 1 when a target is\n"
-        "down.\n",
+        "down. hopcountd does the same by itself, with checks.every_s.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_check,

@@ -268,6 +268,9 @@ struct config_sample {
 
 /* Links that are watched (service/checks). */
 struct config_checks {
+    int64_t every_s; /* 0 = they are not */
+    int64_t retry_s;
+    int64_t failures;
     int64_t timeout_ms;
     int64_t pace_ms;
     int64_t redirects_max;

@@ -158,6 +158,11 @@ static const struct schema_key conversions_keys[] = {
     END,
 };
 
+/* A key that a reload applies, in a group whose other keys need a restart. */
+#define RELOADED_INT(key, owner, member, low, high, preset, text) \
+    {.name = key, .type = SCHEMA_INT, .at_reload = true, MEMBER(owner, member), .min = low, \
+     .max = high, .fallback = preset, .help = text}
+
 static const struct schema_key sample_keys[] = {
     {.name = "brand", .type = SCHEMA_TEXT, .required = true, MEMBER(config_sample, brand),
      .max = 63, .check = config_check_brand_name, .help = "Name of the brand."},
@@ -174,16 +179,28 @@ static const struct schema_key sample_keys[] = {
 };
 
 static const struct schema_key checks_keys[] = {
-    INT("timeout_ms", config_checks, timeout_ms, 100, 120000, "15000",
+    INT("every_s", config_checks, every_s, 0, 604800, "0",
+        "Seconds between two looks at a page that links lead to; one of all processes looks.  0: "
+        "none does."),
+    RELOADED_INT("retry_s", config_checks, retry_s, 1, 604800, "60",
+        "The same of a page that didn't answer and isn't called down yet, if that is sooner."),
+    RELOADED_INT("failures", config_checks, failures, 1, 100, "3",
+        "Failures in a row after which a page is called down."),
+    RELOADED_INT("timeout_ms", config_checks, timeout_ms, 100, 120000, "15000",
         "Longest that a page, or a redirect on the way to it, may take."),
-    INT("pace_ms", config_checks, pace_ms, 0, 60000, "200",
-        "Least time between two requests to one host."),
-    INT("redirects_max", config_checks, redirects_max, 0, 20, "10",
+    RELOADED_INT("pace_ms", config_checks, pace_ms, 0, 60000, "200",
+        "Least time between two requests to one host; hopcount check keeps to it, too."),
+    RELOADED_INT("redirects_max", config_checks, redirects_max, 0, 20, "10",
         "Redirects that are followed; more are a failure."),
-    PATH("tls_ca", config_checks, tls_ca, NULL,
-         "PEM file of the authorities that vouch for the pages; default: those of the system."),
-    LIST("samples", config_checks, samples, n_samples, config_sample, 0, 4096, sample_keys,
-         "What hopcount check puts in for {object}, {client} and {arg}."),
+    {.name = "tls_ca", .type = SCHEMA_PATH, .at_reload = true, MEMBER(config_checks, tls_ca),
+     .max = 1024,
+     .help = "PEM file of the authorities that vouch for the pages; default: those of the system."},
+    {.name = "samples", .type = SCHEMA_LIST, .at_reload = true,
+     .offset = offsetof(struct config_checks, samples), .size = sizeof(struct config_sample),
+     .count_offset = offsetof(struct config_checks, n_samples), .min = 0, .max = 4096,
+     .keys = sample_keys,
+     .help = "What is put in for {object}, {client} and {arg}; kinds that need them and have no "
+             "sample are not looked at."},
     END,
 };
 

@@ -12,6 +12,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/checks/checks.h"
 #include "service/checks/places.h"
 #include "service/clicklog/clickstore.h"
 #include "service/config/apikeys.h"
@@ -240,6 +241,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .states = p->states,
         .state_feed = p->state_feed,
         .sinks = p->sinks,
+        .checks = p->checks,
     };
 
     p->admin = admin_new(&options, &sources, p->site, keys, err);
@@ -297,6 +299,17 @@ static bool start_sinks(struct parts *p, struct error *err)
     return p->sinks != NULL;
 }
 
+static bool start_checks(struct parts *p, struct error *err)
+{
+    const struct checks_options options = {
+        .config = p->config, .site = p->site, .redis_url = p->redis_url};
+
+    if (p->config->checks.every_s == 0)
+        return true;
+    p->checks = checks_new(&options, err);
+    return p->checks != NULL;
+}
+
 /* Owns `keys` from now on. */
 static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
 {
@@ -320,7 +333,7 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
         goto out;
     ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
          start_states(p, err) && wait_for_states(p) && start_sinks(p, err) &&
-         start_workers(p, listen_fds, err);
+         start_workers(p, listen_fds, err) && start_checks(p, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
         ok = start_admin(p, keys, err);
@@ -347,6 +360,7 @@ bool parts_start(struct parts *p, const char *config_path, struct error *err)
 void parts_stop(struct parts *p)
 {
     admin_free(p->admin);
+    checks_free(p->checks);
     for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
         if (p->workers[i])
             worker_stop(p->workers[i]);

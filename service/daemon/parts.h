@@ -1,7 +1,7 @@
 /* parts.h - the parts of hopcountd: started in this order, stopped in reverse order.
  *
  *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ states ─▶
- *     sinks ─▶ workers ─▶ admin */
+ *     sinks ─▶ workers ─▶ checks ─▶ admin */
 #ifndef DAEMON_PARTS_H
 #define DAEMON_PARTS_H
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 
 struct admin;
 struct apikeys;
+struct checks;
 struct clickstore;
 struct config;
 struct error;
@@ -40,6 +41,7 @@ struct parts {
     struct label_rules *label_rules;
     unsigned n_workers;
     struct worker **workers;
+    struct checks *checks; /* NULL: nothing is looked at */
     struct admin *admin;
 };
 

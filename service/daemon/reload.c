@@ -5,6 +5,7 @@
 #include "service/admin/admin.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
+#include "service/checks/checks.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
@@ -53,6 +54,7 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
     if (parts_load(config_path, &config, &site, &keys, &err)) {
         warn_of_restart_keys(p->config, config);
         use_site(p, site, keys);
+        checks_reload(p->checks, config, site);
         ledger_set_limits(p->ledger, use_limits_new(config));
         if (!watch_files(watch,
                          (const char *[]){config_path, config->keys, config->admin.api_keys}))

@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from harness import openapi
 from harness.endpoint import Answer, Endpoint
 from harness.tls import make_certificate
+from harness.wait import wait_until
 
 BIG = b"x" * (256 << 10)
 
@@ -58,7 +60,7 @@ def config_of(daemon, urls, **checks):
     targets = [each if isinstance(each, dict) else target(number, each) for number, each in enumerate(urls, 4)]
     return {"brands": [{"name": "acme", "hosts": ["127.0.0.1"], "base_url": f"http://127.0.0.1:{daemon.port}",
                         "targets": targets}],
-            "checks": {"pace_ms": 0, "timeout_ms": 1500, **checks}}
+            "checks": {"pace_ms": 0, **checks}}
 
 
 def found_by(daemon, *arguments, status=0):
@@ -70,7 +72,7 @@ def found_by(daemon, *arguments, status=0):
 
 
 def test_check_of_good_and_broken_targets_directly_and_by_link(make_hopcountd, redis, pages):
-    names = ["good", "missing", "broken", "busy", "silent", "late_text", "early_text", "chain", "round", "cookie",
+    names = ["good", "missing", "broken", "busy", "late_text", "early_text", "chain", "round", "cookie",
              "elsewhere"]
     daemon = make_hopcountd(redis, start=False)
     daemon.config["brands"] = []
@@ -83,17 +85,23 @@ def test_check_of_good_and_broken_targets_directly_and_by_link(make_hopcountd, r
     for way in ("direct", "link"):
         of = {name: found[name, way] for name in names}
         assert {name: each["verdict"] for name, each in of.items()} == {
-            "good": "up", "missing": "down", "broken": "down", "busy": "later", "silent": "down",
+            "good": "up", "missing": "down", "broken": "down", "busy": "later",
             "late_text": "down", "early_text": "up", "chain": "up", "round": "down", "cookie": "up",
             "elsewhere": "down"}
         assert of["missing"]["why"] == "it answers 404" and of["busy"]["why"] == "it answers 429"
         assert of["late_text"]["why"] == "the page lacks 'Invoice'"
-        assert "timed out" in of["silent"]["why"]
         assert of["round"]["why"] == "more than 10 redirects"
         steps = [(each["status"], each["to"].removeprefix(pages.url)) for each in of["chain"]["redirects"]]
         assert steps == [(302, "/chain")] * (way == "link") + [(302, "/chain/2"), (301, "/good")]
     assert found["good", "link"]["url"] == f"http://127.0.0.1:{daemon.port}/…"  # a token is a secret
     assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0  # such links aren't counted
+
+
+def test_check_of_a_page_that_never_answers(make_hopcountd, redis, pages):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon, [f"{pages.url}/silent"], timeout_ms=1000))
+    found = found_by(daemon, "--direct", status=1)["silent", "direct"]
+    assert found["verdict"] == "down" and "timed out" in found["why"] and found["status"] is None
 
 
 def test_check_by_a_link_whose_host_is_not_hopcountd(make_hopcountd, redis, pages):
@@ -151,3 +159,121 @@ def test_samples_that_fit_no_target_stop_the_start(make_hopcountd, sample, says)
     assert done.returncode != 0 and says in done.stderr
     done = daemon.cli("check", "-c", daemon.config_path)
     assert done.returncode == 1 and says in done.stderr
+
+
+# --- by hopcountd itself ---
+
+def targets(daemon, **key):
+    """{(target, way): what GET /v1/targets says}."""
+    reply = daemon.admin("GET", "/v1/targets", key=key.get("key", True))
+    assert reply.status == 200, reply.text
+    openapi.check_reply("GET", "/v1/targets", reply)
+    return {(each["target"], each["way"]): each for each in json.loads(reply.text)["targets"]}
+
+
+def wait_for(daemon, target, state, way="direct"):
+    return wait_until(lambda: (found := targets(daemon)[target, way])["state"] == state and found, 40,
+                      lambda: f"{target} is {state}: {targets(daemon)[target, way]}")
+
+
+def history(daemon, target, way="direct"):
+    """The newest last."""
+    path = f"/v1/targets/{targets(daemon)[target, way]['id']}"
+    reply = daemon.admin("GET", path, key=True)
+    openapi.check_reply("GET", path, reply)
+    return json.loads(reply.text)["history"][::-1]
+
+
+def test_a_page_that_fails_is_called_down_after_some_failures_and_up_again(make_hopcountd, redis, pages):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(
+        daemon, [f"{pages.url}/page", f"{pages.url}/busy", {"kind": 6, "name": "need", "url": f"{pages.url}/{{object}}"}],
+        every_s=1, failures=3, retry_s=1, samples=[{"brand": "acme", "kind": "page", "must_contain": "Invoice"}]))
+    daemon.start()
+    up = wait_for(daemon, "page", "up", "link")
+    assert up["redirects"] == [{"status": 302, "to": f"{pages.url}/page"}] and up["failures"] == 0
+    assert up["url"] == f"http://127.0.0.1:{daemon.port}/…" and up["must_contain"] == "Invoice"
+    wait_for(daemon, "page", "up")
+    assert wait_until(lambda: (each := targets(daemon)["busy", "direct"])["verdict"] and each, 20)["state"] == "unknown"
+    assert targets(daemon)["need", "direct"]["state"] == "no_sample"
+    metrics = daemon.metrics()
+    assert metrics['hopcount_target_up{brand="acme",target="page",way="link"}'] == 1
+    assert 'hopcount_target_up{brand="acme",target="busy",way="link"}' not in metrics  # nothing is known
+    assert metrics["hopcount_checker"] == 1
+
+    pages.now["/page"] = Answer(404)
+    down = wait_for(daemon, "page", "down")
+    assert down["failures"] >= 3 and down["why"] == "it answers 404"
+    assert daemon.metrics()['hopcount_target_up{brand="acme",target="page",way="direct"}'] == 0
+    found = history(daemon, "page")
+    first = next(i for i, each in enumerate(found) if each["verdict"] == "down")
+    assert all(each["verdict"] == "up" for each in found[:first])
+    assert 'at=check.down brand=acme target="page" way=direct why="it answers 404"' in daemon.stderr()
+
+    del pages.now["/page"]
+    wait_for(daemon, "page", "up")
+    wait_for(daemon, "page", "up", "link")
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0
+
+
+def test_a_reload_changes_what_is_looked_at(make_hopcountd, redis, pages):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon, [f"{pages.url}/one"], every_s=1))
+    daemon.start()
+    wait_for(daemon, "one", "up")
+    daemon.write_config(config_of(daemon, [f"{pages.url}/two"], every_s=3600))
+    daemon.reload()
+    wait_until(lambda: ("two", "direct") in targets(daemon), 20)
+    assert ("one", "direct") not in targets(daemon)
+    wait_for(daemon, "two", "up")
+    wait_until(lambda: "keys=checks.every_s remedy=restart" in daemon.stderr(), 20)
+
+
+def test_one_pod_looks_and_another_takes_over(make_hopcountd, redis, pages):
+    every_s, pods = 2, []
+    for name in ("one", "two"):
+        pod = make_hopcountd(redis, name=name, start=False)
+        pod.write_config(config_of(pod, [f"{pages.url}/page{number}" for number in range(5)], every_s=every_s))
+        pod.write_config({"brands": [pod.config["brands"][0] | {"tracking": "off"}]})  # no links
+        pods.append(pod)
+    pods[1].write_keys([(1, "mint", pods[0].key)])
+    for pod in pods:
+        pod.start()
+    checker = wait_until(lambda: next((pod for pod in pods if pod.metrics()["hopcount_checker"]), None), 40)
+    other, = (pod for pod in pods if pod is not checker)
+    for number in range(5):
+        wait_for(other, f"page{number}", "up")  # what one finds all know
+    wait_until(lambda: len(history(other, "page0")) >= 3, 40)
+    assert other.metrics()["hopcount_checker"] == 0
+    checker.kill()
+    before = len(history(other, "page0"))
+    wait_until(lambda: other.metrics()["hopcount_checker"] == 1, 40)
+    wait_until(lambda: len(history(other, "page0")) >= before + 2, 40)
+
+    asked = len(pages.server.requests)
+    lists = {key: [json.loads(text)["at"] for text in redis.client().lrange(key, 0, -1)]
+             for key in redis.client().keys("hc:{s00}:check:*")}
+    assert len(lists) == 5
+    for times in lists.values():
+        assert all(b - a >= every_s * 1000 for a, b in zip(times, times[1:])), times  # none twice in a period
+    # 4 requests at a time: some were under way at the kill, and some are now.
+    assert asked <= sum(map(len, lists.values())) + 4 + 4
+
+
+def test_targets_by_keys_and_without_checks(make_hopcountd, redis, pages):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config({"brands": [
+        *config_of(daemon, [f"{pages.url}/one"])["brands"],
+        {"name": "bcme", "hosts": ["go.bcme.example"], "home": f"{pages.url}/home"}], "checks": {"every_s": 3600}})
+    limited = daemon.add_api_key("stats:read", "limited", brands="bcme")
+    daemon.start()
+    assert set(targets(daemon)) == {("one", "direct"), ("one", "link"), ("home", "direct")}
+    assert set(targets(daemon, key=limited)) == {("home", "direct")}
+    hidden = targets(daemon)["one", "direct"]["id"]
+    for key, path, status in [(limited, hidden, 404), (True, "0" * 16, 404), (True, "x", 404), (True, hidden, 200),
+                              ("hc_wrong", hidden, 401)]:
+        assert daemon.admin("GET", f"/v1/targets/{path}", key=key).status == status
+
+    quiet = make_hopcountd(redis, name="quiet")
+    assert quiet.api("GET", "/v1/targets") == {"enabled": False, "every_s": 0, "checker": False, "targets": []}
+    assert "hopcount_target_up" not in quiet.admin("GET", "/metrics").text

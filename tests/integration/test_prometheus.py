@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness.build import ROOT, patience
+from harness.daemon import BRAND
 from harness.load import BROWSER
 from harness.ports import free_port
 from harness.process import Process
@@ -168,8 +169,13 @@ def test_promtool_parses_every_query_of_the_dashboard(tmp_path):
 
 @pytest.fixture
 def hopcountd(make_hopcountd, redis, tmp_path):
-    """With a sink, as there are metrics of sinks only then."""
-    return make_hopcountd(redis, {"sinks": [{"name": "archive", "type": "file", "path": str(tmp_path / "archive")}]})
+    """With a sink and checks, as there are metrics of them only then.  Nothing answers at the targets."""
+    nowhere = "http://127.0.0.1:9"
+    return make_hopcountd(redis, {
+        "sinks": [{"name": "archive", "type": "file", "path": str(tmp_path / "archive")}],
+        "brands": [{**BRAND, "billing_url": nowhere, "home": f"{nowhere}/", "base_url": nowhere,
+                    "hosts": [*BRAND["hosts"], "127.0.0.1"]}],
+        "checks": {"every_s": 3600, "failures": 100}})
 
 
 def test_promtool_finds_nothing_to_say_about_the_metrics(hopcountd):
