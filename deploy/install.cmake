@@ -7,7 +7,7 @@ endif()
 install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES deploy/redis-acl.conf deploy/gateway-asns.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(DIRECTORY deploy/prometheus deploy/grafana deploy/proxy deploy/whmcs
+install(DIRECTORY deploy/prometheus deploy/grafana deploy/clickhouse deploy/proxy deploy/whmcs
   deploy/kubernetes
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/minters DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples USE_SOURCE_PERMISSIONS
@@ -15,7 +15,7 @@ install(DIRECTORY deploy/minters DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples US
 install(DIRECTORY service/presets service/texts DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
 install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-foreach(folder deploy deploy/minters deploy/billing deploy/deliverability deploy/kubernetes deploy/security deploy/whmcs service/admin service/gateway)
+foreach(folder deploy deploy/minters deploy/billing deploy/deliverability deploy/kubernetes deploy/security deploy/webhooks deploy/whmcs service/admin service/gateway)
   install(FILES ${folder}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
 endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)

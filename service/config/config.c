@@ -154,6 +154,10 @@ static const struct {
     {"rotate_records", 1u << CONFIG_SINK_FILE, false},
     {"url", HTTP_SINKS, true},
     {"secret_file", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"preset", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"measurement_id", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"site_id", 1u << CONFIG_SINK_WEBHOOK, false},
+    {"token_file", 1u << CONFIG_SINK_WEBHOOK, false},
     {"tls_ca", HTTP_SINKS, false},
     {"allow_private", 1u << CONFIG_SINK_WEBHOOK, false},
     {"timeout_ms", NET_SINKS, false},
@@ -195,6 +199,64 @@ static bool check_sink_keys(const struct config *config, unsigned index, struct 
     return true;
 }
 
+/* G-, capitals and digits. */
+static bool is_measurement_id(const char *text)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    return strncmp(text, "G-", 2) == 0 && text[2] != '\0' &&
+           text[2 + strspn(text + 2, letters)] == '\0';
+}
+
+/* What a preset needs, and what has no place beside it. */
+static bool check_sink_preset(const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_sink *sink = &config->sinks[index];
+    bool is_ga4 = sink->preset == CONFIG_SINK_GA4, is_matomo = sink->preset == CONFIG_SINK_MATOMO;
+    const struct {
+        const char *key, *wrong;
+        bool is_wrong;
+    } rules[] = {
+        {"measurement_id", "is for preset: ga4; remove it", sink->measurement_id && !is_ga4},
+        {"site_id", "is for preset: matomo; remove it", sink->site_id && !is_matomo},
+        {"token_file", "is for preset: ga4 or matomo; remove it",
+         sink->token_file && !is_ga4 && !is_matomo},
+        {"measurement_id", "is missing; preset: ga4 needs it, G-XXXXXXXXXX",
+         is_ga4 && !sink->measurement_id},
+        {"measurement_id", "is none; a measurement id is G- and capitals and digits",
+         is_ga4 && sink->measurement_id && !is_measurement_id(sink->measurement_id)},
+        {"site_id", "is missing; preset: matomo needs it", is_matomo && !sink->site_id},
+        {"token_file",
+         is_ga4 ? "is missing; preset: ga4 needs the API secret of the data stream"
+                : "is missing; preset: matomo needs a token_auth",
+         (is_ga4 || is_matomo) && !sink->token_file},
+        {"secret_file", "signs Standard Webhooks, which a preset does not send; remove it",
+         (is_ga4 || is_matomo) && sink->secret_file},
+        {"fields", "must be hashed for a preset: numbers of clients are not for web analytics",
+         (is_ga4 || is_matomo) && sink->fields != 1},
+        {"batch_max", "is not for preset: ga4, which gets a request for each record; remove it",
+         is_ga4 && sink->batch_max},
+    };
+    char key[SINK_KEY_MAX];
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].is_wrong) {
+            snprintf(key, sizeof(key), "sinks[%u].%s", index, rules[i].key);
+            config_fail(config, err, key, "%s", rules[i].wrong);
+            return false;
+        }
+    }
+    for (unsigned i = 0; (is_ga4 || is_matomo) && i < sink->n_types; i++) {
+        if (strcmp(sink->types[i], "click") != 0 && strcmp(sink->types[i], "invoice.paid") != 0) {
+            snprintf(key, sizeof(key), "sinks[%u].types", index);
+            config_fail(config, err, key, "'%s' has no place in web analytics; click, invoice.paid",
+                        sink->types[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_brand(const struct config *config, const char *name)
 {
     for (unsigned i = 0; i < config->n_brands; i++) {
@@ -229,7 +291,7 @@ static bool check_sink(const struct config *config, unsigned index, struct error
         config_fail(config, err, key, "fields: hashed and hash_key_file go together");
         return false;
     }
-    if (!check_sink_keys(config, index, err))
+    if (!check_sink_keys(config, index, err) || !check_sink_preset(config, index, err))
         return false;
     for (unsigned i = 0; i < sink->n_options; i++) {
         if (strcmp(sink->options[i].name, "sasl.password") == 0) {
@@ -291,8 +353,16 @@ const char *config_sink_type_name(const struct config_sink *sink)
     return config_sink_types[sink->type];
 }
 
+bool config_sink_is_single(const struct config_sink *sink)
+{
+    return sink->type == CONFIG_SINK_WEBHOOK &&
+           (sink->batch_max == 1 || sink->preset == CONFIG_SINK_GA4);
+}
+
 int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default)
 {
+    if (config_sink_is_single(sink))
+        return 0;
     if (sink->flush_ms)
         return sink->flush_ms;
     return sink->rotate_s ? sink->rotate_s * 1000 : by_default;
@@ -300,6 +370,8 @@ int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default
 
 uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default)
 {
+    if (config_sink_is_single(sink))
+        return by_default;
     if (sink->batch_max)
         return (uint64_t)sink->batch_max;
     return sink->rotate_records ? (uint64_t)sink->rotate_records : by_default;

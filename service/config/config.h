@@ -206,6 +206,8 @@ enum config_sink_type {
     CONFIG_SINK_TYPES
 };
 enum config_sink_format { CONFIG_SINK_JSONL, CONFIG_SINK_CSV };
+/* Whose words a webhook speaks. */
+enum config_sink_preset { CONFIG_SINK_OWN, CONFIG_SINK_GA4, CONFIG_SINK_MATOMO };
 
 /* An option of librdkafka. */
 struct config_sink_option {
@@ -233,6 +235,10 @@ struct config_sink {
     int64_t rotate_s;
     int64_t rotate_records;
     /* webhook */
+    enum config_sink_preset preset;
+    char *measurement_id; /* GA4 */
+    int64_t site_id;      /* Matomo */
+    char *token_file;     /* both */
     char *url;
     char *secret_file;
     char *tls_ca;
@@ -315,6 +321,9 @@ extern const char *const config_sink_types[];
 const char *config_sink_type_name(const struct config_sink *sink);
 /* How long records may wait for more, and how many are given away at a time; the default is that of
  * the type. */
+/* Of a webhook that sends each record by itself they are 0, and the type's default: it takes one
+ * record out of such a range and passes over what it doesn't send. */
+bool config_sink_is_single(const struct config_sink *sink);
 int64_t config_sink_linger_ms(const struct config_sink *sink, int64_t by_default);
 uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_default);
 

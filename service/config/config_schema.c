@@ -49,6 +49,7 @@ static const char *const target_tracking_names[] = {"full", "aggregate", "off", 
 static const char *const until_known_names[] = {"default", "open", "closed", NULL};
 static const char *const gpc_names[] = {"ignore", "aggregate", NULL};
 static const char *const sink_fields_names[] = {"all", "hashed", "counts", NULL};
+static const char *const sink_preset_names[] = {"none", "ga4", "matomo", NULL};
 static const char *const sink_format_names[] = {"jsonl", "csv", NULL};
 
 static const struct schema_key public_keys[] = {
@@ -402,6 +403,14 @@ static const struct schema_key sink_keys[] = {
         "file: most records in a file; default: 1000000."),
     TEXT("url", config_sink, url, 2048, NULL, NULL,
          "webhook: where to POST to; clickhouse: its HTTP port, http://host:8123."),
+    CHOICE("preset", config_sink, preset, sink_preset_names, "none",
+           "webhook: clicks of people and payments in the words of Google Analytics 4 or Matomo; "
+           "none: records as they are, by Standard Webhooks."),
+    TEXT("measurement_id", config_sink, measurement_id, 32, NULL, NULL,
+         "preset ga4: the data stream, G-XXXXXXXXXX."),
+    INT("site_id", config_sink, site_id, 1, 1000000000, NULL, "preset matomo: number of the site."),
+    PATH("token_file", config_sink, token_file, NULL,
+         "preset ga4: file with the API secret of the data stream; matomo: with a token_auth."),
     PATH("secret_file", config_sink, secret_file, NULL,
          "webhook: file with a line whsec_… that signs, and maybe a second one, the secret before; "
          "without it nothing is signed."),

@@ -19,14 +19,14 @@ struct sink_batch;
 enum sink_outcome {
     SINK_DONE,   /* everything below result->to is where it belongs */
     SINK_LATER,  /* the same again, later; result->why says why */
-    SINK_FAILED, /* this range will not be taken: it is listed, and the next one is tried */
+    SINK_FAILED, /* this will not be taken up to result->to: it is listed, and the next is tried */
     SINK_OFF,    /* nothing will be taken any more, until somebody says `hopcount sinks retry` */
 };
 
 enum { SINK_RESULT_WHY_MAX = 160 };
 
 struct sink_result {
-    uint64_t to;      /* DONE: at most the batch's, which it is before the call */
+    uint64_t to;      /* DONE, FAILED: at most the batch's, which it is before the call */
     uint64_t n_sent;  /* DONE: records */
     int64_t retry_ms; /* LATER: after so long; 0 = after the thread's own back-off */
     char why[SINK_RESULT_WHY_MAX];

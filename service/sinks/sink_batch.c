@@ -43,11 +43,17 @@ static int label_bit(const char *name)
 bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
                       bool leaves_out_omitted, struct error *err)
 {
+    bool is_analytics = config->preset != CONFIG_SINK_OWN;
+
     *filter = (struct sink_filter){
-        .types = config->n_types      ? 0
+        .types = config->n_types ? 0
+                 : is_analytics
+                     ? UINT32_C(1) << TYPE_CLICK | UINT32_C(1) << (TYPE_EVENT + EVENT_PAID)
                  : leaves_out_omitted ? ~(UINT32_C(1) << TYPE_OMITTED)
                                       : UINT32_MAX,
-        .labels = config->n_labels ? 0 : UINT32_MAX,
+        .labels = config->n_labels ? 0
+                  : is_analytics   ? UINT32_C(1) << CLICK_HUMAN
+                                   : UINT32_MAX,
         .brands = config->brands,
         .n_brands = config->n_brands,
         .kinds = config->kinds,

@@ -28,7 +28,8 @@ struct sink_filter {
 };
 
 /* Reads `types`, without which omitted ones are left out if `leaves_out_omitted`, `labels`,
- * `brands` and `kinds`.  False and `*err`, which names the key, when one of them is unknown. */
+ * `brands` and `kinds`; a preset takes clicks of people and payments.  False and `*err`, which
+ * names the key, when one of them is unknown. */
 MUST_USE bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
                                bool leaves_out_omitted, struct error *err);
 

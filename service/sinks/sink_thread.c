@@ -446,19 +446,33 @@ static void works(struct sink_thread *t)
     set_why(t, "");
 }
 
-/* The range at hand is over: the cursor of its log is at `to`, unless the range had failed before.
- */
+/* The range at hand is over up to `to`: the cursor of its log is there, unless the range had failed
+ * before.  Of one that had, the rest is what is sent next. */
 static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to)
 {
+    struct sink_range rest = t->state.intent;
+
     t->state.has_intent = false;
     t->is_dirty = true;
-    if (log && log->at >= t->state.intent.from && log->at < to)
+    if (log && log->at >= rest.from && log->at < to) {
         move_to(t, log, to);
+    } else if (log && to < rest.to) {
+        rest.from = to;
+        if (!sink_state_add_failed(&t->state, &rest)) {
+            count_lost(t, rest.to - to, "out of memory");
+            return;
+        }
+        memmove(t->state.failed + 1, t->state.failed,
+                (t->state.n_failed - 1) * sizeof(struct sink_range));
+        t->state.failed[0] = rest;
+        t->n_again++;
+    }
 }
 
 static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_outcome outcome,
                          const struct sink_result *result)
 {
+    struct sink_range failed = t->state.intent;
     char quoted[LOG_QUOTE_MAX];
     int64_t now_ms = clock_mono_ms();
 
@@ -477,11 +491,11 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
         break;
     case SINK_FAILED:
         log_error("sink.failed", "sink=%s from=%" PRIu64 " to=%" PRIu64 " err=%s",
-                  t->options.config->name, t->state.intent.from, t->state.intent.to,
-                  log_quote(quoted, result->why));
+                  t->options.config->name, failed.from, result->to, log_quote(quoted, result->why));
         set_why(t, result->why);
-        if (sink_state_add_failed(&t->state, &t->state.intent))
-            end_intent(t, log, t->state.intent.to);
+        failed.to = result->to;
+        if (sink_state_add_failed(&t->state, &failed))
+            end_intent(t, log, result->to);
         break;
     case SINK_OFF:
         log_error("sink.off", "sink=%s err=%s remedy=\"hopcount sinks retry\"",

@@ -1,5 +1,6 @@
 /* Webhooks by Standard Webhooks 1.0.0 (https://www.standardwebhooks.com): a POST for each range, of
- * one record or of several, signed; its id is the range, the same however often it is sent. */
+ * one record or of several, signed; its id is the range, the same however often it is sent.  Or, by
+ * a preset, what web analytics understand. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 #include "service/sinks/sink.h"
 #include "service/sinks/sink_batch.h"
 #include "service/sinks/sink_http.h"
+#include "service/sinks/sink_key.h"
+#include "service/sinks/webhook_preset.h"
 
 enum {
     ROWS_MAX = 500,
@@ -38,6 +41,9 @@ struct webhook {
     struct sink_http *http;
     struct secret secrets[SECRETS_MAX]; /* the present one, then the one before it */
     unsigned n_secrets;
+    bool is_single;              /* a request for each record */
+    char token[SINK_SECRET_MAX]; /* of a preset */
+    char *url;                   /* maybe with the token */
     char *body;
     size_t body_len, body_max;
     char id[ID_MAX];     /* of the range that was tried last … */
@@ -62,10 +68,71 @@ static bool add_text(struct webhook *w, const char *text, size_t len)
     return true;
 }
 
-/* {"type":…,"timestamp":…,"data":RECORD} for one, "data":[RECORD,…] for ranges of several. */
-static bool write_body(struct webhook *w, struct sink_batch *batch, uint64_t *n_rows)
+/* False: a preset has no words for it. */
+static bool is_sent(const struct webhook *w, const struct record *record)
 {
-    bool is_single = w->options.config->batch_max == 1;
+    return w->options.config->preset == CONFIG_SINK_OWN || webhook_preset_has(record);
+}
+
+/* Cuts the range behind its first record that is sent. */
+static void cut_to_one(const struct webhook *w, struct sink_batch *batch)
+{
+    struct record record;
+
+    while (sink_batch_next(batch, &record)) {
+        if (is_sent(w, &record)) {
+            batch->to = batch->at;
+            break;
+        }
+    }
+    sink_batch_start(batch);
+}
+
+static bool write_ga4(struct webhook *w, struct sink_batch *batch, uint64_t *n_rows)
+{
+    char text[WEBHOOK_PRESET_MAX];
+    struct record record;
+
+    w->body_len = 0;
+    while (sink_batch_next(batch, &record)) {
+        if (!is_sent(w, &record))
+            continue;
+        if (!add_text(w, text, webhook_preset_ga4(&record, &w->options.form, text)))
+            return false;
+        ++*n_rows;
+    }
+    return true;
+}
+
+/* {"requests":["?…",…],"token_auth":"…"} */
+static bool write_matomo(struct webhook *w, struct sink_batch *batch, uint64_t *n_rows)
+{
+    static const char begin[] = "{\"requests\":[\"", next[] = "\",\"",
+                      end[] = "\"],\"token_auth\":\"";
+    char text[WEBHOOK_PRESET_MAX];
+    struct record record;
+
+    w->body_len = 0;
+    while (sink_batch_next(batch, &record)) {
+        size_t len;
+
+        if (!is_sent(w, &record))
+            continue;
+        len = webhook_preset_matomo(&record, &w->options.form, w->options.config->site_id, text);
+        if (!(*n_rows ? add_text(w, next, sizeof(next) - 1)
+                      : add_text(w, begin, sizeof(begin) - 1)) ||
+            !add_text(w, text, len))
+            return false;
+        ++*n_rows;
+    }
+    return *n_rows == 0 || (add_text(w, end, sizeof(end) - 1) &&
+                            add_text(w, w->token, strlen(w->token)) && add_text(w, "\"}", 2));
+}
+
+/* {"type":…,"timestamp":…,"data":RECORD} for one, "data":[RECORD,…] for ranges of several. */
+static bool write_records(struct webhook *w, struct sink_batch *batch, uint64_t *n_rows)
+{
+    bool is_single = w->is_single;
     char record_text[RECORD_TEXT_MAX], head[160], time[RFC3339_TEXT_MAX];
     struct record record;
 
@@ -86,6 +153,19 @@ static bool write_body(struct webhook *w, struct sink_batch *batch, uint64_t *n_
         ++*n_rows;
     }
     return *n_rows == 0 || add_text(w, is_single ? "}" : "]}", is_single ? 1 : 2);
+}
+
+static bool write_body(struct webhook *w, struct sink_batch *batch, uint64_t *n_rows)
+{
+    switch (w->options.config->preset) {
+    case CONFIG_SINK_GA4:
+        return write_ga4(w, batch, n_rows);
+    case CONFIG_SINK_MATOMO:
+        return write_matomo(w, batch, n_rows);
+    case CONFIG_SINK_OWN:
+        break;
+    }
+    return write_records(w, batch, n_rows);
 }
 
 /* --- headers --- */
@@ -126,14 +206,14 @@ static struct curl_slist *make_headers(const struct webhook *w)
 {
     char timestamp[24], line[HEADER_MAX];
     struct curl_slist *headers = NULL;
-    bool ok;
+    bool is_own = w->options.config->preset == CONFIG_SINK_OWN, ok;
 
     snprintf(timestamp, sizeof(timestamp), "%" PRId64, clock_wall_ms() / 1000);
     ok = add_header(&headers, "Content-Type: application/json") && add_header(&headers, "Expect:");
     snprintf(line, sizeof(line), "webhook-id: %s", w->id);
-    ok = ok && add_header(&headers, line);
+    ok = ok && (!is_own || add_header(&headers, line));
     snprintf(line, sizeof(line), "webhook-timestamp: %s", timestamp);
-    ok = ok && add_header(&headers, line);
+    ok = ok && (!is_own || add_header(&headers, line));
     if (w->n_secrets > 0) {
         sign(w, timestamp, line);
         ok = ok && add_header(&headers, line);
@@ -187,11 +267,15 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
 {
     struct webhook *w = self;
     struct sink_http_answer answer;
-    struct sink_http_request request = {.url = w->options.config->url};
+    struct sink_http_request request = {.url = w->url};
     enum sink_outcome outcome;
     char id[ID_MAX];
 
-    snprintf(id, sizeof(id), "%s-%" PRIu64 "-%" PRIu64, batch->log_hex, batch->from, batch->to);
+    if (w->is_single)
+        cut_to_one(w, batch);
+    result->to = batch->to;
+    snprintf(id, sizeof(id), "%s-%" PRIu64 "-%" PRIu64, batch->log_hex,
+             w->is_single ? batch->to - 1 : batch->from, batch->to);
     if (strcmp(id, w->id) != 0)
         w->n_attempts = 0;
     memcpy(w->id, id, sizeof(id));
@@ -261,8 +345,42 @@ static void webhook_close(void *self)
         return;
     sink_http_free(w->http);
     sodium_memzero(w->secrets, sizeof(w->secrets));
+    sodium_memzero(w->token, sizeof(w->token));
+    free(w->url);
     free(w->body);
     free(w);
+}
+
+/* Letters, digits, hyphens and underscores: it stands in a URL and in JSON as it is. */
+static bool load_token(struct webhook *w, struct error *err)
+{
+    const char *path = w->options.config->token_file;
+
+    if (!path)
+        return true;
+    if (!sink_password_load(path, w->token, err))
+        return false;
+    if (w->token[strspn(w->token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "_-")] == '\0')
+        return true;
+    error_set(err, "%s: holds no token; one has letters, digits, '-' and '_' only", path);
+    return false;
+}
+
+/* Google wants stream and secret in the URL. */
+static bool make_url(struct webhook *w)
+{
+    const struct config_sink *config = w->options.config;
+    int len;
+
+    if (config->preset == CONFIG_SINK_GA4)
+        len = asprintf(&w->url, "%s%smeasurement_id=%s&api_secret=%s", config->url,
+                       strchr(config->url, '?') ? "&" : "?", config->measurement_id, w->token);
+    else
+        len = asprintf(&w->url, "%s", config->url);
+    if (len < 0)
+        w->url = NULL;
+    return w->url != NULL;
 }
 
 static void *webhook_open(const struct sink_options *options, struct error *err)
@@ -284,7 +402,13 @@ static void *webhook_open(const struct sink_options *options, struct error *err)
         error_set(err, "url: %s", wrong);
     } else {
         w->options = *options;
-        ok = !config->secret_file || load_secrets(w, config->secret_file, err);
+        w->is_single = config_sink_is_single(config);
+        ok = (!config->secret_file || load_secrets(w, config->secret_file, err)) &&
+             load_token(w, err);
+        if (ok && !make_url(w)) {
+            error_set(err, "out of memory");
+            ok = false;
+        }
     }
     if (!ok) {
         webhook_close(w);

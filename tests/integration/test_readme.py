@@ -15,7 +15,7 @@ READMES = ["README.md", "service/admin/README.md", "deploy/README.md", "service/
            "service/README.md", "tests/README.md", "deploy/minters/README.md",
            "deploy/billing/README.md", "deploy/deliverability/README.md",
            "deploy/whmcs/README.md", "deploy/kubernetes/README.md",
-           "deploy/security/README.md"]
+           "deploy/security/README.md", "deploy/webhooks/README.md"]
 # Of these no commands are run: measuring takes long, and test_bench.py and test_label*.py do.
 MEASURING = ["bench/README.md", "tests/labels/README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
