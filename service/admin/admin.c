@@ -22,6 +22,7 @@
 #include "service/admin/server.h"
 #include "service/admin/session.h"
 #include "service/admin/signin.h"
+#include "service/admin/stats/invoices.h"
 #include "service/admin/use.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
@@ -56,12 +57,18 @@ struct admin {
     bool running;
 };
 
-/* A request has come from the front. */
+/* A request has come from the front, or back from it: the client has taken a piece of its reply. */
 static void on_request(void *owner, struct letter *letter)
 {
     struct request *request = (struct request *)letter;
+    void (*on_room)(void *owner) = request->on_room;
     struct admin *admin = owner;
 
+    if (on_room) {
+        request->on_room = NULL;
+        on_room(request->room_owner);
+        return;
+    }
     if (atomic_load(&request->gone)) {
         request_drop(request);
         return;
@@ -265,6 +272,7 @@ void admin_free(struct admin *admin)
     one_use_free(admin->server.one_use);
     use_drop_all(&admin->server);
     live_free(admin->server.live);
+    invoices_drop_all(&admin->server);
     signins_free(admin->server.signins);
     pods_free(admin->server.pods);
     front_free(admin->front);

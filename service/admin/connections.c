@@ -50,6 +50,7 @@ struct connection {
     struct http1_scan scan;
     bool keep_alive; /* after the reply that is being sent */
     bool has_ended;  /* the client will send nothing more */
+    bool owes_room;  /* the API thread waits until the client has taken a piece of its reply */
     bool is_peer_trusted;
     char peer[REQUEST_PEER_MAX];
     uint8_t ip[IP_LEN];
@@ -128,6 +129,16 @@ static bool is_with_api(const struct connection *conn)
     return conn->state == CONNECTION_ANSWERED_BY_API || conn->state == CONNECTION_STREAMING;
 }
 
+/* The client has taken what was sent, or never will: the API thread makes the next piece, or ends.
+ */
+static void give_room(struct connection *conn)
+{
+    if (!conn->owes_room)
+        return;
+    conn->owes_room = false;
+    mailbox_post(conn->all->options.server->to_api, &conn->request->letter);
+}
+
 static void close_connection(struct connection *conn)
 {
     struct connections *all = conn->all;
@@ -148,6 +159,7 @@ static void close_connection(struct connection *conn)
     if (is_with_api(conn)) {
         conn->state = CONNECTION_GONE;
         atomic_store(&conn->request->gone, true);
+        give_room(conn);
     } else {
         drop_request(conn);
         free(conn);
@@ -162,15 +174,22 @@ static bool is_unsent(const struct connection *conn)
     return ioctl(bufferevent_getfd(conn->bev), SIOCOUTQ, &n) == 0 && n > 0;
 }
 
+static void reset_connection(struct connection *conn)
+{
+    const struct linger none = {.l_onoff = 1};
+
+    (void)setsockopt(bufferevent_getfd(conn->bev), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    close_connection(conn);
+}
+
 /* Closes without waiting until the client has read the rest: otherwise the kernel would keep the
  * bytes and retransmit them for minutes. */
 static void abort_connection(struct connection *conn)
 {
-    const struct linger none = {.l_onoff = 1};
-
     if (is_unsent(conn))
-        (void)setsockopt(bufferevent_getfd(conn->bev), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-    close_connection(conn);
+        reset_connection(conn);
+    else
+        close_connection(conn);
 }
 
 static bool evict(struct connections *all, const uint8_t *of_ip)
@@ -273,6 +292,9 @@ static void take_last(struct connection *conn, struct parcel *parcel)
     drop_request(conn);
     if (conn->state == CONNECTION_GONE) {
         free(conn);
+    } else if (parcel->is_cut) {
+        set_state(conn, CONNECTION_SENDING);
+        reset_connection(conn);
     } else {
         conn->keep_alive = request->origin.keep_alive;
         send_reply(conn, parcel->bytes);
@@ -289,11 +311,17 @@ void connections_take(struct connections *connections, struct parcel *parcel)
         take_last(conn, parcel);
         return;
     }
-    if (conn->state != CONNECTION_GONE) {
+    conn->owes_room = parcel->wants_room;
+    if (conn->state == CONNECTION_GONE) {
+        give_room(conn);
+    } else {
         set_state(conn, CONNECTION_STREAMING);
         bufferevent_write_buffer(conn->bev, parcel->bytes);
-        if (conn->has_ended || unsent_of(conn) > CONNECTIONS_STREAM_MAX)
+        conn->unsent = unsent_of(conn);
+        if (conn->has_ended || (!conn->owes_room && conn->unsent > CONNECTIONS_STREAM_MAX))
             abort_connection(conn);
+        else if (conn->owes_room)
+            set_deadline(conn, CONNECTIONS_SEND_S);
     }
     evbuffer_free(parcel->bytes);
     free(parcel);
@@ -466,8 +494,12 @@ static void on_write(struct bufferevent *bev, void *arg)
     struct connection *conn = arg;
 
     (void)bev;
-    if (conn->state == CONNECTION_SENDING)
+    if (conn->state == CONNECTION_SENDING) {
         end_reply(conn);
+    } else if (conn->owes_room) {
+        set_deadline(conn, 0);
+        give_room(conn);
+    }
 }
 
 /* The client has closed the connection or its sending side: requests that arrived are answered. */
@@ -497,6 +529,7 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
     case CONNECTION_BODY:
         refuse(conn, 408, "the body took too long", false);
         break;
+    case CONNECTION_STREAMING: /* a piece of a long reply */
     case CONNECTION_SENDING:
         unsent = unsent_of(conn);
         if (unsent + CONNECTIONS_SEND_MIN > conn->unsent) {
@@ -511,7 +544,6 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
         abort_connection(conn);
         break;
     case CONNECTION_ANSWERED_BY_API:
-    case CONNECTION_STREAMING:
     case CONNECTION_GONE:
         break;
     }
@@ -590,6 +622,16 @@ struct connections *connections_new(const struct connections_options *options)
     connections->options = *options;
     TAILQ_INIT(&connections->list);
     return connections;
+}
+
+void connections_give_back(struct connections *connections)
+{
+    struct connection *conn;
+
+    TAILQ_FOREACH(conn, &connections->list, link)
+    {
+        give_room(conn);
+    }
 }
 
 void connections_free(struct connections *connections)

@@ -11,6 +11,7 @@
  *                    LINGERING ──────── client closed, 2 s ─────────▶ gone
  *
  * A connection has one request at a time: the next is read after the reply to the last was sent.
+ * A long reply comes in pieces, each when the one before has been taken.
  * When the client closes, the connection is closed at once; a request of it that the API thread
  * still has is dropped when it comes back.
  */
@@ -50,6 +51,9 @@ struct connections_options {
 
 /* NULL: no memory. */
 MUST_USE struct connections *connections_new(const struct connections_options *options);
+/* Posts the requests whose clients have not taken a piece of a long reply to the API thread's
+ * mailbox, for whoever empties it at the end. */
+void connections_give_back(struct connections *connections);
 /* Closes all.  No request may be with the API thread any more.  NULL is allowed. */
 void connections_free(struct connections *connections);
 

@@ -280,10 +280,11 @@ void front_free(struct front *front)
     }
     /* The requests and replies that are still in the mailboxes go back to their connections. */
     if (front->connections) {
-        while (front->server->to_api && (letter = mailbox_take(front->server->to_api)))
-            connections_take(front->connections, &((struct request *)letter)->last);
         while ((letter = mailbox_take(front->to_front)))
             connections_take(front->connections, (struct parcel *)letter);
+        connections_give_back(front->connections);
+        while (front->server->to_api && (letter = mailbox_take(front->server->to_api)))
+            connections_take(front->connections, &((struct request *)letter)->last);
     }
     connections_free(front->connections);
     for (unsigned i = 0; i < front->n_listeners; i++) {

@@ -444,7 +444,7 @@ void request_fail_redis(struct request *request, const char *cause)
 }
 
 /* A part of a stream that is not its last. */
-static bool post_part(struct request *request, struct evbuffer *bytes)
+static bool post_part(struct request *request, struct evbuffer *bytes, bool wants_room)
 {
     struct parcel *parcel = malloc(sizeof(*parcel));
 
@@ -452,7 +452,7 @@ static bool post_part(struct request *request, struct evbuffer *bytes)
         evbuffer_free(bytes);
         return false;
     }
-    *parcel = (struct parcel){.request = request, .bytes = bytes};
+    *parcel = (struct parcel){.request = request, .bytes = bytes, .wants_room = wants_room};
     mailbox_post(request->server->to_front, &parcel->letter);
     return true;
 }
@@ -470,27 +470,56 @@ void request_stream_start(struct request *request, const char *type)
                        "no"); /* otherwise nginx would buffer the events */
     if (head)
         write_head(request, head, 200, SIZE_MAX);
-    if (!head || !post_part(request, head))
+    if (!head || !post_part(request, head, false))
         atomic_store(&request->gone, true);
 }
 
-bool request_stream_send(struct request *request, struct slice bytes)
+/* The bytes as a chunk, but for HTTP/1.0; NULL: they are of no use, or there is no memory. */
+static struct evbuffer *make_part(struct request *request, struct slice bytes)
 {
     struct evbuffer *part;
 
     if (atomic_load(&request->gone) || request->is_head || !(part = evbuffer_new()))
-        return false;
+        return NULL;
     if (request->minor_version == 1)
         evbuffer_add_printf(part, "%zx\r\n", bytes.len);
     evbuffer_add(part, bytes.ptr, bytes.len);
     if (request->minor_version == 1)
         evbuffer_add(part, "\r\n", 2);
-    return post_part(request, part);
+    return part;
+}
+
+bool request_stream_send(struct request *request, struct slice bytes)
+{
+    struct evbuffer *part = make_part(request, bytes);
+
+    return part && post_part(request, part, false);
 }
 
 void request_stream_end(struct request *request)
 {
     if (request->minor_version == 1 && !request->is_head)
         evbuffer_add(request->last.bytes, "0\r\n\r\n", 5);
+    hand_back(request);
+}
+
+bool request_stream_piece(struct request *request, struct slice bytes, void (*on_room)(void *owner),
+                          void *owner)
+{
+    struct evbuffer *part = make_part(request, bytes);
+
+    if (!part)
+        return false;
+    request->on_room = on_room;
+    request->room_owner = owner;
+    if (post_part(request, part, true))
+        return true;
+    request->on_room = NULL;
+    return false;
+}
+
+void request_stream_cut(struct request *request)
+{
+    request->last.is_cut = true;
     hand_back(request);
 }

@@ -51,6 +51,8 @@ struct parcel {
     struct request *request;
     struct evbuffer *bytes; /* the parcel's */
     bool is_last;           /* the reply is whole; the parcel is a part of its request */
+    bool is_cut;            /* the last of a reply that broke off */
+    bool wants_room;        /* the request goes back to the API thread when the client has it */
 };
 
 /* What the front says of a request. */
@@ -63,7 +65,7 @@ struct request_origin {
 };
 
 struct request {
-    struct letter letter; /* from the front to the API thread */
+    struct letter letter; /* from the front to the API thread: the request, or its `on_room` */
     struct server *server;
     struct site *site; /* a reference; NULL while the front has the request */
     struct request_origin origin;
@@ -83,6 +85,9 @@ struct request {
     struct request *next; /* of those that wait for one answer; the owner's */
     int64_t due_ms;       /* when it is to be answered, monotonic; the owner's */
     atomic_bool gone;     /* the client has closed; the reply will be dropped */
+    /* Of a long reply, while the client has not taken a piece of it; the API thread's. */
+    void (*on_room)(void *owner);
+    void *room_owner;
 
     char *head; /* the head as it came: what the slices above point into */
     size_t head_len;
@@ -149,5 +154,17 @@ void request_stream_start(struct request *request, const char *type);
 MUST_USE bool request_stream_send(struct request *request, struct slice bytes);
 /* Ends it, and takes the request. */
 void request_stream_end(struct request *request);
+
+/* --- a long reply --- */
+
+/* As request_stream_send(), but of any length, and one piece at a time: calls `on_room` once, in
+ * the API thread's loop, when the client has taken the bytes or is gone.  Until then the request
+ * must be left alone; a client that takes too little for CONNECTIONS_SEND_S is cut off.  False: the
+ * client has gone, or there is no memory; `on_room` will not be called. */
+MUST_USE bool request_stream_piece(struct request *request, struct slice bytes,
+                                   void (*on_room)(void *owner), void *owner);
+/* Ends a reply that can't be completed, and takes the request: the connection is reset, so that the
+ * client doesn't take what it has for the whole. */
+void request_stream_cut(struct request *request);
 
 #endif

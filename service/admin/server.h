@@ -15,6 +15,7 @@ struct auth;
 struct cache;
 struct event_base;
 struct fetches;
+struct invoices_job;
 struct live;
 struct mailbox;
 struct one_use;
@@ -64,6 +65,7 @@ struct server {
     struct packed packed[SERVER_PACKED_MAX];
     struct stats_job *stats_jobs; /* under way */
     unsigned n_tops;              /* lists of top.c being made */
+    struct invoices_job *lists;   /* of invoices, that are sent whole */
     counter64 n_queries_failed;   /* that Redis didn't answer */
 
     _Atomic unsigned n_open;       /* requests that are being answered; any thread */

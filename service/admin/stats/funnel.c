@@ -17,6 +17,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/stats/funnel_rows.h"
+#include "service/admin/stats/stats_request.h"
 #include "service/admin/stats/stats_write.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
@@ -753,32 +754,17 @@ static void on_funnel_done(void *owner, const char *cause)
 
 static bool read_query(struct funnel_job *job, bool is_funnel)
 {
-    struct request *request = job->request;
-    const char *accept = request_header(request, "Accept");
-    const struct stats_asker asker = {
-        .site = request->site,
-        .brands = request->brands,
-        .now_s = clock_wall_ms() / 1000,
-        .accepts_csv = accept && strstr(accept, "text/csv"),
-        .is_funnel = is_funnel,
-    };
     struct stats_query *query = &job->stats.query;
-    struct stats_fault fault;
     struct slice bad;
 
-    if (!stats_query_init(query, &request->query, &asker, &fault)) {
-        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
+    if (!stats_request_read(job->request, is_funnel ? STATS_ASKED_FUNNEL : STATS_ASKED_STATS,
+                            is_funnel ? "hopcount-funnel.csv" : "hopcount-stats.csv", query))
         return false;
-    }
     stats_query_key(query, job->cache_key);
     if (query->kinds.ptr)
         job->kinds = stats_query_kinds(query, query->brand, &bad);
     for (size_t i = 0; i < query->n_groups; i++)
         job->by_kind = job->by_kind || query->groups[i] == STATS_KIND;
-    if (query->download)
-        request_add_header(request, "Content-Disposition",
-                           is_funnel ? "attachment; filename=\"hopcount-funnel.csv\""
-                                     : "attachment; filename=\"hopcount-stats.csv\"");
     return true;
 }
 
@@ -843,7 +829,6 @@ static void handle(struct request *request, bool is_funnel)
     };
     struct funnel_job *job = calloc(1, sizeof(*job));
 
-    request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!job) {
         request_fail(request, 503, NULL, "out of memory");
         return;

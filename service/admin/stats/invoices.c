@@ -1,48 +1,50 @@
 /* GET /v1/clicked, /v1/unclicked, /v1/unpaid: the invoices of a campaign that people clicked, did
- * not click, or have not paid; a page at a time, in the order of their numbers.
+ * not click, or have not paid, in the order of their numbers; a page, or all of them (`limit=all`).
  *
  * Which blocks hold invoices of the campaign is listed by month; these blocks are read some at a
- * time, until the page is full.  So a page costs what it holds, and no list is ever in memory. */
+ * time.  A page is sent when it is full.  A whole list is sent piece by piece, and the next blocks
+ * are read when the client has taken the piece: so a list takes the memory of a piece and the
+ * numbers of its blocks, however long it is and however slowly it is read. */
+#include "service/admin/stats/invoices.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
 #include <hiredis/hiredis.h>
 
 #include "proto/bytes.h"
 #include "proto/counter.h"
 #include "proto/funnel.h"
 #include "proto/number.h"
+#include "proto/rfc3339.h"
 #include "proto/state.h"
-#include "proto/token.h"
+#include "service/admin/auth.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/invoice_row.h"
+#include "service/admin/stats/period.h"
 #include "service/admin/stats/stats_query.h"
-#include "service/base/clock.h"
+#include "service/admin/stats/stats_request.h"
+#include "service/config/apikeys.h"
 #include "service/config/site.h"
 #include "service/state/state_table.h"
 
 enum {
-    LIMIT_DEFAULT = 1000,
-    LIMIT_MAX = 10000,
     MONTHS_MAX = 12 * 20 + 2,
     BLOCK_KEYS = 32,       /* blocks of a command */
-    WAVE_BLOCKS = 512,     /* that are read before it is looked whether the page is full */
+    WAVE_BLOCKS = 512,     /* that are read at a time, at most */
+    WAVE_ROWS = 1000,      /* that a wave should find: as many blocks are read as had so many */
     PAGE_BLOCKS = 1 << 14, /* that are read for one page; then it ends, full or not */
+    PIECE_MIN = 32768,     /* bytes; less is sent at the end only */
 };
 
 enum list { LIST_CLICKED, LIST_UNCLICKED, LIST_UNPAID };
-
-struct invoice_row {
-    uint32_t object, client;
-    uint8_t channel, variant;        /* of the newest mail or link of the campaign */
-    int64_t sent_s, first_s, last_s; /* 0 = not known, never */
-    const char *state;               /* NULL: not known */
-};
 
 /* A run of blocks of one shard, of a wave. */
 struct command {
@@ -50,27 +52,36 @@ struct command {
 };
 
 struct invoices_job {
+    struct invoices_job *next; /* of server->lists, while it is a whole list that is being sent */
     struct request *request;
     struct stats_query query; /* brand, campaign, period */
     enum list list;
-    size_t limit;
+    bool is_whole;                      /* all invoices, and not a page */
+    bool has_ended;                     /* the last piece is on its way */
     uint32_t first_block, first_object; /* where the page begins */
+    int64_t as_of_ms;
     unsigned n_months;
     int64_t months[MONTHS_MAX]; /* when they begin */
     uint32_t *blocks;           /* of the campaign, sorted, each once */
     size_t n_blocks, blocks_room, at, wave_end, n_read;
+    size_t wave_blocks;         /* to be read the next time */
     uint32_t wave[WAVE_BLOCKS]; /* those of the wave, by shard */
     struct command commands[WAVE_BLOCKS];
     size_t n_commands;
-    struct invoice_row *rows;
+    struct invoice_row *rows; /* of the wave */
     size_t n_rows, rows_room;
-    bool failed; /* no memory */
+    size_t n_written;     /* rows in the reply */
+    uint32_t next_object; /* where the next page begins; 0: this one is the last */
+    struct evbuffer *out; /* what was not sent yet */
+    bool failed;          /* no memory */
     struct counter_key keys[BLOCK_KEYS];
 };
 
 static void free_job(struct invoices_job *job)
 {
     stats_query_clear(&job->query);
+    if (job->out)
+        evbuffer_free(job->out);
     free(job->blocks);
     free(job->rows);
     free(job);
@@ -93,38 +104,6 @@ static bool is_opted_out(const struct invoices_job *job, uint32_t client)
     const struct state_subject subject = {STATE_OPTED_OUT, job->query.brand->id, client};
 
     return states && client != 0 && state_what(state_table_find(states, &subject)) != 0;
-}
-
-/* Sums the facts of the campaign up; false: no mail or link of it was made in the period. */
-static bool read_invoice(const struct invoices_job *job, struct slice facts,
-                         struct invoice_row *row)
-{
-    const struct period *period = &job->query.period;
-    struct funnel_fact fact;
-    size_t at = 0;
-    bool is_of_period = false;
-
-    while (funnel_next_fact(facts, &at, &fact)) {
-        if (fact.type == FUNNEL_CLIENT)
-            row->client = fact.client;
-        if ((fact.type != FUNNEL_SENT && fact.type != FUNNEL_CLICK) || fact.is_taken_back ||
-            fact.campaign != job->query.campaigns[0])
-            continue;
-        is_of_period =
-            is_of_period || (fact.sent_s >= period->from_s && fact.sent_s < period->to_s);
-        if (fact.sent_s >= row->sent_s) {
-            row->sent_s = fact.sent_s;
-            row->channel = fact.channel;
-            row->variant = fact.variant;
-        }
-        if (fact.type != FUNNEL_CLICK)
-            continue;
-        if (row->first_s == 0 || fact.time_s < row->first_s)
-            row->first_s = fact.time_s;
-        if (fact.time_s > row->last_s)
-            row->last_s = fact.time_s;
-    }
-    return is_of_period;
 }
 
 static bool is_listed(const struct invoices_job *job, const struct invoice_row *row,
@@ -168,7 +147,8 @@ static void take_block(struct invoices_job *job, uint32_t number, struct slice b
         struct invoice_row row = {.object = number * FUNNEL_BLOCK + place};
         unsigned state;
 
-        if (row.object < job->first_object || !read_invoice(job, facts, &row) ||
+        if (row.object < job->first_object ||
+            !invoice_row_read(facts, job->query.campaigns[0], &job->query.period, &row) ||
             is_opted_out(job, row.client))
             continue;
         state = state_of(job, row.object);
@@ -189,115 +169,163 @@ static int by_object(const void *left, const void *right)
     return (a->object > b->object) - (a->object < b->object);
 }
 
-static json_t *time_json(int64_t time_s)
+static const char *type_of(const struct invoices_job *job)
 {
-    char text[RFC3339_TEXT_MAX];
-
-    return time_s ? json_string(rfc3339_format(time_s, 0, text)) : json_null();
+    return job->query.csv ? "text/csv; charset=utf-8; header=present" : "application/json";
 }
 
-static const char *variant_name(uint8_t variant)
-{
-    static const char *const names[] = {"none", "A", "B", "C", "D", "E", "F", "G"};
-
-    return names[variant & 7];
-}
-
-static json_t *row_json(const struct invoice_row *row)
-{
-    return json_pack("{sI so so so so ss ss ss?}", "object", (json_int_t)row->object, "client",
-                     row->client ? json_integer(row->client) : json_null(), "sent_at",
-                     time_json(row->sent_s), "first_click_at", time_json(row->first_s),
-                     "last_click_at", time_json(row->last_s), "channel",
-                     token_channel_name(row->channel), "variant", variant_name(row->variant),
-                     "state", row->state);
-}
-
-/* Where the next page begins; 0: this one is the last. */
-static uint32_t next_page(const struct invoices_job *job)
-{
-    if (job->n_rows > job->limit)
-        return job->rows[job->limit].object;
-    return job->at < job->n_blocks ? job->blocks[job->at] * FUNNEL_BLOCK : 0;
-}
-
-static size_t n_on_page(const struct invoices_job *job)
-{
-    return job->n_rows < job->limit ? job->n_rows : job->limit;
-}
-
-static void reply_json(struct invoices_job *job)
+static void write_begin(struct invoices_job *job)
 {
     const struct stats_query *query = &job->query;
-    struct pods_age age = pods_age(job->request->server->pods);
-    uint32_t next = next_page(job);
-    json_t *rows = json_array();
+    char from[RFC3339_TEXT_MAX], to[RFC3339_TEXT_MAX];
 
-    for (size_t i = 0; i < n_on_page(job); i++)
-        json_array_append_new(rows, row_json(&job->rows[i]));
-    request_reply_json(job->request, 200,
-                       json_pack("{ss# si so so so so so}", "brand", query->brand->name.ptr,
-                                 (int)query->brand->name.len, "campaign", (int)query->campaigns[0],
-                                 "from", time_json(query->period.from_s), "to",
-                                 time_json(query->period.to_s), "rows", rows, "next_page",
-                                 next ? json_integer(next) : json_null(), "as_of",
-                                 age.as_of_ms > 0 ? time_json(age.as_of_ms / 1000) : json_null()));
-}
-
-static void print_time(FILE *out, int64_t time_s)
-{
-    char text[RFC3339_TEXT_MAX];
-
-    fprintf(out, ",%s", time_s ? rfc3339_format(time_s, 0, text) : "");
-}
-
-static void reply_csv(struct invoices_job *job)
-{
-    struct reply reply = {.status = 200, .type = "text/csv; charset=utf-8; header=present"};
-    uint32_t next = next_page(job);
-    char *text = NULL, page[16];
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-
-    if (!out) {
-        request_fail(job->request, 503, NULL, "out of memory");
+    if (query->csv) {
+        evbuffer_add(job->out, invoice_row_csv_head, strlen(invoice_row_csv_head));
         return;
     }
-    fprintf(out, "object,client,sent_at,first_click_at,last_click_at,channel,variant,state\r\n");
-    for (size_t i = 0; i < n_on_page(job); i++) {
-        const struct invoice_row *row = &job->rows[i];
+    /* A brand's name needs no escaping: it has letters, digits and hyphens only. */
+    evbuffer_add_printf(
+        job->out, "{\"brand\":\"%.*s\",\"campaign\":%d,\"from\":\"%s\",\"to\":\"%s\",\"rows\":[",
+        (int)query->brand->name.len, query->brand->name.ptr, (int)query->campaigns[0],
+        rfc3339_format(query->period.from_s, 0, from), rfc3339_format(query->period.to_s, 0, to));
+}
 
-        fprintf(out, "%" PRIu32 ",", row->object);
-        if (row->client)
-            fprintf(out, "%" PRIu32, row->client);
-        print_time(out, row->sent_s);
-        print_time(out, row->first_s);
-        print_time(out, row->last_s);
-        fprintf(out, ",%s,%s,%s\r\n", token_channel_name(row->channel), variant_name(row->variant),
-                row->state ? row->state : "");
+/* The rows of a wave, as far as they are on the page. */
+static void write_rows(struct invoices_job *job)
+{
+    if (job->n_rows > 1)
+        qsort(job->rows, job->n_rows, sizeof(*job->rows), by_object);
+    for (size_t i = 0; i < job->n_rows; i++) {
+        char text[INVOICE_ROW_MAX];
+
+        if (!job->is_whole && job->n_written == job->query.limit) {
+            job->next_object = job->rows[i].object;
+            break;
+        }
+        if (job->query.csv) {
+            evbuffer_add(job->out, text, invoice_row_put_csv(text, &job->rows[i]));
+        } else {
+            evbuffer_add(job->out, ",", job->n_written > 0);
+            evbuffer_add(job->out, text, invoice_row_put_json(text, &job->rows[i]));
+        }
+        job->n_written++;
     }
-    if (fclose(out) != 0) {
-        free(text);
-        request_fail(job->request, 503, NULL, "out of memory");
+    job->n_rows = 0;
+}
+
+static void write_end(struct invoices_job *job)
+{
+    char as_of[RFC3339_TEXT_MAX];
+
+    if (job->query.csv)
         return;
-    }
-    if (next) {
-        snprintf(page, sizeof(page), "%" PRIu32, next);
-        request_add_header(job->request, "Next-Page", page);
-    }
-    reply.body = slice_make(text, len);
-    request_reply(job->request, &reply);
-    free(text);
+    evbuffer_add_printf(job->out, "],\"next_page\":");
+    if (job->next_object)
+        evbuffer_add_printf(job->out, "%" PRIu32, job->next_object);
+    else
+        evbuffer_add_printf(job->out, "null");
+    if (job->as_of_ms > 0)
+        evbuffer_add_printf(job->out, ",\"as_of\":\"%s\"}",
+                            rfc3339_format(job->as_of_ms / 1000, 0, as_of));
+    else
+        evbuffer_add_printf(job->out, ",\"as_of\":null}");
+}
+
+static struct slice written(const struct invoices_job *job)
+{
+    const char *bytes = (const char *)evbuffer_pullup(job->out, -1);
+
+    return slice_make(bytes, bytes ? evbuffer_get_length(job->out) : 0);
 }
 
 static void reply_page(struct invoices_job *job)
 {
-    if (job->n_rows > 0)
-        qsort(job->rows, job->n_rows, sizeof(*job->rows), by_object);
-    if (job->query.csv)
-        reply_csv(job);
+    struct reply reply = {.status = 200, .type = type_of(job)};
+    char page[16];
+
+    write_end(job);
+    reply.body = written(job);
+    if (job->query.csv && job->next_object) {
+        snprintf(page, sizeof(page), "%" PRIu32, job->next_object);
+        request_add_header(job->request, "Next-Page", page);
+    }
+    request_reply(job->request, &reply);
+    free_job(job);
+}
+
+/* --- a whole list --- */
+
+/* False: there are too many; a reply says so. */
+static bool start_list(struct invoices_job *job)
+{
+    struct request *request = job->request;
+    unsigned n = 0, n_of_key = 0;
+
+    for (const struct invoices_job *other = request->server->lists; other; other = other->next) {
+        n++;
+        n_of_key += strcmp(other->request->key_name, request->key_name) == 0;
+    }
+    if (n >= INVOICES_LISTS_MAX || n_of_key >= INVOICES_LISTS_PER_KEY_MAX) {
+        request_add_header(request, "Retry-After", "10");
+        request_fail(request, 503, NULL, "too many whole lists at once; ask for pages, or later");
+        free_job(job);
+        return false;
+    }
+    job->next = request->server->lists;
+    request->server->lists = job;
+    request_stream_start(request, type_of(job));
+    return true;
+}
+
+/* `is_complete` false: the client must not take what it has for the whole. */
+static void end_list(struct invoices_job *job, bool is_complete)
+{
+    struct invoices_job **at = &job->request->server->lists;
+
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    if (is_complete)
+        request_stream_end(job->request);
     else
-        reply_json(job);
+        request_stream_cut(job->request);
+    free_job(job);
+}
+
+static void go_on(struct invoices_job *job);
+
+/* The client has taken a piece of the list, or is gone. */
+static void on_room(void *owner)
+{
+    struct invoices_job *job = owner;
+
+    if (job->has_ended)
+        end_list(job, true);
+    else if (atomic_load(&job->request->gone) ||
+             !auth_still_allows(job->request->server->auth, job->request, APIKEY_STATS_READ))
+        end_list(job, false);
+    else
+        go_on(job);
+}
+
+static void send_piece(struct invoices_job *job)
+{
+    struct slice piece = written(job);
+    bool sent = piece.ptr && request_stream_piece(job->request, piece, on_room, job);
+
+    evbuffer_drain(job->out, SIZE_MAX);
+    if (!sent)
+        end_list(job, job->request->is_head);
+}
+
+void invoices_drop_all(struct server *server)
+{
+    struct invoices_job *job;
+
+    while ((job = server->lists)) {
+        server->lists = job->next;
+        free_job(job);
+    }
 }
 
 /* --- blocks --- */
@@ -331,33 +359,43 @@ static void on_block_answer(void *owner, size_t index, const struct redisReply *
     }
 }
 
-static void read_wave(struct invoices_job *job);
-
 static void on_wave_done(void *owner, const char *cause)
 {
     struct invoices_job *job = owner;
+    size_t n_rows = job->n_rows ? job->n_rows : 1;
 
-    if (cause || job->failed) {
-        request_fail_redis(job->request, cause ? cause : "out of memory");
+    if (job->failed)
+        cause = "out of memory";
+    if (cause && job->is_whole) {
+        counter64_add(&job->request->server->n_queries_failed, 1);
+        end_list(job, false);
+        return;
+    }
+    if (cause) {
+        request_fail_redis(job->request, cause);
         free_job(job);
         return;
     }
+    job->wave_blocks = (job->wave_end - job->at) * WAVE_ROWS / n_rows;
     job->at = job->wave_end;
-    if (job->at < job->n_blocks && job->n_rows <= job->limit && job->n_read < PAGE_BLOCKS) {
-        read_wave(job);
-        return;
-    }
-    reply_page(job);
-    free_job(job);
+    write_rows(job);
+    if (job->is_whole && evbuffer_get_length(job->out) >= PIECE_MIN)
+        send_piece(job);
+    else
+        go_on(job);
 }
 
 /* The blocks of the wave by shard, each shard's cut into commands. */
 static void plan_wave(struct invoices_job *job)
 {
     unsigned n_shards = job->request->server->n_shards;
-    size_t n = 0;
+    size_t n = 0, n_blocks = job->wave_blocks;
 
-    job->wave_end = job->at + WAVE_BLOCKS < job->n_blocks ? job->at + WAVE_BLOCKS : job->n_blocks;
+    if (n_blocks < BLOCK_KEYS)
+        n_blocks = BLOCK_KEYS;
+    if (n_blocks > WAVE_BLOCKS)
+        n_blocks = WAVE_BLOCKS;
+    job->wave_end = job->at + n_blocks < job->n_blocks ? job->at + n_blocks : job->n_blocks;
     job->n_commands = 0;
     for (unsigned s = 0; s < n_shards; s++) {
         size_t first = n;
@@ -375,20 +413,34 @@ static void plan_wave(struct invoices_job *job)
     job->n_read += n;
 }
 
-static void read_wave(struct invoices_job *job)
+/* Reads the next blocks, or ends the reply. */
+static void go_on(struct invoices_job *job)
 {
-    const struct fetch_options options = {
+    struct fetch_options options = {
         .on_command = on_block_command,
         .on_answer = on_block_answer,
         .on_done = on_wave_done,
         .is_long = true,
         .owner = job,
     };
-    struct fetch_options fetch = options;
+    bool is_full = !job->is_whole && (job->next_object != 0 || job->n_read >= PAGE_BLOCKS);
 
-    plan_wave(job);
-    fetch.n_commands = job->n_commands;
-    fetch_start(job->request->server->fetches, &fetch);
+    if (job->at < job->n_blocks && !is_full) {
+        plan_wave(job);
+        options.n_commands = job->n_commands;
+        fetch_start(job->request->server->fetches, &options);
+    } else if (!job->is_whole) {
+        if (job->next_object == 0 && job->at < job->n_blocks)
+            job->next_object = job->blocks[job->at] * FUNNEL_BLOCK;
+        reply_page(job);
+    } else {
+        job->has_ended = true;
+        write_end(job);
+        if (evbuffer_get_length(job->out) > 0)
+            send_piece(job);
+        else
+            end_list(job, true);
+    }
 }
 
 /* --- which blocks --- */
@@ -440,6 +492,7 @@ static int by_number(const void *left, const void *right)
 static void on_list_done(void *owner, const char *cause)
 {
     struct invoices_job *job = owner;
+    uint32_t *exact;
     size_t n = 0;
 
     if (cause || job->failed) {
@@ -454,12 +507,11 @@ static void on_list_done(void *owner, const char *cause)
             job->blocks[n++] = job->blocks[i];
     }
     job->n_blocks = n;
-    if (n > 0) {
-        read_wave(job);
-        return;
-    }
-    reply_page(job);
-    free_job(job);
+    if (n > 0 && (exact = realloc(job->blocks, n * sizeof(*exact))))
+        job->blocks = exact;
+    write_begin(job);
+    if (!job->is_whole || start_list(job))
+        go_on(job);
 }
 
 /* --- the request --- */
@@ -467,15 +519,9 @@ static void on_list_done(void *owner, const char *cause)
 static bool take_page(struct invoices_job *job)
 {
     struct request *request = job->request;
-    struct slice limit = query_find(&request->query, "limit");
     struct slice page = query_find(&request->query, "page");
-    uint32_t n = LIMIT_DEFAULT;
 
-    if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &n) || n == 0)) {
-        request_fail(request, 400, "limit", "must be a number from 1 to %d", (int)LIMIT_MAX);
-        return false;
-    }
-    job->limit = n;
+    job->is_whole = job->query.limit == STATS_NO_LIMIT;
     if (page.ptr && !number_parse_u32(page, UINT32_MAX, &job->first_object)) {
         request_fail(request, 400, "page", "is not what `next_page` of a page before said");
         return false;
@@ -499,35 +545,28 @@ static bool take_months(struct invoices_job *job)
 }
 
 static const char *const file_names[] = {
-    [LIST_CLICKED] = "attachment; filename=\"hopcount-clicked.csv\"",
-    [LIST_UNCLICKED] = "attachment; filename=\"hopcount-unclicked.csv\"",
-    [LIST_UNPAID] = "attachment; filename=\"hopcount-unpaid.csv\"",
+    [LIST_CLICKED] = "hopcount-clicked.csv",
+    [LIST_UNCLICKED] = "hopcount-unclicked.csv",
+    [LIST_UNPAID] = "hopcount-unpaid.csv",
 };
 
 static bool read_query(struct invoices_job *job)
 {
     struct request *request = job->request;
-    const char *accept = request_header(request, "Accept");
-    const struct stats_asker asker = {
-        .site = request->site,
-        .brands = request->brands,
-        .now_s = clock_wall_ms() / 1000,
-        .accepts_csv = accept && strstr(accept, "text/csv"),
-        .is_funnel = true,
-    };
-    struct stats_fault fault;
 
-    if (!stats_query_init(&job->query, &request->query, &asker, &fault)) {
-        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
+    if (!stats_request_read(request, STATS_ASKED_LIST, file_names[job->list], &job->query))
         return false;
-    }
     if (job->query.n_campaigns != 1) {
         request_fail(request, 400, "campaign", "is needed: the number of one campaign");
         return false;
     }
-    if (job->query.download)
-        request_add_header(request, "Content-Disposition", file_names[job->list]);
-    return take_page(job) && take_months(job);
+    if (!take_page(job) || !take_months(job))
+        return false;
+    if (!request->server->fetches) {
+        request_fail_redis(request, "no Redis is configured");
+        return false;
+    }
+    return true;
 }
 
 static void handle(struct request *request, enum list list)
@@ -540,19 +579,15 @@ static void handle(struct request *request, enum list list)
     };
     struct invoices_job *job = calloc(1, sizeof(*job));
 
-    request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
-    if (!job) {
+    if (!job || !(job->out = evbuffer_new())) {
+        free(job);
         request_fail(request, 503, NULL, "out of memory");
         return;
     }
     job->request = request;
     job->list = list;
+    job->as_of_ms = pods_age(request->server->pods).as_of_ms;
     if (!read_query(job)) {
-        free_job(job);
-        return;
-    }
-    if (!request->server->fetches) {
-        request_fail_redis(request, "no Redis is configured");
         free_job(job);
         return;
     }

@@ -13,6 +13,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/stats/stats_clients.h"
+#include "service/admin/stats/stats_request.h"
 #include "service/admin/stats/stats_write.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
@@ -413,14 +414,6 @@ static void on_stats_done(void *owner, const char *cause)
     free_job(job);
 }
 
-/* Whether the Accept field asks for CSV; a parameter can ask for it as well. */
-static bool accepts_csv(const struct request *request)
-{
-    const char *accept = request_header(request, "Accept");
-
-    return accept && strstr(accept, "text/csv");
-}
-
 /* Replies from the cache, or adds the request to a job for the same answer; false: neither is
  * possible. */
 static bool reply_or_join(struct request *request, const char *key)
@@ -442,29 +435,6 @@ static bool reply_or_join(struct request *request, const char *key)
     return job != NULL;
 }
 
-/* Reads the parameters.  False: a reply with the error was sent. */
-static bool read_query(struct stats_job *job)
-{
-    struct request *request = job->request;
-    const struct stats_asker asker = {
-        .site = request->site,
-        .brands = request->brands,
-        .now_s = clock_wall_ms() / 1000,
-        .accepts_csv = accepts_csv(request),
-    };
-    struct stats_fault fault;
-
-    if (!stats_query_init(&job->stats.query, &request->query, &asker, &fault)) {
-        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
-        return false;
-    }
-    stats_query_key(&job->stats.query, job->cache_key);
-    if (job->stats.query.download)
-        request_add_header(request, "Content-Disposition",
-                           "attachment; filename=\"hopcount-stats.csv\"");
-    return true;
-}
-
 void stats_handle(struct request *request)
 {
     struct fetch_options options = {
@@ -481,14 +451,14 @@ void stats_handle(struct request *request)
         return;
     }
     job = calloc(1, sizeof(*job));
-    request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!job) {
         request_fail(request, 503, NULL, "out of memory");
         return;
     }
     job->request = request;
     job->asked_ms = clock_mono_ms();
-    if (!read_query(job) || reply_or_join(request, job->cache_key) ||
+    if (!stats_request_read(request, STATS_ASKED_STATS, "hopcount-stats.csv", &job->stats.query) ||
+        reply_or_join(request, stats_query_key(&job->stats.query, job->cache_key)) ||
         !plan_job(job, clock_wall_ms() / 1000)) {
         free_job(job);
         return;

@@ -342,21 +342,24 @@ static size_t default_limit(const struct stats_query *query)
                                                                   : STATS_LIMIT_DEFAULT;
 }
 
-static bool take_page(struct stats_query *out, const struct query *query, bool accepts_csv,
-                      struct stats_fault *fault)
+static bool take_page(struct stats_query *out, const struct query *query,
+                      const struct stats_asker *asker, struct stats_fault *fault)
 {
     struct slice limit = query_find(query, "limit"), offset = query_find(query, "offset");
     struct slice format = query_find(query, "format");
     uint32_t n;
 
     out->download = slice_equal(format, slice_of("csv"));
-    out->csv = out->download || accepts_csv;
+    out->csv = out->download || asker->accepts_csv;
     if (format.ptr && !out->download && !slice_equal(format, slice_of("json")))
         return refuse(fault, "format", "must be json or csv");
-    out->limit = default_limit(out);
-    if (limit.ptr) {
+    out->limit = asker->asked == STATS_ASKED_LIST ? STATS_LIMIT_DEFAULT : default_limit(out);
+    if (asker->asked == STATS_ASKED_LIST && slice_equal(limit, slice_of("all"))) {
+        out->limit = STATS_NO_LIMIT;
+    } else if (limit.ptr) {
         if (!number_parse_u32(limit, STATS_LIMIT_MAX, &n) || n == 0)
-            return refuse(fault, "limit", "must be a number from 1 to %d", (int)STATS_LIMIT_MAX);
+            return refuse(fault, "limit", "must be a number from 1 to %d%s", (int)STATS_LIMIT_MAX,
+                          asker->asked == STATS_ASKED_LIST ? ", or all" : "");
         out->limit = n;
     }
     if (offset.ptr) {
@@ -386,7 +389,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
     *out = (struct stats_query){.brands = asker->brands};
-    if (asker->is_funnel)
+    if (asker->asked != STATS_ASKED_STATS)
         out->metric = STATS_FUNNEL;
     return take_metric(out, query_find(query, "metric"), fault) &&
            take_brand(out, query_find(query, "brand"), asker->site, fault) &&
@@ -396,7 +399,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
            take_period(out, query, asker->now_s, fault) &&
            take_interval(out, query_find(query, "interval"), fault) &&
            take_groups(out, query_find(query, "group_by"), fault) &&
-           take_options(out, query, fault) && take_page(out, query, asker->accepts_csv, fault);
+           take_options(out, query, fault) && take_page(out, query, asker, fault);
 }
 
 /* The parts of the key can't be confused: each is a number, or a text checked to hold only letters,

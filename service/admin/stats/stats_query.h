@@ -51,13 +51,16 @@ enum stats_metric {
     STATS_METRICS
 };
 
+/* What was asked: GET /v1/stats, GET /v1/funnel, or a list of invoices. */
+enum stats_asked { STATS_ASKED_STATS, STATS_ASKED_FUNNEL, STATS_ASKED_LIST };
+
 /* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
     const char *brands; /* the brands that this key may read, see brandlist.h; NULL = all */
     int64_t now_s;
     bool accepts_csv;
-    bool is_funnel; /* it is GET /v1/funnel */
+    enum stats_asked asked;
 };
 
 struct stats_query {
@@ -79,8 +82,8 @@ struct stats_query {
     size_t n_groups;
     enum stats_group groups[STATS_GROUPS_MAX];
     enum counter_dim dim; /* the dimension of the series that are read */
-    size_t limit, offset;
-    bool sum_rest; /* add one row that sums up the rows beyond the limit */
+    size_t limit, offset; /* limit STATS_NO_LIMIT: all rows */
+    bool sum_rest;        /* add one row that sums up the rows beyond the limit */
 };
 
 /* Which parameter is wrong, and why. */

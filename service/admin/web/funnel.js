@@ -263,7 +263,7 @@ const lists = {
 
 function listLink(what, params) {
     return h("a", { class: "button plain small", download: `hopcount-${what}.csv`,
-        href: address(what, { ...params, limit: 10000, format: "csv" }) }, "Download as CSV");
+        href: address(what, { ...params, limit: "all", format: "csv" }) }, "Download as CSV");
 }
 
 function listTable(what, data) {
@@ -315,7 +315,7 @@ function listsCard(load, filters) {
                 list.rows.length === 0 ? h("p", { class: "small muted" }, "No invoice is in this list.")
                     : [listTable(shown, list), h("p", { class: "small muted" },
                         list.next_page === null ? many(list.rows.length, "invoice")
-                            : `The first ${many(list.rows.length, "invoice")}; the file has up to 10,000.`)],
+                            : `The first ${many(list.rows.length, "invoice")}; the file has all.`)],
                 h("div", { class: "actions" }, listLink(shown, params)),
                 h("details", { class: "data" }, h("summary", null, "Make new links for these"),
                     h("p", { class: "small muted" }, "hopcount mint -c FILE --batch --from-list ",

@@ -1,0 +1,35 @@
+#include "service/admin/stats/stats_request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "service/admin/request.h"
+#include "service/base/clock.h"
+
+enum { DISPOSITION_MAX = 96 };
+
+bool stats_request_read(struct request *request, enum stats_asked asked, const char *file_name,
+                        struct stats_query *out)
+{
+    const char *accept = request_header(request, "Accept");
+    const struct stats_asker asker = {
+        .site = request->site,
+        .brands = request->brands,
+        .now_s = clock_wall_ms() / 1000,
+        .accepts_csv = accept && strstr(accept, "text/csv"),
+        .asked = asked,
+    };
+    char disposition[DISPOSITION_MAX];
+    struct stats_fault fault;
+
+    request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
+    if (!stats_query_init(out, &request->query, &asker, &fault)) {
+        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
+        return false;
+    }
+    if (out->download) {
+        snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", file_name);
+        request_add_header(request, "Content-Disposition", disposition);
+    }
+    return true;
+}
