@@ -7,7 +7,7 @@
 #include "service/admin/request.h"
 
 enum {
-    ROUTE_PARAMS_MAX = 20,
+    ROUTE_PARAMS_MAX = 28,
     ROUTER_BODY_MAX = 64 << 10,     /* bytes of a body, unless the route says otherwise */
     ROUTER_LONG_BODY_MAX = 4 << 20, /* of the routes that take long ones, for who has a key */
 };

@@ -172,6 +172,24 @@ def test_the_period_before_is_compared(daemon, redis):
     assert [row["total"] for row in answer["previous"]["rows"]] == [4, 0]
 
 
+def test_clicks_are_picked_by_one_dimension(daemon, redis, rng):
+    """`country=DE` and the like: with time, kind, the campaigns that are named, and itself."""
+    first = datetime.datetime(2026, 11, 1, tzinfo=UTC)
+    clicks = random_clicks(rng, 2000, first, 6)
+    counters.seed(redis.client(), clicks)
+    base = "/v1/stats?brand=acme&from=2026-11-01&to=2026-11-06&interval=day"
+    for name, wanted in (("country", ("DE", "unknown")), ("device", ("phone",)), ("channel", ("qr", "mail")),
+                         ("label", ("scanner", "bot")), ("referrer", ("search",)), ("variant", ("A", "none"))):
+        picked = [click for click in clicks if click.brand == "acme" and name_of(click, name) in wanted]
+        for groups in (["time"], ["kind"], ["time", "kind"], [name], ["time", name]):
+            rows = ask(daemon, f"{base}&{name}={','.join(wanted)}&group_by={','.join(groups)}")["rows"]
+            want = count(picked, groups, "day", UTC)
+            got = {row["key"]: (row["total"], row["human"]) for row in rows if row["total"]}
+            assert got == {key: (human + machines, human) for key, (human, machines) in want.items()}, (name, groups)
+        one = ask(daemon, f"{base}&{name}={wanted[0]}&group_by=campaign&campaign=1,2")["total"]["total"]
+        assert one == sum(click.campaign in (1, 2) and name_of(click, name) == wanted[0] for click in picked)
+
+
 def seed_plenty(client, brands, days, campaigns):
     """More clicks by people, hour by hour, than there are people."""
     counters.seed(client, [Click(brand, datetime.datetime(2026, 11, day, hour, tzinfo=UTC), 2, campaign, 0, "DE")

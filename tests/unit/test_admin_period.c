@@ -238,6 +238,66 @@ static void test_previous(void **state)
     }
 }
 
+static void test_compare(void **state)
+{
+    const struct {
+        const char *name, *from, *to, *zone, *how, *want_from, *want_to; /* NULL: refused */
+    } cases[] = {
+        {"the days before", "2026-11-20", "2026-11-22", "UTC", "previous", "2026-11-17T00:00:00Z",
+         "2026-11-20T00:00:00Z"},
+        {"the same weekdays before, of three days", "2026-11-20", "2026-11-22", "UTC", "weekday",
+         "2026-11-13T00:00:00Z", "2026-11-16T00:00:00Z"},
+        {"of seven days", "2026-11-16", "2026-11-22", "UTC", "weekday", "2026-11-09T00:00:00Z",
+         "2026-11-16T00:00:00Z"},
+        {"of thirty, five weeks before", "30d", "2026-11-22T10:00:00Z", "UTC", "weekday",
+         "2026-09-19T00:00:00Z", "2026-10-18T10:00:00Z"},
+        {"of hours, a week before", "24h", "2026-11-22T10:00:00Z", "UTC", "weekday",
+         "2026-11-14T10:00:00Z", "2026-11-15T10:00:00Z"},
+        {"over the change of clocks", "2026-10-26", "2026-10-26", "Europe/Berlin", "weekday",
+         "2026-10-18T22:00:00Z", "2026-10-19T22:00:00Z"},
+        {"a year before", "2026-11-20", "2026-11-22", "UTC", "year", "2025-11-20T00:00:00Z",
+         "2025-11-23T00:00:00Z"},
+        {"a year before, that had a day more", "2025-01-01", "2025-01-31", "UTC", "year",
+         "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z"},
+        {"a day that the year before has not", "2024-02-29", "2024-02-29", "UTC", "year",
+         "2023-03-01T00:00:00Z", "2023-03-02T00:00:00Z"},
+        {"52 weeks before", "2026-11-20", "2026-11-22", "UTC", "year_weekday",
+         "2025-11-21T00:00:00Z", "2025-11-24T00:00:00Z"},
+        {"from a date on", "2026-11-20", "2026-11-22", "Europe/Berlin", "2026-06-01",
+         "2026-05-31T22:00:00Z", "2026-06-03T22:00:00Z"},
+        {"from the day before on, both hold a day", "2026-11-20", "2026-11-22", "UTC", "2026-11-19",
+         "2026-11-19T00:00:00Z", "2026-11-22T00:00:00Z"},
+        {"from the same day on", "2026-11-20", "2026-11-22", "UTC", "2026-11-20", NULL, NULL},
+        {"from a later day on", "2026-11-20", "2026-11-22", "UTC", "2026-12-01", NULL, NULL},
+        {"from no date on", "2026-11-20", "2026-11-22", "UTC", "2026-02-30", NULL, NULL},
+        {"no word for it", "2026-11-20", "2026-11-22", "UTC", "month", NULL, NULL},
+        {"nothing", "2026-11-20", "2026-11-22", "UTC", "", NULL, NULL},
+        {"before 1970 there is nothing", "1970-01-05", "1970-01-09", "UTC", "year",
+         "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct zone *zone = zone_of(cases[i].zone);
+        struct period period, other = {.from_s = 7};
+        bool taken;
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(period_parse(slice_of(cases[i].from), slice_of(cases[i].to), zone,
+                                      at("2027-01-01T00:00:00Z"), &period),
+                         PERIOD_OK);
+        taken = period_compare(&period, zone, slice_of(cases[i].how), &other);
+        assert_int_equal(taken, cases[i].want_from != NULL);
+        if (taken) {
+            assert_string_equal(utc(other.from_s), cases[i].want_from);
+            assert_string_equal(utc(other.to_s), cases[i].want_to);
+        } else {
+            assert_int_equal(other.from_s, 7);
+        }
+        zone_free(zone);
+    }
+}
+
 static void test_buckets(void **state)
 {
     const struct {
@@ -337,10 +397,10 @@ static void test_intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zone_names), cmocka_unit_test(test_local_to_utc),
-        cmocka_unit_test(test_parse),      cmocka_unit_test(test_previous),
-        cmocka_unit_test(test_buckets),    cmocka_unit_test(test_buckets_limit),
-        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_zone_names),    cmocka_unit_test(test_local_to_utc),
+        cmocka_unit_test(test_parse),         cmocka_unit_test(test_previous),
+        cmocka_unit_test(test_compare),       cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_buckets_limit), cmocka_unit_test(test_intervals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

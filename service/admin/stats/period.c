@@ -193,21 +193,27 @@ static int n_days(const struct period *period, const struct zone *zone)
     return (int)((civil_to_s(&last) - civil_to_s(&first)) / DAY_S) + 1;
 }
 
+/* The moment when local clocks showed the same time, `days` days earlier. */
+static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
+{
+    struct civil local;
+
+    zone_from_s(zone, time_s, &local);
+    civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
+    return ceil_hour(zone_to_s(zone, &local));
+}
+
 void period_previous(const struct period *period, const struct zone *zone, struct period *out)
 {
     bool is_whole = period->from_s == day_start(zone, period->from_s, 0) &&
                     period->to_s == day_start(zone, period->to_s, 0);
-    struct civil local;
 
     *out = *period;
     if (period->is_days || is_whole) {
         int days = n_days(period, zone);
 
         out->from_s = day_start(zone, period->from_s, days);
-        /* The moment when local clocks showed the same time, so many days earlier. */
-        zone_from_s(zone, period->to_s, &local);
-        civil_from_s(civil_to_s(&local) - (int64_t)days * DAY_S, &local);
-        out->to_s = ceil_hour(zone_to_s(zone, &local));
+        out->to_s = days_earlier(zone, period->to_s, days);
     } else {
         out->to_s = period->from_s;
         out->from_s = period->from_s - (period->to_s - period->from_s);
@@ -216,6 +222,55 @@ void period_previous(const struct period *period, const struct zone *zone, struc
         out->from_s = 0;
     if (out->to_s < out->from_s)
         out->to_s = out->from_s;
+}
+
+/* The days from a moment's local date to the same date a year before. */
+static int days_of_year_before(const struct zone *zone, int64_t time_s)
+{
+    struct civil local, before;
+
+    zone_from_s(zone, time_s, &local);
+    local.hour = local.minute = local.second = 0;
+    before = local;
+    before.year--;
+    return (int)((civil_to_s(&local) - civil_to_s(&before)) / DAY_S);
+}
+
+bool period_compare(const struct period *period, const struct zone *zone, struct slice how,
+                    struct period *out)
+{
+    struct civil date;
+    int days;
+
+    if (slice_equal(how, slice_of("previous"))) {
+        period_previous(period, zone, out);
+        return true;
+    }
+    if (slice_equal(how, slice_of("weekday"))) {
+        days = (n_days(period, zone) + 6) / 7 * 7;
+    } else if (slice_equal(how, slice_of("year"))) {
+        days = days_of_year_before(zone, period->from_s);
+    } else if (slice_equal(how, slice_of("year_weekday"))) {
+        days = 52 * 7;
+    } else if (rfc3339_parse_date(how, &date)) {
+        struct civil first;
+
+        zone_from_s(zone, period->from_s, &first);
+        first.hour = first.minute = first.second = 0;
+        days = (int)((civil_to_s(&first) - civil_to_s(&date)) / DAY_S);
+        if (days <= 0)
+            return false;
+    } else {
+        return false;
+    }
+    *out = *period;
+    out->from_s = days_earlier(zone, period->from_s, days);
+    out->to_s = days_earlier(zone, period->to_s, days);
+    if (out->from_s < 0)
+        out->from_s = 0;
+    if (out->to_s < out->from_s)
+        out->to_s = out->from_s;
+    return true;
 }
 
 /* The start of the bucket after the one that holds `time_s`. */

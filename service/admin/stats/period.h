@@ -61,6 +61,15 @@ enum period_interval period_default_interval(const struct period *period);
  */
 void period_previous(const struct period *period, const struct zone *zone, struct period *out);
 
+/*
+ * The period to compare with that `how` names: "previous" (see above); "weekday", as many whole
+ * weeks before as the period touches, so that Mondays are compared with Mondays; "year", the same
+ * dates a year before; "year_weekday", 52 weeks before; or a date, the first day of as long a
+ * period.  False: it is none of these, or a date that does not come before the period.
+ */
+MUST_USE bool period_compare(const struct period *period, const struct zone *zone, struct slice how,
+                             struct period *out);
+
 /* The hours, local days or local months of a period; the first and the last may be parts. */
 struct buckets {
     enum period_interval interval;

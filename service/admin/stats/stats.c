@@ -212,7 +212,8 @@ static void take_series(struct stats_job *job, const struct stats_read *read, st
     while (series_next(series, &at, &point)) {
         uint32_t bucket = time_rows[point.bucket], key[2] = {0, 0};
 
-        if (point.dim != query->dim || !(kinds & 1U << point.kind) || bucket == NOT_WANTED)
+        if (point.dim != query->dim || !(kinds & 1U << point.kind) || bucket == NOT_WANTED ||
+            !stats_query_wants(query, point.value))
             continue;
         for (size_t i = 0; i < query->n_groups; i++)
             key[i] = group_value(query->groups[i], read, bucket, &point);

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/click.h"
+#include "proto/click_names.h"
 #include "proto/number.h"
+#include "proto/token.h"
 #include "service/admin/request.h"
 #include "service/admin/stats/zone.h"
 #include "service/config/brandlist.h"
@@ -37,6 +40,40 @@ static const struct {
 const char *stats_group_name(unsigned group)
 {
     return group < STATS_GROUPS ? groups[group].name : NULL;
+}
+
+const char *stats_fixed_name(enum stats_group group, uint32_t value)
+{
+    static const char *const variants[] = {"none", "A", "B", "C", "D", "E", "F", "G"};
+
+    switch (group) {
+    case STATS_LABEL:
+        return click_label_name(value);
+    case STATS_DEVICE:
+        return click_device_name(value);
+    case STATS_REFERRER:
+        return click_referrer_name(value);
+    case STATS_DELAY:
+        return counter_delay_name(value);
+    case STATS_CHANNEL:
+        return value < 8 ? token_channel_name((uint8_t)value) : NULL;
+    case STATS_VARIANT:
+        return value < 8 ? variants[value] : NULL;
+    case STATS_COUNTRY:
+        return value == 0 ? "unknown" : NULL;
+    case STATS_REASON:
+        return click_reason_name(value);
+    case STATS_BROWSER:
+        return click_browser_name(value);
+    case STATS_SYSTEM:
+        return click_system_name(value);
+    case STATS_TIME:
+    case STATS_KIND:
+    case STATS_CAMPAIGN:
+    case STATS_GROUPS:
+        break;
+    }
+    return NULL;
 }
 
 PRINTF_LIKE(3, 4)
@@ -198,7 +235,6 @@ static bool take_period(struct stats_query *out, const struct query *query, int6
     case PERIOD_TOO_LONG:
         return refuse(fault, "from", "at most %d years", (int)PERIOD_YEARS_MAX);
     }
-    period_previous(&out->period, out->zone, &out->previous);
     return true;
 }
 
@@ -240,25 +276,28 @@ static bool is_grouped_by(const struct stats_query *query, enum stats_group grou
  * all. */
 static bool pick_dim(struct stats_query *out, struct stats_fault *fault)
 {
-    int dim = NO_DIM;
+    int dim = out->n_values > 0 ? groups[out->filter].dim : (int)NO_DIM;
+    const char *name = out->n_values > 0 ? groups[out->filter].name : NULL; /* of `dim` */
 
     for (size_t i = 0; i < out->n_groups; i++) {
         int other = groups[out->groups[i]].dim;
 
-        if (other == NO_DIM || (other == COUNTER_DIM_CAMPAIGN && out->n_campaigns > 0))
+        if (other == NO_DIM || other == dim ||
+            (other == COUNTER_DIM_CAMPAIGN && out->n_campaigns > 0))
             continue;
         if (dim == COUNTER_DIM_CAMPAIGN || (other == COUNTER_DIM_CAMPAIGN && dim != NO_DIM))
             return refuse(fault, "campaign",
                           "say which (up to %d): grouping by campaign and %s reads each one's "
                           "counters",
                           (int)STATS_CAMPAIGNS_MAX,
-                          groups[out->groups[dim == COUNTER_DIM_CAMPAIGN ? i : 0]].name);
+                          dim == COUNTER_DIM_CAMPAIGN ? groups[out->groups[i]].name : name);
         if (dim != NO_DIM)
             return refuse(fault, "group_by",
                           "%s and %s can't be combined: they are counted apart; either goes with "
                           "time, kind or campaign",
-                          groups[out->groups[0]].name, groups[out->groups[1]].name);
+                          name, groups[out->groups[i]].name);
         dim = other;
+        name = groups[out->groups[i]].name;
     }
     out->dim = dim == NO_DIM ? COUNTER_DIM_LABEL : (enum counter_dim)dim;
     if (is_grouped_by(out, STATS_CAMPAIGN) && !out->brand)
@@ -314,9 +353,10 @@ static bool take_options(struct stats_query *out, const struct query *query,
     struct slice compare = query_find(query, "compare");
     struct slice clients = query_find(query, "clients");
 
-    out->compare = slice_equal(compare, slice_of("previous"));
-    if (compare.ptr && !out->compare)
-        return refuse(fault, "compare", "must be previous");
+    out->compare = compare.ptr != NULL;
+    if (out->compare && !period_compare(&out->period, out->zone, compare, &out->previous))
+        return refuse(fault, "compare",
+                      "must be previous, weekday, year, year_weekday, or a date before the period");
     out->clients = slice_equal(clients, slice_of("true"));
     if (clients.ptr && !out->clients && !slice_equal(clients, slice_of("false")))
         return refuse(fault, "clients", "must be true or false");
@@ -326,6 +366,9 @@ static bool take_options(struct stats_query *out, const struct query *query,
         return refuse(fault, "clients", "distinct clients are counted of clicks only");
     if (out->kinds.ptr)
         return refuse(fault, "clients", "distinct clients are not counted by kind");
+    if (out->n_values > 0)
+        return refuse(fault, "clients", "distinct clients are not counted by %s",
+                      groups[out->filter].name);
     if (out->n_groups != 1 || out->groups[0] != STATS_TIME)
         return refuse(fault, "clients", "distinct clients are counted by time only");
     if (out->n_campaigns > 1)
@@ -372,6 +415,61 @@ static bool take_page(struct stats_query *out, const struct query *query,
     return true;
 }
 
+/* The number of a value in the series of a dimension; -1: there is none. */
+static int64_t find_value(enum stats_group group, struct slice text)
+{
+    if (group == STATS_COUNTRY && text.len == 2 && text.ptr[0] >= 'A' && text.ptr[0] <= 'Z' &&
+        text.ptr[1] >= 'A' && text.ptr[1] <= 'Z')
+        return (int64_t)(uint8_t)text.ptr[0] << 8 | (uint8_t)text.ptr[1];
+    for (uint32_t value = 0; value <= UINT8_MAX; value++) {
+        const char *name = stats_fixed_name(group, value);
+
+        if (name && slice_equal(text, slice_of(name)))
+            return value;
+    }
+    return -1;
+}
+
+/* Reads `country=DE,AT` and the like.  Each series holds one dimension, so clicks can be picked by
+ * one of them. */
+static bool take_filter(struct stats_query *out, const struct query *query,
+                        struct stats_fault *fault)
+{
+    for (unsigned group = 0; group < STATS_GROUPS; group++) {
+        const char *name = groups[group].name;
+        struct slice list = query_find(query, name), part;
+        char quoted[REQUEST_QUOTE_MAX];
+
+        if (!list.ptr || groups[group].dim == NO_DIM || group == STATS_CAMPAIGN)
+            continue;
+        if (out->metric != STATS_CLICKS)
+            return refuse(fault, name, "picks clicks only, and no payments");
+        if (out->n_values > 0)
+            return refuse(fault, name, "can't be combined with %s: they are counted apart",
+                          groups[out->filter].name);
+        out->filter = (enum stats_group)group;
+        while (slice_next_part(&list, ',', &part)) {
+            int64_t value = find_value(out->filter, part);
+
+            if (value < 0)
+                return refuse(fault, name, "there is no %s %s", name, request_quote(part, quoted));
+            if (out->n_values == STATS_VALUES_MAX)
+                return refuse(fault, name, "at most %d values", (int)STATS_VALUES_MAX);
+            out->values[out->n_values++] = (uint16_t)value;
+        }
+    }
+    return true;
+}
+
+bool stats_query_wants(const struct stats_query *query, uint32_t value)
+{
+    for (size_t i = 0; i < query->n_values; i++) {
+        if (query->values[i] == value)
+            return true;
+    }
+    return query->n_values == 0;
+}
+
 static bool take_metric(struct stats_query *out, struct slice name, struct stats_fault *fault)
 {
     static const char *const names[] = {"clicks", "conversions", "amount"};
@@ -398,6 +496,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
            take_zone(out, query_find(query, "tz"), fault) &&
            take_period(out, query, asker->now_s, fault) &&
            take_interval(out, query_find(query, "interval"), fault) &&
+           take_filter(out, query, fault) &&
            take_groups(out, query_find(query, "group_by"), fault) &&
            take_options(out, query, fault) && take_page(out, query, asker, fault);
 }
@@ -411,15 +510,19 @@ const char *stats_query_key(const struct stats_query *query, char out[static STA
     n += (size_t)snprintf(
         out, STATS_KEY_MAX,
         "stats %d %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
-        "group %d %d compare %d clients %d limit %zu %zu %d campaigns",
+        "group %d %d compare %" PRId64 " clients %d limit %zu %zu %d campaigns",
         (int)query->metric, query->csv, query->download,
         SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
         query->brands ? query->brands : "*", SLICE_ARG(query->kinds), query->period.from_s,
         query->period.to_s, query->period.is_days, query->zone_name, (int)query->interval,
-        (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1, query->compare,
-        query->clients, query->limit, query->offset, query->sum_rest);
+        (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1,
+        query->compare ? query->previous.from_s : -1, query->clients, query->limit, query->offset,
+        query->sum_rest);
     for (size_t i = 0; i < query->n_campaigns; i++)
         n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %u", query->campaigns[i]);
+    for (size_t i = 0; i < query->n_values; i++)
+        n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %d=%u", (int)query->filter,
+                              query->values[i]);
     return out;
 }
 

@@ -17,6 +17,7 @@ struct zone;
 enum {
     STATS_GROUPS_MAX = 2,
     STATS_CAMPAIGNS_MAX = 32, /* campaigns in a filter */
+    STATS_VALUES_MAX = 32,    /* values of the dimension that is filtered by */
     STATS_DETAIL_MAX = 256,
     STATS_LIMIT_MAX = 10000,
     STATS_LIMIT_DEFAULT = 1000,
@@ -74,13 +75,16 @@ struct stats_query {
     struct zone *zone;
     char zone_name[64];
     struct period period, previous;
-    bool compare; /* compare with the period before */
+    bool compare; /* compare with `previous` */
     bool clients; /* count distinct clients */
     bool csv, download;
     enum period_interval interval;
     enum stats_metric metric;
     size_t n_groups;
     enum stats_group groups[STATS_GROUPS_MAX];
+    enum stats_group filter; /* whose `values` are wanted, if there are any */
+    size_t n_values;         /* 0 = all clicks */
+    uint16_t values[STATS_VALUES_MAX];
     enum counter_dim dim; /* the dimension of the series that are read */
     size_t limit, offset; /* limit STATS_NO_LIMIT: all rows */
     bool sum_rest;        /* add one row that sums up the rows beyond the limit */
@@ -101,6 +105,13 @@ void stats_query_clear(struct stats_query *query);
 
 /* The name "time", "kind" …; NULL when out of range. */
 const char *stats_group_name(unsigned group);
+
+/* The name of a value of label, country (unknown only), device …; NULL: it has none, or the group's
+ * values are named otherwise. */
+const char *stats_fixed_name(enum stats_group group, uint32_t value);
+
+/* Whether clicks with that value of the series' dimension are wanted. */
+bool stats_query_wants(const struct stats_query *query, uint32_t value);
 
 /* Whether the query covers a brand. */
 bool stats_query_has(const struct stats_query *query, const struct brand *brand);

@@ -7,11 +7,8 @@
 
 #include <event2/buffer.h>
 
-#include "proto/click.h"
-#include "proto/click_names.h"
 #include "proto/counter.h"
 #include "proto/csv.h"
-#include "proto/token.h"
 #include "service/admin/stats/zone.h"
 #include "service/config/site.h"
 
@@ -44,37 +41,7 @@ static const char *kind_name(const struct stats *stats, uint8_t kind)
 
 static const char *fixed_name(const struct stats *stats, enum stats_group group, uint32_t value)
 {
-    static const char *const variants[] = {"none", "A", "B", "C", "D", "E", "F", "G"};
-
-    switch (group) {
-    case STATS_KIND:
-        return kind_name(stats, (uint8_t)value);
-    case STATS_LABEL:
-        return click_label_name(value);
-    case STATS_DEVICE:
-        return click_device_name(value);
-    case STATS_REFERRER:
-        return click_referrer_name(value);
-    case STATS_DELAY:
-        return counter_delay_name(value);
-    case STATS_CHANNEL:
-        return value < 8 ? token_channel_name((uint8_t)value) : NULL;
-    case STATS_VARIANT:
-        return value < 8 ? variants[value] : NULL;
-    case STATS_COUNTRY:
-        return value == 0 ? "unknown" : NULL;
-    case STATS_REASON:
-        return click_reason_name(value);
-    case STATS_BROWSER:
-        return click_browser_name(value);
-    case STATS_SYSTEM:
-        return click_system_name(value);
-    case STATS_TIME:
-    case STATS_CAMPAIGN:
-    case STATS_GROUPS:
-        break;
-    }
-    return NULL;
+    return group == STATS_KIND ? kind_name(stats, (uint8_t)value) : stats_fixed_name(group, value);
 }
 
 const char *stats_value_name(const struct stats *stats, const struct buckets *buckets, size_t group,

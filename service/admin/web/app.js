@@ -1,9 +1,11 @@
 // The frame of the page: who is signed in, which view is shown, and when it is refreshed.
 import { address, findSession, freshness, get, signOut, stats } from "./api.js";
 import { campaigns } from "./campaigns.js";
+import { chips, withoutLast } from "./chips.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
-import { addressOf, go, periodName, readFilters, readView, timeZone, toParams, useUtc } from "./filters.js";
+import { addressOf, chosenFilters, dimensions, go, periodName, readFilters, readView, timeZone, toParams, useUtc,
+    withoutDimensions } from "./filters.js";
 import { time } from "./format.js";
 import { funnel } from "./funnel.js";
 import { health } from "./health.js";
@@ -22,13 +24,15 @@ const views = { "": overview, campaigns, funnel, links, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
     ["health", "Health"]];
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
-    campaign: "Its campaign", kind: "Its kind of link", interval: "Its step" };
+    campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
+    ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, `Its filter “${text}”`])) };
 const root = document.getElementById("app");
 
 /* What the figures are of, for a printed page that has no controls. */
 function inWords({ brands }, filters) {
     return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
-        filters.kind && valueName("kind", filters.kind), `clicks ${audiences[filters.who].of}`,
+        ...chosenFilters(filters).map(([name, value]) => value.split(",").map((key) =>
+            valueName(name, key)).join(", ")), `clicks ${audiences[filters.who].of}`,
         `printed ${time(new Date().toISOString())}`].filter(Boolean).join(" · ");
 }
 
@@ -76,11 +80,12 @@ class Frame {
         // Numbers of campaigns and names of kinds are a brand's own.
         if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
             filters.brand = brands[0].name;
-        return filters;
+        // Campaigns and invoices are not counted by countries and the like, but for those of one.
+        return readView() === "" ? filters : withoutDimensions(filters);
     }
 
     showNav(view) {
-        const filters = readFilters();
+        const filters = withoutDimensions(readFilters());
 
         fill(this.nav, viewNames.map(([key, name]) => h("a", {
             href: addressOf(key, { ...filters, sent: "" }), "data-view": key,
@@ -127,7 +132,8 @@ class Frame {
             const focused = this.focusedFilter();
 
             fill(this.filterPlace, filterBar(this.context, filters, change,
-                { withCampaign: readView() !== "campaigns", withClicks: readView() !== "funnel" }));
+                { withCampaign: readView() !== "campaigns", withClicks: readView() !== "funnel" }),
+            chips(this.context, filters, change));
             this.focusFilter(focused);
         };
 
@@ -148,7 +154,7 @@ class Frame {
 
     /* Those that were clicked in the period, to choose from. */
     async loadCampaigns(filters) {
-        const params = { ...toParams(filters), campaign: "", interval: "" };
+        const params = { ...toParams(withoutDimensions(filters)), campaign: "", interval: "" };
         const found = await stats({ ...params, group_by: "campaign", limit: CAMPAIGNS_MAX, offset: 0 });
 
         this.context.campaigns = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
@@ -301,6 +307,15 @@ document.addEventListener("click", (event) => {
     frame?.show();
     scrollTo(0, 0);
     document.getElementById("content")?.focus({ preventScroll: true });
+});
+document.addEventListener("keydown", (event) => {
+    const left = frame?.view?.filters ? withoutLast(frame.filters()) : null;
+
+    if (event.key !== "Escape" || event.defaultPrevented || !left || document.querySelector("dialog[open]") ||
+        event.target.closest?.("input, select, textarea"))
+        return;
+    go(readView(), left);
+    announce("A filter was removed.");
 });
 document.addEventListener("navigate", () => frame?.show());
 document.addEventListener("renamed", () => frame?.refresh());

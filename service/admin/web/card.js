@@ -1,5 +1,6 @@
 // A card: a heading, a sentence on what it shows, and a body that is loading, there, empty or failed.
 import { fill, h, newId } from "./dom.js";
+import { dimensions } from "./filters.js";
 
 function skeleton(shape) {
     if (shape === "plot")
@@ -12,7 +13,7 @@ function skeleton(shape) {
 /* The filters are wrong, and with them every card: that is said once. */
 function isAddressed({ status, parameter }) {
     return status === 400 &&
-        ["from", "to", "brand", "campaign", "kind", "interval"].includes(parameter);
+        ["from", "to", "brand", "campaign", "kind", "interval", ...Object.keys(dimensions)].includes(parameter);
 }
 
 /**

@@ -1,6 +1,15 @@
 // The filters of the page.  They are kept in the address, so that a view can be bookmarked and sent.
 import { audiences } from "./words.js";
 
+/** What clicks can be picked by, one at a time: the API counts each apart.  Name, and what it is
+ * called on a chip. */
+export const dimensions = {
+    label: "Who clicked", reason: "Given away by", country: "Country", device: "Device",
+    browser: "Browser", system: "System", channel: "Channel", variant: "Variant",
+    referrer: "Opened from",
+};
+
+const noDimensions = Object.fromEntries(Object.keys(dimensions).map((name) => [name, ""]));
 const defaults = {
     brand: "",
     campaign: "",
@@ -10,6 +19,7 @@ const defaults = {
     interval: "",
     who: "human",
     sent: "",
+    ...noDimensions,
 };
 
 export const periods = [
@@ -36,10 +46,15 @@ export function useUtc() {
 
 export function readFilters() {
     const query = new URLSearchParams(location.search);
-    const filters = { ...defaults };
+    const filters = {};
 
+    // In the order of the address: the last one is the one that was added last.
+    for (const name of query.keys()) {
+        if (name in defaults)
+            filters[name] = query.get(name);
+    }
     for (const name of Object.keys(defaults))
-        filters[name] = query.get(name) ?? defaults[name];
+        filters[name] ??= defaults[name];
     if (!(filters.who in audiences))
         filters.who = defaults.who;
     return filters;
@@ -54,6 +69,28 @@ export function addressOf(view, filters) {
             query.set(name, value);
     }
     return `${view || "./"}${query.size > 0 ? `?${query}` : ""}`;
+}
+
+/** The dimension that clicks are picked by, or "". */
+export function dimensionOf(filters) {
+    return Object.keys(dimensions).find((name) => filters[name]) ?? "";
+}
+
+export function withoutDimensions(filters) {
+    return { ...filters, ...noDimensions };
+}
+
+/** The filters and one more, as the last; of dimensions it takes the place of any other. */
+export function addFilter(filters, name, value) {
+    const { [name]: _, ...others } = name in dimensions ? withoutDimensions(filters) : filters;
+
+    return { ...others, [name]: value };
+}
+
+/** The filters that are shown as chips, the last one last: [[name, value], …]. */
+export function chosenFilters(filters) {
+    return Object.entries(filters).filter(([name, value]) =>
+        value !== "" && (name === "campaign" || name === "kind" || name in dimensions));
 }
 
 /** The view of the address: "", "campaigns", "funnel", "links", "health". */
@@ -110,6 +147,7 @@ export function toParams(filters) {
         // Weeks are made of days here.
         interval: stepOf(filters) === "week" ? "day" : stepOf(filters),
         tz: zone === "UTC" ? "" : zone,
+        ...Object.fromEntries(Object.keys(dimensions).map((name) => [name, filters[name] ?? ""])),
     };
 }
 

@@ -6,13 +6,15 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addressOf, beforeName, daysOf, periodName, stepOf, toParams } from "./filters.js";
+import { addFilter, addressOf, beforeName, daysOf, dimensionOf, dimensions, periodName, stepOf, toParams,
+    withoutDimensions } from "./filters.js";
 import { big, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
 const HEAT_DAYS = 90;
 const DAYS_MAX = 100;
+const CAMPAIGNS_MAX = 32; // that the API takes by name
 
 /** Several cards that show parts of one answer share the request. */
 export function shared(load) {
@@ -79,8 +81,21 @@ function shownStep(interval, n, wanted) {
         : interval;
 }
 
+/* The series by who clicked: labels, or people and machines only where clicks are picked by something
+ * else, which is counted apart. */
+function byWho(data, filters) {
+    if (data.group_by !== "time")
+        return toSeries(data, "label", filters, "total");
+    const rows = data.rows.map((row) => ({ ...row, time: row.key, all: "" }));
+    const people = toSeries({ ...data, rows }, "all", filters, "human");
+    const machines = toSeries({ ...data, rows }, "all", filters, "automated").series.get("") ?? [];
+
+    return { ...people, series: new Map([["human", people.series.get("") ?? []], ["bot", machines]]) };
+}
+
 function labelChart(load, filters) {
     const chart = new TimeChart("bar", "Clicks over time by who clicked");
+    const isSplit = !["", "label"].includes(dimensionOf(filters));
     const wanted = (key) => filters.who === "total" || (filters.who === "human") === (key === "human");
     const all = (data) => data.total[filters.who];
 
@@ -92,7 +107,7 @@ function labelChart(load, filters) {
         isEmpty: (data) => all(data) === 0,
         close: () => chart.close(),
         render(data, body) {
-            const { keys, interval, series } = toSeries(data, "label", filters, "total");
+            const { keys, interval, series } = byWho(data, filters);
 
             chart.show(body, {
                 keys,
@@ -100,7 +115,8 @@ function labelChart(load, filters) {
                 summary: `${count(all(data))} clicks ${audiences[filters.who].of}, ${
                     periodName(filters)}`,
                 series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
-                    name: labelName(key), note: labelNote(key), values: series.get(key),
+                    name: isSplit && key !== "human" ? "Machines" : labelName(key),
+                    note: isSplit ? "" : labelNote(key), values: series.get(key),
                     colour: key === "human" ? "people" : key,
                 })),
             });
@@ -108,17 +124,26 @@ function labelChart(load, filters) {
     });
 }
 
+/** A link that picks the clicks with that value, on the overview. */
+function picker(filters, dimension, key) {
+    if (filters[dimension] === key)
+        return null;
+    return () => h("a", { "data-view": "", title: `Show only these: ${valueName(dimension, key)}`,
+        href: addressOf("", addFilter({ ...filters, sent: "" }, dimension, key)) }, valueName(dimension, key));
+}
+
 /* The reasons why clicks count as machines’; nothing where there are none. */
-function reasonBars(rows) {
+function reasonBars(rows, filters) {
     const items = rows.filter(({ automated }) => automated > 0).map(({ key, automated }) => (
-        { name: valueName("reason", key), value: automated }));
+        { name: valueName("reason", key), value: automated,
+            link: picker({ ...filters, who: "automated" }, "reason", key) }));
 
     return items.length === 0 ? null : [
         h("h3", { class: "small after" }, "What gave machines away"),
         bars("Machines’ clicks by what gave them away", items, { limit: 4, machines: true })];
 }
 
-function whoCard(load, params) {
+function whoCard(load, params, filters) {
     return new Card({
         title: "Who clicked",
         note: "Mail gateways open every link to check it. Those clicks are kept, but counted apart.",
@@ -137,8 +162,9 @@ function whoCard(load, params) {
                 sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
             fill(body, bars("Clicks by who clicked", [...sums].map(([key, value]) => ({
                 name: labelName(key), title: `${labelName(key)}: ${labelNote(key)}`, value,
+                link: picker({ ...filters, who: key === "human" ? "human" : "automated" }, "label", key),
                 colour: key === "human" ? "people" : key }))),
-            reasonBars(data.reasons));
+            reasonBars(data.reasons, filters));
         },
     });
 }
@@ -150,7 +176,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
 
     return new Card({
         title, note, span: options.span ?? 4, fills: options.fills,
-        load: (signal) => stats({ ...params, group_by: dimension }, signal),
+        load: options.load ?? ((signal) => stats({ ...params, group_by: dimension }, signal)),
         isEmpty: (data) => !data.rows.some(isShown),
         empty: options.empty,
         render(data, body) {
@@ -159,7 +185,8 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
             fill(body, bars(title, data.rows.filter(isShown).map((row) => ({
                 name: dimension === "campaign" ? campaignName(row.key, row.name)
                     : valueName(dimension, row.key),
-                link: options.link ? () => options.link(row) : null,
+                link: options.link ? () => options.link(row)
+                    : dimension === "campaign" ? null : picker(filters, dimension, row.key),
                 value: row[field],
             })), { machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
@@ -215,14 +242,16 @@ function clientsCard(load, filters) {
 }
 
 function figures(load, loadClients, filters) {
-    const one = !filters.campaign.includes(",") && !filters.kind;
+    const picked = dimensions[dimensionOf(filters)];
+    const one = !filters.campaign.includes(",") && !filters.kind && !picked;
     const what = beforeName(filters);
 
     return [
         figureCard("People’s clicks", "Opened by a person", load,
             (data) => ({ now: data.total.human, before: data.previous?.total.human }), { what }),
         one ? clientsCard(loadClients, filters)
-            : figureCard("Distinct clients", "Not counted by kind, or for several campaigns",
+            : figureCard("Distinct clients", picked ? "Not counted by such a filter"
+                : "Not counted by kind, or for several campaigns",
                 async () => ({}), () => ({ now: null })),
         figureCard("Machines’ clicks", "Scanners, bots and previews", load,
             (data) => ({ now: data.total.automated }),
@@ -235,33 +264,59 @@ function figures(load, loadClients, filters) {
     ];
 }
 
+/* Campaigns are counted by countries and the like only one by one: of those with the most clicks. */
+function pickedCampaigns(params, filters) {
+    return async (signal) => {
+        const all = await stats({ ...toParams(withoutDimensions(filters)), interval: "", group_by: "campaign",
+            limit: CAMPAIGNS_MAX, offset: 0 }, signal);
+        const campaign = all.rows.map(({ key }) => key).join(",");
+
+        return campaign === "" ? { rows: [] } : stats({ ...params, campaign, group_by: "campaign" }, signal);
+    };
+}
+
+/* What can't be shown of clicks that are picked by a dimension. */
+function apartCard(dimension) {
+    return new Card({
+        title: "Counted apart", span: 12,
+        load: async () => ({}),
+        render: (data, body) => fill(body, h("p", { class: "small muted" }, "Clicks are counted by one property at a ",
+            `time, so those picked by “${dimensions[dimension]}” can’t be shown by another one, and not by what they `,
+            "led to. Remove the filter to see all of it.")),
+    });
+}
+
 export function overview(context, filters) {
     const params = toParams(filters);
-    const load = shared(() =>
-        stats({ ...params, group_by: "time,label", compare: "previous", limit: 10000 }));
+    const dimension = dimensionOf(filters);
+    const load = shared(() => stats({ ...params, compare: "previous", limit: 10000,
+        group_by: dimension === "" || dimension === "label" ? "time,label" : "time" }));
     const loadClients = (signal) =>
         stats({ ...params, group_by: "time", clients: "true", compare: "previous" }, signal);
-    const toCampaign = (row) => h("a",
-        { href: addressOf("campaigns", { ...filters, campaign: row.key }), "data-view": "campaigns" },
-        campaignName(row.key, row.name));
-    const rank = (title, note, dimension, options) =>
-        rankCard(title, note, dimension, params, filters, options);
+    const toCampaign = (row) => h("a", { "data-view": "campaigns",
+        href: addressOf("campaigns", { ...withoutDimensions(filters), campaign: row.key }) },
+    campaignName(row.key, row.name));
+    // Of clicks that are picked by a dimension, those counted with it.
+    const isKnown = (by) => dimension === "" || by === dimension || by === "kind" || by === "campaign";
+    const rank = (title, note, by, options) =>
+        isKnown(by) ? rankCard(title, note, by, params, filters, options) : null;
 
     return {
         title: "Overview",
         intro: "What your clients clicked in the links of your e-mails, invoices and messages.",
         filters: true,
-        csv: { ...params, group_by: "time,label" },
+        csv: { ...params, group_by: dimension ? `time,${dimension}` : "time,label" },
         cards: [
             ...figures(load, loadClients, filters),
-            anomalyCard(filters),
+            dimension ? null : anomalyCard(filters),
             labelChart(load, filters),
-            whoCard(load, params),
-            conversionCard(filters),
-            rank("Top campaigns", "Which mails bring clicks", "campaign", { link: toCampaign }),
+            dimension ? null : whoCard(load, params, filters),
+            dimension ? null : conversionCard(filters),
+            rank("Top campaigns", dimension ? `Of the ${CAMPAIGNS_MAX} with the most clicks` : "Which mails bring clicks",
+                "campaign", { link: toCampaign, load: dimension ? pickedCampaigns(params, filters) : undefined }),
             rank("Kinds of link", "What the clients were after", "kind"),
             rank("Variants", "Of A/B tests; the campaign page says which one works better", "variant",
-                { leaveOut: "none", empty: "No clicked link carries a variant." }),
+                { leaveOut: filters.variant ? "" : "none", empty: "No clicked link carries a variant." }),
             heatCard(params, filters),
             rank("Countries", "By the address that clicked", "country"),
             rank("Devices", "What they held in their hands", "device"),
@@ -269,6 +324,9 @@ export function overview(context, filters) {
             rank("Opened from", "Where the link stood when it was clicked", "referrer"),
             rank("Browsers", "And mail apps, by what they say they are", "browser"),
             rank("Systems", "What those ran on", "system", { fills: true }),
-        ],
+            dimension === "label" || dimension === "reason" ? rank(dimensions[dimension],
+                "Of the clicks that are shown", dimension) : null,
+            dimension ? apartCard(dimension) : null,
+        ].filter(Boolean),
     };
 }
