@@ -5,7 +5,7 @@ import { card, expect, settled, signIn, test } from "./fixtures.mjs";
 test.describe.configure({ timeout: 180000 }); // axe reads every element of nine pages
 
 const Axe = AxeBuilder.default ?? AxeBuilder;
-const views = { overview: "", campaigns: "campaigns?from=90d", funnel: "funnel", links: "links", health: "health",
+const views = { overview: "", campaigns: "campaigns?from=90d", funnel: "funnel", links: "links", targets: "targets", health: "health",
     api: "api" };
 
 async function show(page, stack, view) {

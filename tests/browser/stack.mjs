@@ -160,6 +160,20 @@ brands:
 `);
     }
 
+    /** The same brand with these targets instead, which are watched; for restart().  Returns what undoes it. */
+    watch(targets) {
+        const before = readFileSync(this.config, "utf8");
+        const brand = before.replace(`hosts: [${HOST}]`, `hosts: [${HOST}, 127.0.0.1]`)
+            .replace(`base_url: https://${HOST}`, `base_url: http://127.0.0.1:${this.port}`)
+            .replace("workers: 2 }", "workers: 2, drain_delay_s: 0 }")
+            .replace(/ {4}preset[^]*/, "");
+
+        writeFileSync(this.config, `${brand}    ${targets}
+checks: { every_s: 1, failures: 1, pace_ms: 0 }
+`);
+        return () => writeFileSync(this.config, before);
+    }
+
     /** The URL of a new link; options as `hopcount mint` takes them. */
     mint(...options) {
         return this.hopcount("mint", "-c", this.config, ...options).trim();

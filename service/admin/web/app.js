@@ -13,6 +13,7 @@ import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
 import { askForKey } from "./signin.js";
+import { targets } from "./targets.js";
 import { audiences, valueName } from "./words.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
@@ -20,9 +21,9 @@ const RETRY_MS = 5000;   // while figures can't be had
 const CAMPAIGNS_MAX = 2000; // to choose from
 const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
-const views = { "": overview, campaigns, funnel, links, health };
+const views = { "": overview, campaigns, funnel, links, targets, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
-    ["health", "Health"]];
+    ["targets", "Targets"], ["health", "Health"]];
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
     ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, `Its filter “${text}”`])) };
