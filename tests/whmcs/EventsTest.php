@@ -232,6 +232,8 @@ final class EventsTest extends BedCase
         $user = end(Bed::$data['users'])['id'];
         Bed::fire('UserChangePassword', ['userid' => $user, 'password' => 'x']);
         $this->assertCount(1, self::rows(['kind' => 'user']));
+        Capsule::table(Store::QUEUE)->where('kind', 'user')->update(['body' => json_encode(['user' => $user,
+            'at' => strtotime('2026-11-28T12:00:00Z')])]); // links of that minute are made before it
         $this->assertGreaterThan(time() - 60, Store::get("password:user:$user"));
         Bed::set(['api_url' => 'http://127.0.0.1:9']);
         Bed::fire('AfterCronJob');
@@ -240,6 +242,7 @@ final class EventsTest extends BedCase
             return json_decode($row->body, true)['brand'];
         }, $rows), 'at all brands');
         $this->assertSame("client:" . ($user - 500), $rows[0]->subject);
+        $this->assertSame('2026-11-28T12:00:01.000Z', json_decode($rows[0]->body, true)['issued_before']);
         WHMCS\Module\Addon\Hopcount\Api::endPause();
         Bed::set(['api_url' => Service::get('admin')]);
         Bed::fire('AfterCronJob');

@@ -179,7 +179,9 @@ final class Events
         }
         foreach ($settings->brands() as $brand) {
             self::put("$why-$client-$at-" . substr(sha1($brand->name), 0, 8), 'revocation', "client:$client",
-                ['scope' => 'client', 'brand' => $brand->name, 'id' => $client, 'issued_before' => self::at($at)]);
+                ['scope' => 'client', 'brand' => $brand->name, 'id' => $client,
+                    /* What was made in the second of the change was made before it: at the full minute, too. */
+                    'issued_before' => self::at($at + 1)]);
         }
     }
 
