@@ -189,6 +189,61 @@ final class LoginTest extends BedCase
         $this->assertNotSame('', self::press($token)['redirect'], 'refusals have used nothing up');
     }
 
+    public function test_who_is_logged_in_as_another_client_is_told_so_and_may_log_out_and_go_on(): void
+    {
+        $token = self::token();
+        Bed::$client = 78;
+        $page = self::look($token);
+        $this->assertSame('other', $page['what']);
+        $html = Bed::render('file:' . Bed::MODULE . '/templates/login.tpl', $page['view']);
+        $this->assertStringContainsString('You are logged in as another client', $html);
+        $this->assertStringContainsString('href="' . Bed::SYSTEM . 'clientarea.php"', $html, 'stay');
+        $this->assertDoesNotMatchRegularExpression('/viewinvoice|77/', str_replace($token, '', $html), 'nothing of the other client');
+        $this->assertStringContainsString('name="leave" value="1"', $html);
+        $answer = self::page('POST', ['post' => ['link' => $token, 'view' => $page['cookie']],
+            'cookie' => [LoginPage::COOKIE => $page['cookie']]]);
+        $this->assertSame('other', $answer['what'], 'a press from an older page does not switch accounts');
+        $this->assertSame('', $answer['redirect']);
+
+        $press = ['post' => ['link' => $token, 'view' => $page['cookie'], 'leave' => '1'], 'cookie' => [LoginPage::COOKIE => $page['cookie']]];
+        foreach ([['cookie' => []] + $press, ['cookie' => [LoginPage::COOKIE => str_repeat('0', 32)]] + $press] as $forged) {
+            $answer = self::page('POST', $forged);
+            $this->assertSame(['cookie', '', ''], [$answer['what'], $answer['redirect'], $answer['next']], 'no other page logs out');
+        }
+        $answer = self::page('POST', $press);
+        $this->assertSame([Bed::SYSTEM . 'logout.php', $token], [$answer['redirect'], $answer['next']]);
+        $this->assertSame('', LoginPage::afterLogout([LoginPage::NEXT => $token]), 'not while somebody is logged in');
+
+        Bed::$client = 0;
+        $this->assertSame(Bed::SYSTEM . "index.php?m=hopcount&token=$token", LoginPage::afterLogout([LoginPage::NEXT => $token]));
+        $this->assertSame('button', self::page('POST', $press)['what'], 'the same button once more');
+        foreach ([[], [LoginPage::NEXT => ''], [LoginPage::NEXT => [$token]], [LoginPage::NEXT => "$token\nx"],
+            [LoginPage::NEXT => '//evil.example/' . $token]] as $cookies) {
+            $this->assertSame('', LoginPage::afterLogout($cookies));
+        }
+        $_COOKIE = [];
+        $fields = array_fill_keys((require __DIR__ . '/bed/documented.php')['hooks']['ClientAreaPageLogout'], '');
+        $this->assertSame([null], Bed::fire('ClientAreaPageLogout', $fields), 'an ordinary logout');
+        $this->assertSame([], self::ssoCalls());
+        $this->assertNotSame('', self::press($token)['redirect'], 'the link was not used up');
+    }
+
+    public function test_refusals_lead_nobody_to_the_invoice_of_another_client(): void
+    {
+        Bed::$client = 78;
+        $this->assertRefused('expired', self::look(self::token(['issued_min' => Token::minutes(time() - 8 * 86400)])), 'clientarea.php');
+        Bed::set(['login_links' => '']);
+        $this->assertRefused('off', self::look(self::token()), 'clientarea.php');
+    }
+
+    public function test_who_is_logged_in_as_the_links_client_sees_the_button(): void
+    {
+        Bed::$client = 77;
+        $token = self::token();
+        $this->assertSame('button', self::look($token)['what']);
+        $this->assertNotSame('', self::press($token)['redirect']);
+    }
+
     public function test_a_revoked_link_is_said_to_be_one(): void
     {
         $token = self::token(['client' => 79, 'object' => 7]);
@@ -250,11 +305,11 @@ final class LoginTest extends BedCase
     public function test_each_text_of_the_page_is_there_and_escaped(): void
     {
         $texts = Text::all();
-        foreach (['button', 'off', 'unknown', 'expired', 'used', 'revoked', 'cookie', 'closed', 'factor', 'password', 'sso', 'away'] as $what) {
+        foreach (['button', 'off', 'unknown', 'expired', 'used', 'revoked', 'cookie', 'closed', 'factor', 'password', 'sso', 'away', 'other'] as $what) {
             $this->assertNotSame('', $texts["login_$what"] . $texts["login_{$what}_title"]);
         }
         $html = Bed::render('file:' . Bed::MODULE . '/templates/login.tpl', array_fill_keys(['hopcount_title',
-            'hopcount_message', 'hopcount_link', 'hopcount_view', 'hopcount_button', 'hopcount_plain',
+            'hopcount_message', 'hopcount_link', 'hopcount_view', 'hopcount_leave', 'hopcount_button', 'hopcount_plain',
             'hopcount_plain_url'], '"><script>'));
         $this->assertStringNotContainsString('<script>', $html);
         $this->assertSame(9, substr_count($html, '&quot;&gt;&lt;script&gt;') + 2);

@@ -242,6 +242,24 @@ final class SyntaxTest extends TestCase
         }
     }
 
+    public function test_documented_methods_of_whmcs_classes_only_are_called(): void
+    {
+        $documented = (require __DIR__ . '/bed/documented.php')['classes'];
+        $called = [];
+        foreach (self::trees() as $tree) {
+            self::visit($tree, static function (Node $node) use (&$called) {
+                if ($node instanceof Node\Expr\MethodCall && $node->var instanceof Node\Expr\New_
+                    && $node->var->class instanceof Node\Name\FullyQualified) {
+                    $called[(string) $node->var->class][] = (string) $node->name;
+                }
+            });
+        }
+        $this->assertSame(array_keys($documented), array_keys($called));
+        foreach ($called as $class => $methods) {
+            $this->assertSame([], array_diff($methods, $documented[$class]), $class);
+        }
+    }
+
     public function test_no_other_class_asks_whmcs(): void
     {
         foreach (self::trees() as $path => $tree) {

@@ -4,6 +4,7 @@
  * What WHMCS's developer documentation names: read in the repository WHMCS/developer-docs at
  * 2e75f454aa248b791948e14ad7b33fa9f0ded761 (January 2026), hooks-reference/ and api-reference/.
  *
+ * classes: their methods that are documented (advanced/authentication.md), with `->id` of what they return.
  * hooks: the fields that a hook is given.  commands: the parameters that a command takes (those behind
  * `!` are required), and the fields of its answer: of lists and of what lies inside, those of the
  * examples.
@@ -27,12 +28,19 @@ return [
             'emailoptout', 'marketing_emails_opt_in', 'overrideautoclose', 'language', 'billingcid',
             'groupid', 'allow_sso', 'olddata', 'authmodule', 'authdata', 'email_verified',
             'isOptedInToMarketingEmails', 'email_preferences'],
+        'ClientAreaPageLogout' => ['companyname', 'logo', 'systemurl', 'charset', 'pagetitle', 'filename', 'template',
+            'language', 'LANG', 'todaysdate', 'date_day', 'date_month', 'date_year', 'WEB_ROOT', 'BASE_PATH_CSS',
+            'BASE_PATH_JS', 'BASE_PATH_FONTS', 'BASE_PATH_IMG', 'token', 'servedOverSsl'],
         'AfterCronJob' => [],
         'DailyCronJob' => [],
         'AdminInvoicesControlsOutput' => ['invoiceid', 'userid', 'subtotal', 'tax', 'tax2', 'credit',
             'total', 'balance', 'taxrate', 'taxrate2', 'paymentmethod'],
         'AdminAreaClientSummaryPage' => ['userid'],
         'AdminHomeWidgets' => [],
+    ],
+    'classes' => [
+        'WHMCS\\Authentication\\CurrentUser' => ['isAuthenticatedUser', 'isAuthenticatedAdmin', 'isMasqueradingAdmin',
+            'user', 'admin', 'client'],
     ],
     'commands' => [
         'GetInvoice' => [

@@ -6,6 +6,7 @@
  */
 
 use WHMCS\Module\Addon\Hopcount\Events;
+use WHMCS\Module\Addon\Hopcount\LoginPage;
 use WHMCS\Module\Addon\Hopcount\Mail;
 use WHMCS\Module\Addon\Hopcount\OptOut;
 use WHMCS\Module\Addon\Hopcount\Panels;
@@ -66,6 +67,9 @@ $hopcountHook('ClientClose', static function ($vars) {
 });
 $hopcountHook('ClientEdit', static function ($vars) {
     OptOut::onClientEdit($vars);
+});
+$hopcountHook('ClientAreaPageLogout', static function () {
+    LoginPage::onLogout();
 });
 $hopcountHook('AfterCronJob', static function () {
     Events::onCron();

@@ -6,10 +6,15 @@ namespace WHMCS\Module\Addon\Hopcount;
  * index.php?m=hopcount&token=TOKEN, the target of login links.  Looking at it changes nothing, for mail
  * programs and gateways look at it too; the press of its button uses the link up, once, by hopcount's
  * API, and WHMCS logs the client in.  Every refusal offers WHMCS's own login.
+ *
+ * Who is logged in as another client is told so, and nothing of the link's client is shown.  The button of
+ * that page leads through WHMCS's logout back to the link, which it does not use up.
  */
 final class LoginPage
 {
     const COOKIE = 'hopcount_view';
+    const NEXT = 'hopcount_next'; // the cookie with the token to go on with after the logout
+    const NEXT_S = 120;
     const ASK_S = 2.0; // a person waits for it, no mail
 
     /** @var Settings */
@@ -27,8 +32,8 @@ final class LoginPage
     }
 
     /**
-     * What the page is: what (one word), view (the variables of templates/login.tpl), cookie (to set,
-     * '' = none) and redirect ('' = none).
+     * What the page is: what (one word), view (the variables of templates/login.tpl), cookie and next (of
+     * COOKIE and NEXT, '' = none to set) and redirect ('' = none).
      */
     public function answer(): array
     {
@@ -48,7 +53,20 @@ final class LoginPage
         if ($link['client'] === 0) {
             return $this->refuse('unknown', $link);
         }
-        return $isPost ? $this->press($token, $link) : $this->show($token);
+        if ($isPost && ($this->request['post']['leave'] ?? '') === '1') {
+            return $this->leave($token, $link);
+        }
+        if ($this->isOther($link)) {
+            return $this->show('other', $token, $link);
+        }
+        return $isPost ? $this->press($token, $link) : $this->show('button', $token, $link);
+    }
+
+    /** Whether the reader is logged in as somebody else than the link's client. */
+    private function isOther($link): bool
+    {
+        $client = Whmcs::currentClient();
+        return $client > 0 && ($link === null || $client !== $link['client']);
     }
 
     private function open(string $token)
@@ -67,20 +85,42 @@ final class LoginPage
         return null;
     }
 
-    private function show(string $token): array
+    /** A page with a button: to log in, or for who is logged in as another client to log out. */
+    private function show(string $what, string $token, array $link): array
     {
         $view = bin2hex(random_bytes(16));
-        return ['cookie' => $view]
-            + $this->page('button', null, ['hopcount_link' => $token, 'hopcount_view' => $view]);
+        $form = ['hopcount_link' => $token, 'hopcount_view' => $view];
+        if ($what === 'other') {
+            $form += ['hopcount_leave' => '1', 'hopcount_button' => $this->text['login_leave'],
+                'hopcount_plain' => $this->text['login_stay']];
+        }
+        return ['cookie' => $view] + $this->page($what, $what === 'other' ? $link : null, $form);
+    }
+
+    /** Whether the form is that of a page of ours, in this browser. */
+    private function isOwnForm(): bool
+    {
+        $view = $this->request['post']['view'] ?? '';
+        $cookie = $this->request['cookie'][self::COOKIE] ?? '';
+        return is_string($view) && is_string($cookie) && preg_match('/^[0-9a-f]{32}$/D', $view)
+            && hash_equals($view, $cookie);
+    }
+
+    private function leave(string $token, array $link): array
+    {
+        if (!$this->isOwnForm()) {
+            return $this->refuse('cookie', $link);
+        }
+        return $this->isOther($link)
+            ? ['redirect' => Whmcs::systemUrl() . 'logout.php', 'next' => $token] + $this->page('other', $link, [])
+            : $this->show('button', $token, $link); // the logout has happened
     }
 
     private function press(string $token, array $link): array
     {
         $view = $this->request['post']['view'] ?? '';
-        $cookie = $this->request['cookie'][self::COOKIE] ?? '';
-        if (!is_string($view) || !is_string($cookie) || !preg_match('/^[0-9a-f]{32}$/D', $view)
-            || !hash_equals($view, $cookie)) {
-            return $this->refuse('cookie', $link); // the form of another page, or no cookies here
+        if (!$this->isOwnForm()) {
+            return $this->refuse('cookie', $link);
         }
         $why = $this->whyNot($link);
         if ($why !== '') {
@@ -145,16 +185,43 @@ final class LoginPage
 
     private function page(string $what, $link, array $form): array
     {
-        return ['redirect' => '', 'cookie' => '', 'what' => $what, 'view' => $form + [
+        $path = $link === null || $this->isOther($link) ? 'clientarea.php' : $this->path($link);
+        return ['redirect' => '', 'cookie' => '', 'next' => '', 'what' => $what, 'view' => $form + [
             'hopcount_link' => '',
             'hopcount_view' => '',
+            'hopcount_leave' => '',
             'hopcount_title' => $this->text["login_{$what}_title"],
             'hopcount_message' => $this->text["login_{$what}"],
             'hopcount_button' => $this->text['login_press'],
             'hopcount_plain' => $this->text['login_plain'],
             /* WHMCS asks for the login itself where the page needs one. */
-            'hopcount_plain_url' => Whmcs::systemUrl() . ($link === null ? 'clientarea.php' : $this->path($link)),
+            'hopcount_plain_url' => Whmcs::systemUrl() . $path,
         ]];
+    }
+
+    private static function sendCookie(string $cookie)
+    {
+        $secure = strncasecmp(Whmcs::systemUrl(), 'https:', 6) === 0 ? '; Secure' : '';
+        header("Set-Cookie: $cookie; HttpOnly; SameSite=Strict$secure", false);
+    }
+
+    /** ClientAreaPageLogout: who logged out to go on with a link goes on; where to, '' = nowhere. */
+    public static function afterLogout(array $cookies): string
+    {
+        $token = $cookies[self::NEXT] ?? '';
+        return is_string($token) && preg_match('/^[0-9a-zA-Z]{45,122}$/D', $token) && Whmcs::currentClient() === 0
+            ? Whmcs::systemUrl() . "index.php?m=hopcount&token=$token" : '';
+    }
+
+    public static function onLogout()
+    {
+        $url = self::afterLogout($_COOKIE);
+        if ($url !== '' && !headers_sent()) {
+            self::sendCookie(self::NEXT . '=; Max-Age=0');
+            header('Cache-Control: private, no-store');
+            header('Location: ' . $url, true, 303);
+            exit;
+        }
     }
 
     /** hopcount_clientarea(): sends what the answer needs beside the page, and gives WHMCS the page. */
@@ -170,8 +237,10 @@ final class LoginPage
             header('X-Robots-Tag: noindex, nofollow');
             header('X-Frame-Options: DENY');
             if ($answer['cookie'] !== '') {
-                $secure = strncasecmp(Whmcs::systemUrl(), 'https:', 6) === 0 ? '; Secure' : '';
-                header('Set-Cookie: ' . self::COOKIE . "={$answer['cookie']}; HttpOnly; SameSite=Strict$secure", false);
+                self::sendCookie(self::COOKIE . "={$answer['cookie']}");
+            }
+            if ($answer['next'] !== '') {
+                self::sendCookie(self::NEXT . "={$answer['next']}; Max-Age=" . self::NEXT_S);
             }
         }
         if ($answer['redirect'] !== '') {

@@ -252,6 +252,20 @@ final class Whmcs
         }
     }
 
+    /** The client whose account the reader is logged in to; 0 = none. */
+    public static function currentClient(): int
+    {
+        try {
+            if (class_exists('WHMCS\\Authentication\\CurrentUser')) {
+                $client = (new \WHMCS\Authentication\CurrentUser())->client();
+                return $client === null ? 0 : self::id($client->id);
+            }
+        } catch (\Throwable $e) {
+            return 0;
+        }
+        return self::id($_SESSION['uid'] ?? null); // WHMCS 7 has no CurrentUser
+    }
+
     private static function rows(array $list, string $name): array
     {
         $rows = is_array($list[$name] ?? null) ? $list[$name] : [];
