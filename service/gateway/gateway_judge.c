@@ -158,20 +158,6 @@ struct marks {
         listed_three[GATEWAY_FOUND_MAX]; /* opened by a listed system */
 };
 
-static void mark(const struct gateway_options *o, const struct gateway_group *group,
-                 struct marks *marks)
-{
-    int64_t few = o->links > 3 ? o->links - 1 : o->links;
-
-    mark_window(group, link_of, o->links_ms, o->links, marks->links);
-    mark_window(group, link_of, o->links_ms, few, marks->few_links);
-    mark_window(group, link_of_mail, o->two_links_ms, 2, marks->two_links);
-    mark_window(group, link_of_mail, o->two_links_ms * 3 / 2, 2, marks->two_near);
-    mark_window(group, network_of, o->networks_ms, o->networks, marks->networks);
-    mark_window(group, link_of_listed_asn, o->networks_ms, 2, marks->listed_two);
-    mark_window(group, link_of_listed_asn, o->networks_ms, 3, marks->listed_three);
-}
-
 /* The weight of the strongest sign made by several links. */
 static int64_t weight_of_links(const struct gateway_options *options, const struct marks *marks,
                                unsigned i)
@@ -247,21 +233,28 @@ static bool is_undecided(const struct gateway_entry *entry)
 }
 
 /* Judges all clicks of the group as of its last one. */
-static void judge_last(const struct gateway_options *options, const struct gateway_group *group)
+static void judge_last(const struct gateway_options *o, const struct gateway_group *group)
 {
+    int64_t few = o->links > 3 ? o->links - 1 : o->links;
     enum click_reason reasons[GATEWAY_FOUND_MAX];
     struct marks marks;
 
-    mark(options, group, &marks);
+    mark_window(group, link_of, o->links_ms, o->links, marks.links);
+    mark_window(group, link_of, o->links_ms, few, marks.few_links);
+    mark_window(group, link_of_mail, o->two_links_ms, 2, marks.two_links);
+    mark_window(group, link_of_mail, o->two_links_ms * 3 / 2, 2, marks.two_near);
+    mark_window(group, network_of, o->networks_ms, o->networks, marks.networks);
+    mark_window(group, link_of_listed_asn, o->networks_ms, 2, marks.listed_two);
+    mark_window(group, link_of_listed_asn, o->networks_ms, 3, marks.listed_three);
     for (unsigned i = 0; i < group->n; i++)
-        reasons[i] = weigh(options, group, &marks, i);
+        reasons[i] = weigh(o, group, &marks, i);
     for (unsigned i = 0; i < group->n; i++) {
         if (is_undecided(group->entries[i]))
             group->entries[i]->reason = (uint8_t)reasons[i];
     }
     for (unsigned i = 0; i < group->n; i++) {
         if (is_undecided(group->entries[i]))
-            group->entries[i]->reason = (uint8_t)find_burst(options, group, i);
+            group->entries[i]->reason = (uint8_t)find_burst(o, group, i);
     }
 }
 

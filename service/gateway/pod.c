@@ -129,19 +129,6 @@ bool pod_is_alive(const struct pod_table *table, const struct pod *pod, int64_t 
     return pod_silent_ms(table, pod, mono_ms) < (POD_ALIVE_MS > beats_ms ? POD_ALIVE_MS : beats_ms);
 }
 
-static void add_other(struct pods_age *age, const struct pod *pod, int64_t silent_ms,
-                      int64_t every_ms)
-{
-    int64_t lag_ms = pod->lag_ms + (silent_ms > POD_MISSED_BEATS * every_ms ? silent_ms : 0);
-
-    age->n_alive++;
-    age->pending += pod->pending;
-    if (lag_ms > age->lag_ms)
-        age->lag_ms = lag_ms;
-    if (pod->as_of_ms < age->as_of_ms)
-        age->as_of_ms = pod->as_of_ms;
-}
-
 struct pods_age pod_table_age(const struct pod_table *table, const struct pod *self,
                               int64_t mono_ms, int64_t wall_ms)
 {
@@ -150,13 +137,22 @@ struct pods_age pod_table_age(const struct pod_table *table, const struct pod *s
 
     for (size_t i = 0; i < table->n; i++) {
         const struct pod *pod = &table->pods[i];
+        int64_t silent_ms = pod_silent_ms(table, pod, mono_ms), lag_ms = pod->lag_ms;
 
         if (strcmp(pod->id, self->id) == 0)
             continue;
-        if (pod_is_alive(table, pod, mono_ms))
-            add_other(&age, pod, pod_silent_ms(table, pod, mono_ms), pod_every_ms(table->n));
-        else
+        if (!pod_is_alive(table, pod, mono_ms)) {
             age.n_silent++;
+            continue;
+        }
+        if (silent_ms > POD_MISSED_BEATS * pod_every_ms(table->n))
+            lag_ms += silent_ms;
+        age.n_alive++;
+        age.pending += pod->pending;
+        if (lag_ms > age.lag_ms)
+            age.lag_ms = lag_ms;
+        if (pod->as_of_ms < age.as_of_ms)
+            age.as_of_ms = pod->as_of_ms;
     }
     /* Since our last read of the lines the others may have done anything. */
     if (table->is_read && is_stale(table, mono_ms)) {

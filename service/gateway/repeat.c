@@ -55,18 +55,6 @@ void repeat_free(struct repeat *repeat)
     free(repeat);
 }
 
-/* A key for one visitor and one link; 0: the visitor can't be told from others. */
-static uint64_t key_of(const struct click *click)
-{
-    uint64_t who = click->client == 0 ? click->visitor : click->network;
-    uint64_t key;
-
-    if (who == 0)
-        return 0;
-    key = (click->link_id ^ who * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
-    return key ? key : 1;
-}
-
 static struct slot *set_of(const struct repeat *repeat, uint64_t key)
 {
     return &repeat->slots[(key >> 32) % SETS * WAYS];
@@ -126,36 +114,39 @@ static unsigned count_between(const struct repeat *repeat, const struct slot *sl
     return n;
 }
 
-/* Drops the ranks that are more than a minute older than the newest. */
-static void drop_old(const struct repeat *repeat, struct slot *slot)
-{
-    int64_t *ranks = ranks_of(repeat, slot);
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < slot->n; i++) {
-        if (ranks[i] > (slot->newest_ms << TAG_BITS) - WINDOW)
-            ranks[kept++] = ranks[i];
-    }
-    slot->n = kept;
-}
-
 /* If the slot is full, more clicks came in a minute than any limit needs. */
 static void remember(const struct repeat *repeat, struct slot *slot,
                      const struct gateway_click *click)
 {
-    int64_t rank = rank_of(click);
+    int64_t rank = rank_of(click), *ranks = ranks_of(repeat, slot);
 
     if (click->click.time_ms > slot->newest_ms)
         slot->newest_ms = click->click.time_ms;
-    if (slot->n == repeat->ranks_max)
-        drop_old(repeat, slot);
+    if (slot->n == repeat->ranks_max) {
+        unsigned kept = 0;
+
+        /* Those go that are more than a minute older than the newest. */
+        for (unsigned i = 0; i < slot->n; i++) {
+            if (ranks[i] > (slot->newest_ms << TAG_BITS) - WINDOW)
+                ranks[kept++] = ranks[i];
+        }
+        slot->n = kept;
+    }
     if (slot->n < repeat->ranks_max && count_between(repeat, slot, rank, rank + 1) == 0)
-        ranks_of(repeat, slot)[slot->n++] = rank;
+        ranks[slot->n++] = rank;
 }
 
+/* A key for one visitor and one link; 0: the click is not counted as a person's, or the visitor
+ * can't be told from others. */
 static uint64_t key_if_counted(const struct repeat *repeat, const struct click *click)
 {
-    return repeat->max > 0 && click->label == CLICK_HUMAN ? key_of(click) : 0;
+    uint64_t who = click->client == 0 ? click->visitor : click->network;
+    uint64_t key;
+
+    if (repeat->max == 0 || click->label != CLICK_HUMAN || who == 0)
+        return 0;
+    key = (click->link_id ^ who * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    return key ? key : 1;
 }
 
 bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click)

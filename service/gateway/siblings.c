@@ -107,31 +107,6 @@ static void write_name(uint8_t out[static NAME_LEN], const uint8_t *origin, uint
     le64_store(out + GATEWAY_ORIGIN_LEN, number);
 }
 
-static void add_offer(struct siblings *siblings, struct command *command,
-                      const struct gateway_click *click)
-{
-    uint8_t *value = command->values[command->n];
-
-    counter_key_siblings(&command->keys[command->n], click->click.brand, click->click.client,
-                         siblings->options.n_shards);
-    memcpy(value, click->origin, GATEWAY_ORIGIN_LEN);
-    click_encode(&click->click, click->number, click->origin, value + GATEWAY_ORIGIN_LEN);
-    command->n++;
-}
-
-static void add_claim(struct siblings *siblings, struct command *command,
-                      const struct waiting *claim)
-{
-    const struct click *click = &claim->click.click;
-    uint8_t *value = command->values[command->n];
-
-    counter_key_claims(&command->keys[command->n], click->brand, click->client,
-                       siblings->options.n_shards);
-    write_name(value, claim->click.origin, claim->click.number);
-    write_name(value + NAME_LEN, siblings->options.origin, claim->claim);
-    command->n++;
-}
-
 static bool send_command(struct siblings *siblings, struct command *command,
                          enum gateway_command what, unsigned shard, struct slice script,
                          int64_t ttl_s)
@@ -160,11 +135,17 @@ static void send_offers(struct siblings *siblings, unsigned shard)
 
     for (unsigned i = 0; i < siblings->n_held && command.n < SEND_MAX; i++) {
         struct waiting *held = &siblings->held[i];
+        const struct gateway_click *click = &held->click;
+        uint8_t *value = command.values[command.n];
 
         if (held->shard != shard)
             continue;
         chosen[command.n] = held;
-        add_offer(siblings, &command, &held->click);
+        counter_key_siblings(&command.keys[command.n], click->click.brand, click->click.client,
+                             siblings->options.n_shards);
+        memcpy(value, click->origin, GATEWAY_ORIGIN_LEN);
+        click_encode(&click->click, click->number, click->origin, value + GATEWAY_ORIGIN_LEN);
+        command.n++;
     }
     if (command.n == 0)
         return;
@@ -182,11 +163,17 @@ static void send_claims(struct siblings *siblings, unsigned shard)
 
     for (unsigned i = 0; i < siblings->n_claims && command.n < SEND_MAX; i++) {
         struct waiting *claim = &siblings->claims[i];
+        const struct click *click = &claim->click.click;
+        uint8_t *value = command.values[command.n];
 
         if (claim->shard != shard)
             continue;
         chosen[command.n] = claim;
-        add_claim(siblings, &command, claim);
+        counter_key_claims(&command.keys[command.n], click->brand, click->client,
+                           siblings->options.n_shards);
+        write_name(value, claim->click.origin, claim->click.number);
+        write_name(value + NAME_LEN, siblings->options.origin, claim->claim);
+        command.n++;
     }
     if (command.n == 0)
         return;
@@ -214,21 +201,10 @@ static void release_held(struct siblings *siblings)
     siblings->n_held = kept;
 }
 
-/* Gives up claims that Redis did not answer for too long; those clicks keep their label. */
-static void forget_old_claims(struct siblings *siblings, int64_t now_ms)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < siblings->n_claims; i++) {
-        if (siblings->claims[i].is_sent || now_ms - siblings->claims[i].since_ms < CLAIM_WAIT_MS)
-            siblings->claims[kept++] = siblings->claims[i];
-    }
-    siblings->n_claims = kept;
-}
-
 void siblings_serve(struct siblings *siblings, int64_t now_ms)
 {
     const struct gateway_redis *redis = &siblings->options.redis;
+    unsigned kept = 0;
 
     if (siblings->n_held > 0)
         release_held(siblings);
@@ -241,8 +217,12 @@ void siblings_serve(struct siblings *siblings, int64_t now_ms)
         if (!siblings->is_claimed[s])
             send_claims(siblings, s);
     }
-    if (siblings->n_claims > 0)
-        forget_old_claims(siblings, now_ms);
+    /* Claims that Redis did not answer for too long are given up; those clicks keep their label. */
+    for (unsigned i = 0; i < siblings->n_claims; i++) {
+        if (siblings->claims[i].is_sent || now_ms - siblings->claims[i].since_ms < CLAIM_WAIT_MS)
+            siblings->claims[kept++] = siblings->claims[i];
+    }
+    siblings->n_claims = kept;
 }
 
 /* --- answers --- */
