@@ -145,18 +145,6 @@ static bool compile_families(struct family_rules *families, struct error *err)
     return true;
 }
 
-static bool compile_people(pcre2_code **codes, struct error *err)
-{
-    for (unsigned i = 0; i < AGENT_PEOPLE_REGEXES; i++) {
-        const char *regex = agent_people_regexes[i];
-
-        codes[i] = compile(regex, strlen(regex), PCRE2_CASELESS, err);
-        if (!codes[i])
-            return false;
-    }
-    return true;
-}
-
 static void free_families(struct family_rules *families)
 {
     for (unsigned i = 0; families->codes && i < families->n_rules; i++)
@@ -184,8 +172,15 @@ struct agent_rules *agent_rules_new(struct error *err)
                                            .names = agent_system_names,
                                            .n_names = agent_n_system_names};
     if (!compile_families(&rules->bots, err) || !compile_families(&rules->browsers, err) ||
-        !compile_families(&rules->systems, err) || !compile_people(rules->people, err))
+        !compile_families(&rules->systems, err))
         goto out;
+    for (unsigned i = 0; i < AGENT_PEOPLE_REGEXES; i++) {
+        const char *regex = agent_people_regexes[i];
+
+        rules->people[i] = compile(regex, strlen(regex), PCRE2_CASELESS, err);
+        if (!rules->people[i])
+            goto out;
+    }
     ok = true;
 out:
     if (!ok) {

@@ -220,24 +220,19 @@ void geo_reader_free(struct geo_reader *reader)
     free(reader);
 }
 
-/* The current database; it is not freed until in_use is cleared. */
-static struct geo_db *begin_use(struct geo_reader *reader)
-{
-    struct geo_db *db;
-
-    do {
-        db = atomic_load(&reader->geo->current);
-        atomic_store(&reader->in_use, db);
-    } while (db != atomic_load(&reader->geo->current));
-    return db;
-}
-
 static uint32_t look_up(struct geo_reader *reader, const uint8_t ip[static IP_LEN])
 {
     struct geo_db *db;
     uint32_t value;
 
-    if (!reader->geo || !(db = begin_use(reader)))
+    if (!reader->geo)
+        return 0;
+    /* The current database is not freed until in_use is cleared. */
+    do {
+        db = atomic_load(&reader->geo->current);
+        atomic_store(&reader->in_use, db);
+    } while (db != atomic_load(&reader->geo->current));
+    if (!db)
         return 0;
     value = geo_db_find(db, ip);
     atomic_store_explicit(&reader->in_use, NULL, memory_order_release);

@@ -72,26 +72,19 @@ static uint32_t read_country(MMDB_entry_s entry)
     return 0;
 }
 
-/* Parses "AS64496", the form that some files use; 0 = not a number. */
-static uint32_t parse_asn_text(const MMDB_entry_data_s *data)
-{
-    uint32_t number = 0;
-
-    if (data->data_size < 3 || data->data_size > 12 || memcmp(data->utf8_string, "AS", 2) != 0)
-        return 0;
-    return number_parse_u32(slice_make(data->utf8_string + 2, data->data_size - 2), UINT32_MAX,
-                            &number)
-               ? number
-               : 0;
-}
-
 static uint32_t parse_asn(const MMDB_entry_data_s *data)
 {
+    const char *text = data->utf8_string;
+    uint32_t number;
+
     if (!data->has_data)
         return 0;
     switch (data->type) {
-    case MMDB_DATA_TYPE_UTF8_STRING:
-        return parse_asn_text(data);
+    case MMDB_DATA_TYPE_UTF8_STRING: /* "AS64496", the form that some files use */
+        if (data->data_size < 3 || data->data_size > 12 || memcmp(text, "AS", 2) != 0 ||
+            !number_parse_u32(slice_make(text + 2, data->data_size - 2), UINT32_MAX, &number))
+            return 0;
+        return number;
     case MMDB_DATA_TYPE_UINT16:
         return data->uint16;
     case MMDB_DATA_TYPE_UINT32:
@@ -206,24 +199,12 @@ static inline uint32_t follow(const struct geo_db *db, uint32_t place, const uin
     return place;
 }
 
-static void fill_ipv4(struct geo_db *db)
-{
-    static const uint8_t zeros[IP_LEN];
-    /* Files with IPv6 keep IPv4 addresses in ::/96. */
-    uint32_t root = db->has_ipv6 ? follow(db, 0, zeros, 0, BITS - IPV4_BITS) : 0;
-
-    for (uint32_t i = 0; i < 1 << SHORT_BITS; i++) {
-        const uint8_t bytes[] = {(uint8_t)(i >> 8), (uint8_t)i};
-
-        db->ipv4[i] = follow(db, root, bytes, 0, SHORT_BITS);
-    }
-}
-
 /* Copies everything needed out of the open file.  False: out of memory, or the file is damaged. */
 static bool build(struct geo_db *db, const MMDB_s *mmdb, enum geo_db_what what)
 {
+    static const uint8_t zeros[IP_LEN];
     struct builder *builder = calloc(1, sizeof(*builder));
-    uint32_t n_nodes = mmdb->metadata.node_count;
+    uint32_t n_nodes = mmdb->metadata.node_count, root;
     bool ok = false;
 
     if (!builder || n_nodes == 0 || n_nodes >= LEAF)
@@ -235,7 +216,13 @@ static bool build(struct geo_db *db, const MMDB_s *mmdb, enum geo_db_what what)
     builder->read = what == GEO_DB_COUNTRIES ? read_country : read_asn;
     if (!db->nodes || !add_value(db, 0) || !read_nodes(builder, mmdb))
         goto out;
-    fill_ipv4(db);
+    /* Files with IPv6 keep IPv4 addresses in ::/96. */
+    root = db->has_ipv6 ? follow(db, 0, zeros, 0, BITS - IPV4_BITS) : 0;
+    for (uint32_t i = 0; i < 1 << SHORT_BITS; i++) {
+        const uint8_t bytes[] = {(uint8_t)(i >> 8), (uint8_t)i};
+
+        db->ipv4[i] = follow(db, root, bytes, 0, SHORT_BITS);
+    }
     ok = true;
 out:
     free(builder);

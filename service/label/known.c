@@ -49,20 +49,6 @@ static struct range range_of(const struct network *network)
     return range;
 }
 
-/* Two networks either are disjoint or one contains the other; contained ones are left out. */
-static void add_networks(struct known *known, const struct network *networks, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        known->ranges[i] = range_of(&networks[i]);
-    qsort(known->ranges, n, sizeof(*known->ranges), compare_ranges);
-    for (unsigned i = 0; i < n; i++) {
-        const struct range *last = known->n_ranges ? &known->ranges[known->n_ranges - 1] : NULL;
-
-        if (!last || memcmp(known->ranges[i].last, last->last, IP_LEN) > 0)
-            known->ranges[known->n_ranges++] = known->ranges[i];
-    }
-}
-
 struct known *known_new(const struct known_options *options, struct error *err)
 {
     struct known *known = calloc(1, sizeof(*known));
@@ -74,7 +60,16 @@ struct known *known_new(const struct known_options *options, struct error *err)
     known->asns = calloc(options->n_asns + 1, sizeof(*known->asns));
     if (!known->ranges || !known->asns)
         goto out;
-    add_networks(known, options->networks, options->n_networks);
+    for (unsigned i = 0; i < options->n_networks; i++)
+        known->ranges[i] = range_of(&options->networks[i]);
+    qsort(known->ranges, options->n_networks, sizeof(*known->ranges), compare_ranges);
+    /* Two networks either are disjoint or one contains the other; contained ones are left out. */
+    for (unsigned i = 0; i < options->n_networks; i++) {
+        const struct range *last = known->n_ranges ? &known->ranges[known->n_ranges - 1] : NULL;
+
+        if (!last || memcmp(known->ranges[i].last, last->last, IP_LEN) > 0)
+            known->ranges[known->n_ranges++] = known->ranges[i];
+    }
     known->n_asns = options->n_asns;
     for (unsigned i = 0; i < known->n_asns; i++)
         known->asns[i] = options->asns[i];
