@@ -117,18 +117,6 @@ static bool wait_child(struct private_redis *redis, int pid_fd)
     }
 }
 
-static void stop_child(pid_t pid, int pid_fd)
-{
-    struct pollfd wait = {.fd = pid_fd, .events = POLLIN};
-
-    kill(pid, SIGTERM);
-    if (poll(&wait, 1, STOP_WAIT_MS) == 0) {
-        log_error("redis.stop", "err=\"the private server has not ended in %d s, killed\"",
-                  STOP_WAIT_MS / 1000);
-        kill(pid, SIGKILL);
-    }
-}
-
 static void describe_end(int status, char *out, size_t size)
 {
     if (WIFSIGNALED(status))
@@ -160,8 +148,16 @@ static bool run_once(struct private_redis *redis)
         return true;
     }
     ended = wait_child(redis, pid_fd);
-    if (!ended)
-        stop_child(pid, pid_fd);
+    if (!ended) {
+        struct pollfd wait = {.fd = pid_fd, .events = POLLIN};
+
+        kill(pid, SIGTERM);
+        if (poll(&wait, 1, STOP_WAIT_MS) == 0) {
+            log_error("redis.stop", "err=\"the private server has not ended in %d s, killed\"",
+                      STOP_WAIT_MS / 1000);
+            kill(pid, SIGKILL);
+        }
+    }
     waitpid(pid, &status, 0);
     close(pid_fd);
     set_phase(redis, PHASE_ENDED, status);
@@ -194,18 +190,6 @@ static void *watch(void *arg)
 }
 
 /* --- start and stop --- */
-
-static bool start_thread(struct private_redis *redis, struct error *err)
-{
-    int code = thread_start(&redis->thread, NULL, watch, redis);
-
-    if (code != 0) {
-        error_set(err, "redis: cannot start a thread: %s", strerror(code));
-        return false;
-    }
-    redis->has_thread = true;
-    return true;
-}
 
 /* Waits until the server answers.  If it is still loading at the deadline, that is no failure. */
 static bool wait_ready(struct private_redis *redis, int64_t wait_ms, struct error *err)
@@ -262,6 +246,7 @@ struct private_redis *private_redis_start(const struct private_redis_options *op
     int64_t wait_ms = options->start_wait_ms > 0 ? options->start_wait_ms : START_WAIT_MS;
     struct private_redis *redis = calloc(1, sizeof(*redis));
     bool ok = false;
+    int code;
 
     if (!redis) {
         error_set(err, "redis: out of memory");
@@ -272,10 +257,15 @@ struct private_redis *private_redis_start(const struct private_redis_options *op
         return NULL;
     }
     if (!private_redis_prepare(&redis->place, options->state_dir, options->program, err) ||
-        !private_redis_stop_leftover(&redis->place, wait_ms, err) || !start_thread(redis, err) ||
-        !wait_ready(redis, wait_ms, err))
+        !private_redis_stop_leftover(&redis->place, wait_ms, err))
         goto out;
-    ok = true;
+    code = thread_start(&redis->thread, NULL, watch, redis);
+    if (code != 0) {
+        error_set(err, "redis: cannot start a thread: %s", strerror(code));
+        goto out;
+    }
+    redis->has_thread = true;
+    ok = wait_ready(redis, wait_ms, err);
 out:
     if (!ok) {
         private_redis_stop(redis);

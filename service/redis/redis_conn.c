@@ -192,25 +192,19 @@ void redis_conn_close(struct redis_conn *conn, const char *cause)
     event_active(conn->closing, EV_TIMEOUT, 1);
 }
 
-static void on_greeting(struct redis_conn *conn, const struct redisReply *answer)
-{
-    char why[REDIS_HELLO_WHY_MAX];
-
-    if (!redis_hello_check(&conn->hello, answer, conn->is_first_greeting, why)) {
-        drop(conn, why);
-        return;
-    }
-    conn->is_first_greeting = false;
-    if (--conn->n_greetings == 0)
-        set_state(conn, REDIS_CONN_READY);
-}
-
 static void take_answer(struct redis_conn *conn, const struct redisReply *answer)
 {
+    char why[REDIS_HELLO_WHY_MAX];
     uint64_t ticket;
 
     if (conn->n_greetings > 0) {
-        on_greeting(conn, answer);
+        if (!redis_hello_check(&conn->hello, answer, conn->is_first_greeting, why)) {
+            drop(conn, why);
+            return;
+        }
+        conn->is_first_greeting = false;
+        if (--conn->n_greetings == 0)
+            set_state(conn, REDIS_CONN_READY);
         return;
     }
     if (conn->in_flight.n == 0) {
@@ -253,18 +247,6 @@ static void on_read(struct bufferevent *bev, void *arg)
     read_replies(arg);
 }
 
-static void on_connected(struct redis_conn *conn)
-{
-    redis_stream_tune(conn->bev);
-    conn->n_greetings = redis_hello_write(&conn->hello, bufferevent_get_output(conn->bev));
-    conn->is_first_greeting = true;
-    if (conn->n_greetings == 0) {
-        drop(conn, "out of memory");
-        return;
-    }
-    set_state(conn, REDIS_CONN_GREETING);
-}
-
 /* The stream has connected, ended or failed. */
 static void on_event(struct bufferevent *bev, short events, void *arg)
 {
@@ -272,13 +254,18 @@ static void on_event(struct bufferevent *bev, short events, void *arg)
     bool is_connecting = conn->state == REDIS_CONN_CONNECTING;
     char why[REDIS_HELLO_WHY_MAX];
 
-    (void)bev;
     if (events & BEV_EVENT_CONNECTED) {
-        on_connected(conn);
+        redis_stream_tune(bev);
+        conn->n_greetings = redis_hello_write(&conn->hello, bufferevent_get_output(bev));
+        conn->is_first_greeting = true;
+        if (conn->n_greetings == 0)
+            drop(conn, "out of memory");
+        else
+            set_state(conn, REDIS_CONN_GREETING);
     } else if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
         if (is_connecting)
             conn->address_index++;
-        redis_stream_describe_failure(conn->bev, (events & BEV_EVENT_EOF) != 0, is_connecting, why);
+        redis_stream_describe_failure(bev, (events & BEV_EVENT_EOF) != 0, is_connecting, why);
         drop(conn, why);
     }
 }

@@ -133,19 +133,6 @@ static const struct redis_topology_ops single_ops = {
 
 /* --- any topology --- */
 
-static const struct redis_topology_ops *ops_of(enum redis_topology topology)
-{
-    switch (topology) {
-    case REDIS_SINGLE:
-        return &single_ops;
-    case REDIS_SENTINEL:
-        return &redis_sentinel_ops;
-    case REDIS_CLUSTER:
-        return &redis_cluster_ops;
-    }
-    return NULL;
-}
-
 struct redis_link *redis_link_new(struct event_base *base, const struct redis_link_options *options,
                                   struct error *err)
 {
@@ -164,7 +151,17 @@ struct redis_link *redis_link_new(struct event_base *base, const struct redis_li
         goto out;
     if (link->url->tls && !(link->tls = redis_tls_new(link->url, err)))
         goto out;
-    link->ops = ops_of(link->url->topology);
+    switch (link->url->topology) {
+    case REDIS_SINGLE:
+        link->ops = &single_ops;
+        break;
+    case REDIS_SENTINEL:
+        link->ops = &redis_sentinel_ops;
+        break;
+    case REDIS_CLUSTER:
+        link->ops = &redis_cluster_ops;
+        break;
+    }
     ok = link->ops->start(link);
 out:
     if (!ok) {

@@ -37,27 +37,23 @@ struct resolver {
     void (*on_result)(void *owner, const struct resolver_result *result, const char *error);
 };
 
-static bool socket_path(const char *path, struct resolver_result *out)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)&out->address;
-    size_t len = strlen(path);
-
-    if (len >= sizeof(un->sun_path))
-        return false;
-    un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, len + 1);
-    out->len = sizeof(*un);
-    return true;
-}
-
 bool resolver_numeric(const struct redis_address *address, struct resolver_result *out)
 {
     struct sockaddr_in *in4 = (struct sockaddr_in *)&out->address;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->address;
 
     memset(out, 0, sizeof(*out));
-    if (address->port == 0)
-        return socket_path(address->host, out);
+    if (address->port == 0) { /* the host is the path of a socket */
+        struct sockaddr_un *un = (struct sockaddr_un *)&out->address;
+        size_t len = strlen(address->host);
+
+        if (len >= sizeof(un->sun_path))
+            return false;
+        un->sun_family = AF_UNIX;
+        memcpy(un->sun_path, address->host, len + 1);
+        out->len = sizeof(*un);
+        return true;
+    }
     if (evutil_inet_pton(AF_INET, address->host, &in4->sin_addr) == 1) {
         in4->sin_family = AF_INET;
         in4->sin_port = htons(address->port);
