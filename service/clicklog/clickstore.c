@@ -19,18 +19,6 @@
 #include "service/clicklog/recover.h"
 #include "service/clicklog/spares.h"
 
-static bool check_options(const struct clickstore_options *options, struct error *err)
-{
-    uint64_t min = SEGMENT_HEADER_LEN + CLICK_RECORD_LEN;
-
-    if (options->segment_bytes < min || options->segment_bytes > UINT32_MAX) {
-        error_set(err, "ledger: a segment of %zu bytes; use %llu to %u", options->segment_bytes,
-                  (unsigned long long)min, UINT32_MAX);
-        return false;
-    }
-    return true;
-}
-
 static struct clickstore *store_alloc(const struct clickstore_options *options)
 {
     struct clickstore *store = calloc(1, sizeof(*store));
@@ -92,11 +80,15 @@ static bool open_dir(struct clickstore *store, struct error *err)
 
 struct clickstore *clickstore_open(const struct clickstore_options *options, struct error *err)
 {
+    uint64_t min = SEGMENT_HEADER_LEN + CLICK_RECORD_LEN;
     struct clickstore *store = NULL;
     bool ok = false;
 
-    if (!check_options(options, err))
+    if (options->segment_bytes < min || options->segment_bytes > UINT32_MAX) {
+        error_set(err, "ledger: a segment of %zu bytes; use %llu to %u", options->segment_bytes,
+                  (unsigned long long)min, UINT32_MAX);
         return NULL;
+    }
     if (sodium_init() < 0 || !segment_guard_install()) {
         error_set(err, "ledger: cannot start: no randomness or no signal handler");
         return NULL;
@@ -193,18 +185,6 @@ struct clicklog *clickstore_new_relabel_log(struct clickstore *store, struct err
     return new_log(store, true, err);
 }
 
-static void add_drops(struct clickstore_stats *stats, const struct clicklog *log)
-{
-    for (int i = 0; i < CLICKLOG_DROPS; i++) {
-        uint64_t n = counter64_get(&log->dropped[i]);
-
-        if (log->holds_relabels)
-            stats->n_relabels_dropped += n;
-        else
-            stats->dropped[i] += n;
-    }
-}
-
 void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
 {
     uint64_t spares = 0; /* bytes of those in memory */
@@ -224,7 +204,14 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
             spares += spares_memory(log);
         }
         out->recovered += log->holds_relabels ? 0 : log->recovered;
-        add_drops(out, log);
+        for (int i = 0; i < CLICKLOG_DROPS; i++) {
+            uint64_t n = counter64_get(&log->dropped[i]);
+
+            if (log->holds_relabels)
+                out->n_relabels_dropped += n;
+            else
+                out->dropped[i] += n;
+        }
     }
     /* They count against memory_max but hold no clicks. */
     out->memory_bytes -= spares < out->memory_bytes ? spares : out->memory_bytes;

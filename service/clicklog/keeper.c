@@ -139,12 +139,16 @@ static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }
 
-/* Moves `kept` on to the segment in use.  With DURABILITY_PROCESS a segment is synced once, when
- * its worker has left it; the other modes sync on their own schedule. */
-static void follow(struct clicklog *log)
+/* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not
+ * survive the process. */
+static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
 {
+    uint64_t tail, n_appended;
     struct segment *next;
+    bool safe;
 
+    /* Moves `kept` on to the segment in use.  With DURABILITY_PROCESS a segment is synced once,
+     * when its worker has left it; the other modes sync on their own schedule. */
     while ((next = segment_next(log->kept))) {
         struct segment *left = log->kept;
 
@@ -152,16 +156,6 @@ static void follow(struct clicklog *log)
         if (left != &log->root && log->store->options.durability == DURABILITY_PROCESS)
             sync_segment(log->store, left);
     }
-}
-
-/* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not
- * survive the process. */
-static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
-{
-    uint64_t tail, n_appended;
-    bool safe;
-
-    follow(log);
     tail = clicklog_tail(log);
     n_appended = tail - log->tick_tail;
     set_pace(log, n_appended, took_ms);

@@ -113,18 +113,6 @@ static void make_memory_spares(struct clicklog *log, unsigned n_wanted)
     }
 }
 
-/* Drops spares whose sync failed, so that no worker begins one. */
-static void drop_unsafe_spares(struct clicklog *log)
-{
-    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
-        _Atomic(struct segment *) *slot = &log->spares[SPARE_DISK].slot[i];
-        struct segment *seg = atomic_load_explicit(slot, memory_order_relaxed);
-
-        if (seg && !segment_is_safe(seg) && atomic_compare_exchange_strong(slot, &seg, NULL))
-            retention_delete(log->store, seg);
-    }
-}
-
 bool spares_make(struct clicklog *log, int64_t now_ms)
 {
     struct clickstore *store = log->store;
@@ -132,7 +120,14 @@ bool spares_make(struct clicklog *log, int64_t now_ms)
     struct segment *seg = NULL;
     int reason = CLICKLOG_DROP_NO_SEGMENT;
 
-    drop_unsafe_spares(log);
+    /* Spares whose sync failed are dropped, so that no worker begins one. */
+    for (int i = 0; i < CLICKLOG_SPARES_MAX; i++) {
+        _Atomic(struct segment *) *slot = &log->spares[SPARE_DISK].slot[i];
+        struct segment *spare = atomic_load_explicit(slot, memory_order_relaxed);
+
+        if (spare && !segment_is_safe(spare) && atomic_compare_exchange_strong(slot, &spare, NULL))
+            retention_delete(store, spare);
+    }
     /* Spares in memory come first, so that the worker has some while the disk is slow. */
     if (log->n_made > 0)
         make_memory_spares(log, MEMORY_AHEAD);
@@ -152,21 +147,6 @@ uint64_t spares_memory(const struct clicklog *log)
 }
 
 /* --- rescuing segments in memory --- */
-
-/* Replaces `seg`, which the worker has left, by `copy`. */
-static void replace(struct clicklog *log, struct segment *prev, struct segment *seg,
-                    struct segment *copy)
-{
-    pthread_mutex_lock(&log->list_lock);
-    atomic_store_explicit(&copy->next, segment_next(seg), memory_order_relaxed);
-    atomic_store_explicit(&prev->next, copy, memory_order_release);
-    clicklog_forget_hints(log, seg);
-    pthread_mutex_unlock(&log->list_lock);
-    if (log->kept == seg)
-        log->kept = copy;
-    retention_count_in(log->store, copy);
-    retention_delete(log->store, seg);
-}
 
 /* Copies a segment to a new file; NULL when the disk refuses. */
 static struct segment *copy_to_disk(struct clicklog *log, const struct segment *seg)
@@ -201,6 +181,15 @@ void spares_rescue(struct clicklog *log, bool ended)
             return;
         if (ended && log->active == seg)
             log->active = copy;
-        replace(log, prev, seg, copy);
+        /* The worker has left `seg`. */
+        pthread_mutex_lock(&log->list_lock);
+        atomic_store_explicit(&copy->next, segment_next(seg), memory_order_relaxed);
+        atomic_store_explicit(&prev->next, copy, memory_order_release);
+        clicklog_forget_hints(log, seg);
+        pthread_mutex_unlock(&log->list_lock);
+        if (log->kept == seg)
+            log->kept = copy;
+        retention_count_in(store, copy);
+        retention_delete(store, seg);
     }
 }
