@@ -303,17 +303,6 @@ static const struct {
     {COUNTER_DIM_DELAY, FOLD_AT_DELAY, COUNTER_DELAYS},
 };
 
-static unsigned value_of(enum counter_dim dim, unsigned index)
-{
-    char country[2];
-
-    if (dim != COUNTER_DIM_COUNTRY || index == 0)
-        return index;
-    country[0] = (char)('A' + (index - 1) / 26);
-    country[1] = (char)('A' + (index - 1) % 26);
-    return counter_country_value(country);
-}
-
 /* Neighbours in the order of batch->sorted, whose clicks go under the same keys of an interval. */
 struct span {
     struct counter_series series;
@@ -375,7 +364,12 @@ static void put_dim(struct batch *batch, struct chunk *chunk, size_t dim)
         for (unsigned k = 0; k < dims[dim].n; k++) {
             if (counts[k] == 0)
                 continue;
-            point.value = value_of(point.dim, k);
+            point.value = k;
+            if (point.dim == COUNTER_DIM_COUNTRY && k > 0) {
+                const char country[2] = {(char)('A' + (k - 1) / 26), (char)('A' + (k - 1) % 26)};
+
+                point.value = counter_country_value(country);
+            }
             point.count = counts[k];
             put_point(batch, chunk, &point);
         }

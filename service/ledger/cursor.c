@@ -193,20 +193,10 @@ static bool parse_position(const struct redisReply *answer, uint64_t *out)
            number_parse(slice_make(answer->str, answer->len), INT64_MAX, out);
 }
 
-static void update_applied(struct ledger *ledger, struct ledger_log *log)
-{
-    uint64_t applied = UINT64_MAX;
-
-    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (log->cursors[s].at < applied)
-            applied = log->cursors[s].at;
-    }
-    clicklog_set_applied(log->log, applied);
-}
-
 static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned shard, uint64_t at)
 {
     struct cursor *cursor = &log->cursors[shard];
+    uint64_t applied = UINT64_MAX;
 
     if (at < cursor->at) {
         people_sent_forget(ledger->people_sent);
@@ -230,7 +220,11 @@ static void set_cursor(struct ledger *ledger, struct ledger_log *log, unsigned s
     cursor->known_ms = ledger->now_ms;
     cursor->state = cursor->in_doubt ? CURSOR_UNKNOWN : CURSOR_KNOWN;
     cursor->in_doubt = false;
-    update_applied(ledger, log);
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (log->cursors[s].at < applied)
+            applied = log->cursors[s].at;
+    }
+    clicklog_set_applied(log->log, applied);
 }
 
 void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,

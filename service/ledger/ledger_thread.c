@@ -110,11 +110,19 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     take_turn(arg);
 }
 
-/* Ends the loop once the other processes know, or don't answer. */
-static void leave(struct ledger *ledger)
+/* Another thread wants us to look at its flags. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
     const struct timeval limit = {.tv_usec = FAREWELL_MS * 1000};
+    struct ledger *ledger = arg;
 
+    (void)events;
+    wake_take((int)fd);
+    if (!atomic_load(&ledger->stopping)) {
+        take_turn(ledger);
+        return;
+    }
+    /* Ends the loop once the other processes know, or don't answer. */
     if (ledger->relabel && !ledger->is_leaving) {
         ledger->is_leaving = true;
         beat_leave(relabel_beat(ledger->relabel), clock_wall_ms());
@@ -122,19 +130,6 @@ static void leave(struct ledger *ledger)
     }
     if (!ledger->relabel || beat_is_quiet(relabel_beat(ledger->relabel)))
         event_base_loopbreak(ledger->base);
-}
-
-/* Another thread wants us to look at its flags. */
-static void on_wake(evutil_socket_t fd, short events, void *arg)
-{
-    struct ledger *ledger = arg;
-
-    (void)events;
-    wake_take((int)fd);
-    if (!atomic_load(&ledger->stopping))
-        take_turn(ledger);
-    else
-        leave(ledger);
 }
 
 /* Runs a turn after the pending events.  Does not activate the tick for that: each activation would
@@ -207,20 +202,10 @@ static bool connect_redis(struct ledger *ledger, struct error *err)
     return ledger->link != NULL;
 }
 
-static void init_locks(struct ledger *ledger)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&ledger->drained_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&ledger->mutex, NULL);
-}
-
 struct ledger *ledger_new(struct clickstore *store, const struct ledger_options *options,
                           struct error *err)
 {
+    pthread_condattr_t monotonic;
     struct ledger *ledger;
     bool ok = false;
     int code;
@@ -237,7 +222,11 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
         use_limits_free(options->limits);
         return NULL;
     }
-    init_locks(ledger);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&ledger->drained_changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&ledger->mutex, NULL);
     ledger->wake_fd = -1;
     ledger->store = store;
     ledger->options = *options;

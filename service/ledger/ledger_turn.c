@@ -207,25 +207,20 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
 
 /* --- progress --- */
 
-/* The position up to which all shards in Redis have the log. */
-static uint64_t log_applied(const struct ledger *ledger, const struct ledger_log *log)
-{
-    uint64_t applied = UINT64_MAX;
-
-    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (log->cursors[s].covered < applied)
-            applied = log->cursors[s].covered;
-    }
-    return applied < log->start ? log->start : applied;
-}
-
 static void add_log_stats(struct ledger *ledger, struct ledger_log *log, int64_t *oldest_ms)
 {
-    uint64_t applied = log_applied(ledger, log), tail = clicklog_tail(log->log), done;
+    uint64_t applied = UINT64_MAX, tail = clicklog_tail(log->log), done;
     struct click oldest;
 
     if (clicklog_holds_relabels(log->log))
         return;
+    /* The position up to which all shards in Redis have the log. */
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (log->cursors[s].covered < applied)
+            applied = log->cursors[s].covered;
+    }
+    if (applied < log->start)
+        applied = log->start;
     /* After a power cut Redis may hold more than the log. */
     done = (applied < tail ? applied : tail) - log->start;
     ledger->now.applied += done > log->n_damaged ? done - log->n_damaged : 0;

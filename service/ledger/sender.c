@@ -145,21 +145,6 @@ static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, ui
     return at;
 }
 
-/* Reads some records from `at` on.  A replay stops at the position up to which the log was read
- * before, so that no damaged record is counted twice. */
-static size_t read_chunk(struct ledger *ledger, struct ledger_log *log, const struct range *range,
-                         size_t *n_clicks)
-{
-    uint64_t to = range->to;
-
-    if (range->from < log->read_to && log->read_to < to)
-        to = log->read_to;
-    if (to - range->from > READ_MAX)
-        to = range->from + READ_MAX;
-    return clicklog_read(log->log, range->from, (size_t)(to - range->from), ledger->clicks,
-                         n_clicks);
-}
-
 /* Reads and folds until the range ends, the batch has its records, or the fold is full; returns the
  * position reached. */
 static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const struct range *range)
@@ -173,8 +158,17 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
     if (left.to - left.from > ledger->options.batch_max)
         left.to = left.from + ledger->options.batch_max;
     while (left.from < left.to && !full) {
-        size_t n_clicks, n = 0, passed = read_chunk(ledger, log, &left, &n_clicks);
+        size_t n_clicks, n = 0, passed;
+        uint64_t to = left.to;
 
+        /* A replay stops at the position up to which the log was read before, so that no damaged
+         * record is counted twice. */
+        if (left.from < log->read_to && log->read_to < to)
+            to = log->read_to;
+        if (to - left.from > READ_MAX)
+            to = left.from + READ_MAX;
+        passed =
+            clicklog_read(log->log, left.from, (size_t)(to - left.from), ledger->clicks, &n_clicks);
         if (passed == 0)
             break;
         while (n < n_clicks && fold_add(ledger->fold, &ledger->clicks[n]))
