@@ -158,24 +158,14 @@ static void set_up_server(struct server *server, const struct admin_options *opt
     counter64_set(&server->reload_ok, 1);
 }
 
-static bool set_up_uses(struct server *server, const char *redis_url, struct error *err)
-{
-    const struct one_use_options options = {.redis_url = redis_url,
-                                            .n_shards = server->n_shards,
-                                            .name = "hopcount-admin",
-                                            .owner = server,
-                                            .on_use = use_on_outcome};
-
-    server->one_use = one_use_new(server->base, &options, err);
-    return server->one_use != NULL;
-}
-
 struct admin *admin_new(const struct admin_options *options, const struct admin_sources *sources,
                         struct site *site, struct apikeys *keys, struct error *err)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
     int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
     struct front_options front = {.config = options->config, .public = options->public};
+    struct one_use_options uses = {
+        .redis_url = options->redis_url, .name = "hopcount-admin", .on_use = use_on_outcome};
     bool ok = false;
 
     if (!admin) {
@@ -204,7 +194,10 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     if (options->redis_url && !(admin->server.fetches = fetches_new(
                                     admin->server.base, options->redis_url, timeout_ms, err)))
         goto out;
-    if (options->redis_url && !set_up_uses(&admin->server, options->redis_url, err))
+    uses.n_shards = admin->server.n_shards;
+    uses.owner = &admin->server;
+    if (options->redis_url &&
+        !(admin->server.one_use = one_use_new(admin->server.base, &uses, err)))
         goto out;
     /* It takes no signals: a client that closes early must not raise SIGPIPE here. */
     admin->running = thread_start(&admin->thread, NULL, run, admin) == 0;
@@ -251,22 +244,17 @@ void admin_note_reload_failure(struct admin *admin)
     counter64_set(&admin->server.reload_ok, 0);
 }
 
-static void stop_thread(struct admin *admin)
-{
-    if (!admin->running)
-        return;
-    pthread_mutex_lock(&admin->mail.lock);
-    admin->mail.stop = true;
-    pthread_mutex_unlock(&admin->mail.lock);
-    wake_send(admin->mail.wake_fd);
-    pthread_join(admin->thread, NULL);
-}
-
 void admin_free(struct admin *admin)
 {
     if (!admin)
         return;
-    stop_thread(admin);
+    if (admin->running) {
+        pthread_mutex_lock(&admin->mail.lock);
+        admin->mail.stop = true;
+        pthread_mutex_unlock(&admin->mail.lock);
+        wake_send(admin->mail.wake_fd);
+        pthread_join(admin->thread, NULL);
+    }
     /* What is under way ends with replies, which go to the front; so the front is the last. */
     fetches_free(admin->server.fetches);
     one_use_free(admin->server.one_use);

@@ -76,20 +76,6 @@ int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, 
     return all_ms > own_ms ? all_ms : own_ms;
 }
 
-/* When the table is full the oldest entry is replaced; the total stays right. */
-static size_t find_place(const struct attempts *attempts, int64_t now_ms)
-{
-    size_t oldest = 0;
-
-    for (size_t i = 0; i < ATTEMPTS_ADDRESSES_MAX; i++) {
-        if (is_over(&attempts->table[i].window, now_ms))
-            return i;
-        if (attempts->table[i].window.since_ms < attempts->table[oldest].window.since_ms)
-            oldest = i;
-    }
-    return oldest;
-}
-
 void attempts_note_failure(struct attempts *attempts, struct slice address, int64_t now_ms)
 {
     struct slice name = shortened(address);
@@ -97,7 +83,15 @@ void attempts_note_failure(struct attempts *attempts, struct slice address, int6
 
     note(&attempts->all, now_ms);
     if (i == ATTEMPTS_ADDRESSES_MAX) {
-        i = find_place(attempts, now_ms);
+        i = 0;
+        /* When the table is full the oldest entry is replaced; the total stays right. */
+        for (size_t k = 1; k < ATTEMPTS_ADDRESSES_MAX; k++) {
+            if (is_over(&attempts->table[i].window, now_ms))
+                break;
+            if (is_over(&attempts->table[k].window, now_ms) ||
+                attempts->table[k].window.since_ms < attempts->table[i].window.since_ms)
+                i = k;
+        }
         attempts->table[i].window = (struct window){.n = 0};
         attempts->table[i].address_len = name.len;
         memcpy(attempts->table[i].address, name.ptr, name.len);

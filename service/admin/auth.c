@@ -147,19 +147,6 @@ static const struct apikey *find_key(const struct auth *auth, const struct reque
     return session ? auth_find_session_key(auth, session) : NULL;
 }
 
-/* Replies 401 and says how to authenticate. */
-static void fail_key(struct request *request)
-{
-    if (bearer(request).ptr) {
-        request_add_header(request, "WWW-Authenticate",
-                           "Bearer realm=\"hopcount\", error=\"invalid_token\"");
-        request_fail(request, 401, NULL, "there is no such API key");
-    } else {
-        request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
-        request_fail(request, 401, NULL, "an API key is needed: Authorization: Bearer KEY");
-    }
-}
-
 bool auth_check(struct auth *auth, struct request *request, unsigned scope)
 {
     struct session session;
@@ -167,8 +154,15 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
     const struct apikey *key = find_key(auth, request, has_session ? &session : NULL);
     char scopes[APIKEY_SCOPES_MAX];
 
+    if (!key && bearer(request).ptr) {
+        request_add_header(request, "WWW-Authenticate",
+                           "Bearer realm=\"hopcount\", error=\"invalid_token\"");
+        request_fail(request, 401, NULL, "there is no such API key");
+        return false;
+    }
     if (!key) {
-        fail_key(request);
+        request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
+        request_fail(request, 401, NULL, "an API key is needed: Authorization: Bearer KEY");
         return false;
     }
     if (!bearer(request).ptr && request->method != REQUEST_GET &&

@@ -60,21 +60,10 @@ const struct reply *cache_find(struct cache *cache, struct slice key, int64_t no
     return found;
 }
 
-static struct entry *next_to_go(struct cache *cache)
-{
-    struct entry *entry = &cache->entries[0];
-
-    for (size_t i = 0; i < ENTRIES && entry->key; i++) {
-        if (!cache->entries[i].key || cache->entries[i].until_ms < entry->until_ms)
-            entry = &cache->entries[i];
-    }
-    return entry;
-}
-
 void cache_put(struct cache *cache, struct slice key, const struct reply *reply, int64_t asked_ms,
                int64_t now_ms)
 {
-    struct entry *entry = next_to_go(cache);
+    struct entry *entry = &cache->entries[0];
     int64_t took_ms = now_ms - asked_ms, keep_ms = CACHE_KEEP_MS;
     char *copy = NULL, *body;
 
@@ -84,6 +73,11 @@ void cache_put(struct cache *cache, struct slice key, const struct reply *reply,
         keep_ms = took_ms * CACHE_KEEP_TIMES;
     if (reply->body.len > BODY_MAX || !(copy = malloc(key.len + reply->body.len)))
         return;
+    /* A free entry, or the one that goes next. */
+    for (size_t i = 0; i < ENTRIES && entry->key; i++) {
+        if (!cache->entries[i].key || cache->entries[i].until_ms < entry->until_ms)
+            entry = &cache->entries[i];
+    }
     drop(entry);
     body = copy + key.len;
     memcpy(copy, key.ptr, key.len);

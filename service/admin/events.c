@@ -108,18 +108,6 @@ static struct posting *read_posting(struct request *request, json_t *json)
     return posting;
 }
 
-/* A repetition within the request.  Against those of other requests Redis is asked. */
-static void find_repetitions(struct posting *posting)
-{
-    for (size_t i = 1; i < posting->n; i++) {
-        for (size_t k = 0; k < i && posting->events[i].outcome == OUTCOME_ACCEPTED; k++) {
-            if (posting->events[k].outcome == OUTCOME_ACCEPTED &&
-                posting->events[k].key == posting->events[i].key)
-                posting->events[i].outcome = OUTCOME_DUPLICATE;
-        }
-    }
-}
-
 /* --- what Redis knows already --- */
 
 static void on_command(void *owner, size_t index, struct fetch_command *command)
@@ -232,7 +220,14 @@ void events_handle_post(struct request *request)
         request_fail(request, 503, NULL, "out of memory");
         return;
     }
-    find_repetitions(posting);
+    /* Repetitions within the request.  For those of other requests Redis is asked. */
+    for (size_t i = 1; i < posting->n; i++) {
+        for (size_t k = 0; k < i && posting->events[i].outcome == OUTCOME_ACCEPTED; k++) {
+            if (posting->events[k].outcome == OUTCOME_ACCEPTED &&
+                posting->events[k].key == posting->events[i].key)
+                posting->events[i].outcome = OUTCOME_DUPLICATE;
+        }
+    }
     fetch.owner = posting;
     fetch.n_commands = posting->n;
     if (request->server->fetches)

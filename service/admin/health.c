@@ -29,24 +29,22 @@ static json_t *time_json(int64_t time_ms)
     return time_ms > 0 ? json_string(rfc3339_format(time_ms / 1000, 0, text)) : json_null();
 }
 
-static json_t *worker_json(const struct worker_counters *counters)
-{
-    uint64_t requests = 0;
-
-    for (unsigned i = 0; i < OUTCOMES; i++)
-        requests += counter64_get(&counters->requests[i]);
-    return json_pack("{so so so so}", "requests", number_json(requests), "redirects",
-                     number_json(counter64_get(&counters->requests[OUTCOME_REDIRECT])),
-                     "connections", number_json(counter64_get(&counters->open)), "connections_max",
-                     number_json(counter64_get(&counters->open_max)));
-}
-
 static json_t *workers_json(const struct admin_sources *sources)
 {
     json_t *workers = json_array();
 
-    for (unsigned i = 0; i < sources->n_workers; i++)
-        json_array_append_new(workers, worker_json(worker_counters(sources->workers[i])));
+    for (unsigned i = 0; i < sources->n_workers; i++) {
+        const struct worker_counters *counters = worker_counters(sources->workers[i]);
+        uint64_t requests = 0;
+
+        for (unsigned k = 0; k < OUTCOMES; k++)
+            requests += counter64_get(&counters->requests[k]);
+        json_array_append_new(
+            workers, json_pack("{so so so so}", "requests", number_json(requests), "redirects",
+                               number_json(counter64_get(&counters->requests[OUTCOME_REDIRECT])),
+                               "connections", number_json(counter64_get(&counters->open)),
+                               "connections_max", number_json(counter64_get(&counters->open_max))));
+    }
     return workers;
 }
 

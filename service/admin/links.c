@@ -81,20 +81,6 @@ struct minting {
     size_t n_mails;
 };
 
-/* Takes the member `sent` off the object. */
-static bool take_sent(json_t *json, bool *sent, struct formjson_fault *fault)
-{
-    const json_t *value = json_object_get(json, "sent");
-
-    *sent = json_is_true(value);
-    if (value && !json_is_boolean(value) && !json_is_null(value)) {
-        snprintf(fault->field, sizeof(fault->field), "sent");
-        return formjson_refuse(fault, "must be true or false");
-    }
-    json_object_del(json, "sent");
-    return true;
-}
-
 /* Links of one mail that are made in one minute, the view and the pay link of an invoice, are one
  * mail: the event's id is made of what they have in common. */
 static bool add_mail(struct minting *minting, const struct link *link, struct formjson_fault *fault)
@@ -158,10 +144,16 @@ static bool mint_link(struct linkform_maker *maker, json_t *json, struct link *l
 static bool mint(struct minting *minting, json_t *json, struct link *link,
                  struct formjson_fault *fault)
 {
-    bool sent;
+    const json_t *value = json_object_get(json, "sent");
+    bool sent = json_is_true(value);
 
     *fault = (struct formjson_fault){.status = 400};
-    return take_sent(json, &sent, fault) && mint_link(&minting->maker, json, link, fault) &&
+    if (value && !json_is_boolean(value) && !json_is_null(value)) {
+        snprintf(fault->field, sizeof(fault->field), "sent");
+        return formjson_refuse(fault, "must be true or false");
+    }
+    json_object_del(json, "sent"); /* a link has no such field */
+    return mint_link(&minting->maker, json, link, fault) &&
            (!sent || link->text_len == 0 || add_mail(minting, link, fault));
 }
 
@@ -208,19 +200,6 @@ static json_t *mint_all(struct request *request, struct minting *minting, json_t
     return NULL;
 }
 
-static json_t *mint_one(struct request *request, struct minting *minting, json_t *json)
-{
-    struct formjson_fault fault;
-    struct link link;
-    json_t *minted = NULL;
-
-    if (!mint(minting, json, &link, &fault))
-        formjson_fail(request, &fault, false, 0);
-    else if (!(minted = minted_json(&link)))
-        request_fail(request, 503, NULL, "out of memory");
-    return minted;
-}
-
 /* False: there is no room for all of them, and the request was replied to.  Minted again, the links
  * are the same, and so are the mails. */
 static bool tell_mails(struct request *request, const struct minting *minting)
@@ -241,7 +220,9 @@ void links_handle_mint(struct request *request)
 {
     json_t *json = request_read_json(request);
     struct minting minting = {.n_mails = 0};
+    struct formjson_fault fault;
     json_t *minted = NULL;
+    struct link link;
 
     if (!json)
         return;
@@ -254,8 +235,10 @@ void links_handle_mint(struct request *request)
         request_fail(request, 413, NULL, "at most %d links in one request", (int)LINKS_MAX);
     else if (json_is_array(json))
         minted = mint_all(request, &minting, json);
-    else
-        minted = mint_one(request, &minting, json);
+    else if (!mint(&minting, json, &link, &fault))
+        formjson_fail(request, &fault, false, 0);
+    else if (!(minted = minted_json(&link)))
+        request_fail(request, 503, NULL, "out of memory");
     if (minted && tell_mails(request, &minting)) {
         log_info("admin.mint", "key=%s links=%zu", request->key_name,
                  json_is_array(minted) ? json_array_size(minted) : 1);

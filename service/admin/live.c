@@ -95,19 +95,6 @@ static const char *write_clicks(const struct clicks *clicks, char out[static CLI
     return out;
 }
 
-/* The clicks since the stream's last event; at midnight counting begins at 0. */
-static struct clicks clicks_since(const struct stream *stream, const struct clicks *today,
-                                  int64_t day)
-{
-    struct clicks since = *today;
-
-    if (stream->last_day == day) {
-        since.human -= stream->last.human;
-        since.automated -= stream->last.automated;
-    }
-    return since;
-}
-
 /* The counts of this process for all brands: null when the key is for some brands only. */
 static const char *write_pod(const struct stream *stream, const struct counts *counts,
                              char out[static POD_MAX])
@@ -132,12 +119,16 @@ static size_t write_event(const struct live *live, struct stream *stream,
     struct pods_age age = pods_age(live->server->pods);
     int64_t day = live->now_s / DAY_S;
     struct counts counts;
-    struct clicks since;
+    struct clicks since = {0};
     int n;
 
     read_counts(&live->server->sources, &counts);
-    if (today && stream->has_last)
-        since = clicks_since(stream, today, day);
+    /* The clicks since the stream's last event; at midnight counting begins at 0. */
+    if (today && stream->has_last) {
+        since = *today;
+        since.human -= stream->last_day == day ? stream->last.human : 0;
+        since.automated -= stream->last_day == day ? stream->last.automated : 0;
+    }
     snprintf(as_of, sizeof(as_of), age.as_of_ms > 0 ? "\"%s\"" : "null",
              rfc3339_format(age.as_of_ms / 1000, 0, as_of_time));
     n = snprintf(

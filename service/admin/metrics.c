@@ -194,19 +194,6 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
     }
 }
 
-/* A reason that clicks get only when they are looked at again. */
-static void write_relabelled(struct evbuffer *out, const struct relabel_stats *stats)
-{
-    static const enum click_reason reasons[] = {CLICK_REASON_MANY_LINKS, CLICK_REASON_MANY_NETWORKS,
-                                                CLICK_REASON_SIGNS, CLICK_REASON_REPEAT};
-
-    write_head(out, "hopcount_clicks_relabelled_total", "counter",
-               "Clicks labelled human when they came and found to be a machine's, by why.");
-    for (size_t i = 0; i < N_OF(reasons); i++)
-        evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
-                            click_reason_name(reasons[i]), stats->relabelled[reasons[i]]);
-}
-
 /* What is counted in Redis, by all processes; absent until Redis has told it. */
 static void write_payments(struct evbuffer *out, const struct ledger_stats *stats)
 {
@@ -224,6 +211,9 @@ static void write_payments(struct evbuffer *out, const struct ledger_stats *stat
 
 static void write_ledger(struct evbuffer *out, struct ledger *ledger)
 {
+    /* Reasons that clicks get only when they are looked at again. */
+    static const enum click_reason later[] = {CLICK_REASON_MANY_LINKS, CLICK_REASON_MANY_NETWORKS,
+                                              CLICK_REASON_SIGNS, CLICK_REASON_REPEAT};
     struct ledger_stats stats;
 
     ledger_stats(ledger, &stats);
@@ -263,7 +253,11 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
 
         write_metrics(out, metrics, N_OF(metrics));
     }
-    write_relabelled(out, &stats.gateway);
+    write_head(out, "hopcount_clicks_relabelled_total", "counter",
+               "Clicks labelled human when they came and found to be a machine's, by why.");
+    for (size_t i = 0; i < N_OF(later); i++)
+        evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
+                            click_reason_name(later[i]), stats.gateway.relabelled[later[i]]);
     write_payments(out, &stats);
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
@@ -368,18 +362,6 @@ static void write_sinks(struct evbuffer *out, struct sinks *sinks)
     }
 }
 
-/* A label's value: a backslash before quotes and backslashes, blanks for controls. */
-static void add_label_value(struct evbuffer *out, const char *text)
-{
-    for (; *text; text++) {
-        char c = (unsigned char)*text < ' ' ? ' ' : *text;
-
-        if (c == '"' || c == '\\')
-            evbuffer_add(out, "\\", 1);
-        evbuffer_add(out, &c, 1);
-    }
-}
-
 static void write_sink_errors(struct evbuffer *out, struct sinks *sinks)
 {
     write_head(out, "hopcount_sink_last_error", "gauge",
@@ -391,7 +373,14 @@ static void write_sink_errors(struct evbuffer *out, struct sinks *sinks)
         if (!stats.why[0])
             continue;
         evbuffer_add_printf(out, "hopcount_sink_last_error{sink=\"%s\",error=\"", stats.name);
-        add_label_value(out, stats.why);
+        /* A backslash before quotes and backslashes, blanks for controls. */
+        for (const char *text = stats.why; *text; text++) {
+            char c = (unsigned char)*text < ' ' ? ' ' : *text;
+
+            if (c == '"' || c == '\\')
+                evbuffer_add(out, "\\", 1);
+            evbuffer_add(out, &c, 1);
+        }
         evbuffer_add_printf(out, "\"} 1\n");
     }
 }

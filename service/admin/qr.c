@@ -69,27 +69,20 @@ void qr_handle_svg(struct request *request)
     reply_picture(request, "image/svg+xml", picture, len);
 }
 
-/* Pixels of a module; 0: replied to. */
-static unsigned read_size(struct request *request)
+void qr_handle_png(struct request *request)
 {
     struct slice text = query_find(&request->query, "size");
     uint32_t size = SIZE_DEFAULT;
-
-    if (!text.ptr || (number_parse_u32(text, QR_SIZE_MAX, &size) && size > 0))
-        return size;
-    request_fail(request, 400, "size", "must be a number from 1 to %d: pixels of a module",
-                 (int)QR_SIZE_MAX);
-    return 0;
-}
-
-void qr_handle_png(struct request *request)
-{
-    unsigned size = read_size(request);
     char url[URL_MAX];
     size_t len = 0;
     void *picture;
 
-    if (size == 0 || !write_url(request, url))
+    if (text.ptr && (!number_parse_u32(text, QR_SIZE_MAX, &size) || size == 0)) {
+        request_fail(request, 400, "size", "must be a number from 1 to %d: pixels of a module",
+                     (int)QR_SIZE_MAX);
+        return;
+    }
+    if (!write_url(request, url))
         return;
     picture = qr_draw_png(url, size, &len);
     reply_picture(request, "image/png", picture, len);

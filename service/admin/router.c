@@ -313,18 +313,6 @@ static bool take_query(struct request *request, const struct route *route)
     return true;
 }
 
-/* The body was too long, or there was no room for it. */
-static void fail_body(struct request *request)
-{
-    if (request->origin.refused_body == 413) {
-        request_fail(request, 413, NULL, "the body is too long: here it may have %zu bytes",
-                     router_body_max(request));
-        return;
-    }
-    request_add_header(request, "Retry-After", "1");
-    request_fail(request, 503, NULL, "too many long bodies at once");
-}
-
 void router_handle(struct request *request)
 {
     struct slice arg = {0};
@@ -341,8 +329,14 @@ void router_handle(struct request *request)
     }
     if (route->scope != 0 && !auth_check(request->server->auth, request, route->scope))
         return;
+    if (request->origin.refused_body == 413) {
+        request_fail(request, 413, NULL, "the body is too long: here it may have %zu bytes",
+                     router_body_max(request));
+        return;
+    }
     if (request->origin.refused_body != 0) {
-        fail_body(request);
+        request_add_header(request, "Retry-After", "1");
+        request_fail(request, 503, NULL, "too many long bodies at once");
         return;
     }
     if (!query_decode(arg, request->arg, sizeof(request->arg), &request->arg_len)) {

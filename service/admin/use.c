@@ -108,21 +108,10 @@ static bool append_event(const struct use_job *job)
     return log && event_log_append(log, &event);
 }
 
-static void reply_outcome(struct use_job *job, enum one_use_outcome outcome)
-{
-    const char *kind = brand_kind_name(job->brand, job->token.kind);
-    char id[LINKS_ID_MAX];
-
-    request_reply_json(
-        job->request, 200,
-        json_pack("{ss ss ss? sI sI}", "outcome", outcome == ONE_USE_FIRST ? "first" : "repeated",
-                  "id", links_id_text(job->token.link_id, id), "kind", kind, "object",
-                  (json_int_t)job->token.object, "client", (json_int_t)job->token.client));
-}
-
 static void finish(struct use_job *job, enum one_use_outcome outcome)
 {
     struct request *request = job->request;
+    char id[LINKS_ID_MAX];
 
     if (outcome == ONE_USE_FIRST && job->is_used)
         outcome = ONE_USE_USED; /* Redis has forgotten a use that the processes know of */
@@ -131,7 +120,13 @@ static void finish(struct use_job *job, enum one_use_outcome outcome)
     switch (outcome) {
     case ONE_USE_FIRST:
     case ONE_USE_REPEATED:
-        reply_outcome(job, outcome);
+        request_reply_json(request, 200,
+                           json_pack("{ss ss ss? sI sI}", "outcome",
+                                     outcome == ONE_USE_FIRST ? "first" : "repeated", "id",
+                                     links_id_text(job->token.link_id, id), "kind",
+                                     brand_kind_name(job->brand, job->token.kind), "object",
+                                     (json_int_t)job->token.object, "client",
+                                     (json_int_t)job->token.client));
         break;
     case ONE_USE_USED:
         request_fail(request, 410, NULL, "the link has been used by another view");

@@ -103,24 +103,13 @@ static bool check_way(const char *path, struct error *err)
     return true;
 }
 
-static void say_not_opened(int errnum, int at_fd, const char *name, const char *path,
-                           struct error *err)
-{
-    struct stat st;
-
-    if ((errnum == ENOTDIR || errnum == ELOOP) &&
-        fstatat(at_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-        error_set(err, "%s is a link; name the folder that it leads to", path);
-    else
-        error_set(err, "cannot open %s: %s", path, strerror(errnum));
-}
-
 int own_folder_open(int at_fd, const char *name, const char *path, enum own_folder_use use,
                     struct error *err)
 {
     size_t len = strlen(name);
     char bare[PATH_MAX];
-    int fd = -1;
+    int fd = -1, errnum;
+    struct stat st;
 
     /* A trailing slash would make openat() follow a link. */
     while (len > 1 && name[len - 1] == '/')
@@ -140,7 +129,12 @@ int own_folder_open(int at_fd, const char *name, const char *path, enum own_fold
     fd = openat(at_fd, bare,
                 O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == OWN_FOLDER_LOOK ? 0 : O_NOFOLLOW));
     if (fd < 0) {
-        say_not_opened(errno, at_fd, bare, path, err);
+        errnum = errno;
+        if ((errnum == ENOTDIR || errnum == ELOOP) &&
+            fstatat(at_fd, bare, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+            error_set(err, "%s is a link; name the folder that it leads to", path);
+        else
+            error_set(err, "cannot open %s: %s", path, strerror(errnum));
         return -1;
     }
     if (!own_folder_check(fd, path, use, err) ||

@@ -175,17 +175,6 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
         reload_files(d);
 }
 
-static bool start_watch(struct daemon *d, struct error *err)
-{
-    const struct config *config = d->parts.config;
-
-    if (watch_files(&d->watch,
-                    (const char *[]){d->config_path, config->keys, config->admin.api_keys}))
-        return true;
-    error_set(err, "out of memory");
-    return false;
-}
-
 static bool start_events(struct daemon *d, struct error *err)
 {
     struct timeval second = timeval_of(1000);
@@ -236,6 +225,7 @@ void daemon_run(struct daemon *d)
 struct daemon *daemon_start(const char *config_path, struct error *err)
 {
     struct daemon *d = calloc(1, sizeof(*d));
+    const struct config *config;
     sigset_t none;
     bool ok = false;
 
@@ -245,7 +235,15 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
         goto out;
     }
     d->config_path = config_path;
-    ok = parts_start(&d->parts, config_path, err) && start_watch(d, err) && start_events(d, err);
+    if (!parts_start(&d->parts, config_path, err))
+        goto out;
+    config = d->parts.config;
+    if (!watch_files(&d->watch,
+                     (const char *[]){config_path, config->keys, config->admin.api_keys})) {
+        error_set(err, "out of memory");
+        goto out;
+    }
+    ok = start_events(d, err);
     /* The signals that were blocked for the other threads; pending ones are delivered now. */
     if (ok && sigemptyset(&none) == 0)
         pthread_sigmask(SIG_SETMASK, &none, NULL);

@@ -12,17 +12,6 @@ static const struct {
     {"-h", OPTIONS_HELP},       {"--version", OPTIONS_VERSION},
 };
 
-static bool find_mode(const char *argument, enum options_mode *out)
-{
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(argument, modes[i].name) == 0) {
-            *out = modes[i].mode;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool options_parse(int argc, char *const *argv, struct options *out, struct error *err)
 {
     struct options options = {.mode = OPTIONS_RUN};
@@ -34,9 +23,17 @@ bool options_parse(int argc, char *const *argv, struct options *out, struct erro
         } else if (strcmp(argv[i], "-c") == 0) {
             error_set(err, "-c needs a configuration file; try hopcountd --help");
             return false;
-        } else if (!find_mode(argv[i], &options.mode)) {
-            error_set(err, "unknown argument '%s'; try hopcountd --help", argv[i]);
-            return false;
+        } else {
+            size_t mode = 0;
+
+            while (mode < sizeof(modes) / sizeof(modes[0]) &&
+                   strcmp(argv[i], modes[mode].name) != 0)
+                mode++;
+            if (mode == sizeof(modes) / sizeof(modes[0])) {
+                error_set(err, "unknown argument '%s'; try hopcountd --help", argv[i]);
+                return false;
+            }
+            options.mode = modes[mode].mode;
         }
     }
     needs_file = options.mode == OPTIONS_RUN || options.mode == OPTIONS_CHECK;

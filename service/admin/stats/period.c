@@ -273,20 +273,6 @@ bool period_compare(const struct period *period, const struct zone *zone, struct
     return true;
 }
 
-/* The start of the bucket after the one that holds `time_s`. */
-static int64_t next_start(enum period_interval interval, const struct zone *zone, int64_t time_s)
-{
-    switch (interval) {
-    case PERIOD_HOUR:
-        return time_s + HOUR_S;
-    case PERIOD_DAY:
-        return day_start(zone, time_s, -1);
-    case PERIOD_MONTH:
-        return month_start(zone, time_s, -1);
-    }
-    return time_s + HOUR_S;
-}
-
 bool buckets_init(struct buckets *buckets, const struct period *period,
                   enum period_interval interval, const struct zone *zone)
 {
@@ -302,7 +288,9 @@ bool buckets_init(struct buckets *buckets, const struct period *period,
         return false;
     while (at_s < period->to_s && buckets->n < room) {
         buckets->start_s[buckets->n++] = at_s;
-        at_s = next_start(interval, zone, at_s);
+        at_s = interval == PERIOD_MONTH ? month_start(zone, at_s, -1)
+               : interval == PERIOD_DAY ? day_start(zone, at_s, -1)
+                                        : at_s + HOUR_S;
     }
     buckets->start_s[buckets->n] = period->to_s;
     return true;

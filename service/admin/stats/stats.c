@@ -182,33 +182,26 @@ static uint32_t group_value(enum stats_group group, const struct stats_read *rea
     }
 }
 
-/* Maps the buckets of a series to rows of time; NOT_WANTED for those outside the period. */
-static void find_buckets(const struct stats *stats, const struct stats_read *read,
-                         uint32_t rows[static SERIES_BUCKETS])
-{
-    size_t which = read->is_previous ? 1 : 0;
-
-    for (unsigned i = 0; i < SERIES_BUCKETS; i++) {
-        int64_t time_s;
-
-        rows[i] = NOT_WANTED;
-        if (stats_read_time(read, stats_period(stats, which), i, &time_s))
-            rows[i] = (uint32_t)buckets_find(&stats->buckets[which], time_s);
-    }
-}
-
 /* Adds the wanted records of a series to their rows. */
 static void take_series(struct stats_job *job, const struct stats_read *read, struct slice series)
 {
     struct stats *stats = &job->stats;
-    struct stats_rows *rows = &stats->rows[read->is_previous ? 1 : 0];
+    size_t which = read->is_previous ? 1 : 0;
+    struct stats_rows *rows = &stats->rows[which];
     const struct stats_query *query = &stats->query;
     unsigned kinds = job->kinds[read->brand];
     uint32_t time_rows[SERIES_BUCKETS];
     struct series_point point;
     size_t at = 0;
 
-    find_buckets(stats, read, time_rows);
+    /* The row of time of each bucket; NOT_WANTED for those outside the period. */
+    for (unsigned i = 0; i < SERIES_BUCKETS; i++) {
+        int64_t time_s;
+
+        time_rows[i] = NOT_WANTED;
+        if (stats_read_time(read, stats_period(stats, which), i, &time_s))
+            time_rows[i] = (uint32_t)buckets_find(&stats->buckets[which], time_s);
+    }
     while (series_next(series, &at, &point)) {
         uint32_t bucket = time_rows[point.bucket], key[2] = {0, 0};
 
@@ -274,26 +267,20 @@ static void on_stats_answer(void *owner, size_t index, const struct redisReply *
 
 /* --- commands --- */
 
-/* Makes one command that reads series of one campaign. */
-static void make_read(struct stats_job *job, size_t index, struct fetch_command *command)
-{
-    size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
-
-    command->argv[0] = slice_of("MGET");
-    for (size_t i = 0; i < n; i++) {
-        make_key(job, &job->plan.reads[first + i], &job->keys[i]);
-        command->argv[1 + i] = counter_key_slice(&job->keys[i]);
-    }
-    command->argc = 1 + n;
-    command->key = command->argv[1];
-}
-
 static void on_stats_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct stats_job *job = owner;
 
-    if (index < job->plan.n_commands) {
-        make_read(job, index, command);
+    if (index < job->plan.n_commands) { /* it reads series of one campaign */
+        size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
+
+        command->argv[0] = slice_of("MGET");
+        for (size_t i = 0; i < n; i++) {
+            make_key(job, &job->plan.reads[first + i], &job->keys[i]);
+            command->argv[1 + i] = counter_key_slice(&job->keys[i]);
+        }
+        command->argc = 1 + n;
+        command->key = command->argv[1];
         return;
     }
     index -= job->plan.n_commands;

@@ -78,17 +78,6 @@ static void sum_links(struct slice table, size_t bucket, struct stats_rows *rows
     }
 }
 
-static void sum_items(const struct top *top, struct slice table, struct stats_rows *rows)
-{
-    struct table_increment item;
-    size_t at = 0;
-
-    while (table_next_item(table, &at, &item)) {
-        if (item.brand == top->brand->id && (top->kind == 0 || top->kind == item.kind))
-            stats_rows_add(rows, (const uint32_t[2]){item.number, 0}, item.count, item.automated);
-    }
-}
-
 static void on_top_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct top *top = owner;
@@ -104,15 +93,21 @@ static void on_top_command(void *owner, size_t index, struct fetch_command *comm
 static void on_top_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct top *top = owner;
+    struct table_increment item;
     struct stats_rows rows;
+    struct slice table;
+    size_t at = 0;
 
     if (answer->type != REDIS_REPLY_STRING)
         return;
     stats_rows_init(&rows);
+    table = slice_make(answer->str, answer->len);
     if (top->table == COUNTER_LINKS)
-        sum_links(slice_make(answer->str, answer->len), index, &rows);
-    else
-        sum_items(top, slice_make(answer->str, answer->len), &rows);
+        sum_links(table, index, &rows);
+    while (top->table != COUNTER_LINKS && table_next_item(table, &at, &item)) {
+        if (item.brand == top->brand->id && (top->kind == 0 || top->kind == item.kind))
+            stats_rows_add(&rows, (const uint32_t[2]){item.number, 0}, item.count, item.automated);
+    }
     for (size_t i = 0; i < rows.n; i++) {
         rows.rows[i].clicks = clicks_settled(rows.rows[i].clicks);
         offer(top, &rows.rows[i]);
