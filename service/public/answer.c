@@ -26,7 +26,7 @@
 #include "service/state/state_look_up.h"
 #include "service/state/state_table.h"
 
-enum { LANGUAGE_MAX = 64 }; /* of Accept-Language; what is behind it is of no weight */
+enum { LANGUAGE_MAX = 64 }; /* bytes of Accept-Language that are kept; the best come first */
 
 /* A press that waits for Redis: what its reply needs, for the request is gone by then. */
 struct late {
@@ -242,8 +242,8 @@ static struct label find_label(struct answerer *a, const uint8_t peer[static IP_
     return labeler_label(a->labeler, &source, a->options.clock->mono_ms);
 }
 
-/* Office's programs name no browser, so requests with a browser's name need no look at the agent.
- */
+/* Office's programs name no browser, so the text of the agent is searched only for the labels that
+ * they can get. */
 static bool is_office(const struct answerer *a, const struct label *label)
 {
     static const unsigned may_be = 1u << CLICK_BROWSER_OTHER | 1u << CLICK_BROWSER_IE |
@@ -319,7 +319,7 @@ static const struct brand *find_brand(const struct answerer *a, const uint8_t pe
     return brand;
 }
 
-/* People have used it as often as its kind allows, as far as this process has heard. */
+/* Whether people have used the link as often as its kind allows, as far as this process knows. */
 static bool is_used_up(const struct route *route, const struct state_of_link *state)
 {
     uint32_t max = state->uses > 0 ? brand_kind_max_uses(route->brand, route->token.kind) : 0;
@@ -327,7 +327,7 @@ static bool is_used_up(const struct route *route, const struct state_of_link *st
     return max > 0 && state->uses >= max;
 }
 
-/* The kind is closed until this process has heard what became of links. */
+/* Whether links of this kind wait until this process knows their states (until_known: closed). */
 static bool must_wait(const struct answerer *a, const struct route *route)
 {
     return route->brand->closed_kinds >> route->token.kind & 1 &&

@@ -29,7 +29,7 @@ struct answerer_options {
     struct clicklog *log;
     const struct state_table *states;
     bool honours_gpc;         /* a click with Sec-GPC: 1 counts in sums of campaigns only */
-    struct event_log *events; /* what presses do; NULL: as if there were no room in it */
+    struct event_log *events; /* gets what presses change; NULL: as if the log had no room */
     struct one_use *one_use;  /* NULL: no link can be used up */
     const struct label_rules *label_rules;
     struct worker_counters *counters;
@@ -74,9 +74,9 @@ struct answer {
 MUST_USE bool answer_next(struct answerer *answerer, struct slice in, struct answer_source *source,
                           char *out, struct answer *answer);
 
-/* Writes the reply to the press `late`, which has that outcome, and sets all of `*answer` but
- * request_len.  `out` has room for REPLY_MAX bytes.  Call it if the client has gone, too: the use
- * counts. */
+/* Writes the reply to the press `late` for the outcome `use`, and sets all of `*answer` but
+ * request_len.  `out` has room for REPLY_MAX bytes.  Call it even if the client has gone, because
+ * the use counts all the same. */
 void answer_late(struct answerer *answerer, unsigned late, enum one_use_outcome outcome, char *out,
                  struct answer *answer);
 

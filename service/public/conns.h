@@ -71,13 +71,13 @@ void conns_free(struct conns *conns);
  * that doesn't take its replies, else the longest idle one, else the oldest unfinished head. */
 void conns_accept(struct conns *conns, evutil_socket_t fd, const struct sockaddr *peer);
 
-/* Descriptors ran out: ends a connection as conns_accept() does, but none that is in use: whose
- * head is unfinished, or that was asked something within the last second.  False: there is no
- * other. */
+/* Descriptors ran out: closes a connection in the order of conns_accept(), but none that is in use,
+ * which means that its head is unfinished or that it had a request within the last second.  False:
+ * all are in use. */
 MUST_USE bool conns_give_up_one(struct conns *conns);
 
-/* The press `late` (answer_late()) has that outcome: the reply leaves, if the client is still
- * there, and the connection goes on. */
+/* Redis has decided on the press `late` (answer_late()): sends the reply, if the client is still
+ * there, and reads on. */
 void conns_reply_late(struct conns *conns, unsigned late, enum one_use_outcome outcome);
 
 /* Syncs the clicks of the queued replies, then sends these.  Call before the loop waits for events.

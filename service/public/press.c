@@ -20,13 +20,12 @@ enum outcome press_refuse_head(const struct http1_request *request, bool with_mu
 {
     struct slice type = request->field[HTTP1_CONTENT_TYPE];
 
-    /* Of HTTP/1.0 a proxy may send a body without its length, up to the end of the connection. */
+    /* In HTTP/1.0 a proxy may send a body without its length, which ends with the connection. */
     if (request->minor_version == 0)
         return OUTCOME_VERSION;
     if (!request->has_content_length)
         return OUTCOME_LENGTH;
-    /* Such a short body is sent at once; a client that waits for a 100 Continue sends it after this
-     * answer. */
+    /* Expect is refused: a client can send so short a body at once, and does after this reply. */
     if (request->expect_continue)
         return OUTCOME_EXPECT;
     if (request->content_length > 0 && !is_type(type, urlencoded) &&
@@ -60,8 +59,8 @@ static bool is_origin_of(struct slice origin, const struct press_link *link)
     return false;
 }
 
-/* Of a multipart body the part with that name and value: its boundary is not looked for, as nothing
- * else of such a body means anything. */
+/* Searches a multipart body for the part with that name and value.  Doesn't parse the boundary,
+ * because no other part of such a body matters. */
 bool press_is_one_click(const struct http1_request *request, struct slice body)
 {
     static const char name[] = "name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n";

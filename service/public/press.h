@@ -1,6 +1,7 @@
-/* press.h - the press of a button on one of our pages: a POST of a small form to the link itself.
+/* press.h - checks the press of a button on one of our pages: a POST of a small form to the URL of
+ * the link.
  *
- * Pure: reads its arguments only.  What the press then does is answer.c's.
+ * Pure: reads its arguments only.  What the press does is decided in answer.c.
  */
 #ifndef PUBLIC_PRESS_H
 #define PUBLIC_PRESS_H
@@ -27,8 +28,9 @@ struct token;
  */
 MUST_USE enum outcome press_refuse_head(const struct http1_request *request, bool with_multipart);
 
-/* Whether it is the POST that mail programs make of the field List-Unsubscribe (RFC 8058, 3.2): in
- * either form, by no page, and so without a view; the sealed link itself is what entitles to it. */
+/* Whether it is the POST that a mail program sends for the field List-Unsubscribe (RFC 8058, 3.2).
+ * It may have either form.  It comes from no page, so it has no view; the sealed link alone is what
+ * entitles to it. */
 MUST_USE bool press_is_one_click(const struct http1_request *request, struct slice body);
 
 /* Whose link is pressed, and when. */
@@ -40,11 +42,11 @@ struct press_link {
 };
 
 /*
- * Whether the press comes from a page of ours, shown for this link: the hidden field in `body` says
- * so, and nothing that the browser says of where the press came from (Sec-Fetch-Site,
- * Sec-Fetch-Dest, Origin) contradicts.  Origin may be any host of the brand, for a proxy may have
- * changed Host; and `null`, which browsers send from a page that asks for no referrer, as ours do.
- * `id` is set if it is.
+ * Whether the press comes from a page that we showed for this link.  The hidden field in `body`
+ * must open (proto/view.h), and the fields in which the browser tells where the press came from
+ * (Sec-Fetch-Site, Sec-Fetch-Dest, Origin) must not contradict.  Origin may be any host of the
+ * brand, because a proxy may have changed Host; or `null`, which browsers send from pages with
+ * Referrer-Policy: no-referrer, as ours are.  Sets `id` if it returns true.
  */
 MUST_USE bool press_is_ours(const struct http1_request *request, struct slice body,
                             const struct press_link *link, uint8_t id[static VIEW_ID_LEN]);

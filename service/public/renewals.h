@@ -1,8 +1,10 @@
-/* renewals.h - how often links and networks of clients may ask for a fresh link, in one worker.
+/* renewals.h - limits how often a link, and a network of clients, may ask for a fresh link in one
+ * worker.
  *
- * A billing system sends a mail for each: nobody may make it send many.  A network (/24, /48) has
- * RENEWALS_OF_NETWORK wishes in an hour, and a link one.  The table has one place for several
- * networks or links by chance; then the later one takes it over, with nothing counted yet.
+ * The billing system sends a mail for each request, so nobody may make it send many.  In an hour a
+ * network (/24, /48) has RENEWALS_OF_NETWORK requests, and a link one.  The table is small: two
+ * networks or links may share a place by chance; then the later one takes the place over, and its
+ * count begins at zero.
  */
 #ifndef PUBLIC_RENEWALS_H
 #define PUBLIC_RENEWALS_H
@@ -27,7 +29,8 @@ struct renewals {
 
 void renewals_init(struct renewals *renewals);
 
-/* Whether the link may have a fresh one sent for a client at `ip`; if so it is counted. */
+/* Whether a client at `ip` may ask for a fresh link in place of this one.  Counts the request if
+ * so. */
 MUST_USE bool renewals_take(struct renewals *renewals, const uint8_t ip[static IP_LEN],
                             uint64_t link_id, int64_t now_s);
 

@@ -19,10 +19,10 @@ struct route {
 };
 
 /*
- * Decides for a GET or HEAD, `request`, of a host of `brand`, NULL = of none, as of `now_s`.  A
- * link is "/TOKEN", with what mail programs do to it (token_open()).  The query is not looked at:
- * they and social networks append theirs (utm_…, fbclid).  A stray in the path (http1.h) is passed
- * over behind a token, right or wrong, and else a bad request.
+ * Decides on `request`, a GET or HEAD for a host of `brand` (NULL: of no brand), as of `now_s`.  A
+ * link is "/TOKEN", also as mail programs change it (token_open()).  The query is ignored, because
+ * mail programs and social networks append their own (utm_…, fbclid).  A stray byte in the path
+ * (http1.h) is ignored behind a token, right or wrong; elsewhere the request is a bad one.
  */
 void route_decide(const struct site *site, const struct brand *brand,
                   const struct http1_request *request, int64_t now_s, struct route *out);

@@ -20,8 +20,9 @@ bool trusted_proxy_is(const struct config_public *config, const uint8_t ip[stati
  *
  * When both are there, forwarded_header says which one the proxies set.  With `auto`, the one that
  * reaches a client counts, if the other ends at one of our proxies; if both end at proxies, the one
- * that leads through more of them.  If both reach a client and not the same one, the client wrote
- * one of them himself and nothing says which: then, and in every other case, it is `peer`.
+ * that leads through more of them counts.  If they reach two different clients, the client has
+ * written one of them and we can't tell which.  Then, and in every other case, the address is
+ * `peer`.
  */
 void trusted_proxy_find_client(const struct config_public *config,
                                const struct http1_request *request,
