@@ -57,7 +57,7 @@ bool event_log_append(struct event_log *log, const struct event *event)
     return ok;
 }
 
-/* Without the lock, which may be held while the disk is waited for. */
+/* Reads the tail without the lock: whoever holds the lock may be waiting for the disk. */
 uint64_t event_log_count(struct event_log *log)
 {
     return clicklog_tail(log->log);

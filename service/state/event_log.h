@@ -1,8 +1,8 @@
 /* event_log.h - the click log that events are appended to.
  *
- * Events are rare, come from several threads, and wait for nothing; so one log of its own behind a
- * lock serves all of them.  An event is accepted when it is in the log: the ledger applies it like
- * a click, exactly once, and later if Redis is away.
+ * Events are rare and come from several threads, so all of them share one log, behind a lock.  An
+ * event is accepted when it is in the log.  From there the ledger applies it exactly once, like a
+ * click, and waits with it while Redis is away.
  */
 #ifndef STATE_EVENT_LOG_H
 #define STATE_EVENT_LOG_H
@@ -23,7 +23,7 @@ MUST_USE struct event_log *event_log_new(struct clickstore *store, bool with_syn
 /* NULL is allowed. */
 void event_log_free(struct event_log *log);
 
-/* Appends; any thread.  False: there is no room in the log, nothing was accepted. */
+/* Appends the event; any thread.  False: the log has no room and the event was not accepted. */
 MUST_USE bool event_log_append(struct event_log *log, const struct event *event);
 
 /* Events appended since start, by all threads. */

@@ -17,9 +17,9 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    TICK_MS = 50,          /* how late a time-out may be */
-    CONFIRM_SPARE_MS = 50, /* WAIT ends so long before the request does */
-    AFTER_END_S = 3600,    /* clocks differ: the string stays so long after its link has ended */
+    TICK_MS = 50,          /* a time-out may be noticed this much late */
+    CONFIRM_SPARE_MS = 50, /* WAIT ends this much before the request does */
+    AFTER_END_S = 3600,    /* Redis keeps a use this much longer than its link: clocks differ */
     ANSWER_BYTES_MAX = 1 << 16,
     ANSWER_ELEMENTS_MAX = 1 << 10,
     VIEW_HEX = 2 * ONE_USE_VIEW_LEN,
@@ -33,9 +33,9 @@ enum step { STEP_FREE, STEP_ASKED, STEP_CONFIRMING };
 
 struct place {
     enum step step;
-    enum one_use_outcome outcome; /* CONFIRMING: once it is confirmed */
-    uint32_t number;              /* of the request: an answer to an earlier one is passed over */
-    int64_t n_confirm;            /* replicas that have to confirm it */
+    enum one_use_outcome outcome; /* CONFIRMING: the outcome if the replicas confirm it */
+    uint32_t number;              /* of the request; an answer to an earlier one is ignored */
+    int64_t n_confirm;            /* replicas that have to confirm the use */
     uint64_t epoch;               /* CONFIRMING: of the connection that ran the script */
     uint64_t ticket;
     int64_t due_ms; /* monotonic */
@@ -71,7 +71,7 @@ static uint64_t pack_ticket(const struct one_use *uses, const struct place *plac
     return (uint64_t)place->number << 32 | (uint64_t)(place - uses->places);
 }
 
-/* Once a minute, for a press follows on a press while something is wrong. */
+/* Warns once a minute at most, because people press again while something is wrong. */
 static void warn(struct one_use *uses, const char *why)
 {
     int64_t now_ms = clock_mono_ms();
@@ -83,18 +83,18 @@ static void warn(struct one_use *uses, const char *why)
     log_warn("uses.redis", "err=%s effect=\"one-time links answer 503\"", log_quote(quoted, why));
 }
 
-/* The answer is none that was asked for. */
+/* Redis answered with an error, or with something that the script never answers. */
 static void on_fault(struct one_use *uses, struct place *place, const struct redisReply *answer)
 {
     bool is_error = answer->type == REDIS_REPLY_ERROR;
 
-    warn(uses, is_error ? answer->str : "an answer that is none");
+    warn(uses, is_error ? answer->str : "Redis gave an answer that the script never gives");
     if (is_error && redis_cause_of(answer->str).remedy == REDIS_RECONNECT)
         redis_link_reconnect(uses->link, counter_key_slice(&place->key));
     finish(uses, place, ONE_USE_UNSURE);
 }
 
-/* The connection answers WAIT when the replicas have all that it wrote so far. */
+/* Sends WAIT: Redis answers when the replicas have all that this connection wrote so far. */
 static void confirm(struct one_use *uses, struct place *place)
 {
     int64_t left_ms = place->due_ms - clock_mono_ms() - CONFIRM_SPARE_MS;
@@ -104,7 +104,7 @@ static void confirm(struct one_use *uses, struct place *place)
 
     memcpy(args, argv, sizeof(args));
     args[1].len = (size_t)snprintf(n_text, sizeof(n_text), "%" PRId64, place->n_confirm);
-    /* 0 would wait for ever. */
+    /* With 0, WAIT would wait for ever. */
     args[2].len = (size_t)snprintf(ms_text, sizeof(ms_text), "%" PRId64, left_ms > 1 ? left_ms : 1);
     place->step = STEP_CONFIRMING;
     place->epoch = redis_link_epoch(uses->link, counter_key_slice(&place->key));
@@ -146,7 +146,7 @@ static void on_said(struct one_use *uses, struct place *place, const struct redi
         finish(uses, place, place->outcome);
 }
 
-/* An answer of Redis, or NULL: none will come. */
+/* Redis has answered; NULL: it won't, because the connection was lost. */
 static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct one_use *uses = owner;
@@ -160,8 +160,8 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         on_said(uses, place, answer);
     else if (answer->type != REDIS_REPLY_INTEGER)
         on_fault(uses, place, answer);
-    /* WAIT tells of its own connection alone: if that is no longer the one that ran the script, its
-     * answer says nothing of the use. */
+    /* WAIT is about the writes of its own connection.  If the script ran on an earlier connection,
+     * this answer doesn't confirm the use. */
     else if (redis_link_epoch(uses->link, counter_key_slice(&place->key)) != place->epoch ||
              answer->integer < place->n_confirm)
         finish(uses, place, ONE_USE_UNSURE);

@@ -26,13 +26,13 @@
 #include "state_news_lua.h"
 
 enum {
-    POLL_MS = 300,       /* half of it is what news wait on average */
-    REPLICAS_POLLS = 16, /* polls between two looks at the replicas */
+    POLL_MS = 300,       /* between two reads of a stream: a new entry waits for half of it */
+    REPLICAS_POLLS = 16, /* every so many polls Redis notes how many replicas it has */
     NEWS_MAX = 128,      /* entries of a stream in one answer, each of up to 256 KiB */
     LOADS_MAX = 16,      /* tables asked for at a time */
-    SAVE_MS = 300000,    /* the file is written as rarely, and at the end */
-    MERGED_LEN = 8192 * STATE_ENTRY_LEN, /* at a time: some ms */
-    SAMPLE_TABLES = 16, /* so many tell how long the others are, to a hundredth or two */
+    SAVE_MS = 300000,    /* the file is written every so often, and at the end */
+    MERGED_LEN = 8192 * STATE_ENTRY_LEN, /* bytes merged before workers get the core: some ms */
+    SAMPLE_TABLES = 16, /* after so many, the length of the others is known to a hundredth or two */
     DECIMAL_MAX = 24,
 };
 
@@ -40,8 +40,8 @@ enum feed_what { FEED_NEWS = 1, FEED_TABLE, FEED_REPLICAS };
 
 /* What we know of the stream of one shard, and what is under way. */
 struct feed_shard {
-    struct state_position at;     /* up to here all is in the table */
-    struct state_position loaded; /* while a load runs: where the stream stood when it began */
+    struct state_position at;     /* all entries up to here are in the table */
+    struct state_position loaded; /* during a load: the end of the stream when the load began */
     struct counter_key stream;
     bool is_asked;
     bool must_load;
@@ -63,8 +63,8 @@ struct state_feed {
     _Atomic bool stopping;
     struct feed_shard *shards;
     unsigned n_polls;
-    bool is_changed;  /* since the file was written */
-    bool has_no_file; /* that could be used: one is written as soon as states are known */
+    bool is_changed;  /* the table has, since the file was written */
+    bool has_no_file; /* there is no usable file, so one is written as soon as states are known */
     int64_t saved_ms, warned_ms, retention_s;
     bool has_bucket[COUNTER_BUCKETS]; /* of loads: what has come, and need not be asked for again */
     uint64_t n_tables, tables_len;    /* that were loaded */
@@ -166,7 +166,7 @@ static void go_on_loading(struct state_feed *feed, unsigned s)
     if (shard->n_loading > 0)
         return;
     if (shard->next_bucket < end_bucket(feed, s))
-        return; /* the connection is gone: the load goes on with the next news */
+        return; /* the connection is gone: the load goes on after the next poll */
     shard->is_loading = false;
     shard->at = shard->loaded;
     shard->must_load = false;
@@ -295,7 +295,7 @@ static void on_table(struct state_feed *feed, unsigned s, unsigned bucket,
         make_room_for_tables(feed, answer->len);
         merge(feed, answer);
     } else if (!answer || answer->type != REDIS_REPLY_NIL) {
-        /* What is still under way comes in; then the load goes on with the next news. */
+        /* The tables under way still come in; the load goes on after the next poll. */
         shard->is_broken = true;
         if (answer && answer->type == REDIS_REPLY_ERROR)
             warn(feed, answer->str);
@@ -325,7 +325,9 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());
         on_news(feed, s, answer);
     } else if (answer) {
-        warn(feed, answer->type == REDIS_REPLY_ERROR ? answer->str : "an answer that is no news");
+        warn(feed, answer->type == REDIS_REPLY_ERROR
+                       ? answer->str
+                       : "Redis gave an answer that the script never gives");
     }
 }
 
@@ -391,7 +393,8 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     poll(feed);
     state_table_reclaim(feed->table, now_ms);
     state_table_set_oldest(feed->table, clock_wall_ms() - feed->retention_s * 1000);
-    /* Without a file a process that is killed now would know nothing at a start without Redis. */
+    /* Without a file, a process that is killed and started again would know no states until Redis
+     * answers. */
     if (state_table_is_known(feed->table) &&
         (feed->has_no_file || (feed->is_changed && now_ms - feed->saved_ms > SAVE_MS)))
         save(feed);
@@ -407,7 +410,7 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     event_base_loopbreak(feed->base);
 }
 
-/* A connection came or went: nothing waits for it but the next poll. */
+/* A connection came or went.  Nothing to do: the next poll finds out. */
 static void on_change(void *owner)
 {
     struct state_feed *feed = owner;

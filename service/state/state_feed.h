@@ -1,13 +1,14 @@
 /* state_feed.h - keeps a process's state table up to date with Redis, in a thread of its own.
  *
- *   Redis: tables of states ── loaded whole when too much was missed ──▶
- *          stream of what is new ── asked for every POLL_MS ───────────▶ state_table
- *   state_dir/state: what was known at the last stop ── at start ──────▶
+ *   Redis: tables of states ── loaded whole when entries of the stream were missed ──▶
+ *          stream of new entries ── read every POLL_MS ──────────────────────────────▶ state_table
+ *   state_dir/state: the table as of the last stop ── read at the start ─────────────▶
  *
- * The thread knows of each shard how many entries its stream ever had, and the id of the last one
- * it has read.  When the stream's own count says that entries are gone unread, or fewer than we
- * have seen (a failover, a restore), the shard's tables are loaded whole.  Entries only ever merge
- * (state.h), so loading twice, or from an older copy, does no harm.
+ * For each shard the thread keeps how many entries its stream has ever had, and the id of the last
+ * entry that it read.  The thread loads the shard's tables whole when the stream's own count shows
+ * that entries were deleted before we read them, or when the count is lower than what we have read
+ * (after a failover or a restore).  Entries merge in any order (state.h), so loading twice, or from
+ * an older copy, does no harm.
  */
 #ifndef STATE_STATE_FEED_H
 #define STATE_STATE_FEED_H
@@ -26,7 +27,7 @@ struct state_feed_options {
     unsigned n_shards;
     int64_t timeout_ms; /* of a connect and of a command */
     const char *state_dir;
-    int64_t retention_s; /* states that end are forgotten so long after they were said */
+    int64_t retention_s; /* states that end (state_type_ends()) are forgotten after so long */
 };
 
 /* Reads what `state_dir` holds and starts the thread, which writes to `table`.  A Redis that is
@@ -40,8 +41,8 @@ void state_feed_free(struct state_feed *feed);
 
 struct state_feed_stats {
     size_t n_entries, n_bytes;
-    int64_t age_ms; /* since Redis was last asked for news with success; -1 = never */
-    int64_t lag_ms; /* of the newest entry: from the ledger's script to this table */
+    int64_t age_ms; /* since Redis last answered with new entries or none; -1 = never */
+    int64_t lag_ms; /* of the newest entry: from Redis' stream to this table */
     uint64_t n_loads;
     bool is_known;
 };

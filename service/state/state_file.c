@@ -28,7 +28,7 @@ enum {
 
 static const char magic[4] = {'H', 'C', 'S', 'T'};
 
-/* A file being written or read, and the hash of what went through. */
+/* A file being written or read, and the hash of all bytes so far. */
 struct stream {
     FILE *file;
     crypto_generichash_state hash;
@@ -62,7 +62,7 @@ static bool put_head(struct stream *out, size_t n_entries, const struct state_po
     return true;
 }
 
-/* Entries on their way to the file, some at a time. */
+/* Entries collected before they are written, so that they are hashed many at a time. */
 struct entries {
     struct stream *out;
     size_t n, len;
@@ -83,7 +83,8 @@ static void put_entry(void *owner, const struct state_entry *entry)
     entries->len = 0;
 }
 
-/* The one thread that merges is the one that saves, so there are as many as the head says. */
+/* The thread that saves is the only one that merges, so no entry comes in between counting them for
+ * the head and writing them. */
 static bool put_entries(struct stream *out, const struct state_table *table)
 {
     struct entries *entries = calloc(1, sizeof(*entries));
@@ -159,8 +160,8 @@ static bool get(struct stream *in, void *bytes, size_t len)
     return true;
 }
 
-/* Why the file can't be used, from its head; NULL: it can.  The length must be the one that the
- * head says, so that nothing is made of a number that isn't true. */
+/* Reads the head; returns NULL, or why the file can't be used.  The file must be as long as the
+ * head says, so that no memory is asked for by a wrong number. */
 static const char *check_head(const uint8_t head[static HEAD_LEN], unsigned n_shards, int64_t len)
 {
     uint64_t n_entries = be64_load(head + 16);
@@ -178,7 +179,8 @@ static const char *check_head(const uint8_t head[static HEAD_LEN], unsigned n_sh
     return NULL;
 }
 
-/* The whole file is read twice: its hash is looked at before anything is believed. */
+/* Reads the whole file twice: the first time for its hash, so that no entry of a damaged file is
+ * merged. */
 static bool hash_is_right(struct stream *in, int64_t len)
 {
     uint8_t bytes[65536], want[HASH_LEN], have[HASH_LEN];
@@ -204,7 +206,7 @@ static const char *take_positions(struct stream *in, struct state_position *posi
         uint8_t position[POSITION_LEN];
 
         if (!get(in, position, sizeof(position)) || position[POSITION_LEN - 1] != 0)
-            return "a position that is none";
+            return "damaged: a position is not the id of an entry of a stream";
         positions[s].n = be64_load(position);
         memcpy(positions[s].id, position + 8, sizeof(positions[s].id));
     }
@@ -223,7 +225,7 @@ static const char *take_entries(struct stream *in, struct state_table *table, ui
         some = n < ENTRIES_AT_ONCE ? n : ENTRIES_AT_ONCE;
         entries.len = some * STATE_ENTRY_LEN;
         if (!get(in, bytes, entries.len) || !state_is_sound(entries))
-            why = "an entry that is none";
+            why = "damaged: an entry has a key or a value that no entry has";
         else if (state_table_merge_all(table, entries) == STATE_NO_MEMORY)
             why = no_memory;
     }

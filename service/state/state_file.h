@@ -1,5 +1,5 @@
-/* state_file.h - the state table in a file of the state_dir, so that a process that starts without
- * Redis knows what was known (FORMATS.md "State file").
+/* state_file.h - saves the state table to a file in state_dir and loads it, so that a process knows
+ * the states of before when it starts without Redis (FORMATS.md "State file").
  */
 #ifndef STATE_STATE_FILE_H
 #define STATE_STATE_FILE_H
@@ -13,14 +13,14 @@ struct state_table;
 
 enum { STATE_STREAM_ID_MAX = 41 }; /* two numbers of 20 digits and a hyphen */
 
-/* Up to where the stream of a shard is in the table. */
+/* A position in the stream of a shard: all entries up to it are in the table. */
 struct state_position {
-    uint64_t n;                       /* entries of the stream */
+    uint64_t n;                       /* how many entries that are, since the stream began */
     char id[STATE_STREAM_ID_MAX + 1]; /* of the last of them */
 };
 
-/* Writes all entries and `n_shards` positions; the file is there whole or as it was before.  False
- * and `*err` on failure. */
+/* Writes all entries and `n_shards` positions.  The old file is replaced only when the new one is
+ * complete.  False and `*err` on failure. */
 MUST_USE bool state_file_save(const char *state_dir, const struct state_table *table,
                               const struct state_position *positions, unsigned n_shards,
                               struct error *err);

@@ -3,7 +3,7 @@
 #include "proto/token.h"
 #include "service/state/state_table.h"
 
-enum { HOPS_MAX = 8 }; /* of an object that replaces one that replaces one …; a circle ends here */
+enum { HOPS_MAX = 8 }; /* replacements followed from an object on; ends a circle, too */
 
 /* What is looked up of a link. */
 enum look {
@@ -26,7 +26,7 @@ static uint32_t find(const struct state_table *table, enum state_type type, uint
     return state_what(state_table_find(table, &subject));
 }
 
-/* Follows what replaced what. */
+/* Follows the replacements from the link's object to the newest one. */
 static void find_newest(const struct state_table *table, uint32_t brand, struct state_of_link *out,
                         uint32_t object)
 {
@@ -58,8 +58,8 @@ static const struct {
 
 _Static_assert((int)LOOKS == (int)STATE_LOOKS_MAX, "each look has a spot");
 
-/* Apart from state_look_up_begin(), so that a redirect doesn't prepare all this for an empty table.
- */
+/* A function of its own, so that state_look_up_begin() sets up none of this while the table is
+ * empty. */
 static __attribute__((noinline)) void begin(const struct state_table *table, uint32_t brand,
                                             bool is_of_invoices, struct state_looks *looks)
 {

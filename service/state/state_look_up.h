@@ -1,4 +1,4 @@
-/* state_look_up.h - what the state table says of one link, for the answer to a click. */
+/* state_look_up.h - what the state table says of one link, for the reply to a click. */
 #ifndef STATE_STATE_LOOK_UP_H
 #define STATE_STATE_LOOK_UP_H
 #include <stdbool.h>
@@ -9,20 +9,20 @@
 
 struct token;
 
-/* All zero when nothing was said. */
+/* All zero if no event was about the link. */
 struct state_of_link {
-    bool is_revoked;   /* the link, or its object, client or campaign, for links as old as it */
-    bool is_used;      /* a one-time link was used up, or a login link was by the API */
+    bool is_revoked;   /* the link was, or its object, client or campaign for links of its age */
+    bool is_used;      /* a one-time link was used up, or the API used a login link up */
     bool is_opted_out; /* the client must not be tracked */
-    uint8_t object;    /* enum state_object: of the object; if that was replaced, of the newest */
-    uint32_t newest;   /* the object that has replaced the link's, maybe over several; 0 = none */
-    uint32_t uses;     /* clicks by people on a link with a limit, once that was reached; else 0 */
+    uint8_t object;    /* enum state_object: of the object, or of the newest that replaced it */
+    uint32_t newest;   /* the newest object that replaced the link's object; 0 = none did */
+    uint32_t uses;     /* clicks by people, if the link's limit was reached; else 0 */
 };
 
 /*
- * Looks up the link of `token` of the brand of that number.  `is_of_invoices`: events of invoices
- * and revocations of objects are about the token's object; else it is something else with a number.
- * Without a lock; costs nothing while the table is empty.
+ * Looks up the link of `token` of the brand with the number `brand`.  `is_of_invoices`: the token's
+ * object is an invoice, so events of invoices and revocations of objects are about it; otherwise
+ * its number is that of something else.  Takes no lock; costs nothing while the table is empty.
  */
 void state_look_up(const struct state_table *table, uint32_t brand, const struct token *token,
                    bool is_of_invoices, struct state_of_link *out);
