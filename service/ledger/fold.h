@@ -24,8 +24,8 @@ enum {
     FOLD_REASONS = 256,
     FOLD_FAMILIES = 16,
     FOLD_ROUTES = 8, /* variants, channels */
-    /* Invoices that one batch changes, of clicks and of events each.  Each takes Redis 20 to 80 µs,
-     * in which it answers nobody else: so all of them take less than 5 ms. */
+    /* Clicks, and events, of invoices in one batch.  Redis works 20 to 80 µs on each and answers
+     * nobody else meanwhile; so many keep it busy for less than 5 ms. */
     FOLD_FACTS_MAX = 64,
 };
 
@@ -101,15 +101,15 @@ struct fold_event {
     uint32_t brand, object;
     uint8_t facts_len; /* of funnel_put_event(); 0 = none */
     uint8_t facts[FUNNEL_ENTRY_MAX];
-    bool is_told; /* the billing system is told of it, by … */
+    bool is_told; /* GET /v1/events gives it to the billing system, as … */
     uint8_t told[EVENT_TOLD_LEN];
 };
 
-/* What a click by a person, or one that turned out not to be, adds to what is kept of the invoice.
- */
+/* What a click adds to the facts that Redis keeps of an invoice: a person's click, or that it was
+ * no person's after all. */
 struct fold_fact {
     struct people_sent_click click;
-    bool is_relabel; /* it is sent in any case */
+    bool is_relabel; /* never left out as a repetition */
     uint32_t brand, block;
     uint8_t len;
     uint8_t bytes[FUNNEL_ENTRY_MAX]; /* funnel_put_click() */
@@ -140,9 +140,9 @@ struct fold {
     struct fold_fact *facts;
     const struct fold_invoices *invoices; /* the caller's; NULL: all kinds of all brands */
     const struct use_limits *limits;      /* the caller's; NULL = there are none */
-    struct people_sent *sent;             /* the caller's: its clicks add no fact; NULL = none */
+    struct people_sent *sent; /* the caller's: repetitions of its clicks add no fact; may be NULL */
     uint32_t n_links, n_items, n_groups, n_persons, n_events, n_facts;
-    uint32_t last_group[2][2]; /* the groups of the click before, by all campaigns and automated */
+    uint32_t last_group[2][2]; /* the groups of the last click: [all campaigns][automated] */
     struct fold_index link_index, item_index, group_index;
 };
 
@@ -151,8 +151,8 @@ MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
 void fold_clear(struct fold *fold);
 
-/* Adds a click, a relabelling or an event.  False, and nothing was added: no room for it; the batch
- * ends before it. */
+/* Adds a click, a relabelling or an event.  False: there is no room for it and nothing was added,
+ * so the batch must end before it. */
 MUST_USE bool fold_add(struct fold *fold, const struct click *click);
 
 #endif

@@ -5,12 +5,12 @@
 enum {
     SLOT_BITS = 17, /* 1 MiB, touched as it is used: some 50,000 people of two groups */
     BUCKET_BITS = 15,
-    WAYS = 4, /* invoices in a bucket: two that met in one place would be told over and over */
+    WAYS = 4, /* invoices in a bucket: with one, two that share it would be sent over and over */
 };
 
 struct people_sent {
-    uint64_t era;       /* a slot that was filled in another era is empty */
-    uint64_t click_era; /* the same of clicks */
+    uint64_t era;       /* a slot that was filled in another era counts as empty */
+    uint64_t click_era; /* the same for the slots of clicks */
     uint64_t slots[1 << SLOT_BITS];
     uint64_t clicks[1 << BUCKET_BITS][WAYS]; /* half a hash of the invoice, half one of the click */
 };
@@ -51,7 +51,7 @@ bool people_sent_add(struct people_sent *people, const struct people_sent_person
     return is_new;
 }
 
-/* Where a click's invoice is, or could be. */
+/* The bucket of a click's invoice, and what the click writes there. */
 struct place {
     uint64_t *bucket;
     uint64_t invoice; /* in the high half */

@@ -40,7 +40,8 @@ void people_sent_free(struct people_sent *people);
 /* Adds a person.  True: the person was not in the table, and must be sent. */
 MUST_USE bool people_sent_add(struct people_sent *people, const struct people_sent_person *person);
 
-/* Seconds: clicks on one link in the same so many, counted from the epoch, are one. */
+/* Time is cut into spans of so many seconds, from the epoch on.  Clicks on one link in one span are
+ * one click. */
 enum { PEOPLE_SENT_CLICKS_S = 60 };
 
 struct people_sent_click {
@@ -49,18 +50,19 @@ struct people_sent_click {
     int64_t time_s;
 };
 
-/* Whether the click is on the same link as the invoice's newest in the table, in the same
- * PEOPLE_SENT_CLICKS_S.  If not, it is to be added before it is sent, and until then the table has
- * no click of the invoice: others of the same batch come in between. */
+/* Whether the table's click of this invoice is on the same link and in the same span.  If not, the
+ * table forgets its click of the invoice, and the caller adds the new one with
+ * people_sent_add_click() when it sends it: a batch may hold several clicks of the invoice. */
 MUST_USE bool people_sent_is_repetition(struct people_sent *people,
                                         const struct people_sent_click *click);
 
-/* Adds a click, in the place of an earlier one of its invoice.  True: the table did not have it,
- * and it must be sent. */
+/* Adds a click, which replaces the one that the table has of its invoice.  True: the table did not
+ * have this click, and it must be sent. */
 MUST_USE bool people_sent_add_click(struct people_sent *people,
                                     const struct people_sent_click *click);
 
-/* For when a click turned out to be a machine's: the next one may be a person's. */
+/* Forgets all clicks.  Call it when a click turned out to be a machine's: the next click on the
+ * same link may be a person's, and must be sent. */
 void people_sent_forget_clicks(struct people_sent *people);
 
 /* Empties the table, of people and of clicks. */

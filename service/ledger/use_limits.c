@@ -16,7 +16,7 @@ struct brand_limits {
 
 struct use_limits {
     unsigned n;
-    struct brand_limits brands[]; /* those that have any, in ascending order */
+    struct brand_limits brands[]; /* brands that limit a kind, in ascending order */
 };
 
 static int by_brand(const void *a, const void *b)
@@ -27,7 +27,7 @@ static int by_brand(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Adds the limits of a brand; none of its kinds may have one. */
+/* Adds the limits of a brand, if one of its kinds has a limit. */
 static void add_brand(struct use_limits *limits, const struct config_brand *from)
 {
     struct brand_limits *out = &limits->brands[limits->n];

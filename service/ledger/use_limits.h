@@ -1,5 +1,5 @@
-/* use_limits.h - how many clicks by people a link is good for, by brand and kind: what the ledger
- * has to know of the configuration (brands[].targets[].max_uses).
+/* use_limits.h - how often people may use a link, by brand and kind (max_uses in the
+ * configuration).  The ledger counts the uses, so it needs these limits.
  */
 #ifndef LEDGER_USE_LIMITS_H
 #define LEDGER_USE_LIMITS_H
@@ -16,7 +16,7 @@ MUST_USE struct use_limits *use_limits_new(const struct config *config);
 /* NULL is allowed. */
 void use_limits_free(struct use_limits *limits);
 
-/* The limit of the kind of the click; 0 = there is none.  `limits` may be NULL. */
+/* The limit of the click's kind; 0 = the kind has none.  `limits` may be NULL. */
 uint32_t use_limits_find(const struct use_limits *limits, const struct click *click);
 
 #endif
