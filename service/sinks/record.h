@@ -24,7 +24,7 @@ enum record_what {
     RECORD_CLICK,
     RECORD_RELABEL,
     RECORD_EVENT,
-    RECORD_OMITTED, /* who clicked must not be tracked: nothing but the position is known */
+    RECORD_OMITTED, /* the client must not be tracked: only the position is given away */
 };
 
 struct record {
@@ -32,8 +32,8 @@ struct record {
     uint64_t position;
     enum record_what what;
     struct click click;
-    struct event event;        /* of an EVENT: the same as `click`, read as one */
-    const struct brand *brand; /* NULL: the configuration has none of that number (any more) */
+    struct event event;        /* RECORD_EVENT only: what `click` holds, as an event */
+    const struct brand *brand; /* NULL: the configuration has no brand with that number any more */
 };
 
 enum { RECORD_KEY_LEN = 16, RECORD_TEXT_MAX = 1024 };
@@ -48,8 +48,8 @@ const char *record_type_name(const struct record *record);
 /* "view", a name of the brand, or a number from 4 to 15; NULL for an event. */
 const char *record_kind_name(const struct record *record);
 
-/* What a link, object or client is called: numbers are 0 and hashes 0 where there is none or the
- * form leaves them out. */
+/* The numbers of link, object and client, or their hashes, as the form says; 0 where the record has
+ * none or the form leaves them out. */
 struct record_subject {
     uint64_t link, object, client;
 };

@@ -1,8 +1,8 @@
 /* sink.h - what a type of sink is: it is opened, takes ranges of logs, and is closed.
  *
- * All calls come from the sink's own thread (sink_thread.h), so they may wait; but a put must end
- * soon after `stopping` is set.  A type keeps nothing of what it was given: what it has not
- * confirmed comes again. */
+ * All calls come from the sink's own thread (sink_thread.h), so they may wait; but a put must
+ * return soon after `stopping` is set.  A type stores no records for later: the thread sends again
+ * what the type has not confirmed. */
 #ifndef SINKS_SINK_H
 #define SINKS_SINK_H
 #include <stdatomic.h>
@@ -17,18 +17,19 @@ struct error;
 struct sink_batch;
 
 enum sink_outcome {
-    SINK_DONE,   /* everything below result->to is where it belongs */
-    SINK_LATER,  /* the same again, later; result->why says why */
-    SINK_FAILED, /* this will not be taken up to result->to: it is listed, and the next is tried */
-    SINK_OFF,    /* nothing will be taken any more, until somebody says `hopcount sinks retry` */
+    SINK_DONE,   /* the system has every record below result->to */
+    SINK_LATER,  /* try the same range again later; result->why says why */
+    SINK_FAILED, /* the system refuses what is below result->to: listed as failed, the rest goes on
+                  */
+    SINK_OFF,    /* the system takes nothing more, until `hopcount sinks retry` */
 };
 
 enum { SINK_RESULT_WHY_MAX = 160 };
 
 struct sink_result {
-    uint64_t to;      /* DONE, FAILED: at most the batch's, which it is before the call */
-    uint64_t n_sent;  /* DONE: records */
-    int64_t retry_ms; /* LATER: after so long; 0 = after the thread's own back-off */
+    uint64_t to;      /* DONE, FAILED: the end of what this is about; the batch's before the call */
+    uint64_t n_sent;  /* DONE: records taken */
+    int64_t retry_ms; /* LATER: how long to wait; 0 = as long as the thread's back-off says */
     char why[SINK_RESULT_WHY_MAX];
 };
 
@@ -41,8 +42,8 @@ struct sink_options {
 };
 
 struct sink_type {
-    /* A range is sent again under the same name after a crash, so it is written down first.  Else
-     * what is there tells which range it holds. */
+    /* After a crash the same range must be sent again under the same name, so the thread writes
+     * each range to its state before the put.  False for systems that tell what they hold. */
     bool has_intents;
     bool holds_people;       /* sink_hold.h */
     bool leaves_out_omitted; /* unless `types` names them */
@@ -51,8 +52,8 @@ struct sink_type {
     /* NULL and `*err` when it can't work with this configuration; connects to nothing. */
     void *(*open)(const struct sink_options *options, struct error *err);
     enum sink_outcome (*put)(void *self, struct sink_batch *batch, struct sink_result *result);
-    /* Of a sink that keeps the cursor itself and may lose it with what it covers; NULL of others.
-     * The cursor of the log, 0 when there is none.  False: it doesn't tell. */
+    /* For systems that keep the cursor themselves, and may lose it together with the records; NULL
+     * for others.  Sets the cursor of the log, 0 when there is none.  False: no answer. */
     bool (*ask)(void *self, const uint8_t *log_id, uint64_t *cursor);
     void (*close)(void *self); /* NULL is allowed */
 };

@@ -27,9 +27,9 @@ struct sink_filter {
     unsigned n_kinds;
 };
 
-/* Reads `types`, without which omitted ones are left out if `leaves_out_omitted`, `labels`,
- * `brands` and `kinds`; a preset takes clicks of people and payments.  False and `*err`, which
- * names the key, when one of them is unknown. */
+/* Reads the keys `types`, `labels`, `brands` and `kinds` of a sink.  `leaves_out_omitted`: without
+ * `types`, records of RECORD_OMITTED are left out.  A preset takes clicks of people and payments.
+ * False and `*err`, which names the key, when a value is unknown. */
 MUST_USE bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
                                bool leaves_out_omitted, struct error *err);
 
@@ -39,11 +39,11 @@ struct sink_batch {
     unsigned sink; /* its number among the log's readers */
     uint64_t from, to;
     int64_t at_ms;  /* Unix: when this range was first to be sent; the same however often it is */
-    bool is_intent; /* the range is written down: all of it must be taken */
+    bool is_intent; /* the range is in the sink's state: exactly this range must be sent */
     const struct sink_filter *filter;
     const struct sink_names *names;
     const struct state_table *states; /* NULL: nobody has opted out */
-    struct sink_hold *hold;           /* NULL: labels are as the click got them */
+    struct sink_hold *hold;           /* NULL: clicks are sent with the labels they got at first */
 
     /* Set by sink_batch_start() and sink_batch_next(). */
     char log_hex[2 * CLICK_LOG_ID_LEN + 1];

@@ -18,8 +18,8 @@ struct sink_http_options {
     bool allow_private; /* addresses of this host and of private networks too */
     const char *tls_ca; /* PEM file; NULL: the authorities of the system */
     const char *username, *password; /* NULL: none */
-    /* A request is never repeated here: libcurl does so when a connection that was used before ends
-     * without an answer, so each request gets a connection of its own. */
+    /* A request must never be sent twice.  libcurl sends it again when a connection that was used
+     * before closes without an answer, so each request gets a connection of its own. */
     bool never_repeats;
     const atomic_bool *stopping;
 };

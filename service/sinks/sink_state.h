@@ -21,7 +21,7 @@ struct sink_range {
 
 struct sink_cursor {
     uint8_t log_id[CLICK_LOG_ID_LEN];
-    uint64_t at; /* all positions below are where they belong, failed or counted as lost */
+    uint64_t at; /* all positions below were sent, are listed as failed, or count as lost */
 };
 
 enum { SINK_WHY_MAX = 192 };
@@ -37,13 +37,13 @@ struct sink_state {
     char off_why[SINK_WHY_MAX]; /* "" = the sink is on */
 };
 
-/* Reads state_dir/sinks/NAME/state.json into `*state`, which is all zero before; none is an empty
- * state.  False and `*err`: it can't be read, or isn't such a file. */
+/* Reads state_dir/sinks/NAME/state.json into `*state`, which is all zero before.  Without a file
+ * the state is empty.  False and `*err`: the file can't be read, or isn't a sink's state. */
 MUST_USE bool sink_state_load(const char *state_dir, const char *name, struct sink_state *state,
                               struct error *err);
 /* Makes the folder of the sink (mode 0700).  False and `*err` on failure. */
 MUST_USE bool sink_state_make_folder(const char *state_dir, const char *name, struct error *err);
-/* Writes it and returns when it is on disk: 0, or an errno and the old file stays. */
+/* Writes the state and returns 0 when it is on disk; or an errno, and the old file stays. */
 MUST_USE int sink_state_save(const char *state_dir, const char *name,
                              const struct sink_state *state);
 void sink_state_clear(struct sink_state *state);

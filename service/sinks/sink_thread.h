@@ -6,8 +6,8 @@
  *           │                                     └─┴── later: the same again, after a back-off
  *           └── failed: listed, `hopcount sinks retry` brings it back
  *
- * A range that is written down is sent again as it was after a crash.  A segment of a log is kept
- * for the sink until its cursor, on disk, is past it. */
+ * After a crash the range in the state is sent again exactly as it was.  A segment of a log is kept
+ * for the sink until the sink's cursor, as saved on disk, is past the segment. */
 #ifndef SINKS_SINK_THREAD_H
 #define SINKS_SINK_THREAD_H
 #include <stdbool.h>
@@ -36,8 +36,8 @@ struct sink_thread_options {
     unsigned number;   /* of the sink, among the readers of the store */
 };
 
-/* Whether the configuration can work: what it names is there.  Changes and contacts nothing.  False
- * and `*err` (the key and what is wrong) if not. */
+/* Checks that the files and folders that the configuration names are there and usable.  Changes and
+ * contacts nothing.  False and `*err` (the key and what is wrong) if not. */
 MUST_USE bool sink_thread_check(const struct config_sink *config, struct error *err);
 
 /* Starts the thread.  NULL and `*err` when the configuration can't work or the state of an earlier
@@ -48,12 +48,12 @@ MUST_USE struct sink_thread *sink_thread_new(const struct sink_thread_options *o
 void sink_thread_stop(struct sink_thread *thread);
 void sink_thread_free(struct sink_thread *thread);
 
-/* The brands of this site from now on. */
+/* From now on names of brands come from `site`, to which the thread takes a reference. */
 void sink_thread_reload(struct sink_thread *thread, struct site *site);
 
-/* From now on records don't wait for more of them.  sink_thread_is_drained(): since then, all that
- * was in the logs is where it belongs, but for clicks that wait for their label, and the cursors
- * are on disk. */
+/* From now on records are sent at once, however few they are.  sink_thread_is_drained(): the sink
+ * has everything that was in the logs at that time, except clicks that are held back for their
+ * label, and the cursors are on disk. */
 void sink_thread_drain(struct sink_thread *thread);
 bool sink_thread_is_drained(struct sink_thread *thread);
 
@@ -64,7 +64,7 @@ struct sink_stats {
     uint64_t n_sent, n_lost;
     size_t n_failed; /* ranges */
     bool is_off;
-    char why[SINK_WHY_MAX]; /* why it doesn't go on; "" = it does */
+    char why[SINK_WHY_MAX]; /* why the sink doesn't go on; "" = it does */
 };
 /* Any thread. */
 void sink_thread_stats(struct sink_thread *thread, struct sink_stats *out);

@@ -1,6 +1,5 @@
-/* sinks.h - all sinks of the configuration: other readers of the click log than the ledger, each
- * with a thread and a cursor of its own.  None of them delays a redirect, a counter or another
- * sink. */
+/* sinks.h - all sinks of the configuration.  Like the ledger, sinks read the click log; each has a
+ * thread and cursors of its own, so none of them delays a redirect, a counter or another sink. */
 #ifndef SINKS_SINKS_H
 #define SINKS_SINKS_H
 #include <stdbool.h>
@@ -32,13 +31,14 @@ MUST_USE bool sinks_check(const struct config *config, struct error *err);
 
 /* Starts a thread for each.  NULL and `*err` (file, line, key) when one can't work. */
 MUST_USE struct sinks *sinks_new(const struct sinks_options *options, struct error *err);
-/* Ends the threads; what a sink hasn't got it gets after the next start.  NULL is allowed. */
+/* Ends the threads.  Records that a sink hasn't got are sent after the next start.  NULL is
+ * allowed. */
 void sinks_free(struct sinks *sinks);
 
 void sinks_reload(struct sinks *sinks, struct site *site);
 
-/* Records don't wait for more of them any more.  True when every sink has got everything, but for
- * clicks that wait for their label, false when `wait_ms` have passed before. */
+/* Sends records at once, however few they are.  True when every sink has everything, except clicks
+ * that are held back for their label; false when that takes longer than `wait_ms`. */
 MUST_USE bool sinks_drain(struct sinks *sinks, int64_t wait_ms);
 
 unsigned sinks_count(const struct sinks *sinks);
