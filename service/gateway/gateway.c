@@ -276,6 +276,18 @@ static unsigned judge_among(struct gateway *gateway, struct head *head,
     return n;
 }
 
+/* Judges a click that names no client by its own hints: there is nothing to compare it with.  Apart
+ * from gateway_add(), so that other clicks don't pay for its large locals. */
+static unsigned judge_alone(struct gateway *gateway, const struct gateway_click *click,
+                            struct gateway_click *found)
+{
+    struct gateway_entry alone = {.click = *click};
+    struct gateway_group group = {.n = 0};
+
+    group.newest = gateway_group_insert(&group, &alone);
+    return gateway_group_judge(&gateway->options, &group, found);
+}
+
 unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
                      struct gateway_click found[static GATEWAY_FOUND_MAX])
 {
@@ -283,16 +295,8 @@ unsigned gateway_add(struct gateway *gateway, const struct gateway_click *click,
 
     if (!gateway_wants(&click->click))
         return 0;
-    if (click->click.client == 0) {
-        /* There is nothing to compare the click with: its own hints must tell. */
-        struct gateway_entry alone = {.click = *click};
-        struct gateway_group group = {.n = 0};
-
-        if (!click->click.hints)
-            return 0;
-        group.newest = gateway_group_insert(&group, &alone);
-        return gateway_group_judge(&gateway->options, &group, found);
-    }
+    if (click->click.client == 0)
+        return click->click.hints ? judge_alone(gateway, click, found) : 0;
     head = find_head(gateway, &click->click);
     if (click->is_shared || !is_one_more(head, click))
         return judge_among(gateway, head, click, found);
