@@ -56,15 +56,6 @@ static void set_number(struct value *value, uint64_t n)
     value->len = len;
 }
 
-static void set_signed(struct value *value, int64_t n)
-{
-    set_number(value, n < 0 ? (uint64_t)-n : (uint64_t)n);
-    if (n < 0) {
-        memmove(value->text + 1, value->text, value->len++);
-        value->text[0] = '-';
-    }
-}
-
 static void set_hex(struct value *value, uint64_t n)
 {
     for (int i = 15; i >= 0; i--, n >>= 4)
@@ -239,7 +230,13 @@ static void set_event(struct value values[static N_COLUMNS], const struct event 
     if (event->value && (event->type != EVENT_REPLACED || fields == RECORD_ALL))
         set_number(&values[COLUMN_value], event->value);
     if (event->currency[0]) {
-        set_signed(&values[COLUMN_amount], event->amount);
+        struct value *amount = &values[COLUMN_amount];
+
+        set_number(amount, event->amount < 0 ? (uint64_t)-event->amount : (uint64_t)event->amount);
+        if (event->amount < 0) {
+            memmove(amount->text + 1, amount->text, amount->len++);
+            amount->text[0] = '-';
+        }
         memcpy(values[COLUMN_currency].text, event->currency, EVENT_CURRENCY_LEN);
         values[COLUMN_currency].len = EVENT_CURRENCY_LEN;
     }

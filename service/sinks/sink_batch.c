@@ -31,15 +31,6 @@ static int type_bit(const char *name)
     return event ? (int)(TYPE_EVENT + event) : -1;
 }
 
-static int label_bit(const char *name)
-{
-    for (unsigned i = 0; i < CLICK_LABELS; i++) {
-        if (strcmp(name, click_label_name(i)) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
 bool sink_filter_init(struct sink_filter *filter, const struct config_sink *config,
                       bool leaves_out_omitted, struct error *err)
 {
@@ -72,14 +63,16 @@ bool sink_filter_init(struct sink_filter *filter, const struct config_sink *conf
         filter->types |= UINT32_C(1) << bit;
     }
     for (unsigned i = 0; i < config->n_labels; i++) {
-        int bit = label_bit(config->labels[i]);
+        unsigned label = 0;
 
-        if (bit < 0) {
+        while (label < CLICK_LABELS && strcmp(config->labels[i], click_label_name(label)) != 0)
+            label++;
+        if (label == CLICK_LABELS) {
             error_set(err, "labels: '%s' is no label; human, scanner, bot, prefetch or probe",
                       config->labels[i]);
             return false;
         }
-        filter->labels |= UINT32_C(1) << bit;
+        filter->labels |= UINT32_C(1) << label;
     }
     return true;
 }

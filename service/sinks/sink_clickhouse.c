@@ -256,12 +256,6 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
 
 /* --- open and close --- */
 
-static bool is_table_name(const char *text)
-{
-    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] ==
-           '\0';
-}
-
 static bool make_urls(struct clickhouse *c)
 {
     const char *base = c->options.config->url, *mark = strchr(base, '?') ? "&" : "?";
@@ -302,13 +296,15 @@ static bool set_up(struct clickhouse *c, struct error *err)
         .never_repeats = true, /* we ask first */
         .stopping = c->options.stopping,
     };
+    static const char table_chars[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
     const char *wrong = sink_http_check_url(config->url);
 
     if (wrong) {
         error_set(err, "url: %s", wrong);
         return false;
     }
-    if (!is_table_name(config->table)) {
+    if (config->table[strspn(config->table, table_chars)] != '\0') {
         error_set(err, "table: '%s' is no name of a table; write database.table", config->table);
         return false;
     }

@@ -195,14 +195,6 @@ static void write_manifest(struct sink_file *f, const struct sink_batch *batch,
     free(text);
 }
 
-static int publish(const struct sink_file *f, const struct names *names)
-{
-    if (renameat(f->dir_fd, names->new_manifest, f->dir_fd, names->manifest) != 0 ||
-        renameat(f->dir_fd, names->new_file, f->dir_fd, names->file) != 0 || fsync(f->dir_fd) != 0)
-        return errno;
-    return 0;
-}
-
 /* --- the type --- */
 
 static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_result *result)
@@ -227,8 +219,10 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
         f->errnum = EINTR;
     if (f->errnum == 0 && result->n_sent > 0)
         write_manifest(f, batch, &names, result->n_sent);
-    if (f->errnum == 0 && result->n_sent > 0)
-        f->errnum = publish(f, &names);
+    if (f->errnum == 0 && result->n_sent > 0 &&
+        (renameat(f->dir_fd, names.new_manifest, f->dir_fd, names.manifest) != 0 ||
+         renameat(f->dir_fd, names.new_file, f->dir_fd, names.file) != 0 || fsync(f->dir_fd) != 0))
+        f->errnum = errno;
     if (f->dir_fd >= 0 && (f->errnum || result->n_sent == 0)) {
         unlinkat(f->dir_fd, names.new_file, 0);
         unlinkat(f->dir_fd, names.new_manifest, 0);

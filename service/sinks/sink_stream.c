@@ -127,24 +127,17 @@ static bool connect_redis(struct stream *s)
     return s->link != NULL;
 }
 
-static void send_command(struct stream *s)
-{
-    const struct redis_command command = {
-        .key = slice_of(s->stream_key), .argv = s->argv, .argc = s->argc};
-
-    if (redis_link_send(s->link, &command))
-        s->step = STEP_SENT;
-}
-
 /* Sends what is in argv and waits for the answer, as long as a connect and a command may take. */
 static void run_command(struct stream *s)
 {
     int64_t until_ms = clock_mono_ms() + 2 * s->options.redis_timeout_ms;
+    const struct redis_command command = {
+        .key = slice_of(s->stream_key), .argv = s->argv, .argc = s->argc};
 
     s->step = STEP_IDLE;
     do {
-        if (s->step == STEP_IDLE)
-            send_command(s);
+        if (s->step == STEP_IDLE && redis_link_send(s->link, &command))
+            s->step = STEP_SENT;
         event_base_dispatch(s->base);
         if (s->step > STEP_SENT)
             return;

@@ -327,15 +327,6 @@ static void look_for_retry(struct sink_thread *t)
     set_why(t, "");
 }
 
-static void take_failed(struct sink_thread *t)
-{
-    t->state.intent = t->state.failed[0];
-    t->state.intent.at_ms = clock_wall_ms();
-    t->state.has_intent = true;
-    t->n_again--;
-    memmove(t->state.failed, t->state.failed + 1, --t->state.n_failed * sizeof(struct sink_range));
-}
-
 /* --- clicks that wait for their label --- */
 
 /* Notes the relabellings in all logs. */
@@ -393,8 +384,14 @@ static bool choose(struct sink_thread *t, int64_t now_ms)
     int64_t linger_ms = config_sink_linger_ms(t->options.config, t->type->linger_ms);
     uint64_t rows_max = config_sink_rows_max(t->options.config, t->type->rows_max);
 
-    if (t->n_again > 0) {
-        take_failed(t);
+    if (t->n_again > 0) { /* ranges that failed, after `hopcount sinks retry` */
+        struct sink_range *failed = t->state.failed;
+
+        t->state.intent = failed[0];
+        t->state.intent.at_ms = clock_wall_ms();
+        t->state.has_intent = true;
+        t->n_again--;
+        memmove(failed, failed + 1, --t->state.n_failed * sizeof(*failed));
         return true;
     }
     for (size_t i = 0; i < t->n_logs; i++) {
@@ -438,14 +435,6 @@ static void back_off(struct sink_thread *t, const struct sink_result *result, in
              log_quote(quoted, result->why), wait_ms);
 }
 
-static void works(struct sink_thread *t)
-{
-    if (t->n_failures > 0)
-        log_info("sink.works", "sink=%s after_failures=%u", t->options.config->name, t->n_failures);
-    t->n_failures = 0;
-    set_why(t, "");
-}
-
 /* The range at hand is over up to `to`: the cursor of its log is there, unless the range had failed
  * before.  Of one that had, the rest is what is sent next. */
 static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to)
@@ -481,7 +470,11 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
         t->state.n_sent += result->n_sent;
         count_lost(t, t->batch->n_missing, "these positions of the log are damaged or deleted");
         end_intent(t, log, result->to);
-        works(t);
+        if (t->n_failures > 0)
+            log_info("sink.works", "sink=%s after_failures=%u", t->options.config->name,
+                     t->n_failures);
+        t->n_failures = 0;
+        set_why(t, "");
         break;
     case SINK_LATER:
         if (!atomic_load(&t->stopping))
@@ -672,18 +665,10 @@ static bool open_type(struct sink_thread *t, struct error *err)
     return t->self != NULL;
 }
 
-/* False: there was no state. */
-static bool has_state(const struct sink_thread *t)
-{
-    char path[SINK_PATH_MAX];
-
-    sink_state_path(t->options.state_dir, t->options.config->name, "state.json", path);
-    return access(path, F_OK) == 0;
-}
-
 static bool start(struct sink_thread *t, struct error *err)
 {
     const char *name = t->options.config->name;
+    char path[SINK_PATH_MAX];
     int errnum;
 
     if (!open_type(t, err))
@@ -704,7 +689,8 @@ static bool start(struct sink_thread *t, struct error *err)
     t->batch->sink = t->options.number;
     t->batch->filter = &t->filter;
     t->batch->states = t->options.states;
-    t->is_new = !has_state(t);
+    sink_state_path(t->options.state_dir, name, "state.json", path);
+    t->is_new = access(path, F_OK) != 0;
     if (!sink_state_make_folder(t->options.state_dir, name, err) ||
         !sink_state_load(t->options.state_dir, name, &t->state, err))
         return false;

@@ -99,15 +99,6 @@ void sinks_reload(struct sinks *sinks, struct site *site)
         sink_thread_reload(sinks->threads[i], site);
 }
 
-static bool are_drained(struct sinks *sinks)
-{
-    for (unsigned i = 0; i < sinks->n; i++) {
-        if (!sink_thread_is_drained(sinks->threads[i]))
-            return false;
-    }
-    return true;
-}
-
 bool sinks_drain(struct sinks *sinks, int64_t wait_ms)
 {
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
@@ -115,10 +106,12 @@ bool sinks_drain(struct sinks *sinks, int64_t wait_ms)
 
     for (unsigned i = 0; i < sinks->n; i++)
         sink_thread_drain(sinks->threads[i]);
-    while (!are_drained(sinks)) {
-        if (clock_mono_ms() >= until_ms)
-            return false;
-        nanosleep(&step, NULL);
+    for (unsigned i = 0; i < sinks->n; i++) {
+        while (!sink_thread_is_drained(sinks->threads[i])) {
+            if (clock_mono_ms() >= until_ms)
+                return false;
+            nanosleep(&step, NULL);
+        }
     }
     return true;
 }
