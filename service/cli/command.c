@@ -83,23 +83,16 @@ static void make_tables(const struct cli_command *command, struct option *longs,
     shorts[n] = '\0';
 }
 
-/* The index of the option that getopt's code stands for, or -1. */
-static int find_option(const struct cli_command *command, int code)
-{
-    if (code >= FIRST_CODE)
-        return code - FIRST_CODE;
-    for (size_t i = 0; i < command->n_options; i++) {
-        if (command->options[i].letter != 0 && command->options[i].letter == code)
-            return (int)i;
-    }
-    return -1;
-}
-
 static int take_option(const struct cli_command *command, int code, char **argv,
                        struct cli_args *args)
 {
-    int i = find_option(command, code);
+    /* The index of the option that getopt's code stands for, or -1. */
+    int i = code >= FIRST_CODE ? code - FIRST_CODE : -1;
 
+    for (size_t k = 0; i < 0 && k < command->n_options; k++) {
+        if (command->options[k].letter != 0 && command->options[k].letter == code)
+            i = (int)k;
+    }
     if (code == ':')
         return cli_usage(command, "%s needs a value", argv[optind - 1]);
     if (i < 0)

@@ -216,25 +216,18 @@ static bool is_option(int field)
     return false;
 }
 
-/* What the options say, where the row is empty. */
-static json_t *row_defaults(const struct cli_args *args)
+static enum rows_then on_row(void *owner, const struct rows_row *row, struct error *err)
 {
+    struct telling *t = owner;
     json_t *event = json_object();
 
+    /* What the options say holds where the row is empty. */
     for (int i = 0; i < EVENT_VALUES; i++) {
-        const char *value = option_value(args, i);
+        const char *value = option_value(t->args, i);
 
         if (value)
             json_object_set_new(event, options[i].name, json_string(value));
     }
-    return event;
-}
-
-static enum rows_then on_row(void *owner, const struct rows_row *row, struct error *err)
-{
-    struct telling *t = owner;
-    json_t *event = row_defaults(t->args);
-
     for (unsigned i = 0; i < row->n_columns; i++) {
         struct slice value = row->column[i] < EVENT_FIELDS ? rows_value(row, i) : (struct slice){0};
 

@@ -61,18 +61,6 @@ struct finding {
     json_t *told;                        /* by the service; NULL = it was not asked */
 };
 
-/* "https://host/text?query", "host/text" or "text". */
-static void split_url(struct finding *f)
-{
-    const char *scheme = strstr(f->url, "://");
-    const char *start = scheme ? scheme + 3 : f->url;
-    const char *slash = strchr(start, '/');
-
-    f->host = slash ? slice_make(start, (size_t)(slash - start)) : (struct slice){0};
-    start = slash ? slash + 1 : start;
-    f->text = slice_make(start, strcspn(start, "?#"));
-}
-
 static bool open_as(const struct site *site, const struct brand *brand, struct finding *f)
 {
     if (site_open_token(site, brand, f->text, &f->token) != TOKEN_OK)
@@ -146,8 +134,14 @@ static void inspect(const struct site *site, const struct brand *wanted, int64_t
                     struct finding *f)
 {
     static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
+    const char *scheme = strstr(f->url, "://");
+    const char *start = scheme ? scheme + 3 : f->url;
+    const char *slash = strchr(start, '/');
 
-    split_url(f);
+    /* "https://host/text?query", "host/text" or "text". */
+    f->host = slash ? slice_make(start, (size_t)(slash - start)) : (struct slice){0};
+    start = slash ? slash + 1 : start;
+    f->text = slice_make(start, strcspn(start, "?#"));
     open_link(site, wanted, now_s, f);
     if (f->is_open) {
         size_t len = 0;
@@ -374,23 +368,14 @@ static int inspect_all(const struct site *site, const struct brand *wanted,
     return status;
 }
 
-/* The service is asked when the command line names it, or a key for it. */
-static bool read_explaining(const struct cli_args *args, const char *config, struct explaining *out,
-                            struct error *err)
-{
-    const struct api_options where = {.url = args->value[INSPECT_URL],
-                                      .config = config,
-                                      .key_file = args->value[INSPECT_KEY_FILE],
-                                      .key = args->value[INSPECT_KEY]};
-
-    out->asks = where.url || where.key_file || where.key;
-    return !out->asks || api_find(&where, &out->api, err);
-}
-
 static int run_inspect(const struct cli_args *args)
 {
     const char *name = args->value[INSPECT_BRAND];
     const char *path = args->value[INSPECT_CONFIG];
+    const struct api_options where = {.url = args->value[INSPECT_URL],
+                                      .config = path ? path : CONFIG_OPTION_DEFAULT,
+                                      .key_file = args->value[INSPECT_KEY_FILE],
+                                      .key = args->value[INSPECT_KEY]};
     bool explains = args->value[INSPECT_EXPLAIN] != NULL;
     const struct brand *wanted = NULL;
     struct explaining explaining;
@@ -401,12 +386,13 @@ static int run_inspect(const struct cli_args *args)
 
     if (args->n_words == 0)
         return cli_usage(&cli_inspect, "which URL?");
-    if (!explains &&
-        (args->value[INSPECT_URL] || args->value[INSPECT_KEY_FILE] || args->value[INSPECT_KEY]))
+    /* The service is asked when the command line names it, or a key for it. */
+    explaining.asks = where.url || where.key_file || where.key;
+    if (!explains && explaining.asks)
         return cli_usage(&cli_inspect, "--url, --key-file and --key are for --explain");
     if (!(site = config_option_load(args->value[INSPECT_CONFIG], &config, &err)))
         return cli_fail_error(&err);
-    if (explains && !read_explaining(args, path ? path : CONFIG_OPTION_DEFAULT, &explaining, &err))
+    if (explaining.asks && !api_find(&where, &explaining.api, &err))
         status = cli_fail_error(&err);
     else if (name && !(wanted = site_find_brand(site, slice_of(name))))
         status = cli_fail("--brand: the configuration has no brand '%s'", name);

@@ -26,19 +26,6 @@ struct asker {
     bool failed;
 };
 
-static bool read_position(const struct redisReply *answer, uint64_t *out)
-{
-    char *end;
-
-    *out = 0;
-    if (answer->type == REDIS_REPLY_NIL)
-        return true;
-    if (answer->type != REDIS_REPLY_STRING || answer->len == 0)
-        return false;
-    *out = strtoull(answer->str, &end, 10);
-    return *end == '\0';
-}
-
 static void ask_next(struct asker *a)
 {
     struct slice argv[2] = {slice_of("GET")};
@@ -58,13 +45,17 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
 {
     struct asker *a = owner;
     struct ledger_cursor *cursor = &a->cursors[ticket / a->place->n_shards];
-    uint64_t position;
+    uint64_t position = 0; /* of a log that nothing was counted of yet */
+    char *end = "";
 
     if (!answer) { /* the connection was lost: ask again on the next */
         a->n_asked = a->n_answered;
         return;
     }
-    if (!read_position(answer, &position)) {
+    if (answer->type == REDIS_REPLY_STRING)
+        position = strtoull(answer->str, &end, 10);
+    if ((answer->type != REDIS_REPLY_STRING && answer->type != REDIS_REPLY_NIL) ||
+        (answer->type == REDIS_REPLY_STRING && (answer->len == 0 || *end != '\0'))) {
         error_set(a->err, "Redis answers: %s",
                   answer->type == REDIS_REPLY_ERROR ? answer->str : "a cursor that is no number");
         a->failed = true;

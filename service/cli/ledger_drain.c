@@ -135,20 +135,6 @@ static int report(const struct ledger_place *place, const struct ledger_stats *s
     return CLI_OK;
 }
 
-/* The store would make a missing one; here it is a mistake. */
-static bool check_dir(const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st) != 0)
-        cli_fail("%s: %s; name the state_dir of a hopcountd", path, strerror(errno));
-    else if (!S_ISDIR(st.st_mode))
-        cli_fail("%s is no directory; name the state_dir of a hopcountd", path);
-    else
-        return true;
-    return false;
-}
-
 int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
 {
     struct ledger_options options = options_of(place);
@@ -157,10 +143,15 @@ int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s)
     struct error err = {0};
     struct clickstore *store;
     struct ledger *ledger;
+    struct stat st;
     int status;
 
-    if (!check_dir(place->state_dir))
-        return CLI_FAILED;
+    /* The store would make a missing directory; here it is a mistake. */
+    if (stat(place->state_dir, &st) != 0)
+        return cli_fail("%s: %s; name the state_dir of a hopcountd", place->state_dir,
+                        strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return cli_fail("%s is no directory; name the state_dir of a hopcountd", place->state_dir);
     store = ledger_place_open(place, CLICKSTORE_DRAIN, &err);
     if (!store)
         return cli_fail_error(&err);

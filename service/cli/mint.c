@@ -82,32 +82,28 @@ static json_t *link_json(const struct link *link)
                      issued, "silent", (int)t->silent, "once", (int)t->once);
 }
 
-static int print_json(const struct link *link)
-{
-    json_t *json = link_json(link);
-    int status = CLI_OK;
-
-    if (!json || json_dumpf(json, stdout, 0) != 0)
-        status = cli_fail("cannot write the link");
-    else
-        putchar('\n');
-    json_decref(json);
-    return status;
-}
-
 static int mint_one(const struct site *site, const struct linkform *form, bool as_json)
 {
     struct linkform_maker maker;
     struct linkform_fault fault;
     struct link link;
+    json_t *json;
+    bool ok;
 
     linkform_maker_init(&maker, site, clock_wall_ms() / 1000);
     if (!linkform_make(&maker, form, &link, &fault))
         return cli_fail("%s%s%s", fault.field ? fault.field : "", fault.field ? ": " : "",
                         fault.detail);
-    if (as_json)
-        return print_json(&link);
-    puts(link.url);
+    if (!as_json) {
+        puts(link.url);
+        return CLI_OK;
+    }
+    json = link_json(&link);
+    ok = json && json_dumpf(json, stdout, 0) == 0;
+    json_decref(json);
+    if (!ok)
+        return cli_fail("cannot write the link");
+    putchar('\n');
     return CLI_OK;
 }
 

@@ -14,17 +14,6 @@ void progress_init(struct progress *progress, bool is_on, uint64_t total)
     progress->next_ms = progress->start_ms + PERIOD_MS;
 }
 
-static void draw_bar(uint64_t done, uint64_t total)
-{
-    int n_full = (int)(done < total ? done * BAR_CHARS / total : BAR_CHARS);
-    char bar[BAR_CHARS + 1];
-
-    memset(bar, '-', BAR_CHARS);
-    memset(bar, '#', (size_t)n_full);
-    bar[BAR_CHARS] = '\0';
-    fprintf(stderr, "[%s] %3d %%  ", bar, (int)(done < total ? done * 100 / total : 100));
-}
-
 void progress_update(struct progress *progress, uint64_t done, uint64_t n_links)
 {
     int64_t now_ms = progress->is_on ? clock_mono_ms() : 0;
@@ -35,8 +24,15 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t n_links)
     progress->next_ms = now_ms + PERIOD_MS;
     spent_ms = (uint64_t)(now_ms - progress->start_ms);
     fputc('\r', stderr);
-    if (progress->total > 0)
-        draw_bar(done, progress->total);
+    if (progress->total > 0) {
+        uint64_t total = progress->total, part = done < total ? done : total;
+        char bar[BAR_CHARS + 1];
+
+        memset(bar, '-', BAR_CHARS);
+        memset(bar, '#', (size_t)(part * BAR_CHARS / total));
+        bar[BAR_CHARS] = '\0';
+        fprintf(stderr, "[%s] %3d %%  ", bar, (int)(part * 100 / total));
+    }
     fprintf(stderr, "%" PRIu64 " links, %" PRIu64 "/s\033[K", n_links,
             n_links * 1000 / (spent_ms ? spent_ms : 1));
     fflush(stderr);

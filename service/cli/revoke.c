@@ -163,19 +163,9 @@ static int change(const struct api *api, const struct cli_args *args)
     return args->value[REVOKE_UNDO] ? undo(&r) : revoke(&r, args->value[REVOKE_ISSUED_BEFORE]);
 }
 
-static bool is_scope(const char *word)
-{
-    static const char *const scopes[] = {"link", "object", "client", "campaign"};
-
-    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
-        if (strcmp(word, scopes[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int check_words(const struct cli_args *args)
 {
+    static const char *const scopes[] = {"link", "object", "client", "campaign"};
     bool is_list = args->value[REVOKE_LIST] != NULL, is_undo = args->value[REVOKE_UNDO] != NULL;
 
     if (is_list && is_undo)
@@ -192,10 +182,12 @@ static int check_words(const struct cli_args *args)
         return cli_usage(&cli_revoke, "'%s' is one word too many", args->words[2]);
     if (args->n_words < 2)
         return cli_usage(&cli_revoke, "SCOPE and ID are needed, or --list");
-    if (!is_scope(args->words[0]))
-        return cli_usage(&cli_revoke, "'%s' is no SCOPE: link, object, client or campaign",
-                         args->words[0]);
-    return CLI_OK;
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        if (strcmp(args->words[0], scopes[i]) == 0)
+            return CLI_OK;
+    }
+    return cli_usage(&cli_revoke, "'%s' is no SCOPE: link, object, client or campaign",
+                     args->words[0]);
 }
 
 static int run_revoke(const struct cli_args *args)
