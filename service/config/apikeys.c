@@ -106,24 +106,11 @@ const struct apikey *apikeys_find_name(const struct apikeys *keys, struct slice 
     return NULL;
 }
 
-static bool parse_brands(const struct linefile_line *line, struct apikey *key, const char *path,
-                         struct error *err)
-{
-    char list[BRANDLIST_MAX];
-
-    if (!brandlist_parse(line->field[3], list, err)) {
-        error_prefix(err, "%s:%u", path, line->number);
-        return false;
-    }
-    if (!(key->brands = strdup(list)))
-        error_set(err, "%s: out of memory", path);
-    return key->brands != NULL;
-}
-
 static bool parse_line(const struct apikeys *keys, const struct linefile_line *line,
                        struct apikey *key, const char *path, struct error *err)
 {
     struct slice name = line->field[0];
+    char list[BRANDLIST_MAX];
 
     if (line->n_fields != 3 && line->n_fields != 4) {
         error_set(err,
@@ -159,7 +146,15 @@ static bool parse_line(const struct apikeys *keys, const struct linefile_line *l
     memcpy(key->name, name.ptr, name.len);
     key->name[name.len] = '\0';
     key->line = line->number;
-    return line->n_fields == 3 || parse_brands(line, key, path, err);
+    if (line->n_fields == 3)
+        return true;
+    if (!brandlist_parse(line->field[3], list, err)) {
+        error_prefix(err, "%s:%u", path, line->number);
+        return false;
+    }
+    if (!(key->brands = strdup(list)))
+        error_set(err, "%s: out of memory", path);
+    return key->brands != NULL;
 }
 
 static bool add_line(struct apikeys *keys, const struct linefile_line *line, const char *path,

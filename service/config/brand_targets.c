@@ -185,38 +185,22 @@ static bool fail_target(const struct builder *b, unsigned i, const char *key, co
     return false;
 }
 
-static uint8_t variant_mask(const struct config_rule *from)
-{
-    uint8_t mask = 0;
-
-    for (unsigned i = 0; i < from->n_variant; i++) {
-        char letter = from->variant[i][0];
-
-        mask |= (uint8_t)(1u << (letter == 'n' ? 0 : letter - 'A' + 1));
-    }
-    return mask;
-}
-
-static uint8_t device_mask(const struct config_rule *from)
-{
-    uint8_t mask = 0;
-
-    for (unsigned i = 0; i < from->n_device; i++) {
-        for (unsigned device = 0; device < CLICK_DEVICES; device++) {
-            if (strcmp(from->device[i], click_device_name(device)) == 0)
-                mask |= (uint8_t)(1u << device);
-        }
-    }
-    return mask;
-}
-
 static bool set_conditions(const struct builder *b, struct brand_rule *rule,
                            const struct config_rule *from)
 {
     struct pool *pool = b->targets->pool;
 
-    rule->variants = variant_mask(from);
-    rule->devices = device_mask(from);
+    for (unsigned i = 0; i < from->n_variant; i++) {
+        char letter = from->variant[i][0]; /* of "none", or A to G */
+
+        rule->variants |= (uint8_t)(1u << (letter == 'n' ? 0 : letter - 'A' + 1));
+    }
+    for (unsigned i = 0; i < from->n_device; i++) {
+        for (unsigned device = 0; device < CLICK_DEVICES; device++) {
+            if (strcmp(from->device[i], click_device_name(device)) == 0)
+                rule->devices |= (uint8_t)(1u << device);
+        }
+    }
     rule->countries = pool_alloc(pool, (from->n_country + 1) * sizeof(*rule->countries));
     rule->languages = pool_alloc(pool, (from->n_language + 1) * sizeof(*rule->languages));
     if (!rule->countries || !rule->languages)

@@ -6,17 +6,6 @@
 #include "service/base/error.h"
 #include "service/config/config_check.h"
 
-static bool is_name(struct slice name)
-{
-    char text[TOKEN_BRAND_MAX + 1];
-
-    if (name.len == 0 || name.len > TOKEN_BRAND_MAX)
-        return false;
-    memcpy(text, name.ptr, name.len);
-    text[name.len] = '\0';
-    return config_check_brand_name(text) == NULL;
-}
-
 bool brandlist_parse(struct slice text, char out[static BRANDLIST_MAX], struct error *err)
 {
     struct slice list = text, name;
@@ -28,7 +17,11 @@ bool brandlist_parse(struct slice text, char out[static BRANDLIST_MAX], struct e
         return false;
     }
     while (slice_next_part(&list, ',', &name)) {
-        if (!is_name(name)) {
+        char copy[TOKEN_BRAND_MAX + 1] = "";
+
+        if (name.len <= TOKEN_BRAND_MAX)
+            memcpy(copy, name.ptr, name.len);
+        if (copy[0] == '\0' || config_check_brand_name(copy)) {
             error_set(err, "the brands are not names separated by commas, without blanks");
             return false;
         }

@@ -68,19 +68,6 @@ static bool collect_asns(struct config_labels *labels, struct error *err)
     return !labels->asn_file || asnfile_load(labels->asn_file, &labels->asn_list, err);
 }
 
-static bool parse_values(struct config *config)
-{
-    struct config_public *public = &config->public;
-    struct config_labels *labels = &config->labels;
-
-    public->addresses = parse_addresses(public->listen, public->n_listen);
-    public->trusted_networks = parse_networks(public->trusted_proxies, public->n_trusted_proxies);
-    config->admin.addresses = parse_addresses(config->admin.listen, config->admin.n_listen);
-    labels->range_networks = parse_networks(labels->ranges, labels->n_ranges);
-    return public->addresses && public->trusted_networks && config->admin.addresses &&
-           labels->range_networks;
-}
-
 /* --- checks between keys --- */
 
 static bool check_redis(const struct config *config, struct error *err)
@@ -381,6 +368,8 @@ uint64_t config_sink_rows_max(const struct config_sink *sink, uint64_t by_defaul
 
 struct config *config_parse(const char *path, const char *text, size_t len, struct error *err)
 {
+    struct config_public *public;
+    struct config_labels *labels;
     struct schema_doc *doc;
     struct config *config;
 
@@ -390,7 +379,14 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     config = schema_doc_data(doc);
     config->doc = doc;
     config->path = strdup(path);
-    if (!config->path || !parse_values(config)) {
+    public = &config->public;
+    labels = &config->labels;
+    public->addresses = parse_addresses(public->listen, public->n_listen);
+    public->trusted_networks = parse_networks(public->trusted_proxies, public->n_trusted_proxies);
+    config->admin.addresses = parse_addresses(config->admin.listen, config->admin.n_listen);
+    labels->range_networks = parse_networks(labels->ranges, labels->n_ranges);
+    if (!config->path || !public->addresses || !public->trusted_networks ||
+        !config->admin.addresses || !labels->range_networks) {
         error_set(err, "%s: out of memory", path);
         goto out;
     }

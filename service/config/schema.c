@@ -376,18 +376,6 @@ static bool read_list(struct reader *r, const yaml_node_t *node, const struct sc
     return true;
 }
 
-/* Whether the first of the `n` entries of a MAP has the name of the last one. */
-static bool is_there(const struct schema_key *key, const char *entries, size_t n)
-{
-    const char *last = *(char *const *)(entries + (n - 1) * key->size + key->keys[0].offset);
-
-    for (size_t i = 0; i + 1 < n; i++) {
-        if (strcmp(*(char *const *)(entries + i * key->size + key->keys[0].offset), last) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool read_map(struct reader *r, const yaml_node_t *node, const struct schema_key *key,
                      char *owner)
 {
@@ -400,13 +388,17 @@ static bool read_map(struct reader *r, const yaml_node_t *node, const struct sch
     for (size_t i = 0; i < n; i++) {
         char *entry = entries + i * key->size;
         const yaml_node_t *value;
+        const char *name;
 
         if (!read_name(r, pairs[i].key) ||
             !read_single(r, yaml_document_get_node(&r->doc->yaml, pairs[i].key), &key->keys[0],
                          entry + key->keys[0].offset))
             return false;
-        if (is_there(key, entries, i + 1))
-            return fail(r, "is there twice; remove one");
+        name = *(char *const *)(entry + key->keys[0].offset);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(*(char *const *)(entries + k * key->size + key->keys[0].offset), name) == 0)
+                return fail(r, "is there twice; remove one");
+        }
         value = enter(r, pairs[i].value);
         if (!value || !read_value(r, value, &key->keys[1], entry))
             return false;

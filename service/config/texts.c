@@ -77,19 +77,6 @@ static const char *key_name(unsigned text)
     return key->name;
 }
 
-/* The language that `tag` is, or is a special form of; the most special of several; -1: none. */
-static int find_base(const struct texts *texts, struct slice tag)
-{
-    int found = -1;
-
-    for (unsigned i = 0; i < texts->n; i++) {
-        if (language_matches(tag, texts->tags[i]) &&
-            (found < 0 || texts->tags[i].len > texts->tags[found].len))
-            found = (int)i;
-    }
-    return found;
-}
-
 int texts_find(const struct texts *texts, struct slice tag)
 {
     for (unsigned i = 0; i < texts->n; i++) {
@@ -146,7 +133,7 @@ static bool add_file(struct texts *texts, const char *tag, const char *path,
     struct schema_doc *doc = NULL;
     struct texts_language *language = pool_alloc(&texts->pool, sizeof(*language));
     char *own_tag = pool_text(&texts->pool, tag);
-    int place, base;
+    int place, base = -1;
     bool ok = false;
 
     if (!language || !own_tag) {
@@ -163,7 +150,12 @@ static bool add_file(struct texts *texts, const char *tag, const char *path,
     doc = schema_parse(file_keys, sizeof(struct texts_file), path, data->text, data->len, err);
     if (!doc)
         goto out;
-    base = find_base(texts, language->tag);
+    /* The language that the tag is, or is a special form of; the most special of several. */
+    for (unsigned i = 0; i < texts->n; i++) {
+        if (language_matches(language->tag, texts->tags[i]) &&
+            (base < 0 || texts->tags[i].len > texts->tags[base].len))
+            base = (int)i;
+    }
     if (!fill(texts, language, base < 0 ? NULL : texts->languages[base], schema_doc_data(doc), path,
               err))
         goto out;
