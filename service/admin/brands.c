@@ -1,10 +1,18 @@
-/* The brands and their kinds, so that a page can offer them to choose from. */
+/* The brands and their kinds, so that a page can offer them to choose from, and a minter that has
+ * only the key learns which kinds are to be plain URLs. */
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/config/site.h"
 
 enum { KINDS_MAX = 15 };
+
+static const char *tracking_of(const struct brand *brand, uint8_t kind)
+{
+    if (brand->untracked_kinds >> kind & 1)
+        return "off";
+    return brand->aggregate_kinds >> kind & 1 ? "aggregate" : "full";
+}
 
 static json_t *kinds_json(const struct brand *brand)
 {
@@ -14,7 +22,8 @@ static json_t *kinds_json(const struct brand *brand)
         const char *name = brand_kind_name(brand, kind);
 
         if (name)
-            json_array_append_new(kinds, json_pack("{si ss}", "number", (int)kind, "name", name));
+            json_array_append_new(kinds, json_pack("{si ss ss}", "number", (int)kind, "name", name,
+                                                   "tracking", tracking_of(brand, kind)));
     }
     return kinds;
 }

@@ -51,6 +51,16 @@ def test_a_kind_that_is_not_tracked_gets_the_billing_system_s_url(make_hopcountd
     assert campaign(daemon) == 1 and daemon.clicks(token)["total"] == 0
 
 
+def test_a_minter_that_has_only_the_key_can_learn_it(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, {"brands": [
+        brand([{"kind": "view", "tracking": "off"}, {"kind": "pay", "tracking": "full"}], tracking="aggregate"),
+        brand() | {"name": "umbrella", "hosts": ["go.umbrella.example"]}]})
+    told = {each["name"]: {kind["name"]: kind["tracking"] for kind in each["kinds"]}
+            for each in daemon.api("GET", "/v1/brands")["brands"]}
+    assert told["acme"] == dict.fromkeys(told["acme"], "aggregate") | {"view": "off", "pay": "full"}
+    assert set(told["umbrella"].values()) == {"full"}
+
+
 def test_it_needs_no_key(make_hopcountd, redis):
     daemon = make_hopcountd(redis, {"brands": [brand(tracking="off")]})
     daemon.write_keys([(1, "verify", daemon.key)])
