@@ -29,7 +29,8 @@ BRANDS = [
                   "url": "https://billing.acme.example/members/index.php?m=hopcount&token={token}"},
                  {"kind": 4, "name": "opt_out", "page": "opt_out"}]},
     {**BRAND, "name": "umbrella", "hosts": ["go.umbrella.example"], "base_url": "https://go.umbrella.example",
-     "billing_url": "https://billing.umbrella.example"},
+     "billing_url": "https://billing.umbrella.example",
+     "targets": [{"kind": 5, "name": "terms", "url": "https://www.umbrella.example/terms", "tracking": "off"}]},
 ]
 LIBRARIES = pathlib.Path("/usr/share/php")
 pytestmark = pytest.mark.skipif(

@@ -2,6 +2,7 @@
 
 use WHMCS\Module\Addon\Hopcount\AdminPage;
 use WHMCS\Module\Addon\Hopcount\Checks;
+use WHMCS\Module\Addon\Hopcount\Links;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Store;
 use WHMCS\Module\Addon\Hopcount\Text;
@@ -80,6 +81,13 @@ final class AdminTest extends BedCase
         $this->assertSays('good', 'opens links of acme made here; a view link leads to ' . Bed::SYSTEM . 'viewinvoice.php?id=1', $found);
         $this->assertSays('good', 'Login links of acme lead to this module', $found);
         $this->assertIsHtml(self::html());
+    }
+
+    public function test_kinds_that_are_not_tracked_are_learnt_from_the_service(): void
+    {
+        self::sentences();
+        $plain = array_map([Links::class, 'plainKinds'], Settings::load()->brands());
+        $this->assertSame(['' => [], 'umbrella inc' => [5]], $plain);
     }
 
     public function test_the_connection_test_says_in_words_what_is_missing(): void

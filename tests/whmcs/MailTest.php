@@ -2,6 +2,7 @@
 
 use WHMCS\Module\Addon\Hopcount\Links;
 use WHMCS\Module\Addon\Hopcount\Settings;
+use WHMCS\Module\Addon\Hopcount\Store;
 use WHMCS\Module\Addon\Hopcount\Token;
 
 require_once __DIR__ . '/bed/BedCase.php';
@@ -42,7 +43,7 @@ final class MailTest extends BedCase
 
     private static function knowKinds(): void
     {
-        WHMCS\Module\Addon\Hopcount\Store::set('kinds:acme', ['view' => 1, 'pay' => 2, 'login' => 3, 'balance' => 15,
+        Store::set('kinds:acme', ['view' => 1, 'pay' => 2, 'login' => 3, 'balance' => 15,
             'service' => 14, 'domain' => 13, 'ticket' => 12], 3600);
     }
 
@@ -227,6 +228,21 @@ final class MailTest extends BedCase
                 $this->opened($got['hopcount_pay_url'], "https://go.{$case[1]}.example/", $case[1]));
         }
         $this->assertSame([], Bed::$log);
+    }
+
+    public function test_kinds_that_the_service_does_not_track_are_whmcs_own_addresses(): void
+    {
+        Bed::set(['send_events' => 'on', 'api_url' => 'http://127.0.0.1:9']);
+        Store::set('plain:acme', [1, 3], 60);
+        $fields = Bed::mergeFields('Invoice Created', 5);
+        $this->assertSame([Bed::SYSTEM . 'viewinvoice.php?id=5', Bed::SYSTEM . 'clientarea.php'],
+            [$fields['hopcount_view_url'], $fields['hopcount_login_url']]);
+        $this->assertStringStartsWith('https://go.acme.example/', $fields['hopcount_pay_url']);
+        $this->assertSame(1, WHMCS\Database\Capsule::table(Store::QUEUE)->where('kind', 'mail')->count());
+        Store::set('plain:acme', range(1, 15), 60);
+        $fields = Bed::mergeFields('Invoice Payment Reminder', 5);
+        $this->assertStringStartsWith(Bed::SYSTEM, $fields['hopcount_pay_url']);
+        $this->assertSame(1, WHMCS\Database\Capsule::table(Store::QUEUE)->where('kind', 'mail')->count(), 'and such a mail is not counted');
     }
 
     public function test_who_opted_out_has_plain_links(): void

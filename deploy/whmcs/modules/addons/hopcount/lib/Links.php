@@ -100,15 +100,30 @@ final class Links
         return is_array($known) ? $known + self::KINDS : self::KINDS;
     }
 
+    /** The numbers of the kinds that are to be WHMCS's own URLs (`tracking: off`), as far as known.  Does not throw. */
+    public static function plainKinds(Brand $brand): array
+    {
+        try {
+            $known = Store::get('plain:' . $brand->name);
+        } catch (\Throwable $e) {
+            $known = null;
+        }
+        return is_array($known) ? $known : [];
+    }
+
     /** Asks the service for the kinds of all brands that the key sees; '' or what went wrong. */
     public static function learnKinds(Api $api): string
     {
         $answer = $api->get('/v1/brands');
         foreach ($answer['body']['brands'] ?? [] as $brand) {
-            $kinds = [];
+            $kinds = $plain = [];
             foreach ($brand['kinds'] as $kind) {
                 $kinds[(string) $kind['name']] = (int) $kind['number'];
+                if (($kind['tracking'] ?? '') === 'off') {
+                    $plain[] = (int) $kind['number'];
+                }
             }
+            Store::set('plain:' . $brand['name'], $plain, self::KINDS_KEPT_S);
             Store::set('kinds:' . $brand['name'], $kinds, self::KINDS_KEPT_S);
             Store::set('base:' . $brand['name'], (string) $brand['base_url'], self::KINDS_KEPT_S);
         }

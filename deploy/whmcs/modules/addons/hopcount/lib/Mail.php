@@ -85,7 +85,14 @@ final class Mail
         $fields = ['client' => $client, 'campaign' => $campaign, 'issued_min' => Token::minutes($now),
             'channel' => 1, 'variant' => $variant,
             'ttl_code' => $due > 0 ? Links::ttlForDue($due, $now) : $settings->ttlCode('ttl', 9)];
-        $wanted = self::wanted($type, $relid, $isKnown ? $id : 0, $fields, $settings, Links::kinds($brand));
+        $plain = Links::plainKinds($brand);
+        $wanted = array_filter(self::wanted($type, $relid, $isKnown ? $id : 0, $fields, $settings, Links::kinds($brand)),
+            static function ($link) use ($plain) {
+                return !in_array($link['kind'], $plain, true);
+            });
+        if ($wanted === []) {
+            return $own; // nothing of this brand is counted
+        }
         $made = Links::make($brand, $wanted, new Api($settings, self::BUDGET_S));
         if (isset($made['hopcount_login_url'])) {
             self::$logins[$made['hopcount_login_url']] = $own['hopcount_login_url'];
@@ -95,7 +102,7 @@ final class Mail
             $link = self::overridden($given['invoice_link'] ?? null, $made['hopcount_view_url']);
             $made += $link === null ? [] : ['invoice_link' => $link];
         }
-        Events::mailSent($settings, $brand, $wanted['hopcount_login_url'], $isKnown ? $id : 0, $type, $relid);
+        Events::mailSent($settings, $brand, $fields, $isKnown ? $id : 0, $type, $relid);
         return $made + $own;
     }
 
