@@ -1,5 +1,7 @@
 <?php
 
+use WHMCS\Module\Addon\Hopcount\Checks;
+use WHMCS\Module\Addon\Hopcount\Events;
 use WHMCS\Module\Addon\Hopcount\LoginPage;
 use WHMCS\Module\Addon\Hopcount\Settings;
 use WHMCS\Module\Addon\Hopcount\Text;
@@ -17,6 +19,49 @@ final class JourneyTest extends BedCase
     private static function say(string $who, string $what): void
     {
         printf("%-12s %s\n", $who, $what);
+    }
+
+    /** As an administrator does it: activate, paste, look at the connection test, write to everybody. */
+    public function test_from_the_installation_to_a_mail_of_each_type(): void
+    {
+        Bed::start([], false);
+        $this->assertSame('success', hopcount_activate()['status']);
+        $settings = array_map(static function ($field) {
+            return $field['Default'] ?? '';
+        }, hopcount_config()['fields']); // what WHMCS stores when the page is saved
+        Bed::set(['base_url' => ' https://go.acme.example/ ', 'brand' => "acme ", 'key' => Service::get('key') . "\r\n",
+            'api_url' => Service::get('admin') . '/ ', 'api_key' => ' ' . Service::get('api_key') . "\n",
+            'login_links' => 'on'] + $settings);
+        foreach ((new Checks(Settings::load(), Text::all()))->run() as list($how, $sentence)) {
+            self::say('test', "$how: $sentence");
+            $this->assertSame('good', $how, $sentence);
+        }
+        $id = 7500000 + getmypid() % 1000;
+        Bed::$data['clients'][$id] = [];
+        Bed::$data['invoices'][$id] = ['userid' => $id];
+        $pay = 'clientarea.php?action=invoices'; // not counted
+        $mails = [
+            'Invoice Created' => [$id, "viewinvoice.php?id=$id", "index.php?rp=/invoice/$id/pay"],
+            'Hosting Account Welcome Email' => [31, 'clientarea.php?action=productdetails&id=31', $pay],
+            'Domain Renewal Confirmation' => [32, 'clientarea.php?action=domaindetails&id=32', $pay],
+            'Support Ticket Reply' => [33, 'supporttickets.php', $pay],
+            'Client Signup Email' => [$id, 'clientarea.php', $pay],
+            'Affiliate Monthly Referrals Report' => [34, 'clientarea.php', $pay],
+        ];
+        foreach ($mails as $name => list($relid, $view, $pay)) {
+            $text = Bed::mail("{\$hopcount_view_url}\n{\$hopcount_pay_url}\n{\$hopcount_login_url}\n{\$hopcount_balance_url}",
+                $name, $relid, ['client_id' => $id]);
+            $leads = array_map(static function (string $url): string {
+                return strpos($url, 'https://go.acme.example/') === 0 ? Service::follow($url)[1] : $url;
+            }, explode("\n", $text));
+            $leads[2] = substr($leads[2], 0, strpos($leads[2], '&token='));
+            self::say('mail', $name . ': ' . str_replace(Bed::SYSTEM, '', implode('  ', $leads)));
+            $this->assertSame([Bed::SYSTEM . $view, Bed::SYSTEM . $pay, Bed::SYSTEM . 'index.php?m=hopcount',
+                Bed::SYSTEM . 'clientarea.php?action=masspay&all=true'], $leads, $name);
+        }
+        Bed::fire('AfterCronJob');
+        $this->assertSame([], Bed::$log);
+        $this->assertSame(0, Events::counts()['waiting']);
     }
 
     public function test_from_the_mail_to_the_receipt(): void
