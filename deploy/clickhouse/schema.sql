@@ -58,10 +58,11 @@ ORDER BY (brand, campaign, kind, channel, variant, label, hour)
 TTL hour + INTERVAL 5 YEAR;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS hopcount.clicks_to_hour TO hopcount.clicks_by_hour AS
-SELECT brand, campaign, kind, channel, variant, change.1 AS label,
-       toStartOfHour(toDateTime(time, 'UTC')) AS hour, sum(change.2) AS clicks
-FROM hopcount.clicks
-ARRAY JOIN if(type = 'relabel', [(label, toInt64(1)), (old_label, toInt64(-1))],
-              [(label, toInt64(1))]) AS change
-WHERE type IN ('click', 'relabel')
+SELECT brand, campaign, kind, channel, variant, label, toStartOfHour(toDateTime(time, 'UTC')) AS hour, toInt64(count()) AS clicks
+FROM hopcount.clicks WHERE type IN ('click', 'relabel')
 GROUP BY brand, campaign, kind, channel, variant, label, hour;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS hopcount.relabels_to_hour TO hopcount.clicks_by_hour AS
+SELECT brand, campaign, kind, channel, variant, old_label AS label, toStartOfHour(toDateTime(time, 'UTC')) AS hour, -toInt64(count()) AS clicks
+FROM hopcount.clicks WHERE type = 'relabel'
+GROUP BY brand, campaign, kind, channel, variant, old_label, hour;

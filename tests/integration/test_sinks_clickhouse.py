@@ -3,8 +3,10 @@ against a real server where this system has one (Debian 12: 18.16, which knows n
 import json
 import re
 import shutil
+import urllib.error
 import urllib.request
 
+import jsonschema
 import pytest
 
 from faults.trial import flood, mint_links
@@ -124,7 +126,10 @@ class ClickHouse(Process):
     def query(self, text):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/", text.encode(), {
             "X-ClickHouse-User": "default", "X-ClickHouse-Key": "s3cret"})
-        return urllib.request.urlopen(request, timeout=30).read().decode()
+        try:
+            return urllib.request.urlopen(request, timeout=30).read().decode()
+        except urllib.error.HTTPError as refusal:
+            raise AssertionError(f"{text}\n{refusal.read().decode()[:500]}")
 
     def answers(self):
         try:
@@ -195,3 +200,80 @@ def check_erasure(daemon, clickhouse, n):
     assert clickhouse.query(names).splitlines() == ["0\t0\t0", "77\t3\t1", "78\t2\t1"]
     rows = clickhouse.query("SELECT count(), count(DISTINCT log, position) FROM hopcount.clicks")
     assert rows.split() == [str(n + 4)] * 2
+
+
+# --- the queries that come with it ---
+
+BOARD = json.loads((ROOT / "deploy/grafana/hopcount-clicks.json").read_text())
+PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
+QUERIES = [(panel["title"], target["rawSql"]) for panel in PANELS for target in panel["targets"]] + [
+    ("the variable brand", BOARD["templating"]["list"][1]["query"])]
+
+
+def old(sql):
+    """The schema as a server of 2018 takes it, for the queries' sake."""
+    sql = re.sub(r"--.*", "", sql)
+    sql = re.sub(r"LowCardinality\(String\)", "String", sql)
+    sql = re.sub(r"DateTime(64)?\((3, )?'UTC'\)", "DateTime", sql)
+    sql = re.sub(r",\s*INDEX [^\n]*", "", sql)
+    sql = re.sub(r"\nTTL [^\n;]*", "", sql)
+    return re.sub(r"\nSETTINGS [^\n;]*", "", sql)
+
+
+def filled_in(sql):
+    """As Grafana's plugin sends it, for an hour."""
+    sql = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 >= toDateTime(1795345200) AND \1 <= toDateTime(1795352400)", sql)
+    sql = re.sub(r"\$__timeInterval\((\w+)\)", r"toStartOfHour(toDateTime(\1))", sql)
+    return sql.replace("${brand:singlequote}", "'acme', 'bcme'")
+
+
+def test_the_board_has_what_grafana_needs():
+    schema = (ROOT / "tests/prometheus/dashboard.schema.json").read_text()
+    for prometheus, clickhouse in (('"prometheus"', '"grafana-clickhouse-datasource"'), ('"expr", "datasource", "legendFormat"', '"rawSql", "datasource", "queryType"')):
+        assert prometheus in schema
+        schema = schema.replace(prometheus, clickhouse)
+    jsonschema.validate(BOARD, json.loads(schema))
+    numbers, taken = [panel["id"] for panel in BOARD["panels"]], {}
+    assert len(numbers) == len(set(numbers))
+    for panel in BOARD["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+@pytest.mark.parametrize("title, sql", QUERIES, ids=lambda text: text if " " not in text or len(text) < 40 else "")
+def test_a_panel_asks_for_what_schema_sql_has(title, sql):
+    """Of the brands and the time chosen, but for the audit; each name is a column or one of its own."""
+    schema = (ROOT / "deploy/clickhouse/schema.sql").read_text()
+    names = set(re.findall(r"^    (\w+) [A-Z]", schema, re.M)) | {"hopcount", "clicks", "clicks_by_hour"}
+    assert "$__timeFilter" in sql or title in ("The audit", "Newest record", "the variable brand")
+    assert "brand IN (${brand:singlequote})" in sql or title in ("The audit", "the variable brand")
+    own = set(re.findall(r"\bAS (\w+)", sql))
+    bare = re.sub(r"'[^']*'|\$\w+|\$\{[^}]*\}", "", sql)
+    found = {name for name in re.findall(r"\b([a-z_][a-z_0-9]*)\b(?!\s*\()", bare)}
+    assert found <= names | own, (title, found - names - own)
+
+
+def test_board_and_ready_queries_run(clickhouse):
+    """Two clicks, a relabelling and a payment, in the schema as far as 18.16 knows it."""
+    for statement in old((ROOT / "deploy/clickhouse/schema.sql").read_text()).split(";"):
+        if statement.strip():
+            clickhouse.query(statement)
+    for row in ("0, 'click', 1795348800, 77, 'human', '', 0, ''", "1, 'click', 1795348801, 78, 'human', '', 0, ''",
+                "2, 'relabel', 1795348801, 78, 'scanner', 'human', 0, ''", "3, 'invoice.paid', 1795348900, 77, '', '', 1250, 'EUR'"):
+        clickhouse.query("INSERT INTO hopcount.clicks (position, type, time, client, label, old_label, amount, currency, log, "
+                         f"written_at, brand, object, campaign) VALUES ({row}, 'aaaaaaaaaaaaaaaa', 1795348800, 'acme', 9, 12)")
+    answers = {}
+    for title, sql in QUERIES:
+        answers[title] = clickhouse.query(filled_in(sql)).splitlines()
+    assert answers["People"] == ["1"] and answers["Machines"] == ["1"] and answers["Payments"] == ["1"]
+    assert answers["From click to payment"][0].split("\t")[:3] == ["12", "EUR", "1"]
+    assert [row.split("\t")[1:5] for row in answers["The audit"]] == [["4", "4", "4", "1"]]
+    assert answers["the variable brand"] == ["acme"]
+    ready = [query for query in re.sub(r"--.*", "", (ROOT / "deploy/clickhouse/queries.sql").read_text()).split(";") if query.strip()]
+    assert len(ready) == 5
+    for query in ready:
+        # Before 20.1 a join said whether it wants one row of the right side or all.
+        assert clickhouse.query(re.sub(r"^INNER JOIN", "ALL INNER JOIN", query, flags=re.M).replace(") AS clicked", ")").replace(") AS paid_invoices", ")")).strip(), query
