@@ -12,6 +12,7 @@ import pytest
 
 from faults.trial import flood, mint_links
 from harness import tokens
+from harness.build import ROOT, patience
 from harness.clickhouse_double import ClickHouseDouble
 from harness.daemon import BRAND
 from harness.endpoint import Endpoint
@@ -345,3 +346,37 @@ def test_an_erased_client_reaches_every_sink(make_hopcountd, redis, tmp_path):
     wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0, 20, "it waits for nothing")
     hook.close()
     double.close()
+
+
+def test_files_become_parquet_as_the_readme_says(make_hopcountd, redis, tmp_path):
+    """By DuckDB; an erased client is in the files, and not in what is made of them."""
+    if not (ROOT / "tests/node_modules/@duckdb").exists():
+        pytest.skip("deploy/install-deps test brings DuckDB from npm")
+    daemon = make_hopcountd(redis, {**FAST, "sinks": [file_sink(tmp_path / "archive", compress=True)]})
+    flood(daemon.port, mint_links(daemon, 20), 500)
+    daemon.click(daemon.mint("pay", 900001, client=900077, campaign=12))
+    daemon.api("POST", "/v1/events", {"id": "p", "type": "invoice.paid", "brand": "acme", "object": 900002,
+                                      "client": 900078, "amount": 1250, "currency": "EUR"}, 202)
+    wait_sent(daemon, 502)
+    erased = daemon.cli("erase", "-c", daemon.config_path, "--client", 900077)
+    assert erased.returncode == 0, erased.stderr
+    wait_sent(daemon, 503)
+    daemon.click(daemon.mint("view", 900003, client=900077))  # a new one, after it
+    wait_sent(daemon, 504)
+    convert, look = re.findall(r"^```sql\n(.*?)^```$", (ROOT / "deploy/README.md").read_text(), re.M | re.S)
+
+    def duckdb(sql):
+        done = subprocess.run(["node", ROOT / "tests/sinks/duckdb.mjs"], input=sql, text=True, capture_output=True,
+                              cwd=tmp_path, timeout=patience(120))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+    duckdb(convert)
+    audits = duckdb(look)
+    assert all(row["n"] == row["different"] == row["range"] for row in audits)
+    assert sum(int(row["n"]) for row in audits) == 504
+    rows = duckdb("SELECT type, object, client, amount FROM 'clicks.parquet' WHERE campaign = 12 OR type != 'click' "
+                  "OR object = '900003' ORDER BY type, object")
+    assert rows == [{"type": "click", "object": "900003", "client": "900077", "amount": None},
+                    {"type": "click", "object": None, "client": None, "amount": None},
+                    {"type": "client.erased", "object": None, "client": None, "amount": None},
+                    {"type": "invoice.paid", "object": "900002", "client": "900078", "amount": "1250"}]
