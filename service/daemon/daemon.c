@@ -204,9 +204,15 @@ static void drain_logs(struct daemon *d)
     while (!d->stop_now && clock_mono_ms() < until_ms) {
         bool sinks_done = sinks_drain(d->parts.sinks, 0);
 
-        if (ledger_drain(d->parts.ledger, LEDGER_STEP_MS) &&
-            (sinks_done || sinks_drain(d->parts.sinks, LEDGER_STEP_MS)))
-            return;
+        if (ledger_drain(d->parts.ledger, LEDGER_STEP_MS)) {
+            if (sinks_done || sinks_drain(d->parts.sinks, LEDGER_STEP_MS))
+                return;
+            if (sinks_are_down(d->parts.sinks)) {
+                log_warn("stop.sinks_down",
+                         "remedy=\"the next start sends what they haven't got\"");
+                return;
+            }
+        }
         event_base_loop(d->base, EVLOOP_NONBLOCK);
     }
     log_warn("stop.pending", "remedy=\"the next start replays what was not applied\"");

@@ -33,7 +33,8 @@ enum {
     SAVE_MS = 1000, /* cursors that have moved are written down so often */
     RETRY_MS = 500, /* the first back-off; it doubles */
     RETRY_MAX_MS = 60000,
-    ASK_MS = 10000,  /* a sink that may lose its cursors is asked for them so often */
+    ASK_MS = 10000, /* a sink that may lose its cursors is asked for them so often */
+    DOWN_FAILURES = 2,
     READ_AHEAD = 64, /* positions looked at for the time of the oldest record */
 };
 
@@ -59,7 +60,7 @@ struct sink_thread {
     pthread_t thread;
     bool has_thread;
     int wake_fd;
-    atomic_bool stopping, draining, drained;
+    atomic_bool stopping, draining, drained, is_down;
 
     /* The thread's. */
     bool is_dirty;    /* the state is not as it is on disk */
@@ -608,6 +609,7 @@ static void turn(struct sink_thread *t, int64_t *wait_ms)
         (void)save(t, now_ms);
     if (draining && t->is_idle && !t->is_dirty)
         atomic_store(&t->drained, true);
+    atomic_store(&t->is_down, t->state.off_why[0] || t->n_failures >= DOWN_FAILURES);
     publish(t);
 }
 
@@ -786,4 +788,9 @@ void sink_thread_drain(struct sink_thread *t)
 bool sink_thread_is_drained(struct sink_thread *t)
 {
     return atomic_load(&t->drained);
+}
+
+bool sink_thread_is_down(struct sink_thread *t)
+{
+    return atomic_load(&t->is_down);
 }

@@ -56,6 +56,9 @@ void sink_thread_reload(struct sink_thread *thread, struct site *site);
  * label, and the cursors are on disk. */
 void sink_thread_drain(struct sink_thread *thread);
 bool sink_thread_is_drained(struct sink_thread *thread);
+/* Whether it is known not to take anything just now: it is off, or refused or could not be reached
+ * twice in a row.  One failure may be a hiccup, and a request without an answer tells nothing. */
+bool sink_thread_is_down(struct sink_thread *thread);
 
 struct sink_stats {
     const char *name, *type;

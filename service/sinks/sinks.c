@@ -116,6 +116,15 @@ bool sinks_drain(struct sinks *sinks, int64_t wait_ms)
     return true;
 }
 
+bool sinks_are_down(struct sinks *sinks)
+{
+    for (unsigned i = 0; i < sinks->n; i++) {
+        if (!sink_thread_is_drained(sinks->threads[i]) && !sink_thread_is_down(sinks->threads[i]))
+            return false;
+    }
+    return true;
+}
+
 unsigned sinks_count(const struct sinks *sinks)
 {
     return sinks->n;

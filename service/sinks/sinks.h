@@ -40,6 +40,9 @@ void sinks_reload(struct sinks *sinks, struct site *site);
 /* Sends records at once, however few they are.  True when every sink has everything, except clicks
  * that are held back for their label; false when that takes longer than `wait_ms`. */
 MUST_USE bool sinks_drain(struct sinks *sinks, int64_t wait_ms);
+/* After sinks_drain(): whether each sink that hasn't got everything is down
+ * (sink_thread_is_down()), so that waiting is of no use. */
+bool sinks_are_down(struct sinks *sinks);
 
 unsigned sinks_count(const struct sinks *sinks);
 void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out);

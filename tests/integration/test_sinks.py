@@ -15,7 +15,8 @@ from harness import tokens
 from harness.build import ROOT, patience
 from harness.clickhouse_double import ClickHouseDouble
 from harness.daemon import BRAND
-from harness.endpoint import Endpoint
+from harness.endpoint import Answer, Endpoint
+from harness.ports import free_port
 from harness.load import Load
 from harness.wait import wait_until
 
@@ -380,3 +381,25 @@ def test_files_become_parquet_as_the_readme_says(make_hopcountd, redis, tmp_path
                     {"type": "click", "object": None, "client": None, "amount": None},
                     {"type": "client.erased", "object": None, "client": None, "amount": None},
                     {"type": "invoice.paid", "object": "900002", "client": "900078", "amount": "1250"}]
+
+
+def test_a_stop_waits_for_no_sink_that_is_known_to_be_down(make_hopcountd, redis, tmp_path):
+    """One is refused, one is off; a third that works gets all before the end, and the first what it missed later."""
+    gone, closed = Endpoint(lambda request: Answer(410)), free_port()
+    hook = {"type": "webhook", "allow_private": True, "hold_s": 0, "flush_ms": 20}
+    daemon = make_hopcountd(redis, {**FAST, "sinks": [
+        {**hook, "name": "refused", "url": f"http://127.0.0.1:{closed}/"}, {**hook, "name": "off", "url": gone.url},
+        file_sink(tmp_path / "archive")]})
+    flood(daemon.port, mint_links(daemon, 5), 100)
+    wait_until(lambda: sample(daemon, "up", "off", "webhook") == 0
+               and len(re.findall("at=sink.later sink=refused", daemon.stderr())) >= 2, 30, "both are known to be down")
+    flood(daemon.port, mint_links(daemon, 5), 100)
+    daemon.shut_down()
+    assert "at=stop.sinks_down" in daemon.stderr() and "at=stop.pending" not in daemon.stderr()
+    assert audit(read_files(tmp_path / "archive")) == 200
+    back = Endpoint(port=closed)
+    daemon.start()
+    wait_sent(daemon, 200, sink="refused", kind="webhook")
+    assert audit([record for request in back.requests for record in json.loads(request.body)["data"]]) == 200
+    gone.close()
+    back.close()
