@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <curl/curl.h>
 #include <jansson.h>
 
 #include "service/base/error.h"
@@ -12,9 +13,12 @@
 #include "service/config/config.h"
 #include "service/config/linefile.h"
 
+#define AGENT "hopcount/" HOPCOUNT_VERSION
+
 enum {
     URL_MAX = API_URL_MAX + 8192,
     TIMEOUT_MS = 30000,
+    BODY_MAX = 64 << 20,
     WAIT_S = 5,     /* when the key has asked too often in this minute … */
     WAITS_MAX = 14, /* … until another one has begun */
     TOO_OFTEN = 429,
@@ -103,7 +107,87 @@ bool api_find(const struct api_options *options, struct api *out, struct error *
 
 /* --- asking --- */
 
-static int explain(const struct api_request *request, const struct http_reply *reply,
+/* One HTTP request, by libcurl. */
+struct exchange {
+    const char *method; /* NULL = GET */
+    const char *url;
+    const char *api_key;
+    const char *accept;
+    const char *body; /* JSON; NULL = none */
+};
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct api_reply *reply = arg;
+    size_t len = size * n;
+    char *grown;
+
+    if (reply->body_len + len > BODY_MAX)
+        return 0;
+    if (!(grown = realloc(reply->body, reply->body_len + len + 1)))
+        return 0;
+    memcpy(grown + reply->body_len, data, len);
+    reply->body = grown;
+    reply->body_len += len;
+    reply->body[reply->body_len] = '\0';
+    return len;
+}
+
+static struct curl_slist *make_fields(const struct exchange *request)
+{
+    struct curl_slist *fields = NULL;
+    char line[512];
+
+    snprintf(line, sizeof(line), "Accept: %s", request->accept);
+    fields = curl_slist_append(fields, line);
+    snprintf(line, sizeof(line), "Authorization: Bearer %s", request->api_key);
+    fields = curl_slist_append(fields, line);
+    if (request->body)
+        fields = curl_slist_append(fields, "Content-Type: application/json");
+    return fields;
+}
+
+/* Follows no redirect.  False and `*err` when there is no reply; then nothing is to be freed. */
+static bool ask_once(const struct exchange *request, struct api_reply *reply, struct error *err)
+{
+    CURL *curl = curl_easy_init();
+    struct curl_slist *fields = make_fields(request);
+    char error[CURL_ERROR_SIZE] = "";
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    *reply = (struct api_reply){0};
+    if (curl && fields) {
+        curl_easy_setopt(curl, CURLOPT_URL, request->url);
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(curl, CURLOPT_USERAGENT, AGENT);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
+        if (request->body)
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        if (request->method)
+            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+        code = curl_easy_perform(curl);
+    }
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+        if (!reply->body && !(reply->body = calloc(1, 1)))
+            code = CURLE_OUT_OF_MEMORY;
+    }
+    if (code != CURLE_OK) {
+        error_set(err, "%s: %s", request->url, error[0] ? error : curl_easy_strerror(code));
+        free(reply->body);
+        *reply = (struct api_reply){0};
+    }
+    curl_slist_free_all(fields);
+    curl_easy_cleanup(curl);
+    return code == CURLE_OK;
+}
+
+static int explain(const struct api_request *request, const struct api_reply *reply,
                    const char *url)
 {
     json_t *problem = json_loadb(reply->body, reply->body_len, 0, NULL);
@@ -124,23 +208,22 @@ static int explain(const struct api_request *request, const struct http_reply *r
     return CLI_FAILED;
 }
 
-int api_ask(const struct api *api, const struct api_request *request, struct http_reply *reply)
+int api_ask(const struct api *api, const struct api_request *request, struct api_reply *reply)
 {
     char url[URL_MAX];
-    const struct http_request http = {
+    const struct exchange exchange = {
         .method = request->method,
         .url = url,
         .api_key = api->key,
         .accept = request->accept ? request->accept : "application/json",
         .body = request->body,
-        .timeout_ms = TIMEOUT_MS,
     };
     struct error err = {0};
     int status;
 
     snprintf(url, sizeof(url), "%s%s", api->url, request->path);
     for (int i = 0;; i++) {
-        if (!http_ask(&http, reply, &err))
+        if (!ask_once(&exchange, reply, &err))
             return cli_fail("%s; is hopcountd running, and is that its admin address?", err.text);
         if (reply->status != TOO_OFTEN || i == WAITS_MAX)
             break;
@@ -156,7 +239,7 @@ int api_ask(const struct api *api, const struct api_request *request, struct htt
 
 json_t *api_ask_json(const struct api *api, const struct api_request *request)
 {
-    struct http_reply reply;
+    struct api_reply reply;
     json_t *json;
 
     if (api_ask(api, request, &reply) != CLI_OK)

@@ -2,11 +2,11 @@
 #ifndef CLI_API_H
 #define CLI_API_H
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <jansson.h>
 
 #include "proto/compiler.h"
-#include "service/cli/http.h"
 
 struct error;
 
@@ -54,10 +54,16 @@ struct api_request {
     const char *purpose, *scope; /* "read statistics", for who has a key without the scope */
 };
 
+struct api_reply {
+    long status;
+    char *body; /* with a NUL behind it; free() */
+    size_t body_len;
+};
+
 /* Asks, and waits when the key has asked too often in this minute.  CLI_OK, and the caller frees
  * reply->body, when the status is 2xx; else CLI_FAILED, after saying why on stderr. */
 MUST_USE int api_ask(const struct api *api, const struct api_request *request,
-                     struct http_reply *reply);
+                     struct api_reply *reply);
 
 /* The same, and reads the reply; NULL after saying why on stderr.  The caller drops the reference.
  */

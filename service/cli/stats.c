@@ -117,7 +117,7 @@ static bool is_into_file(void)
            lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0;
 }
 
-static int print_reply(const struct cli_args *args, const struct http_reply *reply)
+static int print_reply(const struct cli_args *args, const struct api_reply *reply)
 {
     struct stats_table_options table = {.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
                                         .columns = COLUMNS_DEFAULT};
@@ -151,7 +151,7 @@ static int ask(const struct cli_args *args, const struct api *api, const char *p
         .purpose = "read statistics",
         .scope = "stats:read",
     };
-    struct http_reply reply;
+    struct api_reply reply;
     int status = api_ask(api, &request, &reply);
 
     if (status == CLI_OK) {
