@@ -165,24 +165,13 @@ static void set_id(struct value *value, const struct record_form *form, uint64_t
         set_number(value, n);
 }
 
-static void set_subject(struct value values[static N_COLUMNS], const struct record *record,
-                        const struct record_form *form)
-{
-    struct record_subject subject;
-
-    record_subject(record, form, &subject);
-    if (subject.link)
-        set_hex(&values[COLUMN_link], subject.link);
-    set_id(&values[COLUMN_object], form, subject.object);
-    set_id(&values[COLUMN_client], form, subject.client);
-}
-
 /* What clicks and events have in common. */
 static void set_common(struct value values[static N_COLUMNS], const struct record *record,
                        const struct record_form *form)
 {
     static const char *const variants[] = {NULL, "A", "B", "C", "D", "E", "F", "G"};
     const struct click *click = &record->click;
+    struct record_subject subject;
 
     set_time(&values[COLUMN_time], click->time_ms);
     if (record->brand) {
@@ -190,7 +179,11 @@ static void set_common(struct value values[static N_COLUMNS], const struct recor
         values[COLUMN_brand].len = record->brand->name.len;
     }
     set_name(&values[COLUMN_kind], record_kind_name(record));
-    set_subject(values, record, form);
+    record_subject(record, form, &subject);
+    if (subject.link)
+        set_hex(&values[COLUMN_link], subject.link);
+    set_id(&values[COLUMN_object], form, subject.object);
+    set_id(&values[COLUMN_client], form, subject.client);
     if (click->campaign)
         set_number(&values[COLUMN_campaign], click->campaign);
     set_name(&values[COLUMN_variant], variants[click->variant & 7u]);

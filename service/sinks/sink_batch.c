@@ -124,12 +124,6 @@ void sink_batch_start(struct sink_batch *batch)
     batch->n_rows = batch->next_row = 0;
 }
 
-/* The worker takes link, object and client out of a click of who must not be tracked. */
-static bool is_bare(const struct click *click)
-{
-    return click->link_id == 0 && click->object == 0 && click->client == 0;
-}
-
 /* They may have opted out since the click. */
 static bool has_opted_out(const struct state_table *states, const struct click *click)
 {
@@ -156,7 +150,9 @@ static bool make_record(const struct sink_batch *batch, const struct clicklog_ro
         sink_hold_amend(batch->hold, &out->click);
     else if (batch->hold && sink_hold_is_known(batch->hold, &row->click))
         return false;
-    if (is_bare(&row->click) || has_opted_out(batch->states, &row->click))
+    /* The worker takes link, object and client out of a click of who must not be tracked. */
+    if ((row->click.link_id == 0 && row->click.object == 0 && row->click.client == 0) ||
+        has_opted_out(batch->states, &row->click))
         out->what = RECORD_OMITTED;
     return true;
 }

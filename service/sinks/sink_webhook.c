@@ -302,19 +302,10 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
 
 /* --- open and close --- */
 
-static bool read_secret(struct secret *secret, struct slice text)
-{
-    static const char prefix[] = "whsec_";
-    size_t skip = sizeof(prefix) - 1;
-
-    return text.len > skip && memcmp(text.ptr, prefix, skip) == 0 &&
-           sodium_base642bin(secret->bytes, sizeof(secret->bytes), text.ptr + skip, text.len - skip,
-                             NULL, &secret->len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-           secret->len >= SECRET_MIN;
-}
-
 static bool load_secrets(struct webhook *w, const char *path, struct error *err)
 {
+    static const char prefix[] = "whsec_";
+    const size_t skip = sizeof(prefix) - 1;
     struct linefile *file = linefile_load(path, S_IRWXO | S_IWGRP, err);
     struct linefile_line line;
     bool ok = true;
@@ -322,8 +313,15 @@ static bool load_secrets(struct webhook *w, const char *path, struct error *err)
     if (!file)
         return false;
     while (ok && linefile_next(file, &line)) {
-        ok = w->n_secrets < SECRETS_MAX && line.n_fields == 1 &&
-             read_secret(&w->secrets[w->n_secrets], line.field[0]);
+        struct secret *secret = &w->secrets[w->n_secrets];
+        struct slice text = line.field[0];
+
+        ok = w->n_secrets < SECRETS_MAX && line.n_fields == 1 && text.len > skip &&
+             memcmp(text.ptr, prefix, skip) == 0 &&
+             sodium_base642bin(secret->bytes, sizeof(secret->bytes), text.ptr + skip,
+                               text.len - skip, NULL, &secret->len, NULL,
+                               sodium_base64_VARIANT_ORIGINAL) == 0 &&
+             secret->len >= SECRET_MIN;
         if (!ok)
             error_set(err,
                       "%s:%u: is no secret; write at most two lines whsec_ and %d to %d bytes "
