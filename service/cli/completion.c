@@ -26,17 +26,6 @@ static void print_bash_option_words(const struct cli_command *command)
     }
 }
 
-static void print_bash_command(const struct cli_command *command)
-{
-    printf("    %s) words='", command->name);
-    for (size_t i = 0; i < command->n_options; i++)
-        printf("--%s ", command->options[i].name);
-    fputs("--help", stdout);
-    if (command->words && strcmp(command->words, FILE_WORDS) != 0)
-        printf(" %s", command->words);
-    puts("' ;;");
-}
-
 static void print_bash(void)
 {
     puts("# bash completion of hopcount; made by `hopcount completion bash`");
@@ -54,8 +43,17 @@ static void print_bash(void)
     for (size_t i = 0; cli_commands[i]; i++)
         print_bash_option_words(cli_commands[i]);
     puts("    *) case $command in");
-    for (size_t i = 0; cli_commands[i]; i++)
-        print_bash_command(cli_commands[i]);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct cli_command *command = cli_commands[i];
+
+        printf("    %s) words='", command->name);
+        for (size_t k = 0; k < command->n_options; k++)
+            printf("--%s ", command->options[k].name);
+        fputs("--help", stdout);
+        if (command->words && strcmp(command->words, FILE_WORDS) != 0)
+            printf(" %s", command->words);
+        puts("' ;;");
+    }
     puts("      esac ;;");
     puts("    esac");
     puts("  fi");

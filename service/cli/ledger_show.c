@@ -39,17 +39,10 @@ struct view {
 };
 
 /* A log holds records of one kind; an empty one is a worker's. */
-static const char *kind_of(struct clicklog *log)
-{
-    struct click first;
-
-    if (!clicklog_peek(log, clicklog_first(log), &first) || first.type == CLICK_TYPE_CLICK)
-        return "clicks";
-    return first.type == CLICK_TYPE_RELABEL ? "relabels" : "events";
-}
 
 static bool find_rows(struct clickstore *store, struct view *view)
 {
+    struct click first;
     struct clicklog *log = NULL;
     size_t n = 0;
 
@@ -65,7 +58,9 @@ static bool find_rows(struct clickstore *store, struct view *view)
         sodium_bin2hex(row->id, sizeof(row->id), clicklog_id(log), CLICK_LOG_ID_LEN);
         rfc3339_format(clicklog_created_ms(log) / 1000, 0, row->made);
         row->log = view->cursors[n].log = log;
-        row->holds = kind_of(log);
+        row->holds = "clicks";
+        if (clicklog_peek(log, clicklog_first(log), &first) && first.type != CLICK_TYPE_CLICK)
+            row->holds = first.type == CLICK_TYPE_RELABEL ? "relabels" : "events";
         row->first = clicklog_first(log);
         row->tail = clicklog_tail(log);
     }

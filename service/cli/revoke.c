@@ -154,15 +154,6 @@ static int revoke(const struct revoking *r, const char *issued_before)
     return CLI_OK;
 }
 
-static int change(const struct api *api, const struct cli_args *args)
-{
-    struct revoking r = {.api = api, .scope = args->words[0], .brand = args->value[REVOKE_BRAND]};
-
-    if (!take_id(&r, args->words[1]))
-        return cli_usage(&cli_revoke, "'%s' is no ID: a number, or a link", args->words[1]);
-    return args->value[REVOKE_UNDO] ? undo(&r) : revoke(&r, args->value[REVOKE_ISSUED_BEFORE]);
-}
-
 static int check_words(const struct cli_args *args)
 {
     static const char *const scopes[] = {"link", "object", "client", "campaign"};
@@ -196,6 +187,7 @@ static int run_revoke(const struct cli_args *args)
                                       .config = args->value[REVOKE_CONFIG],
                                       .key_file = args->value[REVOKE_KEY_FILE],
                                       .key = args->value[REVOKE_KEY]};
+    struct revoking r = {.brand = args->value[REVOKE_BRAND]};
     struct error err = {0};
     struct api api;
     int status = check_words(args);
@@ -206,7 +198,11 @@ static int run_revoke(const struct cli_args *args)
         return cli_fail_error(&err);
     if (args->value[REVOKE_LIST])
         return list(&api, args->value[REVOKE_JSON] != NULL);
-    return change(&api, args);
+    r.api = &api;
+    r.scope = args->words[0];
+    if (!take_id(&r, args->words[1]))
+        return cli_usage(&cli_revoke, "'%s' is no ID: a number, or a link", args->words[1]);
+    return args->value[REVOKE_UNDO] ? undo(&r) : revoke(&r, args->value[REVOKE_ISSUED_BEFORE]);
 }
 
 const struct cli_command cli_revoke = {

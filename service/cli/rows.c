@@ -249,19 +249,6 @@ static bool wants_more(const struct rows *r)
     return !r->at_end && line_len(r) + 1 >= r->in_len - r->in_at;
 }
 
-/* The row at in_at is longer than any may be: the line is skipped. */
-static bool skip_line(struct rows *r)
-{
-    report(r, "the row is longer than 64 KiB, or its quotes aren't closed");
-    while (wants_more(r)) {
-        r->in_at += line_len(r);
-        if (!fill(r))
-            return false;
-    }
-    leave_line(r, line_len(r));
-    return true;
-}
-
 /* --- what separates the columns --- */
 
 /* Whether a line holds nothing but blanks, separators and quotes. */
@@ -420,8 +407,16 @@ static bool step(struct rows *r, bool *ok)
                           r->at_end && have <= ROW_MAX, r->separator, &row);
     if (status != CSV_MORE)
         return take_one(r, status, &row);
-    if (have >= ROW_MAX)
-        return skip_line(r) && r->n_columns > 0;
+    if (have >= ROW_MAX) { /* longer than any row may be: the line is skipped */
+        report(r, "the row is longer than 64 KiB, or its quotes aren't closed");
+        while (wants_more(r)) {
+            r->in_at += line_len(r);
+            if (!fill(r))
+                return false;
+        }
+        leave_line(r, line_len(r));
+        return r->n_columns > 0;
+    }
     progress_update(&r->progress, r->input.read_len, r->result->n_good);
     return fill(r);
 }
