@@ -64,19 +64,6 @@ static bool same_group(const struct fold_group_key *a, const struct fold_group_k
            a->kind == b->kind && a->automated == b->automated;
 }
 
-static uint32_t group_slot(const struct fold *fold, const struct fold_group_key *group)
-{
-    uint64_t id = (uint64_t)group->brand << 32 ^ (uint32_t)group->hour;
-    uint64_t rest =
-        (uint64_t)(uint32_t)group->campaign << 16 | (uint64_t)group->kind << 1 | group->automated;
-    uint32_t at = (uint32_t)mix(id ^ mix(rest)) & fold->group_index.mask, entry;
-
-    while ((entry = fold->group_index.slots[at]) &&
-           !same_group(&fold->groups[entry - 1].key, group))
-        at = (at + 1) & fold->group_index.mask;
-    return at;
-}
-
 struct fold *fold_new(unsigned records_max)
 {
     struct fold *fold = calloc(1, sizeof(*fold));
@@ -198,11 +185,16 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
         .kind = click->kind,
         .automated = automated,
     };
-    uint32_t *last = &fold->last_group[all][automated], at;
+    uint64_t id = (uint64_t)want.brand << 32 ^ (uint32_t)want.hour;
+    uint64_t rest = (uint64_t)(uint32_t)want.campaign << 16 | (uint64_t)want.kind << 1 | automated;
+    uint32_t *last = &fold->last_group[all][automated], at, entry;
 
     if (*last != FOLD_NONE && same_group(&fold->groups[*last].key, &want))
         return *last;
-    at = group_slot(fold, &want);
+    at = (uint32_t)mix(id ^ mix(rest)) & fold->group_index.mask;
+    while ((entry = fold->group_index.slots[at]) &&
+           !same_group(&fold->groups[entry - 1].key, &want))
+        at = (at + 1) & fold->group_index.mask;
     if (!fold->group_index.slots[at]) {
         struct fold_group *group = &fold->groups[fold->n_groups++];
 

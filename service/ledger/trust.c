@@ -248,18 +248,6 @@ static void wait_on(struct ledger *ledger, unsigned shard)
     s->aof_look_ms = ledger->now_ms + AOF_LOOK_MS;
 }
 
-static void on_aof_error(struct ledger *ledger, unsigned shard, const char *text)
-{
-    struct redis_cause cause = redis_cause_of(text);
-
-    if (cause.is_known)
-        set_cause(ledger, &cause, text, shard);
-    if (strstr(text, "in progress") || (cause.is_known && strcmp(cause.name, "noperm") != 0))
-        wait_on(ledger, shard);
-    else
-        give_up(ledger, shard, text);
-}
-
 static void on_look(struct ledger *ledger, unsigned shard, const char *info)
 {
     struct shard *s = &ledger->shards[shard];
@@ -301,7 +289,15 @@ void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
     if (!answer) {
         s->aof = AOF_NEW;
     } else if (answer->type == REDIS_REPLY_ERROR) {
-        on_aof_error(ledger, ticket->shard, answer->str);
+        struct redis_cause cause = redis_cause_of(answer->str);
+
+        if (cause.is_known)
+            set_cause(ledger, &cause, answer->str, ticket->shard);
+        if (strstr(answer->str, "in progress") ||
+            (cause.is_known && strcmp(cause.name, "noperm") != 0))
+            wait_on(ledger, ticket->shard);
+        else
+            give_up(ledger, ticket->shard, answer->str);
     } else if (ticket->what == LEDGER_AOF_REWRITE) {
         s->aof_begun = true;
         wait_on(ledger, ticket->shard);
