@@ -22,15 +22,6 @@ static const struct {
     {"revoked", TOKEN_KEY_REVOKED},
 };
 
-static enum token_key_state find_state(struct slice name)
-{
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        if (slice_equal(name, slice_of(states[i].name)))
-            return states[i].state;
-    }
-    return TOKEN_KEY_ABSENT;
-}
-
 /* Whether two keys are for one and the same brand. */
 static bool share_brand(const char *a, const char *b)
 {
@@ -80,11 +71,15 @@ static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
                      const struct linefile_line *line, const char *path, struct error *err)
 {
     uint8_t secret[TOKEN_KEY_LEN];
-    enum token_key_state state;
+    enum token_key_state state = TOKEN_KEY_ABSENT;
     uint32_t number;
     uint8_t kid = 0; /* none: the file writes it in plain decimal */
     bool ok = false;
 
+    for (size_t i = 0; line->n_fields > 1 && i < sizeof(states) / sizeof(states[0]); i++) {
+        if (slice_equal(line->field[1], slice_of(states[i].name)))
+            state = states[i].state;
+    }
     if (line->field[0].ptr[0] != '0' && number_parse_u32(line->field[0], KEYS_KIDS - 1, &number))
         kid = (uint8_t)number;
 
@@ -95,7 +90,7 @@ static bool add_line(struct token_keyring *ring, struct keys_brands *brands,
                   path, line->number);
     } else if (kid == 0) {
         error_set(err, "%s:%u: the kid is not a number from 1 to 255", path, line->number);
-    } else if ((state = find_state(line->field[1])) == TOKEN_KEY_ABSENT) {
+    } else if (state == TOKEN_KEY_ABSENT) {
         error_set(err, "%s:%u: the state of key %u is not mint, verify or revoked", path,
                   line->number, kid);
     } else if (!number_parse_hex(line->field[2], secret, sizeof(secret))) {

@@ -103,19 +103,6 @@ static void put_number(void *member, size_t size, int64_t value)
         *(bool *)member = value != 0;
 }
 
-static bool set_int(struct reader *r, const struct schema_key *key, const char *text, void *member)
-{
-    int64_t value = 0;
-    bool is_auto = key->type == SCHEMA_AUTO && strcmp(text, "auto") == 0;
-
-    if (!is_auto && (!read_int(text, &value) || value < key->min || value > key->max))
-        return fail(r, "'%.*s' is not valid; give %sa whole number from %" PRId64 " to %" PRId64,
-                    SHOWN_MAX, text, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
-                    key->max);
-    put_number(member, key->size, value);
-    return true;
-}
-
 static bool set_choice(struct reader *r, const struct schema_key *key, const char *const choices[],
                        const char *text, void *member)
 {
@@ -178,6 +165,7 @@ static bool set_single(struct reader *r, const struct schema_key *key, struct sl
     bool is_text =
         key->type == SCHEMA_TEXT || key->type == SCHEMA_PATH || key->type == SCHEMA_NAME_OR_PATH;
     size_t max = is_text ? (size_t)key->max : LONGEST;
+    int64_t value = 0;
 
     if (text.len > max)
         return fail(r, "is %zu bytes long; at most %zu are allowed", text.len, max);
@@ -188,7 +176,14 @@ static bool set_single(struct reader *r, const struct schema_key *key, struct sl
     switch (key->type) {
     case SCHEMA_INT:
     case SCHEMA_AUTO:
-        return set_int(r, key, text.ptr, member);
+        if ((key->type != SCHEMA_AUTO || strcmp(text.ptr, "auto") != 0) &&
+            (!read_int(text.ptr, &value) || value < key->min || value > key->max))
+            return fail(r,
+                        "'%.*s' is not valid; give %sa whole number from %" PRId64 " to %" PRId64,
+                        SHOWN_MAX, text.ptr, key->type == SCHEMA_AUTO ? "auto or " : "", key->min,
+                        key->max);
+        put_number(member, key->size, value);
+        return true;
     case SCHEMA_BOOL:
         if (!slice_equal(text, slice_of("true")) && !slice_equal(text, slice_of("false")))
             return fail(r, "'%.*s' is not valid; give true or false", SHOWN_MAX, text.ptr);

@@ -67,16 +67,6 @@ static const struct schema_key file_keys[] = {
 
 /* clang-format on */
 
-/* The name of a text's key. */
-static const char *key_name(unsigned text)
-{
-    const struct schema_key *key = file_keys;
-
-    while (key->name && key->offset != text * sizeof(char *))
-        key++;
-    return key->name;
-}
-
 int texts_find(const struct texts *texts, struct slice tag)
 {
     for (unsigned i = 0; i < texts->n; i++) {
@@ -114,8 +104,12 @@ static bool fill(struct texts *texts, struct texts_language *out, const struct t
         } else if (base) {
             out->text[i] = base->text[i];
         } else {
+            const struct schema_key *key = file_keys;
+
+            while (key->name && key->offset != i * sizeof(char *))
+                key++;
             error_set(err, "%s: %s is missing; a language that isn't built in needs every text",
-                      path, key_name(i));
+                      path, key->name);
             return false;
         }
         if (!out->text[i].ptr) {
