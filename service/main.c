@@ -13,40 +13,27 @@ static int fail(const struct error *err)
     return 1;
 }
 
-static int check(const char *config_path)
-{
-    struct error err = {0};
-
-    if (!daemon_check(config_path, &err))
-        return fail(&err);
-    printf("%s: good\n", config_path);
-    return 0;
-}
-
-static int run(const char *config_path)
-{
-    struct error err = {0};
-    struct daemon *daemon = daemon_start(config_path, &err);
-
-    if (!daemon)
-        return fail(&err);
-    daemon_run(daemon);
-    daemon_free(daemon);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     struct error err = {0};
     struct options options;
+    struct daemon *daemon;
 
     if (!options_parse(argc, argv, &options, &err))
         return fail(&err);
     switch (options.mode) {
     case OPTIONS_RUN:
-        return run(options.config_path);
+        daemon = daemon_start(options.config_path, &err);
+        if (!daemon)
+            return fail(&err);
+        daemon_run(daemon);
+        daemon_free(daemon);
+        return 0;
     case OPTIONS_CHECK:
-        return check(options.config_path);
+        if (!daemon_check(options.config_path, &err))
+            return fail(&err);
+        printf("%s: good\n", options.config_path);
+        return 0;
     case OPTIONS_HELP_CONFIG:
         schema_print_help(config_schema, stdout);
         return 0;

@@ -68,20 +68,6 @@ static void delete_file(const struct found *found, const char *path)
 
 /* --- one segment --- */
 
-/* Sets `n_slots` to the records before the blank slots at the end.  A blank slot in between is not
- * the end: after a power cut a page may be missing while a later one is there. */
-static void measure(struct segment *seg)
-{
-    static const uint8_t blank[CLICK_RECORD_LEN];
-    uint32_t used = 0;
-
-    for (uint32_t i = 0; i < seg->n_slots; i++) {
-        if (memcmp(segment_slot(seg, i), blank, sizeof(blank)) != 0)
-            used = i + 1;
-    }
-    seg->n_slots = used;
-}
-
 /* Finds where the segment begins when its header was not written before the machine stopped: each
  * record holds its position, so one whole record is enough.  False: there is none. */
 static bool find_first(struct segment *seg)
@@ -121,11 +107,19 @@ static bool keep(struct found *found, struct segment *seg)
  * read. */
 static bool take_segment(struct found *found, struct segment *seg)
 {
+    static const uint8_t blank[CLICK_RECORD_LEN];
     char path[SEGMENT_PATH_LEN + 1];
+    uint32_t used = 0;
     bool ok = true, is_kept = false, has_first;
 
     segment_path(seg->header.log_id, seg->header.sequence, path);
-    measure(seg);
+    /* The records end where only blank slots follow.  A blank slot in between is not the end: after
+     * a power cut a page may be missing while a later one is there. */
+    for (uint32_t i = 0; i < seg->n_slots; i++) {
+        if (memcmp(segment_slot(seg, i), blank, sizeof(blank)) != 0)
+            used = i + 1;
+    }
+    seg->n_slots = used;
     has_first = seg->header.first != SEGMENT_FIRST_NONE || find_first(seg);
     /* The disk could not read a page, so zeros stand in its place (segment_guard.h).  For a tool
      * that only reads, the running daemon may just have cut the file. */

@@ -272,17 +272,6 @@ static bool start_states(struct parts *p, struct error *err)
     return p->state_feed != NULL;
 }
 
-/* So that the first click finds them known, as a rule: Redis is asked as soon as it is connected.
- */
-static bool wait_for_states(const struct parts *p)
-{
-    int64_t until_ms = clock_mono_ms() + STATES_WAIT_MS;
-
-    while (!state_table_is_known(p->states) && clock_mono_ms() < until_ms)
-        usleep(STATES_STEP_MS * 1000);
-    return true;
-}
-
 static bool start_sinks(struct parts *p, struct error *err)
 {
     const struct sinks_options options = {
@@ -331,9 +320,13 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
      * then. */
     if (!listener_open(p->config, p->n_workers, listen_fds, err))
         goto out;
-    ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) &&
-         start_states(p, err) && wait_for_states(p) && start_sinks(p, err) &&
-         start_workers(p, listen_fds, err) && start_checks(p, err);
+    ok = start_store(p, err) && start_redis(p, err) && start_ledger(p, err) && start_states(p, err);
+    /* So that the first click finds the states known, as a rule: Redis is asked for them as soon as
+     * it is connected. */
+    for (int64_t until_ms = clock_mono_ms() + STATES_WAIT_MS;
+         ok && !state_table_is_known(p->states) && clock_mono_ms() < until_ms;)
+        usleep(STATES_STEP_MS * 1000);
+    ok = ok && start_sinks(p, err) && start_workers(p, listen_fds, err) && start_checks(p, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
         ok = start_admin(p, keys, err);

@@ -30,18 +30,6 @@ static void warn_of_restart_keys(const struct config *old, const struct config *
         log_warn("reload.ignored", "keys=%s remedy=restart", text);
 }
 
-/* Puts `site` and `keys` in use, and owns them from now on. */
-static void use_site(struct parts *p, struct site *site, struct apikeys *keys)
-{
-    for (unsigned i = 0; i < p->n_workers; i++)
-        worker_reload(p->workers[i], site);
-    ledger_use_site(p->ledger, site);
-    admin_reload(p->admin, site, keys);
-    sinks_reload(p->sinks, site);
-    site_unref(p->site);
-    p->site = site;
-}
-
 void reload(struct parts *p, const char *config_path, struct watch *watch)
 {
     struct error err = {0};
@@ -53,7 +41,13 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
     watch_mark(watch);
     if (parts_load(config_path, &config, &site, &keys, &err)) {
         warn_of_restart_keys(p->config, config);
-        use_site(p, site, keys);
+        for (unsigned i = 0; i < p->n_workers; i++)
+            worker_reload(p->workers[i], site);
+        ledger_use_site(p->ledger, site);
+        admin_reload(p->admin, site, keys); /* owns the keys from now on */
+        sinks_reload(p->sinks, site);
+        site_unref(p->site);
+        p->site = site;
         checks_reload(p->checks, config, site);
         ledger_set_limits(p->ledger, use_limits_new(config));
         if (!watch_files(watch,

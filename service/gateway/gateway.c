@@ -239,22 +239,6 @@ bool gateway_find_repeat(struct gateway *gateway, const struct gateway_click *ow
     return true;
 }
 
-/* Marks the clicks of the group that have become repeats by this click of another process.  It may
- * be earlier than some of them. */
-static void mark_repeats(struct gateway *gateway, const struct gateway_click *click,
-                         struct gateway_group *group)
-{
-    if (!click->is_own)
-        repeat_add_other(gateway->repeat, click);
-    for (unsigned i = 0; i < group->n; i++) {
-        struct gateway_entry *entry = group->entries[i];
-
-        if (entry->click.click.link_id == click->click.link_id &&
-            entry->reason == CLICK_REASON_NONE && repeat_is(gateway->repeat, &entry->click))
-            entry->reason = CLICK_REASON_REPEAT;
-    }
-}
-
 /* Looks at the click among those of its client around it. */
 static unsigned judge_among(struct gateway *gateway, struct head *head,
                             const struct gateway_click *click,
@@ -269,8 +253,17 @@ static unsigned judge_among(struct gateway *gateway, struct head *head,
         return 0;
     entry = put(gateway, head, click, &places, &group);
     group.newest = gateway_group_insert(&group, entry);
-    if (click->is_shared)
-        mark_repeats(gateway, click, &group);
+    if (click->is_shared && !click->is_own)
+        repeat_add_other(gateway->repeat, click);
+    /* Clicks of the group may have become repeats by this click of another process, which may be
+     * earlier than some of them. */
+    for (unsigned i = 0; click->is_shared && i < group.n; i++) {
+        struct gateway_entry *other = group.entries[i];
+
+        if (other->click.click.link_id == click->click.link_id &&
+            other->reason == CLICK_REASON_NONE && repeat_is(gateway->repeat, &other->click))
+            other->reason = CLICK_REASON_REPEAT;
+    }
     n = gateway_group_judge(&gateway->options, &group, found);
     summarise(gateway, head, &group, places.n + 1);
     return n;
