@@ -80,17 +80,6 @@ static void fill_spare(struct front *front)
         front->spare_fds[front->n_spare++] = fd;
 }
 
-/* Frees a descriptor for the next connection: a spare one, or that of the connection that we have
- * waited for longest.  Without a free descriptor accept(2) fails, and the kernel would report the
- * waiting connection again at once. */
-static bool find_descriptor(struct front *front)
-{
-    if (front->n_spare == 0)
-        return connections_evict(front->connections);
-    close(front->spare_fds[--front->n_spare]);
-    return true;
-}
-
 static void pause_accepting(struct front *front, int error)
 {
     const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
@@ -116,9 +105,16 @@ static bool accept_one(struct front *front, int listen_fd)
 {
     struct sockaddr_storage peer;
     int fd = accept_from(listen_fd, &peer), error = errno;
-    bool is_scarce = fd < 0 && (error == EMFILE || error == ENFILE);
+    bool is_scarce = fd < 0 && (error == EMFILE || error == ENFILE), is_free = false;
 
-    if (is_scarce && find_descriptor(front)) {
+    /* Without a free descriptor accept(2) fails, and the kernel would report the waiting connection
+     * again at once.  So a spare one is freed, or that of the connection that we have waited for
+     * longest. */
+    if (is_scarce && front->n_spare > 0)
+        is_free = close(front->spare_fds[--front->n_spare]) == 0;
+    else if (is_scarce)
+        is_free = connections_evict(front->connections);
+    if (is_free) {
         fd = accept_from(listen_fd, &peer);
         error = errno;
     }

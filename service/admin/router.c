@@ -239,19 +239,6 @@ size_t router_body_max(const struct request *request)
     return max;
 }
 
-static void fail_method(struct request *request, unsigned allowed)
-{
-    char allow[64];
-
-    snprintf(allow, sizeof(allow), "%s%s%s%s%s", allowed & REQUEST_GET ? "GET, HEAD, " : "",
-             allowed & REQUEST_POST ? "POST, " : "", allowed & REQUEST_PUT ? "PUT, " : "",
-             allowed & REQUEST_DELETE ? "DELETE, " : "",
-             allowed & REQUEST_OPTIONS ? "OPTIONS, " : "");
-    allow[strlen(allow) - 2] = '\0'; /* the last comma */
-    request_add_header(request, "Allow", allow);
-    request_fail(request, 405, NULL, "this path answers only %s", allow);
-}
-
 /* A name that the route does not know, or an absent slice. */
 static struct slice unknown_param(const struct route *route, const struct query *query)
 {
@@ -317,10 +304,17 @@ void router_handle(struct request *request)
 {
     struct slice arg = {0};
     unsigned allowed;
+    char allow[64];
     const struct route *route = find_route(request, &arg, &allowed);
 
     if (!route && allowed != 0) {
-        fail_method(request, allowed);
+        snprintf(allow, sizeof(allow), "%s%s%s%s%s", allowed & REQUEST_GET ? "GET, HEAD, " : "",
+                 allowed & REQUEST_POST ? "POST, " : "", allowed & REQUEST_PUT ? "PUT, " : "",
+                 allowed & REQUEST_DELETE ? "DELETE, " : "",
+                 allowed & REQUEST_OPTIONS ? "OPTIONS, " : "");
+        allow[strlen(allow) - 2] = '\0'; /* the last comma */
+        request_add_header(request, "Allow", allow);
+        request_fail(request, 405, NULL, "this path answers only %s", allow);
         return;
     }
     if (!route) {

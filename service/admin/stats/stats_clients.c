@@ -33,14 +33,6 @@ static int64_t nearest_day(int64_t time_s)
     return floor_day(time_s + DAY_S / 2);
 }
 
-static bool is_midnight(const struct zone *zone, int64_t time_s)
-{
-    struct civil local;
-
-    zone_from_s(zone, time_s, &local);
-    return local.hour == 0;
-}
-
 /* Sets the UTC days that stand for a period.  For each local day that is the UTC day which shares
  * most hours with it, so that seven local days are seven UTC days and no UTC day is used twice.
  * Today is included from its first hour on.  For a period of hours it is every UTC day that holds
@@ -48,12 +40,12 @@ static bool is_midnight(const struct zone *zone, int64_t time_s)
 static void set_days(struct stats_clients_span *span, const struct stats *stats, size_t index)
 {
     const struct period *period = stats_period(stats, index);
-    const struct zone *zone = stats->query.zone;
+    struct civil end;
 
+    zone_from_s(stats->query.zone, period->to_s, &end);
     span->from_s = period->is_days ? nearest_day(period->from_s) : floor_day(period->from_s);
-    span->to_s = period->is_days && is_midnight(zone, period->to_s)
-                     ? nearest_day(period->to_s)
-                     : floor_day(period->to_s + DAY_S - 1);
+    span->to_s = period->is_days && end.hour == 0 ? nearest_day(period->to_s)
+                                                  : floor_day(period->to_s + DAY_S - 1);
     if (span->from_s >= span->to_s)
         span->from_s = floor_day(period->from_s);
 }

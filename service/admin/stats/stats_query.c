@@ -376,15 +376,6 @@ static bool take_options(struct stats_query *out, const struct query *query,
     return true;
 }
 
-/* A file gets all rows; a time series as well, because PERIOD_BUCKETS_MAX limits it. */
-static size_t default_limit(const struct stats_query *query)
-{
-    if (query->csv)
-        return STATS_NO_LIMIT;
-    return query->n_groups == 1 && query->groups[0] == STATS_TIME ? STATS_LIMIT_MAX
-                                                                  : STATS_LIMIT_DEFAULT;
-}
-
 static bool take_page(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
@@ -396,7 +387,12 @@ static bool take_page(struct stats_query *out, const struct query *query,
     out->csv = out->download || asker->accepts_csv;
     if (format.ptr && !out->download && !slice_equal(format, slice_of("json")))
         return refuse(fault, "format", "must be json or csv");
-    out->limit = asker->asked == STATS_ASKED_LIST ? STATS_LIMIT_DEFAULT : default_limit(out);
+    /* A file gets all rows; a time series as well, because PERIOD_BUCKETS_MAX limits it. */
+    out->limit = STATS_LIMIT_DEFAULT;
+    if (asker->asked != STATS_ASKED_LIST && out->csv)
+        out->limit = STATS_NO_LIMIT;
+    else if (asker->asked != STATS_ASKED_LIST && out->n_groups == 1 && out->groups[0] == STATS_TIME)
+        out->limit = STATS_LIMIT_MAX;
     if (asker->asked == STATS_ASKED_LIST && slice_equal(limit, slice_of("all"))) {
         out->limit = STATS_NO_LIMIT;
     } else if (limit.ptr) {

@@ -75,21 +75,18 @@ static bool has_key(const struct stats_rows *rows, size_t at, const uint32_t key
     return at < rows->n && rows->rows[at].key[0] == key[0] && rows->rows[at].key[1] == key[1];
 }
 
-/* Looks near the last row first: compacted series have their records in the same order, so the row
- * wanted is mostly the last one or the next. */
-static struct stats_row *find_near(struct stats_rows *rows, const uint32_t key[static 2])
-{
-    if (has_key(rows, rows->last + 1, key))
-        return &rows->rows[++rows->last];
-    return has_key(rows, rows->last, key) ? &rows->rows[rows->last] : NULL;
-}
-
 void stats_rows_add(struct stats_rows *rows, const uint32_t key[static 2], int64_t n,
                     bool automated)
 {
-    struct stats_row *row = find_near(rows, key);
+    struct stats_row *row;
 
-    if (!row && (row = find_or_make(rows, key)))
+    /* Looks near the last row first: compacted series have their records in the same order, so the
+     * row wanted is mostly the last one or the next. */
+    if (has_key(rows, rows->last + 1, key))
+        row = &rows->rows[++rows->last];
+    else if (has_key(rows, rows->last, key))
+        row = &rows->rows[rows->last];
+    else if ((row = find_or_make(rows, key)))
         rows->last = (size_t)(row - rows->rows);
     if (row)
         clicks_add(&row->clicks, n, automated);
