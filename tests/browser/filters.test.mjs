@@ -39,6 +39,46 @@ test("a row filters, chips say so, and Escape takes the last one away", async ({
     await expect(chips.getByRole("button")).toHaveCount(1);
 });
 
+test("another period is compared with in tiles, the chart, its table and the rankings",
+    async ({ dashboard, stack }) => {
+        const query = `/v1/stats?from=2026-11-09&to=2026-11-22&interval=day&compare=weekday&${zone}`;
+        const { previous, total } = await stack.api(`${query}&group_by=time`);
+        const countries = await stack.api(`${query}&group_by=country`);
+        const was = countries.previous.rows.find(({ key }) => key === "DE").human;
+        const german = countries.rows.find(({ key }) => key === "DE").human;
+
+        expect(previous.from).toBe("2026-10-25T23:00:00Z"); // two weeks before, by local clocks
+        await dashboard.goto(`${stack.base}?from=2026-11-09&to=2026-11-22`);
+        await settled(dashboard);
+        await dashboard.getByLabel("Compared with").selectOption({ label: "Same weekdays before" });
+        await expect(dashboard).toHaveURL(/compare=weekday/);
+        await settled(dashboard);
+        await expect(card(dashboard, "People’s clicks")).toContainText(
+            `on the same weekdays before (${previous.total.human.toLocaleString("en-GB")})`);
+        const over = card(dashboard, "Clicks over time");
+
+        await expect(over.getByRole("listitem").last()).toHaveText("The same weekdays before");
+        await over.getByText("Show as a table").click();
+        const [now, before] = await Promise.all([2, 3].map(async (column) =>
+            (await over.locator(`tbody td:nth-child(${column})`).allTextContents()).map((text) =>
+                Number(text.replaceAll(/\D/g, "")))));
+
+        expect(now.reduce((a, b) => a + b)).toBe(total.human);
+        expect(before).toEqual(previous.rows.map(({ human }) => human));
+        const sign = german > was ? "▲" : german < was ? "▼" : "";
+
+        await expect(card(dashboard, "Countries").getByRole("row", { name: "Germany" }).locator(".difference"))
+            .toHaveText(new RegExp(`^${sign} ?${(Math.abs(german / was - 1) * 100).toFixed(1)}%`));
+        await dashboard.getByLabel("Compared with").selectOption({ label: "A period of its own …" });
+        await expect(dashboard.getByLabel("Compared from")).toBeVisible();
+        await dashboard.getByLabel("Compared from").fill("2026-06-01");
+        await expect(dashboard).toHaveURL(/compare=2026-06-01/);
+        await expect(card(dashboard, "People’s clicks")).toContainText("the period from 2026-06-01 on");
+        await dashboard.goto(`${stack.base}?from=2026-11-09&to=2026-11-22&compare=2026-12-01`);
+        await expect(dashboard.getByRole("alert").filter({ hasText: "What it is compared with must be previous" }))
+            .toBeVisible();
+    });
+
 test("each property filters to what the API says, and one takes the place of another",
     async ({ dashboard, stack }) => {
         for (const [title, row, query] of [["Devices", "Phone", "device=phone"], ["Channels", "E-mail", "channel=mail"],

@@ -26,6 +26,7 @@ const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Fun
     ["targets", "Targets"], ["health", "Health"]];
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
+    compare: "What it is compared with",
     ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, `Its filter “${text}”`])) };
 const root = document.getElementById("app");
 
@@ -82,7 +83,9 @@ class Frame {
         if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
             filters.brand = brands[0].name;
         // Campaigns and invoices are not counted by countries and the like, but for those of one.
-        return readView() === "" ? filters : withoutDimensions(filters);
+        const known = readView() === "" ? filters : withoutDimensions(filters);
+
+        return readView() === "funnel" ? { ...known, compare: "" } : known;
     }
 
     showNav(view) {

@@ -1,9 +1,22 @@
 // A ranking: names, counts, shares, and a bar for each.
 import { h } from "./dom.js";
-import { count, share } from "./format.js";
+import { count, percent, share } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
 
-function row(item, all, max, machines) {
+/** How a count compares with another, in few signs: "▲ 12.3%"; what it is, when pointed at. */
+export function difference(now, before, what) {
+    if (before === undefined)
+        return null;
+    const ratio = before > 0 ? now / before - 1 : 0;
+    const [sign, word] = before === 0 ? [now > 0 ? "new" : "–", ""] : ratio > 0.0005 ? ["▲ ", "more"]
+        : ratio < -0.0005 ? ["▼ ", "fewer"] : ["", "as many"];
+    const size = before === 0 ? "" : ratio >= 9 ? `× ${count(Math.round(now / before))}` : percent(Math.abs(ratio));
+
+    return h("span", { class: "difference", title: `${count(before)} in ${what}` }, sign, size,
+        h("span", { class: "visually-hidden" }, ` ${word}`));
+}
+
+function row(item, { all, max, machines, what, isCompared }) {
     const fill = h("i");
 
     fill.style.width = `${(item.value / max) * 100}%`;
@@ -14,16 +27,19 @@ function row(item, all, max, machines) {
             h("span", { class: "name" }, item.link?.() ?? item.name),
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
         h("td", { class: "number" }, count(item.value)),
-        h("td", { class: "number" }, share(item.value, all)));
+        h("td", { class: "number" }, share(item.value, all)),
+        isCompared ? h("td", { class: "number wide-only" }, difference(item.value, item.before, what)) : null);
 }
 
 /* All of them, to be searched and sorted. */
-function openAll(caption, items, all) {
+function openAll(caption, items, { all, what, isCompared }) {
     const listing = new Listing({ caption, text: ({ name }) => name, columns: [
         { name: "Name", value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
         { name: "Clicks", value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
         { name: "Share", value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
-    ] });
+        isCompared ? { name: "Change", value: ({ value, before }) => value - before, isNumber: true,
+            cell: ({ value, before }) => difference(value, before, what) } : null,
+    ].filter(Boolean) });
 
     listing.show(items);
     openDialog(caption, listing.element);
@@ -33,22 +49,25 @@ function openAll(caption, items, all) {
  * The table.  Items are {name, value, link, title}; `link()` makes what leads to the item.  Those
  * beyond `limit` are summed up as the rest, which opens the list of all.
  */
-export function bars(caption, items, { limit = 7, machines = false } = {}) {
+export function bars(caption, items, { limit = 7, machines = false, what = "" } = {}) {
     const sorted = items.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
     const all = sorted.reduce((sum, { value }) => sum + value, 0);
     const shown = sorted.length > limit + 1 ? sorted.slice(0, limit) : sorted;
     const rest = sorted.slice(shown.length).reduce((sum, { value }) => sum + value, 0);
     const max = Math.max(sorted[0]?.value ?? 1, rest);
+    const isCompared = sorted.some(({ before }) => before !== undefined);
+    const view = { all, max, machines, what, isCompared };
     const name = `${count(sorted.length - limit)} more`;
 
     if (rest > 0)
-        shown.push({ name, value: rest, colour: "muted", title: "Show all, to search and sort",
+        shown.push({ name, value: rest, colour: "muted",
+            before: isCompared ? sorted.slice(limit).reduce((sum, { before }) => sum + before, 0) : undefined, title: "Show all, to search and sort",
             link: () => h("button", { type: "button", class: "text-button", "aria-haspopup": "dialog",
-                onclick: () => openAll(caption, sorted, all) }, `${name} …`) });
+                onclick: () => openAll(caption, sorted, view) }, `${name} …`) });
     return h("table", { class: "bars" },
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,
             h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Clicks"),
-            h("th", { scope: "col" }, "Share"))),
-        h("tbody", null, shown.map((item) => row(item, all, max, machines))));
+            h("th", { scope: "col" }, "Share"), isCompared ? h("th", { scope: "col", class: "wide-only" }, "Change") : null)),
+        h("tbody", null, shown.map((item) => row(item, view))));
 }

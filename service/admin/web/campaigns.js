@@ -1,15 +1,15 @@
 // Campaigns, such as the stages of a reminder, side by side.
 import { get, stats } from "./api.js";
-import { bars } from "./bars.js";
+import { bars, difference } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { beforeName, go, periodName, toParams } from "./filters.js";
+import { beforeName, compareParam, go, periodName, toParams } from "./filters.js";
 import { big, count, many, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
-import { change, rankCard, shared, toSeries } from "./overview.js";
+import { change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
 
@@ -26,7 +26,7 @@ function loader(filters) {
     const params = { ...toParams(filters), campaign: "" };
 
     return shared(async () => {
-        const data = await stats({ ...params, group_by: "campaign", compare: "previous",
+        const data = await stats({ ...params, group_by: "campaign", compare: compareParam(filters),
             limit: LISTED, offset: 0 });
         const rows = data.rows.filter((row) => row.total > 0)
             .sort((a, b) => b[filters.who] - a[filters.who]);
@@ -40,7 +40,9 @@ function loader(filters) {
             for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
                 names.set(String(id), name);
         }
-        return { data, rows, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
+        const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row[filters.who]]));
+
+        return { data, rows, before, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
     });
 }
 
@@ -119,14 +121,15 @@ function timeCard(load, filters) {
                 return { found, data: null };
             return { found, data: await stats({ ...toParams(filters),
                 campaign: found.keys.slice(0, MAX).join(","), group_by: "time,campaign",
-                limit: 10000 }, signal) };
+                // Of one campaign; of several there would be too many lines.
+                compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal) };
         },
         isEmpty: ({ data }) => !data || data.total[filters.who] === 0,
         render({ found, data }, body) {
             const { keys, interval, series } = toSeries(data, "campaign", filters);
 
             chart.show(body, {
-                keys, interval,
+                keys, interval, compared: comparedSeries(data, filters),
                 summary: `${many(data.total[filters.who], "click")} of ${
                     many(series.size, "campaign")}`,
                 series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values,
@@ -190,6 +193,7 @@ function pickCard(load, context, filters) {
     const named = () => document.dispatchEvent(new CustomEvent("renamed"));
     const footer = context.mayWrite ? nameAnother(filters, named) : null;
     let found = null;
+    const beforeOf = ({ key }) => found.before.get(key) ?? 0;
     const listing = new Listing({
         caption: "Table of campaigns", page: 10, memory,
         text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
@@ -198,6 +202,8 @@ function pickCard(load, context, filters) {
                 cell: (row) => pickHead(row, found, context, filters, named) },
             { name: "Clicks", value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
                 isNumber: true },
+            { name: "Change", value: (row) => row[filters.who] - beforeOf(row),
+                cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true },
         ],
     });
 

@@ -13,7 +13,7 @@ function skeleton(shape) {
 /* The filters are wrong, and with them every card: that is said once. */
 function isAddressed({ status, parameter }) {
     return status === 400 &&
-        ["from", "to", "brand", "campaign", "kind", "interval", ...Object.keys(dimensions)].includes(parameter);
+        ["from", "to", "brand", "campaign", "kind", "interval", "compare", ...Object.keys(dimensions)].includes(parameter);
 }
 
 /**

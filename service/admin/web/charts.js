@@ -80,6 +80,9 @@ function runningBucket(keys, interval) {
 function dataset(kind, series, running) {
     const paint = colour(series.colour);
 
+    if (series.isCompared) // a line also over columns
+        return { type: "line", label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
+            borderWidth: 1.5, borderDash: [3, 3], pointRadius: 0, pointHitRadius: 8, tension: 0, order: -1 };
     if (kind === "bar")
         return { label: series.name, data: series.values, maxBarThickness: 28,
             backgroundColor: series.values.map((_, i) => i === running ? `${paint}80` : paint),
@@ -93,7 +96,7 @@ function dataset(kind, series, running) {
 
 function legend(series) {
     return h("ul", { class: "legend" }, series.map((one) => {
-        const swatch = h("span", { class: "swatch" });
+        const swatch = h("span", { class: one.isCompared ? "swatch dashed" : "swatch" });
 
         swatch.style.color = `var(--${one.colour})`;
         return h("li", { title: one.note ?? null }, swatch, one.name);
@@ -105,7 +108,7 @@ function dataTable(caption, keys, interval, series, unit) {
         : ["Time", ...series.map(({ name }) => name)];
     const running = runningBucket(keys, interval);
     const rows = keys.map((key, i) =>
-        [bucket(key, interval) + (i === running ? " (not over)" : ""), ...series.map(({ values }) => count(values[i]))]);
+        [bucket(key, interval) + (i === running ? " (not over)" : ""), ...series.map(({ values }) => values[i] === null ? "–" : count(values[i]))]);
 
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
         table("rows small", caption, head, rows));
@@ -132,8 +135,10 @@ export class TimeChart {
 
     /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
-     * names of the keys, `title` what they are; `unit` is what is counted by step. */
-    show(body, { keys, ticks, title, interval, series, summary, isStated, unit = "Clicks" }) {
+     * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period. */
+    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = "Clicks" }) {
+        const series = compared ? [...own, compared] : own;
+
         this.unit = unit;
         if (!this.canvas) {
             this.canvas = h("canvas", { role: "img" });

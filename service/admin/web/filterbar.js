@@ -1,6 +1,6 @@
 // The row of controls above the figures.
 import { h, newId } from "./dom.js";
-import { canStep, isCustom, periodName, periods, stepOf } from "./filters.js";
+import { canStep, comparisons, isComparedByDate, isCustom, periodName, periods, stepOf } from "./filters.js";
 import { count } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
 import { audiences, campaignName, valueName } from "./words.js";
@@ -75,6 +75,19 @@ function period(filters, change) {
         change(key === "custom" ? { from: isoDate(monthAgo), to: isoDate(new Date()) }
             : { from: key, to: "" });
     });
+}
+
+function comparison(filters, change) {
+    const isDate = isComparedByDate(filters);
+    const options = [...comparisons, ["date", "A period of its own …"]];
+    const yearAgo = isoDate(new Date(Date.now() - 366 * 86400000));
+
+    return [
+        select("Compared with", isDate ? "date" : filters.compare, options,
+            (compare) => change({ compare: compare === "date" ? yearAgo : compare })),
+        isDate ? date("Compared from", filters.compare, { max: isoDate(new Date()) },
+            (compare) => change({ compare })) : [],
+    ];
 }
 
 function audience(filters, change) {
@@ -165,7 +178,8 @@ export function filterBar(context, filters, change, { withCampaign = true, withC
         [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
             ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
-    audience(filters, change)]);
+    comparison(filters, change)],
+    audience(filters, change));
     const fold = h("button", { class: "button plain fold", type: "button", "data-key": "fold",
         "aria-controls": formId, "aria-expanded": String(isOpen), onclick: () => {
             isOpen = !isOpen;

@@ -19,8 +19,22 @@ const defaults = {
     interval: "",
     who: "human",
     sent: "",
+    compare: "",
     ...noDimensions,
 };
+
+/** What the period is compared with, as the API calls it; "" is the period before. */
+export const comparisons = [
+    ["", "The period before"],
+    ["weekday", "Same weekdays before"],
+    ["year", "Same dates last year"],
+    ["year_weekday", "Same weekdays last year"],
+];
+
+/** A date to compare from on: as long a period that begins then. */
+export function isComparedByDate({ compare }) {
+    return /^\d{4}-\d\d-\d\d$/.test(compare);
+}
 
 export const periods = [
     ["24h", "Last 24 hours"],
@@ -160,10 +174,19 @@ export function periodName(filters) {
     return filters.to ? `${filters.from} to ${filters.to}` : `since ${filters.from}`;
 }
 
+/** The parameter `compare` of GET /v1/stats. */
+export function compareParam({ compare }) {
+    return compare || "previous";
+}
+
 /** The period that is compared with, in words: "the 30 days before". */
 export function beforeName(filters) {
     const [, n, unit] = /^(\d+)([hd])$/.exec(filters.from) ?? [];
+    const names = { weekday: "the same weekdays before", year: "the same dates last year",
+        year_weekday: "the same weekdays last year" };
 
+    if (filters.compare)
+        return names[filters.compare] ?? `the period from ${filters.compare} on`;
     if (!n || filters.to)
         return filters.from === "1y" && !filters.to ? "the 12 months before" : "the period before";
     return `the ${n} ${unit === "h" ? "hours" : "days"} before`;

@@ -6,7 +6,7 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addFilter, addressOf, beforeName, daysOf, dimensionOf, dimensions, periodName, stepOf, toParams,
+import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensionOf, dimensions, periodName, stepOf, toParams,
     withoutDimensions } from "./filters.js";
 import { big, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
@@ -60,19 +60,50 @@ export function figureCard(title, note, load, read, { what, footer } = {}) {
 
 /** Rows by time and one more dimension, as series over the times, in the steps asked for. */
 export function toSeries(data, dimension, filters, field = filters.who) {
-    const times = [...new Set(data.rows.map(({ time }) => time))];
-    const interval = shownStep(data.interval, times.length, stepOf(filters));
-    const keyOf = (time) => (interval === "week" ? weekOf(time) : time);
-    const keys = [...new Set(times.map(keyOf))];
-    const place = new Map(keys.map((key, i) => [key, i]));
+    const { keys, interval, placeOf } = steps(data, filters);
     const series = new Map();
 
     for (const row of data.rows) {
         if (!series.has(row[dimension]))
             series.set(row[dimension], new Array(keys.length).fill(0));
-        series.get(row[dimension])[place.get(keyOf(row.time))] += row[field];
+        series.get(row[dimension])[placeOf(row.time)] += row[field];
     }
     return { keys, interval, series };
+}
+
+function timesOf(rows) {
+    return [...new Set(rows.map(({ time, key }) => time ?? key))];
+}
+
+/* The times of an answer in the steps that are shown, and the place of each among them. */
+function steps(data, filters) {
+    const times = timesOf(data.rows);
+    const interval = shownStep(data.interval, times.length, stepOf(filters));
+    const keyOf = (time) => (interval === "week" ? weekOf(time) : time);
+    const keys = [...new Set(times.map(keyOf))];
+    const places = new Map(keys.map((key, i) => [key, i]));
+
+    return { keys, interval, times, placeOf: (time) => places.get(keyOf(time)) };
+}
+
+/** The period that is compared with as one more series over the same times: its first day stands by
+ * the first one.  Null where the answer has none. */
+export function comparedSeries(data, filters, field = filters.who) {
+    if (!data.previous || data.previous.rows.length === 0)
+        return null;
+    const { keys, times, placeOf } = steps(data, filters);
+    const values = new Array(keys.length).fill(null); // no point where that period has ended
+    const order = new Map(timesOf(data.previous.rows).map((time, i) => [time, i]));
+
+    for (const row of data.previous.rows) {
+        const time = times[order.get(row.time ?? row.key)];
+
+        if (time !== undefined)
+            values[placeOf(time)] = (values[placeOf(time)] ?? 0) + row[field];
+    }
+    const name = beforeName(filters);
+
+    return { name: name.charAt(0).toUpperCase() + name.slice(1), values, colour: "muted", isCompared: true };
 }
 
 /* More columns than DAYS_MAX can’t be read, so days become weeks, which the API does not know. */
@@ -114,6 +145,7 @@ function labelChart(load, filters) {
                 interval,
                 summary: `${count(all(data))} clicks ${audiences[filters.who].of}, ${
                     periodName(filters)}`,
+                compared: comparedSeries(data, filters),
                 series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
                     name: isSplit && key !== "human" ? "Machines" : labelName(key),
                     note: isSplit ? "" : labelNote(key), values: series.get(key),
@@ -176,10 +208,12 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
 
     return new Card({
         title, note, span: options.span ?? 4, fills: options.fills,
-        load: options.load ?? ((signal) => stats({ ...params, group_by: dimension }, signal)),
+        load: options.load ?? ((signal) => stats({ ...params, group_by: dimension,
+            compare: compareParam(filters) }, signal)),
         isEmpty: (data) => !data.rows.some(isShown),
         empty: options.empty,
         render(data, body) {
+            const before = data.previous && new Map(data.previous.rows.map((row) => [row.key, row[field]]));
             const rest = data.rows.find(({ key }) => key === options.leaveOut)?.[field] ?? 0;
 
             fill(body, bars(title, data.rows.filter(isShown).map((row) => ({
@@ -187,8 +221,8 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
                     : valueName(dimension, row.key),
                 link: options.link ? () => options.link(row)
                     : dimension === "campaign" ? null : picker(filters, dimension, row.key),
-                value: row[field],
-            })), { machines: field === "automated", limit: options.limit }),
+                value: row[field], before: before ? before.get(row.key) ?? 0 : undefined,
+            })), { what: beforeName(filters), machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
                 `${count(rest)} more on links without one.`) : null);
         },
@@ -271,7 +305,8 @@ function pickedCampaigns(params, filters) {
             limit: CAMPAIGNS_MAX, offset: 0 }, signal);
         const campaign = all.rows.map(({ key }) => key).join(",");
 
-        return campaign === "" ? { rows: [] } : stats({ ...params, campaign, group_by: "campaign" }, signal);
+        return campaign === "" ? { rows: [] } : stats({ ...params, campaign, group_by: "campaign",
+            compare: compareParam(filters) }, signal);
     };
 }
 
@@ -289,10 +324,10 @@ function apartCard(dimension) {
 export function overview(context, filters) {
     const params = toParams(filters);
     const dimension = dimensionOf(filters);
-    const load = shared(() => stats({ ...params, compare: "previous", limit: 10000,
+    const load = shared(() => stats({ ...params, compare: compareParam(filters), limit: 10000,
         group_by: dimension === "" || dimension === "label" ? "time,label" : "time" }));
     const loadClients = (signal) =>
-        stats({ ...params, group_by: "time", clients: "true", compare: "previous" }, signal);
+        stats({ ...params, group_by: "time", clients: "true", compare: compareParam(filters) }, signal);
     const toCampaign = (row) => h("a", { "data-view": "campaigns",
         href: addressOf("campaigns", { ...withoutDimensions(filters), campaign: row.key }) },
     campaignName(row.key, row.name));

@@ -47,6 +47,11 @@ const channels = {
 
 const devices = { phone: "Phone", tablet: "Tablet", desktop: "Computer", other: "Other" };
 
+const browsers = { ie: "Internet Explorer", samsung: "Samsung Internet", uc: "UC Browser", duckduckgo: "DuckDuckGo",
+    android: "Android Browser", in_app: "Inside another app", mail: "Mail app" };
+
+const systems = { macos: "macOS", ios: "iOS", chromeos: "ChromeOS", harmonyos: "HarmonyOS", kaios: "KaiOS", bsd: "BSD" };
+
 const referrers = {
     none: "Mail app, or unknown",
     mail: "Webmail",
@@ -111,6 +116,10 @@ export function valueName(dimension, key) {
         return channels[key] ?? sentence(key);
     case "device":
         return devices[key] ?? sentence(key);
+    case "browser":
+        return browsers[key] ?? sentence(key);
+    case "system":
+        return systems[key] ?? sentence(key);
     case "referrer":
         return referrers[key] ?? sentence(key);
     case "variant":
