@@ -70,7 +70,7 @@ final class Token
     public static function open(array $keys, string $brand, string $text)
     {
         $bytes = self::decode($text);
-        $kid = $bytes === null ? 0 : ord($bytes);
+        $kid = $bytes === null ? 0 : ord($bytes[0]);
         if (strlen((string) $bytes) < 28 || strlen($bytes) > 76 || !isset($keys[$kid])) {
             return null;
         }
@@ -80,7 +80,7 @@ final class Token
         if (!hash_equals(self::tag($kid, $keys[$kid], $brand, $plain), $tag)) {
             return null;
         }
-        $head = ord($plain);
+        $head = ord($plain[0]);
         $fields = ['kind' => $head >> 4, 'ttl_code' => $head & 15]
             + unpack('Nobject/Nclient/ncampaign', substr($plain, 1, 10));
         $fields['issued_min'] = unpack('N', "\0" . substr($plain, 11, 3))[1];
