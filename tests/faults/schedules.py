@@ -6,9 +6,10 @@
     … --topology single|sentinel|cluster               instead of what the seed says
     … --jobs 2                                         at a time
 
-A schedule is a hopcountd and a Redis of some topology, clients that click all the time, and some
-steps of one or two faults at once.  Then everything is mended, and the clients' tally must be what
-Redis holds, link by link, in all tables; and the daemon's metrics must conserve.
+A schedule is a hopcountd and a Redis of some topology, clients that click and a billing system that sends
+events all the time, and some steps of one or two faults at once.  Then everything is mended, and the
+clients' tally must be what Redis holds, link by link, in all tables; the daemon's metrics must conserve;
+and what became of each invoice must be what Redis, the daemon and a second pod say.
 """
 import argparse
 import collections
@@ -31,6 +32,7 @@ if __name__ == "__main__":
 from harness.daemon import Hopcountd, merge  # noqa: E402
 
 from faults.proxy import STRIKES  # noqa: E402
+from faults.told import Told  # noqa: E402
 from faults.topology import Cluster, Sentinels, Single  # noqa: E402
 from faults.trial import CONFIG, Trial, dropped  # noqa: E402
 
@@ -45,22 +47,28 @@ class World:
         self.rng, self.topology_name = rng, topology
         self.topology = {"single": Single, "sentinel": Sentinels, "cluster": Cluster}[topology](
             directory, rng)
-        self.directory, self.daemon, self.trial = directory, None, None
+        self.directory, self.daemon, self.other, self.trial, self.told = directory, None, None, None, None
 
     def start(self):
         self.topology.start()
         n_workers = self.rng.choice([1, 2, 3])
         config = merge(CONFIG, {
             "public": {"workers": n_workers},
+            "admin": {"rate_per_min": 1000000},
             "redis": {"shards": 16 if self.topology_name == "cluster" else self.rng.choice([1, 4]),
                       "batch_max": self.rng.choice([64, 4096]),
                       "flush_ms": self.rng.choice([5, 50])}})
         self.daemon = Hopcountd(self.directory / "hopcountd", self.topology, config).start()
+        self.other = Hopcountd(self.directory / "other", self.topology, config)
+        self.other.key = self.daemon.key
+        self.other.write_keys([(1, "mint", self.daemon.key)])
+        self.other.start()
         self.trial = Trial(0, "a random schedule", self.daemon, self.topology.read, N_LINKS)
+        self.told = Told([self.daemon, self.other], random.Random(self.rng.random()))
 
     def clean_up(self):
         self.topology.stop()
-        for process in [self.daemon] + self.topology.processes:
+        for process in [self.daemon, self.other] + self.topology.processes:
             if process is not None:
                 process.cleanup()
 
@@ -312,7 +320,7 @@ def run_schedule(seed, topology=None, say=lambda text: None):
     world, steps, passed = World(directory, rng, topology), [], False
     try:
         world.start()
-        with world.trial.load(world.trial.during, n_clients=3, pause_s=0.003):
+        with world.told, world.trial.load(world.trial.during, n_clients=3, pause_s=0.003):
             time.sleep(rng.choice([0.1, 0.4]))
             for _ in range(rng.randrange(*N_STEPS)):
                 faults = choose_step(rng, topology)
@@ -322,6 +330,7 @@ def run_schedule(seed, topology=None, say=lambda text: None):
         counts, metrics = verdict(world)
         passed = True
         return (f"seed {seed} {topology}: {world.trial.during}, counted {counts.total}, "
+                f"{world.told.n_accepted} events, "
                 f"replayed {metrics['hopcount_clicks_replayed_total']:.0f}: {' '.join(steps)}")
     except BaseException as failure:
         raise AssertionError(
@@ -348,7 +357,9 @@ def verdict(world):
         by_id[token] = counts.links[tokens.link_id(token)]
     tally.check(by_id)
     counts.check_agreement()
-    world.daemon.assert_no_sanitizer_report()
+    world.told.verdict(trial.read)
+    for daemon in (world.daemon, world.other):
+        daemon.assert_no_sanitizer_report()
     return counts, metrics
 
 

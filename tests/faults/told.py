@@ -93,6 +93,9 @@ class Told:
             except (OSError, http.client.HTTPException):
                 self.n_unanswered += 1
                 return None
+            if reply.status == 503:  # no room in the log: not accepted
+                self.n_unanswered += 1
+                return None
             assert reply.status == 202, f"{reply.status} {reply.text}"
             return reply.text
         text = wait_until(answered, 40, "the event is answered", pause=0.02)

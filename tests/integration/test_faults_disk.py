@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from faults.disk import HEADER, RECORD, cut_power, fill, segments, small_disk, syncs_fail
 from faults.trial import dropped
 from harness import counters
 from harness.build import build_type
@@ -24,58 +25,9 @@ from harness.wait import wait_until
 # Links to log in lead on although it is not known what became of them.
 OPEN = {"brands": [{**BRAND, "targets": [{"kind": "login", "until_known": "open"}]}]}
 IS_PLAIN = build_type() == "Release"
-RECORD, HEADER = 64, 64
 
 
 # --- row 3: power cut ---
-
-def segments(daemon):
-    return sorted((daemon.state_dir / "logs").glob("*/*.seg"))
-
-
-def records_after(path, time_ms):
-    """The slots of a segment that hold clicks from `time_ms` on: what may not be on the disk."""
-    data = path.read_bytes()
-    found = []
-    for at in range(HEADER, len(data) - RECORD + 1, RECORD):
-        made_ms, = struct.unpack_from("<q", data, at + 16)
-        if made_ms >= time_ms and data[at:at + RECORD] != bytes(RECORD):
-            found.append(at)
-    return found
-
-
-def cut_power(daemon, rng, since_ms):
-    """Does to the files what a power cut can: of what was not synced, any part is missing.
-
-    Returns how many clicks that takes at most.
-    """
-    n_at_risk = 0
-    for path in segments(daemon):
-        slots = records_after(path, since_ms)
-        n_at_risk += len(slots)
-        if not slots:
-            continue
-        how = rng.choice(["cut", "holes", "tail of zeros", "bit"])
-        with open(path, "r+b") as file:
-            if how == "cut":
-                file.truncate(rng.randrange(slots[0], slots[-1] + RECORD))
-            elif how == "holes":
-                for at in rng.sample(slots, rng.randrange(1, len(slots) + 1)):
-                    file.seek(at)
-                    file.write(bytes(RECORD))
-            elif how == "tail of zeros":
-                first = rng.randrange(slots[0], slots[-1] + RECORD)
-                file.seek(first)
-                file.write(bytes(slots[-1] + RECORD - first))
-            else:
-                at = rng.choice(slots) + rng.randrange(RECORD)
-                file.seek(at)
-                byte = file.read(1)[0]
-                file.seek(at)
-                file.write(bytes([byte ^ 1 << rng.randrange(8)]))
-        print(f"power cut: {how}, {len(slots)} at risk in {path.name}")
-    return n_at_risk
-
 
 def test_a_power_cut_takes_no_more_than_the_last_sync_interval(make_trial, make_proxy, redis, rng):
     sync_ms = 200
@@ -123,19 +75,9 @@ def test_a_power_cut_when_redis_had_more_than_the_disk(make_trial, redis):
 
 # --- row 14: disk full, broken, read-only ---
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 2 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", path],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"a tmpfs can't be mounted here: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
+@pytest.fixture(name="small_disk")
+def small_disk_fixture(tmp_path):
+    yield from small_disk(tmp_path / "disk")
 
 
 def cpu_s(daemon):
@@ -155,18 +97,14 @@ def test_a_full_disk_turns_to_memory_and_back(make_trial, small_disk):
     trial = make_trial(14, "disk full, then room again", config={
         "state_dir": str(small_disk / "state"), "public": {"workers": 1}})
     trial.click_before()
-    (small_disk / "filler").write_bytes(b"")
-    with open(small_disk / "filler", "wb", buffering=0) as filler:
-        with contextlib.suppress(OSError):
-            while True:
-                filler.write(bytes(4096))
+    filler = fill(small_disk)
     for _ in range(4):
         trial.flood(2000)
     wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 1, 20, "it is degraded")
     trial.click_during()
     assert trial.daemon.is_ready()
     assert_no_spin(trial.daemon)
-    (small_disk / "filler").unlink()
+    filler.unlink()
     with trial.load(trial.after):
         wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 0, 60, "it is not")
     metrics = trial.wait_applied()
@@ -216,27 +154,11 @@ def test_a_read_only_state_dir_turns_to_memory_and_back(make_trial, small_disk):
     trial.verdict(n_lost_reported=dropped(metrics))
 
 
-def preload_of(library):
-    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"):
-        path = pathlib.Path(folder) / library
-        if path.exists():
-            return str(path)
-    return None
-
-
 @pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
 def test_syncs_that_fail_are_told_and_cost_no_click(make_trial, redis):
     """EIO of every fdatasync and msync, by libfiu."""
-    run, posix = preload_of("fiu_run_preload.so"), preload_of("fiu_posix_preload.so")
-    for folder in ("/usr/lib/fiu", "/usr/lib/x86_64-linux-gnu/fiu", "/usr/local/lib"):
-        run = run or next(map(str, pathlib.Path(folder).glob("fiu_run_preload.so")), None)
-        posix = posix or next(map(str, pathlib.Path(folder).glob("fiu_posix_preload.so")), None)
-    if not run or not posix:
-        pytest.skip("libfiu's preload libraries (fiu-utils) are not installed")
-    failures = "\n".join(f"enable name=posix/io/{name},failinfo=5"
-                         for name in ("sync/fdatasync", "sync/fsync"))
-    trial = make_trial(14, "EIO of every sync", environment={
-        "LD_PRELOAD": f"{run} {posix}", "FIU_ENABLE": failures})
+    environment = syncs_fail()
+    trial = make_trial(14, "EIO of every sync", environment=environment)
     trial.click_before()
     trial.click_during()
     metrics = trial.check_conservation()

@@ -1,24 +1,31 @@
-"""Events through faults, beside clicks: none lost, none applied twice, and all pods say the same (rows 1, 4, 5,
-6, 8, 9 and 13 of the fault matrix)."""
+"""Events through faults, beside clicks: none lost, none applied twice, and all pods say the same (rows 1, 3, 4, 5,
+6, 8, 9, 13 and 14 of the fault matrix)."""
 import time
 
 import pytest
 
+from faults.disk import Disk, fill, small_disk, syncs_fail
 from faults.proxy import STRIKES
 from faults.told import Told
 from faults.topology import Cluster, Sentinels
+from faults.trial import dropped
+from harness.build import build_type
 from harness.wait import wait_until
 
 CONFIG = {"admin": {"rate_per_min": 1000000}}
+plain_only = pytest.mark.skipif(build_type() != "Release",
+                                reason="a preloaded library and a sanitizer's don't go together")
 
 
 @pytest.fixture
 def make_told(make_trial, make_hopcountd, redis, rng):
     """make_told(row, fault, …) -> (trial, told): two pods, of which the trial's is told and clicked."""
-    def make(row, fault, url=None, read=None, pod_url=None, config=None):
+    def make(row, fault, url=None, read=None, pod_url=None, config=None, environment=None):
         config = CONFIG | (config or {})
-        trial = make_trial(row, f"events: {fault}", url or redis, config=config, read=read)
-        other = make_hopcountd(pod_url or url or redis, config, name="other", start=False)
+        trial = make_trial(row, f"events: {fault}", url or redis, config=config, read=read,
+                           environment=environment)
+        other = make_hopcountd(pod_url or url or redis, {k: v for k, v in config.items() if k != "state_dir"},
+                               name="other", start=False)
         other.key = trial.daemon.key
         other.write_keys([(1, "mint", other.key)])
         other.start()
@@ -112,4 +119,59 @@ def test_a_master_of_the_cluster_is_replaced(make_told, make_topology):
         load.wait_clicks(300)
     victim.start()
     cluster.wait_whole()
+    end(trial, told)
+
+
+@plain_only
+def test_a_power_cut_with_durability_click(make_told, make_proxy, redis, tmp_path):
+    """What was answered is on the disk; Redis has nothing of it yet."""
+    disk, proxy = Disk(tmp_path), make_proxy(redis.port)
+    trial, told = make_told(3, "power cut, 4 times, durability: click", proxy.url, pod_url=redis,
+                            config={"ledger": {"durability": "click"}}, environment=disk.environment)
+    n_lost = 0
+    with told, trial.load(trial.during) as load:
+        for _ in range(4):
+            proxy.hold()
+            told.wait_accepted(20)
+            load.wait_clicks(200)
+            trial.daemon.kill()
+            n_lost += disk.cut_power(trial.daemon)
+            proxy.reset()
+            proxy.heal()
+            trial.daemon.start()
+        load.wait_clicks(200)
+    print(f"{n_lost} bytes were not on the disk")
+    end(trial, told)
+
+
+@pytest.fixture(name="small_disk")
+def small_disk_fixture(tmp_path):
+    yield from small_disk(tmp_path / "disk")
+
+
+def test_a_full_disk_turns_to_memory_and_back(make_told, small_disk):
+    trial, told = make_told(14, "disk full, then room again", config={
+        "state_dir": str(small_disk / "state"), "public": {"workers": 1}})
+    with told, trial.load(trial.during) as load:
+        load.wait_clicks(200)
+        filler = fill(small_disk)
+        for _ in range(4):
+            trial.flood(2000)
+        wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 1, 20, "it is degraded")
+        told.wait_accepted(100)
+        filler.unlink()
+        wait_until(lambda: trial.daemon.metrics()["hopcount_log_degraded"] == 0, 60, "it is not")
+        told.wait_accepted(50)
+    told.verdict(trial.read)
+    trial.verdict(n_lost_reported=dropped(trial.wait_applied()))
+
+
+@plain_only
+def test_syncs_that_fail_cost_no_event(make_told):
+    trial, told = make_told(14, "EIO of every sync, durability: click", environment=syncs_fail(),
+                            config={"ledger": {"durability": "click"}})
+    with told, trial.load(trial.during) as load:
+        told.wait_accepted(50)
+        load.wait_clicks(300)
+    assert trial.daemon.metrics()["hopcount_log_last_errno"] == 5
     end(trial, told)
