@@ -6,6 +6,7 @@
 
 #include "proto/bytes.h"
 #include "proto/counter.h"
+#include "proto/token.h"
 
 static const char *const type_names[EVENT_TYPES] = {
     [EVENT_PAID] = "invoice.paid",
@@ -65,6 +66,20 @@ uint64_t event_id_hash(struct slice id)
 
 /* The currency stands where a click has the minute of its token, the scope where it has the
  * client's network: 24 bits each are free. */
+struct event event_of_token(enum event_type type, uint32_t brand, const struct token *token)
+{
+    return (struct event){
+        .type = type,
+        .brand = brand,
+        .object = token->object,
+        .client = token->client,
+        .link_id = token->link_id,
+        .campaign = token->campaign,
+        .channel = token->channel,
+        .variant = token->variant,
+    };
+}
+
 void event_to_record(const struct event *event, struct click *out)
 {
     const uint8_t *c = (const uint8_t *)event->currency;

@@ -14,6 +14,8 @@
 #include "proto/slice.h"
 #include "proto/state.h"
 
+struct token;
+
 /* The numbers are stored in records: never change one, only add; 1…15. */
 enum event_type {
     EVENT_PAID = 1,    /* value: 1 = the client must not be tracked */
@@ -75,6 +77,10 @@ int event_scope_find(struct slice name);
 
 /* 40 bits of BLAKE2b of an event's id as its sender wrote it. */
 uint64_t event_id_hash(struct slice id);
+
+/* An event of the link's token and of all that it names; time, id and value are the caller's to
+ * set, and zero. */
+struct event event_of_token(enum event_type type, uint32_t brand, const struct token *token);
 
 void event_to_record(const struct event *event, struct click *out);
 /* `record` is of CLICK_TYPE_EVENT.  False: of a type that this version does not know. */

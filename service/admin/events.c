@@ -180,7 +180,7 @@ static void append(struct posting *posting)
     for (size_t i = 0; i < posting->n; i++) {
         struct posted *posted = &posting->events[i];
 
-        if (posted->outcome != OUTCOME_ACCEPTED || (log && event_log_append(log, &posted->event)))
+        if (posted->outcome != OUTCOME_ACCEPTED || (log && event_log_add(log, &posted->event)))
             continue;
         posted->outcome = OUTCOME_REFUSED;
         posted->fault.field[0] = '\0';
@@ -188,6 +188,8 @@ static void append(struct posting *posting)
                         "there is no room in the log of events; send it again later");
         posted->fault.status = 503;
     }
+    if (log)
+        event_log_sync(log);
 }
 
 static void on_done(void *owner, const char *cause)

@@ -207,12 +207,14 @@ static bool tell_mails(struct request *request, const struct minting *minting)
     struct event_log *log = request->server->sources.events;
 
     for (size_t i = 0; i < minting->n_mails; i++) {
-        if (log && !event_log_append(log, &minting->mails[i])) {
+        if (log && !event_log_add(log, &minting->mails[i])) {
             request_fail(request, 503, NULL,
                          "there is no room in the log of events; send it again later");
             return false;
         }
     }
+    if (log)
+        event_log_sync(log);
     return true;
 }
 

@@ -90,21 +90,11 @@ static bool may_be_used(struct request *request, const struct brand *brand,
 
 static bool append_event(const struct use_job *job)
 {
-    const struct token *token = &job->token;
     struct event_log *log = job->request->server->sources.events;
-    const struct event event = {
-        .type = EVENT_USED,
-        .at_ms = clock_wall_ms(),
-        .id = be64_load(job->view) >> 24,
-        .brand = job->brand->id,
-        .object = token->object,
-        .client = token->client,
-        .link_id = token->link_id,
-        .campaign = token->campaign,
-        .channel = token->channel,
-        .variant = token->variant,
-    };
+    struct event event = event_of_token(EVENT_USED, job->brand->id, &job->token);
 
+    event.at_ms = clock_wall_ms();
+    event.id = be64_load(job->view) >> 24;
     return log && event_log_append(log, &event);
 }
 

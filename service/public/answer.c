@@ -4,9 +4,7 @@
 
 #include <sodium.h>
 
-#include "proto/bytes.h"
 #include "proto/click.h"
-#include "proto/event.h"
 #include "proto/html.h"
 #include "proto/view.h"
 #include "service/base/error.h"
@@ -17,29 +15,13 @@
 #include "service/public/loop_clock.h"
 #include "service/public/office.h"
 #include "service/public/press.h"
-#include "service/public/renewals.h"
+#include "service/public/presses.h"
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
-#include "service/state/event_log.h"
 #include "service/state/one_use.h"
 #include "service/state/state_look_up.h"
 #include "service/state/state_table.h"
-
-enum { LANGUAGE_MAX = 64 }; /* bytes of Accept-Language that are kept; the best come first */
-
-/* A press that waits for Redis: what its reply needs, for the request is gone by then. */
-struct late {
-    struct site *site; /* a reference */
-    const struct brand *brand;
-    struct token token;
-    uint8_t view[VIEW_ID_LEN];
-    bool is_used; /* the state table says so, whatever Redis says */
-    bool closes;  /* the connection, after the reply */
-    size_t language_len, target_len;
-    char language[LANGUAGE_MAX];
-    char target[SITE_TARGET_MAX];
-};
 
 struct answerer {
     struct answerer_options options;
@@ -52,16 +34,12 @@ struct answerer {
     bool is_head; /* the reply must have no body */
     enum answer_then then;
     struct page_text page;
-    char url[REPLY_BODY_MAX];     /* as HTML, of a page that leads there */
-    char view[VIEW_TEXT_LEN];     /* the hidden field of a page with a button */
-    char target[SITE_TARGET_MAX]; /* of a press */
-
-    struct renewals renewals;
+    char url[REPLY_BODY_MAX]; /* as HTML, of a page that leads there */
+    char view[VIEW_TEXT_LEN]; /* the hidden field of a page with a button */
     struct state_looks looks; /* while the states of a link are fetched */
 
-    /* Pages of it get memory when they are first used. */
-    struct late *late;
-    unsigned free_late[ANSWER_LATE_MAX], n_free_late;
+    struct presses *presses;
+    struct press press; /* the one being answered */
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -75,17 +53,15 @@ struct answerer *answerer_new(const struct answerer_options *options, struct sit
     }
     a->options = *options;
     a->site = site_ref(site);
-    renewals_init(&a->renewals);
     reply_init(&a->reply, clock_wall_ms() / 1000);
-    a->late = calloc(ANSWER_LATE_MAX, sizeof(*a->late));
-    while (a->n_free_late < ANSWER_LATE_MAX) {
-        a->free_late[a->n_free_late] = ANSWER_LATE_MAX - 1 - a->n_free_late;
-        a->n_free_late++;
-    }
+    a->presses = presses_new(&(struct presses_options){.states = options->states,
+                                                       .events = options->events,
+                                                       .one_use = options->one_use,
+                                                       .clock = options->clock});
     a->labeler = labeler_new(options->label_rules, &options->counters->agents, err);
-    if (a->labeler && !a->late)
+    if (a->labeler && !a->presses)
         error_set(err, "public: out of memory");
-    if (!a->labeler || !a->late) {
+    if (!a->labeler || !a->presses) {
         answerer_free(a);
         a = NULL;
     }
@@ -97,9 +73,7 @@ void answerer_free(struct answerer *a)
     if (!a)
         return;
     labeler_free(a->labeler);
-    for (unsigned i = 0; a->late && i < ANSWER_LATE_MAX; i++)
-        site_unref(a->late[i].site);
-    free(a->late);
+    presses_free(a->presses);
     site_unref(a->site);
     free(a);
 }
@@ -336,181 +310,11 @@ static bool must_wait(const struct answerer *a, const struct route *route)
 
 /* --- presses --- */
 
-struct pressing {
-    struct route route;
-    struct slice target; /* in a->target */
-    bool is_used;
-};
-
-/* Finds what a POST of the link is answered by: PRESSED if by its target, which is set, once the
- * body has come and is right. */
-static enum outcome decide_press(struct answerer *a, const uint8_t peer[static IP_LEN],
-                                 struct pressing *p)
-{
-    const struct brand *brand = p->route.brand;
-    const struct token *token = &p->route.token;
-    struct state_of_link state;
-    struct target_facts facts;
-    struct label label;
-
-    if (p->route.outcome == OUTCOME_EXPIRED)
-        return brand->renews ? OUTCOME_RENEWED : OUTCOME_EXPIRED;
-    if (p->route.outcome != OUTCOME_REDIRECT && p->route.outcome != OUTCOME_SILENT)
-        return OUTCOME_METHOD;
-    if (must_wait(a, &p->route))
-        return OUTCOME_LATER;
-    state_look_up(a->options.states, brand->id, token,
-                  brand_kind_is_of_invoices(brand, token->kind), &state);
-    if (state.is_revoked)
-        return brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND;
-    /* Not whether it is used up: the view of the page was the use, and its press belongs to it. */
-    p->is_used = state.is_used;
-    if (p->is_used && !token->once) /* a login link that the billing system has used up */
-        return OUTCOME_USED;
-    label = find_label(a, peer, token);
-    facts = (struct target_facts){.country = {label.country[0], label.country[1]},
-                                  .device = label.device,
-                                  .language = a->request.field[HTTP1_ACCEPT_LANGUAGE],
-                                  .state = state.object,
-                                  .newest = state.newest};
-    p->target.ptr = a->target;
-    switch (brand_lead(brand, token, &facts, a->target, &p->target.len)) {
-    case BRAND_LEADS_NOWHERE:
-        return OUTCOME_NO_TARGET;
-    case BRAND_LEADS_TO_URL:
-        return OUTCOME_METHOD;
-    case BRAND_LEADS_TO_BUTTON:
-        return OUTCOME_PRESSED;
-    case BRAND_LEADS_TO_OPT_OUT:
-        return OUTCOME_OPTED_OUT;
-    case BRAND_LEADS_TO_PAGE:
-        break;
-    }
-    return OUTCOME_SETTLED;
-}
-
 static size_t write_pressed(struct answerer *a, struct slice target, char *out)
 {
     count(a, OUTCOME_PRESSED);
     reply_set_date(&a->reply, now_s(a));
     return reply_see_other(&a->reply, target, connection(a), out);
-}
-
-/* Tells all processes that the link was used.  A second press of the same view makes the same
- * event, which counts once.  False: there is no room in the log. */
-static bool append_use(struct answerer *a, const struct late *late)
-{
-    const struct token *token = &late->token;
-    const struct event event = {
-        .type = EVENT_USED,
-        .at_ms = a->options.clock->wall_ms,
-        .id = be64_load(late->view) >> 24,
-        .brand = late->brand->id,
-        .object = token->object,
-        .client = token->client,
-        .link_id = token->link_id,
-        .campaign = token->campaign,
-        .channel = token->channel,
-        .variant = token->variant,
-    };
-
-    return a->options.events && event_log_append(a->options.events, &event);
-}
-
-/* Asks Redis to use the link up; the reply comes by answer_late(), or at once when Redis can't be
- * asked. */
-static void answer_use(struct answerer *a, const struct pressing *p,
-                       const uint8_t view[static VIEW_ID_LEN], char *out, struct answer *answer)
-{
-    struct slice language = a->request.field[HTTP1_ACCEPT_LANGUAGE];
-    unsigned number = a->n_free_late > 0 ? a->free_late[a->n_free_late - 1] : ANSWER_LATE_MAX;
-    const struct one_use_request request = {.link_id = p->route.token.link_id,
-                                            .view = view,
-                                            .ends_s = token_expires_s(&p->route.token),
-                                            .ticket = number};
-    struct late *late;
-
-    if (number == ANSWER_LATE_MAX || !a->options.one_use ||
-        !one_use_ask(a->options.one_use, &request)) {
-        answer->reply_len = write_outcome(a, OUTCOME_UNSURE, p->route.brand, out);
-        return;
-    }
-    a->n_free_late--;
-    late = &a->late[number];
-    late->site = site_ref(a->site);
-    late->brand = p->route.brand;
-    late->token = p->route.token;
-    memcpy(late->view, view, VIEW_ID_LEN);
-    late->is_used = p->is_used;
-    late->closes = a->then == ANSWER_CLOSE;
-    late->language_len = language.len < LANGUAGE_MAX ? language.len : LANGUAGE_MAX;
-    if (late->language_len > 0)
-        memcpy(late->language, language.ptr, late->language_len);
-    late->target_len = p->target.len;
-    memcpy(late->target, p->target.ptr, p->target.len);
-    answer->reply_len = 0;
-    answer->late = number;
-    a->then = ANSWER_LATER;
-}
-
-/* Records the client's wish, with what the page said.  One that a mail program made (RFC 8058) was
- * made without a page. */
-static size_t write_opted_out(struct answerer *a, const struct route *route, bool is_one_click,
-                              char *out)
-{
-    const struct page_wish shown = {.page = PAGE_OPT_OUT,
-                                    .accept_language = a->request.field[HTTP1_ACCEPT_LANGUAGE]};
-    const struct token *token = &route->token;
-    struct event event = {
-        .type = EVENT_OPTED_OUT,
-        .at_ms = a->options.clock->wall_ms,
-        .brand = route->brand->id,
-        .client = token->client,
-        .campaign = token->campaign,
-        .channel = token->channel,
-        .variant = token->variant,
-        .value = is_one_click ? 0 : site_page_version(a->site, route->brand, &shown),
-    };
-
-    randombytes_buf(&event.id, sizeof(event.id));
-    event.id >>= 24; /* of 40 bits */
-    if (!a->options.events || !event_log_append(a->options.events, &event))
-        return write_outcome(a, OUTCOME_UNSURE, route->brand, out);
-    return write_outcome(a, OUTCOME_OPTED_OUT, route->brand, out);
-}
-
-/* Asks the billing system for a fresh link, unless the link or the network has asked for enough.
- * The answer is the same whatever happens: who holds an old link learns nothing of its client. */
-static size_t write_renewed(struct answerer *a, const struct route *route,
-                            const uint8_t peer[static IP_LEN], char *out)
-{
-    const struct token *token = &route->token;
-    /* The hour in place of an id: a link's second wish in it is the same event, which counts once,
-     * whichever process it comes to. */
-    const struct event event = {
-        .type = EVENT_RENEWAL_REQUESTED,
-        .at_ms = a->options.clock->wall_ms,
-        .id = (uint64_t)(now_s(a) / 3600),
-        .brand = route->brand->id,
-        .object = token->object,
-        .client = token->client,
-        .link_id = token->link_id,
-        .campaign = token->campaign,
-        .channel = token->channel,
-        .variant = token->variant,
-        .value = token->kind,
-    };
-    struct state_of_link state;
-    uint8_t ip[IP_LEN];
-
-    trusted_proxy_find_client(a->options.config, &a->request, peer, ip);
-    state_look_up(a->options.states, route->brand->id, token,
-                  brand_kind_is_of_invoices(route->brand, token->kind), &state);
-    /* Without room in the log the wish is lost; the client is told nothing else. */
-    if (!state.is_revoked && a->options.events &&
-        renewals_take(&a->renewals, ip, token->link_id, now_s(a)))
-        (void)!event_log_append(a->options.events, &event);
-    return write_outcome(a, OUTCOME_RENEWED, route->brand, out);
 }
 
 /* Answers a POST: only a link whose page has a button takes one.  All else is refused before its
@@ -519,70 +323,67 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
                         char *out, struct answer *answer)
 {
     const struct http1_request *request = &a->request;
-    struct pressing p = {.route = {.outcome = OUTCOME_METHOD}};
+    struct press *press = &a->press;
     enum outcome outcome, refused;
-    uint8_t view[VIEW_ID_LEN];
+    struct label label;
     struct slice body;
-    bool is_one_click;
 
-    route_decide(a->site, find_brand(a, peer), request, now_s(a), &p.route);
-    outcome = refused = decide_press(a, peer, &p);
+    route_decide(a->site, find_brand(a, peer), request, now_s(a), &press->route);
+    press->site = a->site;
+    press->request = request;
+    press->closes = a->then == ANSWER_CLOSE;
+    if (press->route.outcome == OUTCOME_REDIRECT || press->route.outcome == OUTCOME_SILENT) {
+        press->must_wait = must_wait(a, &press->route);
+        label = find_label(a, peer, &press->route.token);
+        memcpy(press->country, label.country, sizeof(press->country));
+        press->device = label.device;
+    }
+    trusted_proxy_find_client(a->options.config, request, peer, press->ip);
+    outcome = refused = presses_decide(a->presses, press);
     if (outcome == OUTCOME_PRESSED || outcome == OUTCOME_OPTED_OUT || outcome == OUTCOME_RENEWED)
         refused = press_refuse_head(request, outcome == OUTCOME_OPTED_OUT);
     if (refused != OUTCOMES) {
         a->then = ANSWER_REFUSED;
         answer->request_len = in.len;
-        answer->reply_len = write_outcome(a, refused, p.route.brand, out);
+        answer->reply_len = write_outcome(a, refused, press->route.brand, out);
         return true;
     }
     if (in.len < request->head_len + request->content_length)
         return false;
     answer->request_len = request->head_len + request->content_length;
     body = slice_make(in.ptr + request->head_len, request->content_length);
-    is_one_click = outcome == OUTCOME_OPTED_OUT && press_is_one_click(request, body);
-    if (!is_one_click &&
-        !press_is_ours(request, body,
-                       &(struct press_link){a->site, p.route.brand, &p.route.token, now_s(a)},
-                       view))
-        answer->reply_len = write_outcome(a, OUTCOME_VIEW, p.route.brand, out);
-    else if (outcome == OUTCOME_RENEWED)
-        answer->reply_len = write_renewed(a, &p.route, peer, out);
-    else if (outcome == OUTCOME_OPTED_OUT)
-        answer->reply_len = write_opted_out(a, &p.route, is_one_click, out);
-    else if (p.route.token.once)
-        answer_use(a, &p, view, out, answer);
-    else
-        answer->reply_len = write_pressed(a, p.target, out);
+    outcome = presses_do(a->presses, press, body, outcome, &answer->late);
+    if (outcome == OUTCOMES) {
+        answer->reply_len = 0;
+        a->then = ANSWER_LATER;
+    } else if (outcome == OUTCOME_PRESSED) {
+        answer->reply_len = write_pressed(a, press->target, out);
+    } else {
+        answer->reply_len = write_outcome(a, outcome, press->route.brand, out);
+    }
     return true;
 }
 
-void answer_late(struct answerer *a, unsigned number, enum one_use_outcome use, char *out,
+void answer_late(struct answerer *a, unsigned late, enum one_use_outcome use, char *out,
                  struct answer *answer)
 {
-    struct late *late = &a->late[number];
-    struct page_wish wish = {.accept_language = slice_make(late->language, late->language_len)};
-    bool is_let_in = (use == ONE_USE_FIRST && !late->is_used) || use == ONE_USE_REPEATED;
+    struct press_end end;
+    enum outcome outcome = presses_end(a->presses, late, use, &end);
 
-    /* Without the event a Redis that forgets the use would let it happen again. */
-    if (is_let_in && !append_use(a, late)) {
-        is_let_in = false;
-        use = ONE_USE_UNSURE;
-    }
     a->is_head = false;
     a->request.minor_version = 1;
-    a->then = late->closes ? ANSWER_CLOSE : ANSWER_KEEP;
-    if (is_let_in) {
-        answer->reply_len = write_pressed(a, slice_make(late->target, late->target_len), out);
+    a->then = end.closes ? ANSWER_CLOSE : ANSWER_KEEP;
+    if (outcome == OUTCOME_PRESSED) {
+        answer->reply_len = write_pressed(a, end.target, out);
     } else {
-        wish.page = use == ONE_USE_UNSURE ? PAGE_UNSURE : PAGE_USED;
-        site_page(late->site, late->brand, &wish, &a->page);
-        answer->reply_len =
-            write_page(a, use == ONE_USE_UNSURE ? OUTCOME_UNSURE : OUTCOME_USED, &a->page, out);
+        const struct page_wish wish = {.page = route_page(outcome),
+                                       .accept_language = end.language};
+
+        site_page(end.site, end.brand, &wish, &a->page);
+        answer->reply_len = write_page(a, outcome, &a->page, out);
     }
     answer->then = a->then;
-    site_unref(late->site);
-    late->site = NULL;
-    a->free_late[a->n_free_late++] = number;
+    presses_release(a->presses, late);
 }
 
 static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LEN], char *out)

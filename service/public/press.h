@@ -1,7 +1,7 @@
 /* press.h - checks the press of a button on one of our pages: a POST of a small form to the URL of
  * the link.
  *
- * Pure: reads its arguments only.  What the press does is decided in answer.c.
+ * Pure: reads its arguments only.  What the press does is decided in presses.c.
  */
 #ifndef PUBLIC_PRESS_H
 #define PUBLIC_PRESS_H

@@ -40,7 +40,7 @@ void event_log_free(struct event_log *log)
     free(log);
 }
 
-bool event_log_append(struct event_log *log, const struct event *event)
+bool event_log_add(struct event_log *log, const struct event *event)
 {
     struct click record;
     uint64_t before;
@@ -51,9 +51,25 @@ bool event_log_append(struct event_log *log, const struct event *event)
     before = clicklog_tail(log->log);
     clicklog_append(log->log, &record);
     ok = clicklog_tail(log->log) != before;
-    if (ok && log->with_sync)
-        clicklog_sync(log->log);
     pthread_mutex_unlock(&log->mutex);
+    return ok;
+}
+
+void event_log_sync(struct event_log *log)
+{
+    if (!log->with_sync)
+        return;
+    pthread_mutex_lock(&log->mutex);
+    clicklog_sync(log->log);
+    pthread_mutex_unlock(&log->mutex);
+}
+
+bool event_log_append(struct event_log *log, const struct event *event)
+{
+    bool ok = event_log_add(log, event);
+
+    if (ok)
+        event_log_sync(log);
     return ok;
 }
 

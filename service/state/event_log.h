@@ -16,15 +16,22 @@ struct error;
 struct event;
 struct event_log;
 
-/* `with_sync`: an event is on disk before event_log_append() returns.  NULL and `*err` on failure.
- * Borrows `store`. */
+/* `with_sync`: an event is on disk before event_log_append() or event_log_sync() returns.  NULL and
+ * `*err` on failure. Borrows `store`. */
 MUST_USE struct event_log *event_log_new(struct clickstore *store, bool with_sync,
                                          struct error *err);
 /* NULL is allowed. */
 void event_log_free(struct event_log *log);
 
-/* Appends the event; any thread.  False: the log has no room and the event was not accepted. */
+/* Appends the event; any thread.  False: the log has no room and the event was not accepted.  With
+ * `with_sync` the calling thread waits for the disk: a worker, too, as it does for its own clicks
+ * (conns_flush()). */
 MUST_USE bool event_log_append(struct event_log *log, const struct event *event);
+
+/* The same in two steps, for many events that wait for the disk once: none is accepted before
+ * event_log_sync(). */
+MUST_USE bool event_log_add(struct event_log *log, const struct event *event);
+void event_log_sync(struct event_log *log);
 
 /* Events appended since start, by all threads. */
 uint64_t event_log_count(struct event_log *log);
