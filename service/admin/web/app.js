@@ -8,6 +8,7 @@ import { addressOf, chosenFilters, dimensions, go, periodName, readFilters, read
     withoutDimensions } from "./filters.js";
 import { time } from "./format.js";
 import { funnel } from "./funnel.js";
+import { guide, isClicked } from "./guide.js";
 import { health } from "./health.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
@@ -24,6 +25,7 @@ const BUSY_RETRY_S = 20;      // while they were asked for too often, if the ser
 const views = { "": overview, campaigns, funnel, links, targets, health };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
     ["targets", "Targets"], ["health", "Health"]];
+const guided = ["", "campaigns"]; // pages that show the guide while there is nothing else to show
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
     compare: "What it is compared with",
@@ -59,6 +61,7 @@ class Frame {
         this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
         this.pill = h("span", { class: "pill" }, "Connecting");
         this.lastRefresh = 0;
+        this.known = new Map(); // brands, and whether a link of theirs was ever clicked
         this.changedAt = ""; // up to when the counters held all, when they last changed
         fill(root, this.top(), this.main);
     }
@@ -102,7 +105,7 @@ class Frame {
         const focused = this.focusedFilter();
 
         this.close();
-        this.view = (views[view] ?? missing)(this.context, filters);
+        this.view = this.makeView(view, filters);
         this.filterPlace = h("div");
         this.notice = h("div", { class: "notice warn", role: "alert", hidden: true });
         this.age = h("span");
@@ -128,6 +131,27 @@ class Frame {
         if (this.view.everyMs)
             this.timer = setInterval(() => this.refresh(), this.view.everyMs);
         this.follow(filters);
+        this.checkFirst(view, filters).catch(() => {}); // the cards say what is wrong
+    }
+
+    makeView(view, filters) {
+        if (guided.includes(view) && this.known.get(filters.brand) === false)
+            return guide(this.context, filters, () => {
+                this.known.set(filters.brand, true);
+                this.show();
+            });
+        return (views[view] ?? missing)(this.context, filters);
+    }
+
+    /* Zero clicks in a period and never any are told apart: the latter is when the guide is shown. */
+    async checkFirst(view, filters) {
+        if (!guided.includes(view) || this.known.has(filters.brand))
+            return;
+        const is = await isClicked(filters);
+
+        this.known.set(filters.brand, is);
+        if (!is && frame === this && readView() === view)
+            this.show();
     }
 
     showFilters(filters) {
