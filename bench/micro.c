@@ -329,13 +329,13 @@ static void setup_clicks(struct fixture *f)
         abort();
 }
 
-/* A batch of as many clicks as there are invoices in one, and its end. */
+/* A batch of VARIETY clicks, and its end. */
 static void run_fold(struct fixture *f, unsigned i)
 {
     if (!fold_add(f->fold, &f->clicks[i]))
         abort();
     f->sum += f->fold->n_items;
-    if ((i + 1) % FOLD_FACTS_MAX == 0)
+    if ((i + 1) % VARIETY == 0)
         fold_clear(f->fold);
 }
 

@@ -471,6 +471,21 @@ void counter_key_blocks(struct counter_key *key, unsigned shard, uint32_t brand)
     set_key(key, "hc:{s%02x}:fb:%08x", shard, brand);
 }
 
+void counter_key_facts(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:fq", shard);
+}
+
+void counter_key_changes(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:fc", shard);
+}
+
+void counter_key_taker(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:ft", shard);
+}
+
 void counter_key_funnel(struct counter_key *key, unsigned shard, const struct counter_funnel *of,
                         int64_t time_s)
 {

@@ -209,6 +209,13 @@ void counter_key_funnel(struct counter_key *key, unsigned shard, const struct co
                         int64_t time_s);
 /* Whether it is a key of counter_key_funnel(), and of which shard. */
 MUST_USE bool counter_funnel_parse(struct slice key, unsigned *shard);
+/* Stream: records of facts (funnel.h) that are not in the blocks and sums yet. */
+void counter_key_facts(struct counter_key *key, unsigned shard);
+/* String: how often the blocks of the shard were changed: whoever writes one that it has read
+ * before compares it. */
+void counter_key_changes(struct counter_key *key, unsigned shard);
+/* String: the process that takes facts from the queue; expires. */
+void counter_key_taker(struct counter_key *key, unsigned shard);
 /* Hash: payments by what became of them, and "in", all of them; of a shard. */
 void counter_key_payments(struct counter_key *key, unsigned shard);
 

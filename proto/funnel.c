@@ -29,39 +29,57 @@ static size_t put_money(uint8_t *out, const struct event *event)
     bool is_payment = event->type == EVENT_PAID || event->type == EVENT_PARTLY_PAID;
     const uint8_t *c = (const uint8_t *)event->currency;
 
-    out[0] = (uint8_t)(event->object % FUNNEL_BLOCK);
-    out[1] = (uint8_t)(FUNNEL_MONEY << 4 | event->type |
+    out[0] = (uint8_t)(FUNNEL_MONEY << 4 | event->type |
                        (is_payment && event->value != 0 ? OPTED_OUT : 0));
-    be32_store(out + 2, funnel_seconds(event->at_ms));
-    memcpy(out + 6, c, EVENT_CURRENCY_LEN);
-    be24_store(out + 9, (uint32_t)((uint64_t)event->amount >> 32));
-    be32_store(out + 12, (uint32_t)event->amount);
-    return 1 + MONEY_LEN;
+    be32_store(out + 1, funnel_seconds(event->at_ms));
+    memcpy(out + 5, c, EVENT_CURRENCY_LEN);
+    be24_store(out + 8, (uint32_t)((uint64_t)event->amount >> 32));
+    be32_store(out + 11, (uint32_t)event->amount);
+    return MONEY_LEN;
 }
 
-size_t funnel_put_event(uint8_t out[static FUNNEL_ENTRY_MAX], const struct event *event)
+size_t funnel_put_event(uint8_t out[static FUNNEL_RECORD_MAX], const struct event *event)
 {
-    size_t len = funnel_put_client(out, event->object, event->client);
+    uint8_t *facts = out + FUNNEL_RECORD_HEAD;
+    size_t len = funnel_put_client(facts, event->object, event->client);
 
     switch (event->type) {
     case EVENT_MAIL_SENT:
-        out += len;
-        out[0] = (uint8_t)(event->object % FUNNEL_BLOCK);
-        out[1] = FUNNEL_MAILS << 4;
-        be16_store(out + 2, event->campaign);
-        out[4] = (uint8_t)(event->variant << 3 | event->channel);
-        be24_store(out + 5, funnel_seconds(event->at_ms) / 60);
-        be32_store(out + 8, event->value);
-        return len + 1 + MAILS_LEN;
+        facts += len;
+        facts[0] = FUNNEL_MAILS << 4;
+        be16_store(facts + 1, event->campaign);
+        facts[3] = (uint8_t)(event->variant << 3 | event->channel);
+        be24_store(facts + 4, funnel_seconds(event->at_ms) / 60);
+        be32_store(facts + 7, event->value);
+        len += MAILS_LEN;
+        break;
     case EVENT_PAID:
     case EVENT_PARTLY_PAID:
     case EVENT_UNPAID:
     case EVENT_REFUNDED:
     case EVENT_CREDITED:
-        return event->object ? len + put_money(out + len, event) : 0;
+        if (event->object == 0)
+            return 0;
+        len += put_money(facts + len, event);
+        break;
     default:
         return 0;
     }
+    funnel_put_head(out, event->brand, event->object, len);
+    return FUNNEL_RECORD_HEAD + len;
+}
+
+bool funnel_next_record(struct slice records, size_t *at, struct funnel_record *out)
+{
+    const uint8_t *head = (const uint8_t *)records.ptr + *at;
+
+    if (*at + FUNNEL_RECORD_HEAD > records.len || *at + FUNNEL_RECORD_HEAD + head[8] > records.len)
+        return false;
+    out->brand = be32_load(head);
+    out->object = be32_load(head + 4);
+    out->facts = slice_make((const char *)head + FUNNEL_RECORD_HEAD, head[8]);
+    *at += FUNNEL_RECORD_HEAD + head[8];
+    return true;
 }
 
 bool funnel_next_invoice(struct slice block, size_t *at, unsigned *number, struct slice *facts)
@@ -80,6 +98,14 @@ bool funnel_next_invoice(struct slice block, size_t *at, unsigned *number, struc
     return true;
 }
 
+size_t funnel_put_invoice(uint8_t *out, unsigned number, struct slice facts)
+{
+    out[0] = (uint8_t)number;
+    be16_store(out + 1, (uint16_t)facts.len);
+    memcpy(out + INVOICE_HEAD, facts.ptr, facts.len);
+    return INVOICE_HEAD + facts.len;
+}
+
 static int64_t unix_s(uint32_t since_epoch)
 {
     return TOKEN_EPOCH_S + (int64_t)since_epoch;
@@ -88,10 +114,9 @@ static int64_t unix_s(uint32_t since_epoch)
 bool funnel_next_fact(struct slice facts, size_t *at, struct funnel_fact *out)
 {
     static const uint8_t lens[16] = {
-        [FUNNEL_CLIENT] = FUNNEL_CLIENT_LEN,
-        [FUNNEL_SENT] = SENT_LEN,
-        [FUNNEL_CLICK] = FUNNEL_CLICK_LEN,
-        [FUNNEL_MONEY] = MONEY_LEN,
+        [FUNNEL_CLIENT] = FUNNEL_CLIENT_LEN, [FUNNEL_SENT] = SENT_LEN,
+        [FUNNEL_CLICK] = FUNNEL_CLICK_LEN,   [FUNNEL_MONEY] = MONEY_LEN,
+        [FUNNEL_MAILS] = MAILS_LEN,
     };
     const uint8_t *fact = (const uint8_t *)facts.ptr + *at;
     size_t len;
@@ -105,11 +130,15 @@ bool funnel_next_fact(struct slice facts, size_t *at, struct funnel_fact *out)
         out->client = be32_load(fact + 1);
         break;
     case FUNNEL_CLICK:
-        out->kind = fact[0] & 15;
-        out->is_taken_back = (fact[3] & FUNNEL_TAKEN_BACK_BIT) != 0;
-        out->time_s = unix_s(be32_load(fact + 7));
-        /* fall through */
+    case FUNNEL_MAILS:
     case FUNNEL_SENT:
+        if (out->type == FUNNEL_CLICK) {
+            out->kind = fact[0] & 15;
+            out->is_taken_back = (fact[3] & FUNNEL_TAKEN_BACK_BIT) != 0;
+            out->time_s = unix_s(be32_load(fact + 7));
+        } else if (out->type == FUNNEL_MAILS) {
+            out->n = be32_load(fact + 7);
+        }
         out->campaign = be16_load(fact + 1);
         out->variant = fact[3] >> 3 & 7;
         out->channel = fact[3] & 7;
@@ -122,14 +151,11 @@ bool funnel_next_fact(struct slice facts, size_t *at, struct funnel_fact *out)
         memcpy(out->currency, fact + 5, EVENT_CURRENCY_LEN);
         out->amount = (int64_t)((uint64_t)be24_load(fact + 8) << 32 | be32_load(fact + 11));
         break;
-    case FUNNEL_MAILS:
-        break;
     }
     return true;
 }
 
-/* The rank of an event among those of one second, as of states (state.h). */
-static int rank(enum event_type event)
+int funnel_rank(enum event_type event)
 {
     switch (event) {
     case EVENT_UNPAID:
@@ -158,7 +184,7 @@ bool funnel_is_paid(struct slice facts)
         if ((fact.event == EVENT_REFUNDED || fact.event == EVENT_CREDITED) && fact.currency[0])
             continue;
         if (fact.time_s > newest.time_s ||
-            (fact.time_s == newest.time_s && rank(fact.event) >= rank(newest.event)))
+            (fact.time_s == newest.time_s && funnel_rank(fact.event) >= funnel_rank(newest.event)))
             newest = fact;
     }
     return newest.event == EVENT_PAID;

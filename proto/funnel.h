@@ -2,9 +2,10 @@
  * (FORMATS.md "Invoices", "Funnel").
  *
  * All of one invoice is a list of facts.  A fact is only ever added, or taken back by its opposite,
- * so their order doesn't matter.  The batch script (ledger/batch.lua) works out from the facts what
- * the invoice adds to the sums, before and after a change, and adds the difference: so sums are
- * right whatever comes late, twice or is taken back.
+ * so their order doesn't matter.  Facts travel through a queue in Redis as records.  The process
+ * that takes them from it (ledger/invoices.c) works out what each invoice adds to the sums before
+ * and after its change (funnel_weigh.h), and adds the difference: so sums are right whatever comes
+ * late, twice or is taken back.
  *
  * Pure: no I/O, no clock, no allocation. */
 #ifndef PROTO_FUNNEL_H
@@ -22,8 +23,9 @@
 #include "proto/token.h"
 
 enum {
-    FUNNEL_BLOCK = 64,             /* invoices with consecutive numbers in one Redis key */
-    FUNNEL_ENTRY_MAX = 2 + 5 + 15, /* of funnel_put_click(), funnel_put_event() */
+    FUNNEL_BLOCK = 64,              /* invoices with consecutive numbers in one Redis key */
+    FUNNEL_RECORD_HEAD = 4 + 4 + 1, /* brand, object, length of the facts */
+    FUNNEL_RECORD_MAX = FUNNEL_RECORD_HEAD + 5 + 15,
     FUNNEL_CELL_LEN = 16,
 };
 
@@ -39,21 +41,22 @@ enum funnel_type {
     FUNNEL_SENT,       /* a mail was sent */
     FUNNEL_CLICK,      /* a person clicked */
     FUNNEL_MONEY,      /* paid, or a payment was taken back */
-    FUNNEL_MAILS,      /* n mails were sent; only on its way to the script */
+    FUNNEL_MAILS,      /* n mails were sent; only in a record of the queue */
 };
 
 struct funnel_fact {
     enum funnel_type type;
-    uint32_t client;                   /* CLIENT */
-    uint16_t campaign;                 /* SENT, CLICK */
-    uint8_t variant, channel;          /* the same */
-    uint8_t kind;                      /* CLICK */
-    bool is_taken_back;                /* CLICK: the opposite of one that has not come yet */
-    int64_t sent_s;                    /* SENT, CLICK: when the mail (the link) was made, Unix */
-    int64_t time_s;                    /* CLICK, MONEY: when, Unix */
-    enum event_type event;             /* MONEY */
-    bool is_opted_out;                 /* MONEY: of a client who must not be tracked */
-    int64_t amount;                    /* MONEY; minor units */
+    uint32_t client;          /* CLIENT */
+    uint16_t campaign;        /* SENT, CLICK, MAILS */
+    uint8_t variant, channel; /* the same */
+    uint32_t n;               /* MAILS */
+    uint8_t kind;             /* CLICK */
+    bool is_taken_back;       /* CLICK: the opposite of one that has not come yet */
+    int64_t sent_s;           /* SENT, CLICK, MAILS: when the mail (the link) was made, Unix */
+    int64_t time_s;           /* CLICK, MONEY: when, Unix */
+    enum event_type event;    /* MONEY */
+    bool is_opted_out;        /* MONEY: of a client who must not be tracked */
+    int64_t amount;           /* MONEY; minor units */
     char currency[EVENT_CURRENCY_LEN]; /* MONEY; NULs: no amount was given */
 };
 
@@ -67,43 +70,64 @@ static inline uint32_t funnel_seconds(int64_t time_ms)
     return s < 0 ? 0 : s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
 }
 
+/* Writes the head of a record: whose invoice the `len` bytes of facts behind it are about. */
+static inline void funnel_put_head(uint8_t out[static FUNNEL_RECORD_HEAD], uint32_t brand,
+                                   uint32_t object, size_t len)
+{
+    be32_store(out, brand);
+    be32_store(out + 4, object);
+    out[8] = (uint8_t)len;
+}
+
 static inline size_t funnel_put_client(uint8_t *out, uint32_t object, uint32_t client)
 {
     if (object == 0 || client == 0)
         return 0;
-    out[0] = (uint8_t)(object % FUNNEL_BLOCK);
-    out[1] = FUNNEL_CLIENT << 4;
-    be32_store(out + 2, client);
-    return 1 + FUNNEL_CLIENT_LEN;
+    out[0] = FUNNEL_CLIENT << 4;
+    be32_store(out + 1, client);
+    return FUNNEL_CLIENT_LEN;
 }
 
-/* Writes the facts of a click by a person, or of one that is taken back, each with the number of
- * the object in front, as the batch script takes them; returns the length.  In the header, as the
- * fold does it for each click. */
-static inline size_t funnel_put_click(uint8_t out[static FUNNEL_ENTRY_MAX],
+/* Writes the record of a click by a person, or of one that is taken back; returns the length.  In
+ * the header, as the fold does it for each click. */
+static inline size_t funnel_put_click(uint8_t out[static FUNNEL_RECORD_MAX],
                                       const struct click *click, bool is_taken_back)
 {
-    size_t len = is_taken_back ? 0 : funnel_put_client(out, click->object, click->client);
-    uint8_t *fact = out + len;
+    uint8_t *fact = out + FUNNEL_RECORD_HEAD;
+    size_t len = is_taken_back ? 0 : funnel_put_client(fact, click->object, click->client);
 
-    fact[0] = (uint8_t)(click->object % FUNNEL_BLOCK);
-    fact[1] = (uint8_t)(FUNNEL_CLICK << 4 | click->kind);
-    be16_store(fact + 2, click->campaign);
-    fact[4] = (uint8_t)(click->variant << 3 | click->channel |
+    fact += len;
+    fact[0] = (uint8_t)(FUNNEL_CLICK << 4 | click->kind);
+    be16_store(fact + 1, click->campaign);
+    fact[3] = (uint8_t)(click->variant << 3 | click->channel |
                         (is_taken_back ? FUNNEL_TAKEN_BACK_BIT : 0));
-    be24_store(fact + 5, click->issued_min);
-    be32_store(fact + 8, funnel_seconds(click->time_ms));
-    return len + 1 + FUNNEL_CLICK_LEN;
+    be24_store(fact + 4, click->issued_min);
+    be32_store(fact + 7, funnel_seconds(click->time_ms));
+    len += FUNNEL_CLICK_LEN;
+    funnel_put_head(out, click->brand, click->object, len);
+    return FUNNEL_RECORD_HEAD + len;
 }
 
 /* The same of an event; 0: the event is of no interest here. */
-size_t funnel_put_event(uint8_t out[static FUNNEL_ENTRY_MAX], const struct event *event);
+size_t funnel_put_event(uint8_t out[static FUNNEL_RECORD_MAX], const struct event *event);
+
+/* What the queue holds of an invoice, or with object 0 of a campaign's mails. */
+struct funnel_record {
+    uint32_t brand, object;
+    struct slice facts;
+};
+/* Reads the next record from `*at` (first 0) on; false at the end, or at what is no record. */
+bool funnel_next_record(struct slice records, size_t *at, struct funnel_record *out);
 
 /* Reads the next invoice of a block from `*at` (first 0) on: its number in the block, and its
  * facts; false at the end, or where the block is not of this format. */
 bool funnel_next_invoice(struct slice block, size_t *at, unsigned *number, struct slice *facts);
+/* Appends an invoice to a block; returns the length that was added. */
+size_t funnel_put_invoice(uint8_t *out, unsigned number, struct slice facts);
 /* Reads the next fact of an invoice; false at the end, or at what is no fact. */
 bool funnel_next_fact(struct slice facts, size_t *at, struct funnel_fact *out);
+/* The rank of an event of money among those of one second, as of states (state.h). */
+int funnel_rank(enum event_type event);
 /* The invoice's payments, less what was taken back, leave it paid. */
 bool funnel_is_paid(struct slice facts);
 /* Removes the invoices of a client from a block, in place; returns the new length. */

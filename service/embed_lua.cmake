@@ -1,10 +1,20 @@
-# Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.
-foreach(script ledger/batch ledger/compact gateway/pods gateway/siblings gateway/claim
-    checks/check_take checks/check_keep state/state_news state/one_use sinks/stream)
-  set(file ${CMAKE_SOURCE_DIR}/service/${script}.lua)
+# Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.  Before those of
+# `after_append` stands ledger/append.lua.
+set(after_append ledger/batch ledger/invoices)
+foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices gateway/pods
+    gateway/siblings gateway/claim checks/check_take checks/check_keep
+    state/state_news state/one_use sinks/stream)
+  set(files ${CMAKE_SOURCE_DIR}/service/${script}.lua)
+  if(script IN_LIST after_append)
+    list(PREPEND files ${CMAKE_SOURCE_DIR}/service/ledger/append.lua)
+  endif()
   get_filename_component(name ${script} NAME)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
-  file(READ ${file} bytes HEX)
+  set(bytes "")
+  foreach(file ${files})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} more HEX)
+    string(APPEND bytes ${more})
+  endforeach()
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${name}_lua.h
        CONTENT "static const char ${name}_lua[] = {${bytes}};\n" @ONLY)

@@ -126,18 +126,21 @@ static bool send_read(struct eraser *e)
  * and keeps what was appended meanwhile. */
 static bool send_replacement(struct eraser *e)
 {
+    struct counter_key changes;
     char len[24];
-    const struct slice argv[] = {slice_of("EVAL"),
-                                 slice_make(compact_lua, sizeof(compact_lua)),
-                                 slice_of("1"),
-                                 counter_key_slice(&e->key),
-                                 slice_of(e->sha),
-                                 slice_make(len, (size_t)snprintf(len, sizeof(len), "%zu", e->len)),
-                                 slice_make(e->table, e->new_len)};
+    struct slice argv[8] = {slice_of("EVAL"), slice_make(compact_lua, sizeof(compact_lua)),
+                            slice_of(e->is_block ? "2" : "1"), counter_key_slice(&e->key)};
+    size_t argc = 4;
 
+    counter_key_changes(&changes, e->shard);
+    if (e->is_block) /* so that a process that has read the block doesn't write it back */
+        argv[argc++] = counter_key_slice(&changes);
+    argv[argc++] = slice_of(e->sha);
+    argv[argc++] = slice_make(len, (size_t)snprintf(len, sizeof(len), "%zu", e->len));
+    argv[argc++] = slice_make(e->table, e->new_len);
     return redis_link_send(e->link, &(struct redis_command){.key = counter_key_slice(&e->key),
                                                             .argv = argv,
-                                                            .argc = sizeof(argv) / sizeof(argv[0]),
+                                                            .argc = argc,
                                                             .ticket = e->round});
 }
 

@@ -30,11 +30,11 @@ enum {
     PERSON_BYTES = 10,   /* a visitor, with its head */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
-    EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN + FUNNEL_ENTRY_MAX,
-    EVENT_KEYS = 3,
+    EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN + FUNNEL_RECORD_MAX,
+    EVENT_KEYS = 2,
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
     USE_KEYS = 2,
-    FUNNEL_OPTIONS = 5, /* numbers before the facts */
+    FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
     ARGV_TAIL = 11,
 };
 
@@ -50,7 +50,7 @@ enum {
     AT_EVENT_TTL,
     AT_USES,
     AT_USES_TTL,
-    AT_FUNNEL
+    AT_FACTS
 };
 
 /* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
@@ -67,8 +67,7 @@ struct batch {
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, people, events, uses, funnel;
-    const struct fold_fact *facts[FOLD_FACTS_MAX]; /* of a shard, by block */
+    struct pack tables, series, people, events, uses, facts;
     uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
     struct counter_key *keys;
     size_t n_keys, keys_max;
@@ -106,7 +105,7 @@ static bool make_room(struct batch *batch)
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
     batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
-                      (EVENT_KEYS + USE_KEYS) * records + 2 + FOLD_FACTS_MAX;
+                      (EVENT_KEYS + USE_KEYS) * records + 3;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
@@ -118,8 +117,8 @@ static bool make_room(struct batch *batch)
                      2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15) &&
            pack_init(&batch->events, records * EVENT_BYTES) &&
            pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES)) &&
-           pack_init(&batch->funnel,
-                     FUNNEL_OPTIONS * 5 + (size_t)FOLD_FACTS_MAX * (FUNNEL_ENTRY_MAX + 3));
+           pack_init(&batch->facts, records * FUNNEL_RECORD_MAX + FACTS_LEN_MAX +
+                                        (records * FUNNEL_RECORD_MAX / FACTS_LEN_MAX + 1) * 64);
 }
 
 struct batch *batch_new(const struct batch_options *options)
@@ -153,7 +152,7 @@ void batch_free(struct batch *batch)
     free(batch->people.bytes);
     free(batch->events.bytes);
     free(batch->uses.bytes);
-    free(batch->funnel.bytes);
+    free(batch->facts.bytes);
     free(batch);
 }
 
@@ -188,11 +187,6 @@ static void sort(struct batch *batch)
     }
 }
 
-static unsigned shard_of_fact(const struct fold_fact *fact, unsigned n_shards)
-{
-    return counter_shard_of_bucket(counter_bucket_of_block(fact->brand, fact->block), n_shards);
-}
-
 static void find_shards(struct batch *batch)
 {
     const struct fold *fold = batch->fold;
@@ -217,7 +211,7 @@ static void find_shards(struct batch *batch)
     for (uint32_t i = 0; i < fold->n_events; i++)
         batch->has[counter_shard_of_bucket(fold->events[i].bucket, n_shards)] = true;
     for (uint32_t i = 0; i < fold->n_facts; i++)
-        batch->has[shard_of_fact(&fold->facts[i], n_shards)] = true;
+        batch->has[counter_shard_of_bucket(fold->facts[i].bucket, n_shards)] = true;
 }
 
 void batch_begin(struct batch *batch, const struct fold *fold)
@@ -553,8 +547,7 @@ static void build_all_people(struct batch *batch, unsigned shard)
 
 /* --- events --- */
 
-/* An event has two keys, its own and that of its table, and with facts that of the invoice's block.
- * True: there are some. */
+/* An event has two keys, its own and that of its table.  True: there are some. */
 static bool build_events(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
@@ -578,8 +571,6 @@ static bool build_events(struct batch *batch, unsigned shard)
         counter_key_table(next_key(batch), COUNTER_STATES, event->bucket, n_shards);
         pack_text(&batch->events, slice_make((const char *)entries, len));
         pack_text(&batch->events, slice_make((const char *)event->facts, event->facts_len));
-        if (event->facts_len > 0)
-            counter_key_block(next_key(batch), event->brand, funnel_block(event->object), n_shards);
         any = true;
     }
     return any;
@@ -619,66 +610,37 @@ static bool build_uses(struct batch *batch, unsigned shard)
 
 /* --- invoices --- */
 
-static int by_block(const void *left, const void *right)
-{
-    const struct fold_fact *a = *(const struct fold_fact *const *)left;
-    const struct fold_fact *b = *(const struct fold_fact *const *)right;
-    int order = compare_numbers(a->brand, b->brand);
-
-    return order ? order : compare_numbers(a->block, b->block);
-}
-
-/* The facts of one block of invoices, as one text: at most FOLD_FACTS_MAX of them, so it fits. */
-static void build_block(struct batch *batch, const struct fold_fact **facts, uint32_t n)
-{
-    uint8_t *out = pack_open(&batch->funnel, (size_t)n * FUNNEL_ENTRY_MAX);
-    size_t len = 0;
-
-    if (!out)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        memcpy(out + len, facts[i]->bytes, facts[i]->len);
-        len += facts[i]->len;
-    }
-    pack_close(&batch->funnel, len);
-    counter_key_block(next_key(batch), facts[0]->brand, facts[0]->block, batch->options.n_shards);
-}
-
-_Static_assert((size_t)FOLD_FACTS_MAX *FUNNEL_ENTRY_MAX <= UINT16_MAX, "a block's facts fit");
-
-static void build_invoices(struct batch *batch, unsigned shard)
+/* The facts of clicks, as entries of the queue: a process takes whole ones from it. */
+static void build_facts(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
-    uint32_t n = 0, end;
+    uint8_t *out = NULL;
+    size_t len = 0;
 
     for (uint32_t i = 0; i < fold->n_facts; i++) {
         const struct fold_fact *fact = &fold->facts[i];
 
-        if (shard_of_fact(fact, batch->options.n_shards) != shard)
+        if (counter_shard_of_bucket(fact->bucket, batch->options.n_shards) != shard)
             continue;
         if (fact->is_relabel)
             people_sent_forget_clicks(batch->options.people_sent);
         else if (!people_sent_add_click(batch->options.people_sent, &fact->click))
             continue;
-        batch->facts[n++] = fact;
+        if (out && len + fact->len > FACTS_LEN_MAX) {
+            pack_close(&batch->facts, len);
+            out = NULL;
+        }
+        if (!out) {
+            len = 0;
+            out = pack_open(&batch->facts, FACTS_LEN_MAX);
+        }
+        if (!out)
+            return;
+        memcpy(out + len, fact->bytes, fact->len);
+        len += fact->len;
     }
-    qsort(batch->facts, n, sizeof(*batch->facts), by_block);
-    for (uint32_t at = 0; at < n; at = end) {
-        for (end = at + 1; end < n && by_block(&batch->facts[at], &batch->facts[end]) == 0; end++)
-            ;
-        build_block(batch, batch->facts + at, end - at);
-    }
-}
-
-static void put_funnel_options(struct batch *batch, bool with_payments)
-{
-    const struct batch_options *options = &batch->options;
-
-    pack_number(&batch->funnel, (uint32_t)batch->n_keys); /* those before the keys of events */
-    pack_number(&batch->funnel, (uint32_t)options->window_s);
-    pack_number(&batch->funnel, (uint32_t)options->retention_invoices_s);
-    pack_number(&batch->funnel, (uint32_t)options->retention_days_s);
-    pack_number(&batch->funnel, with_payments);
+    if (out)
+        pack_close(&batch->facts, len);
 }
 
 /* --- the command --- */
@@ -710,7 +672,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_EVENT_TTL] = decimal(batch->event_ttl, BATCH_EVENT_TTL_S);
     tail[AT_USES] = pack_end(&batch->uses);
     tail[AT_USES_TTL] = decimal(batch->uses_ttl, BATCH_USES_TTL_S);
-    tail[AT_FUNNEL] = pack_end(&batch->funnel);
+    tail[AT_FACTS] = pack_end(&batch->facts);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -720,29 +682,27 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     batch->n_keys = 0;
     counter_key_cursor(next_key(batch), range->shard, range->log_id);
     counter_key_rejected(next_key(batch), range->shard);
+    counter_key_facts(next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->people);
     pack_begin(&batch->events);
     pack_begin(&batch->uses);
-    pack_begin(&batch->funnel);
+    pack_begin(&batch->facts);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
         build_all_people(batch, range->shard);
-        put_funnel_options(batch, range->with_script);
         has_states = build_events(batch, range->shard);
         has_states |= build_uses(batch, range->shard);
         if (has_states) {
             counter_key_state_stream(next_key(batch), range->shard);
             counter_key_told(next_key(batch), range->shard);
         }
-        build_invoices(batch, range->shard);
-    } else {
-        put_funnel_options(batch, range->with_script);
+        build_facts(batch, range->shard);
     }
     assert(!batch->tables.full && !batch->series.full && !batch->people.full &&
-           !batch->events.full && !batch->uses.full && !batch->funnel.full);
+           !batch->events.full && !batch->uses.full && !batch->facts.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

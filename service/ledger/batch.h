@@ -24,8 +24,7 @@ enum {
 struct batch_options {
     unsigned records_max; /* as of the fold */
     unsigned n_shards;
-    int64_t retention_hours_s, retention_days_s, retention_invoices_s;
-    int64_t window_s;                /* a payment is credited to a click that is not older */
+    int64_t retention_hours_s, retention_days_s;
     struct people_sent *people_sent; /* people it holds are left out of a batch; the caller's */
 };
 
@@ -41,8 +40,7 @@ struct batch_range {
     const uint8_t *log_id; /* CLICK_LOG_ID_LEN bytes */
     uint64_t from, to;
     unsigned shard;
-    bool with_script; /* EVAL with the text: the server may not know it yet; and it is asked for the
-                         payments so far */
+    bool with_script; /* EVAL with the text: the server may not know it yet */
 };
 
 /* The arguments are the batch's until the next batch_build(). */

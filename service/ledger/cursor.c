@@ -11,6 +11,7 @@
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/batch.h"
+#include "service/ledger/invoices.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/people_sent.h"
 #include "service/ledger/trust.h"
@@ -256,28 +257,6 @@ void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,
     }
 }
 
-/* Fields and numbers of the shard's payments; empty when they are as they were. */
-static void take_payments(struct shard *shard, const struct redisReply *pairs, bool was_asked)
-{
-    if (pairs->elements == 0 && !was_asked)
-        return;
-    shard->knows_payments = true;
-    shard->payments_in = 0;
-    memset(shard->payments, 0, sizeof(shard->payments));
-    for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
-        const struct redisReply *name = pairs->element[i], *number = pairs->element[i + 1];
-
-        if (name->type != REDIS_REPLY_STRING || number->type != REDIS_REPLY_STRING)
-            continue;
-        if (strcmp(name->str, "in") == 0)
-            shard->payments_in = strtoll(number->str, NULL, 10);
-        for (unsigned k = 0; k < FUNNEL_OUTCOMES; k++) {
-            if (strcmp(name->str, funnel_outcome_name(k)) == 0)
-                shard->payments[k] = strtoll(number->str, NULL, 10);
-        }
-    }
-}
-
 static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned shard,
                        const struct redisReply *answer)
 {
@@ -285,7 +264,6 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
     uint64_t n_aside = (uint64_t)answer->element[1]->integer;
     uint64_t replayed_to = cursor->sent_to < cursor->high ? cursor->sent_to : cursor->high;
 
-    take_payments(&ledger->shards[shard], answer->element[4], ledger->shards[shard].with_script);
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
     trust_on_success(ledger);
@@ -301,6 +279,7 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
                   log_quote(quoted, answer->element[2]->str));
     }
     set_cursor(ledger, log, shard, cursor->sent_to);
+    invoices_on_batch(ledger, shard, answer->element[4]->integer);
 }
 
 static bool is_applied(const struct redisReply *answer)
@@ -310,7 +289,7 @@ static bool is_applied(const struct redisReply *answer)
            answer->element[1]->type == REDIS_REPLY_INTEGER &&
            answer->element[2]->type == REDIS_REPLY_STRING &&
            answer->element[3]->type == REDIS_REPLY_ARRAY &&
-           answer->element[4]->type == REDIS_REPLY_ARRAY;
+           answer->element[4]->type == REDIS_REPLY_INTEGER;
 }
 
 static bool is_refused(const struct redisReply *answer)

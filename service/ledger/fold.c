@@ -301,8 +301,6 @@ static void add_event(struct fold *fold, const struct click *record)
     out->key = event_key(&event);
     out->bucket = event_bucket(&event);
     out->n_entries = event_entries(&event, out->entries);
-    out->brand = event.brand;
-    out->object = event.object;
     out->facts_len = (uint8_t)funnel_put_event(out->facts, &event);
     out->is_told = event_is_told(event.type);
     event_told_put(out->told, &event);
@@ -338,8 +336,7 @@ static void add_fact(struct fold *fold, const struct click *click, int human)
     fact->is_relabel = click->type == CLICK_TYPE_RELABEL;
     if (!fact->is_relabel && fold->sent && people_sent_is_repetition(fold->sent, &fact->click))
         return;
-    fact->brand = click->brand;
-    fact->block = funnel_block(click->object);
+    fact->bucket = counter_bucket_of_block(click->brand, funnel_block(click->object));
     fact->len = (uint8_t)funnel_put_click(fact->bytes, click, human < 0);
     fold->n_facts++;
 }
@@ -350,13 +347,12 @@ bool fold_add(struct fold *fold, const struct click *click)
     int human = 0, automated = 0;
 
     if (click->type == CLICK_TYPE_EVENT) {
-        if (fold->n_events == fold->records_max || fold->n_events == FOLD_FACTS_MAX)
+        if (fold->n_events == fold->records_max || fold->n_events == FOLD_EVENTS_MAX)
             return false;
         add_event(fold, click);
         return true;
     }
-    if (fold->n_links == fold->records_max || fold->n_facts == FOLD_FACTS_MAX ||
-        fold->n_facts == fold->records_max ||
+    if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
         fold->n_persons + PERSONS_PER_RECORD > fold->records_max * PERSONS_PER_RECORD)

@@ -23,10 +23,8 @@ enum {
     FOLD_COUNTRIES = 1 + 26 * 26, /* unknown, AA … ZZ */
     FOLD_REASONS = 256,
     FOLD_FAMILIES = 16,
-    FOLD_ROUTES = 8, /* variants, channels */
-    /* Clicks, and events, of invoices in one batch.  Redis works 20 to 80 µs on each and answers
-     * nobody else meanwhile; so many keep it busy for less than 5 ms. */
-    FOLD_FACTS_MAX = 64,
+    FOLD_ROUTES = 8,       /* variants, channels */
+    FOLD_EVENTS_MAX = 512, /* of a batch: each takes Redis some 5 µs */
 };
 
 #define FOLD_NONE UINT32_MAX /* no index */
@@ -98,9 +96,8 @@ struct fold_event {
     unsigned bucket;
     unsigned n_entries;
     struct state_entry entries[EVENT_ENTRIES_MAX];
-    uint32_t brand, object;
     uint8_t facts_len; /* of funnel_put_event(); 0 = none */
-    uint8_t facts[FUNNEL_ENTRY_MAX];
+    uint8_t facts[FUNNEL_RECORD_MAX];
     bool is_told; /* GET /v1/events gives it to the billing system, as … */
     uint8_t told[EVENT_TOLD_LEN];
 };
@@ -110,9 +107,9 @@ struct fold_event {
 struct fold_fact {
     struct people_sent_click click;
     bool is_relabel; /* never left out as a repetition */
-    uint32_t brand, block;
+    unsigned bucket; /* of the invoice's block */
     uint8_t len;
-    uint8_t bytes[FUNNEL_ENTRY_MAX]; /* funnel_put_click() */
+    uint8_t bytes[FUNNEL_RECORD_MAX]; /* funnel_put_click() */
 };
 
 /* Which kinds of a brand have an invoice as their object: a bit per kind. */

@@ -6,6 +6,7 @@
  *   ledger_turn.c    one turn over all logs and shards; hands each answer to its part
  *   sender.c         folds a range of a log and sends it to all shards that stand at its beginning
  *   cursor.c         the cursor of each log and shard: asked for, known, or in a batch under way
+ *   invoices.c       takes facts from the queue and adds them to invoices and their sums
  *   compact.c        sums up tables and series that have grown
  *   trust.c          whether a server may be trusted with a batch, and if not, why not
  *   batch.c          what a fold holds, as the arguments of the batch script
@@ -39,6 +40,7 @@ struct event;
 struct event_base;
 struct fold;
 struct fold_invoices;
+struct invoices;
 struct ledger_log;
 struct people_sent;
 struct redisReply;
@@ -121,6 +123,7 @@ struct ledger {
     struct people_sent *people_sent;
     struct click *clicks; /* batch_max of them */
     struct compact *compact;
+    struct invoices *adder;    /* of facts to invoices and sums */
     struct use_limits *limits; /* NULL = there are none */
     struct relabel *relabel;   /* NULL: mail gateways are not looked for */
     struct ledger_log **logs;
@@ -157,6 +160,9 @@ enum ledger_what {
     LEDGER_AOF_LOOK,
     LEDGER_AOF_REWRITE,
     LEDGER_LAYOUT,
+    LEDGER_FACTS, /* of these three `log` is the job */
+    LEDGER_BLOCKS,
+    LEDGER_INVOICES,
     LEDGER_GATEWAY /* `count` is the gateway_command */
 };
 

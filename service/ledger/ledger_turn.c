@@ -12,6 +12,7 @@
 #include "service/ledger/compact.h"
 #include "service/ledger/cursor.h"
 #include "service/ledger/fold.h"
+#include "service/ledger/invoices.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/people_sent.h"
 #include "service/ledger/sender.h"
@@ -161,6 +162,7 @@ void ledger_turn(struct ledger *ledger, int64_t now_ms)
     for (unsigned i = 0; i < ledger->n_logs; i++)
         sender_serve(ledger, ledger->logs[(ledger->first_log + i) % ledger->n_logs]);
     ledger->first_log++;
+    invoices_serve(ledger);
     compact_serve(ledger);
 }
 
@@ -177,6 +179,13 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
         break;
     case LEDGER_BATCH:
         grown = cursor_on_batch(ledger, ticket, answer);
+        if (grown)
+            compact_note(ledger, grown);
+        break;
+    case LEDGER_FACTS:
+    case LEDGER_BLOCKS:
+    case LEDGER_INVOICES:
+        grown = invoices_on_answer(ledger, ticket, answer);
         if (grown)
             compact_note(ledger, grown);
         break;
@@ -245,7 +254,7 @@ bool ledger_turn_is_drained(const struct ledger *ledger)
                 return false;
         }
     }
-    return true;
+    return invoices_is_idle(ledger->adder);
 }
 
 /* Payments are known when all shards have told theirs. */
@@ -279,6 +288,7 @@ void ledger_turn_count(struct ledger *ledger)
     ledger->now.as_of_ms = oldest_ms;
     ledger->now.replayed = ledger->replayed_shards / ledger->options.n_shards;
     add_payments(ledger);
+    ledger->now.facts_waiting = invoices_n_waiting(ledger->adder);
     if (ledger->relabel)
         ledger->now.gateway = relabel_stats(ledger->relabel);
 }
@@ -294,8 +304,6 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         .n_shards = ledger->options.n_shards,
         .retention_hours_s = ledger->options.retention_hours_s,
         .retention_days_s = ledger->options.retention_days_s,
-        .retention_invoices_s = ledger->options.retention_invoices_s,
-        .window_s = ledger->options.window_s,
     };
 
     ledger->renewed_ms = ledger->now_ms = now_ms;
@@ -303,11 +311,12 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
     ledger->fold = fold_new(max);
     ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;
     ledger->compact = compact_new();
+    ledger->adder = invoices_new(ledger->options.n_shards);
     if (ledger->options.gateway && !(ledger->relabel = make_relabel(ledger)))
         return false;
     ledger->options.gateway = NULL; /* the caller's, */
     ledger->options.state_dir = NULL;
-    return ledger->clicks && ledger->fold && ledger->batch && ledger->compact &&
+    return ledger->clicks && ledger->fold && ledger->batch && ledger->compact && ledger->adder &&
            cursor_init_shards(ledger);
 }
 
@@ -324,5 +333,6 @@ void ledger_turn_clear(struct ledger *ledger)
     batch_free(ledger->batch);
     people_sent_free(ledger->people_sent);
     compact_free(ledger->compact);
+    invoices_free(ledger->adder);
     relabel_free(ledger->relabel);
 }

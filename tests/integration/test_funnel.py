@@ -153,8 +153,14 @@ def start_year(make_hopcountd, year, url, now, config=None):
     return pods
 
 
+def is_counted(pod):
+    """All of its log is in Redis, and in the sums of the funnel."""
+    metrics = pod.metrics()
+    return metrics["hopcount_clicks_pending"] == 0 and pod.metrics()["hopcount_funnel_waiting"] == 0
+
+
 def compare(year, client, pods):
-    wait_until(lambda: all(pod.metrics()["hopcount_clicks_pending"] == 0 for pod in pods), 120)
+    wait_until(lambda: all(is_counted(pod) for pod in pods), 120)
     cells, payments = read_sums(client)
     want_cells, want_payments = year.truth.sums()
     assert cells == want_cells, describe(cells, want_cells)
@@ -303,8 +309,31 @@ def test_what_is_not_ours_is_set_aside(hopcountd, redis):
     tell(hopcountd, "invoice.paid", 65, **EURO)
     tell(hopcountd, "invoice.paid", 129, **EURO)
     wait_until(lambda: outcomes(redis) == {"in": 1, "no_click": 1}, 20, lambda: str(outcomes(redis)))
-    assert hopcountd.metrics()["hopcount_increments_rejected_total"] == 2
+    wait_until(lambda: hopcountd.metrics()["hopcount_increments_rejected_total"] == 2, 20, "both are counted")
     assert client.get("hc:{s00}:f:" + BRAND_ID + ":0000000") == b"not ours"
+
+
+def test_a_queue_that_is_not_ours(hopcountd, redis):
+    """Clicks are counted all the same; what they say of invoices is set aside, and the key stays as it is."""
+    client = redis.client()
+    client.set("hc:{s00}:fq", "not ours")
+    hopcountd.click(hopcountd.mint("pay", 5, campaign=1), headers=BROWSER)
+    wait_until(lambda: hopcountd.metrics()["hopcount_increments_rejected_total"] == 1, 20, "it is set aside")
+    wait_until(lambda: hopcountd.metrics()["hopcount_clicks_pending"] == 0, 20, "the click is counted")
+    assert client.get("hc:{s00}:fq") == b"not ours"
+    client.delete("hc:{s00}:fq")
+    tell(hopcountd, "invoice.paid", 5, **EURO)
+    wait_until(lambda: outcomes(redis) == {"in": 1, "no_click": 1}, 20, lambda: str(outcomes(redis)))
+
+
+def test_a_process_that_dies_holds_up_the_others_for_a_moment(hopcountd, redis):
+    """It had taken the facts of the shard; another one goes on when its name has expired."""
+    redis.client().set("hc:{s00}:ft", "another", px=3000)
+    tell(hopcountd, "invoice.paid", 5, **EURO)
+    wait_until(lambda: hopcountd.metrics()["hopcount_funnel_waiting"] == 1, 20, "it waits")
+    wait_until(lambda: outcomes(redis) == {"in": 1, "no_click": 1}, 20, lambda: str(outcomes(redis)))
+    wait_until(lambda: hopcountd.metrics()["hopcount_funnel_waiting"] == 0, 20)
+    assert redis.client().xlen("hc:{s00}:fq") == 0
 
 
 def test_links_are_mailed_as_they_are_made(hopcountd, redis):

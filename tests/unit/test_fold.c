@@ -425,14 +425,14 @@ static void test_limits(void **state)
     assert_true(fold_add(fold, &click));
     fold_free(fold);
 
-    print_message("no more clicks of invoices than Redis does in a moment\n");
+    print_message("no more events than Redis does in a moment\n");
     fold = fold_new(4096);
-    for (n = 0; n < FOLD_FACTS_MAX; n++) {
-        click.object = n + 1;
-        assert_true(fold_add(fold, &click));
-    }
+    click.type = CLICK_TYPE_EVENT;
+    for (n = 0; n < FOLD_EVENTS_MAX && fold_add(fold, &click); n++)
+        ;
+    assert_int_equal(n, fold->n_events);
+    assert_int_equal(n, FOLD_EVENTS_MAX);
     assert_false(fold_add(fold, &click));
-    assert_int_equal(fold->n_facts, FOLD_FACTS_MAX);
     fold_free(fold);
 }
 

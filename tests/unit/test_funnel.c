@@ -28,27 +28,20 @@ static struct click a_click(void)
     };
 }
 
-/* An invoice of the block: number and length in front of the facts, without the numbers that each
- * of them has on its way. */
-static size_t put_invoice(uint8_t *block, const uint8_t *entry, size_t len, size_t first)
+/* What a record holds of an invoice, as a block holds it. */
+static size_t put_invoice(uint8_t *block, const uint8_t *entry, size_t len)
 {
-    size_t n = first ? len - 2 : len - 1;
+    struct funnel_record record;
+    size_t at = 0;
 
-    block[0] = entry[0];
-    block[1] = 0;
-    block[2] = (uint8_t)n;
-    if (first) { /* two facts */
-        memcpy(block + 3, entry + 1, first - 1);
-        memcpy(block + 2 + first, entry + first + 1, len - first - 1);
-    } else {
-        memcpy(block + 3, entry + 1, n);
-    }
-    return 3 + n;
+    assert_true(funnel_next_record(slice_make((const char *)entry, len), &at, &record));
+    assert_int_equal(at, len);
+    return funnel_put_invoice(block, record.object % FUNNEL_BLOCK, record.facts);
 }
 
 static void test_a_click_is_read_as_written(void **state)
 {
-    uint8_t entry[FUNNEL_ENTRY_MAX], block[64];
+    uint8_t entry[FUNNEL_RECORD_MAX], block[64];
     struct click click = a_click();
     struct funnel_fact fact;
     struct slice facts;
@@ -57,8 +50,8 @@ static void test_a_click_is_read_as_written(void **state)
 
     (void)state;
     len = funnel_put_click(entry, &click, false);
-    assert_int_equal(len, 6 + 12);
-    len = put_invoice(block, entry, len, 6);
+    assert_int_equal(len, FUNNEL_RECORD_HEAD + 5 + 11);
+    len = put_invoice(block, entry, len);
     assert_true(funnel_next_invoice(slice_make((const char *)block, len), &at, &number, &facts));
     assert_int_equal(number, 1234 % FUNNEL_BLOCK);
     assert_int_equal(at, len);
@@ -78,9 +71,9 @@ static void test_a_click_is_read_as_written(void **state)
     assert_false(funnel_next_fact(facts, &at, &fact));
 
     print_message("one that is taken back names no client, and is its opposite in one bit\n");
-    assert_int_equal(funnel_put_click(block, &click, true), 12);
-    block[4] ^= 0x80;
-    assert_memory_equal(block, entry + 6, 12);
+    assert_int_equal(funnel_put_click(block, &click, true), FUNNEL_RECORD_HEAD + 11);
+    block[FUNNEL_RECORD_HEAD + 3] ^= 0x80;
+    assert_memory_equal(block + FUNNEL_RECORD_HEAD, entry + FUNNEL_RECORD_HEAD + 5, 11);
 }
 
 static void test_events(void **state)
@@ -91,36 +84,37 @@ static void test_events(void **state)
         size_t len;
         bool is_paid;
     } cases[] = {
-        {"paid", {.type = EVENT_PAID, .object = 5, .amount = 1999, .currency = "EUR"}, 16, true},
-        {"in part", {.type = EVENT_PARTLY_PAID, .object = 5, .amount = 1}, 16, false},
+        {"paid", {.type = EVENT_PAID, .object = 5, .amount = 1999, .currency = "EUR"}, 15, true},
+        {"in part", {.type = EVENT_PARTLY_PAID, .object = 5, .amount = 1}, 15, false},
         {"the greatest amount",
          {.type = EVENT_PAID, .object = 5, .amount = EVENT_AMOUNT_MAX, .currency = "JPY"},
-         16,
+         15,
          true},
         {"of a client who must not be tracked",
          {.type = EVENT_PAID, .object = 5, .value = 1},
-         16,
+         15,
          true},
-        {"refunded", {.type = EVENT_REFUNDED, .object = 5}, 16, false},
+        {"refunded", {.type = EVENT_REFUNDED, .object = 5}, 15, false},
         {"cancelled is no money", {.type = EVENT_CANCELLED, .object = 5}, 0, false},
         {"opted out", {.type = EVENT_OPTED_OUT, .client = 5}, 0, false},
-        {"mails of a campaign", {.type = EVENT_MAIL_SENT, .campaign = 5, .value = 100}, 12, false},
+        {"mails of a campaign", {.type = EVENT_MAIL_SENT, .campaign = 5, .value = 100}, 11, false},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct event event = cases[i].event;
-        uint8_t entry[FUNNEL_ENTRY_MAX];
+        uint8_t entry[FUNNEL_RECORD_MAX];
         struct funnel_fact fact;
         struct slice facts;
         size_t at = 0;
 
         print_message("%s\n", cases[i].name);
         event.at_ms = INT64_C(1000) * NOW_S;
-        assert_int_equal(funnel_put_event(entry, &event), cases[i].len);
-        facts = slice_make((const char *)entry + 1, cases[i].len ? cases[i].len - 1 : 0);
+        assert_int_equal(funnel_put_event(entry, &event),
+                         cases[i].len ? FUNNEL_RECORD_HEAD + cases[i].len : 0);
+        facts = slice_make((const char *)entry + FUNNEL_RECORD_HEAD, cases[i].len);
         assert_int_equal(funnel_is_paid(facts), cases[i].is_paid);
-        if (cases[i].len != 16)
+        if (cases[i].len != 15)
             continue;
         assert_true(funnel_next_fact(facts, &at, &fact));
         assert_int_equal(fact.event, event.type);
@@ -144,7 +138,7 @@ static void test_the_newest_event_says_whether_it_is_paid(void **state)
         {.type = EVENT_REFUNDED, .at_ms = INT64_C(1000) * (NOW_S + 40)},
     };
     const bool want[] = {false, false, true, true, false};
-    uint8_t facts[16 * FUNNEL_ENTRY_MAX], entry[FUNNEL_ENTRY_MAX];
+    uint8_t facts[16 * FUNNEL_RECORD_MAX], entry[FUNNEL_RECORD_MAX];
     size_t len = 0;
 
     (void)state;
@@ -154,8 +148,8 @@ static void test_the_newest_event_says_whether_it_is_paid(void **state)
 
         event.object = 7;
         n = funnel_put_event(entry, &event);
-        memcpy(facts + len, entry + 1, n - 1);
-        len += n - 1;
+        memcpy(facts + len, entry + FUNNEL_RECORD_HEAD, n - FUNNEL_RECORD_HEAD);
+        len += n - FUNNEL_RECORD_HEAD;
         assert_int_equal(funnel_is_paid(slice_make((const char *)facts, len)), want[i]);
     }
 }
@@ -184,9 +178,25 @@ static void test_garbage_is_no_invoice(void **state)
     }
 }
 
+static void test_a_record_cut_short_is_none(void **state)
+{
+    uint8_t entry[FUNNEL_RECORD_MAX];
+    struct click click = a_click();
+    size_t len = funnel_put_click(entry, &click, false);
+    struct funnel_record record;
+
+    (void)state;
+    for (size_t n = 0; n < len; n++) {
+        size_t at = 0;
+
+        assert_false(funnel_next_record(slice_make((const char *)entry, n), &at, &record));
+        assert_int_equal(at, 0);
+    }
+}
+
 static void test_an_erased_client_leaves_the_others(void **state)
 {
-    uint8_t block[256], entry[FUNNEL_ENTRY_MAX];
+    uint8_t block[256], entry[FUNNEL_RECORD_MAX];
     size_t len = 0, left;
 
     (void)state;
@@ -195,7 +205,7 @@ static void test_an_erased_client_leaves_the_others(void **state)
 
         click.object = object;
         click.client = object % 2 ? 77 : 78;
-        len += put_invoice(block + len, entry, funnel_put_click(entry, &click, false), 6);
+        len += put_invoice(block + len, entry, funnel_put_click(entry, &click, false));
     }
     assert_int_equal(funnel_count_client(slice_make((const char *)block, len), 77), 3);
     left = funnel_erase_client(block, len, 77);
@@ -330,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_the_newest_event_says_whether_it_is_paid),
         cmocka_unit_test(test_garbage_is_no_invoice),
+        cmocka_unit_test(test_a_record_cut_short_is_none),
         cmocka_unit_test(test_an_erased_client_leaves_the_others),
         cmocka_unit_test(test_cells_are_read_as_written_and_summed_up),
         cmocka_unit_test(test_steps_are_put_together),

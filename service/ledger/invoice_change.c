@@ -1,0 +1,401 @@
+#include "service/ledger/invoice_change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "proto/bytes.h"
+#include "proto/rfc3339.h"
+#include "service/base/background.h"
+
+enum { YIELD_RECORDS = 32 }; /* some 100 µs */
+
+int invoice_by_number(const void *left, const void *right)
+{
+    const struct invoice_record *a = left, *b = right;
+
+    if (a->is.brand != b->is.brand)
+        return a->is.brand < b->is.brand ? -1 : 1;
+    if (a->is.object != b->is.object)
+        return a->is.object < b->is.object ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+static bool same_block(const struct funnel_record *a, const struct funnel_record *b)
+{
+    return a->brand == b->brand && funnel_block(a->object) == funnel_block(b->object);
+}
+
+size_t invoice_block_end(const struct invoice_record *records, size_t n, size_t first)
+{
+    const struct funnel_record *record = &records[first].is;
+    size_t end = first + 1;
+
+    while (end < n && same_block(record, &records[end].is) &&
+           (record->object == 0) == (records[end].is.object == 0))
+        end++;
+    return end;
+}
+
+/* Makes room for `n` more; false, and the outcome has failed: out of memory. */
+static bool make_room(struct invoice_change *out, void *array, size_t n_used, size_t n, size_t *max,
+                      size_t size)
+{
+    void **at = array, *larger;
+    size_t larger_max = *max ? *max : 256;
+
+    if (n_used + n <= *max)
+        return true;
+    while (larger_max < n_used + n)
+        larger_max *= 2;
+    larger = realloc(*at, larger_max * size);
+    if (!larger) {
+        out->has_failed = true;
+        return false;
+    }
+    *at = larger;
+    *max = larger_max;
+    return true;
+}
+
+static uint32_t month_of(int64_t time_s)
+{
+    struct civil civil;
+
+    civil_from_s(time_s, &civil);
+    return (uint32_t)(civil.year * 12) + civil.month;
+}
+
+/* Adds to the sums of the day and of the month. */
+static void add_sums(struct invoice_change *out, uint32_t brand, const struct funnel_sum *sums,
+                     size_t n)
+{
+    if (!make_room(out, &out->differences, out->n_differences, 2 * n, &out->differences_max,
+                   sizeof(*out->differences)))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const struct funnel_sum *sum = &sums[i];
+        int64_t time_s = TOKEN_EPOCH_S + (int64_t)sum->hour * 3600;
+        uint8_t packed[FUNNEL_CELL_LEN];
+        struct funnel_cell cell = {
+            .campaign = sum->campaign,
+            .metric = sum->metric,
+            .kind = sum->kind,
+            .variant = sum->variant,
+            .channel = sum->channel,
+            .value = sum->value,
+        };
+
+        for (unsigned of_month = 0; of_month < 2; of_month++) {
+            struct invoice_difference *difference = &out->differences[out->n_differences++];
+
+            cell.hour = of_month ? 0 : (uint8_t)(sum->hour % 24);
+            funnel_put_cell(packed, &cell);
+            be32_store(difference->key, brand);
+            /* By kind there are as many again, which few ask for. */
+            difference->key[4] =
+                (uint8_t)((sum->kind != 0 && sum->metric != FUNNEL_AMOUNT ? 2u : 0u) | of_month);
+            be32_store(difference->key + 5, of_month ? month_of(time_s) : sum->hour / 24);
+            memcpy(difference->key + 9, packed, 8);
+            difference->time_s = time_s;
+            difference->count = sum->count;
+        }
+        if (sum->metric >= FUNNEL_N_OUTCOME && sum->metric < FUNNEL_OUTCOME_AMOUNT)
+            out->payments[sum->metric - FUNNEL_N_OUTCOME] += sum->count;
+    }
+}
+
+static struct slice slice_of_invoice(const struct funnel_invoice *invoice)
+{
+    return slice_make((const char *)invoice->facts, invoice->len);
+}
+
+static void add_weight(struct invoice_change *out, uint32_t brand, struct slice facts,
+                       int64_t window_s, int sign)
+{
+    add_sums(out, brand, out->sums, funnel_weigh(facts, window_s, sign, out->sums));
+}
+
+static void list_block(struct invoice_change *out, const struct counter_key *key, uint32_t block)
+{
+    if (!make_room(out, &out->listings, out->n_listings, 1, &out->listings_max,
+                   sizeof(*out->listings)))
+        return;
+    out->listings[out->n_listings].key = *key;
+    be32_store(out->listings[out->n_listings++].block, block);
+}
+
+static void add_mails(struct invoice_change *out, uint32_t brand, const struct funnel_fact *mails)
+{
+    const struct funnel_sum sum = {
+        .hour = (uint32_t)((mails->sent_s - TOKEN_EPOCH_S) / 3600),
+        .campaign = mails->campaign,
+        .metric = FUNNEL_N_SENT,
+        .variant = mails->variant,
+        .channel = mails->channel,
+        .count = mails->n,
+    };
+
+    add_sums(out, brand, &sum, 1);
+}
+
+static void set_aside(struct invoice_change *out, const struct counter_key *block)
+{
+    if (out->n_aside++ == 0)
+        out->aside = *block;
+}
+
+/* Adds the facts of one record to its invoice. */
+static void add_record(struct invoice_change *out, unsigned shard,
+                       const struct invoice_record *record, const struct counter_key *block,
+                       struct funnel_invoice *invoice)
+{
+    struct slice facts = record->is.facts;
+    struct funnel_fact fact;
+    size_t at = 0, begin = 0;
+
+    for (; funnel_next_fact(facts, &at, &fact); begin = at) {
+        if (fact.type == FUNNEL_MAILS)
+            add_mails(out, record->is.brand, &fact);
+        if ((fact.type == FUNNEL_MAILS || (fact.type == FUNNEL_CLICK && !fact.is_taken_back)) &&
+            !funnel_is_mailed(slice_of_invoice(invoice), fact.campaign, fact.sent_s)) {
+            struct counter_key list;
+
+            counter_key_mailed(&list, shard, record->is.brand, fact.campaign, fact.sent_s);
+            list_block(out, &list, funnel_block(record->is.object));
+        }
+        if (!funnel_invoice_add(invoice, slice_make(facts.ptr + begin, at - begin)))
+            set_aside(out, block);
+        else if (fact.type == FUNNEL_MONEY &&
+                 (fact.event == EVENT_PAID || fact.event == EVENT_PARTLY_PAID))
+            out->payments_in++;
+    }
+}
+
+static bool find_invoice(struct slice block, unsigned wanted, struct slice *facts)
+{
+    unsigned number;
+    size_t at = 0;
+
+    while (funnel_next_invoice(block, &at, &number, facts)) {
+        if (number == wanted)
+            return true;
+    }
+    return false;
+}
+
+/* A block is ours if it holds invoices up to its end. */
+static bool is_sound(struct slice block)
+{
+    struct slice facts;
+    unsigned number;
+    size_t at = 0;
+
+    while (funnel_next_invoice(block, &at, &number, &facts))
+        ;
+    return at == block.len;
+}
+
+/* Appends what is known of an invoice to the new block.  Of one of which nothing but the client is
+ * left nothing is kept. */
+static void put_invoice(struct invoice_change *out, unsigned number, struct slice facts)
+{
+    bool is_nothing = facts.len == 0 || (facts.len == FUNNEL_CLIENT_LEN &&
+                                         (uint8_t)facts.ptr[0] >> 4 == FUNNEL_CLIENT);
+
+    if (is_nothing || !make_room(out, &out->bytes, out->n_bytes, 3 + facts.len, &out->bytes_max, 1))
+        return;
+    out->n_bytes += funnel_put_invoice(out->bytes + out->n_bytes, number, facts);
+}
+
+/* Adds a text that ends where `bytes` ends now. */
+static void put_text(struct invoice_change *out, const struct counter_key *key, size_t at)
+{
+    if (!make_room(out, &out->texts, out->n_texts, 1, &out->texts_max, sizeof(*out->texts)))
+        return;
+    out->texts[out->n_texts++] =
+        (struct invoice_text){.key = *key, .at = at, .len = out->n_bytes - at};
+}
+
+/* The facts of one invoice, the records from `first` on; returns their end. */
+static size_t build_invoice(struct invoice_change *out, const struct invoice_input *input,
+                            size_t first, const struct counter_key *key, struct slice block)
+{
+    const struct invoice_record *record = &input->records[first];
+    struct slice before = slice_make("", 0);
+    struct funnel_invoice invoice;
+    size_t end = first;
+
+    while (end < input->n_records && input->records[end].is.brand == record->is.brand &&
+           input->records[end].is.object == record->is.object)
+        end++;
+    if (!find_invoice(block, record->is.object % FUNNEL_BLOCK, &before))
+        before = slice_make("", 0);
+    if (!funnel_invoice_load(&invoice, before)) {
+        for (size_t i = first; i < end; i++)
+            set_aside(out, key);
+        put_invoice(out, record->is.object % FUNNEL_BLOCK, before);
+        return end;
+    }
+    add_weight(out, record->is.brand, before, input->window_s, -1);
+    for (size_t i = first; i < end; i++)
+        add_record(out, input->shard, &input->records[i], key, &invoice);
+    add_weight(out, record->is.brand, slice_of_invoice(&invoice), input->window_s, 1);
+    put_invoice(out, record->is.object % FUNNEL_BLOCK, slice_of_invoice(&invoice));
+    return end;
+}
+
+/* The new block: its changed invoices, then those that are as they were. */
+static void build_block(struct invoice_change *out, const struct invoice_input *input, size_t first,
+                        size_t end, const struct counter_key *key, const struct redisReply *answer)
+{
+    const struct funnel_record *any = &input->records[first].is;
+    bool is_new = answer->type == REDIS_REPLY_NIL;
+    struct slice block = slice_make("", 0), facts;
+    size_t at = 0, begin = out->n_bytes;
+    uint64_t changed = 0;
+    unsigned number;
+
+    if (answer->type == REDIS_REPLY_STRING)
+        block = slice_make(answer->str, answer->len);
+    else if (!is_new)
+        block = slice_make("not a string", 1);
+    if (!is_sound(block)) {
+        for (size_t i = first; i < end; i++)
+            set_aside(out, key);
+        return;
+    }
+    for (size_t i = first; i < end;) {
+        changed |= UINT64_C(1) << input->records[i].is.object % FUNNEL_BLOCK;
+        i = build_invoice(out, input, i, key, block);
+    }
+    while (funnel_next_invoice(block, &at, &number, &facts)) {
+        if (!(changed >> number & 1))
+            put_invoice(out, number, facts);
+    }
+    put_text(out, key, begin);
+    out->n_blocks++;
+    if (is_new) {
+        struct counter_key list;
+
+        counter_key_blocks(&list, input->shard, any->brand);
+        list_block(out, &list, funnel_block(any->object));
+    }
+}
+
+static int by_list(const void *left, const void *right)
+{
+    const struct invoice_listing *a = left, *b = right;
+    int order = strcmp(a->key.text, b->key.text);
+
+    return order ? order : memcmp(a->block, b->block, sizeof(a->block));
+}
+
+static void build_lists(struct invoice_change *out)
+{
+    size_t end;
+
+    qsort(out->listings, out->n_listings, sizeof(*out->listings), by_list);
+    for (size_t first = 0; first < out->n_listings; first = end) {
+        size_t at = out->n_bytes, len;
+
+        for (end = first + 1; end < out->n_listings && strcmp(out->listings[first].key.text,
+                                                              out->listings[end].key.text) == 0;
+             end++)
+            ;
+        len = (end - first) * sizeof(out->listings[first].block);
+        if (!make_room(out, &out->bytes, out->n_bytes, len, &out->bytes_max, 1))
+            return;
+        for (size_t i = first; i < end; i++, out->n_bytes += sizeof(out->listings[i].block))
+            memcpy(out->bytes + out->n_bytes, out->listings[i].block,
+                   sizeof(out->listings[i].block));
+        put_text(out, &out->listings[first].key, at);
+        out->n_lists++;
+    }
+}
+
+static int by_key(const void *left, const void *right)
+{
+    return memcmp(left, right, INVOICE_SUM_KEY);
+}
+
+/* The differences from `first` on that belong under one key; returns their end. */
+static size_t build_sums(struct invoice_change *out, unsigned shard, size_t first)
+{
+    const struct invoice_difference *of = &out->differences[first];
+    struct counter_funnel series = {
+        .brand = be32_load(of->key),
+        .interval = of->key[4] & 1 ? COUNTER_MONTHS : COUNTER_DAYS,
+        .of_kinds = of->key[4] >> 1,
+    };
+    size_t end = first, at = out->n_bytes;
+    struct counter_key key;
+
+    while (end < out->n_differences && memcmp(of->key, out->differences[end].key, 9) == 0) {
+        const struct invoice_difference *cell = &out->differences[end];
+        int64_t count = 0;
+
+        for (; end < out->n_differences && by_key(cell, &out->differences[end]) == 0; end++)
+            count += out->differences[end].count;
+        if (count == 0 ||
+            !make_room(out, &out->bytes, out->n_bytes, FUNNEL_CELL_LEN, &out->bytes_max, 1))
+            continue;
+        memcpy(out->bytes + out->n_bytes, cell->key + 9, 8);
+        be64_store(out->bytes + out->n_bytes + 8, (uint64_t)count);
+        out->n_bytes += FUNNEL_CELL_LEN;
+    }
+    if (out->n_bytes > at) {
+        counter_key_funnel(&key, shard, &series, of->time_s);
+        put_text(out, &key, at);
+    }
+    return end;
+}
+
+bool invoice_change_build(struct invoice_change *out, const struct invoice_input *input)
+{
+    size_t block = 0, end, unyielded = 0;
+
+    out->n_differences = out->n_listings = out->n_texts = out->n_bytes = 0;
+    out->n_blocks = out->n_lists = 0;
+    out->n_aside = out->payments_in = 0;
+    out->has_failed = false;
+    memset(out->payments, 0, sizeof(out->payments));
+    for (size_t first = 0; first < input->n_records; first = end) {
+        end = invoice_block_end(input->records, input->n_records, first);
+        if (input->records[first].is.object == 0) {
+            struct funnel_fact fact;
+
+            for (size_t i = first; i < end; i++) {
+                size_t at = 0;
+
+                while (funnel_next_fact(input->records[i].is.facts, &at, &fact)) {
+                    if (fact.type == FUNNEL_MAILS)
+                        add_mails(out, input->records[i].is.brand, &fact);
+                }
+            }
+            continue;
+        }
+        build_block(out, input, first, end, &input->keys[block], input->blocks->element[block]);
+        block++;
+        unyielded += end - first;
+        if (unyielded >= YIELD_RECORDS) {
+            background_yield();
+            unyielded = 0;
+        }
+    }
+    build_lists(out);
+    qsort(out->differences, out->n_differences, sizeof(*out->differences), by_key);
+    for (size_t first = 0; first < out->n_differences;)
+        first = build_sums(out, input->shard, first);
+    background_yield();
+    return !out->has_failed;
+}
+
+void invoice_change_clear(struct invoice_change *change)
+{
+    free(change->differences);
+    free(change->listings);
+    free(change->texts);
+    free(change->bytes);
+}
