@@ -197,10 +197,12 @@ static void write_store(struct evbuffer *out, struct clickstore *store)
 /* What is counted in Redis, by all processes; absent until Redis has told it. */
 static void write_payments(struct evbuffer *out, const struct ledger_stats *stats)
 {
-    write_head(
-        out, "hopcount_funnel_waiting", "gauge",
-        "Batches of mails, clicks and payments, of all processes, that are not in the funnel yet.");
-    evbuffer_add_printf(out, "hopcount_funnel_waiting %" PRId64 "\n", stats->facts_waiting);
+    if (stats->facts_waiting >= 0) {
+        write_head(
+            out, "hopcount_funnel_waiting", "gauge",
+            "Batches of mails, clicks and payments, of all processes, not in the funnel yet.");
+        evbuffer_add_printf(out, "hopcount_funnel_waiting %" PRId64 "\n", stats->facts_waiting);
+    }
     if (stats->payments_in < 0)
         return;
     write_head(out, "hopcount_payments_in", "gauge",

@@ -53,6 +53,8 @@ struct job {
 };
 
 struct shard_facts {
+    uint64_t epoch;  /* of the connection on which it was looked at first; see redis_link.h */
+    bool is_known;   /* `n_waiting` is what the server answered on this connection */
     int64_t look_ms; /* not before, monotonic */
     int64_t n_waiting;
     bool is_busy;     /* has a job */
@@ -107,8 +109,11 @@ int64_t invoices_n_waiting(const struct invoices *invoices)
 {
     int64_t n = 0;
 
-    for (unsigned s = 0; s < invoices->n_shards; s++)
+    for (unsigned s = 0; s < invoices->n_shards; s++) {
+        if (!invoices->shards[s].is_known)
+            return -1;
         n += invoices->shards[s].n_waiting;
+    }
     return n;
 }
 
@@ -117,7 +122,7 @@ bool invoices_is_idle(const struct invoices *invoices)
     for (unsigned s = 0; s < invoices->n_shards; s++) {
         const struct shard_facts *shard = &invoices->shards[s];
 
-        if (shard->n_waiting > 0 && !shard->has_trouble)
+        if ((!shard->is_known || shard->n_waiting > 0) && !shard->has_trouble)
             return false;
     }
     return true;
@@ -155,6 +160,12 @@ static void look(struct ledger *ledger, unsigned s)
     struct slice argv[ARGV_HEAD + 4 + 3];
     struct job *job = NULL;
 
+    /* The server may be another, or have lost what it wrote last: facts may wait again. */
+    if (shard->epoch != ledger->shards[s].epoch) {
+        shard->epoch = ledger->shards[s].epoch;
+        shard->is_known = false;
+        shard->look_ms = ledger->now_ms;
+    }
     if (shard->is_busy || ledger->now_ms < shard->look_ms || !trust_is_ready(ledger, s))
         return;
     for (unsigned i = 0; i < JOBS_MAX && !job; i++) {
@@ -198,6 +209,7 @@ void invoices_on_batch(struct ledger *ledger, unsigned shard, int64_t n_waiting)
     if (n_waiting > 0 && facts->n_waiting == 0 && !facts->has_trouble)
         facts->look_ms = ledger->now_ms;
     facts->n_waiting = n_waiting;
+    facts->is_known = true;
     if (n_waiting > 0)
         look(ledger, shard);
 }
@@ -208,7 +220,8 @@ static void end_job(struct ledger *ledger, struct job *job, int64_t wait_ms)
     struct shard_facts *shard = &ledger->adder->shards[job->shard];
 
     shard->is_busy = false;
-    shard->look_ms = ledger->now_ms + wait_ms;
+    if (shard->epoch == ledger->shards[job->shard].epoch)
+        shard->look_ms = ledger->now_ms + wait_ms;
     clear_job(job);
 }
 
@@ -455,6 +468,7 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
         return;
     }
     shard->n_waiting = answer->element[0]->integer;
+    shard->is_known = true;
     take_payments(&ledger->shards[job->shard], answer->element[1]);
     if (!has_entries || answer->element[3]->elements == 0) {
         shard->has_trouble = false;

@@ -33,7 +33,7 @@ void invoices_on_batch(struct ledger *ledger, unsigned shard, int64_t n_waiting)
 const struct redisReply *invoices_on_answer(struct ledger *ledger,
                                             const struct ledger_ticket *ticket,
                                             const struct redisReply *answer);
-/* Entries of all queues, as far as is known. */
+/* Entries of all queues; -1: not known yet. */
 int64_t invoices_n_waiting(const struct invoices *invoices);
 /* Nothing waits, or what waits can't be added now. */
 bool invoices_is_idle(const struct invoices *invoices);

@@ -68,8 +68,7 @@ struct ledger_stats {
     struct relabel_stats gateway;
     /* Payments that all processes have told, and what became of them; -1 = not known yet */
     int64_t payments_in, payments[FUNNEL_OUTCOMES];
-    /* Entries of the queues of facts, of all processes: what they say of invoices is not in the
-     * sums yet. */
+    /* Entries of the queues of facts, of all processes, which are in no sum yet; -1 = not known */
     int64_t facts_waiting;
     int64_t lag_ms;   /* age of the oldest pending click */
     int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
