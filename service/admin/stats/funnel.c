@@ -1,7 +1,8 @@
 /* GET /v1/funnel, and GET /v1/stats of payments: what was mailed, clicked and paid, by the time of
- * the mail.  Whole months (UTC) are read from the sums of months, the rest from those of days, in
- * which each hour is apart; of all shards.  Of a month that begins or ends outside of the period,
- * either the days inside are added, or those outside are taken from the month: what is shorter. */
+ * the mail.  Redis keeps sums per month and sums per day (UTC); those of a day tell its hours
+ * apart. Whole months are read from the sums of months.  Of a month that is partly in the period,
+ * either the days inside are added up, or the days outside are subtracted from the month, whichever
+ * are fewer.  All shards are read. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static bool is_by_time(const struct stats_query *query)
     return query->groups[0] == STATS_TIME;
 }
 
-/* All hours from `from_s` to `to_s` go into one row, or rows don't tell times apart. */
+/* Whether all hours from `from_s` to `to_s` go into one row of time; true without rows of time. */
 static bool is_one_row(const struct stats *stats, size_t period, int64_t from_s, int64_t to_s)
 {
     const struct buckets *buckets = &stats->buckets[period];
@@ -130,7 +131,7 @@ static bool add_days(struct funnel_job *job, struct funnel_read read, int64_t fr
     return true;
 }
 
-/* How many days up to now there are from one time to another, those that are cut too. */
+/* The number of days from one time to another or to now, counting days that are only partly in. */
 static int64_t count_days(const struct funnel_job *job, int64_t from_s, int64_t to_s)
 {
     if (to_s > job->now_s)
@@ -138,7 +139,7 @@ static int64_t count_days(const struct funnel_job *job, int64_t from_s, int64_t 
     return to_s > from_s ? (to_s + DAY_S - 1) / DAY_S - from_s / DAY_S : 0;
 }
 
-/* Whether the month is to be read, and not the days of it that are in the period. */
+/* Whether to read the sums of the month, instead of those of its days in the period. */
 static bool is_by_month(const struct funnel_job *job, size_t period, const struct part *part)
 {
     int64_t inside = count_days(job, part->from_s, part->to_s);
@@ -185,8 +186,8 @@ static bool plan_period(struct funnel_job *job, size_t index)
     return true;
 }
 
-/* Cuts the reads into commands.  A month stays with the days that are taken from it: read at two
- * times, with a click between, they would not fit together. */
+/* Cuts the reads into commands.  A month and the days that are subtracted from it go into one
+ * command, because a click between two reads would make the difference wrong. */
 static bool plan_commands(struct funnel_job *job)
 {
     job->per_shard = calloc(job->n_reads + 1, sizeof(*job->per_shard));
@@ -244,8 +245,9 @@ static bool wants_campaign(const struct stats_query *query, unsigned campaign)
     return query->n_campaigns == 0;
 }
 
-/* Whether the cell counts for rows, and whether for the total.  An invoice is counted once under no
- * kind, and once under each kind that was clicked; money under its kind only, mails under none. */
+/* Whether the cell counts for the rows, and whether for the total.  Redis counts an invoice once
+ * without a kind, and once for each kind that was clicked; money with its kind only, and mails
+ * without a kind only. */
 static void pick_cell(const struct funnel_job *job, const struct funnel_cell *cell, bool *for_row,
                       bool *for_total)
 {
@@ -289,8 +291,8 @@ static void add_payments(struct funnel_payments *payments, const struct funnel_c
     }
 }
 
-/* The row of a time.  Of a month, and of days that are taken from it, it is that of any hour which
- * is in both the month and the period. */
+/* The row of time that a read belongs to.  For a month, and for days that are subtracted from it,
+ * it is the row of any hour that lies in both the month and the period. */
 static uint32_t bucket_of(const struct funnel_job *job, const struct funnel_read *read,
                           int64_t time_s)
 {
@@ -728,7 +730,7 @@ static void on_funnel_done(void *owner, const char *cause)
     if (!cause && job->has_foreign)
         cause = "a key hc:*:fs:* or hc:*:fk:* holds data that hopcount did not write";
     for (size_t i = 0; i < job->stats.n_periods && !cause; i++) {
-        /* A time without anything is a row, too. */
+        /* An hour, day or month in which nothing happened has a row, too. */
         for (uint32_t k = 0; is_by_time(&job->stats.query) && job->stats.query.n_groups == 1 &&
                              k < job->stats.buckets[i].n && !job->rows[i].failed;
              k++)

@@ -16,8 +16,8 @@ struct funnel_amount {
     int64_t amount;    /* smallest units */
 };
 
-/* Amounts of different currencies are never added.  What is of a thirteenth currency is left out,
- * and `is_full` says so. */
+/* Amounts of different currencies are never added.  There is room for twelve currencies; amounts of
+ * others are left out, and `is_full` says so. */
 struct funnel_amounts {
     struct funnel_amount of[FUNNEL_CURRENCIES_MAX];
     bool is_full;
@@ -50,8 +50,8 @@ void funnel_rows_drop_empty(struct funnel_rows *rows);
 /* Sorts by key.  Rows can't be added afterwards. */
 void funnel_rows_sort(struct funnel_rows *rows);
 
-/* The time below which a share of `quarters` quarters lies, in seconds, by the middle of its step;
- * -1: there are none. */
+/* The quartile number `quarters` (1, 2 = the median, 3) of a histogram, in seconds: the middle of
+ * the step that it lies in.  -1: the histogram is empty. */
 int64_t funnel_quantile(const int32_t delays[static FUNNEL_DELAYS], unsigned quarters);
 
 #endif

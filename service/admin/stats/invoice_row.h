@@ -1,5 +1,5 @@
-/* invoice_row.h - one invoice in a list of those of a campaign: read from what is kept of it, and
- * written as JSON or CSV.  Pure. */
+/* invoice_row.h - one row in a list of a campaign's invoices: read from the facts that Redis keeps
+ * of the invoice, and written as JSON or CSV.  Pure. */
 #ifndef ADMIN_INVOICE_ROW_H
 #define ADMIN_INVOICE_ROW_H
 #include <stdbool.h>

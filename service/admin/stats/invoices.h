@@ -4,7 +4,8 @@
 
 struct server;
 
-/* A client that reads slowly keeps one for hours, and each has some hundred kilobytes. */
+/* Lists sent whole at one time.  Each holds some hundred kilobytes, for hours if its client reads
+ * slowly. */
 enum { INVOICES_LISTS_MAX = 16, INVOICES_LISTS_PER_KEY_MAX = 4 };
 
 /* Frees the lists whose clients have not taken a piece, when the API thread and the fetches have

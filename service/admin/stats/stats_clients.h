@@ -1,9 +1,9 @@
 /* stats_clients.h - distinct clients of a statistic, and distinct visitors by links that name no
  * client.
  *
- * Redis counts both per day (UTC).  Each is asked for by a PFCOUNT per brand and period, and per
- * bucket of whole days; local days are answered by the days of UTC that are nearest.  A visitor's
- * hash changes every day, so the visitors of several days are the sum of those of each. */
+ * Redis counts both per day (UTC).  One PFCOUNT asks for each brand and period, and one for each
+ * bucket of whole days.  A local day gets the figure of the UTC day that shares most hours with it.
+ * A visitor's hash changes every day, so the visitors of several days are the sum of each day's. */
 #ifndef ADMIN_STATS_CLIENTS_H
 #define ADMIN_STATS_CLIENTS_H
 #include <stdbool.h>

@@ -116,8 +116,8 @@ bool stats_query_wants(const struct stats_query *query, uint32_t value);
 /* Whether the query covers a brand. */
 bool stats_query_has(const struct stats_query *query, const struct brand *brand);
 
-/* A text of everything that the answer depends on: within one site, queries have the same key if
- * and only if they have the same answer. */
+/* Writes everything that the answer depends on as a text.  Within one site, two queries have the
+ * same key if and only if they have the same answer. */
 const char *stats_query_key(const struct stats_query *query, char out[static STATS_KEY_MAX]);
 
 /* The kinds of the filter as bits, for a brand.  If a name is not a kind of the brand, `*bad` is

@@ -1,4 +1,4 @@
-/* stats_request.h - how every request for statistics begins. */
+/* stats_request.h - reads the parameters of a request for statistics, or replies with the error. */
 #ifndef ADMIN_STATS_REQUEST_H
 #define ADMIN_STATS_REQUEST_H
 #include <stdbool.h>
@@ -8,9 +8,8 @@
 
 struct request;
 
-/* Reads the parameters of what was asked into `*out`, which borrows the request.  Who downloads
- * gets a file of that name.  False: a reply with the error was sent.  Call stats_query_clear() in
- * either case. */
+/* Reads the parameters into `*out`, which borrows the request.  A download gets the name `file_name`.
+ * False: a reply with the error was sent.  Call stats_query_clear() in either case. */
 MUST_USE bool stats_request_read(struct request *request, enum stats_asked asked,
                                  const char *file_name, struct stats_query *out);
 
