@@ -8,8 +8,8 @@
 
 struct request;
 
-/* Reads the parameters into `*out`, which borrows the request.  A download gets the name `file_name`.
- * False: a reply with the error was sent.  Call stats_query_clear() in either case. */
+/* Reads the parameters into `*out`, which borrows the request.  A download gets the name
+ * `file_name`. False: a reply with the error was sent.  Call stats_query_clear() in either case. */
 MUST_USE bool stats_request_read(struct request *request, enum stats_asked asked,
                                  const char *file_name, struct stats_query *out);
 
