@@ -22,6 +22,7 @@
 #include "service/admin/server.h"
 #include "service/admin/session.h"
 #include "service/admin/signin.h"
+#include "service/admin/stats/anomalies.h"
 #include "service/admin/stats/invoices.h"
 #include "service/admin/use.h"
 #include "service/base/background.h"
@@ -129,8 +130,9 @@ static bool set_up_loop(struct admin *admin)
     admin->server.signins = signins_new(admin->server.base);
     admin->server.live = live_new(&admin->server, admin->server.base);
     admin->server.pods = pods_new(&admin->server);
+    admin->server.anomalies = anomalies_new(&admin->server, admin->server.base);
     return admin->wake && admin->to_api && admin->server.signins && admin->server.live &&
-           admin->server.pods && event_add(admin->wake, NULL) == 0;
+           admin->server.pods && admin->server.anomalies && event_add(admin->wake, NULL) == 0;
 }
 
 unsigned admin_connections_max(uint64_t n_descriptors)
@@ -264,6 +266,7 @@ void admin_free(struct admin *admin)
     signins_free(admin->server.signins);
     pods_free(admin->server.pods);
     front_free(admin->front);
+    anomalies_free(admin->server.anomalies); /* the front reads it */
     mailbox_free(admin->to_api);
     for (size_t i = 0; i < SERVER_PACKED_MAX; i++)
         free(admin->server.packed[i].bytes);

@@ -14,6 +14,7 @@
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/anomalies.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/checks/check_record.h"
@@ -584,6 +585,11 @@ void metrics_handle(struct request *request)
     }
     if (server->sources.checks)
         write_checks(out, server->sources.checks);
+    write_head(out, "hopcount_campaign_anomaly", "gauge",
+               "1 of a campaign whose last 24 hours are unlike the week before: people stopped "
+               "clicking (stopped), machines do (machines), or pages of its links are down "
+               "(broken); of all processes' clicks.");
+    anomalies_write(server->anomalies, out, "hopcount_campaign_anomaly");
     write_process(out, server);
     reply.body.len = evbuffer_get_length(out);
     reply.body.ptr = (const char *)evbuffer_pullup(out, -1);

@@ -9,6 +9,7 @@
 #include "service/admin/admin_options.h"
 #include "service/base/counter64.h"
 
+struct anomalies;
 struct apikeys;
 struct attempts;
 struct auth;
@@ -52,6 +53,7 @@ struct server {
     struct cache *cache;                    /* replies of the last second */
     struct live *live;                      /* streams of /v1/live */
     struct pods *pods;                      /* the processes at this Redis */
+    struct anomalies *anomalies;            /* what is unusual in the clicks of campaigns */
     struct admin_sources sources;           /* counters, which any thread may read */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
