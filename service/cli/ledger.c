@@ -176,7 +176,9 @@ const struct cli_command cli_ledger = {
         "hopcount ledger DIR           shows logs and clicks; with -c or --redis, what Redis has\n"
         "                              of them. Changes nothing, also beside a running hopcountd.\n"
         "hopcount ledger drain DIR     applies to Redis the clicks of a hopcountd that will not\n"
-        "                              start again, each once, however often it is called.\n",
+        "                              start again, each once, however often it is called.\n"
+        "                              Without -c not as uses of links with max_uses, and not to\n"
+        "                              sinks: only the configuration tells of them.\n",
     .words = "drain",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),

@@ -132,6 +132,10 @@ static int report(const struct ledger_place *place, const struct ledger_stats *s
                         stats->last_error[0] ? stats->last_error : "Redis does not answer");
     printf("nothing is left in %s: Redis has all %" PRIu64 " records of its logs\n",
            place->state_dir, stats->applied);
+    if (!place->config)
+        fputs("without -c FILE no uses of links with max_uses were counted, and no sink got "
+              "anything\n",
+              stderr);
     return CLI_OK;
 }
 

@@ -84,6 +84,7 @@ def test_drain_applies_an_orphan_once_however_often_it_is_called(daemon, redis):
         done = daemon.cli("ledger", "drain", daemon.state_dir, "--redis", redis.url)
         assert done.returncode == 0, done.stderr
         assert "all 5000 records" in done.stdout
+        assert "without -c FILE no uses of links" in done.stderr
         check_counted(redis, links, tally)
     assert show(daemon, daemon.state_dir, "--redis", redis.url)["pending"] == 0
 
