@@ -1,10 +1,13 @@
 """What the billing system tells: POST /v1/events, and how all pods learn of it."""
 import concurrent.futures
 import statistics
+import struct
 import time
 
 import pytest
 
+from faults.proxy import Proxy
+from faults.told import OBJECT, STATES, key_of
 from harness.build import patience
 from harness.wait import wait_until
 
@@ -184,6 +187,36 @@ def test_a_pod_that_missed_the_stream_loads_all(make_hopcountd, redis):
     redis.client().delete("hc:{s00}:state")
     post(pods[0], event(20))
     wait_until(lambda: entries(pods[1]) == 21 and entries(pods[0]) == 21)
+
+
+class CuttingProxy(Proxy):
+    """Cuts the connection off after each 200 tables of states."""
+
+    n_tables = 0
+
+    def alter(self, frame):
+        if frame.startswith(b"$640\r\n"):
+            self.n_tables += 1
+            if self.n_tables % 200 == 0:
+                self.reset()
+        return frame
+
+
+def test_a_load_goes_on_where_it_was_cut_off(make_hopcountd, redis, rng):
+    at_ms, client = int(time.time() * 1000) - 1704067200000, redis.client().pipeline()
+    value = OBJECT << 60 | at_ms * 32 // 1000 << 24 | STATES["paid"]
+    for bucket in range(1024):
+        client.set(f"hc:{{s00}}:e:{bucket:03x}", b"".join(
+            struct.pack(">QQ", key_of(OBJECT, bucket * 40 + n + 1), value) for n in range(40)))
+    client.execute()
+    proxy = CuttingProxy(redis.port, rng).start()
+    try:
+        daemon = make_hopcountd(proxy.url)
+        wait_until(lambda: daemon.metrics()["hopcount_state_known"] == 1, 40, "all is loaded")
+        assert entries(daemon) == 40 * 1024
+        assert 1024 <= proxy.n_tables < 1500, "what has come is not asked for again"
+    finally:
+        proxy.stop()
 
 
 def test_a_restart_without_redis_knows_what_was_known(make_hopcountd, redis):
