@@ -59,8 +59,8 @@ final class JourneyTest extends BedCase
             $this->assertSame([Bed::SYSTEM . $view, Bed::SYSTEM . $pay, Bed::SYSTEM . 'index.php?m=hopcount',
                 Bed::SYSTEM . 'clientarea.php?action=masspay&all=true'], $leads, $name);
         }
-        Bed::fire('AfterCronJob');
         $this->assertSame([], Bed::$log);
+        Bed::fire('AfterCronJob');
         $this->assertSame(0, Events::counts()['waiting']);
     }
 
