@@ -10,6 +10,7 @@ import { time } from "./format.js";
 import { funnel } from "./funnel.js";
 import { guide, isClicked } from "./guide.js";
 import { health } from "./health.js";
+import { pressKey } from "./keys.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
@@ -121,7 +122,9 @@ class Frame {
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),
             h("p", { class: "foot" }, this.age, h("span", null,
-                h("a", { href: "api" }, "API reference"), ` · hopcount ${this.session.version}`)));
+                this.view.filters ? [h("button", { class: "text-button", type: "button",
+                    onclick: () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true })) },
+                "Keys"), " · "] : null, h("a", { href: "api" }, "API reference"), ` · hopcount ${this.session.version}`)));
         this.showNav(view);
         if (this.view.filters)
             this.showFilters(filters);
@@ -335,6 +338,12 @@ document.addEventListener("click", (event) => {
     frame?.show();
     scrollTo(0, 0);
     document.getElementById("content")?.focus({ preventScroll: true });
+});
+document.addEventListener("keydown", (event) => {
+    const setPeriod = frame?.view?.filters ? (from) => go(readView(), { ...readFilters(), from, to: "" }) : null;
+
+    if (frame && !event.defaultPrevented && pressKey(event, setPeriod))
+        event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
     const left = frame?.view?.filters ? withoutLast(frame.filters()) : null;

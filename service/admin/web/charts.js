@@ -146,8 +146,10 @@ export class TimeChart {
             this.tablePlace = h("details", { class: "data" },
                 h("summary", null, "Show as a table"), h("div"));
             this.tablePlace.addEventListener("toggle", () => this.fillTable());
+            this.savePlace = h("button", { class: "text-button small muted save", type: "button",
+                onclick: () => this.savePicture() }, "Save as PNG");
             body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas),
-                this.tablePlace);
+                h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
         this.canvas.setAttribute("aria-label", summary);
         this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : "", unit));
@@ -162,6 +164,17 @@ export class TimeChart {
         if (this.tablePlace.open)
             this.tablePlace.lastElementChild.replaceChildren(dataTable(this.caption, ...this.last,
                 this.unit));
+    }
+
+    /* On the ground of the card, for a picture without any is unreadable on another one. */
+    savePicture() {
+        const picture = h("canvas", { width: String(this.canvas.width), height: String(this.canvas.height) });
+        const context = picture.getContext("2d");
+
+        context.fillStyle = colour("surface");
+        context.fillRect(0, 0, picture.width, picture.height);
+        context.drawImage(this.canvas, 0, 0);
+        h("a", { href: picture.toDataURL("image/png"), download: `${this.caption}.png` }).click();
     }
 
     draw(keys, interval, series) {

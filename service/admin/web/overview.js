@@ -1,5 +1,5 @@
 // The first page: how many, who, when, where from.
-import { stats } from "./api.js";
+import { address, stats } from "./api.js";
 import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
 import { Card } from "./card.js";
@@ -201,6 +201,12 @@ function whoCard(load, params, filters) {
     });
 }
 
+/* The whole table as a file. */
+function saveLink(title, params) {
+    return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": `${title} as CSV`,
+        title: "Save as CSV", href: address("stats", { ...params, format: "csv" }) }, "CSV");
+}
+
 /** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
 export function rankCard(title, note, dimension, params, filters, options = {}) {
     const field = filters.who;
@@ -208,6 +214,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
 
     return new Card({
         title, note, span: options.span ?? 4, fills: options.fills,
+        extra: options.load ? null : saveLink(title, { ...params, group_by: dimension }),
         load: options.load ?? ((signal) => stats({ ...params, group_by: dimension,
             compare: compareParam(filters) }, signal)),
         isEmpty: (data) => !data.rows.some(isShown),
