@@ -25,6 +25,7 @@ final class MailTest extends BedCase
     protected function tearDown(): void
     {
         array_map('unlink', array_filter($this->files, 'is_file'));
+        parent::tearDown();
     }
 
     /** What is sealed in a link: [kind, object, client, campaign]. */
