@@ -187,12 +187,13 @@ struct config_brand {
     bool utm;
     int64_t revoked; /* how a revoked link answers: 0 as an unknown one, 1 with a page */
     struct config_expired expired;
-    int64_t tracking; /* 0 full, 1 aggregate, 2 off */
-    char *logo_text;  /* shown on pages instead of the name */
-    char *color;      /* "#rrggbb" */
-    char *language;   /* of the pages, for browsers that ask for none of the languages there are */
-    char *texts;      /* folder of the brand's own; NULL = none */
-    char *support;    /* how to reach people: a mail address, an https URL or any text */
+    int64_t tracking;  /* 0 full, 1 aggregate, 2 off */
+    char *logo_text;   /* shown on pages instead of the name */
+    char *color;       /* "#rrggbb" */
+    char *language;    /* of the pages, for browsers that ask for none of the languages there are */
+    char *texts;       /* folder of the brand's own; NULL = none */
+    char *mail_domain; /* that mails of the brand come from; NULL = not told */
+    char *support;     /* how to reach people: a mail address, an https URL or any text */
     struct config_target *targets;
     unsigned n_targets;
 };

@@ -360,6 +360,8 @@ static const struct schema_key brand_keys[] = {
     PATH("texts", config_brand, texts, NULL,
          "Folder of files such as de.yaml: what pages say, line by line over the texts that are "
          "built in (en, de, fr, es, pt, it, nl, pl), or whole in another language."),
+    TEXT("mail_domain", config_brand, mail_domain, 253, NULL, config_check_host,
+         "Domain that mails with the links come from (From:), for hopcount doctor."),
     TEXT("support", config_brand, support, 200, NULL, NULL,
          "How to reach you, shown on pages: a mail address, an https URL or any text."),
     LIST("targets", config_brand, targets, n_targets, config_target, 0, 15, target_keys,

@@ -1,0 +1,123 @@
+"""`hopcount doctor`: what is good around hopcountd, and what to do."""
+import json
+import ssl
+
+import pytest
+
+from harness.dns_double import DnsDouble
+from harness.endpoint import Answer, Endpoint
+from harness.tls import make_certificate
+
+HOST, DOMAIN = "go.acme.example", "news.acme.example"
+GOOD = {
+    (HOST, "A"): ["127.0.0.1"],
+    (DOMAIN, "TXT"): ["some-site-verification=1", "v=spf1 include:mail.acme.example -all"],
+    ("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=quarantine; rua=mailto:d@acme.example"],
+}
+
+
+@pytest.fixture
+def dns():
+    double = DnsDouble(dict(GOOD))
+    yield double
+    double.close()
+
+
+def config_of(port, scheme="http"):
+    return {"brands": [{"name": "acme", "hosts": [HOST], "base_url": f"{scheme}://{HOST}:{port}", "preset": "whmcs",
+                        "billing_url": "https://billing.acme.example", "mail_domain": DOMAIN}],
+            "ledger": {"disk_max_bytes": 16 << 20, "retain_max_bytes": 1 << 20}}
+
+
+def found_by(daemon, dns, *arguments, status):
+    """{(about, what): (grade, text)} of what doctor says."""
+    done = daemon.cli("doctor", "-c", daemon.config_path, "--resolver", dns.address, "--json", *arguments)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(each["about"], each["what"]): (each["grade"], each["text"]) for each in lines}
+
+
+def test_of_an_installation_that_is_well_nothing_is_to_fix(make_hopcountd, make_redis, dns):
+    redis = make_redis(appendonly="yes")
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon.port))
+    daemon.start()
+    found = found_by(daemon, dns, status=0)
+    grades = {key: grade for key, (grade, _) in found.items()}
+    assert {key for key, grade in grades.items() if grade == "note"} == {("acme", "TLS"), ("redis", "replicas")}
+    assert {key for key, grade in grades.items() if grade == "good"} >= {
+        ("files", "keys"), ("files", "admin.api_keys"), ("files", "disk"), ("redis", "version"),
+        ("redis", "maxmemory-policy"), ("redis", "appendonly"), ("redis", "clock"), ("acme", "DNS"),
+        ("acme", "one hop"), ("acme", "headers"), (HOST, "clock"), ("acme", "SPF"), ("acme", "DMARC"),
+        ("acme", "alignment")}
+    assert found["acme", "DNS"][1] == f"{HOST}: 127.0.0.1"
+    assert "billing.acme.example" in found["acme", "one hop"][1]
+    assert daemon.metrics()["hopcount_clicks_accepted_total"] == 0
+    text = daemon.cli("doctor", "-c", daemon.config_path, "--resolver", dns.address).stdout
+    assert "nothing to fix, 2 to note" in text and text.startswith("good  files")
+
+
+def test_what_is_wrong_with_redis_and_mail_is_named_with_its_remedy(make_hopcountd, make_redis, dns):
+    redis = make_redis(appendonly="no", maxmemory_policy="allkeys-lru")
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon.port))
+    daemon.start()
+    dns.records[DOMAIN, "TXT"] = ["v=spf1 +all"]
+    del dns.records["_dmarc.acme.example", "TXT"]
+    found = found_by(daemon, dns, status=1)
+    for key, says in {("redis", "maxmemory-policy"): "set noeviction", ("redis", "appendonly"): "set appendonly yes",
+                      ("acme", "SPF"): "lets anyone send", ("acme", "DMARC"): f"_dmarc.{DOMAIN}",
+                      ("acme", "alignment"): f"is no name of {DOMAIN}"}.items():
+        assert found[key][0] == "fix" and says in found[key][1], found[key]
+    dns.records.update({(DOMAIN, "TXT"): ["v=spf1 -all", "v=spf1 mx -all"],
+                        ("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=none"]})
+    found = found_by(daemon, dns, status=1)
+    assert "2 records" in found["acme", "SPF"][1]
+    assert found["acme", "DMARC"][0] == "note" and found["acme", "alignment"][0] == "good"
+    del dns.records[HOST, "A"]
+    assert "publish an A or AAAA record" in found_by(daemon, dns, status=1)["acme", "DNS"][1]
+    redis.kill()
+    assert found_by(daemon, dns, status=1)["redis", "answer"][0] == "fix"
+
+
+def test_what_a_proxy_in_front_does_wrong(make_hopcountd, redis, dns, tmp_path):
+    daemon = make_hopcountd(redis, start=False)
+    cert, key = make_certificate(tmp_path, HOST, 5)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    good = {"Location": "https://elsewhere.example/", "Cache-Control": "private, no-store",
+            "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+    proxy = Endpoint(lambda request: Answer(302, good), context=context)
+    daemon.write_config(config_of(proxy.port, "https"))
+
+    def look():
+        return found_by(daemon, dns, "--ca", cert, status=1)
+
+    found = look()
+    assert found["acme", "TLS"][0] == "fix" and "renew it" in found["acme", "TLS"][1]
+    assert found["acme", "one hop"][0] == "note" and found["acme", "headers"][0] == "good"
+    proxy.answer = lambda request: Answer(301, {**good, "Cache-Control": "max-age=3600", "Set-Cookie": "a=b"})
+    found = look()
+    assert "keep for ever" in found["acme", "link"][1]
+    assert found["acme", "headers"][0] in ("fix", "note")
+    proxy.answer = lambda request: Answer(404)
+    assert "with this key file" in look()["acme", "link"][1]
+    proxy.answer = lambda request: Answer(200, {"Date": "Mon, 01 Jan 2024 00:00:00 GMT"})
+    found = look()
+    assert "does it lead to hopcountd?" in found["acme", "link"][1]
+    assert found[HOST, "clock"][0] == "fix" and "NTP" in found[HOST, "clock"][1]
+    assert "certificate" in found_by(daemon, dns, status=1)["acme", "TLS"][1]  # nobody vouches for it
+    proxy.close()
+    assert found_by(daemon, dns, "--ca", cert, status=1)["acme", "TLS"][0] == "fix"
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["--resolver", "here"], "--resolver: 'here' is no address"),
+    (["--resolver", "127.0.0.1:0"], "is no address"),
+    (["more"], "'more' is one word too many"),
+])
+def test_doctor_refuses(make_hopcountd, arguments, says):
+    daemon = make_hopcountd(config=config_of(8080), start=False)
+    daemon.add_api_key()
+    done = daemon.cli("doctor", "-c", daemon.config_path, *arguments)
+    assert done.returncode != 0 and says in done.stderr
