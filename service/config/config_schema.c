@@ -384,7 +384,7 @@ static const struct schema_key sink_keys[] = {
      .choices = config_sink_types, .help = "What it is."},
     TEXTS("types", config_sink, types, n_types, 0, 20, NULL, NULL,
           "Only these records: click, relabel, omitted, or events such as invoice.paid; default: "
-          "all."),
+          "all.  client.erased always comes, but not to a preset."),
     TEXTS("labels", config_sink, labels, n_labels, 0, 5, NULL, NULL,
           "Only clicks with these labels."),
     TEXTS("brands", config_sink, brands, n_brands, 0, 4096, NULL, NULL, "Only these brands."),

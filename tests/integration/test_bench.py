@@ -54,3 +54,11 @@ def test_grow_asks_for_statistics_of_a_year():
 def test_grow_names_a_part_that_it_does_not_know():
     run = subprocess.run([ROOT / "bench" / "grow", "--only", "links,years"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and "no part years; there are: connections" in run.stderr
+
+
+def test_grow_says_what_a_sink_costs_and_what_hung_ones_do():
+    text = bench("grow", "--only", "sinks,hung-sinks", "--clicks", "20000", "--live", "2000", "--rate", "1000", "--sinks", "file,kafka")
+    for name in ("file", "kafka"):
+        row, = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+        assert float(row.split("|")[6]) > 0 and float(row.split("|")[10]) > 0
+    assert "| p99 µs |" in text

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -403,3 +404,32 @@ def test_a_stop_waits_for_no_sink_that_is_known_to_be_down(make_hopcountd, redis
     assert audit([record for request in back.requests for record in json.loads(request.body)["data"]]) == 200
     gone.close()
     back.close()
+
+
+@pytest.fixture
+def last_100_kb(tmp_path):
+    """A disk of 2 MiB with 100 KB left on it, and the file that takes the rest."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    path = tmp_path / "disk"
+    path.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", path], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"a tmpfs can't be mounted here: {done.stderr.strip()}")
+    free = os.statvfs(path)
+    (path / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 100000))
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def test_a_disk_with_100_kb_left_is_said_and_what_was_begun_is_taken_away(make_hopcountd, redis, last_100_kb):
+    folder = last_100_kb / "archive"
+    daemon = make_hopcountd(redis, {**FAST, "sinks": [file_sink(folder)]})
+    flood(daemon.port, mint_links(daemon, 10), 2000)  # 600 KB of JSON
+    wait_until(lambda: any("No space left" in key for key in daemon.metrics()), 30, "it says that there is no room")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 2000, 20, "Redis has them")
+    wait_until(lambda: not list(folder.glob("*.new")), 20, "nothing half written is left")
+    (last_100_kb / "ballast").unlink()
+    wait_sent(daemon, 2000)
+    assert audit(read_files(folder)) == 2000
+    assert not [key for key in daemon.metrics() if key.startswith("hopcount_sink_last_error{")]

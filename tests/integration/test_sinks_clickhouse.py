@@ -176,6 +176,44 @@ def test_a_real_server_has_every_row_once(make_hopcountd, redis, clickhouse, tmp
     check_erasure(daemon, clickhouse, n)
 
 
+@pytest.mark.parametrize("what, words", [
+    ("a wrong password", "(?i)password|authentication"), ("a table that isn't there", "doesn't exist"),
+    ("a table of another schema", "(?i)column|field"), ("a user that there isn't", "(?i)user"),
+])
+def test_what_a_real_server_refuses_is_said_and_sent_when_it_is_mended(make_hopcountd, redis, clickhouse, tmp_path, what, words):
+    password = tmp_path / "password"
+    password.write_text("wrong\n" if "password" in what else "s3cret\n")
+    password.chmod(0o600)
+    columns = ", ".join(f"{name} {OLD_TYPES[kind]}" for name, kind in COLUMNS)
+    table = f"CREATE TABLE hopcount.clicks ({columns}) ENGINE = MergeTree ORDER BY (log, position) PARTITION BY tuple()"
+    clickhouse.query("CREATE DATABASE hopcount")
+    if "schema" in what:
+        clickhouse.query(table.replace("old_label String", "former_label String"))
+    elif "table" not in what:
+        clickhouse.query(table)
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(
+        f"http://127.0.0.1:{clickhouse.port}", username="nobody" if "user" in what else "default",
+        password_file=str(password))})
+    flood(daemon.port, mint_links(daemon, 5), 200)
+    wait_until(lambda: re.search(words, cause(daemon)), 30, lambda: f"{what} is said: {cause(daemon)}")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 200, 20, "Redis has them")
+    assert sample(daemon, "lag_clicks", **WAREHOUSE) == 200 and sample(daemon, "sent_total", **WAREHOUSE) == 0
+    if "table" in what:
+        clickhouse.query("DROP TABLE IF EXISTS hopcount.clicks")
+        clickhouse.query(table)
+        wait_all(daemon, 200, 60)
+        assert clickhouse.query("SELECT count() FROM hopcount.clicks") == "200\n"
+
+
+@pytest.mark.parametrize("url, words", [
+    ("http://nowhere.invalid:8123", "resolve"), ("http://127.0.0.1:1", "refused|connect")])
+def test_a_warehouse_that_cannot_be_reached_is_said(make_hopcountd, redis, url, words):
+    daemon = make_hopcountd(redis, {**FAST, **warehouse(url)})
+    daemon.click(daemon.mint("view", 1))
+    wait_until(lambda: re.search(words, cause(daemon)), 30, lambda: f"{words}: {cause(daemon)}")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 1, 20, "Redis has the click")
+
+
 def check_erasure(daemon, clickhouse, n):
     """deploy/clickhouse/erase.sql takes the client out of its rows, up to its erasure, and nobody else."""
     for client, object_id in ((77, 1), (78, 2)):

@@ -129,3 +129,15 @@ def test_a_bus_that_cannot_be_reached_is_said(make_hopcountd, redis, cluster, br
     daemon.click(daemon.mint("view", 1))
     wait_until(lambda: words in cause(daemon), 30, lambda: cause(daemon))
     daemon.shut_down()
+
+
+def test_a_topic_that_is_not_there_is_said_and_filled_when_it_is(make_hopcountd, redis, cluster):
+    cluster.tell("no topic")
+    daemon = make_hopcountd(redis, {**FAST, **bus(cluster, options={"topic.metadata.propagation.max.ms": "200"})})
+    flood(daemon.port, mint_links(daemon, 5), 300)
+    wait_until(lambda: "Unknown topic" in cause(daemon), 30, lambda: cause(daemon))
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 300, 20, "Redis has them")
+    cluster.tell("topic")
+    wait_all(daemon, 300)
+    records, _ = cluster.read()
+    assert audit(records) == 300 and cause(daemon) == ""

@@ -7,6 +7,7 @@
  *                        tried again, of different kinds
  *   fail                 the next one is answered with an error that is not
  *   down, up             of all brokers
+ *   no topic, topic      the brokers don't know the topic; they know it again
  *   read                 all records of the topic, a JSON line each: {key, log, position, value};
  *                        ends with a line "end"
  */
@@ -121,6 +122,11 @@ int main(int argc, char **argv)
         else if (strcmp(line, "fail\n") == 0)
             rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1,
                                               RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        else if (strcmp(line, "no topic\n") == 0)
+            rd_kafka_mock_topic_set_error(cluster, argv[1],
+                                          RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+        else if (strcmp(line, "topic\n") == 0)
+            rd_kafka_mock_topic_set_error(cluster, argv[1], RD_KAFKA_RESP_ERR_NO_ERROR);
         else if (strcmp(line, "read\n") == 0)
             read_all(argv[1], rd_kafka_mock_cluster_bootstraps(cluster));
         else
