@@ -107,27 +107,21 @@ static void write_query(const struct cli_args *args, char url[static URL_MAX])
 
 /* --- the reply --- */
 
-/* A file is for a spreadsheet, which takes it for UTF-8 only with a mark; programs at the other end
- * of a pipe would trip over it. */
-static bool is_into_file(void)
-{
-    struct stat at;
-
-    return fstat(STDOUT_FILENO, &at) == 0 && S_ISREG(at.st_mode) &&
-           lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0;
-}
-
 static int print_reply(const struct cli_args *args, const struct api_reply *reply)
 {
     struct stats_table_options table = {.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
                                         .columns = COLUMNS_DEFAULT};
     struct winsize terminal;
+    struct stat at;
     struct error err = {0};
     json_t *json;
     int status = CLI_OK;
 
     if (args->value[STATS_JSON] || args->value[STATS_CSV]) {
-        if (args->value[STATS_CSV] && is_into_file())
+        /* A file is for a spreadsheet, which takes it for UTF-8 only with a mark; programs at the
+         * other end of a pipe would trip over it. */
+        if (args->value[STATS_CSV] && fstat(STDOUT_FILENO, &at) == 0 && S_ISREG(at.st_mode) &&
+            lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0)
             fputs("\xef\xbb\xbf", stdout);
         fwrite(reply->body, 1, reply->body_len, stdout);
         if (args->value[STATS_JSON])

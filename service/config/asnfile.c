@@ -23,11 +23,6 @@ bool asn_list_add(struct asn_list *list, uint32_t number)
     return true;
 }
 
-static bool ends_number(char c)
-{
-    return c == ',' || c == ';' || c == '#' || c == '"';
-}
-
 /* "AS22843", "22843,\"Proofpoint", "\"22843\",\"Proofpoint"; 0 = no number, or none that an
  * autonomous system can have. */
 static uint32_t parse_asn(struct slice field)
@@ -40,7 +35,7 @@ static uint32_t parse_asn(struct slice field)
     if (rest.len >= 2 && slice_equal_nocase(slice_make(rest.ptr, 2), slice_of("AS")))
         rest = slice_make(rest.ptr + 2, rest.len - 2);
     digits = slice_make(rest.ptr, 0);
-    while (digits.len < rest.len && !ends_number(rest.ptr[digits.len]))
+    while (digits.len < rest.len && !memchr(",;#\"", rest.ptr[digits.len], 4))
         digits.len++;
     return number_parse_u32(digits, UINT32_MAX, &number) ? number : 0;
 }

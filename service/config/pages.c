@@ -75,13 +75,6 @@ static double luminance(const char *color)
     return sum;
 }
 
-/* Black on it or white: contrast is (l1 + .05) / (l2 + .05); both have 4.58 at luminance 0.179, so
- * that the better one always has the 4.5 that WCAG asks for. */
-static const char *text_color(const char *color)
-{
-    return luminance(color) > 0.179 ? "#000" : "#fff";
-}
-
 /* --- making --- */
 
 /* A mail address by its looks: one '@' with something around it, and no blank. */
@@ -131,8 +124,10 @@ bool pages_init(struct pages *pages, const struct pages_options *options)
     const char *support = options->support;
 
     *pages = (struct pages){.texts = options->texts, .language = options->language};
+    /* Text on the color is black or white: contrast is (l1 + .05) / (l2 + .05); both have 4.58 at
+     * luminance 0.179, so that the better one always has the 4.5 that WCAG asks for. */
     snprintf(brand_style, sizeof(brand_style), brand_style_format, options->color,
-             text_color(options->color));
+             luminance(options->color) > 0.179 ? "#000" : "#fff");
     pages->style = slice_of(pool_text(&pages->pool, brand_style));
     if (!pages->style.ptr)
         return false;

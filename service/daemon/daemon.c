@@ -99,25 +99,19 @@ static void daemon_set_state(struct daemon *d, enum daemon_state state)
     }
 }
 
-static bool workers_have_ended(const struct daemon *d)
-{
-    for (unsigned i = 0; i < d->parts.n_workers; i++) {
-        if (!worker_has_ended(d->parts.workers[i]))
-            return false;
-    }
-    return true;
-}
-
 /* The drain delay has passed, or it is time to test again whether the workers have ended. */
 static void on_step(evutil_socket_t fd, short events, void *arg)
 {
     struct daemon *d = arg;
+    bool have_ended = true;
 
     (void)fd;
     (void)events;
+    for (unsigned i = 0; i < d->parts.n_workers; i++)
+        have_ended = have_ended && worker_has_ended(d->parts.workers[i]);
     if (d->state == DAEMON_DRAINING)
         daemon_set_state(d, DAEMON_FINISHING);
-    else if (d->state == DAEMON_FINISHING && workers_have_ended(d))
+    else if (d->state == DAEMON_FINISHING && have_ended)
         daemon_set_state(d, DAEMON_ENDED);
     else
         arm_step(d, POLL_MS);

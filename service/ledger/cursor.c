@@ -292,12 +292,6 @@ static bool is_applied(const struct redisReply *answer)
            answer->element[4]->type == REDIS_REPLY_INTEGER;
 }
 
-static bool is_refused(const struct redisReply *answer)
-{
-    return answer->type == REDIS_REPLY_ARRAY && answer->elements == 2 &&
-           answer->element[0]->type == REDIS_REPLY_INTEGER && answer->element[0]->integer == 0;
-}
-
 /* The batch did not begin at the cursor.  The script has answered where the cursor is. */
 static void on_refused(struct ledger *ledger, struct ledger_log *log, unsigned shard,
                        const struct redisReply *cursor_answer)
@@ -331,7 +325,8 @@ const struct redisReply *cursor_on_batch(struct ledger *ledger, const struct led
         on_applied(ledger, log, ticket->shard, answer);
         return answer->element[3];
     }
-    if (answer && is_refused(answer)) {
+    if (answer && answer->type == REDIS_REPLY_ARRAY && answer->elements == 2 &&
+        answer->element[0]->type == REDIS_REPLY_INTEGER && answer->element[0]->integer == 0) {
         on_refused(ledger, log, ticket->shard, answer->element[1]);
     } else {
         /* The batch may have been applied: ask. */
