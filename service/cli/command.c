@@ -7,7 +7,7 @@
 
 #include "service/base/error.h"
 
-enum { HELP_COLUMN = 24, FIRST_CODE = 256, HELP_CODE = 'h' };
+enum { HELP_COLUMN = 24, FIRST_CODE = 256, HELP_CODE = 'h', NEAR_LEN_MAX = 32 };
 
 int cli_fail(const char *format, ...)
 {
@@ -83,6 +83,63 @@ static void make_tables(const struct cli_command *command, struct option *longs,
     shorts[n] = '\0';
 }
 
+/* --- did you mean --- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters must be changed, added, left out or swapped with their neighbour to make `a`
+ * into `b`; both are at most NEAR_LEN_MAX long. */
+static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t rows[3][NEAR_LEN_MAX + 1], *before = rows[0], *last = rows[1], *row = rows[2];
+
+    for (size_t j = 0; j <= b_len; j++)
+        last[j] = before[j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *next = before;
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            row[j] = least(least(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        before = last;
+        last = row;
+        row = next;
+    }
+    return last[b_len];
+}
+
+bool cli_is_nearer(const char *word, size_t word_len, const char *name, struct cli_near *near)
+{
+    size_t name_len = strlen(name), n;
+
+    if (word_len > NEAR_LEN_MAX || name_len > NEAR_LEN_MAX)
+        return false;
+    n = distance(word, word_len, name, name_len);
+    /* A word of which most letters are wrong is another one. */
+    if (n > 2 || 2 * n >= name_len || (near->name && n >= near->distance))
+        return false;
+    *near = (struct cli_near){.name = name, .distance = n};
+    return true;
+}
+
+/* The option was given as "--name", "--name=value" or "-x". */
+static int refuse_option(const struct cli_command *command, const char *given)
+{
+    struct cli_near near = {.name = NULL};
+
+    for (size_t i = 0; strncmp(given, "--", 2) == 0 && i < command->n_options; i++)
+        (void)cli_is_nearer(given + 2, strcspn(given + 2, "="), command->options[i].name, &near);
+    if (near.name)
+        return cli_usage(command, "no option '%s'; did you mean --%s?", given, near.name);
+    return cli_usage(command, "no option '%s'", given);
+}
+
 static int take_option(const struct cli_command *command, int code, char **argv,
                        struct cli_args *args)
 {
@@ -96,7 +153,7 @@ static int take_option(const struct cli_command *command, int code, char **argv,
     if (code == ':')
         return cli_usage(command, "%s needs a value", argv[optind - 1]);
     if (i < 0)
-        return cli_usage(command, "no option '%s'", argv[optind - 1]);
+        return refuse_option(command, argv[optind - 1]);
     if (args->value[i])
         return cli_usage(command, "--%s is given twice", command->options[i].name);
     args->value[i] = optarg ? optarg : "";

@@ -55,6 +55,15 @@ MUST_USE int cli_parse(const struct cli_command *command, int argc, char **argv,
 
 void cli_print_help(const struct cli_command *command);
 
+/* The name that is most like a mistyped word; NULL: none is like it. */
+struct cli_near {
+    const char *name;
+    size_t distance; /* letters that differ */
+};
+
+/* Whether `name` is more like the word than what `near` has; then it takes that place. */
+bool cli_is_nearer(const char *word, size_t word_len, const char *name, struct cli_near *near);
+
 /* "hopcount: …" to stderr; returns CLI_FAILED. */
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same for a command line that makes no sense, with a hint to --help; returns CLI_USAGE. */

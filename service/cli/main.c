@@ -18,24 +18,36 @@ static void print_usage(FILE *out)
     fputs("usage: hopcount COMMAND …\n\n", out);
     for (size_t i = 0; cli_commands[i]; i++)
         fprintf(out, "  %-12s%s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    fputs("\n`hopcount COMMAND --help` says more; `hopcount --version` prints the version.\n", out);
+    fputs("\n`hopcount help COMMAND` says more; `hopcount --version` prints the version.\n", out);
+}
+
+/* The command of that name; NULL: there is none, which was said on stderr. */
+static const struct cli_command *find_command(const char *name)
+{
+    struct cli_near near = {.name = NULL};
+
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+        (void)cli_is_nearer(name, strlen(name), cli_commands[i]->name, &near);
+    }
+    if (near.name)
+        fprintf(stderr, "hopcount: no command '%s'; did you mean %s? See: hopcount --help\n", name,
+                near.name);
+    else
+        fprintf(stderr, "hopcount: no command '%s'; see: hopcount --help\n", name);
+    return NULL;
 }
 
 static int run_command(int argc, char **argv)
 {
-    const struct cli_command *command = NULL;
+    const struct cli_command *command = find_command(argv[1]);
     struct cli_args args;
     bool done;
     int status;
 
-    for (size_t i = 0; cli_commands[i] && !command; i++) {
-        if (strcmp(cli_commands[i]->name, argv[1]) == 0)
-            command = cli_commands[i];
-    }
-    if (!command) {
-        fprintf(stderr, "hopcount: no command '%s'; see: hopcount --help\n", argv[1]);
+    if (!command)
         return CLI_USAGE;
-    }
     status = cli_parse(command, argc - 1, argv + 1, &args, &done);
     if (status != CLI_OK || done)
         return status;
@@ -52,6 +64,13 @@ static int run(int argc, char **argv)
         (strcmp(argv[1], "help") == 0 && argc == 2)) {
         print_usage(stdout);
         return CLI_OK;
+    }
+    if (strcmp(argv[1], "help") == 0 && argc == 3) {
+        const struct cli_command *command = find_command(argv[2]);
+
+        if (command)
+            cli_print_help(command);
+        return command ? CLI_OK : CLI_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("hopcount " HOPCOUNT_VERSION);

@@ -97,6 +97,7 @@ def test_each_command_explains_itself(command):
     text = run(command, "--help").stdout
     assert text.startswith(f"usage: hopcount {command} ")
     assert "--help" in text
+    assert run("help", command).stdout == text
 
 
 def test_version():
@@ -104,8 +105,13 @@ def test_version():
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (["mnit"], "no command 'mnit'"),
-    (["mint", "--objct", "1"], "no option '--objct'"),
+    (["mnit"], "no command 'mnit'; did you mean mint? See: hopcount"),
+    (["complete"], "no command 'complete'; see: hopcount"),  # too far from `completion`
+    (["help", "inspct"], "no command 'inspct'; did you mean inspect?"),
+    (["help", "x" * 5000], "no command 'xxx"),
+    (["mint", "--objct", "1"], "no option '--objct'; did you mean --object?"),
+    (["mint", "--cleint=1"], "no option '--cleint=1'; did you mean --client?"),
+    (["mint", "--frobnicate", "1"], "no option '--frobnicate'; see"),
     (["mint", "-x"], "no option '-x'"),
     (["mint", "pay", "--object"], "--object needs a value"),
     (["mint", "pay", "--object", "1", "--object", "2"], "--object is given twice"),
