@@ -411,8 +411,7 @@ static int by_event(const void *left, const void *right)
     return order ? order : compare(a->fact.amount, b->fact.amount);
 }
 
-size_t funnel_weigh(struct slice facts, int64_t window_s, int sign,
-                    struct funnel_sum out[static FUNNEL_SUMS_MAX])
+static size_t weigh(struct slice facts, int64_t window_s, int sign, struct funnel_sum *out)
 {
     struct scale scale; /* not set to zeros: it is large, and mostly stays empty */
     struct seen seen = {.n = 0};
@@ -443,4 +442,10 @@ size_t funnel_weigh(struct slice facts, int64_t window_s, int sign,
         weigh_money(&scale);
     }
     return scale.n;
+}
+
+size_t funnel_weigh(struct slice facts, int64_t window_s, int sign,
+                    struct funnel_sum out[static FUNNEL_SUMS_MAX])
+{
+    return facts.len > 0 ? weigh(facts, window_s, sign, out) : 0;
 }

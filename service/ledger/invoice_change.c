@@ -59,25 +59,68 @@ static bool make_room(struct invoice_change *out, void *array, size_t n_used, si
     return true;
 }
 
-static uint32_t month_of(int64_t time_s)
+/* The month of a time; most are of the same day. */
+static uint32_t month_of(struct invoice_change *out, int64_t time_s)
 {
     struct civil civil;
 
-    civil_from_s(time_s, &civil);
-    return (uint32_t)(civil.year * 12) + civil.month;
+    if (out->month == 0 || out->day != time_s / 86400) {
+        civil_from_s(time_s, &civil);
+        out->day = time_s / 86400;
+        out->month = (uint32_t)(civil.year * 12) + civil.month;
+    }
+    return out->month;
+}
+
+/* Where a difference with this key is, or could be.  A client can't choose keys that collide: what
+ * they are made of comes from sealed tokens and from the billing system. */
+static size_t slot_of(const struct invoice_change *out, const uint8_t key[static INVOICE_SUM_KEY])
+{
+    size_t mask = 2 * out->differences_max - 1, at;
+    uint64_t head = be64_load(key), cell = be64_load(key + INVOICE_SUM_KEY - 8);
+    uint32_t entry;
+
+    head = (head ^ cell * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    for (at = (head ^ head >> 32) & mask; (entry = out->slots[at]); at = (at + 1) & mask) {
+        if (memcmp(out->differences[entry - 1].key, key, INVOICE_SUM_KEY) == 0)
+            break;
+    }
+    return at;
+}
+
+static bool make_room_for_differences(struct invoice_change *out, size_t n)
+{
+    size_t before = out->differences_max;
+    uint32_t *slots;
+
+    if (!make_room(out, &out->differences, out->n_differences, n, &out->differences_max,
+                   sizeof(*out->differences)))
+        return false;
+    if (out->differences_max == before)
+        return true;
+    slots = calloc(2 * out->differences_max, sizeof(*slots));
+    if (!slots) {
+        out->differences_max = before;
+        out->has_failed = true;
+        return false;
+    }
+    free(out->slots);
+    out->slots = slots;
+    for (uint32_t i = 0; i < out->n_differences; i++)
+        slots[slot_of(out, out->differences[i].key)] = i + 1;
+    return true;
 }
 
 /* Adds to the sums of the day and of the month. */
 static void add_sums(struct invoice_change *out, uint32_t brand, const struct funnel_sum *sums,
                      size_t n)
 {
-    if (!make_room(out, &out->differences, out->n_differences, 2 * n, &out->differences_max,
-                   sizeof(*out->differences)))
+    if (!make_room_for_differences(out, 2 * n))
         return;
     for (size_t i = 0; i < n; i++) {
         const struct funnel_sum *sum = &sums[i];
         int64_t time_s = TOKEN_EPOCH_S + (int64_t)sum->hour * 3600;
-        uint8_t packed[FUNNEL_CELL_LEN];
+        uint8_t packed[FUNNEL_CELL_LEN], key[INVOICE_SUM_KEY];
         struct funnel_cell cell = {
             .campaign = sum->campaign,
             .metric = sum->metric,
@@ -87,19 +130,27 @@ static void add_sums(struct invoice_change *out, uint32_t brand, const struct fu
             .value = sum->value,
         };
 
+        be32_store(key, brand);
         for (unsigned of_month = 0; of_month < 2; of_month++) {
-            struct invoice_difference *difference = &out->differences[out->n_differences++];
+            size_t at;
 
+            /* By kind there are as many again, which few ask for. */
+            key[4] =
+                (uint8_t)((sum->kind != 0 && sum->metric != FUNNEL_AMOUNT ? 2u : 0u) | of_month);
+            be32_store(key + 5, of_month ? month_of(out, time_s) : sum->hour / 24);
             cell.hour = of_month ? 0 : (uint8_t)(sum->hour % 24);
             funnel_put_cell(packed, &cell);
-            be32_store(difference->key, brand);
-            /* By kind there are as many again, which few ask for. */
-            difference->key[4] =
-                (uint8_t)((sum->kind != 0 && sum->metric != FUNNEL_AMOUNT ? 2u : 0u) | of_month);
-            be32_store(difference->key + 5, of_month ? month_of(time_s) : sum->hour / 24);
-            memcpy(difference->key + 9, packed, 8);
-            difference->time_s = time_s;
-            difference->count = sum->count;
+            memcpy(key + 9, packed, 8);
+            at = slot_of(out, key);
+            if (!out->slots[at]) {
+                struct invoice_difference *new = &out->differences[out->n_differences++];
+
+                out->slots[at] = (uint32_t)out->n_differences;
+                memcpy(new->key, key, sizeof(key));
+                new->time_s = time_s;
+                new->count = 0;
+            }
+            out->differences[out->slots[at] - 1].count += sum->count;
         }
         if (sum->metric >= FUNNEL_N_OUTCOME && sum->metric < FUNNEL_OUTCOME_AMOUNT)
             out->payments[sum->metric - FUNNEL_N_OUTCOME] += sum->count;
@@ -333,16 +384,13 @@ static size_t build_sums(struct invoice_change *out, unsigned shard, size_t firs
     struct counter_key key;
 
     while (end < out->n_differences && memcmp(of->key, out->differences[end].key, 9) == 0) {
-        const struct invoice_difference *cell = &out->differences[end];
-        int64_t count = 0;
+        const struct invoice_difference *cell = &out->differences[end++];
 
-        for (; end < out->n_differences && by_key(cell, &out->differences[end]) == 0; end++)
-            count += out->differences[end].count;
-        if (count == 0 ||
+        if (cell->count == 0 ||
             !make_room(out, &out->bytes, out->n_bytes, FUNNEL_CELL_LEN, &out->bytes_max, 1))
             continue;
         memcpy(out->bytes + out->n_bytes, cell->key + 9, 8);
-        be64_store(out->bytes + out->n_bytes + 8, (uint64_t)count);
+        be64_store(out->bytes + out->n_bytes + 8, (uint64_t)cell->count);
         out->n_bytes += FUNNEL_CELL_LEN;
     }
     if (out->n_bytes > at) {
@@ -356,6 +404,8 @@ bool invoice_change_build(struct invoice_change *out, const struct invoice_input
 {
     size_t block = 0, end, unyielded = 0;
 
+    if (out->slots)
+        memset(out->slots, 0, 2 * out->differences_max * sizeof(*out->slots));
     out->n_differences = out->n_listings = out->n_texts = out->n_bytes = 0;
     out->n_blocks = out->n_lists = 0;
     out->n_aside = out->payments_in = 0;
@@ -395,6 +445,7 @@ bool invoice_change_build(struct invoice_change *out, const struct invoice_input
 void invoice_change_clear(struct invoice_change *change)
 {
     free(change->differences);
+    free(change->slots);
     free(change->listings);
     free(change->texts);
     free(change->bytes);

@@ -61,8 +61,11 @@ struct invoice_text {
 
 /* All of it.  Zeros at first; used again and again. */
 struct invoice_change {
-    struct invoice_difference *differences;
+    struct invoice_difference *differences; /* one for each sum */
     size_t n_differences, differences_max;
+    uint32_t *slots; /* by hash: number of the difference + 1, 0 = free; twice differences_max */
+    int64_t day;     /* whose month was asked for last, since 1970 */
+    uint32_t month;
     struct invoice_listing *listings;
     size_t n_listings, listings_max;
     struct invoice_text *texts; /* blocks, then lists, then sums */
