@@ -3,8 +3,11 @@
  * Redis with a year of clicks through the product's own road instead of made-up counters.
  *
  *     backlog --dir DIR --brand NAME --records N [--links N] [--campaigns N] [--days N] [--now S]
+ *     backlog --dir DIR --brand NAME --invoices N [--campaigns N] [--days N] [--now S]
  *
  * Clicks are spread evenly over the days before `now`; links, objects and clients over `links`.
+ * With --invoices each of them is mailed once, six of ten are clicked, and four of those six paid;
+ * campaign 1 has a sixth of them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,13 +19,16 @@
 
 #include <sodium.h>
 
+#include "proto/event.h"
 #include "proto/segment.h"
+#include "proto/token.h"
 
 enum { CAPACITY = 1 << 20, PATH_LEN = 512 };
 
 struct backlog {
     const char *dir, *brand;
     unsigned long records, links, campaigns, days;
+    unsigned long invoices; /* 0 = the records are clicks only */
     long now_s;
     uint32_t brand_id;
     uint8_t log_id[CLICK_LOG_ID_LEN];
@@ -68,6 +74,74 @@ static struct click make_click(const struct backlog *b, uint64_t i)
     return click;
 }
 
+/* Of ten invoices with consecutive numbers there are twenty records: six clicks, ten mails, four
+ * payments.  A click is the first of all, because a log that begins with an event is taken for one
+ * of events, in which nothing is counted as clicks. */
+enum { GROUP_INVOICES = 10, GROUP_RECORDS = 20, GROUP_CLICKED = 6 };
+
+/* Half a minute to three weeks later, but not in the future; short spans are as frequent as long
+ * ones. */
+static int64_t later_s(const struct backlog *b, int64_t time_s, uint64_t random)
+{
+    int64_t later = time_s + 30 + (int64_t)(random >> (43 + random % 15));
+
+    return later < b->now_s ? later : b->now_s;
+}
+
+static struct click make_record_of_invoice(const struct backlog *b, uint64_t i)
+{
+    uint64_t step = i % GROUP_RECORDS;
+    bool is_click = step < GROUP_CLICKED;
+    bool is_mail = !is_click && step < GROUP_CLICKED + GROUP_INVOICES;
+    uint64_t of_group = is_click  ? step
+                        : is_mail ? step - GROUP_CLICKED
+                                  : step - GROUP_CLICKED - GROUP_INVOICES;
+    uint64_t invoice = i / GROUP_RECORDS * GROUP_INVOICES + of_group;
+    uint64_t random = scatter(invoice + 1);
+    int64_t span_s = (int64_t)b->days * 86400;
+    int64_t sent_s =
+        b->now_s - span_s + (int64_t)((double)span_s * (double)invoice / (double)b->invoices);
+    int64_t clicked_s = later_s(b, sent_s, scatter(random));
+    struct event event = {
+        .type = is_mail ? EVENT_MAIL_SENT : EVENT_PAID,
+        .id = scatter(i) & UINT64_C(0xffffffffff),
+        .brand = b->brand_id,
+        .object = (uint32_t)invoice + 1,
+        .client = (uint32_t)invoice + 1,
+        .campaign = (random >> 32 & 0xff) < 43 ? 1 : (uint16_t)(1 + invoice % b->campaigns),
+        .channel = 1,
+        .variant = (uint8_t)(random & 1) + 1,
+    };
+    struct click click = {
+        .type = CLICK_TYPE_CLICK,
+        .link_id = scatter(invoice + UINT64_C(0x9e3779b97f4a7c15)),
+        .time_ms = clicked_s * 1000,
+        .brand = b->brand_id,
+        .object = event.object,
+        .client = event.client,
+        .issued_min = (uint32_t)((sent_s - TOKEN_EPOCH_S) / 60),
+        .campaign = event.campaign,
+        .kind = 2,
+        .channel = event.channel,
+        .variant = event.variant,
+        .label = CLICK_HUMAN,
+        .device = 1,
+        .country = {'D', 'E'},
+    };
+
+    if (is_click)
+        return click;
+    event.at_ms = sent_s * 1000;
+    event.value = is_mail;
+    if (!is_mail) {
+        event.at_ms = later_s(b, clicked_s, scatter(random + 1)) * 1000;
+        event.amount = (int64_t)(500 + random % 100000);
+        memcpy(event.currency, random % 8 ? "EUR" : "USD", EVENT_CURRENCY_LEN);
+    }
+    event_to_record(&event, &click);
+    return click;
+}
+
 static void write_segment(const struct backlog *b, uint32_t sequence, uint64_t first, uint64_t n)
 {
     char path[PATH_LEN], log[SEGMENT_LOG_NAME_LEN + 1], file[SEGMENT_FILE_NAME_LEN + 1];
@@ -88,7 +162,7 @@ static void write_segment(const struct backlog *b, uint32_t sequence, uint64_t f
     segment_header_encode(&header, head);
     fwrite(head, sizeof(head), 1, f);
     for (uint64_t i = first; i < first + n; i++) {
-        struct click click = make_click(b, i);
+        struct click click = b->invoices ? make_record_of_invoice(b, i) : make_click(b, i);
 
         click_encode(&click, i, b->log_id, record);
         fwrite(record, sizeof(record), 1, f);
@@ -113,10 +187,9 @@ static void make_dirs(const struct backlog *b)
 static void read_options(struct backlog *b, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"dir", 1, 0, 'd'},       {"brand", 1, 0, 'b'},
-        {"records", 1, 0, 'n'},   {"links", 1, 0, 'l'},
-        {"campaigns", 1, 0, 'c'}, {"days", 1, 0, 'y'},
-        {"now", 1, 0, 't'},       {0, 0, 0, 0},
+        {"dir", 1, 0, 'd'},   {"brand", 1, 0, 'b'},     {"records", 1, 0, 'n'},
+        {"links", 1, 0, 'l'}, {"campaigns", 1, 0, 'c'}, {"days", 1, 0, 'y'},
+        {"now", 1, 0, 't'},   {"invoices", 1, 0, 'i'},  {0, 0, 0, 0},
     };
     int c;
 
@@ -145,13 +218,17 @@ static void read_options(struct backlog *b, int argc, char **argv)
         case 't':
             b->now_s = strtol(optarg, NULL, 10);
             break;
+        case 'i':
+            b->invoices = strtoul(optarg, NULL, 10) / GROUP_INVOICES * GROUP_INVOICES;
+            b->records = b->invoices / GROUP_INVOICES * GROUP_RECORDS;
+            break;
         default:
             exit(2);
         }
     }
     if (!b->dir || !b->records || !b->links || !b->campaigns) {
-        fputs("usage: backlog --dir DIR --records N [--brand B] [--links N] [--campaigns N] "
-              "[--days N]\n",
+        fputs("usage: backlog --dir DIR --records N | --invoices N [--brand B] [--links N] "
+              "[--campaigns N] [--days N]\n",
               stderr);
         exit(2);
     }

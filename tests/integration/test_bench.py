@@ -51,6 +51,15 @@ def test_grow_asks_for_statistics_of_a_year():
     assert "20,000 clicks: Redis spent " in text
 
 
+def test_grow_asks_for_the_funnel_of_a_year_and_a_list():
+    text = bench("grow", "--only", "funnel", "--clicks", "2000")
+    row = next(line for line in text.splitlines() if line.startswith("| 2,000 |"))
+    p50, p99, _, _, listed, seconds, _, of_invoice, of_click, _ = (
+        float(cell.replace(",", "")) for cell in row.split("|")[2:-1])
+    assert 0 < p50 <= p99 and listed > 100 and seconds >= 0
+    assert 19 < of_click <= 24 < of_invoice, "what is kept of an invoice whose click is all that is known"
+
+
 def test_grow_names_a_part_that_it_does_not_know():
     run = subprocess.run([ROOT / "bench" / "grow", "--only", "links,years"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and "no part years; there are: connections" in run.stderr
