@@ -108,4 +108,12 @@ test("a campaign that stopped, or that machines took over, is named", async ({ d
     expect(found).toEqual([expect.stringMatching(/^1 People have stopped clicking: 2 in /),
         expect.stringMatching(/^2 75.0% of the clicks of the last 24 hours are machines’, 12.5% /),
         expect.stringMatching(/^4 People have stopped clicking: 1 in /)]);
+    const broken = await dashboard.evaluate(async () => {
+        const { findBroken } = await import("./anomalies.js");
+
+        return findBroken([{ target: "pay", why: "it answers 404", rows: [{ key: "1", human: 12 }, { key: "2", human: 0 }] }])
+            .map(({ key, text }) => `${key} ${text}`);
+    });
+
+    expect(broken).toEqual([expect.stringMatching(/^1 Its links lead to a page that is down \(pay: it answers 404\)/)]);
 });

@@ -1,5 +1,6 @@
-// What is unusual in the last day: a campaign that people stopped clicking, or that machines took over.
-import { stats } from "./api.js";
+// What is unusual in the last day: a campaign that people stopped clicking, or that machines took over, or whose
+// links lead to a page that is down.
+import { get, stats } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { addressOf, toParams } from "./filters.js";
@@ -33,6 +34,26 @@ export function findAnomalies(day, before) {
     return found;
 }
 
+/** The same of links that lead nowhere: `down` are pages with the rows of campaigns whose links to them were clicked. */
+export function findBroken(down) {
+    return down.flatMap(({ target, why, rows }) => rows.filter(({ human }) => human > 0).map((row) => ({ ...row,
+        text: `Its links lead to a page that is down (${target}: ${why}). People clicked them ` +
+            `${count(row.human)} times in the last 24 hours. The page Targets says what it answers.` })));
+}
+
+/** Pages that are down, with the campaigns of the last day; one request for each, and mostly there is none. */
+async function loadDown(params, signal) {
+    const { targets } = await get("targets", {}, signal);
+    const down = targets.filter(({ brand, kind, state, way }) => state === "down" && way === "direct" &&
+        kind !== "home" && (!params.brand || params.brand === brand));
+
+    return Promise.all(down.map(async ({ brand, kind, target, why }) => {
+        const { rows } = await stats({ ...params, brand, kind, from: "24h" }, signal);
+
+        return { target, why, rows };
+    }));
+}
+
 /** The card of the overview. */
 export function anomalyCard(filters) {
     return new Card({
@@ -40,10 +61,10 @@ export function anomalyCard(filters) {
         note: "Campaigns whose clicks of the last 24 hours are unlike those of the week before.",
         async load(signal) {
             const params = { ...toParams(filters), to: "", interval: "", group_by: "campaign", limit: 500, offset: 0 };
-            const [day, before] = await Promise.all([stats({ ...params, from: "24h" }, signal),
-                stats({ ...params, from: `${24 * (DAYS + 1)}h` }, signal)]);
+            const [day, before, down] = await Promise.all([stats({ ...params, from: "24h" }, signal),
+                stats({ ...params, from: `${24 * (DAYS + 1)}h` }, signal), loadDown(params, signal)]);
 
-            return findAnomalies(day.rows, before.rows);
+            return [...findBroken(down), ...findAnomalies(day.rows, before.rows)];
         },
         isEmpty: (found) => found.length === 0,
         empty: "Nothing unusual.",
