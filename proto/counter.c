@@ -85,9 +85,14 @@ unsigned counter_shard_of_bucket(unsigned bucket, unsigned n_shards)
     return bucket * n_shards / COUNTER_BUCKETS;
 }
 
-void counter_key_shards(struct counter_key *key)
+void counter_key_shards(struct counter_key *key, unsigned shard)
 {
-    set_key(key, "hc:{s00}:shards");
+    set_key(key, "hc:{s%02x}:shards", shard);
+}
+
+void counter_key_reshard(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:reshard");
 }
 
 void counter_key_alive(struct counter_key *key)

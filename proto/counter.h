@@ -43,8 +43,12 @@ void counter_key_names(struct counter_key *key, uint32_t brand);
 
 /* Hash of the processes that ran in the hour of `time_s`: id -> status (JSON); shard 0. */
 void counter_key_pods(struct counter_key *key, int64_t time_s);
-/* String: the number of shards that the counts are distributed over, decimal; shard 0. */
-void counter_key_shards(struct counter_key *key);
+/* String, in each shard: the number of shards that the counts are distributed over, decimal;
+ * another text while they are moved to another number.  Who has another number neither writes nor
+ * reads. */
+void counter_key_shards(struct counter_key *key, unsigned shard);
+/* String: the number that counts are moved from, that they are moved to, and the step; shard 0. */
+void counter_key_reshard(struct counter_key *key);
 
 /* --- whether the pages that links lead to answer; not counts --- */
 

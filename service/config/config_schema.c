@@ -111,8 +111,8 @@ static const struct schema_key redis_keys[] = {
          "Program of the private server; without it redis-server or valkey-server, whichever is "
          "there."),
     INT("shards", config_redis, shards, 1, 256, "1",
-        "Counter shards, a power of two; 16 or more with Redis Cluster.  Can't be changed while "
-        "counts are kept."),
+        "Counter shards, a power of two; 16 or more with Redis Cluster.  While counts are kept it "
+        "is changed by `hopcount reshard`."),
     INT("timeout_ms", config_redis, timeout_ms, 50, 60000, "2000",
         "Longest wait for a connect or a command."),
     INT("flush_ms", config_redis, flush_ms, 1, 60000, "200",

@@ -34,7 +34,8 @@ struct pod {
     int64_t lag_ms;
     uint64_t pending;
     bool connected;
-    int64_t heard_ms; /* when its line last changed, by our monotonic clock */
+    unsigned n_shards; /* that it is configured for; 0 = an older version doesn't say */
+    int64_t heard_ms;  /* when its line last changed, by our monotonic clock */
 };
 
 /* The lines of the processes at this Redis. */

@@ -35,7 +35,7 @@ enum {
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
     USE_KEYS = 2,
     FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
-    ARGV_TAIL = 11,
+    ARGV_TAIL = 12,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
@@ -50,7 +50,8 @@ enum {
     AT_EVENT_TTL,
     AT_USES,
     AT_USES_TTL,
-    AT_FACTS
+    AT_FACTS,
+    AT_SHARDS
 };
 
 /* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
@@ -73,7 +74,7 @@ struct batch {
     size_t n_keys, keys_max;
     struct slice *argv;
     char sha[2 * SHA_DIGEST_LENGTH + 1];
-    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24], uses_ttl[24];
+    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24], uses_ttl[24], n_shards_text[24];
 };
 
 /* The next key of the script; the caller fills it. */
@@ -104,7 +105,7 @@ static bool make_room(struct batch *batch)
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
-    batch->keys_max = 2 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
+    batch->keys_max = 3 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
                       (EVENT_KEYS + USE_KEYS) * records + 3;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
@@ -673,6 +674,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_USES] = pack_end(&batch->uses);
     tail[AT_USES_TTL] = decimal(batch->uses_ttl, BATCH_USES_TTL_S);
     tail[AT_FACTS] = pack_end(&batch->facts);
+    tail[AT_SHARDS] = decimal(batch->n_shards_text, batch->options.n_shards);
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -683,6 +685,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     counter_key_cursor(next_key(batch), range->shard, range->log_id);
     counter_key_rejected(next_key(batch), range->shard);
     counter_key_facts(next_key(batch), range->shard);
+    counter_key_shards(next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->people);

@@ -1,7 +1,8 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
--- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, then the keys of tables,
---       series, people, events and uses in the order in which ARGV[4] to [7] and [9] need them
+-- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, 4 the number of shards
+--       that this one is of, then the keys of tables, series, people, events and uses in the order in
+--       which ARGV[4] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
@@ -14,6 +15,7 @@
 --                                                    streams of states and of what is told
 --      10 seconds for which uses are kept
 --      11 facts    msgpack [records, ...]        an entry of the queue each
+--      12 the number of shards of whoever sends this
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}, entries of the queue}: the
 -- fourth being tables that have grown over another 4 KiB, series that have grown to twice what they
@@ -37,6 +39,12 @@ for _, command in ipairs(needed) do
     end
 end
 
+-- While the counts are moved to another number of shards, and ever after, they are none of the
+-- sender's business; where no number was written there are no counts yet.
+local n_shards = call('GET', KEYS[4])
+if n_shards and n_shards ~= ARGV[12] then
+    return redis.error_reply('SHARDS this one is of ' .. n_shards .. ', not of ' .. ARGV[12])
+end
 local cursor = call('GET', KEYS[1]) or '0'
 if cursor ~= ARGV[1] then
     return { 0, cursor }
@@ -45,8 +53,11 @@ local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_
 local events, uses, facts = unpack_all(ARGV[7]), unpack_all(ARGV[9]), unpack_all(ARGV[11])
 
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+if not n_shards then -- Redis was emptied under our connection
+    try('SET', KEYS[4], ARGV[12])
+end
 
-local k = 3
+local k = 4
 for i = 1, #tables do
     k = k + 1
     local len = append(KEYS[k], tables[i], 16)
@@ -117,7 +128,7 @@ local facts_of_events = {}
 for j = 1, #events, 2 do
     local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
     k = k + 2
-    local known = try('SET', event, '', 'NX', 'EX', ARGV[8])
+    local known = try('SET', event, key:sub(-3), 'NX', 'EX', ARGV[8])
     if type(known) == 'table' and known.err then
         set_aside(event, 1, known)
     elseif known then

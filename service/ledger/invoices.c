@@ -155,9 +155,9 @@ static void look(struct ledger *ledger, unsigned s)
 {
     struct invoices *invoices = ledger->adder;
     struct shard_facts *shard = &invoices->shards[s];
-    struct counter_key keys[4];
-    char taker_ms[24], n[24];
-    struct slice argv[ARGV_HEAD + 4 + 3];
+    struct counter_key keys[5];
+    char taker_ms[24], n[24], n_shards[24];
+    struct slice argv[ARGV_HEAD + 5 + 4];
     struct job *job = NULL;
 
     /* The server may be another, or have lost what it wrote last: facts may wait again. */
@@ -179,14 +179,16 @@ static void look(struct ledger *ledger, unsigned s)
     counter_key_changes(&keys[1], s);
     counter_key_taker(&keys[2], s);
     counter_key_payments(&keys[3], s);
+    counter_key_shards(&keys[4], s);
     argv[0] = slice_of("EVAL");
     argv[1] = slice_make(facts_lua, sizeof(facts_lua));
-    argv[2] = slice_of("4");
-    for (unsigned i = 0; i < 4; i++)
+    argv[2] = slice_of("5");
+    for (unsigned i = 0; i < 5; i++)
         argv[ARGV_HEAD + i] = counter_key_slice(&keys[i]);
-    argv[ARGV_HEAD + 4] = slice_of(invoices->taker);
-    argv[ARGV_HEAD + 5] = decimal(taker_ms, TAKER_MS);
-    argv[ARGV_HEAD + 6] = decimal(n, ENTRIES_MAX);
+    argv[ARGV_HEAD + 5] = slice_of(invoices->taker);
+    argv[ARGV_HEAD + 6] = decimal(taker_ms, TAKER_MS);
+    argv[ARGV_HEAD + 7] = decimal(n, ENTRIES_MAX);
+    argv[ARGV_HEAD + 8] = decimal(n_shards, ledger->options.n_shards);
     if (!send_words(ledger, job, LEDGER_FACTS, argv, sizeof(argv) / sizeof(argv[0])))
         return;
     job->step = READING;

@@ -77,6 +77,14 @@ struct ledger_log {
     struct cursor cursors[]; /* one per shard */
 };
 
+/* The number of shards, as written down in a shard; see trust.h. */
+struct layout {
+    bool is_agreed; /* until then nothing is sent to the shard */
+    bool is_asked;
+    uint64_t epoch;   /* of the connection on which it was asked */
+    int64_t retry_ms; /* not before, monotonic */
+};
+
 /* See trust.h. */
 enum aof_state { AOF_NEW, AOF_ASKED, AOF_WAIT, AOF_SOUND };
 
@@ -88,19 +96,12 @@ struct shard {
     bool with_script; /* the server may not know the script */
     bool was_left;    /* we closed the connection, to get another */
     bool knows_payments;
+    struct layout layout;
     int64_t payments_in, payments[FUNNEL_OUTCOMES]; /* as of the last answer that told them */
     struct counter_key tag;                         /* any key of the shard, for routing */
     enum aof_state aof;
     bool aof_begun;                    /* on this connection a new file was begun */
     int64_t aof_look_ms, aof_until_ms; /* look not before, wait not longer; monotonic */
-};
-
-/* The number of shards, as written down in Redis; see trust.h. */
-struct layout {
-    bool is_agreed; /* until then nothing is sent to any shard */
-    bool is_asked;
-    uint64_t epoch;   /* of shard 0, on which it was asked */
-    int64_t retry_ms; /* not before, monotonic */
 };
 
 struct ledger {
@@ -129,11 +130,10 @@ struct ledger {
     struct ledger_log **logs;
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
-    struct layout layout;
-    int64_t now_ms;     /* monotonic, of the turn or answer under way */
-    int64_t renewed_ms; /* when all cursors got a new time to live */
-    unsigned first_log; /* the log that is served first, so that none starves */
-    bool is_down;       /* the cause is that of a connection */
+    int64_t now_ms;       /* monotonic, of the turn or answer under way */
+    int64_t renewed_ms;   /* when all cursors got a new time to live */
+    unsigned first_log;   /* the log that is served first, so that none starves */
+    bool is_down;         /* the cause is that of a connection */
 
     uint64_t replayed_shards; /* replayed positions, summed over shards */
     struct ledger_stats now;  /* of this thread */

@@ -98,6 +98,7 @@ static void describe(void *owner, struct pod *self)
     self->lag_ms = ledger->now.lag_ms;
     self->pending = ledger->now.pending;
     self->connected = ledger->now.connected;
+    self->n_shards = ledger->options.n_shards;
 }
 
 /* The salt of a day that is over is still in the append-only file of a private server. */
@@ -193,7 +194,7 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
         cursor_on_renewed(ledger, ticket, answer);
         break;
     case LEDGER_LAYOUT:
-        trust_on_layout(ledger, answer);
+        trust_on_layout(ledger, ticket->shard, answer);
         break;
     case LEDGER_AOF_LOOK:
     case LEDGER_AOF_REWRITE:

@@ -25,8 +25,8 @@ bool trust_is_ready(const struct ledger *ledger, unsigned shard)
 {
     const struct shard *s = &ledger->shards[shard];
 
-    return ledger->layout.is_agreed && s->epoch != 0 && s->aof == AOF_SOUND &&
-           s->retry_ms <= ledger->now_ms;
+    return ledger->shards[0].layout.is_agreed && s->layout.is_agreed && s->epoch != 0 &&
+           s->aof == AOF_SOUND && s->retry_ms <= ledger->now_ms;
 }
 
 static bool send_words(struct ledger *ledger, unsigned shard, enum ledger_what what,
@@ -111,70 +111,87 @@ void trust_on_error(struct ledger *ledger, unsigned shard, const char *error)
 
 /* --- the number of shards --- */
 
-/* Redis answers the number that was stored before, or nil when ours is stored now. */
-static bool ask_layout(struct ledger *ledger)
+/* Shard 0 was agreed on first: another process may be about to move the counts, and a number that
+ * is written to a shard that never had one would let counts in that belong elsewhere. */
+static bool is_agreed(const struct ledger *ledger, unsigned shard)
 {
-    struct ledger_ticket ticket = {.what = LEDGER_LAYOUT};
+    const struct shard *s = &ledger->shards[shard];
+
+    return s->layout.is_agreed && s->layout.epoch == s->epoch;
+}
+
+/* Redis answers the number that was stored before, or nil when ours is stored now. */
+static bool ask_layout(struct ledger *ledger, unsigned shard)
+{
     struct counter_key key;
     char number[DECIMAL_MAX];
     struct slice argv[5] = {slice_of("SET")};
 
-    counter_key_shards(&key);
+    counter_key_shards(&key, shard);
     snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
     argv[1] = counter_key_slice(&key);
     argv[2] = slice_of(number);
     argv[3] = slice_of("NX");
     argv[4] = slice_of("GET");
-    return redis_link_send(
-        ledger->link,
-        &(struct redis_command){
-            .key = argv[1], .argv = argv, .argc = 5, .ticket = ledger_ticket_pack(&ticket)});
+    return send_words(ledger, shard, LEDGER_LAYOUT, argv, 5);
 }
 
 void trust_serve_layout(struct ledger *ledger)
 {
-    struct layout *layout = &ledger->layout;
-    uint64_t epoch = ledger->shards[0].epoch;
+    for (unsigned i = 0; i < ledger->options.n_shards; i++) {
+        struct shard *s = &ledger->shards[i];
 
-    if (epoch == 0 || layout->is_asked || ledger->now_ms < layout->retry_ms ||
-        ledger->now_ms < ledger->shards[0].retry_ms ||
-        (layout->is_agreed && layout->epoch == epoch))
-        return;
-    if (ask_layout(ledger)) {
-        layout->is_asked = true;
-        layout->epoch = epoch;
+        if (s->epoch == 0 || s->layout.is_asked || ledger->now_ms < s->layout.retry_ms ||
+            ledger->now_ms < s->retry_ms || is_agreed(ledger, i) ||
+            (i > 0 && !is_agreed(ledger, 0)))
+            continue;
+        if (ask_layout(ledger, i)) {
+            s->layout.is_asked = true;
+            s->layout.epoch = s->epoch;
+        }
     }
 }
 
-static void disagree(struct ledger *ledger, const char *other)
+static void disagree(struct ledger *ledger, unsigned shard, const char *other)
 {
     static const struct redis_cause cause = {.name = "shards", .at = "redis.shards"};
-    char text[160];
+    char text[192];
 
-    snprintf(text, sizeof(text),
-             "redis.shards is %u, but this Redis holds counts in %.20s shards: set it to that, or "
-             "use another database",
-             ledger->options.n_shards, other);
-    ledger->layout.is_agreed = false;
-    ledger->layout.retry_ms = ledger->now_ms + LAYOUT_RETRY_MS;
-    set_cause(ledger, &cause, text, 0);
+    if (strchr(other, '>'))
+        snprintf(text, sizeof(text),
+                 "the counts of this Redis are being moved to another number of shards (%.20s); "
+                 "`hopcount reshard` goes on where it stopped",
+                 other);
+    else if (strcmp(other, "moved") == 0)
+        snprintf(text, sizeof(text),
+                 "the counts of this Redis were moved to another by `hopcount reshard`; set "
+                 "redis.url to that");
+    else
+        snprintf(text, sizeof(text),
+                 "redis.shards is %u, but this Redis holds counts in %.20s shards: set it to that, "
+                 "or move them with `hopcount reshard`, or use another database",
+                 ledger->options.n_shards, other);
+    ledger->shards[shard].layout.is_agreed = false;
+    ledger->shards[shard].layout.retry_ms = ledger->now_ms + LAYOUT_RETRY_MS;
+    set_cause(ledger, &cause, text, shard);
 }
 
-void trust_on_layout(struct ledger *ledger, const struct redisReply *answer)
+void trust_on_layout(struct ledger *ledger, unsigned shard, const struct redisReply *answer)
 {
+    struct layout *layout = &ledger->shards[shard].layout;
     char number[DECIMAL_MAX];
 
-    ledger->layout.is_asked = false;
+    layout->is_asked = false;
     if (!answer)
         return;
     snprintf(number, sizeof(number), "%u", ledger->options.n_shards);
     if (answer->type == REDIS_REPLY_ERROR)
-        trust_on_error(ledger, 0, answer->str);
+        trust_on_error(ledger, shard, answer->str);
     else if (answer->type == REDIS_REPLY_NIL ||
              (answer->type == REDIS_REPLY_STRING && strcmp(answer->str, number) == 0))
-        ledger->layout.is_agreed = true;
+        layout->is_agreed = true;
     else
-        disagree(ledger, answer->type == REDIS_REPLY_STRING ? answer->str : "?");
+        disagree(ledger, shard, answer->type == REDIS_REPLY_STRING ? answer->str : "?");
 }
 
 /* --- the append-only file --- */

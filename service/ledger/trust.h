@@ -5,7 +5,8 @@
  * 1. All processes spread their counts over the same number of shards.  The first process that
  *    counts in a Redis stores the number there (FORMATS.md "Redis keyspace").  A process with
  *    another number counts nothing: its cursors would have other keys, and clicks would count
- *    twice.
+ *    twice.  Each shard holds the number, and the batch's script looks at it: so nothing is counted
+ *    any more from the moment at which `hopcount reshard` has changed it.
  * 2. The append-only file ends with a whole transaction.  When the file ends within a transaction
  *    (power cut, kill during a write), Redis 7.0 truncates it after the last whole command of that
  *    transaction, not before its MULTI.  The next start ignores the truncated transaction; the
@@ -29,11 +30,12 @@ struct ledger;
 struct ledger_ticket;
 struct redisReply;
 
-/* In each turn: asks for the number of shards, until the server has answered on this connection. */
+/* In each turn: asks each shard for the number of shards, until it has answered on this connection.
+ */
 void trust_serve_layout(struct ledger *ledger);
 /* In each turn, for each connected shard: takes the next step towards AOF_SOUND. */
 void trust_serve_aof(struct ledger *ledger, unsigned shard);
-void trust_on_layout(struct ledger *ledger, const struct redisReply *answer);
+void trust_on_layout(struct ledger *ledger, unsigned shard, const struct redisReply *answer);
 void trust_on_aof(struct ledger *ledger, const struct ledger_ticket *ticket,
                   const struct redisReply *answer);
 

@@ -19,6 +19,7 @@ static const struct {
     {"NOAUTH", {"noauth", "redis.noauth", REDIS_RECONNECT, true}},
     {"WRONGPASS", {"wrongpass", "redis.wrongpass", REDIS_RECONNECT, true}},
     {"NOPERM", {"noperm", "redis.noperm", REDIS_WAIT, true}},
+    {"SHARDS", {"shards", "redis.shards", REDIS_RECONNECT, true}},
     {"WRONGTYPE", {"wrongtype", "redis.wrongtype", REDIS_WAIT, true}},
     {"CLUSTERDOWN", {"clusterdown", "redis.clusterdown", REDIS_WAIT, true}},
     {"TRYAGAIN", {"tryagain", "redis.tryagain", REDIS_WAIT, true}},

@@ -198,10 +198,13 @@ static bool send_script(struct one_use *uses, struct place *place,
                         const struct one_use_request *request)
 {
     char view[VIEW_HEX + 1] = "", again[DECIMAL_MAX], keep[DECIMAL_MAX], settle[DECIMAL_MAX];
+    char n_shards[DECIMAL_MAX];
+    unsigned shard =
+        counter_shard_of_bucket(counter_bucket_of_link(request->link_id), uses->options.n_shards);
     int64_t keep_s = 0;
-    struct counter_key server;
-    struct slice argv[9] = {slice_of("EVAL"), slice_make(one_use_lua, sizeof(one_use_lua)),
-                            slice_of("2")};
+    struct counter_key server, shards;
+    struct slice argv[11] = {slice_of("EVAL"), slice_make(one_use_lua, sizeof(one_use_lua)),
+                             slice_of("3")};
 
     if (request->ends_s != INT64_MAX) {
         keep_s = request->ends_s - clock_wall_ms() / 1000 + AFTER_END_S;
@@ -214,17 +217,20 @@ static bool send_script(struct one_use *uses, struct place *place,
     snprintf(keep, sizeof(keep), "%" PRId64, keep_s);
     snprintf(settle, sizeof(settle), "%d", ONE_USE_SETTLE_MS);
     counter_key_one_use(&place->key, request->link_id, uses->options.n_shards);
-    counter_key_server(&server, counter_shard_of_bucket(counter_bucket_of_link(request->link_id),
-                                                        uses->options.n_shards));
+    counter_key_server(&server, shard);
+    counter_key_shards(&shards, shard);
+    snprintf(n_shards, sizeof(n_shards), "%u", uses->options.n_shards);
     argv[3] = counter_key_slice(&server);
     argv[4] = counter_key_slice(&place->key);
-    argv[5] = slice_of(view);
-    argv[6] = slice_of(again);
-    argv[7] = slice_of(keep);
-    argv[8] = slice_of(settle);
+    argv[5] = counter_key_slice(&shards);
+    argv[6] = slice_of(view);
+    argv[7] = slice_of(again);
+    argv[8] = slice_of(keep);
+    argv[9] = slice_of(settle);
+    argv[10] = slice_of(n_shards);
     return redis_link_send(uses->link, &(struct redis_command){.key = argv[4],
                                                                .argv = argv,
-                                                               .argc = 9,
+                                                               .argc = 11,
                                                                .ticket = pack_ticket(uses, place)});
 }
 

@@ -1,8 +1,10 @@
 -- Uses a link up, or says who has (FORMATS.md "One use").
 --
--- KEYS  1 the server's hash, 2 the link's string (without it the script only looks at the replicas)
+-- KEYS  1 the server's hash, 2 the link's string, 3 the number of shards that this one is of (without
+--       the two the script only looks at the replicas)
 -- ARGV  1 the view that wants to use it, 2 milliseconds within which the same view may again,
---       3 seconds until the link has ended, 0 = never, 4 milliseconds that a new server waits
+--       3 seconds until the link has ended, 0 = never, 4 milliseconds that a new server waits,
+--       5 the number of shards of whoever sends this: with another one the use may be elsewhere
 --
 -- Answers {what, replicas that have to confirm it}: 0 used by another view, 1 used by this one now,
 -- 2 used by this one before, 3 it can't be said now.
@@ -33,6 +35,9 @@ if not KEYS[2] then
     return { 3, 0 }
 end
 
+if redis.call('GET', KEYS[3]) ~= ARGV[5] then
+    return { 3, 0 }
+end
 local had = redis.call('GET', KEYS[2])
 local view, at
 if had then

@@ -113,17 +113,22 @@ static uint64_t pack_ticket(enum feed_what what, unsigned shard, unsigned bucket
 static bool ask_news(struct state_feed *feed, unsigned s)
 {
     struct feed_shard *shard = &feed->shards[s];
-    char count[DECIMAL_MAX];
-    struct slice argv[6] = {slice_of("EVAL"), slice_make(state_news_lua, sizeof(state_news_lua)),
-                            slice_of("1"), counter_key_slice(&shard->stream),
-                            slice_of(shard->at.id)};
+    char count[DECIMAL_MAX], n_shards[DECIMAL_MAX];
+    struct counter_key shards;
+    struct slice argv[8] = {slice_of("EVAL"), slice_make(state_news_lua, sizeof(state_news_lua)),
+                            slice_of("2"), counter_key_slice(&shard->stream)};
 
+    counter_key_shards(&shards, s);
     snprintf(count, sizeof(count), "%d", NEWS_MAX);
-    argv[5] = slice_of(count);
+    snprintf(n_shards, sizeof(n_shards), "%u", feed->n_shards);
+    argv[4] = counter_key_slice(&shards);
+    argv[5] = slice_of(shard->at.id);
+    argv[6] = slice_of(count);
+    argv[7] = slice_of(n_shards);
     return redis_link_send(
         feed->link,
         &(struct redis_command){
-            .key = argv[3], .argv = argv, .argc = 6, .ticket = pack_ticket(FEED_NEWS, s, 0)});
+            .key = argv[3], .argv = argv, .argc = 8, .ticket = pack_ticket(FEED_NEWS, s, 0)});
 }
 
 static bool ask_table(struct state_feed *feed, unsigned s, unsigned bucket)
@@ -324,7 +329,7 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
     if (answer && is_news(answer)) {
         counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());
         on_news(feed, s, answer);
-    } else if (answer) {
+    } else if (answer && answer->type != REDIS_REPLY_NIL) { /* nil: the ledger says why */
         warn(feed, answer->type == REDIS_REPLY_ERROR
                        ? answer->str
                        : "Redis gave an answer that the script never gives");

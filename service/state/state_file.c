@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "proto/bytes.h"
+#include "proto/counter.h"
 #include "proto/state.h"
 #include "service/base/error.h"
 #include "service/state/state_table.h"
@@ -162,16 +163,17 @@ static bool get(struct stream *in, void *bytes, size_t len)
 
 /* Reads the head; returns NULL, or why the file can't be used.  The file must be as long as the
  * head says, so that no memory is asked for by a wrong number. */
-static const char *check_head(const uint8_t head[static HEAD_LEN], unsigned n_shards, int64_t len)
+static const char *check_head(const uint8_t head[static HEAD_LEN], int64_t len)
 {
     uint64_t n_entries = be64_load(head + 16);
+    unsigned n_shards = be32_load(head + 8);
 
     if (memcmp(head, magic, sizeof(magic)) != 0)
         return "not a state file";
     if (be32_load(head + 4) != VERSION)
         return "written by a newer version of hopcount";
-    if (be32_load(head + 8) != n_shards)
-        return "of another number of shards";
+    if (!counter_n_shards_ok(n_shards))
+        return "of a number of shards that there isn't";
     if (n_entries > INT64_MAX / STATE_ENTRY_LEN / 2 ||
         (int64_t)(n_entries * STATE_ENTRY_LEN) !=
             len - HEAD_LEN - (int64_t)n_shards * POSITION_LEN - HASH_LEN)
@@ -199,14 +201,20 @@ static bool hash_is_right(struct stream *in, int64_t len)
            memcmp(have, want, sizeof(have)) == 0;
 }
 
-static const char *take_positions(struct stream *in, struct state_position *positions,
-                                  unsigned n_shards)
+/* The streams of another number of shards are others: what is known stays known, and all is loaded
+ * anew. */
+static const char *take_positions(struct stream *in, unsigned n_in_file,
+                                  struct state_position *positions, unsigned n_shards)
 {
-    for (unsigned s = 0; s < n_shards; s++) {
+    for (unsigned s = 0; s < n_shards; s++)
+        positions[s] = (struct state_position){.id = "0-0"};
+    for (unsigned s = 0; s < n_in_file; s++) {
         uint8_t position[POSITION_LEN];
 
         if (!get(in, position, sizeof(position)) || position[POSITION_LEN - 1] != 0)
             return "damaged: a position is not the id of an entry of a stream";
+        if (n_in_file != n_shards)
+            continue;
         positions[s].n = be64_load(position);
         memcpy(positions[s].id, position + 8, sizeof(positions[s].id));
     }
@@ -244,7 +252,7 @@ static const char *take_all(struct stream *in, struct state_table *table,
         return "not a plain file";
     if (st.st_size < HEAD_LEN + HASH_LEN || !get(in, head, sizeof(head)))
         return "cut short, or of a wrong length";
-    why = check_head(head, n_shards, st.st_size);
+    why = check_head(head, st.st_size);
     if (why)
         return why;
     rewind(in->file);
@@ -253,7 +261,7 @@ static const char *take_all(struct stream *in, struct state_table *table,
     rewind(in->file);
     if (!get(in, head, sizeof(head)))
         return "can't be read";
-    why = take_positions(in, positions, n_shards);
+    why = take_positions(in, be32_load(head + 8), positions, n_shards);
     return why ? why : take_entries(in, table, be64_load(head + 16));
 }
 

@@ -28,10 +28,11 @@ MUST_USE bool state_file_save(const char *state_dir, const struct state_table *t
 enum state_file_status {
     STATE_FILE_OK,
     STATE_FILE_ABSENT,
-    STATE_FILE_BAD, /* damaged, newer or of another number of shards: set aside, with `*err` */
+    STATE_FILE_BAD, /* damaged or newer: set aside, with `*err` */
 };
 
-/* Merges the file's entries into `table` and fills `positions`; only on STATE_FILE_OK. */
+/* Merges the file's entries into `table` and fills `positions`; only on STATE_FILE_OK.  Positions
+ * in a file of another number of shards are those of other streams: then all are 0. */
 MUST_USE enum state_file_status state_file_load(const char *state_dir, struct state_table *table,
                                                 struct state_position *positions, unsigned n_shards,
                                                 struct error *err);

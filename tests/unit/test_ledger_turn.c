@@ -327,7 +327,7 @@ static void test_another_number_of_shards(void **state)
 
     (void)state;
     bed_open(&bed, 1);
-    counter_key_shards(&key);
+    counter_key_shards(&key, 0);
     set_key(&key, "16");
     click(&bed, CLICKS);
     for (unsigned i = 0; i < 100; i++)

@@ -35,6 +35,7 @@ static void a_line_is_read_as_it_was_written(void **state)
     pod.as_of_ms = WALL_MS - 4321;
     pod.lag_ms = 4321;
     pod.pending = 77;
+    pod.n_shards = 16;
     len = pod_write_line(&pod, line);
     assert_true(len > 0);
     assert_true(pod_read_line(slice_of(pod.id), slice_make(line, len), &out));
@@ -50,6 +51,10 @@ static void what_is_no_line_is_passed_over(void **state)
         bool want;
     } cases[] = {
         {"a line", "0123456789abcdef", LINE_HEAD "\"at\":1,\"as_of_ms\":1" LINE_TAIL "}", true},
+        {"with a number of shards", "0123456789abcdef",
+         LINE_HEAD "\"at\":1,\"as_of_ms\":1" LINE_TAIL ",\"shards\":16}", true},
+        {"with shards that are no number", "0123456789abcdef",
+         LINE_HEAD "\"at\":1,\"as_of_ms\":1" LINE_TAIL ",\"shards\":\"x\"}", false},
         {"a newer version's", "0123456789abcdef",
          LINE_HEAD "\"at\":1,\"as_of_ms\":1" LINE_TAIL ",\"more\":[]}", true},
         {"an id too short", "0123456789abcde", LINE_HEAD "\"at\":1,\"as_of_ms\":1" LINE_TAIL "}",

@@ -382,7 +382,6 @@ static void test_a_bad_file_is_set_aside(void **state)
         {"of version 2", "newer version", 0, 7, 1},
         {"a bit of an entry is flipped", "hash", 0, 800, 1},
         {"a bit of the hash is flipped", "hash", 0, 1700, 1},
-        {"of another number of shards", "number of shards", 0, -1, 2},
     };
 
     (void)state;
