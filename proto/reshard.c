@@ -137,6 +137,7 @@ static const struct {
     {"gwd:", RESHARD_WHOLE, place_client},
     {"names:", RESHARD_WHOLE, place_first},
     {"salt:", RESHARD_WHOLE, place_first},
+    {"check:", RESHARD_WHOLE, place_first},
     {"ev:", RESHARD_EVENT, NULL},
     {"cur:", RESHARD_CURSOR, NULL},
     {"fb:", RESHARD_BLOCKS, NULL},

@@ -28,7 +28,7 @@ KEY = bytes(range(32))
 GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
 ISSUED = "2026-11-22T12:00:00Z"
 ISSUED_S = 1795348800
-COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "erase", "ledger", "sinks",
+COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "erase", "ledger", "sinks", "reshard",
             "completion"]
 BRANDS = [
     {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",

@@ -26,6 +26,8 @@ static void test_each_key_has_a_place(void **state)
         {"one that is in another shard than it should be", "hc:{s05}:l:3ff", RESHARD_WHOLE, 5, 3,
          15},
         {"names of campaigns", "hc:{s00}:names:00001234", RESHARD_WHOLE, 0, 0, 0},
+        {"what was found at a page", "hc:{s00}:check:0123456789abcdef", RESHARD_WHOLE, 0, 0, 0},
+        {"who looks at pages", "hc:{s00}:checker", RESHARD_ALONE, 0, 0, 0},
         {"a cursor", "hc:{s02}:cur:000102030405060708090a0b0c0d0eff", RESHARD_CURSOR, 2, 0, 0},
         {"an event", "hc:{s02}:ev:0123456789abcdef", RESHARD_EVENT, 2, 0, 0},
         {"a list of blocks", "hc:{s02}:fb:aabbccdd", RESHARD_BLOCKS, 2, 0, 0},
