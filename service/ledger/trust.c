@@ -147,6 +147,7 @@ void trust_serve_layout(struct ledger *ledger)
             continue;
         if (ask_layout(ledger, i)) {
             s->layout.is_asked = true;
+            s->layout.is_agreed = false;
             s->layout.epoch = s->epoch;
         }
     }
