@@ -72,6 +72,8 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
     now = int(time.time())
     year = Year(rng, INVOICES, now)
     pods = start_year(make_hopcountd, year, redis, now, {**FAST, "redis": {**FAST["redis"], "shards": before}})
+    cells = year.truth.sums()[0]
+    wait_until(lambda: read_sums(redis.client(), at_rest=False)[0] == cells, 60, "the year is counted")
     compare(year, redis.client(), pods)
     pods[1].shut_down()
     pods[1].write_keys([(1, "mint", pods[0].key)])
