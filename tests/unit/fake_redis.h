@@ -312,7 +312,7 @@ static redisReply *fake_run_batch(const struct fake_command *command)
     answer->element[0] = fake_integer(1);
     answer->element[1] = fake_integer(0);
     answer->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
-    answer->element[3] = fake_append_tables(command, n_keys, 6);
+    answer->element[3] = fake_append_tables(command, n_keys, 7);
     return answer;
 }
 
