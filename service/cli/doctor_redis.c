@@ -197,7 +197,7 @@ static void look_at_clock_and_shards(struct doctor *d, struct asker *a)
     long long s = 0, us = 0;
     char *answer;
 
-    counter_key_shards(&key);
+    counter_key_shards(&key, 0);
     get_argv[1] = counter_key_slice(&key);
     answer = ask(a, &(struct redis_command){.key = get_argv[1], .argv = time_argv, .argc = 1},
                  timeout_ms);

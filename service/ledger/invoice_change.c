@@ -347,7 +347,8 @@ static void build_lists(struct invoice_change *out)
 {
     size_t end;
 
-    qsort(out->listings, out->n_listings, sizeof(*out->listings), by_list);
+    if (out->n_listings > 0) /* qsort() takes no NULL */
+        qsort(out->listings, out->n_listings, sizeof(*out->listings), by_list);
     for (size_t first = 0; first < out->n_listings; first = end) {
         size_t at = out->n_bytes, len;
 
@@ -435,7 +436,8 @@ bool invoice_change_build(struct invoice_change *out, const struct invoice_input
         }
     }
     build_lists(out);
-    qsort(out->differences, out->n_differences, sizeof(*out->differences), by_key);
+    if (out->n_differences > 0) /* qsort() takes no NULL */
+        qsort(out->differences, out->n_differences, sizeof(*out->differences), by_key);
     for (size_t first = 0; first < out->n_differences;)
         first = build_sums(out, input->shard, first);
     background_yield();
