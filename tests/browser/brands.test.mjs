@@ -7,7 +7,7 @@ test("a key for some brands has all views, and no figures of all brands together
     page.on("pageerror", (error) => errors.push(String(error)));
     await signIn(page, stack, "", stack.acmeKey);
     await expect(card(page, "Clicks by people").or(page.locator(".figure")).first()).toContainText(/[1-9]/);
-    await page.getByRole("link", { name: "Campaigns" }).click();
+    await page.getByRole("link", { name: "Campaigns", exact: true }).click();
     await settled(page);
     await page.getByRole("link", { name: "Health" }).click();
     await settled(page);

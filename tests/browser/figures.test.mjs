@@ -297,7 +297,7 @@ test("a campaign's hostile name is only ever text", async ({ dashboard, stack })
     rename(name);
     dashboard.on("dialog", () => { throw new Error("a script ran"); });
     await shown(link(name));
-    await dashboard.getByRole("link", { name: "Campaigns" }).click();
+    await dashboard.getByRole("link", { name: "Campaigns", exact: true }).click();
     await settled(dashboard);
     await shown(dashboard.getByRole("heading", { name }));
     rename("Domain renewal 2026");

@@ -96,7 +96,7 @@ test("an address of no page says so, and leads to the overview", async ({ dashbo
 
 test("a session that is over leads back to the page to sign in", async ({ dashboard, context }) => {
     await context.clearCookies();
-    await dashboard.getByRole("link", { name: "Campaigns" }).click();
+    await dashboard.getByRole("link", { name: "Campaigns", exact: true }).click();
     await expect(dashboard.getByText("The session is over.")).toBeVisible();
 });
 
