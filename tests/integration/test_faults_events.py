@@ -1,11 +1,13 @@
-"""Events through faults, beside clicks: none lost, none applied twice, and all pods say the same (rows 1, 3, 4, 5,
-6, 8, 9, 13 and 14 of the fault matrix)."""
+"""Events through faults, beside clicks: none lost, none applied twice, and all pods say the same (rows 1 to 6, 8 to
+11, 13 to 15 and 20 of the fault matrix)."""
+import pathlib
 import time
 
 import pytest
 
 from faults.disk import Disk, fill, small_disk, syncs_fail
 from faults.proxy import STRIKES
+from faults.refusals import REFUSALS
 from faults.told import Told
 from faults.topology import Cluster, Sentinels
 from faults.trial import dropped
@@ -50,6 +52,18 @@ def test_kill_9_of_the_pod_that_is_told(make_told):
     end(trial, told)
 
 
+def test_sigterm_and_a_new_start(make_told):
+    """As in a rollout: what was accepted is applied or stays for the next start."""
+    trial, told = make_told(2, "SIGTERM under load, 2 times")
+    with told, trial.load(trial.during) as load:
+        for _ in range(2):
+            load.wait_clicks(200)
+            assert trial.daemon.terminate() == 0
+            trial.daemon.start()
+        load.wait_clicks(200)
+    end(trial, told)
+
+
 def test_kill_9_of_redis(make_told, redis):
     trial, told = make_told(4, "kill -9 of Redis under load, 2 times")
     with told, trial.load(trial.during) as load:
@@ -79,6 +93,58 @@ def test_a_frozen_redis(make_told, redis):
         time.sleep(3)  # the fault's own length
         redis.cont()
         load.wait_clicks(300)
+    end(trial, told)
+
+
+def test_a_redis_that_is_unreachable_until_the_log_is_full(make_told, make_proxy, redis):
+    """An event for which the log has no room is not accepted, so that the sender keeps it."""
+    proxy = make_proxy(redis.port)
+    trial, told = make_told(20, "Redis unreachable until the log is full", proxy.url, pod_url=redis, config={
+        "public": {"workers": 1}, "ledger": {
+            "segment_bytes": 65536, "disk_max_bytes": 1048576, "memory_max_bytes": 65536,
+            "retain_max_bytes": 1048576}})
+    with told, trial.load(trial.during) as load:
+        told.wait_accepted(50)
+        proxy.refuse()
+        told.wait_accepted(50)
+        trial.flood(40000)
+        assert trial.daemon.metrics()['hopcount_clicks_dropped_total{reason="disk_cap"}'] > 0
+        proxy.heal()
+        told.wait_accepted(50)
+        load.wait_clicks(200)
+    told.verdict(trial.read)
+    trial.verdict(n_lost_reported=dropped(trial.wait_applied(60)))
+
+
+@pytest.mark.parametrize("cause", ["oom", "readonly", "noperm"])
+def test_a_redis_that_refuses(make_told, redis, cause):
+    trial, told = make_told(11, f"Redis refuses: {cause}")
+    with told, trial.load(trial.during) as load:
+        load.wait_clicks(200)
+        heal = REFUSALS[cause](redis)
+        wait_until(lambda: trial.daemon.metrics().get(f'hopcount_redis_refusal{{cause="{cause}"}}') == 1, 20,
+                   "the cause is told")
+        told.wait_accepted(50)
+        heal()
+        load.wait_clicks(200)
+    end(trial, told)
+
+
+@plain_only
+def test_the_wall_clock_jumps_by_a_day(make_told, tmp_path):
+    library = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed")
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    trial, told = make_told(15, "the wall clock jumps by a day", environment={
+        "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+    with told, trial.load(trial.during) as load:
+        told.wait_accepted(50)
+        clock.write_text("+1d\n")
+        told.wait_accepted(50)
+        load.wait_clicks(200)
     end(trial, told)
 
 
