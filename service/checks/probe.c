@@ -192,7 +192,7 @@ static void unlink_probe(struct prober *prober, struct probe *probe)
 {
     struct probe **at = &prober->first;
 
-    while (*at != probe)
+    while (*at && *at != probe)
         at = &(*at)->next;
     *at = probe->next;
     if (!*at)

@@ -187,8 +187,8 @@ static bool ask_once(const struct exchange *request, struct api_reply *reply, st
     return code == CURLE_OK;
 }
 
-static int explain(const struct api_request *request, const struct api_reply *reply,
-                   const char *url)
+static void explain(const struct api_request *request, const struct api_reply *reply,
+                    const char *url)
 {
     json_t *problem = json_loadb(reply->body, reply->body_len, 0, NULL);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
@@ -205,7 +205,6 @@ static int explain(const struct api_request *request, const struct api_reply *re
                  parameter ? ": " : "", parameter ? parameter : "", detail ? ": " : "",
                  detail ? detail : "");
     json_decref(problem);
-    return CLI_FAILED;
 }
 
 int api_ask(const struct api *api, const struct api_request *request, struct api_reply *reply)
@@ -219,7 +218,6 @@ int api_ask(const struct api *api, const struct api_request *request, struct api
         .body = request->body,
     };
     struct error err = {0};
-    int status;
 
     snprintf(url, sizeof(url), "%s%s", api->url, request->path);
     for (int i = 0;; i++) {
@@ -232,9 +230,9 @@ int api_ask(const struct api *api, const struct api_request *request, struct api
     }
     if (reply->status >= 200 && reply->status < 300)
         return CLI_OK;
-    status = explain(request, reply, url);
+    explain(request, reply, url);
     free(reply->body);
-    return status;
+    return CLI_FAILED;
 }
 
 json_t *api_ask_json(const struct api *api, const struct api_request *request)

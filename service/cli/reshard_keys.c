@@ -506,7 +506,8 @@ static bool write_fields(struct reshard_move *move, struct slice to, const struc
 /* In the order of their ids; of two with the same id the second gets the next one. */
 static bool write_entries(struct reshard_move *move, struct slice to, struct parts *parts)
 {
-    qsort(parts->all, parts->n, sizeof(*parts->all), by_id);
+    if (parts->n > 1)
+        qsort(parts->all, parts->n, sizeof(*parts->all), by_id);
     for (size_t i = 0; i < parts->n; i++) {
         struct part *part = &parts->all[i];
         const struct part *last = i > 0 ? part - 1 : part;
@@ -719,7 +720,9 @@ static bool check_log(struct reshard_move *move, const struct reshard_key *key, 
         struct value other;
 
         ok = get_of_shard(move, key, s, &other);
-        if (ok && (other.len != mine.len || memcmp(other.bytes, mine.bytes, mine.len) != 0) &&
+        if (ok &&
+            (other.len != mine.len ||
+             (mine.len > 0 && memcmp(other.bytes, mine.bytes, mine.len) != 0)) &&
             !is_lost(move, log)) {
             if (move->n_uneven++ < UNEVEN_SAID)
                 fprintf(stderr,

@@ -115,7 +115,7 @@ static bool make_room_for_differences(struct invoice_change *out, size_t n)
 static void add_sums(struct invoice_change *out, uint32_t brand, const struct funnel_sum *sums,
                      size_t n)
 {
-    if (!make_room_for_differences(out, 2 * n))
+    if (n == 0 || !make_room_for_differences(out, 2 * n) || !out->slots)
         return;
     for (size_t i = 0; i < n; i++) {
         const struct funnel_sum *sum = &sums[i];

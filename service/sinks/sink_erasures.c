@@ -125,7 +125,7 @@ static void look(struct sink_erasures *erasures)
     const struct dirent *entry;
     int errnum = folder ? 0 : errno;
 
-    while (errnum == 0 && (entry = readdir(folder)) != NULL)
+    while (folder && errnum == 0 && (entry = readdir(folder)) != NULL)
         errnum = take_file(erasures, dirfd(folder), entry->d_name);
     if (folder)
         closedir(folder);

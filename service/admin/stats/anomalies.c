@@ -227,6 +227,8 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     n = site_n_brands(anomalies->site);
     brands = n == anomalies->n_brands ? anomalies->brands : calloc(n, sizeof(*brands));
     if (!anomalies->server->fetches || !anomalies->campaigns || !brands) {
+        if (brands != anomalies->brands)
+            free(brands);
         end_looks(anomalies);
         return;
     }

@@ -184,15 +184,13 @@ void stats_clients_store(const struct stats_clients *clients, size_t period,
 {
     for (size_t i = 0; i < clients->n_commands; i++) {
         const struct stats_clients_span *span = &clients->spans[i];
-        struct stats_people *people = span->bucket == WHOLE ? &rows->people : NULL;
+        bool is_whole = span->bucket == WHOLE;
+        struct stats_people *people;
         int64_t *out;
 
-        if (span->period != period)
+        if (span->period != period || (!is_whole && (size_t)span->bucket >= rows->n))
             continue;
-        if (!people && (size_t)span->bucket < rows->n)
-            people = &rows->rows[span->bucket].people;
-        if (!people)
-            continue;
+        people = is_whole ? &rows->people : &rows->rows[span->bucket].people;
         out = span->are_visitors ? &people->visitors : &people->clients;
         *out = (*out < 0 ? 0 : *out) + span->count;
     }
