@@ -104,6 +104,14 @@ class Told:
         self.n_again += again
         self.truth[subject] = max(value, self.truth.get(subject, (0, 0)))
 
+    def opt_out_one(self):
+        """One event of a client, outside of `with`; its subject."""
+        at, subject = int(time.time()) - 600, (OPTED_OUT, FIRST)
+        event = {"id": "told-first", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)),
+                 "type": "client.opted_out", "client": FIRST}
+        self._send(event, subject, (at, 1))
+        return subject
+
     def wait_accepted(self, n):
         """Waits for `n` more events than there are now."""
         before = self.n_accepted

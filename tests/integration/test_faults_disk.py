@@ -7,14 +7,13 @@ import os
 import pathlib
 import resource
 import socket
-import struct
 import subprocess
-import threading
 import time
 
 import pytest
 
 from faults.disk import HEADER, RECORD, cut_power, fill, segments, small_disk, syncs_fail
+from faults.resolver import Resolver, behind
 from faults.trial import dropped
 from harness import counters
 from harness.build import build_type
@@ -240,48 +239,12 @@ def test_the_wall_clock_jumps_by_a_day(make_trial, redis, tmp_path, days):
 
 # --- row 18: DNS ---
 
-class Resolver:
-    """A name server of the test's own; silent, until it is told to answer with 127.0.0.1."""
-
-    ADDRESS = "127.0.0.153"
-
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((self.ADDRESS, 53))
-        self.answers, self.n_questions = False, 0
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        with contextlib.suppress(OSError):
-            while True:
-                question, client = self.socket.recvfrom(2048)
-                self.n_questions += 1
-                if not self.answers:
-                    continue
-                end = question.index(b"\0", 12) + 5
-                is_v4 = question[end - 4:end - 2] == b"\0\1"
-                record = b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 1, 4) + bytes([127, 0, 0, 1])
-                self.socket.sendto(question[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_v4 else b"\0\0")
-                                   + bytes(4) + question[12:end] + (record if is_v4 else b""),
-                                   client)
-
-
 def test_a_resolver_that_stalls(make_trial, make_hopcountd, redis, tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("a resolver of one's own needs root")
     resolver = Resolver()
-    resolv, nsswitch = tmp_path / "resolv.conf", tmp_path / "nsswitch.conf"
-    resolv.write_text(f"nameserver {resolver.ADDRESS}\noptions timeout:1 attempts:1\n")
-    nsswitch.write_text("hosts: dns\n")
-    wrapper = tmp_path / "in-a-mount-namespace"
-    wrapper.write_text(f"#!/bin/sh\nmount --bind {resolv} /etc/resolv.conf &&\n"
-                       f"mount --bind {nsswitch} /etc/nsswitch.conf && exec \"$@\"\n")
-    wrapper.chmod(0o755)
-    if subprocess.run(["unshare", "-m", wrapper, "true"], capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace can be made here")
+    wrapper = behind(resolver, tmp_path)
     trial = make_trial(18, "the name of the Redis host is not resolved, then it is",
                        f"redis://redis.hopcount.example:{redis.port}/0", config=OPEN,
-                       wrapper=["unshare", "-m", wrapper])
+                       wrapper=wrapper)
     with trial.load(trial.during) as load:
         wait_until(lambda: "resolve" in trial.daemon.stderr(), 30, "the log says so")
         load.wait_clicks()
@@ -293,7 +256,7 @@ def test_a_resolver_that_stalls(make_trial, make_hopcountd, redis, tmp_path):
     trial.wait_applied()
     trial.click_after()
     trial.verdict()
-    resolver.socket.close()
+    resolver.close()
 
 
 # --- row 19: descriptors ---
