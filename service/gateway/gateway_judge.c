@@ -232,6 +232,25 @@ static bool is_undecided(const struct gateway_entry *entry)
     return entry->reason == CLICK_REASON_NONE && entry->click.click.label == CLICK_HUMAN;
 }
 
+/* One person who opens one link, however often, shows no sign that any of several clicks make
+ * together.  Most groups are such, and this is one look at each click. */
+static bool is_one_link(const struct gateway_options *o, const struct gateway_group *group)
+{
+    const struct click *first = &group->entries[0]->click.click;
+
+    if (o->links < 3 || o->networks < 2 || o->weight_early >= o->threshold)
+        return false;
+    for (unsigned i = 0; i < group->n; i++) {
+        const struct click *click = &group->entries[i]->click.click;
+
+        if (click->link_id != first->link_id || click->network != first->network ||
+            click->label == CLICK_PROBE || click->hints & (CLICK_HINT_ASN | CLICK_HINT_RANGE) ||
+            (group->entries[i]->reason && group->entries[i]->reason != CLICK_REASON_REPEAT))
+            return false;
+    }
+    return true;
+}
+
 /* Judges all clicks of the group as of its last one. */
 static void judge_last(const struct gateway_options *o, const struct gateway_group *group)
 {
@@ -239,6 +258,8 @@ static void judge_last(const struct gateway_options *o, const struct gateway_gro
     enum click_reason reasons[GATEWAY_FOUND_MAX];
     struct marks marks;
 
+    if (is_one_link(o, group))
+        return;
     mark_window(group, link_of, o->links_ms, o->links, marks.links);
     mark_window(group, link_of, o->links_ms, few, marks.few_links);
     mark_window(group, link_of_mail, o->two_links_ms, 2, marks.two_links);
