@@ -94,7 +94,8 @@ def preset(double, tmp_path, **more):
             "hold_s": 0, "flush_ms": 50, "fields": "hashed", "hash_key_file": str(key), "token_file": str(token)}
     sink.update({"measurement_id": "G-ABC123"} if more["preset"] == "ga4" else {"site_id": 7})
     sink.update(more)
-    return {"sinks": [{name: value for name, value in sink.items() if value is not None}]}
+    # One worker writes one log, so that clicks come in the order in which they were made.
+    return {"public": {"workers": 1}, "sinks": [{name: value for name, value in sink.items() if value is not None}]}
 
 
 def story(daemon):
