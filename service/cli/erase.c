@@ -46,6 +46,7 @@ enum eraser_state {
     ERASER_READING,
     ERASER_REPLACING,
     ERASER_FORGETTING,
+    ERASER_AWAITING,
     ERASER_LISTING,
     ERASER_SCANNING,
     ERASER_HEARING,
@@ -155,6 +156,17 @@ static bool send_forget(struct eraser *e)
         e->link, &(struct redis_command){.key = key, .argv = argv, .argc = 3, .ticket = e->round});
 }
 
+static bool send_await(struct eraser *e)
+{
+    struct slice argv[2] = {slice_of("XLEN")};
+
+    counter_key_facts(&e->key, e->shard);
+    argv[1] = counter_key_slice(&e->key);
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 2, .ticket = e->round});
+}
+
 static bool send_list(struct eraser *e)
 {
     struct slice argv[2] = {slice_of("GET")};
@@ -222,6 +234,8 @@ static bool send_command(struct eraser *e)
         return send_replacement(e);
     case ERASER_FORGETTING:
         return send_forget(e);
+    case ERASER_AWAITING:
+        return send_await(e);
     case ERASER_LISTING:
         return send_list(e);
     case ERASER_SCANNING:
@@ -312,7 +326,7 @@ static void go_on_hearing(struct eraser *e)
     if (!e->is_heard) {
         e->state = ERASER_HEARING;
     } else if (++e->shard < e->n_shards) {
-        e->state = ERASER_LISTING;
+        e->state = ERASER_AWAITING;
     } else {
         finish(e, ERASER_DONE);
     }
@@ -448,7 +462,15 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
             e->state = ERASER_READING;
         return;
     }
-    if (answer->type == REDIS_REPLY_ERROR) {
+    if (e->state == ERASER_AWAITING && answer->type == REDIS_REPLY_INTEGER && answer->integer > 0) {
+        e->tries = 0; /* on_try asks again, until our patience is over */
+        return;
+    }
+    if (e->state == ERASER_AWAITING &&
+        (answer->type == REDIS_REPLY_INTEGER ||
+         (answer->type == REDIS_REPLY_ERROR && strncmp(answer->str, "WRONGTYPE", 9) == 0))) {
+        e->state = ERASER_LISTING;
+    } else if (answer->type == REDIS_REPLY_ERROR) {
         fail(e, answer->str);
     } else if (e->state == ERASER_READING && e->is_block) {
         on_block(e, answer);
@@ -460,7 +482,7 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         e->state = ERASER_READING;
     } else if (e->state == ERASER_FORGETTING && ++e->n_forgotten == SHORT_LIVED) {
         e->is_block = true;
-        e->state = ERASER_LISTING;
+        e->state = ERASER_AWAITING;
     } else if (e->state == ERASER_LISTING) {
         on_list(e, answer);
     } else if (e->state == ERASER_SCANNING) {
@@ -499,7 +521,13 @@ static bool run_loop(struct eraser *e)
     }
     if (try_again)
         event_free(try_again);
-    if (e->state != ERASER_DONE && e->state != ERASER_FAILED)
+    if (e->state == ERASER_AWAITING && !redis_link_cause(e->link)[0])
+        error_set(
+            e->err,
+            "clicks wait in %s to be added to invoices, which a running hopcountd does: start "
+            "one, then call this again",
+            e->key.text);
+    else if (e->state != ERASER_DONE && e->state != ERASER_FAILED)
         error_set(e->err, "Redis does not answer: %s",
                   redis_link_cause(e->link)[0] ? redis_link_cause(e->link) : "no answer in time");
     return e->state == ERASER_DONE;

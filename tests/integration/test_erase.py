@@ -1,4 +1,5 @@
 """`hopcount erase` on a real Redis: afterwards nothing there names the client, all else is kept."""
+import concurrent.futures
 import hashlib
 import itertools
 import struct
@@ -104,6 +105,23 @@ def test_what_pods_tell_one_another_of_the_client_goes_too(make_hopcountd, redis
     assert kept(CLIENT) == set() and kept(OTHER) == {b"gw", b"gwd"}
     everything = b"".join(key for key in client.scan_iter(count=1000))
     assert f"{CLIENT:08x}".encode() not in everything
+
+
+def test_what_waits_for_the_invoices_is_waited_for(hopcountd, redis):
+    """Else it would bring the client back a moment later."""
+    hopcountd.click(hopcountd.mint("pay", 5, client=CLIENT), headers=BROWSER)
+    wait_until(lambda: clicks_of(hopcountd, CLIENT) == 1, 20, "the click is counted")
+    hopcountd.terminate()
+    brand = int.from_bytes(hashlib.blake2b(b"acme", digest_size=32).digest()[:4], "big")
+    client = redis.client()
+    wait_until(lambda: client.xlen("hc:{s00}:fq") == 0, 20, "the click is the invoice's")
+    queued = struct.pack(">IIB", brand, 6, 5) + b"\x10" + struct.pack(">I", CLIENT)
+    client.xadd("hc:{s00}:fq", {"f": queued})
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        erasing = pool.submit(erase, hopcountd)
+        hopcountd.start()
+        assert "1 invoice erased" in erasing.result(60).stdout
+    assert client.xlen("hc:{s00}:fq") == 0 and not records_of(redis, CLIENT)
 
 
 def test_a_gateway_recognised_after_an_erasure_leaves_nobody_below_zero(make_hopcountd, redis):
