@@ -62,7 +62,7 @@ def statistics(daemon):
               ("kind", "campaign", "label", "reason", "country", "device", "variant", "channel", "delay")]
     answers = {path: daemon.api("GET", path) for path in asked}
     for answer in answers.values():
-        for moving in ("as_of", "to", "from"):
+        for moving in ("as_of", "lag_s", "to", "from"):
             answer.pop(moving, None)
     return answers
 
