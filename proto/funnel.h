@@ -197,7 +197,7 @@ static inline bool funnel_next_cell(struct slice series, size_t *at, struct funn
             continue;
         *out = (struct funnel_cell){
             .campaign = (uint16_t)(key >> 48),
-            .metric = has_steps ? record[2] - FUNNEL_STEPS_OF : record[2],
+            .metric = (uint8_t)(has_steps ? record[2] - FUNNEL_STEPS_OF : record[2]),
             .kind = (uint8_t)(route >> 11),
             .variant = route >> 8 & 7,
             .channel = route >> 5 & 7,
