@@ -8,7 +8,7 @@ const long = "Newsletter: what is new in autumn, and which plans will change for
 /* As if there were so many campaigns more. */
 async function addCampaigns(page, n, human = (i) => n - i) {
     await page.route(/\/v1\/stats\?(?=.*group_by=campaign(&|$))/, async (route) => {
-        const reply = await route.fetch(), data = await reply.json().catch(() => null);
+        const reply = await route.fetch().catch(() => null), data = await reply?.json().catch(() => null);
 
         if (!data) // the page does not wait for it any more
             return;
