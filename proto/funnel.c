@@ -4,8 +4,6 @@
 #include <string.h>
 
 enum {
-    SENT_LEN = 7,
-    MONEY_LEN = 15,
     MAILS_LEN = 11,
     OPTED_OUT = 8,           /* in the tag of money, beside the event */
     INVOICE_HEAD = 3,        /* number u8, length of the facts u16 */
@@ -35,7 +33,7 @@ static size_t put_money(uint8_t *out, const struct event *event)
     memcpy(out + 5, c, EVENT_CURRENCY_LEN);
     be24_store(out + 8, (uint32_t)((uint64_t)event->amount >> 32));
     be32_store(out + 11, (uint32_t)event->amount);
-    return MONEY_LEN;
+    return FUNNEL_MONEY_LEN;
 }
 
 size_t funnel_put_event(uint8_t out[static FUNNEL_RECORD_MAX], const struct event *event)
@@ -114,8 +112,8 @@ static int64_t unix_s(uint32_t since_epoch)
 bool funnel_next_fact(struct slice facts, size_t *at, struct funnel_fact *out)
 {
     static const uint8_t lens[16] = {
-        [FUNNEL_CLIENT] = FUNNEL_CLIENT_LEN, [FUNNEL_SENT] = SENT_LEN,
-        [FUNNEL_CLICK] = FUNNEL_CLICK_LEN,   [FUNNEL_MONEY] = MONEY_LEN,
+        [FUNNEL_CLIENT] = FUNNEL_CLIENT_LEN, [FUNNEL_SENT] = FUNNEL_SENT_LEN,
+        [FUNNEL_CLICK] = FUNNEL_CLICK_LEN,   [FUNNEL_MONEY] = FUNNEL_MONEY_LEN,
         [FUNNEL_MAILS] = MAILS_LEN,
     };
     const uint8_t *fact = (const uint8_t *)facts.ptr + *at;

@@ -60,7 +60,9 @@ struct funnel_fact {
     char currency[EVENT_CURRENCY_LEN]; /* MONEY; NULs: no amount was given */
 };
 
-enum { FUNNEL_CLIENT_LEN = 5, FUNNEL_CLICK_LEN = 11, FUNNEL_TAKEN_BACK_BIT = 0x80 };
+/* Bytes of a fact, by type. */
+enum { FUNNEL_CLIENT_LEN = 5, FUNNEL_SENT_LEN = 7, FUNNEL_CLICK_LEN = 11, FUNNEL_MONEY_LEN = 15 };
+enum { FUNNEL_TAKEN_BACK_BIT = 0x80 };
 
 /* Seconds since TOKEN_EPOCH_S; a clock that is far off must not wrap around. */
 static inline uint32_t funnel_seconds(int64_t time_ms)

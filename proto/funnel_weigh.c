@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/funnel.h"
 #include "proto/rfc3339.h"
 
-enum { SENT_LEN = 7, LINK_LEN = 7, ROUTE_AT = 3 }; /* of a click's fact */
+enum { LINK_LEN = 7, ROUTE_AT = 3 }; /* of a click's fact */
 
 /* --- the facts --- */
 
@@ -129,7 +128,7 @@ static void add_click(struct funnel_invoice *invoice, struct slice fact)
 
 static void add_mail(struct funnel_invoice *invoice, struct slice fact)
 {
-    uint8_t sent[SENT_LEN];
+    uint8_t sent[FUNNEL_SENT_LEN];
     struct place oldest;
     size_t at = 0;
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "proto/funnel.h"
 #include "proto/slice.h"
 
 enum {
@@ -17,8 +18,9 @@ enum {
     FUNNEL_SENT_MAX = 32,
     FUNNEL_MONEY_MAX = 64,
     /* Bytes of them, and of one click and one mail more. */
-    FUNNEL_FACTS_MAX =
-        5 + 7 * (FUNNEL_SENT_MAX + 1) + 11 * (FUNNEL_CLICKS_MAX + 1) + 15 * FUNNEL_MONEY_MAX,
+    FUNNEL_FACTS_MAX = FUNNEL_CLIENT_LEN + FUNNEL_SENT_LEN * (FUNNEL_SENT_MAX + 1) +
+                       FUNNEL_CLICK_LEN * (FUNNEL_CLICKS_MAX + 1) +
+                       FUNNEL_MONEY_LEN * FUNNEL_MONEY_MAX,
     FUNNEL_SUMS_MAX = 4 * FUNNEL_CLICKS_MAX + 8 * FUNNEL_MONEY_MAX,
 };
 

@@ -479,7 +479,9 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
     }
     memcpy(job->changes, answer->element[2]->str, answer->element[2]->len + 1);
     if (!take_entries(job, answer->element[3])) {
-        log_error("ledger.facts", "shard=%u err=\"the queue hc:{s%02x}:fq holds what is not ours\"",
+        log_error("ledger.facts",
+                  "shard=%u err=\"the queue hc:{s%02x}:fq can't be read: it holds what is not "
+                  "ours, or memory is short\"",
                   job->shard, job->shard);
         give_up(ledger, job, NULL);
         return;
