@@ -2,6 +2,7 @@
 
     /usr/bin/python3 -m faults.report        (in tests/) prints it
 """
+import fcntl
 import json
 import pathlib
 
@@ -31,8 +32,10 @@ def write(trial, n_counted, lost, doubled, reported):
     print(json.dumps(line))
     OUT.mkdir(exist_ok=True)
     with open(LINES, "a", encoding="utf-8") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)  # other workers write theirs
         out.write(json.dumps(line) + "\n")
-    TABLE.write_text(table())
+        out.flush()
+        TABLE.write_text(table())
 
 
 def milliseconds(tally):

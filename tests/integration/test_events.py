@@ -147,6 +147,7 @@ def test_the_later_event_holds_in_any_order(hopcountd, redis):
     assert latest[0] >> 4 == 1 and latest[-1] == 3  # of an object, paid
 
 
+@pytest.mark.alone
 @pytest.mark.tsan
 def test_pods_learn_of_it_within_a_second(make_hopcountd, redis, capsys):
     """1,000 events, one after the other; from each POST's answer until the other pod knows of it."""

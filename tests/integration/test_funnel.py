@@ -5,6 +5,8 @@ import struct
 import time
 from collections import Counter
 
+import pytest
+
 from faults.topology import Sentinels
 from harness.daemon import BRAND
 from harness.funnel import Year, brand_number, quantile, read_sums, rows_of, step_begin
@@ -169,6 +171,7 @@ def compare(year, client, pods):
     return cells, payments
 
 
+@pytest.mark.alone
 def test_a_year_of_two_pods_is_as_it_was(make_hopcountd, redis, rng, capsys):
     now = int(time.time())
     year = Year(rng, INVOICES, now)

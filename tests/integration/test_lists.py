@@ -56,6 +56,7 @@ def open_list(daemon, query=LIST, what="unclicked"):
     return client
 
 
+@pytest.mark.alone
 def test_a_whole_list_is_one_reply(daemon, capsys):
     begin = time.monotonic()
     table = daemon.admin("GET", f"/v1/clicked?{LIST}&format=csv", key=True)

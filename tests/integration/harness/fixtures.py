@@ -15,10 +15,12 @@ from .build import BUILD, HOPCOUNTD, build_type
 from .daemon import Hopcountd, merge
 from .load import Load
 from .redisd import RedisServer
+from .workers import put_files_that_share_first, pytest_xdist_make_scheduler  # noqa: F401
 
 
 def pytest_configure(config):
-    for marker in ("attack: of the stage `attack`, not of `integration`",
+    for marker in ("alone: measures time, so that nothing may run beside it",
+                   "attack: of the stage `attack`, not of `integration`",
                    "soak: long; only with tests/run --soak",
                    "tsan: worth its time under ThreadSanitizer",
                    "release: measures or packages; skipped unless the build type is Release"):
@@ -29,13 +31,15 @@ def pytest_report_header():
     return f"programs: {BUILD} ({build_type() or 'no build'})"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     if not HOPCOUNTD.exists():
         raise pytest.UsageError(f"no hopcountd in {BUILD}: build it, or set HOPCOUNT_BUILD")
     if build_type() != "Release":
         for item in items:
             if item.get_closest_marker("release"):
                 item.add_marker(pytest.mark.skip(reason="needs a Release build"))
+    if hasattr(config, "workerinput"):
+        put_files_that_share_first(items)
 
 
 @pytest.fixture
