@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/counter.h"
+#include "proto/rfc3339.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/cli/command.h"
@@ -19,7 +20,7 @@ enum { TIMEOUT_MS = 5000, PATIENCE_S = 30, PATIENCE_MAX_S = 86400 };
 /* Of a state_dir without configuration; what is in its files says the rest. */
 enum { SEGMENT_BYTES = 4 << 20, MEMORY_MAX = 64 << 20, RETAIN_S = 900, SYNC_MS = 200 };
 
-enum { LEDGER_CONFIG, LEDGER_REDIS, LEDGER_SHARDS, LEDGER_PATIENCE, LEDGER_JSON };
+enum { LEDGER_CONFIG, LEDGER_REDIS, LEDGER_SHARDS, LEDGER_PATIENCE, LEDGER_COPIED, LEDGER_JSON };
 
 static const struct cli_option options[] = {
     [LEDGER_CONFIG] = {"config", "FILE", "take redis, and the default of DIR, from here", "@file",
@@ -30,6 +31,8 @@ static const struct cli_option options[] = {
                        0},
     [LEDGER_PATIENCE] = {"patience", "SECONDS",
                          "drain: give up after so long without progress (30)", NULL, 0},
+    [LEDGER_COPIED] = {"copied", "TIME",
+                       "restored: when the copy of Redis was made, 2026-11-28T02:00:00Z", NULL, 0},
     [LEDGER_JSON] = {"json", NULL, "as JSON", NULL, 0},
 };
 
@@ -125,6 +128,8 @@ static int run_show(const struct cli_args *args)
         return cli_usage(&cli_ledger, "'%s' is one word too many", args->words[1]);
     if (args->value[LEDGER_PATIENCE])
         return cli_usage(&cli_ledger, "--patience is for drain");
+    if (args->value[LEDGER_COPIED])
+        return cli_usage(&cli_ledger, "--copied is for restored");
     if (args->n_words == 0 && !args->value[LEDGER_CONFIG])
         return cli_usage(&cli_ledger, "name a state_dir, or a configuration with -c FILE");
     if (!place_init(&place, args, args->n_words ? args->words[0] : NULL, &err))
@@ -149,6 +154,8 @@ static int run_drain(const struct cli_args *args)
         return cli_usage(&cli_ledger, "which Redis? Name it with --redis URL or -c FILE");
     if (args->value[LEDGER_JSON])
         return cli_usage(&cli_ledger, "--json is not for drain");
+    if (args->value[LEDGER_COPIED])
+        return cli_usage(&cli_ledger, "--copied is for restored");
     if (patience && !read_number(patience, PATIENCE_MAX_S, &patience_s))
         return cli_usage(&cli_ledger, "--patience %s: seconds from 1 to %d are needed", patience,
                          PATIENCE_MAX_S);
@@ -160,26 +167,59 @@ static int run_drain(const struct cli_args *args)
     return status;
 }
 
+static int run_restored(const struct cli_args *args)
+{
+    struct ledger_place place = {.timeout_ms = TIMEOUT_MS};
+    const char *copied = args->value[LEDGER_COPIED];
+    struct error err = {0};
+    int64_t copied_s;
+    int status;
+
+    if (args->n_words > 1)
+        return cli_usage(&cli_ledger, "'%s' is one word too many", args->words[1]);
+    if (!args->value[LEDGER_CONFIG] && !args->value[LEDGER_REDIS])
+        return cli_usage(&cli_ledger, "which Redis? Name it with --redis URL or -c FILE");
+    if (args->value[LEDGER_PATIENCE])
+        return cli_usage(&cli_ledger, "--patience is for drain");
+    if (!copied)
+        return cli_usage(&cli_ledger, "when was the copy of Redis made? --copied TIME");
+    if (!rfc3339_parse(slice_of(copied), &copied_s))
+        return cli_usage(&cli_ledger, "--copied %s: a time such as 2026-11-28T02:00:00Z is needed",
+                         copied);
+    if (!place_init(&place, args, NULL, &err))
+        status = cli_fail_error(&err);
+    else
+        status = ledger_restored(&place, copied_s, args->value[LEDGER_JSON] != NULL);
+    place_clear(&place);
+    return status;
+}
+
 static int run_ledger(const struct cli_args *args)
 {
     log_set_level(LOG_LEVEL_WARN);
     if (args->n_words > 0 && strcmp(args->words[0], "drain") == 0)
         return run_drain(args);
+    if (args->n_words > 0 && strcmp(args->words[0], "restored") == 0)
+        return run_restored(args);
     return run_show(args);
 }
 
 const struct cli_command cli_ledger = {
     .name = "ledger",
-    .usage = "[drain] DIR [-c FILE | --redis URL] [OPTION…]",
-    .summary = "shows the click logs of a state_dir, or applies what is left there",
+    .usage = "[drain] DIR | restored [-c FILE | --redis URL] [OPTION…]",
+    .summary = "shows the click logs of a state_dir, applies what is left there",
     .notes =
         "hopcount ledger DIR           shows logs and clicks; with -c or --redis, what Redis has\n"
         "                              of them. Changes nothing, also beside a running hopcountd.\n"
         "hopcount ledger drain DIR     applies to Redis the clicks of a hopcountd that will not\n"
         "                              start again, each once, however often it is called.\n"
         "                              Without -c not as uses of links with max_uses, and not to\n"
-        "                              sinks: only the configuration tells of them.\n",
-    .words = "drain",
+        "                              sinks: only the configuration tells of them.\n"
+        "hopcount ledger restored      after Redis was restored from a copy, and all processes "
+        "run\n"
+        "                              again: the logs that are missing, for no process has "
+        "them.\n",
+    .words = "drain restored",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_ledger,

@@ -28,6 +28,10 @@ MUST_USE int ledger_show(const struct ledger_place *place, bool as_json);
 /* Applies them; gives up after `patience_s` seconds without any progress. */
 MUST_USE int ledger_drain_dir(const struct ledger_place *place, int64_t patience_s);
 
+/* After Redis was restored from a copy made at `copied_s` (Unix time; the earliest that is
+ * possible): which logs were in use then and have had no process since. */
+MUST_USE int ledger_restored(const struct ledger_place *place, int64_t copied_s, bool as_json);
+
 /* The cursor of a log: the lowest of all shards. */
 struct ledger_cursor {
     struct clicklog *log;

@@ -8,6 +8,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/number.h"
+#include "service/cli/scan.h"
 #include "service/cli/talk.h"
 
 enum {
@@ -27,117 +28,27 @@ static struct slice decimal(char text[static DECIMAL_MAX], int64_t number)
 /* What to do with a key that was found; false: stop. */
 typedef bool on_key(struct reshard_move *move, const struct reshard_key *key, struct slice text);
 
-struct page {
-    char *text; /* the keys, one behind the other */
-    size_t *ends;
-    size_t n;
-    char cursor[DECIMAL_MAX];
-    bool ok;
+/* A scan whose keys are handed on with what is to become of them. */
+struct reshard_scan {
+    struct reshard_move *move;
+    on_key *each;
 };
 
-static void page_clear(struct page *page)
+static bool look_at(void *owner, struct slice text)
 {
-    free(page->text);
-    free(page->ends);
-    page->text = NULL;
-    page->ends = NULL;
-    page->n = 0;
+    struct reshard_scan *scan = owner;
+    struct reshard_key key;
+
+    reshard_look_at(text, &scan->move->n, &key);
+    return scan->each(scan->move, &key, text);
 }
 
-/* The answer to SCAN: {cursor, {key, …}}. */
-static void on_page(void *owner, const struct redisReply *answer)
-{
-    struct page *page = owner;
-    const struct redisReply *keys;
-    size_t len = 0;
-
-    page_clear(page);
-    page->ok = answer->type == REDIS_REPLY_ARRAY && answer->elements == 2 &&
-               answer->element[0]->type == REDIS_REPLY_STRING &&
-               answer->element[1]->type == REDIS_REPLY_ARRAY &&
-               answer->element[0]->len < sizeof(page->cursor);
-    if (!page->ok)
-        return;
-    memcpy(page->cursor, answer->element[0]->str, answer->element[0]->len + 1);
-    keys = answer->element[1];
-    for (size_t i = 0; i < keys->elements; i++)
-        len += keys->element[i]->len;
-    page->text = malloc(len + 1);
-    page->ends = calloc(keys->elements + 1, sizeof(*page->ends));
-    page->ok = page->text && page->ends;
-    for (size_t i = 0, at = 0; page->ok && i < keys->elements; i++) {
-        memcpy(page->text + at, keys->element[i]->str, keys->element[i]->len);
-        at += keys->element[i]->len;
-        page->ends[page->n++] = at;
-    }
-}
-
-static struct slice shard_key(struct counter_key *key, unsigned shard)
-{
-    counter_key_shards(key, shard);
-    return counter_key_slice(key);
-}
-
-/* Hands over each key of the node that holds `shard`.  A key of another node, which a cluster that
- * moves slots may show too, is found there. */
-static bool scan_node(struct reshard_move *move, struct talk *talk, unsigned shard, uint64_t node,
-                      on_key *each)
-{
-    struct slice argv[6] = {slice_of("SCAN"), {NULL, 0},         slice_of("MATCH"),
-                            slice_of("hc:*"), slice_of("COUNT"), slice_of("500")};
-    struct page page = {.cursor = "0"};
-    struct counter_key of;
-    bool ok = true;
-
-    do {
-        char at[DECIMAL_MAX];
-        size_t begin = 0;
-
-        snprintf(at, sizeof(at), "%s", page.cursor);
-        argv[1] = slice_of(at);
-        ok = talk_send(talk, shard_key(&of, shard), argv, 6, on_page, &page) && talk_wait(talk);
-        if (ok && !page.ok) {
-            talk_fail(talk, "Redis does not answer SCAN as it should");
-            ok = false;
-        }
-        for (size_t i = 0; ok && i < page.n; i++) {
-            struct slice text = slice_make(page.text + begin, page.ends[i] - begin);
-            struct reshard_key key;
-
-            begin = page.ends[i];
-            reshard_look_at(text, &move->n, &key);
-            if (talk_node(talk, text) == node)
-                ok = each(move, &key, text);
-        }
-        /* What was passed over as another node's could be this one's under a new number. */
-        if (ok && talk_node(talk, shard_key(&of, shard)) != node) {
-            talk_fail(talk, "the connection to Redis was lost, or the cluster moves slots");
-            ok = false;
-        }
-    } while (ok && strcmp(page.cursor, "0") != 0);
-    page_clear(&page);
-    return ok;
-}
-
-/* All keys of all nodes, each node once. */
 static bool scan(struct reshard_move *move, struct talk *talk, on_key *each)
 {
-    unsigned n_shards = move->n.from > move->n.to ? move->n.from : move->n.to;
-    uint64_t nodes[COUNTER_SHARDS_MAX];
-    struct counter_key key;
+    struct reshard_scan scan = {.move = move, .each = each};
 
-    for (unsigned s = 0; s < n_shards; s++) {
-        unsigned first = 0;
-
-        nodes[s] = talk_node(talk, shard_key(&key, s));
-        if (nodes[s] == 0)
-            return false;
-        while (nodes[first] != nodes[s])
-            first++;
-        if (first == s && !scan_node(move, talk, s, nodes[s], each))
-            return false;
-    }
-    return true;
+    return scan_keys(talk, move->n.from > move->n.to ? move->n.from : move->n.to, "hc:*", look_at,
+                     &scan);
 }
 
 /* --- one value --- */

@@ -64,6 +64,7 @@ static void notice_connection(struct ledger *ledger, unsigned shard)
     if (epoch != 0)
         s->was_left = false;
     s->with_script = true;
+    s->must_renew = true;
     s->aof = AOF_NEW;
     s->aof_look_ms = 0;
     doubt_shard(ledger, shard);
@@ -155,14 +156,29 @@ static void renew(struct ledger *ledger, unsigned shard)
     }
 }
 
+/* Which cursors a new process has in Redis is known only once they were told. */
+static bool is_told(const struct ledger *ledger, unsigned shard)
+{
+    for (unsigned i = 0; i < ledger->n_logs; i++) {
+        enum cursor_state state = ledger->logs[i]->cursors[shard].state;
+
+        if ((state == CURSOR_UNKNOWN || state == CURSOR_ASKED) && is_worth_asking(ledger->logs[i]))
+            return false;
+    }
+    return true;
+}
+
 void cursor_renew(struct ledger *ledger)
 {
-    if (ledger->now_ms - ledger->renewed_ms <= RENEW_MS)
-        return;
-    ledger->renewed_ms = ledger->now_ms;
-    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
-        if (trust_is_ready(ledger, s))
-            renew(ledger, s);
+    for (unsigned i = 0; i < ledger->options.n_shards; i++) {
+        struct shard *s = &ledger->shards[i];
+
+        if ((!s->must_renew && ledger->now_ms - s->renewed_ms <= RENEW_MS) ||
+            !trust_is_ready(ledger, i) || !is_told(ledger, i))
+            continue;
+        s->must_renew = false;
+        s->renewed_ms = ledger->now_ms;
+        renew(ledger, i);
     }
 }
 
@@ -267,7 +283,7 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
     ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
     trust_on_success(ledger);
-    if (replayed_to > cursor->at)
+    if (replayed_to > cursor->at && !clicklog_holds_relabels(log->log))
         ledger->replayed_shards += replayed_to - cursor->at;
     ledger->now.n_batches++;
     if (n_aside > 0) {

@@ -22,7 +22,9 @@ MUST_USE bool cursor_init_shards(struct ledger *ledger);
 void cursor_notice_connections(struct ledger *ledger);
 /* In each turn: asks the shard for its unknown cursors. */
 void cursor_serve(struct ledger *ledger, unsigned shard);
-/* In each turn: once an hour renews the time to live of all cursors in Redis. */
+/* In each turn: once an hour, and on each new connection, renews the time to live of all cursors in
+ * Redis.  So Redis tells, by when a cursor ends, of which logs a process has been heard since it
+ * started. */
 void cursor_renew(struct ledger *ledger);
 
 void cursor_on_asked(struct ledger *ledger, const struct ledger_ticket *ticket,

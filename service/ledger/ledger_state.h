@@ -96,6 +96,8 @@ struct shard {
     bool with_script; /* the server may not know the script */
     bool was_left;    /* we closed the connection, to get another */
     bool knows_payments;
+    bool must_renew;    /* its cursors are to get a new time to live on this connection */
+    int64_t renewed_ms; /* when they last did */
     struct layout layout;
     int64_t payments_in, payments[FUNNEL_OUTCOMES]; /* as of the last answer that told them */
     struct counter_key tag;                         /* any key of the shard, for routing */
@@ -131,7 +133,6 @@ struct ledger {
     unsigned n_logs, logs_max;
     struct shard *shards; /* n_shards of them */
     int64_t now_ms;       /* monotonic, of the turn or answer under way */
-    int64_t renewed_ms;   /* when all cursors got a new time to live */
     unsigned first_log;   /* the log that is served first, so that none starves */
     bool is_down;         /* the cause is that of a connection */
 

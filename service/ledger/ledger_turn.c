@@ -307,7 +307,7 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         .retention_days_s = ledger->options.retention_days_s,
     };
 
-    ledger->renewed_ms = ledger->now_ms = now_ms;
+    ledger->now_ms = now_ms;
     ledger->clicks = calloc(max > CLICKS_MIN ? max : CLICKS_MIN, sizeof(*ledger->clicks));
     ledger->fold = fold_new(max);
     ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;

@@ -2,6 +2,10 @@
 
 #include <inttypes.h>
 
+#include <sodium.h>
+
+#include "proto/click.h"
+#include "proto/rfc3339.h"
 #include "service/base/background.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
@@ -79,21 +83,25 @@ static void send_batch(struct ledger *ledger, struct ledger_log *log, unsigned s
     log->n_sent++;
 }
 
-static void log_lost(const struct ledger_log *log, uint64_t n)
+/* Says which positions are lost, and when they were written at the latest. */
+static void log_lost(const struct ledger_log *log, uint64_t from, uint64_t to)
 {
     /* New labels of clicks, and events, are no clicks: nobody is to add them to those. */
     const char *what = clicklog_holds_relabels(log->log) ? "ledger.lost_records" : "ledger.lost";
+    char id[2 * CLICK_LOG_ID_LEN + 1], made[RFC3339_TEXT_MAX], before[RFC3339_TEXT_MAX] = "";
+    struct click next;
 
-    if (log->is_stale)
-        log_error(what,
-                  "n=%" PRIu64 " err=\"a log is older than cursors in Redis live; whether it was "
-                  "counted can't be told, and it is not counted again\"",
-                  n);
-    else
-        log_error(what,
-                  "n=%" PRIu64 " err=\"Redis has lost counts of what the log no longer holds\" "
-                  "hint=\"raise ledger.retain_s\"",
-                  n);
+    sodium_bin2hex(id, sizeof(id), clicklog_id(log->log), CLICK_LOG_ID_LEN);
+    rfc3339_format(clicklog_created_ms(log->log) / 1000, 0, made);
+    if (clicklog_peek(log->log, to, &next)) /* rounded up: the lost ones are older */
+        rfc3339_format((next.time_ms + 999) / 1000, 0, before);
+    log_error(what,
+              "n=%" PRIu64 " log=%s from=%" PRIu64 " to=%" PRIu64 " since=%s before=%s err=\"%s\"",
+              to - from, id, from, to, made, before,
+              log->is_stale ? "a log is older than cursors in Redis live; whether it was counted "
+                              "can't be told, and it is not counted again"
+                            : "Redis has lost counts of what the log no longer holds\" "
+                              "hint=\"raise ledger.retain_s and ledger.retain_max_bytes");
 }
 
 /* Moves the cursor over positions that are gone, and counts the clicks that are lost. */
@@ -108,7 +116,7 @@ static void skip_gap(struct ledger *ledger, struct ledger_log *log, unsigned sha
         if (!clicklog_holds_relabels(log->log))
             ledger->now.lost_gap += to - from;
         log->lost_to = to;
-        log_lost(log, to - from);
+        log_lost(log, from, to);
     }
     batch_begin(ledger->batch, NULL);
     send_batch(ledger, log, shard, to);
