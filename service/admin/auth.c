@@ -167,7 +167,8 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
     }
     if (!bearer(request).ptr && request->method != REQUEST_GET &&
         !session_cookie_may_change(request, &session)) {
-        request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
+        request_fail_as(request, PROBLEM_CROSS_SITE, NULL,
+                        "the field X-CSRF-Token is missing or wrong");
         return false;
     }
     if (!check_rate(auth, request, key))
@@ -179,8 +180,8 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
         request_fail(request, 503, NULL, "out of memory");
         return false;
     }
-    request_fail(request, 403, NULL, "the API key lacks the scope %s",
-                 apikeys_scopes_text(scope, scopes));
+    request_fail_as(request, PROBLEM_MISSING_SCOPE, NULL, "the API key lacks the scope %s",
+                    apikeys_scopes_text(scope, scopes));
     return false;
 }
 

@@ -9,6 +9,7 @@
 #include "proto/counter.h"
 #include "proto/number.h"
 #include "service/admin/cache.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
@@ -205,6 +206,7 @@ static bool take_body(struct campaigns *campaigns, const json_t *body)
 {
     struct request *request = campaigns->request;
     struct slice brand = query_find(&request->query, "brand");
+    struct faults faults = {.n = 0};
     const char *key, *wrong;
     json_t *value;
 
@@ -216,12 +218,14 @@ static bool take_body(struct campaigns *campaigns, const json_t *body)
             brand = slice_make(json_string_value(value), json_string_length(value));
             continue;
         }
-        request_fail(request, 400, key, "the body takes name, and brand as a text, once");
-        return false;
+        faults_add(&faults, PROBLEM_INVALID_FIELDS, slice_of(key),
+                   "does not belong here: the body takes name, and brand as a text, once");
     }
     wrong = take_name(campaigns, json_object_get(body, "name"));
-    if (wrong) {
-        request_fail(request, 400, "name", "%s", wrong);
+    if (wrong)
+        faults_add(&faults, PROBLEM_INVALID_FIELDS, slice_of("name"), wrong);
+    if (faults.n > 0) {
+        faults_reply(&faults, request);
         return false;
     }
     return (campaigns->brand = params_find_brand(request, brand)) != NULL;

@@ -7,6 +7,7 @@
 
 #include "proto/counter.h"
 #include "proto/event.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/formjson.h"
 #include "service/admin/handlers.h"
@@ -26,7 +27,7 @@ struct posted {
     struct event event;
     uint64_t key; /* event_key() */
     enum outcome outcome;
-    struct formjson_fault fault; /* of OUTCOME_REFUSED */
+    struct faults faults; /* of OUTCOME_REFUSED */
 };
 
 struct posting {
@@ -57,25 +58,37 @@ _Static_assert((int)EVENT_FIELDS <= (int)FORMJSON_FIELDS_MAX, "all fields of an 
 
 static const struct formjson_spec event_spec = {"an event", eventform_field_find, type_of};
 
+/* Adds what is wrong with the values; a field of another type has its fault already. */
+static void add_faults(const struct eventform_faults *wrong, const struct formjson *texts,
+                       struct faults *faults)
+{
+    for (size_t i = 0; i < wrong->n; i++) {
+        const struct eventform_fault *fault = &wrong->list[i];
+        int field = eventform_field_find(slice_of(fault->field));
+
+        if (!(texts->wrong >> field & 1))
+            faults_add(faults, fault->is_forbidden ? PROBLEM_OTHER_BRAND : PROBLEM_INVALID_FIELDS,
+                       slice_of(texts->names[field] ? texts->names[field] : fault->field),
+                       fault->detail);
+    }
+}
+
 static void read_event(const struct eventform_maker *maker, const struct state_table *states,
                        json_t *json, struct posted *out)
 {
-    struct eventform_fault why;
+    struct eventform_faults wrong;
     struct formjson texts;
     struct eventform form;
     struct event *event;
 
     out->outcome = OUTCOME_REFUSED;
-    if (!formjson_read(&event_spec, json, &texts, &out->fault))
+    if (!formjson_read(&event_spec, json, &texts, &out->faults))
         return;
     memcpy(form.field, texts.field, sizeof(form.field));
-    if (!eventform_make(maker, &form, &out->event, &why)) {
-        formjson_refuse(&out->fault, why.detail);
-        snprintf(out->fault.field, sizeof(out->fault.field), "%s", why.field);
-        if (why.is_forbidden)
-            out->fault.status = 403;
+    if (!eventform_make(maker, &form, &out->event, &wrong))
+        add_faults(&wrong, &texts, &out->faults);
+    if (out->faults.n > 0)
         return;
-    }
     event = &out->event;
     out->key = event_key(event);
     out->outcome = OUTCOME_ACCEPTED;
@@ -145,10 +158,10 @@ static json_t *answer_of(const struct posting *posting, size_t i)
     /* The id as it came, or null: of what is no event at all. */
     answer = json_pack("{so ss}", "id", json_is_string(id) ? json_incref(id) : json_null(),
                        "outcome", outcomes[posted->outcome]);
-    if (answer && posted->outcome == OUTCOME_REFUSED)
-        json_object_set_new(answer, "why",
-                            json_sprintf("%s%s%s", posted->fault.field,
-                                         posted->fault.field[0] ? ": " : "", posted->fault.detail));
+    if (answer && posted->outcome == OUTCOME_REFUSED) {
+        json_object_set_new(answer, "why", json_string(faults_first(&posted->faults)));
+        json_object_set(answer, "errors", posted->faults.errors);
+    }
     return answer;
 }
 
@@ -159,7 +172,7 @@ static void reply(struct posting *posting)
     if (!posting->is_array) {
         json_decref(answers);
         if (posting->events[0].outcome == OUTCOME_REFUSED)
-            formjson_fail(posting->request, &posting->events[0].fault, false, 0);
+            faults_reply(&posting->events[0].faults, posting->request);
         else
             request_reply_json(posting->request, 202, answer_of(posting, 0));
     } else {
@@ -167,6 +180,8 @@ static void reply(struct posting *posting)
             json_array_append_new(answers, answer_of(posting, i));
         request_reply_json(posting->request, 202, answers);
     }
+    for (size_t i = 0; i < posting->n; i++)
+        faults_clear(&posting->events[i].faults);
     json_decref(posting->json);
     free(posting);
 }
@@ -183,10 +198,8 @@ static void append(struct posting *posting)
         if (posted->outcome != OUTCOME_ACCEPTED || (log && event_log_add(log, &posted->event)))
             continue;
         posted->outcome = OUTCOME_REFUSED;
-        posted->fault.field[0] = '\0';
-        formjson_refuse(&posted->fault,
-                        "there is no room in the log of events; send it again later");
-        posted->fault.status = 503;
+        faults_add(&posted->faults, PROBLEM_BUSY, (struct slice){0},
+                   "there is no room in the log of events; send it again later");
     }
     if (log)
         event_log_sync(log);
@@ -211,7 +224,7 @@ void events_handle_post(struct request *request)
     if (!json)
         return;
     if (json_is_array(json) && (json_array_size(json) == 0 || json_array_size(json) > EVENTS_MAX)) {
-        request_fail(request, 413, NULL, "from 1 to %d events in one request, not %zu",
+        request_fail(request, 413, NULL, "one request takes from 1 to %d events, not %zu",
                      (int)EVENTS_MAX, json_array_size(json));
         json_decref(json);
         return;

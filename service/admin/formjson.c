@@ -1,19 +1,14 @@
 #include "service/admin/formjson.h"
 
 #include <stdio.h>
-#include <string.h>
 
-enum { PARAMETER_MAX = 128 };
+#include "service/admin/faults.h"
 
-bool formjson_refuse(struct formjson_fault *fault, const char *detail)
-{
-    fault->status = 400;
-    snprintf(fault->detail, sizeof(fault->detail), "%s", detail);
-    return false;
-}
+enum { REST_MAX = 64 };
 
-static bool read_value(const json_t *value, enum formjson_type type, struct slice *text,
-                       char number[static FORMJSON_NUMBER_MAX], struct formjson_fault *fault)
+/* NULL, or what is wrong with the value. */
+static const char *read_value(const json_t *value, enum formjson_type type, struct slice *text,
+                              char number[static FORMJSON_NUMBER_MAX])
 {
     static const char *const wrong[] = {
         [FORMJSON_TEXT] = "must be a text",
@@ -24,7 +19,7 @@ static bool read_value(const json_t *value, enum formjson_type type, struct slic
     number[0] = '\0';
     if (json_is_string(value) && type != FORMJSON_FLAG) {
         *text = slice_make(json_string_value(value), json_string_length(value));
-        return true;
+        return NULL;
     }
     if (json_is_integer(value) && type == FORMJSON_NUMBER)
         snprintf(number, FORMJSON_NUMBER_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -33,54 +28,43 @@ static bool read_value(const json_t *value, enum formjson_type type, struct slic
     else if (json_is_boolean(value) && type == FORMJSON_FLAG)
         snprintf(number, FORMJSON_NUMBER_MAX, "%s", json_is_true(value) ? "true" : "false");
     else if (!json_is_null(value))
-        return formjson_refuse(fault, wrong[type]);
+        return wrong[type];
     *text = slice_of(number);
-    return true;
+    return NULL;
 }
 
 bool formjson_read(const struct formjson_spec *spec, json_t *json, struct formjson *out,
-                   struct formjson_fault *fault)
+                   struct faults *faults)
 {
+    char rest[REST_MAX];
     const char *name;
     json_t *value;
 
     *out = (struct formjson){.names = {NULL}};
-    fault->field[0] = '\0';
     if (!json_is_object(json)) {
-        formjson_refuse(fault, "");
-        snprintf(fault->detail, sizeof(fault->detail), "%s must be an object", spec->what);
-        return false;
+        snprintf(rest, sizeof(rest),
+                 faults->is_in_array ? "must be an object: %s" : "%s must be an object",
+                 spec->what);
+        return faults_add(faults, PROBLEM_INVALID_FIELDS, (struct slice){0}, rest);
     }
     json_object_foreach(json, name, value)
     {
         int field = spec->find(slice_of(name));
-        char quoted[REQUEST_QUOTE_MAX];
+        const char *wrong;
 
-        /* Cut to fit, without the quotes. */
-        request_quote(slice_of(name), quoted);
-        snprintf(fault->field, sizeof(fault->field), "%.*s", (int)strlen(quoted) - 2, quoted + 1);
-        if (field < 0)
-            return formjson_refuse(fault, "there is no such field");
-        if (out->names[field])
-            return formjson_refuse(fault, "is given twice");
+        if (field < 0) {
+            snprintf(rest, sizeof(rest), "is no field of %s", spec->what);
+            faults_add(faults, PROBLEM_INVALID_FIELDS, slice_of(name), rest);
+            continue;
+        }
+        wrong = out->names[field] ? "is given twice"
+                                  : read_value(value, spec->type_of(field), &out->field[field],
+                                               out->numbers[field]);
         out->names[field] = name;
-        if (!read_value(value, spec->type_of(field), &out->field[field], out->numbers[field],
-                        fault))
-            return false;
+        if (wrong) {
+            out->wrong |= 1U << field;
+            faults_add(faults, PROBLEM_INVALID_FIELDS, slice_of(name), wrong);
+        }
     }
     return true;
-}
-
-void formjson_fail(struct request *request, const struct formjson_fault *fault, bool in_array,
-                   size_t index)
-{
-    char parameter[PARAMETER_MAX];
-
-    snprintf(parameter, sizeof(parameter), "%s", fault->field);
-    if (in_array)
-        snprintf(parameter, sizeof(parameter), "[%zu]%s%s", index, fault->field[0] ? "." : "",
-                 fault->field);
-    if (fault->status == 503)
-        request_add_header(request, "Retry-After", "60");
-    request_fail(request, fault->status, parameter[0] ? parameter : NULL, "%s", fault->detail);
 }

@@ -8,7 +8,8 @@
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
-#include "service/admin/request.h"
+
+struct faults;
 
 /* What a field is in JSON. */
 enum formjson_type {
@@ -26,30 +27,17 @@ struct formjson_spec {
     enum formjson_type (*type_of)(int field);
 };
 
-/* What is wrong with a form. */
-struct formjson_fault {
-    int status;                    /* of the reply */
-    char field[REQUEST_QUOTE_MAX]; /* "" = none in particular */
-    char detail[REQUEST_DETAIL_MAX];
-};
-
 struct formjson {
     struct slice field[FORMJSON_FIELDS_MAX];
     const char *names[FORMJSON_FIELDS_MAX]; /* as the request has them; NULL = it hasn't */
+    unsigned wrong;                         /* bits of 1 << field: it has a fault already */
     char numbers[FORMJSON_FIELDS_MAX][FORMJSON_NUMBER_MAX]; /* the texts of numbers */
 };
 
-/* Reads an object.  Texts are borrowed from `json`.  False and `*fault`, with status 400, when it
- * is none, or has an unknown field, one twice, or one of another type. */
+/* Reads an object.  Texts are borrowed from `json`.  What is wrong with it is added to `faults`: an
+ * unknown field, one twice, or one of another type, whose `field` then is empty.  False: it is no
+ * object, and there is nothing to read. */
 MUST_USE bool formjson_read(const struct formjson_spec *spec, json_t *json, struct formjson *out,
-                            struct formjson_fault *fault);
-
-/* Sets status 400 and the detail; returns false. */
-bool formjson_refuse(struct formjson_fault *fault, const char *detail);
-
-/* Replies with what is wrong: with "object", or with "[3].object" of an array.  Takes the request.
- */
-void formjson_fail(struct request *request, const struct formjson_fault *fault, bool in_array,
-                   size_t index);
+                            struct faults *faults);
 
 #endif

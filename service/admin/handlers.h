@@ -40,6 +40,8 @@ void signin_handle_show(struct request *request);
 void signin_handle_close(struct request *request);
 void openapi_handle_yaml(struct request *request);
 void openapi_handle_json(struct request *request);
+void problems_handle_list(struct request *request);
+void problems_handle_show(struct request *request);
 void web_handle_home(struct request *request);
 void web_handle_docs(struct request *request);
 void web_handle_page(struct request *request);

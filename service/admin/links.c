@@ -11,6 +11,7 @@
 #include "proto/table.h"
 #include "proto/token.h"
 #include "service/admin/clicks.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/formjson.h"
 #include "service/admin/handlers.h"
@@ -83,16 +84,15 @@ struct minting {
 
 /* Links of one mail that are made in one minute, the view and the pay link of an invoice, are one
  * mail: the event's id is made of what they have in common. */
-static bool add_mail(struct minting *minting, const struct link *link, struct formjson_fault *fault)
+static bool add_mail(struct minting *minting, const struct link *link, struct faults *faults)
 {
     const struct token *token = &link->token;
     struct event *mail = &minting->mails[minting->n_mails];
     char id[64];
 
-    if (token->object == 0) {
-        snprintf(fault->field, sizeof(fault->field), "sent");
-        return formjson_refuse(fault, "needs an object: which invoice was mailed");
-    }
+    if (token->object == 0)
+        return faults_add(faults, PROBLEM_INVALID_FIELDS, slice_of("sent"),
+                          "needs an object: which invoice was mailed");
     snprintf(id, sizeof(id), "minted %u %u %u", token->issued_min, token->channel, token->silent);
     *mail = (struct event){
         .type = EVENT_MAIL_SENT,
@@ -110,51 +110,50 @@ static bool add_mail(struct minting *minting, const struct link *link, struct fo
     return true;
 }
 
-static bool mint_link(struct linkform_maker *maker, json_t *json, struct link *link,
-                      struct formjson_fault *fault)
+/* Adds what is wrong with the values; a field of another type has its fault already. */
+static void add_faults(const struct linkform_faults *wrong, const struct formjson *texts,
+                       struct faults *faults)
 {
-    struct linkform_fault why;
-    struct linkform form;
-    struct formjson texts;
-    const char *name;
-    int field;
+    static const enum problem problems[] = {
+        [LINKFORM_BAD_VALUE] = PROBLEM_INVALID_FIELDS,
+        [LINKFORM_NOT_YOURS] = PROBLEM_OTHER_BRAND,
+        [LINKFORM_NO_KEY] = PROBLEM_NO_MINTING_KEY,
+    };
 
-    if (!formjson_read(&link_spec, json, &texts, fault))
-        return false;
-    memcpy(form.field, texts.field, sizeof(form.field));
-    if (linkform_make(maker, &form, link, &why))
-        return true;
-    formjson_refuse(fault, why.detail);
-    field = linkform_field_find(slice_of(why.field));
-    name = field >= 0 && texts.names[field] ? texts.names[field] : why.field;
-    snprintf(fault->field, sizeof(fault->field), "%s", name ? name : "");
-    switch (why.why) {
-    case LINKFORM_BAD_VALUE:
-        break;
-    case LINKFORM_NOT_YOURS:
-        fault->status = 403;
-        break;
-    case LINKFORM_NO_KEY:
-        fault->status = 503;
-        break;
+    for (size_t i = 0; i < wrong->n; i++) {
+        const struct linkform_fault *fault = &wrong->list[i];
+        int field = fault->field ? linkform_field_find(slice_of(fault->field)) : -1;
+
+        if (field < 0)
+            faults_add(faults, problems[fault->why], (struct slice){0}, fault->detail);
+        else if (!(texts->wrong >> field & 1))
+            faults_add(faults, problems[fault->why],
+                       slice_of(texts->names[field] ? texts->names[field] : fault->field),
+                       fault->detail);
     }
-    return false;
 }
 
-static bool mint(struct minting *minting, json_t *json, struct link *link,
-                 struct formjson_fault *fault)
+/* False: what is wrong was added to `faults`. */
+static bool mint(struct minting *minting, json_t *json, struct link *link, struct faults *faults)
 {
     const json_t *value = json_object_get(json, "sent");
     bool sent = json_is_true(value);
+    struct linkform_faults wrong;
+    size_t n = faults->n;
+    struct formjson texts;
+    struct linkform form;
 
-    *fault = (struct formjson_fault){.status = 400};
-    if (value && !json_is_boolean(value) && !json_is_null(value)) {
-        snprintf(fault->field, sizeof(fault->field), "sent");
-        return formjson_refuse(fault, "must be true or false");
-    }
+    if (value && !json_is_boolean(value) && !json_is_null(value))
+        faults_add(faults, PROBLEM_INVALID_FIELDS, slice_of("sent"), "must be true or false");
     json_object_del(json, "sent"); /* a link has no such field */
-    return mint_link(&minting->maker, json, link, fault) &&
-           (!sent || link->text_len == 0 || add_mail(minting, link, fault));
+    if (!formjson_read(&link_spec, json, &texts, faults))
+        return false;
+    memcpy(form.field, texts.field, sizeof(form.field));
+    if (!linkform_make(&minting->maker, &form, link, &wrong))
+        add_faults(&wrong, &texts, faults);
+    else if (sent && link->text_len > 0 && faults->n == n)
+        return add_mail(minting, link, faults);
+    return faults->n == n;
 }
 
 /* {id, brand, token, url, issued_at, expires_at, expired}; id and token are null when the kind is
@@ -174,29 +173,25 @@ static json_t *minted_json(const struct link *link)
     return links_set_times(object, &token);
 }
 
-/* Mints all links of an array, or none: the first that is wrong ends it. */
-static json_t *mint_all(struct request *request, struct minting *minting, json_t *links)
+/* Mints all links of an array, or none: then `faults` has what is wrong with all of them, or there
+ * is no memory. */
+static json_t *mint_all(struct minting *minting, json_t *links, struct faults *faults)
 {
-    json_t *minted = json_array();
-    struct formjson_fault fault;
+    json_t *minted = json_array(), *one;
     struct link link;
     size_t i;
-    json_t *one;
 
+    faults->is_in_array = true;
     json_array_foreach(links, i, one)
     {
-        if (!mint(minting, one, &link, &fault)) {
-            json_decref(minted);
-            formjson_fail(request, &fault, true, i);
-            return NULL;
-        }
-        if (json_array_append_new(minted, minted_json(&link)) != 0)
+        faults->index = i;
+        if (mint(minting, one, &link, faults) && faults->n == 0 &&
+            json_array_append_new(minted, minted_json(&link)) != 0)
             break;
     }
-    if (json_array_size(minted) == json_array_size(links))
+    if (faults->n == 0 && json_array_size(minted) == json_array_size(links))
         return minted;
     json_decref(minted);
-    request_fail(request, 503, NULL, "out of memory");
     return NULL;
 }
 
@@ -222,7 +217,7 @@ void links_handle_mint(struct request *request)
 {
     json_t *json = request_read_json(request);
     struct minting minting = {.n_mails = 0};
-    struct formjson_fault fault;
+    struct faults faults = {.n = 0};
     json_t *minted = NULL;
     struct link link;
 
@@ -230,24 +225,27 @@ void links_handle_mint(struct request *request)
         return;
     linkform_maker_init(&minting.maker, request->site, clock_wall_ms() / 1000);
     minting.maker.brands = request->brands;
+    if (json_array_size(json) > LINKS_MAX) {
+        request_fail(request, 413, NULL, "one request takes at most %d links", (int)LINKS_MAX);
+        json_decref(json);
+        return;
+    }
     minting.mails = calloc(LINKS_MAX, sizeof(*minting.mails));
-    if (!minting.mails)
+    if (minting.mails && json_is_array(json))
+        minted = mint_all(&minting, json, &faults);
+    else if (minting.mails && mint(&minting, json, &link, &faults))
+        minted = minted_json(&link);
+    if (faults.n > 0) {
+        faults_reply(&faults, request);
+    } else if (!minted) {
         request_fail(request, 503, NULL, "out of memory");
-    else if (json_array_size(json) > LINKS_MAX)
-        request_fail(request, 413, NULL, "at most %d links in one request", (int)LINKS_MAX);
-    else if (json_is_array(json))
-        minted = mint_all(request, &minting, json);
-    else if (!mint(&minting, json, &link, &fault))
-        formjson_fail(request, &fault, false, 0);
-    else if (!(minted = minted_json(&link)))
-        request_fail(request, 503, NULL, "out of memory");
-    if (minted && tell_mails(request, &minting)) {
+    } else if (tell_mails(request, &minting)) {
         log_info("admin.mint", "key=%s links=%zu", request->key_name,
                  json_is_array(minted) ? json_array_size(minted) : 1);
         request_reply_json(request, 201, minted);
-    } else {
-        json_decref(minted);
+        minted = NULL;
     }
+    json_decref(minted);
     free(minting.mails);
     json_decref(json);
 }
@@ -309,7 +307,8 @@ const struct brand *links_find(struct request *request, struct token *token)
     const struct brand *brand = NULL;
 
     if (memmem(text.ptr, text.len, "://", 3) && !split_url(site, text, &brand, &text)) {
-        request_fail(request, 404, NULL, "no brand here has the host of this URL");
+        request_fail_as(request, PROBLEM_UNKNOWN_LINK, NULL,
+                        "no brand here has the host of this URL");
         return NULL;
     }
     if (brand_name.ptr) {
@@ -318,7 +317,7 @@ const struct brand *links_find(struct request *request, struct token *token)
         if (!named)
             return NULL;
         if (brand && named != brand) {
-            request_fail(request, 404, "brand", "the URL is not of this brand");
+            request_fail_as(request, PROBLEM_UNKNOWN_LINK, "brand", "is not that of the URL");
             return NULL;
         }
         brand = named;
@@ -328,8 +327,9 @@ const struct brand *links_find(struct request *request, struct token *token)
     else if (!params_sees(request, brand) || site_open_token(site, brand, text, token) != TOKEN_OK)
         brand = NULL;
     if (!brand)
-        request_fail(request, 404, NULL, "this is no valid link of any brand %s",
-                     request->brands ? "of this API key" : "here");
+        request_fail_as(request, PROBLEM_UNKNOWN_LINK, NULL,
+                        "this is no valid link of any brand %s",
+                        request->brands ? "of this API key" : "here");
     return brand;
 }
 

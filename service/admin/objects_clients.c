@@ -120,7 +120,8 @@ static bool read_item(struct request *request, struct item *item)
         return false;
     }
     if (kind.ptr && (item->kind = brand_kind_find(item->brand, kind)) == 0) {
-        request_fail(request, 400, "kind", "the brand has no kind %s", request_quote(kind, quoted));
+        request_fail(request, 400, "kind", "%s is no kind of the brand",
+                     request_quote(kind, quoted));
         return false;
     }
     return true;

@@ -18,10 +18,11 @@ const struct brand *params_find_brand(struct request *request, struct slice name
     if (brand && params_sees(request, brand))
         return brand;
     if (brand)
-        request_fail(request, 403, "brand", "this API key is not for the brand %s",
-                     request_quote(name, quoted));
+        request_fail_as(request, PROBLEM_OTHER_BRAND, "brand", "%s is not a brand of this API key",
+                        request_quote(brand->name, quoted));
     else if (name.ptr)
-        request_fail(request, 400, "brand", "there is no brand %s", request_quote(name, quoted));
+        request_fail(request, 400, "brand", "%s is no brand of the configuration",
+                     request_quote(name, quoted));
     else
         request_fail(request, 400, "brand", "is needed, because there are several brands");
     return NULL;

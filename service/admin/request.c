@@ -153,7 +153,7 @@ json_t *request_read_json(struct request *request)
     struct slice text;
 
     if (len == 0) {
-        request_fail(request, 400, NULL, "the request needs a body of JSON");
+        request_fail_as(request, PROBLEM_INVALID_JSON, NULL, "the request needs a body of JSON");
         return NULL;
     }
     bytes = (const char *)evbuffer_pullup(body, -1);
@@ -167,16 +167,18 @@ json_t *request_read_json(struct request *request)
     if (json)
         return json;
     if (json_error_code(&error) == json_error_null_character) {
-        request_fail(request, 400, NULL, "a text in the body holds a NUL (\\u0000), in line %d",
-                     error.line);
+        request_fail_as(request, PROBLEM_INVALID_JSON, NULL,
+                        "a text in the body holds a NUL (\\u0000), in line %d", error.line);
     } else if (json_error_code(&error) == json_error_numeric_overflow) {
         find_member(text, (size_t)error.position, name);
-        request_fail(request, 400, name[0] ? name : NULL,
-                     "the number in line %d, column %d of the body is larger than any that fits",
-                     error.line, error.column);
+        request_fail_as(request, PROBLEM_INVALID_FIELDS, name[0] ? name : NULL,
+                        "%s a number, in line %d, column %d of the body, that is larger than any "
+                        "that fits",
+                        name[0] ? "is" : "there is", error.line, error.column);
     } else {
-        request_fail(request, 400, NULL, "the body is no JSON: line %d, column %d: %s", error.line,
-                     error.column, error.text);
+        request_fail_as(request, PROBLEM_INVALID_JSON, NULL,
+                        "the body is no JSON: line %d, column %d: %s", error.line, error.column,
+                        error.text);
     }
     return NULL;
 }
@@ -255,11 +257,13 @@ static const char *write_date(char out[static DATE_MAX])
 void request_write_refusal(struct server *server, struct evbuffer *out, int status,
                            const char *reason, bool is_head)
 {
-    char date[DATE_MAX], body[REQUEST_DETAIL_MAX];
-    int len =
-        snprintf(body, sizeof(body),
-                 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
-                 title_of(status), status, reason);
+    char date[DATE_MAX], body[2 * REQUEST_DETAIL_MAX], detail[REQUEST_DETAIL_MAX];
+    char type[PROBLEM_TYPE_MAX];
+    enum problem problem = problem_of_status(status, false);
+    int len = snprintf(body, sizeof(body),
+                       "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                       problem_type(problem, type), problem_text(problem)->title, status,
+                       request_sentence(NULL, reason, detail));
 
     count_reply(server, status);
     evbuffer_add_printf(out,
@@ -421,26 +425,93 @@ const char *request_quote(struct slice text, char out[static REQUEST_QUOTE_MAX])
     return out;
 }
 
+const char *request_sentence(const char *field, const char *rest,
+                             char out[static REQUEST_DETAIL_MAX])
+{
+    bool has_field = field && field[0];
+    size_t len;
+
+    /* Room for the full stop. */
+    snprintf(out, REQUEST_DETAIL_MAX - 1, "%s%s%s", has_field ? field : "", has_field ? " " : "",
+             rest);
+    len = strlen(out);
+    if (!has_field && out[0] >= 'a' && out[0] <= 'z')
+        out[0] = (char)(out[0] - 'a' + 'A');
+    if (len > 0 && !strchr(".!?", out[len - 1]))
+        memcpy(out + len, ".", 2);
+    return out;
+}
+
+/* Takes `errors`, which may be NULL. */
+static void fail(struct request *request, enum problem problem, int status, const char *parameter,
+                 const char *detail, json_t *errors)
+{
+    char type[PROBLEM_TYPE_MAX];
+    json_t *body = json_pack("{ss ss si ss ss* so*}", "type", problem_type(problem, type), "title",
+                             problem_text(problem)->title, "status", status, "detail", detail,
+                             "parameter", parameter, "errors", errors);
+
+    reply_dumped(request, status, "application/problem+json", body);
+}
+
+static void fail_with(struct request *request, enum problem problem, int status,
+                      const char *parameter, const char *rest)
+{
+    char detail[REQUEST_DETAIL_MAX];
+    json_t *errors = NULL;
+
+    request_sentence(parameter, rest, detail);
+    if (parameter)
+        errors = json_pack("[{ss ss}]", "field", parameter, "detail", detail);
+    fail(request, problem, status, parameter, detail, errors);
+}
+
 void request_fail(struct request *request, int status, const char *parameter, const char *format,
                   ...)
 {
-    char detail[REQUEST_DETAIL_MAX];
-    json_t *body;
+    char rest[REQUEST_DETAIL_MAX];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(detail, sizeof(detail), format, args);
+    vsnprintf(rest, sizeof(rest), format, args);
     va_end(args);
-    body = json_pack("{ss ss si ss* ss*}", "type", "about:blank", "title", title_of(status),
-                     "status", status, "detail", detail, "parameter", parameter);
-    reply_dumped(request, status, "application/problem+json", body);
+    fail_with(request, problem_of_status(status, parameter != NULL), status, parameter, rest);
+}
+
+void request_fail_as(struct request *request, enum problem problem, const char *parameter,
+                     const char *format, ...)
+{
+    char rest[REQUEST_DETAIL_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(rest, sizeof(rest), format, args);
+    va_end(args);
+    fail_with(request, problem, problem_text(problem)->status, parameter, rest);
+}
+
+void request_fail_fields(struct request *request, enum problem problem, json_t *errors, size_t n)
+{
+    const json_t *first = json_array_get(errors, 0);
+    const char *field = json_string_value(json_object_get(first, "field"));
+    const char *detail = json_string_value(json_object_get(first, "detail"));
+    char all[REQUEST_DETAIL_MAX];
+
+    if (n > 1)
+        snprintf(all, sizeof(all), "%s %zu more %s wrong; `errors` says which.", detail, n - 1,
+                 n == 2 ? "is" : "are");
+    else
+        snprintf(all, sizeof(all), "%s", detail ? detail : "");
+    fail(request, problem, problem_text(problem)->status, field && field[0] ? field : NULL, all,
+         errors);
 }
 
 void request_fail_redis(struct request *request, const char *cause)
 {
     counter64_add(&request->server->n_queries_failed, 1);
     request_add_header(request, "Retry-After", "1");
-    request_fail(request, 503, NULL, "the counters can't be read right now: %s", cause);
+    request_fail_as(request, PROBLEM_REDIS_UNAVAILABLE, NULL,
+                    "the counters can't be read right now: %s", cause);
 }
 
 /* A part of a stream that is not its last. */

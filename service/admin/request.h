@@ -18,6 +18,7 @@
 #include "proto/query.h"
 #include "proto/slice.h"
 #include "service/admin/mailbox.h"
+#include "service/admin/problem.h"
 #include "service/config/apikeys.h"
 
 struct connection;
@@ -133,11 +134,27 @@ void request_reply(struct request *request, const struct reply *reply);
 /* Takes a reference of `body` too; NULL (no memory) becomes a 503. */
 void request_reply_json(struct request *request, int status, json_t *body);
 
-/* application/problem+json (RFC 9457).  `parameter`, "from" or "[3].object", names what was wrong;
- * NULL = nothing in particular.  What the client sent goes into the detail through request_quote().
+/*
+ * application/problem+json (RFC 9457) of the kind that problem_of_status() says.  `parameter`,
+ * "from" or "id", names what was wrong, and then `format` goes on behind its name: "must be a
+ * number from 1 to 100".  With NULL, nothing in particular, it is a sentence: "there is nothing at
+ * this path".  Its full stop and its first capital are added.  What the client sent goes in through
+ * request_quote().
  */
 void request_fail(struct request *request, int status, const char *parameter, const char *format,
                   ...) PRINTF_LIKE(4, 5);
+
+/* The same, of a kind that the status doesn't tell; the status is that of the kind. */
+void request_fail_as(struct request *request, enum problem problem, const char *parameter,
+                     const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same, of several fields.  Takes `errors`, which holds objects {field, detail}, at least one;
+ * `n`, how many there were in all. */
+void request_fail_fields(struct request *request, enum problem problem, json_t *errors, size_t n);
+
+/* Writes a sentence as request_fail() does; returns `out`. */
+const char *request_sentence(const char *field, const char *rest,
+                             char out[static REQUEST_DETAIL_MAX]);
 
 /* `text`, which is valid UTF-8, in single quotes and cut to fit: for the details of a problem.
  * Returns `out`. */

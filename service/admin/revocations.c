@@ -13,8 +13,10 @@
 #include "proto/rfc3339.h"
 #include "proto/token.h"
 #include "service/admin/auth.h"
+#include "service/admin/faults.h"
 #include "service/admin/formjson.h"
 #include "service/admin/handlers.h"
+#include "service/admin/links.h"
 #include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
@@ -46,10 +48,21 @@ static enum formjson_type type_of(int field)
 
 static const struct formjson_spec spec = {"a revocation", find_field, type_of};
 
-static bool refuse(struct formjson_fault *fault, enum field field, const char *detail)
+/* Where a revocation is read from, and what is wrong with it. */
+struct form {
+    const struct slice *text; /* by enum field */
+    const char *const *names; /* as the request has them */
+    unsigned wrong;           /* bits of 1 << field: of these all is said */
+    enum problem problem;     /* of a wrong value: of the body, or of the path */
+    struct faults faults;
+};
+
+static bool refuse(struct form *form, enum field field, const char *rest)
 {
-    snprintf(fault->field, sizeof(fault->field), "%s", names[field]);
-    return formjson_refuse(fault, detail);
+    if (form->wrong >> field & 1)
+        return false;
+    return faults_add(&form->faults, form->problem,
+                      slice_of(form->names[field] ? form->names[field] : names[field]), rest);
 }
 
 /* A link's id has 16 hexadecimal digits; a token of the brand will do as well. */
@@ -80,54 +93,61 @@ static bool is_named(struct slice brand)
     return brand.len > 0 && !slice_equal(brand, slice_of("-"));
 }
 
-/* Scope, brand and id, of a form or of a path. */
-static bool take_subject(const struct request *request, const struct slice text[static FIELDS],
-                         struct event *out, struct formjson_fault *fault)
+static bool take_brand(const struct request *request, struct form *form, const struct brand **brand)
 {
-    int scope = event_scope_find(text[FIELD_SCOPE]);
-    const struct brand *brand; /* without a name the only one that the key is for, or NULL */
-    uint32_t id = 0;
+    struct slice text = form->text[FIELD_BRAND];
 
-    brand = is_named(text[FIELD_BRAND]) ? site_find_brand(request->site, text[FIELD_BRAND])
-                                        : site_find_only_brand(request->site, request->brands);
+    /* Without a name the only one that the key is for, or NULL. */
+    *brand = is_named(text) ? site_find_brand(request->site, text)
+                            : site_find_only_brand(request->site, request->brands);
+    if (!*brand)
+        return refuse(form, FIELD_BRAND,
+                      is_named(text) ? "must be a brand of the configuration"
+                                     : "is missing, and there are several brands");
+    if (params_sees(request, *brand))
+        return true;
+    return faults_add(&form->faults, PROBLEM_OTHER_BRAND, slice_of(names[FIELD_BRAND]),
+                      "is not one of this API key");
+}
+
+/* Scope, brand and id, of a form or of a path. */
+static void take_subject(const struct request *request, struct form *form, struct event *out)
+{
+    int scope = event_scope_find(form->text[FIELD_SCOPE]);
+    uint32_t max = scope == EVENT_SCOPE_CAMPAIGN ? UINT16_MAX : UINT32_MAX, id = 0;
+    const struct brand *brand;
+    bool has_brand = take_brand(request, form, &brand);
+
     if (scope < 0)
-        return refuse(fault, FIELD_SCOPE, "must be link, object, client or campaign");
-    if (!brand)
-        return refuse(fault, FIELD_BRAND,
-                      is_named(text[FIELD_BRAND]) ? "must be a brand of the configuration"
-                                                  : "is missing, and there are several brands");
-    if (!params_sees(request, brand)) {
-        refuse(fault, FIELD_BRAND, "this key is not for the brand");
-        fault->status = 403;
-        return false;
-    }
+        refuse(form, FIELD_SCOPE, "must be link, object, client or campaign");
+    /* What an id is, scope and brand say. */
+    if (scope < 0 || !has_brand)
+        return;
     out->scope = (enum event_scope)scope;
     out->brand = brand->id;
-    if (scope == EVENT_SCOPE_LINK)
-        return take_link(request, brand, text[FIELD_ID], &out->link_id) ||
-               refuse(fault, FIELD_ID, "must be a link's id of 16 digits, or its token");
-    if (!number_parse_u32(text[FIELD_ID], scope == EVENT_SCOPE_CAMPAIGN ? UINT16_MAX : UINT32_MAX,
-                          &id) ||
-        id == 0)
-        return refuse(fault, FIELD_ID, "must be a whole number from 1 on");
+    if (scope == EVENT_SCOPE_LINK) {
+        if (!take_link(request, brand, form->text[FIELD_ID], &out->link_id))
+            refuse(form, FIELD_ID, "must be a link's id of 16 digits, or its token");
+        return;
+    }
+    if (!number_parse_u32(form->text[FIELD_ID], max, &id) || id == 0)
+        refuse(form, FIELD_ID, "must be a whole number from 1 on");
     out->object = scope == EVENT_SCOPE_OBJECT ? id : 0;
     out->client = scope == EVENT_SCOPE_CLIENT ? id : 0;
     out->campaign = scope == EVENT_SCOPE_CAMPAIGN ? (uint16_t)id : 0;
-    return true;
 }
 
 /* Links of the minute that is running are void too: the one that leaked may be of it. */
-static bool take_issued_before(struct slice text, int64_t now_ms, struct event *out,
-                               struct formjson_fault *fault)
+static void take_issued_before(struct form *form, int64_t now_ms, struct event *out)
 {
+    struct slice text = form->text[FIELD_ISSUED_BEFORE];
     int64_t time_s = now_ms / 1000 + 60;
 
     if (text.len > 0 && !rfc3339_parse(text, &time_s))
-        return refuse(fault, FIELD_ISSUED_BEFORE, "must be a time as 2026-11-22T12:00:00Z");
-    if (time_s <= TOKEN_EPOCH_S || (time_s - TOKEN_EPOCH_S) / 60 > 0xffffff)
-        return refuse(fault, FIELD_ISSUED_BEFORE, "must be a time from 2024 to 2055");
+        refuse(form, FIELD_ISSUED_BEFORE, "must be a time as 2026-11-22T12:00:00Z");
+    else if (time_s <= TOKEN_EPOCH_S || (time_s - TOKEN_EPOCH_S) / 60 > 0xffffff)
+        refuse(form, FIELD_ISSUED_BEFORE, "must be a time from 2024 to 2055");
     out->value = (uint32_t)((time_s - TOKEN_EPOCH_S + (text.len > 0 ? 59 : 0)) / 60);
-    return true;
 }
 
 /* Each is an event of its own, however alike. */
@@ -161,21 +181,37 @@ static const struct brand *find_brand(const struct request *request, uint32_t id
 
 /* --- POST --- */
 
+/* As lists show it: a link by the digits of its id, whether it was named by them or by its token.
+ */
+static json_t *id_json(const struct event *event)
+{
+    char id[24];
+
+    if (event->scope == EVENT_SCOPE_LINK)
+        return json_string(links_id_text(event->link_id, id));
+    snprintf(id, sizeof(id), "%u", event->object | event->client | event->campaign);
+    return json_string(id);
+}
+
 void revocations_handle_post(struct request *request)
 {
     json_t *json = request_read_json(request);
     struct event event = {.type = EVENT_REVOKED};
-    struct formjson_fault fault;
-    struct formjson form;
+    struct formjson texts;
+    struct form form = {
+        .text = texts.field, .names = texts.names, .problem = PROBLEM_INVALID_FIELDS};
     const struct brand *brand;
     char before[RFC3339_TEXT_MAX];
 
     if (!json)
         return;
-    if (!formjson_read(&spec, json, &form, &fault) ||
-        !take_subject(request, form.field, &event, &fault) ||
-        !take_issued_before(form.field[FIELD_ISSUED_BEFORE], clock_wall_ms(), &event, &fault)) {
-        formjson_fail(request, &fault, false, 0);
+    if (formjson_read(&spec, json, &texts, &form.faults)) {
+        form.wrong = texts.wrong;
+        take_subject(request, &form, &event);
+        take_issued_before(&form, clock_wall_ms(), &event);
+    }
+    if (form.faults.n > 0) {
+        faults_reply(&form.faults, request);
         json_decref(json);
         return;
     }
@@ -183,9 +219,9 @@ void revocations_handle_post(struct request *request)
     brand = find_brand(request, event.brand);
     if (append(request, &event))
         request_reply_json(request, 202,
-                           json_pack("{ss ss# sO ss}", "scope", event_scope_name(event.scope),
+                           json_pack("{ss ss# so ss}", "scope", event_scope_name(event.scope),
                                      "brand", brand->name.ptr, (int)brand->name.len, "id",
-                                     json_object_get(json, "id"), "issued_before", before));
+                                     id_json(&event), "issued_before", before));
     json_decref(json);
 }
 
@@ -195,16 +231,16 @@ void revocations_handle_delete(struct request *request)
 {
     struct slice rest = slice_make(request->arg, request->arg_len), text[FIELDS] = {{0}};
     struct event event = {.type = EVENT_UNREVOKED};
-    struct formjson_fault fault = {.status = 400};
+    struct form form = {.text = text, .names = names, .problem = PROBLEM_INVALID_PARAMETERS};
 
-    if (!slice_next_part(&rest, '/', &text[FIELD_SCOPE]) ||
-        !slice_next_part(&rest, '/', &text[FIELD_BRAND]) ||
-        !slice_next_part(&rest, '/', &text[FIELD_ID]) ||
-        !take_subject(request, text, &event, &fault)) {
-        formjson_fail(request, &fault, false, 0);
-        return;
+    for (int i = FIELD_SCOPE; i <= FIELD_ID; i++) {
+        if (!slice_next_part(&rest, '/', &text[i]))
+            break;
     }
-    if (append(request, &event))
+    take_subject(request, &form, &event);
+    if (form.faults.n > 0)
+        faults_reply(&form.faults, request);
+    else if (append(request, &event))
         request_reply_json(request, 202, json_pack("{ss}", "outcome", "accepted"));
 }
 

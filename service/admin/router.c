@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "service/admin/auth.h"
+#include "service/admin/faults.h"
 #include "service/admin/handlers.h"
 #include "service/admin/server.h"
 #include "service/admin/signin.h"
@@ -128,6 +129,8 @@ static const struct route routes[] = {
     {.method = REQUEST_DELETE, .path = "/v1/session", .handle = signin_handle_close},
     {.method = REQUEST_GET, .path = "/v1/openapi.yaml", .handle = openapi_handle_yaml},
     {.method = REQUEST_GET, .path = "/v1/openapi.json", .handle = openapi_handle_json},
+    {.method = REQUEST_GET, .path = "/problems/", .handle = problems_handle_list},
+    {.method = REQUEST_GET, .path = "/problems/{}", .handle = problems_handle_show},
     {.method = REQUEST_GET,
      .path = "/docs",
      .handle = web_handle_docs,
@@ -239,20 +242,14 @@ size_t router_body_max(const struct request *request)
     return max;
 }
 
-/* A name that the route does not know, or an absent slice. */
-static struct slice unknown_param(const struct route *route, const struct query *query)
+static bool knows_param(const struct route *route, struct slice name)
 {
-    for (size_t i = 0; i < query->n_params; i++) {
-        struct slice name = query->params[i].name;
-        bool known = false;
-
-        for (size_t j = 0; route->params[j] && !known; j++)
-            known = slice_equal(name, slice_of(route->params[j])) ||
-                    strcmp(route->params[j], ROUTE_ANY_PARAM) == 0;
-        if (!known)
-            return name;
+    for (size_t i = 0; route->params[i]; i++) {
+        if (slice_equal(name, slice_of(route->params[i])) ||
+            strcmp(route->params[i], ROUTE_ANY_PARAM) == 0)
+            return true;
     }
-    return (struct slice){0};
+    return false;
 }
 
 static const char *query_fault(enum query_status status)
@@ -277,7 +274,8 @@ static const char *query_fault(enum query_status status)
 /* Reads the query; false: replied to. */
 static bool take_query(struct request *request, const struct route *route)
 {
-    char quoted[REQUEST_QUOTE_MAX], name[REQUEST_QUOTE_MAX];
+    char name[REQUEST_QUOTE_MAX];
+    struct faults faults = {.n = 0};
     enum query_status status;
     struct slice bad;
 
@@ -290,14 +288,15 @@ static bool take_query(struct request *request, const struct route *route)
                      "%s", query_fault(status));
         return false;
     }
-    bad = unknown_param(route, &request->query);
-    if (bad.ptr) {
-        snprintf(name, sizeof(name), "%.*s", SLICE_ARG(bad));
-        request_fail(request, 400, bad.len < sizeof(name) ? name : NULL,
-                     "there is no parameter %s here", request_quote(bad, quoted));
-        return false;
+    for (size_t i = 0; i < request->query.n_params; i++) {
+        if (!knows_param(route, request->query.params[i].name))
+            faults_add(&faults, PROBLEM_INVALID_PARAMETERS, request->query.params[i].name,
+                       "is no parameter of this path");
     }
-    return true;
+    if (faults.n == 0)
+        return true;
+    faults_reply(&faults, request);
+    return false;
 }
 
 void router_handle(struct request *request)

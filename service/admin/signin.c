@@ -62,7 +62,7 @@ static void answer_first(struct signins *signins)
         signins->end = &signins->first;
     signins->n--;
     request_fail(request, 429, "key",
-                 "there is no such API key, and too many wrong ones were tried in this minute");
+                 "is none of the API keys here, and too many wrong ones were tried in this minute");
 }
 
 static void set_timer(struct signins *signins)
@@ -138,7 +138,7 @@ static void refuse_key(struct request *request)
     log_warn("admin.sign_in", "err=\"no such API key\"");
     if (wait_ms == 0) {
         request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
-        request_fail(request, 401, "key", "there is no such API key");
+        request_fail(request, 401, "key", "is none of the API keys here");
         return;
     }
     snprintf(wait_s, sizeof(wait_s), "%" PRId64, (wait_ms + 999) / 1000);
@@ -159,7 +159,7 @@ static void sign_in(struct request *request, struct slice text)
         return;
     }
     if (!(key->scopes & APIKEY_STATS_READ)) {
-        request_fail(request, 403, "key", "this key lacks the scope stats:read");
+        request_fail_as(request, PROBLEM_MISSING_SCOPE, "key", "lacks the scope stats:read");
         return;
     }
     session_start(&session, key, clock_wall_ms() / 1000);
@@ -179,7 +179,7 @@ void signin_handle_open(struct request *request)
     json_t *body;
 
     if (!origin_is_own_page(request)) {
-        request_fail(request, 403, NULL, "sign in from the dashboard itself");
+        request_fail_as(request, PROBLEM_CROSS_SITE, NULL, "sign in from the dashboard itself");
         return;
     }
     if (!is_json(request)) {
@@ -191,9 +191,10 @@ void signin_handle_open(struct request *request)
         return;
     key = json_string_value(json_object_get(body, "key"));
     if (!key)
-        request_fail(request, 400, "key", "must be the text of an API key");
+        request_fail_as(request, PROBLEM_INVALID_FIELDS, "key", "must be the text of an API key");
     else if (json_object_size(body) > 1)
-        request_fail(request, 400, NULL, "the body takes key and nothing else");
+        request_fail_as(request, PROBLEM_INVALID_FIELDS, NULL,
+                        "the body takes key and nothing else");
     else
         sign_in(request, slice_of(key));
     json_decref(body);
@@ -220,7 +221,8 @@ void signin_handle_close(struct request *request)
 
     if (session_cookie_peek(request, &session)) {
         if (!session_cookie_may_change(request, &session)) {
-            request_fail(request, 403, NULL, "the field X-CSRF-Token is missing or wrong");
+            request_fail_as(request, PROBLEM_CROSS_SITE, NULL,
+                            "the field X-CSRF-Token is missing or wrong");
             return;
         }
         key = auth_find_session_key(request->server->auth, &session);

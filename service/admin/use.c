@@ -62,10 +62,10 @@ static bool read_view(struct request *request, uint8_t view[static ONE_USE_VIEW_
     }
     json_decref(body);
     if (!ok)
-        request_fail(request, 400, "view",
-                     "the body is {\"view\": a text of 1 to %d characters without controls}, or "
-                     "there is none",
-                     (int)VIEW_MAX);
+        request_fail_as(request, PROBLEM_INVALID_FIELDS, "view",
+                        "must be a text of 1 to %d characters without controls, and the only "
+                        "field",
+                        (int)VIEW_MAX);
     return ok;
 }
 

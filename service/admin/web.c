@@ -19,6 +19,15 @@ const struct web_file *web_find_file(struct slice name)
     return NULL;
 }
 
+void web_add_page_headers(struct request *request)
+{
+    request_add_header(request, "Content-Security-Policy", content_policy);
+    request_add_header(request, "Referrer-Policy", "no-referrer");
+    request_add_header(request, "Cross-Origin-Opener-Policy", "same-origin");
+    request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
+    request_add_header(request, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
+}
+
 static void reply_file(struct request *request, int status, const struct web_file *file)
 {
     struct slice bytes = slice_make((const char *)file->bytes, file->len);
@@ -28,11 +37,7 @@ static void reply_file(struct request *request, int status, const struct web_fil
                                 .etag_of = status == 200 ? bytes : (struct slice){0},
                                 .is_constant = true};
 
-    request_add_header(request, "Content-Security-Policy", content_policy);
-    request_add_header(request, "Referrer-Policy", "no-referrer");
-    request_add_header(request, "Cross-Origin-Opener-Policy", "same-origin");
-    request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
-    request_add_header(request, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
+    web_add_page_headers(request);
     request_reply(request, &reply);
 }
 

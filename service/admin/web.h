@@ -15,6 +15,11 @@ struct web_file {
 /* Ends with a name of NULL. */
 extern const struct web_file web_files[];
 
+struct request;
+
+/* Adds the fields of a page to the reply: it may load what we serve, and nothing else. */
+void web_add_page_headers(struct request *request);
+
 /* NULL: there is no file of that name. */
 const struct web_file *web_find_file(struct slice name);
 

@@ -192,18 +192,17 @@ static void explain(const struct api_request *request, const struct api_reply *r
 {
     json_t *problem = json_loadb(reply->body, reply->body_len, 0, NULL);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
-    const char *parameter = json_string_value(json_object_get(problem, "parameter"));
+    bool names_brand = json_object_get(problem, "parameter") != NULL;
 
     if (reply->status == 401)
         cli_fail("hopcountd does not know this API key; `hopcount apikey --add` adds one, and "
                  "hopcountd reads it at its reload (SIGHUP)");
-    else if (reply->status == 403 && !parameter) /* a brand is the only other thing refused so */
+    else if (reply->status == 403 && !names_brand) /* a brand is the only other thing refused so */
         cli_fail("this API key may not %s; make one with --scope %s", request->purpose,
                  request->scope);
     else
-        cli_fail("%.*s answers %ld%s%s%s%s", (int)strcspn(url, "?"), url, reply->status,
-                 parameter ? ": " : "", parameter ? parameter : "", detail ? ": " : "",
-                 detail ? detail : "");
+        cli_fail("%.*s answers %ld%s%s", (int)strcspn(url, "?"), url, reply->status,
+                 detail ? ": " : "", detail ? detail : "");
     json_decref(problem);
 }
 

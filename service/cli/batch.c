@@ -127,12 +127,11 @@ static enum rows_then on_row(void *owner, const struct rows_row *row, struct err
 {
     struct batch *b = owner;
     struct linkform form = read_form(b->opt, row);
-    struct linkform_fault fault;
+    struct linkform_faults faults;
     struct link link;
 
-    if (!linkform_make(&b->maker, &form, &link, &fault)) {
-        error_set(err, "%s%s%s", fault.field ? fault.field : "", fault.field ? ": " : "",
-                  fault.detail);
+    if (!linkform_make(&b->maker, &form, &link, &faults)) {
+        linkform_set_error(err, &faults);
         return ROWS_BAD;
     }
     put_link(b, &link, row);

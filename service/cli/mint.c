@@ -85,15 +85,17 @@ static json_t *link_json(const struct link *link)
 static int mint_one(const struct site *site, const struct linkform *form, bool as_json)
 {
     struct linkform_maker maker;
-    struct linkform_fault fault;
+    struct linkform_faults faults;
+    struct error err;
     struct link link;
     json_t *json;
     bool ok;
 
     linkform_maker_init(&maker, site, clock_wall_ms() / 1000);
-    if (!linkform_make(&maker, form, &link, &fault))
-        return cli_fail("%s%s%s", fault.field ? fault.field : "", fault.field ? ": " : "",
-                        fault.detail);
+    if (!linkform_make(&maker, form, &link, &faults)) {
+        linkform_set_error(&err, &faults);
+        return cli_fail_error(&err);
+    }
     if (!as_json) {
         puts(link.url);
         return CLI_OK;

@@ -98,11 +98,11 @@ static bool take_brand(const struct eventform_maker *maker, struct slice value, 
     struct formvalue_quoted q;
 
     if (!brand)
-        return refuse(fault, "the configuration has no brand %s", formvalue_quote(&q, value));
+        return refuse(fault, "%s is no brand of the configuration", formvalue_quote(&q, value));
     out->brand = brand->id;
     fault->is_forbidden = !brandlist_has(maker->brands, brand->name);
     return !fault->is_forbidden ||
-           refuse(fault, "this key is not for the brand %s", formvalue_quote(&q, value));
+           refuse(fault, "%s is not a brand of this API key", formvalue_quote(&q, value));
 }
 
 static bool take_at(const struct eventform_maker *maker, struct slice value, struct event *out,
@@ -273,81 +273,129 @@ int eventform_field_find(struct slice name)
 
 /* --- the whole --- */
 
+/* The faults of a form while it is read; `wrong`, bits of 1 << field, are the fields that have one.
+ */
+struct check {
+    const struct eventform *form;
+    struct event *event;
+    struct eventform_faults *faults;
+    unsigned wrong;
+};
+
+/* The place for a fault of a field; NULL: it has one. */
+static struct eventform_fault *next_fault(struct check *check, enum event_field field)
+{
+    struct eventform_fault *fault;
+
+    if (check->wrong >> field & 1)
+        return NULL;
+    check->wrong |= 1u << field;
+    fault = &check->faults->list[check->faults->n++];
+    fault->field = fields[field].name;
+    fault->is_forbidden = false;
+    return fault;
+}
+
+PRINTF_LIKE(3, 4)
+static void add(struct check *check, enum event_field field, const char *format, ...)
+{
+    struct eventform_fault *fault = next_fault(check, field);
+    va_list args;
+
+    if (!fault)
+        return;
+    va_start(args, format);
+    vsnprintf(fault->detail, sizeof(fault->detail), format, args);
+    va_end(args);
+}
+
+static bool has(const struct check *check, enum event_field field)
+{
+    return check->form->field[field].len > 0;
+}
+
 /* What can be left out. */
-static bool set_defaults(const struct eventform_maker *maker, const struct eventform *form,
-                         struct event *out, struct eventform_fault *fault)
+static void set_defaults(const struct eventform_maker *maker, struct check *check)
 {
     const struct brand *brand;
 
-    *out = (struct event){.at_ms = maker->now_ms};
-    if (form->field[EVENT_FIELD_BRAND].len > 0)
-        return true;
-    fault->field = fields[EVENT_FIELD_BRAND].name;
+    *check->event = (struct event){.at_ms = maker->now_ms};
+    if (has(check, EVENT_FIELD_BRAND))
+        return;
     brand = site_find_only_brand(maker->site, maker->brands);
-    if (!brand)
-        return refuse(fault, "is missing, and there are several brands");
-    out->brand = brand->id;
-    return true;
+    if (brand)
+        check->event->brand = brand->id;
+    else
+        add(check, EVENT_FIELD_BRAND, "is missing, and there are several brands");
+}
+
+static void take_fields(const struct eventform_maker *maker, struct check *check)
+{
+    for (unsigned i = 0; i < EVENT_FIELDS; i++) {
+        if (!has(check, i)) {
+            if (i == EVENT_FIELD_TYPE || i == EVENT_FIELD_ID)
+                add(check, i, "is missing");
+            continue;
+        }
+        if (fields[i].take(maker, check->form->field[i], check->event, next_fault(check, i))) {
+            check->faults->n--;
+            check->wrong &= ~(1u << i);
+        }
+    }
 }
 
 /* Which fields are there, and which the type wants. */
-static bool check_rule(const struct eventform *form, const struct event *event,
-                       struct eventform_fault *fault)
+static void check_rule(struct check *check)
 {
+    const char *type = event_type_name(check->event->type);
     unsigned needs = COMMON & ~(BIT(BRAND) | BIT(AT)), may;
 
-    needs |= rules[event->type].needs;
-    may = COMMON | rules[event->type].needs | rules[event->type].may;
+    needs |= rules[check->event->type].needs;
+    may = COMMON | rules[check->event->type].needs | rules[check->event->type].may;
     for (unsigned i = 0; i < EVENT_FIELDS; i++) {
-        fault->field = fields[i].name;
-        if (form->field[i].len == 0 && needs >> i & 1)
-            return refuse(fault, "is missing; an event %s needs it", event_type_name(event->type));
-        if (form->field[i].len > 0 && !(may >> i & 1))
-            return refuse(fault, "says nothing of an event %s", event_type_name(event->type));
+        if (!has(check, i) && needs >> i & 1)
+            add(check, i, "is missing; an event %s needs it", type);
+        if (has(check, i) && !(may >> i & 1))
+            add(check, i, "says nothing of an event %s", type);
     }
-    fault->field = fields[EVENT_FIELD_CURRENCY].name;
-    if ((form->field[EVENT_FIELD_AMOUNT].len > 0) != (form->field[EVENT_FIELD_CURRENCY].len > 0))
-        return refuse(fault, "and amount go together: give both or none");
-    return true;
+    if (has(check, EVENT_FIELD_AMOUNT) != has(check, EVENT_FIELD_CURRENCY))
+        add(check, EVENT_FIELD_CURRENCY, "and amount go together: give both or none");
+    if (check->event->type == EVENT_REPLACED && check->event->value == check->event->object)
+        add(check, EVENT_FIELD_BY, "is the object itself");
 }
 
 /* How many mails: one of an object, or so many of the campaign.  A mail is one unless said. */
-static bool check_mails(const struct eventform *form, struct event *event,
-                        struct eventform_fault *fault)
+static void check_mails(struct check *check)
 {
-    bool has_n = form->field[EVENT_FIELD_N].len > 0;
+    struct event *event = check->event;
+    bool has_n = has(check, EVENT_FIELD_N), has_object = has(check, EVENT_FIELD_OBJECT);
 
-    fault->field = fields[EVENT_FIELD_N].name;
-    if (event->object != 0 && has_n && event->value != 1)
-        return refuse(fault, "is 1 of one object; send an event for each, or n without object");
-    if (event->object == 0 && (!has_n || event->value == 0))
-        return refuse(fault, "is missing: how many mails were sent, 1 or more");
+    if (has_object && has_n && event->value != 1)
+        add(check, EVENT_FIELD_N,
+            "is 1 of one object; send an event for each, or n without object");
+    if (!has_object && (!has_n || event->value == 0))
+        add(check, EVENT_FIELD_N, "is missing: how many mails were sent, 1 or more");
     if (event->value == 0)
         event->value = 1;
-    fault->field = fields[EVENT_FIELD_CLIENT].name;
-    if (event->object == 0 && event->client != 0)
-        return refuse(fault, "goes with object only");
-    if (form->field[EVENT_FIELD_CHANNEL].len == 0)
+    if (!has_object && has(check, EVENT_FIELD_CLIENT))
+        add(check, EVENT_FIELD_CLIENT, "goes with object only");
+    if (!has(check, EVENT_FIELD_CHANNEL))
         event->channel = MAIL;
-    return true;
 }
 
 bool eventform_make(const struct eventform_maker *maker, const struct eventform *form,
-                    struct event *out, struct eventform_fault *fault)
+                    struct event *out, struct eventform_faults *faults)
 {
-    fault->is_forbidden = false;
-    if (!set_defaults(maker, form, out, fault))
-        return false;
-    for (int i = 0; i < EVENT_FIELDS; i++) {
-        fault->field = fields[i].name;
-        if (form->field[i].len > 0 && !fields[i].take(maker, form->field[i], out, fault))
-            return false;
-        if (form->field[i].len == 0 && (i == EVENT_FIELD_TYPE || i == EVENT_FIELD_ID))
-            return refuse(fault, "is missing");
+    struct check check = {.form = form, .event = out, .faults = faults};
+
+    faults->n = 0;
+    set_defaults(maker, &check);
+    take_fields(maker, &check);
+    /* Of an unknown type nothing follows for the others. */
+    if (!(check.wrong & BIT(TYPE))) {
+        check_rule(&check);
+        if (out->type == EVENT_MAIL_SENT)
+            check_mails(&check);
     }
-    fault->field = fields[EVENT_FIELD_BY].name;
-    if (out->type == EVENT_REPLACED && out->value == out->object)
-        return refuse(fault, "is the object itself");
-    return check_rule(form, out, fault) &&
-           (out->type != EVENT_MAIL_SENT || check_mails(form, out, fault));
+    return faults->n == 0;
 }

@@ -2,6 +2,7 @@
 #ifndef CONFIG_EVENTFORM_H
 #define CONFIG_EVENTFORM_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/compiler.h"
@@ -35,7 +36,13 @@ struct eventform {
 struct eventform_fault {
     const char *field; /* its name */
     bool is_forbidden; /* the key is not for the brand */
-    char detail[256];
+    char detail[256];  /* goes on behind the field's name: "is missing" */
+};
+
+/* All of them; at most one of a field. */
+struct eventform_faults {
+    size_t n;
+    struct eventform_fault list[EVENT_FIELDS];
 };
 
 /* Who asks, and when. */
@@ -49,9 +56,9 @@ const char *eventform_field_name(enum event_field field);
 /* The field of that name, in any case; or -1. */
 int eventform_field_find(struct slice name);
 
-/* Checks the form; false and `*fault` when a field is wrong, is missing, or says nothing of an
+/* Checks the form; false and `*faults` when fields are wrong, are missing, or say nothing of an
  * event of this type. */
 MUST_USE bool eventform_make(const struct eventform_maker *maker, const struct eventform *form,
-                             struct event *out, struct eventform_fault *fault);
+                             struct event *out, struct eventform_faults *faults);
 
 #endif

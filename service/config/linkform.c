@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/base/error.h"
 #include "service/config/brandlist.h"
 #include "service/config/formvalue.h"
 #include "service/config/site.h"
@@ -25,6 +26,17 @@ static bool refuse(struct linkform_fault *fault, const char *format, ...)
     vsnprintf(fault->detail, sizeof(fault->detail), format, args);
     va_end(args);
     return false;
+}
+
+/* The place for a fault of `field`.  There is one for each field, and the callers see to it that
+ * none has two. */
+static struct linkform_fault *next_fault(struct linkform_faults *faults, const char *field)
+{
+    struct linkform_fault *fault = &faults->list[faults->n++];
+
+    fault->why = LINKFORM_BAD_VALUE;
+    fault->field = field;
+    return fault;
 }
 
 /* --- one function per field; each gets a value that is not empty --- */
@@ -49,11 +61,12 @@ static bool take_brand(struct linkform_maker *maker, struct slice value, struct 
         maker->brand = site_find_brand(maker->site, value);
     out->brand = maker->brand;
     if (!out->brand)
-        return refuse(fault, "the configuration has no brand %s", formvalue_quote(&q, value));
+        return refuse(fault, "%s is no brand of the configuration", formvalue_quote(&q, value));
     if (brandlist_has(maker->brands, out->brand->name))
         return true;
+    out->brand = NULL;
     fault->why = LINKFORM_NOT_YOURS;
-    return refuse(fault, "this key is not for the brand %s", formvalue_quote(&q, value));
+    return refuse(fault, "%s is not a brand of this API key", formvalue_quote(&q, value));
 }
 
 static bool take_kind(struct linkform_maker *maker, struct slice value, struct link *out,
@@ -66,8 +79,8 @@ static bool take_kind(struct linkform_maker *maker, struct slice value, struct l
     out->token.kind = brand_kind_find(out->brand, value);
     if (out->token.kind != 0)
         return true;
-    refuse(fault, "brand '%.*s' has no kind %s; it has:", SLICE_ARG(out->brand->name),
-           formvalue_quote(&q, value));
+    refuse(fault, "%s is no kind of brand '%.*s', which has:", formvalue_quote(&q, value),
+           SLICE_ARG(out->brand->name));
     n = strlen(fault->detail);
     for (uint8_t kind = 1; kind < 16 && n < sizeof(fault->detail); kind++) {
         const char *name = brand_kind_name(out->brand, kind);
@@ -267,70 +280,94 @@ void linkform_maker_init(struct linkform_maker *maker, const struct site *site, 
 }
 
 /* What can be left out, and the brand, which the kind needs. */
-static bool set_defaults(struct linkform_maker *maker, const struct linkform *form,
-                         struct link *out, struct linkform_fault *fault)
+static void set_defaults(struct linkform_maker *maker, const struct linkform *form,
+                         struct link *out, struct linkform_faults *faults)
 {
     out->brand = NULL;
     out->text[0] = out->expires_at[0] = '\0';
     out->text_len = 0;
     out->token = (struct token){.ttl_code = TTL_DEFAULT, .channel = CHANNEL_DEFAULT};
     if (!set_issued(out, maker->now_s)) {
+        struct linkform_fault *fault = next_fault(faults, NULL);
+
         fault->why = LINKFORM_NO_KEY;
-        return refuse(fault, "the system's clock is not between 2024 and 2055; set it, or say when "
-                             "the link was issued");
+        refuse(fault,
+               "the system's clock is not between 2024 and 2055; set it, or say when the link "
+               "was issued");
+        return;
     }
     if (form->field[LINK_BRAND].len > 0)
-        return true;
-    fault->field = fields[LINK_BRAND].name;
+        return;
     out->brand = site_find_only_brand(maker->site, maker->brands);
-    return out->brand || refuse(fault, "is missing, and there are several brands");
+    if (!out->brand)
+        refuse(next_fault(faults, fields[LINK_BRAND].name),
+               "is missing, and there are several brands");
 }
 
-/* What the target of the kind cannot do without. */
-static bool check_needs(const struct linkform *form, const struct link *out,
-                        struct linkform_fault *fault)
+/* What the target of the kind cannot do without; `wrong`, bits of 1 << field, have a fault. */
+static void check_needs(const struct linkform *form, const struct link *out, unsigned wrong,
+                        struct linkform_faults *faults)
 {
     const struct {
         enum link_field field;
-        bool is_needed;
+        bool is_needed, has_value;
     } needs[] = {
-        {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind)},
-        {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind)},
-        {LINK_CLIENT, brand_kind_is_opt_out(out->brand, out->token.kind)},
+        {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind), out->token.object != 0},
+        {LINK_CLIENT, brand_kind_is_opt_out(out->brand, out->token.kind), out->token.client != 0},
+        {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind), out->token.arg_len > 0},
     };
 
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-        fault->field = fields[needs[i].field].name;
-        if (needs[i].is_needed && form->field[needs[i].field].len == 0)
-            return refuse(fault, "is missing, and the target of kind '%s' needs it",
-                          brand_kind_name(out->brand, out->token.kind));
+        enum link_field field = needs[i].field;
+
+        if (needs[i].is_needed && !needs[i].has_value && !(wrong >> field & 1))
+            refuse(next_fault(faults, fields[field].name),
+                   "is %s, and the target of kind '%s' needs it",
+                   form->field[field].len > 0 ? "0" : "missing",
+                   brand_kind_name(out->brand, out->token.kind));
     }
-    return true;
 }
 
-static bool take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
-                        struct linkform_fault *fault)
+static bool take_field(struct linkform_maker *maker, int field, struct slice value,
+                       struct link *out, struct linkform_faults *faults)
 {
-    if (form->field[LINK_TTL].len > 0 && form->field[LINK_DUE].len > 0) {
-        fault->field = fields[LINK_DUE].name;
-        return refuse(fault, "and ttl both say how long the link is valid: give one of them");
+    struct linkform_fault *fault = next_fault(faults, fields[field].name);
+
+    if (fields[field].take(maker, value, out, fault)) {
+        faults->n--;
+        return true;
     }
+    return false;
+}
+
+static void take_fields(struct linkform_maker *maker, const struct linkform *form, struct link *out,
+                        struct linkform_faults *faults)
+{
+    bool has_ttl = form->field[LINK_TTL].len > 0, has_due = form->field[LINK_DUE].len > 0;
+    unsigned wrong = 0; /* bits of 1 << field */
+
     for (int i = 0; i < LINK_FIELDS; i++) {
-        fault->field = fields[i].name;
-        if (form->field[i].len > 0 && !fields[i].take(maker, form->field[i], out, fault))
-            return false;
-        if (form->field[i].len == 0 && i == LINK_KIND)
-            return refuse(fault, "is missing");
+        if (i == LINK_KIND && form->field[i].len == 0)
+            refuse(next_fault(faults, fields[i].name), "is missing");
+        else if (i == LINK_DUE && has_due && has_ttl)
+            refuse(next_fault(faults, fields[i].name),
+                   "and ttl both say how long the link is valid: give one of them");
+        /* Of which brand's kinds a wrong brand doesn't say. */
+        else if (form->field[i].len > 0 && (i != LINK_KIND || out->brand) &&
+                 !take_field(maker, i, form->field[i], out, faults))
+            wrong |= 1U << i;
     }
-    if (!check_needs(form, out, fault))
-        return false;
+    if (!out->brand || out->token.kind == 0)
+        return;
+    check_needs(form, out, wrong, faults);
     /* Uses are forgotten some time after the last one (batch.h), and then the link must have
      * ended. */
-    fault->field = fields[LINK_TTL].name;
-    return out->token.ttl_code != 0 || brand_kind_max_uses(out->brand, out->token.kind) == 0 ||
-           refuse(fault, "is never, but links of kind '%s' are good for %u uses and need an end",
-                  brand_kind_name(out->brand, out->token.kind),
-                  brand_kind_max_uses(out->brand, out->token.kind));
+    if (!(wrong >> LINK_TTL & 1) && out->token.ttl_code == 0 &&
+        brand_kind_max_uses(out->brand, out->token.kind) > 0)
+        refuse(next_fault(faults, fields[LINK_TTL].name),
+               "is never, but links of kind '%s' are good for %u uses and need an end",
+               brand_kind_name(out->brand, out->token.kind),
+               brand_kind_max_uses(out->brand, out->token.kind));
 }
 
 /* Rows of one table are often of one minute: the calendar is asked once. */
@@ -375,34 +412,45 @@ static bool seal(const struct linkform_maker *maker, struct link *out, struct li
 }
 
 bool linkform_make(struct linkform_maker *maker, const struct linkform *form, struct link *out,
-                   struct linkform_fault *fault)
+                   struct linkform_faults *faults)
 {
-    fault->why = LINKFORM_BAD_VALUE;
-    fault->field = NULL;
-    /* Both have set the brand: the only one, or the form's. */
-    if (!set_defaults(maker, form, out, fault) || !take_fields(maker, form, out, fault) ||
-        !out->brand)
+    faults->n = 0;
+    set_defaults(maker, form, out, faults);
+    take_fields(maker, form, out, faults);
+    if (faults->n > 0 || !out->brand)
         return false;
     /* A link to opt out has no URL of its own to give. */
     if (out->brand->untracked_kinds >> out->token.kind & 1 &&
         !brand_kind_is_opt_out(out->brand, out->token.kind)) {
         static const struct target_facts facts = {.country = {0}};
 
-        fault->field = fields[LINK_ONCE].name;
         if (out->token.once)
-            return refuse(fault,
+            return refuse(next_fault(faults, fields[LINK_ONCE].name),
                           "is yes, but links of kind '%s' are not tracked: the plain URL in "
                           "their place works any number of times",
                           brand_kind_name(out->brand, out->token.kind));
-        fault->field = NULL;
         /* There is nothing to count: the URL is the target itself. */
         out->url_len = brand_target(out->brand, &out->token, &facts, out->url);
         out->url[out->url_len] = '\0';
-        return out->url_len > 0 || refuse(fault, "the fields lead nowhere");
+        return out->url_len > 0 || refuse(next_fault(faults, NULL), "the fields lead nowhere");
     }
-    fault->field = NULL;
-    if (!seal(maker, out, fault))
+    if (!seal(maker, out, next_fault(faults, NULL)))
         return false;
+    faults->n = 0;
     set_expiry(maker, out);
     return true;
+}
+
+void linkform_set_error(struct error *err, const struct linkform_faults *faults)
+{
+    size_t len = 0;
+
+    err->text[0] = '\0';
+    for (size_t i = 0; i < faults->n && len < sizeof(err->text); i++) {
+        const struct linkform_fault *fault = &faults->list[i];
+
+        len += (size_t)snprintf(err->text + len, sizeof(err->text) - len, "%s%s%s%s",
+                                i > 0 ? "; " : "", fault->field ? fault->field : "",
+                                fault->field ? ": " : "", fault->detail);
+    }
 }

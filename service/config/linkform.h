@@ -12,6 +12,7 @@
 #include "proto/token.h"
 #include "service/config/brand.h"
 
+struct error;
 struct site;
 
 enum link_field {
@@ -47,8 +48,14 @@ enum linkform_why {
 
 struct linkform_fault {
     enum linkform_why why;
-    const char *field; /* its name; NULL = none in particular */
-    char detail[LINKFORM_DETAIL_MAX];
+    const char *field;                /* its name; NULL = none in particular */
+    char detail[LINKFORM_DETAIL_MAX]; /* goes on behind the field's name: "is missing" */
+};
+
+/* All of them; at most one of a field, and one of none. */
+struct linkform_faults {
+    size_t n;
+    struct linkform_fault list[LINK_FIELDS + 1];
 };
 
 struct link {
@@ -82,10 +89,13 @@ void linkform_maker_init(struct linkform_maker *maker, const struct site *site, 
 /*
  * Checks the form and seals its link.  `due` is the day an invoice is due: the link is valid until
  * 30 days after it, at least 10 days from when it was issued, and then to the next ttl code.  Of a
- * kind with tracking: off it gives the target's own URL, which needs no key.  False and `*fault`
- * when a field is wrong.
+ * kind with tracking: off it gives the target's own URL, which needs no key.  False and `*faults`
+ * when fields are wrong.
  */
 MUST_USE bool linkform_make(struct linkform_maker *maker, const struct linkform *form,
-                            struct link *out, struct linkform_fault *fault);
+                            struct link *out, struct linkform_faults *faults);
+
+/* Writes them as one line, "object: is missing; ttl: …", cut to fit. */
+void linkform_set_error(struct error *err, const struct linkform_faults *faults);
 
 #endif

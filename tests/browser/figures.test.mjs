@@ -150,9 +150,9 @@ test("an address that makes no sense is explained once, with a way out", async (
 });
 
 test("what an address asks for in vain is named", async ({ dashboard, stack }) => {
-    for (const [query, text] of [["kind=refund", "Its kind of link: there is no kind 'refund'"],
+    for (const [query, text] of [["kind=refund", "Its kind of link: 'refund' is no kind"],
         ["from=2026-11-20&to=2026-11-10", "Its period must be before its end."],
-        ["from=1990-01-01", "Its period: at most 20 years."],
+        ["from=1990-01-01", "Its period may be at most 20 years before its end."],
         ["campaign=<b>", "Its campaign must be numbers"]]) {
         await dashboard.goto(`${stack.base}?${query}`);
         await expect(dashboard.getByRole("alert").filter({ hasText: text })).toBeVisible();

@@ -453,6 +453,59 @@ def test_the_description_is_served_as_it_was_written_and_as_json(hopcountd):
     assert "reference.js" in hopcountd.admin("GET", "/dashboard/api").text
 
 
+# --- problems ---
+
+def test_all_that_is_wrong_is_said_at_once(two_brands):
+    def errors(method, target, body=None, **kwargs):
+        reply = ask(two_brands, method, target, body, **kwargs).json
+        assert reply["parameter"] == reply["errors"][0]["field"]
+        assert reply["detail"].startswith(reply["errors"][0]["detail"])
+        for error in reply["errors"]:  # whole sentences that name their fields
+            assert error["detail"].startswith(error["field"] + " ") and error["detail"].endswith("."), error
+        return reply["type"].removeprefix("/problems/"), [error["field"] for error in reply["errors"]]
+
+    link = {"brand": "acme", "kind": "pay", "ttl": "29d", "once": 1, "colour": "red"}
+    assert errors("POST", "/v1/links", link) == ("invalid-fields", ["once", "colour", "ttl", "object"])
+    assert errors("POST", "/v1/links", [{"brand": "acme", "kind": "pay"}, 1, {"brand": "globex", "kind": 99}]) == (
+        "invalid-fields", ["[0].object", "[1]", "[2].kind"])
+    assert errors("POST", "/v1/events", {"id": "", "type": "invoice.paid", "brand": "acme", "client": 0, "amount": 1}) == (
+        "invalid-fields", ["id", "client", "object", "currency"])
+    assert errors("POST", "/v1/revocations", {"scope": "world", "issued_before": 1}) == (
+        "invalid-fields", ["issued_before", "brand", "scope"])
+    assert errors("PUT", "/v1/campaigns/7?brand=acme", {"name": "", "color": 1}) == ("invalid-fields", ["color", "name"])
+    assert errors("GET", "/v1/stats?tz=Mars&limit=0&kind=nope&brand=acme") == (
+        "invalid-parameters", ["kind", "tz", "limit"])
+    assert errors("GET", "/v1/stats?x=1&brand=acme&y=2") == ("invalid-parameters", ["x", "y"])
+    many = ask(two_brands, "POST", "/v1/links", [{"brand": "acme", "kind": "pay"}] * 150, 400).json
+    assert len(many["errors"]) == 100 and "149 more are wrong" in many["detail"]
+    refused = ask(two_brands, "POST", "/v1/events", [{"id": "1", "type": "invoice.paid", "at": "?"}], 202).json[0]
+    assert [error["field"] for error in refused["errors"]] == ["brand", "at", "object"]
+    assert refused["why"] == "brand is missing, and there are several brands."
+
+
+def test_each_kind_of_problem_has_a_page(hopcountd):
+    kinds = openapi.DOCUMENT["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+    everything = hopcountd.admin("GET", "/problems/")
+    assert everything.status == 200 and everything.text.count("<li>") == len(kinds)
+    for kind in kinds:
+        page = hopcountd.admin("GET", kind)
+        assert page.status == 200 and kind in page.text and "`" not in page.text, page.text
+        assert page.getheader("Content-Type").startswith("text/html") and page.getheader("Content-Security-Policy")
+        assert f'href="{kind.removeprefix("/problems/")}"' in everything.text
+    assert hopcountd.admin("GET", "/problems/nonsense").status == 404
+
+
+def test_a_problem_is_of_its_kind(hopcountd):
+    for kind, method, target, body in (
+            ("not-found", "GET", "/v1/nothing", None), ("method-not-allowed", "PUT", "/v1/links", None),
+            ("unknown-link", "GET", "/v1/links/nonsense", None), ("invalid-json", "POST", "/v1/links", "{"),
+            ("too-large", "POST", "/v1/links", [{}] * 10001), ("invalid-fields", "POST", "/v1/links", {}),
+            ("invalid-parameters", "GET", "/v1/objects/0", None)):
+        reply = ask(hopcountd, method, target, body).json
+        assert reply["type"] == f"/problems/{kind}" and reply["detail"][-1] == ".", reply
+    assert ask(hopcountd, "GET", "/v1/stats", key=None).json["type"] == "/problems/no-api-key"
+
+
 # --- paths, methods, odd requests ---
 
 def test_unknown_paths_and_methods(hopcountd):

@@ -334,10 +334,10 @@ def test_mint_needs_no_brand_when_there_is_one(make_config):
 
 @pytest.mark.parametrize("arguments, says", [
     (["pay", "--object", "1"], "brand: is missing"),
-    (["pay", "--object", "1", "--brand", "ccme"], 'has no brand "ccme"'),
+    (["pay", "--object", "1", "--brand", "ccme"], '"ccme" is no brand'),
     (["pay", "--brand", "acme"], "object: is missing"),
-    (["buy", "--object", "1", "--brand", "acme"], "it has: view pay login renew"),
-    (["renew", "--object", "1", "--arg", "x", "--brand", "bcme"], 'no kind "renew"'),
+    (["buy", "--object", "1", "--brand", "acme"], "which has: view pay login renew"),
+    (["renew", "--object", "1", "--arg", "x", "--brand", "bcme"], '"renew" is no kind'),
     (["pay", "--object", "-1", "--brand", "acme"], 'object: "-1" is not a whole number'),
     (["pay", "--object", "4294967296", "--brand", "acme"], "from 0 to 4294967295"),
     (["pay", "--object", "1", "--client", "x", "--brand", "acme"], "client:"),
@@ -547,8 +547,8 @@ def test_a_text_that_is_no_utf_16_is_told(config, text, says):
     ("pay,18446744073709551617,7", "object:"),
     ("pay,-1,7", "object:"),
     ("pay,1,4294967296", "client:"),
-    ("258,1,7", "kind: brand 'acme' has no kind"),
-    ("4294967298,1,7", "kind: brand 'acme' has no kind"),
+    ("258,1,7", 'kind: "258" is no kind'),
+    ("4294967298,1,7", 'kind: "4294967298" is no kind'),
     ('pay,"NULL",7', "object:"),
     ("pay,NULL,7", "object: is missing"),
     ("pay", "object: is missing"),
@@ -985,7 +985,7 @@ def test_stats_passes_json_and_csv_through(make_server, key_file):
 @pytest.mark.parametrize("status, body, says", [
     (401, {}, "does not know this API key"),
     (403, {}, "--scope stats:read"),
-    (400, {"detail": "is no zone", "parameter": "tz"}, "answers 400: tz: is no zone"),
+    (400, {"detail": "tz is no zone.", "parameter": "tz"}, "answers 400: tz is no zone."),
     (503, {"detail": "no Redis"}, "answers 503: no Redis"),
     (200, {"hello": 1}, "is not a statistic"),
     (200, [], "is not a statistic"),

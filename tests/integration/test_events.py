@@ -62,9 +62,9 @@ def test_a_repetition_that_redis_could_not_tell_changes_nothing(hopcountd, redis
 
 
 BAD = [
-    ("no object at all", [], "from 1 to 1000 events"),
-    ("too many", [event(n) for n in range(1001)], "from 1 to 1000 events"),
-    ("a text", ["paid"], "an event must be an object"),
+    ("no object at all", [], "takes from 1 to 1000 events"),
+    ("too many", [event(n) for n in range(1001)], "takes from 1 to 1000 events"),
+    ("a text", ["paid"], "An event must be an object"),
     ("an unknown type", event(1, type="invoice.stolen"), "is none of invoice.paid"),
     ("mails of no campaign", {"id": "x", "type": "mail.sent", "n": 5}, "is missing; an event mail.sent needs it"),
     ("mails, but how many", {"id": "x", "type": "mail.sent", "campaign": 5}, "is missing: how many mails"),
@@ -80,9 +80,9 @@ BAD = [
     ("an object too large", event(1, object=4294967296), "is not a whole number"),
     ("a negative object", event(1, object=-1), "is not a whole number"),
     ("half an object", event(1, object=1.5), "is not a whole number"),
-    ("an unknown field", event(1, colour="red"), "there is no such field"),
+    ("an unknown field", event(1, colour="red"), "colour is no field of an event"),
     ("a field of another type", event(1, n=3), "says nothing of an event invoice.paid"),
-    ("an unknown brand", event(1, brand="initech"), "has no brand"),
+    ("an unknown brand", event(1, brand="initech"), "is no brand"),
     ("in the future", event(1, at=stamp(-3600)), "lies in the future"),
     ("before there were links", event(1, at="2023-12-31T23:59:59Z"), "is not a time"),
     ("no time", event(1, at="yesterday"), "is not a time"),

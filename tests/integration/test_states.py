@@ -124,7 +124,7 @@ BAD_REVOCATIONS = [
     ({"scope": "link", "brand": "acme", "id": "123"}, "16 digits"),
     ({"scope": "link", "brand": "acme", "id": "0" * 45}, "16 digits"),
     ({"scope": "object", "brand": "acme", "id": 1, "issued_before": "soon"}, "must be a time"),
-    ({"scope": "object", "brand": "acme", "id": 1, "why": "leaked"}, "no such field"),
+    ({"scope": "object", "brand": "acme", "id": 1, "why": "leaked"}, "is no field"),
 ]
 
 

@@ -119,7 +119,7 @@ static inline void take(struct stats_query *out, const char *text, const struct 
 
     assert_int_equal(query_parse(slice_of(text), query, &bad), QUERY_OK);
     if (!stats_query_init(out, query, &asker, &fault)) {
-        print_message("%s: %s\n", fault.parameter, fault.detail);
+        print_message("%s: %s\n", fault.list[0].parameter, fault.list[0].detail);
         fail();
     }
 }

@@ -24,16 +24,18 @@ static void test_refused(void **state)
         enum linkform_why why;
     } cases[] = {
         {"no brand of two", -1, "", "there are several brands", NULL, "brand", 0},
-        {"an unknown brand", LINK_BRAND, "nope", "has no brand \"nope\"", NULL, "brand", 0},
-        {"another's brand", LINK_BRAND, "acme", "not for the brand", "globex", "brand",
+        {"an unknown brand", LINK_BRAND, "nope", "\"nope\" is no brand", NULL, "brand", 0},
+        {"another's brand", LINK_BRAND, "acme", "is not a brand of this", "globex", "brand",
          LINKFORM_NOT_YOURS},
-        {"a kind of the other brand", LINK_KIND, "renew", "has no kind \"renew\"; it has: view",
-         "globex", "kind", 0},
-        {"kind 16", LINK_KIND, "16", "has no kind", "acme", "kind", 0},
-        {"a kind of 2^32 + 2", LINK_KIND, "4294967298", "has no kind", "acme", "kind", 0},
-        {"a kind of 2^8 + 2", LINK_KIND, "258", "has no kind", "acme", "kind", 0},
+        {"a kind of the other brand", LINK_KIND, "renew",
+         "\"renew\" is no kind of brand 'globex', which has: view", "globex", "kind", 0},
+        {"kind 16", LINK_KIND, "16", "is no kind", "acme", "kind", 0},
+        {"a kind of 2^32 + 2", LINK_KIND, "4294967298", "is no kind", "acme", "kind", 0},
+        {"a kind of 2^8 + 2", LINK_KIND, "258", "is no kind", "acme", "kind", 0},
         {"no kind", LINK_KIND, "", "is missing", "acme", "kind", 0},
         {"no object", LINK_OBJECT, "", "is missing, and the target of kind 'pay' needs it", "acme",
+         "object", 0},
+        {"object 0", LINK_OBJECT, "0", "is 0, and the target of kind 'pay' needs it", "acme",
          "object", 0},
         {"an object of 2^32", LINK_OBJECT, "4294967296", "0 to 4294967295", "acme", "object", 0},
         {"an object of 2^64 + 1", LINK_OBJECT, "18446744073709551617", "0 to 4294967295", "acme",
@@ -63,18 +65,18 @@ static void test_refused(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct linkform form = form_with(cases[i].field, cases[i].value);
-        struct linkform_fault fault;
+        struct linkform_faults faults;
         struct linkform_maker maker;
         struct link link;
 
         print_message("%s\n", cases[i].name);
         linkform_maker_init(&maker, sites->two, at("2026-11-22T12:00:30Z"));
         maker.brands = cases[i].brands;
-        assert_false(linkform_make(&maker, &form, &link, &fault));
-        assert_string_equal(fault.field, cases[i].at);
-        assert_int_equal(fault.why, cases[i].why);
-        if (!strstr(fault.detail, cases[i].says))
-            fail_msg("'%s' does not hold '%s'", fault.detail, cases[i].says);
+        assert_false(linkform_make(&maker, &form, &link, &faults));
+        assert_string_equal(faults.list[0].field, cases[i].at);
+        assert_int_equal(faults.list[0].why, cases[i].why);
+        if (!strstr(faults.list[0].detail, cases[i].says))
+            fail_msg("'%s' does not hold '%s'", faults.list[0].detail, cases[i].says);
     }
 }
 
@@ -134,13 +136,13 @@ static void test_taken(void **state)
         struct linkform form = form_with(cases[i].field, cases[i].value);
         const struct token want = cases[i].want;
         struct token opened;
-        struct linkform_fault fault;
+        struct linkform_faults faults;
         struct linkform_maker maker;
         struct link link;
 
         print_message("%s\n", cases[i].name);
         linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
-        assert_true(linkform_make(&maker, &form, &link, &fault));
+        assert_true(linkform_make(&maker, &form, &link, &faults));
         assert_int_equal(site_open_token(sites->one, site_brand_at(sites->one, 0),
                                          slice_make(link.text, link.text_len), &opened),
                          TOKEN_OK);
@@ -193,13 +195,13 @@ static void test_due(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct linkform form = form_with(LINK_DUE, cases[i].due);
-        struct linkform_fault fault;
+        struct linkform_faults faults;
         struct linkform_maker maker;
         struct link link;
 
         print_message("%s\n", cases[i].name);
         linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
-        assert_true(linkform_make(&maker, &form, &link, &fault));
+        assert_true(linkform_make(&maker, &form, &link, &faults));
         assert_string_equal(token_ttl_name(link.token.ttl_code), cases[i].ttl);
     }
 }
@@ -208,19 +210,63 @@ static void test_due_counts_from_when_the_link_was_issued(void **state)
 {
     const struct sites *sites = *state;
     struct linkform form = form_with(LINK_DUE, "2026-11-22");
-    struct linkform_fault fault;
+    struct linkform_faults faults;
     struct linkform_maker maker;
     struct link link;
 
     form.field[LINK_ISSUED] = slice_of("2026-08-01T00:00:00Z");
     linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
-    assert_true(linkform_make(&maker, &form, &link, &fault));
+    assert_true(linkform_make(&maker, &form, &link, &faults));
     assert_string_equal(token_ttl_name(link.token.ttl_code), "180d");
 
     form.field[LINK_TTL] = slice_of("30d");
-    assert_false(linkform_make(&maker, &form, &link, &fault));
-    assert_string_equal(fault.field, "due");
-    assert_non_null(strstr(fault.detail, "give one of them"));
+    assert_false(linkform_make(&maker, &form, &link, &faults));
+    assert_string_equal(faults.list[0].field, "due");
+    assert_non_null(strstr(faults.list[0].detail, "give one of them"));
+}
+
+/* Each field that is wrong is named once, and one that follows from another is not. */
+static void test_all_faults_at_once(void **state)
+{
+    const struct {
+        const char *name;
+        const char *field[LINK_FIELDS], *wrong;
+    } cases[] = {
+        {"none", {[LINK_KIND] = "pay", [LINK_OBJECT] = "1"}, ""},
+        {"three values",
+         {[LINK_KIND] = "pay", [LINK_OBJECT] = "x", [LINK_TTL] = "29d", [LINK_ONCE] = "twice"},
+         "object ttl once "},
+        {"a kind that needs what is missing",
+         {[LINK_KIND] = "pay", [LINK_CLIENT] = "x"},
+         "client object "},
+        {"of an unknown brand the kinds are unknown",
+         {[LINK_BRAND] = "nope", [LINK_KIND] = "no", [LINK_CAMPAIGN] = "65536"},
+         "brand campaign "},
+        {"nothing at all", {NULL}, "kind "},
+        {"every field",
+         {"nope", "no", "x", "x", "x", "x", "x", "x", "a b", "x", "x", "x", "x"},
+         "brand object client campaign ttl channel variant arg issued due silent once "},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct linkform_faults faults;
+        struct linkform_maker maker;
+        struct linkform form;
+        char wrong[256] = "";
+        struct link link;
+
+        print_message("%s\n", cases[i].name);
+        for (int k = 0; k < LINK_FIELDS; k++)
+            form.field[k] = slice_of(cases[i].field[k]);
+        linkform_maker_init(&maker, sites->one, at("2026-11-22T12:00:30Z"));
+        assert_int_equal(linkform_make(&maker, &form, &link, &faults), cases[i].wrong[0] == '\0');
+        for (size_t k = 0; k < faults.n; k++) {
+            strcat(wrong, faults.list[k].field);
+            strcat(wrong, " ");
+        }
+        assert_string_equal(wrong, cases[i].wrong);
+    }
 }
 
 static void test_names(void **state)
@@ -295,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_due_counts_from_when_the_link_was_issued),
+        cmocka_unit_test(test_all_faults_at_once),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_written_lists),

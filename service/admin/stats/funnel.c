@@ -743,10 +743,11 @@ static void on_funnel_done(void *owner, const char *cause)
     if (cause)
         request_fail_redis(job->request, cause);
     else if (failed)
-        request_fail(job->request, 400, "group_by",
-                     "more than %d rows; ask for a shorter time, a longer interval, or by name for "
-                     "up to %d campaigns",
-                     (int)FUNNEL_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
+        request_fail(
+            job->request, 400, "group_by",
+            "gives more than %d rows; ask for a shorter time, a longer interval, or by name for "
+            "up to %d campaigns",
+            (int)FUNNEL_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
     else
         reply(job);
     free_job(job);
@@ -788,9 +789,10 @@ static bool plan_job(struct funnel_job *job)
     for (size_t i = 0; i < stats->n_periods; i++) {
         if (!buckets_init(&stats->buckets[i], stats_period(stats, i), stats->query.interval,
                           stats->query.zone)) {
-            request_fail(job->request, 400, "interval",
-                         "more than %d rows of time; ask for a longer interval or a shorter time",
-                         (int)PERIOD_BUCKETS_MAX);
+            request_fail(
+                job->request, 400, "interval",
+                "gives more than %d rows of time; ask for a longer interval or a shorter time",
+                (int)PERIOD_BUCKETS_MAX);
             return false;
         }
     }
@@ -802,7 +804,8 @@ static bool plan_job(struct funnel_job *job)
         return true;
 too_much:
     request_fail(job->request, 400, "from",
-                 "too much to read at once; ask for a shorter time or a longer interval");
+                 "is too long ago: there is too much to read at once; ask for a shorter time or a "
+                 "longer interval");
     return false;
 }
 

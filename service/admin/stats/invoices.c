@@ -540,7 +540,8 @@ static bool take_months(struct invoices_job *job)
         job->months[job->n_months++] = at_s;
     if (job->n_months * job->request->server->n_shards <= FETCH_COMMANDS_MAX)
         return true;
-    request_fail(job->request, 400, "from", "too much to read at once; ask for a shorter time");
+    request_fail(job->request, 400, "from",
+                 "is too long ago: there is too much to read at once; ask for a shorter time");
     return false;
 }
 

@@ -60,8 +60,8 @@ static void free_job(struct stats_job *job)
 static bool fail_size(struct request *request, const char *parameter)
 {
     request_fail(request, 400, parameter,
-                 "too much to read at once; ask for a shorter time, a longer interval, or fewer "
-                 "brands and campaigns");
+                 "makes it too much to read at once; ask for a shorter time, a longer interval, or "
+                 "fewer brands and campaigns");
     return false;
 }
 
@@ -139,9 +139,10 @@ static bool plan_job(struct stats_job *job, int64_t now_s)
         stats_rows_init(&stats->rows[i]);
         if (!buckets_init(&stats->buckets[i], stats_period(stats, i), stats->query.interval,
                           stats->query.zone)) {
-            request_fail(job->request, 400, "interval",
-                         "more than %d rows of time; ask for a longer interval or a shorter time",
-                         (int)PERIOD_BUCKETS_MAX);
+            request_fail(
+                job->request, 400, "interval",
+                "gives more than %d rows of time; ask for a longer interval or a shorter time",
+                (int)PERIOD_BUCKETS_MAX);
             return false;
         }
     }
@@ -395,10 +396,11 @@ static void on_stats_done(void *owner, const char *cause)
     else if (!failed)
         reply_all(job);
     while ((request = next_request(job)))
-        request_fail(request, 400, "group_by",
-                     "more than %d rows; ask for a shorter time, a longer interval, or by name for "
-                     "up to %d campaigns",
-                     (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
+        request_fail(
+            request, 400, "group_by",
+            "gives more than %d rows; ask for a shorter time, a longer interval, or by name for "
+            "up to %d campaigns",
+            (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
     free_job(job);
 }
 

@@ -81,11 +81,17 @@ static bool refuse(struct stats_fault *fault, const char *parameter, const char 
 {
     va_list args;
 
-    fault->status = 400;
-    fault->parameter = parameter;
+    for (size_t i = 0; i < fault->n; i++) {
+        if (strcmp(fault->list[i].parameter, parameter) == 0)
+            return false; /* it has one already */
+    }
+    if (fault->n == STATS_FAULTS_MAX)
+        return false;
+    fault->list[fault->n].parameter = parameter;
     va_start(args, format);
-    vsnprintf(fault->detail, sizeof(fault->detail), format, args);
+    vsnprintf(fault->list[fault->n].detail, sizeof(fault->list[0].detail), format, args);
     va_end(args);
+    fault->n++;
     return false;
 }
 
@@ -120,12 +126,13 @@ static bool take_brand(struct stats_query *out, struct slice name, const struct 
 
     out->brand = name.ptr ? site_find_brand(site, name) : site_find_only_brand(site, out->brands);
     if (name.ptr && !out->brand)
-        return refuse(fault, "brand", "there is no brand %s", request_quote(name, quoted));
+        return refuse(fault, "brand", "%s is no brand of the configuration",
+                      request_quote(name, quoted));
     if (!out->brand || brandlist_has(out->brands, out->brand->name))
         return true;
-    refuse(fault, "brand", "this API key is not for the brand %s", request_quote(name, quoted));
-    fault->status = 403;
-    return false;
+    fault->is_forbidden = true;
+    return refuse(fault, "brand", "%s is not a brand of this API key",
+                  request_quote(out->brand->name, quoted));
 }
 
 /* Each name must be a kind of the brand, or of any brand when all are asked for. */
@@ -143,7 +150,7 @@ static bool take_kinds(struct stats_query *out, struct slice list, const struct 
             known = stats_query_has(out, site_brand_at(site, i)) &&
                     brand_kind_find(site_brand_at(site, i), name) != 0;
         if (!known)
-            return refuse(fault, "kind", "there is no kind %s%s", request_quote(name, quoted),
+            return refuse(fault, "kind", "%s is no kind%s", request_quote(name, quoted),
                           out->brand ? " of this brand" : "");
     }
     return true;
@@ -159,7 +166,8 @@ static bool take_campaigns(struct stats_query *out, struct slice list, struct st
         if (!number_parse_u32(part, UINT16_MAX, &n))
             return refuse(fault, "campaign", "must be numbers from 0 (none) to 65535");
         if (out->n_campaigns == STATS_CAMPAIGNS_MAX)
-            return refuse(fault, "campaign", "at most %d campaigns", (int)STATS_CAMPAIGNS_MAX);
+            return refuse(fault, "campaign", "may name at most %d campaigns",
+                          (int)STATS_CAMPAIGNS_MAX);
         for (size_t i = 0; i < out->n_campaigns; i++) {
             if (out->campaigns[i] == n)
                 return refuse(fault, "campaign", "%" PRIu32 " is given twice", n);
@@ -201,7 +209,7 @@ static bool take_zone(struct stats_query *out, struct slice name, struct stats_f
     name = restore_plus(name, 0, text);
 
     if (!(out->zone = zone_load(name)))
-        return refuse(fault, "tz", "there is no time zone %s; names are as Europe/Berlin",
+        return refuse(fault, "tz", "%s is no time zone; names are as Europe/Berlin",
                       request_quote(name, quoted));
     /* zone_load() accepted the name, so it is short and has no special characters. */
     snprintf(out->zone_name, sizeof(out->zone_name), "%.*s", name.ptr ? (int)name.len : 3,
@@ -233,7 +241,7 @@ static bool take_period(struct stats_query *out, const struct query *query, int6
     case PERIOD_EMPTY:
         return refuse(fault, "from", "must be before `to`");
     case PERIOD_TOO_LONG:
-        return refuse(fault, "from", "at most %d years", (int)PERIOD_YEARS_MAX);
+        return refuse(fault, "from", "may be at most %d years before `to`", (int)PERIOD_YEARS_MAX);
     }
     return true;
 }
@@ -255,9 +263,9 @@ static bool take_group(struct stats_query *out, struct slice name, struct stats_
         if (!slice_equal(name, slice_of(groups[i].name)))
             continue;
         if (out->n_groups == STATS_GROUPS_MAX)
-            return refuse(fault, "group_by", "at most two");
+            return refuse(fault, "group_by", "takes at most two");
         if (out->n_groups == 1 && out->groups[0] == i)
-            return refuse(fault, "group_by", "%s is given twice", groups[i].name);
+            return refuse(fault, "group_by", "names %s twice", groups[i].name);
         out->groups[out->n_groups++] = (enum stats_group)i;
         return true;
     }
@@ -287,13 +295,13 @@ static bool pick_dim(struct stats_query *out, struct stats_fault *fault)
             continue;
         if (dim == COUNTER_DIM_CAMPAIGN || (other == COUNTER_DIM_CAMPAIGN && dim != NO_DIM))
             return refuse(fault, "campaign",
-                          "say which (up to %d): grouping by campaign and %s reads each one's "
+                          "must say which (up to %d): grouping by campaign and %s reads each one's "
                           "counters",
                           (int)STATS_CAMPAIGNS_MAX,
                           dim == COUNTER_DIM_CAMPAIGN ? groups[out->groups[i]].name : name);
         if (dim != NO_DIM)
             return refuse(fault, "group_by",
-                          "%s and %s can't be combined: they are counted apart; either goes with "
+                          "can't combine %s and %s: they are counted apart; either goes with "
                           "time, kind or campaign",
                           name, groups[out->groups[i]].name);
         dim = other;
@@ -363,16 +371,15 @@ static bool take_options(struct stats_query *out, const struct query *query,
     if (!out->clients)
         return true;
     if (out->metric != STATS_CLICKS)
-        return refuse(fault, "clients", "distinct clients are counted of clicks only");
+        return refuse(fault, "clients", "counts people of clicks only");
     if (out->kinds.ptr)
-        return refuse(fault, "clients", "distinct clients are not counted by kind");
+        return refuse(fault, "clients", "does not go with kind");
     if (out->n_values > 0)
-        return refuse(fault, "clients", "distinct clients are not counted by %s",
-                      groups[out->filter].name);
+        return refuse(fault, "clients", "does not go with %s", groups[out->filter].name);
     if (out->n_groups != 1 || out->groups[0] != STATS_TIME)
-        return refuse(fault, "clients", "distinct clients are counted by time only");
+        return refuse(fault, "clients", "goes with rows by time only");
     if (out->n_campaigns > 1)
-        return refuse(fault, "clients", "distinct clients of one campaign or of all");
+        return refuse(fault, "clients", "goes with one campaign or with all");
     return true;
 }
 
@@ -448,9 +455,9 @@ static bool take_filter(struct stats_query *out, const struct query *query,
             int64_t value = find_value(out->filter, part);
 
             if (value < 0)
-                return refuse(fault, name, "there is no %s %s", name, request_quote(part, quoted));
+                return refuse(fault, name, "%s is not known", request_quote(part, quoted));
             if (out->n_values == STATS_VALUES_MAX)
-                return refuse(fault, name, "at most %d values", (int)STATS_VALUES_MAX);
+                return refuse(fault, name, "takes at most %d values", (int)STATS_VALUES_MAX);
             out->values[out->n_values++] = (uint16_t)value;
         }
     }
@@ -482,19 +489,27 @@ static bool take_metric(struct stats_query *out, struct slice name, struct stats
 bool stats_query_init(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
+    bool has_zone, has_period;
+
+    fault->n = 0;
+    fault->is_forbidden = false;
     *out = (struct stats_query){.brands = asker->brands};
     if (asker->asked != STATS_ASKED_STATS)
         out->metric = STATS_FUNNEL;
-    return take_metric(out, query_find(query, "metric"), fault) &&
-           take_brand(out, query_find(query, "brand"), asker->site, fault) &&
-           take_kinds(out, query_find(query, "kind"), asker->site, fault) &&
-           take_campaigns(out, query_find(query, "campaign"), fault) &&
-           take_zone(out, query_find(query, "tz"), fault) &&
-           take_period(out, query, asker->now_s, fault) &&
-           take_interval(out, query_find(query, "interval"), fault) &&
-           take_filter(out, query, fault) &&
-           take_groups(out, query_find(query, "group_by"), fault) &&
-           take_options(out, query, fault) && take_page(out, query, asker, fault);
+    /* What others mean depends on these. */
+    if (!take_metric(out, query_find(query, "metric"), fault) ||
+        !take_brand(out, query_find(query, "brand"), asker->site, fault))
+        return false;
+    take_kinds(out, query_find(query, "kind"), asker->site, fault);
+    take_campaigns(out, query_find(query, "campaign"), fault);
+    has_zone = take_zone(out, query_find(query, "tz"), fault);
+    has_period = has_zone && take_period(out, query, asker->now_s, fault);
+    take_interval(out, query_find(query, "interval"), fault);
+    if (take_filter(out, query, fault) && take_groups(out, query_find(query, "group_by"), fault) &&
+        has_period)
+        take_options(out, query, fault);
+    take_page(out, query, asker, fault);
+    return fault->n == 0;
 }
 
 /* The parts of the key can't be confused: each is a number, or a text checked to hold only letters,

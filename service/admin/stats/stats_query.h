@@ -19,6 +19,7 @@ enum {
     STATS_CAMPAIGNS_MAX = 32, /* campaigns in a filter */
     STATS_VALUES_MAX = 32,    /* values of the dimension that is filtered by */
     STATS_DETAIL_MAX = 256,
+    STATS_FAULTS_MAX = 12,
     STATS_LIMIT_MAX = 10000,
     STATS_LIMIT_DEFAULT = 1000,
     STATS_KEY_MAX = QUERY_TEXT_MAX + 2048,
@@ -90,15 +91,18 @@ struct stats_query {
     bool sum_rest;        /* add one row that sums up the rows beyond the limit */
 };
 
-/* Which parameter is wrong, and why. */
+/* Which parameters are wrong, and why; at least one, and not what follows from another one. */
 struct stats_fault {
-    int status; /* 400; 403: the key may not read the brand */
-    const char *parameter;
-    char detail[STATS_DETAIL_MAX];
+    bool is_forbidden; /* the only fault: the key may not read the brand */
+    size_t n;
+    struct {
+        const char *parameter;
+        char detail[STATS_DETAIL_MAX]; /* goes on behind its name: "must be a number" */
+    } list[STATS_FAULTS_MAX];
 };
 
-/* Parses `query`.  `*out` borrows it, and what `asker` points to.  False and `*fault`: a parameter
- * is wrong.  Call stats_query_clear() in either case. */
+/* Parses `query`.  `*out` borrows it, and what `asker` points to.  False and `*fault`: parameters
+ * are wrong.  Call stats_query_clear() in either case. */
 MUST_USE bool stats_query_init(struct stats_query *out, const struct query *query,
                                const struct stats_asker *asker, struct stats_fault *fault);
 void stats_query_clear(struct stats_query *query);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/admin/faults.h"
 #include "service/admin/request.h"
 #include "service/base/clock.h"
 
@@ -24,7 +25,13 @@ bool stats_request_read(struct request *request, enum stats_asked asked, const c
 
     request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!stats_query_init(out, &request->query, &asker, &fault)) {
-        request_fail(request, fault.status, fault.parameter, "%s", fault.detail);
+        struct faults faults = {.n = 0};
+
+        for (size_t i = 0; i < fault.n; i++)
+            faults_add(&faults,
+                       fault.is_forbidden ? PROBLEM_OTHER_BRAND : PROBLEM_INVALID_PARAMETERS,
+                       slice_of(fault.list[i].parameter), fault.list[i].detail);
+        faults_reply(&faults, request);
         return false;
     }
     if (out->download) {

@@ -188,13 +188,13 @@ static bool take_filters(struct top *top)
 
     if (top->table == COUNTER_LINKS && (brand.ptr || kind.ptr)) {
         request_fail(top->request, 400, brand.ptr ? "brand" : "kind",
-                     "links are counted without it; ask for objects or clients");
+                     "is not counted of links; ask for objects or clients");
         return false;
     }
     if (top->table == COUNTER_LINKS && top->request->brands) {
-        request_fail(top->request, 403, NULL,
-                     "links are counted without their brand, and this API key is for some brands "
-                     "only; ask for objects or clients");
+        request_fail_as(top->request, PROBLEM_OTHER_BRAND, NULL,
+                        "links are counted without their brand, and this API key is for some "
+                        "brands only; ask for objects or clients");
         return false;
     }
     if (top->table == COUNTER_LINKS)
@@ -202,7 +202,7 @@ static bool take_filters(struct top *top)
     if (!(top->brand = params_find_brand(top->request, brand)))
         return false;
     if (kind.ptr && (top->kind = brand_kind_find(top->brand, kind)) == 0) {
-        request_fail(top->request, 400, "kind", "the brand has no kind %s",
+        request_fail(top->request, 400, "kind", "%s is no kind of the brand",
                      request_quote(kind, quoted));
         return false;
     }

@@ -8,6 +8,10 @@ export class ApiError extends Error {
     constructor(status, detail, parameter, retryAfter) {
         super(detail);
         this.status = status;
+        /* What the sentence says of the parameter, for pages that have a word of their own for it:
+         * "must be a number". */
+        this.predicate = (parameter && detail.startsWith(`${parameter} `)
+            ? detail.slice(parameter.length + 1) : detail).replace(/\.$/, "");
         this.parameter = parameter;
         this.retryAfter = retryAfter; // seconds, NaN: the server didn't say
     }

@@ -263,10 +263,10 @@ class Frame {
     /* The address has a parameter with a bad value. */
     noteRefused(error) {
         this.isDown = true;
-        const joint = error.message.startsWith("must") ? " " : ": ";
+        const joint = /^(must|may|is) /.test(error.predicate) ? " " : ": ";
 
         fill(this.notice, h("strong", null, "This address can’t be shown. "),
-            `${parameterNames[error.parameter]}${joint}${error.message.replace("`to`", "its end")}. `,
+            `${parameterNames[error.parameter]}${joint}${error.predicate.replace("`to`", "its end")}. `,
             h("button", { class: "button plain small", type: "button",
                 onclick: () => go(readView(), { brand: readFilters().brand }) },
             "Show the last 30 days"));

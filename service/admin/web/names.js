@@ -18,9 +18,9 @@ function fault(number, name) {
 
 function reason(error) {
     if (error.status === 403)
-        return `This key may not rename: ${error.message}.`;
+        return `This key may not rename: ${error.message}`;
     if (error.parameter === "name")
-        return `The name ${error.message}.`;
+        return `The name ${error.predicate}.`;
     return `The name could not be saved: ${error.message}`;
 }
 
