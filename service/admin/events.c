@@ -214,15 +214,13 @@ static void on_done(void *owner, const char *cause)
     reply(posting);
 }
 
-void events_handle_post(struct request *request)
+/* Takes the request, and the reference `json`. */
+static void post(struct request *request, json_t *json)
 {
-    json_t *json = request_read_json(request);
     struct posting *posting;
     struct fetch_options fetch = {
         .on_command = on_command, .on_answer = on_answer, .on_done = on_done};
 
-    if (!json)
-        return;
     if (json_is_array(json) && (json_array_size(json) == 0 || json_array_size(json) > EVENTS_MAX)) {
         request_fail(request, 413, NULL, "one request takes from 1 to %d events, not %zu",
                      (int)EVENTS_MAX, json_array_size(json));
@@ -249,4 +247,29 @@ void events_handle_post(struct request *request)
         fetch_start(request->server->fetches, &fetch);
     else
         on_done(posting, NULL);
+}
+
+void events_handle_post(struct request *request)
+{
+    json_t *json = request_read_json(request);
+
+    if (!json)
+        return;
+    if (json_is_array(json))
+        request_deprecate(request, "/v1/events:batch");
+    post(request, json);
+}
+
+void events_handle_post_batch(struct request *request)
+{
+    json_t *json = request_read_json(request);
+
+    if (!json)
+        return;
+    if (json_is_array(json)) {
+        post(request, json);
+        return;
+    }
+    request_fail_as(request, PROBLEM_INVALID_FIELDS, NULL, "the body must be an array of events");
+    json_decref(json);
 }

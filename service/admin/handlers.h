@@ -10,8 +10,10 @@ void probes_handle_ready(struct request *request);
 void probes_handle_options(struct request *request);
 void metrics_handle(struct request *request);
 void links_handle_mint(struct request *request);
+void links_handle_mint_batch(struct request *request);
 void told_handle(struct request *request);
 void events_handle_post(struct request *request);
+void events_handle_post_batch(struct request *request);
 void revocations_handle_post(struct request *request);
 void revocations_handle_list(struct request *request);
 void revocations_handle_delete(struct request *request);
@@ -22,6 +24,7 @@ void client_handle(struct request *request);
 void stats_handle(struct request *request);
 void funnel_handle(struct request *request);
 void funnel_handle_stats(struct request *request); /* /v1/stats of payments */
+void funnel_handle_conversions(struct request *request);
 void invoices_handle_clicked(struct request *request);
 void invoices_handle_unclicked(struct request *request);
 void invoices_handle_unpaid(struct request *request);

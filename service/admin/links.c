@@ -213,16 +213,14 @@ static bool tell_mails(struct request *request, const struct minting *minting)
     return true;
 }
 
-void links_handle_mint(struct request *request)
+/* Takes the request, and the reference `json`. */
+static void mint_and_reply(struct request *request, json_t *json)
 {
-    json_t *json = request_read_json(request);
     struct minting minting = {.n_mails = 0};
     struct faults faults = {.n = 0};
     json_t *minted = NULL;
     struct link link;
 
-    if (!json)
-        return;
     linkform_maker_init(&minting.maker, request->site, clock_wall_ms() / 1000);
     minting.maker.brands = request->brands;
     if (json_array_size(json) > LINKS_MAX) {
@@ -247,6 +245,31 @@ void links_handle_mint(struct request *request)
     }
     json_decref(minted);
     free(minting.mails);
+    json_decref(json);
+}
+
+void links_handle_mint(struct request *request)
+{
+    json_t *json = request_read_json(request);
+
+    if (!json)
+        return;
+    if (json_is_array(json))
+        request_deprecate(request, "/v1/links:batch");
+    mint_and_reply(request, json);
+}
+
+void links_handle_mint_batch(struct request *request)
+{
+    json_t *json = request_read_json(request);
+
+    if (!json)
+        return;
+    if (json_is_array(json)) {
+        mint_and_reply(request, json);
+        return;
+    }
+    request_fail_as(request, PROBLEM_INVALID_FIELDS, NULL, "the body must be an array of links");
     json_decref(json);
 }
 

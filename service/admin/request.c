@@ -120,6 +120,15 @@ void request_add_header(struct request *request, const char *name, const char *v
         request->fields_len += (size_t)len;
 }
 
+void request_deprecate(struct request *request, const char *successor)
+{
+    char link[128];
+
+    snprintf(link, sizeof(link), "<%s>; rel=\"successor-version\"", successor);
+    request_add_header(request, "Deprecation", "@1795824000"); /* 2026-11-28 */
+    request_add_header(request, "Link", link);
+}
+
 /* The name of the member whose number ends at `end` of a text that jansson read up to there:
  * `"name" : 1e999`.  "" when it is none, as in an array. */
 static void find_member(struct slice text, size_t end, char out[static REQUEST_QUOTE_MAX])

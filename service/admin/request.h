@@ -116,6 +116,9 @@ const char *request_header(const struct request *request, const char *name);
 /* Adds a field to the reply. */
 void request_add_header(struct request *request, const char *name, const char *value);
 
+/* Says in the reply that another path takes the place of this way to ask (RFC 9745). */
+void request_deprecate(struct request *request, const char *successor);
+
 /* The body as JSON, a new reference; or NULL, and the request was replied to with 400. */
 MUST_USE json_t *request_read_json(struct request *request);
 

@@ -304,26 +304,23 @@ static void set_defaults(struct linkform_maker *maker, const struct linkform *fo
                "is missing, and there are several brands");
 }
 
-/* What the target of the kind cannot do without; `wrong`, bits of 1 << field, have a fault. */
-static void check_needs(const struct linkform *form, const struct link *out, unsigned wrong,
+/* What the target of the kind cannot do without. */
+static void check_needs(const struct linkform *form, const struct link *out,
                         struct linkform_faults *faults)
 {
     const struct {
         enum link_field field;
-        bool is_needed, has_value;
+        bool is_needed;
     } needs[] = {
-        {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind), out->token.object != 0},
-        {LINK_CLIENT, brand_kind_is_opt_out(out->brand, out->token.kind), out->token.client != 0},
-        {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind), out->token.arg_len > 0},
+        {LINK_OBJECT, brand_kind_needs_object(out->brand, out->token.kind)},
+        {LINK_CLIENT, brand_kind_is_opt_out(out->brand, out->token.kind)},
+        {LINK_ARG, brand_kind_needs_arg(out->brand, out->token.kind)},
     };
 
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-        enum link_field field = needs[i].field;
-
-        if (needs[i].is_needed && !needs[i].has_value && !(wrong >> field & 1))
-            refuse(next_fault(faults, fields[field].name),
-                   "is %s, and the target of kind '%s' needs it",
-                   form->field[field].len > 0 ? "0" : "missing",
+        if (needs[i].is_needed && form->field[needs[i].field].len == 0)
+            refuse(next_fault(faults, fields[needs[i].field].name),
+                   "is missing, and the target of kind '%s' needs it",
                    brand_kind_name(out->brand, out->token.kind));
     }
 }
@@ -344,7 +341,7 @@ static void take_fields(struct linkform_maker *maker, const struct linkform *for
                         struct linkform_faults *faults)
 {
     bool has_ttl = form->field[LINK_TTL].len > 0, has_due = form->field[LINK_DUE].len > 0;
-    unsigned wrong = 0; /* bits of 1 << field */
+    bool is_ttl_wrong = false;
 
     for (int i = 0; i < LINK_FIELDS; i++) {
         if (i == LINK_KIND && form->field[i].len == 0)
@@ -355,14 +352,14 @@ static void take_fields(struct linkform_maker *maker, const struct linkform *for
         /* Of which brand's kinds a wrong brand doesn't say. */
         else if (form->field[i].len > 0 && (i != LINK_KIND || out->brand) &&
                  !take_field(maker, i, form->field[i], out, faults))
-            wrong |= 1U << i;
+            is_ttl_wrong = is_ttl_wrong || i == LINK_TTL;
     }
     if (!out->brand || out->token.kind == 0)
         return;
-    check_needs(form, out, wrong, faults);
+    check_needs(form, out, faults);
     /* Uses are forgotten some time after the last one (batch.h), and then the link must have
      * ended. */
-    if (!(wrong >> LINK_TTL & 1) && out->token.ttl_code == 0 &&
+    if (!is_ttl_wrong && out->token.ttl_code == 0 &&
         brand_kind_max_uses(out->brand, out->token.kind) > 0)
         refuse(next_fault(faults, fields[LINK_TTL].name),
                "is never, but links of kind '%s' are good for %u uses and need an end",

@@ -199,7 +199,7 @@ def test_a_key_has_so_many_requests_in_a_minute(make_hopcountd, redis):
         assert reply.getheader("X-RateLimit-Remaining") == str(left)
         assert 0 < int(reply.getheader("X-RateLimit-Reset")) <= 60
     reply = ask(daemon, "GET", "/v1/stats", status=429)
-    assert reply.reason == reply.json["title"] == "Too Many Requests"
+    assert (reply.reason, reply.json["type"]) == ("Too Many Requests", "/problems/too-many-requests")
     assert 0 < int(reply.getheader("Retry-After")) <= 60
     ask(daemon, "GET", "/v1/stats", key=other, status=200)
     ask(daemon, "GET", "/metrics", key=None, status=200)
@@ -244,6 +244,36 @@ def test_many_links_are_minted_at_once_or_none(make_hopcountd, redis):
     assert problem(daemon, "POST", "/v1/links", links) == "[9999].object"
     assert problem(daemon, "POST", "/v1/links", [{}] * 10001, 413) is None
     assert ask(daemon, "POST", "/v1/links", [], 201).json == []
+
+
+def test_each_path_has_one_form(two_brands):
+    link = {"brand": "acme", "kind": "pay", "object": 1, "issued_at": "2026-11-22T12:00:00Z"}
+    event = {"id": "1", "brand": "acme", "type": "invoice.paid", "object": 1}
+    for path, one, status in (("/v1/links", link, 201), ("/v1/events", event, 202)):
+        batch = ask(two_brands, "POST", f"{path}:batch", [one], status)
+        assert batch.getheader("Deprecation") is None and len(batch.json) == 1
+        assert ask(two_brands, "POST", path, one, status).getheader("Deprecation") is None
+        old = ask(two_brands, "POST", path, [one], status)
+        assert old.getheader("Deprecation") == "@1795824000" and f"<{path}:batch>" in old.getheader("Link")
+        assert problem(two_brands, "POST", f"{path}:batch", one) is None
+    for path in ("stats", "funnel", "clicked", "unclicked", "unpaid"):
+        query = "brand=acme&campaign=3&from=7d" if path != "stats" else "brand=acme&from=7d"
+        new = ask(two_brands, "GET", f"/v1/{path}.csv?{query}", status=200)
+        assert new.getheader("Deprecation") is None and new.getheader("Content-Type").startswith("text/csv")
+        for old in (ask(two_brands, "GET", f"/v1/{path}?{query}&format=csv", status=200),
+                    ask(two_brands, "GET", f"/v1/{path}?{query}", headers={"Accept": "text/csv"}, status=200)):
+            assert old.getheader("Deprecation") and f"</v1/{path}.csv>" in old.getheader("Link")
+            assert old.text.removeprefix("\ufeff").splitlines()[0] == new.text.splitlines()[0]
+        file = ask(two_brands, "GET", f"/v1/{path}.csv?{query}&for=spreadsheet", status=200)
+        assert "attachment" in file.getheader("Content-Disposition")
+        assert file.text.startswith("\ufeff") == (path in ("stats", "funnel"))
+        assert problem(two_brands, "GET", f"/v1/{path}.csv?{query}&for=people") == "for"
+        assert ask(two_brands, "GET", f"/v1/{path}?{query}").getheader("Deprecation") is None
+    new = ask(two_brands, "GET", "/v1/conversions?brand=acme", status=200)
+    assert new.json["metric"] == "conversions" and new.getheader("Deprecation") is None
+    old = ask(two_brands, "GET", "/v1/stats?brand=acme&metric=conversions", status=200)
+    assert old.getheader("Deprecation") and {**old.json, "as_of": 0, "lag_s": 0} == {**new.json, "as_of": 0, "lag_s": 0}
+    assert problem(two_brands, "GET", "/v1/conversions?brand=acme&metric=clicks") == "metric"
 
 
 LINK_FAULTS = [

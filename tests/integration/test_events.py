@@ -38,10 +38,11 @@ def test_an_event_is_accepted_once(hopcountd):
     assert post(hopcountd, first) == {"id": "evt-1", "outcome": "accepted"}
     wait_until(lambda: entries(hopcountd) == 1)
     assert post(hopcountd, first) == {"id": "evt-1", "outcome": "duplicate"}
+    why = 'object "0" is not a whole number from 1 to 4294967295.'
     assert post(hopcountd, [first, event(2), event(2), event(3, object=0)]) == [
         {"id": "evt-1", "outcome": "duplicate"}, {"id": "evt-2", "outcome": "accepted"},
         {"id": "evt-2", "outcome": "duplicate"},
-        {"id": "evt-3", "outcome": "refused", "why": "object: \"0\" is not a whole number from 1 to 4294967295"}]
+        {"id": "evt-3", "outcome": "refused", "why": why, "errors": [{"field": "object", "detail": why}]}]
     assert hopcountd.metrics()["hopcount_events_accepted_total"] == 2
     wait_until(lambda: entries(hopcountd) == 2)
 

@@ -82,8 +82,8 @@ def test_a_table_tells_an_event_a_row(hopcountd, told):
         "a;invoice.paid;1;\nb;invoice.replaced;2;3\n\nc;invoice.paid;x;\n;invoice.paid;4;\na;invoice.paid;1;\n"), status=1)
     assert rows(done) == [
         ("line", "id", "outcome", "why"), ("2", "a", "accepted", ""), ("3", "b", "accepted", ""),
-        ("5", "c", "refused", 'object: "x" is not a whole number from 1 to 4294967295'),
-        ("6", "", "refused", "id: is missing"), ("7", "a", "duplicate", "")]
+        ("5", "c", "refused", 'object "x" is not a whole number from 1 to 4294967295.'),
+        ("6", "", "refused", "id is missing."), ("7", "a", "duplicate", "")]
     assert [line.split(": ")[1] for line in done.stderr.splitlines() if "line" in line] == ["line 5", "line 6"]
     assert done.stderr.splitlines()[-1] == "hopcount: 2 rows were refused, 2 events accepted, 1 had been before"
     wait_until(lambda: hopcountd.metrics()["hopcount_state_entries"] == 3)
@@ -179,11 +179,11 @@ def test_links_issued_later_stay_valid(hopcountd, told):
     (["--list", "object", "5"], "--list prints all", 2),
     (["--undo", "object", "5", "--issued-before", "2026-10-01T00:00:00Z"], "is for revoking", 2),
     (["object", "5", "--json"], "--json is for --list", 2),
-    (["object", "0"], "id: must be a whole number", 1),
-    (["--undo", "object", "0"], "id: must be a whole number", 1),
-    (["object", "5", "--brand", "initech"], "brand: must be a brand", 1),
-    (["object", "5", "--issued-before", "soon"], "issued_before: must be a time", 1),
-    (["link", "0" * 45], "id: must be a link's id", 1),
+    (["object", "0"], "id must be a whole number", 1),
+    (["--undo", "object", "0"], "id must be a whole number", 1),
+    (["object", "5", "--brand", "initech"], "brand must be a brand", 1),
+    (["object", "5", "--issued-before", "soon"], "issued_before must be a time", 1),
+    (["link", "0" * 45], "id must be a link's id", 1),
 ])
 def test_a_bad_revocation_changes_nothing(hopcountd, told, arguments, says, status):
     done = told("revoke", *arguments, status=status)
@@ -197,7 +197,7 @@ def test_of_several_brands_one_must_be_named(make_hopcountd, redis, tmp_path):
     daemon.start()
     all_brands, one = (teller(daemon, key, tmp_path / name) for name, key in (("all", everyone), ("one", acme)))
     for words in (["object", 5], ["--undo", "object", 5]):
-        assert "brand: is missing" in all_brands("revoke", *words, status=1).stderr
+        assert "brand is missing" in all_brands("revoke", *words, status=1).stderr
         assert "not for the brand" in one("revoke", *words, "--brand", "globex", status=1).stderr
         one("revoke", *words)
         all_brands("revoke", *words, "--brand", "globex")

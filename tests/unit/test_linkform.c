@@ -35,8 +35,6 @@ static void test_refused(void **state)
         {"no kind", LINK_KIND, "", "is missing", "acme", "kind", 0},
         {"no object", LINK_OBJECT, "", "is missing, and the target of kind 'pay' needs it", "acme",
          "object", 0},
-        {"object 0", LINK_OBJECT, "0", "is 0, and the target of kind 'pay' needs it", "acme",
-         "object", 0},
         {"an object of 2^32", LINK_OBJECT, "4294967296", "0 to 4294967295", "acme", "object", 0},
         {"an object of 2^64 + 1", LINK_OBJECT, "18446744073709551617", "0 to 4294967295", "acme",
          "object", 0},

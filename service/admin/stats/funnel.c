@@ -467,6 +467,10 @@ static json_t *row_json(const struct funnel_job *job, size_t period, const struc
     }
     if (name.ptr)
         json_object_set_new(object, "name", json_stringn(name.ptr, name.len));
+    for (size_t i = 0; i < query->n_groups; i++) {
+        if (query->groups[i] == STATS_CAMPAIGN)
+            json_object_set_new(object, "campaign_id", json_integer(row->key[i]));
+    }
     add_counts(job, object, row, !job->by_kind);
     return object;
 }
@@ -755,12 +759,13 @@ static void on_funnel_done(void *owner, const char *cause)
 
 /* --- the request --- */
 
-static bool read_query(struct funnel_job *job, bool is_funnel)
+static bool read_query(struct funnel_job *job, enum stats_asked asked)
 {
+    bool is_funnel = asked == STATS_ASKED_FUNNEL;
     struct stats_query *query = &job->stats.query;
     struct slice bad;
 
-    if (!stats_request_read(job->request, is_funnel ? STATS_ASKED_FUNNEL : STATS_ASKED_STATS,
+    if (!stats_request_read(job->request, asked,
                             is_funnel ? "hopcount-funnel.csv" : "hopcount-stats.csv", query))
         return false;
     stats_query_key(query, job->cache_key);
@@ -824,7 +829,7 @@ static bool reply_early(struct funnel_job *job)
     return true;
 }
 
-static void handle(struct request *request, bool is_funnel)
+static void handle(struct request *request, enum stats_asked asked)
 {
     struct fetch_options options = {
         .on_command = on_funnel_command,
@@ -840,7 +845,7 @@ static void handle(struct request *request, bool is_funnel)
     }
     job->request = request;
     job->asked_ms = clock_mono_ms();
-    if (!read_query(job, is_funnel) || reply_early(job) || !plan_job(job)) {
+    if (!read_query(job, asked) || reply_early(job) || !plan_job(job)) {
         free_job(job);
         return;
     }
@@ -851,10 +856,15 @@ static void handle(struct request *request, bool is_funnel)
 
 void funnel_handle(struct request *request)
 {
-    handle(request, true);
+    handle(request, STATS_ASKED_FUNNEL);
 }
 
 void funnel_handle_stats(struct request *request)
 {
-    handle(request, false);
+    handle(request, STATS_ASKED_STATS);
+}
+
+void funnel_handle_conversions(struct request *request)
+{
+    handle(request, STATS_ASKED_CONVERSIONS);
 }

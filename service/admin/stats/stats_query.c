@@ -387,13 +387,17 @@ static bool take_page(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
     struct slice limit = query_find(query, "limit"), offset = query_find(query, "offset");
-    struct slice format = query_find(query, "format");
+    struct slice format = query_find(query, "format"), reader = query_find(query, "for");
     uint32_t n;
 
-    out->download = slice_equal(format, slice_of("csv"));
+    /* `format` is of the paths that answer JSON, `for` of those that end in .csv. */
+    out->download =
+        slice_equal(format, slice_of("csv")) || slice_equal(reader, slice_of("spreadsheet"));
     out->csv = out->download || asker->accepts_csv;
     if (format.ptr && !out->download && !slice_equal(format, slice_of("json")))
         return refuse(fault, "format", "must be json or csv");
+    if (reader.ptr && !out->download && !slice_equal(reader, slice_of("program")))
+        return refuse(fault, "for", "must be program or spreadsheet");
     /* A file gets all rows; a time series as well, because PERIOD_BUCKETS_MAX limits it. */
     out->limit = STATS_LIMIT_DEFAULT;
     if (asker->asked != STATS_ASKED_LIST && out->csv)
@@ -476,14 +480,16 @@ bool stats_query_wants(const struct stats_query *query, uint32_t value)
 static bool take_metric(struct stats_query *out, struct slice name, struct stats_fault *fault)
 {
     static const char *const names[] = {"clicks", "conversions", "amount"};
+    unsigned first = out->metric == STATS_CONVERSIONS ? STATS_CONVERSIONS : STATS_CLICKS;
 
-    for (unsigned i = 0; i < STATS_FUNNEL && name.ptr; i++) {
+    for (unsigned i = first; i < STATS_FUNNEL && name.ptr; i++) {
         if (slice_equal(name, slice_of(names[i]))) {
             out->metric = (enum stats_metric)i;
             return true;
         }
     }
-    return !name.ptr || refuse(fault, "metric", "must be clicks, conversions or amount");
+    return !name.ptr || refuse(fault, "metric", "must be %sconversions or amount",
+                               first == STATS_CLICKS ? "clicks, " : "");
 }
 
 bool stats_query_init(struct stats_query *out, const struct query *query,
@@ -494,7 +500,9 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
     fault->n = 0;
     fault->is_forbidden = false;
     *out = (struct stats_query){.brands = asker->brands};
-    if (asker->asked != STATS_ASKED_STATS)
+    if (asker->asked == STATS_ASKED_CONVERSIONS)
+        out->metric = STATS_CONVERSIONS;
+    else if (asker->asked != STATS_ASKED_STATS)
         out->metric = STATS_FUNNEL;
     /* What others mean depends on these. */
     if (!take_metric(out, query_find(query, "metric"), fault) ||

@@ -53,15 +53,20 @@ enum stats_metric {
     STATS_METRICS
 };
 
-/* What was asked: GET /v1/stats, GET /v1/funnel, or a list of invoices. */
-enum stats_asked { STATS_ASKED_STATS, STATS_ASKED_FUNNEL, STATS_ASKED_LIST };
+/* What was asked: GET /v1/stats, /v1/conversions, /v1/funnel, or a list of invoices. */
+enum stats_asked {
+    STATS_ASKED_STATS,
+    STATS_ASKED_CONVERSIONS,
+    STATS_ASKED_FUNNEL,
+    STATS_ASKED_LIST
+};
 
 /* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
     const char *brands; /* the brands that this key may read, see brandlist.h; NULL = all */
     int64_t now_s;
-    bool accepts_csv;
+    bool accepts_csv; /* a path that ends in .csv, or the field Accept */
     enum stats_asked asked;
 };
 

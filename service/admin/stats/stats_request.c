@@ -13,11 +13,14 @@ bool stats_request_read(struct request *request, enum stats_asked asked, const c
                         struct stats_query *out)
 {
     const char *accept = request_header(request, "Accept");
+    bool is_csv_path =
+        request->path.len > 4 && memcmp(request->path.ptr + request->path.len - 4, ".csv", 4) == 0;
     const struct stats_asker asker = {
         .site = request->site,
         .brands = request->brands,
         .now_s = clock_wall_ms() / 1000,
-        .accepts_csv = accept && strstr(accept, "text/csv"),
+        .accepts_csv = is_csv_path ||
+                       (asked != STATS_ASKED_CONVERSIONS && accept && strstr(accept, "text/csv")),
         .asked = asked,
     };
     char disposition[DISPOSITION_MAX];
@@ -33,6 +36,14 @@ bool stats_request_read(struct request *request, enum stats_asked asked, const c
                        slice_of(fault.list[i].parameter), fault.list[i].detail);
         faults_reply(&faults, request);
         return false;
+    }
+    if (out->csv && !is_csv_path) {
+        char successor[DISPOSITION_MAX];
+
+        snprintf(successor, sizeof(successor), "%.*s.csv", SLICE_ARG(request->path));
+        request_deprecate(request, successor);
+    } else if (asked == STATS_ASKED_STATS && out->metric != STATS_CLICKS && !out->csv) {
+        request_deprecate(request, "/v1/conversions");
     }
     if (out->download) {
         snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", file_name);

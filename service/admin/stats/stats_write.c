@@ -149,6 +149,10 @@ static void add_row(struct evbuffer *out, const struct stats *stats, const struc
     add_row_head(out, &stats->query, values);
     if (name.ptr)
         add_text(out, ",\"name\":", name);
+    for (size_t i = 0; i < stats->query.n_groups; i++) {
+        if (stats->query.groups[i] == STATS_CAMPAIGN)
+            evbuffer_add_printf(out, ",\"campaign_id\":%u", (unsigned)row->key[i]);
+    }
     evbuffer_add(out, ",", 1);
     add_counts(out, &row->clicks, row->people);
 }
