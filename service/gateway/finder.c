@@ -154,9 +154,9 @@ void finder_look_at(struct finder *finder, const struct click *click)
     judge(finder, &own);
 }
 
-void finder_expect(struct finder *finder, const struct click *click)
+void finder_expect(struct finder *finder, const struct click *click, enum gateway_step step)
 {
-    gateway_expect(finder->gateway, click);
+    gateway_expect(finder->gateway, click, step);
 }
 
 void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "service/gateway/gateway.h"
 #include "service/gateway/gateway_redis.h"
 
 struct beat;
@@ -41,8 +42,8 @@ void finder_free(struct finder *finder);
 
 /* Takes a click of this process; call once for each. */
 void finder_look_at(struct finder *finder, const struct click *click);
-/* Prefetches what finder_look_at() of this click will need; call it some clicks ahead. */
-void finder_expect(struct finder *finder, const struct click *click);
+/* Prefetches what finder_look_at() of this click will need, as gateway_expect() does. */
+void finder_expect(struct finder *finder, const struct click *click, enum gateway_step step);
 /* Call in each pass of the ledger thread, after the clicks: exchanges clicks with other pods, and
  * sends the heartbeat. */
 void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms);

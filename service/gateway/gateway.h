@@ -52,10 +52,18 @@ bool gateway_wants(const struct click *click);
 /* The longest time between two clicks that can still influence each other. */
 int64_t gateway_window_ms(const struct gateway *gateway);
 
-/* Prefetches the client's place in the table, which is much larger than the processor's cache; call
- * it some clicks before gateway_add() of this click.  Waiting for that memory is most of what a
- * click costs. */
-void gateway_expect(struct gateway *gateway, const struct click *click);
+/* What a click needs of the tables, which are much larger than the processor's cache.  Each step
+ * reads what the step before has fetched. */
+enum gateway_step {
+    GATEWAY_FETCH_PLACE, /* where the client's clicks and the link's repeats begin */
+    GATEWAY_FETCH_FIRST, /* the newest of each */
+    GATEWAY_FETCH_NEXT,  /* the click before that */
+    GATEWAY_STEPS
+};
+
+/* Prefetches memory for gateway_add() of this click; call it for each step in order, some clicks
+ * ahead.  Waiting for that memory is most of what a click costs. */
+void gateway_expect(struct gateway *gateway, const struct click *click, enum gateway_step step);
 
 /* Tests whether a new click of this process is a repeat; call it once for each, before
  * gateway_add().  True: `*found` is its relabelling, and gateway_add() is not needed. */

@@ -17,7 +17,7 @@
 enum {
     READ_MAX = 256,
     LOOK_MAX = 65536, /* clicks looked at in one pass, so that batches aren't delayed */
-    AHEAD = 8,        /* how many clicks ahead are prefetched */
+    AHEAD = 6,        /* clicks between two steps of prefetching */
     RETRY_MS = 1000,  /* between two attempts to open a log */
 };
 
@@ -127,10 +127,14 @@ void relabel_look_at_log(struct relabel *relabel, struct clicklog *log, uint64_t
 
         if (passed == 0)
             return;
-        for (size_t i = 0; i < n_clicks; i++) {
-            if (i + AHEAD < n_clicks)
-                finder_expect(relabel->finder, &relabel->clicks[i + AHEAD]);
-            finder_look_at(relabel->finder, &relabel->clicks[i]);
+        for (size_t i = 0; i < n_clicks + AHEAD * GATEWAY_STEPS; i++) {
+            for (size_t step = 0; step < GATEWAY_STEPS; step++) {
+                if (i - step * AHEAD < n_clicks) /* also false when the difference wraps */
+                    finder_expect(relabel->finder, &relabel->clicks[i - step * AHEAD],
+                                  (enum gateway_step)step);
+            }
+            if (i >= AHEAD * GATEWAY_STEPS)
+                finder_look_at(relabel->finder, &relabel->clicks[i - AHEAD * GATEWAY_STEPS]);
         }
         *looked_to += passed;
         background_yield();

@@ -149,6 +149,23 @@ static uint64_t key_if_counted(const struct repeat *repeat, const struct click *
     return key ? key : 1;
 }
 
+void repeat_expect(const struct repeat *repeat, const struct click *click, bool has_slot)
+{
+    uint64_t key = key_if_counted(repeat, click);
+    const struct slot *slot;
+
+    if (key == 0)
+        return;
+    if (!has_slot) {
+        __builtin_prefetch(set_of(repeat, key), 1);
+        __builtin_prefetch(set_of(repeat, key) + WAYS - 1, 1);
+        return;
+    }
+    slot = find_slot(repeat, key);
+    if (slot)
+        __builtin_prefetch(ranks_of(repeat, slot), 1);
+}
+
 bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click)
 {
     uint64_t key = key_if_counted(repeat, &click->click);

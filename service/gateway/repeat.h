@@ -24,6 +24,9 @@ struct repeat;
 MUST_USE struct repeat *repeat_new(unsigned max);
 void repeat_free(struct repeat *repeat);
 
+/* Prefetches memory for the calls below: first where the click's slot is, then, `has_slot`, what
+ * the slot holds. */
+void repeat_expect(const struct repeat *repeat, const struct click *click, bool has_slot);
 /* Tests a click of this process; call once for each.  True: `max` other clicks within a minute of
  * it are known, so it is a repeat, whatever other pods know.  Otherwise the click is stored. */
 bool repeat_add_own(struct repeat *repeat, const struct gateway_click *click);
