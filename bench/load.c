@@ -62,6 +62,8 @@ struct load {
     size_t n_paths, next_path;
     char before[32]; /* what stands around a path in a request */
     char after[REQUEST_MAX];
+    /* Not on the stack: hardened builds fill that with zeros, 90 KB for each request. */
+    char out[DEPTH_MAX * (REQUEST_MAX + PATH_MAX_LEN + 32)];
     size_t before_len, after_len;
     struct peer *peers;
     unsigned next_peer;
@@ -266,17 +268,16 @@ static bool may_send(const struct load *l)
 /* Sends `n` requests in one write, all due at `due_ns`. */
 static void send_requests(struct load *l, struct peer *p, unsigned n, uint64_t due_ns)
 {
-    char out[DEPTH_MAX * (REQUEST_MAX + PATH_MAX_LEN + 32)];
     size_t len = 0;
 
     for (unsigned i = 0; i < n && may_send(l); i++) {
-        len += put_request(l, out + len);
+        len += put_request(l, l->out + len);
         p->due_ns[(p->first + p->n_waiting) % DEPTH_MAX] = due_ns;
         p->n_waiting++;
         l->n_sent++;
     }
     /* A loopback socket's buffer takes this whole; anything else is a broken run. */
-    if (len && send(p->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
+    if (len && send(p->fd, l->out, len, MSG_NOSIGNAL) != (ssize_t)len)
         die("send");
 }
 
