@@ -55,7 +55,7 @@ struct worker_sums {
     uint64_t requests[OUTCOMES], ended[CLOSE_REASONS], reasons[CLICK_REASONS];
     uint64_t agents_cached, agents_full, agents_hurried;
     uint64_t accepted, open, open_max, heads, unsent_bytes, bytes_in, bytes_out, accept_pauses,
-        loop_passes;
+        loop_passes, gather_pauses;
 };
 
 static void add_worker(struct worker_sums *sums, const struct worker_counters *counters)
@@ -78,6 +78,7 @@ static void add_worker(struct worker_sums *sums, const struct worker_counters *c
     sums->bytes_out += counter64_get(&counters->bytes_out);
     sums->accept_pauses += counter64_get(&counters->accept_pauses);
     sums->loop_passes += counter64_get(&counters->loop_passes);
+    sums->gather_pauses += counter64_get(&counters->pauses);
 }
 
 static void write_labelled(struct evbuffer *out, const struct worker_sums *sums)
@@ -140,6 +141,8 @@ static void write_workers(struct evbuffer *out, const struct admin_sources *sour
              (double)sums.accept_pauses},
             {"hopcount_event_loop_turns_total", "counter", "Turns of the workers' event loops.",
              (double)sums.loop_passes},
+            {"hopcount_gather_pauses_total", "counter",
+             "Pauses of public.gather_us in which requests gathered.", (double)sums.gather_pauses},
         };
 
         write_metrics(out, metrics, N_OF(metrics));

@@ -16,7 +16,8 @@
 #include "service/clicklog/spares.h"
 
 enum {
-    TICK_MS = 100,         /* longest wait between two passes */
+    TICK_MS = 100,         /* longest wait between two passes while clicks come */
+    IDLE_MS = 1000,        /* and while none come; a worker that needs a segment wakes the keeper */
     WINDOW_MIN = 64 << 10, /* this many bytes ahead of the tail are kept writable */
     AHEAD_MIN = 2,         /* spares of each log */
     AHEAD_BYTES = 2 << 20, /* and at least so many bytes: bursts come without warning */
@@ -174,13 +175,15 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
            atomic_load_explicit(&log->applied, memory_order_relaxed) >= clicklog_tail(log);
 }
 
-static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
+/* True: nothing was appended since the last pass, and no click is at risk. */
+static bool keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
 {
-    bool safe = true;
+    bool safe = true, is_quiet = true;
 
     for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
         if (!log->live)
             continue;
+        is_quiet = is_quiet && atomic_load(&log->ready) && clicklog_tail(log) == log->tick_tail;
         safe = keep_log(log, now_ms, took_ms) && safe;
         if (!atomic_load(&log->ready)) {
             pthread_mutex_lock(&store->lock);
@@ -190,6 +193,7 @@ static void keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
         }
     }
     atomic_store_explicit(&store->degraded, !safe || store->disk_errno != 0, memory_order_relaxed);
+    return is_quiet && safe && store->disk_errno == 0;
 }
 
 /* The clicks that would be lost if the process ended now: neither applied nor in a file. */
@@ -242,8 +246,9 @@ static void *run(void *arg)
         int64_t now_ms = clock_mono_ms();
         struct clicklog *log = NULL;
         struct segment *unsettled;
+        bool is_quiet = keep_logs(store, now_ms, now_ms - last_ms);
+        int64_t wait_ms = is_quiet && !interval ? IDLE_MS : longest_ms;
 
-        keep_logs(store, now_ms, now_ms - last_ms);
         make_more_spares(store, now_ms);
         retention_run(store, now_ms);
         last_ms = now_ms;
@@ -258,7 +263,7 @@ static void *run(void *arg)
         unsettled = find_unsettled(store);
         if (unsettled)
             sync_segment(store, unsettled);
-        if (poll(&wake, 1, unsettled ? 0 : (int)longest_ms) > 0)
+        if (poll(&wake, 1, unsettled ? 0 : (int)wait_ms) > 0)
             wake_take(store->wake_fd);
     }
     end_logs(store);

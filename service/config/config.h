@@ -56,6 +56,7 @@ struct config_public {
     int64_t requests_max;             /* per connection */
     int64_t idle_s;
     int64_t head_s;
+    int64_t gather_us; /* 0 = answers at once, always */
 };
 
 struct config_admin {

@@ -81,6 +81,7 @@ struct conns {
     struct conn *free_conns; /* the one freed last comes first */
     unsigned n_made;         /* entries used at least once */
     unsigned n_open;
+    unsigned n_answered; /* requests since conns_take_n_answered() */
     struct held_pool held_pool;
     struct conn
         *parked[ANSWER_LATE_MAX]; /* whose press it is; NULL: none, or the client has gone */
@@ -458,6 +459,7 @@ static bool answer_one(struct conn *c, struct intake *in)
                      conns->out + conns->out_len + in->made, &answer))
         return false;
     c->n_requests++;
+    conns->n_answered++;
     in->made += answer.reply_len;
     in->rest = slice_make(in->rest.ptr + answer.request_len, in->rest.len - answer.request_len);
     switch (answer.then) {
@@ -804,4 +806,12 @@ size_t conns_n_held_blocks(const struct conns *conns)
 unsigned conns_n_open(const struct conns *conns)
 {
     return conns->n_open;
+}
+
+unsigned conns_take_n_answered(struct conns *conns)
+{
+    unsigned n = conns->n_answered;
+
+    conns->n_answered = 0;
+    return n;
 }

@@ -94,6 +94,8 @@ void conns_drain(struct conns *conns);
 void conns_close_idle(struct conns *conns, int64_t silent_ms);
 
 unsigned conns_n_open(const struct conns *conns);
+/* The requests answered since the last call. */
+unsigned conns_take_n_answered(struct conns *conns);
 /* Blocks of memory in use for held input, at most CONNS_HELD_BLOCKS. */
 size_t conns_n_held_blocks(const struct conns *conns);
 

@@ -73,6 +73,7 @@ struct worker_counters {
     counter64 bytes_in, bytes_out;
     counter64 accept_pauses; /* times accepting paused, because descriptors or memory ran out */
     counter64 loop_passes;   /* of the event loop */
+    counter64 pauses;        /* in which requests gathered; see gather.h */
 };
 
 /* The names used in metrics, "redirect", "evicted"; NULL when out of range. */

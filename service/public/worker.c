@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 #include "service/public/acceptor.h"
 #include "service/public/answer.h"
 #include "service/public/conns.h"
+#include "service/public/gather.h"
 #include "service/public/loop_clock.h"
 #include "service/state/one_use.h"
 
@@ -37,10 +39,11 @@ struct worker {
     struct conns *conns;
     struct one_use *one_use;
     struct loop_clock clock;
+    struct gather gather;
     struct acceptor *acceptor;
     struct event *tick, *wake;
     int wake_fd;
-    bool is_finishing, is_stopped;
+    bool is_ticking, is_finishing, is_stopped;
     int64_t finish_by_ms; /* monotonic, valid when finishing */
     pthread_t thread;
     bool has_thread;
@@ -53,8 +56,6 @@ struct worker {
 };
 
 static const struct timeval tick_interval = {.tv_usec = TICK_MS * 1000L};
-
-/* --- finishing --- */
 
 /* --- the loop --- */
 
@@ -111,6 +112,32 @@ static void on_use(void *owner, uint64_t ticket, enum one_use_outcome outcome)
     conns_reply_late(w->conns, (unsigned)ticket, outcome);
 }
 
+/* Ticks only while there are deadlines: an idle process shouldn't wake. */
+static void set_tick(struct worker *w)
+{
+    bool is_needed = w->is_finishing || conns_n_open(w->conns) > 0;
+
+    if (is_needed == w->is_ticking)
+        return;
+    if (is_needed)
+        w->is_ticking = event_add(w->tick, &tick_interval) == 0;
+    else
+        w->is_ticking = event_del(w->tick) != 0;
+}
+
+/* Sleeps while requests gather, if that saves more than it costs. */
+static void await_more(struct worker *w)
+{
+    const struct timespec pause = {.tv_nsec = w->options.config->gather_us * 1000};
+    unsigned n_requests = conns_take_n_answered(w->conns);
+
+    if (pause.tv_nsec > 0 && !w->is_finishing &&
+        gather_after_pass(&w->gather, w->clock.mono_ms, n_requests, conns_n_open(w->conns))) {
+        nanosleep(&pause, NULL);
+        counter64_add(&w->counters.pauses, 1);
+    }
+}
+
 static void *run(void *arg)
 {
     struct worker *w = arg;
@@ -128,6 +155,8 @@ static void *run(void *arg)
                              w->clock.mono_ms >= w->finish_by_ms;
         }
         counter64_add(&w->counters.loop_passes, 1);
+        set_tick(w);
+        await_more(w);
         loop_clock_expire(&w->clock);
     }
     conns_free(w->conns);
@@ -214,8 +243,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
         return false;
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
     w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
-    if (!w->tick || !w->wake || event_add(w->tick, &tick_interval) != 0 ||
-        event_add(w->wake, NULL) != 0 || !accept_connections(w)) {
+    if (!w->tick || !w->wake || event_add(w->wake, NULL) != 0 || !accept_connections(w)) {
         error_set(err, "worker %u: cannot watch its sockets: out of memory or epoll watches",
                   o->index);
         return false;
