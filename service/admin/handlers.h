@@ -21,6 +21,8 @@ void links_handle_use(struct request *request);
 void links_handle_show(struct request *request);
 void object_handle(struct request *request);
 void client_handle(struct request *request);
+void object_handle_list(struct request *request);
+void client_handle_list(struct request *request);
 void stats_handle(struct request *request);
 void funnel_handle(struct request *request);
 void funnel_handle_stats(struct request *request); /* /v1/stats of payments */
@@ -30,6 +32,7 @@ void invoices_handle_unclicked(struct request *request);
 void invoices_handle_unpaid(struct request *request);
 void campaigns_handle_list(struct request *request);
 void campaigns_handle_put(struct request *request);
+void campaigns_handle_delete(struct request *request);
 void live_handle(struct request *request);
 void top_handle(struct request *request);
 void health_handle(struct request *request);

@@ -439,6 +439,66 @@ def test_a_new_name_shows_in_statistics_at_once(two_brands):
         assert [row["name"] for row in ask(two_brands, "GET", target).json["rows"]] == [name]
 
 
+def all_pages(daemon, target, name):
+    """All there is in a paged list, and how many pages it took."""
+    rows, page, n = [], "", 0
+    while page is not None:
+        reply = ask(daemon, "GET", f"{target}{page}", status=200).json
+        rows += reply[name]
+        n += 1
+        page = None if reply["next_page"] is None else f"&page={reply['next_page']}"
+    return rows, n
+
+
+def test_all_campaigns_are_listed_by_pages_and_lose_their_names(two_brands):
+    for campaign in (12, 13, 0):
+        two_brands.click(two_brands.mint("pay", 1, campaign=campaign))
+    for number, name in ((12, "First"), (300, "Third")):
+        ask(two_brands, "PUT", f"/v1/campaigns/{number}?brand=acme", {"name": name}, 200)
+    target = "/v1/campaigns?brand=acme&limit=1"
+    wait_until(lambda: len(all_pages(two_brands, f"{target}&of=all", "campaigns")[0]) == 3, 20, "the clicks")
+    rows, n_pages = all_pages(two_brands, f"{target}&of=all", "campaigns")
+    assert [(row["id"], row["name"], row["clicks"]["total"]) for row in rows] == [
+        (12, "First", 1), (13, None, 1), (300, "Third", 0)] and n_pages == 3
+    assert all_pages(two_brands, target, "campaigns") == ([{"id": 12, "name": "First"}, {"id": 300, "name": "Third"}], 2)
+    ask(two_brands, "DELETE", "/v1/campaigns/12?brand=acme", status=204)
+    ask(two_brands, "DELETE", "/v1/campaigns/12?brand=acme", status=404)
+    assert problem(two_brands, "DELETE", "/v1/campaigns/0?brand=acme") == "id"
+    rows = all_pages(two_brands, f"{target}&of=all", "campaigns")[0]
+    assert [(row["id"], row["name"]) for row in rows] == [(12, None), (13, None), (300, "Third")]
+    for query, parameter in (("limit=0", "limit"), ("of=none", "of"), ("page=x", "page")):
+        assert problem(two_brands, "GET", f"/v1/campaigns?brand=acme&{query}") == parameter
+
+
+def test_objects_and_clients_are_listed_by_pages(two_brands):
+    daemon = two_brands
+    clicked = {object: object % 3 + 1 for object in range(1000, 1030)}
+    for object, client in clicked.items():
+        daemon.click(daemon.mint("pay", object, client=client))
+    events = [{"id": str(n), "brand": "acme", "type": "invoice.paid", "object": n} for n in (1000, 5000, 5001)]
+    events += [{"id": "r", "brand": "acme", "type": "invoice.replaced", "object": 5002, "by": 1001},
+               {"id": "o", "brand": "acme", "type": "client.opted_out", "client": 77},
+               {"id": "g", "brand": "globex", "type": "invoice.paid", "object": 9}]
+    ask(daemon, "POST", "/v1/events:batch", events, 202)
+    ask(daemon, "POST", "/v1/revocations", {"scope": "client", "brand": "acme", "id": "2"}, 202)
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 30
+               and daemon.metrics()["hopcount_state_entries"] >= 7, 20, "clicks and events")
+    for limit in (7, 1000):
+        rows, n_pages = all_pages(daemon, f"/v1/objects?brand=acme&limit={limit}", "objects")
+        assert n_pages == (5 if limit == 7 else 1)
+        found = {row["id"]: row for row in rows}
+        assert len(found) == len(rows) and sorted(found) == [*clicked, 5000, 5001, 5002]
+    assert sum(row["clicks"]["total"] for row in rows) == 30
+    assert [found[n]["state"] for n in (1000, 1001, 5000, 5002)] == ["paid", None, "paid", "replaced"]
+    assert found[5002]["replaced_by"] == 1001 and not found[1000]["revoked"]
+    rows, n_pages = all_pages(daemon, "/v1/clients?brand=acme&limit=1", "clients")
+    assert n_pages == 4 and {row["id"]: (row["clicks"]["total"], row["opted_out"], row["revoked"]) for row in rows} == {
+        1: (10, False, False), 2: (10, False, True), 3: (10, False, False), 77: (0, True, False)}
+    assert [row["id"] for row in all_pages(daemon, "/v1/objects?brand=globex", "objects")[0]] == [9]
+    for query, parameter in (("limit=1001", "limit"), ("page=-1", "page"), ("page=9999999999999999", "page")):
+        assert problem(daemon, "GET", f"/v1/objects?brand=acme&{query}") == parameter
+
+
 def test_bad_campaigns_are_refused(two_brands):
     target = "/v1/campaigns/2?brand=acme"
     for name in ("", "x" * 201, "x" * 10240, "a\nb", "a\x1b[31mb", "\u0085", None, 5, ["x"], " ", "x ", " x",
@@ -543,7 +603,7 @@ def test_unknown_paths_and_methods(hopcountd):
                    "/%6civez"):
         ask(hopcountd, "GET", target, status=404)
     for method, target, allow in (("POST", "/livez", "GET, HEAD"), ("GET", "/v1/links", "POST"),
-                                  ("DELETE", "/v1/campaigns/1", "PUT"), ("PUT", "/v1/stats", "GET, HEAD")):
+                                  ("POST", "/v1/campaigns/1", "PUT, DELETE"), ("PUT", "/v1/stats", "GET, HEAD")):
         reply = hopcountd.admin(method, target, key=True)
         assert (reply.status, reply.getheader("Allow")) == (405, allow)
         openapi.check_schema("Problem", json.loads(reply.text))
