@@ -1,0 +1,132 @@
+"""A pod of the release before this one and a pod of this one at one Redis; a state_dir that goes from one to the
+other and back (deploy/CHANGELOG.md, "Upgrade and downgrade")."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from faults.counts import read_counts
+from faults.trial import CONFIG, flood, mint_links
+from harness import tokens
+from harness.build import HOPCOUNTD, ROOT
+from harness.daemon import Hopcountd
+from harness.load import Tally
+from harness.wait import wait_until
+
+# What counts as the release before the first tag: the state of the formats that the changelog begins with.
+FIRST = "0290c7ae776d43de8f3c7886af62f87b7bfba1d0"
+PEOPLE = (("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+                         "Chrome/129.0.0.0 Safari/537.36"), ("Accept-Language", "de-DE,de;q=0.9"))
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True, timeout=60)
+
+
+def previous_commit():
+    """Of the newest tag before HEAD, or FIRST."""
+    tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD~1").stdout.strip()
+    commit = git("rev-parse", "--verify", "--quiet", f"{tag or FIRST}^{{commit}}").stdout.strip()
+    if not commit or git("cat-file", "-e", f"{commit}^{{tree}}").returncode != 0:
+        shallow = git("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        pytest.skip(f"no {tag or FIRST} here to build: " + ("the clone is shallow" if shallow else "git doesn't know it"))
+    return commit
+
+
+@pytest.fixture(scope="module")
+def old_program():
+    """hopcountd of the release before, built once and kept in tests/out/."""
+    commit = previous_commit()
+    folder = ROOT / "tests/out/previous" / commit[:12]
+    program = folder / "build/hopcountd"
+    if not program.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "source").mkdir(parents=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
+        subprocess.run(["tar", "-x", "-C", folder / "source"], input=archive.stdout, check=True, timeout=60)
+        launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+        environment = {**os.environ, "CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
+        for command in (["cmake", "-S", folder / "source", "-B", folder / "build", "-G", "Ninja",
+                         "-DCMAKE_BUILD_TYPE=Release", *launcher],
+                        ["cmake", "--build", folder / "build", "--target", "hopcountd", "-j", str(os.cpu_count())]):
+            done = subprocess.run(command, text=True, capture_output=True, timeout=1200, env=environment)
+            assert done.returncode == 0, f"{commit}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+    print(f"{commit}: {subprocess.run([program, '--version'], text=True, capture_output=True, timeout=20).stdout}")
+    return program
+
+
+class Pod(Hopcountd):
+    """With a program that can be exchanged while it is down."""
+
+    program = HOPCOUNTD
+
+    def command(self):
+        return [self.program, "-c", self.config_path]
+
+
+@pytest.fixture
+def pods(old_program, tmp_path, processes, redis):
+    """The old one and the new one, of one key."""
+    old, new = (Pod(tmp_path / name, redis, CONFIG, name) for name in ("old", "new"))
+    old.program = old_program
+    new.key = old.key
+    new.write_keys([(1, "mint", old.key)])
+    processes += [old, new]
+    for pod in (old, new):
+        pod.start()
+    wait_until(lambda: all(pod.metrics()["hopcount_state_known"] == 1 for pod in (old, new)))
+    return old, new
+
+
+def wait_counted(redis, tally, pods):
+    wait_until(lambda: read_counts(redis.client()).total >= tally.n_received, 60, lambda: pods[0].stderr_tail())
+    counts = read_counts(redis.client())
+    tally.check({token: counts.links[tokens.link_id(token)] for token in tally.received})
+    counts.check_agreement()
+
+
+@pytest.mark.release
+def test_both_count_into_one_redis_and_a_state_dir_goes_from_one_to_the_other_and_back(pods, redis, old_program):
+    old, new = pods
+    links, tally = mint_links(new, 20), Tally()
+    for _ in range(3):
+        for pod in pods:
+            tally.add(flood(pod.port, links, 500))
+    wait_counted(redis, tally, pods)
+
+    for n, program in enumerate((HOPCOUNTD, old_program, HOPCOUNTD)):
+        redis.stop()
+        tally.add(flood(old.port, links, 700))
+        old.kill()
+        redis.cont()
+        old.program = program  # an upgrade, a downgrade, an upgrade again
+        old.start()
+        tally.add(flood(old.port, links, 100 + n))
+        wait_counted(redis, tally, pods)
+        assert not list((old.state_dir / "set-aside").glob("*"))
+    for pod in pods:
+        assert pod.metrics()["hopcount_increments_rejected_total"] == 0
+        assert pod.metrics().total("hopcount_clicks_dropped_total") == 0
+        pod.shut_down()
+
+
+@pytest.mark.release
+def test_what_one_is_told_the_other_knows(pods):
+    old, new = pods
+    for n, (teller, other) in enumerate(((old, new), (new, old))):
+        token = new.mint("pay", 50 + n)
+        teller.api("POST", "/v1/events", {"id": f"paid-{n}", "type": "invoice.paid", "object": 50 + n,
+                                          "at": "2026-11-01T12:00:00Z"}, 202)
+        for pod in (teller, other):
+            wait_until(lambda pod=pod, token=token: "viewinvoice" in (pod.get(f"/{token}").location or ""), 20)
+
+        once = new.mint("login", 60 + n, once=True, client=7)
+        page = teller.get(f"/{once}", headers=PEOPLE)
+        view = re.search(r'name="view" value="([0-9a-z]{45})"', page.body.decode())[1]
+        pressed = other.get(f"/{once}", method="POST", body=f"view={view}".encode(), headers=(
+            *PEOPLE, ("Content-Type", "application/x-www-form-urlencoded")))
+        assert pressed.status == 303, pressed
+        for pod in pods:
+            wait_until(lambda pod=pod, once=once: pod.get(f"/{once}", headers=PEOPLE).status == 410, 20)
