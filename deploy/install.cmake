@@ -63,6 +63,14 @@ string(CONFIGURE [[
   endfunction()
   install_completion(bash bash-completion/completions hopcount)
   install_completion(zsh zsh/site-functions _hopcount)
+  install_completion(fish fish/vendor_completions.d hopcount.fish)
+  foreach(page hopcount.1 hopcount.yaml.5 hopcountd.8)
+    string(REGEX MATCH "^(.*)\\.([0-9])$" all "${page}")
+    execute_process(COMMAND "@CMAKE_BINARY_DIR@/hopcount" man "${CMAKE_MATCH_1}"
+      OUTPUT_FILE "@CMAKE_BINARY_DIR@/${page}" COMMAND_ERROR_IS_FATAL ANY)
+    file(INSTALL "@CMAKE_BINARY_DIR@/${page}"
+      DESTINATION "${CMAKE_INSTALL_PREFIX}/share/man/man${CMAKE_MATCH_2}")
+  endforeach()
 ]] install_completions @ONLY)
 if(TARGET hopcount)
   install(CODE "${install_completions}")

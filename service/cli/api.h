@@ -20,17 +20,17 @@ enum { API_URL_MAX = 2048, API_KEY_MAX = 256 };
     {                                                                            \
         "url", "URL", "hopcountd's admin address (" API_URL_DEFAULT ")", NULL, 0 \
     }
-#define API_KEY_FILE_OPTION                                          \
-    {                                                                \
-        "key-file", "FILE", "file that holds an API key", "@file", 0 \
+#define API_KEY_FILE_OPTION                                            \
+    {                                                                  \
+        "key-file", "FILE", "file that holds an API key", CLI_FILES, 0 \
     }
 #define API_KEY_OPTION                                                                  \
     {                                                                                   \
         "key", "KEY", "the API key; other users can see it: prefer --key-file", NULL, 0 \
     }
-#define API_CONFIG_OPTION                                                                \
-    {                                                                                    \
-        "config", "FILE", "take the admin address from this configuration", "@file", 'c' \
+#define API_CONFIG_OPTION                                                                  \
+    {                                                                                      \
+        "config", "FILE", "take the admin address from this configuration", CLI_FILES, 'c' \
     }
 
 /* Their values; NULL = not given. */

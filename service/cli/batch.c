@@ -185,8 +185,9 @@ int batch_run(const struct batch_options *options)
         ok = false;
     }
     if (result.n_bad > 0 && result.has_header)
-        fprintf(stderr, "hopcount: %" PRIu64 " rows were bad, %" PRIu64 " links minted\n",
-                result.n_bad, result.n_good);
+        fprintf(stderr, "hopcount: %" PRIu64 " %s bad, %" PRIu64 " %s minted\n", result.n_bad,
+                cli_noun(result.n_bad, "row was", "rows were"), result.n_good,
+                cli_noun(result.n_good, "link", "links"));
     free(b.out);
     return ok && result.n_bad == 0 ? CLI_OK : CLI_FAILED;
 }

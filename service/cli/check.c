@@ -31,13 +31,13 @@ enum {
 
 static const struct cli_option options[] = {
     [CHECK_CONFIG] = CONFIG_OPTION,
-    [CHECK_BRAND] = {"brand", "NAME", "only this one", NULL, 0},
+    [CHECK_BRAND] = {"brand", "NAME", "only this one", CLI_BRANDS, 0},
     [CHECK_OBJECT] = {"object", "N", "{object} of kinds without a sample in checks.samples (1)",
                       NULL, 0},
     [CHECK_CLIENT] = {"client", "N", "{client} of them (1)", NULL, 0},
     [CHECK_ARG] = {"arg", "TEXT", "{arg} of them (x)", NULL, 0},
     [CHECK_DIRECT] = {"direct", NULL, "only the pages themselves, no links", NULL, 0},
-    [CHECK_CA] = {"ca", "FILE", "PEM file of the authorities that vouch (checks.tls_ca)", "@file",
+    [CHECK_CA] = {"ca", "FILE", "PEM file of the authorities that vouch (checks.tls_ca)", CLI_FILES,
                   0},
     [CHECK_JSON] = {"json", NULL, "a JSON object per line", NULL, 0},
 };
@@ -146,14 +146,15 @@ static void on_done(void *owner, struct probe *probe)
 static int report(const struct checker *c)
 {
     if (c->n_down > 0)
-        return cli_fail("%zu of %zu targets do not answer; is the billing system up, and the "
+        return cli_fail("%zu of %zu %s answer; is the billing system up, and the "
                         "template right? checks.samples, or --object, names an object that exists",
-                        c->n_down, c->n);
+                        c->n_down, c->n, cli_noun(c->n_down, "targets does not", "targets do not"));
     if (!c->as_json && c->n_later > 0)
-        printf("%zu of %zu targets answer, of %zu nothing is known: ask again later\n",
-               c->n - c->n_later, c->n, c->n_later);
+        printf("%zu of %zu targets %s, of %zu nothing is known: ask again later\n",
+               c->n - c->n_later, c->n, cli_noun(c->n - c->n_later, "answers", "answer"),
+               c->n_later);
     else if (!c->as_json)
-        printf("all %zu targets answer\n", c->n);
+        printf(c->n == 1 ? "the only target answers\n" : "all %zu targets answer\n", c->n);
     return CLI_OK;
 }
 

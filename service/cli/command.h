@@ -1,9 +1,10 @@
-/* command.h - the commands of the `hopcount` program: one table each for parsing, --help and shell
- * completion. */
+/* command.h - the commands of the `hopcount` program: one table each for parsing, --help, manual
+ * pages and shell completion. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/compiler.h"
 
@@ -16,11 +17,17 @@ enum {
     CLI_OPTIONS_MAX = 24,
 };
 
+/* For completion: words apart by blanks; or one of these, which are found when they are asked for:
+ * paths of files, and what the configuration on the line names. */
+#define CLI_FILES "@file"
+#define CLI_BRANDS "@brand"
+#define CLI_KINDS "@kind"
+
 struct cli_option {
     const char *name;  /* without the dashes */
     const char *value; /* "FILE", or NULL: takes none */
     const char *help;
-    const char *words; /* for completion: words apart by blanks, "@file", or NULL */
+    const char *words; /* for completion, or NULL */
     char letter;       /* short form, or 0 */
 };
 
@@ -36,7 +43,7 @@ struct cli_command {
     const char *usage; /* what comes behind the name */
     const char *summary;
     const char *notes; /* more for --help, or NULL */
-    const char *words; /* completion of what is no option, as above */
+    const char *words; /* completion of what is no option, or NULL */
     const struct cli_option *options;
     size_t n_options;
     int (*run)(const struct cli_args *args); /* CLI_OK, CLI_FAILED, CLI_USAGE */
@@ -46,8 +53,8 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 
 extern const struct cli_command cli_apikey, cli_check, cli_completion, cli_doctor, cli_erase,
-    cli_event, cli_inspect, cli_keygen, cli_ledger, cli_mint, cli_reshard, cli_revoke, cli_sinks,
-    cli_stats;
+    cli_event, cli_inspect, cli_keygen, cli_ledger, cli_man, cli_mint, cli_reshard, cli_revoke,
+    cli_sinks, cli_stats;
 
 /* Reads the command line behind the command's name (argv[0]).  CLI_OK; or another code, after
  * saying why on stderr; *done is set when --help was asked for and printed. */
@@ -64,6 +71,12 @@ struct cli_near {
 
 /* Whether `name` is more like the word than what `near` has; then it takes that place. */
 bool cli_is_nearer(const char *word, size_t word_len, const char *name, struct cli_near *near);
+
+/* The word for `n` things: "link" for one, "links" for none and for several. */
+static inline const char *cli_noun(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
 
 /* "hopcount: …" to stderr; returns CLI_FAILED. */
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);

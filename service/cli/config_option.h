@@ -11,9 +11,9 @@ struct site;
 #define CONFIG_OPTION_DEFAULT "/etc/hopcount/hopcount.yaml"
 
 /* A row of a command's table of options. */
-#define CONFIG_OPTION                                                                   \
-    {                                                                                   \
-        "config", "FILE", "the configuration (" CONFIG_OPTION_DEFAULT ")", "@file", 'c' \
+#define CONFIG_OPTION                                                                     \
+    {                                                                                     \
+        "config", "FILE", "the configuration (" CONFIG_OPTION_DEFAULT ")", CLI_FILES, 'c' \
     }
 
 /* Loads the configuration at `path`, NULL = the usual place.  NULL and `*err` on failure; else the

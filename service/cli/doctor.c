@@ -29,7 +29,7 @@ enum { TMPFS = 0x01021994, SEGMENTS_MIN = 4 };
 
 static const struct cli_option options[] = {
     [DOCTOR_CONFIG] = CONFIG_OPTION,
-    [DOCTOR_CA] = {"ca", "FILE", "PEM file of the authorities that vouch for the hosts", "@file",
+    [DOCTOR_CA] = {"ca", "FILE", "PEM file of the authorities that vouch for the hosts", CLI_FILES,
                    0},
     [DOCTOR_RESOLVER] = {"resolver", "ADDRESS",
                          "name server to ask in place of the system's: 192.0.2.1 or 192.0.2.1:53",

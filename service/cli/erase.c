@@ -38,7 +38,7 @@ enum { ERASE_CONFIG, ERASE_BRAND, ERASE_CLIENT };
 
 static const struct cli_option options[] = {
     [ERASE_CONFIG] = CONFIG_OPTION,
-    [ERASE_BRAND] = {"brand", "NAME", "whose client; needed when there are several", NULL, 0},
+    [ERASE_BRAND] = {"brand", "NAME", "whose client; needed when there are several", CLI_BRANDS, 0},
     [ERASE_CLIENT] = {"client", "N", "the client's number", NULL, 0},
 };
 

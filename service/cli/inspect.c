@@ -1,6 +1,8 @@
 /* inspect: opens links and says what they hold and where they lead. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -8,12 +10,14 @@
 #include "proto/click.h"
 #include "proto/rfc3339.h"
 #include "proto/token.h"
+#include "proto/unwrap.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
+#include "service/cli/local_time.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 
@@ -27,11 +31,12 @@ enum {
     INSPECT_KEY,
 };
 
-enum { PATH_LEN_MAX = 512 };
+/* A mail that was forwarded was wrapped by each gateway on its way. */
+enum { PATH_LEN_MAX = 512, WRAPS_MAX = 5, FAULT_MAX = 384 };
 
 static const struct cli_option options[] = {
     [INSPECT_CONFIG] = CONFIG_OPTION,
-    [INSPECT_BRAND] = {"brand", "NAME", "of tokens without a host (each is tried)", NULL, 0},
+    [INSPECT_BRAND] = {"brand", "NAME", "of tokens without a host (each is tried)", CLI_BRANDS, 0},
     [INSPECT_JSON] = {"json", NULL, "a JSON object per link and line", NULL, 0},
     [INSPECT_EXPLAIN] = {"explain", NULL, "say why a click would lead there now", NULL, 0},
     [INSPECT_URL] = {"url", "URL", "with --explain: ask there (the configuration's admin address)",
@@ -48,7 +53,10 @@ struct explaining {
 
 /* A link that was opened, or why it wasn't. */
 struct finding {
-    const char *url; /* as given */
+    const char *url;            /* as given */
+    const char *by[WRAPS_MAX];  /* who wrapped it, from the outside in; n_wraps of them */
+    char unwrapped[UNWRAP_MAX]; /* the link inside, when n_wraps > 0 */
+    unsigned n_wraps;
     struct slice host, text;
     const struct brand *brand;
     struct token token;
@@ -56,7 +64,7 @@ struct finding {
     enum brand_leads leads;           /* as far as the configuration alone says */
     char target[SITE_TARGET_MAX + 1]; /* "" = nowhere, or to a page */
     bool is_open, is_expired;
-    char fault[LOG_QUOTE_MAX + 128];
+    char fault[FAULT_MAX];
     const struct explaining *explaining; /* NULL = nobody asked */
     json_t *told;                        /* by the service; NULL = it was not asked */
 };
@@ -130,14 +138,42 @@ static void open_link(const struct site *site, const struct brand *wanted, int64
     f->is_expired = token_is_expired(&f->token, now_s);
 }
 
+/* Takes off what mail gateways and search engines have put around the link.  False and f->fault:
+ * it can't be got at. */
+static bool unwrap(struct finding *f)
+{
+    enum unwrap_status status = UNWRAP_OPENED;
+    char inside[UNWRAP_MAX];
+    const char *by;
+
+    snprintf(f->unwrapped, sizeof(f->unwrapped), "%s", f->url);
+    while (f->n_wraps < WRAPS_MAX &&
+           (status = unwrap_link(slice_of(f->unwrapped), &by, inside)) == UNWRAP_OPENED) {
+        memcpy(f->unwrapped, inside, sizeof(inside));
+        f->by[f->n_wraps++] = by;
+    }
+    if (status == UNWRAP_SEALED)
+        snprintf(f->fault, sizeof(f->fault),
+                 "%s wrapped it, whose server alone knows the link inside: follow it, or ask for "
+                 "the mail as it was sent",
+                 by);
+    else if (status == UNWRAP_BROKEN)
+        snprintf(f->fault, sizeof(f->fault),
+                 "%s wrapped it, but the link inside is cut off or damaged", by);
+    return status == UNWRAP_PLAIN || status == UNWRAP_OPENED;
+}
+
 static void inspect(const struct site *site, const struct brand *wanted, int64_t now_s,
                     struct finding *f)
 {
     static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
-    const char *scheme = strstr(f->url, "://");
-    const char *start = scheme ? scheme + 3 : f->url;
-    const char *slash = strchr(start, '/');
+    const char *scheme, *start, *slash;
 
+    if (!unwrap(f))
+        return;
+    scheme = strstr(f->n_wraps > 0 ? f->unwrapped : f->url, "://");
+    start = scheme ? scheme + 3 : f->url;
+    slash = strchr(start, '/');
     /* "https://host/text?query", "host/text" or "text". */
     f->host = slash ? slice_make(start, (size_t)(slash - start)) : (struct slice){0};
     start = slash ? slash + 1 : start;
@@ -233,7 +269,7 @@ static void print_expiry(const struct finding *f, int64_t now_s)
         puts("never");
         return;
     }
-    fputs(rfc3339_format(expires_s, 0, text), stdout);
+    fputs(local_time_format(expires_s, text), stdout);
     fputs(f->is_expired ? ", EXPIRED " : ", in ", stdout);
     print_span(f->is_expired ? now_s - expires_s : expires_s - now_s);
     puts(f->is_expired ? " ago" : "");
@@ -246,6 +282,10 @@ static void print_finding(const struct finding *f, const struct site *site, int6
     char text[RFC3339_TEXT_MAX];
 
     printf("%s\n", f->url);
+    for (unsigned i = 0; i < f->n_wraps; i++)
+        printf("  wrapped    by %s\n", f->by[i]);
+    if (f->n_wraps > 0)
+        printf("  unwrapped  %s\n", f->unwrapped);
     printf("  leads to   %s\n", f->target[0] ? f->target
                                 : f->told || f->leads == BRAND_LEADS_TO_OPT_OUT
                                     ? "a page of the service"
@@ -260,7 +300,7 @@ static void print_finding(const struct finding *f, const struct site *site, int6
         printf("  client     %u\n", t->client);
     if (t->campaign != 0)
         printf("  campaign   %u\n", t->campaign);
-    printf("  issued     %s\n", rfc3339_format(token_issued_s(t), 0, text));
+    printf("  issued     %s\n", local_time_format(token_issued_s(t), text));
     printf("  channel    %s\n", token_channel_name(t->channel));
     if (t->variant != 0)
         printf("  variant    %c\n", 'A' + t->variant - 1);
@@ -322,10 +362,23 @@ static void add_why(const struct finding *f, json_t *json)
         json_object_set_new(json, "why", json_string(why_by_configuration(f)));
 }
 
+static void add_wraps(const struct finding *f, json_t *json)
+{
+    json_t *by = json_array();
+
+    for (unsigned i = 0; i < f->n_wraps; i++)
+        json_array_append_new(by, json_string(f->by[i]));
+    json_object_set_new(json, "wrapped_by", by);
+    json_object_set_new(json, "unwrapped", json_string(f->unwrapped));
+}
+
 static bool print_json(const struct finding *f)
 {
     json_t *json = finding_json(f);
     bool ok;
+
+    if (json && f->n_wraps > 0)
+        add_wraps(f, json);
 
     if (json && f->explaining && f->is_open)
         add_why(f, json);
@@ -336,34 +389,76 @@ static bool print_json(const struct finding *f)
     return ok;
 }
 
-static int inspect_all(const struct site *site, const struct brand *wanted,
-                       const struct explaining *explaining, const struct cli_args *args)
+/* What all links of a command line have in common. */
+struct inspection {
+    const struct site *site;
+    const struct brand *wanted; /* of tokens without a host; NULL = any */
+    const struct explaining *explaining;
+    int64_t now_s;
+    bool as_json;
+};
+
+static int inspect_one(const struct inspection *in, const char *url)
 {
-    int64_t now_s = clock_wall_ms() / 1000;
+    struct finding f = {.url = url, .explaining = in->explaining};
+    char quoted[LOG_QUOTE_MAX];
+    int status = CLI_OK;
+
+    inspect(in->site, in->wanted, in->now_s, &f);
+    if (f.is_open && in->explaining && in->explaining->asks && !ask_service(&f))
+        return CLI_FAILED;
+    if (in->as_json && !print_json(&f))
+        status = cli_fail("%s is not UTF-8", log_quote(quoted, url));
+    else if (!in->as_json && f.is_open)
+        print_finding(&f, in->site, in->now_s);
+    else if (!in->as_json)
+        cli_fail("%s: %s", log_quote(quoted, url), f.fault);
+    json_decref(f.told);
+    return f.is_open ? status : CLI_FAILED;
+}
+
+/* Without the blanks at its ends, which come along when a link is copied. */
+static char *trim(char *text)
+{
+    static const char blanks[] = " \t\r\n\v\f";
+    size_t len;
+
+    text += strspn(text, blanks);
+    len = strlen(text);
+    while (len > 0 && strchr(blanks, text[len - 1]))
+        len--;
+    text[len] = '\0';
+    return text;
+}
+
+/* A link per line of the input; blank lines are passed over. */
+static int inspect_input(const struct inspection *in)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int status = CLI_OK;
+
+    while (getline(&line, &size, stdin) >= 0) {
+        const char *url = trim(line);
+
+        if (*url && inspect_one(in, url) != CLI_OK)
+            status = CLI_FAILED;
+    }
+    free(line);
+    if (ferror(stdin))
+        status = cli_fail("cannot read the input: %s", strerror(errno));
+    return status;
+}
+
+static int inspect_all(const struct inspection *in, const struct cli_args *args)
+{
     int status = CLI_OK;
 
     for (int i = 0; i < args->n_words; i++) {
-        struct finding f = {.url = args->words[i], .explaining = explaining};
-        char quoted[LOG_QUOTE_MAX];
+        char *url = trim(args->words[i]);
 
-        inspect(site, wanted, now_s, &f);
-        if (f.is_open && explaining && explaining->asks && !ask_service(&f)) {
+        if ((strcmp(url, "-") == 0 ? inspect_input(in) : inspect_one(in, url)) != CLI_OK)
             status = CLI_FAILED;
-            continue;
-        }
-        if (args->value[INSPECT_JSON]) {
-            if (!print_json(&f)) {
-                json_decref(f.told);
-                return cli_fail("%s is not UTF-8", log_quote(quoted, f.url));
-            }
-        } else if (f.is_open) {
-            print_finding(&f, site, now_s);
-        }
-        if (!f.is_open && !args->value[INSPECT_JSON])
-            cli_fail("%s: %s", log_quote(quoted, f.url), f.fault);
-        if (!f.is_open)
-            status = CLI_FAILED;
-        json_decref(f.told);
     }
     return status;
 }
@@ -397,7 +492,12 @@ static int run_inspect(const struct cli_args *args)
     else if (name && !(wanted = site_find_brand(site, slice_of(name))))
         status = cli_fail("--brand: the configuration has no brand '%s'", name);
     else
-        status = inspect_all(site, wanted, explains ? &explaining : NULL, args);
+        status = inspect_all(&(struct inspection){.site = site,
+                                                  .wanted = wanted,
+                                                  .explaining = explains ? &explaining : NULL,
+                                                  .now_s = clock_wall_ms() / 1000,
+                                                  .as_json = args->value[INSPECT_JSON] != NULL},
+                             args);
     site_unref(site);
     config_free(config);
     return status;
@@ -405,11 +505,16 @@ static int run_inspect(const struct cli_args *args)
 
 const struct cli_command cli_inspect = {
     .name = "inspect",
-    .usage = "-c FILE [--explain [--key-file FILE] [--url URL]] URL…",
+    .usage = "-c FILE [--explain [--key-file FILE] [--url URL]] URL… | -",
     .summary = "opens links: what they hold, where they lead, when they expire",
     .notes =
-        "URL is a link or the token alone. The exit code is 1 when one of them doesn't open;\n"
-        "an expired link opens.\n"
+        "URL is a link or the token alone; - reads them from the input, one a line. The exit\n"
+        "code is 1 when one of them doesn't open; an expired link opens.\n"
+        "\n"
+        "What Safe Links, URL Defense, Barracuda, Cisco and search engines have wrapped around a\n"
+        "link is taken off, and said. Of a link that Mimecast has wrapped only Mimecast knows "
+        "what\n"
+        "is inside.\n"
         "\n"
         "--explain says why a click would lead where it leads. What became of the invoice, and\n"
         "whether the link is revoked, only the service knows: it is asked when --url, --key-file\n"

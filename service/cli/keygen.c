@@ -45,7 +45,7 @@ enum { KEYGEN_ADD, KEYGEN_BRANDS };
 
 static const struct cli_option keygen_options[] = {
     [KEYGEN_ADD] = {"add", "FILE", "add it to a key file, as `verify`; makes the file if need be",
-                    "@file", 0},
+                    CLI_FILES, 0},
     [KEYGEN_BRANDS] = {"brands", "LIST", "the brands it is for, as acme,globex (all)", NULL, 0},
 };
 
@@ -178,7 +178,7 @@ static const struct cli_option apikey_options[] = {
     [APIKEY_SCOPE] = {"scope", "LIST", "what it may do: stats:read, links:write, events:write",
                       "stats:read links:write events:write", 0},
     [APIKEY_BRANDS] = {"brands", "LIST", "the brands it is for, as acme,globex (all)", NULL, 0},
-    [APIKEY_ADD] = {"add", "FILE", "add its hash to an API-key file", "@file", 0},
+    [APIKEY_ADD] = {"add", "FILE", "add its hash to an API-key file", CLI_FILES, 0},
 };
 
 static bool add_apikey(const char *path, const char *name, const char *line, struct error *err)

@@ -23,7 +23,7 @@ enum { SEGMENT_BYTES = 4 << 20, MEMORY_MAX = 64 << 20, RETAIN_S = 900, SYNC_MS =
 enum { LEDGER_CONFIG, LEDGER_REDIS, LEDGER_SHARDS, LEDGER_PATIENCE, LEDGER_COPIED, LEDGER_JSON };
 
 static const struct cli_option options[] = {
-    [LEDGER_CONFIG] = {"config", "FILE", "take redis, and the default of DIR, from here", "@file",
+    [LEDGER_CONFIG] = {"config", "FILE", "take redis, and the default of DIR, from here", CLI_FILES,
                        'c'},
     [LEDGER_REDIS] = {"redis", "URL", "redis://, valkey://, unix://, sentinel:// or cluster://",
                       NULL, 0},

@@ -66,7 +66,8 @@ static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats
             n_batches = stats->n_batches;
             n_refused = stats->refused;
             if (!done && isatty(STDERR_FILENO))
-                fprintf(stderr, "\r%" PRIu64 " records left  ", stats->pending);
+                fprintf(stderr, "\r%" PRIu64 " %s left  ", stats->pending,
+                        cli_noun(stats->pending, "record", "records"));
         }
     } while (!done && clock_mono_ms() - progress_ms < patience_s * 1000);
     return done;
@@ -118,20 +119,19 @@ static int report(const struct ledger_place *place, const struct ledger_stats *s
                   uint64_t n_lost)
 {
     if (n_lost > 0)
-        printf("%" PRIu64 " clicks can't be counted any more: damaged, or deleted after Redis had "
+        printf("%" PRIu64 " %s can't be counted any more: damaged, or deleted after Redis had "
                "had them\n",
-               n_lost);
+               n_lost, cli_noun(n_lost, "click", "clicks"));
     if (stats->rejected > 0)
-        printf("%" PRIu64 " increments were set aside; Redis' keys hc:*:rejected name their "
-               "counters\n",
-               stats->rejected);
+        printf("%" PRIu64 " %s set aside; Redis' keys hc:*:rejected name the counters\n",
+               stats->rejected, cli_noun(stats->rejected, "increment was", "increments were"));
     if (!done)
-        return cli_fail("%" PRIu64
-                        " records are left in %s: %s; run the command again when that is fixed",
-                        stats->pending, place->state_dir,
+        return cli_fail("%" PRIu64 " %s left in %s: %s; run the command again when that is fixed",
+                        stats->pending, cli_noun(stats->pending, "record is", "records are"),
+                        place->state_dir,
                         stats->last_error[0] ? stats->last_error : "Redis does not answer");
-    printf("nothing is left in %s: Redis has all %" PRIu64 " records of its logs\n",
-           place->state_dir, stats->applied);
+    printf("nothing is left in %s: Redis has all %" PRIu64 " %s of its logs\n", place->state_dir,
+           stats->applied, cli_noun(stats->applied, "record", "records"));
     if (!place->config)
         fputs("without -c FILE no uses of links with max_uses were counted, and no sink got "
               "anything\n",

@@ -11,6 +11,7 @@
 #include "service/base/error.h"
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
+#include "service/cli/local_time.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/config/config.h"
@@ -23,7 +24,7 @@ struct row {
     struct clicklog *log;
     const char *holds; /* "clicks", "relabels" or "events" */
     char id[HEX_MAX];
-    char made[RFC3339_TEXT_MAX];
+    int64_t made_s;
     uint64_t first, tail, applied, pending, gone;
     int64_t oldest_ms; /* time of the oldest pending click; 0 = none, or it can't be read */
 };
@@ -56,7 +57,7 @@ static bool find_rows(struct clickstore *store, struct view *view)
         struct row *row = &view->rows[n];
 
         sodium_bin2hex(row->id, sizeof(row->id), clicklog_id(log), CLICK_LOG_ID_LEN);
-        rfc3339_format(clicklog_created_ms(log) / 1000, 0, row->made);
+        row->made_s = clicklog_created_ms(log) / 1000;
         row->log = view->cursors[n].log = log;
         row->holds = "clicks";
         if (clicklog_peek(log, clicklog_first(log), &first) && first.type != CLICK_TYPE_CLICK)
@@ -168,9 +169,11 @@ static bool show_sinks(const struct view *view, const struct ledger_place *place
         if (list) {
             json_array_append_new(list, sink_json(view, &sink, name));
         } else {
-            printf("sink %s: %" PRIu64 " records pending, %" PRIu64 " sent, %" PRIu64
-                   " lost, %zu ranges failed%s%s\n",
-                   name, sink.pending, sink.state.n_sent, sink.state.n_lost, sink.state.n_failed,
+            printf("sink %s: %" PRIu64 " %s pending, %" PRIu64 " sent, %" PRIu64
+                   " lost, %zu %s failed%s%s\n",
+                   name, sink.pending, cli_noun(sink.pending, "record", "records"),
+                   sink.state.n_sent, sink.state.n_lost, sink.state.n_failed,
+                   cli_noun(sink.state.n_failed, "range", "ranges"),
                    sink.state.off_why[0] ? ", off: " : "", sink.state.off_why);
         }
         sink_state_clear(&sink.state);
@@ -182,10 +185,10 @@ static bool show_sinks(const struct view *view, const struct ledger_place *place
 
 static json_t *row_json(const struct row *row, bool has_cursor)
 {
-    json_t *out =
-        json_pack("{s:s, s:s, s:s, s:I, s:I}", "log", row->id, "holds", row->holds, "made_at",
-                  row->made, "first", (json_int_t)row->first, "tail", (json_int_t)row->tail);
     char text[RFC3339_TEXT_MAX];
+    json_t *out = json_pack("{s:s, s:s, s:s, s:I, s:I}", "log", row->id, "holds", row->holds,
+                            "made_at", rfc3339_format(row->made_s, 0, text), "first",
+                            (json_int_t)row->first, "tail", (json_int_t)row->tail);
 
     if (!out || !has_cursor)
         return out;
@@ -232,13 +235,14 @@ static int print_json(const struct view *view, const struct ledger_place *place)
 static void print_table(const struct view *view)
 {
     if (view->n > 0)
-        printf("%-32s  %-8s  %-20s  %10s  %10s  %10s  %10s\n", "log", "holds", "made", "first",
+        printf("%-32s  %-8s  %-25s  %10s  %10s  %10s  %10s\n", "log", "holds", "made", "first",
                "tail", "applied", "pending");
     for (size_t i = 0; i < view->n; i++) {
         const struct row *row = &view->rows[i];
+        char made[RFC3339_TEXT_MAX];
 
-        printf("%s  %-8s  %-20s  %10" PRIu64 "  %10" PRIu64, row->id, row->holds, row->made,
-               row->first, row->tail);
+        printf("%s  %-8s  %-25s  %10" PRIu64 "  %10" PRIu64, row->id, row->holds,
+               local_time_format(row->made_s, made), row->first, row->tail);
         if (view->has_cursors)
             printf("  %10" PRIu64 "  %10" PRIu64 "\n", row->applied, row->pending);
         else
@@ -250,20 +254,23 @@ static void print_text(const struct view *view)
 {
     print_table(view);
     if (!view->has_cursors) {
-        printf("%zu logs; name the Redis with -c FILE or --redis URL to see what it has of them\n",
-               view->n);
+        printf("%zu %s; name the Redis with -c FILE or --redis URL to see what it has of them\n",
+               view->n, cli_noun(view->n, "log", "logs"));
     } else {
-        printf("%zu logs: %" PRIu64 " clicks counted, %" PRIu64 " pending, and %" PRIu64
+        printf("%zu %s: %" PRIu64 " %s counted, %" PRIu64 " pending, and %" PRIu64
                " relabels and events pending (%" PRIu64 " bytes), lag %.1f s\n",
-               view->n, view->clicks, view->clicks_pending, view->pending - view->clicks_pending,
-               view->pending * CLICK_RECORD_LEN, (double)view->lag_ms / 1000);
+               view->n, cli_noun(view->n, "log", "logs"), view->clicks,
+               cli_noun(view->clicks, "click", "clicks"), view->clicks_pending,
+               view->pending - view->clicks_pending, view->pending * CLICK_RECORD_LEN,
+               (double)view->lag_ms / 1000);
         if (view->gone > 0)
-            printf("%" PRIu64 " clicks are gone: Redis has lost their counts, and the logs no "
+            printf("%" PRIu64 " %s gone: Redis has lost what it counted of them, and the logs no "
                    "longer hold them\n",
-                   view->gone);
+                   view->gone, cli_noun(view->gone, "click is", "clicks are"));
     }
     if (view->n_set_aside > 0)
-        printf("%" PRIu64 " files are set aside: damaged, foreign or newer\n", view->n_set_aside);
+        printf("%" PRIu64 " %s set aside: damaged, foreign or newer\n", view->n_set_aside,
+               cli_noun(view->n_set_aside, "file is", "files are"));
 }
 
 int ledger_show(const struct ledger_place *place, bool as_json)

@@ -22,9 +22,8 @@
 enum { MINT_CONFIG = LINK_FIELDS, MINT_BATCH, MINT_FROM_LIST, MINT_PASS, MINT_JSON };
 
 static const struct cli_option options[] = {
-    [LINK_BRAND] = {"brand", "NAME", "needed when there are several", NULL, 0},
-    [LINK_KIND] = {"kind", "KIND", "with --batch: the kind of rows that name none",
-                   "view pay login", 0},
+    [LINK_BRAND] = {"brand", "NAME", "needed when there are several", CLI_BRANDS, 0},
+    [LINK_KIND] = {"kind", "KIND", "with --batch: the kind of rows that name none", CLI_KINDS, 0},
     [LINK_OBJECT] = {"object", "N", "number of the invoice, service, ticket …", NULL, 0},
     [LINK_CLIENT] = {"client", "N", "number of the client (0: none)", NULL, 0},
     [LINK_CAMPAIGN] = {"campaign", "N", "number of the campaign (0: none)", NULL, 0},
@@ -200,7 +199,7 @@ const struct cli_command cli_mint = {
         "\n"
         "With --from-list links are made for a list of invoices: of its rows object and client\n"
         "are taken, all else (KIND, --campaign, --ttl …) from the options.\n",
-    .words = "view pay login",
+    .words = CLI_KINDS,
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_mint,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "service/base/clock.h"
+#include "service/cli/command.h"
 
 enum { PERIOD_MS = 100, BAR_CHARS = 30 };
 
@@ -33,8 +34,8 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t n_links)
         bar[BAR_CHARS] = '\0';
         fprintf(stderr, "[%s] %3d %%  ", bar, (int)(part * 100 / total));
     }
-    fprintf(stderr, "%" PRIu64 " links, %" PRIu64 "/s\033[K", n_links,
-            n_links * 1000 / (spent_ms ? spent_ms : 1));
+    fprintf(stderr, "%" PRIu64 " %s, %" PRIu64 "/s\033[K", n_links,
+            cli_noun(n_links, "link", "links"), n_links * 1000 / (spent_ms ? spent_ms : 1));
     fflush(stderr);
 }
 

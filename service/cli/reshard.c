@@ -336,8 +336,9 @@ static bool copy(struct reshard *r)
 
     if (!reshard_copy(&r->move))
         return false;
-    printf("copied %" PRIu64 " keys, %.1f MB, in %.1f s\n", r->move.n_keys,
-           (double)r->move.n_bytes / 1e6, (double)(clock_mono_ms() - began_ms) / 1e3);
+    printf("copied %" PRIu64 " %s, %.1f MB, in %.1f s\n", r->move.n_keys,
+           cli_noun(r->move.n_keys, "key", "keys"), (double)r->move.n_bytes / 1e6,
+           (double)(clock_mono_ms() - began_ms) / 1e3);
     return make_sure(r) && write_step(r, r->move.source == r->move.target ? "delete" : "rename");
 }
 
@@ -370,8 +371,8 @@ static bool run_steps(struct reshard *r)
     }
     if (!reshard_rename_staged(&r->move) || !open_up(r))
         return false;
-    printf("the counts are in %u shards; processes with redis.shards: %u count within 5 seconds\n",
-           r->move.n.to, r->move.n.to);
+    printf("the counts are in %u %s; processes with redis.shards: %u count within 5 seconds\n",
+           r->move.n.to, cli_noun(r->move.n.to, "shard", "shards"), r->move.n.to);
     if (r->move.source != r->move.target)
         puts("the other Redis still has its copy, in which nothing is counted any more; delete it "
              "when you like");
@@ -427,10 +428,10 @@ static int plan(struct reshard *r, bool may_prepare)
         !read_number(move->target, &n_target, &target_moved))
         return fail_talk(r);
     if (r->begun.is_begun && r->begun.n.to != move->n.to)
-        return cli_fail(
-            "counts are being moved from %u shards to %u: finish that with redis.shards: "
-            "%u first",
-            r->begun.n.from, r->begun.n.to, r->begun.n.to);
+        return cli_fail("counts are being moved from %u %s to %u: finish that with redis.shards: "
+                        "%u first",
+                        r->begun.n.from, cli_noun(r->begun.n.from, "shard", "shards"),
+                        r->begun.n.to, r->begun.n.to);
     if (r->begun.is_begun && r->begun.is_other != is_other)
         return cli_fail("counts are being moved %s: %s",
                         is_other ? "within this Redis" : "here from another Redis",
@@ -446,7 +447,8 @@ static int plan(struct reshard *r, bool may_prepare)
         return cli_fail("the Redis of the configuration holds counts already; two cannot be put "
                         "together");
     } else if (!is_other && move->n.from == move->n.to) {
-        printf("the counts are in %u shards: nothing is to be done\n", move->n.to);
+        printf("the counts are in %u %s: nothing is to be done\n", move->n.to,
+               cli_noun(move->n.to, "shard", "shards"));
         return CLI_OK;
     }
     snprintf(r->marked, sizeof(r->marked), "%u>%u", move->n.from, move->n.to);
@@ -479,16 +481,17 @@ static int move_counts(struct reshard *r)
         return fail_talk(r);
     if (r->move.n_waiting > 0)
         return cli_fail("%" PRIu64
-                        " facts of invoices wait in Redis to be added to them; nothing was "
-                        "changed.  Let a process with redis.shards: %u run for a moment",
-                        r->move.n_waiting, r->move.n.from);
+                        " %s in Redis to be added to an invoice; nothing was changed.  Let a "
+                        "process with redis.shards: %u run for a moment",
+                        r->move.n_waiting, cli_noun(r->move.n_waiting, "fact waits", "facts wait"),
+                        r->move.n.from);
     if (r->move.n_uneven > 0)
-        return cli_fail(
-            "%u logs were not applied equally far in shards that are to be one; nothing "
-            "was changed.  Let a process with redis.shards: %u, or `hopcount ledger "
-            "drain`, count what is left in them; a log that was lost with its disk is "
-            "named with --lost",
-            r->move.n_uneven, r->move.n.from);
+        return cli_fail("%u %s not applied equally far in shards that are to be one; nothing "
+                        "was changed.  Let a process with redis.shards: %u, or `hopcount ledger "
+                        "drain`, count what is left in them; a log that was lost with its disk is "
+                        "named with --lost",
+                        r->move.n_uneven, cli_noun(r->move.n_uneven, "log was", "logs were"),
+                        r->move.n.from);
     return run_steps(r) ? CLI_OK : fail_talk(r);
 }
 

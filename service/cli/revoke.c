@@ -22,7 +22,7 @@ enum {
 };
 
 static const struct cli_option options[] = {
-    [REVOKE_BRAND] = {"brand", "NAME", "needed when there are several", NULL, 0},
+    [REVOKE_BRAND] = {"brand", "NAME", "needed when there are several", CLI_BRANDS, 0},
     [REVOKE_ISSUED_BEFORE] = {"issued-before", "TIME", "only links older than that (now)", NULL, 0},
     [REVOKE_LIST] = {"list", NULL, "print what is revoked, since when and by whom", NULL, 0},
     [REVOKE_UNDO] = {"undo", NULL, "make the links valid again", NULL, 0},

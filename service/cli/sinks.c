@@ -13,6 +13,7 @@
 #include "service/base/error.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
+#include "service/cli/local_time.h"
 #include "service/config/config.h"
 #include "service/sinks/sink_state.h"
 
@@ -33,7 +34,7 @@ static void print_state(const char *name, const char *type, const struct sink_st
 
         sodium_bin2hex(hex, sizeof(hex), range->log_id, CLICK_LOG_ID_LEN);
         printf("  failed: log %s positions %" PRIu64 " to %" PRIu64 ", first tried %s\n", hex,
-               range->from, range->to - 1, rfc3339_format(range->at_ms / 1000, 0, time));
+               range->from, range->to - 1, local_time_format(range->at_ms / 1000, time));
     }
 }
 

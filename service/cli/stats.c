@@ -13,6 +13,7 @@
 #include "service/base/error.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
+#include "service/cli/local_time.h"
 #include "service/cli/stats_table.h"
 
 enum {
@@ -43,9 +44,9 @@ enum {
 };
 
 static const struct cli_option options[] = {
-    [STATS_BRAND] = {"brand", "NAME", "only this one", NULL, 0},
+    [STATS_BRAND] = {"brand", "NAME", "only this one", CLI_BRANDS, 0},
     [STATS_CAMPAIGN] = {"campaign", "N", "only this one", NULL, 0},
-    [STATS_KIND] = {"kind", "KIND", "only this one", "view pay login", 0},
+    [STATS_KIND] = {"kind", "KIND", "only this one", CLI_KINDS, 0},
     [STATS_FROM] = {"from", "TIME", "2026-11-01, 24h, 7d, 30d, 1y, mtd, ytd … (30d)",
                     "24h 7d 30d 90d 1y mtd ytd", 0},
     [STATS_TO] = {"to", "TIME", "a day, which is in, or a time, which is not (now)", NULL, 0},
@@ -53,7 +54,8 @@ static const struct cli_option options[] = {
     [STATS_GROUP_BY] = {"group-by", "NAME",
                         "time, kind, campaign, label, country, device …; time,campaign …",
                         "time kind campaign label country device variant channel", 0},
-    [STATS_TZ] = {"tz", "ZONE", "of days and months, as Europe/Berlin (UTC)", NULL, 0},
+    [STATS_TZ] = {"tz", "ZONE", "of days and months, as Europe/Berlin (the one of this computer)",
+                  NULL, 0},
     [STATS_LIMIT] = {"limit", "N", "at most so many rows", NULL, 0},
     [STATS_URL] = API_URL_OPTION,
     [STATS_KEY_FILE] = API_KEY_FILE_OPTION,
@@ -88,17 +90,20 @@ static size_t add_encoded(char *out, size_t at, const char *text)
 /* "/v1/stats?brand=…" */
 static void write_query(const struct cli_args *args, char url[static URL_MAX])
 {
+    char separator = '?', zone[LOCAL_ZONE_MAX];
     size_t at = 0;
-    char separator = '?';
 
     at += (size_t)snprintf(url + at, URL_MAX - at, "/v1/stats");
     for (size_t i = 0; i < STATS_PARAMETERS && at + 32 < URL_MAX; i++) {
         const char *name = i == STATS_GROUP_BY ? "group_by" : options[i].name;
+        const char *value = args->value[i];
 
-        if (!args->value[i])
+        if (!value && i == STATS_TZ)
+            value = local_zone_name(zone);
+        if (!value)
             continue;
         at += (size_t)snprintf(url + at, URL_MAX - at, "%c%s=", separator, name);
-        at = add_encoded(url, at, args->value[i]);
+        at = add_encoded(url, at, value);
         separator = '&';
     }
     if (args->value[STATS_CLIENTS])

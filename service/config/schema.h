@@ -76,9 +76,10 @@ enum { SCHEMA_SUGGESTION_MAX = 320 };
 void schema_suggest(const struct schema_key *keys, const char *name,
                     char out[static SCHEMA_SUGGESTION_MAX]);
 
-/* Every key, for people; as lines or as a Markdown table. */
+/* Every key, for people; as lines, as a Markdown table, or as a part of a manual page. */
 void schema_print_help(const struct schema_key *keys, FILE *out);
 void schema_print_table(const struct schema_key *keys, FILE *out);
+void schema_print_manual(const struct schema_key *keys, FILE *out);
 
 /* Writes, separated by commas, the paths of the keys whose values differ between two structs and
  * which a reload does not apply; a group that has no other keys is written by its own name.

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "service/base/roff.h"
 #include "service/config/schema.h"
 
 enum { PATH_TEXT_MAX = 128, RANGE_TEXT_MAX = 192 };
@@ -156,4 +157,28 @@ void schema_print_table(const struct schema_key *keys, FILE *out)
 {
     fputs("| key | takes | default | meaning |\n|---|---|---|---|\n", out);
     walk(keys, "", false, out, print_row);
+}
+
+static void print_manual(FILE *out, const char *path, const struct schema_key *key, bool at_reload)
+{
+    char range[RANGE_TEXT_MAX];
+
+    range_text(key, range);
+    fputs(".TP\n\\fB", out);
+    roff_write(out, path);
+    fputs("\\fR\n", out);
+    roff_write(out, key->help);
+    fputc('\n', out);
+    if (!*range)
+        return;
+    fputs("Takes ", out);
+    roff_write(out, range);
+    fputs("; default: ", out);
+    roff_write(out, default_text(key));
+    fputs(at_reload ? "; a reload applies it.\n" : ".\n", out);
+}
+
+void schema_print_manual(const struct schema_key *keys, FILE *out)
+{
+    walk(keys, "", false, out, print_manual);
 }

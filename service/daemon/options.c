@@ -45,17 +45,25 @@ bool options_parse(int argc, char *const *argv, struct options *out, struct erro
     return true;
 }
 
+const char options_summary[] = "counted links for billing e-mails";
+
+const struct options_form options_forms[] = {
+    {"-c FILE", "runs in the foreground, logs to stderr"},
+    {"-c FILE --check", "reads the configuration and the files it names, and ends"},
+    {"--help-config", "every key of the configuration"},
+    {"--help", "prints this"},
+    {"--version", "prints the version"},
+    {NULL, NULL},
+};
+
+const char options_notes[] =
+    "SIGTERM drains and ends (SIGINT without the drain delay; a second one ends at once).\n"
+    "SIGHUP reads the configuration again, and keeps the old one if the new one is bad.\n";
+
 void options_print_help(FILE *out)
 {
-    fputs(
-        "hopcountd - counted links for billing e-mails\n"
-        "\n"
-        "  hopcountd -c FILE            runs in the foreground, logs to stderr\n"
-        "  hopcountd -c FILE --check    reads the configuration and the files it names, and ends\n"
-        "  hopcountd --help-config      every key of the configuration\n"
-        "  hopcountd --version\n"
-        "\n"
-        "SIGTERM drains and ends (SIGINT without the drain delay; a second one ends at once).\n"
-        "SIGHUP reads the configuration again, and keeps the old one if the new one is bad.\n",
-        out);
+    fprintf(out, "hopcountd - %s\n\n", options_summary);
+    for (const struct options_form *form = options_forms; form->usage; form++)
+        fprintf(out, "  hopcountd %-18s %s\n", form->usage, form->help);
+    fprintf(out, "\n%s", options_notes);
 }

@@ -24,6 +24,14 @@ struct options {
 /* False and `*err` (with the remedy) for a command line that is not valid. */
 MUST_USE bool options_parse(int argc, char *const *argv, struct options *out, struct error *err);
 
+/* The ways to call it, for --help and for its manual page; ends with a NULL. */
+struct options_form {
+    const char *usage; /* what comes behind "hopcountd" */
+    const char *help;
+};
+extern const struct options_form options_forms[];
+extern const char options_summary[], options_notes[];
+
 void options_print_help(FILE *out);
 
 #endif

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import termios
 import threading
+import urllib.parse
 
 import pytest
 import yaml
@@ -29,7 +30,7 @@ GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
 ISSUED = "2026-11-22T12:00:00Z"
 ISSUED_S = 1795348800
 COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "erase", "ledger", "sinks", "reshard",
-            "completion"]
+            "completion", "man"]
 BRANDS = [
     {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",
      "preset": "whmcs", "billing_url": "https://billing.acme.example",
@@ -42,7 +43,7 @@ BRANDS = [
 
 def environment(**more):
     kept = {name: value for name, value in os.environ.items() if name != "HOPCOUNT_API_KEY"}
-    return {**kept, "LC_ALL": "C.UTF-8", "ASAN_OPTIONS": "exitcode=99", **more}
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC", "ASAN_OPTIONS": "exitcode=99", **more}
 
 
 def run(*arguments, stdin="", status=0, env=None):
@@ -100,6 +101,22 @@ def test_each_command_explains_itself(command):
     assert run("help", command).stdout == text
 
 
+@pytest.mark.parametrize("page, section, holds", [
+    ("hopcount", 1, [*COMMANDS, "--group-by NAME", "HOPCOUNT_API_KEY", "Safe Links"]),
+    ("hopcount.yaml", 5, ["public.drain_delay_s", "brands[].targets[].url", "Takes true or false; default: "]),
+    ("hopcountd", 8, ["--help-config", "SIGTERM drains", "NOTIFY_SOCKET"]),
+])
+def test_manual_pages_are_clean_and_hold_what_the_help_says(page, section, holds):
+    text = run("man", page).stdout
+    assert text.splitlines()[1].startswith(f".TH {page} {section} ")
+    shown = subprocess.run(["groff", "-man", "-K", "utf8", "-T", "utf8", "-P", "-c", "-ww", "-rLL=200n"],
+                           input=text.encode(), capture_output=True, timeout=patience(20))
+    assert shown.stderr == b""
+    shown = re.sub(".\b", "", shown.stdout.decode())
+    for words in holds:
+        assert words in shown, words
+
+
 def test_version():
     assert re.fullmatch(r"hopcount \d+\.\d+\.\d+\n", run("--version").stdout)
 
@@ -132,7 +149,10 @@ def test_version():
     (["event", "invoice.paid", "invoice.unpaid"], "'invoice.unpaid' is one word too many"),
     (["event", "invoice.paid", "--type", "invoice.paid"], "the type is given twice"),
     (["event", "--batch", "--id", "1"], "--id names one event"),
-    (["completion", "fish"], "no completion for 'fish'"),
+    (["completion", "tcsh"], "no completion for 'tcsh'"),
+    (["completion", "bash", "-c", "x"], "-c is for brands and kinds"),
+    (["man"], "name one page"),
+    (["man", "hopcount.8"], "no page 'hopcount.8'"),
     (["completion"], "name one shell"),
 ])
 def test_a_command_line_that_makes_no_sense_gets_a_line_and_exit_code_2(arguments, says):
@@ -718,6 +738,52 @@ def test_inspect_goes_on_behind_a_bad_link(config):
     assert "object     1234" in done.stdout and '"x": ' in done.stderr
 
 
+def wrapped(url):
+    """What two gateways make of a link, one behind the other."""
+    inner = f"https://urldefense.com/v3/__{url}__;!!Abc!def$"
+    return ("https://eur01.safelinks.protection.outlook.com/?url=" +
+            urllib.parse.quote(inner, safe="") + "&data=05&reserved=0")
+
+
+def test_inspect_takes_off_what_gateways_wrap_around_a_link_and_says_so(config):
+    link = f"https://go.acme.example/{GOOD}"
+    text = run("inspect", "-c", config, wrapped(link)).stdout
+    assert re.search(rf"wrapped +by Safe Links\n +wrapped +by URL Defense v3\n +unwrapped +{link}\n", text)
+    assert "object     1234" in text
+    found = json.loads(run("inspect", "-c", config, "--json", wrapped(link)).stdout)
+    assert (found["object"], found["unwrapped"]) == (1234, link)
+    assert found["wrapped_by"] == ["Safe Links", "URL Defense v3"]
+    assert "wrapped_by" not in json.loads(run("inspect", "-c", config, "--json", link).stdout)
+
+
+@pytest.mark.parametrize("url, says", [
+    ("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", "Mimecast wrapped it, whose server alone knows"),
+    ("https://urldefense.com/v3/__https://go.acme", "URL Defense v3 wrapped it, but the link inside is cut off"),
+])
+def test_inspect_says_of_what_is_wrapped_when_it_cannot_get_at_it(config, url, says):
+    fails("inspect", "-c", config, url, says=says)
+    assert says in json.loads(run("inspect", "-c", config, "--json", url, status=1).stdout)["error"]
+
+
+def test_inspect_reads_links_from_the_input_whatever_blanks_are_around_them(config):
+    other = tokens.seal(KEY, "bcme", "view", 9)
+    given = f"  https://go.acme.example/{GOOD}\t\r\n\n \n{other}"
+    found = [json.loads(line) for line in
+             run("inspect", "-c", config, "--json", "-", stdin=given).stdout.splitlines()]
+    assert [(one["brand"], one["object"]) for one in found] == [("acme", 1234), ("bcme", 9)]
+    assert found[1]["url"] == other
+    done = run("inspect", "-c", config, "-", stdin=f"x\n{GOOD}\n", status=1)
+    assert "object     1234" in done.stdout and '"x": ' in done.stderr
+    assert "object     1234" in run("inspect", "-c", config, f" {GOOD} \n").stdout
+
+
+def test_times_are_local_for_people_and_utc_for_programs(config):
+    berlin = {"TZ": "Europe/Berlin"}
+    assert re.search(r"issued +2026-11-22T13:00:00\+01:00\n", run("inspect", "-c", config, GOOD, env=berlin).stdout)
+    found = json.loads(run("inspect", "-c", config, "--json", GOOD, env=berlin).stdout)
+    assert found["issued_at"] == ISSUED
+
+
 # --- check and stats, against a server of the test's own ---
 
 @pytest.fixture
@@ -980,6 +1046,9 @@ def test_stats_passes_json_and_csv_through(make_server, key_file):
     assert requests[0][1]["Accept"] == "application/json"
     assert requests[1][1]["Accept"] == "text/csv"
     assert requests[1][1]["Authorization"] == "Bearer hc_other"
+    for zone, asked in (("Europe/Berlin", "/v1/stats?tz=Europe%2FBerlin"), ("CET-1CEST", "/v1/stats")):
+        run("stats", "--url", url, "--key-file", key_file, env={"TZ": zone})
+        assert requests[-1][0] == asked
 
 
 @pytest.mark.parametrize("status, body, says", [
@@ -1047,9 +1116,38 @@ def complete(line):
     ("hopcount revoke --un", ["--undo"]),
     ("hopcount stats --interval ", ["hour", "day", "month"]),
     ("hopcount completion z", ["zsh"]),
+    ("hopcount help insp", ["inspect"]),
 ])
 def test_bash_completes(line, want):
     assert complete(line) == want
+
+
+@pytest.mark.parametrize("line, want", [
+    ("mint -c {} --brand ", ["acme", "bcme"]),
+    ("stats --config {} --brand b", ["bcme"]),
+    ("mint --config {} ", ["view", "pay", "login", "renew"]),
+    ("mint --config /nowhere re", []),
+])
+def test_completion_knows_brands_and_kinds_of_the_configuration(config, line, want):
+    found = complete(f"{HOPCOUNT} {line.format(config)}")
+    assert [word for word in found if not word.startswith("--")] == want
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="there is no fish")
+@pytest.mark.parametrize("line, want", [
+    ("ke", ["keygen"]), ("mint --obj", ["--object"]), ("mint --channel m", ["mail"]),
+    ("mint pa", ["pay"]), ("mint -c {} --brand b", ["bcme"]), ("mint -c {} re", ["renew"]),
+    ("help insp", ["inspect"]), ("stats --group-by ti", ["time"]),
+])
+def test_fish_completes(config, tmp_path, line, want):
+    script = tmp_path / "hopcount.fish"
+    script.write_text(run("completion", "fish").stdout)
+    path = f"{HOPCOUNT.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {script}; complete -C 'hopcount {line.format(config)}'"],
+        text=True, capture_output=True, timeout=patience(20),
+        env=environment(HOME=str(tmp_path), PATH=path))
+    assert done.stderr == "" and [each.split("\t")[0] for each in done.stdout.splitlines()] == want
 
 
 def test_bash_completes_files(tmp_path):

@@ -74,7 +74,10 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     for name in ("usr/bin/hopcountd", "usr/bin/hopcount", "lib/systemd/system/hopcount.service",
                  "etc/hopcount/hopcount.yaml",
                  "usr/share/bash-completion/completions/hopcount",
-                 "usr/share/zsh/site-functions/_hopcount", "DEBIAN/postinst"):
+                 "usr/share/zsh/site-functions/_hopcount",
+                 "usr/share/fish/vendor_completions.d/hopcount.fish",
+                 "usr/share/man/man1/hopcount.1", "usr/share/man/man5/hopcount.yaml.5",
+                 "usr/share/man/man8/hopcountd.8", "DEBIAN/postinst"):
         name = name if (content / name).exists() else f"usr/{name}"
         assert (content / name).is_file(), name
     unit, = content.rglob("hopcount.service")

@@ -180,7 +180,7 @@ def test_a_log_that_was_lost_is_named(make_hopcountd, redis):
     log, other = "0123456789abcdef" * 2, "fedcba9876543210" * 2
     redis.client().mset({"hc:{s00}:shards": 4, f"hc:{{s01}}:cur:{log}": 5, f"hc:{{s02}}:cur:{other}": 7})
     assert "2 logs were not applied equally far" in reshard(daemon, status=1)
-    assert "1 logs were not applied equally far" in reshard(daemon, "--lost", log, status=1)
+    assert "1 log was not applied equally far" in reshard(daemon, "--lost", log, status=1)
     reshard(daemon, "--lost", f"{log},{other}")
     assert redis.client().mget(f"hc:{{s00}}:cur:{log}", f"hc:{{s00}}:cur:{other}") == [b"5", b"7"]
 
@@ -190,7 +190,7 @@ def test_facts_that_wait_are_added_first(make_hopcountd, redis):
     set_shards(daemon, 4)
     redis.client().set("hc:{s00}:shards", 1)
     redis.client().xadd("hc:{s00}:fq", {"f": b""})
-    assert "1 facts of invoices wait in Redis" in reshard(daemon, status=1)
+    assert "1 fact waits in Redis" in reshard(daemon, status=1)
     assert redis.client().get("hc:{s00}:shards") == b"1" and not redis.client().exists("hc:{s00}:reshard")
     redis.client().xtrim("hc:{s00}:fq", maxlen=0)
     reshard(daemon)

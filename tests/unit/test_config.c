@@ -398,11 +398,11 @@ static void test_help(void **state)
                                        "brands[].name",
                                        "brands[].targets[].rules[].url",
                                        "log_level"};
-    void (*const prints[])(const struct schema_key *, FILE *) = {schema_print_help,
-                                                                 schema_print_table};
+    void (*const prints[])(const struct schema_key *,
+                           FILE *) = {schema_print_help, schema_print_table, schema_print_manual};
 
     (void)state;
-    for (size_t p = 0; p < 2; p++) {
+    for (size_t p = 0; p < 3; p++) {
         char *text = NULL;
         size_t len;
         FILE *out = open_memstream(&text, &len);
