@@ -446,6 +446,16 @@ int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s)
     return civil_to_s(&civil);
 }
 
+void counter_key_waiting(struct counter_key *key, unsigned shard, uint32_t slot)
+{
+    set_key(key, "hc:{s%02x}:w:%u", shard, slot);
+}
+
+void counter_key_waiting_slots(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:wq", shard);
+}
+
 /* Without printf: a batch names one for each click. */
 void counter_key_block(struct counter_key *key, uint32_t brand, uint32_t block, unsigned n_shards)
 {

@@ -192,6 +192,12 @@ void counter_key_people(struct counter_key *key, const struct counter_people *pe
  * key. */
 int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s);
 
+/* String: records (waiting.h) of clicks by people in a slot, by campaigns of the shard. */
+void counter_key_waiting(struct counter_key *key, unsigned shard, uint32_t slot);
+/* String: which of these keys there are, 8 bytes for each addition to one, big-endian: slot, and
+ * how many bytes were added. */
+void counter_key_waiting_slots(struct counter_key *key, unsigned shard);
+
 /* --- invoices and the sums made of them (funnel.h) --- */
 
 /* String: what is kept of the invoices of a block. */

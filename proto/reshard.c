@@ -142,6 +142,8 @@ static const struct {
     {"cur:", RESHARD_CURSOR, NULL},
     {"fb:", RESHARD_BLOCKS, NULL},
     {"fi:", RESHARD_BLOCKS, NULL},
+    {"w:", RESHARD_WAITING, NULL},
+    {"wq", RESHARD_SLOTS, NULL},
     {"fs:", RESHARD_SUMS, NULL},
     {"fk:", RESHARD_SUMS, NULL},
     {"payments", RESHARD_TALLY, NULL},

@@ -23,6 +23,8 @@ enum reshard_what {
     RESHARD_EVENT,   /* an event that is known: so too, and its value says its bucket */
     RESHARD_CURSOR,  /* of a log: each shard has one */
     RESHARD_BLOCKS,  /* numbers of blocks of invoices: each shard lists its own */
+    RESHARD_WAITING, /* people who wait: each shard has those that it will count */
+    RESHARD_SLOTS,   /* which slots have such records: each shard has its own */
     RESHARD_SUMS,    /* of the funnel: what all shards hold is added up, so any shard may hold it */
     RESHARD_TALLY,   /* a hash of numbers, for which the same is true */
     RESHARD_TOLD,    /* what clients ask for: likewise */

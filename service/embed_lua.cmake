@@ -1,7 +1,8 @@
 # Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.  Before those of
 # `after_append` stands ledger/append.lua.
-set(after_append ledger/batch ledger/invoices)
-foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices gateway/pods
+set(after_append ledger/batch ledger/invoices ledger/people_add)
+foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices
+    ledger/people_add ledger/people_done gateway/pods
     gateway/siblings gateway/claim checks/check_take checks/check_keep
     state/state_news state/one_use sinks/stream)
   set(files ${CMAKE_SOURCE_DIR}/service/${script}.lua)

@@ -8,6 +8,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/number.h"
+#include "proto/waiting.h"
 #include "service/cli/scan.h"
 #include "service/cli/talk.h"
 
@@ -279,8 +280,8 @@ static bool append(struct value *all, const struct value *more)
     return true;
 }
 
-/* Of a list of blocks each part of the shard gets its own. */
-static bool split_blocks(struct reshard_move *move, const struct reshard_key *key)
+/* Of a list of blocks, and of people who wait, each part of the shard gets its own. */
+static bool split_list(struct reshard_move *move, const struct reshard_key *key)
 {
     unsigned n_parts, first = reshard_parts(key->shard, &move->n, &n_parts);
     struct value all;
@@ -290,8 +291,10 @@ static bool split_blocks(struct reshard_move *move, const struct reshard_key *ke
         struct value part = {.talk = move->source};
 
         ok = append(&part, &all);
-        if (ok)
+        if (ok && key->what == RESHARD_BLOCKS)
             part.len = reshard_keep_blocks(part.bytes, part.len, key->brand, t, move->n.to);
+        else if (ok)
+            part.len = waiting_keep_shard(part.bytes, part.len, t, move->n.to);
         ok = ok && (part.len == 0 || stage(move, key, t, &part));
         value_clear(&part);
     }
@@ -493,9 +496,9 @@ static bool copy_of_each(struct reshard_move *move, const struct reshard_key *ke
 
     how.first = reshard_parts(key->shard, &move->n, &how.n_parts);
     if (move->n.to >= move->n.from) {
-        if (key->what == RESHARD_BLOCKS)
-            return split_blocks(move, key);
-        if (key->what != RESHARD_CURSOR)
+        if (key->what == RESHARD_BLOCKS || key->what == RESHARD_WAITING)
+            return split_list(move, key);
+        if (key->what != RESHARD_CURSOR && key->what != RESHARD_SLOTS)
             how.n_parts = 1; /* all shards are added up: the first part has all */
         return carry(move, key, text, &how);
     }
@@ -528,6 +531,8 @@ static bool copy_key(struct reshard_move *move, const struct reshard_key *key, s
         return key->shard >= move->n.from || carry(move, key, text, &event);
     case RESHARD_CURSOR:
     case RESHARD_BLOCKS:
+    case RESHARD_WAITING:
+    case RESHARD_SLOTS:
     case RESHARD_SUMS:
     case RESHARD_TALLY:
     case RESHARD_TOLD:
@@ -568,6 +573,8 @@ static bool delete_key(struct reshard_move *move, const struct reshard_key *key,
     case RESHARD_DROPPED:
     case RESHARD_CURSOR:
     case RESHARD_BLOCKS:
+    case RESHARD_WAITING:
+    case RESHARD_SLOTS:
     case RESHARD_SUMS:
     case RESHARD_TALLY:
     case RESHARD_TOLD:

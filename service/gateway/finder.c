@@ -175,6 +175,11 @@ void finder_on_answer(struct finder *finder, enum gateway_command what, unsigned
         siblings_on_answer(finder->siblings, what, shard, answer);
 }
 
+int64_t finder_window_ms(const struct finder *finder)
+{
+    return gateway_window_ms(finder->gateway);
+}
+
 struct beat *finder_beat(const struct finder *finder)
 {
     return finder->beat;

@@ -50,6 +50,9 @@ void finder_serve(struct finder *finder, int64_t now_ms, int64_t wall_ms);
 void finder_on_answer(struct finder *finder, enum gateway_command what, unsigned shard,
                       const struct redisReply *answer);
 
+/* See gateway_window_ms(). */
+int64_t finder_window_ms(const struct finder *finder);
+
 /* The heartbeat, which knows the other processes. */
 struct beat *finder_beat(const struct finder *finder);
 

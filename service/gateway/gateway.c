@@ -86,8 +86,11 @@ void gateway_forget_networks(struct gateway *gateway)
 int64_t gateway_window_ms(const struct gateway *gateway)
 {
     const struct gateway_options *o = &gateway->options;
+    int64_t links_ms = o->two_links_ms * 3 / 2; /* so far apart they still weigh something */
 
-    return o->links_ms > o->networks_ms ? o->links_ms : o->networks_ms;
+    if (links_ms < o->links_ms)
+        links_ms = o->links_ms;
+    return links_ms > o->networks_ms ? links_ms : o->networks_ms;
 }
 
 /* Declared bots and prefetches are labelled already, and no gateway sends them. */

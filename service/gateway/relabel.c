@@ -157,6 +157,11 @@ void relabel_on_answer(struct relabel *relabel, enum gateway_command what, unsig
     finder_on_answer(relabel->finder, what, shard, answer);
 }
 
+int64_t relabel_window_ms(const struct relabel *relabel)
+{
+    return finder_window_ms(relabel->finder);
+}
+
 struct beat *relabel_beat(const struct relabel *relabel)
 {
     return finder_beat(relabel->finder);

@@ -44,6 +44,9 @@ void relabel_serve(struct relabel *relabel, int64_t now_ms);
 void relabel_on_answer(struct relabel *relabel, enum gateway_command what, unsigned shard,
                        const struct redisReply *answer);
 
+/* The longest time between a click and another one that makes it a gateway's. */
+int64_t relabel_window_ms(const struct relabel *relabel);
+
 /* The heartbeat, which knows the other processes. */
 struct beat *relabel_beat(const struct relabel *relabel);
 

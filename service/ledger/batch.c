@@ -27,13 +27,15 @@ enum {
     /* A record counts in two groups, of its campaign and of all; a relabelling in four. */
     POINTS_PER_RECORD = 4 * 3 * (SERIES_DIMS + 1),
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
-    PERSON_BYTES = 10,   /* a visitor, with its head */
+    SLOT_HEAD_LEN = 8,   /* number of the slot, and the head of the text */
+    AHEAD = 8,           /* people whose place in people_sent is prefetched */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
     EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN + FUNNEL_RECORD_MAX,
     EVENT_KEYS = 2,
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
     USE_KEYS = 2,
+    DAY_S = 86400,
     FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
     ARGV_TAIL = 12,
 };
@@ -69,7 +71,6 @@ struct batch {
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
     bool has[COUNTER_SHARDS_MAX];
     struct pack tables, series, people, events, uses, facts;
-    uint64_t *unsent; /* of one group: people whom Redis was not told of yet */
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;
@@ -105,17 +106,14 @@ static bool make_room(struct batch *batch)
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
-    batch->keys_max = 3 + chunks + series + (size_t)2 * FOLD_PEOPLE * FOLD_GROUPS_MAX +
-                      (EVENT_KEYS + USE_KEYS) * records + 3;
+    batch->keys_max = 5 + chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 2;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
-    batch->unsent = malloc(records * sizeof(*batch->unsent));
-    return batch->order && batch->keys && batch->argv && batch->unsent &&
+    return batch->order && batch->keys && batch->argv &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
-           pack_init(&batch->people,
-                     2 * records * PERSON_BYTES + (size_t)FOLD_PEOPLE * FOLD_GROUPS_MAX * 15) &&
+           pack_init(&batch->people, records * (WAITING_LEN + SLOT_HEAD_LEN) + CHUNK_MAX) &&
            pack_init(&batch->events, records * EVENT_BYTES) &&
            pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES)) &&
            pack_init(&batch->facts, records * FUNNEL_RECORD_MAX + FACTS_LEN_MAX +
@@ -147,7 +145,6 @@ void batch_free(struct batch *batch)
     free(batch->order);
     free(batch->keys);
     free(batch->argv);
-    free(batch->unsent);
     free(batch->tables.bytes);
     free(batch->series.bytes);
     free(batch->people.bytes);
@@ -486,62 +483,69 @@ static void build_series(struct batch *batch, unsigned shard)
         build_interval(batch, n, (enum counter_interval)interval, true);
 }
 
-/* Lists those of the group whom Redis has not been told of; returns how many. */
-static uint32_t find_unsent_people(struct batch *batch, const struct fold_group *group,
-                                   enum fold_whom whom)
+/* --- people --- */
+
+static struct people_sent_person who_is(const struct batch *batch, uint32_t at, unsigned shard)
 {
-    struct people_sent_person person = {
-        .brand = group->key.brand,
-        .campaign = group->key.campaign,
-        .day = group->key.hour / 24,
-        .is_visitor = whom == FOLD_VISITORS,
+    const struct fold_person *person = &batch->fold->persons[at];
+
+    return (struct people_sent_person){
+        .id = person->who.id,
+        .brand = person->who.brand,
+        .campaign = person->who.campaign,
+        .scope = (uint8_t)waiting_scope(person->who.brand, person->who.campaign, shard,
+                                        batch->options.n_shards),
+        .is_visitor = person->who.is_visitor,
+        .day = person->slot / (DAY_S / WAITING_SLOT_S),
     };
-    uint32_t n = 0;
-
-    for (uint32_t at = group->people[whom].first; at != FOLD_NONE;
-         at = batch->fold->persons[at].next) {
-        person.id = batch->fold->persons[at].id;
-        if (people_sent_add(batch->options.people_sent, &person))
-            batch->unsent[n++] = person.id;
-    }
-    return n;
 }
 
-static void build_people(struct batch *batch, const struct fold_group *group, enum fold_whom whom)
+/* The next person from `*at` on who may have to be counted in the shard, and for what; NULL: there
+ * is none. */
+static const struct fold_person *next_person(const struct batch *batch, unsigned shard,
+                                             uint32_t *at, unsigned *scope)
 {
-    uint32_t n = find_unsent_people(batch, group, whom);
-    struct counter_people of = {.brand = group->key.brand,
-                                .campaign = group->key.campaign,
-                                .are_visitors = whom == FOLD_VISITORS};
+    const struct people_sent *counted = batch->options.people_sent;
+    uint32_t n = batch->fold->n_persons;
 
-    if (n == 0)
-        return;
-    for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-        of.interval = (enum counter_interval)interval;
-        counter_key_people(next_key(batch), &of, group->key.hour * 3600, batch->options.n_shards);
-    }
-    pack_number(&batch->people, n);
-    pack_number(&batch->people, (uint32_t)batch->options.retention_hours_s);
-    pack_number(&batch->people, (uint32_t)batch->options.retention_days_s);
-    for (uint32_t i = 0; i < n; i++) {
-        char bytes[8];
+    while (*at < n) {
+        struct people_sent_person who = who_is(batch, (*at)++, shard);
 
-        /* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
-        be64_store((uint8_t *)bytes, batch->unsent[i]);
-        pack_text(&batch->people,
-                  whom == FOLD_CLIENTS ? slice_make(bytes + 4, 4) : slice_make(bytes, 8));
+        if (*at + AHEAD < n) {
+            struct people_sent_person ahead = who_is(batch, *at + AHEAD, shard);
+
+            people_sent_expect(counted, &ahead);
+        }
+        *scope = who.scope;
+        if (who.scope != 0 && !people_sent_has(counted, &who))
+            return &batch->fold->persons[*at - 1];
     }
+    return NULL;
 }
 
-static void build_all_people(struct batch *batch, unsigned shard)
+/* People whose clicks follow one another are mostly of one slot, which is a key. */
+static void build_people(struct batch *batch, unsigned shard)
 {
-    const struct fold *fold = batch->fold;
+    unsigned scope;
+    uint32_t at = 0;
+    const struct fold_person *person = next_person(batch, shard, &at, &scope);
 
-    for (uint32_t i = 0; i < fold->n_groups; i++) {
-        if (batch->group_shard[i] != shard)
-            continue;
-        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
-            build_people(batch, &fold->groups[i], (enum fold_whom)whom);
+    while (person) {
+        uint32_t slot = person->slot;
+        size_t len = 0;
+        uint8_t *out;
+
+        pack_number(&batch->people, slot);
+        out = pack_open(&batch->people, CHUNK_MAX);
+        if (!out)
+            return;
+        for (; person && person->slot == slot && len + WAITING_LEN <= CHUNK_MAX;
+             person = next_person(batch, shard, &at, &scope)) {
+            waiting_put(out + len, &person->who, scope, person->change);
+            len += WAITING_LEN;
+        }
+        pack_close(&batch->people, len);
+        counter_key_waiting(next_key(batch), shard, slot);
         background_yield();
     }
 }
@@ -686,6 +690,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     counter_key_rejected(next_key(batch), range->shard);
     counter_key_facts(next_key(batch), range->shard);
     counter_key_shards(next_key(batch), range->shard);
+    counter_key_waiting_slots(next_key(batch), range->shard);
     pack_begin(&batch->tables);
     pack_begin(&batch->series);
     pack_begin(&batch->people);
@@ -695,7 +700,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
-        build_all_people(batch, range->shard);
+        build_people(batch, range->shard);
         has_states = build_events(batch, range->shard);
         has_states |= build_uses(batch, range->shard);
         if (has_states) {

@@ -25,7 +25,7 @@ struct batch_options {
     unsigned records_max; /* as of the fold */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
-    struct people_sent *people_sent; /* people it holds are left out of a batch; the caller's */
+    struct people_sent *people_sent; /* people and clicks it holds are left out; the caller's */
 };
 
 /* NULL: out of memory.  Nothing is allocated after it. */
@@ -50,9 +50,9 @@ struct batch_command {
     struct slice key; /* that of the cursor */
 };
 
-/* Builds the command that moves the shard's cursor and applies what the fold holds for it.  Its
- * people are added to options.people_sent: unless the command is applied, the caller forgets all of
- * them (people_sent_forget()). */
+/* Builds the command that moves the shard's cursor and applies what the fold holds for it.  Clicks
+ * on invoices are added to options.people_sent: unless the command is applied, the caller forgets
+ * all of them (people_sent_forget()). */
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out);
 
 /* The fold holds something for this shard. */

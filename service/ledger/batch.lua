@@ -1,12 +1,12 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
 -- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, 4 the number of shards
---       that this one is of, then the keys of tables, series, people, events and uses in the order in
---       which ARGV[4] to [7] and [9] need them
+--       that this one is of, 5 the list of slots in which people wait, then the keys of tables, series,
+--       people, events and uses in the order in which ARGV[4] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
---       6 people   msgpack [n, day ttl, month ttl, person 1, ... person n, ...]   two keys per run
+--       6 people   msgpack [slot, records, ...]                                 a key each
 --       7 events   msgpack [entries of state, facts, ...]   two keys each, its own and that of its
 --                                  table; 40 bytes behind the entries, if any, are told
 --       8 seconds for which an event is known
@@ -29,7 +29,7 @@ local any = KEYS[2]
 local needed = {
     { 'GET', any }, { 'SET', any, '1', 'EX', '1' }, { 'APPEND', any, '' },
     { 'GETRANGE', any, '0', '0' }, { 'HINCRBY', any, 'f', '1' }, { 'EXPIRE', any, '1', 'NX' },
-    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
+    { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
     { 'XLEN', any }, { 'XRANGE', any, '-', '+' }, { 'XTRIM', any, 'MINID', '0' },
 }
 for _, command in ipairs(needed) do
@@ -57,7 +57,7 @@ if not n_shards then -- Redis was emptied under our connection
     try('SET', KEYS[4], ARGV[12])
 end
 
-local k = 4
+local k = 5
 for i = 1, #tables do
     k = k + 1
     local len = append(KEYS[k], tables[i], 16)
@@ -84,32 +84,17 @@ for i = 1, #series, 2 do
     end
 end
 
--- Adding a client or visitor to both keys costs twice; merging the day into the month costs as much as some
--- hundred of them.
-local MERGE_MIN, STEP = 1000, 4000
-local function add(key, first, last)
-    for j = first, last, STEP do
-        local r = try('PFADD', key, unpack(people, j, math.min(last, j + STEP - 1)))
-        if type(r) ~= 'number' then
-            set_aside(key, 1, r)
-            return
-        end
+-- People are counted when it is sure that they are people (people.c).
+local slots = {}
+for i = 1, #people, 2 do
+    k = k + 1
+    if append(KEYS[k], people[i + 1], 16) then
+        try('EXPIRE', KEYS[k], ARGV[3])
+        slots[#slots + 1] = struct.pack('>I4I4', people[i], #people[i + 1])
     end
 end
-
-local i = 1
-while i <= #people do
-    local n, day, month = people[i], KEYS[k + 1], KEYS[k + 2]
-    local first, last = i + 3, i + 2 + n
-    add(day, first, last)
-    local merged = n >= MERGE_MIN and try('PFMERGE', month, day)
-    if type(merged) ~= 'table' or merged.err then
-        add(month, first, last)
-    end
-    try('EXPIRE', day, people[i + 1], 'NX')
-    try('EXPIRE', month, people[i + 2], 'NX')
-    k = k + 2
-    i = last + 1
+if #slots > 0 then
+    append(KEYS[5], table.concat(slots), 8)
 end
 
 -- A repetition of an event is passed over; what is new goes to the stream too, for all pods.

@@ -6,8 +6,7 @@
 #include "service/ledger/use_limits.h"
 
 enum {
-    ITEMS_PER_RECORD = 4,   /* object and client, before and after a relabelling */
-    PERSONS_PER_RECORD = 2, /* of the campaign, of all campaigns */
+    ITEMS_PER_RECORD = 4, /* object and client, before and after a relabelling */
     GROUPS_PER_RECORD = 4,
     HOUR_MS = 3600000,
 };
@@ -75,7 +74,7 @@ struct fold *fold_new(unsigned records_max)
     fold->links = calloc(n, sizeof(*fold->links));
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
     fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
-    fold->persons = calloc(n * PERSONS_PER_RECORD, sizeof(*fold->persons));
+    fold->persons = calloc(n, sizeof(*fold->persons));
     fold->events = calloc(n, sizeof(*fold->events));
     fold->facts = calloc(n, sizeof(*fold->facts));
     if (!fold->links || !fold->items || !fold->groups || !fold->persons || !fold->events ||
@@ -163,17 +162,16 @@ static void add_link(struct fold *fold, const struct click *click, int human, in
         link->last_s = when_s;
 }
 
-static struct fold_item *add_item(struct fold *fold, const struct fold_item *item)
+static void add_item(struct fold *fold, const struct fold_item *item)
 {
     uint32_t at = item_slot(fold, item);
 
-    if (!fold->item_index.slots[at]) {
-        fold->items[fold->n_items++] = *item;
-        fold->item_index.slots[at] = fold->n_items;
-        return &fold->items[fold->n_items - 1];
+    if (fold->item_index.slots[at]) {
+        fold->items[fold->item_index.slots[at] - 1].count += item->count;
+        return;
     }
-    fold->items[fold->item_index.slots[at] - 1].count += item->count;
-    return &fold->items[fold->item_index.slots[at] - 1];
+    fold->items[fold->n_items++] = *item;
+    fold->item_index.slots[at] = fold->n_items;
 }
 
 static uint32_t find_group(struct fold *fold, const struct click *click, bool all, bool automated)
@@ -200,8 +198,6 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
 
         memset(group, 0, sizeof(*group));
         group->key = want;
-        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
-            group->people[whom].first = FOLD_NONE;
         fold->group_index.slots[at] = fold->n_groups;
     }
     *last = fold->group_index.slots[at] - 1;
@@ -233,25 +229,6 @@ static void count(struct fold_group *group, struct fold_group *all, const struct
     }
 }
 
-static void list_person(struct fold *fold, uint32_t group, enum fold_whom whom, uint64_t id)
-{
-    struct fold_people *people = &fold->groups[group].people[whom];
-
-    fold->persons[fold->n_persons] = (struct fold_person){.id = id, .next = people->first};
-    people->first = fold->n_persons++;
-    people->n++;
-}
-
-/* Lists a visitor once for clicks in a row.  One who comes back later is listed again; a
- * HyperLogLog counts him once all the same. */
-static void list_visitor(struct fold *fold, uint32_t group, uint64_t visitor)
-{
-    const struct fold_people *people = &fold->groups[group].people[FOLD_VISITORS];
-
-    if (people->first == FOLD_NONE || fold->persons[people->first].id != visitor)
-        list_person(fold, group, FOLD_VISITORS, visitor);
-}
-
 /* Adds (delta 1) or takes away (-1) a click of that label everywhere but in the links. */
 static void add_click(struct fold *fold, const struct click *click, unsigned label, unsigned reason,
                       int delta)
@@ -266,27 +243,35 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
         .table = COUNTER_OBJECTS,
         .kind = click->kind,
         .automated = automated,
-        .listed = FOLD_NONE,
     };
 
     count(&fold->groups[group], &fold->groups[all], click, label, reason, delta);
     if (click->object != 0)
-        (void)add_item(fold, &item);
+        add_item(fold, &item);
     if (click->client != 0) {
-        struct fold_item *client;
-
         item.table = COUNTER_CLIENTS;
         item.number = click->client;
-        client = add_item(fold, &item);
-        if (!automated && delta > 0 && client->listed != group) {
-            client->listed = group;
-            list_person(fold, group, FOLD_CLIENTS, click->client);
-            list_person(fold, all, FOLD_CLIENTS, click->client);
-        }
-    } else if (click->visitor != 0 && !automated && delta > 0) {
-        list_visitor(fold, group, click->visitor);
-        list_visitor(fold, all, click->visitor);
+        add_item(fold, &item);
     }
+}
+
+/* Lists whose click it is, or no longer is, by a person.  Nobody is left out who is listed already:
+ * of two clicks one may turn out to be a machine's. */
+static void add_person(struct fold *fold, const struct click *click, int human)
+{
+    struct fold_person *person = &fold->persons[fold->n_persons];
+
+    if (human == 0 || (click->client == 0 && click->visitor == 0))
+        return;
+    person->slot = waiting_slot(click->time_ms / 1000);
+    person->change = human;
+    person->who = (struct waiting){
+        .id = click->client ? click->client : click->visitor,
+        .brand = click->brand,
+        .campaign = click->campaign,
+        .is_visitor = click->client == 0,
+    };
+    fold->n_persons++;
 }
 
 /* Skips an event of a type that only a newer version knows, and what only sinks are told: that a
@@ -355,7 +340,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
-        fold->n_persons + PERSONS_PER_RECORD > fold->records_max * PERSONS_PER_RECORD)
+        fold->n_persons == fold->records_max)
         return false;
     if (is_relabel) {
         bool was_human = !click_is_automated(click->old_label);
@@ -367,6 +352,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     *(click_is_automated(click->label) ? &automated : &human) += 1;
     if (click->link_id != 0) /* 0: of a client who must not be tracked */
         add_link(fold, click, human, automated);
+    add_person(fold, click, human);
     add_fact(fold, click, human);
     return true;
 }

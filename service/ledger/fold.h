@@ -14,6 +14,7 @@
 #include "proto/counter.h"
 #include "proto/event.h"
 #include "proto/funnel.h"
+#include "proto/waiting.h"
 #include "service/ledger/people_sent.h"
 
 struct use_limits;
@@ -58,15 +59,6 @@ struct fold_item {
     uint8_t table; /* COUNTER_OBJECTS or COUNTER_CLIENTS */
     uint8_t kind;
     bool automated;
-    uint32_t listed; /* clients: the group in which it was listed last; FOLD_NONE = none */
-};
-
-/* Clients, and visitors of links that name no client, are counted once however often they click. */
-enum fold_whom { FOLD_CLIENTS, FOLD_VISITORS, FOLD_PEOPLE };
-
-/* A list in fold.persons. */
-struct fold_people {
-    uint32_t first, n;
 };
 
 struct fold_group_key {
@@ -80,14 +72,15 @@ struct fold_group_key {
 /* All clicks of one brand, campaign (or all campaigns), hour and kind, human or automated. */
 struct fold_group {
     struct fold_group_key key;
-    struct fold_people people[FOLD_PEOPLE];
     int32_t counts[FOLD_COUNTS];
 };
 
-/* A client or visitor with a human click, in the list of a group. */
+/* A person's click, or one that was no person's after all, by a client, or by a visitor of a link
+ * that names no client. */
 struct fold_person {
-    uint64_t id; /* number of the client, or the visitor's hash */
-    uint32_t next;
+    struct waiting who; /* without its figures */
+    uint32_t slot;      /* waiting_slot() of the click */
+    int32_t change;     /* 1 or -1 */
 };
 
 /* What an event changes; applied once, even if the event is sent again. */

@@ -70,8 +70,10 @@ struct ledger_stats {
     int64_t payments_in, payments[FUNNEL_OUTCOMES];
     /* Entries of the queues of facts, of all processes, which are in no sum yet; -1 = not known */
     int64_t facts_waiting;
-    int64_t lag_ms;   /* age of the oldest pending click */
-    int64_t as_of_ms; /* Unix time up to which Redis holds every click of this process */
+    int64_t
+        people_as_of_ms; /* Unix time up to which clients and visitors are counted; 0 = unknown */
+    int64_t lag_ms;      /* age of the oldest pending click */
+    int64_t as_of_ms;    /* Unix time up to which Redis holds every click of this process */
     bool connected;
     char cause[32];       /* why nothing is applied: "oom", "noauth", "down" …; "" = no problem */
     char last_error[128]; /* the error text of Redis or the system */

@@ -7,6 +7,7 @@
  *   sender.c         folds a range of a log and sends it to all shards that stand at its beginning
  *   cursor.c         the cursor of each log and shard: asked for, known, or in a batch under way
  *   invoices.c       takes facts from the queue and adds them to invoices and their sums
+ *   people.c         counts people when it is sure that their clicks are no mail gateway's
  *   compact.c        sums up tables and series that have grown
  *   trust.c          whether a server may be trusted with a batch, and if not, why not
  *   batch.c          what a fold holds, as the arguments of the batch script
@@ -42,6 +43,7 @@ struct fold;
 struct fold_invoices;
 struct invoices;
 struct ledger_log;
+struct people;
 struct people_sent;
 struct redisReply;
 struct redis_link;
@@ -57,6 +59,7 @@ struct cursor {
     uint64_t covered; /* the log holds nothing for this shard from `at` up to here */
     uint64_t sent_to; /* SENT: the cursor once the batch is applied */
     uint64_t high;    /* the highest `at` so far: positions below are replayed */
+    uint64_t mark;    /* of relabellings: how many there were when people.c looked last */
     int64_t known_ms; /* when `at` was last confirmed, monotonic */
     enum cursor_state state;
     bool in_doubt; /* ASKED, SENT: ask again, whatever the answer */
@@ -124,7 +127,8 @@ struct ledger {
     _Atomic(struct fold_invoices *) new_invoices; /* takes their place in the next turn; or NULL */
     struct batch *batch;
     struct people_sent *people_sent;
-    struct click *clicks; /* batch_max of them */
+    struct people *people; /* counts them when their clicks have waited */
+    struct click *clicks;  /* batch_max of them */
     struct compact *compact;
     struct invoices *adder;    /* of facts to invoices and sums */
     struct use_limits *limits; /* NULL = there are none */
@@ -164,6 +168,7 @@ enum ledger_what {
     LEDGER_FACTS, /* of these three `log` is the job */
     LEDGER_BLOCKS,
     LEDGER_INVOICES,
+    LEDGER_PEOPLE,
     LEDGER_GATEWAY /* `count` is the gateway_command */
 };
 

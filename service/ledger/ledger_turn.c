@@ -14,12 +14,17 @@
 #include "service/ledger/fold.h"
 #include "service/ledger/invoices.h"
 #include "service/ledger/ledger_state.h"
+#include "service/ledger/people.h"
 #include "service/ledger/people_sent.h"
 #include "service/ledger/sender.h"
 #include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 
-enum { CLICKS_MIN = 256, CLOCKS_APART_S = 3600 };
+enum {
+    CLICKS_MIN = 256,
+    CLOCKS_APART_S = 3600,
+    FLUSHES = 50, /* in which a relabelling reaches Redis at the latest */
+};
 
 /* --- the logs --- */
 
@@ -164,6 +169,7 @@ void ledger_turn(struct ledger *ledger, int64_t now_ms)
         sender_serve(ledger, ledger->logs[(ledger->first_log + i) % ledger->n_logs]);
     ledger->first_log++;
     invoices_serve(ledger);
+    people_serve(ledger);
     compact_serve(ledger);
 }
 
@@ -189,6 +195,9 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
         grown = invoices_on_answer(ledger, ticket, answer);
         if (grown)
             compact_note(ledger, grown);
+        break;
+    case LEDGER_PEOPLE:
+        people_on_answer(ledger, ticket, answer);
         break;
     case LEDGER_RENEW:
         cursor_on_renewed(ledger, ticket, answer);
@@ -290,11 +299,22 @@ void ledger_turn_count(struct ledger *ledger)
     ledger->now.replayed = ledger->replayed_shards / ledger->options.n_shards;
     add_payments(ledger);
     ledger->now.facts_waiting = invoices_n_waiting(ledger->adder);
+    ledger->now.people_as_of_ms = people_as_of_ms(ledger->people);
     if (ledger->relabel)
         ledger->now.gateway = relabel_stats(ledger->relabel);
 }
 
 /* --- init and clear --- */
+
+/* How long a click by a person may still be relabelled: as long as another click of the gateway may
+ * follow, and until the relabelling, perhaps of another process that is slow, is in Redis.  That is
+ * a matter of a few flushes. */
+static int64_t hold_ms(const struct ledger *ledger)
+{
+    int64_t window_ms = ledger->relabel ? relabel_window_ms(ledger->relabel) : 0;
+
+    return window_ms + FLUSHES * ledger->options.flush_ms;
+}
 
 bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
 {
@@ -317,8 +337,9 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         return false;
     ledger->options.gateway = NULL; /* the caller's, */
     ledger->options.state_dir = NULL;
+    ledger->people = people_new(ledger->options.n_shards, hold_ms(ledger));
     return ledger->clicks && ledger->fold && ledger->batch && ledger->compact && ledger->adder &&
-           cursor_init_shards(ledger);
+           ledger->people && cursor_init_shards(ledger);
 }
 
 void ledger_turn_clear(struct ledger *ledger)
@@ -333,6 +354,7 @@ void ledger_turn_clear(struct ledger *ledger)
     fold_free(ledger->fold);
     batch_free(ledger->batch);
     people_sent_free(ledger->people_sent);
+    people_free(ledger->people);
     compact_free(ledger->compact);
     invoices_free(ledger->adder);
     relabel_free(ledger->relabel);

@@ -39,16 +39,31 @@ static uint64_t scatter(uint64_t x)
 
 /* A slot holds the whole hash.  Two people with the same 64-bit hash are very unlikely; then one of
  * them is missing in an estimate that has an error of 1 % anyway. */
-bool people_sent_add(struct people_sent *people, const struct people_sent_person *person)
+static uint64_t hash_of(const struct people_sent *people, const struct people_sent_person *person)
 {
-    uint64_t group = (uint64_t)person->brand << 32 | (uint32_t)person->campaign;
-    uint64_t period = (uint64_t)person->day << 1 | person->is_visitor;
-    uint64_t hash = scatter(person->id ^ scatter(group ^ scatter(period ^ scatter(people->era))));
-    uint64_t *slot = &people->slots[hash >> (64 - SLOT_BITS)];
-    bool is_new = *slot != hash;
+    uint64_t group = (uint64_t)person->brand << 32 | person->campaign;
+    uint64_t period = (uint64_t)person->day << 3 | person->scope << 1 | person->is_visitor;
 
-    *slot = hash;
-    return is_new;
+    return scatter(person->id ^ scatter(group ^ scatter(period ^ people->era << 40)));
+}
+
+void people_sent_add(struct people_sent *people, const struct people_sent_person *person)
+{
+    uint64_t hash = hash_of(people, person);
+
+    people->slots[hash >> (64 - SLOT_BITS)] = hash;
+}
+
+bool people_sent_has(const struct people_sent *people, const struct people_sent_person *person)
+{
+    uint64_t hash = hash_of(people, person);
+
+    return people->slots[hash >> (64 - SLOT_BITS)] == hash;
+}
+
+void people_sent_expect(const struct people_sent *people, const struct people_sent_person *person)
+{
+    __builtin_prefetch(&people->slots[hash_of(people, person) >> (64 - SLOT_BITS)]);
 }
 
 /* The bucket of a click's invoice, and what the click writes there. */

@@ -1,11 +1,9 @@
-/* people_sent.h - people, and clicks by them, that were already sent to Redis, so that they need
- * not be sent again.
+/* people_sent.h - people who were counted, and clicks by them that were sent to Redis, so that they
+ * need not be sent again.
  *
- * Most clicks are by people who clicked before on the same campaign and day: a client who clicks
- * several links, a gateway that opens all links of a mail.  Adding a person to a HyperLogLog that
- * is still sparse takes Redis longer than all other counts of a click.  A table of fixed size holds
- * the people sent last.  A person who was replaced in the table is sent again, which counts nobody
- * twice.
+ * Many clicks are by people who were counted for the same campaign and day: those clicks need not
+ * wait (people.h).  A table of fixed size holds the people counted last.  A person who was replaced
+ * in the table is counted again, which counts nobody twice.
  *
  * The table holds clicks as well: what a click adds to the funnel of its invoice takes Redis ten
  * times longer than all its other counts.  The newest click decides what earns a payment, so only
@@ -24,21 +22,28 @@
 
 struct people_sent;
 
-/* One of a HyperLogLog's people: see counter_key_people() and struct fold_person. */
+/* Somebody who was counted for a day and a campaign, for all campaigns, or for both: see struct
+ * waiting. */
 struct people_sent_person {
     uint64_t id;
     uint32_t brand;
-    int32_t campaign;
-    int64_t day; /* Unix days */
+    uint16_t campaign; /* of the click, in any case */
+    uint8_t scope;     /* WAITING_CAMPAIGN, WAITING_ALL */
     bool is_visitor;
+    uint32_t day; /* Unix days */
 };
 
 /* NULL: out of memory. */
 MUST_USE struct people_sent *people_sent_new(void);
 void people_sent_free(struct people_sent *people);
 
-/* Adds a person.  True: the person was not in the table, and must be sent. */
-MUST_USE bool people_sent_add(struct people_sent *people, const struct people_sent_person *person);
+/* Adds a person, whom Redis has counted. */
+void people_sent_add(struct people_sent *people, const struct people_sent_person *person);
+MUST_USE bool people_sent_has(const struct people_sent *people,
+                              const struct people_sent_person *person);
+/* Prefetches the person's place in the table, which the cache rarely holds; call it some people
+ * before people_sent_has(). */
+void people_sent_expect(const struct people_sent *people, const struct people_sent_person *person);
 
 /* Time is cut into spans of so many seconds, from the epoch on.  Clicks on one link in one span are
  * one click. */

@@ -1,5 +1,7 @@
 """`hopcount reshard`: the counts go to another number of shards, each once, whatever happens on the way."""
+import collections
 import re
+import struct
 import time
 
 import pytest
@@ -13,7 +15,8 @@ from harness.funnel import Year, read_sums
 from harness.wait import wait_until
 from test_funnel import check_lists, check_rows, compare, start_year
 
-FAST = {"redis": {"timeout_ms": 300, "flush_ms": 20}, "labels": {"repeat_max": 0}}
+# No client is counted before ten minutes have passed: all wait, and are moved so.
+FAST = {"redis": {"timeout_ms": 300, "flush_ms": 20}, "labels": {"repeat_max": 0, "gateway_networks_s": 600}}
 INVOICES = 250  # enough for lists of more than a page
 
 
@@ -54,6 +57,23 @@ def shards_in_use(client):
     return {int(key[5:7], 16) for key in client.scan_iter("hc:{s*") if re.match(rb".*:[loct]:", key)}
 
 
+def waiting(client):
+    """Clicks of people who are not counted yet, by slot and person, of campaigns and of all campaigns."""
+    sums, slots = collections.Counter(), {}
+    for key in client.scan_iter("hc:{s*}:w:*"):
+        shard, slot = key.split(b":")[1], int(key.split(b":")[-1])
+        slots.setdefault(shard, set()).add(slot)
+        records = client.get(key)
+        for who, brand, campaign, change in struct.iter_unpack(">QIHH", records):
+            for scope in (2, 4):
+                if change & scope:
+                    sums[slot, who, brand, campaign, change & 1, scope] += (change >> 3) - 4096
+    for shard, of in slots.items():
+        listed = client.get(b"hc:%s:wq" % shard)
+        assert of <= {slot for slot, _ in struct.iter_unpack(">II", listed)}, "each is in the list of its shard"
+    return {key: n for key, n in sums.items() if n and key[1] < 5000}
+
+
 def statistics(daemon):
     """What people see, of everything."""
     asked = ["/v1/campaigns", "/v1/revocations", "/v1/events", "/v1/funnel?from=400d&group_by=campaign,variant"]
@@ -62,7 +82,7 @@ def statistics(daemon):
               ("kind", "campaign", "label", "reason", "country", "device", "variant", "channel", "delay")]
     answers = {path: daemon.api("GET", path) for path in asked}
     for answer in answers.values():
-        for moving in ("as_of", "lag_s", "to", "from"):
+        for moving in ("as_of", "lag_s", "to", "from", "clients_as_of"):
             answer.pop(moving, None)
     return answers
 
@@ -85,6 +105,8 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
     pods[0].api("POST", "/v1/revocations", {"scope": "object", "brand": "acme", "id": 77, "issued_before": "2026-01-01T00:00:00Z"}, 202)
     wait_total([redis.client()], links, 300)
     seen, cells = statistics(pods[0]), read_sums(redis.client())
+    people = waiting(redis.client())
+    assert len(people) > 50
     assert shards_in_use(redis.client()) == set(range(before))
 
     # It does not begin while processes count.
@@ -137,6 +159,7 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
     assert (objects, clients) == (totals["links"] - 2 - 300 - extra, totals["links"] - 2)
     compare(year, redis.client(), pods)
     assert read_sums(redis.client()) == cells
+    assert waiting(redis.client()) == people
     now_seen = statistics(pods[1])
     assert now_seen["/v1/campaigns"] == seen["/v1/campaigns"] and now_seen["/v1/revocations"] == seen["/v1/revocations"]
     assert now_seen["/v1/funnel?from=400d&group_by=campaign,variant"] == seen["/v1/funnel?from=400d&group_by=campaign,variant"]

@@ -15,8 +15,12 @@ from harness.build import build_type
 from harness.load import BROWSER
 from harness.files import contents
 from harness.wait import wait_until
-from test_gateways import CONFIG, make_pods, mint_mail
+from harness.counters import brand_number, nobody_waits
+from harness.daemon import merge
+from test_gateways import CONFIG as GATEWAYS, make_pods, mint_mail
 
+# Clients are counted when no gateway can follow any more, which is two seconds after the click.
+CONFIG = merge(GATEWAYS, {"labels": {"gateway_links_s": 1, "gateway_networks_s": 1, "gateway_two_links_ms": 0}})
 IS_PLAIN = build_type() == "Release"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 
@@ -72,7 +76,7 @@ def test_two_pods_count_a_visitor_once(make_hopcountd, redis, shards):
 
 def test_people_are_counted_anew_when_redis_has_lost_them(make_hopcountd, redis):
     """Those who were counted are not sent again; but what was sent may be gone."""
-    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    (daemon,) = make_pods(make_hopcountd, redis, 1, CONFIG)
     for n in (1, 2):  # in a batch each
         click(daemon, "198.51.100.7", campaign=5)
         click(daemon, "198.51.100.8", client=42, campaign=5)
@@ -89,7 +93,7 @@ def test_people_are_counted_anew_when_redis_has_lost_them(make_hopcountd, redis)
 
 
 def test_people_set_aside_are_counted_when_there_is_a_place_for_them(make_hopcountd, redis):
-    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    (daemon,) = make_pods(make_hopcountd, redis, 1, CONFIG)
     click(daemon, "198.51.100.8", client=42)
     wait_people(daemon, (1, 1, 0))
     client = redis.client()
@@ -113,33 +117,72 @@ def figures_of(daemon):
             shown["clicks_pending"])
 
 
-def test_clients_are_never_more_than_clicks_by_people(make_hopcountd, redis):
-    """Gateways open all mails, a few clients click; then a restart.  Each click is counted once, everywhere."""
-    (daemon,) = make_pods(make_hopcountd, redis, 1)
+def distinct(client, campaign, letter="u"):
+    """The clients or visitors of yesterday and today, and of their months, without the API's limit: the days'
+    figure and the months' must be the same."""
+    days, months = set(), set()
+    for n in (0, 1):
+        day = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=n)
+        days.add(f"{day:%Y%m%d}")
+        months.add(f"{day:%Y%m}")
+    keys = [key.decode() for key in client.scan_iter(f"hc:*:{letter}:{brand_number('acme')}:{campaign}:*")]
+    figures = [client.pfcount(*of) if (of := [key for key in keys if key.split(":")[-1] in periods]) else 0
+               for periods in (days, months)]
+    assert figures[0] == figures[1]
+    return figures[0]
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_clients_are_never_more_than_clicks_by_people(make_hopcountd, redis, shards):
+    """Gateways open all mails, a few clients click; then the process dies.  Each click is counted once, everywhere."""
+    config = merge(CONFIG, {"redis": {"shards": shards}, "labels": {"gateway_two_links_ms": 2500}})
+    (daemon,) = make_pods(make_hopcountd, redis, 1, config)
+    server = redis.client()
     for n in range(20):
-        for link in mint_mail(daemon, 3, client=500 + n):
+        for link in mint_mail(daemon, 3, client=500 + n, campaign=n % 3):
             daemon.click(link, headers={"User-Agent": BROWSER, "X-Forwarded-For": f"192.0.2.{n}"})
     for n in range(3):
-        click(daemon, "198.51.100.8", client=42 + n)
+        click(daemon, "198.51.100.8", client=42 + n, campaign=1)
     wait_until(lambda: people(daemon)[0] == 3, 20, lambda: f"the gateways' clicks are no people's: {people(daemon)}")
-    before = people(daemon)
-    assert before[0] == 3 and 0 < before[1] <= 3
     wait_until(lambda: figures_of(daemon) == (63, 63, 63, 0), 20, lambda: f"63 clicks: {figures_of(daemon)}")
+    assert distinct(server, "*") <= 3, "nobody needs to be counted yet, and no gateway's client ever"
     for restarts in (1, 2):
-        daemon.terminate()
+        if restarts == 1:
+            daemon.kill()
+        else:
+            daemon.terminate()
         daemon.start()
-        click(daemon, "198.51.100.8", client=42)
+        click(daemon, "198.51.100.8", client=42, campaign=1)
         n = 63 + restarts
         wait_until(lambda: figures_of(daemon) == (n, n, n, 0), 20, lambda: f"{n} clicks: {figures_of(daemon)}")
-        total = people(daemon)
-        assert total[0] == 3 + restarts and 0 < total[1] <= total[0]
+        wait_until(lambda: nobody_waits(server), 30, "all are counted", pause=0.2)
+        assert people(daemon)[:2] == (3 + restarts, 3)
+        assert [distinct(server, campaign) for campaign in ("*", 0, 1, 2)] == [3, 0, 3, 0]
     # Relabellings are on disk, too, and are told apart.
     kinds = daemon.cli("ledger", "-c", str(daemon.config_path)).stdout
     assert "  relabels  " in kinds and "64 clicks counted" not in kinds and "65 clicks counted, 0 pending" in kinds
+    # The answer says up to when they are counted: all of them, after a while.
+    clicked = datetime.datetime.now(datetime.timezone.utc)
+    wait_until(lambda: datetime.datetime.fromisoformat(
+        daemon.api("GET", "/v1/stats?brand=acme&interval=day&clients=true")["clients_as_of"]) > clicked, 20,
+        "all clicks so far are counted", pause=0.2)
+
+
+def test_a_pod_takes_back_what_another_has_sent(make_hopcountd, redis):
+    """One pod logs the clicks, another the one by which they are a gateway's."""
+    config = merge(CONFIG, {"labels": {"gateway_two_links_ms": 2500}})
+    first, second = make_pods(make_hopcountd, redis, 2, config)
+    one, two, three = mint_mail(first, 3, client=700)
+    for pod, link in ((first, one), (first, two), (second, three)):
+        pod.click(link, headers={"User-Agent": BROWSER, "X-Forwarded-For": "192.0.2.7"})
+    click(second, "198.51.100.8", client=42)
+    wait_until(lambda: people(first)[0] == 1, 20, lambda: f"one click is a person's: {people(first)}")
+    wait_people(second, (1, 1, 0))
+    assert distinct(redis.client(), "*") == 1
 
 
 def test_the_command_shows_them(make_hopcountd, redis):
-    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    (daemon,) = make_pods(make_hopcountd, redis, 1, CONFIG)
     click(daemon, "198.51.100.7")
     click(daemon, "198.51.100.8")
     click(daemon, "198.51.100.8", client=42)
@@ -154,12 +197,14 @@ def test_the_command_shows_them(make_hopcountd, redis):
 
 
 def test_nothing_that_says_who_it_was_is_kept(make_hopcountd, redis):
-    pods = make_pods(make_hopcountd, redis, 2)
+    pods = make_pods(make_hopcountd, redis, 2, CONFIG)
     for i, pod in enumerate(pods):
         click(pod, f"198.51.100.{40 + i}", BROWSER)
         click(pod, f"198.51.100.{50 + i}", FIREFOX, client=77)
     wait_people(pods[0], (4, 1, 2))
     client = redis.client()
+    wait_until(lambda: nobody_waits(client), 20, "what waits is forgotten when it is counted", pause=0.2)
+    wait_until(lambda: not client.keys("hc:*:w:*"), 20, "so are its keys", pause=0.2)
     (salt_key,) = client.keys("hc:{s00}:salt:*")
     assert 0 < client.ttl(salt_key) <= 2 * 86400
     salt = client.get(salt_key)
@@ -198,10 +243,10 @@ def test_what_is_no_salt_is_not_taken_for_one(make_hopcountd, redis, value):
     days = int(time.time() // 86400)
     for day in (days, days + 1):  # midnight may pass
         redis.client().set(f"hc:{{s00}}:salt:{day}", value)
-    (daemon,) = make_pods(make_hopcountd, redis, 1)
+    (daemon,) = make_pods(make_hopcountd, redis, 1, CONFIG)
     click(daemon, "198.51.100.7")
     click(daemon, "198.51.100.7", client=42)
-    wait_people(daemon, (2, 1, 0))
+    wait_until(lambda: (people(daemon) or [0])[0] == 2, 20, "both clicks are counted")
     assert [bool(record["visitor"]) for record in records(daemon)] == [False, False]
     assert sorted(bool(record["network"]) for record in records(daemon)) == [False, True]
 

@@ -13,6 +13,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "proto/bytes.h"
 #include "proto/counter.h"
 #include "proto/table.h"
 #include "service/ledger/ledger_state.h"
@@ -185,6 +186,12 @@ static inline void fake_redis_restore(void)
 
 /* --- commands --- */
 
+/* Of a key `hc:{sHH}:…`. */
+static unsigned fake_shard_of(const struct fake_text *key)
+{
+    return (unsigned)strtoul(key->ptr + 5, NULL, 16);
+}
+
 static redisReply *fake_answer(int type)
 {
     redisReply *answer = calloc(1, sizeof(*answer));
@@ -268,6 +275,127 @@ static redisReply *fake_append_tables(const struct fake_command *command, size_t
     return grown;
 }
 
+/* Appends the batch's people, [slot, records, ...], to the key of each slot, which come behind
+ * those of tables and series; and the slots to their list. */
+static void fake_append_people(const struct fake_command *command, size_t n_keys)
+{
+    const struct fake_text *packed = &command->argv[3 + n_keys + 5];
+    const uint8_t *bytes = (const uint8_t *)packed->ptr;
+
+    for (size_t used = 5; used < packed->len;) {
+        struct counter_key key;
+        struct fake_text name = {.ptr = key.text};
+        uint8_t listed[8];
+        unsigned slot = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
+        size_t len;
+
+        used += bytes[used] == 0xce ? 5 : 1;
+        len = be16_load(bytes + used + 1);
+        counter_key_waiting(&key, fake_shard_of(&command->argv[3]), slot);
+        name.len = key.len;
+        fake_append(&name, bytes + used + 3, len);
+        be32_store(listed, slot);
+        be32_store(listed + 4, (uint32_t)len);
+        fake_append(&command->argv[3 + 4], listed, sizeof(listed));
+        used += 3 + len;
+    }
+}
+
+static void fake_note_person(const struct fake_text *key, const void *person, size_t len)
+{
+    struct fake_text *known = fake_make(key);
+
+    for (size_t at = 0; at < known->len; at += len) {
+        if (memcmp(known->ptr + at, person, len) == 0)
+            return;
+    }
+    fake_append(key, person, len);
+}
+
+/* people_add.lua: a HyperLogLog is a text of all clients' numbers, each once. */
+static redisReply *fake_add_people(const struct fake_command *command, size_t n_keys)
+{
+    const struct fake_text *packed = &command->argv[3 + n_keys + 3];
+    const uint8_t *bytes = (const uint8_t *)packed->ptr;
+    redisReply *answer = fake_array(3);
+    size_t used = 5;
+
+    for (size_t k = 2; k < n_keys; k += 2) {
+        size_t n = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
+
+        used += bytes[used] == 0xce ? 5 : 1;
+        for (; n > 0; n--) {
+            size_t len = bytes[used + 1];
+
+            fake_note_person(&command->argv[3 + k], bytes + used + 2, len);
+            fake_note_person(&command->argv[3 + k + 1], bytes + used + 2, len);
+            used += 2 + len;
+        }
+    }
+    assert_int_equal(used, packed->len);
+    answer->element[0] = fake_integer(1);
+    answer->element[1] = fake_integer(0);
+    answer->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
+    return answer;
+}
+
+/* people_done.lua. */
+static redisReply *fake_end_slots(const struct fake_command *command, size_t n_keys)
+{
+    redisReply *answer = fake_array(2);
+
+    for (size_t i = 2; i < n_keys; i++) {
+        const struct fake_text *slot = &command->argv[3 + n_keys + 2 + 3 * (i - 2)];
+        const struct fake_text *key = &command->argv[3 + i];
+        struct fake_text *value = fake_find(key), *list, kept;
+
+        if ((value ? value->len : 0) != strtoul(slot[1].ptr, NULL, 10))
+            continue;
+        if (value)
+            fake_set(key, &slot[2]);
+        list = fake_make(&command->argv[3 + 1]);
+        kept = fake_copy("", 0);
+        kept.ptr = realloc(kept.ptr, list->len + 1);
+        for (size_t at = 0; at < list->len; at += 8) {
+            if (memcmp(list->ptr + at, slot->ptr, 4) != 0) {
+                memcpy(kept.ptr + kept.len, list->ptr + at, 8);
+                kept.len += 8;
+            }
+        }
+        fake_set(&command->argv[3 + 1], &kept);
+        free(kept.ptr);
+    }
+    answer->element[0] = fake_integer(1);
+    answer->element[1] = fake_integer(0);
+    return answer;
+}
+
+static redisReply *fake_run_people(const struct fake_command *command)
+{
+    size_t n_keys = command->argc > 2 ? strtoul(command->argv[2].ptr, NULL, 10) : 0;
+    const struct fake_text *shards;
+    redisReply *answer;
+
+    if (strcmp(command->argv[0].ptr, "GET") == 0)
+        return fake_value(&command->argv[1]);
+    if (strcmp(command->argv[0].ptr, "MGET") == 0) {
+        answer = fake_array(command->argc - 1);
+        for (size_t i = 1; i < command->argc; i++)
+            answer->element[i - 1] = fake_value(&command->argv[i]);
+        return answer;
+    }
+    shards = fake_find(&command->argv[3]);
+    if (!shards || strcmp(shards->ptr, command->argv[3 + n_keys].ptr) != 0) {
+        answer = fake_array(1);
+        answer->element[0] = fake_integer(0);
+        return answer;
+    }
+    /* Its second key is the list of slots, or what is set aside. */
+    return strcmp(strchr(command->argv[4].ptr, '}'), "}:wq") == 0
+               ? fake_end_slots(command, n_keys)
+               : fake_add_people(command, n_keys);
+}
+
 /* compact.lua: replaces the first part of a key, if it is still what was read. */
 static redisReply *fake_run_compact(const struct fake_command *command)
 {
@@ -312,7 +440,8 @@ static redisReply *fake_run_batch(const struct fake_command *command)
     answer->element[0] = fake_integer(1);
     answer->element[1] = fake_integer(0);
     answer->element[2] = fake_string(REDIS_REPLY_STRING, "", 0);
-    answer->element[3] = fake_append_tables(command, n_keys, 7);
+    answer->element[3] = fake_append_tables(command, n_keys, 8);
+    fake_append_people(command, n_keys);
     return answer;
 }
 
@@ -347,6 +476,8 @@ static redisReply *fake_run(const struct fake_command *command)
         answer->element[1] = fake_array(0);
         return answer;
     }
+    case LEDGER_PEOPLE:
+        return fake_run_people(command);
     case LEDGER_TABLE_READ:
         return fake_value(&command->argv[1]);
     case LEDGER_TABLE_WRITE:

@@ -542,6 +542,13 @@ static void test_json(void **state)
     stats_json_end(&stats, end, sizeof(end));
     assert_string_equal(end, ",\"complete_from\":\"1970-01-01T00:00:00Z\",\"as_of\":"
                              "\"2026-11-22T12:00:00Z\",\"lag_s\":1.500}");
+    stats.query.clients = true;
+    stats_json_end(&stats, end, sizeof(end));
+    assert_non_null(strstr(end, ",\"lag_s\":1.500,\"clients_as_of\":null}"));
+    stats.people_as_of_ms = at("2026-11-22T11:58:50Z") * 1000;
+    stats_json_end(&stats, end, sizeof(end));
+    assert_non_null(strstr(end, ",\"lag_s\":1.500,\"clients_as_of\":\"2026-11-22T11:58:50Z\"}"));
+    stats.query.clients = false;
     /* Behind the last row there is nothing, and no next page. */
     stats.query.offset = 3;
     text = stats_json(&stats);

@@ -95,9 +95,12 @@ static void test_one_click(void **state)
         assert_int_equal(group->counts[FOLD_AT_BROWSER + 5], 1);
         assert_int_equal(group->counts[FOLD_AT_SYSTEM + 6], 1);
         assert_int_equal(group->counts[FOLD_AT_REFERRER + CLICK_REFERRER_MAIL], 1);
-        assert_int_equal(group->people[FOLD_CLIENTS].n, 1);
-        assert_int_equal(fold->persons[group->people[FOLD_CLIENTS].first].id, 77);
     }
+    assert_int_equal(fold->n_persons, 1);
+    assert_int_equal(fold->persons[0].who.id, 77);
+    assert_int_equal(fold->persons[0].who.campaign, 12);
+    assert_int_equal(fold->persons[0].slot, NOON_S / WAITING_SLOT_S);
+    assert_int_equal(fold->persons[0].change, 1);
     fold_free(fold);
 }
 
@@ -110,11 +113,11 @@ static void test_edges_of_a_click(void **state)
         uint8_t label;
         uint32_t n_items, n_persons, first_s;
     } cases[] = {
-        {"object 0 is not counted", 0, 77, 5000, CLICK_HUMAN, 1, 2, 5},
+        {"object 0 is not counted", 0, 77, 5000, CLICK_HUMAN, 1, 1, 5},
         {"client 0 is not counted", 1234, 0, 5000, CLICK_HUMAN, 1, 0, 5},
         {"an automated click has no distinct client", 1234, 77, 5000, CLICK_BOT, 2, 0, 5},
-        {"a time before 1970 is the first second", 1, 1, -1, CLICK_HUMAN, 2, 2, 0},
-        {"a time beyond 32 bits is the last", 1, 1, INT64_C(5000000000000), CLICK_HUMAN, 2, 2,
+        {"a time before 1970 is the first second", 1, 1, -1, CLICK_HUMAN, 2, 1, 0},
+        {"a time beyond 32 bits is the last", 1, 1, INT64_C(5000000000000), CLICK_HUMAN, 2, 1,
          UINT32_MAX},
     };
 
@@ -161,6 +164,10 @@ static void test_relabelling_moves_a_click(void **state)
     assert_int_equal(sum(automated), PER_CLICK);
     assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 1);
     assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
+    assert_int_equal(fold->n_persons, 2); /* who was counted, and is taken back */
+    assert_int_equal(fold->persons[0].change, 1);
+    assert_int_equal(fold->persons[1].change, -1);
+    assert_int_equal(fold->persons[1].slot, fold->persons[0].slot);
 
     print_message("from one automated label and reason to another\n");
     click.old_label = CLICK_SCANNER;
@@ -174,6 +181,7 @@ static void test_relabelling_moves_a_click(void **state)
     assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 0);
     assert_int_equal(automated->counts[FOLD_AT_REASON + 5], 1);
     assert_int_equal(fold->links[0].automated, 1);
+    assert_int_equal(fold->n_persons, 2);
     fold_free(fold);
 }
 
@@ -181,7 +189,7 @@ static void test_relabelling_moves_a_click(void **state)
  */
 static void test_visitors(void **state)
 {
-    enum { CLIENTS = FOLD_CLIENTS, VISITORS = FOLD_VISITORS, NOBODY = FOLD_PEOPLE };
+    enum { CLIENT, VISITOR, NOBODY };
     const struct {
         const char *name;
         uint32_t client;
@@ -189,10 +197,10 @@ static void test_visitors(void **state)
         enum click_label label;
         unsigned want;
     } cases[] = {
-        {"a visitor", 0, 5, CLICK_HUMAN, VISITORS},
-        {"the largest hash", 0, UINT64_MAX, CLICK_HUMAN, VISITORS},
+        {"a visitor", 0, 5, CLICK_HUMAN, VISITOR},
+        {"the largest hash", 0, UINT64_MAX, CLICK_HUMAN, VISITOR},
         {"without a hash", 0, 0, CLICK_HUMAN, NOBODY},
-        {"a client with a hash", 77, 5, CLICK_HUMAN, CLIENTS},
+        {"a client with a hash", 77, 5, CLICK_HUMAN, CLIENT},
         {"a machine with a hash", 0, 5, CLICK_BOT, NOBODY},
     };
 
@@ -200,57 +208,20 @@ static void test_visitors(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fold *fold = fold_new(16);
         struct click click = a_click();
-        const struct fold_group *group;
 
         print_message("%s\n", cases[i].name);
         click.client = cases[i].client;
         click.visitor = cases[i].visitor;
         click.label = (uint8_t)cases[i].label;
         assert_true(fold_add(fold, &click));
-        group = group_of(fold, 12, cases[i].label != CLICK_HUMAN);
-        for (unsigned whom = 0; whom < FOLD_PEOPLE; whom++)
-            assert_int_equal(group->people[whom].n, whom == cases[i].want);
-        if (cases[i].want == VISITORS)
-            assert_true(fold->persons[group->people[VISITORS].first].id == cases[i].visitor);
+        assert_int_equal(fold->n_persons, cases[i].want != NOBODY);
+        if (cases[i].want != NOBODY) {
+            assert_int_equal(fold->persons[0].who.is_visitor, cases[i].want == VISITOR);
+            assert_true(fold->persons[0].who.id ==
+                        (cases[i].want == VISITOR ? cases[i].visitor : cases[i].client));
+        }
         fold_free(fold);
     }
-}
-
-static void test_visitors_of_a_batch(void **state)
-{
-    struct fold *fold = fold_new(16);
-    struct click click = a_click();
-    const uint64_t visitors[] = {5, 5, 5, 6, 7};
-
-    (void)state;
-    click.client = 0;
-    for (size_t i = 0; i < sizeof(visitors) / sizeof(visitors[0]); i++) {
-        click.visitor = visitors[i];
-        assert_true(fold_add(fold, &click));
-    }
-    assert_int_equal(group_of(fold, 12, false)->people[FOLD_VISITORS].n, 3);
-    assert_int_equal(group_of(fold, COUNTER_ALL_CAMPAIGNS, false)->people[FOLD_VISITORS].n, 3);
-    print_message("the next batch begins with none\n");
-    fold_clear(fold);
-    assert_true(fold_add(fold, &click));
-    assert_int_equal(group_of(fold, 12, false)->people[FOLD_VISITORS].n, 1);
-    fold_free(fold);
-}
-
-static void test_a_client_is_listed_once_in_a_group(void **state)
-{
-    struct fold *fold = fold_new(16);
-    struct click click = a_click();
-
-    (void)state;
-    for (int i = 0; i < 5; i++)
-        assert_true(fold_add(fold, &click));
-    assert_int_equal(group_of(fold, 12, false)->people[FOLD_CLIENTS].n, 1);
-    print_message("but in each campaign\n");
-    click.campaign = 13;
-    assert_true(fold_add(fold, &click));
-    assert_int_equal(group_of(fold, 13, false)->people[FOLD_CLIENTS].n, 1);
-    fold_free(fold);
 }
 
 /* Against the plainest count there is. */
@@ -478,8 +449,6 @@ int main(void)
         cmocka_unit_test(test_edges_of_a_click),
         cmocka_unit_test(test_relabelling_moves_a_click),
         cmocka_unit_test(test_visitors),
-        cmocka_unit_test(test_visitors_of_a_batch),
-        cmocka_unit_test(test_a_client_is_listed_once_in_a_group),
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
         cmocka_unit_test(test_an_event_is_folded),

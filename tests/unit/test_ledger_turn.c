@@ -3,30 +3,28 @@
 #include "tests/unit/clicklog_fixture.h"
 #include "tests/unit/fake_redis.h"
 
-enum { STEP_MS = 100, STEPS_MAX = 4000, CLICKS = 40, BATCH_MAX = 16, RANDOM_ROUNDS = 60 };
+enum {
+    STEP_MS = 100,
+    STEPS_MAX = 4000,
+    CLICKS = 40,
+    BATCH_MAX = 16,
+    RANDOM_ROUNDS = 60,
+    CLIENTS_MAX = 24
+};
 
 static int64_t now_ms;
 
 struct bed {
     char *dir;
     struct clickstore *store;
-    struct clicklog *log;
+    struct clicklog *log, *relabels;
     struct ledger ledger;
     uint64_t n_clicks;
+    bool is_person[CLIENTS_MAX]; /* clients who have clicked, and not only as a machine */
 };
 
-static void bed_open(struct bed *bed, unsigned n_shards)
+static void start(struct bed *bed, unsigned n_shards)
 {
-    struct clickstore_options options;
-
-    now_ms = 1000000;
-    memset(bed, 0, sizeof(*bed));
-    memset(&server, 0, sizeof(server));
-    bed->dir = temp_dir_new();
-    assert_non_null(bed->dir);
-    options = options_of(bed->dir);
-    bed->store = open_store(&options);
-    bed->log = new_log(bed->store);
     bed->ledger.store = bed->store;
     bed->ledger.options = (struct ledger_options){
         .n_shards = n_shards,
@@ -36,6 +34,24 @@ static void bed_open(struct bed *bed, unsigned n_shards)
         .retention_days_s = 86400,
     };
     assert_true(ledger_turn_init(&bed->ledger, now_ms));
+}
+
+static void bed_open(struct bed *bed, unsigned n_shards)
+{
+    struct clickstore_options options;
+    struct error err = {0};
+
+    now_ms = 1000000;
+    memset(bed, 0, sizeof(*bed));
+    memset(&server, 0, sizeof(server));
+    bed->dir = temp_dir_new();
+    assert_non_null(bed->dir);
+    options = options_of(bed->dir);
+    bed->store = open_store(&options);
+    bed->log = new_log(bed->store);
+    bed->relabels = clickstore_new_relabel_log(bed->store, &err);
+    assert_non_null(bed->relabels);
+    start(bed, n_shards);
 }
 
 static void bed_close(struct bed *bed)
@@ -391,6 +407,188 @@ static void test_sums_up_tables(void **state)
     }
 }
 
+/* --- distinct clients --- */
+
+/* What is added to a log, in parts, for they may come in any order. */
+static struct click click_by(struct bed *bed, unsigned client)
+{
+    struct click click = click_of(bed->n_clicks);
+
+    click.client = client + 1;
+    click.campaign = (uint16_t)(client % 3);
+    click.time_ms += (int64_t)client * 7000;
+    return click;
+}
+
+static void relabel(struct bed *bed, struct click click)
+{
+    click.type = CLICK_TYPE_RELABEL;
+    click.old_label = CLICK_HUMAN;
+    click.label = CLICK_SCANNER;
+    clicklog_append(bed->relabels, &click);
+}
+
+static void click_as(struct bed *bed, unsigned client, bool is_machine)
+{
+    struct click click = click_by(bed, client);
+
+    clicklog_append(bed->log, &click);
+    bed->n_clicks++;
+    if (is_machine)
+        relabel(bed, click);
+    else
+        bed->is_person[client] = true;
+}
+
+/* The clients that the HyperLogLogs of the day hold, of all campaigns or of each: see fake_redis.h.
+ */
+static unsigned read_people(bool of_all, bool is_person[static CLIENTS_MAX])
+{
+    unsigned n = 0;
+
+    memset(is_person, 0, CLIENTS_MAX * sizeof(is_person[0]));
+    for (size_t i = 0; i < server.keys.n; i++) {
+        const struct fake_key *key = &server.keys.of[i];
+        const char *name = strstr(key->name.ptr, "}:u:00000007:");
+
+        if (!name || (strstr(name, ":*:") != NULL) != of_all || strlen(strrchr(name, ':')) != 9)
+            continue;
+        for (size_t at = 0; at < key->value.len; at += 4) {
+            uint32_t client = be32_load((const uint8_t *)key->value.ptr + at);
+
+            assert_in_range(client, 1, CLIENTS_MAX);
+            n += !is_person[client - 1];
+            is_person[client - 1] = true;
+        }
+    }
+    return n;
+}
+
+static bool nobody_waits(unsigned n_shards)
+{
+    for (unsigned s = 0; s < n_shards; s++) {
+        struct counter_key key;
+        const struct fake_text *slots;
+
+        counter_key_waiting_slots(&key, s);
+        slots = fake_find(&(struct fake_text){key.text, key.len});
+        if (slots && slots->len > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Those are counted who are people, for their campaigns and for all. */
+static void assert_people(struct bed *bed)
+{
+    drain(bed);
+    for (unsigned i = 0; !nobody_waits(bed->ledger.options.n_shards); i++) {
+        assert_true(i < STEPS_MAX);
+        step(bed);
+    }
+    for (int of_all = 0; of_all < 2; of_all++) {
+        bool is_person[CLIENTS_MAX];
+
+        (void)read_people(of_all, is_person);
+        for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+            if (is_person[i] != bed->is_person[i])
+                fail_msg("client %u is %s counted%s", i + 1, is_person[i] ? "" : "not",
+                         of_all ? ", of all campaigns" : "");
+        }
+    }
+}
+
+static void test_people_are_counted_when_they_have_waited(void **state)
+{
+    (void)state;
+    for (unsigned n_shards = 1; n_shards <= 16; n_shards *= 16) {
+        bool is_person[CLIENTS_MAX];
+        int64_t clicked_ms, waited_ms;
+        struct bed bed;
+
+        bed_open(&bed, n_shards);
+        drain(&bed);
+        ledger_turn_count(&bed.ledger);
+        click_as(&bed, 0, false);
+        click_as(&bed, 1, true);
+        click_as(&bed, 2, true);
+        click_as(&bed, 2, false);
+        clicked_ms = now_ms;
+        while (read_people(true, is_person) == 0 && now_ms - clicked_ms < 60000)
+            step(&bed);
+        waited_ms = now_ms - clicked_ms;
+        print_message("%u shards: after %d ms\n", n_shards, (int)waited_ms);
+        assert_in_range(waited_ms, 50 * STEP_MS, 80 * STEP_MS);
+        assert_people(&bed);
+        for (unsigned i = 0; i < 60; i++) /* a look at an empty list */
+            step(&bed);
+        ledger_turn_count(&bed.ledger);
+        assert_true(bed.ledger.now.people_as_of_ms > 0);
+        print_message("who was counted need not wait again\n");
+        click_as(&bed, 0, false);
+        drain(&bed);
+        assert_true(nobody_waits(n_shards));
+        assert_people(&bed);
+        bed_close(&bed);
+    }
+}
+
+static void test_a_relabelling_may_come_before_its_click(void **state)
+{
+    struct click click;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    click = click_by(&bed, 5);
+    relabel(&bed, click);
+    assert_people(&bed);
+    clicklog_append(bed.log, &click);
+    bed.n_clicks++;
+    assert_people(&bed);
+    print_message("and a click of the same slot is the client's\n");
+    click_as(&bed, 5, false);
+    assert_people(&bed);
+    bed_close(&bed);
+}
+
+/* Clicks are in Redis, and the relabellings are not: they come late, after an error or a restart.
+ */
+static void test_relabellings_are_waited_for(void **state)
+{
+    (void)state;
+    for (unsigned restarts = 0; restarts < 2; restarts++) {
+        struct bed bed;
+
+        print_message(restarts ? "the process starts anew\n" : "their batch fails\n");
+        bed_open(&bed, 1);
+        click_as(&bed, 3, true);
+        click_as(&bed, 4, false);
+        server.error = "OOM command not allowed";
+        now_ms += STEP_MS;
+        fake_redis_connect();
+        for (unsigned i = 0; i < 300; i++) {
+            now_ms += STEP_MS;
+            ledger_turn(&bed.ledger, now_ms);
+            while (server.n_queued > 0) {
+                struct ledger_ticket ticket = ledger_ticket_unpack(server.queue[0].ticket);
+                bool is_late = ticket.what == LEDGER_BATCH && ticket.log == 1;
+
+                fake_redis_answer(&bed.ledger, is_late ? FAKE_ERROR : FAKE_WELL, now_ms);
+            }
+        }
+        assert_int_equal(fake_redis_count(1), 1);
+        if (restarts) {
+            fake_redis_disconnect(&bed.ledger, now_ms);
+            ledger_turn_clear(&bed.ledger);
+            memset(&bed.ledger, 0, sizeof(bed.ledger));
+            start(&bed, 1);
+        }
+        assert_people(&bed);
+        bed_close(&bed);
+    }
+}
+
 /* --- all of it at random --- */
 
 static void random_event(struct bed *bed)
@@ -412,6 +610,11 @@ static void random_event(struct bed *bed)
         break;
     case 4:
         now_ms += rand() % 20000;
+        break;
+    case 5:
+    case 6:
+    case 7:
+        click_as(bed, (unsigned)rand() % CLIENTS_MAX, rand() % 2);
         break;
     default:
         click(bed, (uint64_t)rand() % 8);
@@ -447,6 +650,7 @@ static void test_random_schedules(void **state)
         }
         drain(&bed);
         assert_each_once(&bed);
+        assert_people(&bed);
         bed_close(&bed);
     }
 }
@@ -465,6 +669,9 @@ int main(void)
         cmocka_unit_test(test_another_number_of_shards),
         cmocka_unit_test(test_a_cursor_that_is_no_number),
         cmocka_unit_test(test_sums_up_tables),
+        cmocka_unit_test(test_people_are_counted_when_they_have_waited),
+        cmocka_unit_test(test_a_relabelling_may_come_before_its_click),
+        cmocka_unit_test(test_relabellings_are_waited_for),
         cmocka_unit_test(test_random_schedules),
     };
 

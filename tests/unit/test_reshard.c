@@ -32,6 +32,8 @@ static void test_each_key_has_a_place(void **state)
         {"an event", "hc:{s02}:ev:0123456789abcdef", RESHARD_EVENT, 2, 0, 0},
         {"a list of blocks", "hc:{s02}:fb:aabbccdd", RESHARD_BLOCKS, 2, 0, 0},
         {"one of a campaign", "hc:{s02}:fi:aabbccdd:12:202611", RESHARD_BLOCKS, 2, 0, 0},
+        {"people who wait", "hc:{s02}:w:179584750", RESHARD_WAITING, 2, 0, 0},
+        {"the slots of those", "hc:{s02}:wq", RESHARD_SLOTS, 2, 0, 0},
         {"sums", "hc:{s02}:fs:aabbccdd:20261122", RESHARD_SUMS, 2, 0, 0},
         {"payments", "hc:{s02}:payments", RESHARD_TALLY, 2, 0, 0},
         {"what clients ask for", "hc:{s02}:told", RESHARD_TOLD, 2, 0, 0},

@@ -17,6 +17,7 @@
 #include "service/admin/stats/stats_write.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
+#include "service/ledger/ledger.h"
 
 enum {
     END_MAX = 256,
@@ -127,6 +128,16 @@ static int64_t complete_from(const struct stats_job *job, int64_t now_s)
     return complete_s;
 }
 
+/* Clients are counted later than their clicks (service/ledger/people.h). */
+static int64_t people_as_of_ms(const struct server *server, int64_t clicks_as_of_ms)
+{
+    struct ledger_stats now = {0};
+
+    if (server->sources.ledger)
+        ledger_stats(server->sources.ledger, &now);
+    return now.people_as_of_ms < clicks_as_of_ms ? now.people_as_of_ms : clicks_as_of_ms;
+}
+
 /* Plans what is read for the query.  False: a reply with the error was sent. */
 static bool plan_job(struct stats_job *job, int64_t now_s)
 {
@@ -163,6 +174,7 @@ static bool plan_job(struct stats_job *job, int64_t now_s)
     age = pods_age(job->request->server->pods);
     stats->as_of_ms = age.as_of_ms;
     stats->lag_ms = age.lag_ms;
+    stats->people_as_of_ms = people_as_of_ms(job->request->server, age.as_of_ms);
     return true;
 }
 

@@ -164,9 +164,9 @@ void stats_clients_take(struct stats_clients *clients, size_t index, int64_t cou
     clients->spans[index].count = count;
 }
 
-/* Nobody clicks without a click, so the clicks by people bound both figures: those may hold people
- * whose clicks turned out to be a machine's, other hours than the clicks where a day is a local
- * one, and are estimates. */
+/* Nobody clicks without a click, so the clicks by people bound both figures: those are estimates,
+ * may be of other hours than the clicks where a day is a local one, and keep a person whose only
+ * click was relabelled later than it should be, when a process was cut off from Redis. */
 static void bound_by_clicks(struct stats_people *people, const struct clicks *clicks)
 {
     int64_t most = clicks->human > 0 ? clicks->human : 0;

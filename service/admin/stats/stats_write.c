@@ -241,13 +241,19 @@ char *stats_json(const struct stats *stats)
 void stats_json_end(const struct stats *stats, char *out, size_t out_len)
 {
     char as_of[RFC3339_TEXT_MAX], complete[RFC3339_TEXT_MAX], age[2 * RFC3339_TEXT_MAX + 32];
+    char people[2 * RFC3339_TEXT_MAX] = "";
 
     snprintf(age, sizeof(age), "\"as_of\":null,\"lag_s\":null");
     if (stats->as_of_ms > 0 && stats->lag_ms >= 0)
         snprintf(age, sizeof(age), "\"as_of\":\"%s\",\"lag_s\":%.3f",
                  rfc3339_format(stats->as_of_ms / 1000, 0, as_of), (double)stats->lag_ms / 1000);
-    snprintf(out, out_len, ",\"complete_from\":\"%s\",%s}",
-             rfc3339_format(stats->complete_s, 0, complete), age);
+    if (stats->query.clients && stats->people_as_of_ms > 0)
+        snprintf(people, sizeof(people), ",\"clients_as_of\":\"%s\"",
+                 rfc3339_format(stats->people_as_of_ms / 1000, 0, as_of));
+    else if (stats->query.clients)
+        snprintf(people, sizeof(people), ",\"clients_as_of\":null");
+    snprintf(out, out_len, ",\"complete_from\":\"%s\",%s%s}",
+             rfc3339_format(stats->complete_s, 0, complete), age, people);
 }
 
 /* --- CSV --- */

@@ -22,10 +22,11 @@ struct stats {
     size_t n_periods;        /* 1, or 2 when periods are compared */
     struct buckets buckets[STATS_PERIODS];
     struct stats_rows rows[STATS_PERIODS];
-    json_t *names;      /* names of campaigns, by number as text; may be NULL */
-    int64_t as_of_ms;   /* Unix; 0 = not known */
-    int64_t lag_ms;     /* -1 = not known */
-    int64_t complete_s; /* counters before this moment may have expired */
+    json_t *names;           /* names of campaigns, by number as text; may be NULL */
+    int64_t as_of_ms;        /* Unix; 0 = not known */
+    int64_t lag_ms;          /* -1 = not known */
+    int64_t people_as_of_ms; /* of clients and visitors: Unix; 0 = not known */
+    int64_t complete_s;      /* counters before this moment may have expired */
 };
 
 /* Writes the name of value number `group` (0 or 1) of a row's key to `out`, NUL-terminated. */

@@ -1,0 +1,651 @@
+#include "service/ledger/people.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "people_add_lua.h"
+#include "people_done_lua.h"
+#include "proto/bytes.h"
+#include "proto/waiting.h"
+#include "service/base/background.h"
+#include "service/base/log.h"
+#include "service/clicklog/clicklog.h"
+#include "service/ledger/ledger_state.h"
+#include "service/ledger/pack.h"
+#include "service/ledger/people_sent.h"
+#include "service/ledger/trust.h"
+#include "service/redis/redis_link.h"
+
+enum {
+    SLOTS_MAX = 32,      /* counted at a time, */
+    BYTES_MAX = 1 << 20, /* or of so many bytes, if they are more than one */
+    LOOKS = 8,           /* during the time that a slot waits */
+    LOOK_MIN_MS = 200,
+    LOOK_MAX_MS = 10000,
+    RUNS_MAX = 128,        /* pairs of keys in one command */
+    RUN_PEOPLE_MAX = 4096, /* people in one command: Redis adds them in 1 to 2 ms */
+    PERSON_BYTES = 10,     /* a visitor, with its head */
+    RUN_BYTES = 5,
+    LISTED_LEN = 8,    /* of the list of slots: slot, bytes added */
+    LEFT_TTL_S = 3600, /* a relabelling that came before its click waits for it */
+    SLOTS_PER_DAY = 86400 / WAITING_SLOT_S,
+    ARGV_HEAD = 3, /* EVAL, script, number of keys */
+};
+
+enum step { IDLE, LOOKING, LOADING, ADDING, ENDING };
+
+/* A slot of the list, as last seen. */
+struct seen {
+    uint32_t slot;
+    uint64_t bytes;
+    int64_t since_ms; /* monotonic */
+};
+
+/* Somebody to be counted. */
+struct person {
+    struct waiting is;
+    uint32_t day;
+};
+
+/* A slot that is being counted. */
+struct due {
+    uint32_t slot;
+    size_t len;               /* of what was loaded */
+    size_t rest_at, rest_len; /* in shard.rest: relabellings whose clicks haven't come */
+};
+
+struct shard_people {
+    enum step step;
+    uint64_t epoch; /* of the connection on which `seen` was seen; see redis_link.h */
+    int64_t look_ms;
+    int64_t mark_ms, relabelled_ms; /* see note_relabellings() */
+    int64_t as_of_ms; /* as of the last look, on this connection; 0 = there was none */
+    struct seen *seen;
+    size_t n_seen;
+
+    /* of the slots that are being counted */
+    struct due due[SLOTS_MAX];
+    size_t n_due;
+    struct person *persons;
+    size_t n_persons;
+    uint8_t *rest;
+    unsigned n_sent; /* commands under way */
+    bool has_failed; /* one of them; then the slots are counted again */
+    bool is_aside;   /* a key is not ours: nobody may be taken for counted */
+};
+
+/* People on their way to Redis. */
+struct parcel {
+    struct counter_key keys[2 + 2 * RUNS_MAX];
+    size_t n_keys, n_people;
+    struct pack pack;
+    uint8_t bytes[PACK_HEAD_LEN + RUN_PEOPLE_MAX * PERSON_BYTES + RUNS_MAX * RUN_BYTES];
+};
+
+struct people {
+    unsigned n_shards;
+    int64_t hold_ms, look_every_ms;
+    struct parcel parcel;
+    struct shard_people shards[];
+};
+
+struct people *people_new(unsigned n_shards, int64_t hold_ms)
+{
+    struct people *people = calloc(1, sizeof(*people) + n_shards * sizeof(people->shards[0]));
+
+    if (!people)
+        return NULL;
+    people->n_shards = n_shards;
+    people->hold_ms = hold_ms;
+    people->look_every_ms = hold_ms / LOOKS;
+    if (people->look_every_ms < LOOK_MIN_MS)
+        people->look_every_ms = LOOK_MIN_MS;
+    if (people->look_every_ms > LOOK_MAX_MS)
+        people->look_every_ms = LOOK_MAX_MS;
+    return people;
+}
+
+static void clear_due(struct shard_people *shard)
+{
+    free(shard->persons);
+    free(shard->rest);
+    shard->persons = NULL;
+    shard->rest = NULL;
+    shard->n_due = shard->n_persons = 0;
+    shard->has_failed = shard->is_aside = false;
+}
+
+void people_free(struct people *people)
+{
+    if (!people)
+        return;
+    for (unsigned s = 0; s < people->n_shards; s++) {
+        clear_due(&people->shards[s]);
+        free(people->shards[s].seen);
+    }
+    free(people);
+}
+
+int64_t people_as_of_ms(const struct people *people)
+{
+    int64_t as_of_ms = INT64_MAX;
+
+    for (unsigned s = 0; s < people->n_shards; s++) {
+        if (people->shards[s].as_of_ms < as_of_ms)
+            as_of_ms = people->shards[s].as_of_ms;
+    }
+    return as_of_ms;
+}
+
+/* --- steps begin and end --- */
+
+static bool send_words(struct ledger *ledger, unsigned s, const struct slice *argv, size_t argc)
+{
+    struct ledger_ticket ticket = {.what = LEDGER_PEOPLE, .shard = s};
+
+    if (!trust_is_ready(ledger, s) ||
+        !redis_link_send(ledger->link,
+                         &(struct redis_command){.key = counter_key_slice(&ledger->shards[s].tag),
+                                                 .argv = argv,
+                                                 .argc = argc,
+                                                 .ticket = ledger_ticket_pack(&ticket)}))
+        return false;
+    ledger->people->shards[s].n_sent++;
+    return true;
+}
+
+static void end(struct ledger *ledger, struct shard_people *shard, int64_t wait_ms)
+{
+    clear_due(shard);
+    shard->step = IDLE;
+    shard->look_ms = ledger->now_ms + wait_ms;
+}
+
+static struct slice decimal(char text[static 24], uint64_t number)
+{
+    return slice_make(text, (size_t)snprintf(text, 24, "%" PRIu64, number));
+}
+
+/* Sets `relabelled_ms`, monotonic: all relabellings that this process had made by then are in
+ * Redis. They may wait longer than clicks, when a batch has failed or a log is of an earlier start.
+ */
+static void note_relabellings(struct ledger *ledger, unsigned s)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+
+    for (unsigned i = 0; i < ledger->n_logs; i++) {
+        const struct cursor *cursor = &ledger->logs[i]->cursors[s];
+
+        if (cursor->mark > clicklog_first(ledger->logs[i]->log) &&
+            (cursor->covered < cursor->mark || cursor->state == CURSOR_UNKNOWN ||
+             cursor->state == CURSOR_ASKED))
+            return;
+    }
+    shard->relabelled_ms = shard->mark_ms;
+    shard->mark_ms = ledger->now_ms;
+    for (unsigned i = 0; i < ledger->n_logs; i++) {
+        if (clicklog_holds_relabels(ledger->logs[i]->log))
+            ledger->logs[i]->cursors[s].mark = clicklog_tail(ledger->logs[i]->log);
+    }
+}
+
+void people_serve(struct ledger *ledger)
+{
+    struct people *people = ledger->people;
+
+    for (unsigned s = 0; s < people->n_shards; s++) {
+        struct shard_people *shard = &people->shards[s];
+        struct counter_key key;
+        struct slice argv[2] = {slice_of("GET")};
+
+        /* The server may be another, or have lost what it wrote last. */
+        if (shard->epoch != ledger->shards[s].epoch) {
+            shard->epoch = ledger->shards[s].epoch;
+            shard->n_seen = 0;
+            shard->as_of_ms = shard->mark_ms = shard->relabelled_ms = 0;
+        }
+        if (shard->step != IDLE || ledger->now_ms < shard->look_ms)
+            continue;
+        note_relabellings(ledger, s);
+        counter_key_waiting_slots(&key, s);
+        argv[1] = counter_key_slice(&key);
+        if (send_words(ledger, s, argv, 2))
+            shard->step = LOOKING;
+        else
+            shard->look_ms = ledger->now_ms + LOOK_MIN_MS;
+    }
+}
+
+/* --- which slots are due --- */
+
+static int by_slot(const void *left, const void *right)
+{
+    const struct seen *a = left, *b = right;
+
+    if (a->slot != b->slot)
+        return a->slot < b->slot ? -1 : 1;
+    return (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+/* Sums the list up by slot.  One that has as many bytes as when it was seen last has not changed
+ * since.  False: out of memory. */
+static bool take_list(struct shard_people *shard, struct slice list, int64_t now_ms)
+{
+    size_t n = list.len / LISTED_LEN, n_seen = 0, old = 0;
+    struct seen *seen = calloc(n + 1, sizeof(*seen));
+
+    if (!seen)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *at = (const uint8_t *)list.ptr + i * LISTED_LEN;
+
+        seen[i] = (struct seen){be32_load(at), be32_load(at + 4), now_ms};
+    }
+    qsort(seen, n, sizeof(*seen), by_slot);
+    for (size_t i = 0; i < n;) {
+        struct seen sum = seen[i];
+
+        for (i++; i < n && seen[i].slot == sum.slot; i++)
+            sum.bytes += seen[i].bytes;
+        while (old < shard->n_seen && shard->seen[old].slot < sum.slot)
+            old++;
+        if (old < shard->n_seen && shard->seen[old].slot == sum.slot &&
+            shard->seen[old].bytes == sum.bytes)
+            sum.since_ms = shard->seen[old].since_ms;
+        seen[n_seen++] = sum;
+    }
+    free(shard->seen);
+    shard->seen = seen;
+    shard->n_seen = n_seen;
+    return true;
+}
+
+static bool load(struct ledger *ledger, unsigned s)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+    struct counter_key keys[SLOTS_MAX];
+    struct slice argv[1 + SLOTS_MAX] = {slice_of("MGET")};
+
+    for (size_t i = 0; i < shard->n_due; i++) {
+        counter_key_waiting(&keys[i], s, shard->due[i].slot);
+        argv[1 + i] = counter_key_slice(&keys[i]);
+    }
+    shard->step = LOADING;
+    return send_words(ledger, s, argv, 1 + shard->n_due);
+}
+
+static void on_list(struct ledger *ledger, unsigned s, const struct redisReply *answer)
+{
+    struct people *people = ledger->people;
+    struct shard_people *shard = &people->shards[s];
+    uint64_t bytes = 0;
+
+    if (!take_list(shard, slice_make(answer->str, answer->len), ledger->now_ms)) {
+        end(ledger, shard, people->look_every_ms);
+        return;
+    }
+    /* An older click may be under way from another process; that its statistics say. */
+    shard->as_of_ms = ledger->now.as_of_ms;
+    if (shard->n_seen > 0 && (int64_t)shard->seen[0].slot * WAITING_SLOT_S * 1000 < shard->as_of_ms)
+        shard->as_of_ms = (int64_t)shard->seen[0].slot * WAITING_SLOT_S * 1000;
+    for (size_t i = 0; i < shard->n_seen && shard->n_due < SLOTS_MAX; i++) {
+        const struct seen *seen = &shard->seen[i];
+
+        if (shard->relabelled_ms - seen->since_ms < people->hold_ms)
+            continue;
+        bytes += seen->bytes;
+        if (shard->n_due > 0 && bytes > BYTES_MAX)
+            break;
+        shard->due[shard->n_due++] = (struct due){.slot = seen->slot};
+    }
+    if (shard->n_due == 0 || !load(ledger, s))
+        end(ledger, shard, people->look_every_ms);
+}
+
+/* --- who is counted --- */
+
+static int by_key(const void *left, const void *right)
+{
+    const struct person *a = left, *b = right;
+
+    if (a->is.brand != b->is.brand)
+        return a->is.brand < b->is.brand ? -1 : 1;
+    if (a->is.is_visitor != b->is.is_visitor)
+        return a->is.is_visitor ? 1 : -1;
+    if (a->day != b->day)
+        return a->day < b->day ? -1 : 1;
+    return (a->is.campaign > b->is.campaign) - (a->is.campaign < b->is.campaign);
+}
+
+static struct people_sent_person who_is(const struct person *person)
+{
+    unsigned scope = (person->is.n_campaign > 0 ? WAITING_CAMPAIGN : 0U) |
+                     (person->is.n_all > 0 ? WAITING_ALL : 0U);
+
+    return (struct people_sent_person){
+        .id = person->is.id,
+        .brand = person->is.brand,
+        .campaign = person->is.campaign,
+        .scope = (uint8_t)scope,
+        .is_visitor = person->is.is_visitor,
+        .day = person->day,
+    };
+}
+
+/* What was taken back before it came stays under the key. */
+static void leave(struct shard_people *shard, struct due *due, const struct waiting *who,
+                  unsigned scope, int32_t n)
+{
+    if (n >= 0)
+        return;
+    waiting_put(shard->rest + due->rest_at + due->rest_len, who, scope,
+                n < -WAITING_CHANGE_MAX ? -WAITING_CHANGE_MAX : n);
+    due->rest_len += WAITING_LEN;
+}
+
+/* Sums a slot up: who has clicked is to be counted.  `all` has room for its records. */
+static void take_slot(struct ledger *ledger, struct shard_people *shard, struct due *due,
+                      struct slice text, struct waiting *all)
+{
+    size_t n = 0;
+
+    due->len = text.len;
+    for (size_t at = 0; waiting_next(text, &at, &all[n]);)
+        n++;
+    n = waiting_sum(all, n);
+    for (size_t i = 0; i < n; i++) {
+        struct person person = {all[i], due->slot / SLOTS_PER_DAY};
+        struct people_sent_person who = who_is(&person);
+
+        if (who.scope != 0 && !people_sent_has(ledger->people_sent, &who))
+            shard->persons[shard->n_persons++] = person;
+        leave(shard, due, &all[i], WAITING_CAMPAIGN, all[i].n_campaign);
+        leave(shard, due, &all[i], WAITING_ALL, all[i].n_all);
+    }
+    background_yield();
+}
+
+/* False: out of memory. */
+static bool take_slots(struct ledger *ledger, struct shard_people *shard,
+                       const struct redisReply *texts)
+{
+    size_t n = 0, rest_at = 0;
+    struct waiting *all;
+
+    for (size_t i = 0; i < shard->n_due; i++)
+        n += texts->element[i]->len / WAITING_LEN;
+    all = calloc(n + 1, sizeof(*all));
+    shard->persons = calloc(n + 1, sizeof(*shard->persons));
+    shard->rest = calloc(n + 1, (size_t)2 * WAITING_LEN);
+    if (!all || !shard->persons || !shard->rest) {
+        free(all);
+        return false;
+    }
+    for (size_t i = 0; i < shard->n_due; i++) {
+        const struct redisReply *text = texts->element[i]; /* nil has no length */
+
+        shard->due[i].rest_at = rest_at;
+        take_slot(ledger, shard, &shard->due[i], slice_make(text->str, text->len), all);
+        rest_at += shard->due[i].rest_len;
+    }
+    free(all);
+    if (shard->n_persons > 0)
+        qsort(shard->persons, shard->n_persons, sizeof(*shard->persons), by_key);
+    return true;
+}
+
+/* --- they are sent --- */
+
+static void begin_parcel(struct parcel *parcel, unsigned s)
+{
+    parcel->n_keys = parcel->n_people = 0;
+    counter_key_shards(&parcel->keys[parcel->n_keys++], s);
+    counter_key_rejected(&parcel->keys[parcel->n_keys++], s);
+    parcel->pack.bytes = parcel->bytes;
+    parcel->pack.size = sizeof(parcel->bytes);
+    pack_begin(&parcel->pack);
+}
+
+static void send_parcel(struct ledger *ledger, unsigned s)
+{
+    struct parcel *parcel = &ledger->people->parcel;
+    struct slice argv[ARGV_HEAD + 2 + 2 * RUNS_MAX + 4], *to = argv;
+    char n_keys[24], n_shards[24], days[24], months[24];
+
+    if (parcel->n_people == 0)
+        return;
+    *to++ = slice_of("EVAL");
+    *to++ = slice_make(people_add_lua, sizeof(people_add_lua));
+    *to++ = decimal(n_keys, parcel->n_keys);
+    for (size_t i = 0; i < parcel->n_keys; i++)
+        *to++ = counter_key_slice(&parcel->keys[i]);
+    *to++ = decimal(n_shards, ledger->options.n_shards);
+    *to++ = decimal(days, (uint64_t)ledger->options.retention_hours_s);
+    *to++ = decimal(months, (uint64_t)ledger->options.retention_days_s);
+    *to++ = pack_end(&parcel->pack);
+    if (!send_words(ledger, s, argv, (size_t)(to - argv)))
+        ledger->people->shards[s].has_failed = true;
+    begin_parcel(parcel, s);
+}
+
+static bool is_of(const struct person *person, int32_t campaign)
+{
+    return (campaign == COUNTER_ALL_CAMPAIGNS ? person->is.n_all : person->is.n_campaign) > 0;
+}
+
+static void put_person(struct pack *pack, const struct person *person)
+{
+    char bytes[8];
+
+    /* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
+    be64_store((uint8_t *)bytes, person->is.id);
+    pack_text(pack, person->is.is_visitor ? slice_make(bytes, 8) : slice_make(bytes + 4, 4));
+}
+
+/* Adds people of one brand, day and campaign, or of all campaigns. */
+static void add_run(struct ledger *ledger, unsigned s, int32_t campaign,
+                    const struct person *persons, size_t n_persons)
+{
+    struct counter_people keys = {
+        .brand = persons->is.brand, .campaign = campaign, .are_visitors = persons->is.is_visitor};
+    struct parcel *parcel = &ledger->people->parcel;
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_persons; i++)
+        n += is_of(&persons[i], campaign);
+    for (size_t i = 0; n > 0;) {
+        size_t room = RUN_PEOPLE_MAX - parcel->n_people, part = n < room ? n : room;
+
+        pack_number(&parcel->pack, (uint32_t)part);
+        for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
+            keys.interval = (enum counter_interval)interval;
+            counter_key_people(&parcel->keys[parcel->n_keys++], &keys,
+                               (int64_t)persons->day * 86400, ledger->options.n_shards);
+        }
+        for (size_t left = part; left > 0; i++) {
+            if (is_of(&persons[i], campaign)) {
+                put_person(&parcel->pack, &persons[i]);
+                left--;
+            }
+        }
+        n -= part;
+        parcel->n_people += part;
+        if (parcel->n_people == RUN_PEOPLE_MAX || parcel->n_keys == 2 + 2 * RUNS_MAX)
+            send_parcel(ledger, s);
+    }
+}
+
+static bool is_same_day(const struct person *a, const struct person *b)
+{
+    return a->is.brand == b->is.brand && a->is.is_visitor == b->is.is_visitor && a->day == b->day;
+}
+
+static void send_persons(struct ledger *ledger, unsigned s)
+{
+    const struct shard_people *shard = &ledger->people->shards[s];
+    const struct person *behind = shard->persons + shard->n_persons;
+
+    begin_parcel(&ledger->people->parcel, s);
+    for (const struct person *day = shard->persons, *end; day < behind; day = end) {
+        const struct person *first = day;
+
+        for (end = day; end < behind && is_same_day(end, day); end++) {
+            if (end->is.campaign == first->is.campaign)
+                continue;
+            add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
+            first = end;
+        }
+        add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
+        add_run(ledger, s, COUNTER_ALL_CAMPAIGNS, day, (size_t)(end - day));
+        background_yield();
+    }
+    send_parcel(ledger, s);
+}
+
+/* --- the slots are done --- */
+
+static bool send_done(struct ledger *ledger, unsigned s)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+    struct counter_key keys[2 + SLOTS_MAX];
+    struct slice argv[ARGV_HEAD + 2 + SLOTS_MAX + 2 + 3 * SLOTS_MAX], *to = argv;
+    char n_keys[24], n_shards[24], ttl[24], lens[SLOTS_MAX][24], slots[SLOTS_MAX][4];
+
+    counter_key_shards(&keys[0], s);
+    counter_key_waiting_slots(&keys[1], s);
+    for (size_t i = 0; i < shard->n_due; i++)
+        counter_key_waiting(&keys[2 + i], s, shard->due[i].slot);
+    *to++ = slice_of("EVAL");
+    *to++ = slice_make(people_done_lua, sizeof(people_done_lua));
+    *to++ = decimal(n_keys, 2 + shard->n_due);
+    for (size_t i = 0; i < 2 + shard->n_due; i++)
+        *to++ = counter_key_slice(&keys[i]);
+    *to++ = decimal(n_shards, ledger->options.n_shards);
+    *to++ = decimal(ttl, LEFT_TTL_S);
+    for (size_t i = 0; i < shard->n_due; i++) {
+        const struct due *due = &shard->due[i];
+
+        be32_store((uint8_t *)slots[i], due->slot);
+        *to++ = slice_make(slots[i], sizeof(slots[i]));
+        *to++ = decimal(lens[i], due->len);
+        *to++ = slice_make((const char *)shard->rest + due->rest_at, due->rest_len);
+    }
+    shard->step = ENDING;
+    return send_words(ledger, s, argv, (size_t)(to - argv));
+}
+
+static void finish(struct ledger *ledger, unsigned s)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+
+    if (shard->has_failed) {
+        end(ledger, shard, ledger->people->look_every_ms);
+        return;
+    }
+    for (size_t i = 0; i < shard->n_persons && !shard->is_aside; i++) {
+        struct people_sent_person who = who_is(&shard->persons[i]);
+
+        people_sent_add(ledger->people_sent, &who);
+    }
+    if (!send_done(ledger, s))
+        end(ledger, shard, ledger->people->look_every_ms);
+}
+
+/* --- answers --- */
+
+static void on_slots(struct ledger *ledger, unsigned s, const struct redisReply *answer)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+
+    if (!take_slots(ledger, shard, answer)) {
+        end(ledger, shard, ledger->people->look_every_ms);
+        return;
+    }
+    shard->step = ADDING;
+    send_persons(ledger, s);
+    if (shard->n_sent == 0)
+        finish(ledger, s);
+}
+
+static void on_added(struct ledger *ledger, unsigned s, const struct redisReply *answer)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+    char quoted[LOG_QUOTE_MAX];
+
+    if (answer->elements != 3 || answer->element[1]->type != REDIS_REPLY_INTEGER ||
+        answer->element[2]->type != REDIS_REPLY_STRING) {
+        shard->has_failed = true; /* the counts are being moved to another number of shards */
+        return;
+    }
+    if (answer->element[1]->integer > 0) {
+        ledger->now.rejected += (uint64_t)answer->element[1]->integer;
+        shard->is_aside = true;
+        log_error("ledger.set_aside", "shard=%u n=%lld err=%s", s, answer->element[1]->integer,
+                  log_quote(quoted, answer->element[2]->str));
+    }
+}
+
+/* Whether an answer has the form that the step wants. */
+static bool is_right(const struct shard_people *shard, const struct redisReply *answer)
+{
+    switch (shard->step) {
+    case LOOKING:
+        return answer->type == REDIS_REPLY_STRING || answer->type == REDIS_REPLY_NIL;
+    case LOADING:
+        if (answer->type != REDIS_REPLY_ARRAY || answer->elements != shard->n_due)
+            return false;
+        for (size_t i = 0; i < answer->elements; i++) {
+            if (answer->element[i]->type != REDIS_REPLY_STRING &&
+                answer->element[i]->type != REDIS_REPLY_NIL)
+                return false;
+        }
+        return true;
+    case ADDING:
+    case ENDING:
+        return answer->type == REDIS_REPLY_ARRAY && answer->elements > 0;
+    case IDLE:
+        break;
+    }
+    return false;
+}
+
+void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
+                      const struct redisReply *answer)
+{
+    struct shard_people *shard = &ledger->people->shards[ticket->shard];
+
+    background_yield();
+    shard->n_sent--;
+    if (!answer || !is_right(shard, answer)) {
+        if (answer)
+            trust_on_error(ledger, ticket->shard,
+                           answer->type == REDIS_REPLY_ERROR ? answer->str
+                                                             : "an answer that can't be of people");
+        shard->has_failed = true;
+        if (shard->n_sent == 0)
+            end(ledger, shard, ledger->people->look_every_ms);
+        return;
+    }
+    switch (shard->step) {
+    case LOOKING:
+        on_list(ledger, ticket->shard, answer);
+        break;
+    case LOADING:
+        on_slots(ledger, ticket->shard, answer);
+        break;
+    case ADDING:
+        on_added(ledger, ticket->shard, answer);
+        if (shard->n_sent == 0)
+            finish(ledger, ticket->shard);
+        break;
+    case ENDING: /* more may be due */
+        end(ledger, shard, shard->n_due == SLOTS_MAX ? 0 : ledger->people->look_every_ms);
+        break;
+    case IDLE:
+        break;
+    }
+}

@@ -1,0 +1,39 @@
+/* people.h - counts the distinct clients and visitors of clicks (FORMATS.md "Waiting people").
+ *
+ * A HyperLogLog lets nobody be taken out.  So a click by a person first waits in Redis, under the
+ * key of its slot; if it turns out to be a mail gateway's, its relabelling is added to the same key
+ * and takes it back.  When a slot has not changed for so long that no relabelling can follow, any
+ * process at this Redis sums it up, adds who is left to the HyperLogLogs, and takes the slot out of
+ * the list.  Click, relabelling and cursor change together in a batch, so that whatever happens to
+ * a server or process the sum is right; people may be added twice, which counts them once.
+ *
+ *   IDLE ──▶ LOOKING (list of slots) ──▶ LOADING (slots that are due) ──▶ ADDING ──▶ ENDING ──▶
+ * IDLE
+ *
+ * after an error, or when nothing is due, back to IDLE.
+ */
+#ifndef LEDGER_PEOPLE_H
+#define LEDGER_PEOPLE_H
+#include <stdint.h>
+
+#include "proto/compiler.h"
+
+struct ledger;
+struct ledger_ticket;
+struct people;
+struct redisReply;
+
+/* `hold_ms`: how long a slot must have been as it is.  NULL: out of memory. */
+MUST_USE struct people *people_new(unsigned n_shards, int64_t hold_ms);
+void people_free(struct people *people);
+
+/* In each turn: looks at shards whose time has come. */
+void people_serve(struct ledger *ledger);
+void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
+                      const struct redisReply *answer);
+
+/* Unix time up to which everybody is counted, of all processes, as far as their clicks are in
+ * Redis; 0 = not known yet. */
+int64_t people_as_of_ms(const struct people *people);
+
+#endif
