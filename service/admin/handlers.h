@@ -21,6 +21,8 @@ void links_handle_use(struct request *request);
 void links_handle_show(struct request *request);
 void object_handle(struct request *request);
 void client_handle(struct request *request);
+void object_handle_timeline(struct request *request);
+void client_handle_timeline(struct request *request);
 void object_handle_list(struct request *request);
 void client_handle_list(struct request *request);
 void stats_handle(struct request *request);

@@ -2,6 +2,8 @@
  *
  * A revocation is an event like others (events.c): it is in the log when the reply leaves, and all
  * pods know of it within a second.  The list is what this process knows. */
+#include "service/admin/revocations.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +282,26 @@ static json_t *who(const struct request *request, const struct state_subject *su
     hash = state_what(state_table_find(request->server->sources.states, &by));
     name = auth_key_name_by_hash(request->server->auth, hash);
     return name ? json_string(name) : json_null();
+}
+
+json_t *revocations_json(const struct request *request, enum event_scope scope, uint32_t brand,
+                         uint32_t id)
+{
+    static const enum state_type types[] = {
+        [EVENT_SCOPE_OBJECT] = STATE_REVOKED_OBJECT,
+        [EVENT_SCOPE_CLIENT] = STATE_REVOKED_CLIENT,
+        [EVENT_SCOPE_CAMPAIGN] = STATE_REVOKED_CAMPAIGN,
+    };
+    const struct state_subject subject = {types[scope], brand, id};
+    uint64_t value = state_table_find(request->server->sources.states, &subject);
+    char issued[RFC3339_TEXT_MAX], at[RFC3339_TEXT_MAX];
+
+    if (state_what(value) == 0)
+        return json_null();
+    return json_pack("{ss ss so}", "issued_before",
+                     rfc3339_format(TOKEN_EPOCH_S + (int64_t)state_what(value) * 60, 0, issued),
+                     "at", rfc3339_format(state_at_ms(value) / 1000, 0, at), "by",
+                     who(request, &subject, (int)scope));
 }
 
 static void on_entry(void *owner, const struct state_entry *entry)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from harness import openapi
 from harness.wait import wait_until
 
 PAY = "https://billing.acme.example/index.php?rp=/invoice/{}/pay"
@@ -288,3 +289,35 @@ def test_inspect_explains_by_asking_the_service(hopcountd, tmp_path):
     assert PAY.format(5) in inspect().stdout
     hopcountd.terminate()
     assert "is hopcountd running" in inspect("--explain", "--key-file", tmp_path / "key", status=1).stderr
+
+
+def test_what_is_kept_of_an_invoice_and_a_client_is_told(hopcountd):
+    def timeline(what, query=""):
+        reply = hopcountd.admin("GET", f"/v1/{what}/timeline{query}", key=True)
+        openapi.check_reply("GET", f"/v1/{what}/timeline", reply)
+        return json.loads(reply.text)
+
+    hopcountd.click(hopcountd.mint("view", 5, client=7, campaign=3), headers=PEOPLE)
+    hopcountd.click(hopcountd.mint("pay", 6, client=8), headers=PEOPLE)
+    hopcountd.api("POST", "/v1/events:batch", [
+        {"id": "1", "type": "mail.sent", "object": 5, "client": 7, "campaign": 3},
+        {"id": "2", "type": "invoice.paid", "object": 5, "client": 7, "amount": 1999, "currency": "EUR"},
+        {"id": "3", "type": "invoice.paid", "object": 2000, "client": 7},
+        {"id": "5", "type": "invoice.replaced", "object": 2000, "by": 2001},
+        {"id": "4", "type": "client.opted_out", "client": 9}], 202)
+    hopcountd.api("POST", "/v1/revocations", {"scope": "client", "id": "7"}, 202)
+    wait_until(lambda: {row["type"] for row in timeline("clients/7")["rows"]} == {
+        "mail.sent", "click", "invoice.paid", "state", "revoked"}, 20, lambda: str(timeline("clients/7")))
+    shown = timeline("clients/7")
+    assert sorted((one["id"], one["state"]) for one in shown["objects"]) == [(5, "paid"), (2000, "replaced")]
+    assert shown["revoked"]["by"] == "test" and not shown["opted_out"] and shown["next_before"] is None
+    assert [row["at"] for row in shown["rows"]] == sorted((row["at"] for row in shown["rows"]), reverse=True)
+    assert [one["id"] for one in timeline("clients/7", "?before=64")["objects"]] == [5]
+    of_five = timeline("objects/5")
+    assert (of_five["client"], of_five["state"], of_five["revoked"]) == (7, "paid", None)
+    assert [(row["amount"], row["currency"]) for row in of_five["rows"] if row["type"] == "invoice.paid"] == [(1999, "EUR")]
+    assert [(row["kind"], row["campaign"]) for row in of_five["rows"] if row["type"] == "click"] == [("view", 3)]
+    assert timeline("objects/2000")["replaced_by"] == 2001
+    assert timeline("clients/9")["opted_out"] and timeline("clients/10")["rows"] == []
+    for what in ("objects/0/timeline", "clients/x/timeline", "clients/7/timeline?before=x"):
+        assert hopcountd.admin("GET", f"/v1/{what}", key=True).status == 400
