@@ -108,7 +108,7 @@ static struct click make_record_of_invoice(const struct backlog *b, uint64_t i)
         .brand = b->brand_id,
         .object = (uint32_t)invoice + 1,
         .client = (uint32_t)invoice + 1,
-        .campaign = (random >> 32 & 0xff) < 43 ? 1 : (uint16_t)(1 + invoice % b->campaigns),
+        .campaign = (uint16_t)((random >> 32 & 0xff) < 43 ? 1 : 1 + invoice % b->campaigns),
         .channel = 1,
         .variant = (uint8_t)(random & 1) + 1,
     };
