@@ -29,6 +29,7 @@ enum { SINK_RESULT_WHY_MAX = 160 };
 struct sink_result {
     uint64_t to;      /* DONE, FAILED: the end of what this is about; the batch's before the call */
     uint64_t n_sent;  /* DONE: records taken */
+    bool goes_on;     /* DONE: the rest of the range needs no writing down of its own */
     int64_t retry_ms; /* LATER: how long to wait; 0 = as long as the thread's back-off says */
     char why[SINK_RESULT_WHY_MAX];
 };
@@ -48,7 +49,10 @@ struct sink_type {
     bool holds_people;       /* sink_hold.h */
     bool leaves_out_omitted; /* unless `types` names them */
     unsigned rows_max;       /* positions in one put, at most */
-    int64_t linger_ms;       /* how long records may wait for more of them */
+    /* A range may be as long as so many puts, each of which takes a part from its beginning, of a
+     * length that is the same after a crash, and says where it ends.  0 = 1. */
+    unsigned parts_max;
+    int64_t linger_ms; /* how long records may wait for more of them */
     /* NULL and `*err` when it can't work with this configuration; connects to nothing. */
     void *(*open)(const struct sink_options *options, struct error *err);
     enum sink_outcome (*put)(void *self, struct sink_batch *batch, struct sink_result *result);

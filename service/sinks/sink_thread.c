@@ -384,6 +384,7 @@ static bool choose(struct sink_thread *t, int64_t now_ms)
 {
     int64_t linger_ms = config_sink_linger_ms(t->options.config, t->type->linger_ms);
     uint64_t rows_max = config_sink_rows_max(t->options.config, t->type->rows_max);
+    uint64_t range_max = rows_max * (t->type->parts_max ? t->type->parts_max : 1);
 
     if (t->n_again > 0) { /* ranges that failed, after `hopcount sinks retry` */
         struct sink_range *failed = t->state.failed;
@@ -406,7 +407,7 @@ static bool choose(struct sink_thread *t, int64_t now_ms)
         if (n < rows_max && clicklog_is_live(log->log) && now_ms - log->since_ms < linger_ms &&
             !atomic_load(&t->draining))
             continue;
-        n = count_ripe(t, log, n < rows_max ? n : rows_max);
+        n = count_ripe(t, log, n < range_max ? n : range_max);
         if (n == 0)
             continue;
         memcpy(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN);
@@ -437,26 +438,34 @@ static void back_off(struct sink_thread *t, const struct sink_result *result, in
 }
 
 /* The range at hand is over up to `to`: the cursor of its log is there, unless the range had failed
- * before.  Of one that had, the rest is what is sent next. */
-static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to)
+ * before.  `goes_on`: the rest is the next part of the range, as it is on disk; else the rest is
+ * chosen anew, or of a range that had failed, sent again next. */
+static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to, bool goes_on)
 {
     struct sink_range rest = t->state.intent;
+    bool is_new = log && log->at >= rest.from && log->at < to;
 
-    t->state.has_intent = false;
     t->is_dirty = true;
-    if (log && log->at >= rest.from && log->at < to) {
+    t->state.has_intent = false;
+    if (is_new)
         move_to(t, log, to);
-    } else if (log && to < rest.to) {
-        rest.from = to;
-        if (!sink_state_add_failed(&t->state, &rest)) {
-            count_lost(t, rest.to - to, "out of memory");
-            return;
-        }
-        memmove(t->state.failed + 1, t->state.failed,
-                (t->state.n_failed - 1) * sizeof(struct sink_range));
-        t->state.failed[0] = rest;
-        t->n_again++;
+    if (!log || to >= rest.to)
+        return;
+    rest.from = to;
+    if (goes_on) {
+        t->state.intent = rest;
+        t->state.has_intent = true;
+        return;
     }
+    if (is_new)
+        return;
+    if (!sink_state_add_failed(&t->state, &rest)) {
+        count_lost(t, rest.to - to, "out of memory");
+        return;
+    }
+    memmove(t->state.failed + 1, t->state.failed, (t->state.n_failed - 1) * sizeof(rest));
+    t->state.failed[0] = rest;
+    t->n_again++;
 }
 
 static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_outcome outcome,
@@ -470,7 +479,8 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
     case SINK_DONE:
         t->state.n_sent += result->n_sent;
         count_lost(t, t->batch->n_missing, "these positions of the log are damaged or deleted");
-        end_intent(t, log, result->to);
+        /* After failures the rest begins its own time to be given up. */
+        end_intent(t, log, result->to, result->goes_on && t->n_failures == 0);
         if (t->n_failures > 0)
             log_info("sink.works", "sink=%s after_failures=%u", t->options.config->name,
                      t->n_failures);
@@ -489,7 +499,7 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
         set_why(t, result->why);
         failed.to = result->to;
         if (sink_state_add_failed(&t->state, &failed))
-            end_intent(t, log, result->to);
+            end_intent(t, log, result->to, false);
         break;
     case SINK_OFF:
         log_error("sink.off", "sink=%s err=%s remedy=\"hopcount sinks retry\"",
@@ -510,7 +520,7 @@ static void put(struct sink_thread *t)
 
     if (!log) {
         count_lost(t, t->state.intent.to - t->state.intent.from, was_deleted);
-        end_intent(t, NULL, 0);
+        end_intent(t, NULL, 0, false);
         return;
     }
     t->batch->log = log->log;

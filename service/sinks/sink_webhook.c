@@ -23,6 +23,9 @@
 
 enum {
     ROWS_MAX = 500,
+    /* Writing a range down and syncing it costs more of the processor than sending 500 records.
+     * Then a crash repeats what a second has brought, and not one request. */
+    PARTS_MAX = 16,
     SECRETS_MAX = 2,
     SECRET_MIN = 24, /* bytes, as the specification wants */
     SECRET_MAX = 64,
@@ -42,6 +45,7 @@ struct webhook {
     struct secret secrets[SECRETS_MAX]; /* the present one, then the one before it */
     unsigned n_secrets;
     bool is_single;              /* a request for each record */
+    uint64_t part_max;           /* positions of a request */
     char token[SINK_SECRET_MAX]; /* of a preset */
     char *url;                   /* maybe with the token */
     char *body;
@@ -273,6 +277,8 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
 
     if (w->is_single)
         cut_to_one(w, batch);
+    else if (batch->to - batch->from > w->part_max)
+        batch->to = batch->from + w->part_max;
     result->to = batch->to;
     snprintf(id, sizeof(id), "%s-%" PRIu64 "-%" PRIu64, batch->log_hex,
              w->is_single ? batch->to - 1 : batch->from, batch->to);
@@ -295,8 +301,11 @@ static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_r
     sink_http_post(w->http, &request, &answer);
     curl_slist_free_all(request.headers);
     outcome = judge(w, batch, &answer, result);
-    if (outcome == SINK_DONE)
+    if (outcome == SINK_DONE) {
         w->n_attempts = 0;
+        /* Who takes records one by one, and web analytics, may not look at ids. */
+        result->goes_on = !w->is_single && w->options.config->preset == CONFIG_SINK_OWN;
+    }
     return outcome;
 }
 
@@ -401,6 +410,7 @@ static void *webhook_open(const struct sink_options *options, struct error *err)
     } else {
         w->options = *options;
         w->is_single = config_sink_is_single(config);
+        w->part_max = config_sink_rows_max(config, ROWS_MAX);
         ok = (!config->secret_file || load_secrets(w, config->secret_file, err)) &&
              load_token(w, err);
         if (ok && !make_url(w)) {
@@ -420,6 +430,7 @@ const struct sink_type sink_type_webhook = {
     .holds_people = true,
     .leaves_out_omitted = true,
     .rows_max = ROWS_MAX,
+    .parts_max = PARTS_MAX,
     .linger_ms = LINGER_MS,
     .open = webhook_open,
     .put = put,
