@@ -4,6 +4,7 @@
 #define ADMIN_ADMIN_OPTIONS_H
 #include <stdint.h>
 
+struct access_log;
 struct checks;
 struct clickstore;
 struct config_admin;
@@ -36,6 +37,7 @@ struct admin_sources {
     const struct state_feed *state_feed;
     struct sinks *sinks;
     struct checks *checks;
+    struct access_log *access_log; /* NULL: no request is logged */
 };
 
 /* What /readyz says: 503, 200, 503.  Readiness does not depend on Redis or the disk. */

@@ -9,11 +9,13 @@
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/anomalies.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/sinks/sinks.h"
 
 enum { HOST_MAX = 256, LAG_WARN_MS = 30000 };
 
@@ -91,6 +93,25 @@ static json_t *ledger_json(const struct ledger_stats *stats)
         time_json(stats->as_of_ms));
 }
 
+static json_t *sinks_json(struct sinks *sinks)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < sinks_count(sinks); i++) {
+        struct sink_stats stats;
+
+        sinks_stats(sinks, i, &stats);
+        json_array_append_new(
+            array,
+            json_pack("{ss ss so sf so so so sb so}", "name", stats.name, "type", stats.type,
+                      "pending", number_json(stats.lag), "lag_s", (double)stats.oldest_ms / 1000,
+                      "sent", number_json(stats.n_sent), "lost", number_json(stats.n_lost),
+                      "failed", number_json(stats.n_failed), "off", (int)stats.is_off, "error",
+                      stats.why[0] ? json_string(stats.why) : json_null()));
+    }
+    return array;
+}
+
 static json_t *redis_json(const struct server *server)
 {
     const char *cause = server->fetches ? fetches_cause(server->fetches) : "none is configured";
@@ -129,9 +150,10 @@ static json_t *figures_json(const struct pods_age *age)
                      number_json(age->pending));
 }
 
-/* What counts all brands alike, `sees_all` says whether the key may see. */
-static json_t *health_json(const struct server *server, bool sees_all)
+/* `brands`: those that the key is for; NULL = all, and only then it sees what counts all alike. */
+static json_t *health_json(const struct server *server, const char *brands)
 {
+    bool sees_all = brands == NULL;
     const struct admin_sources *sources = &server->sources;
     struct pods_age age = pods_age(server->pods);
     struct clickstore_stats store = {.appended = 0};
@@ -144,19 +166,20 @@ static json_t *health_json(const struct server *server, bool sees_all)
         ledger_stats(sources->ledger, &ledger);
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
-    return json_pack("{ss ss ss so so so so so so so so so so}", "status",
-                     status_of(server, &store, &ledger, &age), "version", HOPCOUNT_VERSION, "host",
-                     host, "started_at", time_json(server->started_ms), "now",
-                     time_json(clock_wall_ms()), "figures", figures_json(&age), "redis",
-                     redis_json(server), "ledger",
-                     sees_all && sources->ledger ? ledger_json(&ledger) : json_null(), "log",
-                     sees_all && sources->store ? store_json(&store) : json_null(), "workers",
-                     sees_all ? workers_json(sources) : json_null(), "requests",
-                     sees_all ? requests_json(sources) : json_null(), "pods",
-                     pods_json(server->pods), "reload", reload_json(server));
+    return json_pack(
+        "{ss ss ss so so so so so so so so so so so so}", "status",
+        status_of(server, &store, &ledger, &age), "version", HOPCOUNT_VERSION, "host", host,
+        "started_at", time_json(server->started_ms), "now", time_json(clock_wall_ms()), "figures",
+        figures_json(&age), "redis", redis_json(server), "ledger",
+        sees_all && sources->ledger ? ledger_json(&ledger) : json_null(), "log",
+        sees_all && sources->store ? store_json(&store) : json_null(), "workers",
+        sees_all ? workers_json(sources) : json_null(), "requests",
+        sees_all ? requests_json(sources) : json_null(), "pods", pods_json(server->pods), "sinks",
+        sees_all && sources->sinks ? sinks_json(sources->sinks) : json_null(), "anomalies",
+        anomalies_json(server->anomalies, brands), "reload", reload_json(server));
 }
 
 void health_handle(struct request *request)
 {
-    request_reply_json(request, 200, health_json(request->server, request->brands == NULL));
+    request_reply_json(request, 200, health_json(request->server, request->brands));
 }

@@ -23,6 +23,7 @@
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/ledger/ledger.h"
+#include "service/public/access_log.h"
 #include "service/public/worker.h"
 #include "service/sinks/sinks.h"
 #include "service/state/event_log.h"
@@ -578,6 +579,15 @@ void metrics_handle(struct request *request)
     write_workers(out, &server->sources);
     if (server->sources.store)
         write_store(out, server->sources.store);
+    if (server->sources.access_log) {
+        const struct metric dropped = {
+            "hopcount_access_lines_dropped_total", "counter",
+            "Requests whose line in the access log was dropped: more came than log.access_per_s, "
+            "or than the thread that writes them could take.",
+            (double)access_log_dropped(server->sources.access_log)};
+
+        write_metrics(out, &dropped, 1);
+    }
     if (server->sources.ledger)
         write_ledger(out, server->sources.ledger);
     if (server->sources.state_feed && server->sources.events)

@@ -63,12 +63,14 @@ static json_t *pod_json(const struct pods *pods, const struct pod *pod, int64_t 
     char as_of[RFC3339_TEXT_MAX];
 
     rfc3339_format(said.as_of_ms / 1000, 0, as_of);
-    return json_pack("{ss ss ss sI so sf sI sb sb sb}", "host", said.host, "version", said.version,
-                     "started_at", said.started_at, "seen_s",
+    return json_pack("{ss ss ss sI so sf sI so sb sb sb}", "host", said.host, "version",
+                     said.version, "started_at", said.started_at, "seen_s",
                      (json_int_t)(self ? 0 : (now_ms - pod->heard_ms) / 1000), "as_of",
                      said.as_of_ms > 0 ? json_string(as_of) : json_null(), "lag_s",
-                     (double)said.lag_ms / 1000, "pending", (json_int_t)said.pending, "connected",
-                     (int)said.connected, "alive",
+                     (double)said.lag_ms / 1000, "pending", (json_int_t)said.pending,
+                     "clicks_per_s",
+                     said.clicks_per_s < 0 ? json_null() : json_real(said.clicks_per_s),
+                     "connected", (int)said.connected, "alive",
                      (int)(self || pod_is_alive(&pods->known, pod, now_ms)), "self", (int)self);
 }
 

@@ -13,9 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/logline.h"
+#include "proto/rfc3339.h"
+
 /* Up to DIFFERENT_MAX different lines per `at` and second are written, so that two unreadable
  * files, or all bad keys of a mapping, are reported; the rest of a flood is held back. */
 enum { LINE_MAX_LEN = 1024, REPEAT_SLOTS = 32, DIFFERENT_MAX = 8 };
+
+/* Of a line that goes out; the pairs of a longer one are cut at its end.  Less than PIPE_BUF. */
+enum { OUT_MAX_LEN = 3072 };
 
 /* The lines that one `at` wrote in its last second, and how many have been held back since. */
 struct repeat {
@@ -26,9 +32,10 @@ struct repeat {
     uint64_t written[DIFFERENT_MAX]; /* hashes of these lines */
 };
 
-/* State at file scope, because stderr belongs to the whole process: the level, the lines held back
- * and the lines dropped. */
+/* State at file scope, because stderr belongs to the whole process: level and format, the lines
+ * held back and the lines dropped. */
 static enum log_level max_level = LOG_LEVEL_INFO;
+static enum log_format out_format = LOG_FORMAT_TEXT;
 static pthread_mutex_t repeat_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat repeats[REPEAT_SLOTS];
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,6 +48,11 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 void log_set_level(enum log_level level)
 {
     max_level = level;
+}
+
+void log_set_format(enum log_format format)
+{
+    out_format = format;
 }
 
 static int64_t monotonic_s(void)
@@ -67,9 +79,31 @@ static ssize_t write_now(const char *text, size_t len)
     return poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, len) : -1;
 }
 
-/* Call with write_lock held.  False: nothing of the line was written. */
-static bool write_whole(const char *line, size_t len)
+/* `text` has a line without its end.  Writes it as it goes out, at most OUT_MAX_LEN bytes; returns
+ * the length. */
+static size_t format_line(const char *text, char out[static OUT_MAX_LEN])
 {
+    char time[RFC3339_TEXT_MAX], line[LINE_MAX_LEN + 48];
+    struct timespec now;
+    size_t len;
+
+    if (out_format == LOG_FORMAT_TEXT)
+        return (size_t)snprintf(out, OUT_MAX_LEN, "%.*s\n", LINE_MAX_LEN, text);
+    clock_gettime(CLOCK_REALTIME, &now);
+    rfc3339_format(now.tv_sec, 0, time);
+    time[strlen(time) - 1] = '\0'; /* the Z comes behind the milliseconds */
+    snprintf(line, sizeof(line), "time=%s.%03dZ %.*s", time, (int)(now.tv_nsec / 1000000),
+             LINE_MAX_LEN, text);
+    len = logline_to_json(slice_of(line), out, OUT_MAX_LEN - 1);
+    out[len++] = '\n';
+    return len;
+}
+
+/* Call with write_lock held.  False: nothing of the line was written. */
+static bool write_whole(const char *text)
+{
+    char line[OUT_MAX_LEN];
+    size_t len = format_line(text, line);
     ssize_t n;
 
     if (is_cut_off && write_now("\n", 1) != 1)
@@ -86,21 +120,19 @@ static void tell_dropped(void)
 {
     uint64_t n = atomic_load(&n_dropped) - n_told;
     char line[64];
-    int len;
 
     if (n == 0)
         return;
-    len = snprintf(line, sizeof(line), "level=warn at=log.dropped lines=%llu\n",
-                   (unsigned long long)n);
-    if (write_whole(line, (size_t)len))
+    snprintf(line, sizeof(line), "level=warn at=log.dropped lines=%llu", (unsigned long long)n);
+    if (write_whole(line))
         n_told += n;
 }
 
-static void write_line(const char *line, size_t len)
+static void write_line(const char *line)
 {
     pthread_mutex_lock(&write_lock);
     tell_dropped();
-    if (!write_whole(line, len))
+    if (!write_whole(line))
         atomic_fetch_add(&n_dropped, 1);
     pthread_mutex_unlock(&write_lock);
 }
@@ -108,15 +140,13 @@ static void write_line(const char *line, size_t len)
 static void write_held(struct repeat *r)
 {
     char line[LINE_MAX_LEN];
-    int len;
 
     if (r->n_held == 0)
         return;
-    len = snprintf(line, sizeof(line), "level=%s at=%s repeated=%u\n", level_names[r->level], r->at,
-                   r->n_held);
+    snprintf(line, sizeof(line), "level=%s at=%s repeated=%u", level_names[r->level], r->at,
+             r->n_held);
     r->n_held = 0;
-    if (len > 0)
-        write_line(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1);
+    write_line(line);
 }
 
 /* The slot of `at`: its own, or a free one, or the one used least recently. */
@@ -185,12 +215,17 @@ static void log_line(enum log_level level, const char *at, const char *format, v
     len = (size_t)snprintf(line, sizeof(line), "level=%s at=%s ", level_names[level], at);
     if (len >= sizeof(line))
         return;
-    vsnprintf(line + len, sizeof(line) - len - 1, format, args);
-    if (hold_back(level, at, line))
-        return;
-    len = strlen(line);
-    line[len++] = '\n';
-    write_line(line, len);
+    vsnprintf(line + len, sizeof(line) - len, format, args);
+    if (!hold_back(level, at, line))
+        write_line(line);
+}
+
+void log_access(const char *at, const char *fields)
+{
+    char line[LINE_MAX_LEN];
+
+    snprintf(line, sizeof(line), "level=info at=%s %s", at, fields);
+    write_line(line);
 }
 
 #define DEFINE_LOG(name, level)                        \

@@ -1,4 +1,5 @@
-/* log.h - one line per event to stderr: `level=warn at=redis.down err="..." retry_ms=400`.
+/* log.h - one line per event to stderr: `level=warn at=redis.down err="..." retry_ms=400`, or the
+ * same as a JSON object with the time.
  *
  * Levels: error needs a person now, warn means degraded service, info is start, stop and reload.
  * Tokens, target URLs and client addresses are never logged.  Safe from any thread: a line is one
@@ -15,14 +16,24 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+enum log_format {
+    LOG_FORMAT_TEXT, /* who reads stderr, as journald or a container's runtime, knows the time */
+    LOG_FORMAT_JSON,
+};
+
 /* Lines above `level` are not written.  Call before threads start. */
 void log_set_level(enum log_level level);
+void log_set_format(enum log_format format);
 
 /* `at` is a constant "area.event".  `format` gives the fields as `key=value`, separated by blanks;
  * values from outside the program must go through log_quote(). */
 void log_error(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_warn(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_info(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Writes a line of level info whatever was written before: of the access log, which limits itself.
+ */
+void log_access(const char *at, const char *fields);
 
 /* Writes the counts of lines held back and dropped.  Call at exit, and once a second from one
  * thread. */

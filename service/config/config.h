@@ -287,6 +287,12 @@ struct config_checks {
     unsigned n_samples;
 };
 
+struct config_log {
+    enum log_format format;
+    int64_t access_sample; /* one request of so many is written; 0 = none */
+    int64_t access_per_s;
+};
+
 struct config {
     char *path;             /* as given, for messages */
     struct schema_doc *doc; /* owns this struct and knows where each key stands */
@@ -303,6 +309,7 @@ struct config {
     char *keys;
     enum config_reload reload;
     enum log_level log_level;
+    struct config_log log;
     struct config_brand *brands;
     unsigned n_brands;
     struct config_sink *sinks;

@@ -38,6 +38,7 @@ static const char *const forwarded_header_names[] = {"auto", "x_forwarded", "for
 static const char *const client_address_names[] = {"direct", "forwarded", "proxy_protocol", NULL};
 static const char *const durability_names[] = {"process", "interval", "click", NULL};
 static const char *const log_level_names[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_format_names[] = {"text", "json", NULL};
 static const char *const reload_names[] = {"signal", "change", NULL};
 static const char *const utm_names[] = {"false", "true", "brand", NULL};
 static const char *const page_names[] = {"none", "opt_out", NULL};
@@ -455,6 +456,17 @@ static const struct schema_key sink_keys[] = {
     END,
 };
 
+static const struct schema_key log_keys[] = {
+    CHOICE("format", config_log, format, log_format_names, "text",
+           "text: level=warn at=redis.down retry_ms=400; json: an object per line, with the time."),
+    INT("access_sample", config_log, access_sample, 0, 1000000, "0",
+        "One request of so many gets a line with the link's id and the caller's trace, never with "
+        "a token or an address; 0: none, 1: each."),
+    INT("access_per_s", config_log, access_per_s, 1, 10000, "100",
+        "Most lines of requests per second; the others are dropped and counted."),
+    END,
+};
+
 const struct schema_key config_schema[] = {
     GROUP("public", config, public, public_keys, "The public port."),
     GROUP("admin", config, admin, admin_keys, "The admin address."),
@@ -477,6 +489,7 @@ const struct schema_key config_schema[] = {
            "When a changed configuration, key file or API-key file is loaded: at SIGHUP, or also "
            "by itself when it has changed, within seconds."),
     CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
+    GROUP("log", config, log, log_keys, "What log lines look like, and which requests get one."),
     {.name = "brands", .type = SCHEMA_LIST, .required = true, .at_reload = true,
      .offset = offsetof(struct config, brands), .size = sizeof(struct config_brand),
      .count_offset = offsetof(struct config, n_brands), .min = 1, .max = 4096, .keys = brand_keys,

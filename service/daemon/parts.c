@@ -26,6 +26,7 @@
 #include "service/label/label.h"
 #include "service/ledger/ledger.h"
 #include "service/ledger/use_limits.h"
+#include "service/public/access_log.h"
 #include "service/public/listener.h"
 #include "service/public/worker.h"
 #include "service/redis/private_redis.h"
@@ -178,6 +179,7 @@ static bool start_worker(struct parts *p, unsigned i, unsigned connections_max, 
         .redis_url = p->redis_url,
         .n_shards = (unsigned)p->config->redis.shards,
         .sync_clicks = p->config->ledger.durability == DURABILITY_CLICK,
+        .access = access_log_ring(p->access_log, i),
     };
 
     if (!options.log)
@@ -202,6 +204,18 @@ static bool make_label_rules(struct parts *p, struct error *err)
     return origin.known && label_rules_set_origin(p->label_rules, &origin, err);
 }
 
+static bool start_access_log(struct parts *p, struct error *err)
+{
+    const struct access_log_options options = {.n_workers = p->n_workers,
+                                               .sample = p->config->log.access_sample,
+                                               .lines_max_per_s = p->config->log.access_per_s};
+
+    if (p->config->log.access_sample == 0)
+        return true;
+    p->access_log = access_log_new(&options, err);
+    return p->access_log != NULL;
+}
+
 /* Starts the workers, which own their listening sockets from then on. */
 static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
 {
@@ -209,7 +223,7 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
     unsigned connections_max = descriptors_reserve(&p->config->public, p->n_workers);
     bool ok = true;
 
-    if (!make_label_rules(p, err))
+    if (!make_label_rules(p, err) || !start_access_log(p, err))
         return false;
     p->workers = calloc(p->n_workers, sizeof(struct worker *));
     if (!p->workers) {
@@ -242,6 +256,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .state_feed = p->state_feed,
         .sinks = p->sinks,
         .checks = p->checks,
+        .access_log = p->access_log,
     };
 
     p->admin = admin_new(&options, &sources, p->site, keys, err);
@@ -347,6 +362,7 @@ bool parts_start(struct parts *p, const char *config_path, struct error *err)
     if (!parts_load(config_path, &p->config, &p->site, &keys, err))
         return false;
     log_set_level(p->config->log_level);
+    log_set_format(p->config->log.format);
     return start_all(p, keys, err);
 }
 
@@ -360,6 +376,7 @@ void parts_stop(struct parts *p)
         worker_free(p->workers[i]);
     }
     free(p->workers);
+    access_log_free(p->access_log);
     label_rules_free(p->label_rules);
     sinks_free(p->sinks);
     state_feed_free(p->state_feed);

@@ -9,6 +9,7 @@
 #include "proto/compiler.h"
 #include "service/label/salt.h"
 
+struct access_log;
 struct admin;
 struct apikeys;
 struct checks;
@@ -39,6 +40,7 @@ struct parts {
     struct state_feed *state_feed;
     struct sinks *sinks; /* the other readers of the click log */
     struct label_rules *label_rules;
+    struct access_log *access_log; /* NULL: no request is logged */
     unsigned n_workers;
     struct worker **workers;
     struct checks *checks; /* NULL: nothing is looked at */

@@ -13,11 +13,11 @@ int64_t pod_every_ms(size_t n)
 
 size_t pod_write_line(const struct pod *pod, char out[static POD_LINE_MAX])
 {
-    json_t *line = json_pack("{ss ss ss sI sI sf sI sb si}", "host", pod->host, "version",
-                             pod->version, "started_at", pod->started_at, "at",
-                             (json_int_t)pod->at_s, "as_of_ms", (json_int_t)pod->as_of_ms, "lag_s",
-                             (double)pod->lag_ms / 1000, "pending", (json_int_t)pod->pending,
-                             "connected", (int)pod->connected, "shards", (int)pod->n_shards);
+    json_t *line = json_pack(
+        "{ss ss ss sI sI sf sI sb sf si}", "host", pod->host, "version", pod->version, "started_at",
+        pod->started_at, "at", (json_int_t)pod->at_s, "as_of_ms", (json_int_t)pod->as_of_ms,
+        "lag_s", (double)pod->lag_ms / 1000, "pending", (json_int_t)pod->pending, "connected",
+        (int)pod->connected, "clicks_per_s", pod->clicks_per_s, "shards", (int)pod->n_shards);
     size_t len = line ? json_dumpb(line, out, POD_LINE_MAX, JSON_COMPACT) : 0;
 
     json_decref(line);
@@ -40,7 +40,7 @@ bool pod_read_line(struct slice id, struct slice line, struct pod *out)
     const char *host, *version, *started;
     json_int_t at, as_of, pending;
     struct pod pod = {.at_s = 0};
-    double lag_s;
+    double lag_s, clicks_per_s = -1;
     int connected, n_shards = 0;
     json_t *json;
     bool ok;
@@ -49,9 +49,10 @@ bool pod_read_line(struct slice id, struct slice line, struct pod *out)
         return false;
     json = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
     ok = json &&
-         json_unpack(json, "{ss ss ss sI sI sF sI sb s?i}", "host", &host, "version", &version,
+         json_unpack(json, "{ss ss ss sI sI sF sI sb s?F s?i}", "host", &host, "version", &version,
                      "started_at", &started, "at", &at, "as_of_ms", &as_of, "lag_s", &lag_s,
-                     "pending", &pending, "connected", &connected, "shards", &n_shards) == 0 &&
+                     "pending", &pending, "connected", &connected, "clicks_per_s", &clicks_per_s,
+                     "shards", &n_shards) == 0 &&
          at > 0 && at <= RFC3339_MAX_S && as_of >= 0 && as_of / 1000 <= RFC3339_MAX_S &&
          lag_s >= 0 && lag_s <= (double)RFC3339_MAX_S && pending >= 0 && n_shards >= 0 &&
          take_text(host, pod.host, sizeof(pod.host)) &&
@@ -64,6 +65,7 @@ bool pod_read_line(struct slice id, struct slice line, struct pod *out)
         pod.lag_ms = (int64_t)(lag_s * 1000);
         pod.pending = (uint64_t)pending;
         pod.connected = connected != 0;
+        pod.clicks_per_s = clicks_per_s;
         pod.n_shards = (unsigned)n_shards;
         *out = pod;
     }

@@ -34,8 +34,9 @@ struct pod {
     int64_t lag_ms;
     uint64_t pending;
     bool connected;
-    unsigned n_shards; /* that it is configured for; 0 = an older version doesn't say */
-    int64_t heard_ms;  /* when its line last changed, by our monotonic clock */
+    double clicks_per_s; /* counted in the last seconds; below 0 = an older version doesn't say */
+    unsigned n_shards;   /* that it is configured for; 0 = an older version doesn't say */
+    int64_t heard_ms;    /* when its line last changed, by our monotonic clock */
 };
 
 /* The lines of the processes at this Redis. */

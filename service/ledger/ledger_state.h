@@ -142,6 +142,9 @@ struct ledger {
 
     uint64_t replayed_shards; /* replayed positions, summed over shards */
     struct ledger_stats now;  /* of this thread */
+    int64_t rate_at_ms;       /* when clicks_per_s was last measured, monotonic; 0 = never */
+    uint64_t rate_applied;    /* and what was applied then */
+    double clicks_per_s;
 
     pthread_mutex_t mutex;
     pthread_cond_t drained_changed;

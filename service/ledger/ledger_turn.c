@@ -23,7 +23,8 @@
 enum {
     CLICKS_MIN = 256,
     CLOCKS_APART_S = 3600,
-    FLUSHES = 50, /* in which a relabelling reaches Redis at the latest */
+    RATE_MS = 5000, /* for the clicks per second that pods tell one another */
+    FLUSHES = 50,   /* in which a relabelling reaches Redis at the latest */
 };
 
 /* --- the logs --- */
@@ -94,11 +95,31 @@ static bool is_ready_for_gateway(void *owner, unsigned shard)
     return trust_is_ready(owner, shard);
 }
 
+/* Clicks counted per second, of which those of RATE_MS ago weigh a third.  What Redis has lost, or
+ * what a log of an earlier start holds, is no click of now. */
+static double measure_rate(struct ledger *ledger)
+{
+    int64_t now_ms = clock_mono_ms(), past_ms = now_ms - ledger->rate_at_ms;
+    uint64_t applied = ledger->now.applied;
+    double share = past_ms < RATE_MS ? (double)past_ms / RATE_MS : 1;
+
+    if (ledger->rate_at_ms > 0 && past_ms > 0)
+        ledger->clicks_per_s +=
+            share * ((applied > ledger->rate_applied
+                          ? (double)(applied - ledger->rate_applied) * 1000 / (double)past_ms
+                          : 0) -
+                     ledger->clicks_per_s);
+    ledger->rate_at_ms = now_ms;
+    ledger->rate_applied = applied;
+    return ledger->clicks_per_s;
+}
+
 static void describe(void *owner, struct pod *self)
 {
     struct ledger *ledger = owner;
 
     ledger_turn_count(ledger);
+    self->clicks_per_s = measure_rate(ledger);
     self->as_of_ms = ledger->now.as_of_ms;
     self->lag_ms = ledger->now.lag_ms;
     self->pending = ledger->now.pending;

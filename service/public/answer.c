@@ -12,6 +12,7 @@
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/label/label.h"
+#include "service/public/access_log.h"
 #include "service/public/loop_clock.h"
 #include "service/public/office.h"
 #include "service/public/press.h"
@@ -40,6 +41,9 @@ struct answerer {
 
     struct presses *presses;
     struct press press; /* the one being answered */
+
+    bool is_noted; /* the request is one of those that the access log gets */
+    struct access_record note;
 };
 
 struct answerer *answerer_new(const struct answerer_options *options, struct site *site,
@@ -92,6 +96,57 @@ static int64_t now_s(const struct answerer *a)
 static void count(struct answerer *a, enum outcome outcome)
 {
     counter64_add(&a->options.counters->requests[outcome], 1);
+    a->note.outcome = outcome;
+}
+
+/* --- the access log --- */
+
+static void begin_note(struct answerer *a)
+{
+    a->is_noted = a->options.access && access_ring_wants(a->options.access);
+    if (a->is_noted)
+        a->note = (struct access_record){.time_ms = a->options.clock->wall_ms};
+}
+
+/* What may be told of a link that was opened, but for its id: the clicks of some are only summed
+ * up, and note_click() alone knows of which. */
+static void note_link(struct answerer *a, const struct route *route)
+{
+    const char *kind;
+
+    if (!a->is_noted || (route->outcome != OUTCOME_REDIRECT && route->outcome != OUTCOME_SILENT &&
+                         route->outcome != OUTCOME_EXPIRED))
+        return;
+    kind = brand_kind_name(route->brand, route->token.kind);
+    memcpy(a->note.brand, route->brand->name.ptr, route->brand->name.len);
+    a->note.campaign = route->token.campaign;
+    if (kind)
+        memcpy(a->note.kind, kind, strnlen(kind, ACCESS_KIND_MAX - 1));
+}
+
+static void note_click(struct answerer *a, const struct token *token, const struct label *label,
+                       bool is_aggregate)
+{
+    a->note.is_click = true;
+    a->note.reason = label->reason;
+    a->note.link_id = is_aggregate ? 0 : token->link_id;
+}
+
+/* `head` is the request's; absent: it was refused, and what was read of it can't be relied on. */
+static void end_note(struct answerer *a, struct slice head)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"};
+    const char *method =
+        head.ptr && a->request.method < HTTP1_OTHER ? methods[a->request.method] : "-";
+
+    if (!a->is_noted)
+        return;
+    a->is_noted = false;
+    memcpy(a->note.method, method, strlen(method));
+    if (head.ptr)
+        a->note.has_trace =
+            traceparent_parse(http1_find_value(head, slice_of("traceparent")), &a->note.trace);
+    access_ring_add(a->options.access, &a->note);
 }
 
 /* What the reply says about keeping the connection. */
@@ -204,6 +259,8 @@ static void append_click(struct answerer *a, const struct route *route, const st
         click.hints = 0;
     }
     clicklog_append(a->options.log, &click);
+    if (a->is_noted)
+        note_click(a, token, label, is_aggregate);
     counter64_add(&a->options.counters->reasons[label->reason], 1);
 }
 
@@ -329,6 +386,7 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
     struct slice body;
 
     route_decide(a->site, find_brand(a, peer), request, now_s(a), &press->route);
+    note_link(a, &press->route);
     press->site = a->site;
     press->request = request;
     press->closes = a->then == ANSWER_CLOSE;
@@ -395,6 +453,7 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     if (a->request.method != HTTP1_GET && a->request.method != HTTP1_HEAD)
         return answer_other_method(a, out);
     route_decide(a->site, find_brand(a, peer), &a->request, now_s(a), &route);
+    note_link(a, &route);
     reply_set_date(&a->reply, now_s(a));
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
@@ -448,14 +507,17 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
     case HTTP1_INCOMPLETE:
         return false;
     case HTTP1_REFUSED:
+        begin_note(a);
         /* What was read of it can't be relied on. */
         a->request.field[HTTP1_ACCEPT_LANGUAGE] = slice_make(NULL, 0);
         a->is_head = refusal.is_head;
         a->then = ANSWER_REFUSED;
         answer->request_len = in.len;
         answer->reply_len = write_outcome(a, refused_outcome(refusal.status), NULL, out);
+        end_note(a, (struct slice){0});
         break;
     case HTTP1_COMPLETE:
+        begin_note(a);
         source->scan = (struct http1_scan){0};
         a->is_head = a->request.method == HTTP1_HEAD;
         a->then = source->is_last || !a->request.keep_alive ? ANSWER_CLOSE : ANSWER_KEEP;
@@ -463,9 +525,12 @@ bool answer_next(struct answerer *a, struct slice in, struct answer_source *sour
         if (a->request.method == HTTP1_POST) {
             if (!answer_post(a, in, source->ip, out, answer))
                 return false;
-            break;
+        } else {
+            answer->reply_len = answer_request(a, source->ip, out);
         }
-        answer->reply_len = answer_request(a, source->ip, out);
+        /* What comes of a press that waits for Redis is not known yet; it gets no line. */
+        if (a->then != ANSWER_LATER)
+            end_note(a, slice_make(in.ptr, a->request.head_len));
         break;
     }
     answer->then = a->then;

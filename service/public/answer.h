@@ -13,6 +13,7 @@
 #include "service/public/counters.h"
 #include "service/state/one_use.h"
 
+struct access_ring;
 struct answerer;
 struct clicklog;
 struct config_public;
@@ -32,6 +33,7 @@ struct answerer_options {
     struct event_log *events; /* gets what presses change; NULL: as if the log had no room */
     struct one_use *one_use;  /* NULL: no link can be used up */
     const struct label_rules *label_rules;
+    struct access_ring *access; /* NULL: no access log */
     struct worker_counters *counters;
     const struct loop_clock *clock; /* call loop_clock_read() before each request */
 };

@@ -215,6 +215,7 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
                                                 .states = o->states,
                                                 .honours_gpc = o->honours_gpc,
                                                 .events = o->events,
+                                                .access = o->access,
                                                 .label_rules = o->label_rules,
                                                 .counters = &w->counters,
                                                 .clock = &w->clock};

@@ -13,6 +13,7 @@
 #include "proto/compiler.h"
 #include "service/public/counters.h"
 
+struct access_ring;
 struct clicklog;
 struct config_public;
 struct error;
@@ -34,7 +35,8 @@ struct worker_options {
     struct event_log *events;              /* borrowed as long as the worker lives */
     const char *redis_url;                 /* for the call only; NULL: one-time links answer 503 */
     unsigned n_shards;
-    bool sync_clicks; /* replies wait until their clicks are on disk */
+    bool sync_clicks;           /* replies wait until their clicks are on disk */
+    struct access_ring *access; /* borrowed as long as the worker lives; NULL: no access log */
 };
 
 /* Makes a worker that answers from `site`, takes a reference to it, and starts the thread.  NULL

@@ -29,7 +29,7 @@ KEY = bytes(range(32))
 GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
 ISSUED = "2026-11-22T12:00:00Z"
 ISSUED_S = 1795348800
-COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "erase", "ledger", "sinks", "reshard",
+COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "top", "erase", "ledger", "sinks", "reshard",
             "completion", "man"]
 BRANDS = [
     {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",
@@ -152,6 +152,9 @@ def test_version():
     (["completion", "tcsh"], "no completion for 'tcsh'"),
     (["completion", "bash", "-c", "x"], "-c is for brands and kinds"),
     (["man"], "name one page"),
+    (["top", "--every", "0"], "--every is a number of seconds, 1 to 3600"),
+    (["top", "--every", "2s"], "--every is a number of seconds"),
+    (["top", "x"], "'x' is one word too many"),
     (["man", "hopcount.8"], "no page 'hopcount.8'"),
     (["completion"], "name one shell"),
 ])
@@ -976,12 +979,12 @@ def test_stats_by_time_and_more_gets_a_curve_for_each(make_server, key_file):
     assert plain.isascii() and "# :" in plain
 
 
-def in_terminal(columns, *arguments):
+def in_terminal(columns, *arguments, **variables):
     """What the command writes to a terminal so wide."""
     primary, secondary = pty.openpty()
     fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     child = subprocess.Popen([HOPCOUNT, *map(str, arguments)], stdout=secondary, stdin=subprocess.DEVNULL,
-                             env=environment())
+                             env=environment(**variables))
     os.close(secondary)
     out = b""
     while True:
@@ -1087,6 +1090,41 @@ def test_stats_of_a_running_hopcountd(hopcountd, tmp_path):
     by_config = run("stats", "-c", hopcountd.config_path, "--key-file", key, "--group-by", "kind",
                     "--json")
     assert json.loads(by_config.stdout)["total"]["total"] == 1
+    text = run("top", "-c", hopcountd.config_path, "--key-file", key).stdout
+    assert re.search(r": ok\n1 alive, 0 silent; \d+\.\d clicks/s counted, 0 pending, lag 0\.0 s$", text, re.M), text
+    assert re.search(r"^\S+ +\d+\.\d+\.\d+ +0m +\d+\.\d +0 +0\.0  counts$", text, re.M), text
+    assert re.search(r"^redirect +1$", text, re.M) and "\033" not in text
+
+
+HEALTH = {
+    "status": "degraded", "host": "a", "figures": {"pods": 2, "pods_silent": 1, "pending": 7, "lag_s": 41.5},
+    "pods": [{"host": "pod-a", "version": "0.1.0", "started_at": "2026-01-01T00:00:00Z", "seen_s": 0,
+              "lag_s": 0, "pending": 0, "clicks_per_s": 12.5, "connected": True, "alive": True},
+             {"host": "pod-b\033[2J", "version": "0.0.9", "started_at": "?", "seen_s": 55, "lag_s": 41.5,
+              "pending": 7, "clicks_per_s": None, "connected": False, "alive": False}],
+    "requests": {"redirect": 100}, "anomalies": [{"brand": "acme", "campaign": 12, "what": "stopped"}],
+    "sinks": [{"name": "crm", "type": "webhook", "pending": 3, "lag_s": 9, "sent": 10, "lost": 2, "failed": 1,
+               "off": True, "error": "401 of crm.example"}],
+}
+
+
+def test_top_shows_the_fleet_plainly_where_no_terminal_is(make_server, key_file):
+    url, _ = make_server(answer_json(HEALTH))
+    text = run("top", "--url", url, "--key-file", key_file).stdout
+    for line in (r"2 alive, 1 silent; 12\.5 clicks/s counted, 7 pending, lag 41\.5 s",
+                 r"pod-a +0\.1\.0 +\d+d\d\dh +12\.5 +0 +0\.0  counts",
+                 r"pod-b\?\[2J +0\.0\.9 +\? +\? +7 +41\.5  silent for 55 s", r"redirect +100",
+                 r"crm +webhook +3 +9\.0 +10 +2  off: 401 of crm\.example, 1 range failed",
+                 r"acme +12  people stopped clicking"):
+        assert re.search(rf"^{line}\s*$", text, re.M), (line, text)
+    assert "\033" not in text
+
+
+def test_top_on_a_terminal_has_colors_unless_they_are_unwanted(make_server, key_file):
+    url, _ = make_server(answer_json(HEALTH))
+    asked = ("top", "--once", "--url", url, "--key-file", key_file)
+    assert "\033[31m" in "".join(in_terminal(100, *asked, TERM="xterm"))
+    assert "\033" not in "".join(in_terminal(100, *asked, TERM="xterm", NO_COLOR="1"))
 
 
 # --- completion ---

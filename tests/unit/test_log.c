@@ -200,6 +200,28 @@ static void test_a_full_socket_stops_nobody(void **state)
     a_full_stderr_stops_nobody(make_sockets);
 }
 
+static void test_lines_as_json(void **state)
+{
+    const char *text;
+    int year, month, day, len = 0;
+
+    (void)state;
+    log_set_format(LOG_FORMAT_JSON);
+    log_warn("test.json", "err=\"a \\\"b\\\"\" n=3");
+    log_access("access", "link=0123456789abcdef");
+    log_access("access", "link=0123456789abcdef"); /* repeats are not held back */
+    log_set_format(LOG_FORMAT_TEXT);
+    text = written();
+    assert_int_equal(
+        sscanf(text, "{\"time\":\"%d-%d-%dT%*d:%*d:%*d.%*dZ\",%n", &year, &month, &day, &len), 3);
+    assert_true(len > 0 && year >= 2024);
+    assert_string_equal(strtok((char *)text + len, "\n"),
+                        "\"level\":\"warn\",\"at\":\"test.json\",\"err\":\"a \\\"b\\\"\",\"n\":3}");
+    for (int i = 0; i < 2; i++)
+        assert_non_null(
+            strstr(strtok(NULL, "\n"), "\"at\":\"access\",\"link\":\"0123456789abcdef\"}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +230,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_differs_is_said, begin),
         cmocka_unit_test_setup(test_what_repeats_is_counted, begin),
         cmocka_unit_test_setup(test_a_flood_is_cut_off, begin),
+        cmocka_unit_test_setup(test_lines_as_json, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

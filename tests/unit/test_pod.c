@@ -36,6 +36,7 @@ static void a_line_is_read_as_it_was_written(void **state)
     pod.lag_ms = 4321;
     pod.pending = 77;
     pod.n_shards = 16;
+    pod.clicks_per_s = 12.5;
     len = pod_write_line(&pod, line);
     assert_true(len > 0);
     assert_true(pod_read_line(slice_of(pod.id), slice_make(line, len), &out));

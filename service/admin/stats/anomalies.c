@@ -17,6 +17,7 @@
 #include "service/checks/check_record.h"
 #include "service/checks/checks.h"
 #include "service/checks/places.h"
+#include "service/config/brandlist.h"
 #include "service/config/site.h"
 
 enum {
@@ -254,6 +255,23 @@ void anomalies_write(struct anomalies *anomalies, struct evbuffer *out, const ch
                                 names[brand->found[j].anomaly]);
     }
     pthread_mutex_unlock(&anomalies->lock);
+}
+
+json_t *anomalies_json(struct anomalies *anomalies, const char *brands)
+{
+    json_t *array = json_array();
+
+    pthread_mutex_lock(&anomalies->lock);
+    for (unsigned i = 0; i < anomalies->n_brands; i++) {
+        const struct of_brand *brand = &anomalies->brands[i];
+
+        for (size_t j = 0; j < brand->n && brandlist_has(brands, slice_of(brand->name)); j++)
+            json_array_append_new(array, json_pack("{ss si ss}", "brand", brand->name, "campaign",
+                                                   (int)brand->found[j].campaign, "what",
+                                                   names[brand->found[j].anomaly]));
+    }
+    pthread_mutex_unlock(&anomalies->lock);
+    return array;
 }
 
 struct anomalies *anomalies_new(struct server *server, struct event_base *base)

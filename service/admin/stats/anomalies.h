@@ -5,6 +5,8 @@
  * metrics, but for the time between two looks. */
 #ifndef ADMIN_ANOMALIES_H
 #define ADMIN_ANOMALIES_H
+#include <jansson.h>
+
 #include "proto/compiler.h"
 
 struct anomalies;
@@ -19,6 +21,9 @@ enum { ANOMALIES_PER_BRAND_MAX = 100 };
 MUST_USE struct anomalies *anomalies_new(struct server *server, struct event_base *base);
 /* After the server's fetches have ended. */
 void anomalies_free(struct anomalies *anomalies);
+
+/* [{brand, campaign, what}], of the brands that a key is for (brandlist.h). */
+json_t *anomalies_json(struct anomalies *anomalies, const char *brands);
 
 /* Adds a sample of the metric for each campaign and anomaly.  From any thread. */
 void anomalies_write(struct anomalies *anomalies, struct evbuffer *out, const char *metric);
