@@ -8,13 +8,13 @@ install(FILES deploy/hopcount.yaml deploy/hopcount.example.yaml
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES deploy/redis-acl.conf deploy/gateway-asns.txt DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/prometheus deploy/grafana deploy/clickhouse deploy/proxy deploy/whmcs
-  deploy/kubernetes
+  deploy/kubernetes deploy/helm
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY deploy/minters DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples USE_SOURCE_PERMISSIONS
   PATTERN node_modules EXCLUDE)
 install(DIRECTORY service/presets service/texts DESTINATION ${CMAKE_INSTALL_DATADIR}/hopcount
   FILES_MATCHING PATTERN "*.yaml")
-install(FILES README.md proto/FORMATS.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md proto/FORMATS.md deploy/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 foreach(folder deploy deploy/minters deploy/billing deploy/deliverability deploy/kubernetes deploy/security deploy/webhooks deploy/whmcs service/admin service/gateway)
   install(FILES ${folder}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
 endforeach()
@@ -96,4 +96,5 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   "${CMAKE_SOURCE_DIR}/deploy/debian/postinst;${CMAKE_SOURCE_DIR}/deploy/debian/prerm"
   "${CMAKE_SOURCE_DIR}/deploy/debian/postrm;${CMAKE_SOURCE_DIR}/deploy/debian/conffiles")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_SOURCE_DIR}/deploy/debian/same_times.cmake")
 include(CPack)
