@@ -143,6 +143,7 @@ export class Stack {
 
         this.key = make("marketing", "stats:read");
         this.leadKey = make("lead", "stats:read,links:write");
+        this.officeKey = make("office", "stats:read,links:write,events:write");
         this.writeKey = make("billing", "links:write,events:write");
         this.acmeKey = make("acme", "stats:read", "--brands", "acme");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }

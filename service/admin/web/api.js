@@ -70,6 +70,14 @@ export function put(path, params, body) {
     return request("PUT", withQuery(path, params), { body });
 }
 
+export function post(path, body) {
+    return request("POST", path, { body });
+}
+
+export function remove(path) {
+    return request("DELETE", path);
+}
+
 /** The least `as_of` of the statistics that came since it was set to "". */
 export const freshness = { oldest: "" };
 

@@ -57,7 +57,8 @@ class Frame {
     constructor(session, brands) {
         this.session = session;
         this.context = { brands, campaigns: [],
-            mayWrite: (session.scopes ?? "").split(",").includes("links:write") };
+            mayWrite: (session.scopes ?? "").split(",").includes("links:write"),
+            mayTell: (session.scopes ?? "").split(",").includes("events:write") };
         this.main = h("main", { id: "content", tabindex: "-1" });
         this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
         this.pill = h("span", { class: "pill" }, "Connecting");

@@ -2,6 +2,7 @@
 import { address, get } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
+import { lookup } from "./lookup.js";
 import { campaignName, valueName } from "./words.js";
 
 function fact(name, ...value) {
@@ -18,25 +19,30 @@ function works(link) {
     return h("span", { class: "tag good" }, "Works");
 }
 
-function object({ object: number, state, replaced_by: newest }) {
-    if (!number)
-        return "–";
-    if (newest)
-        return `No. ${number}, replaced by no. ${newest}`;
-    return `No. ${number}${state ? `, ${state.replace("_", " ")}` : ""}`;
+/* `show(what, number, brand)` shows all that is kept of it. */
+function opener(show, what, number, brand) {
+    return h("button", { class: "text-button", type: "button", onclick: () => show(what, number, brand) },
+        `No. ${number}`);
 }
 
-function client({ client: number, opted_out: isOptedOut }) {
+function object({ object: number, state, replaced_by: newest, brand }, show) {
+    if (!number)
+        return "–";
+    return [opener(show, "invoice", number, brand), newest ? `, replaced by no. ${newest}`
+        : state ? `, ${state.replace("_", " ")}` : ""];
+}
+
+function client({ client: number, opted_out: isOptedOut, brand }, show) {
     if (!number)
         return "Not said";
-    return `No. ${number}${isOptedOut ? ", has opted out of tracking" : ""}`;
+    return [opener(show, "client", number, brand), isOptedOut ? ", has opted out of tracking" : ""];
 }
 
 function moment(text, none) {
     return text ? `${time(text)} (${ago(text)})` : none;
 }
 
-function facts(link, campaign) {
+function facts(link, campaign, show) {
     return h("dl", { class: "facts" },
         fact("State", works(link)),
         fact("What it does", valueName("kind", link.kind)),
@@ -44,8 +50,8 @@ function facts(link, campaign) {
             target: "_blank" }, link.target) : "No billing page",
         h("p", { class: "small muted" }, link.why)),
         fact("Brand", link.brand),
-        fact("Invoice or object", object(link)),
-        fact("Client", client(link)),
+        fact("Invoice or object", object(link, show)),
+        fact("Client", client(link, show)),
         fact("Campaign", link.campaign ? campaignName(String(link.campaign), campaign) : "None"),
         fact("Channel", valueName("channel", link.channel)),
         link.variant ? fact("Variant", link.variant) : [],
@@ -130,12 +136,18 @@ function remember(text) {
     history.replaceState({ link: text }, "");
 }
 
-export function links() {
+export function links(context) {
     const result = h("div", { class: "grid", "aria-live": "polite" });
     const inputId = newId();
     const input = h("input", { id: inputId, class: "input code", type: "text", name: "link",
         autocomplete: "off", spellcheck: "false", placeholder: "https://go.example.com/07d8tma8gs…",
         required: true, value: history.state?.link ?? "" });
+    const kept = lookup(context, result);
+    let isLink = !history.state?.lookup; // the link is shown, or else the client or invoice
+
+    kept.onShow = () => {
+        isLink = false;
+    };
 
     async function show() {
         const text = input.value.trim();
@@ -147,7 +159,7 @@ export function links() {
 
             const campaign = link.campaign ? await findName(link) : undefined;
 
-            fill(result, card("What it is", 6, facts(link, campaign)),
+            fill(result, card("What it is", 6, facts(link, campaign, (...what) => kept.open(...what))),
                 h("div", { class: "span-6 stack" }, card("Its clicks", 12, clicks(link)),
                     card("QR code", 12, qr(text, link))));
             remember(text);
@@ -161,6 +173,7 @@ export function links() {
 
     const form = h("form", { class: "card", onsubmit: (event) => {
         event.preventDefault();
+        isLink = true;
         show();
     } },
     h("div", { class: "field" },
@@ -170,12 +183,13 @@ export function links() {
 
     return {
         title: "Links",
-        intro: "Paste a link from a mail to see what it is, where it leads and who clicked. Looking " +
-            "it up here is not a click.",
+        intro: "Paste a link from a mail to see what it is, where it leads and who clicked, or show all that " +
+            "is kept of a client or an invoice. Looking it up here is not a click.",
         filters: false,
-        content: h("div", { class: "stack" }, form, result),
+        content: h("div", { class: "stack" }, h("div", { class: "grid" },
+            h("div", { class: "span-6" }, form), h("div", { class: "span-6" }, kept.form)), result),
         cards: [],
-        start: show,
-        refresh: () => result.childElementCount > 0 && show(),
+        start: () => isLink ? show() : kept.show(),
+        refresh: () => isLink && result.childElementCount > 0 && show(),
     };
 }
