@@ -29,7 +29,7 @@ local any = KEYS[2]
 local needed = {
     { 'GET', any }, { 'SET', any, '1', 'EX', '1' }, { 'APPEND', any, '' },
     { 'GETRANGE', any, '0', '0' }, { 'HINCRBY', any, 'f', '1' }, { 'EXPIRE', any, '1', 'NX' },
-    { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
+    { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'MGET', any }, { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
     { 'XLEN', any }, { 'XRANGE', any, '-', '+' }, { 'XTRIM', any, 'MINID', '0' },
 }
 for _, command in ipairs(needed) do

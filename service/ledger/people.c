@@ -621,7 +621,11 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
     background_yield();
     shard->n_sent--;
     if (!answer || !is_right(shard, answer)) {
-        if (answer)
+        /* A list of slots that is not ours: the batches say so, and go on. */
+        bool is_foreign = answer && answer->type == REDIS_REPLY_ERROR && shard->step == LOOKING &&
+                          strncmp(answer->str, "WRONGTYPE", 9) == 0;
+
+        if (answer && !is_foreign)
             trust_on_error(ledger, ticket->shard,
                            answer->type == REDIS_REPLY_ERROR ? answer->str
                                                              : "an answer that can't be of people");

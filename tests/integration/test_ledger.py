@@ -25,6 +25,8 @@ from harness.redisd import RedisServer
 from harness.wait import wait_until
 
 FAST = {"redis": {"timeout_ms": 300, "flush_ms": 20}}
+# Clients are counted two seconds after their clicks.
+COUNT_SOON = {"gateway_links_s": 1, "gateway_networks_s": 1, "gateway_two_links_ms": 0}
 
 
 def mint_links(daemon, n=20):
@@ -250,12 +252,14 @@ def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, r
     password.write_text("secret\n")
     password.chmod(0o600)
     daemon = make_hopcountd(redis, {"redis": {"username": "hopcount", "flush_ms": 20,
-                                              "password_file": str(password)}})
+                                              "password_file": str(password)}, "labels": COUNT_SOON})
     links = mint_links(daemon)
     # Enough clicks of one link for its table to be summed up, too.
     tally = click_all(daemon, make_load, links, 500)
     settle(daemon, links, tally)
     assert daemon.api("GET", "/v1/stats?brand=acme&interval=day&group_by=kind")["rows"]
+    wait_until(lambda: daemon.api("GET", "/v1/stats?brand=acme&interval=day&clients=true")["total"]["clients"] > 0, 20,
+               "clients are counted")
     assert "NOPERM" not in log_of(daemon)
     user = redis_client.Redis(unix_socket_path=str(redis.socket_path), username="hopcount",
                               password="secret")
@@ -273,10 +277,11 @@ def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, r
 def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
         make_hopcountd, make_load, redis):
     client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
+    daemon = make_hopcountd(redis, {**FAST, "labels": COUNT_SOON})
     links = mint_links(daemon)
     tally = click_all(daemon, make_load, links, 100)
     settle(daemon, links, tally)
+    slots = b"hc:{s00}:wq"
     series = [k for k in client.keys("hc:*:t:*:h:c:*")]
     table = client.keys("hc:*:o:*")[0]
     foreign = client.keys("hc:*:c:*")[0]
@@ -287,11 +292,13 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     client.delete(table)
     client.rpush(table, "not a string")
     client.set(foreign, "not a table")
+    client.delete(slots)
+    client.rpush(slots, "no list of slots")
     tally.add(click_all(daemon, make_load, links, 200))
     settle(daemon, links, tally)
     wait_log(daemon, "ledger.set_aside")
     aside = {k.decode(): int(v) for k, v in client.hgetall("hc:{s00}:rejected").items()}
-    assert set(aside) == {k.decode() for k in [*series, table, foreign]}
+    assert set(aside) == {k.decode() for k in [*series, table, foreign, slots]}
     assert client.get(foreign) == b"not a table"
     assert all(client.get(key) == b"not a series" for key in series)
     assert daemon.metrics().total("hopcount_increments_rejected_total") > 0
