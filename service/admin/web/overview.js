@@ -7,7 +7,7 @@ import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensionOf, dimensions, periodName, stepOf, toParams,
-    withoutDimensions } from "./filters.js";
+    timeZone, withoutDimensions } from "./filters.js";
 import { big, clock, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
@@ -277,8 +277,10 @@ function clientsCard(load, filters) {
     (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
     { footer: ({ total, previous, clients_as_of: asOf }) => [
         change(total.clients, previous?.total.clients, { what }),
-        !filters.to && asOf ? h("p", { class: "change", title: "A minute after the click it is sure " +
-            "that no mail gateway made it" }, `counted up to ${clock(asOf)}`) : null,
+        asOf || timeZone() !== "UTC" ? h("p", { class: "change", title: "A minute after a click it is " +
+            "sure that no mail gateway made it" }, [
+            !filters.to && asOf ? `counted up to ${clock(asOf)}` : "",
+            timeZone() !== "UTC" ? "by days of UTC" : ""].filter(Boolean).join(", ")) : null,
         total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
             "such as a newsletter’s: each visitor counts once a day" },
         `and ${many(total.visitors, "visitor")} by links without a client`) : null] });
