@@ -25,7 +25,8 @@ enum {
     AT_DEVICE = 55,
     AT_FAMILY = 56, /* browser 4 bits | system 4 bits << 4 */
     AT_REFERRER = 57,
-    AT_ORIGIN = 58, /* 2 bytes: network 14 bits | hints << 14; of a relabel the old reason */
+    AT_ORIGIN = 58, /* 2 bytes: network 14 bits | hints << 14; of a relabel the old reason, of a
+                       page which */
     AT_CHECKSUM = 60,
     /* of an event, in place of those from AT_COUNTRY on */
     AT_EVENT_VALUE = 50,
@@ -51,7 +52,7 @@ static uint8_t route(const struct click *click)
     return (uint8_t)((click->channel & 7) | (click->variant & 7) << 3);
 }
 
-/* What a click and a relabelling have, and an event hasn't. */
+/* What a click, a relabelling and a page have, and an event hasn't. */
 static void encode_visit(const struct click *click, uint8_t out[static CLICK_RECORD_LEN])
 {
     memcpy(out + AT_COUNTRY, click->country, 2);
@@ -63,6 +64,8 @@ static void encode_visit(const struct click *click, uint8_t out[static CLICK_REC
     out[AT_REFERRER] = click->referrer;
     if (click->type == CLICK_TYPE_RELABEL)
         le16_store(out + AT_ORIGIN, click->old_reason);
+    else if (click->type == CLICK_TYPE_PAGE)
+        le16_store(out + AT_ORIGIN, click->page);
     else
         le16_store(out + AT_ORIGIN,
                    (uint16_t)((click->network & CLICK_NETWORK_MAX) | (click->hints & 3) << 14));
@@ -115,7 +118,7 @@ static bool is_in_range(const uint8_t in[static CLICK_RECORD_LEN])
 
     if (type == CLICK_TYPE_EVENT)
         return (in[AT_TYPE] & 15) != 0 && in[AT_EVENT_ROUTE] < 64;
-    return (type == CLICK_TYPE_CLICK || type == CLICK_TYPE_RELABEL) && (in[AT_TYPE] & 15) != 0 &&
+    return type >= CLICK_TYPE_CLICK && type <= CLICK_TYPE_PAGE && (in[AT_TYPE] & 15) != 0 &&
            (in[AT_LABEL] & 15) < CLICK_LABELS && in[AT_LABEL] >> 4 < CLICK_LABELS &&
            in[AT_ROUTE] < 64 && in[AT_DEVICE] < CLICK_DEVICES &&
            in[AT_REFERRER] < CLICK_REFERRERS && is_country(in + AT_COUNTRY) &&
@@ -139,6 +142,8 @@ static void decode_visit(const uint8_t in[static CLICK_RECORD_LEN], struct click
     out->referrer = in[AT_REFERRER];
     if (out->type == CLICK_TYPE_RELABEL) {
         out->old_reason = (uint8_t)origin;
+    } else if (out->type == CLICK_TYPE_PAGE) {
+        out->page = (uint8_t)origin;
     } else {
         out->network = origin & CLICK_NETWORK_MAX;
         out->hints = (uint8_t)(origin >> 14);

@@ -26,6 +26,7 @@ enum click_type {
     CLICK_TYPE_CLICK = 1,
     CLICK_TYPE_RELABEL = 2, /* an earlier click, of label `old_label`, is now of `label` */
     CLICK_TYPE_EVENT = 3,   /* something else that is counted once: see event.h */
+    CLICK_TYPE_PAGE = 4,    /* a link that opened led to a page of ours: no click of its own */
 };
 
 /* Facts about the origin of a click; bits of click.hints. */
@@ -74,6 +75,7 @@ struct click {
             uint16_t network;   /* salted hash of the client's /24 or /48, 1…CLICK_NETWORK_MAX;
                                    0 = not made, or a RELABEL */
             uint8_t old_reason; /* of a RELABEL: why the click had its old label; else 0 */
+            uint8_t page;       /* of a PAGE: enum click_page (click_names.h); else 0 */
         };
         struct {
             uint32_t event_value;

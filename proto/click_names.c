@@ -82,3 +82,13 @@ const char *click_system_name(unsigned system)
 {
     return system < CLICK_SYSTEMS ? systems[system] : NULL;
 }
+
+const char *click_page_name(unsigned page)
+{
+    static const char *const names[CLICK_PAGES] = {
+        NULL,        "expired", "renewed", "revoked", "used",    "settled",
+        "no_target", "later",   "unsure",  "button",  "pressed", "opted_out",
+    };
+
+    return page < CLICK_PAGES ? names[page] : NULL;
+}

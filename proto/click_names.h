@@ -59,6 +59,23 @@ enum click_system {
     CLICK_SYSTEMS
 };
 
+/* Which page of ours a link led to, in place of its target or before it. */
+enum click_page {
+    CLICK_PAGE_NONE,
+    CLICK_PAGE_EXPIRED,   /* the link is too old */
+    CLICK_PAGE_RENEWED,   /* after a press on that page: a fresh link was asked for */
+    CLICK_PAGE_REVOKED,   /* the link was withdrawn */
+    CLICK_PAGE_USED,      /* the link was used as often as it may be */
+    CLICK_PAGE_SETTLED,   /* there is nothing to pay */
+    CLICK_PAGE_NO_TARGET, /* the kind leads nowhere */
+    CLICK_PAGE_LATER,     /* what became of the link is not known yet */
+    CLICK_PAGE_UNSURE,    /* after a press: whether the link was used can't be said now */
+    CLICK_PAGE_BUTTON,    /* a button leads on */
+    CLICK_PAGE_PRESSED,   /* it was pressed, and led to the target */
+    CLICK_PAGE_OPTED_OUT, /* after a press: the client opted out of tracking */
+    CLICK_PAGES
+};
+
 /* The label that a reason leads to. */
 enum click_label click_reason_label(enum click_reason reason);
 
@@ -66,5 +83,6 @@ enum click_label click_reason_label(enum click_reason reason);
 const char *click_reason_name(unsigned reason);
 const char *click_browser_name(unsigned browser);
 const char *click_system_name(unsigned system);
+const char *click_page_name(unsigned page); /* NULL for NONE, too */
 
 #endif

@@ -13,7 +13,7 @@
 enum { DAY_S = 86400, HOUR_S = 3600 };
 
 static const char table_letters[COUNTER_ALL_TABLES + 1] = "loce";
-static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfep";
+static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfepo";
 static const char interval_letters[] = "hdm";
 
 /* Knuth's multiplicative hash: neighbouring numbers, as invoices are, spread evenly. */

@@ -121,6 +121,7 @@ enum counter_dim {
     COUNTER_DIM_REFERRER, /* 0…7 */
     COUNTER_DIM_DELAY,    /* 0…COUNTER_DELAYS - 1, counter_delay_value() */
     COUNTER_DIM_CAMPAIGN, /* campaign id; only of COUNTER_ALL_CAMPAIGNS */
+    COUNTER_DIM_PAGE,     /* enum click_page: of links that led to a page of ours */
     COUNTER_DIMS
 };
 

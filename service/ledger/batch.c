@@ -10,6 +10,7 @@
 
 #include "batch_lua.h"
 #include "proto/bytes.h"
+#include "proto/click_names.h"
 #include "proto/counter.h"
 #include "proto/series.h"
 #include "proto/table.h"
@@ -22,7 +23,7 @@
 
 enum {
     CHUNK_MAX = 65520, /* bytes of records under one key; what a 16-bit length holds */
-    SERIES_DIMS = 10,
+    SERIES_DIMS = 11,
     SERIES_PER_GROUP = 3 * (SERIES_DIMS + 1), /* hours, days, months; and of campaigns */
     /* A record counts in two groups, of its campaign and of all; a relabelling in four. */
     POINTS_PER_RECORD = 4 * 3 * (SERIES_DIMS + 1),
@@ -293,6 +294,7 @@ static const struct {
     {COUNTER_DIM_SYSTEM, FOLD_AT_SYSTEM, FOLD_FAMILIES},
     {COUNTER_DIM_REFERRER, FOLD_AT_REFERRER, CLICK_REFERRERS},
     {COUNTER_DIM_DELAY, FOLD_AT_DELAY, COUNTER_DELAYS},
+    {COUNTER_DIM_PAGE, FOLD_AT_PAGE, CLICK_PAGES},
 };
 
 /* Neighbours in the order of batch->sorted, whose clicks go under the same keys of an interval. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/click_names.h"
 #include "service/ledger/use_limits.h"
 
 enum {
@@ -274,6 +275,18 @@ static void add_person(struct fold *fold, const struct click *click, int human)
     fold->n_persons++;
 }
 
+/* A page of ours that a link led to: no click, so that it counts nowhere else.  Skips a page that
+ * only a newer version knows. */
+static void add_page(struct fold *fold, const struct click *record)
+{
+    bool automated = click_is_automated(record->label);
+
+    if (record->page >= CLICK_PAGES)
+        return;
+    fold->groups[find_group(fold, record, false, automated)].counts[FOLD_AT_PAGE + record->page]++;
+    fold->groups[find_group(fold, record, true, automated)].counts[FOLD_AT_PAGE + record->page]++;
+}
+
 /* Skips an event of a type that only a newer version knows, and what only sinks are told: that a
  * client was erased, whom nothing in Redis may name. */
 static void add_event(struct fold *fold, const struct click *record)
@@ -342,6 +355,10 @@ bool fold_add(struct fold *fold, const struct click *click)
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
         fold->n_persons == fold->records_max)
         return false;
+    if (click->type == CLICK_TYPE_PAGE) {
+        add_page(fold, click);
+        return true;
+    }
     if (is_relabel) {
         bool was_human = !click_is_automated(click->old_label);
 

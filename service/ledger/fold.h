@@ -42,7 +42,8 @@ enum fold_offset {
     FOLD_AT_SYSTEM = FOLD_AT_BROWSER + FOLD_FAMILIES,
     FOLD_AT_REFERRER = FOLD_AT_SYSTEM + FOLD_FAMILIES,
     FOLD_AT_DELAY = FOLD_AT_REFERRER + CLICK_REFERRERS,
-    FOLD_COUNTS = FOLD_AT_DELAY + COUNTER_DELAYS,
+    FOLD_AT_PAGE = FOLD_AT_DELAY + COUNTER_DELAYS,
+    FOLD_COUNTS = FOLD_AT_PAGE + FOLD_FAMILIES,
 };
 
 struct fold_link {
@@ -141,8 +142,8 @@ MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
 void fold_clear(struct fold *fold);
 
-/* Adds a click, a relabelling or an event.  False: there is no room for it and nothing was added,
- * so the batch must end before it. */
+/* Adds a click, a relabelling, an event or a page.  False: there is no room for it and nothing was
+ * added, so the batch must end before it. */
 MUST_USE bool fold_add(struct fold *fold, const struct click *click);
 
 #endif

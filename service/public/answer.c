@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "proto/click.h"
+#include "proto/click_names.h"
 #include "proto/html.h"
 #include "proto/view.h"
 #include "service/base/error.h"
@@ -20,6 +21,7 @@
 #include "service/public/reply.h"
 #include "service/public/route.h"
 #include "service/public/trusted_proxy.h"
+#include "service/state/event_log.h"
 #include "service/state/one_use.h"
 #include "service/state/state_look_up.h"
 #include "service/state/state_table.h"
@@ -264,6 +266,42 @@ static void append_click(struct answerer *a, const struct route *route, const st
     counter64_add(&a->options.counters->reasons[label->reason], 1);
 }
 
+/* The page of ours that an outcome shows who opened a link, or pressed its button. */
+static enum click_page page_of(enum outcome outcome)
+{
+    static const uint8_t pages[OUTCOMES] = {
+        [OUTCOME_BUTTON] = CLICK_PAGE_BUTTON,       [OUTCOME_PRESSED] = CLICK_PAGE_PRESSED,
+        [OUTCOME_OPTED_OUT] = CLICK_PAGE_OPTED_OUT, [OUTCOME_RENEWED] = CLICK_PAGE_RENEWED,
+        [OUTCOME_NO_TARGET] = CLICK_PAGE_NO_TARGET, [OUTCOME_EXPIRED] = CLICK_PAGE_EXPIRED,
+        [OUTCOME_REVOKED] = CLICK_PAGE_REVOKED,     [OUTCOME_USED] = CLICK_PAGE_USED,
+        [OUTCOME_SETTLED] = CLICK_PAGE_SETTLED,     [OUTCOME_UNSURE] = CLICK_PAGE_UNSURE,
+        [OUTCOME_LATER] = CLICK_PAGE_LATER,
+    };
+
+    return pages[outcome];
+}
+
+/* Counts the page in sums of the campaign: that needs neither the link nor whose it is. */
+static void append_page(struct answerer *a, const struct brand *brand, const struct token *token,
+                        enum outcome outcome, uint8_t label)
+{
+    struct click page = {
+        .type = CLICK_TYPE_PAGE,
+        .time_ms = a->options.clock->wall_ms,
+        .brand = brand->id,
+        .campaign = token->campaign,
+        .kind = token->kind,
+        .channel = token->channel,
+        .variant = token->variant,
+        .label = label,
+        .page = page_of(outcome),
+    };
+
+    if (page.page != CLICK_PAGE_NONE && a->options.events && !token->silent &&
+        !(brand->untracked_kinds >> token->kind & 1))
+        event_log_add_page(a->options.events, &page);
+}
+
 static struct label find_label(struct answerer *a, const uint8_t peer[static IP_LEN],
                                const struct token *token)
 {
@@ -283,6 +321,23 @@ static bool is_office(const struct answerer *a, const struct label *label)
     return may_be >> label->browser & 1 && office_is_agent(a->request.field[HTTP1_USER_AGENT]);
 }
 
+/* What the reply is where the link leads to no URL; OUTCOME_REDIRECT where it does. */
+static enum outcome outcome_of(enum brand_leads leads)
+{
+    switch (leads) {
+    case BRAND_LEADS_NOWHERE:
+        return OUTCOME_NO_TARGET;
+    case BRAND_LEADS_TO_PAGE:
+        return OUTCOME_SETTLED;
+    case BRAND_LEADS_TO_BUTTON:
+    case BRAND_LEADS_TO_OPT_OUT:
+        return OUTCOME_BUTTON;
+    case BRAND_LEADS_TO_URL:
+        break;
+    }
+    return OUTCOME_REDIRECT;
+}
+
 static size_t answer_link(struct answerer *a, const struct route *route,
                           const struct state_of_link *state, const struct label *label, char *out)
 {
@@ -295,6 +350,8 @@ static size_t answer_link(struct answerer *a, const struct route *route,
     enum brand_leads leads =
         brand_lead(route->brand, &route->token, &facts, redirect_target(a, out), &target.len);
 
+    if (leads != BRAND_LEADS_TO_URL)
+        append_page(a, route->brand, &route->token, outcome_of(leads), label->label);
     if (leads == BRAND_LEADS_NOWHERE)
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
     if (route->outcome == OUTCOME_REDIRECT) {
@@ -411,6 +468,9 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
     answer->request_len = request->head_len + request->content_length;
     body = slice_make(in.ptr + request->head_len, request->content_length);
     outcome = presses_do(a->presses, press, body, outcome, &answer->late);
+    /* A press comes from a page that was shown: a person's. */
+    if (outcome != OUTCOMES)
+        append_page(a, press->route.brand, &press->route.token, outcome, CLICK_HUMAN);
     if (outcome == OUTCOMES) {
         answer->reply_len = 0;
         a->then = ANSWER_LATER;
@@ -431,6 +491,7 @@ void answer_late(struct answerer *a, unsigned late, enum one_use_outcome use, ch
     a->is_head = false;
     a->request.minor_version = 1;
     a->then = end.closes ? ANSWER_CLOSE : ANSWER_KEEP;
+    append_page(a, end.brand, end.token, outcome, CLICK_HUMAN);
     if (outcome == OUTCOME_PRESSED) {
         answer->reply_len = write_pressed(a, end.target, out);
     } else {
@@ -458,24 +519,33 @@ static size_t answer_request(struct answerer *a, const uint8_t peer[static IP_LE
     switch (route.outcome) {
     case OUTCOME_REDIRECT:
     case OUTCOME_SILENT:
-        if (must_wait(a, &route))
+        if (must_wait(a, &route)) {
+            label = find_label(a, peer, &route.token);
+            append_page(a, route.brand, &route.token, OUTCOME_LATER, label.label);
             return write_outcome(a, OUTCOME_LATER, route.brand, out);
+        }
         /* The label is found while the memory of the states is fetched, although a revoked link
          * needs none. */
         state_look_up_begin(a->options.states, route.brand->id, &route.token,
                             brand_kind_is_of_invoices(route.brand, route.token.kind), &a->looks);
         label = find_label(a, peer, &route.token);
         state_look_up_end(a->options.states, &a->looks, &state);
-        if (state.is_revoked)
+        if (state.is_revoked) {
+            append_page(a, route.brand, &route.token, OUTCOME_REVOKED, label.label);
             return write_outcome(
                 a, route.brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND, route.brand,
                 out);
-        if (state.is_used || is_used_up(&route, &state))
+        }
+        if (state.is_used || is_used_up(&route, &state)) {
+            append_page(a, route.brand, &route.token, OUTCOME_USED, label.label);
             return write_outcome(a, OUTCOME_USED, route.brand, out);
+        }
         return answer_link(a, &route, &state, &label, out);
     case OUTCOME_HOME:
         return answer_home(a, &route, out);
     case OUTCOME_EXPIRED:
+        label = find_label(a, peer, &route.token);
+        append_page(a, route.brand, &route.token, OUTCOME_EXPIRED, label.label);
         if (route.brand->renews)
             return write_button(a, &route, PAGE_EXPIRED, out);
         break;

@@ -222,6 +222,7 @@ enum outcome presses_end(struct presses *presses, unsigned number, enum one_use_
 
     *end = (struct press_end){.site = late->site,
                               .brand = late->brand,
+                              .token = &late->token,
                               .language = slice_make(late->language, late->language_len),
                               .target = slice_make(late->target, late->target_len),
                               .closes = late->closes};

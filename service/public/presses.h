@@ -77,6 +77,7 @@ MUST_USE enum outcome presses_do(struct presses *presses, const struct press *pr
 struct press_end {
     struct site *site; /* as it was then, as `brand` is */
     const struct brand *brand;
+    const struct token *token;
     struct slice language; /* Accept-Language */
     struct slice target;   /* of PRESSED */
     bool closes;

@@ -145,6 +145,11 @@ static bool make_record(const struct sink_batch *batch, const struct clicklog_ro
         out->what = RECORD_EVENT;
         return event_from_record(&row->click, &out->event);
     }
+    /* A page is no click, and the log's positions are to be dense. */
+    if (row->click.type == CLICK_TYPE_PAGE) {
+        out->what = RECORD_OMITTED;
+        return true;
+    }
     out->what = row->click.type == CLICK_TYPE_RELABEL ? RECORD_RELABEL : RECORD_CLICK;
     if (batch->hold && out->what == RECORD_CLICK)
         sink_hold_amend(batch->hold, &out->click);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/event.h"
+#include "service/base/counter64.h"
 #include "service/base/error.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
@@ -11,6 +12,7 @@
 struct event_log {
     pthread_mutex_t mutex;
     struct clicklog *log;
+    counter64 n_pages; /* written with the lock held */
     bool with_sync;
 };
 
@@ -55,6 +57,23 @@ bool event_log_add(struct event_log *log, const struct event *event)
     return ok;
 }
 
+/* Whoever holds the lock while it waits for the disk, holds it as long as that takes: a page isn't
+ * worth that a worker waits with it. */
+void event_log_add_page(struct event_log *log, const struct click *page)
+{
+    uint64_t before;
+
+    if (pthread_mutex_trylock(&log->mutex) != 0) {
+        if (log->with_sync)
+            return;
+        pthread_mutex_lock(&log->mutex);
+    }
+    before = clicklog_tail(log->log);
+    clicklog_append(log->log, page);
+    counter64_add(&log->n_pages, clicklog_tail(log->log) - before);
+    pthread_mutex_unlock(&log->mutex);
+}
+
 void event_log_sync(struct event_log *log)
 {
     if (!log->with_sync)
@@ -76,5 +95,7 @@ bool event_log_append(struct event_log *log, const struct event *event)
 /* Reads the tail without the lock: whoever holds the lock may be waiting for the disk. */
 uint64_t event_log_count(struct event_log *log)
 {
-    return clicklog_tail(log->log);
+    uint64_t n_pages = counter64_get(&log->n_pages);
+
+    return clicklog_tail(log->log) - n_pages;
 }

@@ -1,4 +1,4 @@
-/* event_log.h - the click log that events are appended to.
+/* event_log.h - the click log that events are appended to, and pages of ours that links led to.
  *
  * Events are rare and come from several threads, so all of them share one log, behind a lock.  An
  * event is accepted when it is in the log.  From there the ledger applies it exactly once, like a
@@ -11,6 +11,7 @@
 
 #include "proto/compiler.h"
 
+struct click;
 struct clickstore;
 struct error;
 struct event;
@@ -33,7 +34,11 @@ MUST_USE bool event_log_append(struct event_log *log, const struct event *event)
 MUST_USE bool event_log_add(struct event_log *log, const struct event *event);
 void event_log_sync(struct event_log *log);
 
-/* Events appended since start, by all threads. */
+/* Appends a record of CLICK_TYPE_PAGE; any thread.  Never waits for the disk by itself.  Where the
+ * log has no room, or another thread is in it for long, the page is not counted. */
+void event_log_add_page(struct event_log *log, const struct click *page);
+
+/* Events appended since start, by all threads, without pages. */
 uint64_t event_log_count(struct event_log *log);
 
 #endif

@@ -330,3 +330,39 @@ def test_what_is_told_by_all_shards_comes_in_order(make_hopcountd, redis):
         after = page["next"]
     assert sorted(event["client"] for event in seen) == list(range(1, 11))
     assert [event["id"] for event in seen] == [event["id"] for event in told(daemon)["events"]]
+
+
+# --- pages of ours, by campaign ---
+
+def test_pages_that_links_led_to_are_counted_by_campaign(make_hopcountd, redis):
+    """They are no clicks: what counts clicks and events does not count them."""
+    daemon = make_hopcountd(redis, {"brands": [RENEW["brands"][0] | {"targets": [
+        {"kind": "login", "confirm": True}, {"kind": "pay", "when": {"paid": "page"}}]}]})
+    old = {"ttl": 1, "issued_s": LONG_AGO}
+    expired = [daemon.mint("pay", n, campaign=12, **old) for n in (1, 2)]
+    for token in (*expired, daemon.mint("view", 3, campaign=13, **old), daemon.mint("pay", 4, campaign=12, silent=True, **old)):
+        daemon.get(f"/{token}", headers=PEOPLE)
+    daemon.get(f"/{expired[0]}", headers=(("User-Agent", "curl/8.0"),))
+    press(daemon, expired[0], expired_page(daemon, expired[0])[1][1])
+    login = daemon.mint("login", 0, client=77, campaign=12)
+    press(daemon, login, re.search(r'name="view" value="([0-9a-z]{45})"',
+                                   daemon.get(f"/{login}", headers=PEOPLE).body.decode())[1])
+    pay, view = daemon.mint("pay", 5, campaign=12), daemon.mint("view", 6, campaign=12)
+    daemon.api("POST", "/v1/events", {"id": "p", "type": "invoice.paid", "object": 5}, 202)
+    daemon.api("POST", "/v1/revocations", {"scope": "object", "brand": "acme", "id": 6}, 202)
+    wait_until(lambda: daemon.api("GET", f"/v1/links/{view}")["revoked"] and
+               daemon.api("GET", f"/v1/links/{pay}")["state"] == "paid")
+    assert [daemon.get(f"/{token}", headers=PEOPLE).status for token in (pay, view)] == [200, 404]
+
+    def pages(query):
+        rows = daemon.api("GET", f"/v1/stats?brand=acme&from=24h&group_by={query}")["rows"]
+        return {row["key"]: (row["human"], row["automated"]) for row in rows}
+    want = {"expired": (3, 1), "renewed": (1, 0), "button": (1, 0), "pressed": (1, 0), "settled": (1, 0), "revoked": (1, 0)}
+    wait_until(lambda: pages("page&campaign=12") == want)
+    assert pages("page") == want | {"expired": (4, 1)}
+    assert pages("page&page=used,expired") == {"expired": (4, 1)}
+    assert pages("campaign,page&campaign=13") == {"13,expired": (1, 0)}
+    assert pages("campaign") == {"12": (2, 0)}  # the page with the button, and that of the paid invoice
+    metrics = daemon.metrics()
+    assert metrics["hopcount_clicks_accepted_total"] == 2
+    assert metrics["hopcount_events_accepted_total"] == 3  # a payment, a revocation, a wish for a fresh link

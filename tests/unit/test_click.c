@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "proto/click.h"
+#include "proto/click_names.h"
 
 static const uint8_t log_id[CLICK_LOG_ID_LEN] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                  8, 9, 10, 11, 12, 13, 14, 15};
@@ -209,7 +210,9 @@ static void fields_out_of_range_are_damage(void **state)
     } cases[] = {
         {"type 0", 47, 0x01, CLICK_DAMAGED},
         {"type click", 47, 0x11, CLICK_OK},
-        {"type relabel, the last", 47, 0x21, CLICK_OK},
+        {"type relabel", 47, 0x21, CLICK_OK},
+        {"type page, the last", 47, 0x41, CLICK_OK},
+        {"a type too many", 47, 0x51, CLICK_DAMAGED},
         {"type 3", 47, 0x31, CLICK_DAMAGED},
         {"kind 0", 47, 0x10, CLICK_DAMAGED},
         {"kind 15", 47, 0x1f, CLICK_OK},
@@ -245,6 +248,24 @@ static void fields_out_of_range_are_damage(void **state)
         seal(record);
         assert_int_equal(click_decode(record, 5, log_id, &out), cases[i].want);
     }
+}
+
+static void a_page_is_read_back(void **state)
+{
+    struct click click = full_click(), out;
+    uint8_t record[CLICK_RECORD_LEN];
+
+    (void)state;
+    click.type = CLICK_TYPE_PAGE;
+    click.page = CLICK_PAGE_OPTED_OUT;
+    click_encode(&click, 5, log_id, record);
+    assert_int_equal(click_decode(record, 5, log_id, &out), CLICK_OK);
+    assert_int_equal(out.type, CLICK_TYPE_PAGE);
+    assert_int_equal(out.page, CLICK_PAGE_OPTED_OUT);
+    assert_int_equal(out.old_reason + out.network + out.hints, 0);
+    assert_string_equal(click_page_name(CLICK_PAGES - 1), "opted_out");
+    assert_null(click_page_name(CLICK_PAGE_NONE));
+    assert_null(click_page_name(CLICK_PAGES));
 }
 
 static void wide_values_do_not_spill_into_neighbours(void **state)
@@ -295,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_record_that_was_right_is_read_again_without_its_checksum),
         cmocka_unit_test(only_zeros_are_empty),
         cmocka_unit_test(fields_out_of_range_are_damage),
+        cmocka_unit_test(a_page_is_read_back),
         cmocka_unit_test(wide_values_do_not_spill_into_neighbours),
         cmocka_unit_test(names_end_where_the_lists_do),
         cmocka_unit_test(the_number_of_a_brand_is_that_of_its_name),

@@ -8,12 +8,13 @@
 
 #include <cmocka.h>
 
+#include "proto/click_names.h"
 #include "service/config/config.h"
 #include "service/ledger/fold.h"
 #include "service/ledger/use_limits.h"
 
-/* 2026-11-22T12:00:00Z; a click counts once in every dimension but that of campaigns. */
-enum { NOON_S = 1795348800, HOUR = NOON_S / 3600, PER_CLICK = COUNTER_DIMS - 1 };
+/* 2026-11-22T12:00:00Z; a click counts once in every dimension but those of campaigns and pages. */
+enum { NOON_S = 1795348800, HOUR = NOON_S / 3600, PER_CLICK = COUNTER_DIMS - 2 };
 
 static struct click a_click(void)
 {
@@ -323,6 +324,35 @@ static void test_an_event_is_folded(void **state)
     fold_free(fold);
 }
 
+static void test_a_page_counts_nowhere_else(void **state)
+{
+    struct fold *fold = fold_new(4);
+    struct click page = a_click();
+
+    (void)state;
+    page.type = CLICK_TYPE_PAGE;
+    page.page = CLICK_PAGE_EXPIRED;
+    assert_true(fold_add(fold, &page));
+    page.label = CLICK_BOT;
+    assert_true(fold_add(fold, &page));
+    for (unsigned automated = 0; automated < 2; automated++) {
+        const int32_t campaigns[] = {12, COUNTER_ALL_CAMPAIGNS};
+
+        for (size_t i = 0; i < 2; i++) {
+            const struct fold_group *group = group_of(fold, campaigns[i], automated);
+
+            assert_non_null(group);
+            assert_int_equal(group->counts[FOLD_AT_PAGE + CLICK_PAGE_EXPIRED], 1);
+            assert_int_equal(sum(group), 1);
+        }
+    }
+    page.page = CLICK_PAGES; /* of a newer version */
+    assert_true(fold_add(fold, &page));
+    assert_int_equal(fold->n_groups, 4);
+    assert_int_equal(fold->n_links + fold->n_items + fold->n_facts + fold->n_persons, 0);
+    fold_free(fold);
+}
+
 static void test_limits_of_uses(void **state)
 {
     struct config_target targets[] = {{.kind = "view"}, {.kind = "4", .max_uses = 5}};
@@ -452,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
         cmocka_unit_test(test_an_event_is_folded),
+        cmocka_unit_test(test_a_page_counts_nowhere_else),
         cmocka_unit_test(test_limits_of_uses),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_repeated_clicks_of_an_invoice),

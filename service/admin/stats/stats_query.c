@@ -35,6 +35,7 @@ static const struct {
     [STATS_SYSTEM] = {"system", COUNTER_DIM_SYSTEM},
     [STATS_REFERRER] = {"referrer", COUNTER_DIM_REFERRER},
     [STATS_DELAY] = {"delay", COUNTER_DIM_DELAY},
+    [STATS_PAGE] = {"page", COUNTER_DIM_PAGE},
 };
 
 const char *stats_group_name(unsigned group)
@@ -67,6 +68,8 @@ const char *stats_fixed_name(enum stats_group group, uint32_t value)
         return click_browser_name(value);
     case STATS_SYSTEM:
         return click_system_name(value);
+    case STATS_PAGE:
+        return click_page_name(value);
     case STATS_TIME:
     case STATS_KIND:
     case STATS_CAMPAIGN:
@@ -271,7 +274,7 @@ static bool take_group(struct stats_query *out, struct slice name, struct stats_
     }
     return refuse(fault, "group_by",
                   "must be one or two of time, kind, campaign, label, country, device, variant, "
-                  "channel, reason, browser, system, referrer, delay");
+                  "channel, reason, browser, system, referrer, delay, page");
 }
 
 static bool is_grouped_by(const struct stats_query *query, enum stats_group group)

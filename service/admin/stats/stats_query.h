@@ -41,6 +41,7 @@ enum stats_group {
     STATS_SYSTEM,
     STATS_REFERRER,
     STATS_DELAY,
+    STATS_PAGE, /* of links that led to a page of ours; not all of them are clicks */
     STATS_GROUPS
 };
 

@@ -9,6 +9,7 @@ import { beforeName, compareParam, go, periodName, toParams } from "./filters.js
 import { big, count, many, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
+import { ownPagesCard } from "./ownpages.js";
 import { change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
@@ -281,6 +282,7 @@ export function campaigns(context, filters) {
             variantCard(load, filters),
             rankCard("Channels", "Where the link was seen", "channel", params, filters),
             delayCard(filters),
+            ownPagesCard(load, filters),
             rankCard("Devices", "What they held in their hands", "device", params, filters),
             rankCard("Countries", "By the address that clicked", "country", params, filters),
             rankCard("Kinds of link", "What the clients wanted to do", "kind", params, filters),
