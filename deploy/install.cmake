@@ -45,7 +45,7 @@ string(CONFIGURE [[
   endif()
   configure_file("@CMAKE_SOURCE_DIR@/deploy/systemd/hopcount.service.in"
     "@CMAKE_BINARY_DIR@/hopcount.service" @ONLY)
-  file(INSTALL "@CMAKE_BINARY_DIR@/hopcount.service"
+  file(INSTALL "@CMAKE_BINARY_DIR@/hopcount.service" "@CMAKE_SOURCE_DIR@/deploy/systemd/hopcount.socket"
     DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
   if(NOT EXISTS "$ENV{DESTDIR}${ETC}/hopcount/hopcount.yaml")
     file(INSTALL "@CMAKE_SOURCE_DIR@/deploy/hopcount.yaml" DESTINATION "${ETC}/hopcount")

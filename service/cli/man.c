@@ -137,6 +137,12 @@ static void write_daemon(void)
          ".SH ENVIRONMENT");
     write_entry("NOTIFY_SOCKET", "Where the service manager is told that it is ready, reloading or "
                                  "stopping; see sd_notify(3).");
+    write_entry("WATCHDOG_USEC, WATCHDOG_PID",
+                "The service manager is told once a second that all workers turn; see "
+                "sd_watchdog_enabled(3).");
+    write_entry("LISTEN_FDS, LISTEN_PID",
+                "Sockets that the service manager has opened; each is of an address that "
+                "public.listen names; see sd_listen_fds(3).");
     puts(".SH FILES");
     write_entry(CONFIG_OPTION_DEFAULT, "The configuration that the package's unit names.");
     write_entry("/var/lib/hopcount", "The default of state_dir: click logs and the private Redis.");

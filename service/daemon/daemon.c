@@ -20,6 +20,7 @@
 #include "service/daemon/parts.h"
 #include "service/daemon/reload.h"
 #include "service/daemon/watch.h"
+#include "service/daemon/watchdog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 #include "service/sinks/sinks.h"
@@ -38,6 +39,7 @@ struct daemon {
     const char *config_path;
     struct parts parts;
     struct watch watch;
+    struct watchdog watchdog;
     struct event_base *base;
     struct event *on_term, *on_int, *on_hup, *second, *step;
     bool stop_now;
@@ -156,7 +158,31 @@ static void on_reload_signal(evutil_socket_t number, short events, void *arg)
         reload_files(d);
 }
 
-/* Once a second: writes the log lines held back as repeats, and looks whether files changed. */
+/* Each worker is asked for a pass of its loop, which it must have made a second later. */
+static void feed_watchdog(struct daemon *d)
+{
+    bool all_turn = true;
+
+    for (unsigned i = 0; i < d->parts.n_workers; i++) {
+        struct worker *worker = d->parts.workers[i];
+        uint64_t passes = worker_has_ended(worker)
+                              ? UINT64_MAX
+                              : counter64_get(&worker_counters(worker)->loop_passes);
+
+        worker_poke(worker);
+        if (watchdog_turned(&d->watchdog, i, passes))
+            continue;
+        if (all_turn && !d->watchdog.is_stuck)
+            log_warn("watchdog.stuck", "worker=%u", i);
+        all_turn = false;
+    }
+    d->watchdog.is_stuck = !all_turn;
+    if (all_turn)
+        notify_send("WATCHDOG=1");
+}
+
+/* Once a second: writes the log lines held back as repeats, tells the watchdog that we are well,
+ * and looks whether files changed. */
 static void on_second(evutil_socket_t fd, short events, void *arg)
 {
     struct daemon *d = arg;
@@ -164,6 +190,8 @@ static void on_second(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     log_flush();
+    if (d->watchdog.is_on)
+        feed_watchdog(d);
     if (d->state == DAEMON_RUNNING && d->parts.config->reload == CONFIG_RELOAD_CHANGE &&
         watch_has_changed(&d->watch))
         reload_files(d);
@@ -235,6 +263,7 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
         goto out;
     }
     d->config_path = config_path;
+    watchdog_init(&d->watchdog);
     if (!parts_start(&d->parts, config_path, err))
         goto out;
     config = d->parts.config;

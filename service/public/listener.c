@@ -1,6 +1,7 @@
 #include "service/public/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/config/config.h"
+#include "service/public/inherited.h"
 
 enum {
     BACKLOG = 4096, /* longer than a burst of a mailing; net.core.somaxconn may limit it */
@@ -28,6 +30,21 @@ static bool set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
+/* What accepted sockets inherit, which saves system calls per connection. */
+static bool set_options(int fd)
+{
+    return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+           set_option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER) &&
+           set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER) &&
+           set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNANSWERED_MS) &&
+           /* The kernel hands a connection over with its first bytes, so that one read at once
+            * answers it: a connection of one request needs neither epoll_ctl nor a second wake-up,
+            * a tenth of its cost.  One that says nothing for so long comes all the same, and so
+            * does one that is closed, as probes of balancers are.  Until then it takes a place in
+            * the kernel's queue and none of ours. */
+           set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S);
+}
+
 /* A bound socket that doesn't listen yet, or -1 and errno. */
 static int bind_socket(const struct address *address, bool v6_only, bool reuse_port)
 {
@@ -40,18 +57,7 @@ static int bind_socket(const struct address *address, bool v6_only, bool reuse_p
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
         (!reuse_port || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
         (addr->sa_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
-        /* Accepted sockets inherit these options, which saves system calls per connection. */
-        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER) &&
-        set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER) &&
-        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNANSWERED_MS) &&
-        /* The kernel hands a connection over with its first bytes, so that one read at once answers
-         * it: a connection of one request needs neither epoll_ctl nor a second wake-up, a tenth of
-         * its cost.  One that says nothing for so long comes all the same, and so does one that is
-         * closed, as probes of balancers are.  Until then it takes a place in the kernel's queue
-         * and none of ours. */
-        set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S) &&
-        bind(fd, addr, address->addr_len) == 0)
+        set_options(fd) && bind(fd, addr, address->addr_len) == 0)
         return fd;
     error = errno;
     close(fd);
@@ -143,20 +149,78 @@ static bool open_address(const struct config *config, unsigned i, unsigned n_wor
     return true;
 }
 
-bool listener_open(const struct config *config, unsigned n_workers, int *fds, struct error *err)
+/* Takes the sockets of the address that the service manager has opened, if there are any.  Several
+ * of one address (ReusePort=yes) are spread over the workers; one is shared by all.  False and
+ * `*err` on failure. */
+static bool take_address(const struct config *config, unsigned i, unsigned n_workers,
+                         struct inherited *inherited, int *fds, struct error *err)
 {
+    int found[CONFIG_WORKERS_MAX];
     unsigned n_listen = config->public.n_listen;
+    unsigned n = inherited_find(inherited, &config->public.addresses[i], n_workers, found);
+    bool ok = n <= n_workers;
+    char key[32];
 
-    for (unsigned i = 0; i < n_listen * n_workers; i++)
-        fds[i] = -1;
-    for (unsigned i = 0; i < n_listen; i++) {
+    snprintf(key, sizeof(key), "public.listen[%u]", i);
+    if (!ok)
+        config_fail(config, err, key,
+                    "the socket unit has %u sockets of %s for %u workers; connections of those "
+                    "beyond would never be answered",
+                    n, config->public.listen[i], n_workers);
+    for (unsigned worker = 0; ok && n > 0 && worker < n_workers; worker++) {
+        int fd = fcntl(found[worker % n], F_DUPFD_CLOEXEC, 0);
+
+        fds[worker * n_listen + i] = fd;
+        ok = fd >= 0 && set_options(fd);
+        if (!ok)
+            config_fail(config, err, key, "cannot use the socket of the socket unit: %s",
+                        strerror(errno));
+    }
+    if (ok && n > 0)
+        log_info("public.listen", "address=%s port=%u workers=%u sockets=%u from=systemd",
+                 config->public.listen[i], port_of(&config->public.addresses[i]), n_workers, n);
+    for (unsigned k = 0; k < n && k < n_workers; k++)
+        close(found[k]);
+    return ok;
+}
+
+static bool open_all(const struct config *config, unsigned n_workers, struct inherited *inherited,
+                     int *fds, struct error *err)
+{
+    for (unsigned i = 0; i < config->public.n_listen; i++) {
+        if (!take_address(config, i, n_workers, inherited, fds, err))
+            return false;
+        if (fds[i] >= 0)
+            continue;
         if (!open_address(config, i, n_workers, fds)) {
             fail(config, i, errno, err);
-            listener_close(fds, n_listen * n_workers);
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < inherited->n; i++) {
+        if (inherited->fds[i] >= 0) {
+            config_fail(config, err, "public.listen",
+                        "the socket unit has a socket of an address that is not named here; name "
+                        "each ListenStream as it stands there");
             return false;
         }
     }
     return true;
+}
+
+bool listener_open(const struct config *config, unsigned n_workers, int *fds, struct error *err)
+{
+    unsigned n_fds = config->public.n_listen * n_workers;
+    struct inherited inherited;
+    bool ok;
+
+    for (unsigned i = 0; i < n_fds; i++)
+        fds[i] = -1;
+    ok = inherited_take(&inherited, err) && open_all(config, n_workers, &inherited, fds, err);
+    inherited_close(&inherited);
+    if (!ok)
+        listener_close(fds, n_fds);
+    return ok;
 }
 
 /* A connection that the kernel holds back when the socket closes learns of it only when it sends

@@ -14,7 +14,8 @@ struct error;
  * Opens n_workers sockets for each of config->public.addresses, non-blocking, close-on-exec, with
  * TCP_NODELAY and fixed buffer sizes, which accepted sockets inherit.  The sockets of worker i
  * begin at fds[i * n_listen], in the order of the addresses.  Port 0 means a free port, the same
- * for all workers.  Logs each address with its port.
+ * for all workers.  Logs each address with its port.  Where the service manager has opened sockets
+ * of an address (inherited.h), those are used.
  *
  * False and `*err` (file, line, key, remedy) on failure; all sockets are then closed.
  */

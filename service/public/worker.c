@@ -323,6 +323,11 @@ void worker_reload(struct worker *w, struct site *site)
     wake_send(w->wake_fd);
 }
 
+void worker_poke(struct worker *w)
+{
+    wake_send(w->wake_fd);
+}
+
 void worker_drain(struct worker *w)
 {
     give_order(w, ORDER_DRAIN);

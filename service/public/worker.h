@@ -47,6 +47,10 @@ MUST_USE struct worker *worker_new(const struct worker_options *options, struct 
 /* From now on the worker answers from `site`, to which it takes a reference.  Does not wait. */
 void worker_reload(struct worker *worker, struct site *site);
 
+/* Makes the loop pass once more, as loop_passes will tell: an idle one sleeps for as long as it
+ * likes.  Does not wait. */
+void worker_poke(struct worker *worker);
+
 /* From now on every reply has Connection: close.  New connections are still accepted. */
 void worker_drain(struct worker *worker);
 

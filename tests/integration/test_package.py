@@ -73,6 +73,7 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     path, content = package
     for name in ("usr/bin/hopcountd", "usr/bin/hopcount", "lib/systemd/system/hopcount.service",
                  "etc/hopcount/hopcount.yaml",
+                 "lib/systemd/system/hopcount.socket",
                  "usr/share/bash-completion/completions/hopcount",
                  "usr/share/zsh/site-functions/_hopcount",
                  "usr/share/fish/vendor_completions.d/hopcount.fish",

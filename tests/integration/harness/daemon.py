@@ -156,7 +156,7 @@ class Hopcountd(Process):
     def start_refused(self):
         """Starts it although it can't run: (exit code, what it wrote to stderr)."""
         done = subprocess.run(self.command(), text=True, capture_output=True,
-                              timeout=patience(20), env=self.environment())
+                              timeout=patience(20), env=self.environment(), pass_fds=self.pass_fds)
         return done.returncode, done.stderr
 
     # --- the public port ---

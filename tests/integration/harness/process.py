@@ -23,6 +23,7 @@ class Process:
         self.child = None
         self.stopped = False
         self.groups = []
+        self.pass_fds = ()
 
     def command(self):
         raise NotImplementedError
@@ -37,7 +38,8 @@ class Process:
             self.child = subprocess.Popen(
                 [str(part) for part in command or self.command()],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                env=self.environment(), cwd=self.directory, start_new_session=True)
+                env=self.environment(), cwd=self.directory, start_new_session=True,
+                pass_fds=self.pass_fds)
         self.groups.append(self.child.pid)
         self.stopped = False
         return self
