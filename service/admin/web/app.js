@@ -117,7 +117,7 @@ class Frame {
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro),
                     this.view.filters ? h("p", { class: "print-only" }, inWords(this.context, filters)) : null),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
-                    href: address(this.view.csvPath ?? "stats", { ...this.view.csv, format: "csv" }) },
+                    href: address(`${this.view.csvPath ?? "stats"}.csv`, { ...this.view.csv, for: "spreadsheet" }) },
                 "Download CSV") : null),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },

@@ -263,7 +263,7 @@ const lists = {
 
 function listLink(what, params) {
     return h("a", { class: "button plain small", download: `hopcount-${what}.csv`,
-        href: address(what, { ...params, limit: "all", format: "csv" }) }, "Download as CSV");
+        href: address(`${what}.csv`, { ...params, limit: "all", for: "spreadsheet" }) }, "Download as CSV");
 }
 
 function listTable(what, data) {

@@ -204,7 +204,7 @@ function whoCard(load, params, filters) {
 /* The whole table as a file. */
 function saveLink(title, params) {
     return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": `${title} as CSV`,
-        title: "Save as CSV", href: address("stats", { ...params, format: "csv" }) }, "CSV");
+        title: "Save as CSV", href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
 }
 
 /** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
