@@ -18,6 +18,7 @@ KUSTOMIZATIONS = ["base", "overlays/statefulset", "overlays/redis-cluster", "ove
 MODELS = {
     "monitoring.coreos.com": "@kubernetes-models/prometheus-operator/monitoring.coreos.com",
     "gateway.networking.k8s.io": "@kubernetes-models/gateway-api/gateway.networking.k8s.io",
+    "traefik.io": "@kubernetes-models/traefik/traefik.io",
 }
 
 

@@ -1,9 +1,15 @@
-"""The shipped proxy configurations, on the real nginx, haproxy and Caddy: links work and are counted."""
+"""The shipped proxy configurations, on the real nginx, haproxy and Caddy: links work and are counted.
+
+Envoy and Traefik are in no registry at hand: of theirs it is looked whether the fields are there and hang together.
+"""
+import copy
+import json
 import re
 import shutil
 import subprocess
 
 import pytest
+import yaml
 
 import read_log
 
@@ -12,6 +18,7 @@ from harness.ports import free_port
 from harness.process import Process
 from harness.rawhttp import Connection
 from harness.wait import wait_until
+from test_kubernetes import MODULES, complaints, needs_types
 
 
 class Proxy(Process):
@@ -308,3 +315,53 @@ def test_haproxys_checks_of_the_public_port_are_answered(start_behind, check):
     assert get(proxy, f"/{daemon.mint('view', 7)}").location.endswith("id=7")
     assert "DOWN" not in proxy.stderr_tail()
     daemon.shut_down()
+
+
+# --- proxies that can't be run here ---
+
+def envoy_faults(config):
+    """What is wrong with an Envoy configuration by Envoy's own message types."""
+    done = subprocess.run(["node", ROOT / "tests/proxies/envoy.js"], input=json.dumps(config), text=True, capture_output=True,
+                          timeout=patience(60))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(not (MODULES / "@grpc/grpc-js-xds").exists(), reason="needs tests/node_modules")
+def test_the_configuration_of_envoy_has_the_fields_of_envoy():
+    config = yaml.safe_load((ROOT / "deploy/proxy/envoy.yaml").read_text())
+    assert envoy_faults(config) == []
+    (cluster,) = config["static_resources"]["clusters"]
+    for listener in config["static_resources"]["listeners"]:
+        ((links,),) = [chain["filters"] for chain in listener["filter_chains"]]
+        (host,) = links["typed_config"]["route_config"]["virtual_hosts"]
+        assert {route["route"]["cluster"] for route in host["routes"]} == {cluster["name"]}
+        (log,) = links["typed_config"]["access_log"]
+        assert "PATH" not in log["typed_config"]["log_format"]["text_format_source"]["inline_string"]
+
+    wrong = copy.deepcopy(config)
+    (cluster,) = wrong["static_resources"]["clusters"]
+    links = wrong["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    cluster["type"], cluster["conect_timeout"], links["use_remote_address"], links["request_timeout"] = "STATICS", "2s", "yes", 5
+    found = envoy_faults(wrong)
+    assert len(found) == 6, found  # both listeners have the same filters
+    for words in ('"STATICS" is no DiscoveryType', "conect_timeout: ", '"yes" is no bool', "5 is no duration"):
+        assert any(words in line for line in found), found
+
+
+@needs_types
+def test_the_files_of_traefik_hang_together(tmp_path):
+    """Middlewares have the types of Traefik's own resource of that name; there are none of files."""
+    static, links = (yaml.safe_load((ROOT / "deploy/proxy" / name).read_text()) for name in ("traefik.yaml", "traefik-links.yaml"))
+    http = links["http"]
+    assert static["providers"]["file"]["filename"].endswith("/traefik-links.yaml")
+    assert {name for router in http["routers"].values() for name in router["entryPoints"]} == set(static["entryPoints"])
+    assert {name for router in http["routers"].values() for name in router["middlewares"]} == set(http["middlewares"])
+    assert {router["service"] for router in http["routers"].values()} == set(http["services"])
+    assert not any("forwardedHeaders" in entry for entry in static["entryPoints"].values())
+    dropped = static["accessLog"]["fields"]
+    assert {"RequestPath", "RequestLine"} <= {name for name, what in dropped["names"].items() if what == "drop"}
+    assert dropped["headers"]["defaultMode"] == "drop"
+    middlewares = [{"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": name}, "spec": spec}
+                   for name, spec in http["middlewares"].items()]
+    assert complaints(middlewares, tmp_path) == ""
