@@ -60,6 +60,11 @@ void counter_key_names(struct counter_key *key, uint32_t brand)
     set_key(key, "hc:{s00}:names:%08x", brand);
 }
 
+void counter_key_audit(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:audit");
+}
+
 void counter_key_pods(struct counter_key *key, int64_t time_s)
 {
     set_key(key, "hc:{s00}:pods:%lld", (long long)(time_s / HOUR_S));

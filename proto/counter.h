@@ -41,6 +41,9 @@ void counter_key_rejected(struct counter_key *key, unsigned shard);
 /* Hash campaign id -> name of a brand; shard 0. */
 void counter_key_names(struct counter_key *key, uint32_t brand);
 
+/* Sorted set of who did what at the admin address, by time; shard 0. */
+void counter_key_audit(struct counter_key *key);
+
 /* Hash of the processes that ran in the hour of `time_s`: id -> status (JSON); shard 0. */
 void counter_key_pods(struct counter_key *key, int64_t time_s);
 /* String, in each shard: the number of shards that the counts are distributed over, decimal;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <event2/event.h>
 
 #include "service/admin/attempts.h"
+#include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
@@ -78,15 +80,30 @@ static void on_request(void *owner, struct letter *letter)
     router_handle(request);
 }
 
+/* Whoever may send signals reloads; which process it was says its host. */
+static void note_reload(struct server *server, unsigned n_keys)
+{
+    struct audit_entry entry = {.action = AUDIT_RELOAD, .n = 1};
+    char host[256] = "";
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    snprintf(entry.what, sizeof(entry.what), "%u API key%s, on %.128s", n_keys,
+             n_keys == 1 ? "" : "s", host);
+    audit_note(server->audit, &entry);
+}
+
 static void take_mail(struct admin *admin)
 {
     struct site *site;
     struct apikeys *keys;
+    unsigned n_keys;
     bool stop;
 
     pthread_mutex_lock(&admin->mail.lock);
     site = admin->mail.site;
     keys = admin->mail.keys;
+    n_keys = apikeys_count(keys);
     stop = admin->mail.stop;
     admin->mail.site = NULL;
     admin->mail.keys = NULL;
@@ -96,6 +113,7 @@ static void take_mail(struct admin *admin)
         admin->server.site = site;
         auth_set_keys(admin->server.auth, keys);
         cache_clear(admin->server.cache);
+        note_reload(&admin->server, n_keys);
     }
     if (stop)
         event_base_loopbreak(admin->server.base);
@@ -186,7 +204,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
         error_set(err, "admin: out of memory");
         goto out;
     }
-    if (!set_up_loop(admin)) {
+    if (!set_up_loop(admin) || !(admin->server.audit = audit_new(&admin->server, admin->server.base,
+                                                                 options->config->audit_days))) {
         error_set(err, "admin: cannot set up the event loop: %s", strerror(errno));
         goto out;
     }
@@ -259,6 +278,7 @@ void admin_free(struct admin *admin)
     }
     /* What is under way ends with replies, which go to the front; so the front is the last. */
     fetches_free(admin->server.fetches);
+    audit_free(admin->server.audit);
     one_use_free(admin->server.one_use);
     use_drop_all(&admin->server);
     live_free(admin->server.live);

@@ -10,6 +10,7 @@
 #include "proto/number.h"
 #include "proto/series.h"
 #include "proto/token.h"
+#include "service/admin/audit.h"
 #include "service/admin/cache.h"
 #include "service/admin/clicks.h"
 #include "service/admin/faults.h"
@@ -260,16 +261,18 @@ static void on_put_done(void *owner, const char *cause)
 
     /* Statistics show names, too. */
     cache_clear(campaigns->request->server->cache);
-    if (!cause)
+    if (cause) {
+        request_fail_redis(campaigns->request, cause);
+    } else {
         log_info("admin.campaign", "key=%s brand=%.*s campaign=%u", campaigns->request->key_name,
                  SLICE_ARG(campaigns->brand->name), (unsigned)campaigns->id);
-    if (cause)
-        request_fail_redis(campaigns->request, cause);
-    else
+        audit_note_request(campaigns->request, AUDIT_NAME, campaigns->brand, 0, "campaign %u: %s",
+                           (unsigned)campaigns->id, campaigns->name);
         request_reply_json(campaigns->request, 200,
                            json_pack("{ss# sI ss}", "brand", campaigns->brand->name.ptr,
                                      (int)campaigns->brand->name.len, "id",
                                      (json_int_t)campaigns->id, "name", campaigns->name));
+    }
     free_campaigns(campaigns);
 }
 
@@ -394,6 +397,8 @@ static void on_delete_done(void *owner, const char *cause)
         log_info("admin.campaign", "key=%s brand=%.*s campaign=%u unnamed=1",
                  campaigns->request->key_name, SLICE_ARG(campaigns->brand->name),
                  (unsigned)campaigns->id);
+        audit_note_request(campaigns->request, AUDIT_NAME, campaigns->brand, 0,
+                           "campaign %u: no name", (unsigned)campaigns->id);
         request_reply(campaigns->request, &none);
     }
     free_campaigns(campaigns);

@@ -397,6 +397,21 @@ static void await_body(struct connection *conn, const struct http1_request *http
     read_body(conn);
 }
 
+static bool is_v4(const uint8_t ip[static IP_LEN])
+{
+    static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, v4_prefix, sizeof(v4_prefix)) == 0;
+}
+
+static void write_address(const uint8_t ip[static IP_LEN], char out[static REQUEST_PEER_MAX])
+{
+    if (is_v4(ip))
+        inet_ntop(AF_INET, ip + 12, out, REQUEST_PEER_MAX);
+    else
+        inet_ntop(AF_INET6, ip, out, REQUEST_PEER_MAX);
+}
+
 /* A whole head is there. */
 static void take_head(struct connection *conn, struct slice head, const struct http1_request *http)
 {
@@ -404,8 +419,14 @@ static void take_head(struct connection *conn, struct slice head, const struct h
                                     .is_peer_trusted = conn->is_peer_trusted,
                                     .keep_alive = http->keep_alive};
     struct request *request;
+    uint8_t ip[IP_LEN];
 
     memcpy(origin.peer, conn->peer, sizeof(origin.peer));
+    memcpy(origin.client, conn->peer, sizeof(origin.client));
+    if (conn->is_peer_trusted && ip_parse(slice_of(conn->peer), ip)) {
+        trusted_proxy_find_client(conn->all->options.public, http, ip, ip);
+        write_address(ip, origin.client);
+    }
     request = request_new(conn->all->options.server, http, head, &origin);
     conn->request = request;
     if (!request) {
@@ -555,17 +576,13 @@ static void on_deadline(evutil_socket_t fd, short events, void *arg)
  * owner can't choose. */
 static void write_ip(const struct sockaddr *peer, struct connection *conn)
 {
-    static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
     uint8_t ip[IP_LEN] = {0};
 
     if (!address_ip(peer, ip))
         memset(ip, 0, sizeof(ip));
     conn->is_peer_trusted = trusted_proxy_is(conn->all->options.public, ip);
-    if (memcmp(ip, v4_prefix, sizeof(v4_prefix)) == 0)
-        inet_ntop(AF_INET, ip + 12, conn->peer, sizeof(conn->peer));
-    else
-        inet_ntop(AF_INET6, ip, conn->peer, sizeof(conn->peer));
-    if (memcmp(ip, v4_prefix, sizeof(v4_prefix)) != 0)
+    write_address(ip, conn->peer);
+    if (!is_v4(ip))
         memset(ip + 8, 0, 8);
     memcpy(conn->ip, ip, sizeof(ip));
 }

@@ -7,6 +7,7 @@
 
 #include "proto/counter.h"
 #include "proto/event.h"
+#include "service/admin/audit.h"
 #include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/formjson.h"
@@ -15,6 +16,7 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/config/eventform.h"
+#include "service/config/site.h"
 #include "service/state/event_log.h"
 #include "service/state/state_table.h"
 
@@ -205,12 +207,29 @@ static void append(struct posting *posting)
         event_log_sync(log);
 }
 
+static void note(const struct posting *posting)
+{
+    const struct site *site = posting->request->site;
+
+    for (unsigned b = 0; b < site_n_brands(site); b++) {
+        const struct brand *brand = site_brand_at(site, b);
+        uint32_t n = 0;
+
+        for (size_t i = 0; i < posting->n; i++)
+            n += posting->events[i].outcome == OUTCOME_ACCEPTED &&
+                 posting->events[i].event.brand == brand->id;
+        if (n > 0)
+            audit_note_events(posting->request, brand, n);
+    }
+}
+
 static void on_done(void *owner, const char *cause)
 {
     struct posting *posting = owner;
 
     (void)cause;
     append(posting);
+    note(posting);
     reply(posting);
 }
 

@@ -40,6 +40,7 @@ void top_handle(struct request *request);
 void health_handle(struct request *request);
 void targets_handle_list(struct request *request);
 void targets_handle_show(struct request *request);
+void audit_list_handle(struct request *request);
 void brands_handle(struct request *request);
 void qr_handle_svg(struct request *request);
 void qr_handle_png(struct request *request);

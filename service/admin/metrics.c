@@ -10,6 +10,7 @@
 
 #include <event2/buffer.h>
 
+#include "service/admin/audit.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
@@ -477,6 +478,9 @@ static void write_admin(struct evbuffer *out, const struct server *server)
             {"hopcount_admin_queries_failed_total", "counter",
              "Requests that failed because Redis did not answer.",
              (double)counter64_get(&server->n_queries_failed)},
+            {"hopcount_admin_audit_lost_total", "counter",
+             "Entries of the audit log that could not be kept; each is a log line instead.",
+             (double)audit_n_lost(server->audit)},
             {"hopcount_admin_requests", "gauge",
              "Requests of the admin address being answered; streams and this one are among them.",
              atomic_load(&server->n_open)},

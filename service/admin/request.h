@@ -59,10 +59,11 @@ struct parcel {
 /* What the front says of a request. */
 struct request_origin {
     struct connection *connection;
-    char peer[REQUEST_PEER_MAX]; /* the address that connected */
-    bool is_peer_trusted;        /* it is one of public.trusted_proxies */
-    bool keep_alive;             /* the connection may go on after the reply */
-    int refused_body;            /* 413 or 503: the body is not read, and why; else 0 */
+    char peer[REQUEST_PEER_MAX];   /* the address that connected */
+    char client[REQUEST_PEER_MAX]; /* for whom it did, as trusted proxies say; else the same */
+    bool is_peer_trusted;          /* it is one of public.trusted_proxies */
+    bool keep_alive;               /* the connection may go on after the reply */
+    int refused_body;              /* 413 or 503: the body is not read, and why; else 0 */
 };
 
 struct request {

@@ -14,6 +14,7 @@
 #include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "proto/token.h"
+#include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/faults.h"
 #include "service/admin/formjson.h"
@@ -152,6 +153,33 @@ static void take_issued_before(struct form *form, int64_t now_ms, struct event *
     out->value = (uint32_t)((time_s - TOKEN_EPOCH_S + (text.len > 0 ? 59 : 0)) / 60);
 }
 
+static const struct brand *find_brand(const struct request *request, uint32_t id)
+{
+    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
+        const struct brand *brand = site_brand_at(request->site, i);
+
+        if (brand->id == id)
+            return params_sees(request, brand) ? brand : NULL;
+    }
+    return NULL;
+}
+
+static void note(const struct request *request, const struct event *event)
+{
+    enum audit_action action = event->type == EVENT_REVOKED ? AUDIT_REVOKE : AUDIT_UNREVOKE;
+    const struct brand *brand = find_brand(request, event->brand);
+    char link[LINKS_ID_MAX];
+
+    if (event->scope == EVENT_SCOPE_LINK)
+        audit_note_request(request, action, brand, 0, "link %s",
+                           links_id_text(event->link_id, link));
+    else if (event->scope == EVENT_SCOPE_CLIENT)
+        audit_note_request(request, action, brand, event->client, "client");
+    else
+        audit_note_request(request, action, brand, 0, "%s %u", event_scope_name(event->scope),
+                           event->object | event->campaign);
+}
+
 /* Each is an event of its own, however alike. */
 static bool append(struct request *request, struct event *event)
 {
@@ -163,22 +191,12 @@ static bool append(struct request *request, struct event *event)
     if (log && event_log_append(log, event)) {
         log_info("api.revocation", "key=%s type=%s scope=%s", request->key_name,
                  event_type_name(event->type), event_scope_name(event->scope));
+        note(request, event);
         return true;
     }
     request_add_header(request, "Retry-After", "60");
     request_fail(request, 503, NULL, "there is no room in the log of events");
     return false;
-}
-
-static const struct brand *find_brand(const struct request *request, uint32_t id)
-{
-    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
-        const struct brand *brand = site_brand_at(request->site, i);
-
-        if (brand->id == id)
-            return params_sees(request, brand) ? brand : NULL;
-    }
-    return NULL;
 }
 
 /* --- POST --- */

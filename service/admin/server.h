@@ -12,6 +12,7 @@
 struct anomalies;
 struct apikeys;
 struct attempts;
+struct audit;
 struct auth;
 struct cache;
 struct event_base;
@@ -45,6 +46,7 @@ struct server {
     struct auth *auth;                      /* keys and their rates */
     struct sessions_signed_out *signed_out; /* of the dashboard */
     struct attempts *attempts;              /* to sign in that failed */
+    struct audit *audit;                    /* who did what */
     struct signins *signins;                /* refusals of wrong keys that are held back */
     struct fetches *fetches;                /* queries to Redis under way; NULL = no Redis */
     struct one_use *one_use;                /* NULL = no Redis */

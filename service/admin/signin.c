@@ -9,6 +9,7 @@
 
 #include "proto/rfc3339.h"
 #include "service/admin/attempts.h"
+#include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/handlers.h"
 #include "service/admin/origin.h"
@@ -136,6 +137,7 @@ static void refuse_key(struct request *request)
 
     attempts_note_failure(attempts, address, clock_mono_ms());
     log_warn("admin.sign_in", "err=\"no such API key\"");
+    audit_note_request(request, AUDIT_SIGN_IN_REFUSED, NULL, 0, "no such API key");
     if (wait_ms == 0) {
         request_add_header(request, "WWW-Authenticate", "Bearer realm=\"hopcount\"");
         request_fail(request, 401, "key", "is none of the API keys here");
@@ -158,7 +160,10 @@ static void sign_in(struct request *request, struct slice text)
         refuse_key(request);
         return;
     }
+    memcpy(request->key_name, key->name, sizeof(request->key_name));
     if (!(key->scopes & APIKEY_STATS_READ)) {
+        audit_note_request(request, AUDIT_SIGN_IN_REFUSED, NULL, 0,
+                           "the key lacks the scope stats:read");
         request_fail_as(request, PROBLEM_MISSING_SCOPE, "key", "lacks the scope stats:read");
         return;
     }
@@ -169,6 +174,7 @@ static void sign_in(struct request *request, struct slice text)
         return;
     }
     log_info("admin.sign_in", "key=%s", key->name);
+    audit_note_request(request, AUDIT_SIGN_IN, NULL, 0, "%s", "");
     session_cookie_set(request, sealed, SESSION_LIFE_S);
     request_reply_json(request, 200, session_json(&session, key));
 }
@@ -227,6 +233,9 @@ void signin_handle_close(struct request *request)
         }
         key = auth_find_session_key(request->server->auth, &session);
         log_info("admin.sign_out", "key=%s", key ? key->name : "-");
+        if (key)
+            memcpy(request->key_name, key->name, sizeof(request->key_name));
+        audit_note_request(request, AUDIT_SIGN_OUT, NULL, 0, "%s", "");
         sessions_sign_out(request->server->signed_out, &session, clock_wall_ms() / 1000);
     }
     session_cookie_set(request, "", 0);

@@ -1,8 +1,10 @@
 /* erase: takes a client's counters out of Redis, and tells the sinks. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -27,6 +29,7 @@
 #include "service/daemon/redis_settings.h"
 #include "service/redis/redis_link.h"
 #include "service/sinks/sink_erasures.h"
+#include "service/state/audit_entry.h"
 
 enum {
     PATIENCE_S = 15,  /* for all of it; Redis may just be failing over */
@@ -51,6 +54,10 @@ enum eraser_state {
     ERASER_SCANNING,
     ERASER_HEARING,
     ERASER_UNTELLING,
+    ERASER_AUDITING,
+    ERASER_ANONYMIZING,
+    ERASER_DROPPING,
+    ERASER_RECORDING,
     ERASER_DONE,
     ERASER_FAILED
 };
@@ -59,6 +66,7 @@ enum {
     SHORT_LIVED = 2,
     SCAN_MAX = 64,
     HEAR_MAX = 500,     /* entries of the stream `told` in one answer, of 5 elements each */
+    AUDIT_MAX = 100,    /* entries of the audit log in one answer */
     STREAM_ID_MAX = 42, /* two numbers of up to 20 digits */
     ANSWER_ELEMENTS = 4096
 };
@@ -67,8 +75,10 @@ enum {
  * again, until there is nothing to take out: another may have added to it or compacted it.  Then
  * deletes what the pods have told one another of the client's newest clicks.  Then looks at the
  * blocks of invoices, shard by shard, and does with each that names the client as with the table;
- * and deletes from the stream of each shard what the client asked for on our pages.  The event that
- * tells the sinks is written when all of that is done. */
+ * and deletes from the stream of each shard what the client asked for on our pages.  In the audit
+ * log, read from the newest entry on, each that names the client is added without the number and
+ * then deleted, and at last an entry says that a client was erased.  The event that tells the sinks
+ * is written when all of that is done. */
 struct eraser {
     uint32_t brand, client;
     unsigned n_shards, shard;      /* of the blocks that are looked at */
@@ -79,6 +89,14 @@ struct eraser {
     char (*told)[STREAM_ID_MAX];   /* ids of what is to be deleted from it */
     size_t n_told;
     bool is_heard; /* these are the last of the shard */
+    const char *brand_name;
+    bool is_audited;                     /* admin.audit_days isn't 0 */
+    size_t audit_at;                     /* entries of the audit log that were looked at */
+    struct audit_entry found[AUDIT_MAX]; /* those that name the client */
+    char *named[AUDIT_MAX];              /* as they are in Redis; malloc()ed */
+    size_t n_found;
+    int64_t n_entries;      /* that the client was taken out of */
+    struct audit_entry own; /* says that a client was erased, and by whom */
     struct counter_key key;
     struct counter_key short_lived[SHORT_LIVED];
     unsigned n_forgotten; /* of these */
@@ -225,6 +243,69 @@ static bool send_untell(struct eraser *e)
                      .key = argv[1], .argv = argv, .argc = 2 + e->n_told, .ticket = e->round});
 }
 
+/* From the newest on: what is added meanwhile moves the others away from the end, so that none is
+ * passed over. */
+static bool send_audit(struct eraser *e)
+{
+    char first[24], last[24];
+    struct slice argv[5] = {slice_of("ZRANGE")};
+
+    counter_key_audit(&e->key);
+    argv[1] = counter_key_slice(&e->key);
+    argv[2] = slice_make(first, (size_t)snprintf(first, sizeof(first), "%zu", e->audit_at));
+    argv[3] = slice_make(
+        last, (size_t)snprintf(last, sizeof(last), "%zu", e->audit_at + (size_t)AUDIT_MAX - 1));
+    argv[4] = slice_of("REV");
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 5, .ticket = e->round});
+}
+
+/* Adds `n` entries to the audit log. */
+static bool send_entries(struct eraser *e, const struct audit_entry *entries, size_t n)
+{
+    struct slice argv[2 + 2 * AUDIT_MAX] = {slice_of("ZADD"), counter_key_slice(&e->key)};
+    char scores[AUDIT_MAX][24], *members[AUDIT_MAX] = {NULL};
+    bool is_sent = true;
+
+    for (size_t i = 0; i < n && is_sent; i++) {
+        members[i] = audit_entry_write(&entries[i]);
+        is_sent = members[i] != NULL;
+        argv[2 + 2 * i] = slice_make(scores[i], (size_t)snprintf(scores[i], sizeof(scores[i]),
+                                                                 "%" PRId64, entries[i].at_ms));
+        argv[3 + 2 * i] = slice_of(members[i]);
+    }
+    is_sent = is_sent && redis_link_send(e->link, &(struct redis_command){.key = argv[1],
+                                                                          .argv = argv,
+                                                                          .argc = 2 + 2 * n,
+                                                                          .ticket = e->round});
+    for (size_t i = 0; i < n; i++)
+        free(members[i]);
+    return is_sent;
+}
+
+static bool send_anonymous(struct eraser *e)
+{
+    struct audit_entry entries[AUDIT_MAX];
+
+    for (size_t i = 0; i < e->n_found; i++) {
+        entries[i] = e->found[i];
+        audit_entry_erase_client(&entries[i]);
+    }
+    return send_entries(e, entries, e->n_found);
+}
+
+static bool send_drop(struct eraser *e)
+{
+    struct slice argv[2 + AUDIT_MAX] = {slice_of("ZREM"), counter_key_slice(&e->key)};
+
+    for (size_t i = 0; i < e->n_found; i++)
+        argv[2 + i] = slice_of(e->named[i]);
+    return redis_link_send(
+        e->link, &(struct redis_command){
+                     .key = argv[1], .argv = argv, .argc = 2 + e->n_found, .ticket = e->round});
+}
+
 static bool send_command(struct eraser *e)
 {
     switch (e->state) {
@@ -244,6 +325,14 @@ static bool send_command(struct eraser *e)
         return send_hear(e);
     case ERASER_UNTELLING:
         return send_untell(e);
+    case ERASER_AUDITING:
+        return send_audit(e);
+    case ERASER_ANONYMIZING:
+        return send_anonymous(e);
+    case ERASER_DROPPING:
+        return send_drop(e);
+    case ERASER_RECORDING:
+        return send_entries(e, &e->own, 1);
     case ERASER_DONE:
     case ERASER_FAILED:
         break;
@@ -328,7 +417,7 @@ static void go_on_hearing(struct eraser *e)
     } else if (++e->shard < e->n_shards) {
         e->state = ERASER_AWAITING;
     } else {
-        finish(e, ERASER_DONE);
+        e->state = ERASER_AUDITING;
     }
 }
 
@@ -449,6 +538,47 @@ static void on_block(struct eraser *e, const struct redisReply *answer)
     e->state = ERASER_REPLACING;
 }
 
+static void forget_found(struct eraser *e)
+{
+    for (size_t i = 0; i < e->n_found; i++)
+        free(e->named[i]);
+    e->n_found = 0;
+}
+
+/* The same entries are read again when something was found among them, so that nothing is passed
+ * over, whatever others add. */
+static void on_audit(struct eraser *e, const struct redisReply *answer)
+{
+    size_t n = answer->type == REDIS_REPLY_ARRAY ? answer->elements : 0;
+
+    forget_found(e);
+    e->tries = 0;
+    for (size_t i = 0; i < n && i < AUDIT_MAX; i++) {
+        const struct redisReply *member = answer->element[i];
+        struct audit_entry *entry = &e->found[e->n_found];
+
+        if (member->type != REDIS_REPLY_STRING ||
+            !audit_entry_read(slice_make(member->str, member->len), entry) ||
+            entry->client != e->client || strcmp(entry->brand, e->brand_name) != 0)
+            continue;
+        if (!(e->named[e->n_found] = strdup(member->str))) {
+            fail(e, "out of memory");
+            return;
+        }
+        e->n_found++;
+    }
+    if (e->n_found > 0) {
+        e->state = ERASER_ANONYMIZING;
+    } else if (n == AUDIT_MAX) {
+        e->audit_at += n;
+    } else if (e->is_audited) {
+        e->own.at_ms = clock_wall_ms();
+        e->state = ERASER_RECORDING;
+    } else {
+        finish(e, ERASER_DONE);
+    }
+}
+
 static void on_answer(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
     struct eraser *e = owner;
@@ -493,6 +623,15 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         /* Not what was answered: after a lost answer the entries are gone already. */
         e->n_requests += (int64_t)e->n_told;
         go_on_hearing(e);
+    } else if (e->state == ERASER_AUDITING) {
+        on_audit(e, answer);
+    } else if (e->state == ERASER_ANONYMIZING) {
+        e->state = ERASER_DROPPING;
+    } else if (e->state == ERASER_DROPPING) {
+        e->n_entries += (int64_t)e->n_found;
+        e->state = ERASER_AUDITING;
+    } else if (e->state == ERASER_RECORDING) {
+        finish(e, ERASER_DONE);
     }
     send_next(e);
 }
@@ -574,10 +713,11 @@ static bool erase(struct eraser *e, const struct config *config)
     free(e->table);
     free(e->blocks);
     free(e->told);
+    forget_found(e);
     return ok;
 }
 
-static bool find_brand(const struct config *config, const char *name, uint32_t *out,
+static bool find_brand(const struct config *config, const char *name, struct eraser *out,
                        struct error *err)
 {
     if (!name && config->n_brands != 1) {
@@ -586,12 +726,30 @@ static bool find_brand(const struct config *config, const char *name, uint32_t *
     }
     for (unsigned i = 0; i < config->n_brands; i++) {
         if (!name || strcmp(config->brands[i].name, name) == 0) {
-            *out = click_brand_id(slice_of(config->brands[i].name));
+            out->brand = click_brand_id(slice_of(config->brands[i].name));
+            out->brand_name = config->brands[i].name;
             return true;
         }
     }
     error_set(err, "--brand: the configuration has no brand '%s'", name);
     return false;
+}
+
+/* The entry of the audit log: without the client's number, of course. */
+static void describe_erasure(struct eraser *e, const struct config *config)
+{
+    const struct passwd *user = getpwuid(getuid());
+    char host[256] = "", who[2 * AUDIT_WHO_MAX];
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    snprintf(who, sizeof(who), "%.60s@%.64s", user ? user->pw_name : "-", host);
+    e->is_audited = config->admin.audit_days > 0;
+    e->own = (struct audit_entry){.action = AUDIT_ERASE, .n = 1};
+    randombytes_buf(&e->own.id, sizeof(e->own.id));
+    audit_set_text(e->own.who, sizeof(e->own.who), slice_of(who));
+    audit_set_text(e->own.brand, sizeof(e->own.brand), slice_of(e->brand_name));
+    audit_entry_erase_client(&e->own);
 }
 
 /* What Redis has nothing of the sinks may have. */
@@ -624,13 +782,17 @@ static int run_erase(const struct cli_args *args)
     if (!config)
         return cli_fail_error(&err);
     log_set_level(LOG_LEVEL_ERROR); /* a link that is down is told once, by us */
-    if (!find_brand(config, args->value[ERASE_BRAND], &e.brand, &err) ||
-        (config->n_sinks > 0 && !sink_erasures_check(config->state_dir, &err)) ||
-        !erase(&e, config)) {
+    if (!find_brand(config, args->value[ERASE_BRAND], &e, &err) ||
+        (config->n_sinks > 0 && !sink_erasures_check(config->state_dir, &err))) {
         status = cli_fail_error(&err);
         goto out;
     }
-    if (e.n_erased == 0 && e.n_invoices == 0 && e.n_requests == 0) {
+    describe_erasure(&e, config);
+    if (!erase(&e, config)) {
+        status = cli_fail_error(&err);
+        goto out;
+    }
+    if (e.n_erased == 0 && e.n_invoices == 0 && e.n_requests == 0 && e.n_entries == 0) {
         printf("client %" PRIu32 ": nothing is counted\n", e.client);
     } else {
         printf("client %" PRIu32 ": %" PRId64 " click%s", e.client, e.n_erased,
@@ -639,6 +801,9 @@ static int run_erase(const struct cli_args *args)
             printf(", %" PRId64 " invoice%s", e.n_invoices, e.n_invoices == 1 ? "" : "s");
         if (e.n_requests > 0)
             printf(", %" PRId64 " request%s", e.n_requests, e.n_requests == 1 ? "" : "s");
+        if (e.n_entries > 0)
+            printf(", %" PRId64 " entr%s of the audit log", e.n_entries,
+                   e.n_entries == 1 ? "y" : "ies");
         printf(" erased\n");
     }
     if (!tell_sinks(&e, config))
@@ -656,6 +821,7 @@ const struct cli_command cli_erase = {
         "Erases what is counted of the client, what is kept of its invoices (mails, clicks,\n"
         "payments), what it asked for on pages of ours, and what the pods have told one another\n"
         "of its clicks; afterwards nothing in Redis names it, but for an opt-out, which stays.\n"
+        "The audit log keeps that somebody was erased, by whom and when, without the number.\n"
         "Sums over clients (campaigns, objects, links, distinct clients) stay, and so do the\n"
         "client's links: nothing is revoked. Click logs name the client until they are deleted,\n"
         "which is ledger.retain_s after Redis has them: a click not applied yet is counted when\n"

@@ -175,8 +175,9 @@ enum { APIKEY_NAME, APIKEY_SCOPE, APIKEY_BRANDS, APIKEY_ADD };
 
 static const struct cli_option apikey_options[] = {
     [APIKEY_NAME] = {"name", "NAME", "who will use it", NULL, 0},
-    [APIKEY_SCOPE] = {"scope", "LIST", "what it may do: stats:read, links:write, events:write",
-                      "stats:read links:write events:write", 0},
+    [APIKEY_SCOPE] = {"scope", "LIST",
+                      "what it may do: stats:read, links:write, events:write, admin",
+                      "stats:read links:write events:write admin", 0},
     [APIKEY_BRANDS] = {"brands", "LIST", "the brands it is for, as acme,globex (all)", NULL, 0},
     [APIKEY_ADD] = {"add", "FILE", "add its hash to an API-key file", CLI_FILES, 0},
 };
@@ -221,7 +222,7 @@ static int run_apikey(const struct cli_args *args)
                          APIKEY_NAME_MAX);
     if ((scopes = apikeys_scopes_parse(slice_of(args->value[APIKEY_SCOPE]))) == 0)
         return cli_usage(&cli_apikey, "--scope is a list of stats:read, links:write, events:write, "
-                                      "separated by commas");
+                                      "admin, separated by commas");
     if (!read_brands(args->value[APIKEY_BRANDS], brands, &err))
         return cli_usage(&cli_apikey, "--brands: %s", err.text);
     if (!close_output(&err))

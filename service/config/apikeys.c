@@ -29,6 +29,7 @@ static const struct {
     {"stats:read", APIKEY_STATS_READ},
     {"links:write", APIKEY_LINKS_WRITE},
     {"events:write", APIKEY_EVENTS_WRITE},
+    {"admin", APIKEY_ADMIN},
 };
 
 enum { N_SCOPES = sizeof(scope_names) / sizeof(scope_names[0]) };
@@ -132,7 +133,7 @@ static bool parse_line(const struct apikeys *keys, const struct linefile_line *l
     if ((key->scopes = apikeys_scopes_parse(line->field[1])) == 0) {
         error_set(err,
                   "%s:%u: the scopes of '%.*s' are not a list of stats:read, links:write, "
-                  "events:write, separated by commas",
+                  "events:write, admin, separated by commas",
                   path, line->number, SLICE_ARG(name));
         return false;
     }

@@ -29,6 +29,7 @@ enum apikey_scope {
     APIKEY_STATS_READ = 1,   /* "stats:read" */
     APIKEY_LINKS_WRITE = 2,  /* "links:write" */
     APIKEY_EVENTS_WRITE = 4, /* "events:write" */
+    APIKEY_ADMIN = 8,        /* "admin": the audit log */
 };
 
 struct apikey {

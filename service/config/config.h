@@ -65,6 +65,7 @@ struct config_admin {
     struct address *addresses; /* n_listen, parsed */
     char *api_keys;            /* file; NULL = none: every call that needs a key is refused */
     int64_t rate_per_min;      /* requests per key and minute */
+    int64_t audit_days;        /* that the audit log goes back; 0 = none is kept */
 };
 
 /* All texts as written; redis_settings_url() makes one URL of them. */

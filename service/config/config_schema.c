@@ -93,6 +93,9 @@ static const struct schema_key admin_keys[] = {
      .help = "File of hashed API keys (hopcount apikey --add); without it the API is closed."},
     INT("rate_per_min", config_admin, rate_per_min, 1, 1000000, "600",
         "Requests that one API key may make in a minute."),
+    INT("audit_days", config_admin, audit_days, 0, 3650, "365",
+        "Days that the audit log goes back: who signed in, named, revoked, exported or erased, and "
+        "from where; 0 keeps none."),
     END,
 };
 

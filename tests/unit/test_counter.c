@@ -27,6 +27,8 @@ static void test_keys(void **state)
     assert_int_equal(key.len, strlen(key.text));
     counter_key_rejected(&key, 7);
     assert_string_equal(key.text, "hc:{s07}:rejected");
+    counter_key_audit(&key);
+    assert_string_equal(key.text, "hc:{s00}:audit");
     counter_key_names(&key, 0x1234);
     assert_string_equal(key.text, "hc:{s00}:names:00001234");
     counter_key_pods(&key, 7200);

@@ -285,10 +285,11 @@ static void test_a_made_key_is_found_by_its_text_alone(void **state)
 static void test_scopes(void **state)
 {
     char out[APIKEY_SCOPES_MAX];
-    const unsigned all = APIKEY_STATS_READ | APIKEY_LINKS_WRITE | APIKEY_EVENTS_WRITE;
+    const unsigned all =
+        APIKEY_STATS_READ | APIKEY_LINKS_WRITE | APIKEY_EVENTS_WRITE | APIKEY_ADMIN;
 
     (void)state;
-    assert_string_equal(apikeys_scopes_text(all, out), "stats:read,links:write,events:write");
+    assert_string_equal(apikeys_scopes_text(all, out), "stats:read,links:write,events:write,admin");
     for (unsigned scopes = 1; scopes <= all; scopes++)
         assert_int_equal(apikeys_scopes_parse(slice_of(apikeys_scopes_text(scopes, out))), scopes);
     assert_int_equal(apikeys_scopes_parse(slice_of("events:write,stats:read")),

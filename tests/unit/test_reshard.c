@@ -41,6 +41,7 @@ static void test_each_key_has_a_place(void **state)
         {"what is staged", "hc:{s02}:new:payments", RESHARD_STAGED, 2, 0, 0},
         {"the number of shards stays", "hc:{s02}:shards", RESHARD_ALONE, 2, 0, 0},
         {"and the move itself", "hc:{s00}:reshard", RESHARD_ALONE, 0, 0, 0},
+        {"and the audit log", "hc:{s00}:audit", RESHARD_ALONE, 0, 0, 0},
         {"and processes", "hc:{s00}:pods:498842", RESHARD_ALONE, 0, 0, 0},
         {"a table that can't be", "hc:{s00}:l:400", RESHARD_ALONE, 0, 0, 0},
         {"a longer name", "hc:{s00}:payments2", RESHARD_ALONE, 0, 0, 0},

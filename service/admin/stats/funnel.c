@@ -11,6 +11,7 @@
 
 #include "proto/csv.h"
 #include "proto/funnel.h"
+#include "service/admin/audit.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -722,7 +723,7 @@ static void reply(struct funnel_job *job)
     /* Not if the configuration was reloaded meanwhile: the answer was made from the old one. */
     if (job->stats.site == server->site)
         cache_put(server->cache, slice_of(job->cache_key), &out, job->asked_ms, clock_mono_ms());
-    request_reply(job->request, &out);
+    audit_reply(job->request, &out);
     free(text);
 }
 
@@ -821,7 +822,7 @@ static bool reply_early(struct funnel_job *job)
         cache_find(server->cache, slice_of(job->cache_key), clock_mono_ms());
 
     if (cached)
-        request_reply(job->request, cached);
+        audit_reply(job->request, cached);
     else if (!server->fetches)
         request_fail_redis(job->request, "no Redis is configured");
     else

@@ -21,6 +21,7 @@
 #include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "proto/state.h"
+#include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -249,7 +250,7 @@ static void reply_page(struct invoices_job *job)
         snprintf(page, sizeof(page), "%" PRIu32, job->next_object);
         request_add_header(job->request, "Next-Page", page);
     }
-    request_reply(job->request, &reply);
+    audit_reply(job->request, &reply);
     free_job(job);
 }
 
@@ -273,6 +274,7 @@ static bool start_list(struct invoices_job *job)
     }
     job->next = request->server->lists;
     request->server->lists = job;
+    audit_note_export(request);
     request_stream_start(request, type_of(job));
     return true;
 }

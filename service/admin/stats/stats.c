@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/series.h"
+#include "service/admin/audit.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
@@ -373,7 +374,7 @@ static void reply_all(struct stats_job *job)
         cache_put(job->request->server->cache, slice_of(job->cache_key), &reply, job->asked_ms,
                   clock_mono_ms());
     while ((request = next_request(job)))
-        request_reply(request, &reply);
+        audit_reply(request, &reply);
     free(text);
 }
 
@@ -424,7 +425,7 @@ static bool reply_or_join(struct request *request, const char *key)
     struct stats_job *job = request->server->stats_jobs;
 
     if (reply) {
-        request_reply(request, reply);
+        audit_reply(request, reply);
         return true;
     }
     while (job && (strcmp(job->cache_key, key) != 0 || job->stats.site != request->site))
