@@ -4,8 +4,8 @@
 ALTER TABLE hopcount.clicks UPDATE link = 0, object = 0, client = 0
 WHERE type != 'client.erased' AND client != 0 AND (log, position) IN
 (
-    SELECT log, position FROM (SELECT log, position, brand, client, time FROM hopcount.clicks WHERE client != 0)
-    ALL INNER JOIN (SELECT brand, client, max(time) AS erased_at FROM hopcount.clicks WHERE type = 'client.erased' GROUP BY brand, client)
+    SELECT log, position FROM (SELECT log, position, brand, client, time FROM hopcount.clicks WHERE client != 0) AS clicked
+    ALL INNER JOIN (SELECT brand, client, max(time) AS erased_at FROM hopcount.clicks WHERE type = 'client.erased' GROUP BY brand, client) AS erased
     USING (brand, client) WHERE time <= erased_at
 );
 
