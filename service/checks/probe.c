@@ -126,6 +126,8 @@ static bool set_options(const struct prober *prober, struct probe *probe)
     CURL *curl = probe->handle;
     bool ok =
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        /* Who gives up a question doesn't wait for a name server that stalls. */
+        curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "hopcount/" HOPCOUNT_VERSION) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)prober->options.timeout_ms) == CURLE_OK &&

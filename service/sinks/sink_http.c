@@ -126,6 +126,7 @@ static void set_options(struct sink_http *http, const struct sink_http_request *
 
     curl_easy_reset(curl); /* connections stay open */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* a name server that stalls holds up no end */
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* it would connect for us, wherever to */
     curl_easy_setopt(curl, CURLOPT_URL, request->url);

@@ -43,12 +43,12 @@ class Resolver:
                                    client)
 
 
-def behind(resolver, folder):
+def behind(resolver, folder, timeout_s=1):
     """What to start a process with, so that it asks this resolver; skips the test where that can't be made."""
     if os.geteuid() != 0:
         pytest.skip("a resolver of one's own needs root")
     resolv, nsswitch = folder / "resolv.conf", folder / "nsswitch.conf"
-    resolv.write_text(f"nameserver {resolver.ADDRESS}\noptions timeout:1 attempts:1\n")
+    resolv.write_text(f"nameserver {resolver.ADDRESS}\noptions timeout:{timeout_s} attempts:1\n")
     nsswitch.write_text("hosts: dns\n")
     wrapper = folder / "in-a-mount-namespace"
     wrapper.write_text(f"#!/bin/sh\nmount --bind {resolv} /etc/resolv.conf &&\n"

@@ -8,10 +8,12 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
 from faults.trial import flood, mint_links
+from faults.resolver import Resolver, behind
 from harness import tokens
 from harness.build import ROOT, patience
 from harness.clickhouse_double import ClickHouseDouble
@@ -382,6 +384,21 @@ def test_files_become_parquet_as_the_readme_says(make_hopcountd, redis, tmp_path
                     {"type": "click", "object": None, "client": None, "amount": None},
                     {"type": "client.erased", "object": None, "client": None, "amount": None},
                     {"type": "invoice.paid", "object": "900002", "client": "900078", "amount": "1250"}]
+
+
+def test_a_resolver_that_stalls_holds_up_no_stop(make_hopcountd, redis, tmp_path):
+    """It would answer neither the sink nor the check of a target for half a minute and more."""
+    resolver = Resolver()
+    daemon = make_hopcountd(redis, {
+        **FAST, "checks": {"pace_ms": 0, "every_s": 1},
+        "sinks": [{"name": "crm", "type": "webhook", "url": "http://crm.hopcount.example/", "hold_s": 0, "flush_ms": 20}],
+    }, wrapper=behind(resolver, tmp_path, timeout_s=30))
+    daemon.click(daemon.mint("view", 1))
+    wait_until(lambda: resolver.n_questions >= 3, 20, "both have asked")
+    begin = time.monotonic()
+    daemon.shut_down()
+    assert time.monotonic() - begin < 25
+    resolver.close()
 
 
 def test_a_stop_waits_for_no_sink_that_is_known_to_be_down(make_hopcountd, redis, tmp_path):
