@@ -194,7 +194,8 @@ static void look_at_http(struct doctor *d, const char *about, const char *host, 
                    "%s doesn't answer without TLS (%s); addresses typed without https:// lead "
                    "nowhere",
                    host, reply.error);
-    else if (reply.location && strncmp(reply.location, want, strlen(want)) == 0)
+    else if (reply.location && strncmp(reply.location, want, strlen(want)) == 0 &&
+             strchr("/:?", reply.location[strlen(want)]))
         doctor_say(d, DOCTOR_GOOD, about, "HTTP", "%s leads to https", host);
     else
         doctor_say(d, DOCTOR_FIX, about, "HTTP",

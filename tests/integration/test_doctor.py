@@ -1,5 +1,6 @@
 """`hopcount doctor`: what is good around hopcountd, and what to do."""
 import json
+import os
 import ssl
 
 import pytest
@@ -9,6 +10,7 @@ from harness.endpoint import Answer, Endpoint
 from harness.tls import make_certificate
 
 HOST, DOMAIN = "go.acme.example", "news.acme.example"
+HTTP = ("acme", "HTTP")
 GOOD = {
     (HOST, "A"): ["127.0.0.1"],
     (DOMAIN, "TXT"): ["some-site-verification=1", "v=spf1 include:mail.acme.example -all"],
@@ -109,6 +111,39 @@ def test_what_a_proxy_in_front_does_wrong(make_hopcountd, redis, dns, tmp_path):
     assert "certificate" in found_by(daemon, dns, status=1)["acme", "TLS"][1]  # nobody vouches for it
     proxy.close()
     assert found_by(daemon, dns, "--ca", cert, status=1)["acme", "TLS"][0] == "fix"
+
+
+def test_an_address_typed_without_https(make_hopcountd, redis, dns, tmp_path):
+    """The ports that browsers ask, on an address of the test's own."""
+    address = f"127.{os.getpid() >> 16 & 127 | 64}.{os.getpid() >> 8 & 255}.{os.getpid() % 254 + 1}"
+    cert, key = make_certificate(tmp_path, HOST, 90)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    try:
+        secure = Endpoint(lambda request: Answer(404), 443, context, host=address)
+        plain = Endpoint(None, 80, host=address)
+    except PermissionError:
+        pytest.skip("ports below 1024 need root")
+    dns.records[HOST, "A"] = [address]
+    daemon = make_hopcountd(redis, config_of(443, "https"), start=False)
+    daemon.write_config({"brands": [{**daemon.config["brands"][0], "base_url": f"https://{HOST}"}]})
+
+    def look():
+        return found_by(daemon, dns, "--ca", cert, status=1)[HTTP]
+
+    for answer, grade, says in [
+            (Answer(301, {"Location": f"https://{HOST}/"}), "good", "leads to https"),
+            (Answer(200), "fix", "answers 200 without TLS; let the proxy in front redirect to https://"),
+            (Answer(302, {"Location": f"http://{HOST}/home"}), "fix", "answers 302 without TLS"),
+            (Answer(301, {"Location": "https://elsewhere.example/"}), "fix", "answers 301 without TLS"),
+            (Answer(301, {"Location": f"https://{HOST}.evil.example/"}), "fix", "answers 301 without TLS"),
+            (Answer(lost=True), "note", "typed without https:// lead nowhere")]:
+        plain.answer = lambda request, answer=answer: answer
+        found = look()
+        assert found[0] == grade and says in found[1], (answer.status, found)
+    plain.close()
+    assert look()[0] == "note"
+    secure.close()
 
 
 @pytest.mark.parametrize("arguments, says", [

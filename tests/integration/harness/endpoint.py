@@ -23,7 +23,7 @@ class Answer:
 class Endpoint:
     """`answer(request)` gives an Answer; it can be replaced at any time.  `requests` are all, in order."""
 
-    def __init__(self, answer=None, port=0, context=None):
+    def __init__(self, answer=None, port=0, context=None, host="127.0.0.1"):
         self.answer = answer or (lambda request: Answer())
         self.requests, self.lock = [], threading.Lock()
         outer = self
@@ -49,7 +49,7 @@ class Endpoint:
             def handle_error(self, *_):
                 pass  # a client that has gone
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
