@@ -4,12 +4,19 @@ The mock keeps no memory of producers, so a message that a broker took and whose
 comes twice here; a reader knows it by log and position, as after a crash.
 """
 import json
+import re
+import socketserver
+import ssl
+import struct
 import subprocess
+import threading
 
 import pytest
 
 from faults.trial import flood, mint_links
 from harness.build import BUILD
+from harness.endpoint import Endpoint
+from harness.tls import make_certificate
 from harness.wait import wait_until
 from test_sinks import FAST, audit, sample
 
@@ -129,6 +136,77 @@ def test_a_bus_that_cannot_be_reached_is_said(make_hopcountd, redis, cluster, br
     daemon.click(daemon.mint("view", 1))
     wait_until(lambda: words in cause(daemon), 30, lambda: cause(daemon))
     daemon.shut_down()
+
+
+class Refusing(socketserver.ThreadingTCPServer):
+    """A broker that knows SASL and nobody's password: librdkafka's mock has none.  `seen` are what it was told."""
+
+    daemon_threads, allow_reuse_address = True, True
+    VERSIONS, HANDSHAKE, AUTHENTICATE = 18, 17, 36
+    WRONG = 58  # SASL_AUTHENTICATION_FAILED
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Broker)
+        self.seen = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Broker(socketserver.StreamRequestHandler):
+        def handle(self):
+            while head := self.rfile.read(4):
+                request = self.rfile.read(struct.unpack(">I", head)[0])
+                key, version, number, name_len = struct.unpack_from(">hhih", request)
+                reply = self.reply(key, version, request[10 + max(name_len, 0):])
+                self.wfile.write(struct.pack(">Ii", 4 + len(reply), number) + reply)
+
+        def reply(self, key, version, body):
+            if key == Refusing.VERSIONS and version > 0:
+                return struct.pack(">hi", 35, 0)  # UNSUPPORTED_VERSION: it asks again with an older one
+            if key == Refusing.VERSIONS:
+                known = (Refusing.VERSIONS, 0), (Refusing.HANDSHAKE, 1), (Refusing.AUTHENTICATE, 0), (3, 1), (0, 3)
+                return struct.pack(">hi", 0, len(known)) + b"".join(struct.pack(">hhh", k, 0, v) for k, v in known)
+            if key == Refusing.HANDSHAKE:
+                return struct.pack(">hih", 0, 1, 5) + b"PLAIN"
+            assert key == Refusing.AUTHENTICATE, key
+            self.server.seen.append(body[4:])
+            why = b"no such user or password"
+            return struct.pack(">hh", Refusing.WRONG, len(why)) + why + struct.pack(">i", 0)
+
+
+def wait_said(daemon, words):
+    """The sink says what is wrong, nothing was sent, Redis has the click all the same."""
+    daemon.click(daemon.mint("view", 1))
+    wait_until(lambda: re.search(words, cause(daemon)), 30, lambda: f"{words}: {cause(daemon)}")
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 1, 20, "Redis has the click")
+    wait_until(lambda: sample(daemon, "up", **BUS) == 0, 30, "it is down")
+    assert sample(daemon, "lag_clicks", **BUS) == 1 and sample(daemon, "sent_total", **BUS) == 0
+
+
+def test_a_wrong_password_is_said(make_hopcountd, redis, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("pa55-word\n")
+    password.chmod(0o600)
+    with Refusing() as broker:
+        daemon = make_hopcountd(redis, {**FAST, "sinks": [{
+            "name": "bus", "type": "kafka", "brokers": f"127.0.0.1:{broker.server_address[1]}", "topic": "t",
+            "flush_ms": 50, "timeout_ms": 1000, "username": "hopcount", "password_file": str(password),
+            "options": {"security.protocol": "sasl_plaintext", "sasl.mechanisms": "PLAIN"}}]})
+        wait_said(daemon, "(?i)authentication.*no such user or password")
+        assert set(broker.seen) == {b"\0hopcount\0pa55-word"}
+        daemon.shut_down()
+        assert "at=sink.later" in daemon.stderr() and "pa55-word" not in daemon.stderr()
+        broker.shutdown()
+
+
+def test_a_brokers_certificate_of_another_name_is_refused(make_hopcountd, redis, tmp_path):
+    cert, key = make_certificate(tmp_path, "other.example", 2)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    broker = Endpoint(context=context)
+    daemon = make_hopcountd(redis, {**FAST, "sinks": [{
+        "name": "bus", "type": "kafka", "brokers": f"127.0.0.1:{broker.port}", "topic": "t", "flush_ms": 50,
+        "timeout_ms": 1000, "options": {"security.protocol": "ssl", "ssl.ca.location": str(cert)}}]})
+    wait_said(daemon, "(?i)certificate")
+    broker.close()
 
 
 def test_a_topic_that_is_not_there_is_said_and_filled_when_it_is(make_hopcountd, redis, cluster):

@@ -191,6 +191,21 @@ def test_a_hung_endpoint_holds_up_neither_clicks_nor_the_end(make_hopcountd, red
     assert audit(delivered(endpoint.requests)) == 1100
 
 
+def test_a_yes_that_comes_too_late_counts_once(make_hopcountd, redis, endpoint):
+    """The first answer is 200, long after the request was given up; it is asked again under the same id."""
+    released = threading.Event()
+    endpoint.answer = lambda request: Answer(wait=None if endpoint.requests[1:] else released)
+    daemon = make_hopcountd(redis, {**FAST, **crm(endpoint, timeout_ms=300)})
+    flood(daemon.port, mint_links(daemon, 5), 100)
+    wait_until(lambda: endpoint.requests[1:], 30, "it is sent again")
+    released.set()
+    wait_until(lambda: all_is_sent(daemon), 20, "all is sent")
+    first, second = endpoint.requests[:2]
+    assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
+    assert sample(daemon, "sent_total", **CRM) == 100 == audit(delivered(endpoint.requests))
+    assert "timed out" in daemon.stderr().lower() or "timeout" in daemon.stderr().lower()
+
+
 def cause(daemon):
     for key in daemon.metrics():
         if key.startswith('hopcount_sink_last_error{sink="crm"'):
