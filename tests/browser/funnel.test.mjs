@@ -44,6 +44,48 @@ test("time to pay, what became of payments, and the test of two versions", async
         .toContainText(written(payments.no_click.n));
     await expect(card(dashboard, "A/B tests by payments")).toContainText("Variant B gets more invoices paid.");
     await expect(card(dashboard, "A/B tests by payments")).toContainText(/each needs about [\d,]+\./);
+    await expect(card(dashboard, "A/B tests by payments")).toContainText(/invoices clicked/);
+});
+
+test("the verdict on two versions is right as often as it says", async ({ dashboard }) => {
+    const found = await dashboard.evaluate(async () => {
+        const { judge, needed } = await import("./significance.js");
+        let seed = 20261128;
+        const random = () => { // mulberry32
+            seed = seed + 0x6d2b79f5 | 0;
+            let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+
+            t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+            return ((t ^ t >>> 14) >>> 0) / 4294967296;
+        };
+        const paid = (n, share) => {
+            let k = 0;
+
+            for (let i = 0; i < n; i++)
+                k += random() < share;
+            return k;
+        };
+        // Two versions whose truth is known, 400 times: who is named the winner?
+        const winners = (n, a, b) => {
+            const named = { A: 0, B: 0, none: 0 };
+
+            for (let i = 0; i < 400; i++) {
+                const { verdict, leader } = judge([{ name: "A", clicks: paid(n, a), sent: n },
+                    { name: "B", clicks: paid(n, b), sent: n }]);
+
+                named[verdict === "clear" ? leader.name : "none"]++;
+            }
+            return named;
+        };
+
+        return { n: needed(0.1, 0.12), better: winners(needed(0.1, 0.12), 0.1, 0.12), same: winners(2000, 0.1, 0.1) };
+    });
+
+    expect(found.n).toBeGreaterThan(3000);
+    expect(found.better.B / 400).toBeGreaterThan(0.73); // four times in five, within 3.5 standard errors
+    expect(found.better.B / 400).toBeLessThan(0.87);
+    expect(found.better.A).toBeLessThan(2);
+    expect((found.same.A + found.same.B) / 400).toBeLessThan(0.09); // one time in twenty
 });
 
 test("the invoices behind the numbers, of real events", async ({ dashboard, stack }) => {
@@ -61,16 +103,34 @@ test("the invoices behind the numbers, of real events", async ({ dashboard, stac
     }, "the click and the payment are counted");
     await dashboard.goto(`${stack.base}funnel?campaign=30`);
     await settled(dashboard);
-    const list = card(dashboard, "Who is left");
+    const stage = dashboard.locator(".stage", { hasText: "Campaign 30" });
+    const list = dashboard.getByRole("dialog");
 
-    await expect(list.getByRole("rowheader")).toHaveText(["501", "503"]); // not paid
-    await list.getByLabel("List").selectOption("unclicked");
+    await stage.getByRole("button", { name: /^Who hasn’t paid/ }).click();
+    await expect(list.getByRole("rowheader")).toHaveText(["501", "503"]);
+    await list.getByRole("button", { name: "Close" }).click();
+    await stage.getByRole("button", { name: /^Who clicked/ }).click();
+    await expect(list.getByRole("rowheader")).toHaveText(["501"]);
+    await list.getByRole("button", { name: "Close" }).click();
+    await stage.getByRole("button", { name: /^Who didn’t click/ }).click();
     await expect(list.getByRole("rowheader")).toHaveText(["502", "503"]);
     await expect(list.getByRole("row", { name: /502/ })).toContainText("paid");
     const [file] = await Promise.all([dashboard.waitForEvent("download"),
         list.getByRole("link", { name: "Download as CSV" }).click()]);
 
     expect(file.suggestedFilename()).toBe("hopcount-unclicked.csv");
+});
+
+test("the funnel is compared with what was chosen", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}funnel?from=30d&compare=weekday`);
+    await settled(dashboard);
+    const { total, previous } = await stack.api(`/v1/funnel?from=30d&compare=weekday&${zone}`);
+
+    expect(previous.total.sent).toBeGreaterThan(0);
+    await expect(card(dashboard, "Mailed").locator("span.change")).toHaveAttribute("title",
+        `${written(previous.total.sent)} in the same weekdays before`);
+    expect(total.sent).not.toBe(previous.total.sent);
+    await expect(dashboard.getByRole("radiogroup", { name: "Clicks by" })).toHaveCount(0); // machines pay nothing
 });
 
 test("what is missing is said, with the event that tells it", async ({ dashboard, stack }) => {

@@ -1,6 +1,7 @@
 // Campaigns, links and health.
 import jsQR from "jsqr";
 import { card, expect, figure, settled, test } from "./fixtures.mjs";
+import { until } from "./stack.mjs";
 
 const jsQr = jsQR.default ?? jsQR;
 const zone = "tz=Europe%2FBerlin";
@@ -301,4 +302,23 @@ test("visitors by links without a client are told beside the clients", async ({ 
         await expect(card(dashboard, "Distinct clients")).toContainText(
             "and 4 visitors by links without a client", { timeout: 500 });
     }).toPass({ timeout: 90000 });
+});
+
+test("links that ended on a page of ours are told apart by campaign", async ({ dashboard, stack, save }) => {
+    for (const campaign of ["40", "41"]) {
+        const url = stack.mint("view", "--object", "7", "--campaign", campaign, "--ttl", "1d", "--issued", "2025-01-01T00:00:00Z");
+        const { status } = await stack.askPublic(new URL(url).pathname, { "User-Agent":
+            "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", "Accept-Language": "de" });
+
+        expect(status).toBe(410);
+    }
+    await until(async () => (await stack.api("/v1/stats?from=24h&group_by=campaign,page&campaign=40,41")).rows.length === 2,
+        "both are counted");
+    await dashboard.goto(`${stack.base}campaigns?from=24h&campaign=40,41`);
+    await settled(dashboard);
+    const ended = card(dashboard, "Ended on a page of ours");
+
+    await expect(ended.getByRole("heading", { level: 3 })).toHaveText(["Campaign 40", "Campaign 41"]);
+    await expect(ended.getByRole("row", { name: /The link had expired.*Make the links .* longer --ttl/ })).toHaveCount(2);
+    await save(dashboard, "campaigns-own-pages");
 });

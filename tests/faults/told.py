@@ -134,6 +134,16 @@ class Told:
         wait_until(lambda: not held(), 60, lambda: f"Redis holds what was told: {held()}", pause=0.2)
         for pod in self.pods:
             wait_until(lambda: not said(pod), 60, lambda: f"{pod.name} knows what was told: {said(pod)}", pause=0.2)
+        paid = sum(1 for event, *_ in self.sent if event["type"] in ("invoice.paid", "invoice.partly_paid"))
+
+        def payments(pod):
+            """In = what became of them, by outcome; nothing waits any more."""
+            metrics = pod.metrics()
+            became = sum(n for name, n in metrics.items() if name.startswith("hopcount_payments{"))
+            return metrics.get("hopcount_payments_in"), became, metrics.get("hopcount_funnel_waiting")
+        for pod in self.pods:
+            wait_until(lambda: payments(pod) == (paid, paid, 0), 60,
+                       lambda: f"{pod.name}: payments in, weighed, waiting: {payments(pod)}, not {(paid, paid, 0)}", pause=0.2)
         print(f"events: {self.n_accepted} accepted, {self.n_again} sent again, {self.n_unanswered} without an answer, "
               f"{len(self.truth)} states")
 

@@ -88,9 +88,7 @@ class Frame {
         if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
             filters.brand = brands[0].name;
         // Campaigns and invoices are not counted by countries and the like, but for those of one.
-        const known = readView() === "" ? filters : withoutDimensions(filters);
-
-        return readView() === "funnel" ? { ...known, compare: "" } : known;
+        return readView() === "" ? filters : withoutDimensions(filters);
     }
 
     showNav(view) {

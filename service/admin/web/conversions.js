@@ -22,22 +22,37 @@ export function amounts(amount) {
     return all.length === 0 ? "–" : all.map(([currency, n]) => money(n, currency)).join(" + ");
 }
 
+/* A command that tells this service something, whole. */
+function command(words) {
+    return h("code", { class: "command" },
+        `hopcount ${words} --key-file api-key --url ${location.origin}`);
+}
+
 /* What has to be told for the step to be known, and how. */
-export const missing = {
+const steps = {
     sent: ["No mail was told of in this period.",
-        "Tell of mails as they are sent: hopcount event mail.sent --campaign 12 --object 4711, or " +
-        "--campaign 12 --n 800 for a whole run. Who makes links by the API can say “sent”: true there."],
+        "Tell of each mail as it is sent, by its invoice (or with --n 800 of a whole run); who makes links by the API " +
+        "can say “sent”: true there:", "event mail.sent --campaign 12 --object 4711 --client 77"],
     clicked: ["No person has clicked a link of these mails.",
-        "An invoice counts when its link was made with --object, its number."],
+        "An invoice counts when its link was made with its number:",
+        "mint -c hopcount.yaml pay --object 4711 --client 77 --campaign 12"],
     paid: ["No payment was told of that a click could be credited with.",
-        "Tell of payments: hopcount event invoice.paid --object 4711 --amount 1999 --currency EUR, in " +
-        "cents."],
+        "Tell of payments, their amount in cents:", "event invoice.paid --object 4711 --amount 1999 --currency EUR"],
 };
+
+/** Which event of a step is missing, and one command that sends it. */
+export function missing(step) {
+    const [what, how, words] = steps[step];
+
+    return [h("strong", null, what), h("span", null, " ", how),
+        step === "clicked" ? h("code", { class: "command" }, `hopcount ${words}`) : command(words)];
+}
 
 /** What to show while nothing is known: which event is missing, and how to send it. */
 export function emptyFunnel() {
     return [h("strong", null, "Nothing is known of mails, clicks and payments in this period."),
-        h("span", null, missing.sent[1]), h("span", null, missing.paid[1])];
+        ["sent", "paid"].map((step) => missing(step).slice(1)),
+        h("span", null, "The key needs the scope events:write.")];
 }
 
 export function isEmptyFunnel({ total }) {

@@ -150,7 +150,7 @@ function openCampaigns(found, filters, change) {
 function summary(filters) {
     const period = periodName(filters);
 
-    return [period.charAt(0).toUpperCase() + period.slice(1), audiences[filters.who].name, filters.kind && valueName("kind", filters.kind)]
+    return [period.charAt(0).toUpperCase() + period.slice(1), audiences[filters.who]?.name, filters.kind && valueName("kind", filters.kind)]
         .filter(Boolean).join(" · ");
 }
 
@@ -173,19 +173,20 @@ export function filterBar(context, filters, change, { withCampaign = true, withC
     withCampaign ? campaigns(context, filters, change) : [],
     select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
         (kind) => change({ kind })),
-    // Of clicks only: invoices are counted by the time of their mail.
-    !withClicks ? [] : [select("In steps of", stepOf(filters),
+    // Of clicks only: invoices are counted by the time of their mail, and those clicked are people's.
+    !withClicks ? [] : select("In steps of", stepOf(filters),
         [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
             ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
-    comparison(filters, change)],
-    audience(filters, change));
+    comparison(filters, change),
+    withClicks ? audience(filters, change) : []);
+    const said = withClicks ? summary(filters) : summary({ ...filters, who: "" });
     const fold = h("button", { class: "button plain fold", type: "button", "data-key": "fold",
         "aria-controls": formId, "aria-expanded": String(isOpen), onclick: () => {
             isOpen = !isOpen;
             form.classList.toggle("is-open", isOpen);
             fold.setAttribute("aria-expanded", String(isOpen));
-        } }, h("span", null, summary(filters)), h("span", { "aria-hidden": "true" }, "▾"));
+        } }, h("span", null, said), h("span", { "aria-hidden": "true" }, "▾"));
 
     form.classList.toggle("is-open", isOpen);
     return [fold, form];

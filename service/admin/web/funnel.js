@@ -4,36 +4,84 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, emptyFunnel, funnelParams, isEmptyFunnel, loadFunnel, missing } from "./conversions.js";
 import { fill, h, table } from "./dom.js";
-import { beforeName, periodName } from "./filters.js";
-import { count, duration, many, money, odds, per100, percent, share } from "./format.js";
+import { beforeName, compareParam, periodName } from "./filters.js";
+import { count, duration, many, money, odds, per100, percent, share, time } from "./format.js";
+import { openDialog } from "./listing.js";
 import { shared } from "./overview.js";
 import { judge, needed } from "./significance.js";
 import { campaignName } from "./words.js";
 
 const LISTED = 20; // invoices of a list on the page; all of them are in the file
 
+/* --- lists: the invoices behind a number --- */
+
+const lists = {
+    clicked: ["Clicked", "A person clicked a link of the mail", "Who clicked"],
+    unclicked: ["Not clicked", "Mailed, and no person has clicked a link of the mail", "Who didn’t click"],
+    unpaid: ["Not paid", "Not paid, as far as events told; nor cancelled, refunded or replaced", "Who hasn’t paid"],
+};
+
+function listTable(what, data) {
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": lists[what][0] },
+        table("rows small", lists[what][1], ["Invoice", "Client", "Mailed", "Last click", "State"],
+            data.rows.map((row) => [String(row.object), row.client ? String(row.client) : "–",
+                time(row.sent_at), time(row.last_click_at), row.state ?? "–"])));
+}
+
+function drawList(what, params, data, place) {
+    fill(place,
+        h("p", { class: "small muted" }, `${lists[what][1]}. Clients who opted out of tracking are not in the list.`),
+        data.rows.length === 0 ? h("p", null, "No invoice is in this list.")
+            : [listTable(what, data), h("p", { class: "small muted" }, data.next_page === null
+                ? many(data.rows.length, "invoice") : `The first ${many(data.rows.length, "invoice")}; the file has all.`),
+            h("div", { class: "actions" }, h("a", { class: "button plain small", download: `hopcount-${what}.csv`,
+                href: address(`${what}.csv`, { ...params, limit: "all", for: "spreadsheet" }) }, "Download as CSV")),
+            h("p", { class: "small muted" }, "New links for these, of another campaign:",
+                h("code", { class: "command" }, "hopcount mint -c hopcount.yaml --batch --from-list ",
+                    `hopcount-${what}.csv pay --campaign 13 > links.csv`))]);
+}
+
+/* What opens the list, in a dialog of its own. */
+function listButton(what, campaign, name, filters) {
+    const { brand, from, to, tz } = funnelParams(filters);
+    const params = { brand, campaign, from, to, tz };
+
+    async function open() {
+        const place = h("div", { class: "stack" }, h("p", { class: "muted" }, "Loading …"));
+
+        openDialog(`${lists[what][0]}: ${name}`, place);
+        try {
+            drawList(what, params, await get(what, { ...params, limit: LISTED }), place);
+        } catch (error) {
+            fill(place, h("p", { role: "alert" }, error.message));
+        }
+    }
+
+    return h("button", { type: "button", class: "text-button", "aria-haspopup": "dialog", onclick: open },
+        h("span", null, lists[what][2]), h("span", { class: "visually-hidden" }, `: ${name}`));
+}
+
 /* --- steps --- */
 
 function hint(step) {
-    const [what, how] = missing[step];
-
-    return h("p", { class: "small muted" }, h("strong", null, what), " ", how);
+    return h("p", { class: "small muted after" }, missing(step));
 }
 
-/* A difference to the period before, in words that a screen reader reads, too. */
-function difference(now, before, filters) {
+/* A difference to the other period, in words that a screen reader reads, too. */
+function difference(now, before, filters, show = count) {
     if (before === undefined || before === null || before === 0 || now === null)
         return null;
     const ratio = now / before - 1;
     const name = ratio > 0.0005 ? "up" : ratio < -0.0005 ? "down" : "";
 
-    return h("span", { class: "change", title: `${count(before)} in ${beforeName(filters)}` },
+    return h("span", { class: "change", title: `${show(before)} in ${beforeName(filters)}` },
         h("b", { class: name }, `${{ up: "▲ ", down: "▼ " }[name] ?? ""}${percent(Math.abs(ratio))}`),
         h("span", { class: "visually-hidden" }, { up: " more than", down: " fewer than" }[name] ?? " as in",
             ` ${beforeName(filters)}`));
 }
 
-function step(name, value, top, rate, was, filters) {
+/* `open` are the buttons that show who is behind the number. */
+function step(name, value, { top, rate, was, filters, open = [] }) {
     const bar = h("i");
 
     bar.style.width = `${top > 0 && value ? Math.min(100, value / top * 100) : 0}%`;
@@ -41,25 +89,28 @@ function step(name, value, top, rate, was, filters) {
         h("span", { class: "funnel-name" }, name),
         h("span", { class: "funnel-value" }, value === null ? "–" : count(value)),
         h("span", { class: "bar" }, bar),
-        h("span", { class: "funnel-note" }, rate, was ? [" ", difference(value, was, filters)] : null));
+        h("span", { class: "funnel-note" }, rate, was ? [" ", difference(value, was, filters)] : null),
+        open.length > 0 ? h("span", { class: "funnel-note funnel-open" }, open) : null);
 }
 
 function rate(part, whole, of) {
     return whole > 0 ? `${share(part, whole)} of ${of}` : "";
 }
 
-
 function campaignSteps(row, before, filters) {
     const top = Math.max(row.sent ?? 0, row.clicked, row.paid);
     const name = campaignName(row.key, row.name);
+    const opens = (what) => listButton(what, row.key, name, filters);
 
     return h("div", { class: "stage" },
         h("div", null,
-            h("h3", null, name),
+            h("h3", { title: name }, name),
             h("ol", { class: "funnel", "aria-label": `Steps of ${name}` },
-                step("Mailed", row.sent, top, "", before?.sent, filters),
-                step("Clicked", row.clicked, top, rate(row.clicked, row.sent, "mails"), before?.clicked, filters),
-                step("Paid", row.paid, top, rate(row.paid, row.clicked, "clicked"), before?.paid, filters)),
+                step("Mailed", row.sent, { top, was: before?.sent, filters }),
+                step("Clicked", row.clicked, { top, rate: rate(row.clicked, row.sent, "mails"), was: before?.clicked,
+                    filters, open: [opens("clicked"), opens("unclicked")] }),
+                step("Paid", row.paid, { top, rate: rate(row.paid, row.clicked, "clicked"), was: before?.paid,
+                    filters, open: [opens("unpaid")] })),
             h("p", { class: "small" }, h("b", null, amounts(row.amount))),
             row.click_to_pay_s ? h("p", { class: "small muted" },
                 `Half pay within ${duration(row.click_to_pay_s.median)} of the click.`) : null,
@@ -106,7 +157,8 @@ function moneyCard(load, filters) {
                 : all.map(([currency, n], i) => h("p", { class: i === 0 ? "figure" : "small" },
                     money(n, currency))),
             h("p", { class: "change" }, previous && all.length > 0
-                ? difference(all[0][1], previous.total.amount[all[0][0]], filters) : "\u00a0"));
+                ? difference(all[0][1], previous.total.amount[all[0][0]], filters,
+                    (n) => money(n, all[0][0])) ?? "\u00a0" : "\u00a0"));
         },
     });
 }
@@ -137,7 +189,7 @@ function timeCard(title, note, field, load) {
     return new Card({
         title, note, load, span: 6, shape: "plot",
         isEmpty: ({ total }) => total[field].length === 0,
-        empty: h("span", null, missing[field === "click_to_pay" ? "paid" : "clicked"].join(" ")),
+        empty: missing(field === "click_to_pay" ? "paid" : "clicked"),
         close: () => chart.close(),
         render({ total }, body) {
             const spread = total[`${field}_s`];
@@ -170,7 +222,7 @@ function outcomeCard(load) {
         title: "What became of payments", span: 6, load,
         note: "All payments of the period by their own date, whatever their campaign.",
         isEmpty: ({ payments }) => Object.values(payments).every(({ n }) => n === 0),
-        empty: h("span", null, missing.paid.join(" ")),
+        empty: missing("paid"),
         render({ payments }, body) {
             const rows = Object.entries(payments).filter(([, { n }]) => n !== 0)
                 .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), amounts(amount)]);
@@ -190,7 +242,7 @@ function variantTestCard(filters) {
 
     return new Card({
         title: "A/B tests by payments", span: 6, load,
-        note: "Which version of a mail gets more invoices paid, not only clicked?",
+        note: "Which version of a mail gets more invoices paid, and which gets more clicked?",
         isEmpty: ({ rows }) => !rows.some(({ variant }) => variant !== "none"),
         empty: h("span", null, "No mail of this period carries a variant. Send two versions of a mail, mint the " +
             "links of one with --variant A and those of the other with --variant B, and tell of the mails with " +
@@ -205,39 +257,50 @@ function variantTestCard(filters) {
     });
 }
 
+const goals = {
+    paid: { what: "invoices paid", more: "gets more invoices paid" },
+    clicked: { what: "invoices clicked", more: "gets more invoices clicked" },
+};
+
 function variantTest(rows) {
     const name = campaignName(rows[0].campaign, rows[0].name);
-    const variants = rows.map(({ variant, paid, sent }) => ({ name: variant, clicks: paid, sent }));
 
+    rows.sort((a, b) => (a.variant < b.variant ? -1 : 1));
     return h("div", { class: "stack after" },
+        h("h3", null, name),
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Variants of ${name}` },
-            table("rows small", `Variants of ${name}`, [name, "Mailed", "Clicked", "Paid", "Paid per 100 mails"],
-                rows.map(({ variant, sent, clicked, paid }) => [`Variant ${variant}`, count(sent), count(clicked),
+            table("rows small", `Variants of ${name}`, ["Variant", "Mailed", "Clicked", "Paid", "Paid per 100"],
+                rows.map(({ variant, sent, clicked, paid }) => [variant, count(sent), count(clicked),
                     count(paid), sent > 0 ? per100(paid / sent) : "–"]))),
-        h("div", { class: "statement" }, h("p", null, conclude(variants)),
-            h("p", { class: "small muted" }, sampleSize(variants))));
+        Object.keys(goals).map((goal) => verdict(rows.map((row) =>
+            ({ name: row.variant, clicks: row[goal], sent: row.sent })), goals[goal])));
 }
 
-/* Which variant gets more invoices paid, and how sure that is. */
-function conclude(variants) {
-    const { verdict, leader, by, pairs } = judge(variants);
+function verdict(variants, goal) {
+    return h("div", { class: "statement" }, h("p", null, conclude(variants, goal)),
+        h("p", { class: "small muted" }, sampleSize(variants, goal)));
+}
 
-    if (verdict === "one")
-        return "Only one variant was mailed or paid: there is nothing to compare it with.";
-    if (verdict === "few")
-        return [h("strong", null, "Too early to tell. "), "With fewer than 20 invoices paid, chance decides."];
+/** Which variant gets more of the goal, and how sure that is. */
+function conclude(variants, { what, more }) {
+    const { verdict: judged, leader, by, pairs } = judge(variants);
+
+    if (judged === "one")
+        return `Only one variant was mailed or has ${what}: there is nothing to compare it with.`;
+    if (judged === "few")
+        return [h("strong", null, "Too early to tell. "), `With fewer than 20 ${what}, chance decides.`];
     const [{ other, p }] = pairs;
-    const of = (one) => (by === "share" ? `${per100(one.clicks / one.sent)} invoices paid per 100 mails`
-        : many(one.clicks, "invoice"));
+    const of = (one) => (by === "share" ? `${per100(one.clicks / one.sent)} ${what} per 100 mails`
+        : `${count(one.clicks)} ${what}`);
     const rest = `${leader.name} got ${of(leader)}, ${other.name} ${of(other)}. If they worked equally well, ` +
         `chance alone would make a difference like this ${odds(p)}.`;
 
-    return [h("strong", null, verdict === "clear" ? `Variant ${leader.name} gets more invoices paid. `
-        : "No winner yet. "), rest];
+    return [h("strong", null, judged === "clear" ? `Variant ${leader.name} ${more}. `
+        : `No winner yet by ${what}. `), rest];
 }
 
 /* How many mails it takes to see a difference that matters. */
-function sampleSize(variants) {
+function sampleSize(variants, { what }) {
     const sent = variants.map((one) => one.sent);
 
     if (variants.length < 2 || sent.some((n) => !n))
@@ -245,91 +308,16 @@ function sampleSize(variants) {
     const rateNow = variants.reduce((sum, { clicks }) => sum + clicks, 0) / sent.reduce((a, b) => a + b, 0);
     const least = Math.min(...sent);
 
-    if (rateNow <= 0 || rateNow >= 1)
+    if (rateNow <= 0 || rateNow * 1.2 >= 1)
         return `Each variant had at least ${many(least, "mail")}.`;
     const n = needed(rateNow, rateNow * 1.2);
 
     return `Each variant had at least ${many(least, "mail")}. To be likely to see one that gets a fifth more ` +
-        `invoices paid than ${per100(rateNow)} per 100, each needs about ${count(n)}.`;
-}
-
-/* --- lists --- */
-
-const lists = {
-    clicked: ["Clicked", "A person clicked a link of the mail"],
-    unclicked: ["Not clicked", "Mailed, and no person has clicked a link of the mail"],
-    unpaid: ["Not paid", "Not paid, as far as events told; nor cancelled, refunded or replaced"],
-};
-
-function listLink(what, params) {
-    return h("a", { class: "button plain small", download: `hopcount-${what}.csv`,
-        href: address(`${what}.csv`, { ...params, limit: "all", for: "spreadsheet" }) }, "Download as CSV");
-}
-
-function listTable(what, data) {
-    const when = (text) => (text ? new Date(text).toLocaleString(undefined,
-        { dateStyle: "medium", timeStyle: "short" }) : "–");
-
-    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": lists[what][0] },
-        table("rows small", lists[what][1], ["Invoice", "Client", "Mailed", "Last click", "State"],
-            data.rows.map((row) => [String(row.object), row.client ? String(row.client) : "–",
-                when(row.sent_at), when(row.last_click_at), row.state ?? "–"])));
-}
-
-function listsCard(load, filters) {
-    let shown = "unpaid", campaign = filters.campaign.split(",")[0];
-
-    const card = new Card({
-        title: "Who is left", span: 12,
-        note: "The invoices behind the numbers, of one campaign. Clients who opted out of tracking are not in them.",
-        async load(signal) {
-            const { rows } = await load();
-
-            if (!rows.some(({ key }) => key === campaign))
-                campaign = rows.find(({ key }) => key !== "0")?.key ?? rows[0]?.key ?? "";
-            if (campaign === "")
-                return { rows, list: null };
-            const { brand, from, to, tz } = funnelParams(filters);
-            const params = { brand, campaign, from, to, tz };
-
-            return { rows, params, list: await get(shown, { ...params, limit: LISTED }, signal) };
-        },
-        isEmpty: ({ list }) => !list,
-        empty: emptyFunnel(),
-        render({ rows, params, list }, body) {
-            const focused = body.contains(document.activeElement) && document.activeElement.dataset.key;
-            const pick = (label, value, options, take) => h("label", { class: "field" },
-                h("span", { class: "label" }, label),
-                h("select", { "data-key": label, onchange: ({ target }) => {
-                    take(target.value);
-                    card.refresh();
-                } }, options.map(([key, text]) =>
-                    h("option", { value: key, selected: key === value }, text))));
-
-            fill(body,
-                h("div", { class: "filters" },
-                    pick("List", shown, Object.entries(lists).map(([key, [name]]) => [key, name]),
-                        (value) => { shown = value; }),
-                    pick("Of campaign", campaign, rows.map(({ key, name }) => [key, campaignName(key, name)]),
-                        (value) => { campaign = value; })),
-                list.rows.length === 0 ? h("p", { class: "small muted" }, "No invoice is in this list.")
-                    : [listTable(shown, list), h("p", { class: "small muted" },
-                        list.next_page === null ? many(list.rows.length, "invoice")
-                            : `The first ${many(list.rows.length, "invoice")}; the file has all.`)],
-                h("div", { class: "actions" }, listLink(shown, params)),
-                h("details", { class: "data" }, h("summary", null, "Make new links for these"),
-                    h("p", { class: "small muted" }, "hopcount mint -c FILE --batch --from-list ",
-                        `hopcount-${shown}.csv pay --campaign N > links.csv`)));
-            if (focused)
-                body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-        },
-    });
-
-    return card;
+        `${what} than ${per100(rateNow)} per 100, each needs about ${count(n)}.`;
 }
 
 export function funnel(context, filters) {
-    const load = shared(loadFunnel(filters, { group_by: "campaign", compare: "previous", limit: 500 }));
+    const load = shared(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 500 }));
 
     return {
         title: "Funnel",
@@ -350,7 +338,6 @@ export function funnel(context, filters) {
                 "sent_to_click", load),
             variantTestCard(filters),
             outcomeCard(load),
-            listsCard(load, filters),
         ],
     };
 }

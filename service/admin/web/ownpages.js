@@ -28,7 +28,7 @@ function pagesOf(campaign, rows, field) {
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Pages of ours${campaign ? `, ${campaign}` : ""}` },
             table("rows small", "Pages of ours that links led to", ["Page", "Times"], shown.map((row) => [
                 h("span", null, pages[row.page]?.[0] ?? row.page,
-                    h("span", { class: "hint" }, pages[row.page]?.[1] ?? "")),
+                    h("span", { class: "below small muted" }, pages[row.page]?.[1] ?? "")),
                 count(row[field])])))];
 }
 
