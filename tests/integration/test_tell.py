@@ -198,6 +198,6 @@ def test_of_several_brands_one_must_be_named(make_hopcountd, redis, tmp_path):
     all_brands, one = (teller(daemon, key, tmp_path / name) for name, key in (("all", everyone), ("one", acme)))
     for words in (["object", 5], ["--undo", "object", 5]):
         assert "brand is missing" in all_brands("revoke", *words, status=1).stderr
-        assert "not for the brand" in one("revoke", *words, "--brand", "globex", status=1).stderr
+        assert "is not one of this API key" in one("revoke", *words, "--brand", "globex", status=1).stderr
         one("revoke", *words)
         all_brands("revoke", *words, "--brand", "globex")

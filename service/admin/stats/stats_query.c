@@ -445,6 +445,9 @@ static int64_t find_value(enum stats_group group, struct slice text)
 static bool take_filter(struct stats_query *out, const struct query *query,
                         struct stats_fault *fault)
 {
+    /* The funnel and lists have no such parameters; `page` of a list is where it goes on. */
+    if (out->metric == STATS_FUNNEL)
+        return true;
     for (unsigned group = 0; group < STATS_GROUPS; group++) {
         const char *name = groups[group].name;
         struct slice list = query_find(query, name), part;
