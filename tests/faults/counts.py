@@ -26,7 +26,7 @@ class Counts:
         totals = {"links": self.total, "objects": sum(self.objects.values()),
                   "clients": sum(self.clients.values())}
         for (campaign, interval, dim), n in self.series.items():
-            if campaign == "*":
+            if campaign == "*" and dim != "o":  # pages of ours: the clicks that led to one
                 totals[f"series {interval}.{dim}"] = n
         return totals
 
@@ -74,7 +74,7 @@ def _add_series(counts, campaign, interval, series):
         if at == 0 and series[:4] == b"HCS1":
             continue
         assert cell >> 14 == 2, f"a record of tag {cell >> 14} in the series {campaign}:{interval}"
-        counts.series[campaign, interval, "lcdvnrbsfep"[cell >> 10 & 15]] += count
+        counts.series[campaign, interval, "lcdvnrbsfepo"[cell >> 10 & 15]] += count
 
 
 def _read_key(counts, client, key):
