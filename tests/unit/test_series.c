@@ -61,7 +61,8 @@ static void test_what_is_sound(void **state)
 {
     static const uint8_t good[SERIES_RECORD_LEN] = {0x80, 0x02, 0, 0, 0, 0, 0, 1};
     static const uint8_t head[SERIES_RECORD_LEN] = {'H', 'C', 'S', '1', 0, 0, 0, 16};
-    static const uint8_t no_dim[SERIES_RECORD_LEN] = {0xac, 0x02, 0, 0, 0, 0, 0, 1};
+    static const uint8_t no_dim[SERIES_RECORD_LEN] = {
+        0x80 | COUNTER_DIMS << 2, 0x02, 0, 0, 0, 0, 0, 1};
     static const uint8_t zero[SERIES_RECORD_LEN];
     const struct {
         const char *name;
