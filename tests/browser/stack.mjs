@@ -145,6 +145,7 @@ export class Stack {
         this.leadKey = make("lead", "stats:read,links:write");
         this.officeKey = make("office", "stats:read,links:write,events:write");
         this.writeKey = make("billing", "links:write,events:write");
+        this.chiefKey = make("chief", "stats:read,admin");
         this.acmeKey = make("acme", "stats:read", "--brands", "acme");
         writeFileSync(this.config, `public: { listen: "127.0.0.1:${this.port}", workers: 2 }
 admin: { listen: "127.0.0.1:${this.adminPort}", api_keys: ${apiKeys}, rate_per_min: 100000 }

@@ -1,5 +1,6 @@
 // The frame of the page: who is signed in, which view is shown, and when it is refreshed.
 import { address, findSession, freshness, get, signOut, stats } from "./api.js";
+import { audit } from "./audit.js";
 import { campaigns } from "./campaigns.js";
 import { chips, withoutLast } from "./chips.js";
 import { announce, fill, h } from "./dom.js";
@@ -23,9 +24,9 @@ const RETRY_MS = 5000;   // while figures can't be had
 const CAMPAIGNS_MAX = 2000; // to choose from
 const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
-const views = { "": overview, campaigns, funnel, links, targets, health };
+const views = { "": overview, campaigns, funnel, links, targets, health, audit };
 const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
-    ["targets", "Targets"], ["health", "Health"]];
+    ["targets", "Targets"], ["health", "Health"], ["audit", "Audit log"]];
 const guided = ["", "campaigns"]; // pages that show the guide while there is nothing else to show
 const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
     campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
@@ -58,7 +59,8 @@ class Frame {
         this.session = session;
         this.context = { brands, campaigns: [],
             mayWrite: (session.scopes ?? "").split(",").includes("links:write"),
-            mayTell: (session.scopes ?? "").split(",").includes("events:write") };
+            mayTell: (session.scopes ?? "").split(",").includes("events:write"),
+            maySeeAudit: (session.scopes ?? "").split(",").includes("admin") };
         this.main = h("main", { id: "content", tabindex: "-1" });
         this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
         this.pill = h("span", { class: "pill" }, "Connecting");
@@ -91,10 +93,14 @@ class Frame {
         return readView() === "" ? filters : withoutDimensions(filters);
     }
 
+    maySee(view) {
+        return view !== "audit" || this.context.maySeeAudit;
+    }
+
     showNav(view) {
         const filters = withoutDimensions(readFilters());
 
-        fill(this.nav, viewNames.map(([key, name]) => h("a", {
+        fill(this.nav, viewNames.filter(([key]) => this.maySee(key)).map(([key, name]) => h("a", {
             href: addressOf(key, { ...filters, sent: "" }), "data-view": key,
             "aria-current": key === view ? "page" : null }, name)));
     }
@@ -142,7 +148,7 @@ class Frame {
                 this.known.set(filters.brand, true);
                 this.show();
             });
-        return (views[view] ?? missing)(this.context, filters);
+        return ((this.maySee(view) && views[view]) || missing)(this.context, filters);
     }
 
     /* Zero clicks in a period and never any are told apart: the latter is when the guide is shown. */

@@ -107,7 +107,7 @@ export function chosenFilters(filters) {
         value !== "" && (name === "campaign" || name === "kind" || name in dimensions));
 }
 
-/** The view of the address: "", "campaigns", "funnel", "links", "health". */
+/** The view of the address: "", "campaigns", "funnel", "links", "health", "audit". */
 export function readView() {
     return location.pathname.split("/").at(-1);
 }
