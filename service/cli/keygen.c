@@ -171,13 +171,15 @@ const struct cli_command cli_keygen = {
 
 /* --- apikey --- */
 
-enum { APIKEY_NAME, APIKEY_SCOPE, APIKEY_BRANDS, APIKEY_ADD };
+enum { APIKEY_NAME, APIKEY_SCOPE, APIKEY_ROLE, APIKEY_BRANDS, APIKEY_ADD };
 
 static const struct cli_option apikey_options[] = {
     [APIKEY_NAME] = {"name", "NAME", "who will use it", NULL, 0},
     [APIKEY_SCOPE] = {"scope", "LIST",
                       "what it may do: stats:read, links:write, events:write, admin",
                       "stats:read links:write events:write admin", 0},
+    [APIKEY_ROLE] = {"role", "NAME", "instead of --scope: read, name or admin", "read name admin",
+                     0},
     [APIKEY_BRANDS] = {"brands", "LIST", "the brands it is for, as acme,globex (all)", NULL, 0},
     [APIKEY_ADD] = {"add", "FILE", "add its hash to an API-key file", CLI_FILES, 0},
 };
@@ -215,12 +217,16 @@ static int run_apikey(const struct cli_args *args)
 
     if (args->n_words > 0)
         return cli_usage(&cli_apikey, "'%s' is one word too many", args->words[0]);
-    if (!name || !args->value[APIKEY_SCOPE])
-        return cli_usage(&cli_apikey, "--name and --scope are needed");
+    if (!name || !args->value[APIKEY_SCOPE] == !args->value[APIKEY_ROLE])
+        return cli_usage(&cli_apikey, "--name is needed, and --scope or --role");
     if (!apikeys_is_name(slice_of(name)))
         return cli_usage(&cli_apikey, "--name is 1 to %d of A-Z, a-z, 0-9, '.', '_', '-'",
                          APIKEY_NAME_MAX);
-    if ((scopes = apikeys_scopes_parse(slice_of(args->value[APIKEY_SCOPE]))) == 0)
+    scopes = args->value[APIKEY_ROLE] ? apikeys_role_scopes(slice_of(args->value[APIKEY_ROLE]))
+                                      : apikeys_scopes_parse(slice_of(args->value[APIKEY_SCOPE]));
+    if (scopes == 0 && args->value[APIKEY_ROLE])
+        return cli_usage(&cli_apikey, "--role is read, name or admin");
+    if (scopes == 0)
         return cli_usage(&cli_apikey, "--scope is a list of stats:read, links:write, events:write, "
                                       "admin, separated by commas");
     if (!read_brands(args->value[APIKEY_BRANDS], brands, &err))
@@ -248,13 +254,16 @@ static int run_apikey(const struct cli_args *args)
 
 const struct cli_command cli_apikey = {
     .name = "apikey",
-    .usage = "--name NAME --scope LIST [--brands LIST] [--add FILE]",
+    .usage = "--name NAME {--scope LIST | --role NAME} [--brands LIST] [--add FILE]",
     .summary = "makes a key for the API and the dashboard",
     .notes =
         "Prints the key once; only its hash is kept. Without --add the line for the file comes\n"
         "before it. hopcountd reads the file at start and reload (SIGHUP). To take a key\n"
         "back, remove its line. With --brands it sees these brands only, and makes links of\n"
-        "no others.\n",
+        "no others.\n"
+        "\n"
+        "A role stands for scopes: read for stats:read, name for that and links:write (minting,\n"
+        "names, revocations), admin for all.\n",
     .options = apikey_options,
     .n_options = sizeof(apikey_options) / sizeof(apikey_options[0]),
     .run = run_apikey,

@@ -53,6 +53,24 @@ unsigned apikeys_scopes_parse(struct slice text)
     return scopes;
 }
 
+unsigned apikeys_role_scopes(struct slice role)
+{
+    static const struct {
+        const char *name;
+        unsigned scopes;
+    } roles[] = {
+        {"read", APIKEY_STATS_READ},
+        {"name", APIKEY_STATS_READ | APIKEY_LINKS_WRITE},
+        {"admin", APIKEY_STATS_READ | APIKEY_LINKS_WRITE | APIKEY_EVENTS_WRITE | APIKEY_ADMIN},
+    };
+
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (slice_equal(role, slice_of(roles[i].name)))
+            return roles[i].scopes;
+    }
+    return 0;
+}
+
 const char *apikeys_scopes_text(unsigned scopes, char out[static APIKEY_SCOPES_MAX])
 {
     size_t len = 0;

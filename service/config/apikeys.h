@@ -71,6 +71,9 @@ void apikeys_generate(char text[static APIKEY_TEXT_LEN + 1], uint8_t hash[static
 
 /* Reads "stats:read,links:write"; 0 = empty, unknown or double. */
 unsigned apikeys_scopes_parse(struct slice text);
+/* The scopes of a role: "read" may read, "name" also mint, name and revoke, "admin" do all.  0:
+ * there is no such role. */
+unsigned apikeys_role_scopes(struct slice role);
 /* Writes the scopes as apikeys_scopes_parse() reads them; returns `out`. */
 const char *apikeys_scopes_text(unsigned scopes, char out[static APIKEY_SCOPES_MAX]);
 

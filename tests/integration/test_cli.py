@@ -86,6 +86,15 @@ def config(make_config):
 
 # --- the program ---
 
+def test_a_role_stands_for_scopes(tmp_path):
+    for role, scopes in [("read", "stats:read"), ("name", "stats:read,links:write"),
+                         ("admin", "stats:read,links:write,events:write,admin")]:
+        run("apikey", "--name", role, "--role", role, "--add", tmp_path / "keys")
+        assert f"{role} {scopes} " in (tmp_path / "keys").read_text()
+    for wrong in (("--role", "root"), ("--role", "read", "--scope", "admin"), ()):
+        assert "role" in run("apikey", "--name", "x", *wrong, status=2).stderr
+
+
 def test_help_names_every_command():
     text = run("--help").stdout
     assert [line.split()[0] for line in text.splitlines() if line.startswith("  ")] == COMMANDS

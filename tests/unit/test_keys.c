@@ -295,6 +295,11 @@ static void test_scopes(void **state)
     assert_int_equal(apikeys_scopes_parse(slice_of("events:write,stats:read")),
                      APIKEY_EVENTS_WRITE | APIKEY_STATS_READ);
     assert_int_equal(apikeys_scopes_parse(slice_of("")), 0);
+    assert_int_equal(apikeys_role_scopes(slice_of("read")), APIKEY_STATS_READ);
+    assert_int_equal(apikeys_role_scopes(slice_of("name")), APIKEY_STATS_READ | APIKEY_LINKS_WRITE);
+    assert_int_equal(apikeys_role_scopes(slice_of("admin")), all);
+    assert_int_equal(apikeys_role_scopes(slice_of("root")), 0);
+    assert_int_equal(apikeys_role_scopes(slice_of("")), 0);
     assert_int_equal(apikeys_scopes_parse(slice_of(",stats:read")), 0);
     assert_int_equal(apikeys_scopes_parse(slice_of("stats:read links:write")), 0);
 }
