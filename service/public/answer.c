@@ -294,7 +294,7 @@ static void append_page(struct answerer *a, const struct brand *brand, const str
         .channel = token->channel,
         .variant = token->variant,
         .label = label,
-        .page = page_of(outcome),
+        .page = (uint8_t)page_of(outcome),
     };
 
     if (page.page != CLICK_PAGE_NONE && a->options.events && !token->silent &&
