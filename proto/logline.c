@@ -69,7 +69,8 @@ static void put_text(struct writer *w, struct slice s, bool escaped)
 
         if (is_escape && s.ptr[1] == 'x' && s.len > 3 && hex_value(s.ptr[2]) >= 0 &&
             hex_value(s.ptr[3]) >= 0) {
-            put_control(w, (unsigned char)(hex_value(s.ptr[2]) << 4 | hex_value(s.ptr[3])));
+            put_control(w, (unsigned char)((unsigned)hex_value(s.ptr[2]) << 4 |
+                                           (unsigned)hex_value(s.ptr[3])));
             taken = 4;
         } else if (is_escape || c == '"' || c == '\\') {
             /* The line's other escapes, \" and \\, are JSON's. */
