@@ -4,7 +4,8 @@ import { get, stats } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { addressOf, toParams } from "./filters.js";
-import { count, percent } from "./format.js";
+import { percent } from "./format.js";
+import { t } from "./texts.js";
 import { campaignName } from "./words.js";
 
 const DAYS = 7;          // that the last day is compared with
@@ -25,11 +26,9 @@ export function findAnomalies(day, before) {
         const share = row.automated / row.total, was = (old.automated - row.automated) / total;
 
         if (usual >= PEOPLE_MIN && row.human <= usual * STOPPED)
-            found.push({ ...old, text: `People have stopped clicking: ${count(row.human)} in the last 24 hours, ` +
-                `about ${count(Math.round(usual))} a day before. Do its links still lead to their pages?` });
+            found.push({ ...old, text: t("anomalies.people_have_stopped_clicking", { human: row.human, usual: Math.round(usual) }) });
         else if (row.total >= CLICKS_MIN && total >= CLICKS_MIN && share - was >= SHARE_JUMP)
-            found.push({ ...old, text: `${percent(share)} of the clicks of the last 24 hours are machines’, ` +
-                `${percent(was)} in the week before. A mail gateway may have begun to open its links.` });
+            found.push({ ...old, text: t("anomalies.of_the_clicks_of", { share: percent(share), was: percent(was) }) });
     }
     return found;
 }
@@ -37,8 +36,7 @@ export function findAnomalies(day, before) {
 /** The same of links that lead nowhere: `down` are pages with the rows of campaigns whose links to them were clicked. */
 export function findBroken(down) {
     return down.flatMap(({ target, why, rows }) => rows.filter(({ human }) => human > 0).map((row) => ({ ...row,
-        text: `Its links lead to a page that is down (${target}: ${why}). People clicked them ` +
-            `${count(row.human)} times in the last 24 hours. The page Targets says what it answers.` })));
+        text: t("anomalies.its_links_lead_to", { target, why, human: row.human }) })));
 }
 
 /** Pages that are down, with the campaigns of the last day; one request for each, and mostly there is none. */
@@ -57,8 +55,8 @@ async function loadDown(params, signal) {
 /** The card of the overview. */
 export function anomalyCard(filters) {
     return new Card({
-        title: "Worth a look", span: 12,
-        note: "Campaigns whose clicks of the last 24 hours are unlike those of the week before.",
+        title: t("anomalies.worth_a_look"), span: 12,
+        note: t("anomalies.campaigns_whose_clicks_of"),
         async load(signal) {
             const params = { ...toParams(filters), to: "", interval: "", group_by: "campaign", limit: 500, offset: 0 };
             const [day, before, down] = await Promise.all([stats({ ...params, from: "24h" }, signal),
@@ -67,10 +65,10 @@ export function anomalyCard(filters) {
             return [...findBroken(down), ...findAnomalies(day.rows, before.rows)];
         },
         isEmpty: (found) => found.length === 0,
-        empty: "Nothing unusual.",
+        empty: t("anomalies.nothing_unusual"),
         render(found, body) {
             fill(body, h("ul", { class: "plain-list" }, found.map(({ key, name, text }) => h("li", null,
-                h("span", { class: "tag warn" }, "Unusual"), " ",
+                h("span", { class: "tag warn" }, t("anomalies.unusual")), " ",
                 h("a", { href: addressOf("campaigns", { ...filters, campaign: key }), "data-view": "campaigns" },
                     campaignName(key, name)), ". ", text))));
         },

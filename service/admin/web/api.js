@@ -1,12 +1,27 @@
 // The statistics API, asked with the session's cookie.
+import { language, t } from "./texts.js";
 
 const base = "../v1/";
 let csrfToken = "";
 
-/** What went wrong, in words that can be shown. */
+/* By the last part of `type`. */
+const kinds = {
+    "malformed-request": t("api.malformed_request"), "invalid-json": t("api.invalid_fields"),
+    "invalid-fields": t("api.invalid_fields"), "invalid-parameters": t("api.invalid_parameters"),
+    "no-api-key": t("api.no_api_key"), "missing-scope": t("api.missing_scope"),
+    "other-brand": t("api.other_brand"), "cross-site": t("api.cross_site"), "forbidden": t("api.forbidden"),
+    "unknown-link": t("api.unknown_link"), "not-found": t("api.not_found"), "link-ended": t("api.link_ended"),
+    "too-large": t("api.too_large"), "too-many-requests": t("api.too_many_requests"),
+    "redis-unavailable": t("api.redis_unavailable"), "no-minting-key": t("api.no_minting_key"),
+    "busy": t("api.busy"),
+};
+
+/** What went wrong: `message` in words that can be shown, `detail` as the server said it. */
 export class ApiError extends Error {
-    constructor(status, detail, parameter, retryAfter) {
-        super(detail);
+    constructor(status, detail, { type, parameter, retryAfter } = {}) {
+        // The server's sentences are English; other languages say what kind of problem it is.
+        super(language === "en" || !kinds[type] ? detail : kinds[type]);
+        this.detail = detail;
         this.status = status;
         /* What the sentence says of the parameter, for pages that have a word of their own for it:
          * "must be a number". */
@@ -36,7 +51,7 @@ async function request(method, path, options = {}) {
     } catch (error) {
         if (error.name === "AbortError")
             throw error;
-        throw new ApiError(0, "hopcount can’t be reached. Check the network, or try again later.");
+        throw new ApiError(0, t("api.hopcount_cant_be_reached"));
     }
     return read(reply, path);
 }
@@ -48,8 +63,9 @@ async function read(reply, path) {
         return body;
     if (reply.status === 401 && path !== "session")
         document.dispatchEvent(new CustomEvent("signedout"));
-    throw new ApiError(reply.status, body?.detail ?? `The server replied with status ${reply.status}.`,
-        body?.parameter, Number.parseInt(reply.headers.get("Retry-After"), 10));
+    throw new ApiError(reply.status, body?.detail ?? t("api.the_server_replied_with", { status: reply.status }),
+        { type: body?.type?.split("/").at(-1), parameter: body?.parameter,
+            retryAfter: Number.parseInt(reply.headers.get("Retry-After"), 10) });
 }
 
 function withQuery(path, params) {

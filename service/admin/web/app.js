@@ -7,7 +7,7 @@ import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
 import { addressOf, chosenFilters, dimensions, go, periodName, readFilters, readView, timeZone, toParams, useUtc,
     withoutDimensions } from "./filters.js";
-import { time } from "./format.js";
+import { clock, time } from "./format.js";
 import { funnel } from "./funnel.js";
 import { guide, isClicked } from "./guide.js";
 import { health } from "./health.js";
@@ -15,8 +15,9 @@ import { pressKey } from "./keys.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
-import { askForKey } from "./signin.js";
+import { askForKey, languageSwitch } from "./signin.js";
 import { targets } from "./targets.js";
+import { language, t } from "./texts.js";
 import { audiences, valueName } from "./words.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
@@ -25,31 +26,34 @@ const CAMPAIGNS_MAX = 2000; // to choose from
 const BUSY_RETRY_S = 20;      // while they were asked for too often, if the server doesn't say when
 
 const views = { "": overview, campaigns, funnel, links, targets, health, audit };
-const viewNames = [["", "Overview"], ["campaigns", "Campaigns"], ["funnel", "Funnel"], ["links", "Links"],
-    ["targets", "Targets"], ["health", "Health"], ["audit", "Audit log"]];
+const viewNames = [["", t("common.overview")], ["campaigns", t("common.campaigns")], ["funnel", t("common.funnel")], ["links", t("common.links")],
+    ["targets", t("common.targets")], ["health", t("common.health")],
+    ["audit", t("common.audit_log")]];
 const guided = ["", "campaigns"]; // pages that show the guide while there is nothing else to show
-const parameterNames = { from: "Its period", to: "The end of its period", brand: "Its brand",
-    campaign: "Its campaign", kind: "Its kind of link", interval: "Its step",
-    compare: "What it is compared with",
-    ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, `Its filter “${text}”`])) };
+const parameterNames = { from: t("app.its_period"), to: t("app.the_end_of_its"), brand: t("app.its_brand"),
+    campaign: t("app.its_campaign"), kind: t("app.its_kind_of_link"), interval: t("app.its_step"),
+    compare: t("app.what_it_is_compared"),
+    ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, t("app.its_filter", { text })])) };
 const root = document.getElementById("app");
+
+document.querySelector(".skip").textContent = t("app.skip");
 
 /* What the figures are of, for a printed page that has no controls. */
 function inWords({ brands }, filters) {
     return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
         ...chosenFilters(filters).map(([name, value]) => value.split(",").map((key) =>
-            valueName(name, key)).join(", ")), `clicks ${audiences[filters.who].of}`,
-        `printed ${time(new Date().toISOString())}`].filter(Boolean).join(" · ");
+            valueName(name, key)).join(", ")), t("app.clicks_of", { of: audiences[filters.who].of }),
+        t("app.printed", { at: time(new Date().toISOString()) })].filter(Boolean).join(" · ");
 }
 
 /* An address below the dashboard's that stands for nothing. */
 function missing() {
     return {
-        title: "There is no such page",
-        intro: "The address was mistyped, or is of another version of hopcount.",
+        title: t("app.there_is_no_such"),
+        intro: t("app.the_address_was_mistyped"),
         filters: false, cards: [],
         content: h("p", null, h("a", { class: "button", href: "./", "data-view": "" },
-            "Go to the overview")),
+            t("app.go_to_the_overview"))),
     };
 }
 
@@ -62,8 +66,8 @@ class Frame {
             mayTell: (session.scopes ?? "").split(",").includes("events:write"),
             maySeeAudit: (session.scopes ?? "").split(",").includes("admin") };
         this.main = h("main", { id: "content", tabindex: "-1" });
-        this.nav = h("nav", { class: "nav", "aria-label": "Pages" });
-        this.pill = h("span", { class: "pill" }, "Connecting");
+        this.nav = h("nav", { class: "nav", "aria-label": t("common.pages") });
+        this.pill = h("span", { class: "pill" }, t("app.connecting"));
         this.lastRefresh = 0;
         this.known = new Map(); // brands, and whether a link of theirs was ever clicked
         this.changedAt = ""; // up to when the counters held all, when they last changed
@@ -77,9 +81,9 @@ class Frame {
             this.nav,
             h("div", { class: "top-end" }, this.pill,
                 h("button", { class: "button bare", type: "button", onclick: window.toggleTheme,
-                    "aria-label": "Switch between light and dark", title: "Light or dark" }, "◐"),
+                    "aria-label": t("app.switch_between_light_and"), title: t("app.light_or_dark") }, "◐"),
                 h("button", { class: "button bare", type: "button", onclick: leave,
-                    title: `Signed in as ${this.session.name}` }, "Sign out"))));
+                    title: t("app.signed_in_as", { name: this.session.name }) }, t("app.sign_out")))));
     }
 
     filters() {
@@ -122,14 +126,14 @@ class Frame {
                     this.view.filters ? h("p", { class: "print-only" }, inWords(this.context, filters)) : null),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
                     href: address(`${this.view.csvPath ?? "stats"}.csv`, { ...this.view.csv, for: "spreadsheet" }) },
-                "Download CSV") : null),
+                t("app.download_csv")) : null),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),
             h("p", { class: "foot" }, this.age, h("span", null,
                 this.view.filters ? [h("button", { class: "text-button", type: "button",
                     onclick: () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true })) },
-                "Keys"), " · "] : null, h("a", { href: "api" }, "API reference"), ` · hopcount ${this.session.version}`)));
+                t("common.keys")), " · "] : null, languageSwitch(), h("a", { href: "api" }, t("common.api_reference")), ` · hopcount ${this.session.version}`)));
         this.showNav(view);
         if (this.view.filters)
             this.showFilters(filters);
@@ -199,9 +203,9 @@ class Frame {
 
     showAge({ as_of: asOf }) {
         const zone = timeZone().replaceAll("_", " ");
-        const age = asOf ? `Complete up to ${new Date(asOf).toLocaleTimeString()}. ` : "";
+        const age = asOf ? `${t("app.complete", { at: clock(asOf) })} ` : "";
 
-        fill(this.age, `${age}Days and hours are in the time zone ${zone}.`);
+        fill(this.age, `${age}${t("app.zone", { zone })}`);
     }
 
     async refresh() {
@@ -224,7 +228,7 @@ class Frame {
         this.soon = setTimeout(async () => {
             this.soon = null;
             await this.refresh();
-            announce("The figures were updated.");
+            announce(t("app.the_figures_were_updated"));
         }, Math.max(0, this.lastRefresh + REFRESH_MS - Date.now()));
     }
 
@@ -236,7 +240,7 @@ class Frame {
             },
             onState: (state) => {
                 this.pill.className = `pill ${state === "live" ? "good" : "warn"}`;
-                fill(this.pill, state === "live" ? "Live" : "Waiting");
+                fill(this.pill, state === "live" ? t("app.live") : t("app.waiting"));
             },
             onRefused: async () => {
                 const session = await findSession().catch(() => null);
@@ -250,14 +254,11 @@ class Frame {
     /* Redis or hopcount doesn't answer, or this key has sent too many requests. */
     noteDown(error) {
         this.isDown = true;
-        fill(this.notice, h("strong", null, "The figures can’t be updated right now. "),
-            error.status === 503 ? "Links still work, and every click is kept. Clicks are counted " +
-                "as soon as Redis answers again. " : error.status === 429 ? "They were asked for too " +
-                "often with this key. They return within a minute. Give other users a key of " +
-                "their own. " : error.message,
-            error.status === 503 ? h("span", { class: "small cause" }, error.message) : null,
+        fill(this.notice, h("strong", null, `${t("app.the_figures_cant_be")} `),
+            error.status === 503 ? `${t("app.links_still_work_and")} ` : error.status === 429 ? `${t("app.they_were_asked_for")} ` : error.message,
+            error.status === 503 ? h("span", { class: "small cause", lang: "en" }, error.detail) : null,
             h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
-                "Try again"));
+                t("common.try_again")));
         this.notice.hidden = false;
         this.retry ??= setTimeout(() => {
             this.retry = null;
@@ -269,12 +270,16 @@ class Frame {
     noteRefused(error) {
         this.isDown = true;
         const joint = /^(must|may|is) /.test(error.predicate) ? " " : ": ";
+        const name = parameterNames[error.parameter];
+        const predicate = error.predicate.replace("`to`", "its end");
+        const said = language === "en" ? `${name}${joint}${predicate}.`
+            : t("app.refused", { name });
 
-        fill(this.notice, h("strong", null, "This address can’t be shown. "),
-            `${parameterNames[error.parameter]}${joint}${error.predicate.replace("`to`", "its end")}. `,
+        fill(this.notice, h("strong", null, `${t("app.this_address_cant_be")} `),
+            `${said} `,
             h("button", { class: "button plain small", type: "button",
                 onclick: () => go(readView(), { brand: readFilters().brand }) },
-            "Show the last 30 days"));
+            t("app.show_the_last_30")));
         this.notice.hidden = false;
     }
 
@@ -293,7 +298,7 @@ let frame = null;
 
 async function leave() {
     await signOut().catch(() => {});
-    start("You are signed out.");
+    start(t("app.you_are_signed_out"));
 }
 
 async function start(message) {
@@ -305,7 +310,7 @@ async function start(message) {
         let session = message ? { signed_in: false } : await findSession();
 
         if (!session.signed_in) {
-            document.title = "Sign in – hopcount";
+            document.title = t("app.sign_in_hopcount");
             session = await askForKey(root, message);
             isNew = true;
         }
@@ -316,8 +321,8 @@ async function start(message) {
         await checkZone();
     } catch (error) {
         fill(root, h("main", { class: "gate", id: "content" }, h("div", { class: "failed" },
-            h("h1", null, "hopcount can’t be reached"), h("p", null, error.message),
-            h("button", { class: "button", type: "button", onclick: () => start() }, "Try again"))));
+            h("h1", null, t("app.hopcount_cant_be_reached")), h("p", null, error.message),
+            h("button", { class: "button", type: "button", onclick: () => start() }, t("common.try_again")))));
     }
 }
 
@@ -357,7 +362,7 @@ document.addEventListener("keydown", (event) => {
         event.target.closest?.("input, select, textarea"))
         return;
     go(readView(), left);
-    announce("A filter was removed.");
+    announce(t("app.a_filter_was_removed"));
 });
 document.addEventListener("navigate", () => frame?.show());
 document.addEventListener("renamed", () => frame?.refresh());
@@ -365,7 +370,7 @@ document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail
 document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {
     if (frame)
-        start("The session is over. Sign in again.");
+        start(t("app.the_session_is_over"));
 });
 document.addEventListener("visibilitychange", () => {
     if (!document.hidden && frame && Date.now() - frame.lastRefresh > 30000)

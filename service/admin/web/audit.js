@@ -3,20 +3,21 @@ import { address, get } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { ago, many, time } from "./format.js";
+import { t } from "./texts.js";
 
 const PAGE = 100;
 
 const actions = {
-    sign_in: ["", "Signed in"],
-    sign_in_refused: ["bad", "Sign-in refused"],
-    sign_out: ["", "Signed out"],
-    name: ["", "Named"],
-    revoke: ["warn", "Revoked"],
-    unrevoke: ["warn", "Revocation taken back"],
-    events: ["", "Posted events"],
-    export: ["warn", "Exported"],
-    erase: ["bad", "Erased"],
-    reload: ["", "Configuration reloaded"],
+    sign_in: ["", t("audit.signed_in")],
+    sign_in_refused: ["bad", t("audit.sign_in_refused")],
+    sign_out: ["", t("audit.signed_out")],
+    name: ["", t("audit.named")],
+    revoke: ["warn", t("audit.revoked")],
+    unrevoke: ["warn", t("audit.revocation_taken_back")],
+    events: ["", t("audit.posted_events")],
+    export: ["warn", t("audit.exported")],
+    erase: ["bad", t("audit.erased")],
+    reload: ["", t("audit.configuration_reloaded")],
 };
 
 /* What an entry is about: "acme: client 77". */
@@ -42,12 +43,12 @@ class Entries {
         this.params = { action, limit: PAGE };
         this.body = h("tbody");
         this.more = h("button", { class: "button plain small", type: "button", hidden: true,
-            onclick: () => this.loadMore() }, "Show older entries");
+            onclick: () => this.loadMore() }, t("audit.show_older_entries"));
         this.element = h("div", { class: "listing" },
-            h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Who did what" },
+            h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("audit.who_did_what") },
                 h("table", { class: "rows small" },
-                    h("caption", { class: "visually-hidden" }, "Who did what"),
-                    h("thead", null, h("tr", null, ["When", "What", "Who", "About", "From"].map((name) =>
+                    h("caption", { class: "visually-hidden" }, t("audit.who_did_what")),
+                    h("thead", null, h("tr", null, [t("audit.when"), t("audit.what"), t("audit.who"), t("audit.about"), t("audit.from")].map((name) =>
                         h("th", { scope: "col" }, name)))),
                     this.body)),
             h("p", null, this.more));
@@ -57,7 +58,7 @@ class Entries {
         this.page = page;
         this.more.hidden = !page;
         fill(this.body, entries.map(row), entries.length > 0 ? null : h("tr", null,
-            h("td", { class: "muted", colspan: "5" }, "Nothing of that kind is in the log.")));
+            h("td", { class: "muted", colspan: "5" }, t("audit.nothing_of_that_kind"))));
     }
 
     async loadMore() {
@@ -77,18 +78,17 @@ class Entries {
 export function audit() {
     let list = new Entries("");
     const place = h("div");
-    const choice = h("select", { class: "input", "aria-label": "Which entries", onchange: () => {
+    const choice = h("select", { class: "input", "aria-label": t("audit.which_entries"), onchange: () => {
         list = new Entries(choice.value);
         card.refresh();
-    } }, h("option", { value: "" }, "All entries"), Object.entries(actions).map(([key, [, name]]) =>
+    } }, h("option", { value: "" }, t("audit.all_entries")), Object.entries(actions).map(([key, [, name]]) =>
         h("option", { value: key }, name)));
     const content = h("div", { class: "stack" }, h("p", null, choice), place,
         h("p", null, h("a", { class: "button plain small", download: "hopcount-audit.csv",
-            href: address("audit.csv", { limit: 1000 }) }, "Download the newest 1,000 as CSV")));
+            href: address("audit.csv", { limit: 1000 }) }, t("audit.download_the_newest_1"))));
     const card = new Card({
-        title: "Who did what",
-        note: "The newest first. Posted events, exports and refused sign-ins that are alike are counted " +
-            "together every ten minutes. Erased clients have no number here.",
+        title: t("audit.who_did_what"),
+        note: t("audit.the_newest_first_posted"),
         span: 12,
         load: (signal) => get("audit", list.params, signal),
         render: (data, body) => {
@@ -100,8 +100,8 @@ export function audit() {
     });
 
     return {
-        title: "Audit log",
-        intro: "Who signed in, named, revoked, exported or erased, when, and from where.",
+        title: t("common.audit_log"),
+        intro: t("audit.who_signed_in_named"),
         filters: false, cards: [card],
     };
 }

@@ -2,17 +2,18 @@
 import { h } from "./dom.js";
 import { count, percent, share } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
+import { t } from "./texts.js";
 
 /** How a count compares with another, in few signs: "▲ 12.3%"; what it is, when pointed at. */
 export function difference(now, before, what) {
     if (before === undefined)
         return null;
     const ratio = before > 0 ? now / before - 1 : 0;
-    const [sign, word] = before === 0 ? [now > 0 ? "new" : "–", ""] : ratio > 0.0005 ? ["▲ ", "more"]
-        : ratio < -0.0005 ? ["▼ ", "fewer"] : ["", "as many"];
+    const [sign, word] = before === 0 ? [now > 0 ? t("bars.new") : "–", ""] : ratio > 0.0005 ? ["▲ ", t("bars.more_than")]
+        : ratio < -0.0005 ? ["▼ ", t("bars.fewer")] : ["", t("bars.as_many")];
     const size = before === 0 ? "" : ratio >= 9 ? `× ${count(Math.round(now / before))}` : percent(Math.abs(ratio));
 
-    return h("span", { class: "difference", title: `${count(before)} in ${what}` }, sign, size,
+    return h("span", { class: "difference", title: t("bars.before", { before, what }) }, sign, size,
         h("span", { class: "visually-hidden" }, ` ${word}`));
 }
 
@@ -34,10 +35,10 @@ function row(item, { all, max, machines, what, isCompared }) {
 /* All of them, to be searched and sorted. */
 function openAll(caption, items, { all, what, isCompared }) {
     const listing = new Listing({ caption, text: ({ name }) => name, columns: [
-        { name: "Name", value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
-        { name: "Clicks", value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
-        { name: "Share", value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
-        isCompared ? { name: "Change", value: ({ value, before }) => value - before, isNumber: true,
+        { name: t("common.name"), value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
+        { name: t("common.clicks"), value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
+        { name: t("common.share"), value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
+        isCompared ? { name: t("common.change"), value: ({ value, before }) => value - before, isNumber: true,
             cell: ({ value, before }) => difference(value, before, what) } : null,
     ].filter(Boolean) });
 
@@ -57,17 +58,17 @@ export function bars(caption, items, { limit = 7, machines = false, what = "" } 
     const max = Math.max(sorted[0]?.value ?? 1, rest);
     const isCompared = sorted.some(({ before }) => before !== undefined);
     const view = { all, max, machines, what, isCompared };
-    const name = `${count(sorted.length - limit)} more`;
+    const name = t("bars.n_more", { n: sorted.length - limit });
 
     if (rest > 0)
         shown.push({ name, value: rest, colour: "muted",
-            before: isCompared ? sorted.slice(limit).reduce((sum, { before }) => sum + before, 0) : undefined, title: "Show all, to search and sort",
+            before: isCompared ? sorted.slice(limit).reduce((sum, { before }) => sum + before, 0) : undefined, title: t("bars.show_all_to_search"),
             link: () => h("button", { type: "button", class: "text-button", "aria-haspopup": "dialog",
                 onclick: () => openAll(caption, sorted, view) }, `${name} …`) });
     return h("table", { class: "bars" },
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,
-            h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Clicks"),
-            h("th", { scope: "col" }, "Share"), isCompared ? h("th", { scope: "col", class: "wide-only" }, "Change") : null)),
+            h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col" }, t("common.clicks")),
+            h("th", { scope: "col" }, t("common.share")), isCompared ? h("th", { scope: "col", class: "wide-only" }, t("common.change")) : null)),
         h("tbody", null, shown.map((item) => row(item, view))));
 }

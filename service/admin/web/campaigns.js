@@ -11,6 +11,7 @@ import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
 import { change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
+import { t } from "./texts.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
 
@@ -57,8 +58,8 @@ function paint(keys, key) {
 
 /* What the mails of the period led to; nothing while no payment is known. */
 function paid(row) {
-    return !row || row.paid === 0 ? null : h("p", { class: "small" }, h("b", null, many(row.paid, "invoice")),
-        ` paid after a click: ${amounts(row.amount)}`);
+    return !row || row.paid === 0 ? null : h("p", { class: "small" }, t("campaigns.paid", { invoices: h("b", null, many(row.paid, "invoice")),
+            amounts: amounts(row.amount) }));
 }
 
 function stage(found, key, rows, funnel, filters) {
@@ -77,17 +78,17 @@ function stage(found, key, rows, funnel, filters) {
             change(row?.[field] ?? 0, found.data.previous ? before?.[field] ?? 0 : null,
                 { what: beforeName(filters), isGood: field !== "automated" }),
             h("p", { class: "small muted" }, field === "automated"
-                ? `${share(row?.automated ?? 0, row?.total ?? 0)} of all clicks`
-                : `${share(row?.human ?? 0, row?.total ?? 0)} of all clicks are people’s`),
+                ? t("campaigns.of_all_clicks", { share: share(row?.automated ?? 0, row?.total ?? 0) })
+                : t("campaigns.of_all_clicks_are", { share: share(row?.human ?? 0, row?.total ?? 0) })),
             paid(funnel.find((one) => one.key === key))),
-        bars(`Clicks of ${nameOf(found, key)} by kind of link`, kinds, { limit: 4,
+        bars(t("campaigns.clicks_of_by_kind", { name: nameOf(found, key) }), kinds, { limit: 4,
             machines: field === "automated" }));
 }
 
 function stagesCard(load, filters) {
     return new Card({
-        title: chosen(filters).length === 1 ? "At a glance" : "Side by side",
-        note: `Clicks ${audiences[filters.who].of}, ${periodName(filters)}, and what they led to.`,
+        title: chosen(filters).length === 1 ? t("campaigns.at_a_glance") : t("campaigns.side_by_side"),
+        note: t("campaigns.clicks_and_what_they", { of: audiences[filters.who].of, period: periodName(filters) }),
         span: 12,
         async load(signal) {
             const found = await load();
@@ -99,8 +100,7 @@ function stagesCard(load, filters) {
             return { found, kinds, funnel };
         },
         isEmpty: ({ found }) => found.keys.length === 0,
-        empty: "No link of a campaign was clicked in this period. Links belong to the campaign whose " +
-            "number they were made with: hopcount mint --campaign 12.",
+        empty: t("campaigns.no_link_of_a"),
         render({ found, kinds, funnel }, body) {
             fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
                 stage(found, key, kinds.rows, funnel.rows, filters))));
@@ -109,11 +109,11 @@ function stagesCard(load, filters) {
 }
 
 function timeCard(load, filters) {
-    const chart = new TimeChart("line", "Clicks over time by campaign");
+    const chart = new TimeChart("line", t("campaigns.clicks_over_time_by"));
 
     return new Card({
-        title: "Over time", span: 8, shape: "plot",
-        note: "Peaks show when a batch of mails was sent.",
+        title: t("campaigns.over_time"), span: 8, shape: "plot",
+        note: t("campaigns.peaks_show_when_a"),
         close: () => chart.close(),
         async load(signal) {
             const found = await load();
@@ -131,8 +131,8 @@ function timeCard(load, filters) {
 
             chart.show(body, {
                 keys, interval, compared: comparedSeries(data, filters),
-                summary: `${many(data.total[filters.who], "click")} of ${
-                    many(series.size, "campaign")}`,
+                summary: t("campaigns.summary", { clicks: many(data.total[filters.who], "click"),
+                    campaigns: many(series.size, "campaign") }),
                 series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values,
                     colour: paint(found.keys, key) })),
             });
@@ -172,7 +172,7 @@ function pickHead(row, found, context, filters, onNamed) {
 function nameAnother(filters, onNamed) {
     const place = h("div", { class: "after" });
     const button = h("button", { class: "button plain small", type: "button", onclick: ask },
-        "Name a campaign …");
+        t("common.name_a_campaign"));
 
     function ask() {
         const { form, focus } = nameForm(null, filters, (key) => {
@@ -196,21 +196,21 @@ function pickCard(load, context, filters) {
     let found = null;
     const beforeOf = ({ key }) => found.before.get(key) ?? 0;
     const listing = new Listing({
-        caption: "Table of campaigns", page: 10, memory,
+        caption: t("campaigns.table_of_campaigns"), page: 10, memory,
         text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
         columns: [
-            { name: "Campaign", value: ({ key, name }) => campaignName(key, name),
+            { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
                 cell: (row) => pickHead(row, found, context, filters, named) },
-            { name: "Clicks", value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
+            { name: t("common.clicks"), value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
                 isNumber: true },
-            { name: "Change", value: (row) => row[filters.who] - beforeOf(row),
+            { name: t("common.change"), value: (row) => row[filters.who] - beforeOf(row),
                 cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true },
         ],
     });
 
     return new Card({
-        title: "All campaigns", span: 4,
-        note: "Tick those to compare.",
+        title: t("common.all_campaigns"), span: 4,
+        note: t("campaigns.tick_those_to_compare"),
         load,
         isEmpty: ({ rows }) => rows.length === 0,
         footer,
@@ -233,19 +233,19 @@ function halfTime(items, all) {
     for (const { until, value } of items) {
         sum += value;
         if (sum * 2 >= all)
-            return until ? `Half of the clicks come within ${until}.`
-                : "Half of the clicks come after more than 90 days.";
+            return until ? t("campaigns.half_of_the_clicks", { until })
+                : t("campaigns.half_of_the_clicks_2");
     }
     return "";
 }
 
 function delayCard(filters) {
-    const chart = new TimeChart("bar", "Clicks by the time since the link was made");
+    const chart = new TimeChart("bar", t("campaigns.clicks_by_the_time"));
     const field = filters.who;
 
     return new Card({
-        title: "From mail to click", span: 8, shape: "plot",
-        note: "How long after the link was made, usually when the mail went out, the click came.",
+        title: t("common.from_mail_to_click"), span: 8, shape: "plot",
+        note: t("campaigns.how_long_after_the"),
         load: (signal) => stats({ ...toParams(filters), group_by: "delay" }, signal),
         isEmpty: (data) => data.rows.every((row) => row[field] === 0),
         close: () => chart.close(),
@@ -257,9 +257,9 @@ function delayCard(filters) {
 
             chart.show(body, {
                 keys: items.map(({ name }) => name), ticks: items.map(({ tick }) => tick),
-                title: "Time since the link was made, up to …",
+                title: t("campaigns.time_since_the_link"),
                 interval: "step", summary: half, isStated: true,
-                series: [{ name: "Clicks", values: items.map(({ value }) => value),
+                series: [{ name: t("common.clicks"), values: items.map(({ value }) => value),
                     colour: field === "automated" ? "bot" : "people" }],
             });
         },
@@ -271,8 +271,8 @@ export function campaigns(context, filters) {
     const params = toParams(filters);
 
     return {
-        title: "Campaigns",
-        intro: "Compare the stages of a reminder, or any mails: which one gets people to act?",
+        title: t("common.campaigns"),
+        intro: t("campaigns.compare_the_stages_of"),
         filters: true,
         csv: { ...params, group_by: "campaign" },
         cards: [
@@ -280,13 +280,13 @@ export function campaigns(context, filters) {
             timeCard(load, filters),
             pickCard(load, context, filters),
             variantCard(load, filters),
-            rankCard("Channels", "Where the link was seen", "channel", params, filters),
+            rankCard(t("common.channels"), t("common.where_the_link_was"), "channel", params, filters),
             delayCard(filters),
             ownPagesCard(load, filters),
-            rankCard("Devices", "What they held in their hands", "device", params, filters),
-            rankCard("Countries", "By the address that clicked", "country", params, filters),
-            rankCard("Kinds of link", "What the clients wanted to do", "kind", params, filters),
-            rankCard("Opened from", "The page or app where the link was clicked", "referrer", params, filters),
+            rankCard(t("common.devices"), t("common.what_they_held_in"), "device", params, filters),
+            rankCard(t("common.countries"), t("common.by_the_address_that"), "country", params, filters),
+            rankCard(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind", params, filters),
+            rankCard(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", params, filters),
         ],
     };
 }

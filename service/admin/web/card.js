@@ -1,6 +1,7 @@
 // A card: a heading, a sentence on what it shows, and a body that is loading, there, empty or failed.
 import { fill, h, newId } from "./dom.js";
 import { dimensions } from "./filters.js";
+import { t } from "./texts.js";
 
 function skeleton(shape) {
     if (shape === "plot")
@@ -62,7 +63,7 @@ export class Card {
         if (this.options.isEmpty?.(data)) {
             this.close();
             fill(this.body, h("div", { class: "empty" },
-                this.options.empty ?? "No clicks in this period."));
+                this.options.empty ?? t("card.no_clicks_in_this")));
         } else {
             if (!this.isFilled)
                 fill(this.body);
@@ -85,19 +86,19 @@ export class Card {
         this.close();
         if (isAddressed(error)) {
             document.dispatchEvent(new CustomEvent("refused", { detail: error }));
-            fill(this.body, h("div", { class: "empty" }, "Nothing to show for this address."));
+            fill(this.body, h("div", { class: "empty" }, t("card.nothing_to_show_for")));
             return;
         }
         if (isDown) {
-            fill(this.body, h("div", { class: "empty" }, error.status === 429 ? "Waiting …"
-                : "Waiting for the counters …"));
+            fill(this.body, h("div", { class: "empty" }, error.status === 429 ? t("card.waiting")
+                : t("card.waiting_for_the_counters")));
             return;
         }
         fill(this.body, h("div", { class: "failed", role: "alert" },
-            h("strong", null, "This can’t be shown right now."),
+            h("strong", null, t("card.this_cant_be_shown")),
             h("span", null, error.message),
             h("button", { class: "button plain", type: "button", onclick: () => this.refresh() },
-                "Try again")));
+                t("common.try_again"))));
     }
 
     /* What is in the body will be replaced. */

@@ -3,6 +3,7 @@
 import { h, table } from "./dom.js";
 import { timeZone } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
+import { t } from "./texts.js";
 
 /* global Chart */
 
@@ -49,7 +50,7 @@ function tooltip(interval, unit) {
         filter: (item) => item.parsed.y > 0,
         callbacks: {
             title: (items) => items.length > 0 ? bucket(items[0].label, interval) : "",
-            label: (item) => interval === "step" ? ` ${count(item.parsed.y)} ${unit.toLowerCase()}`
+            label: (item) => interval === "step" ? ` ${unit}: ${count(item.parsed.y)}`
                 : ` ${item.dataset.label}: ${count(item.parsed.y)}`,
         },
     };
@@ -104,11 +105,11 @@ function legend(series) {
 }
 
 function dataTable(caption, keys, interval, series, unit) {
-    const head = interval === "step" ? ["Step", unit]
-        : ["Time", ...series.map(({ name }) => name)];
+    const head = interval === "step" ? [t("common.step"), unit]
+        : [t("charts.time"), ...series.map(({ name }) => name)];
     const running = runningBucket(keys, interval);
     const rows = keys.map((key, i) =>
-        [bucket(key, interval) + (i === running ? " (not over)" : ""), ...series.map(({ values }) => values[i] === null ? "–" : count(values[i]))]);
+        [bucket(key, interval) + (i === running ? t("charts.not_over") : ""), ...series.map(({ values }) => values[i] === null ? "–" : count(values[i]))]);
 
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
         table("rows small", caption, head, rows));
@@ -118,7 +119,7 @@ function dataTable(caption, keys, interval, series, unit) {
 function head(keys, interval, series, statement, unit) {
     const isRunning = runningBucket(keys, interval) >= 0;
     const said = h("p", { class: "small muted" }, interval === "step" ? unit
-        : `Clicks per ${interval}${isRunning ? `; the last ${interval} is not over` : ""}`);
+        : t(`charts.per_${interval}${isRunning ? "_running" : ""}`));
 
     return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), said);
 }
@@ -136,7 +137,7 @@ export class TimeChart {
     /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
      * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period. */
-    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = "Clicks" }) {
+    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = t("common.clicks") }) {
         const series = compared ? [...own, compared] : own;
 
         this.unit = unit;
@@ -144,10 +145,10 @@ export class TimeChart {
             this.canvas = h("canvas", { role: "img" });
             this.legendPlace = h("div");
             this.tablePlace = h("details", { class: "data" },
-                h("summary", null, "Show as a table"), h("div"));
+                h("summary", null, t("charts.show_as_a_table")), h("div"));
             this.tablePlace.addEventListener("toggle", () => this.fillTable());
             this.savePlace = h("button", { class: "text-button small muted save", type: "button",
-                onclick: () => this.savePicture() }, "Save as PNG");
+                onclick: () => this.savePicture() }, t("charts.save_as_png"));
             body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas),
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }

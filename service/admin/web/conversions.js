@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { fill, h, table } from "./dom.js";
 import { addressOf, toParams } from "./filters.js";
 import { count, money, share } from "./format.js";
+import { t } from "./texts.js";
 
 /** The parameters of GET /v1/funnel that the filters stand for. */
 export function funnelParams(filters) {
@@ -30,14 +31,13 @@ function command(words) {
 
 /* What has to be told for the step to be known, and how. */
 const steps = {
-    sent: ["No mail was told of in this period.",
-        "Tell of each mail as it is sent, by its invoice (or with --n 800 of a whole run); who makes links by the API " +
-        "can say “sent”: true there:", "event mail.sent --campaign 12 --object 4711 --client 77"],
-    clicked: ["No person has clicked a link of these mails.",
-        "An invoice counts when its link was made with its number:",
+    sent: [t("conversions.no_mail_was_told"),
+        t("conversions.tell_of_mails_as"), "event mail.sent --campaign 12 --object 4711 --client 77"],
+    clicked: [t("conversions.no_person_has_clicked"),
+        t("conversions.an_invoice_counts_when"),
         "mint -c hopcount.yaml pay --object 4711 --client 77 --campaign 12"],
-    paid: ["No payment was told of that a click could be credited with.",
-        "Tell of payments, their amount in cents:", "event invoice.paid --object 4711 --amount 1999 --currency EUR"],
+    paid: [t("conversions.no_payment_was_told"),
+        t("conversions.tell_of_payments_hopcount"), "event invoice.paid --object 4711 --amount 1999 --currency EUR"],
 };
 
 /** Which event of a step is missing, and one command that sends it. */
@@ -50,9 +50,9 @@ export function missing(step) {
 
 /** What to show while nothing is known: which event is missing, and how to send it. */
 export function emptyFunnel() {
-    return [h("strong", null, "Nothing is known of mails, clicks and payments in this period."),
+    return [h("strong", null, t("conversions.nothing_is_known_of")),
         ["sent", "paid"].map((step) => missing(step).slice(1)),
-        h("span", null, "The key needs the scope events:write.")];
+        h("span", null, t("conversions.needs_scope"))];
 }
 
 export function isEmptyFunnel({ total }) {
@@ -62,19 +62,19 @@ export function isEmptyFunnel({ total }) {
 /** The card of the overview. */
 export function conversionCard(filters) {
     return new Card({
-        title: "What clicks led to", span: 4,
-        note: "Of the mails of this period. A payment belongs to the last link that a person clicked before it.",
+        title: t("conversions.what_clicks_led_to"), span: 4,
+        note: t("conversions.of_the_mails_of"),
         load: loadFunnel(filters, { group_by: "campaign", limit: 1 }),
         isEmpty: isEmptyFunnel,
         empty: emptyFunnel(),
         render({ total }, body) {
-            fill(body, table("rows", "Mails, clicks and payments", ["Step", "Number", "Share"], [
-                ["Mails sent", count(total.sent), ""],
-                ["Invoices clicked", count(total.clicked), total.sent > 0 ? share(total.clicked, total.sent) : "–"],
-                ["Invoices paid after a click", count(total.paid), share(total.paid, total.clicked)],
-                ["Money", amounts(total.amount), ""]]),
+            fill(body, table("rows", t("conversions.mails_clicks_and_payments"), [t("common.step"), t("common.number"), t("common.share")], [
+                [t("common.mails_sent"), count(total.sent), ""],
+                [t("conversions.invoices_clicked"), count(total.clicked), total.sent > 0 ? share(total.clicked, total.sent) : "–"],
+                [t("conversions.invoices_paid_after_a"), count(total.paid), share(total.paid, total.clicked)],
+                [t("common.money"), amounts(total.amount), ""]]),
             h("p", { class: "small after" }, h("a", { href: addressOf("funnel", filters), "data-view": "funnel" },
-                "Which reminder gets paid")));
+                t("conversions.which_reminder_gets_paid"))));
         },
     });
 }

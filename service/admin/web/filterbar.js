@@ -1,8 +1,9 @@
 // The row of controls above the figures.
 import { h, newId } from "./dom.js";
 import { canStep, comparisons, isComparedByDate, isCustom, periodName, periods, stepOf } from "./filters.js";
-import { count } from "./format.js";
+import { count, many } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
+import { t } from "./texts.js";
 import { audiences, campaignName, valueName } from "./words.js";
 
 const LISTED = 50; // campaigns in the menu, those with the most clicks
@@ -59,17 +60,17 @@ function dates(filters, change) {
 
     // An end beyond the other one takes that along.
     return [
-        date("From", from, { max: today }, (day) => change({ from: day, to: day > to ? day : to })),
-        date("Up to and including", to, { max: today },
+        date(t("filterbar.from"), from, { max: today }, (day) => change({ from: day, to: day > to ? day : to })),
+        date(t("filterbar.up_to_and_including"), to, { max: today },
             (day) => change({ from: day < from ? day : from, to: day })),
     ];
 }
 
 function period(filters, change) {
-    const options = [...periods, ["custom", "Custom dates …"]];
+    const options = [...periods, ["custom", t("filterbar.custom_dates")]];
     const value = isCustom(filters) ? "custom" : filters.from;
 
-    return select("Period", value, options, (key) => {
+    return select(t("filterbar.period"), value, options, (key) => {
         const monthAgo = new Date(Date.now() - 29 * 86400000);
 
         change(key === "custom" ? { from: isoDate(monthAgo), to: isoDate(new Date()) }
@@ -79,13 +80,13 @@ function period(filters, change) {
 
 function comparison(filters, change) {
     const isDate = isComparedByDate(filters);
-    const options = [...comparisons, ["date", "A period of its own …"]];
+    const options = [...comparisons, ["date", t("filterbar.a_period_of_its")]];
     const yearAgo = isoDate(new Date(Date.now() - 366 * 86400000));
 
     return [
-        select("Compared with", isDate ? "date" : filters.compare, options,
+        select(t("filterbar.compared_with"), isDate ? "date" : filters.compare, options,
             (compare) => change({ compare: compare === "date" ? yearAgo : compare })),
-        isDate ? date("Compared from", filters.compare, { max: isoDate(new Date()) },
+        isDate ? date(t("filterbar.compared_from"), filters.compare, { max: isoDate(new Date()) },
             (compare) => change({ compare })) : [],
     ];
 }
@@ -94,7 +95,7 @@ function audience(filters, change) {
     const name = newId(), labelId = newId();
 
     return h("div", { class: "field wide" },
-        h("span", { class: "label", id: labelId }, "Clicks by"),
+        h("span", { class: "label", id: labelId }, t("filterbar.clicks_by")),
         h("div", { class: "segments", role: "radiogroup", "aria-labelledby": labelId },
             Object.entries(audiences).map(([key, { name: text }]) =>
             h("label", null,
@@ -106,20 +107,20 @@ function audience(filters, change) {
 function brands(context, filters, change) {
     if (context.brands.length < 2)
         return [];
-    return [select("Brand", filters.brand, context.brands.map(({ name }) => [name, name]),
+    return [select(t("common.brand"), filters.brand, context.brands.map(({ name }) => [name, name]),
         (brand) => change({ brand, campaign: "", kind: "" }))];
 }
 
 function campaigns(context, filters, change) {
     const known = context.campaigns.slice(0, LISTED).map(({ key, name }) => [key, campaignName(key, name)]);
-    const all = context.campaigns.length > LISTED ? [[ALL, `All ${count(context.campaigns.length)} …`]] : [];
+    const all = context.campaigns.length > LISTED ? [[ALL, t("filterbar.all", { n: context.campaigns.length })]] : [];
     const several = filters.campaign.includes(",");
 
     if (filters.campaign && !several && !known.some(([key]) => key === filters.campaign))
         known.push([filters.campaign, campaignName(filters.campaign)]);
     if (several)
-        known.push([filters.campaign, `${filters.campaign.split(",").length} campaigns`]);
-    return select("Campaign", filters.campaign, [["", "All campaigns"], ...known, ...all], (campaign) => {
+        known.push([filters.campaign, many(filters.campaign.split(",").length, "campaign")]);
+    return select(t("common.campaign"), filters.campaign, [["", t("common.all_campaigns")], ...known, ...all], (campaign) => {
         if (campaign === ALL)
             openCampaigns(context.campaigns, filters, change);
         else
@@ -130,20 +131,20 @@ function campaigns(context, filters, change) {
 /* More than one finds in a menu: to be searched. */
 function openCampaigns(found, filters, change) {
     const listing = new Listing({
-        caption: "Campaigns", text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
+        caption: t("common.campaigns"), text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
         columns: [
-            { name: "Campaign", value: ({ key, name }) => campaignName(key, name),
+            { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
                 cell: ({ key, name }) => h("button", { type: "button", class: "text-button", onclick: () => {
                     dialog.close();
                     change({ campaign: key });
                 } }, campaignName(key, name)) },
-            { name: "Clicks", value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
+            { name: t("common.clicks"), value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
                 isNumber: true },
         ],
     });
 
     listing.show(found);
-    const dialog = openDialog("Choose a campaign", listing.element);
+    const dialog = openDialog(t("filterbar.choose_a_campaign"), listing.element);
 }
 
 /* In one line, for a screen that has no room for the controls. */
@@ -165,18 +166,18 @@ export function filterBar(context, filters, change, { withCampaign = true, withC
     const kinds = (brand?.kinds ?? []).map(({ name }) => [name, valueName("kind", name)]);
 
     const formId = newId();
-    const form = h("form", { class: "filters", id: formId, "aria-label": "Filters",
+    const form = h("form", { class: "filters", id: formId, "aria-label": t("filterbar.filters"),
         onsubmit: (event) => event.preventDefault() },
     brands(context, filters, change),
     period(filters, change),
     isCustom(filters) ? dates(filters, change) : [],
     withCampaign ? campaigns(context, filters, change) : [],
-    select("Kind of link", filters.kind, [["", "All kinds"], ...kinds],
+    select(t("common.kind_of_link"), filters.kind, [["", t("filterbar.all_kinds")], ...kinds],
         (kind) => change({ kind })),
     // Of clicks only: invoices are counted by the time of their mail, and those clicked are people's.
-    !withClicks ? [] : select("In steps of", stepOf(filters),
-        [["", "Automatic"], ["hour", "Hours"], ["day", "Days"],
-            ["week", "Weeks"], ["month", "Months"]].filter(([key]) => canStep(filters, key)),
+    !withClicks ? [] : select(t("filterbar.in_steps_of"), stepOf(filters),
+        [["", t("filterbar.automatic")], ["hour", t("filterbar.hours")], ["day", t("filterbar.days")],
+            ["week", t("filterbar.weeks")], ["month", t("filterbar.months")]].filter(([key]) => canStep(filters, key)),
         (interval) => change({ interval })),
     comparison(filters, change),
     withClicks ? audience(filters, change) : []);

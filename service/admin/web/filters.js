@@ -1,12 +1,14 @@
 // The filters of the page.  They are kept in the address, so that a view can be bookmarked and sent.
+import { writtenDate } from "./format.js";
+import { t } from "./texts.js";
 import { audiences } from "./words.js";
 
 /** What clicks can be picked by, one at a time: the API counts each apart.  Name, and what it is
  * called on a chip. */
 export const dimensions = {
-    label: "Who clicked", reason: "Given away by", country: "Country", device: "Device",
-    browser: "Browser", system: "System", channel: "Channel", variant: "Variant",
-    referrer: "Opened from",
+    label: t("common.who_clicked"), reason: t("filters.given_away_by"), country: t("filters.country"), device: t("filters.device"),
+    browser: t("filters.browser"), system: t("filters.system"), channel: t("common.channel"), variant: t("common.variant"),
+    referrer: t("common.opened_from"),
 };
 
 const noDimensions = Object.fromEntries(Object.keys(dimensions).map((name) => [name, ""]));
@@ -25,10 +27,10 @@ const defaults = {
 
 /** What the period is compared with, as the API calls it; "" is the period before. */
 export const comparisons = [
-    ["", "The period before"],
-    ["weekday", "Same weekdays before"],
-    ["year", "Same dates last year"],
-    ["year_weekday", "Same weekdays last year"],
+    ["", t("filters.the_period_before")],
+    ["weekday", t("filters.same_weekdays_before")],
+    ["year", t("filters.same_dates_last_year")],
+    ["year_weekday", t("filters.same_weekdays_last_year")],
 ];
 
 /** A date to compare from on: as long a period that begins then. */
@@ -37,13 +39,13 @@ export function isComparedByDate({ compare }) {
 }
 
 export const periods = [
-    ["24h", "Last 24 hours"],
-    ["7d", "Last 7 days"],
-    ["30d", "Last 30 days"],
-    ["90d", "Last 90 days"],
-    ["mtd", "This month"],
-    ["ytd", "This year"],
-    ["1y", "Last 12 months"],
+    ["24h", t("filters.last_24_hours")],
+    ["7d", t("filters.last_7_days")],
+    ["30d", t("filters.last_30_days")],
+    ["90d", t("filters.last_90_days")],
+    ["mtd", t("filters.this_month")],
+    ["ytd", t("filters.this_year")],
+    ["1y", t("filters.last_12_months")],
 ];
 
 let zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -170,8 +172,9 @@ export function periodName(filters) {
     const named = periods.find(([key]) => key === filters.from);
 
     if (named && !filters.to)
-        return named[1].replace(/^L/, "l").replace(/^T/, "t");
-    return filters.to ? `${filters.from} to ${filters.to}` : `since ${filters.from}`;
+        return named[1].charAt(0).toLowerCase() + named[1].slice(1);
+    return filters.to ? t("filters.from_to", { from: writtenDate(filters.from), to: writtenDate(filters.to) })
+        : t("filters.since", { from: writtenDate(filters.from) });
 }
 
 /** The parameter `compare` of GET /v1/stats. */
@@ -182,12 +185,12 @@ export function compareParam({ compare }) {
 /** The period that is compared with, in words: "the 30 days before". */
 export function beforeName(filters) {
     const [, n, unit] = /^(\d+)([hd])$/.exec(filters.from) ?? [];
-    const names = { weekday: "the same weekdays before", year: "the same dates last year",
-        year_weekday: "the same weekdays last year" };
+    const names = { weekday: t("filters.the_same_weekdays_before"), year: t("filters.the_same_dates_last"),
+        year_weekday: t("filters.the_same_weekdays_last") };
 
     if (filters.compare)
-        return names[filters.compare] ?? `the period from ${filters.compare} on`;
+        return names[filters.compare] ?? t("filters.the_period_from_on", { compare: writtenDate(filters.compare) });
     if (!n || filters.to)
-        return filters.from === "1y" && !filters.to ? "the 12 months before" : "the period before";
-    return `the ${n} ${unit === "h" ? "hours" : "days"} before`;
+        return filters.from === "1y" && !filters.to ? t("filters.the_12_months_before") : t("common.the_period_before");
+    return t(unit === "h" ? "filters.hours_before" : "filters.days_before", { n: Number(n) });
 }

@@ -1,19 +1,20 @@
 // Numbers, shares and times as people of the reader's language write them.
+import { locale, t } from "./texts.js";
 
-const whole = new Intl.NumberFormat();
-const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const shares = new Intl.NumberFormat(undefined,
+const whole = new Intl.NumberFormat(locale);
+const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const shares = new Intl.NumberFormat(locale,
     { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const clockFace = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const clockFace = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 export function count(n) {
     return whole.format(n);
 }
 
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 4 });
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 4 });
 
 /** A large figure: in full up to a million, from there on short: 12.35M. */
 export function big(n) {
@@ -28,7 +29,7 @@ function write(format, n) {
 
 /** count(2, "click"): "2 clicks"; "1 click". */
 export function many(n, what) {
-    return `${count(n)} ${what}${n === 1 ? "" : what.endsWith("ch") ? "es" : "s"}`;
+    return t(`n.${what}`, { n });
 }
 
 /** The numbers of an axis, as Chart.js asks for them: all in full, or all short: 12.5K. */
@@ -57,11 +58,11 @@ export function odds(p) {
     if (p >= 0.95)
         return "nearly every time";
     if (p < 0.001)
-        return "less than once in 1,000 times".replace("1,000", count(1000));
+        return t("format.odds_less", { of: 1000 });
     const of = p >= 0.1 ? 10 : p >= 0.01 ? 100 : 1000;
     const n = Math.round(p * of);
 
-    return n === 1 ? `about once in ${count(of)} times` : `about ${n} times in ${count(of)}`;
+    return t("format.odds", { n, of });
 }
 
 export function bytes(n) {
@@ -77,6 +78,13 @@ export function bytes(n) {
 
 export function time(text) {
     return text ? moment.format(new Date(text)) : "–";
+}
+
+const dayFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+
+/** A date of the address, 2026-11-28, as it is written here; anything else stays as it is. */
+export function writtenDate(text) {
+    return /^\d{4}-\d\d-\d\d$/.test(text) ? dayFormat.format(new Date(text)) : text;
 }
 
 /** The time of day, to the second. */
@@ -102,10 +110,10 @@ export function ago(text, now = Date.now()) {
 
 export function seconds(n) {
     if (n < 1)
-        return "under a second";
+        return t("format.under_a_second");
     if (n < 120)
-        return `${Math.round(n)} s`;
-    return n < 7200 ? `${Math.round(n / 60)} min` : `${tenth.format(n / 3600)} h`;
+        return t("format.s", { n: Math.round(n) });
+    return n < 7200 ? t("format.min", { n: Math.round(n / 60) }) : t("format.h", { n: tenth.format(n / 3600) });
 }
 
 /** A time span in words: "25 minutes", "3.5 days". */
@@ -114,13 +122,13 @@ export function duration(n) {
         .find(([seconds]) => n >= 2 * seconds) ?? [1, "second"];
     const value = n / length;
 
-    return new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "long",
+    return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long",
         maximumFractionDigits: value < 10 && unit !== "second" ? 1 : 0 }).format(value);
 }
 
 /** An amount in a currency's smallest unit: 1999 EUR as €19.99. */
 export function money(n, currency) {
-    const written = new Intl.NumberFormat(undefined, { style: "currency", currency });
+    const written = new Intl.NumberFormat(locale, { style: "currency", currency });
 
     return written.format(n / 10 ** written.resolvedOptions().maximumFractionDigits);
 }
@@ -137,7 +145,7 @@ const formats = {
     tick_month: { month: "short", year: "numeric" },
 };
 const formatters = Object.fromEntries(Object.entries(formats).map(([name, options]) =>
-    [name, new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" })]));
+    [name, new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" })]));
 
 /** The local time of a bucket, as if it were UTC. */
 export function bucketDate(key) {
@@ -158,7 +166,7 @@ export function bucket(key, interval) {
     if (interval === "step")
         return key;
     if (interval === "week")
-        return `Week of ${formatters.day.format(bucketDate(key))}`;
+        return t("format.week_of", { day: formatters.day.format(bucketDate(key)) });
     return formatters[interval].format(bucketDate(key));
 }
 

@@ -9,34 +9,35 @@ import { count, duration, many, money, odds, per100, percent, share, time } from
 import { openDialog } from "./listing.js";
 import { shared } from "./overview.js";
 import { judge, needed } from "./significance.js";
-import { campaignName } from "./words.js";
+import { t } from "./texts.js";
+import { campaignName, stateName } from "./words.js";
 
 const LISTED = 20; // invoices of a list on the page; all of them are in the file
 
 /* --- lists: the invoices behind a number --- */
 
 const lists = {
-    clicked: ["Clicked", "A person clicked a link of the mail", "Who clicked"],
-    unclicked: ["Not clicked", "Mailed, and no person has clicked a link of the mail", "Who didn’t click"],
-    unpaid: ["Not paid", "Not paid, as far as events told; nor cancelled, refunded or replaced", "Who hasn’t paid"],
+    clicked: [t("funnel.clicked"), t("funnel.a_person_clicked_a"), t("common.who_clicked")],
+    unclicked: [t("funnel.not_clicked"), t("funnel.mailed_and_no_person"), t("funnel.who_unclicked")],
+    unpaid: [t("funnel.not_paid"), t("funnel.not_paid_as_far"), t("funnel.who_unpaid")],
 };
 
 function listTable(what, data) {
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": lists[what][0] },
-        table("rows small", lists[what][1], ["Invoice", "Client", "Mailed", "Last click", "State"],
+        table("rows small", lists[what][1], [t("funnel.invoice"), t("common.client"), t("funnel.mailed"), t("common.last_click"), t("common.state")],
             data.rows.map((row) => [String(row.object), row.client ? String(row.client) : "–",
-                time(row.sent_at), time(row.last_click_at), row.state ?? "–"])));
+                time(row.sent_at), time(row.last_click_at), row.state ? stateName(row.state) : "–"])));
 }
 
 function drawList(what, params, data, place) {
     fill(place,
-        h("p", { class: "small muted" }, `${lists[what][1]}. Clients who opted out of tracking are not in the list.`),
-        data.rows.length === 0 ? h("p", null, "No invoice is in this list.")
+        h("p", { class: "small muted" }, t("funnel.the_invoices_behind_the", { what: lists[what][1] })),
+        data.rows.length === 0 ? h("p", null, t("funnel.no_invoice_is_in"))
             : [listTable(what, data), h("p", { class: "small muted" }, data.next_page === null
-                ? many(data.rows.length, "invoice") : `The first ${many(data.rows.length, "invoice")}; the file has all.`),
+                ? many(data.rows.length, "invoice") : t("funnel.first", { n: data.rows.length })),
             h("div", { class: "actions" }, h("a", { class: "button plain small", download: `hopcount-${what}.csv`,
-                href: address(`${what}.csv`, { ...params, limit: "all", for: "spreadsheet" }) }, "Download as CSV")),
-            h("p", { class: "small muted" }, "New links for these, of another campaign:",
+                href: address(`${what}.csv`, { ...params, limit: "all", for: "spreadsheet" }) }, t("funnel.download_as_csv"))),
+            h("p", { class: "small muted" }, t("funnel.make_new_links_for"),
                 h("code", { class: "command" }, "hopcount mint -c hopcount.yaml --batch --from-list ",
                     `hopcount-${what}.csv pay --campaign 13 > links.csv`))]);
 }
@@ -47,7 +48,7 @@ function listButton(what, campaign, name, filters) {
     const params = { brand, campaign, from, to, tz };
 
     async function open() {
-        const place = h("div", { class: "stack" }, h("p", { class: "muted" }, "Loading …"));
+        const place = h("div", { class: "stack" }, h("p", { class: "muted" }, t("funnel.loading")));
 
         openDialog(`${lists[what][0]}: ${name}`, place);
         try {
@@ -74,10 +75,9 @@ function difference(now, before, filters, show = count) {
     const ratio = now / before - 1;
     const name = ratio > 0.0005 ? "up" : ratio < -0.0005 ? "down" : "";
 
-    return h("span", { class: "change", title: `${show(before)} in ${beforeName(filters)}` },
+    return h("span", { class: "change", title: t("bars.before", { before: show(before), what: beforeName(filters) }) },
         h("b", { class: name }, `${{ up: "▲ ", down: "▼ " }[name] ?? ""}${percent(Math.abs(ratio))}`),
-        h("span", { class: "visually-hidden" }, { up: " more than", down: " fewer than" }[name] ?? " as in",
-            ` ${beforeName(filters)}`));
+        h("span", { class: "visually-hidden" }, t(`funnel.${name || "same"}`, { what: beforeName(filters) })));
 }
 
 /* `open` are the buttons that show who is behind the number. */
@@ -94,7 +94,7 @@ function step(name, value, { top, rate, was, filters, open = [] }) {
 }
 
 function rate(part, whole, of) {
-    return whole > 0 ? `${share(part, whole)} of ${of}` : "";
+    return whole > 0 ? t(of, { share: share(part, whole) }) : "";
 }
 
 function campaignSteps(row, before, filters) {
@@ -105,24 +105,23 @@ function campaignSteps(row, before, filters) {
     return h("div", { class: "stage" },
         h("div", null,
             h("h3", { title: name }, name),
-            h("ol", { class: "funnel", "aria-label": `Steps of ${name}` },
-                step("Mailed", row.sent, { top, was: before?.sent, filters }),
-                step("Clicked", row.clicked, { top, rate: rate(row.clicked, row.sent, "mails"), was: before?.clicked,
+            h("ol", { class: "funnel", "aria-label": t("funnel.steps_of", { name }) },
+                step(t("funnel.mailed"), row.sent, { top, was: before?.sent, filters }),
+                step(t("funnel.clicked"), row.clicked, { top, rate: rate(row.clicked, row.sent, "funnel.of_mails"), was: before?.clicked,
                     filters, open: [opens("clicked"), opens("unclicked")] }),
-                step("Paid", row.paid, { top, rate: rate(row.paid, row.clicked, "clicked"), was: before?.paid,
+                step(t("funnel.paid"), row.paid, { top, rate: rate(row.paid, row.clicked, "funnel.of_clicked"), was: before?.paid,
                     filters, open: [opens("unpaid")] })),
             h("p", { class: "small" }, h("b", null, amounts(row.amount))),
             row.click_to_pay_s ? h("p", { class: "small muted" },
-                `Half pay within ${duration(row.click_to_pay_s.median)} of the click.`) : null,
+                t("funnel.half_pay_within_of", { median: duration(row.click_to_pay_s.median) })) : null,
             row.sent === 0 ? hint("sent") : row.clicked === 0 ? hint("clicked")
                 : row.paid === 0 ? hint("paid") : null));
 }
 
 function stepsCard(load, filters) {
     return new Card({
-        title: "Step by step", span: 12, load,
-        note: `The mails of this period (${periodName(filters)}), whenever they were clicked and paid. A payment ` +
-            "belongs to the last link of its invoice that a person clicked before it.",
+        title: t("funnel.step_by_step"), span: 12, load,
+        note: t("funnel.the_mails_of_this", { period: periodName(filters) }),
         isEmpty: isEmptyFunnel,
         empty: emptyFunnel(),
         render(data, body) {
@@ -148,7 +147,7 @@ function figure(title, note, load, filters, read, show = count) {
 
 function moneyCard(load, filters) {
     return new Card({
-        title: "Money", note: "Paid after a click, less refunds and credit notes", load, span: 3,
+        title: t("common.money"), note: t("funnel.paid_after_a_click"), load, span: 3,
         shape: "figure",
         render({ total, previous }, body) {
             const all = Object.entries(total.amount).sort((a, b) => b[1] - a[1]);
@@ -195,11 +194,11 @@ function timeCard(title, note, field, load) {
             const spread = total[`${field}_s`];
 
             chart.show(body, {
-                keys: spans.map(([, name]) => name), interval: "step", unit: "Invoices",
-                title: "Up to …", isStated: true,
-                summary: `Half within ${duration(spread.median)}, a quarter within ${
-                    duration(spread.q1)}, three quarters within ${duration(spread.q3)}.`,
-                series: [{ name: "Invoices", values: toSpans(total[field]), colour: "people" }],
+                keys: spans.map(([, name]) => name), interval: "step", unit: t("funnel.invoices"),
+                title: t("funnel.up_to"), isStated: true,
+                summary: t("funnel.half_within_a_quarter", { median: duration(spread.median),
+                    q1: duration(spread.q1), q3: duration(spread.q3) }),
+                series: [{ name: t("funnel.invoices"), values: toSpans(total[field]), colour: "people" }],
             });
         },
     });
@@ -208,19 +207,19 @@ function timeCard(title, note, field, load) {
 /* --- what became of payments --- */
 
 const outcomes = {
-    credited: "Credited to a click",
-    no_click: "Nobody had clicked a link of the invoice",
-    before_click: "The clicks came after the payment",
-    too_late: "The last click was too long ago",
-    opted_out: "The client must not be tracked",
-    replaced: "A later payment of the same invoice took its place",
-    taken_back: "Refunded, credited, or unpaid again",
+    credited: t("funnel.credited_to_a_click"),
+    no_click: t("funnel.nobody_had_clicked_a"),
+    before_click: t("funnel.the_clicks_came_after"),
+    too_late: t("funnel.the_last_click_was"),
+    opted_out: t("funnel.the_client_must_not"),
+    replaced: t("funnel.a_later_payment_of"),
+    taken_back: t("funnel.refunded_credited_or_unpaid"),
 };
 
 function outcomeCard(load) {
     return new Card({
-        title: "What became of payments", span: 6, load,
-        note: "All payments of the period by their own date, whatever their campaign.",
+        title: t("funnel.what_became_of_payments"), span: 6, load,
+        note: t("funnel.all_payments_of_the"),
         isEmpty: ({ payments }) => Object.values(payments).every(({ n }) => n === 0),
         empty: missing("paid"),
         render({ payments }, body) {
@@ -228,8 +227,8 @@ function outcomeCard(load) {
                 .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), amounts(amount)]);
 
             fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
-                "aria-label": "Table of payments" },
-            table("rows small", "Payments by what became of them", ["Payments", "Number", "Money"], rows)));
+                "aria-label": t("funnel.table_of_payments") },
+            table("rows small", t("funnel.payments_by_what_became"), [t("funnel.payments"), t("common.number"), t("common.money")], rows)));
         },
     });
 }
@@ -241,12 +240,10 @@ function variantTestCard(filters) {
         group_by: "campaign,variant" }, signal);
 
     return new Card({
-        title: "A/B tests by payments", span: 6, load,
-        note: "Which version of a mail gets more invoices paid, and which gets more clicked?",
+        title: t("funnel.a_b_tests_by"), span: 6, load,
+        note: t("funnel.which_version_of_a"),
         isEmpty: ({ rows }) => !rows.some(({ variant }) => variant !== "none"),
-        empty: h("span", null, "No mail of this period carries a variant. Send two versions of a mail, mint the " +
-            "links of one with --variant A and those of the other with --variant B, and tell of the mails with " +
-            "the same letter."),
+        empty: h("span", null, t("funnel.no_mail_of_this")),
         render({ rows }, body) {
             const tests = new Map();
 
@@ -258,8 +255,8 @@ function variantTestCard(filters) {
 }
 
 const goals = {
-    paid: { what: "invoices paid", more: "gets more invoices paid" },
-    clicked: { what: "invoices clicked", more: "gets more invoices clicked" },
+    paid: { what: t("funnel.invoices_paid"), more: t("funnel.more_paid") },
+    clicked: { what: t("funnel.invoices_clicked"), more: t("funnel.more_clicked") },
 };
 
 function variantTest(rows) {
@@ -268,8 +265,8 @@ function variantTest(rows) {
     rows.sort((a, b) => (a.variant < b.variant ? -1 : 1));
     return h("div", { class: "stack after" },
         h("h3", null, name),
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Variants of ${name}` },
-            table("rows small", `Variants of ${name}`, ["Variant", "Mailed", "Clicked", "Paid", "Paid per 100"],
+        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("funnel.variants_of", { name }) },
+            table("rows small", t("funnel.variants_of", { name }), [t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid"), t("funnel.paid_per_100_mails")],
                 rows.map(({ variant, sent, clicked, paid }) => [variant, count(sent), count(clicked),
                     count(paid), sent > 0 ? per100(paid / sent) : "–"]))),
         Object.keys(goals).map((goal) => verdict(rows.map((row) =>
@@ -286,17 +283,16 @@ function conclude(variants, { what, more }) {
     const { verdict: judged, leader, by, pairs } = judge(variants);
 
     if (judged === "one")
-        return `Only one variant was mailed or has ${what}: there is nothing to compare it with.`;
+        return t("funnel.only_one_variant_was", { what });
     if (judged === "few")
-        return [h("strong", null, "Too early to tell. "), `With fewer than 20 ${what}, chance decides.`];
+        return [h("strong", null, t("variants.few")), " ", t("funnel.with_fewer_than_20", { what })];
     const [{ other, p }] = pairs;
-    const of = (one) => (by === "share" ? `${per100(one.clicks / one.sent)} ${what} per 100 mails`
+    const of = (one) => (by === "share" ? t("funnel.paid_per_100", { rate: per100(one.clicks / one.sent), what })
         : `${count(one.clicks)} ${what}`);
-    const rest = `${leader.name} got ${of(leader)}, ${other.name} ${of(other)}. If they worked equally well, ` +
-        `chance alone would make a difference like this ${odds(p)}.`;
+    const rest = t("funnel.got", { leader: leader.name, best: of(leader), other: other.name, rest: of(other), odds: odds(p) });
 
-    return [h("strong", null, judged === "clear" ? `Variant ${leader.name} ${more}. `
-        : `No winner yet by ${what}. `), rest];
+    return [h("strong", null, judged === "clear" ? t("funnel.winner", { name: leader.name, more })
+        : t("funnel.open", { what })), " ", rest];
 }
 
 /* How many mails it takes to see a difference that matters. */
@@ -304,37 +300,36 @@ function sampleSize(variants, { what }) {
     const sent = variants.map((one) => one.sent);
 
     if (variants.length < 2 || sent.some((n) => !n))
-        return "Tell how many mails each variant had, and the result takes that into account.";
+        return t("funnel.tell_how_many_mails");
     const rateNow = variants.reduce((sum, { clicks }) => sum + clicks, 0) / sent.reduce((a, b) => a + b, 0);
     const least = Math.min(...sent);
 
     if (rateNow <= 0 || rateNow * 1.2 >= 1)
-        return `Each variant had at least ${many(least, "mail")}.`;
+        return t("funnel.at_least", { mails: many(least, "mail") });
     const n = needed(rateNow, rateNow * 1.2);
 
-    return `Each variant had at least ${many(least, "mail")}. To be likely to see one that gets a fifth more ` +
-        `${what} than ${per100(rateNow)} per 100, each needs about ${count(n)}.`;
+    return t("funnel.needed", { mails: many(least, "mail"), what, rate: per100(rateNow), n });
 }
 
 export function funnel(context, filters) {
     const load = shared(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 500 }));
 
     return {
-        title: "Funnel",
-        intro: "Which reminder gets paid: of the mails sent, how many were clicked, how many paid, and how fast.",
+        title: t("common.funnel"),
+        intro: t("funnel.which_reminder_gets_paid"),
         filters: true,
         csvPath: "funnel",
         csv: { ...funnelParams(filters), group_by: "campaign" },
         cards: [
-            figure("Mailed", "Mails that were told of", load, filters, ({ sent }) => sent),
-            figure("Clicked", "Invoices that a person clicked, once a campaign", load, filters,
+            figure(t("funnel.mailed"), t("funnel.mails_that_were_told"), load, filters, ({ sent }) => sent),
+            figure(t("funnel.clicked"), t("funnel.invoices_that_a_person"), load, filters,
                 ({ clicked }) => clicked),
-            figure("Paid", "Invoices paid after a click, once a campaign", load, filters, ({ paid }) => paid),
+            figure(t("funnel.paid"), t("funnel.invoices_paid_after_a"), load, filters, ({ paid }) => paid),
             moneyCard(load, filters),
             stepsCard(load, filters),
-            timeCard("From click to payment", "How long people take to pay once they have clicked.",
+            timeCard(t("funnel.from_click_to_payment"), t("funnel.how_long_people_take"),
                 "click_to_pay", load),
-            timeCard("From mail to click", "How long it takes until an invoice is clicked first.",
+            timeCard(t("common.from_mail_to_click"), t("funnel.how_long_it_takes"),
                 "sent_to_click", load),
             variantTestCard(filters),
             outcomeCard(load),

@@ -2,6 +2,7 @@
 import { stats } from "./api.js";
 import { fill, h } from "./dom.js";
 import { nameForm } from "./names.js";
+import { t } from "./texts.js";
 
 /** Whether a link of the brand has been clicked, ever. */
 export async function isClicked({ brand }) {
@@ -25,15 +26,15 @@ function nameStep(context, filters) {
             fill(place, button);
             button.focus();
             if (key)
-                said.textContent = `Campaign ${key} has its name.`;
+                said.textContent = t("guide.campaign_has_its_name", { key });
         });
 
         fill(place, form);
         focus();
-    } }, "Name a campaign …");
+    } }, t("common.name_a_campaign"));
 
     if (!context.mayWrite)
-        return h("p", { class: "small muted" }, "This takes a key with the scope links:write.");
+        return h("p", { class: "small muted" }, t("guide.this_takes_a_key"));
     fill(place, button);
     return [place, said];
 }
@@ -43,23 +44,18 @@ export function guide(context, filters, onClick) {
     const brand = filters.brand || context.brands[0]?.name || "";
 
     return {
-        title: "First steps",
-        intro: "No link has been clicked yet. The figures appear here by themselves with the first click.",
+        title: t("guide.first_steps"),
+        intro: t("guide.no_link_has_been"),
         filters: false, cards: [], everyMs: 5000,
         refresh: () => isClicked(filters).then((is) => is && onClick()).catch(() => {}),
         content: h("ol", { class: "guide" },
-            step("Make a test link", h("p", { class: "small muted" }, "On the server; it leads to invoice 1, of ",
-                "client 1, and belongs to campaign 12."),
+            step(t("guide.make_a_test_link"), h("p", { class: "small muted" }, t("guide.on_the_server_it")),
             command(`hopcount mint -c /etc/hopcount/hopcount.yaml --brand ${brand} ` +
                 "view --object 1 --client 1 --campaign 12")),
-            step("Follow it", h("p", { class: "small muted" }, "Open the link in a browser. Within a second or two the ",
-                "click is here, labelled as a person’s. Then have it fetched by a program, which counts as a bot’s:"),
+            step(t("guide.follow_it"), h("p", { class: "small muted" }, t("guide.open_the_link_in")),
             command("curl -s LINK")),
-            step("Name the campaign", h("p", { class: "small muted" }, "Links hold the number of a campaign only. Give ",
-                "numbers to your mails, and names to the numbers."), nameStep(context, filters)),
-            step("Connect the billing system", h("p", { class: "small muted" }, "For WHMCS there is a module, which puts ",
-                "links into its mails and tells of payments: deploy/whmcs. Others make links by the API, or on their ",
-                "own with the key: deploy/minters, deploy/billing."),
-            h("p", { class: "small" }, h("a", { href: "api" }, "API reference")))),
+            step(t("guide.name_the_campaign"), h("p", { class: "small muted" }, t("guide.links_hold_the_number")), nameStep(context, filters)),
+            step(t("guide.connect_the_billing_system"), h("p", { class: "small muted" }, t("guide.for_whmcs_there_is")),
+            h("p", { class: "small" }, h("a", { href: "api" }, t("common.api_reference"))))),
     };
 }

@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { shared } from "./overview.js";
 import { ago, bytes, clock, count, many, seconds, time } from "./format.js";
+import { t } from "./texts.js";
 
 function tag(ok, good, bad, grade = "bad") {
     return h("span", { class: `tag ${ok ? "good" : grade}` }, ok ? good : bad);
@@ -19,10 +20,9 @@ function sum(object) {
 }
 
 const verdicts = {
-    ok: ["All is well", "Clicks are redirected, counted and readable."],
-    degraded: ["Redirects work, counting waits", "Every click is redirected and kept; the figures " +
-        "catch up by themselves when the failure named below is over."],
-    draining: ["Shutting down", "This process finishes its requests and ends."],
+    ok: [t("health.all_is_well"), t("health.clicks_are_redirected_counted")],
+    degraded: [t("health.redirects_work_counting_waits"), t("health.every_click_is_redirected")],
+    draining: [t("health.shutting_down"), t("health.this_process_finishes_its")],
 };
 
 function verdict(health) {
@@ -38,7 +38,7 @@ function isLimited({ workers: list }) {
 }
 
 function allBrandsOnly() {
-    return h("p", { class: "empty" }, "Shown to keys for all brands.");
+    return h("p", { class: "empty" }, t("health.shown_to_keys_for"));
 }
 
 function counting(health) {
@@ -46,20 +46,20 @@ function counting(health) {
 
     if (isLimited(health))
         return facts([
-            ["Complete up to", figures.as_of ? time(figures.as_of) : "not known yet"],
-            ["Lag", figures.lag_s === null ? "not known yet" : seconds(figures.lag_s)],
+            [t("health.complete_up_to"), figures.as_of ? time(figures.as_of) : t("health.not_known_yet")],
+            [t("health.lag"), figures.lag_s === null ? t("health.not_known_yet") : seconds(figures.lag_s)],
         ]);
     if (!ledger)
-        return h("p", { class: "empty" }, "This process counts nothing.");
+        return h("p", { class: "empty" }, t("health.this_process_counts_nothing"));
     return facts([
-        ["Complete up to", figures.as_of ? time(figures.as_of) : "not known yet"],
-        ["Lag", figures.lag_s === null ? "not known yet" : seconds(figures.lag_s)],
-        ["Waiting to be counted", many(figures.pending, "click")],
-        ["Counted by this pod", `${many(ledger.applied, "click")}${log?.recovered > 0
-            ? ", with those that earlier starts left" : ""}, in ${many(ledger.batches, "batch")}`],
-        ledger.replayed > 0 && ["Counted again", `${many(ledger.replayed, "click")} that Redis had lost`],
-        ["Lost", tag(ledger.lost_gap === 0, "none", many(ledger.lost_gap, "click"))],
-        ledger.rejected > 0 && ["Set aside", many(ledger.rejected, "increment")],
+        [t("health.complete_up_to"), figures.as_of ? time(figures.as_of) : t("health.not_known_yet")],
+        [t("health.lag"), figures.lag_s === null ? t("health.not_known_yet") : seconds(figures.lag_s)],
+        [t("health.waiting_to_be_counted"), many(figures.pending, "click")],
+        [t("health.counted_by_this_pod"), t(log?.recovered > 0 ? "health.counted_recovered" : "health.counted",
+            { clicks: many(ledger.applied, "click"), batches: many(ledger.batches, "batch") })],
+        ledger.replayed > 0 && [t("health.counted_again"), t("health.that_redis_had_lost", { number: many(ledger.replayed, "click") })],
+        [t("health.lost"), tag(ledger.lost_gap === 0, t("health.none"), many(ledger.lost_gap, "click"))],
+        ledger.rejected > 0 && [t("health.set_aside"), many(ledger.rejected, "increment")],
     ]);
 }
 
@@ -67,9 +67,9 @@ function redis(health) {
     const { redis: link, ledger } = health;
 
     return facts([
-        !isLimited(health) && ["Counts are written", tag(ledger?.connected ?? false, "connected", "not connected")],
-        ["Figures are read", tag(link.answers, "connected", "not connected")],
-        (link.error || ledger?.error) && ["Why", link.error ?? ledger.error],
+        !isLimited(health) && [t("health.counts_are_written"), tag(ledger?.connected ?? false, t("health.connected"), t("health.not_connected"))],
+        [t("health.figures_are_read"), tag(link.answers, t("health.connected"), t("health.not_connected"))],
+        (link.error || ledger?.error) && [t("health.why"), link.error ?? ledger.error],
     ]);
 }
 
@@ -79,18 +79,18 @@ function disk(health) {
     if (isLimited(health))
         return allBrandsOnly();
     if (!log)
-        return h("p", { class: "empty" }, "This process keeps no click log.");
+        return h("p", { class: "empty" }, t("health.this_process_keeps_no"));
     const dropped = sum(log.dropped);
 
     return facts([
-        ["Clicks are kept", tag(!log.degraded, "on disk", "in memory only", "warn")],
-        ["Since start", many(log.appended, "click")],
-        log.recovered > 0 && ["From earlier starts", many(log.recovered, "click")],
-        ["On disk", `${bytes(log.disk_bytes)} in ${many(log.segments, "segment")}`],
-        log.memory_bytes > 0 && ["In memory", bytes(log.memory_bytes)],
-        ["Dropped", tag(dropped === 0, "none", many(dropped, "click"))],
-        log.set_aside > 0 && ["Files set aside", count(log.set_aside)],
-        log.error && ["Last failure", log.error],
+        [t("health.clicks_are_kept"), tag(!log.degraded, t("health.on_disk"), t("health.in_memory_only"), "warn")],
+        [t("health.since_start"), many(log.appended, "click")],
+        log.recovered > 0 && [t("health.from_earlier_starts"), many(log.recovered, "click")],
+        [t("health.on_disk_2"), t("health.bytes_in", { bytes: bytes(log.disk_bytes), segments: many(log.segments, "segment") })],
+        log.memory_bytes > 0 && [t("health.in_memory"), bytes(log.memory_bytes)],
+        [t("health.dropped"), tag(dropped === 0, t("health.none"), many(dropped, "click"))],
+        log.set_aside > 0 && [t("health.files_set_aside"), count(log.set_aside)],
+        log.error && [t("health.last_failure"), log.error],
     ]);
 }
 
@@ -98,21 +98,21 @@ function workers({ workers: list }) {
     if (list === null)
         return allBrandsOnly();
     return h("table", { class: "rows small" },
-        h("caption", { class: "visually-hidden" }, "Workers"),
-        h("thead", null, h("tr", null, ["Worker", "Requests", "Clicks", "Connections"].map((text, i) =>
+        h("caption", { class: "visually-hidden" }, t("health.workers")),
+        h("thead", null, h("tr", null, [t("health.worker"), t("health.requests"), t("common.clicks"), t("health.connections")].map((text, i) =>
             h("th", { scope: "col", class: i > 0 ? "number" : null }, text)))),
         h("tbody", null, list.map((worker, i) => h("tr", null,
-            h("th", { scope: "row" }, `No. ${i + 1}`),
+            h("th", { scope: "row" }, t("health.no", { number: i + 1 })),
             [worker.requests, worker.redirects, worker.connections].map((n) =>
                 h("td", { class: "number" }, count(n)))))));
 }
 
 function podState(pod) {
     if (!pod.alive)
-        return h("span", { class: "tag bad" }, `silent for ${seconds(pod.seen_s)}`);
+        return h("span", { class: "tag bad" }, t("health.silent_for", { seen_s: seconds(pod.seen_s) }));
     if (pod.seen_s > 10)
-        return h("span", { class: "tag warn" }, `last heard ${seconds(pod.seen_s)} ago`);
-    return tag(pod.connected, "counting", "waiting for Redis", "warn");
+        return h("span", { class: "tag warn" }, t("health.last_heard_ago", { seen_s: seconds(pod.seen_s) }));
+    return tag(pod.connected, t("health.is_counting"), t("health.waits"), "warn");
 }
 
 /* Says what silent pods mean: clicks may wait on their disks. */
@@ -122,25 +122,23 @@ function silence(list) {
 
     if (silent.length === 0)
         return null;
-    return h("p", { class: "notice warn" }, `${silent.length === 1 ? "A pod has" : `${silent.length} pods have`
-    } stopped without finishing. ${waiting > 0 ? `${many(waiting, "click")} that waited there, and any that ` +
-        "came after its last report, are" : "Clicks that came after its last report are"
-    } counted when it starts again on the same disk.`);
+    return h("p", { class: "notice warn" }, t("health.silent", { n: silent.length }), " ",
+        waiting > 0 ? t("health.silent_waiting", { n: waiting }) : t("health.silent_later"));
 }
 
 function pods({ pods: list }) {
     const shown = [...list].sort((a, b) => (a.host < b.host ? -1 : 1));
 
-    return [silence(list), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of pods" },
+    return [silence(list), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("health.table_of_pods") },
         h("table", { class: "rows small" },
-            h("caption", { class: "visually-hidden" }, "Pods"),
-            h("thead", null, h("tr", null, h("th", { scope: "col" }, "Pod"),
-                h("th", { scope: "col" }, "State"),
-                ["Waiting clicks", "Lag", "Complete up to", "Started", "Version"].map((text) =>
+            h("caption", { class: "visually-hidden" }, t("health.pods")),
+            h("thead", null, h("tr", null, h("th", { scope: "col" }, t("health.pod")),
+                h("th", { scope: "col" }, t("common.state")),
+                [t("health.waiting_clicks"), t("health.lag"), t("health.complete_up_to"), t("health.started"), t("health.version")].map((text) =>
                     h("th", { scope: "col", class: "number" }, text)))),
             h("tbody", null, shown.map((pod) => h("tr", null,
                 h("th", { scope: "row", class: "pod" }, h("span", { class: "code" }, pod.host),
-                    pod.self ? " (this one)" : null),
+                    pod.self ? ` ${t("health.this_one")}` : null),
                 h("td", null, podState(pod)),
                 [count(pod.pending), seconds(pod.lag_s), pod.as_of ? clock(pod.as_of) : "–",
                     ago(pod.started_at), pod.version].map(
@@ -148,10 +146,10 @@ function pods({ pods: list }) {
 }
 
 const outcomes = {
-    redirect: "Redirected and counted", silent: "Redirected, silent link", home: "Home page",
-    home_page: "Home page", robots: "robots.txt", not_found: "No such link",
-    no_target: "Link without a target", unknown_host: "Unknown host", expired: "Expired link",
-    bad_request: "Malformed request", method: "Method refused", timeout: "Too slow",
+    redirect: t("health.redirected_and_counted"), silent: t("health.redirected_silent_link"), home: t("health.home_page"),
+    home_page: t("health.home_page"), robots: "robots.txt", not_found: t("health.no_such_link"),
+    no_target: t("health.link_without_a_target"), unknown_host: t("health.unknown_host"), expired: t("health.expired_link"),
+    bad_request: t("health.malformed_request"), method: t("health.method_refused"), timeout: t("health.too_slow"),
 };
 
 function requests({ requests: list }) {
@@ -160,9 +158,9 @@ function requests({ requests: list }) {
     const rows = Object.entries(list).sort((a, b) => b[1] - a[1]);
 
     if (rows.length === 0)
-        return h("p", { class: "empty" }, "None since the start.");
+        return h("p", { class: "empty" }, t("health.none_since_the_start"));
     return h("table", { class: "rows small" },
-        h("caption", { class: "visually-hidden" }, "Requests by outcome"),
+        h("caption", { class: "visually-hidden" }, t("health.requests_by_outcome")),
         h("tbody", null, rows.map(([key, n]) => h("tr", null,
             h("th", { scope: "row" }, outcomes[key] ?? key.replaceAll("_", " ")),
             h("td", { class: "number" }, count(n))))));
@@ -170,10 +168,10 @@ function requests({ requests: list }) {
 
 function process(health) {
     return facts([
-        ["Pod", h("span", { class: "code" }, health.host)],
-        ["Version", health.version],
-        ["Running since", `${time(health.started_at)} (${ago(health.started_at)})`],
-        ["Configuration", tag(health.reload.ok, "loaded", "last reload failed", "warn"),
+        [t("health.pod"), h("span", { class: "code" }, health.host)],
+        [t("health.version"), health.version],
+        [t("health.running_since"), `${time(health.started_at)} (${ago(health.started_at)})`],
+        [t("health.configuration"), tag(health.reload.ok, t("health.loaded"), t("health.reload_failed"), "warn"),
             ` ${time(health.reload.at)}`],
     ]);
 }
@@ -183,19 +181,19 @@ export function health() {
     const part = (title, note, span, draw) => new Card({ title, note, span, load,
         render: (data, body) => fill(body, draw(data)) });
     const cards = [
-        part("State", null, 12, verdict),
-        part("Counting", "All pods, from the click to the figure", 4, counting),
-        part("Redis", "Where the counts live", 4, redis),
-        part("Click log", "Where clicks wait until they are counted", 4, disk),
-        part("Pods", "All processes that share this Redis, as each said last", 12, pods),
-        part("This pod", "The process that answers this page", 4, process),
-        part("Workers", "Each answers on its own", 4, workers),
-        part("Requests", "What the public port was asked", 4, requests),
+        part(t("common.state"), null, 12, verdict),
+        part(t("health.counting"), t("health.all_pods_from_the"), 4, counting),
+        part(t("health.redis"), t("health.where_the_counts_live"), 4, redis),
+        part(t("health.click_log"), t("health.where_clicks_wait_until"), 4, disk),
+        part(t("health.pods"), t("health.all_processes_that_share"), 12, pods),
+        part(t("health.this_pod"), t("health.the_process_that_answers"), 4, process),
+        part(t("health.workers"), t("health.each_answers_on_its"), 4, workers),
+        part(t("health.requests"), t("health.what_the_public_port"), 4, requests),
     ];
 
     return {
-        title: "Health",
-        intro: "A click is redirected even when all of this is down; only the figures wait.",
+        title: t("common.health"),
+        intro: t("health.a_click_is_redirected"),
         filters: false, cards, everyMs: 2000,
     };
 }

@@ -1,14 +1,15 @@
 // When people click: the hours of the week as a field of 7 × 24.
 import { h } from "./dom.js";
 import { bucketDate, count, many } from "./format.js";
+import { locale, t } from "./texts.js";
 
 const dayNames = Array.from({ length: 7 }, (_, i) => {
     const monday = new Date(Date.UTC(2024, 0, 1 + i));
 
     return {
-        short: new Intl.DateTimeFormat(undefined, { weekday: "short", timeZone: "UTC" })
+        short: new Intl.DateTimeFormat(locale, { weekday: "short", timeZone: "UTC" })
             .format(monday),
-        long: new Intl.DateTimeFormat(undefined, { weekday: "long", timeZone: "UTC" })
+        long: new Intl.DateTimeFormat(locale, { weekday: "long", timeZone: "UTC" })
             .format(monday),
     };
 });
@@ -33,24 +34,24 @@ function peak(sums) {
         if (n > best.n)
             best = { n, day, hour };
     }));
-    return best.n === 0 ? "" : `The busiest hour: ${dayNames[best.day].long}s, ${best.hour}:00 to ${
-        best.hour + 1}:00, with ${many(best.n, "click")}.`;
+    return best.n === 0 ? "" : t("heatmap.busiest", { day: dayNames[best.day].long, from: `${best.hour}:00`,
+        to: `${best.hour + 1}:00`, clicks: many(best.n, "click") });
 }
 
 /** What the darkest field stands for. */
 export function heatLegend(sums) {
     return h("div", { class: "heat-note small muted" }, h("p", null, peak(sums)),
-        h("p", { class: "heat-scale", "aria-hidden": "true" }, "Fewer clicks",
+        h("p", { class: "heat-scale", "aria-hidden": "true" }, t("heatmap.fewer"),
             [0, 0.25, 0.5, 0.75, 1].map((level) => {
                 const step = h("i", { class: level === 0 ? "none" : null });
 
                 step.style.setProperty("--level", level);
                 return step;
-            }), "more"));
+            }), t("heatmap.more")));
 }
 
 function cell(n, max, day, hour) {
-    const text = `${day.long}, ${hour}:00 to ${hour + 1}:00: ${many(n, "click")}`;
+    const text = t("heatmap.hour", { day: day.long, from: `${hour}:00`, to: `${hour + 1}:00`, clicks: many(n, "click") });
     const td = h("td", { class: n === 0 ? "none" : null, title: text },
         h("span", { class: "visually-hidden" }, count(n)));
 
@@ -63,10 +64,10 @@ export function heatmap(sums) {
     const max = Math.max(...sums.flat());
 
     return h("div", { class: "scroll", tabindex: "0", role: "region",
-        "aria-label": "Clicks by day and hour" },
+        "aria-label": t("heatmap.clicks_by_day_and") },
     h("table", { class: "heat" },
-        h("caption", { class: "visually-hidden" }, "Clicks by day of the week and hour"),
-        h("thead", null, h("tr", null, h("th", null, h("span", { class: "visually-hidden" }, "Day")),
+        h("caption", { class: "visually-hidden" }, t("heatmap.clicks_by_day_of")),
+        h("thead", null, h("tr", null, h("th", null, h("span", { class: "visually-hidden" }, t("heatmap.day"))),
             Array.from({ length: 24 }, (_, hour) => h("th", { scope: "col" },
                 hour % 3 === 0 ? `${hour}` : h("span", { class: "visually-hidden" }, `${hour}`))))),
         h("tbody", null, sums.map((hours, i) => h("tr", null,

@@ -2,17 +2,18 @@
 import { h } from "./dom.js";
 import { periods } from "./filters.js";
 import { openDialog } from "./listing.js";
+import { t } from "./texts.js";
 
-const others = [["c", "Choose what to compare with"], ["/", "Search, or choose a campaign"],
-    ["Esc", "Remove the last filter"], ["?", "Show these keys"]];
+const others = [["c", t("keys.choose_what_to_compare")], ["/", t("keys.search_or_choose_a")],
+    ["Esc", t("keys.remove_the_last_filter")], ["?", t("keys.show_these_keys")]];
 
 function openHelp() {
     const rows = [...periods.map(([, name], i) => [String(i + 1), name]), ...others];
 
-    openDialog("Keys", h("table", { class: "rows small" },
-        h("caption", { class: "visually-hidden" }, "Keys"),
-        h("thead", { class: "visually-hidden" }, h("tr", null, h("th", { scope: "col" }, "Key"),
-            h("th", { scope: "col" }, "What it does"))),
+    openDialog(t("common.keys"), h("table", { class: "rows small" },
+        h("caption", { class: "visually-hidden" }, t("common.keys")),
+        h("thead", { class: "visually-hidden" }, h("tr", null, h("th", { scope: "col" }, t("keys.key")),
+            h("th", { scope: "col" }, t("common.what_it_does")))),
         h("tbody", null, rows.map(([key, name]) => h("tr", null,
             h("th", { scope: "row" }, h("kbd", null, key)), h("td", null, name))))));
 }
@@ -43,6 +44,6 @@ export function pressKey(event, setPeriod) {
         return true;
     }
     if (event.key === "/")
-        return focusFirst("main [type=search]", "[data-key=Campaign]", "main [name=link]");
-    return event.key === "c" && focusFirst("[data-key='Compared with']");
+        return focusFirst("main [type=search]", `[data-key="${t("common.campaign")}"]`, "main [name=link]");
+    return event.key === "c" && focusFirst(`[data-key="${t("filterbar.compared_with")}"]`);
 }

@@ -3,7 +3,8 @@ import { address, get } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
 import { lookup } from "./lookup.js";
-import { campaignName, valueName } from "./words.js";
+import { t } from "./texts.js";
+import { campaignName, stateName, valueName } from "./words.js";
 
 function fact(name, ...value) {
     return [h("dt", null, name), h("dd", null, ...value)];
@@ -11,31 +12,31 @@ function fact(name, ...value) {
 
 function works(link) {
     if (link.revoked)
-        return h("span", { class: "tag bad" }, "Revoked");
+        return h("span", { class: "tag bad" }, t("links.revoked"));
     if (link.used_up)
-        return h("span", { class: "tag warn" }, "Used up");
+        return h("span", { class: "tag warn" }, t("links.used_up"));
     if (link.expired)
-        return h("span", { class: "tag warn" }, "Expired");
-    return h("span", { class: "tag good" }, "Works");
+        return h("span", { class: "tag warn" }, t("links.expired"));
+    return h("span", { class: "tag good" }, t("links.works"));
 }
 
 /* `show(what, number, brand)` shows all that is kept of it. */
 function opener(show, what, number, brand) {
     return h("button", { class: "text-button", type: "button", onclick: () => show(what, number, brand) },
-        `No. ${number}`);
+        t("links.number", { number: String(number) }));
 }
 
 function object({ object: number, state, replaced_by: newest, brand }, show) {
     if (!number)
         return "–";
-    return [opener(show, "invoice", number, brand), newest ? `, replaced by no. ${newest}`
-        : state ? `, ${state.replace("_", " ")}` : ""];
+    return [opener(show, "invoice", number, brand), newest ? t("links.replaced", { newest: String(newest) })
+        : state ? `, ${stateName(state)}` : ""];
 }
 
 function client({ client: number, opted_out: isOptedOut, brand }, show) {
     if (!number)
-        return "Not said";
-    return [opener(show, "client", number, brand), isOptedOut ? ", has opted out of tracking" : ""];
+        return t("links.not_said");
+    return [opener(show, "client", number, brand), isOptedOut ? t("links.has_opted_out") : ""];
 }
 
 function moment(text, none) {
@@ -44,23 +45,23 @@ function moment(text, none) {
 
 function facts(link, campaign, show) {
     return h("dl", { class: "facts" },
-        fact("State", works(link)),
-        fact("What it does", valueName("kind", link.kind)),
-        fact("Leads to", link.target ? h("a", { href: link.target, rel: "noreferrer noopener",
-            target: "_blank" }, link.target) : "No billing page",
-        h("p", { class: "small muted" }, link.why)),
-        fact("Brand", link.brand),
-        fact("Invoice or object", object(link, show)),
-        fact("Client", client(link, show)),
-        fact("Campaign", link.campaign ? campaignName(String(link.campaign), campaign) : "None"),
-        fact("Channel", valueName("channel", link.channel)),
-        link.variant ? fact("Variant", link.variant) : [],
-        link.arg ? fact("Argument", h("span", { class: "code" }, link.arg)) : [],
-        fact("Issued", moment(link.issued_at, "–")),
-        fact("Valid until", moment(link.expires_at, "For ever")),
-        link.max_uses ? fact("Used", `${link.uses} of ${link.max_uses} times by people`) : [],
-        link.silent ? fact("Silent", "Clicks on it are not counted") : [],
-        fact("Link id", h("span", { class: "code" }, link.id)));
+        fact(t("common.state"), works(link)),
+        fact(t("common.what_it_does"), valueName("kind", link.kind)),
+        fact(t("links.leads_to"), link.target ? h("a", { href: link.target, rel: "noreferrer noopener",
+            target: "_blank" }, link.target) : t("links.no_billing_page"),
+        h("p", { class: "small muted", lang: "en" }, link.why)),
+        fact(t("common.brand"), link.brand),
+        fact(t("links.invoice_or_object"), object(link, show)),
+        fact(t("common.client"), client(link, show)),
+        fact(t("common.campaign"), link.campaign ? campaignName(String(link.campaign), campaign) : t("links.none")),
+        fact(t("common.channel"), valueName("channel", link.channel)),
+        link.variant ? fact(t("common.variant"), link.variant) : [],
+        link.arg ? fact(t("links.argument"), h("span", { class: "code" }, link.arg)) : [],
+        fact(t("links.issued"), moment(link.issued_at, "–")),
+        fact(t("links.valid_until"), moment(link.expires_at, t("links.for_ever"))),
+        link.max_uses ? fact(t("links.used"), t("links.uses", { uses: link.uses, max: link.max_uses })) : [],
+        link.silent ? fact(t("links.silent"), t("links.clicks_on_it_are")) : [],
+        fact(t("links.link_id"), h("span", { class: "code" }, link.id)));
 }
 
 function figure(name, n, note) {
@@ -71,27 +72,26 @@ function figure(name, n, note) {
 function clicks(link) {
     return h("div", { class: "stack" },
         h("div", { class: "figures" },
-            figure("People", link.clicks.human),
-            figure("Machines", link.clicks.automated)),
+            figure(t("common.people"), link.clicks.human),
+            figure(t("common.machines"), link.clicks.automated)),
         h("dl", { class: "facts" },
-            fact("First click", moment(link.first_click_at, "Never clicked")),
-            fact("Last click", moment(link.last_click_at, "–"))));
+            fact(t("links.first_click"), moment(link.first_click_at, t("links.never_clicked"))),
+            fact(t("common.last_click"), moment(link.last_click_at, "–"))));
 }
 
 function download(text, id, format, params) {
     return h("a", { class: "button plain", download: `qr-${id}.${format}`,
         href: address(`links/${encodeURIComponent(text)}/qr.${format}`, params) },
-    `Save as ${format.toUpperCase()}`);
+    t("links.save_as", { format: format.toUpperCase() }));
 }
 
 function qr(text, link) {
     const source = address(`links/${encodeURIComponent(text)}/qr.svg`);
 
     return h("div", { class: "qr" },
-        h("img", { src: source, alt: "QR code of this link", width: "176", height: "176" }),
+        h("img", { src: source, alt: t("links.qr_code_of_this"), width: "176", height: "176" }),
         h("div", null,
-            h("p", { class: "small muted" }, "For letters and PDF invoices. It opens this very link, " +
-                "so scans count as clicks of it."),
+            h("p", { class: "small muted" }, t("links.for_letters_and_pdf")),
             h("div", { class: "actions" }, download(text, link.id, "svg"),
                 download(text, link.id, "png", { size: 16 }))));
 }
@@ -105,11 +105,9 @@ function card(title, span, content) {
 
 function explain(error) {
     if (error.status === 404)
-        return "This is no valid link of any brand here. Was all of it copied? A link has at least " +
-            "45 letters and digits after the host.";
+        return t("links.this_is_no_valid");
     if (error.status === 503)
-        return "The clicks of this link can’t be read right now. It works all the same: clicks are " +
-            "redirected and kept, and will be counted. Look it up again in a moment.";
+        return t("links.the_clicks_of_this");
     return error.message;
 }
 
@@ -117,7 +115,7 @@ function failure(error) {
     const isDown = error.status === 503;
 
     return h("div", { class: `notice ${isDown ? "warn" : "bad"} span-12`, role: "alert" },
-        explain(error), isDown ? h("span", { class: "small cause" }, error.message) : null);
+        explain(error), isDown ? h("span", { class: "small cause", lang: "en" }, error.detail) : null);
 }
 
 /* The name of the campaign; without it the link is shown by the campaign’s number. */
@@ -159,9 +157,9 @@ export function links(context) {
 
             const campaign = link.campaign ? await findName(link) : undefined;
 
-            fill(result, card("What it is", 6, facts(link, campaign, (...what) => kept.open(...what))),
-                h("div", { class: "span-6 stack" }, card("Its clicks", 12, clicks(link)),
-                    card("QR code", 12, qr(text, link))));
+            fill(result, card(t("links.what_it_is"), 6, facts(link, campaign, (...what) => kept.open(...what))),
+                h("div", { class: "span-6 stack" }, card(t("links.its_clicks"), 12, clicks(link)),
+                    card(t("common.qr_code"), 12, qr(text, link))));
             remember(text);
         } catch (error) {
             if (error.status === 401)
@@ -177,14 +175,13 @@ export function links(context) {
         show();
     } },
     h("div", { class: "field" },
-        h("label", { for: inputId }, "The whole link, or its token"),
+        h("label", { for: inputId }, t("links.the_whole_link_or")),
         h("div", { class: "search" }, input,
-            h("button", { class: "button", type: "submit" }, "Look it up"))));
+            h("button", { class: "button", type: "submit" }, t("links.look_it_up")))));
 
     return {
-        title: "Links",
-        intro: "Paste a link from a mail to see what it is, where it leads and who clicked, or show all that " +
-            "is kept of a client or an invoice. Looking it up here is not a click.",
+        title: t("common.links"),
+        intro: t("links.paste_a_link_from"),
         filters: false,
         content: h("div", { class: "stack" }, h("div", { class: "grid" },
             h("div", { class: "span-6" }, form), h("div", { class: "span-6" }, kept.form)), result),

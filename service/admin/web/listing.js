@@ -1,11 +1,11 @@
 // Long lists: searched, sorted by each column, and in pages; in a card, or in a dialog.
 import { fill, h, newId } from "./dom.js";
-import { count } from "./format.js";
+import { locale, t } from "./texts.js";
 
 const PAGE = 20;
 
 function compare(a, b) {
-    return typeof a === "number" ? b - a : String(a).localeCompare(String(b), undefined,
+    return typeof a === "number" ? b - a : String(a).localeCompare(String(b), locale,
         { numeric: true, sensitivity: "base" });
 }
 
@@ -32,7 +32,7 @@ export class Listing {
         this.search = h("input", { id: this.searchId, class: "input", type: "search", "data-key": "search",
             autocomplete: "off", spellcheck: "false", value: memory.wanted ?? "", oninput: () => this.turnTo(0) });
         this.searchPlace = h("div", { class: "field listing-search", hidden: true },
-            h("label", { for: this.searchId }, "Search"), this.search);
+            h("label", { for: this.searchId }, t("listing.search")), this.search);
         this.heads = columns.map(({ name, isNumber }, i) => h("th",
             { scope: "col", class: isNumber ? "number" : null },
             h("button", { type: "button", class: "sort", "data-key": `sort-${i}`,
@@ -88,7 +88,7 @@ export class Listing {
         });
         fill(this.body, found.slice(this.at, end).map((item) => this.row(item)), found.length > 0 ? null
             : h("tr", null, h("td", { class: "muted", colspan: String(this.columns.length) },
-                "Nothing has that in its name.")));
+                t("listing.nothing_has_that_in"))));
         this.drawPages(found.length, end);
         if (focused && !this.element.contains(document.activeElement))
             this.element.querySelector(`[data-key="${CSS.escape(focused)}"]:not([disabled])`)?.focus();
@@ -109,9 +109,9 @@ export class Listing {
             "data-key": key, "aria-label": name, disabled: isOff, onclick: () => this.turnTo(at) }, text);
 
         this.pages.hidden = n <= this.page;
-        fill(this.pages, turn("back", "Previous page", "‹", Math.max(0, this.at - this.page), this.at === 0),
-            h("span", { role: "status" }, `${count(this.at + 1)} to ${count(end)} of ${count(n)}`),
-            turn("on", "Next page", "›", this.at + this.page, end >= n));
+        fill(this.pages, turn("back", t("listing.previous_page"), "‹", Math.max(0, this.at - this.page), this.at === 0),
+            h("span", { role: "status" }, t("listing.range", { from: this.at + 1, to: end, of: n })),
+            turn("on", t("listing.next_page"), "›", this.at + this.page, end >= n));
     }
 }
 
@@ -130,7 +130,7 @@ export function openDialog(title, content) {
             before?.focus?.();
         } },
     h("div", { class: "dialog-head" }, h("h2", { id }, title),
-        h("button", { class: "icon-button", type: "button", "aria-label": "Close", title: "Close",
+        h("button", { class: "icon-button", type: "button", "aria-label": t("listing.close"), title: t("listing.close"),
             onclick: () => dialog.close() }, "×")),
     content);
 

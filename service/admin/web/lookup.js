@@ -3,45 +3,43 @@ import { address, get, post, remove } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, money, time } from "./format.js";
 import { openDialog } from "./listing.js";
-import { campaignName, valueName } from "./words.js";
+import { t } from "./texts.js";
+import { campaignName, stateName, valueName } from "./words.js";
 
 const things = {
-    client: { path: "clients", scope: "client", name: (id) => `Client ${id}` },
-    invoice: { path: "objects", scope: "object", name: (id) => `Invoice ${id}` },
+    client: { path: "clients", scope: "client", name: (id) => t("lookup.client_n", { id: String(id) }) },
+    invoice: { path: "objects", scope: "object", name: (id) => t("lookup.invoice_n", { id: String(id) }) },
 };
 const payments = {
-    "invoice.paid": "Paid", "invoice.partly_paid": "Partly paid", "invoice.unpaid": "Told to be unpaid",
-    "invoice.refunded": "Refunded", "invoice.credited": "Credited",
+    "invoice.paid": t("lookup.paid"), "invoice.partly_paid": t("lookup.partly_paid"), "invoice.unpaid": t("lookup.told_to_be_unpaid"),
+    "invoice.refunded": t("lookup.refunded"), "invoice.credited": t("lookup.credited"),
 };
 const HEARD_TRIES = 20, HEARD_MS = 250; // until a change is known here; that takes a second
-
-function stateName(state) {
-    return state ? state.replace("_", " ") : "";
-}
 
 /* --- the timeline --- */
 
 function routeText(row, names) {
-    const campaign = row.campaign ? campaignName(String(row.campaign), names.get(row.campaign)) : "no campaign";
+    const campaign = row.campaign ? campaignName(String(row.campaign), names.get(row.campaign)) : t("lookup.no_campaign");
 
-    return `${campaign}${row.variant ? `, variant ${row.variant}` : ""}`;
+    return row.variant ? t("lookup.route", { campaign, variant: row.variant }) : campaign;
 }
 
 function rowText(row, names) {
     switch (row.type) {
     case "mail.sent":
-        return `Mail sent: ${routeText(row, names)}`;
+        return t("lookup.mail_sent", { route: routeText(row, names) });
     case "click":
-        return `A person clicked “${valueName("kind", row.kind ?? "")}”: ${routeText(row, names)}`;
+        return t("lookup.clicked", { kind: valueName("kind", row.kind ?? ""), route: routeText(row, names) });
     case "state":
-        return row.replaced_by ? `Replaced by invoice ${row.replaced_by}` : `Told to be ${stateName(row.state)}`;
+        return row.replaced_by ? t("lookup.replaced", { id: String(row.replaced_by) })
+            : t("lookup.told", { state: stateName(row.state ?? "") });
     case "revoked":
-        return `Links that were made before ${time(row.issued_before)} were revoked` +
-            (row.by ? `, with the key “${row.by}”` : "");
+        return row.by ? t("lookup.revoked_by", { at: time(row.issued_before), by: row.by })
+            : t("lookup.revoked", { at: time(row.issued_before) });
     case "client.opted_out":
-        return "Opted out of tracking";
+        return t("lookup.opted_out_of_tracking");
     case "client.opted_in":
-        return "Takes part in tracking again";
+        return t("lookup.takes_part_in_tracking");
     default:
         return payments[row.type] + (row.currency ? `: ${money(row.amount, row.currency)}` : "");
     }
@@ -57,10 +55,10 @@ function timeline(rows, names, withInvoice) {
     const shown = rows.filter((row) => isTold(row, rows));
 
     if (shown.length === 0)
-        return h("p", { class: "muted small" }, "Nothing is kept. Perhaps the number is another one.");
+        return h("p", { class: "muted small" }, t("lookup.nothing_is_kept_perhaps"));
     return h("ol", { class: "timeline" }, shown.map((row) => h("li", null,
         h("time", { datetime: row.at, title: ago(row.at) }, time(row.at)),
-        h("span", null, withInvoice && row.object ? h("span", { class: "muted" }, `Invoice ${row.object}: `) : null,
+        h("span", null, withInvoice && row.object ? h("span", { class: "muted" }, `${t("lookup.of_invoice", { id: String(row.object) })} `) : null,
             rowText(row, names)))));
 }
 
@@ -76,7 +74,7 @@ function confirm(title, text, verb) {
                     isSure = true;
                     dialog.close();
                 } }, verb),
-                h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, "Cancel"))));
+                h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, t("lookup.cancel")))));
 
         dialog.addEventListener("close", () => resolve(isSure));
     });
@@ -84,9 +82,9 @@ function confirm(title, text, verb) {
 
 function explain(error) {
     if (error.status === 403)
-        return `This key may not do that. ${error.message}`;
+        return t("lookup.forbidden", { message: error.message });
     if (error.status === 503)
-        return `That can’t be read or changed right now. Try again in a moment. ${error.message}`;
+        return t("lookup.down", { message: error.message });
     return error.message;
 }
 
@@ -95,10 +93,10 @@ class Lookup {
         Object.assign(this, { context, result });
         const ids = [newId(), newId(), newId()];
 
-        this.what = h("select", { id: ids[0] }, h("option", { value: "client" }, "Client"),
-            h("option", { value: "invoice" }, "Invoice"));
+        this.what = h("select", { id: ids[0] }, h("option", { value: "client" }, t("common.client")),
+            h("option", { value: "invoice" }, t("lookup.invoice")));
         this.number = h("input", { id: ids[1], class: "input", type: "text", inputmode: "numeric",
-            pattern: "[0-9]{1,10}", title: "A number of up to ten digits", required: true, autocomplete: "off" });
+            pattern: "[0-9]{1,10}", title: t("lookup.a_number_of_up"), required: true, autocomplete: "off" });
         this.brand = h("select", { id: ids[2] }, context.brands.map(({ name }) =>
             h("option", { value: name }, name)));
         this.form = h("form", { class: "card", onsubmit: (event) => {
@@ -106,11 +104,11 @@ class Lookup {
             this.show();
         } },
         h("div", { class: "lookup" },
-            h("div", { class: "field" }, h("label", { for: ids[0] }, "What to show"), this.what),
-            h("div", { class: "field" }, h("label", { for: ids[1] }, "Its number"), this.number),
-            context.brands.length > 1 ? h("div", { class: "field" }, h("label", { for: ids[2] }, "Brand"),
+            h("div", { class: "field" }, h("label", { for: ids[0] }, t("lookup.what_to_show")), this.what),
+            h("div", { class: "field" }, h("label", { for: ids[1] }, t("lookup.its_number")), this.number),
+            context.brands.length > 1 ? h("div", { class: "field" }, h("label", { for: ids[2] }, t("common.brand")),
                 this.brand) : null,
-            h("button", { class: "button", type: "submit" }, "Show")));
+            h("button", { class: "button", type: "submit" }, t("lookup.show"))));
         if (history.state?.lookup)
             this.set(history.state.lookup);
     }
@@ -180,11 +178,9 @@ class Lookup {
         this.problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
         fill(this.result,
             card(things[what].name(id), 6, this.facts(), this.actions()),
-            card("What happened", 6, timeline(this.kept.rows, this.names, isClient),
-                this.kept.is_cut ? h("p", { class: "small muted" }, "Only the newest 1,000 are shown.") : null,
-                h("p", { class: "small muted" }, "Kept are mails and payments that were told, the last clicks by " +
-                    "people on links of invoices, and what was revoked. Links themselves are not stored, so none " +
-                    "are listed.")));
+            card(t("lookup.what_happened"), 6, timeline(this.kept.rows, this.names, isClient),
+                this.kept.is_cut ? h("p", { class: "small muted" }, t("lookup.only_the_newest_1")) : null,
+                h("p", { class: "small muted" }, t("lookup.kept_are_mails_and"))));
     }
 
     link(what, number, text) {
@@ -195,28 +191,28 @@ class Lookup {
     facts() {
         const { kept, clicks, shown } = this;
         const fact = (name, ...value) => [h("dt", null, name), h("dd", null, ...value)];
-        const tags = [kept.revoked ? h("span", { class: "tag bad" }, "Links revoked") : null,
-            kept.opted_out ? h("span", { class: "tag warn" }, "Opted out of tracking") : null].filter(Boolean);
-        const told = kept.replaced_by ? this.link("invoice", kept.replaced_by, `Replaced by ${kept.replaced_by}`)
+        const tags = [kept.revoked ? h("span", { class: "tag bad" }, t("lookup.links_revoked")) : null,
+            kept.opted_out ? h("span", { class: "tag warn" }, t("lookup.opted_out_of_tracking")) : null].filter(Boolean);
+        const told = kept.replaced_by ? this.link("invoice", kept.replaced_by, t("lookup.replaced_by", { id: String(kept.replaced_by) }))
             : kept.state ? stateName(kept.state) : null;
 
         return h("dl", { class: "facts" },
-            fact("Brand", kept.brand),
-            fact("State", tags.length > 0 ? tags : null, told ?? (tags.length > 0 ? null : shown.what === "client" ? "Not revoked, not opted out" : "Nothing was told")),
-            shown.what === "invoice" ? fact("Client", kept.client
-                ? this.link("client", kept.client, `Client ${kept.client}`) : "Not known") : [],
-            fact("Clicks by people", count(clicks.human)),
-            fact("Clicks by machines", count(clicks.automated)),
-            shown.what === "client" ? fact("Invoices", this.invoices()) : []);
+            fact(t("common.brand"), kept.brand),
+            fact(t("common.state"), tags.length > 0 ? tags : null, told ?? (tags.length > 0 ? null : shown.what === "client" ? t("lookup.not_revoked_not_opted") : t("lookup.nothing_was_told"))),
+            shown.what === "invoice" ? fact(t("common.client"), kept.client
+                ? this.link("client", kept.client, t("lookup.client_n", { id: String(kept.client) })) : t("lookup.not_known")) : [],
+            fact(t("lookup.clicks_by_people"), count(clicks.human)),
+            fact(t("lookup.clicks_by_machines"), count(clicks.automated)),
+            shown.what === "client" ? fact(t("lookup.invoices"), this.invoices()) : []);
     }
 
     invoices() {
         const { objects, next_before: below } = this.kept;
 
-        return [objects.length === 0 ? "None found" : h("ul", { class: "plain-list" },
-            objects.map((one) => h("li", null, this.link("invoice", one.id, `Invoice ${one.id}`),
+        return [objects.length === 0 ? t("lookup.none_found") : h("ul", { class: "plain-list" },
+            objects.map((one) => h("li", null, this.link("invoice", one.id, t("lookup.invoice_n", { id: String(one.id) })),
                 one.state ? `, ${stateName(one.state)}` : ""))),
-        below === null ? null : h("p", { class: "small muted" }, `Looked through from no. ${below} on. `,
+        below === null ? null : h("p", { class: "small muted" }, `${t("lookup.looked_from", { id: String(below) })} `,
             h("button", { class: "text-button", type: "button", onclick: async () => {
                 try {
                     await this.read(below);
@@ -224,7 +220,7 @@ class Lookup {
                 } catch (error) {
                     this.fail(error);
                 }
-            } }, "Look through older ones"))];
+            } }, t("lookup.look_through_older_ones")))];
     }
 
     actions() {
@@ -234,17 +230,15 @@ class Lookup {
 
         return h("div", { class: "stack" }, this.problem, h("div", { class: "actions" },
             !context.mayWrite ? null : kept.revoked
-                ? button("Make links valid again", () => this.unrevoke(name))
-                : button("Revoke its links", () => this.revoke(name)),
-            shown.what === "client" && context.mayTell ? button(kept.opted_out ? "Track again" : "Stop tracking",
+                ? button(t("lookup.make_links_valid_again"), () => this.unrevoke(name))
+                : button(t("lookup.revoke_its_links"), () => this.revoke(name)),
+            shown.what === "client" && context.mayTell ? button(kept.opted_out ? t("lookup.track_again") : t("lookup.stop_tracking"),
                 () => this.track(name, kept.opted_out)) : null,
             h("a", { class: "button plain", download: `hopcount-${shown.what}-${shown.id}.json`,
-                href: address(`${path}/${shown.id}/timeline`, { brand: shown.brand }) }, "Save as JSON")),
-        context.mayWrite ? null : h("p", { class: "small muted" }, "This key may only read, so nothing can be " +
-            "changed here."),
-        shown.what === "client" ? h("details", { class: "data" }, h("summary", null, "Erase this client"),
-            h("p", { class: "small" }, "That takes its figures out of Redis and tells all sinks, and can’t be " +
-                "undone. Whoever runs hopcount does it on the server:"),
+                href: address(`${path}/${shown.id}/timeline`, { brand: shown.brand }) }, t("lookup.save_as_json"))),
+        context.mayWrite ? null : h("p", { class: "small muted" }, t("lookup.this_key_may_only")),
+        shown.what === "client" ? h("details", { class: "data" }, h("summary", null, t("lookup.erase_this_client")),
+            h("p", { class: "small" }, t("lookup.that_takes_its_figures")),
             h("p", { class: "command code" }, `hopcount erase --brand ${shown.brand} --client ${shown.id}`)) : null);
     }
 
@@ -273,32 +267,29 @@ class Lookup {
     async revoke(name) {
         const { what, id, brand } = this.shown;
 
-        if (await confirm(`Revoke all links of ${name}?`, "Links that were made up to now lead nowhere from the " +
-            "next second on, on every server. New ones work. You can take it back.", "Revoke"))
+        if (await confirm(t("lookup.revoke_all", { name }), t("lookup.links_that_were_made"), t("lookup.revoke")))
             await this.change(() => post("revocations", { scope: things[what].scope, brand, id: String(id) }),
-                (kept) => kept.revoked, `The links of ${name} are revoked.`);
+                (kept) => kept.revoked, t("lookup.are_revoked", { name }));
     }
 
     async unrevoke(name) {
         const { what, id, brand } = this.shown;
 
-        if (await confirm(`Make links of ${name} valid again?`, "Links that were revoked lead to their pages again.",
-            "Make valid"))
+        if (await confirm(t("lookup.make_valid_again", { name }), t("lookup.links_that_were_revoked"),
+            t("lookup.make_valid")))
             await this.change(() => remove(`revocations/${things[what].scope}/${encodeURIComponent(brand)}/${id}`),
-                (kept) => !kept.revoked, `The links of ${name} are valid again.`);
+                (kept) => !kept.revoked, t("lookup.are_valid", { name }));
     }
 
     async track(name, isOut) {
         const { id, brand } = this.shown;
-        const text = isOut ? "Clicks are counted by link, invoice and client again, from now on. Do this only when " +
-            "the client asked for it." : "Links still lead to their pages. Clicks count in sums of their campaign " +
-            "only, not by link, invoice or client, and reach no other system.";
+        const text = isOut ? t("lookup.clicks_are_counted_by") : t("lookup.links_still_lead_to");
 
-        if (await confirm(isOut ? `Track ${name} again?` : `Stop tracking ${name}?`, text,
-            isOut ? "Track again" : "Stop tracking"))
+        if (await confirm(isOut ? t("lookup.track_name_again", { name }) : t("lookup.stop_tracking_name", { name }), text,
+            isOut ? t("lookup.track_again") : t("lookup.stop_tracking")))
             await this.change(() => post("events", { id: `dashboard-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
                 type: isOut ? "client.opted_in" : "client.opted_out", brand, client: id }),
-            (kept) => kept.opted_out !== isOut, isOut ? `${name} is tracked again.` : `${name} is no longer tracked.`);
+            (kept) => kept.opted_out !== isOut, isOut ? t("lookup.is_tracked", { name }) : t("lookup.not_tracked", { name }));
     }
 }
 

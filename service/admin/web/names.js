@@ -1,6 +1,7 @@
 // Gives names to campaigns; clicks hold only their numbers.
 import { put, rename } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
+import { t } from "./texts.js";
 import { campaignName } from "./words.js";
 
 const BYTES_MAX = 200;
@@ -8,20 +9,20 @@ const NUMBER_MAX = 65535;
 
 function fault(number, name) {
     if (!(Number.isInteger(number) && number >= 1 && number <= NUMBER_MAX))
-        return `The number must be from 1 to ${NUMBER_MAX}, as in the links.`;
+        return t("names.the_number_must_be", { max: String(NUMBER_MAX) });
     if (!name)
-        return "The name must not be empty.";
+        return t("names.the_name_must_not");
     if (new TextEncoder().encode(name).length > BYTES_MAX)
-        return `The name is too long: at most ${BYTES_MAX} letters, fewer with accents.`;
+        return t("names.the_name_is_too", { max: BYTES_MAX });
     return "";
 }
 
 function reason(error) {
     if (error.status === 403)
-        return `This key may not rename: ${error.message}`;
+        return t("names.this_key_may_not", { message: error.message });
     if (error.parameter === "name")
-        return `The name ${error.predicate}.`;
-    return `The name could not be saved: ${error.message}`;
+        return t("names.the_name", { predicate: error.predicate });
+    return t("names.the_name_could_not", { message: error.message });
 }
 
 /**
@@ -35,7 +36,7 @@ export function nameForm(row, filters, onEnd) {
     const input = h("input", { id: inputId, class: "input", type: "text", maxlength: "200",
         autocomplete: "off", required: true, value: row?.name ?? "", "aria-describedby": faultId });
     const problem = h("p", { class: "notice bad small", id: faultId, role: "alert", hidden: true });
-    const save = h("button", { class: "button small", type: "submit" }, "Save");
+    const save = h("button", { class: "button small", type: "submit" }, t("names.save"));
 
     function say(text) {
         problem.hidden = !text;
@@ -56,7 +57,7 @@ export function nameForm(row, filters, onEnd) {
         try {
             await put(`campaigns/${Number(key)}`, { brand: filters.brand }, { name });
             rename(filters.brand, String(Number(key)), name);
-            announce(`Campaign ${Number(key)} is now called ${name}.`);
+            announce(t("names.campaign_is_now_called", { key: String(Number(key)), name }));
             onEnd(String(Number(key)));
         } catch (error) {
             say(reason(error));
@@ -70,13 +71,13 @@ export function nameForm(row, filters, onEnd) {
             if (event.key === "Escape")
                 onEnd();
         } },
-    number ? h("div", { class: "field" }, h("label", { for: numberId }, "Number in the links"),
+    number ? h("div", { class: "field" }, h("label", { for: numberId }, t("names.number_in_the_links")),
         number) : null,
     h("div", { class: "field" }, h("label", { for: inputId },
-        row ? `Name of campaign ${row.key}` : "Name"), input),
+        row ? t("names.name_of_campaign", { key: row.key }) : t("common.name")), input),
     h("div", { class: "actions" }, save,
         h("button", { class: "button plain small", type: "button", onclick: () => onEnd() },
-            "Cancel")),
+            t("names.cancel"))),
     problem);
 
     return { form, focus: () => (number ?? input).focus(), select: () => input.select() };
@@ -85,8 +86,8 @@ export function nameForm(row, filters, onEnd) {
 /** A button that replaces `place` by the form until the form is closed. */
 export function renameButton(row, filters, place, onNamed) {
     const name = campaignName(row.key, row.name);
-    const button = h("button", { class: "icon-button", type: "button", title: `Rename ${name}`,
-        "aria-label": `Rename ${name}`, "data-key": `rename-${row.key}`, onclick: edit }, "✎");
+    const button = h("button", { class: "icon-button", type: "button", title: t("names.rename", { name }),
+        "aria-label": t("names.rename", { name }), "data-key": `rename-${row.key}`, onclick: edit }, "✎");
 
     function edit() {
         const before = [...place.childNodes];

@@ -10,6 +10,7 @@ import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensionOf, di
     timeZone, withoutDimensions } from "./filters.js";
 import { big, clock, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
+import { t } from "./texts.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
 const HEAT_DAYS = 90;
@@ -28,11 +29,11 @@ export function shared(load) {
 }
 
 /** How a figure compares with the period before. */
-export function change(now, before, { what = "the period before", isGood = true } = {}) {
+export function change(now, before, { what = t("common.the_period_before"), isGood = true } = {}) {
     if (before === undefined || before === null)
         return h("p", { class: "change" }, "\u00a0");
     if (before === 0)
-        return h("p", { class: "change" }, `None in ${what}`);
+        return h("p", { class: "change" }, t("overview.none_in", { what }));
     const ratio = now / before - 1;
     // "10,008 % more" says less than "101 times as many".
     const size = ratio >= 9 ? `× ${count(Math.round(now / before))}` : percent(Math.abs(ratio));
@@ -41,8 +42,8 @@ export function change(now, before, { what = "the period before", isGood = true 
     return h("p", { class: "change" },
         h("b", { class: isGood ? name : null },
             `${{ up: "▲ ", down: "▼ " }[name] ?? ""}${size}`),
-        h("span", { class: "visually-hidden" }, { up: " more", down: " fewer" }[name] ?? ""),
-        ` on ${what} (${count(before)})`);
+        h("span", { class: "visually-hidden" }, name ? t(`overview.${name}`) : ""),
+        t("overview.on", { what, before }));
 }
 
 export function figureCard(title, note, load, read, { what, footer } = {}) {
@@ -125,15 +126,14 @@ function byWho(data, filters) {
 }
 
 function labelChart(load, filters) {
-    const chart = new TimeChart("bar", "Clicks over time by who clicked");
+    const chart = new TimeChart("bar", t("overview.clicks_over_time_by"));
     const isSplit = !["", "label"].includes(dimensionOf(filters));
     const wanted = (key) => filters.who === "total" || (filters.who === "human") === (key === "human");
     const all = (data) => data.total[filters.who];
 
     return new Card({
-        title: "Clicks over time",
-        note: "People and machines are told apart by how they behave. In tests less than 2 in 100 mails " +
-            "that a gateway opened counted as a person’s, mostly those with a single link.",
+        title: t("overview.clicks_over_time"),
+        note: t("overview.people_and_machines_are"),
         span: 8, shape: "plot", load,
         isEmpty: (data) => all(data) === 0,
         close: () => chart.close(),
@@ -143,11 +143,11 @@ function labelChart(load, filters) {
             chart.show(body, {
                 keys,
                 interval,
-                summary: `${count(all(data))} clicks ${audiences[filters.who].of}, ${
-                    periodName(filters)}`,
+                summary: t("overview.summary", { n: all(data), of: audiences[filters.who].of,
+                    period: periodName(filters) }),
                 compared: comparedSeries(data, filters),
                 series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
-                    name: isSplit && key !== "human" ? "Machines" : labelName(key),
+                    name: isSplit && key !== "human" ? t("common.machines") : labelName(key),
                     note: isSplit ? "" : labelNote(key), values: series.get(key),
                     colour: key === "human" ? "people" : key,
                 })),
@@ -160,7 +160,7 @@ function labelChart(load, filters) {
 function picker(filters, dimension, key) {
     if (filters[dimension] === key)
         return null;
-    return () => h("a", { "data-view": "", title: `Show only these: ${valueName(dimension, key)}`,
+    return () => h("a", { "data-view": "", title: t("overview.show_only_these", { value: valueName(dimension, key) }),
         href: addressOf("", addFilter({ ...filters, sent: "" }, dimension, key)) }, valueName(dimension, key));
 }
 
@@ -171,14 +171,14 @@ function reasonBars(rows, filters) {
             link: picker({ ...filters, who: "automated" }, "reason", key) }));
 
     return items.length === 0 ? null : [
-        h("h3", { class: "small after" }, "What gave machines away"),
-        bars("Machines’ clicks by what gave them away", items, { limit: 4, machines: true })];
+        h("h3", { class: "small after" }, t("overview.what_gave_machines_away")),
+        bars(t("overview.machines_clicks_by_what"), items, { limit: 4, machines: true })];
 }
 
 function whoCard(load, params, filters) {
     return new Card({
-        title: "Who clicked",
-        note: "Mail gateways open every link to check it. Those clicks are kept, but counted apart.",
+        title: t("common.who_clicked"),
+        note: t("overview.mail_gateways_open_every"),
         span: 4,
         async load(signal) {
             const [data, reasons] = await Promise.all([load(),
@@ -192,7 +192,7 @@ function whoCard(load, params, filters) {
 
             for (const row of data.rows)
                 sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
-            fill(body, bars("Clicks by who clicked", [...sums].map(([key, value]) => ({
+            fill(body, bars(t("overview.clicks_by_who_clicked"), [...sums].map(([key, value]) => ({
                 name: labelName(key), title: `${labelName(key)}: ${labelNote(key)}`, value,
                 link: picker({ ...filters, who: key === "human" ? "human" : "automated" }, "label", key),
                 colour: key === "human" ? "people" : key }))),
@@ -203,8 +203,8 @@ function whoCard(load, params, filters) {
 
 /* The whole table as a file. */
 function saveLink(title, params) {
-    return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": `${title} as CSV`,
-        title: "Save as CSV", href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
+    return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": t("overview.as_csv", { title }),
+        title: t("overview.save_as_csv"), href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
 }
 
 /** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
@@ -231,7 +231,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
                 value: row[field], before: before ? before.get(row.key) ?? 0 : undefined,
             })), { what: beforeName(filters), machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
-                `${count(rest)} more on links without one.`) : null);
+                t("overview.more_on_links_without", { rest })) : null);
         },
     });
 }
@@ -240,9 +240,8 @@ function heatCard(params, filters) {
     const period = heatPeriod(filters);
 
     return new Card({
-        title: "When they click",
-        note: `Hours of the week, in your time zone${period.from ? `; the last ${HEAT_DAYS} days` : ""
-        }. Most clicks come soon after a mail is sent, so this also shows when you send.`,
+        title: t("overview.when_they_click"),
+        note: t(period.from ? "overview.hours_days" : "overview.hours", { n: HEAT_DAYS }),
         span: 8, shape: "plot",
         load: (signal) => stats({ ...params, ...period, group_by: "time",
             interval: "hour", limit: 10000 }, signal),
@@ -271,19 +270,17 @@ function clientsCard(load, filters) {
     const what = beforeName(filters);
 
     if (/^\d+h$/.test(filters.from) || filters.from.includes("T"))
-        return figureCard("Distinct clients", "Counted by whole days only; choose days",
+        return figureCard(t("overview.distinct_clients"), t("overview.counted_by_whole_days"),
             async () => ({}), () => ({ now: null }));
-    return figureCard("Distinct clients", "Clients who clicked at least once", load,
+    return figureCard(t("overview.distinct_clients"), t("overview.clients_who_clicked_at"), load,
     (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
     { footer: ({ total, previous, clients_as_of: asOf }) => [
         change(total.clients, previous?.total.clients, { what }),
-        asOf || timeZone() !== "UTC" ? h("p", { class: "change", title: "A minute after a click it is " +
-            "sure that no mail gateway made it" }, [
-            !filters.to && asOf ? `counted up to ${clock(asOf)}` : "",
-            timeZone() !== "UTC" ? "by days of UTC" : ""].filter(Boolean).join(", ")) : null,
-        total.visitors > 0 ? h("p", { class: "change", title: "Links that name no client, " +
-            "such as a newsletter’s: each visitor counts once a day" },
-        `and ${many(total.visitors, "visitor")} by links without a client`) : null] });
+        asOf || timeZone() !== "UTC" ? h("p", { class: "change", title: t("overview.sure_after_a_minute") }, [
+            !filters.to && asOf ? t("overview.counted_up_to", { at: clock(asOf) }) : "",
+            timeZone() !== "UTC" ? t("overview.by_days_of_utc") : ""].filter(Boolean).join(", ")) : null,
+        total.visitors > 0 ? h("p", { class: "change", title: t("overview.links_that_name_no") },
+        t("overview.visitors", { n: total.visitors })) : null] });
 }
 
 function figures(load, loadClients, filters) {
@@ -292,20 +289,20 @@ function figures(load, loadClients, filters) {
     const what = beforeName(filters);
 
     return [
-        figureCard("People’s clicks", "Opened by a person", load,
+        figureCard(t("common.peoples_clicks"), t("overview.opened_by_a_person"), load,
             (data) => ({ now: data.total.human, before: data.previous?.total.human }), { what }),
         one ? clientsCard(loadClients, filters)
-            : figureCard("Distinct clients", picked ? "Not counted by such a filter"
-                : "Not counted by kind, or for several campaigns",
+            : figureCard(t("overview.distinct_clients"), picked ? t("overview.not_counted_by_such")
+                : t("overview.not_counted_by_kind"),
                 async () => ({}), () => ({ now: null })),
-        figureCard("Machines’ clicks", "Scanners, bots and previews", load,
+        figureCard(t("overview.machines_clicks"), t("overview.scanners_bots_and_previews"), load,
             (data) => ({ now: data.total.automated }),
             { footer: ({ total, previous }) => change(total.automated, previous?.total.automated,
                 { what, isGood: false }) }),
-        figureCard("All clicks", "People and machines together", load,
+        figureCard(t("overview.all_clicks"), t("overview.people_and_machines_together"), load,
             (data) => ({ now: data.total.total }),
             { footer: ({ total }) => h("p", { class: "change" }, total.total === 0 ? "\u00a0"
-                : [h("b", null, share(total.human, total.total)), " of them by people"]) }),
+                : t("overview.of_people", { share: h("b", null, share(total.human, total.total)) })) }),
     ];
 }
 
@@ -324,11 +321,9 @@ function pickedCampaigns(params, filters) {
 /* What can't be shown of clicks that are picked by a dimension. */
 function apartCard(dimension) {
     return new Card({
-        title: "Counted apart", span: 12,
+        title: t("overview.counted_apart"), span: 12,
         load: async () => ({}),
-        render: (data, body) => fill(body, h("p", { class: "small muted" }, "Clicks are counted by one property at a ",
-            `time, so those picked by “${dimensions[dimension]}” can’t be shown by another one, and not by what they `,
-            "led to. Remove the filter to see all of it.")),
+        render: (data, body) => fill(body, h("p", { class: "small muted" }, t("overview.apart", { dimension: dimensions[dimension] }))),
     });
 }
 
@@ -348,8 +343,8 @@ export function overview(context, filters) {
         isKnown(by) ? rankCard(title, note, by, params, filters, options) : null;
 
     return {
-        title: "Overview",
-        intro: "What your clients clicked in the links of your e-mails, invoices and messages.",
+        title: t("common.overview"),
+        intro: t("overview.what_your_clients_clicked"),
         filters: true,
         csv: { ...params, group_by: dimension ? `time,${dimension}` : "time,label" },
         cards: [
@@ -358,20 +353,20 @@ export function overview(context, filters) {
             labelChart(load, filters),
             dimension ? null : whoCard(load, params, filters),
             dimension ? null : conversionCard(filters),
-            rank("Top campaigns", dimension ? `Of the ${CAMPAIGNS_MAX} with the most clicks` : "Which mails bring clicks",
+            rank(t("overview.top_campaigns"), dimension ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
                 "campaign", { link: toCampaign, load: dimension ? pickedCampaigns(params, filters) : undefined }),
-            rank("Kinds of link", "What the clients were after", "kind"),
-            rank("Variants", "Of A/B tests; the campaign page says which one works better", "variant",
-                { leaveOut: filters.variant ? "" : "none", empty: "No clicked link carries a variant." }),
+            rank(t("common.kinds_of_link"), t("overview.what_the_clients_were"), "kind"),
+            rank(t("overview.variants"), t("overview.of_a_b_tests"), "variant",
+                { leaveOut: filters.variant ? "" : "none", empty: t("overview.no_clicked_link_carries") }),
             heatCard(params, filters),
-            rank("Countries", "By the address that clicked", "country"),
-            rank("Devices", "What they held in their hands", "device"),
-            rank("Channels", "Where the link was seen", "channel"),
-            rank("Opened from", "Where the link stood when it was clicked", "referrer"),
-            rank("Browsers", "And mail apps, by what they say they are", "browser"),
-            rank("Systems", "What those ran on", "system", { fills: true }),
+            rank(t("common.countries"), t("common.by_the_address_that"), "country"),
+            rank(t("common.devices"), t("common.what_they_held_in"), "device"),
+            rank(t("common.channels"), t("common.where_the_link_was"), "channel"),
+            rank(t("common.opened_from"), t("overview.where_the_link_stood"), "referrer"),
+            rank(t("overview.browsers"), t("overview.and_mail_apps_by"), "browser"),
+            rank(t("overview.systems"), t("overview.what_those_ran_on"), "system", { fills: true }),
             dimension === "label" || dimension === "reason" ? rank(dimensions[dimension],
-                "Of the clicks that are shown", dimension) : null,
+                t("overview.of_the_clicks_that"), dimension) : null,
             dimension ? apartCard(dimension) : null,
         ].filter(Boolean),
     };

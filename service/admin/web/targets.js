@@ -4,19 +4,20 @@ import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { ago, count, many, seconds, time } from "./format.js";
 import { shared } from "./overview.js";
+import { t } from "./texts.js";
 
 const SOON_DAYS = 14; // that a certificate is still good for
 const STRIP_MAX = 60; // looks that fit beside each other on a phone
 
-const ways = { direct: "directly", link: "by a link" };
-const found = { up: ["good", "answers"], later: ["warn", "tells nothing"], down: ["bad", "fails"] };
+const ways = { direct: t("targets.directly"), link: t("targets.by_a_link") };
+const found = { up: ["good", t("targets.answers")], later: ["warn", t("targets.later")], down: ["bad", t("targets.fails")] };
 
 /* What stands in the first column of a page's state: [class, word]. */
 function stateOf(target) {
     if (target.state === "up" && target.verdict === "down")
-        return ["warn", `failing, ${many(target.failures, "time")}`];
-    return { up: ["good", "answers"], down: ["bad", "down"], unchecked: ["", "not looked at yet"],
-        unknown: ["warn", target.verdict === "down" ? `failing, ${many(target.failures, "time")}` : "unknown"],
+        return ["warn", t("targets.failing", { n: target.failures })];
+    return { up: ["good", t("targets.answers")], down: ["bad", t("targets.down")], unchecked: ["", t("targets.not_looked_at_yet")],
+        unknown: ["warn", target.verdict === "down" ? t("targets.failing", { n: target.failures }) : t("targets.unknown")],
     }[target.state];
 }
 
@@ -27,13 +28,13 @@ function tag([grade, word]) {
 function answer({ status, time_ms: ms, why }) {
     if (why)
         return why;
-    return status === null ? "–" : `${status} in ${ms < 1000 ? `${count(ms)} ms` : seconds(ms / 1000)}`;
+    return status === null ? "–" : t("targets.status", { status: String(status), time: ms < 1000 ? `${count(ms)} ms` : seconds(ms / 1000) });
 }
 
 function certificate({ certificate_days: days }) {
     if (days === null)
         return "–";
-    return days < 0 ? tag(["bad", "expired"]) : days < SOON_DAYS ? tag(["warn", many(days, "day")])
+    return days < 0 ? tag(["bad", t("targets.expired")]) : days < SOON_DAYS ? tag(["warn", many(days, "day")])
         : many(days, "day");
 }
 
@@ -56,14 +57,14 @@ function verdict({ targets, every_s: every }) {
     const seen = looked(targets), down = seen.filter(({ state }) => state === "down");
     const open = seen.filter(({ state }) => state === "unknown" || state === "unchecked").length;
     const [grade, bold, rest] = seen.length === 0
-        ? ["warn", "Nothing can be looked at. ", "Every kind needs a sample in checks.samples."]
-        : down.length > 0 ? ["bad", `${down.length === 1 ? "A page is down. " : `${down.length} of ${seen.length} are down. `}`,
-            "People who click such a link don’t get to their page."]
-            : open > 0 ? ["warn", `Of ${many(open, "page")} nothing is known yet. `, "All others answer."]
-                : ["good", "All pages answer. ", "Each was asked directly and by a link that isn’t counted."];
+        ? ["warn", t("targets.no_samples"), t("targets.every_kind_needs_a")]
+        : down.length > 0 ? ["bad", t("targets.are_down", { n: down.length, of: seen.length }),
+            t("targets.people_who_click_such")]
+            : open > 0 ? ["warn", t("targets.open", { n: open }), t("targets.all_others_answer")]
+                : ["good", t("targets.all_answer"), t("targets.each_was_asked_directly")];
 
     return h("p", { class: `pill large ${grade}` },
-        h("span", null, h("strong", null, bold), rest, ` A page is asked again every ${seconds(every)}.`));
+        h("span", null, h("strong", null, bold), " ", rest, " ", t("targets.every", { time: seconds(every) })));
 }
 
 /* --- switched off --- */
@@ -72,9 +73,8 @@ function howTo(brands) {
     const brand = brands[0]?.name ?? "acme";
 
     return h("div", { class: "stack" },
-        h("strong", null, "The pages that links lead to aren’t watched."),
-        h("span", null, "Put this into the configuration, with an invoice that exists, and restart hopcountd. It " +
-            "then asks every page once an hour, and says here which don’t answer."),
+        h("strong", null, t("targets.the_pages_that_links")),
+        h("span", null, t("targets.put_this_into_the")),
         h("pre", { class: "example" }, h("code", null,
             `checks:\n  every_s: 3600\n  samples:\n    - brand: ${brand}\n      kind: pay\n      object: 1234\n`)));
 }
@@ -83,32 +83,31 @@ function howTo(brands) {
 
 function row(target, withBrand, choose) {
     const below = (...text) => h("span", { class: "small muted below" }, ...text);
-    const since = target.since && target.state === "down" ? ` since ${time(target.since)}` : "";
+    const since = target.since && target.state === "down" ? t("targets.since", { at: time(target.since) }) : "";
 
     return h("tr", null,
         h("th", { scope: "row" }, `${name(target, withBrand)}, ${ways[target.way]}`, below(target.url)),
         h("td", null, tag(stateOf(target)), since, below(answer(target)),
-            (target.redirects ?? []).map(({ status, to }) => below(`${status} to ${to}`))),
+            (target.redirects ?? []).map(({ status, to }) => below(t("targets.redirect", { status: String(status), to })))),
         h("td", { class: "number" }, target.checked_at ? ago(target.checked_at) : "–"),
         h("td", { class: "number" }, certificate(target)),
         h("td", { class: "number" }, h("button", { class: "button plain small", type: "button",
-            onclick: () => choose(target), "aria-label": `History of ${name(target, withBrand)}, ${ways[target.way]}` },
-        "History")));
+            onclick: () => choose(target), "aria-label": t("targets.history_of", { page: name(target, withBrand), way: ways[target.way] }) },
+        t("targets.history"))));
 }
 
 function list({ targets }, withBrand, choose) {
     const left = targets.filter(({ state }) => state === "no_sample");
 
-    return [h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table of pages" },
+    return [h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": t("targets.table_of_pages") },
         h("table", { class: "rows small targets" },
-            h("caption", { class: "visually-hidden" }, "Pages that links lead to"),
+            h("caption", { class: "visually-hidden" }, t("targets.pages_that_links_lead")),
             h("thead", null, h("tr", null,
-                ["Page", "State and last answer"].map((text) => h("th", { scope: "col" }, text)),
-                ["Last look", "Certificate"].map((text) => h("th", { scope: "col", class: "number" }, text)),
-                h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Earlier")))),
+                [t("targets.page"), t("targets.state_and_last_answer")].map((text) => h("th", { scope: "col" }, text)),
+                [t("targets.last_look"), t("targets.certificate")].map((text) => h("th", { scope: "col", class: "number" }, text)),
+                h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("targets.earlier"))))),
             h("tbody", null, looked(targets).map((target) => row(target, withBrand, choose))))),
-    left.length > 0 ? h("p", { class: "small muted after" }, `Not looked at, for checks.samples has none for them: ${
-        left.map((target) => name(target, withBrand)).join(", ")}.`) : null];
+    left.length > 0 ? h("p", { class: "small muted after" }, t("targets.not_looked_at_for", { pages: left.map((target) => name(target, withBrand)).join(", ") })) : null];
 }
 
 /* --- one page, and how it was --- */
@@ -118,20 +117,19 @@ function strip(history) {
     const n = (verdict) => shown.filter((look) => look.verdict === verdict).length;
 
     return h("div", { class: "looks", role: "img",
-        "aria-label": `Of the last ${many(shown.length, "look")} it answered ${count(n("up"))}, failed ${
-            count(n("down"))}, and ${count(n("later"))} told nothing.` },
+        "aria-label": t("targets.of_the_last_it", { number: many(shown.length, "look"), up: n("up"), down: n("down"), later: n("later") }) },
     shown.map((look) => h("i", { class: look.verdict, title: `${time(look.checked_at)}: ${answer(look)}` })));
 }
 
 function story(target) {
     if (target.history.length === 0)
-        return h("p", { class: "empty" }, "It was not looked at yet.");
+        return h("p", { class: "empty" }, t("targets.it_was_not_looked"));
     return [strip(target.history), h("div", { class: "scroll after", tabindex: "0", role: "region",
-        "aria-label": "Table of looks" },
+        "aria-label": t("targets.table_of_looks") },
     h("table", { class: "rows small" },
-        h("caption", { class: "visually-hidden" }, "Looks, the newest first"),
-        h("thead", null, h("tr", null, ["When", "Found", "Answer"].map((text) =>
-            h("th", { scope: "col" }, text)), h("th", { scope: "col", class: "number" }, "Redirects"))),
+        h("caption", { class: "visually-hidden" }, t("targets.looks_the_newest_first")),
+        h("thead", null, h("tr", null, [t("targets.when"), t("targets.found"), t("targets.answer")].map((text) =>
+            h("th", { scope: "col" }, text)), h("th", { scope: "col", class: "number" }, t("targets.redirects")))),
         h("tbody", null, target.history.map((look) => h("tr", null,
             h("th", { scope: "row" }, time(look.checked_at)), h("td", null, tag(found[look.verdict])),
             h("td", { class: "wide" }, answer(look)),
@@ -149,12 +147,12 @@ export function targets({ brands }) {
         return data;
     });
     const history = new Card({
-        title: "History", note: "The newest hundred looks", span: 12,
+        title: t("targets.history"), note: t("targets.the_newest_hundred_looks"), span: 12,
         load: (signal) => (chosen ? get(`targets/${chosen.id}`, {}, signal) : Promise.resolve(null)),
         isEmpty: (target) => target === null, empty: "",
         render: (target, body) => fill(body,
             h("p", null, h("b", null, name(target, withBrand)), `, ${ways[target.way]}`,
-                target.must_contain ? `; it must say “${target.must_contain}”` : ""), story(target)),
+                target.must_contain ? t("targets.it_must_say", { text: target.must_contain }) : ""), story(target)),
     });
     const choose = async (target) => {
         chosen = target;
@@ -162,19 +160,19 @@ export function targets({ brands }) {
         await history.refresh();
         history.element.scrollIntoView({ block: "nearest" });
     };
-    const pages = new Card({ title: "Pages", span: 12, load,
-        note: "Asked directly, and by a link of its own that isn’t counted",
-        isEmpty: isOff, empty: "None is watched.",
+    const pages = new Card({ title: t("common.pages"), span: 12, load,
+        note: t("targets.asked_directly_and_by"),
+        isEmpty: isOff, empty: t("targets.none_is_watched"),
         render: (data, body) => fill(body, list(data, withBrand, choose)) });
     const cards = [
-        new Card({ title: "State", span: 12, load, isEmpty: isOff, empty: howTo(brands),
+        new Card({ title: t("common.state"), span: 12, load, isEmpty: isOff, empty: howTo(brands),
             render: (data, body) => fill(body, verdict(data)) }),
         pages, history,
     ];
 
     pages.element.hidden = history.element.hidden = true; // until they are known to be of use
     return {
-        title: "Targets", intro: "The pages that links lead to: do they still answer?",
+        title: t("common.targets"), intro: t("targets.the_pages_that_links_2"),
         filters: false, cards, everyMs: 10000,
     };
 }

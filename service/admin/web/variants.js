@@ -5,6 +5,7 @@ import { fill, h } from "./dom.js";
 import { addressOf, readFilters, readView, toParams } from "./filters.js";
 import { count, many, odds, percent, per100 } from "./format.js";
 import { judge, wilson } from "./significance.js";
+import { t } from "./texts.js";
 import { campaignName } from "./words.js";
 
 const LISTED = 32; // campaigns whose tests are listed; the API takes no more
@@ -60,40 +61,33 @@ function lead({ by, leader, pairs }) {
     const [{ other, ratio, difference, low, high }] = pairs;
 
     if (by === "share")
-        return `${leader.name} got ${per100(leader.clicks / leader.sent)} clicks per 100 mails, ${
-            other.name} ${per100(other.clicks / other.sent)}${difference === 0 ? "."
-                : low > 0 ? `: the real difference is most likely between ${per100(low)} and ${
-                    per100(high)} clicks per 100 mails.`
-                    : `. The real difference may be anything from ${per100(-low)} clicks per 100 ` +
-                    `mails in favour of ${other.name} to ${per100(high)} in favour of ${
-                        leader.name}.`}`;
+        return t(difference === 0 ? "variants.rates" : low > 0 ? "variants.rates_sure" : "variants.rates_open", {
+            leader: leader.name, best: per100(leader.clicks / leader.sent), other: other.name,
+            rest: per100(other.clicks / other.sent), low: per100(Math.abs(low)), high: per100(high) });
     if (leader.clicks === other.clicks)
-        return `${leader.name} and ${other.name} got ${many(leader.clicks, "click")} each.`;
+        return t("variants.each", { leader: leader.name, other: other.name, clicks: many(leader.clicks, "click") });
     if (other.clicks === 0)
-        return `${leader.name} got ${many(leader.clicks, "click")}, ${other.name} none.`;
-    return `${leader.name} got ${many(leader.clicks, "click")} by people, ${other.name} ${
-        count(other.clicks)}: ${percent(ratio - 1)} more${low > 1
-        ? `. The real lead is most likely between ${percent(low - 1)} and ${percent(high - 1)}` : ""}.`;
+        return t("variants.other_none", { leader: leader.name, other: other.name, clicks: many(leader.clicks, "click") });
+    return t(low > 1 ? "variants.more_sure" : "variants.more", { leader: leader.name, other: other.name,
+        clicks: many(leader.clicks, "click"), rest: other.clicks, more: percent(ratio - 1),
+        low: percent(low - 1), high: percent(high - 1) });
 }
 
 function conclusion(result) {
     const [{ p, other }] = result.pairs;
-    const all = result.pairs.length > 1 ? "all variants"
-        : [result.leader.name, other.name].sort().join(" and ");
+    const all = result.pairs.length > 1 ? t("variants.all")
+        : t("variants.and", { a: [result.leader.name, other.name].sort()[0], b: [result.leader.name, other.name].sort()[1] });
 
     switch (result.verdict) {
     case "few":
-        return ["Too early to tell. ",
-            "With fewer than 20 clicks by people, chance decides. Keep the test running."];
+        return [t("variants.few"),
+            t("variants.with_fewer_than_20")];
     case "clear":
-        return [`Variant ${result.leader.name} works better. `,
-            `${lead(result)} If ${all} worked equally well, chance alone would make a difference ` +
-            `like this ${odds(p)}.`];
+        return [t("variants.winner", { name: result.leader.name }),
+            `${lead(result)} ${t("variants.chance", { all, odds: odds(p) })}`];
     default:
-        return ["No winner yet. ",
-            `${lead(result)} Even if ${all} worked equally well, chance alone would make a ` +
-            `difference like this ${odds(p)}. Keep the test running, or take whichever you like ` +
-            "better."];
+        return [t("variants.open"),
+            `${lead(result)} ${t("variants.chance_open", { all, odds: odds(p) })}`];
     }
 }
 
@@ -104,35 +98,27 @@ function caveat({ by }, variants) {
     if (by === "share")
         return "";
     if (variants.some(({ clicks, sent }) => sent > 0 && clicks > sent))
-        return "A variant has more clicks than mails, so the mails are left out. Are the numbers of " +
-            "the same period?";
+        return t("variants.a_variant_has_more");
     if (known.length > 0)
-        return "Enter the mails of every variant to have them taken into account.";
-    return "This takes it that every variant went to equally many people, as in a split by halves. " +
-        "If not, enter how many mails were sent with each: your mail program knows.";
+        return t("variants.enter_the_mails_of");
+    return t("variants.this_takes_it_that");
 }
 
-const fineprint = "Only clicks by people count here; machines open every variant alike. Somebody who " +
-    "clicks twice counts twice, which makes the test a little too sure. It can’t say why one works " +
-    "better. And who looks every day and stops at the first good result finds winners that are none: " +
-    "decide how long the test runs before it starts. (Without the mails it is the exact binomial " +
-    "test of an equal split, else a test of two proportions; both are two-sided, at 5%, corrected for " +
-    "the number of variants by Holm. Ranges are 95% intervals.)";
+const fineprint = t("variants.only_clicks_by_people");
 
 function statement(variants) {
     const result = judge(variants);
 
     if (result.verdict === "one")
-        return h("p", { class: "statement" }, "Only one variant was clicked: there is nothing to " +
-            "compare it with.");
+        return h("p", { class: "statement" }, t("variants.only_one_variant_was"));
     const [bold, rest] = conclusion(result);
     const warning = caveat(result, variants);
 
     return [
         h("div", { class: `statement${result.verdict === "clear" ? " clear" : ""}` },
-            h("p", null, h("strong", null, bold), rest),
+            h("p", null, h("strong", null, bold), " ", rest),
             warning ? h("p", { class: "small muted" }, warning) : null),
-        h("details", { class: "data" }, h("summary", null, "What this test can and can’t say"),
+        h("details", { class: "data" }, h("summary", null, t("variants.what_this_test_can")),
             h("p", { class: "small muted" }, fineprint)),
     ];
 }
@@ -143,10 +129,10 @@ function rate({ clicks, sent }) {
     if (!sent)
         return "–";
     if (clicks > sent)
-        return "over 100%";
+        return t("variants.over_100", { most: percent(1) });
     const { low, high } = wilson(clicks, sent);
 
-    return h("span", { title: `Most likely between ${percent(low)} and ${percent(high)}` },
+    return h("span", { title: t("variants.most_likely_between_and", { low: percent(low), high: percent(high) }) },
         percent(clicks / sent));
 }
 
@@ -155,7 +141,7 @@ function row(variant, all, change) {
     const input = h("input", {
         class: "input sent number", type: "number", min: "0", max: "999999999", inputmode: "numeric",
         placeholder: "–", value: variant.sent ?? "",
-        "aria-label": `Mails sent with variant ${variant.name}`,
+        "aria-label": t("variants.mails_sent_with_variant", { name: variant.name }),
         oninput: (event) => {
             variant.sent = Math.min(999999999,
                 Math.max(0, Math.floor(Number(event.target.value) || 0)));
@@ -165,7 +151,7 @@ function row(variant, all, change) {
     });
 
     return h("tr", null,
-        h("th", { scope: "row" }, `Variant ${variant.name}`),
+        h("th", { scope: "row" }, t("common.variant_2", { variant: variant.name })),
         h("td", { class: "number" }, count(variant.clicks)),
         h("td", { class: "number muted wide-only" }, all > 0 ? percent(variant.clicks / all) : "–"),
         h("td", { class: "number" }, input),
@@ -175,9 +161,9 @@ function row(variant, all, change) {
 function head() {
     const column = (name, type) => h("th", { scope: "col", class: type }, name);
 
-    return h("thead", null, h("tr", null, column("Variant"), column("Clicks", "number"),
-        column("Share", "number wide-only"), column("Mails sent", "number"),
-        column("Click rate", "number")));
+    return h("thead", null, h("tr", null, column(t("common.variant")), column(t("common.clicks"), "number"),
+        column(t("common.share"), "number wide-only"), column(t("common.mails_sent"), "number"),
+        column(t("variants.click_rate"), "number")));
 }
 
 function drawOne(rows, body, filters) {
@@ -195,9 +181,9 @@ function drawOne(rows, body, filters) {
     };
 
     fill(body,
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of variants" },
+        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("variants.table_of_variants") },
             h("table", { class: "rows plain" },
-                h("caption", { class: "visually-hidden" }, "Variants and their clicks"),
+                h("caption", { class: "visually-hidden" }, t("variants.variants_and_their_clicks")),
                 head(),
                 h("tbody", null, variants.map((variant) => row(variant, all, change))))),
         verdict);
@@ -206,9 +192,9 @@ function drawOne(rows, body, filters) {
 /* --- tests of several campaigns, each on its own, because their sums would prove nothing --- */
 
 const verdicts = {
-    one: ["Nothing to compare", ""],
-    few: ["Too early to tell", ""],
-    open: ["No winner yet", ""],
+    one: [t("variants.nothing_to_compare"), ""],
+    few: [t("variants.too_early_to_tell"), ""],
+    open: [t("variants.no_winner_yet"), ""],
 };
 
 function drawSeveral(rows, body, filters) {
@@ -219,7 +205,7 @@ function drawSeveral(rows, body, filters) {
             { name: one.variant, clicks: one.human, label: campaignName(one.campaign, one.name) }]);
     const lines = [...tests].sort(([a], [b]) => a - b).map(([campaign, variants]) => {
         const { verdict, leader } = judge(variants);
-        const [text, grade] = verdicts[verdict] ?? [`${leader.name} works better`, "good"];
+        const [text, grade] = verdicts[verdict] ?? [t("variants.better", { name: leader.name }), "good"];
 
         return h("tr", null,
             h("th", { scope: "row" }, h("a", { "data-view": "campaigns",
@@ -230,15 +216,14 @@ function drawSeveral(rows, body, filters) {
             h("td", null, h("span", { class: `tag ${grade}` }, text)));
     });
 
-    fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of A/B tests" },
+    fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("variants.table_of_a_b") },
         h("table", { class: "rows" },
-            h("caption", { class: "visually-hidden" }, "A/B tests"),
-            h("thead", null, h("tr", null, ["Campaign", "People’s clicks", "Result"].map((text) =>
+            h("caption", { class: "visually-hidden" }, t("variants.a_b_tests")),
+            h("thead", null, h("tr", null, [t("common.campaign"), t("common.peoples_clicks"), t("variants.result")].map((text) =>
                 h("th", { scope: "col" }, text)))),
             h("tbody", null, lines))),
     h("p", { class: "small muted after" },
-        "Results take it that each variant went to equally many people. Open a campaign to see how " +
-        "sure its result is, or to enter how many mails were sent."));
+        t("variants.results_take_it_that")));
 }
 
 /** The card; `load` promises the campaigns there are, as {rows}. */
@@ -246,8 +231,8 @@ export function variantCard(load, filters) {
     const isOne = /^\d+$/.test(filters.campaign);
 
     return new Card({
-        title: isOne ? "A/B test" : "A/B tests",
-        note: "Which version of a mail gets more people to click?",
+        title: isOne ? t("variants.a_b_test") : t("variants.a_b_tests"),
+        note: t("variants.which_version_of_a"),
         span: 8,
         async load(signal) {
             if (isOne)
@@ -259,8 +244,7 @@ export function variantCard(load, filters) {
                 group_by: "campaign,variant", limit: 1000, offset: 0 }, signal);
         },
         isEmpty: ({ rows }) => !rows.some(({ variant, key }) => (variant ?? key) !== "none"),
-        empty: "No clicked link carries a variant. To test two versions of a mail, mint the links of " +
-            "one with --variant A and those of the other with --variant B.",
+        empty: t("variants.no_clicked_link_carries"),
         render({ rows }, body) {
             if (!isOne)
                 drawSeveral(rows, body, filters);

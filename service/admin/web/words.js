@@ -1,93 +1,105 @@
 // What the API's names are called on the page, in words that need no manual.
+import { language, t } from "./texts.js";
 
 const labels = {
-    human: "People",
-    scanner: "Mail scanners",
-    bot: "Bots",
-    prefetch: "Link previews",
-    probe: "Probes",
+    human: t("common.people"),
+    scanner: t("words.mail_scanners"),
+    bot: t("words.bots"),
+    prefetch: t("words.link_previews"),
+    probe: t("words.probes"),
 };
 
 const labelNotes = {
-    human: "a person opened the link",
-    scanner: "a mail gateway opened the link to check it",
-    bot: "a program that says so, as search engines do, or that opens one link again and again",
-    prefetch: "an app or browser loaded the link ahead, to show a preview",
-    probe: "a program tested whether the link answers, without following it",
+    human: t("words.a_person_opened_the"),
+    scanner: t("words.a_mail_gateway_opened"),
+    bot: t("words.a_program_that_says"),
+    prefetch: t("words.an_app_or_browser"),
+    probe: t("words.a_program_tested_whether"),
 };
 
 /* Why a click counts as a machine's. */
 const reasons = {
-    head: "Tested without following",
-    prefetch: "Loaded ahead by a browser",
-    preview: "Shown as a preview",
-    crawler: "Says it is a bot",
-    link_preview: "Makes previews for chats",
-    library: "A program, not a browser",
-    no_agent: "Doesn’t say what it is",
-    unknown_program: "An unknown program",
-    many_links: "All links of a mail at once",
-    many_networks: "One link from many networks",
-    signs: "Several weaker signs",
-    repeat: "One link again and again",
+    head: t("words.tested_without_following"),
+    prefetch: t("words.loaded_ahead_by_a"),
+    preview: t("words.shown_as_a_preview"),
+    crawler: t("words.says_it_is_a"),
+    link_preview: t("words.makes_previews_for_chats"),
+    library: t("words.a_program_not_a"),
+    no_agent: t("words.doesnt_say_what_it"),
+    unknown_program: t("words.an_unknown_program"),
+    many_links: t("words.all_links_of_a"),
+    many_networks: t("words.one_link_from_many"),
+    signs: t("words.several_weaker_signs"),
+    repeat: t("words.one_link_again_and"),
 };
 
-const kinds = { view: "View invoice", pay: "Pay", login: "Log in" };
+const kinds = { view: t("words.view_invoice"), pay: t("words.pay"), login: t("words.log_in") };
 
 const channels = {
-    unknown: "Not specified",
-    mail: "E-mail",
-    sms: "Text message",
+    unknown: t("words.not_specified"),
+    mail: t("words.e_mail"),
+    sms: t("words.text_message"),
     pdf: "PDF",
-    qr: "QR code",
-    portal: "Client portal",
-    chat: "Chat",
-    other: "Other",
+    qr: t("common.qr_code"),
+    portal: t("words.client_portal"),
+    chat: t("words.chat"),
+    other: t("words.other"),
 };
 
-const devices = { phone: "Phone", tablet: "Tablet", desktop: "Computer", other: "Other" };
+const devices = { phone: t("words.phone"), tablet: t("words.tablet"), desktop: t("words.computer"), other: t("words.other") };
 
 const browsers = { ie: "Internet Explorer", samsung: "Samsung Internet", uc: "UC Browser", duckduckgo: "DuckDuckGo",
-    android: "Android Browser", in_app: "Inside another app", mail: "Mail app" };
+    android: t("words.android_browser"), in_app: t("words.inside_another_app"), mail: t("words.mail_app") };
 
 const systems = { macos: "macOS", ios: "iOS", chromeos: "ChromeOS", harmonyos: "HarmonyOS", kaios: "KaiOS", bsd: "BSD" };
 
 const referrers = {
-    none: "Mail app, or unknown",
-    mail: "Webmail",
-    search: "Search engine",
-    social: "Social network",
-    other: "Other page",
+    none: t("words.mail_app_or_unknown"),
+    mail: t("words.webmail"),
+    search: t("words.search_engine"),
+    social: t("words.social_network"),
+    other: t("words.other_page"),
 };
 
 /** Steps of the time from the making of a link to the click, in order: what each is called, in
  * short, and its end. */
 export const delays = {
-    "1m": ["Within a minute", "1 min", "a minute"],
-    "5m": ["1 to 5 minutes", "5 min", "5 minutes"],
-    "15m": ["5 to 15 minutes", "15 min", "15 minutes"],
-    "1h": ["15 to 60 minutes", "1 h", "an hour"],
-    "3h": ["1 to 3 hours", "3 h", "3 hours"],
-    "6h": ["3 to 6 hours", "6 h", "6 hours"],
-    "12h": ["6 to 12 hours", "12 h", "12 hours"],
-    "1d": ["12 to 24 hours", "1 d", "a day"],
-    "2d": ["1 to 2 days", "2 d", "2 days"],
-    "3d": ["2 to 3 days", "3 d", "3 days"],
-    "7d": ["3 to 7 days", "7 d", "a week"],
-    "14d": ["7 to 14 days", "14 d", "two weeks"],
-    "30d": ["14 to 30 days", "30 d", "30 days"],
-    "90d": ["30 to 90 days", "90 d", "90 days"],
-    "more": ["After 90 days", "later", ""],
+    "1m": [t("words.within_a_minute"), t("common.1_min"), t("words.a_minute")],
+    "5m": [t("words.1_to_5_minutes"), t("common.5_min"), t("words.5_minutes")],
+    "15m": [t("words.5_to_15_minutes"), t("common.15_min"), t("words.15_minutes")],
+    "1h": [t("words.15_to_60_minutes"), "1 h", "an hour"],
+    "3h": [t("words.1_to_3_hours"), "3 h", t("words.3_hours")],
+    "6h": [t("words.3_to_6_hours"), "6 h", t("words.6_hours")],
+    "12h": [t("words.6_to_12_hours"), "12 h", t("words.12_hours")],
+    "1d": [t("words.12_to_24_hours"), "1 d", t("words.a_day")],
+    "2d": [t("words.1_to_2_days"), "2 d", t("words.2_days")],
+    "3d": [t("words.2_to_3_days"), "3 d", t("words.3_days")],
+    "7d": [t("words.3_to_7_days"), "7 d", t("words.a_week")],
+    "14d": [t("words.7_to_14_days"), "14 d", "two weeks"],
+    "30d": [t("words.14_to_30_days"), "30 d", t("words.30_days")],
+    "90d": [t("words.30_to_90_days"), "90 d", t("words.90_days")],
+    "more": [t("words.after_90_days"), t("common.later"), ""],
 };
 
 /** Who is counted, and the field of a row that counts them. */
 export const audiences = {
-    human: { name: "People", of: "by people" },
-    total: { name: "Everything", of: "by people and machines" },
-    automated: { name: "Machines", of: "by machines" },
+    human: { name: t("common.people"), of: t("words.by_people") },
+    total: { name: t("words.everything"), of: t("words.by_people_and_machines") },
+    automated: { name: t("common.machines"), of: t("words.by_machines") },
 };
 
-const regions = new Intl.DisplayNames(undefined, { type: "region" });
+const regions = new Intl.DisplayNames(language, { type: "region" });
+
+const states = {
+    unpaid: t("words.state_unpaid"), partly_paid: t("words.state_partly_paid"), paid: t("words.state_paid"),
+    credited: t("words.state_credited"), refunded: t("words.state_refunded"),
+    cancelled: t("words.state_cancelled"), replaced: t("words.state_replaced"),
+};
+
+/** What became of an invoice. */
+export function stateName(key) {
+    return states[key] ?? key.replaceAll("_", " ");
+}
 
 function sentence(text) {
     return text.charAt(0).toUpperCase() + text.slice(1).replaceAll(/[_-]/g, " ");
@@ -123,7 +135,7 @@ export function valueName(dimension, key) {
     case "referrer":
         return referrers[key] ?? sentence(key);
     case "variant":
-        return key === "none" ? "No variant" : `Variant ${key}`;
+        return key === "none" ? t("words.no_variant") : t("common.variant_2", { variant: key });
     case "country":
         return countryName(key);
     default:
@@ -133,7 +145,7 @@ export function valueName(dimension, key) {
 
 function countryName(key) {
     if (!/^[A-Z]{2}$/.test(key))
-        return "Unknown";
+        return t("words.unknown");
     try {
         return regions.of(key);
     } catch {
@@ -142,5 +154,5 @@ function countryName(key) {
 }
 
 export function campaignName(key, name) {
-    return name || (key === "0" ? "No campaign" : `Campaign ${key}`);
+    return name || (key === "0" ? t("words.no_campaign") : t("words.campaign", { key }));
 }
