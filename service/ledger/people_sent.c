@@ -42,7 +42,8 @@ static uint64_t scatter(uint64_t x)
 static uint64_t hash_of(const struct people_sent *people, const struct people_sent_person *person)
 {
     uint64_t group = (uint64_t)person->brand << 32 | person->campaign;
-    uint64_t period = (uint64_t)person->day << 3 | (uint64_t)person->scope << 1 | person->is_visitor;
+    uint64_t period =
+        (uint64_t)person->day << 3 | (uint64_t)person->scope << 1 | person->is_visitor;
 
     return scatter(person->id ^ scatter(group ^ scatter(period ^ people->era << 40)));
 }
