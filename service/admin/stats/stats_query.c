@@ -455,9 +455,6 @@ static bool take_filter(struct stats_query *out, const struct query *query,
 
         if (!list.ptr || groups[group].dim == NO_DIM || group == STATS_CAMPAIGN)
             continue;
-        /* Of a list of invoices, `page` is which part of it. */
-        if (group == STATS_PAGE && out->metric == STATS_FUNNEL)
-            continue;
         if (out->metric != STATS_CLICKS)
             return refuse(fault, name, "picks clicks only, and no payments");
         if (out->n_values > 0)
