@@ -92,20 +92,29 @@ static void judge_page(struct probe *probe)
 
 /* --- one request --- */
 
-/* Of the page at the end what must hold a text is kept; else its first bytes are enough. */
+static bool is_redirect(long status)
+{
+    return status >= 300 && status < 400;
+}
+
+/* Of the page at the end what must hold a text is kept; else its first bytes are enough.  The page
+ * of a redirect is read to its end: libcurl says only then where it leads. */
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
     struct probe *probe = arg;
     size_t len = size * n, room = PROBE_BODY_MAX - probe->body_len;
-    const char *location = NULL;
+    size_t taken = len < room ? len : room;
+    long status = 0;
 
-    curl_easy_getinfo(probe->handle, CURLINFO_REDIRECT_URL, &location);
-    if (location || !probe->must_contain)
-        return 0;
-    if (!probe->body && !(probe->body = malloc(PROBE_BODY_MAX)))
-        return 0;
-    memcpy(probe->body + probe->body_len, data, len < room ? len : room);
-    probe->body_len += len < room ? len : room;
+    curl_easy_getinfo(probe->handle, CURLINFO_RESPONSE_CODE, &status);
+    if (!is_redirect(status)) {
+        if (!probe->must_contain)
+            return 0;
+        if (!probe->body && !(probe->body = malloc(PROBE_BODY_MAX)))
+            return 0;
+        memcpy(probe->body + probe->body_len, data, taken);
+    }
+    probe->body_len += taken;
     return len < room ? len : 0;
 }
 
@@ -242,12 +251,19 @@ static bool add_hop(struct probe *probe, const char *url)
 }
 
 /* True: a redirect, whose hop is waiting. */
-static bool follow(const struct prober *prober, struct probe *probe)
+static bool follow(const struct prober *prober, struct probe *probe, bool was_cut)
 {
+    long status = probe->hops[probe->n_hops - 1].status;
     const char *location = NULL;
     char why[PROBE_WHY_MAX];
 
     curl_easy_getinfo(probe->handle, CURLINFO_REDIRECT_URL, &location);
+    if (!location && was_cut && is_redirect(status)) {
+        snprintf(why, sizeof(why), "it answers %ld with a page of more than %d KiB", status,
+                 PROBE_BODY_MAX >> 10);
+        fail(probe, PROBE_DOWN, why);
+        return false;
+    }
     if (!location) {
         judge_page(probe);
         return false;
@@ -276,7 +292,7 @@ static void on_request_done(struct prober *prober, struct probe *probe, CURLcode
         curl_easy_getinfo(probe->handle, CURLINFO_RESPONSE_CODE,
                           &probe->hops[probe->n_hops - 1].status);
         find_certificate(probe);
-        goes_on = follow(prober, probe);
+        goes_on = follow(prober, probe, code == CURLE_WRITE_ERROR);
     } else {
         fail(probe, PROBE_DOWN, probe->error[0] ? probe->error : curl_easy_strerror(code));
     }

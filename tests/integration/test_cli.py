@@ -149,7 +149,7 @@ def test_version():
     (["keygen", "--brands", "acme, globex"], "--brands: the brands are not names"),
     (["apikey", "--name", "a", "--scope", "stats:read", "--brands", "Acme"], "--brands: the brands are not names"),
     (["apikey", "--name", "a", "--scope", "stats:read", "--brands", "a,a"], "--brands: the brand 'a' is named twice"),
-    (["apikey", "--name", "a"], "--name and --scope are needed"),
+    (["apikey", "--name", "a"], "--name is needed, and --scope or --role"),
     (["apikey", "--name", "a b", "--scope", "stats:read"], "--name is 1 to 63"),
     (["apikey", "--name", "a", "--scope", "stats:all"], "--scope is a list of"),
     (["inspect"], "which URL"),
