@@ -10,7 +10,9 @@ from harness.wait import wait_until
 
 STATES = {"unpaid": 1, "partly_paid": 2, "paid": 3, "credited": 4, "refunded": 5, "cancelled": 6}
 NAMES = {number: name for name, number in STATES.items()}
-N_INVOICES, N_CLIENTS, FIRST = 24, 12, 900000
+# So many that no invoice has more payments and refunds than are kept of one (FUNNEL_MONEY_MAX), however
+# long a schedule takes.
+N_INVOICES, N_CLIENTS, FIRST = 120, 12, 900000
 EPOCH_S, MASK = 1704067200, 2**64 - 1
 OBJECT, OPTED_OUT = 1, 7
 
