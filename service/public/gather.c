@@ -3,7 +3,7 @@
 /* Several requests came during each pause, and most connections didn't wait for its end. */
 static bool is_worth_it(const struct gather *g, unsigned n_open)
 {
-    return g->n_requests >= 2 * g->n_passes && 2 * g->n_requests <= n_open * g->n_passes;
+    return g->n_requests >= 2 * g->n_passes && 4 * g->n_requests <= 3 * n_open * g->n_passes;
 }
 
 static void rest(struct gather *g, int64_t now_ms)

@@ -98,7 +98,7 @@ static void test_it_ends_with_the_load(void **state)
  * reply, or one of most connections. */
 static void test_clients_that_wait_are_not_slowed_down(void **state)
 {
-    static const unsigned n_requests[] = {1, OPEN / 2 + 1, OPEN};
+    static const unsigned n_requests[] = {1, OPEN * 3 / 4 + 1, OPEN};
 
     (void)state;
     for (size_t i = 0; i < sizeof(n_requests) / sizeof(n_requests[0]); i++) {
