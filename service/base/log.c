@@ -79,9 +79,9 @@ static ssize_t write_now(const char *text, size_t len)
     return poll(&out, 1, 0) == 1 ? write(STDERR_FILENO, text, len) : -1;
 }
 
-/* `text` has a line without its end.  Writes it as it goes out, at most OUT_MAX_LEN bytes; returns
- * the length. */
-static size_t format_line(const char *text, char out[static OUT_MAX_LEN])
+/* `text` has a line without its end; `says_time`: one of its pairs is the time.  Writes it as it
+ * goes out, at most OUT_MAX_LEN bytes; returns the length. */
+static size_t format_line(const char *text, bool says_time, char out[static OUT_MAX_LEN])
 {
     char time[RFC3339_TEXT_MAX], line[LINE_MAX_LEN + 48];
     struct timespec now;
@@ -89,21 +89,24 @@ static size_t format_line(const char *text, char out[static OUT_MAX_LEN])
 
     if (out_format == LOG_FORMAT_TEXT)
         return (size_t)snprintf(out, OUT_MAX_LEN, "%.*s\n", LINE_MAX_LEN, text);
-    clock_gettime(CLOCK_REALTIME, &now);
-    rfc3339_format(now.tv_sec, 0, time);
-    time[strlen(time) - 1] = '\0'; /* the Z comes behind the milliseconds */
-    snprintf(line, sizeof(line), "time=%s.%03dZ %.*s", time, (int)(now.tv_nsec / 1000000),
-             LINE_MAX_LEN, text);
-    len = logline_to_json(slice_of(line), out, OUT_MAX_LEN - 1);
+    if (!says_time) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        rfc3339_format(now.tv_sec, 0, time);
+        time[strlen(time) - 1] = '\0'; /* the Z comes behind the milliseconds */
+        snprintf(line, sizeof(line), "time=%s.%03dZ %.*s", time, (int)(now.tv_nsec / 1000000),
+                 LINE_MAX_LEN, text);
+        text = line;
+    }
+    len = logline_to_json(slice_of(text), out, OUT_MAX_LEN - 1);
     out[len++] = '\n';
     return len;
 }
 
 /* Call with write_lock held.  False: nothing of the line was written. */
-static bool write_whole(const char *text)
+static bool write_whole(const char *text, bool says_time)
 {
     char line[OUT_MAX_LEN];
-    size_t len = format_line(text, line);
+    size_t len = format_line(text, says_time, line);
     ssize_t n;
 
     if (is_cut_off && write_now("\n", 1) != 1)
@@ -124,15 +127,15 @@ static void tell_dropped(void)
     if (n == 0)
         return;
     snprintf(line, sizeof(line), "level=warn at=log.dropped lines=%llu", (unsigned long long)n);
-    if (write_whole(line))
+    if (write_whole(line, false))
         n_told += n;
 }
 
-static void write_line(const char *line)
+static void write_line(const char *line, bool says_time)
 {
     pthread_mutex_lock(&write_lock);
     tell_dropped();
-    if (!write_whole(line))
+    if (!write_whole(line, says_time))
         atomic_fetch_add(&n_dropped, 1);
     pthread_mutex_unlock(&write_lock);
 }
@@ -146,7 +149,7 @@ static void write_held(struct repeat *r)
     snprintf(line, sizeof(line), "level=%s at=%s repeated=%u", level_names[r->level], r->at,
              r->n_held);
     r->n_held = 0;
-    write_line(line);
+    write_line(line, false);
 }
 
 /* The slot of `at`: its own, or a free one, or the one used least recently. */
@@ -217,7 +220,7 @@ static void log_line(enum log_level level, const char *at, const char *format, v
         return;
     vsnprintf(line + len, sizeof(line) - len, format, args);
     if (!hold_back(level, at, line))
-        write_line(line);
+        write_line(line, false);
 }
 
 void log_access(const char *at, const char *fields)
@@ -225,7 +228,7 @@ void log_access(const char *at, const char *fields)
     char line[LINE_MAX_LEN];
 
     snprintf(line, sizeof(line), "level=info at=%s %s", at, fields);
-    write_line(line);
+    write_line(line, true);
 }
 
 #define DEFINE_LOG(name, level)                        \

@@ -31,8 +31,8 @@ void log_error(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_warn(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 void log_info(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Writes a line of level info whatever was written before: of the access log, which limits itself.
- */
+/* Writes a line of level info whatever was written before: of the access log, which limits itself,
+ * and whose `fields` say the time of the request. */
 void log_access(const char *at, const char *fields);
 
 /* Writes the counts of lines held back and dropped.  Call at exit, and once a second from one

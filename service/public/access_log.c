@@ -136,7 +136,7 @@ static void *run(void *arg)
     while (!ends) {
         struct timespec until;
 
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += PERIOD_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -155,12 +155,16 @@ static void *run(void *arg)
 struct access_log *access_log_new(const struct access_log_options *options, struct error *err)
 {
     struct access_log *log = calloc(1, sizeof(*log));
+    pthread_condattr_t monotonic;
     int error;
 
     if (log) {
         log->options = *options;
         pthread_mutex_init(&log->lock, NULL);
-        pthread_cond_init(&log->wake, NULL);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&log->wake, &monotonic);
+        pthread_condattr_destroy(&monotonic);
         log->rings = calloc(options->n_workers, sizeof(*log->rings));
     }
     for (unsigned i = 0; log && log->rings && i < options->n_workers; i++) {

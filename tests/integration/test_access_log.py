@@ -57,7 +57,9 @@ def test_lines_beyond_the_sample_and_the_limit_are_dropped_and_counted(make_hopc
     wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == 400, 20, "all is counted")
 
     def told():
-        objects = [json.loads(line) for line in daemon.stderr().splitlines() if line.startswith("{")]
+        lines = [line for line in daemon.stderr().splitlines() if line.startswith("{")]
+        assert all(line.count('"time":') == 1 for line in lines)
+        objects = [json.loads(line) for line in lines]
         return [each for each in objects if each["at"] == "access"]
     wait_until(lambda: len(told()) + daemon.metrics()["hopcount_access_lines_dropped_total"] == 200,
                20, "each second request is written or dropped")
