@@ -9,6 +9,17 @@ bool params_sees(const struct request *request, const struct brand *brand)
     return brandlist_has(request->brands, brand->name);
 }
 
+const struct brand *params_find_brand_id(const struct request *request, uint32_t id)
+{
+    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
+        const struct brand *brand = site_brand_at(request->site, i);
+
+        if (brand->id == id)
+            return params_sees(request, brand) ? brand : NULL;
+    }
+    return NULL;
+}
+
 const struct brand *params_find_brand(struct request *request, struct slice name)
 {
     const struct brand *brand = name.ptr ? site_find_brand(request->site, name)

@@ -2,6 +2,7 @@
 #ifndef ADMIN_PARAMS_H
 #define ADMIN_PARAMS_H
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
@@ -11,6 +12,8 @@ struct request;
 
 /* Whether the request's key is for a brand. */
 bool params_sees(const struct request *request, const struct brand *brand);
+/* The brand of that id, if there is one and the request's key is for it; else NULL. */
+const struct brand *params_find_brand_id(const struct request *request, uint32_t id);
 
 /* The brand called `name`, or, when absent, the only one that the request's key is for; NULL: the
  * request, which holds the site, was replied to. */

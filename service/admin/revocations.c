@@ -153,21 +153,10 @@ static void take_issued_before(struct form *form, int64_t now_ms, struct event *
     out->value = (uint32_t)((time_s - TOKEN_EPOCH_S + (text.len > 0 ? 59 : 0)) / 60);
 }
 
-static const struct brand *find_brand(const struct request *request, uint32_t id)
-{
-    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
-        const struct brand *brand = site_brand_at(request->site, i);
-
-        if (brand->id == id)
-            return params_sees(request, brand) ? brand : NULL;
-    }
-    return NULL;
-}
-
 static void note(const struct request *request, const struct event *event)
 {
     enum audit_action action = event->type == EVENT_REVOKED ? AUDIT_REVOKE : AUDIT_UNREVOKE;
-    const struct brand *brand = find_brand(request, event->brand);
+    const struct brand *brand = params_find_brand_id(request, event->brand);
     char link[LINKS_ID_MAX];
 
     if (event->scope == EVENT_SCOPE_LINK)
@@ -236,7 +225,7 @@ void revocations_handle_post(struct request *request)
         return;
     }
     rfc3339_format(TOKEN_EPOCH_S + (int64_t)event.value * 60, 0, before);
-    brand = find_brand(request, event.brand);
+    brand = params_find_brand_id(request, event.brand);
     if (append(request, &event))
         request_reply_json(request, 202,
                            json_pack("{ss ss# so ss}", "scope", event_scope_name(event.scope),
@@ -334,7 +323,7 @@ static void on_entry(void *owner, const struct state_entry *entry)
     if (scope < 0 || before == 0)
         return;
     state_subject(entry, &subject);
-    brand = scope == EVENT_SCOPE_LINK ? NULL : find_brand(list->request, subject.brand);
+    brand = scope == EVENT_SCOPE_LINK ? NULL : params_find_brand_id(list->request, subject.brand);
     /* Of which brand a link is its id doesn't say; only a key for all brands sees it. */
     if (scope == EVENT_SCOPE_LINK ? list->request->brands != NULL : !brand)
         return;

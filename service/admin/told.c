@@ -127,17 +127,6 @@ static void on_answer(void *owner, size_t index, const struct redisReply *answer
     }
 }
 
-static const struct brand *find_brand(const struct request *request, uint32_t id)
-{
-    for (unsigned i = 0; i < site_n_brands(request->site); i++) {
-        const struct brand *brand = site_brand_at(request->site, i);
-
-        if (brand->id == id)
-            return params_sees(request, brand) ? brand : NULL;
-    }
-    return NULL;
-}
-
 static json_t *number_or_null(uint32_t number)
 {
     return number ? json_integer(number) : json_null();
@@ -175,7 +164,7 @@ static void reply(struct telling *t)
     qsort(t->told, t->n, sizeof(t->told[0]), by_id);
     for (size_t i = 0; rows && i < t->n && !is_after(t->told[i].id, t->bound); i++) {
         const struct told *told = &t->told[i];
-        const struct brand *brand = find_brand(t->request, told->event.brand);
+        const struct brand *brand = params_find_brand_id(t->request, told->event.brand);
 
         /* Two shards may have entries of one id: whoever goes on behind it must have both. */
         if (json_array_size(rows) >= t->limit && is_after(told->id, t->last))
