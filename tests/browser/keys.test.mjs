@@ -1,6 +1,6 @@
 // Keys, and what can be saved as files.
 import AxeBuilder from "@axe-core/playwright";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { card, expect, settled, test } from "./fixtures.mjs";
 
 const Axe = AxeBuilder.default ?? AxeBuilder;
@@ -46,4 +46,38 @@ test("a chart is saved as a picture, a ranking as a table", async ({ dashboard, 
 
     expect(lines[0]).toContain("country,total,human,automated");
     expect(lines.length).toBe(rows.length + 1);
+});
+
+test("a chart is saved as a drawing that says what it shows, in light colours and for any program", async ({ dashboard, stack }) => {
+    await dashboard.evaluate(() => window.toggleTheme()); // the drawing is light all the same
+    for (const [view, name, words] of [["?from=7d&kind=pay", "Clicks over time", ["Clicks over time by who clicked", "acme · last 7 days · Pay"]],
+        ["campaigns?campaign=1,2&from=30d", "Over time", ["acme · last 30 days · Invoice created, Reminder, 3 days before due"]],
+        ["campaigns?campaign=2", "From mail to click", ["last 30 days"]]]) {
+        await dashboard.goto(stack.base + view);
+        await settled(dashboard);
+        const [file] = await Promise.all([dashboard.waitForEvent("download"),
+            card(dashboard, name).getByRole("button", { name: "Save as SVG" }).first().click()]);
+        const text = readFileSync(await file.path(), "utf8");
+
+        expect(file.suggestedFilename()).toMatch(/\.svg$/);
+        expect(text.startsWith('<?xml version="1.0" encoding="UTF-8"?>')).toBe(true);
+        for (const said of [...words, "Source: hopcount on 127.0.0.1", 'font-family="sans-serif"', "#ffffff"])
+            expect(text).toContain(said);
+        expect(text).not.toMatch(/NaN|undefined|href|url\(|<style|var\(/);
+        // A picture of its own: it is drawn where there is no page around it.
+        const size = await dashboard.evaluate(async (source) => {
+            const picture = new Image();
+
+            picture.src = `data:image/svg+xml;base64,${btoa(String.fromCharCode(...new TextEncoder().encode(source)))}`;
+            await picture.decode();
+            const faults = new DOMParser().parseFromString(source, "application/xml").querySelectorAll("parsererror").length;
+
+            return [picture.naturalWidth, picture.naturalHeight, faults];
+        }, text);
+
+        expect(size[0]).toBe(960);
+        expect(size[1]).toBeGreaterThan(400);
+        expect(size[2]).toBe(0);
+        writeFileSync(`${process.env.HOPCOUNT_OUT}/chart-${name.replaceAll(" ", "-")}.svg`, text);
+    }
 });

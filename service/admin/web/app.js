@@ -2,6 +2,7 @@
 import { address, findSession, freshness, get, signOut, stats } from "./api.js";
 import { audit } from "./audit.js";
 import { campaigns } from "./campaigns.js";
+import { shown } from "./charts.js";
 import { chips, withoutLast } from "./chips.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
@@ -18,7 +19,7 @@ import { overview } from "./overview.js";
 import { askForKey, languageSwitch } from "./signin.js";
 import { targets } from "./targets.js";
 import { language, t } from "./texts.js";
-import { audiences, valueName } from "./words.js";
+import { audiences, campaignName, valueName } from "./words.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
 const RETRY_MS = 5000;   // while figures can't be had
@@ -38,12 +39,14 @@ const root = document.getElementById("app");
 
 document.querySelector(".skip").textContent = t("app.skip");
 
-/* What the figures are of, for a printed page that has no controls. */
-function inWords({ brands }, filters) {
+/* What the figures are of, for paper and pictures, which have no controls. */
+function inWords({ brands, campaigns: known }, filters) {
+    const wordOf = (name, key) => name !== "campaign" ? valueName(name, key)
+        : campaignName(key, known.find((one) => one.key === key)?.name);
+
     return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
         ...chosenFilters(filters).map(([name, value]) => value.split(",").map((key) =>
-            valueName(name, key)).join(", ")), t("app.clicks_of", { of: audiences[filters.who].of }),
-        t("app.printed", { at: time(new Date().toISOString()) })].filter(Boolean).join(" · ");
+            wordOf(name, key)).join(", ")), t("app.clicks_of", { of: audiences[filters.who].of })].filter(Boolean).join(" · ");
 }
 
 /* An address below the dashboard's that stands for nothing. */
@@ -120,10 +123,11 @@ class Frame {
         this.notice = h("div", { class: "notice warn", role: "alert", hidden: true });
         this.age = h("span");
         document.title = `${this.view.title} – hopcount`;
+        shown.words = () => this.view.filters ? inWords(this.context, filters) : "";
         fill(this.main,
             h("div", { class: "page-head" },
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro),
-                    this.view.filters ? h("p", { class: "print-only" }, inWords(this.context, filters)) : null),
+                    this.view.filters ? h("p", { class: "print-only" }, `${shown.words()} · ${t("app.printed", { at: time(new Date().toISOString()) })}`) : null),
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
                     href: address(`${this.view.csvPath ?? "stats"}.csv`, { ...this.view.csv, for: "spreadsheet" }) },
                 t("app.download_csv")) : null),

@@ -3,9 +3,13 @@
 import { h, table } from "./dom.js";
 import { timeZone } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
+import { svgOf } from "./svg.js";
 import { t } from "./texts.js";
 
 /* global Chart */
+
+/** Of what the figures of the page are, in words, for pictures that leave it. */
+export const shown = { words: () => "" };
 
 export function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -147,8 +151,11 @@ export class TimeChart {
             this.tablePlace = h("details", { class: "data" },
                 h("summary", null, t("charts.show_as_a_table")), h("div"));
             this.tablePlace.addEventListener("toggle", () => this.fillTable());
-            this.savePlace = h("button", { class: "text-button small muted save", type: "button",
-                onclick: () => this.savePicture() }, t("charts.save_as_png"));
+            this.savePlace = h("p", { class: "save small" },
+                h("button", { class: "text-button muted", type: "button",
+                    onclick: () => this.savePicture() }, t("charts.save_as_png")), " · ",
+                h("button", { class: "text-button muted", type: "button",
+                    onclick: () => this.saveDrawing() }, t("charts.save_as_svg")));
             body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas),
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
@@ -156,6 +163,7 @@ export class TimeChart {
         this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : "", unit));
         this.last = [keys, interval, series];
         this.ticks = { ticks, title };
+        this.said = { summary, isStated };
         this.draw(keys, interval, series);
         this.fillTable();
     }
@@ -176,6 +184,16 @@ export class TimeChart {
         context.fillRect(0, 0, picture.width, picture.height);
         context.drawImage(this.canvas, 0, 0);
         h("a", { href: picture.toDataURL("image/png"), download: `${this.caption}.png` }).click();
+    }
+
+    saveDrawing() {
+        const [keys, interval, series] = this.last;
+        const text = svgOf({ kind: this.kind, title: this.caption, about: shown.words(), ...this.said, keys,
+            ticks: this.ticks.ticks, axisTitle: this.ticks.title, interval, series, running: runningBucket(keys, interval) });
+        const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+
+        h("a", { href: url, download: `${this.caption}.svg` }).click();
+        setTimeout(() => URL.revokeObjectURL(url), 60000); // when it has been saved
     }
 
     draw(keys, interval, series) {

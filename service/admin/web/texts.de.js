@@ -135,6 +135,8 @@ export default {
     "charts.per_week": "Klicks pro Woche",
     "charts.per_week_running": "Klicks pro Woche; die letzte Woche läuft noch",
     "charts.save_as_png": "Als PNG speichern",
+    "charts.save_as_svg": "Als SVG speichern",
+    "svg.source": "Quelle: hopcount auf {host}, {at}",
     "charts.show_as_a_table": "Als Tabelle anzeigen",
     "charts.time": "Zeit",
 

@@ -141,6 +141,8 @@ export default {
     "charts.per_week": "Clicks per week",
     "charts.per_week_running": "Clicks per week; the last week is not over",
     "charts.save_as_png": "Save as PNG",
+    "charts.save_as_svg": "Save as SVG",
+    "svg.source": "Source: hopcount on {host}, {at}",
     "charts.show_as_a_table": "Show as a table",
     "charts.time": "Time",
 

@@ -1,0 +1,237 @@
+// A chart as SVG: a picture of one size, in light colours, that says what it shows and of what.
+import { axis, bucket, time, tick } from "./format.js";
+import { t } from "./texts.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const WIDTH = 960, MARGIN = 24, LEFT = 72, PLOT_HEIGHT = 340, LINE = 20;
+const FAMILY = "sans-serif"; // one that every program has, for the picture is opened elsewhere
+const LINES_MAX = 5;         // across the plot
+
+/* Colours of the light theme, whichever the page has. */
+function readColours(names) {
+    const probe = document.createElement("span");
+
+    probe.className = "light";
+    probe.hidden = true;
+    document.body.append(probe);
+    const style = getComputedStyle(probe);
+    const colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+
+    probe.remove();
+    return colours;
+}
+
+const pen = document.createElement("canvas").getContext("2d");
+
+function widthOf(text, size) {
+    pen.font = `${size}px ${FAMILY}`;
+    return pen.measureText(text).width;
+}
+
+/* In lines that fit. */
+function wrap(text, size, width) {
+    const lines = [];
+
+    for (const word of text.split(" ")) {
+        if (lines.length > 0 && widthOf(`${lines.at(-1)} ${word}`, size) <= width)
+            lines[lines.length - 1] += ` ${word}`;
+        else
+            lines.push(word);
+    }
+    return lines;
+}
+
+/* The least 1, 2 or 5 times a power of ten with which at most LINES_MAX steps reach `most`. */
+function stepFor(most) {
+    const power = 10 ** Math.floor(Math.log10(Math.max(most, 1) / LINES_MAX));
+
+    return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((step) => step * LINES_MAX >= most));
+}
+
+class Picture {
+    constructor(chart) {
+        this.chart = chart;
+        this.paint = readColours(["ink", "muted", "line", "surface", "accent", ...chart.series.map(({ colour }) => colour)]);
+        this.document = document.implementation.createDocument(SVG, "svg");
+        this.root = this.document.documentElement;
+        this.y = MARGIN;
+    }
+
+    add(name, attributes, text) {
+        const element = this.document.createElementNS(SVG, name);
+
+        for (const [key, value] of Object.entries(attributes))
+            element.setAttribute(key, typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
+        if (text !== undefined)
+            element.textContent = text;
+        this.root.append(element);
+        return element;
+    }
+
+    text(x, y, text, { size = 13, fill = this.paint.muted, ...more } = {}) {
+        return this.add("text", { x, y, "font-size": size, fill, ...more }, text);
+    }
+
+    /* Lines of text below what is there. */
+    paragraph(text, options = {}) {
+        for (const line of wrap(text, options.size ?? 13, WIDTH - 2 * MARGIN)) {
+            this.y += (options.size ?? 13) * 1.4;
+            this.text(MARGIN, this.y, line, options);
+        }
+    }
+
+    heading() {
+        const { title, summary, isStated, about, keys, interval } = this.chart;
+        const days = interval === "step" || keys.length === 0 ? "" : keys.length === 1 ? bucket(keys[0], interval)
+            : `${bucket(keys[0], interval)} – ${bucket(keys.at(-1), interval)}`;
+
+        this.add("title", {}, title);
+        this.add("desc", {}, summary);
+        this.background = this.add("rect", { width: WIDTH, fill: this.paint.surface });
+        this.paragraph(title, { size: 20, fill: this.paint.ink, "font-weight": "600" });
+        this.y += 4;
+        this.paragraph([about, days].filter(Boolean).join(" · "));
+        if (isStated)
+            this.paragraph(summary, { fill: this.paint.ink });
+        else
+            this.legend();
+    }
+
+    legend() {
+        let x = MARGIN;
+
+        this.y += 14 + LINE / 2;
+        for (const { name, colour, isCompared } of this.chart.series) {
+            const width = 18 + widthOf(name, 13) + 20;
+
+            if (x > MARGIN && x + width > WIDTH - MARGIN) {
+                x = MARGIN;
+                this.y += LINE;
+            }
+            if (isCompared)
+                this.add("line", { x1: x, x2: x + 12, y1: this.y - 4, y2: this.y - 4, stroke: this.paint[colour],
+                    "stroke-width": 2, "stroke-dasharray": "3 3" });
+            else
+                this.add("rect", { x, y: this.y - 10, width: 12, height: 12, rx: 3, fill: this.paint[colour] });
+            this.text(x + 18, this.y, name, { fill: this.paint.ink });
+            x += width;
+        }
+    }
+
+    /* What is at the height of the longest column or the highest point. */
+    most() {
+        const { kind, keys, series } = this.chart;
+        const own = series.filter(({ isCompared }) => !isCompared);
+        const sums = kind === "bar" ? keys.map((_, i) => own.reduce((sum, { values }) => sum + (values[i] ?? 0), 0)) : [];
+        const lines = kind === "bar" ? series.filter(({ isCompared }) => isCompared) : series;
+
+        return Math.max(0, ...sums, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)));
+    }
+
+    plot() {
+        const { keys } = this.chart;
+        const step = stepFor(this.most()), n = Math.max(1, Math.ceil(this.most() / step));
+        const top = this.y + LINE, bottom = top + PLOT_HEIGHT;
+
+        this.column = (WIDTH - MARGIN - LEFT) / Math.max(1, keys.length);
+        this.xOf = (i) => LEFT + (i + 0.5) * this.column;
+        this.yOf = (value) => bottom - value / (step * n) * PLOT_HEIGHT;
+        this.top = top;
+        this.bottom = bottom;
+        for (let i = 0; i <= n; i++) {
+            const y = this.yOf(i * step);
+
+            this.add("line", { x1: LEFT, x2: WIDTH - MARGIN, y1: y, y2: y, stroke: this.paint.line });
+            this.text(LEFT - 8, y + 4, axis(i * step, i, [{ value: n * step }]), { size: 12, "text-anchor": "end" });
+        }
+        this.steps();
+        for (const series of this.chart.series.filter(({ isCompared }) => !isCompared))
+            this.draw(series);
+        for (const series of this.chart.series.filter(({ isCompared }) => isCompared))
+            this.curve(series);
+        this.y = bottom + LINE;
+        if (this.chart.axisTitle) {
+            this.y += LINE;
+            this.text((LEFT + WIDTH - MARGIN) / 2, this.y, this.chart.axisTitle, { size: 12, "text-anchor": "middle" });
+        }
+    }
+
+    /* Names below the plot: as many as there is room for, at equal distances. */
+    steps() {
+        const { keys, interval, ticks } = this.chart;
+        const names = keys.map((key, i) => ticks?.[i] ?? tick(key, interval));
+        const every = Math.ceil((Math.max(0, ...names.map((name) => widthOf(name, 12))) + 16) / this.column);
+
+        for (let i = 0; i < names.length; i += every)
+            this.text(this.xOf(i), this.bottom + 18, names[i], { size: 12, "text-anchor": "middle" });
+    }
+
+    draw(series) {
+        if (this.chart.kind !== "bar") {
+            this.curve(series);
+            return;
+        }
+        const width = Math.min(28, this.column * 0.8);
+
+        this.heights ??= this.chart.keys.map(() => 0);
+        series.values.forEach((value, i) => {
+            if (!value)
+                return;
+            const from = this.heights[i], to = from + value;
+
+            this.heights[i] = to;
+            this.add("rect", { x: this.xOf(i) - width / 2, y: this.yOf(to), width, height: this.yOf(from) - this.yOf(to),
+                fill: this.paint[series.colour], ...(i === this.chart.running ? { "fill-opacity": "0.5" } : {}) });
+        });
+    }
+
+    /* From point to point; the way to the hour or day that isn't over is dashed. */
+    curve({ values, colour, isCompared }) {
+        const { running } = this.chart;
+        const line = (from, to, more) => {
+            let d = "", isDown = false;
+
+            for (let i = from; i < to; i++) {
+                if (values[i] !== null)
+                    d += `${isDown ? "L" : "M"}${this.xOf(i).toFixed(1)} ${this.yOf(values[i]).toFixed(1)}`;
+                isDown = values[i] !== null;
+            }
+            this.add("path", { d, fill: "none", stroke: this.paint[colour], "stroke-linejoin": "round", ...more });
+        };
+
+        if (isCompared) {
+            line(0, values.length, { "stroke-width": 1.5, "stroke-dasharray": "3 3" });
+            return;
+        }
+        const end = running > 0 ? running : values.length;
+
+        line(0, end, { "stroke-width": 2 });
+        if (running > 0)
+            line(running - 1, running + 1, { "stroke-width": 2, "stroke-dasharray": "4 4" });
+    }
+
+    finish() {
+        this.y += LINE / 2;
+        this.paragraph(t("svg.source", { host: location.host, at: time(new Date().toISOString()) }), { size: 12 });
+        const height = this.y + MARGIN;
+
+        this.background.setAttribute("height", String(Math.ceil(height)));
+        for (const [name, value] of Object.entries({ viewBox: `0 0 ${WIDTH} ${Math.ceil(height)}`, width: String(WIDTH),
+            height: String(Math.ceil(height)), role: "img", "font-family": FAMILY }))
+            this.root.setAttribute(name, value);
+        return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(this.document)}\n`;
+    }
+}
+
+/**
+ * The text of the picture.  `chart` is {kind, title, about, summary, isStated, keys, ticks, axisTitle, interval, series,
+ * running}: `about` says of what the figures are, `running` is the place of the hour or day that isn't over, or -1; the
+ * rest is what TimeChart.show() takes.
+ */
+export function svgOf(chart) {
+    const picture = new Picture(chart);
+
+    picture.heading();
+    picture.plot();
+    return picture.finish();
+}
