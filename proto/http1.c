@@ -392,21 +392,42 @@ static bool finish(struct head *head)
 }
 
 /* The lines were read before: each ends in CRLF and has a colon, but the first and the last. */
-struct slice http1_find_value(struct slice head, struct slice name)
+/* The trimmed value of the next field of that name behind `*at`, a LF, which moves to the end of
+ * its line; an absent slice and NULL: there is none. */
+static struct slice next_value(struct slice head, struct slice name, const char **at)
 {
     const char *end = head.ptr + head.len;
-    const char *line = memchr(head.ptr, '\n', head.len);
+    const char *line = *at;
 
     while (line && ++line < end) {
         const char *lf = memchr(line, '\n', (size_t)(end - line));
         size_t len = lf ? (size_t)(lf - line) : 0;
 
+        *at = lf;
         if (len > name.len && line[name.len] == ':' &&
             slice_equal_nocase(slice_make(line, name.len), name))
             return slice_trim(slice_make(line + name.len + 1, len - name.len - 2));
         line = lf;
     }
+    *at = NULL;
     return (struct slice){0};
+}
+
+struct slice http1_find_value(struct slice head, struct slice name)
+{
+    const char *at = memchr(head.ptr, '\n', head.len);
+
+    return next_value(head, name, &at);
+}
+
+unsigned http1_count_values(struct slice head, struct slice name)
+{
+    const char *at = memchr(head.ptr, '\n', head.len);
+    unsigned n = 0;
+
+    while (next_value(head, name, &at).ptr)
+        n++;
+    return n;
 }
 
 /* --- lines --- */

@@ -126,6 +126,8 @@ MUST_USE enum http1_status http1_parse_by(const struct http1_rules *rules, struc
 
 /* The trimmed value of the first field of that name in a complete head, or an absent slice. */
 struct slice http1_find_value(struct slice head, struct slice name);
+/* How many fields of that name it has. */
+unsigned http1_count_values(struct slice head, struct slice name);
 
 /* Splits "host", "host:port", "[v6]" and "[v6]:port"; false, and `*host` is left alone: it is none
  * of them. */

@@ -33,6 +33,7 @@
 #include "service/base/event_loop.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
+#include "service/config/access.h"
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -47,7 +48,7 @@ struct mail {
     int wake_fd;
     bool stop;
     struct site *site; /* NULL = nothing new */
-    struct apikeys *keys;
+    struct access *access;
 };
 
 struct admin {
@@ -96,22 +97,22 @@ static void note_reload(struct server *server, unsigned n_keys)
 static void take_mail(struct admin *admin)
 {
     struct site *site;
-    struct apikeys *keys;
+    struct access *access;
     unsigned n_keys;
     bool stop;
 
     pthread_mutex_lock(&admin->mail.lock);
     site = admin->mail.site;
-    keys = admin->mail.keys;
-    n_keys = apikeys_count(keys);
+    access = admin->mail.access;
+    n_keys = access ? apikeys_count(access->keys) : 0;
     stop = admin->mail.stop;
     admin->mail.site = NULL;
-    admin->mail.keys = NULL;
+    admin->mail.access = NULL;
     pthread_mutex_unlock(&admin->mail.lock);
     if (site) {
         site_unref(admin->server.site);
         admin->server.site = site;
-        auth_set_keys(admin->server.auth, keys);
+        auth_set_access(admin->server.auth, access);
         cache_clear(admin->server.cache);
         note_reload(&admin->server, n_keys);
     }
@@ -179,7 +180,7 @@ static void set_up_server(struct server *server, const struct admin_options *opt
 }
 
 struct admin *admin_new(const struct admin_options *options, const struct admin_sources *sources,
-                        struct site *site, struct apikeys *keys, struct error *err)
+                        struct site *site, struct access *access, struct error *err)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
     int64_t timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
@@ -190,14 +191,14 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
 
     if (!admin) {
         error_set(err, "admin: out of memory");
-        apikeys_free(keys);
+        access_free(access);
         return NULL;
     }
     admin->mail.wake_fd = -1;
     pthread_mutex_init(&admin->mail.lock, NULL);
     set_up_server(&admin->server, options, sources);
     admin->server.site = site_ref(site);
-    if (!(admin->server.auth = auth_new(keys, options->config->rate_per_min)) ||
+    if (!(admin->server.auth = auth_new(access, options->config->rate_per_min)) ||
         !(admin->server.cache = cache_new()) ||
         !(admin->server.signed_out = sessions_signed_out_new()) ||
         !(admin->server.attempts = attempts_new())) {
@@ -240,22 +241,22 @@ void admin_set_state(struct admin *admin, enum admin_state state)
     atomic_store(&admin->server.state, state);
 }
 
-void admin_reload(struct admin *admin, struct site *site, struct apikeys *keys)
+void admin_reload(struct admin *admin, struct site *site, struct access *access)
 {
     struct site *old_site;
-    struct apikeys *old_keys;
+    struct access *old;
 
     counter64_set(&admin->server.reload_s, (uint64_t)(clock_wall_ms() / 1000));
     counter64_set(&admin->server.reload_ok, 1);
     pthread_mutex_lock(&admin->mail.lock);
     old_site = admin->mail.site;
-    old_keys = admin->mail.keys;
+    old = admin->mail.access;
     admin->mail.site = site_ref(site);
-    admin->mail.keys = keys;
+    admin->mail.access = access;
     pthread_mutex_unlock(&admin->mail.lock);
     /* An earlier reload that the thread has not seen yet. */
     site_unref(old_site);
-    apikeys_free(old_keys);
+    access_free(old);
     wake_send(admin->mail.wake_fd);
 }
 
@@ -301,7 +302,7 @@ void admin_free(struct admin *admin)
     attempts_free(admin->server.attempts);
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
-    apikeys_free(admin->mail.keys);
+    access_free(admin->mail.access);
     pthread_mutex_destroy(&admin->mail.lock);
     free(admin);
 }

@@ -21,7 +21,7 @@
 #include "service/admin/admin_options.h"
 
 struct admin;
-struct apikeys;
+struct access;
 struct error;
 struct site;
 
@@ -33,21 +33,20 @@ unsigned admin_connections_max(uint64_t n_descriptors);
 
 /*
  * Binds the addresses and starts the threads, in state STARTING.  Takes a reference of `site`;
- * takes `keys` (freed on failure, too), which may be NULL: then every request that needs a key is
- * refused.  Copies `*options` and `*sources`.
+ * takes `access` (freed on failure, too).  Copies `*options` and `*sources`.
  *
  * NULL and `*err` on failure: an address is in use, the Redis URL is wrong, no memory.
  */
 MUST_USE struct admin *admin_new(const struct admin_options *options,
                                  const struct admin_sources *sources, struct site *site,
-                                 struct apikeys *keys, struct error *err);
+                                 struct access *access, struct error *err);
 
 /* Takes effect with the next probe.  From main's thread. */
 void admin_set_state(struct admin *admin, enum admin_state state);
 
-/* A reload went well: from now on requests are answered from `site` and `keys`, referenced and
+/* A reload went well: from now on requests are answered from `site` and `access`, referenced and
  * taken as in admin_new().  From main's thread; does not wait. */
-void admin_reload(struct admin *admin, struct site *site, struct apikeys *keys);
+void admin_reload(struct admin *admin, struct site *site, struct access *access);
 /* A reload failed and the old configuration stays: for the metrics. */
 void admin_note_reload_failure(struct admin *admin);
 

@@ -242,7 +242,7 @@ static struct audit_entry entry_of(const struct request *request, enum audit_act
 {
     struct audit_entry entry = {.action = action, .n = 1};
 
-    audit_set_text(entry.who, sizeof(entry.who), slice_of(request->key_name));
+    audit_set_text(entry.who, sizeof(entry.who), slice_of(request->who));
     audit_set_text(entry.address, sizeof(entry.address), slice_of(request->origin.client));
     if (brand)
         audit_set_text(entry.brand, sizeof(entry.brand), brand->name);

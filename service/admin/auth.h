@@ -1,50 +1,83 @@
-/* auth.h - who may ask what: API keys, their scopes and their rates. */
+/* auth.h - who may ask what: API keys and people, their scopes and their rates. */
 #ifndef ADMIN_AUTH_H
 #define ADMIN_AUTH_H
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "service/admin/request.h"
+#include "service/admin/session.h"
 
+struct access;
 struct apikey;
-struct apikeys;
 struct auth;
-struct request;
-struct session;
 struct slice;
+struct users;
 
-/* Takes `keys` (freed on failure, too), which may be NULL: no key is known.  `rate_per_min` 0 = no
- * limit.  NULL: no memory. */
-MUST_USE struct auth *auth_new(struct apikeys *keys, int64_t rate_per_min);
+/* Takes `access` (freed on failure, too), which may be NULL: nobody is known.  `rate_per_min` 0 =
+ * no limit.  NULL: no memory. */
+MUST_USE struct auth *auth_new(struct access *access, int64_t rate_per_min);
 void auth_free(struct auth *auth);
 
-/* From now on `keys`, taken, count; rates start anew. */
-void auth_set_keys(struct auth *auth, struct apikeys *keys);
+/* From now on `access`, taken, counts; rates start anew. */
+void auth_set_access(struct auth *auth, struct access *access);
+
+/* The people that are known; borrowed until auth_set_access().  May be NULL. */
+const struct users *auth_users(const struct auth *auth);
+
+/* By whose authority a request comes. */
+enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY };
+
+struct auth_person {
+    enum auth_by by;
+    char who[REQUEST_WHO_MAX + 1];   /* as struct request has it */
+    const char *name;                /* without how they signed in; points into `who` */
+    unsigned scopes;                 /* enum apikey_scope */
+    const char *brands;              /* as in brandlist.h; NULL = all.  Until auth_set_access() */
+    unsigned rate;                   /* the place of its rate */
+    char csrf[SESSION_CSRF_LEN + 1]; /* what a request that changes something must show; "" = it
+                                        comes with a key, and needs nothing */
+};
+
+enum auth_status {
+    AUTH_FOUND,       /* out is filled */
+    AUTH_NOBODY,      /* the request names nobody */
+    AUTH_UNKNOWN_KEY, /* an API key that isn't there */
+    AUTH_NO_ROLE,     /* a person whom no entry of admin.users is for; who and name are set */
+    AUTH_BAD_PROXY,   /* the proxy in front says it wrongly */
+};
+
+/* An API key in the request counts before the cookie of a session, and that before what a proxy
+ * says.  AUTH_BAD_PROXY sets `*why`, a constant text. */
+MUST_USE enum auth_status auth_find(const struct auth *auth, const struct request *request,
+                                    struct auth_person *out, const char **why);
 
 /*
- * True when the request carries a key, or the cookie of a session that stands for a key, that
- * allows `scope` (enum apikey_scope) and has requests left in this minute; the X-RateLimit fields
- * are added to its reply, and request->brands is set to the brands of the key.  By cookie, a
- * request that changes something must also show that it comes from our own page (session_cookie.h).
- * False: it was replied to, with 401, 403 or 429.
+ * True when the request carries a key, or the cookie of a session, or comes by a proxy from a
+ * person, and that allows `scope` (enum apikey_scope) and has requests left in this minute; the
+ * X-RateLimit fields are added to its reply, and request->brands is set to the brands that it is
+ * for.  Without a key, a request that changes something must also show that it comes from our own
+ * page (session_cookie.h).  False: it was replied to, with 401, 403 or 429.
  */
 MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
 
-/* Whether a request that auth_check() let pass would pass again: its key is there still, for the
- * same brands, and its session hasn't ended.  Counts nothing. */
+/* Whether a request that auth_check() let pass would pass again: its key or role is there still,
+ * for the same brands, and its session hasn't ended.  Counts nothing. */
 bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope);
 
 /* Whether the request carries the text of a known API key, whatever that allows.  From any thread.
  */
 bool auth_knows_key(struct auth *auth, const struct request *request);
 
-/* The name of the key whose name has that hash (its low 32 bits of event_id_hash()); NULL: there is
- * none (any more).  Borrowed until auth_set_keys(). */
-const char *auth_key_name_by_hash(const struct auth *auth, uint32_t hash);
+/* Whether the person was not seen for SESSION_IDLE_S, as far as is remembered: they are new, and a
+ * sign-in by a proxy is worth an entry in the audit log.  From now on they were seen. */
+MUST_USE bool auth_note_seen(struct auth *auth, const struct auth_person *person);
 
-/* The key whose text this is, or the one that a session stands for; NULL: there is none (any more).
- * Borrowed until auth_set_keys(). */
+/* The key or person whose `who` has that hash (its low 32 bits of event_id_hash()); NULL: there is
+ * none (any more), or a person whom only a group lets in.  Borrowed until the next call. */
+const char *auth_name_by_hash(struct auth *auth, uint32_t hash);
+
+/* The key whose text this is; NULL: there is none (any more).  Borrowed until auth_set_access(). */
 const struct apikey *auth_find_key(const struct auth *auth, struct slice text);
-const struct apikey *auth_find_session_key(const struct auth *auth, const struct session *session);
 
 #endif

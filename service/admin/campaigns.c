@@ -264,7 +264,7 @@ static void on_put_done(void *owner, const char *cause)
     if (cause) {
         request_fail_redis(campaigns->request, cause);
     } else {
-        log_info("admin.campaign", "key=%s brand=%.*s campaign=%u", campaigns->request->key_name,
+        log_info("admin.campaign", "key=%s brand=%.*s campaign=%u", campaigns->request->who,
                  SLICE_ARG(campaigns->brand->name), (unsigned)campaigns->id);
         audit_note_request(campaigns->request, AUDIT_NAME, campaigns->brand, 0, "campaign %u: %s",
                            (unsigned)campaigns->id, campaigns->name);
@@ -395,7 +395,7 @@ static void on_delete_done(void *owner, const char *cause)
         request_fail(campaigns->request, 404, NULL, "the campaign has no name");
     } else {
         log_info("admin.campaign", "key=%s brand=%.*s campaign=%u unnamed=1",
-                 campaigns->request->key_name, SLICE_ARG(campaigns->brand->name),
+                 campaigns->request->who, SLICE_ARG(campaigns->brand->name),
                  (unsigned)campaigns->id);
         audit_note_request(campaigns->request, AUDIT_NAME, campaigns->brand, 0,
                            "campaign %u: no name", (unsigned)campaigns->id);

@@ -238,7 +238,7 @@ static void mint_and_reply(struct request *request, json_t *json)
     } else if (!minted) {
         request_fail(request, 503, NULL, "out of memory");
     } else if (tell_mails(request, &minting)) {
-        log_info("admin.mint", "key=%s links=%zu", request->key_name,
+        log_info("admin.mint", "key=%s links=%zu", request->who,
                  json_is_array(minted) ? json_array_size(minted) : 1);
         request_reply_json(request, 201, minted);
         minted = NULL;

@@ -364,7 +364,7 @@ void live_handle(struct request *request)
         return;
     }
     for (const struct stream *s = live->first; s; s = s->next)
-        n_of_key += strcmp(s->request->key_name, request->key_name) == 0;
+        n_of_key += strcmp(s->request->who, request->who) == 0;
     if (live->n == LIVE_STREAMS_MAX || n_of_key == LIVE_STREAMS_PER_KEY_MAX ||
         !(stream = calloc(1, sizeof(*stream)))) {
         request_add_header(request, "Retry-After", "10");

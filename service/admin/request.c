@@ -110,6 +110,11 @@ const char *request_header(const struct request *request, const char *name)
     return value.ptr;
 }
 
+unsigned request_count_headers(const struct request *request, const char *name)
+{
+    return http1_count_values(slice_make(request->head, request->head_len), slice_of(name));
+}
+
 void request_add_header(struct request *request, const char *name, const char *value)
 {
     size_t room = sizeof(request->fields) - request->fields_len;

@@ -19,7 +19,6 @@
 #include "proto/slice.h"
 #include "service/admin/mailbox.h"
 #include "service/admin/problem.h"
-#include "service/config/apikeys.h"
 
 struct connection;
 struct evbuffer;
@@ -34,6 +33,7 @@ enum {
     REQUEST_QUOTE_MAX = 80,
     REQUEST_FIELDS_MAX = 3072, /* bytes of all fields that are added to a reply */
     REQUEST_PEER_MAX = 46,
+    REQUEST_WHO_MAX = 127, /* bytes of who it is */
 };
 
 /* No path answers REQUEST_OTHER. */
@@ -81,8 +81,9 @@ struct request {
     char *brands;   /* that the request may see and change (brandlist.h); NULL = all */
     size_t arg_len; /* what `{}` in the route's path stood for */
     char arg[REQUEST_ARG_MAX];
-    /* Of the API key it came with, once auth_check() has found it. */
-    char key_name[APIKEY_NAME_MAX + 1];
+    /* By whom, once auth_check() has found it: the name of an API key, or of a person with how they
+     * signed in, "oidc:ada@acme.example". */
+    char who[REQUEST_WHO_MAX + 1];
     struct evbuffer *body;
     struct request *next; /* of those that wait for one answer; the owner's */
     int64_t due_ms;       /* when it is to be answered, monotonic; the owner's */
@@ -113,6 +114,8 @@ void request_write_refusal(struct server *server, struct evbuffer *out, int stat
 
 /* The value of a field of the head, or NULL. */
 const char *request_header(const struct request *request, const char *name);
+/* How many fields of that name it has. */
+unsigned request_count_headers(const struct request *request, const char *name);
 
 /* Adds a field to the reply. */
 void request_add_header(struct request *request, const char *name, const char *value);

@@ -175,10 +175,10 @@ static bool append(struct request *request, struct event *event)
     struct event_log *log = request->server->sources.events;
 
     event->at_ms = clock_wall_ms();
-    event->amount = (int64_t)event_id_hash(slice_of(request->key_name));
+    event->amount = (int64_t)event_id_hash(slice_of(request->who));
     randombytes_buf(&event->id, sizeof(event->id));
     if (log && event_log_append(log, event)) {
-        log_info("api.revocation", "key=%s type=%s scope=%s", request->key_name,
+        log_info("api.revocation", "key=%s type=%s scope=%s", request->who,
                  event_type_name(event->type), event_scope_name(event->scope));
         note(request, event);
         return true;
@@ -277,7 +277,8 @@ static int scope_of(enum state_type type)
     }
 }
 
-/* The name of the API key whose hash the state keeps; null: it is not in the file any more. */
+/* The name of the API key or person whose hash the state keeps; null: it is not in the file any
+ * more, or a person whom only a group lets in. */
 static json_t *who(const struct request *request, const struct state_subject *subject, int scope)
 {
     struct state_subject by = *subject;
@@ -287,7 +288,7 @@ static json_t *who(const struct request *request, const struct state_subject *su
     by.type = STATE_REVOKED_BY;
     by.id ^= (uint64_t)(scope + 1) << 60;
     hash = state_what(state_table_find(request->server->sources.states, &by));
-    name = auth_key_name_by_hash(request->server->auth, hash);
+    name = auth_name_by_hash(request->server->auth, hash);
     return name ? json_string(name) : json_null();
 }
 

@@ -1,5 +1,6 @@
 #include "service/admin/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +12,18 @@
  * The sealed text is base64url of
  *     kid (1) | nonce (24) | secretbox of: version (1) | id (32) | hash of the API key (32) |
  *     started (8) | used (8); seconds, big-endian
+ * Version 2, of a person, has their name behind it, and the hash is of their entry.
  */
 enum {
-    VERSION = 1,
+    VERSION_KEY = 1,
+    VERSION_USER = 2,
     PLAIN_LEN = 1 + SESSION_ID_LEN + APIKEY_HASH_LEN + 8 + 8,
     BOX_AT = 1 + crypto_secretbox_NONCEBYTES,
-    SEALED_LEN = BOX_AT + crypto_secretbox_MACBYTES + PLAIN_LEN,
+    SEALED_LEN = BOX_AT + crypto_secretbox_MACBYTES + PLAIN_LEN, /* and the name */
+    SEALED_MAX = SEALED_LEN + USERS_NAME_MAX,
 };
 
-_Static_assert(sodium_base64_ENCODED_LEN(SEALED_LEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
+_Static_assert(sodium_base64_ENCODED_LEN(SEALED_MAX, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
                    SESSION_TEXT_MAX + 1,
                "a sealed session is longer than SESSION_TEXT_MAX");
 
@@ -54,32 +58,37 @@ static int64_t get64(const uint8_t *at)
     return (int64_t)value;
 }
 
-void session_start(struct session *session, const struct apikey *key, int64_t now_s)
+void session_start(struct session *session, const uint8_t hash[static APIKEY_HASH_LEN],
+                   const char *user, int64_t now_s)
 {
     *session = (struct session){.started_s = now_s, .used_s = now_s};
     randombytes_buf(session->id, sizeof(session->id));
-    memcpy(session->key_hash, key->hash, sizeof(session->key_hash));
+    memcpy(session->key_hash, hash, sizeof(session->key_hash));
+    snprintf(session->user, sizeof(session->user), "%s", user);
     make_csrf(session);
 }
 
 bool session_seal(const struct session *session, const struct token_keyring *ring,
                   char out[static SESSION_TEXT_MAX + 1])
 {
-    uint8_t plain[PLAIN_LEN], sealed[SEALED_LEN], key[crypto_secretbox_KEYBYTES], *at = plain;
+    uint8_t plain[PLAIN_LEN + USERS_NAME_MAX], sealed[SEALED_MAX], key[crypto_secretbox_KEYBYTES];
+    size_t user_len = strlen(session->user);
+    uint8_t *at = plain;
 
     sealed[0] = token_deriving_kid(ring);
     if (!token_derive_key(ring, sealed[0], purpose, key))
         return false;
-    *at++ = VERSION;
+    *at++ = user_len > 0 ? VERSION_USER : VERSION_KEY;
     memcpy(at, session->id, sizeof(session->id));
     at += sizeof(session->id);
     memcpy(at, session->key_hash, sizeof(session->key_hash));
     at += sizeof(session->key_hash);
-    put64(put64(at, session->started_s), session->used_s);
+    at = put64(put64(at, session->started_s), session->used_s);
+    memcpy(at, session->user, user_len);
 
     randombytes_buf(sealed + 1, crypto_secretbox_NONCEBYTES);
-    crypto_secretbox_easy(sealed + BOX_AT, plain, sizeof(plain), sealed + 1, key);
-    sodium_bin2base64(out, SESSION_TEXT_MAX + 1, sealed, sizeof(sealed),
+    crypto_secretbox_easy(sealed + BOX_AT, plain, PLAIN_LEN + user_len, sealed + 1, key);
+    sodium_bin2base64(out, SESSION_TEXT_MAX + 1, sealed, SEALED_LEN + user_len,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero(key, sizeof(key));
     sodium_memzero(plain, sizeof(plain));
@@ -96,18 +105,19 @@ static bool is_over(const struct session *session, int64_t now_s)
 bool session_open(struct session *session, const struct token_keyring *ring, struct slice text,
                   int64_t now_s)
 {
-    uint8_t sealed[SEALED_LEN], plain[PLAIN_LEN], key[crypto_secretbox_KEYBYTES];
+    uint8_t sealed[SEALED_MAX], plain[PLAIN_LEN + USERS_NAME_MAX], key[crypto_secretbox_KEYBYTES];
     const uint8_t *at = plain + 1;
+    size_t len, user_len;
     bool is_ours;
-    size_t len;
 
     if (sodium_base642bin(sealed, sizeof(sealed), text.ptr, text.len, NULL, &len, NULL,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        len != sizeof(sealed) || !token_derive_key(ring, sealed[0], purpose, key))
+        len < SEALED_LEN || !token_derive_key(ring, sealed[0], purpose, key))
         return false;
-    is_ours = crypto_secretbox_open_easy(plain, sealed + BOX_AT, sizeof(sealed) - BOX_AT,
-                                         sealed + 1, key) == 0 &&
-              plain[0] == VERSION;
+    user_len = len - SEALED_LEN;
+    is_ours =
+        crypto_secretbox_open_easy(plain, sealed + BOX_AT, len - BOX_AT, sealed + 1, key) == 0 &&
+        plain[0] == (user_len > 0 ? VERSION_USER : VERSION_KEY);
     sodium_memzero(key, sizeof(key));
     if (!is_ours)
         return false;
@@ -117,6 +127,8 @@ bool session_open(struct session *session, const struct token_keyring *ring, str
     at += sizeof(session->key_hash);
     session->started_s = get64(at);
     session->used_s = get64(at + 8);
+    memcpy(session->user, at + 16, user_len);
+    session->user[user_len] = '\0';
     make_csrf(session);
     sodium_memzero(plain, sizeof(plain));
     return !is_over(session, now_s);

@@ -86,12 +86,12 @@ bool session_cookie_peek(const struct request *request, struct session *session)
     return open_cookie(request, clock_wall_ms() / 1000, session) != NULL;
 }
 
-bool session_cookie_may_change(const struct request *request, const struct session *session)
+bool session_cookie_may_change(const struct request *request, const char *token)
 {
     const char *csrf = request_header(request, "X-CSRF-Token");
 
     return csrf && strlen(csrf) == SESSION_CSRF_LEN && origin_is_own_page(request) &&
-           sodium_memcmp(csrf, session->csrf, SESSION_CSRF_LEN) == 0;
+           sodium_memcmp(csrf, token, SESSION_CSRF_LEN) == 0;
 }
 
 void session_cookie_set(struct request *request, const char *sealed, int max_age_s)

@@ -19,8 +19,8 @@ MUST_USE bool session_cookie_find(struct request *request, struct session *sessi
 MUST_USE bool session_cookie_peek(const struct request *request, struct session *session);
 
 /* Whether a request that changes something comes from our own page: browsers send the cookie along
- * by themselves, but only our page knows the session's token. */
-MUST_USE bool session_cookie_may_change(const struct request *request,
-                                        const struct session *session);
+ * by themselves, and the proxy its fields, but only our page knows `token`, of SESSION_CSRF_LEN
+ * characters. */
+MUST_USE bool session_cookie_may_change(const struct request *request, const char *token);
 
 #endif

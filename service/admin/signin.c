@@ -1,4 +1,5 @@
-/* Signing in to the dashboard: an API key becomes a session in a cookie. */
+/* Signing in to the dashboard: an API key becomes a session in a cookie; who comes by a proxy is
+ * signed in by that. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/config/site.h"
+#include "service/config/users.h"
 
 enum {
     HOLD_MS = 2000, /* how long the refusal of a wrong key is held back, after too many of them */
@@ -35,15 +37,21 @@ static bool is_json(const struct request *request)
            (type[sizeof(json) - 1] == '\0' || strchr("; ", type[sizeof(json) - 1]));
 }
 
-/* The session as JSON, for the page. */
-static json_t *session_json(const struct session *session, const struct apikey *key)
+/* Who is signed in as JSON, for the page.  `expires_s` 0: that is the proxy's affair. */
+static json_t *person_json(const struct auth *auth, const struct auth_person *person,
+                           int64_t expires_s)
 {
+    static const char *const by[] = {[AUTH_BY_KEY] = "key", [AUTH_BY_PROXY] = "proxy"};
     char text[APIKEY_SCOPES_MAX], expires[RFC3339_TEXT_MAX];
+    const struct users_proxy *proxy =
+        person->by == AUTH_BY_PROXY ? users_proxy(auth_users(auth)) : NULL;
 
-    rfc3339_format(session->started_s + SESSION_LIFE_S, 0, expires);
-    return json_pack("{sb ss ss ss ss ss}", "signed_in", 1, "name", key->name, "scopes",
-                     apikeys_scopes_text(key->scopes, text), "csrf_token", session->csrf,
-                     "expires_at", expires, "version", HOPCOUNT_VERSION);
+    rfc3339_format(expires_s, 0, expires);
+    return json_pack("{sb ss ss ss ss ss* ss* ss}", "signed_in", 1, "by", by[person->by], "name",
+                     person->name, "scopes", apikeys_scopes_text(person->scopes, text),
+                     "csrf_token", person->csrf, "expires_at", expires_s ? expires : NULL,
+                     "sign_out_url", proxy ? proxy->sign_out_url : NULL, "version",
+                     HOPCOUNT_VERSION);
 }
 
 /* --- wrong keys --- */
@@ -154,20 +162,21 @@ static void sign_in(struct request *request, struct slice text)
 {
     const struct apikey *key = auth_find_key(request->server->auth, text);
     char sealed[SESSION_TEXT_MAX + 1];
+    struct auth_person person = {.by = AUTH_BY_KEY};
     struct session session;
 
     if (!key) {
         refuse_key(request);
         return;
     }
-    memcpy(request->key_name, key->name, sizeof(request->key_name));
+    memcpy(request->who, key->name, sizeof(key->name));
     if (!(key->scopes & APIKEY_STATS_READ)) {
         audit_note_request(request, AUDIT_SIGN_IN_REFUSED, NULL, 0,
                            "the key lacks the scope stats:read");
         request_fail_as(request, PROBLEM_MISSING_SCOPE, "key", "lacks the scope stats:read");
         return;
     }
-    session_start(&session, key, clock_wall_ms() / 1000);
+    session_start(&session, key->hash, "", clock_wall_ms() / 1000);
     if (!session_seal(&session, site_keys(request->server->site), sealed)) {
         request_fail(request, 503, NULL,
                      "no key of the key file is in use: a session can't be sealed without one");
@@ -176,7 +185,12 @@ static void sign_in(struct request *request, struct slice text)
     log_info("admin.sign_in", "key=%s", key->name);
     audit_note_request(request, AUDIT_SIGN_IN, NULL, 0, "%s", "");
     session_cookie_set(request, sealed, SESSION_LIFE_S);
-    request_reply_json(request, 200, session_json(&session, key));
+    person.name = key->name;
+    person.scopes = key->scopes;
+    memcpy(person.csrf, session.csrf, sizeof(person.csrf));
+    request_reply_json(
+        request, 200,
+        person_json(request->server->auth, &person, session.started_s + SESSION_LIFE_S));
 }
 
 void signin_handle_open(struct request *request)
@@ -206,38 +220,82 @@ void signin_handle_open(struct request *request)
     json_decref(body);
 }
 
+/* Nobody is signed in; `refused` says of whom the proxy names why not. */
+static void reply_nobody(struct request *request, const char *refused, const char *name,
+                         const char *detail)
+{
+    request_reply_json(request, 200,
+                       json_pack("{sb ss* ss* ss*}", "signed_in", 0, "refused", refused, "name",
+                                 name, "detail", detail));
+}
+
 void signin_handle_show(struct request *request)
 {
-    struct session session;
-    const struct apikey *key = session_cookie_find(request, &session)
-                                   ? auth_find_session_key(request->server->auth, &session)
-                                   : NULL;
+    struct auth *auth = request->server->auth;
+    struct session session = {.started_s = 0};
+    struct auth_person person;
+    const char *why;
 
-    if (key)
-        request_reply_json(request, 200, session_json(&session, key));
-    else
-        request_reply_json(request, 200, json_pack("{sb}", "signed_in", 0));
+    if (!session_cookie_find(request, &session))
+        session.started_s = -SESSION_LIFE_S;
+    switch (auth_find(auth, request, &person, &why)) {
+    case AUTH_FOUND:
+        if (person.by == AUTH_BY_PROXY) {
+            memcpy(request->who, person.who, sizeof(request->who));
+            if (auth_note_seen(auth, &person)) {
+                log_info("admin.sign_in", "key=%s", person.who);
+                audit_note_request(request, AUDIT_SIGN_IN, NULL, 0, "%s", "");
+            }
+        }
+        if (person.csrf[0])
+            request_reply_json(
+                request, 200,
+                person_json(auth, &person,
+                            person.by == AUTH_BY_PROXY ? 0 : session.started_s + SESSION_LIFE_S));
+        else
+            reply_nobody(request, NULL, NULL, NULL); /* a key is no session */
+        return;
+    case AUTH_NO_ROLE:
+        memcpy(request->who, person.who, sizeof(request->who));
+        audit_note_request(request, AUDIT_SIGN_IN_REFUSED, NULL, 0,
+                           "admin.users has no role for them");
+        reply_nobody(request, "no_role", person.name, NULL);
+        return;
+    case AUTH_BAD_PROXY:
+        log_warn("admin.sign_in", "err=\"%s\" by=proxy", why);
+        audit_note_request(request, AUDIT_SIGN_IN_REFUSED, NULL, 0, "%s", why);
+        reply_nobody(request, "bad_proxy", NULL, why);
+        return;
+    case AUTH_NOBODY:
+    case AUTH_UNKNOWN_KEY:
+        break;
+    }
+    reply_nobody(request, NULL, NULL, NULL);
 }
 
 void signin_handle_close(struct request *request)
 {
     struct reply reply = {.status = 204, .type = "application/json"};
+    bool has_session;
     struct session session;
-    const struct apikey *key;
+    struct auth_person person;
+    const char *why;
 
-    if (session_cookie_peek(request, &session)) {
-        if (!session_cookie_may_change(request, &session)) {
+    has_session = session_cookie_peek(request, &session);
+    if (auth_find(request->server->auth, request, &person, &why) != AUTH_FOUND)
+        person = (struct auth_person){.who = ""};
+    if (has_session || person.by == AUTH_BY_PROXY) {
+        if (!session_cookie_may_change(request, has_session ? session.csrf : person.csrf)) {
             request_fail_as(request, PROBLEM_CROSS_SITE, NULL,
                             "the field X-CSRF-Token is missing or wrong");
             return;
         }
-        key = auth_find_session_key(request->server->auth, &session);
-        log_info("admin.sign_out", "key=%s", key ? key->name : "-");
-        if (key)
-            memcpy(request->key_name, key->name, sizeof(request->key_name));
+        log_info("admin.sign_out", "key=%s", person.who[0] ? person.who : "-");
+        memcpy(request->who, person.who, sizeof(request->who));
         audit_note_request(request, AUDIT_SIGN_OUT, NULL, 0, "%s", "");
-        sessions_sign_out(request->server->signed_out, &session, clock_wall_ms() / 1000);
     }
+    if (has_session)
+        sessions_sign_out(request->server->signed_out, &session, clock_wall_ms() / 1000);
     session_cookie_set(request, "", 0);
     request_reply(request, &reply);
 }

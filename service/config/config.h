@@ -59,6 +59,21 @@ struct config_public {
     int64_t gather_us; /* 0 = answers at once, always */
 };
 
+/* What a person, or all of a group, may do (service/config/users.h). */
+struct config_user {
+    char *user, *group; /* one of them */
+    int64_t role;       /* names: config_role_names */
+    char **brands;      /* none: all */
+    unsigned n_brands;
+};
+
+/* Fields in which a trusted proxy says who somebody is. */
+struct config_proxy_users {
+    char *user_header; /* NULL = none says it */
+    char *groups_header;
+    char *sign_out_url;
+};
+
 struct config_admin {
     char **listen;
     unsigned n_listen;
@@ -66,7 +81,13 @@ struct config_admin {
     char *api_keys;            /* file; NULL = none: every call that needs a key is refused */
     int64_t rate_per_min;      /* requests per key and minute */
     int64_t audit_days;        /* that the audit log goes back; 0 = none is kept */
+    struct config_proxy_users proxy;
+    struct config_user *users;
+    unsigned n_users;
 };
+
+/* "read", "name", "admin"; as apikeys_role_scopes() knows them. */
+extern const char *const config_role_names[];
 
 /* All texts as written; redis_settings_url() makes one URL of them. */
 struct config_redis {

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/click.h"
 #include "proto/number.h"
@@ -133,6 +134,46 @@ const char *config_check_billing_url(const char *text)
     if (strchr(text, '#') || (strchr(text, '?') && text[len - 1] != '/'))
         return "has a query or fragment; write the folder that the billing system lives in";
     return NULL;
+}
+
+const char *config_check_header(const char *text)
+{
+    static const char *const taken[] = {"Authorization", "Cookie",         "Host",        "Origin",
+                                        "Content-Type",  "Content-Length", "X-CSRF-Token"};
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcasecmp(text, taken[i]) == 0)
+            return "has a meaning of its own; name a field that the proxy sets or removes in "
+                   "every request";
+    }
+    if (made_of(text, lower, upper, "0123456789-"))
+        return NULL;
+    return "is not the name of a field; write letters, digits and hyphens: X-Auth-Request-Email";
+}
+
+bool config_is_person(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] <= ' ' || name.ptr[i] > '~' || strchr(",\"\\", name.ptr[i]))
+            return false;
+    }
+    return name.len > 0 && name.len <= CONFIG_PERSON_MAX;
+}
+
+const char *config_check_user(const char *text)
+{
+    if (!config_is_person(slice_of(text)))
+        return "is no name; use up to 120 printable characters of ASCII, without blanks and commas";
+    if (text[0] == '*' && text[1] != '\0' && (text[1] != '@' || text[2] == '\0'))
+        return "is neither a name nor a pattern; write *@acme.example for all there, * for all";
+    return NULL;
+}
+
+const char *config_check_sign_out_url(const char *text)
+{
+    if (text[0] == '/' && text[1] != '/' && !strpbrk(text, "{}\\ \""))
+        return NULL;
+    return config_check_url(text) ? "is neither a URL nor a path such as /oauth2/sign_out" : NULL;
 }
 
 const char *config_check_color(const char *text)

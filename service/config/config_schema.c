@@ -85,6 +85,33 @@ static const struct schema_key public_keys[] = {
     END,
 };
 
+const char *const config_role_names[] = {"read", "name", "admin", NULL};
+
+static const struct schema_key proxy_users_keys[] = {
+    TEXT("user_header", config_proxy_users, user_header, 64, NULL, config_check_header,
+         "Field in which a proxy of public.trusted_proxies says who has signed in at it, such as "
+         "X-Auth-Request-Email; from anybody else it is passed over."),
+    TEXT("groups_header", config_proxy_users, groups_header, 64, NULL, config_check_header,
+         "Field with their groups, separated by commas, such as X-Auth-Request-Groups."),
+    TEXT("sign_out_url", config_proxy_users, sign_out_url, 1024, NULL, config_check_sign_out_url,
+         "Where signing out leads, such as /oauth2/sign_out; without it people who came by the "
+         "proxy see no way to sign out."),
+    END,
+};
+
+static const struct schema_key user_keys[] = {
+    TEXT("user", config_user, user, 120, NULL, config_check_user,
+         "One person as the proxy names them; *@acme.example is anybody there, "
+         "* anybody at all."),
+    TEXT("group", config_user, group, 256, NULL, NULL, "All people of a group."),
+    {.name = "role", .type = SCHEMA_CHOICE, .required = true, MEMBER(config_user, role),
+     .choices = config_role_names,
+     .help = "read: see figures; name: also mint, name campaigns and revoke; admin: all."},
+    TEXTS("brands", config_user, brands, n_brands, 0, 64, NULL, config_check_brand_name,
+          "The brands they see; default: all."),
+    END,
+};
+
 static const struct schema_key admin_keys[] = {
     TEXTS("listen", config_admin, listen, n_listen, 1, 16, "127.0.0.1:8081", config_check_address,
           "Addresses of API, dashboard, metrics and probes."),
@@ -96,6 +123,14 @@ static const struct schema_key admin_keys[] = {
     INT("audit_days", config_admin, audit_days, 0, 3650, "365",
         "Days that the audit log goes back: who signed in, named, revoked, exported or erased, and "
         "from where; 0 keeps none."),
+    {.name = "proxy", .type = SCHEMA_GROUP, .at_reload = true, MEMBER(config_admin, proxy),
+     .keys = proxy_users_keys, .help = "Signing in at a proxy in front."},
+    {.name = "users", .type = SCHEMA_LIST, .at_reload = true,
+     .offset = offsetof(struct config_admin, users), .size = sizeof(struct config_user),
+     .count_offset = offsetof(struct config_admin, n_users), .min = 0, .max = 1024,
+     .keys = user_keys,
+     .help = "Who may sign in without an API key, and what they may do; the first entry that fits "
+             "counts."},
     END,
 };
 

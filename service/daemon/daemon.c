@@ -13,7 +13,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
-#include "service/config/apikeys.h"
+#include "service/config/access.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/daemon/notify.h"
@@ -310,10 +310,10 @@ bool daemon_check(const char *config_path, struct error *err)
 {
     struct config *config = NULL;
     struct site *site = NULL;
-    struct apikeys *keys = NULL;
-    bool ok = parts_init_libraries(err) && parts_load(config_path, &config, &site, &keys, err);
+    struct access *access = NULL;
+    bool ok = parts_init_libraries(err) && parts_load(config_path, &config, &site, &access, err);
 
-    apikeys_free(keys);
+    access_free(access);
     site_unref(site);
     config_free(config);
     return ok;

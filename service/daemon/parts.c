@@ -15,7 +15,7 @@
 #include "service/checks/checks.h"
 #include "service/checks/places.h"
 #include "service/clicklog/clickstore.h"
-#include "service/config/apikeys.h"
+#include "service/config/access.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/daemon/cores.h"
@@ -48,24 +48,16 @@ bool parts_init_libraries(struct error *err)
 }
 
 bool parts_load(const char *config_path, struct config **config, struct site **site,
-                struct apikeys **keys, struct error *err)
+                struct access **access, struct error *err)
 {
-    const char *path;
-
-    *keys = NULL;
+    *access = NULL;
     *config = NULL;
     *site = site_load(config_path, config, err);
     if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err) ||
         !places_check(*config, *site, err))
         return false;
-    path = (*config)->admin.api_keys;
-    if (!path)
-        return true;
-    *keys = apikeys_load(path, err);
-    if (*keys && apikeys_check_brands(*keys, *site, path, err))
-        return true;
-    config_fail_prefix(*config, err, "admin.api_keys");
-    return false;
+    *access = access_load(*config, *site, err);
+    return *access != NULL;
 }
 
 static bool start_store(struct parts *p, struct error *err)
@@ -235,7 +227,7 @@ static bool start_workers(struct parts *p, int *listen_fds, struct error *err)
     return ok;
 }
 
-static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err)
+static bool start_admin(struct parts *p, struct access *access, struct error *err)
 {
     struct admin_options options = {
         .config = &p->config->admin,
@@ -259,7 +251,7 @@ static bool start_admin(struct parts *p, struct apikeys *keys, struct error *err
         .access_log = p->access_log,
     };
 
-    p->admin = admin_new(&options, &sources, p->site, keys, err);
+    p->admin = admin_new(&options, &sources, p->site, access, err);
     if (!p->admin)
         config_fail_prefix(p->config, err, "admin.listen[0]");
     return p->admin != NULL;
@@ -315,7 +307,7 @@ static bool start_checks(struct parts *p, struct error *err)
 }
 
 /* Owns `keys` from now on. */
-static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
+static bool start_all(struct parts *p, struct access *access, struct error *err)
 {
     unsigned n_fds;
     int *listen_fds;
@@ -344,26 +336,26 @@ static bool start_all(struct parts *p, struct apikeys *keys, struct error *err)
     ok = ok && start_sinks(p, err) && start_workers(p, listen_fds, err) && start_checks(p, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
-        ok = start_admin(p, keys, err);
-        keys = NULL;
+        ok = start_admin(p, access, err);
+        access = NULL;
     }
 out:
-    apikeys_free(keys);
+    access_free(access);
     free(listen_fds);
     return ok;
 }
 
 bool parts_start(struct parts *p, const char *config_path, struct error *err)
 {
-    struct apikeys *keys;
+    struct access *access;
 
     if (!parts_init_libraries(err))
         return false;
-    if (!parts_load(config_path, &p->config, &p->site, &keys, err))
+    if (!parts_load(config_path, &p->config, &p->site, &access, err))
         return false;
     log_set_level(p->config->log_level);
     log_set_format(p->config->log.format);
-    return start_all(p, keys, err);
+    return start_all(p, access, err);
 }
 
 void parts_stop(struct parts *p)

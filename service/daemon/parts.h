@@ -11,7 +11,7 @@
 
 struct access_log;
 struct admin;
-struct apikeys;
+struct access;
 struct checks;
 struct clickstore;
 struct config;
@@ -56,9 +56,9 @@ MUST_USE bool parts_start(struct parts *parts, const char *config_path, struct e
 void parts_stop(struct parts *parts);
 
 /* Reads the configuration and all files that it names.  False and `*err` on failure.  The caller
- * frees all three; `*keys` is NULL when no file is configured. */
+ * frees all three. */
 MUST_USE bool parts_load(const char *config_path, struct config **config, struct site **site,
-                         struct apikeys **keys, struct error *err);
+                         struct access **access, struct error *err);
 
 /* Initialises libraries.  Call first, once in a process. */
 MUST_USE bool parts_init_libraries(struct error *err);

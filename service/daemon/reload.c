@@ -6,7 +6,6 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/checks/checks.h"
-#include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
 #include "service/config/site.h"
@@ -34,17 +33,17 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
 {
     struct error err = {0};
     struct config *config;
-    struct apikeys *keys;
+    struct access *access;
     struct site *site;
     char quoted[LOG_QUOTE_MAX];
 
     watch_mark(watch);
-    if (parts_load(config_path, &config, &site, &keys, &err)) {
+    if (parts_load(config_path, &config, &site, &access, &err)) {
         warn_of_restart_keys(p->config, config);
         for (unsigned i = 0; i < p->n_workers; i++)
             worker_reload(p->workers[i], site);
         ledger_use_site(p->ledger, site);
-        admin_reload(p->admin, site, keys); /* owns the keys from now on */
+        admin_reload(p->admin, site, access); /* owns it from now on */
         sinks_reload(p->sinks, site);
         site_unref(p->site);
         p->site = site;

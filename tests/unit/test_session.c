@@ -14,6 +14,13 @@
 enum { NOW_S = 1800000000 };
 
 static const struct apikey key = {.name = "marketing", .hash = {1, 2, 3}};
+/* Of an API key, and of people with the shortest and the longest name. */
+static const char *const users[] = {
+    "", "a",
+    "ada.lovelace.of.the.department.of.analytical.engines.at.the.royal.institution"
+    "@analytical-engines.london.acme.example.co"};
+
+enum { N_USERS = sizeof(users) / sizeof(users[0]) };
 
 static struct token_keyring *make_ring(uint8_t kid, enum token_key_state state, uint8_t first)
 {
@@ -50,7 +57,7 @@ static void a_session_opens_until_it_is_over(void **state)
         struct session session, opened;
 
         print_message("%s\n", cases[i].name);
-        session_start(&session, &key, NOW_S);
+        session_start(&session, key.hash, users[i % N_USERS], NOW_S);
         session.used_s += cases[i].used_after_s;
         assert_true(session_seal(&session, ring, text));
         assert_int_equal(session_open(&opened, ring, slice_of(text), NOW_S + cases[i].after_s),
@@ -59,6 +66,7 @@ static void a_session_opens_until_it_is_over(void **state)
             continue;
         assert_memory_equal(opened.id, session.id, sizeof(session.id));
         assert_memory_equal(opened.key_hash, key.hash, sizeof(key.hash));
+        assert_string_equal(opened.user, users[i % N_USERS]);
         assert_int_equal(opened.started_s, session.started_s);
         assert_int_equal(opened.used_s, session.used_s);
         assert_string_equal(opened.csrf, session.csrf);
@@ -72,14 +80,14 @@ static void each_session_is_another(void **state)
     struct session one, other;
 
     (void)state;
-    session_start(&one, &key, NOW_S);
-    session_start(&other, &key, NOW_S);
+    session_start(&one, key.hash, "", NOW_S);
+    session_start(&other, key.hash, "", NOW_S);
     assert_memory_not_equal(one.id, other.id, sizeof(one.id));
     assert_string_not_equal(one.csrf, other.csrf);
 }
 
 /* Each byte changed, each length, and the same text under other keys. */
-static void only_the_whole_text_under_its_key_opens(void **state)
+static void check_that_only_the_whole_text_opens(const char *user)
 {
     struct token_keyring *ring = make_ring(7, TOKEN_KEY_MINT, 1);
     struct token_keyring *others[] = {
@@ -90,8 +98,7 @@ static void only_the_whole_text_under_its_key_opens(void **state)
     struct session session;
     size_t len;
 
-    (void)state;
-    session_start(&session, &key, NOW_S);
+    session_start(&session, key.hash, user, NOW_S);
     assert_true(session_seal(&session, ring, text));
     len = strlen(text);
     for (size_t i = 0; i < len; i++) {
@@ -112,6 +119,13 @@ static void only_the_whole_text_under_its_key_opens(void **state)
     free(ring);
 }
 
+static void only_the_whole_text_under_its_key_opens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_USERS; i++)
+        check_that_only_the_whole_text_opens(users[i]);
+}
+
 static void without_a_key_nothing_is_sealed(void **state)
 {
     struct token_keyring *none = make_ring(0, TOKEN_KEY_ABSENT, 0);
@@ -120,7 +134,7 @@ static void without_a_key_nothing_is_sealed(void **state)
     struct session session;
 
     (void)state;
-    session_start(&session, &key, NOW_S);
+    session_start(&session, key.hash, "", NOW_S);
     assert_false(session_seal(&session, none, text));
     assert_false(session_seal(&session, revoked, text));
     free(none);
@@ -135,7 +149,7 @@ static void a_session_is_signed_out_for_as_long_as_its_cookie_opens(void **state
     (void)state;
     assert_non_null(out);
     for (int i = 0; i <= SESSIONS_SIGNED_OUT_MAX; i++) {
-        session_start(&sessions[i], &key, NOW_S);
+        session_start(&sessions[i], key.hash, "", NOW_S);
         assert_false(sessions_is_signed_out(out, &sessions[i]));
         sessions_sign_out(out, &sessions[i], NOW_S + i);
         assert_true(sessions_is_signed_out(out, &sessions[i]));

@@ -264,7 +264,7 @@ static bool start_list(struct invoices_job *job)
 
     for (const struct invoices_job *other = request->server->lists; other; other = other->next) {
         n++;
-        n_of_key += strcmp(other->request->key_name, request->key_name) == 0;
+        n_of_key += strcmp(other->request->who, request->who) == 0;
     }
     if (n >= INVOICES_LISTS_MAX || n_of_key >= INVOICES_LISTS_PER_KEY_MAX) {
         request_add_header(request, "Retry-After", "10");

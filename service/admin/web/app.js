@@ -16,7 +16,7 @@ import { pressKey } from "./keys.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
-import { askForKey, languageSwitch } from "./signin.js";
+import { askForKey, languageSwitch, whyRefused } from "./signin.js";
 import { targets } from "./targets.js";
 import { language, t } from "./texts.js";
 import { audiences, campaignName, valueName } from "./words.js";
@@ -85,8 +85,11 @@ class Frame {
             h("div", { class: "top-end" }, this.pill,
                 h("button", { class: "button bare", type: "button", onclick: window.toggleTheme,
                     "aria-label": t("app.switch_between_light_and"), title: t("app.light_or_dark") }, "◐"),
-                h("button", { class: "button bare", type: "button", onclick: leave,
-                    title: t("app.signed_in_as", { name: this.session.name }) }, t("app.sign_out")))));
+                // Who came by a proxy that has no address for it can't sign out here.
+                this.session.by === "proxy" && !this.session.sign_out_url
+                    ? h("span", { class: "pill" }, this.session.name)
+                    : h("button", { class: "button bare", type: "button", onclick: () => leave(this.session),
+                        title: t("app.signed_in_as", { name: this.session.name }) }, t("app.sign_out")))));
     }
 
     filters() {
@@ -300,9 +303,12 @@ class Frame {
 
 let frame = null;
 
-async function leave() {
+async function leave(session) {
     await signOut().catch(() => {});
-    start(t("app.you_are_signed_out"));
+    if (session.sign_out_url)
+        location.assign(session.sign_out_url);
+    else
+        start(t("app.you_are_signed_out"));
 }
 
 async function start(message) {
@@ -315,7 +321,7 @@ async function start(message) {
 
         if (!session.signed_in) {
             document.title = t("app.sign_in_hopcount");
-            session = await askForKey(root, message);
+            session = await askForKey(root, message ?? whyRefused(session));
             isNew = true;
         }
         frame = new Frame(session, (await get("brands")).brands);
@@ -373,7 +379,10 @@ document.addEventListener("renamed", () => frame?.refresh());
 document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail));
 document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {
-    if (frame)
+    // A proxy that no longer knows the browser asks who it is when a page is loaded.
+    if (frame?.session.by === "proxy")
+        location.reload();
+    else if (frame)
         start(t("app.the_session_is_over"));
 });
 document.addEventListener("visibilitychange", () => {

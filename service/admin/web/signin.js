@@ -9,6 +9,13 @@ export function languageSwitch() {
         onclick: () => choose(key) }, name), " · "]);
 }
 
+/** Why nobody is signed in, although a proxy names somebody; "": none does. */
+export function whyRefused({ refused, name, detail }) {
+    if (refused === "no_role")
+        return t("signin.no_role", { name });
+    return refused === "bad_proxy" ? t("signin.bad_proxy", { detail }) : "";
+}
+
 /** Shows the form in `root`; resolves with the session. */
 export function askForKey(root, message) {
     const id = newId(), noteId = newId();

@@ -663,6 +663,8 @@ export default {
 
     "signin.api_key": "API-Schlüssel",
     "signin.hint": "Beginnt mit hc_. Wer hopcount betreibt, legt ihn an: {add} und lädt hopcountd neu: {reload}",
+    "signin.bad_proxy": "Der vorgeschaltete Proxy sagt nicht eindeutig, wer Sie sind: {detail}. Wer ihn betreibt, muss das ändern. Mit einem API-Schlüssel können Sie sich weiterhin anmelden.",
+    "signin.no_role": "{name} hat hier keine Rolle. Wer hopcount betreibt, vergibt sie in admin.users. Mit einem API-Schlüssel können Sie sich weiterhin anmelden.",
     "signin.programs": "Programme verwenden dieselben Schlüssel: {link}",
     "signin.see_which_links_in": "Sehen Sie, welche Links in Ihren E-Mails angeklickt werden, von wem und wann.",
     "signin.sign_in": "Anmelden",

@@ -669,6 +669,8 @@ export default {
 
     "signin.api_key": "API key",
     "signin.hint": "Starts with hc_. Whoever runs hopcount makes one: {add}, and reloads hopcountd: {reload}",
+    "signin.bad_proxy": "The proxy in front does not say clearly who you are: {detail}. Whoever runs it must change that. An API key still signs you in.",
+    "signin.no_role": "{name} has no role here. Whoever runs hopcount gives one in admin.users. An API key still signs you in.",
     "signin.programs": "Programs use the same keys: {link}",
     "signin.see_which_links_in": "See which links in your e-mails get clicked, by whom and when.",
     "signin.sign_in": "Sign in",

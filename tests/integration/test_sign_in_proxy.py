@@ -1,0 +1,138 @@
+"""Signing in at a proxy in front, which says in a field who somebody is."""
+import json
+
+import pytest
+
+from harness import openapi
+from harness.daemon import BRAND
+from harness.rawhttp import Connection
+from harness.wait import wait_until
+from test_admin_sessions import JSON, cookie_of, sign_in
+
+PROXY = "127.0.0.1"   # trusted
+OTHER = "127.0.0.2"   # not
+GLOBEX = {**BRAND, "name": "globex", "hosts": ["go.globex.example"], "base_url": "https://go.globex.example"}
+USERS = [{"user": "ada@acme.example", "role": "name", "brands": ["acme"]},
+         {"group": "bosses", "role": "admin"},
+         {"group": "readers", "role": "read"}]
+CONFIG = {"public": {"trusted_proxies": ["127.0.0.1/32"]}, "brands": [BRAND, GLOBEX],
+          "admin": {"proxy": {"user_header": "X-Auth-Request-Email", "groups_header": "X-Auth-Request-Groups",
+                              "sign_out_url": "/oauth2/sign_out"}, "users": USERS}}
+ADA = ("X-Auth-Request-Email", "ada@acme.example")
+
+
+@pytest.fixture
+def daemon(make_hopcountd, redis):
+    daemon = make_hopcountd(redis, CONFIG, start=False)
+    daemon.admin_key = daemon.add_api_key("admin,stats:read", name="root")
+    return daemon.start()
+
+
+def ask(daemon, *fields, method="GET", target="/v1/session", body=None, source=PROXY):
+    """One request with fields, which may repeat."""
+    text = json.dumps(body).encode() if body is not None else b""
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    with Connection("127.0.0.1", daemon.admin_port, source=(source, 0)) as connection:
+        connection.send(f"{method} {target} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(text)}\r\n\r\n"
+                        .encode("utf-8") + text)
+        reply = connection.receive()
+    reply.json = json.loads(reply.body) if b"{" in reply.body else None
+    return reply
+
+
+def audit(daemon):
+    reply = daemon.admin("GET", "/v1/audit", key=daemon.admin_key)
+    return json.loads(reply.text)["entries"]
+
+
+def test_the_proxy_says_who_it_is_and_the_table_what_they_may(daemon):
+    session = ask(daemon, ADA).json
+    assert (session["signed_in"], session["by"], session["name"], session["scopes"], session["sign_out_url"]) == (
+        True, "proxy", "ada@acme.example", "stats:read,links:write", "/oauth2/sign_out")
+    openapi.check_reply("GET", "/v1/session", ask_as_reply(daemon))
+    assert [b["name"] for b in ask(daemon, ADA, target="/v1/brands").json["brands"]] == ["acme"]
+    assert ask(daemon, ADA, target="/v1/stats?brand=globex").status == 403
+    assert ask(daemon, ADA, target="/v1/audit").status == 403
+    # By groups, whatever blanks are between them; and the first entry of the table counts.
+    boss = ("X-Auth-Request-Email", "grace@acme.example"), ("X-Auth-Request-Groups", "staff, readers ,bosses")
+    assert ask(daemon, *boss, target="/v1/audit").status == 200
+    assert ask(daemon, ADA, ("X-Auth-Request-Groups", "bosses"), target="/v1/audit").status == 403
+    # What they do is in the audit log by their name: signing in once, however often the page is loaded.
+    change = {"method": "PUT", "target": "/v1/campaigns/12?brand=acme", "body": {"name": "Spring"}}
+    fields = (ADA, ("Content-Type", "application/json"))
+    for token in ((), (("X-CSRF-Token", "0" * 64),), (("X-CSRF-Token", ask(daemon, *boss).json["csrf_token"]),)):
+        assert ask(daemon, *fields, *token, **change).status == 403
+    csrf = ("X-CSRF-Token", session["csrf_token"])
+    assert ask(daemon, *fields, csrf, ("Sec-Fetch-Site", "cross-site"), **change).status == 403
+    assert ask(daemon, *fields, csrf, **change).status == 200
+    assert ask(daemon, ADA, csrf, method="DELETE").status == 204
+    wait_until(lambda: {"sign_in", "name", "sign_out"} <= {e["action"] for e in audit(daemon)}, 20, "the audit log has it")
+    assert [(e["action"], e["n"]) for e in audit(daemon) if e["who"] == "proxy:ada@acme.example"] == [
+        ("sign_out", 1), ("name", 1), ("sign_in", 1)]
+
+
+def ask_as_reply(daemon):
+    return daemon.admin("GET", "/v1/session", headers=dict([ADA]))
+
+
+def test_a_key_and_the_cookie_of_one_come_before_the_proxy(daemon):
+    key = ("Authorization", f"Bearer {daemon.admin_key}")
+    assert ask(daemon, ADA, key, target="/v1/audit").status == 200
+    assert ask(daemon, ADA, ("Authorization", "Bearer hc_no"), target="/v1/brands").status == 401
+    cookie = ("Cookie", cookie_of(sign_in(daemon, daemon.admin_key)))
+    assert ask(daemon, ADA, cookie).json["by"] == "key"
+    assert ask(daemon, ADA, cookie, target="/v1/audit").status == 200
+
+
+def test_nobody_else_is_believed(daemon):
+    """Neither from elsewhere, nor with what a client could put beside the proxy's field."""
+    email = ADA[0]
+    assert ask(daemon, ADA, source=OTHER).json == {"signed_in": False}
+    assert ask(daemon, ADA, ("X-Forwarded-For", PROXY), source=OTHER, target="/v1/brands").status == 401
+    nobody = {"signed_in": False}
+    bad = {"signed_in": False, "refused": "bad_proxy"}
+    for name, fields, want in (
+            ("another name of the field", [("X_Auth_Request_Email", ADA[1])], nobody),
+            ("empty", [(email, "")], nobody),
+            ("blank", [(email, "  ")], nobody),
+            ("twice", [ADA, ADA], bad),
+            ("twice, in other letters", [(email, "root"), (email.upper(), ADA[1])], bad),
+            ("empty and full", [(email, ""), ADA], nobody),
+            ("full and empty", [ADA, (email, "")], bad),
+            ("two in one", [(email, f"{ADA[1]}, root")], bad),
+            ("blanks inside", [(email, "ada @acme.example")], bad),
+            ("overlong", [(email, "a" * 120 + ADA[1])], bad),
+            ("not ASCII", [(email, "adä@acme.example")], bad),
+            ("groups twice", [(email, "eve"), ("X-Auth-Request-Groups", "a"), ("X-Auth-Request-Groups", "bosses")], bad),
+            ("no role", [(email, "eve@evil.example")],
+             {"signed_in": False, "refused": "no_role", "name": "eve@evil.example"}),
+            ("no role, by a group almost right", [(email, "eve"), ("X-Auth-Request-Groups", "boss es,Bosses,boss")],
+             {"signed_in": False, "refused": "no_role", "name": "eve"})):
+        got = ask(daemon, *fields).json
+        assert {k: v for k, v in got.items() if k != "detail"} == want, name
+        refused = ask(daemon, *fields, target="/v1/brands")
+        assert refused.status == 401, name
+        if "refused" in want:
+            assert ("no role" if want["refused"] == "no_role" else "proxy in front") in refused.json["detail"], name
+    wait_until(lambda: {"sign_in_refused"} <= {e["action"] for e in audit(daemon)}, 20, "the audit log has it")
+    assert not [e for e in audit(daemon) if e["action"] == "sign_in"]
+
+
+def test_a_changed_table_counts_from_the_reload_on(daemon):
+    assert ask(daemon, ADA, target="/v1/brands").status == 200
+    csrf = ask(daemon, ADA).json["csrf_token"]
+    daemon.write_config({"admin": {"users": [{"user": "ada@acme.example", "role": "read"}]}})
+    daemon.reload()
+    wait_until(lambda: ask(daemon, ADA).json["scopes"] == "stats:read", 20, "the role changes")
+    assert ask(daemon, ADA, ("X-CSRF-Token", csrf), *JSON.items(), method="PUT", target="/v1/campaigns/12?brand=acme",
+               body={"name": "x"}).status == 403
+    daemon.write_config({"admin": {"users": [{"user": "bob", "role": "read"}]}})
+    daemon.reload()
+    wait_until(lambda: not ask(daemon, ADA).json["signed_in"], 20, "the role ends")
+    assert ask(daemon, ADA, target="/v1/brands").status == 401
+    # A table that is wrong changes nothing.
+    daemon.write_config({"admin": {"users": [{"user": "ada@acme.example", "role": "king"}]}})
+    daemon.reload()
+    wait_until(lambda: daemon.log_lines("reload.failed"), 20, "the reload fails")
+    assert not ask(daemon, ADA).json["signed_in"]
+    daemon.shut_down()
