@@ -36,7 +36,7 @@ static void go_on_to(struct clicklog *log, struct segment *seg)
     log->active = seg;
     atomic_store_explicit(&last->next, seg, memory_order_release);
     atomic_store_explicit(&log->want_roll, false, memory_order_relaxed);
-    wake_send(log->store->wake_fd);
+    wake_send(log->store->wake_fds[SLEEPER_KEEPER]);
 }
 
 static void drop(struct clicklog *log)
@@ -62,6 +62,17 @@ static bool roll(struct clicklog *log)
     return log->position < log->end;
 }
 
+/* Wakes the threads that sleep until a record is appended, see sleepers.h. */
+static void wake_sleepers(struct clicklog *log)
+{
+    unsigned asleep = atomic_exchange(&log->sleepers, 0);
+
+    for (int who = 0; who < SLEEPERS; who++) {
+        if (asleep & 1U << who)
+            wake_send(log->store->wake_fds[who]);
+    }
+}
+
 void clicklog_append(struct clicklog *log, const struct click *click)
 {
     if (UNLIKELY(log->position == log->end ||
@@ -73,6 +84,10 @@ void clicklog_append(struct clicklog *log, const struct click *click)
     log->slot += CLICK_RECORD_LEN;
     log->position++;
     atomic_store_explicit(&log->tail, log->position, memory_order_release);
+    /* Keeps the compiler from loading first; for the processor see sleepers.h. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (UNLIKELY(atomic_load_explicit(&log->sleepers, memory_order_relaxed) != 0))
+        wake_sleepers(log);
 }
 
 void clicklog_sync(struct clicklog *log)

@@ -17,6 +17,7 @@
 #include "service/clicklog/clickstore_structs.h"
 #include "service/clicklog/keeper.h"
 #include "service/clicklog/recover.h"
+#include "service/clicklog/sleepers.h"
 #include "service/clicklog/spares.h"
 
 static struct clickstore *store_alloc(const struct clickstore_options *options)
@@ -28,11 +29,10 @@ static struct clickstore *store_alloc(const struct clickstore_options *options)
     store->options = *options;
     store->capacity = (uint32_t)((options->segment_bytes - SEGMENT_HEADER_LEN) / CLICK_RECORD_LEN);
     store->dir = STATEDIR_INIT;
-    store->wake_fd = wake_new();
     store->state_dir = strdup(options->state_dir);
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->changed, NULL);
-    if (!store->state_dir || store->wake_fd < 0) {
+    if (!sleepers_init(store) || !store->state_dir) {
         clickstore_close(store);
         return NULL;
     }
@@ -142,8 +142,7 @@ void clickstore_close(struct clickstore *store)
         clicklog_free(log);
     }
     statedir_clear(&store->dir);
-    if (store->wake_fd >= 0)
-        close(store->wake_fd);
+    sleepers_clear(store);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
     free(store->state_dir);
@@ -169,6 +168,7 @@ static struct clicklog *new_log(struct clickstore *store, bool holds_relabels, s
     pthread_mutex_lock(&store->lock);
     clickstore_link_log(store, log);
     keeper_wake(store);
+    wake_send(store->wake_fds[SLEEPER_LEDGER]);
     while (!atomic_load(&log->ready))
         pthread_cond_wait(&store->changed, &store->lock);
     pthread_mutex_unlock(&store->lock);

@@ -28,6 +28,8 @@ struct clickstore_options {
                          for all of them */
 };
 
+enum sleeper { SLEEPER_KEEPER, SLEEPER_LEDGER, SLEEPERS }; /* sleepers.h */
+
 enum clicklog_drop {
     CLICKLOG_DROP_DISK_CAP, /* disk_max is used up by clicks not applied yet, and memory is full */
     CLICKLOG_DROP_MEMORY_CAP, /* the disk accepts no writes, and memory is full */

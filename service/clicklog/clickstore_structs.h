@@ -49,6 +49,7 @@ struct clicklog {
     _Alignas(CACHE_LINE)
         atomic_bool want_roll; /* the segment in use isn't safe: leave it before it is full */
     atomic_int drop_reason;
+    atomic_uint sleepers; /* bits of enum sleeper; set by them, cleared by who wakes them */
     struct clicklog_spares spares[2]; /* in memory, on disk */
 
     /* The list of segments. */
@@ -92,7 +93,8 @@ struct clickstore {
     pthread_mutex_t lock; /* for adding a log, and waiting until it is ready */
     pthread_cond_t changed;
     _Atomic(struct clicklog *) logs;
-    int wake_fd; /* wake.h; wakes the keeper */
+    int wake_fds[SLEEPERS]; /* wake.h */
+    bool has_barrier;       /* membarrier(2) works */
     atomic_bool stop;
     bool has_keeper;
     pthread_t keeper;

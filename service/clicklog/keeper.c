@@ -13,11 +13,12 @@
 #include "service/clicklog/clickstore_structs.h"
 #include "service/clicklog/disk.h"
 #include "service/clicklog/retention.h"
+#include "service/clicklog/sleepers.h"
 #include "service/clicklog/spares.h"
 
 enum {
-    TICK_MS = 100,         /* longest wait between two passes while clicks come */
-    IDLE_MS = 1000,        /* and while none come; a worker that needs a segment wakes the keeper */
+    TICK_MS = 100,  /* longest wait between two passes while clicks come */
+    IDLE_MS = 2000, /* and while none come; the next click, or a need for a segment, wakes it */
     WINDOW_MIN = 64 << 10, /* this many bytes ahead of the tail are kept writable */
     AHEAD_MIN = 2,         /* spares of each log */
     AHEAD_BYTES = 2 << 20, /* and at least so many bytes: bursts come without warning */
@@ -26,7 +27,7 @@ enum {
 
 void keeper_wake(struct clickstore *store)
 {
-    wake_send(store->wake_fd);
+    wake_send(store->wake_fds[SLEEPER_KEEPER]);
 }
 
 /* --- spares --- */
@@ -196,6 +197,21 @@ static bool keep_logs(struct clickstore *store, int64_t now_ms, int64_t took_ms)
     return is_quiet && safe && store->disk_errno == 0;
 }
 
+/* True: nothing was appended since the last pass, nothing is left to sync, and the next append
+ * wakes the keeper. */
+static bool may_sleep(struct clickstore *store, bool interval)
+{
+    if (!sleepers_add(store, SLEEPER_KEEPER))
+        return false;
+    for (struct clicklog *log = clicklog_next(store, NULL); log; log = clicklog_next(store, log)) {
+        uint64_t done = interval ? log->synced_tail : log->tick_tail;
+
+        if (log->live && (clicklog_tail(log) != done || !atomic_load(&log->ready)))
+            return false;
+    }
+    return true;
+}
+
 /* The clicks that would be lost if the process ended now: neither applied nor in a file. */
 static uint64_t count_unsafe(const struct clicklog *log)
 {
@@ -238,7 +254,7 @@ static void *run(void *arg)
     int64_t sync_ms = store->options.sync_ms > 1 ? store->options.sync_ms / 2 : 1;
     int64_t longest_ms = interval && sync_ms < TICK_MS ? sync_ms : TICK_MS;
     int64_t last_ms = clock_mono_ms(), synced_ms = last_ms;
-    struct pollfd wake = {.fd = store->wake_fd, .events = POLLIN};
+    struct pollfd wake = {.fd = sleepers_fd(store, SLEEPER_KEEPER), .events = POLLIN};
 
     /* Not background_enter(), which yields to workers: clicks are lost when no segment is ready. */
     pthread_setname_np(pthread_self(), "keeper");
@@ -247,7 +263,7 @@ static void *run(void *arg)
         struct clicklog *log = NULL;
         struct segment *unsettled;
         bool is_quiet = keep_logs(store, now_ms, now_ms - last_ms);
-        int64_t wait_ms = is_quiet && !interval ? IDLE_MS : longest_ms;
+        int64_t wait_ms = longest_ms;
 
         make_more_spares(store, now_ms);
         retention_run(store, now_ms);
@@ -263,8 +279,12 @@ static void *run(void *arg)
         unsettled = find_unsettled(store);
         if (unsettled)
             sync_segment(store, unsettled);
-        if (poll(&wake, 1, unsettled ? 0 : (int)wait_ms) > 0)
-            wake_take(store->wake_fd);
+        if (unsettled)
+            wait_ms = 0;
+        else if (is_quiet && may_sleep(store, interval))
+            wait_ms = IDLE_MS;
+        if (poll(&wake, 1, (int)wait_ms) > 0)
+            wake_take(wake.fd);
     }
     end_logs(store);
     return NULL;

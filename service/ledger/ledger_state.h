@@ -116,7 +116,8 @@ struct ledger {
     bool has_thread;
     struct event_base *base;
     struct redis_link *link;
-    struct event *tick, *wake;
+    struct event *tick, *wake, *click;
+    int64_t tick_ms; /* the tick's period */
     int wake_fd;
     bool is_leaving; /* stopping: the other processes are being told */
     atomic_bool stopping, draining;

@@ -14,6 +14,7 @@
 #include "service/base/log.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
+#include "service/clicklog/sleepers.h"
 #include "service/config/site.h"
 #include "service/gateway/beat.h"
 #include "service/gateway/relabel.h"
@@ -23,7 +24,11 @@
 #include "service/ledger/use_limits.h"
 #include "service/redis/redis_link.h"
 
-enum { TICK_MIN_MS = 5, TICK_MAX_MS = 1000, FAREWELL_MS = 500 };
+enum {
+    TICK_MIN_MS = 5,
+    TICK_MAX_MS = 1000, /* and while there is nothing to do: the beat of gateway/beat.h */
+    FAREWELL_MS = 500
+};
 
 /* --- statistics --- */
 
@@ -102,12 +107,46 @@ static void take_turn(struct ledger *ledger)
     publish(ledger);
 }
 
-/* The tick passed, or something happened since the loop's last pass. */
+static int64_t flush_tick_ms(const struct ledger *ledger)
+{
+    int64_t ms = ledger->options.flush_ms;
+
+    return ms < TICK_MIN_MS ? TICK_MIN_MS : ms > TICK_MAX_MS ? TICK_MAX_MS : ms;
+}
+
+static bool set_tick(struct ledger *ledger, int64_t ms)
+{
+    const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    if (ms == ledger->tick_ms)
+        return true;
+    ledger->tick_ms = ms;
+    return event_add(ledger->tick, &tv) == 0;
+}
+
+/* The tick passed.  The next one is far off if there is nothing to do until the next click. */
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
+    struct ledger *ledger = arg;
+    bool is_idle;
+
     (void)fd;
     (void)events;
-    take_turn(arg);
+    take_turn(ledger);
+    is_idle = ledger_turn_is_idle(ledger) && sleepers_add(ledger->store, SLEEPER_LEDGER) &&
+              ledger_turn_is_idle(ledger);
+    (void)set_tick(ledger, is_idle ? TICK_MAX_MS : flush_tick_ms(ledger));
+}
+
+/* The first click after a while. */
+static void on_click(evutil_socket_t fd, short events, void *arg)
+{
+    struct ledger *ledger = arg;
+
+    (void)events;
+    wake_take((int)fd);
+    (void)set_tick(ledger, flush_tick_ms(ledger));
+    take_turn(ledger);
 }
 
 /* Another thread wants us to look at its flags. */
@@ -170,18 +209,16 @@ static void *run(void *arg)
 
 static bool make_events(struct ledger *ledger)
 {
-    int64_t tick_ms = ledger->options.flush_ms;
-    struct timeval tv;
-
-    tick_ms = tick_ms < TICK_MIN_MS ? TICK_MIN_MS : tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
-    tv = (struct timeval){.tv_sec = tick_ms / 1000, .tv_usec = tick_ms % 1000 * 1000};
     ledger->wake_fd = wake_new();
     if (ledger->wake_fd < 0 || !(ledger->base = event_base_new()))
         return false;
     ledger->tick = event_new(ledger->base, -1, EV_PERSIST, on_tick, ledger);
     ledger->wake = event_new(ledger->base, ledger->wake_fd, EV_READ | EV_PERSIST, on_wake, ledger);
-    return ledger->tick && ledger->wake && event_add(ledger->tick, &tv) == 0 &&
-           event_add(ledger->wake, NULL) == 0;
+    ledger->click = event_new(ledger->base, sleepers_fd(ledger->store, SLEEPER_LEDGER),
+                              EV_READ | EV_PERSIST, on_click, ledger);
+    return ledger->tick && ledger->wake && ledger->click &&
+           set_tick(ledger, flush_tick_ms(ledger)) && event_add(ledger->wake, NULL) == 0 &&
+           event_add(ledger->click, NULL) == 0;
 }
 
 static bool connect_redis(struct ledger *ledger, struct error *err)
@@ -300,6 +337,8 @@ void ledger_free(struct ledger *ledger)
         event_free(ledger->tick);
     if (ledger->wake)
         event_free(ledger->wake);
+    if (ledger->click)
+        event_free(ledger->click);
     event_loop_free(ledger->base);
     if (ledger->wake_fd >= 0)
         close(ledger->wake_fd);

@@ -288,6 +288,15 @@ bool ledger_turn_is_drained(const struct ledger *ledger)
     return invoices_is_idle(ledger->adder);
 }
 
+bool ledger_turn_is_idle(const struct ledger *ledger)
+{
+    for (unsigned s = 0; s < ledger->options.n_shards; s++) {
+        if (!trust_is_ready(ledger, s))
+            return false;
+    }
+    return ledger_turn_is_drained(ledger);
+}
+
 /* Payments are known when all shards have told theirs. */
 static void add_payments(struct ledger *ledger)
 {

@@ -27,6 +27,9 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t ticket, const struct 
 
 /* Redis is known to hold all that the logs hold. */
 MUST_USE bool ledger_turn_is_drained(const struct ledger *ledger);
+/* The same, and all shards can take the next batch: until the next click there is nothing to do but
+ * what may wait a second. */
+MUST_USE bool ledger_turn_is_idle(const struct ledger *ledger);
 /* Brings ledger->now up to date: applied, pending, age. */
 void ledger_turn_count(struct ledger *ledger);
 

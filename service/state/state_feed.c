@@ -26,17 +26,20 @@
 #include "state_news_lua.h"
 
 enum {
-    POLL_MS = 300,       /* between two reads of a stream: a new entry waits for half of it */
-    REPLICAS_POLLS = 16, /* every so many polls Redis notes how many replicas it has */
-    NEWS_MAX = 128,      /* entries of a stream in one answer, each of up to 256 KiB */
-    LOADS_MAX = 16,      /* tables asked for at a time */
-    SAVE_MS = 300000,    /* the file is written every so often, and at the end */
+    POLL_MS = 300,      /* between two reads of a stream while nobody tells us of new entries, */
+    NET_MS = 2000,      /* and while Redis does: it can't tell that it has lost some */
+    WAIT_MS = 5000,     /* Redis says after so long that there were none */
+    PAUSE_MS = 50,      /* entries that follow one another are read together */
+    REPLICAS_MS = 5000, /* so often Redis notes how many replicas it has */
+    NEWS_MAX = 128,     /* entries of a stream in one answer, each of up to 256 KiB */
+    LOADS_MAX = 16,     /* tables asked for at a time */
+    SAVE_MS = 300000,   /* the file is written every so often, and at the end */
     MERGED_LEN = 8192 * STATE_ENTRY_LEN, /* bytes merged before workers get the core: some ms */
     SAMPLE_TABLES = 16, /* after so many, the length of the others is known to a hundredth or two */
     DECIMAL_MAX = 24,
 };
 
-enum feed_what { FEED_NEWS = 1, FEED_TABLE, FEED_REPLICAS };
+enum feed_what { FEED_NEWS = 1, FEED_TABLE, FEED_REPLICAS, FEED_WAIT };
 
 /* What we know of the stream of one shard, and what is under way. */
 struct feed_shard {
@@ -58,12 +61,16 @@ struct state_feed {
     bool has_thread;
     struct event_base *base;
     struct redis_link *link;
-    struct event *tick, *wake;
+    struct redis_link *wait_link; /* its commands wait in Redis for new entries */
+    struct event *tick, *wake, *pause;
+    int64_t tick_ms; /* the tick's period */
     int wake_fd;
     _Atomic bool stopping;
     struct feed_shard *shards;
-    unsigned n_polls;
-    bool is_changed;  /* the table has, since the file was written */
+    int64_t replicas_ms;  /* when they were last noted, monotonic */
+    bool is_waiting;      /* a command waits for new entries */
+    uint64_t cannot_wait; /* epoch of the connection on which Redis refused that; 0 = none */
+    bool is_changed;      /* the table has, since the file was written */
     bool has_no_file; /* there is no usable file, so one is written as soon as states are known */
     int64_t saved_ms, warned_ms, retention_s;
     bool has_bucket[COUNTER_BUCKETS]; /* of loads: what has come, and need not be asked for again */
@@ -180,17 +187,138 @@ static void go_on_loading(struct state_feed *feed, unsigned s)
     update_known(feed);
 }
 
+static void poll_shard(struct state_feed *feed, unsigned s)
+{
+    struct feed_shard *shard = &feed->shards[s];
+
+    if (!shard->is_asked && shard->n_loading == 0)
+        shard->is_asked = ask_news(feed, s);
+}
+
 static void poll(struct state_feed *feed)
 {
-    for (unsigned s = 0; s < feed->n_shards; s++) {
-        struct feed_shard *shard = &feed->shards[s];
+    int64_t now_ms = clock_mono_ms();
+    bool is_time = now_ms - feed->replicas_ms >= REPLICAS_MS;
 
-        if (!shard->is_asked && shard->n_loading == 0)
-            shard->is_asked = ask_news(feed, s);
-        if (feed->n_polls % REPLICAS_POLLS == 0)
+    for (unsigned s = 0; s < feed->n_shards; s++) {
+        poll_shard(feed, s);
+        if (is_time)
             one_use_note_replicas(feed->link, s, pack_ticket(FEED_REPLICAS, s, 0));
     }
-    feed->n_polls++;
+    if (is_time)
+        feed->replicas_ms = now_ms;
+}
+
+/* --- waiting in Redis --- */
+
+static bool set_tick(struct state_feed *feed, int64_t ms)
+{
+    const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    if (ms == feed->tick_ms)
+        return true;
+    feed->tick_ms = ms;
+    return event_add(feed->tick, &tv) == 0;
+}
+
+static bool is_up_to_date(const struct state_feed *feed)
+{
+    for (unsigned s = 0; s < feed->n_shards; s++) {
+        const struct feed_shard *shard = &feed->shards[s];
+
+        if (!shard->is_known || shard->must_load || shard->is_asked || shard->n_loading > 0)
+            return false;
+    }
+    return true;
+}
+
+/* XREAD BLOCK … COUNT 1 STREAMS <stream of each shard> <id of its last entry that was read> … */
+static bool send_wait(struct state_feed *feed)
+{
+    enum { HEAD = 6 };
+    size_t argc = HEAD + 2 * (size_t)feed->n_shards;
+    struct slice *argv = calloc(argc, sizeof(*argv));
+    char block[DECIMAL_MAX];
+    bool ok = false;
+
+    if (!argv)
+        return false;
+    snprintf(block, sizeof(block), "%d", WAIT_MS);
+    argv[0] = slice_of("XREAD");
+    argv[1] = slice_of("BLOCK");
+    argv[2] = slice_of(block);
+    argv[3] = slice_of("COUNT");
+    argv[4] = slice_of("1");
+    argv[5] = slice_of("STREAMS");
+    for (unsigned s = 0; s < feed->n_shards; s++) {
+        argv[HEAD + s] = counter_key_slice(&feed->shards[s].stream);
+        argv[HEAD + feed->n_shards + s] = slice_of(feed->shards[s].at.id);
+    }
+    ok = redis_link_send(feed->wait_link,
+                         &(struct redis_command){
+                             .key = argv[HEAD], .argv = argv, .argc = argc, .ticket = FEED_WAIT});
+    free(argv);
+    return ok;
+}
+
+/* Waits for the next entry when all that there is has been read.  While nothing waits, the streams
+ * are read every POLL_MS. */
+static void wait_for_news(struct state_feed *feed)
+{
+    uint64_t epoch = redis_link_epoch(feed->wait_link, counter_key_slice(&feed->shards[0].stream));
+
+    if (!feed->is_waiting && epoch != 0 && epoch != feed->cannot_wait && is_up_to_date(feed) &&
+        !event_pending(feed->pause, EV_TIMEOUT, NULL))
+        feed->is_waiting = send_wait(feed);
+    (void)set_tick(feed, feed->is_waiting ? NET_MS : POLL_MS);
+}
+
+static void on_pause(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    wait_for_news(arg);
+}
+
+/* Reads the streams that the answer names: {{stream, entries}, …}. */
+static void read_named(struct state_feed *feed, const struct redisReply *answer)
+{
+    for (size_t i = 0; i < answer->elements; i++) {
+        const struct redisReply *pair = answer->element[i];
+
+        if (pair->type != REDIS_REPLY_ARRAY || pair->elements < 1 ||
+            pair->element[0]->type != REDIS_REPLY_STRING)
+            continue;
+        for (unsigned s = 0; s < feed->n_shards; s++) {
+            if (slice_equal(slice_make(pair->element[0]->str, pair->element[0]->len),
+                            counter_key_slice(&feed->shards[s].stream)))
+                poll_shard(feed, s);
+        }
+    }
+}
+
+/* The answer to XREAD: streams with new entries, or nil after WAIT_MS.  An error means that Redis
+ * refuses it: our user may not, or the streams are in several slots of a cluster. */
+static void on_waited(void *owner, uint64_t ticket, const struct redisReply *answer)
+{
+    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    struct state_feed *feed = owner;
+    char quoted[LOG_QUOTE_MAX];
+
+    (void)ticket;
+    feed->is_waiting = false;
+    if (feed->stopping)
+        return;
+    if (answer && answer->type == REDIS_REPLY_ERROR) {
+        feed->cannot_wait =
+            redis_link_epoch(feed->wait_link, counter_key_slice(&feed->shards[0].stream));
+        log_info("state.wait", "err=%s effect=\"streams are read every %d ms\"",
+                 log_quote(quoted, answer->str), POLL_MS);
+    } else if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        (void)event_add(feed->pause, &pause);
+        read_named(feed, answer);
+    }
+    wait_for_news(feed);
 }
 
 /* --- answers --- */
@@ -334,6 +462,7 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
                        ? answer->str
                        : "Redis gave an answer that the script never gives");
     }
+    wait_for_news(feed);
 }
 
 /* --- the file --- */
@@ -387,7 +516,6 @@ static void load_file(struct state_feed *feed)
 
 /* --- the thread --- */
 
-/* POLL_MS have passed. */
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct state_feed *feed = arg;
@@ -396,6 +524,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     poll(feed);
+    wait_for_news(feed);
     state_table_reclaim(feed->table, now_ms);
     state_table_set_oldest(feed->table, clock_wall_ms() - feed->retention_s * 1000);
     /* Without a file, a process that is killed and started again would know no states until Redis
@@ -437,14 +566,13 @@ static void *run(void *arg)
 
 static bool make_events(struct state_feed *feed)
 {
-    const struct timeval period = {.tv_usec = POLL_MS * 1000};
-
     feed->wake_fd = wake_new();
     if (feed->wake_fd < 0 || !(feed->base = event_base_new()))
         return false;
     feed->tick = event_new(feed->base, -1, EV_PERSIST, on_tick, feed);
     feed->wake = event_new(feed->base, feed->wake_fd, EV_READ, on_wake, feed);
-    return feed->tick && feed->wake && event_add(feed->tick, &period) == 0 &&
+    feed->pause = evtimer_new(feed->base, on_pause, feed);
+    return feed->tick && feed->wake && feed->pause && set_tick(feed, POLL_MS) &&
            event_add(feed->wake, NULL) == 0;
 }
 
@@ -475,6 +603,13 @@ static bool start(struct state_feed *feed, const struct state_feed_options *opti
 
     feed->link = redis_link_new(feed->base, &link, err);
     if (!feed->link)
+        return false;
+    link.name = "hopcount-state-wait";
+    link.timeout_ms += WAIT_MS;
+    link.on_answer = on_waited;
+    link.on_change = NULL;
+    feed->wait_link = redis_link_new(feed->base, &link, err);
+    if (!feed->wait_link)
         return false;
     code = thread_start(&feed->thread, NULL, run, feed);
     if (code != 0)
@@ -524,10 +659,13 @@ void state_feed_free(struct state_feed *feed)
         pthread_join(feed->thread, NULL);
     }
     redis_link_free(feed->link);
+    redis_link_free(feed->wait_link);
     if (feed->tick)
         event_free(feed->tick);
     if (feed->wake)
         event_free(feed->wake);
+    if (feed->pause)
+        event_free(feed->pause);
     event_loop_free(feed->base);
     if (feed->wake_fd >= 0)
         close(feed->wake_fd);

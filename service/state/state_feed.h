@@ -1,7 +1,7 @@
 /* state_feed.h - keeps a process's state table up to date with Redis, in a thread of its own.
  *
  *   Redis: tables of states ── loaded whole when entries of the stream were missed ──▶
- *          stream of new entries ── read every POLL_MS ──────────────────────────────▶ state_table
+ *          stream of new entries ── read when Redis says that there are some ───────▶ state_table
  *   state_dir/state: the table as of the last stop ── read at the start ─────────────▶
  *
  * For each shard the thread keeps how many entries its stream has ever had, and the id of the last

@@ -1,0 +1,69 @@
+"""A process without clicks sleeps, and is awake at once when there is something to do."""
+import pathlib
+import re
+import statistics
+import time
+
+from harness.wait import wait_until
+
+SECONDS = 3
+
+
+def wakeups(pid):
+    """How often the threads of a process have been woken so far."""
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", (task / "status").read_text(), re.M)[1])
+               for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+def test_without_clicks_threads_sleep(hopcountd):
+    """About 5 a second on a quiet machine; a thread that looks ten times a second shows."""
+    daemon = hopcountd
+    pid = daemon.child.pid
+    rates = []
+
+    def is_calm():
+        before, began = wakeups(pid), time.monotonic()
+        time.sleep(SECONDS)  # the time over which wake-ups are counted
+        rates.append((wakeups(pid) - before) / (time.monotonic() - began))
+        return rates[-1] < 9
+
+    wait_until(is_calm, seconds=60)
+    print(f"wake-ups a second: {rates}")
+
+
+def test_the_first_click_after_a_while_is_counted_at_once(hopcountd):
+    """While clicks come, one waits for the next flush; after a while without, it wakes the ledger."""
+    other = hopcountd.mint()
+
+    def wait_of_a_click(number):
+        token = hopcountd.mint(object=number)
+        began = time.monotonic()
+        assert hopcountd.click(token).status == 302
+        wait_until(lambda: hopcountd.clicks(token)["total"] == 1)
+        return time.monotonic() - began
+
+    awake, asleep = [], []
+    for i in range(8):
+        for _ in range(15):
+            hopcountd.click(other)
+            time.sleep(0.02)  # the pace of these clicks
+        awake.append(wait_of_a_click(2 * i + 1))
+        time.sleep(0.7)  # long enough for the threads to lie down
+        asleep.append(wait_of_a_click(2 * i + 2))
+    assert statistics.median(asleep) < 1.5 * statistics.median(awake), (asleep, awake)
+
+
+def test_redis_tells_of_states(hopcountd, redis):
+    """A command of ours waits in Redis, so nothing has to be asked again and again."""
+    wait_until(lambda: any(client["cmd"] == "xread" and "b" in client["flags"]
+                           for client in redis.client().client_list()))
+
+
+def test_without_that_command_states_are_asked_for(make_redis, make_hopcountd):
+    """Whose Redis user may not wait is told so, and learns of states all the same."""
+    redis = make_redis()
+    redis.client().execute_command("ACL", "SETUSER", "default", "-xread")
+    daemon = make_hopcountd(redis)
+    wait_until(lambda: daemon.log_lines("state.wait"))
+    daemon.api("POST", "/v1/events", {"id": "paid-1", "type": "invoice.paid", "object": 1234}, 202)
+    wait_until(lambda: daemon.metrics()["hopcount_state_entries"] > 0)
