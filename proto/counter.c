@@ -60,6 +60,14 @@ void counter_key_names(struct counter_key *key, uint32_t brand)
     set_key(key, "hc:{s00}:names:%08x", brand);
 }
 
+void counter_key_kept(struct counter_key *key, enum counter_kept sort, uint32_t brand)
+{
+    static const char *const names[] = {
+        [COUNTER_ANNOTATIONS] = "notes", [COUNTER_VIEWS] = "views", [COUNTER_SHARES] = "shares"};
+
+    set_key(key, "hc:{s00}:%s:%08x", names[sort], brand);
+}
+
 void counter_key_audit(struct counter_key *key)
 {
     set_key(key, "hc:{s00}:audit");

@@ -41,6 +41,10 @@ void counter_key_rejected(struct counter_key *key, unsigned shard);
 /* Hash campaign id -> name of a brand; shard 0. */
 void counter_key_names(struct counter_key *key, uint32_t brand);
 
+/* Hashes id -> JSON of what people keep for a brand; shard 0. */
+enum counter_kept { COUNTER_ANNOTATIONS, COUNTER_VIEWS, COUNTER_SHARES };
+void counter_key_kept(struct counter_key *key, enum counter_kept sort, uint32_t brand);
+
 /* Sorted set of who did what at the admin address, by time; shard 0. */
 void counter_key_audit(struct counter_key *key);
 

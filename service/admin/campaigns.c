@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <glib.h>
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
@@ -280,18 +279,12 @@ static void on_put_done(void *owner, const char *cause)
 static const char *take_name(struct campaigns *campaigns, const json_t *value)
 {
     struct slice name = slice_make(json_string_value(value), json_string_length(value));
-    gunichar first, last;
+    const char *fault;
 
     if (!name.ptr || name.len == 0 || name.len > NAME_MAX_LEN)
         return "must be a text of 1 to 200 bytes";
-    if (!query_is_clean_text(name))
-        return "must not hold control characters";
-    /* A name with invisible characters at its ends can't be found on a page or told from another.
-     */
-    first = g_utf8_get_char(name.ptr);
-    last = g_utf8_get_char(g_utf8_prev_char(name.ptr + name.len));
-    if (g_unichar_isspace(first) || g_unichar_iszerowidth(first) || g_unichar_isspace(last))
-        return "must not begin or end with a blank";
+    if ((fault = params_text_fault(name)))
+        return fault;
     memcpy(campaigns->name, name.ptr, name.len);
     campaigns->name[name.len] = '\0';
     return NULL;

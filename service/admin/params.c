@@ -1,5 +1,7 @@
 #include "service/admin/params.h"
 
+#include <glib.h>
+
 #include "service/admin/request.h"
 #include "service/config/brandlist.h"
 #include "service/config/site.h"
@@ -36,5 +38,20 @@ const struct brand *params_find_brand(struct request *request, struct slice name
                      request_quote(name, quoted));
     else
         request_fail(request, 400, "brand", "is needed, because there are several brands");
+    return NULL;
+}
+
+const char *params_text_fault(struct slice text)
+{
+    gunichar first, last;
+
+    if (!query_is_clean_text(text))
+        return "must not hold control characters";
+    /* A text with invisible characters at its ends can't be found on a page or told from another.
+     */
+    first = g_utf8_get_char(text.ptr);
+    last = g_utf8_get_char(g_utf8_prev_char(text.ptr + text.len));
+    if (g_unichar_isspace(first) || g_unichar_iszerowidth(first) || g_unichar_isspace(last))
+        return "must not begin or end with a blank";
     return NULL;
 }

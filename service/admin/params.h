@@ -19,4 +19,8 @@ const struct brand *params_find_brand_id(const struct request *request, uint32_t
  * request, which holds the site, was replied to. */
 MUST_USE const struct brand *params_find_brand(struct request *request, struct slice name);
 
+/* What is wrong with a text that people give a thing, of valid UTF-8 and not empty; NULL: nothing.
+ */
+const char *params_text_fault(struct slice text);
+
 #endif

@@ -14,6 +14,7 @@ static const char *const names[AUDIT_ACTIONS] = {
     [AUDIT_REVOKE] = "revoke",     [AUDIT_UNREVOKE] = "unrevoke",
     [AUDIT_EVENTS] = "events",     [AUDIT_EXPORT] = "export",
     [AUDIT_ERASE] = "erase",       [AUDIT_RELOAD] = "reload",
+    [AUDIT_ANNOTATE] = "annotate", [AUDIT_UNANNOTATE] = "unannotate",
 };
 
 const char *audit_action_name(enum audit_action action)

@@ -29,6 +29,8 @@ enum audit_action {
     AUDIT_EXPORT,   /* a table or a list was fetched as CSV */
     AUDIT_ERASE,    /* a client was erased */
     AUDIT_RELOAD,   /* configuration and keys were read anew */
+    AUDIT_ANNOTATE, /* a note was put on the time axis */
+    AUDIT_UNANNOTATE,
     AUDIT_ACTIONS
 };
 

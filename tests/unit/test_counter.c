@@ -31,6 +31,8 @@ static void test_keys(void **state)
     assert_string_equal(key.text, "hc:{s00}:audit");
     counter_key_names(&key, 0x1234);
     assert_string_equal(key.text, "hc:{s00}:names:00001234");
+    counter_key_kept(&key, COUNTER_ANNOTATIONS, 0x1234);
+    assert_string_equal(key.text, "hc:{s00}:notes:00001234");
     counter_key_pods(&key, 7200);
     assert_string_equal(key.text, "hc:{s00}:pods:2");
     counter_key_table(&key, COUNTER_LINKS, 1023, 1);

@@ -376,6 +376,7 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("navigate", () => frame?.show());
 document.addEventListener("renamed", () => frame?.refresh());
+document.addEventListener("noted", () => frame?.refresh());
 document.addEventListener("unavailable", (event) => frame?.noteDown(event.detail));
 document.addEventListener("refused", (event) => frame?.noteRefused(event.detail));
 document.addEventListener("signedout", () => {

@@ -17,6 +17,8 @@ const actions = {
     events: ["", t("audit.posted_events")],
     export: ["warn", t("audit.exported")],
     erase: ["bad", t("audit.erased")],
+    annotate: ["", t("audit.noted")],
+    unannotate: ["", t("audit.note_removed")],
     reload: ["", t("audit.configuration_reloaded")],
 };
 

@@ -1,4 +1,5 @@
 // Campaigns, such as the stages of a reminder, side by side.
+import { loadNotes } from "./annotations.js";
 import { get, stats } from "./api.js";
 import { bars, difference } from "./bars.js";
 import { Card } from "./card.js";
@@ -108,7 +109,7 @@ function stagesCard(load, filters) {
     });
 }
 
-function timeCard(load, filters) {
+function timeCard(load, context, filters) {
     const chart = new TimeChart("line", t("campaigns.clicks_over_time_by"));
 
     return new Card({
@@ -120,17 +121,21 @@ function timeCard(load, filters) {
 
             if (found.keys.length === 0)
                 return { found, data: null };
-            return { found, data: await stats({ ...toParams(filters),
+            const [data, notes] = await Promise.all([stats({ ...toParams(filters),
                 campaign: found.keys.slice(0, MAX).join(","), group_by: "time,campaign",
                 // Of one campaign; of several there would be too many lines.
-                compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal) };
+                compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal),
+            loadNotes(filters, signal)]);
+
+            return { found, data, notes };
         },
         isEmpty: ({ data }) => !data || data.total[filters.who] === 0,
-        render({ found, data }, body) {
+        render({ found, data, notes }, body) {
             const { keys, interval, series } = toSeries(data, "campaign", filters);
 
             chart.show(body, {
                 keys, interval, compared: comparedSeries(data, filters),
+                notes, noting: { filters, mayWrite: context.mayWrite },
                 summary: t("campaigns.summary", { clicks: many(data.total[filters.who], "click"),
                     campaigns: many(series.size, "campaign") }),
                 series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values,
@@ -277,7 +282,7 @@ export function campaigns(context, filters) {
         csv: { ...params, group_by: "campaign" },
         cards: [
             stagesCard(load, filters),
-            timeCard(load, filters),
+            timeCard(load, context, filters),
             pickCard(load, context, filters),
             variantCard(load, filters),
             rankCard(t("common.channels"), t("common.where_the_link_was"), "channel", params, filters),

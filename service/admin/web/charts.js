@@ -1,6 +1,7 @@
 // Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
 // of the same figures for people who can’t see it or prefer to read.
-import { h, table } from "./dom.js";
+import { marksOf, notesList, openNoteForm, placeNotes, whenOf } from "./annotations.js";
+import { fill, h, table } from "./dom.js";
 import { timeZone } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
 import { svgOf } from "./svg.js";
@@ -128,6 +129,36 @@ function head(keys, interval, series, statement, unit) {
     return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), said);
 }
 
+const MARK = 9; // radius of the mark of a note, above the plot
+
+/* A line at each place that has a note, and its number above. */
+function drawMarks(chart, marks) {
+    const { ctx: pen, chartArea: { top, bottom }, scales: { x } } = chart;
+
+    pen.save();
+    pen.strokeStyle = pen.fillStyle = colour("accent");
+    pen.font = `600 11px ${getComputedStyle(document.documentElement).fontFamily}`;
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    for (const { place, label } of marks) {
+        const at = x.getPixelForValue(place), half = Math.max(MARK, pen.measureText(label).width / 2 + 5);
+
+        pen.setLineDash([2, 3]);
+        pen.beginPath();
+        pen.moveTo(at, top);
+        pen.lineTo(at, bottom);
+        pen.stroke();
+        pen.setLineDash([]);
+        pen.beginPath();
+        pen.roundRect(at - half, top - 2 * MARK - 2, 2 * half, 2 * MARK, MARK);
+        pen.fill();
+        pen.fillStyle = colour("accent-ink");
+        pen.fillText(label, at, top - MARK - 1.5);
+        pen.fillStyle = colour("accent");
+    }
+    pen.restore();
+}
+
 /** A chart that is drawn once and then changed. */
 export class TimeChart {
     /** `kind` is "bar" (stacked) or "line". */
@@ -140,8 +171,10 @@ export class TimeChart {
 
     /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
-     * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period. */
-    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = t("common.clicks") }) {
+     * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period;
+     * `notes` are annotations, `noting` {filters, mayWrite} whoever may add some. */
+    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = t("common.clicks"),
+        notes = [], noting }) {
         const series = compared ? [...own, compared] : own;
 
         this.unit = unit;
@@ -151,12 +184,16 @@ export class TimeChart {
             this.tablePlace = h("details", { class: "data" },
                 h("summary", null, t("charts.show_as_a_table")), h("div"));
             this.tablePlace.addEventListener("toggle", () => this.fillTable());
+            this.marksPlace = h("div");
+            this.notesPlace = h("div");
             this.savePlace = h("p", { class: "save small" },
+                noting?.mayWrite ? [h("button", { class: "text-button muted", type: "button",
+                    onclick: () => openNoteForm(noting.filters) }, t("annotations.add_note")), " · "] : null,
                 h("button", { class: "text-button muted", type: "button",
                     onclick: () => this.savePicture() }, t("charts.save_as_png")), " · ",
                 h("button", { class: "text-button muted", type: "button",
                     onclick: () => this.saveDrawing() }, t("charts.save_as_svg")));
-            body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas),
+            body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas, this.marksPlace), this.notesPlace,
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
         this.canvas.setAttribute("aria-label", summary);
@@ -164,8 +201,39 @@ export class TimeChart {
         this.last = [keys, interval, series];
         this.ticks = { ticks, title };
         this.said = { summary, isStated };
+        this.showNotes(placeNotes(notes, keys), noting?.mayWrite);
         this.draw(keys, interval, series);
         this.fillTable();
+    }
+
+    /* Made anew only when there are others, for one of them may have the focus. */
+    showNotes(notes, mayWrite) {
+        const text = JSON.stringify(notes);
+
+        if (this.notesText === text)
+            return;
+        this.notesText = text;
+        this.notes = notes;
+        fill(this.notesPlace, notesList(notes, mayWrite));
+        fill(this.marksPlace, marksOf(notes).map((mark) => {
+            const said = mark.notes.map((note) => `${whenOf(note)}: ${note.text}`);
+
+            return h("button", { class: "note-mark", type: "button", "aria-label": said.join("; "), "data-place": String(mark.place),
+                onclick: () => this.notesPlace.querySelector(`[data-note="${mark.notes[0].id}"]`)?.focus() },
+            h("span", { class: "bubble small", "aria-hidden": "true" }, said.map((one) => h("span", null, one))));
+        }));
+    }
+
+    /* The buttons stand on the marks that are drawn. */
+    moveMarks({ chartArea, scales, width }) {
+        for (const button of this.marksPlace.children) {
+            const x = scales.x.getPixelForValue(Number(button.dataset.place));
+
+            button.style.left = `${x}px`;
+            button.style.top = `${chartArea.top - MARK - 2}px`;
+            button.classList.toggle("is-left", x < width * 0.4);
+            button.classList.toggle("is-right", x > width * 0.6);
+        }
     }
 
     /* Filled only when it is open: a year of hours has nine thousand rows. */
@@ -189,7 +257,7 @@ export class TimeChart {
     saveDrawing() {
         const [keys, interval, series] = this.last;
         const text = svgOf({ kind: this.kind, title: this.caption, about: shown.words(), ...this.said, keys,
-            ticks: this.ticks.ticks, axisTitle: this.ticks.title, interval, series, running: runningBucket(keys, interval) });
+            notes: this.notes, ticks: this.ticks.ticks, axisTitle: this.ticks.title, interval, series, running: runningBucket(keys, interval) });
         const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
 
         h("a", { href: url, download: `${this.caption}.svg` }).click();
@@ -200,6 +268,7 @@ export class TimeChart {
         const options = {
             animation: false,
             maintainAspectRatio: false,
+            layout: { padding: { top: this.notes.length > 0 ? 2 * MARK + 4 : 0 } },
             interaction: { mode: "index", intersect: false },
             scales: scales({ labels: keys, ...this.ticks, interval, stacked: this.kind === "bar" }),
             plugins: { legend: { display: false }, tooltip: tooltip(interval, this.unit) },
@@ -213,7 +282,9 @@ export class TimeChart {
             this.chart.update("none");
         } else {
             Chart.defaults.font.family = getComputedStyle(document.documentElement).fontFamily;
-            this.chart = new Chart(this.canvas, { type: this.kind, data, options });
+            this.chart = new Chart(this.canvas, { type: this.kind, data, options, plugins: [{ id: "notes",
+                afterDatasetsDraw: (chart) => drawMarks(chart, marksOf(this.notes)),
+                afterRender: (chart) => this.moveMarks(chart) }] });
         }
     }
 
@@ -221,6 +292,7 @@ export class TimeChart {
         this.chart?.destroy();
         this.chart = null;
         this.canvas = null;
+        this.notesText = null;
         this.last = null; // a change of theme draws what is shown, and nothing is
     }
 

@@ -1,5 +1,6 @@
 // The first page: how many, who, when, where from.
 import { address, stats } from "./api.js";
+import { loadNotes } from "./annotations.js";
 import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
 import { Card } from "./card.js";
@@ -125,7 +126,7 @@ function byWho(data, filters) {
     return { ...people, series: new Map([["human", people.series.get("") ?? []], ["bot", machines]]) };
 }
 
-function labelChart(load, filters) {
+function labelChart(load, context, filters) {
     const chart = new TimeChart("bar", t("overview.clicks_over_time_by"));
     const isSplit = !["", "label"].includes(dimensionOf(filters));
     const wanted = (key) => filters.who === "total" || (filters.who === "human") === (key === "human");
@@ -134,7 +135,12 @@ function labelChart(load, filters) {
     return new Card({
         title: t("overview.clicks_over_time"),
         note: t("overview.people_and_machines_are"),
-        span: 8, shape: "plot", load,
+        span: 8, shape: "plot",
+        async load(signal) {
+            const [data, notes] = await Promise.all([load(), loadNotes(filters, signal)]);
+
+            return { ...data, notes };
+        },
         isEmpty: (data) => all(data) === 0,
         close: () => chart.close(),
         render(data, body) {
@@ -146,6 +152,7 @@ function labelChart(load, filters) {
                 summary: t("overview.summary", { n: all(data), of: audiences[filters.who].of,
                     period: periodName(filters) }),
                 compared: comparedSeries(data, filters),
+                notes: data.notes, noting: { filters, mayWrite: context.mayWrite },
                 series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
                     name: isSplit && key !== "human" ? t("common.machines") : labelName(key),
                     note: isSplit ? "" : labelNote(key), values: series.get(key),
@@ -350,7 +357,7 @@ export function overview(context, filters) {
         cards: [
             ...figures(load, loadClients, filters),
             dimension ? null : anomalyCard(filters),
-            labelChart(load, filters),
+            labelChart(load, context, filters),
             dimension ? null : whoCard(load, params, filters),
             dimension ? null : conversionCard(filters),
             rank(t("overview.top_campaigns"), dimension ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),

@@ -1,4 +1,5 @@
 // A chart as SVG: a picture of one size, in light colours, that says what it shows and of what.
+import { marksOf, whenOf } from "./annotations.js";
 import { axis, bucket, time, tick } from "./format.js";
 import { t } from "./texts.js";
 
@@ -131,7 +132,7 @@ class Picture {
     plot() {
         const { keys } = this.chart;
         const step = stepFor(this.most()), n = Math.max(1, Math.ceil(this.most() / step));
-        const top = this.y + LINE, bottom = top + PLOT_HEIGHT;
+        const top = this.y + LINE + (this.chart.notes.length > 0 ? 12 : 0), bottom = top + PLOT_HEIGHT;
 
         this.column = (WIDTH - MARGIN - LEFT) / Math.max(1, keys.length);
         this.xOf = (i) => LEFT + (i + 0.5) * this.column;
@@ -149,6 +150,7 @@ class Picture {
             this.draw(series);
         for (const series of this.chart.series.filter(({ isCompared }) => isCompared))
             this.curve(series);
+        marksOf(this.chart.notes).forEach((mark) => this.mark(mark));
         this.y = bottom + LINE;
         if (this.chart.axisTitle) {
             this.y += LINE;
@@ -210,7 +212,17 @@ class Picture {
             line(running - 1, running + 1, { "stroke-width": 2, "stroke-dasharray": "4 4" });
     }
 
+    mark({ place, label }) {
+        const x = this.xOf(place), half = Math.max(9, widthOf(label, 11) / 2 + 5);
+
+        this.add("line", { x1: x, x2: x, y1: this.top, y2: this.bottom, stroke: this.paint.accent, "stroke-dasharray": "2 3" });
+        this.add("rect", { x: x - half, y: this.top - 20, width: 2 * half, height: 18, rx: 9, fill: this.paint.accent });
+        this.text(x, this.top - 7, label, { size: 11, fill: this.paint.surface, "text-anchor": "middle", "font-weight": "600" });
+    }
+
     finish() {
+        for (const note of this.chart.notes)
+            this.paragraph(`${note.number} · ${whenOf(note)}: ${note.text}`, { fill: this.paint.ink });
         this.y += LINE / 2;
         this.paragraph(t("svg.source", { host: location.host, at: time(new Date().toISOString()) }), { size: 12 });
         const height = this.y + MARGIN;
@@ -224,7 +236,7 @@ class Picture {
 }
 
 /**
- * The text of the picture.  `chart` is {kind, title, about, summary, isStated, keys, ticks, axisTitle, interval, series,
+ * The text of the picture.  `chart` is {kind, title, about, summary, isStated, keys, notes, ticks, axisTitle, interval, series,
  * running}: `about` says of what the figures are, `running` is the place of the hour or day that isn't over, or -1; the
  * rest is what TimeChart.show() takes.
  */

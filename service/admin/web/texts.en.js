@@ -6,6 +6,18 @@
 // depends on a number n is {one, other}, or whatever forms Intl.PluralRules knows of the language.
 // tests/check_texts finds keys and placeholders that differ, and sentences that stand elsewhere.
 export default {
+    "annotations.add_note": "Add a note",
+    "annotations.added": "The note of {at} was added.",
+    "annotations.all_day": "the whole day",
+    "annotations.bad_text": "The text must have 1 to {max} characters and no control characters.",
+    "annotations.by": "By {name}, {at}",
+    "annotations.day": "Day",
+    "annotations.everyone": "Everyone who may see the figures of this brand sees it in the charts.",
+    "annotations.hour": "Hour",
+    "annotations.notes": "Notes",
+    "annotations.remove": "Remove the note “{text}”",
+    "annotations.removed": "The note “{text}” was removed.",
+    "annotations.what_happened": "What happened",
     "anomalies.campaigns_whose_clicks_of": "Campaigns whose clicks of the last 24 hours are unlike those of the week before.",
     "anomalies.its_links_lead_to": "Its links lead to a page that is down ({target}: {why}). People clicked them {human} times in the last 24 hours. The page Targets says what it answers.",
     "anomalies.nothing_unusual": "Nothing unusual.",
@@ -78,6 +90,8 @@ export default {
     "audit.exported": "Exported",
     "audit.from": "From",
     "audit.named": "Named",
+    "audit.noted": "Note added",
+    "audit.note_removed": "Note removed",
     "audit.nothing_of_that_kind": "Nothing of that kind is in the log.",
     "audit.posted_events": "Posted events",
     "audit.revocation_taken_back": "Revocation taken back",

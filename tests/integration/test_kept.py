@@ -1,0 +1,95 @@
+"""What people keep for a brand: annotations."""
+import json
+
+import pytest
+
+from harness import openapi
+from harness.daemon import BRAND
+from harness.wait import wait_until
+
+BRANDS = [BRAND, {**BRAND, "name": "globex", "hosts": ["go.globex.example"],
+                  "base_url": "https://go.globex.example"}]
+HEX = "0123456789abcdef"
+
+
+@pytest.fixture
+def daemon(make_hopcountd, redis):
+    """Two brands; keys that may write for all and for globex alone, that may only read, and that see the audit log."""
+    daemon = make_hopcountd(redis, {"brands": BRANDS}, start=False)
+    daemon.lead = daemon.add_api_key("stats:read,links:write", name="lead")
+    daemon.branch = daemon.add_api_key("stats:read,links:write", name="branch", brands="globex")
+    daemon.reader = daemon.add_api_key("stats:read", name="reader")
+    daemon.chief = daemon.add_api_key("stats:read,admin", name="chief")
+    return daemon.start()
+
+
+def ask(daemon, method, target, body=None, status=200, key=None):
+    reply = daemon.admin(method, target, body, key=key or daemon.lead)
+    openapi.check_reply(method, target, reply)
+    assert reply.status == status, f"{method} {target} {body}: {reply.status} {reply.text}"
+    return json.loads(reply.text) if "json" in (reply.getheader("Content-Type") or "") else reply.text
+
+
+def audit(daemon):
+    """(action, who, brand, what) of each entry, the oldest first."""
+    return [(e["action"], e["who"], e["brand"], e["what"])
+            for e in reversed(ask(daemon, "GET", "/v1/audit", key=daemon.chief)["entries"])]
+
+
+def annotate(daemon, at, text="New template", brand="acme", status=201, key=None):
+    return ask(daemon, "POST", "/v1/annotations", {"brand": brand, "at": at, "text": text}, status, key)
+
+
+def texts(daemon, query="brand=acme"):
+    return [(a["at"], a["text"]) for a in ask(daemon, "GET", f"/v1/annotations?{query}", key=daemon.reader)["annotations"]]
+
+
+def test_annotations_are_made_listed_by_period_and_taken_away(daemon):
+    made = [annotate(daemon, at, text)["id"] for at, text in (
+        ("2026-11-22", "New template went out"), ("2026-11-20T14:59:59+01:00", "Prices rose"), ("2026-11-01", "Zweite Mahnung ü"))]
+    annotate(daemon, "2026-11-22", "Elsewhere", "globex", key=daemon.branch)
+    assert texts(daemon) == [("2026-11-01", "Zweite Mahnung ü"), ("2026-11-20T13:00:00Z", "Prices rose"),
+                             ("2026-11-22", "New template went out")]
+    assert texts(daemon, "brand=globex") == [("2026-11-22", "Elsewhere")]
+    # A date is the whole local day, an hour begins when it does.
+    for query, wanted in (("from=2026-11-20&to=2026-11-22", 2), ("from=2026-11-23&to=2026-11-23", 0),
+                          ("from=2026-11-22T23:00:00Z&to=2026-11-23T12:00:00Z", 1),
+                          ("from=2026-11-22T23:00:00Z&to=2026-11-23T12:00:00Z&tz=Europe/Berlin", 0),
+                          ("from=2026-11-20T14:00:00Z&to=2026-11-21", 0), ("from=2026-11-20T13:00:00Z&to=2026-11-21", 1)):
+        assert len(texts(daemon, f"brand=acme&{query}")) == wanted, query
+    ask(daemon, "DELETE", f"/v1/annotations/{made[1]}?brand=globex", status=404)
+    ask(daemon, "DELETE", f"/v1/annotations/{made[1]}?brand=acme", status=204)
+    ask(daemon, "DELETE", f"/v1/annotations/{made[1]}?brand=acme", status=404)
+    assert len(texts(daemon)) == 2
+    wait_until(lambda: len(audit(daemon)) == 5, 20, lambda: f"five entries, not {audit(daemon)}")
+    assert audit(daemon) == [
+        ("annotate", "lead", "acme", "2026-11-22: New template went out"),
+        ("annotate", "lead", "acme", "2026-11-20T13:00:00Z: Prices rose"),
+        ("annotate", "lead", "acme", "2026-11-01: Zweite Mahnung ü"),
+        ("annotate", "branch", "globex", "2026-11-22: Elsewhere"),
+        ("unannotate", "lead", "acme", "2026-11-20T13:00:00Z: Prices rose")]
+
+
+def test_annotations_that_make_no_sense_are_refused(daemon, redis):
+    for at, text, parameters in (("2026-02-30", "x", ["at"]), ("yesterday", "x", ["at"]), (7, "", ["at", "text"]),
+                                 ("2026-11-22", "x" * 201, ["text"]), ("2026-11-22", " x", ["text"]),
+                                 ("2026-11-22", "a\u202eb", ["text"]), ("2026-11-22", None, ["text"])):
+        refused = annotate(daemon, at, text, status=400)
+        assert [e["field"] for e in refused["errors"]] == parameters, (at, text)
+    assert annotate(daemon, "2026-11-22", "ü" * 200)["text"] == "ü" * 200
+    assert ask(daemon, "POST", "/v1/annotations", {"at": "2026-11-22", "text": "x"}, 400)["parameter"] == "brand"
+    assert ask(daemon, "POST", "/v1/annotations", {"at": "2026-11-22", "text": "x", "brand": "acme", "colour": "red"},
+               400)["parameter"] == "colour"
+    annotate(daemon, "2026-11-22", brand="acme", status=403, key=daemon.branch)
+    annotate(daemon, "2026-11-22", status=403, key=daemon.reader)
+    ask(daemon, "DELETE", f"/v1/annotations/{HEX}?brand=acme", status=403, key=daemon.reader)
+    for query in ("from=x", "to=x", "from=2026-11-22&to=2026-11-21", "tz=Mars", "limit=3"):
+        ask(daemon, "GET", f"/v1/annotations?brand=acme&{query}", status=400)
+    # As many as a brand may have; what another version has written is left alone.
+    key = next(key for key in redis.client().keys("hc:{s00}:notes:*"))
+    redis.client().hset(key, mapping={f"{n:016x}": '{"at":"2026-11-22","text":"x","by":"b","made_at":"2026-11-22T00:00:00Z"}'
+                                      for n in range(499)} | {"f" * 16: "no JSON"})
+    assert "500 annotations" in annotate(daemon, "2026-11-22", status=403)["detail"]
+    ask(daemon, "DELETE", f"/v1/annotations/{0:016x}?brand=acme", status=204)
+    annotate(daemon, "2026-11-22")
+    assert redis.client().hlen(key) == 501
