@@ -14,6 +14,7 @@ from faults.trial import CONFIG, Trial
 from .build import BUILD, HOPCOUNTD, build_type
 from .daemon import Hopcountd, merge
 from .load import Load
+from .previous import old_program  # noqa: F401
 from .redisd import RedisServer
 from .workers import put_files_that_share_first, pytest_xdist_make_scheduler  # noqa: F401
 
