@@ -9,12 +9,13 @@
 #include "proto/number.h"
 
 static const char *const names[AUDIT_ACTIONS] = {
-    [AUDIT_SIGN_IN] = "sign_in",   [AUDIT_SIGN_IN_REFUSED] = "sign_in_refused",
-    [AUDIT_SIGN_OUT] = "sign_out", [AUDIT_NAME] = "name",
-    [AUDIT_REVOKE] = "revoke",     [AUDIT_UNREVOKE] = "unrevoke",
-    [AUDIT_EVENTS] = "events",     [AUDIT_EXPORT] = "export",
-    [AUDIT_ERASE] = "erase",       [AUDIT_RELOAD] = "reload",
-    [AUDIT_ANNOTATE] = "annotate", [AUDIT_UNANNOTATE] = "unannotate",
+    [AUDIT_SIGN_IN] = "sign_in",     [AUDIT_SIGN_IN_REFUSED] = "sign_in_refused",
+    [AUDIT_SIGN_OUT] = "sign_out",   [AUDIT_NAME] = "name",
+    [AUDIT_REVOKE] = "revoke",       [AUDIT_UNREVOKE] = "unrevoke",
+    [AUDIT_EVENTS] = "events",       [AUDIT_EXPORT] = "export",
+    [AUDIT_ERASE] = "erase",         [AUDIT_RELOAD] = "reload",
+    [AUDIT_ANNOTATE] = "annotate",   [AUDIT_UNANNOTATE] = "unannotate",
+    [AUDIT_SAVE_VIEW] = "save_view", [AUDIT_DELETE_VIEW] = "delete_view",
 };
 
 const char *audit_action_name(enum audit_action action)

@@ -31,6 +31,8 @@ enum audit_action {
     AUDIT_RELOAD,   /* configuration and keys were read anew */
     AUDIT_ANNOTATE, /* a note was put on the time axis */
     AUDIT_UNANNOTATE,
+    AUDIT_SAVE_VIEW, /* a view got its name or another one */
+    AUDIT_DELETE_VIEW,
     AUDIT_ACTIONS
 };
 

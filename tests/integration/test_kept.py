@@ -1,4 +1,4 @@
-"""What people keep for a brand: annotations."""
+"""What people keep for a brand: annotations, saved views."""
 import json
 
 import pytest
@@ -93,3 +93,54 @@ def test_annotations_that_make_no_sense_are_refused(daemon, redis):
     ask(daemon, "DELETE", f"/v1/annotations/{0:016x}?brand=acme", status=204)
     annotate(daemon, "2026-11-22")
     assert redis.client().hlen(key) == 501
+
+
+def save(daemon, name="Payments", page="overview", filters=None, brand="acme", status=201, key=None):
+    return ask(daemon, "POST", "/v1/views", {"brand": brand, "name": name, "page": page,
+                                             "filters": {"from": "90d"} if filters is None else filters}, status, key)
+
+
+def views(daemon, brand="acme"):
+    return [(v["name"], v["page"], v["filters"]) for v in ask(daemon, "GET", f"/v1/views?brand={brand}", key=daemon.reader)["views"]]
+
+
+def test_views_are_saved_renamed_and_deleted(daemon):
+    filters = {"from": "ytd", "campaign": "2,3", "compare": "year"}
+    first = save(daemon, "Reminders", "campaigns", filters)["id"]
+    save(daemon)
+    save(daemon, "Payments", brand="globex", key=daemon.branch)
+    assert views(daemon) == [("Payments", "overview", {"from": "90d"}), ("Reminders", "campaigns", filters)]
+    renamed = ask(daemon, "PUT", f"/v1/views/{first}?brand=acme", {"name": "Mahnungen ü"})
+    assert (renamed["name"], renamed["page"], renamed["filters"], renamed["by"]) == ("Mahnungen ü", "campaigns", filters, "lead")
+    assert ask(daemon, "PUT", f"/v1/views/{first}", {"brand": "acme", "filters": {"from": "7d"}})["name"] == "Mahnungen ü"
+    assert ask(daemon, "PUT", f"/v1/views/{first}?brand=acme", {"name": "Payments"}, 400)["parameter"] == "name"
+    assert ask(daemon, "PUT", f"/v1/views/{first}?brand=acme", {"name": "Mahnungen ü"})["name"] == "Mahnungen ü"  # its own
+    save(daemon, status=400)
+    ask(daemon, "PUT", f"/v1/views/{first}?brand=globex", {"name": "x"}, 404)
+    ask(daemon, "DELETE", f"/v1/views/{first}?brand=acme", status=204)
+    ask(daemon, "DELETE", f"/v1/views/{first}?brand=acme", status=404)
+    assert views(daemon) == [("Payments", "overview", {"from": "90d"})]
+    wait_until(lambda: len(audit(daemon)) == 7, 20, lambda: f"seven entries, not {audit(daemon)}")
+    assert audit(daemon)[2:4] == [("save_view", "branch", "globex", "Payments"), ("save_view", "lead", "acme", "Mahnungen ü")]
+    assert audit(daemon)[-1] == ("delete_view", "lead", "acme", "Mahnungen ü")
+
+
+def test_views_that_make_no_sense_are_refused(daemon, redis):
+    for name, page, filters, field in (("", "overview", {}, "name"), ("x" * 101, "overview", {}, "name"), ("x", "audit", {}, "page"),
+                                       ("x", None, {}, "page"), ("x", "overview", [], "filters"), ("x", "overview", {"client": "7"}, "filters.client"),
+                                       ("x", "overview", {"kind": 1}, "filters.kind"), ("x", "overview", {"kind": "p\n"}, "filters.kind"),
+                                       ("x", "overview", {"kind": "x" * 257}, "filters.kind"), ("x", "overview", {"from": "soon"}, "filters.from"),
+                                       ("x", "overview", {"to": "late"}, "filters.to"), ("x", "overview", {"from": "2026-11-22", "to": "2026-11-21"}, "filters.from")):
+        assert [e["field"] for e in save(daemon, name, page, filters, status=400)["errors"]] == [field]
+    view = save(daemon)["id"]
+    for body in ([], {}, {"name": "x", "colour": "red"}):
+        ask(daemon, "PUT", f"/v1/views/{view}?brand=acme", body, 400)
+    ask(daemon, "PUT", f"/v1/views/{view}?brand=acme", {"name": "x"}, 403, daemon.reader)
+    ask(daemon, "DELETE", f"/v1/views/{view}?brand=acme", status=403, key=daemon.reader)
+    save(daemon, "x", status=403, key=daemon.reader)
+    save(daemon, "x", status=403, key=daemon.branch)
+    assert views(daemon) == [("Payments", "overview", {"from": "90d"})]
+    key = next(key for key in redis.client().keys("hc:{s00}:views:*"))
+    redis.client().hset(key, mapping={f"{n:016x}": json.dumps({"name": f"v{n}", "page": "overview", "filters": {}, "by": "b",
+                                                               "made_at": "2026-11-22T00:00:00Z"}) for n in range(99)})
+    assert "100 views" in save(daemon, "one more", status=403)["detail"]

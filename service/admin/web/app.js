@@ -19,7 +19,7 @@ import { overview } from "./overview.js";
 import { askForKey, languageSwitch, whyRefused } from "./signin.js";
 import { targets } from "./targets.js";
 import { language, t } from "./texts.js";
-import { audiences, campaignName, valueName } from "./words.js";
+import { inWords, pageOf, viewsButton } from "./views.js";
 
 const REFRESH_MS = 5000; // the soonest after a refresh that new clicks cause another
 const RETRY_MS = 5000;   // while figures can't be had
@@ -38,16 +38,6 @@ const parameterNames = { from: t("app.its_period"), to: t("app.the_end_of_its"),
 const root = document.getElementById("app");
 
 document.querySelector(".skip").textContent = t("app.skip");
-
-/* What the figures are of, for paper and pictures, which have no controls. */
-function inWords({ brands, campaigns: known }, filters) {
-    const wordOf = (name, key) => name !== "campaign" ? valueName(name, key)
-        : campaignName(key, known.find((one) => one.key === key)?.name);
-
-    return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
-        ...chosenFilters(filters).map(([name, value]) => value.split(",").map((key) =>
-            wordOf(name, key)).join(", ")), t("app.clicks_of", { of: audiences[filters.who].of })].filter(Boolean).join(" · ");
-}
 
 /* An address below the dashboard's that stands for nothing. */
 function missing() {
@@ -131,9 +121,10 @@ class Frame {
             h("div", { class: "page-head" },
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro),
                     this.view.filters ? h("p", { class: "print-only" }, `${shown.words()} · ${t("app.printed", { at: time(new Date().toISOString()) })}`) : null),
+                h("div", { class: "page-buttons" }, this.view.filters && pageOf(view) ? viewsButton(this.context, view, filters) : null,
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
                     href: address(`${this.view.csvPath ?? "stats"}.csv`, { ...this.view.csv, for: "spreadsheet" }) },
-                t("app.download_csv")) : null),
+                t("app.download_csv")) : null)),
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),

@@ -18,6 +18,8 @@ const actions = {
     export: ["warn", t("audit.exported")],
     erase: ["bad", t("audit.erased")],
     annotate: ["", t("audit.noted")],
+    save_view: ["", t("audit.view_saved")],
+    delete_view: ["", t("audit.view_deleted")],
     unannotate: ["", t("audit.note_removed")],
     reload: ["", t("audit.configuration_reloaded")],
 };

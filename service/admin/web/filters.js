@@ -60,6 +60,11 @@ export function useUtc() {
     zone = "UTC";
 }
 
+/** All filters, those that are not given as they always are. */
+export function withDefaults(filters) {
+    return { ...defaults, ...filters };
+}
+
 export function readFilters() {
     const query = new URLSearchParams(location.search);
     const filters = {};
