@@ -78,11 +78,12 @@ endif()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME hopcount)
-set(CPACK_PACKAGE_CONTACT "hopcount <hopcount@localhost>")
+set(CPACK_PACKAGE_CONTACT "hopcount <hopcount@hopcount.example>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "counted links for billing e-mails")
 set(CPACK_PACKAGE_DESCRIPTION
-"Turns the links in billing e-mails into short, sealed, countable links: opens the token in the
-URL, sends the client to the invoice, payment or login page and counts the click in Redis.")
+"Turns the links in billing e-mails into short, sealed, countable links: opens
+the token in the URL, sends the client to the invoice, payment or login page
+and counts the click in Redis.")
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
@@ -96,5 +97,5 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   "${CMAKE_SOURCE_DIR}/deploy/debian/postinst;${CMAKE_SOURCE_DIR}/deploy/debian/prerm"
   "${CMAKE_SOURCE_DIR}/deploy/debian/postrm;${CMAKE_SOURCE_DIR}/deploy/debian/conffiles")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_SOURCE_DIR}/deploy/debian/same_times.cmake")
+set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_SOURCE_DIR}/deploy/debian/before_packing.cmake")
 include(CPack)

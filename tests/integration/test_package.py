@@ -61,9 +61,10 @@ def test_the_package_depends_on_the_libraries_that_the_programs_load(package):
         text = run("readelf", "--dynamic", content / "usr/bin" / program)
         needed.update(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
     assert {"libsodium", "libhiredis"} <= {name.split(".")[0] for name in needed}
+    found = run("dpkg", "-S", *(f"*/{library}" for library in needed)).splitlines()
     for library in needed:
         # "libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6"
-        owners = {line.split(":")[0] for line in run("dpkg", "-S", f"*/{library}").splitlines()}
+        owners = {line.split(":")[0] for line in found if line.endswith(f"/{library}")}
         assert any(re.search(rf"(^|[ ,]){re.escape(owner)}( |,|$)", fields, re.M)
                    for owner in owners), f"{library} of {owners} is missing in {fields}"
     assert "adduser" in fields and "redis-server" in fields
@@ -77,8 +78,8 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
                  "usr/share/bash-completion/completions/hopcount",
                  "usr/share/zsh/site-functions/_hopcount",
                  "usr/share/fish/vendor_completions.d/hopcount.fish",
-                 "usr/share/man/man1/hopcount.1", "usr/share/man/man5/hopcount.yaml.5",
-                 "usr/share/man/man8/hopcountd.8", "DEBIAN/postinst"):
+                 "usr/share/man/man1/hopcount.1.gz", "usr/share/man/man5/hopcount.yaml.5.gz",
+                 "usr/share/man/man8/hopcountd.8.gz", "DEBIAN/postinst"):
         name = name if (content / name).exists() else f"usr/{name}"
         assert (content / name).is_file(), name
     unit, = content.rglob("hopcount.service")
@@ -86,6 +87,11 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     assert (content / "DEBIAN/conffiles").read_text() == "/etc/hopcount/hopcount.yaml\n"
     owners = {line.split()[1] for line in run("dpkg-deb", "--contents", path).splitlines()}
     assert owners == {"root/root"}
+
+
+def test_lintian_finds_no_error(package):
+    told = subprocess.run(["lintian", "--fail-on", "error", "--allow-root", package[0]], text=True, capture_output=True, timeout=120)
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 def embedded():
