@@ -89,6 +89,13 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     assert owners == {"root/root"}
 
 
+def test_programs_and_package_say_the_version_of_the_sources(package):
+    version = re.search(r"VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text().split("project(hopcount", 1)[1])[1]
+    assert run("dpkg-deb", "--field", package[0], "Version").strip() == version
+    for program in ("hopcountd", "hopcount"):
+        assert run(package[1] / "usr/bin" / program, "--version").split()[1] == version
+
+
 def test_lintian_finds_no_error(package):
     told = subprocess.run(["lintian", "--fail-on", "error", "--allow-root", package[0]], text=True, capture_output=True, timeout=120)
     assert told.returncode == 0, told.stdout + told.stderr
