@@ -1,4 +1,4 @@
-"""hopcountd of the release before this one, for tests in which both run at one Redis."""
+"""The release before this one: its programs, and its package."""
 import fcntl
 import os
 import shutil
@@ -16,6 +16,11 @@ def git(*arguments):
     return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True, timeout=60)
 
 
+def run(*command, **kwargs):
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True, timeout=1200, **kwargs)
+    assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+
+
 def previous_commit():
     """Of the newest tag before HEAD, or FIRST."""
     tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD~1").stdout.strip()
@@ -26,30 +31,29 @@ def previous_commit():
     return commit
 
 
-def build(commit, folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "source").mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
-    subprocess.run(["tar", "-x", "-C", folder / "source"], input=archive.stdout, check=True, timeout=60)
+def build_previous(*targets):
+    """The build folder of that release, a Release build with these targets.  It is kept in tests/out/;
+    whichever process comes first builds it."""
+    commit = previous_commit()
+    folder = ROOT / "tests/out/previous" / commit[:12]
+    folder.parent.mkdir(parents=True, exist_ok=True)
     launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     environment = {**os.environ, "CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
-    for command in (["cmake", "-S", folder / "source", "-B", folder / "build", "-G", "Ninja",
-                     "-DCMAKE_BUILD_TYPE=Release", *launcher],
-                    ["cmake", "--build", folder / "build", "--target", "hopcountd", "-j", str(os.cpu_count())]):
-        done = subprocess.run(command, text=True, capture_output=True, timeout=1200, env=environment)
-        assert done.returncode == 0, f"{commit}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+    with open(folder.with_suffix(".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "build/build.ninja").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "source").mkdir(parents=True)
+            archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
+            subprocess.run(["tar", "-x", "-C", folder / "source"], input=archive.stdout, check=True, timeout=60)
+        run("cmake", "-S", folder / "source", "-B", folder / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+            "-DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON", *launcher, env=environment)
+        run("cmake", "--build", folder / "build", "-j", os.cpu_count(), "--target", *targets, env=environment)
+    return folder / "build"
 
 
 @pytest.fixture(scope="session")
 def old_program():
-    """A Release build, made once, by whichever worker comes first, and kept in tests/out/."""
-    commit = previous_commit()
-    folder = ROOT / "tests/out/previous" / commit[:12]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    program = folder / "build/hopcountd"
-    with open(folder.with_suffix(".lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            build(commit, folder)
-    print(f"{commit}: {subprocess.run([program, '--version'], text=True, capture_output=True, timeout=20).stdout}")
+    program = build_previous("hopcountd") / "hopcountd"
+    print(f"{program}: {subprocess.run([program, '--version'], text=True, capture_output=True, timeout=20).stdout}")
     return program
