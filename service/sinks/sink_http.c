@@ -15,6 +15,7 @@ struct sink_http {
     struct sink_http_options options;
     CURL *curl;
     bool was_private; /* the address of the request at hand was refused */
+    bool has_streams; /* the last answer came by HTTP/2 or later: it names its request */
     struct sink_http_answer *answer;
     char curl_error[CURL_ERROR_SIZE];
 };
@@ -145,8 +146,9 @@ static void set_options(struct sink_http *http, const struct sink_http_request *
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
-    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)o->never_repeats);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)(o->never_repeats || !http->has_streams));
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, (long)o->never_repeats);
+    curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L); /* what is not used again is closed */
     if (o->tls_ca)
         curl_easy_setopt(curl, CURLOPT_CAINFO, o->tls_ca);
     if (o->username)
@@ -159,6 +161,7 @@ void sink_http_post(struct sink_http *http, const struct sink_http_request *requ
                     struct sink_http_answer *answer)
 {
     curl_off_t after_s = 0;
+    long version = 0;
     CURLcode code;
 
     answer->status = 0;
@@ -171,6 +174,9 @@ void sink_http_post(struct sink_http *http, const struct sink_http_request *requ
     set_options(http, request);
     code = curl_easy_perform(http->curl);
     answer->body[answer->body_len] = '\0';
+    http->has_streams =
+        curl_easy_getinfo(http->curl, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+        version >= CURL_HTTP_VERSION_2_0;
     /* The status is all we need: an answer that is too long is cut off. */
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR)
         curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);

@@ -1,5 +1,9 @@
 /* sink_http.h - POST requests of a sink: bounded in time and in what is read, aborted when the
- * process stops, following no redirect. */
+ * process stops, following no redirect.
+ *
+ * By HTTP/1 each request has a connection of its own: where something answers twice, the second
+ * answer would be taken for that to the next request, whose records would be lost if it is refused.
+ */
 #ifndef SINKS_SINK_HTTP_H
 #define SINKS_SINK_HTTP_H
 #include <stdatomic.h>
@@ -19,7 +23,7 @@ struct sink_http_options {
     const char *tls_ca; /* PEM file; NULL: the authorities of the system */
     const char *username, *password; /* NULL: none */
     /* A request must never be sent twice.  libcurl sends it again when a connection that was used
-     * before closes without an answer, so each request gets a connection of its own. */
+     * before closes without an answer, so by HTTP/2, too, each request has its own. */
     bool never_repeats;
     const atomic_bool *stopping;
 };

@@ -70,6 +70,24 @@ def test_each_request_is_signed_with_both_secrets(make_hopcountd, redis, endpoin
         assert len(json.loads(request.body)["data"]) <= 500
 
 
+def test_a_second_answer_is_not_that_to_the_next_request(make_hopcountd, redis, endpoint):
+    """An endpoint or a proxy that answers twice on one connection, and then takes nothing for a while."""
+    taken, n = [], 0
+
+    def answer(request):
+        nonlocal n
+        n += 1
+        if n <= 12 and n % 4 != 1:  # after one that is answered twice, some that are refused
+            return Answer(503, {"Retry-After": "1"})
+        taken.append(request)
+        return Answer(times=2)
+    endpoint.answer = answer
+    daemon = make_hopcountd(redis, {**FAST, **crm(endpoint, batch_max=100)})
+    flood(daemon.port, mint_links(daemon, 10), 1000)
+    wait_until(lambda: all_is_sent(daemon), 60, "all is sent")
+    assert audit(delivered(taken)) == 1000
+
+
 def test_an_event_by_itself(make_hopcountd, redis, endpoint):
     daemon = make_hopcountd(redis, {**FAST, **crm(endpoint, batch_max=1, types=["invoice.paid"])})
     daemon.click(daemon.mint("view", 1))

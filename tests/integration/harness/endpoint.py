@@ -13,11 +13,12 @@ class Request:
 
 
 class Answer:
-    """`lost`: the connection is closed instead.  `wait`: an Event that is waited for before."""
+    """`lost`: the connection is closed instead.  `wait`: an Event that is waited for before.  `times`: 2 = it is
+    answered twice, the second time when the client may have sent its next request."""
 
-    def __init__(self, status=200, headers=(), body=b"", lost=False, wait=None):
+    def __init__(self, status=200, headers=(), body=b"", lost=False, wait=None, times=1):
         self.status, self.headers, self.body = status, dict(headers), body
-        self.lost, self.wait = lost, wait
+        self.lost, self.wait, self.times = lost, wait, times
 
 
 class Endpoint:
@@ -63,12 +64,14 @@ class Endpoint:
         if answer.lost:
             handler.close_connection = True
             return
-        handler.send_response(answer.status)
-        for name, value in answer.headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(answer.body)))
-        handler.end_headers()
-        handler.wfile.write(answer.body)
+        for i in range(answer.times):
+            time.sleep(0.02 * i)
+            handler.send_response(answer.status)
+            for name, value in answer.headers.items():
+                handler.send_header(name, value)
+            handler.send_header("Content-Length", str(len(answer.body)))
+            handler.end_headers()
+            handler.wfile.write(answer.body)
 
     @property
     def url(self):
