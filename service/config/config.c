@@ -158,6 +158,7 @@ static const struct {
     {"brokers", 1u << CONFIG_SINK_KAFKA, true},
     {"topic", 1u << CONFIG_SINK_KAFKA, true},
     {"options", 1u << CONFIG_SINK_KAFKA, false},
+    {"message_records", 1u << CONFIG_SINK_KAFKA, false},
     {"max_len", 1u << CONFIG_SINK_STREAM, false},
 };
 

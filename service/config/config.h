@@ -281,6 +281,7 @@ struct config_sink {
     char *topic;
     struct config_sink_option *options;
     unsigned n_options;
+    int64_t message_records;
     /* stream, as are batch_max and flush_ms */
     int64_t max_len;
 };

@@ -489,6 +489,9 @@ static const struct schema_key sink_keys[] = {
      .size = sizeof(struct config_sink_option),
      .count_offset = offsetof(struct config_sink, n_options), .min = 0, .max = 64,
      .keys = sink_option_keys, .help = "kafka: options of librdkafka, security.protocol: ssl."},
+    INT("message_records", config_sink, message_records, 1, 500, "1",
+        "kafka: most records in a message, a line of JSON each.  Several cost a fraction of the "
+        "processor's time, here and at the broker."),
     INT("max_len", config_sink, max_len, 1000, 1000000000, "1000000",
         "stream: entries that it keeps, about; the oldest go."),
     END,

@@ -1,8 +1,9 @@
-/* Kafka and what speaks its protocol: a message for each record, by an idempotent producer.
+/* Kafka and what speaks its protocol: a message for each record, or for several, by an idempotent
+ * producer.
  *
  * The producer's memory is what makes a message come once; it is gone after a crash, and of no use
  * after an outcome that isn't known.  Then the producer is thrown away and the whole range sent
- * again: key, log and position of a message are the same, so that whoever reads can tell. */
+ * again: log and position of a record are the same, so that whoever reads can tell. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,20 +26,30 @@ enum {
     LINGER_MS = 500,
     POLL_MS = 50,
     POSITION_MAX = 20, /* digits of 2^64 */
+    LOG_LEN = 2 * CLICK_LOG_ID_LEN,
     /* So many messages are with the producer at most: half the processor time of a message is the
      * taking and giving back of its parts, and memory that was just given back is in the cache.  At
      * 50 ms of round trip it lets 80,000 a second pass. */
     OUT_MAX = 4096,
+    OUT_MIN = 64, /* messages of several records: so many at least */
 };
 
-static const char schema[] = "hopcount.record/1";
+/* What a message holds: a record, or lines of them. */
+struct schema {
+    const char *name;
+    ssize_t len;
+};
+static const struct schema one_record = {"hopcount.record/1", 17};
+static const struct schema many_records = {"hopcount.records/1", 18};
 
 struct kafka {
     struct sink_options options;
     char password[SINK_SECRET_MAX];
     rd_kafka_t *producer; /* NULL: there is none, or it was thrown away */
     rd_kafka_topic_t *topic;
-    size_t n_out;    /* messages whose outcome is open */
+    char *text;   /* of the message that is made just now: message_records lines */
+    size_t n_out; /* messages whose outcome is open */
+    size_t out_max;
     size_t n_failed; /* of this range */
     char why[SINK_RESULT_WHY_MAX];
 };
@@ -178,29 +189,45 @@ static size_t write_digits(uint64_t n, char out[static POSITION_MAX])
     return len;
 }
 
-/* Waits for room while the producer has enough to do. */
-static bool produce(struct kafka *k, const struct record *record)
+/* NULL: out of memory. */
+static rd_kafka_headers_t *make_headers(const struct kafka *k, const char *log, uint64_t first)
 {
-    char text[RECORD_TEXT_MAX], position[POSITION_MAX];
-    size_t len = record_json(record, &k->options.form, text) - 1; /* without its line feed */
-    ssize_t log_len = 2 * CLICK_LOG_ID_LEN;
-    ssize_t position_len = (ssize_t)write_digits(record->position, position);
+    const struct schema *schema =
+        k->options.config->message_records > 1 ? &many_records : &one_record;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(3);
+    char position[POSITION_MAX];
+
+    if (headers && (rd_kafka_header_add(headers, "log", -1, log, LOG_LEN) ||
+                    rd_kafka_header_add(headers, "position", -1, position,
+                                        (ssize_t)write_digits(first, position)) ||
+                    rd_kafka_header_add(headers, "schema", -1, schema->name, schema->len))) {
+        rd_kafka_headers_destroy(headers);
+        headers = NULL;
+    }
+    return headers;
+}
+
+/* Hands over what stands in `text`: records of the log, the first of them of that position.  Waits
+ * for room while the producer has enough to do.  What it refuses counts as failed. */
+static void produce(struct kafka *k, const char *log, uint64_t first, size_t len)
+{
+    /* The producer owns the headers when it takes the message.  Given one by one, librdkafka before
+     * 2.12 frees them twice when it doesn't, because the topic is gone. */
+    rd_kafka_headers_t *headers = make_headers(k, log, first);
     /* An array, because the macros of rd_kafka_producev() are no standard C. */
     const rd_kafka_vu_t message[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->topic},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {text, len}},
-        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(char *)record->log, (size_t)log_len}},
-        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"log", record->log, log_len}},
-        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"position", position, position_len}},
-        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"schema", schema, sizeof(schema) - 1}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {k->text, len}},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(char *)log, LOG_LEN}},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };
-    rd_kafka_resp_err_t code;
+    rd_kafka_resp_err_t code = headers ? RD_KAFKA_RESP_ERR__QUEUE_FULL : RD_KAFKA_RESP_ERR__FAIL;
 
-    do {
+    while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping(k) && k->n_failed == 0) {
         rd_kafka_error_t *error;
 
-        while (k->n_out >= OUT_MAX && !is_stopping(k) && k->n_failed == 0)
+        while (k->n_out >= k->out_max && !is_stopping(k) && k->n_failed == 0)
             rd_kafka_poll(k->producer, POLL_MS);
         error = rd_kafka_produceva(k->producer, message, sizeof(message) / sizeof(message[0]));
         code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -208,33 +235,50 @@ static bool produce(struct kafka *k, const struct record *record)
             rd_kafka_error_destroy(error);
         if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) /* options made it smaller */
             rd_kafka_poll(k->producer, POLL_MS);
-    } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !is_stopping(k) && k->n_failed == 0);
-    if (code) {
-        k->n_failed++;
-        if (!k->why[0])
-            snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(code));
-        return false;
     }
-    k->n_out++;
-    return true;
+    if (!code) {
+        k->n_out++;
+        return;
+    }
+    if (headers)
+        rd_kafka_headers_destroy(headers);
+    k->n_failed++;
+    if (!k->why[0])
+        snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(code));
+}
+
+/* Makes messages of the batch's records, until one is refused. */
+static void produce_all(struct kafka *k, struct sink_batch *batch, struct sink_result *result)
+{
+    struct record record;
+    uint64_t first = 0;
+    size_t len = 0;
+    int64_t n = 0;
+
+    while (k->n_failed == 0 && !is_stopping(k) && sink_batch_next(batch, &record)) {
+        if (n++ == 0)
+            first = record.position;
+        len += record_json(&record, &k->options.form, k->text + len);
+        if (++result->n_sent % SINK_BATCH_CHUNK == 0)
+            rd_kafka_poll(k->producer, 0);
+        if (n == k->options.config->message_records) {
+            produce(k, record.log, first, len - 1); /* without the last line feed */
+            n = 0;
+            len = 0;
+        }
+    }
+    if (n > 0 && k->n_failed == 0)
+        produce(k, batch->log_hex, first, len - 1);
 }
 
 static enum sink_outcome put(void *self, struct sink_batch *batch, struct sink_result *result)
 {
     struct kafka *k = self;
-    struct record record;
-    unsigned n = 0;
 
     k->n_failed = 0;
     k->why[0] = '\0';
-    while (start_producer(k) && k->n_failed == 0 && !is_stopping(k) &&
-           sink_batch_next(batch, &record)) {
-        if (!produce(k, &record))
-            break;
-        result->n_sent++;
-        if (++n % SINK_BATCH_CHUNK == 0)
-            rd_kafka_poll(k->producer, 0);
-    }
+    if (start_producer(k))
+        produce_all(k, batch, result);
     /* Each message has its outcome within message.timeout.ms. */
     while (k->producer && k->n_out > 0 && k->n_failed == 0 && !is_stopping(k))
         rd_kafka_flush(k->producer, POLL_MS);
@@ -255,6 +299,7 @@ static void kafka_close(void *self)
         return;
     drop_producer(k);
     sodium_memzero(k->password, sizeof(k->password));
+    free(k->text);
     free(k);
 }
 
@@ -269,6 +314,15 @@ static void *kafka_open(const struct sink_options *options, struct error *err)
         return NULL;
     }
     k->options = *options;
+    k->out_max = OUT_MAX / (size_t)options->config->message_records;
+    if (k->out_max < OUT_MIN)
+        k->out_max = OUT_MIN;
+    k->text = malloc((size_t)options->config->message_records * RECORD_TEXT_MAX);
+    if (!k->text) {
+        error_set(err, "out of memory");
+        kafka_close(k);
+        return NULL;
+    }
     if (!password_file || sink_password_load(password_file, k->password, err))
         conf = make_conf(k, err);
     if (!conf) {

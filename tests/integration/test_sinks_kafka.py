@@ -3,51 +3,22 @@
 The mock keeps no memory of producers, so a message that a broker took and whose answer was an error
 comes twice here; a reader knows it by log and position, as after a crash.
 """
-import json
 import re
 import socketserver
 import ssl
 import struct
-import subprocess
 import threading
 
 import pytest
 
 from faults.trial import flood, mint_links
-from harness.build import BUILD
 from harness.endpoint import Endpoint
+from harness.kafka_cluster import Cluster, records_of
 from harness.tls import make_certificate
 from harness.wait import wait_until
 from test_sinks import FAST, audit, sample
 
 BUS = {"sink": "bus", "kind": "kafka"}
-
-
-class Cluster:
-    def __init__(self, topic="hopcount.clicks"):
-        self.child = subprocess.Popen([BUILD / "tests" / "kafka_mock", topic], text=True,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.brokers = self.child.stdout.readline().strip()
-
-    def tell(self, command):
-        self.child.stdin.write(command + "\n")
-        self.child.stdin.flush()
-        lines = list(iter(lambda: self.child.stdout.readline().strip(), "ok"))
-        return [json.loads(line) for line in lines if line != "end"]
-
-    def read(self):
-        """(records, each once by log and position; how many messages there are)."""
-        messages, records = self.tell("read"), {}
-        for message in messages:
-            record = json.loads(message["value"])
-            assert message["key"] == message["log"] == record["log"]
-            assert int(message["position"]) == record["position"]
-            records[record["log"], record["position"]] = record
-        return list(records.values()), len(messages)
-
-    def close(self):
-        self.child.stdin.close()
-        self.child.wait(20)
 
 
 @pytest.fixture
@@ -79,6 +50,25 @@ def test_every_record_is_a_message(make_hopcountd, redis, cluster):
     records, n = cluster.read()
     assert audit(records) == n == 3000
     assert {record["brand"] for record in records} == {"acme"}
+
+
+def test_several_records_share_a_message(make_hopcountd, redis, cluster):
+    daemon = make_hopcountd(redis, {**FAST, **bus(cluster, message_records=50, batch_max=170)})
+    links = mint_links(daemon, 10)
+    flood(daemon.port, links, 1000)
+    wait_all(daemon, 1000)
+    cluster.tell("lose 200")
+    flood(daemon.port, links, 1000)
+    daemon.kill()
+    daemon.start()
+    wait_until(lambda: len(cluster.read()[0]) == 2000, 60, "all are there")
+    records, n = cluster.read()
+    assert audit(records) == 2000 and 2000 / 50 <= n < 2000 / 10
+    messages = [records_of(message) for message in cluster.tell("read")]
+    assert max(len(message) for message in messages) == 50
+    for message in messages:
+        assert [record["position"] for record in message] == list(
+            range(message[0]["position"], message[0]["position"] + len(message)))
 
 
 def test_errors_and_brokers_that_are_down_lose_nothing(make_hopcountd, redis, cluster):
@@ -118,6 +108,7 @@ def test_a_killed_process_sends_the_range_again(make_hopcountd, redis, cluster, 
     ({"options": {"security.protocol": "pigeon"}}, "options: Invalid value"),
     ({"options": {"sasl.password": "x"}}, "name its file in password_file"),
     ({"topic": None}, "topic: is missing"),
+    ({"message_records": 501}, "message_records: '501' is not valid; give a whole number from 1 to 500"),
     ({"url": "http://127.0.0.1/"}, "url: is not for a sink of type kafka"),
 ], ids=str)
 def test_a_bad_bus_stops_the_start(make_hopcountd, redis, cluster, changes, words):
@@ -207,6 +198,25 @@ def test_a_brokers_certificate_of_another_name_is_refused(make_hopcountd, redis,
         "timeout_ms": 1000, "options": {"security.protocol": "ssl", "ssl.ca.location": str(cert)}}]})
     wait_said(daemon, "(?i)certificate")
     broker.close()
+
+
+def test_a_topic_that_is_deleted_is_said_and_filled_when_it_is_back(make_hopcountd, redis, cluster):
+    daemon = make_hopcountd(redis, {**FAST, **bus(cluster, options={
+        "topic.metadata.propagation.max.ms": "200", "topic.metadata.refresh.interval.ms": "200"})})
+    links = mint_links(daemon, 5)
+    flood(daemon.port, links, 100)
+    wait_all(daemon, 100)
+    cluster.tell("no topic")
+    n = 100
+    while "Unknown topic" not in cause(daemon):  # the producer may not know it yet
+        daemon.click(links[0])
+        n += 1
+        assert n < 1000 and daemon.is_running()
+        wait_until(lambda: sample(daemon, "lag_clicks", **BUS) == 0 or cause(daemon), 30, "it is sent, or said why not")
+    cluster.tell("topic")
+    wait_all(daemon, n)
+    records, _ = cluster.read()
+    assert audit(records) == n
 
 
 def test_a_topic_that_is_not_there_is_said_and_filled_when_it_is(make_hopcountd, redis, cluster):
