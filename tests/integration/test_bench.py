@@ -66,8 +66,8 @@ def test_grow_names_a_part_that_it_does_not_know():
 
 
 def test_grow_says_what_a_sink_costs_and_what_hung_ones_do():
-    text = bench("grow", "--only", "sinks,hung-sinks", "--clicks", "20000", "--live", "2000", "--rate", "1000", "--sinks", "file,kafka")
+    text = bench("grow", "--only", "sinks,hung-sinks", "--clicks", "20000", "--live", "2000", "--rate", "1000", "--sinks", "file;kafka")
     for name in ("file", "kafka"):
         row, = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
         assert float(row.split("|")[5]) > 0 and float(row.split("|")[9]) > 0
-    assert "| p99 µs |" in text
+    assert "| p99 µs |" in text and "| p99 of 20 ms, µs |" in text

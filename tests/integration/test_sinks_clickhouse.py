@@ -3,17 +3,14 @@ against a real server where this system has one (Debian 12: 18.16, which knows n
 import json
 import re
 import shutil
-import urllib.error
-import urllib.request
 
 import jsonschema
 import pytest
 
 from faults.trial import flood, mint_links
 from harness.build import ROOT
-from harness.clickhouse_double import ClickHouseDouble, COLUMNS
-from harness.ports import free_port
-from harness.process import Process
+from harness.clickhouse_double import ClickHouseDouble
+from harness.clickhouse_server import ClickHouse, plain_columns
 from harness.wait import wait_until
 from test_sinks import FAST, audit, clicks_by_link, sample
 
@@ -102,42 +99,6 @@ def test_what_it_refuses_is_said_and_sent_later(make_hopcountd, redis, double, s
 
 # --- a real server ---
 
-OLD_TYPES = {"text": "String", "<H": "UInt16", "<I": "UInt32", "<Q": "UInt64", "<q": "Int64",
-             "log": "FixedString(16)"}
-
-
-class ClickHouse(Process):
-    def __init__(self, directory):
-        super().__init__("clickhouse", directory)
-        self.port, self.tcp_port = free_port(), free_port()
-        (self.directory / "config.xml").write_text(f"""<yandex>
-<logger><level>warning</level><console>1</console></logger><listen_host>127.0.0.1</listen_host>
-<http_port>{self.port}</http_port><tcp_port>{self.tcp_port}</tcp_port>
-<path>{self.directory}/data/</path><tmp_path>{self.directory}/tmp/</tmp_path>
-<users_config>{self.directory}/users.xml</users_config><mark_cache_size>5368709</mark_cache_size>
-<default_profile>default</default_profile><default_database>default</default_database></yandex>""")
-        (self.directory / "users.xml").write_text("""<yandex><profiles><default/></profiles>
-<users><default><password>s3cret</password><networks><ip>::/0</ip></networks><profile>default</profile>
-<quota>default</quota></default></users><quotas><default/></quotas></yandex>""")
-
-    def command(self):
-        return ["clickhouse-server", f"--config-file={self.directory}/config.xml"]
-
-    def query(self, text):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/", text.encode(), {
-            "X-ClickHouse-User": "default", "X-ClickHouse-Key": "s3cret"})
-        try:
-            return urllib.request.urlopen(request, timeout=30).read().decode()
-        except urllib.error.HTTPError as refusal:
-            raise AssertionError(f"{text}\n{refusal.read().decode()[:500]}")
-
-    def answers(self):
-        try:
-            return self.query("SELECT 1") == "1\n"
-        except OSError:
-            return False
-
-
 @pytest.fixture
 def clickhouse(tmp_path, processes):
     if not shutil.which("clickhouse-server"):
@@ -145,7 +106,7 @@ def clickhouse(tmp_path, processes):
     server = ClickHouse(tmp_path / "clickhouse")
     processes.append(server)
     server.spawn()
-    wait_until(server.answers, 60, lambda: f"it answers\n{server.stderr_tail()}")
+    server.wait_answers()
     return server
 
 
@@ -155,8 +116,7 @@ def test_a_real_server_has_every_row_once(make_hopcountd, redis, clickhouse, tmp
     password.write_text("s3cret\n")
     password.chmod(0o600)
     clickhouse.query("CREATE DATABASE hopcount")
-    columns = ", ".join(f"{name} {OLD_TYPES[kind]}" for name, kind in COLUMNS)
-    clickhouse.query(f"CREATE TABLE hopcount.clicks ({columns}) ENGINE = ReplacingMergeTree "
+    clickhouse.query(f"CREATE TABLE hopcount.clicks ({plain_columns()}) ENGINE = ReplacingMergeTree "
                      "PARTITION BY toYYYYMM(toDateTime(written_at)) ORDER BY (log, position)")
     daemon = make_hopcountd(redis, {**FAST, **warehouse(
         f"http://127.0.0.1:{clickhouse.port}", username="default", password_file=str(password),
@@ -184,8 +144,7 @@ def test_what_a_real_server_refuses_is_said_and_sent_when_it_is_mended(make_hopc
     password = tmp_path / "password"
     password.write_text("wrong\n" if "password" in what else "s3cret\n")
     password.chmod(0o600)
-    columns = ", ".join(f"{name} {OLD_TYPES[kind]}" for name, kind in COLUMNS)
-    table = f"CREATE TABLE hopcount.clicks ({columns}) ENGINE = MergeTree ORDER BY (log, position) PARTITION BY tuple()"
+    table = f"CREATE TABLE hopcount.clicks ({plain_columns()}) ENGINE = MergeTree ORDER BY (log, position) PARTITION BY tuple()"
     clickhouse.query("CREATE DATABASE hopcount")
     if "schema" in what:
         clickhouse.query(table.replace("old_label String", "former_label String"))

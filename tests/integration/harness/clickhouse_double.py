@@ -50,6 +50,13 @@ class ClickHouseDouble(Endpoint):
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def keep(self, rows):
+        self.rows += rows
+
+    def positions(self, log, begin, end):
+        """The positions of a log's rows from `begin` to before `end`, as often as they are there."""
+        return [row["position"] for row in self.rows if row["log"] == log and begin <= row["position"] < end]
+
     def serve(self, request):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(request.path).query)
         if "query" in query:
@@ -58,8 +65,7 @@ class ClickHouseDouble(Endpoint):
         found = re.fullmatch(r"SELECT count\(\), max\(position\) FROM \S+ WHERE log = unhex\('(\w+)'\) AND "
                              r"position >= (\d+) AND position < (\d+) FORMAT TabSeparated",
                              request.body.decode())
-        positions = [row["position"] for row in self.rows if row["log"] == found[1]
-                     and int(found[2]) <= row["position"] < int(found[3])]
+        positions = self.positions(found[1], int(found[2]), int(found[3]))
         return Answer(body=f"{len(positions)}\t{max(positions, default=0)}\n".encode())
 
     def insert(self, request, query):
@@ -77,7 +83,7 @@ class ClickHouseDouble(Endpoint):
         if token and token in self.tokens:
             self.n_duplicates += 1
         else:
-            self.rows += decode_rows(request.body)
+            self.keep(decode_rows(request.body))
             self.tokens.append(token)
         if fault == "forget":
             self.tokens.clear()
