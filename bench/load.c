@@ -5,7 +5,8 @@
  * moment the request was due, so that a stall shows in all requests that it delayed (coordinated
  * omission).
  * Each reply must have the expected status and, if asked for, the Location prefix.  One thread;
- * bounded by `--seconds` and `--requests`.
+ * bounded by `--seconds` and `--requests`.  With `--window-ms` the p99 of the replies of every so
+ * many milliseconds is printed, too: a machine that stalls now and then spoils a few of them only.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,15 +34,25 @@ enum {
     REQUEST_MAX = 1024,
     PATH_MAX_LEN = 400,
     EVENTS = 256,
-    TICK_NS = 100000
+    TICK_NS = 100000,
+    WINDOW_MAX = 65536, /* replies in a window; more are left out of its p99 */
+    WINDOWS_MAX = 100000
 };
 
 struct options {
     const char *address, *host, *paths_file, *expect_status, *expect_location;
     unsigned port, connections, depth;
     double rate, seconds;
-    uint64_t requests_max;
+    uint64_t requests_max, window_ns; /* 0: no windows */
     bool close_each;
+};
+
+/* Replies of the last milliseconds, and what came of those before. */
+struct windows {
+    uint64_t begin_ns;
+    size_t n, n_windows;
+    uint64_t latency_ns[WINDOW_MAX];
+    uint64_t p99_ns[WINDOWS_MAX];
 };
 
 struct peer {
@@ -70,6 +81,7 @@ struct load {
     uint64_t n_sent, n_done, n_bad, n_connects, n_reconnects, n_late;
     uint64_t start_ns, end_ns;
     struct histogram latency;
+    struct windows windows;
 };
 
 static uint64_t now_ns(void)
@@ -91,7 +103,7 @@ static void usage(void)
     fputs(
         "usage: load --port N --paths FILE [--address A] [--host H] [--connections N] [--depth N]\n"
         "            [--rate R] [--seconds S] [--requests N] [--close] [--status 302]\n"
-        "            [--location PREFIX]\n",
+        "            [--location PREFIX] [--window-ms N]\n",
         stderr);
     exit(2);
 }
@@ -99,11 +111,13 @@ static void usage(void)
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"address", 1, 0, 'a'}, {"port", 1, 0, 'p'},        {"host", 1, 0, 'h'},
-        {"paths", 1, 0, 'f'},   {"connections", 1, 0, 'c'}, {"depth", 1, 0, 'd'},
-        {"rate", 1, 0, 'r'},    {"seconds", 1, 0, 's'},     {"requests", 1, 0, 'n'},
-        {"close", 0, 0, 'k'},   {"status", 1, 0, 'x'},      {"location", 1, 0, 'l'},
-        {0, 0, 0, 0},
+        {"address", 1, 0, 'a'},     {"port", 1, 0, 'p'},
+        {"host", 1, 0, 'h'},        {"paths", 1, 0, 'f'},
+        {"connections", 1, 0, 'c'}, {"depth", 1, 0, 'd'},
+        {"rate", 1, 0, 'r'},        {"seconds", 1, 0, 's'},
+        {"requests", 1, 0, 'n'},    {"close", 0, 0, 'k'},
+        {"status", 1, 0, 'x'},      {"location", 1, 0, 'l'},
+        {"window-ms", 1, 0, 'w'},   {0, 0, 0, 0},
     };
     int c;
 
@@ -145,6 +159,9 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case 'k':
             o->close_each = true;
+            break;
+        case 'w':
+            o->window_ns = strtoull(optarg, NULL, 10) * 1000000;
             break;
         case 'x':
             o->expect_status = optarg;
@@ -308,6 +325,29 @@ static size_t body_length(const char *head, size_t len)
     return field ? strtoul(field + 15, NULL, 10) : 0;
 }
 
+static int compare_ns(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void add_to_window(struct load *l, uint64_t now, uint64_t ns)
+{
+    struct windows *w = &l->windows;
+
+    if (now - w->begin_ns >= l->opt.window_ns) {
+        if (w->n > 0 && w->n_windows < WINDOWS_MAX) {
+            qsort(w->latency_ns, w->n, sizeof(w->latency_ns[0]), compare_ns);
+            w->p99_ns[w->n_windows++] = w->latency_ns[w->n * 99 / 100];
+        }
+        w->begin_ns = now;
+        w->n = 0;
+    }
+    if (w->n < WINDOW_MAX)
+        w->latency_ns[w->n++] = ns;
+}
+
 /* Takes one whole reply from the input; false when there is none. */
 static bool take_reply(struct load *l, struct peer *p, size_t *at, uint64_t now)
 {
@@ -328,6 +368,8 @@ static bool take_reply(struct load *l, struct peer *p, size_t *at, uint64_t now)
     if (!is_expected(l, head, head_len))
         l->n_bad++;
     histogram_add(&l->latency, now - p->due_ns[p->first]);
+    if (l->opt.window_ns)
+        add_to_window(l, now, now - p->due_ns[p->first]);
     p->first = (p->first + 1) % DEPTH_MAX;
     p->n_waiting--;
     l->n_done++;
@@ -421,7 +463,7 @@ static void run(struct load *l)
 
     for (unsigned i = 0; i < l->opt.connections; i++)
         open_peer(l, &l->peers[i]);
-    l->start_ns = now_ns();
+    l->start_ns = l->windows.begin_ns = now_ns();
     stop_ns = l->start_ns + (uint64_t)(l->opt.seconds * 1e9);
     if (l->opt.rate <= 0) {
         for (unsigned i = 0; i < l->opt.connections; i++)
@@ -444,7 +486,7 @@ static void print_result(const struct load *l)
 
     printf("{\"requests\": %llu, \"bad\": %llu, \"connects\": %llu, \"reconnects\": %llu, "
            "\"late\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.1f, \"p90_us\": %.1f, "
-           "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
+           "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, \"windows_p99_us\": [",
            (unsigned long long)l->n_done, (unsigned long long)l->n_bad,
            (unsigned long long)l->n_connects, (unsigned long long)l->n_reconnects,
            (unsigned long long)l->n_late, seconds, (double)l->n_done / seconds,
@@ -452,6 +494,9 @@ static void print_result(const struct load *l)
            (double)histogram_at(&l->latency, 900) / 1e3,
            (double)histogram_at(&l->latency, 990) / 1e3,
            (double)histogram_at(&l->latency, 999) / 1e3, (double)l->latency.max_ns / 1e3);
+    for (size_t i = 0; i < l->windows.n_windows; i++)
+        printf("%s%.1f", i ? ", " : "", (double)l->windows.p99_ns[i] / 1e3);
+    puts("]}");
 }
 
 int main(int argc, char **argv)
