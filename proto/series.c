@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "proto/radix.h"
+
 /* FORMATS.md "Series" is this layout: tag 2 bits, dimension 4, bucket 5, kind 4, automated 1, value
  * 16, count 32.  The tag of a count is 2; a head begins with 'H', whose first two bits are 1. */
-enum { TAG_COUNT = 2, DIGITS = 256, COUNT_BITS = 32 };
+enum { TAG_COUNT = 2, COUNT_BITS = 32 };
 
 static const char head_magic[4] = {'H', 'C', 'S', '1'};
 
@@ -53,42 +55,6 @@ size_t series_base_len(struct slice series)
     return len <= series.len ? len : 0;
 }
 
-/* One pass of a radix sort: by the digit at `shift`, stable.  False: all digits are the same, and
- * nothing was moved. */
-static bool sort_by_digit(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
-{
-    size_t ends[DIGITS] = {0}, at = 0;
-
-    for (size_t i = 0; i < n; i++)
-        ends[from[i] >> shift & (DIGITS - 1)]++;
-    if (n == 0 || ends[from[0] >> shift & (DIGITS - 1)] == n)
-        return false;
-    for (size_t d = 0; d < DIGITS; d++) {
-        size_t n_here = ends[d];
-
-        ends[d] = at;
-        at += n_here;
-    }
-    for (size_t i = 0; i < n; i++)
-        to[ends[from[i] >> shift & (DIGITS - 1)]++] = from[i];
-    return true;
-}
-
-/* Sorts records by cell.  By digits, as it is the ledger's thread that does it, with some 10,000
- * records at a time: a fifth of the time that comparing takes. */
-static const uint64_t *sort_by_cell(uint64_t *records, uint64_t *other, size_t n)
-{
-    for (unsigned shift = COUNT_BITS; shift < 64; shift += 8) {
-        if (sort_by_digit(records, other, n, shift)) {
-            uint64_t *swap = records;
-
-            records = other;
-            other = swap;
-        }
-    }
-    return records;
-}
-
 static size_t put_sum(uint8_t *out, uint64_t record, int64_t sum)
 {
     if (sum == 0)
@@ -129,7 +95,8 @@ size_t series_compact(struct slice series, uint64_t *work, uint8_t *out)
 
     for (size_t i = 0; i < n; i++)
         work[i] = be64_load(records + i * SERIES_RECORD_LEN);
-    len = SERIES_RECORD_LEN + merge(sort_by_cell(work, work + n, n), n, out + SERIES_RECORD_LEN);
+    len = SERIES_RECORD_LEN +
+          merge(radix_sort(work, work + n, n, COUNT_BITS), n, out + SERIES_RECORD_LEN);
     memcpy(out, head_magic, sizeof(head_magic));
     be32_store(out + 4, (uint32_t)len);
     return len;
