@@ -406,6 +406,39 @@ bool counter_series_parse(struct slice key, struct counter_series *out, unsigned
     return true;
 }
 
+void counter_key_cells(struct counter_key *key, const struct counter_cells *cells, int64_t time_s,
+                       unsigned n_shards)
+{
+    char period[9];
+
+    set_period(period, true, time_s);
+    set_key(key, "hc:{s%02x}:x:%08x:%u:%s",
+            counter_shard_of_series(cells->brand, cells->campaign, n_shards), cells->brand,
+            (unsigned)cells->campaign, period);
+}
+
+bool counter_cells_parse(struct slice key, struct counter_cells *out, unsigned *shard,
+                         int64_t *time_s)
+{
+    struct slice rest;
+    uint32_t brand, number;
+    int32_t campaign;
+
+    if (key.len < 11 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:x:", 4) != 0)
+        return false;
+    rest = slice_make(key.ptr + 5, 2);
+    if (!take_hex(&rest, 2, &number))
+        return false;
+    rest = slice_make(key.ptr + 11, key.len - 11);
+    if (!take_hex(&rest, 8, &brand) || !take_char(&rest, ':') || !take_campaign(&rest, &campaign) ||
+        campaign == COUNTER_ALL_CAMPAIGNS || !take_char(&rest, ':') ||
+        !take_period(&rest, true, time_s))
+        return false;
+    *shard = number;
+    *out = (struct counter_cells){brand, (uint16_t)campaign};
+    return true;
+}
+
 /* The steps of a delay: what falls below `end_s` seconds and not into an earlier one. */
 static const struct {
     int64_t end_s;

@@ -169,6 +169,23 @@ MUST_USE bool counter_series_parse(struct slice key, struct counter_series *out,
 /* The bucket of a moment: hour 0…23, day of the month 1…31, or 0. */
 unsigned counter_bucket_of_time(enum counter_interval interval, int64_t time_s);
 
+/* --- cells: GET key, then cells_next() of each record (cells.h) --- */
+
+/* Those of a brand's campaign (0…65535, never COUNTER_ALL_CAMPAIGNS), in the shard of its series.
+ */
+struct counter_cells {
+    uint32_t brand;
+    uint16_t campaign;
+};
+
+/* The key that holds the UTC day of `time_s`. */
+void counter_key_cells(struct counter_key *key, const struct counter_cells *cells, int64_t time_s,
+                       unsigned n_shards);
+/* Reads a key of counter_key_cells(): whose it is, its shard, and the Unix second at which its day
+ * begins; false when it is not one. */
+MUST_USE bool counter_cells_parse(struct slice key, struct counter_cells *out, unsigned *shard,
+                                  int64_t *time_s);
+
 /* A country's value in a series is its two letters, big-endian; 0 = unknown. */
 static inline unsigned counter_country_value(const char country[static 2])
 {

@@ -86,7 +86,7 @@ static bool place_client(struct reshard_key *out, const struct reshard_numbers *
     return true;
 }
 
-/* `t:`, `u:` and `v:`, whatever the period */
+/* `t:`, `x:`, `u:` and `v:`, whatever the period */
 static bool place_series(struct reshard_key *out, const struct reshard_numbers *n,
                          struct slice rest)
 {
@@ -129,6 +129,7 @@ static const struct {
     {"e:", RESHARD_WHOLE, place_table},
     {"f:", RESHARD_WHOLE, place_block},
     {"t:", RESHARD_WHOLE, place_series},
+    {"x:", RESHARD_WHOLE, place_series},
     {"u:", RESHARD_WHOLE, place_series},
     {"v:", RESHARD_WHOLE, place_series},
     {"n:", RESHARD_WHOLE, place_link},

@@ -239,6 +239,37 @@ static void test_what_is_no_series_key(void **state)
     }
 }
 
+static void test_keys_of_cells(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "hc:{s00}:x:",
+                                      "hc:{s00}:x:aabbccdd:*:20261122",
+                                      "hc:{s00}:x:aabbccdd:7:202611",
+                                      "hc:{s00}:x:aabbccdd:65536:20261122",
+                                      "hc:{s00}:x:aabbccdd:7:20260230",
+                                      "hc:{s00}:x:aabbccdd:7:20261122:",
+                                      "hc:{s00}:t:aabbccdd:7:20261122"};
+    const struct counter_cells cells = {.brand = 0xaabbccdd, .campaign = 65535};
+    struct counter_cells out;
+    struct counter_key key;
+    unsigned shard;
+    int64_t time_s;
+
+    (void)state;
+    counter_key_cells(&key, &cells, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:x:aabbccdd:65535:20261122");
+    counter_key_cells(&key, &cells, NOON, 16);
+    assert_true(counter_cells_parse(counter_key_slice(&key), &out, &shard, &time_s));
+    assert_int_equal(out.brand, cells.brand);
+    assert_int_equal(out.campaign, cells.campaign);
+    assert_int_equal(shard, counter_shard_of_series(cells.brand, cells.campaign, 16));
+    assert_int_equal(time_s, NOON - 43200);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        print_message("no cells: '%s'\n", bad[i]);
+        assert_false(counter_cells_parse(slice_of(bad[i]), &out, &shard, &time_s));
+    }
+}
+
 static void test_delays(void **state)
 {
     const struct {
@@ -273,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_keys_of_cells),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_table_key_is_read_back),

@@ -78,7 +78,8 @@ static void test_keys_are_found_where_they_are_made(void **state)
         struct counter_series series = {.brand = 0xaabbccdd,
                                         .campaign = i % 7 ? (int32_t)i : COUNTER_ALL_CAMPAIGNS};
         struct counter_people people = {.brand = 0xaabbccdd, .campaign = (int32_t)i};
-        struct counter_key keys[2][6];
+        struct counter_cells cells = {.brand = 0xaabbccdd, .campaign = (uint16_t)i};
+        struct counter_key keys[2][7];
 
         for (unsigned k = 0; k < 2; k++) {
             unsigned n_shards = k == 0 ? n.from : n.to;
@@ -89,8 +90,9 @@ static void test_keys_are_found_where_they_are_made(void **state)
             counter_key_claims(&keys[k][3], 0xaabbccdd, i, n_shards);
             counter_key_siblings(&keys[k][4], 0xaabbccdd, i, n_shards);
             counter_key_uses(&keys[k][5], (uint64_t)i << 50, n_shards);
+            counter_key_cells(&keys[k][6], &cells, 1795348800, n_shards);
         }
-        for (unsigned k = 0; k < 6; k++) {
+        for (unsigned k = 0; k < 7; k++) {
             struct reshard_key key;
             struct counter_key to;
 
