@@ -172,6 +172,7 @@ static void set_up_server(struct server *server, const struct admin_options *opt
     server->n_shards = options->n_shards ? options->n_shards : 1;
     server->retention_hours_s = options->retention_hours_s;
     server->retention_days_s = options->retention_days_s;
+    server->retention_cells_s = options->retention_cells_s;
     server->started_ms = clock_wall_ms();
     server->connections_max = admin_connections_max(
         getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 8UL * ADMIN_CONNECTIONS_MIN);

@@ -24,6 +24,7 @@ struct admin_options {
     int64_t timeout_ms;                 /* longest a query may wait for Redis; 0 = 2 s */
     int64_t retention_hours_s;          /* as of the ledger: how far back statistics are whole */
     int64_t retention_days_s;
+    int64_t retention_cells_s; /* 0 = there are no cells */
 };
 
 /* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */

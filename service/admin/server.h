@@ -59,7 +59,8 @@ struct server {
     struct admin_sources sources;           /* counters, which any thread may read */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
-    int64_t started_ms; /* wall clock */
+    int64_t retention_cells_s; /* 0 = there are no cells (proto/cells.h) */
+    int64_t started_ms;        /* wall clock */
 
     _Atomic int state;         /* enum admin_state; written by main */
     counter64 reload_s;        /* Unix second of the last good load; main */

@@ -187,6 +187,12 @@ static const struct schema_key retention_keys[] = {
         "Days that counters per hour are kept."),
     INT("days_days", config_retention, days_days, 1, 36500, "1826",
         "Days that counters per day and month are kept."),
+    INT("cells_days", config_retention, cells_days, 0, 3660, "92",
+        "Days that clicks are counted by all their dimensions together, so that statistics can be "
+        "filtered by several at once.  0: they are not."),
+    INT("cells_max_bytes", config_retention, cells_max_bytes, 4096, 33554432, "16777216",
+        "Most that these counters of one campaign and day may take, 8 bytes a click at first; "
+        "further clicks are left out of them, and statistics say so."),
     INT("invoices_days", config_retention, invoices_days, 1, 36500, "400",
         "Days that mails, clicks and payments of an invoice are kept after its last one."),
     INT("states_days", config_retention, states_days, 396, 36500, "400",

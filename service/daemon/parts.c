@@ -137,6 +137,8 @@ static bool start_ledger(struct parts *p, struct error *err)
         .retention_states_s = c->retention.states_days * DAY_S,
         .retention_hours_s = c->retention.hours_days * DAY_S,
         .retention_days_s = c->retention.days_days * DAY_S,
+        .retention_cells_s = c->retention.cells_days * DAY_S,
+        .cells_len_max = (uint32_t)c->retention.cells_max_bytes,
         .retention_invoices_s = c->retention.invoices_days * DAY_S,
         .window_s = c->conversions.window_days * DAY_S,
         .gateway = &gateway,
@@ -237,6 +239,7 @@ static bool start_admin(struct parts *p, struct access *access, struct error *er
         .timeout_ms = p->config->redis.timeout_ms,
         .retention_hours_s = p->config->retention.hours_days * DAY_S,
         .retention_days_s = p->config->retention.days_days * DAY_S,
+        .retention_cells_s = p->config->retention.cells_days * DAY_S,
     };
     struct admin_sources sources = {
         .workers = p->workers,

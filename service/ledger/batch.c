@@ -10,6 +10,7 @@
 
 #include "batch_lua.h"
 #include "proto/bytes.h"
+#include "proto/cells.h"
 #include "proto/click_names.h"
 #include "proto/counter.h"
 #include "proto/series.h"
@@ -38,7 +39,7 @@ enum {
     USE_KEYS = 2,
     DAY_S = 86400,
     FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
-    ARGV_TAIL = 12,
+    ARGV_TAIL = 13,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
@@ -54,7 +55,8 @@ enum {
     AT_USES,
     AT_USES_TTL,
     AT_FACTS,
-    AT_SHARDS
+    AT_SHARDS,
+    AT_CELLS
 };
 
 /* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
@@ -70,8 +72,10 @@ struct batch {
     uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
     uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
     struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
+    uint32_t *cell_order;                        /* of the fold's cells, by group */
+    uint32_t cell_starts[FOLD_GROUPS_MAX + 1];   /* in `cell_order` */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, series, people, events, uses, facts;
+    struct pack tables, cells, series, people, events, uses, facts;
     struct counter_key *keys;
     size_t n_keys, keys_max;
     struct slice *argv;
@@ -103,16 +107,21 @@ static bool make_room(struct batch *batch)
     size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
     size_t points = records * POINTS_PER_RECORD, points_max = (size_t)3 * FOLD_COUNTS;
     size_t series = FOLD_GROUPS_MAX * SERIES_PER_GROUP, series_bytes;
+    size_t cells = 2 * records, cell_chunks; /* a relabelling counts in two */
 
     points_max *= FOLD_GROUPS_MAX;
     series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
     series += series_bytes / CHUNK_MAX;
-    batch->keys_max = 5 + chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 2;
+    cell_chunks = FOLD_GROUPS_MAX + cells * CELLS_RECORD_LEN / CHUNK_MAX + 1;
+    batch->keys_max = 5 + chunks + cell_chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 2;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
-    return batch->order && batch->keys && batch->argv &&
+    batch->cell_order = malloc(cells * sizeof(*batch->cell_order));
+    return batch->order && batch->cell_order && batch->keys && batch->argv &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
+           pack_init(&batch->cells,
+                     cells * CELLS_RECORD_LEN + cell_chunks * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->people, records * (WAITING_LEN + SLOT_HEAD_LEN) + CHUNK_MAX) &&
            pack_init(&batch->events, records * EVENT_BYTES) &&
@@ -144,9 +153,11 @@ void batch_free(struct batch *batch)
     if (!batch)
         return;
     free(batch->order);
+    free(batch->cell_order);
     free(batch->keys);
     free(batch->argv);
     free(batch->tables.bytes);
+    free(batch->cells.bytes);
     free(batch->series.bytes);
     free(batch->people.bytes);
     free(batch->events.bytes);
@@ -186,6 +197,23 @@ static void sort(struct batch *batch)
     }
 }
 
+/* Counting sort of the cells by group. */
+static void sort_cells(struct batch *batch)
+{
+    const struct fold *fold = batch->fold;
+    uint32_t *starts = batch->cell_starts, at = 0;
+
+    memset(starts, 0, sizeof(batch->cell_starts));
+    for (uint32_t i = 0; i < fold->n_cells; i++)
+        starts[fold->cells[i].group]++;
+    for (uint32_t i = 0; i <= fold->n_groups; i++) {
+        at += starts[i];
+        starts[i] = at; /* the end; filling moves it to the start */
+    }
+    for (uint32_t i = 0; i < fold->n_cells; i++)
+        batch->cell_order[--starts[fold->cells[i].group]] = i;
+}
+
 static void find_shards(struct batch *batch)
 {
     const struct fold *fold = batch->fold;
@@ -221,6 +249,7 @@ void batch_begin(struct batch *batch, const struct fold *fold)
         return;
     }
     sort(batch);
+    sort_cells(batch);
     find_shards(batch);
 }
 
@@ -468,11 +497,66 @@ static uint32_t pick(struct batch *batch, unsigned shard, const uint8_t *shards,
     return n;
 }
 
+/* --- cells --- */
+
+/* Of the groups from `*at` on that are of the same campaign and day; moves `*at` behind them. */
+static void build_day_of_cells(struct batch *batch, uint32_t *at, uint32_t n)
+{
+    const struct fold_group_key *key = &batch->sorted[*at].key;
+    const struct counter_cells of = {key->brand, (uint16_t)key->campaign};
+    const struct counter_series hours = {key->brand, key->campaign, COUNTER_HOURS, 0};
+    int64_t day_s = counter_series_period(&hours, key->hour * 3600);
+    uint8_t *out = NULL;
+    size_t len = 0;
+
+    for (; *at < n; ++*at) {
+        const struct sorted_group *group = &batch->sorted[*at];
+
+        if (group->key.brand != of.brand || group->key.campaign != of.campaign ||
+            counter_series_period(&hours, group->key.hour * 3600) != day_s)
+            break;
+        for (uint32_t i = batch->cell_starts[group->at]; i < batch->cell_starts[group->at + 1];
+             i++) {
+            if (out && len + CELLS_RECORD_LEN > CHUNK_MAX) {
+                pack_close(&batch->cells, len);
+                counter_key_cells(next_key(batch), &of, day_s, batch->options.n_shards);
+                out = NULL;
+            }
+            if (!out) {
+                out = pack_open(&batch->cells, CHUNK_MAX);
+                len = 0;
+            }
+            if (!out)
+                return;
+            cells_put(out + len, batch->fold->cells[batch->cell_order[i]].record);
+            len += CELLS_RECORD_LEN;
+        }
+    }
+    if (!out)
+        return;
+    pack_close(&batch->cells, len);
+    counter_key_cells(next_key(batch), &of, day_s, batch->options.n_shards);
+}
+
+/* The cells of the sorted groups, which are of campaigns of their own. */
+static void build_cells(struct batch *batch, uint32_t n)
+{
+    if (batch->fold->n_cells == 0)
+        return;
+    pack_number(&batch->cells, batch->options.cells_len_max);
+    pack_number(&batch->cells, (uint32_t)batch->options.retention_cells_s);
+    for (uint32_t at = 0; at < n;)
+        build_day_of_cells(batch, &at, n);
+}
+
+/* --- series and cells of all groups --- */
+
 static void build_series(struct batch *batch, unsigned shard)
 {
     uint32_t n = pick(batch, shard, batch->group_shard, false);
 
     qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    build_cells(batch, n);
     build_interval(batch, n, COUNTER_HOURS, false);
     build_interval(batch, n, COUNTER_DAYS, false);
     n = pick(batch, shard, batch->group_shard, true);
@@ -673,6 +757,7 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     tail[AT_TO] = decimal(batch->to, range->to);
     tail[AT_TTL] = decimal(batch->ttl, BATCH_CURSOR_TTL_S);
     tail[AT_TABLES] = pack_end(&batch->tables);
+    tail[AT_CELLS] = pack_end(&batch->cells);
     tail[AT_SERIES] = pack_end(&batch->series);
     tail[AT_PEOPLE] = pack_end(&batch->people);
     tail[AT_EVENTS] = pack_end(&batch->events);
@@ -694,6 +779,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     counter_key_shards(next_key(batch), range->shard);
     counter_key_waiting_slots(next_key(batch), range->shard);
     pack_begin(&batch->tables);
+    pack_begin(&batch->cells);
     pack_begin(&batch->series);
     pack_begin(&batch->people);
     pack_begin(&batch->events);
@@ -711,8 +797,8 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
         }
         build_facts(batch, range->shard);
     }
-    assert(!batch->tables.full && !batch->series.full && !batch->people.full &&
-           !batch->events.full && !batch->uses.full && !batch->facts.full);
+    assert(!batch->tables.full && !batch->cells.full && !batch->series.full &&
+           !batch->people.full && !batch->events.full && !batch->uses.full && !batch->facts.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,

@@ -24,7 +24,8 @@ enum {
 struct batch_options {
     unsigned records_max; /* as of the fold */
     unsigned n_shards;
-    int64_t retention_hours_s, retention_days_s;
+    int64_t retention_hours_s, retention_days_s, retention_cells_s;
+    uint32_t cells_len_max;          /* bytes of cells of a campaign's day; more are left out */
     struct people_sent *people_sent; /* people and clicks it holds are left out; the caller's */
 };
 

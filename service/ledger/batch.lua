@@ -1,8 +1,8 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
 -- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, 4 the number of shards
---       that this one is of, 5 the list of slots in which people wait, then the keys of tables, series,
---       people, events and uses in the order in which ARGV[4] to [7] and [9] need them
+--       that this one is of, 5 the list of slots in which people wait, then the keys of tables, cells, series,
+--       people, events and uses in the order in which ARGV[4], [13], [5] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   msgpack [records, ...]                                       a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
@@ -16,6 +16,8 @@
 --      10 seconds for which uses are kept
 --      11 facts    msgpack [records, ...]        an entry of the queue each
 --      12 the number of shards of whoever sends this
+--      13 cells    msgpack [bytes, ttl, records, ...]     a key each, behind those of tables; what
+--                                                         would make one longer is left out
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}, entries of the queue}: the
 -- fourth being tables that have grown over another 4 KiB, series that have grown to twice what they
@@ -51,6 +53,7 @@ if cursor ~= ARGV[1] then
 end
 local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
 local events, uses, facts = unpack_all(ARGV[7]), unpack_all(ARGV[9]), unpack_all(ARGV[11])
+local cells = unpack_all(ARGV[13])
 
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 if not n_shards then -- Redis was emptied under our connection
@@ -66,22 +69,35 @@ for i = 1, #tables do
     end
 end
 
--- What a series' head says it was summed up to.
+-- What the head of a series, or of cells, says it was summed up to.
 local function base_len(key)
     local head = try('GETRANGE', key, 0, 7)
-    return type(head) == 'string' and head:sub(1, 4) == 'HCS1' and struct.unpack('>I4', head, 5) or 0
+    return type(head) == 'string' and head:find('^HC[SX]1') and struct.unpack('>I4', head, 5) or 0
 end
 
-for i = 1, #series, 2 do
-    k = k + 1
-    local key, records = KEYS[k], series[i]
+local function append_sums(key, records, ttl)
     local len = append(key, records, 8)
     if len == #records then
-        try('EXPIRE', key, series[i + 1], 'NX')
+        try('EXPIRE', key, ttl, 'NX')
         report(key, 0)
     elseif len and len >= 4096 and len % 4096 < #records and len >= 2 * base_len(key) + 4096 then
         report(key, len)
     end
+end
+
+-- Cells that are left out show in a statistic: series count the click all the same.
+for i = 3, #cells do
+    k = k + 1
+    local last = cells[1] - #cells[i]
+    local beyond = last < 0 or try('GETRANGE', KEYS[k], last, last)
+    if beyond == '' or type(beyond) == 'table' then
+        append_sums(KEYS[k], cells[i], cells[2])
+    end
+end
+
+for i = 1, #series, 2 do
+    k = k + 1
+    append_sums(KEYS[k], series[i], series[i + 1])
 end
 
 -- People are counted when it is sure that they are people (people.c).

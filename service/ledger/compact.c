@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "compact_lua.h"
+#include "proto/cells.h"
 #include "proto/counter.h"
 #include "proto/funnel.h"
 #include "proto/series.h"
@@ -53,13 +54,22 @@ struct tables {
     int64_t retry_ms;
 };
 
+/* What is summed up: time series, cells, and sums of invoices. */
+struct summing {
+    bool (*is_sound)(struct slice old);
+    size_t (*base_len)(struct slice old);
+    size_t (*compact)(struct slice old, uint64_t *work, uint8_t *out);
+    size_t (*room)(struct slice old); /* that `out` needs */
+    unsigned record_len;              /* `work` has two numbers for each */
+};
+
 /* A series to be compacted. */
 struct job {
     struct counter_key key;
     unsigned shard;
-    bool is_of_invoices; /* sums of funnel.h */
-    bool is_over;        /* its day or month is over: no more records are expected */
-    bool is_busy;        /* a command is under way */
+    const struct summing *summing;
+    bool is_over; /* its day or month is over: no more records are expected */
+    bool is_busy; /* a command is under way */
 };
 
 struct series_jobs {
@@ -73,6 +83,24 @@ struct compact {
     struct tables tables;
     struct series_jobs series;
 };
+
+static size_t room_for_head(struct slice old)
+{
+    return old.len + SERIES_RECORD_LEN;
+}
+
+static size_t compact_funnel(struct slice old, uint64_t *work, uint8_t *out)
+{
+    (void)work;
+    return funnel_compact(old, out);
+}
+
+static const struct summing of_series = {series_is_sound, series_base_len, series_compact,
+                                         room_for_head, SERIES_RECORD_LEN};
+static const struct summing of_cells = {cells_are_sound, cells_base_len, cells_compact,
+                                        room_for_head, CELLS_RECORD_LEN};
+static const struct summing of_invoices = {funnel_is_sound, funnel_base_len, compact_funnel,
+                                           funnel_compact_room, FUNNEL_CELL_LEN};
 
 struct compact *compact_new(void)
 {
@@ -282,7 +310,7 @@ static void note_series(struct ledger *ledger, const struct redisReply *key,
 {
     struct series_jobs *series_jobs = &ledger->compact->series;
     struct counter_series series;
-    struct job job = {.is_busy = false};
+    struct job job = {.summing = &of_series};
     int64_t period_s;
     bool is_small;
 
@@ -302,12 +330,34 @@ static void note_series(struct ledger *ledger, const struct redisReply *key,
         series_jobs->queue[(series_jobs->first + series_jobs->n_queued++) % SERIES_QUEUE_MAX] = job;
 }
 
+/* The same of cells of a campaign's day. */
+static void note_cells(struct ledger *ledger, const struct redisReply *key,
+                       const struct redisReply *len)
+{
+    struct series_jobs *series_jobs = &ledger->compact->series;
+    struct counter_cells cells;
+    struct job job = {.summing = &of_cells};
+    int64_t day_s;
+
+    if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
+        !counter_cells_parse(slice_make(key->str, key->len), &cells, &job.shard, &day_s) ||
+        job.shard >= ledger->options.n_shards || series_jobs->n_queued == SERIES_QUEUE_MAX ||
+        len->integer > LEN_MAX)
+        return;
+    job.is_over = len->integer == 0;
+    if (job.is_over && series_jobs->n_queued >= SERIES_SMALL_MAX)
+        return;
+    counter_key_cells(&job.key, &cells, job.is_over ? day_s - 1 : day_s, ledger->options.n_shards);
+    if (job.is_over || !is_queued(series_jobs, &job))
+        series_jobs->queue[(series_jobs->first + series_jobs->n_queued++) % SERIES_QUEUE_MAX] = job;
+}
+
 /* The same of sums of invoices, which are looked at when they have grown only. */
 static void note_funnel(struct ledger *ledger, const struct redisReply *key,
                         const struct redisReply *len)
 {
     struct series_jobs *series_jobs = &ledger->compact->series;
-    struct job job = {.is_of_invoices = true};
+    struct job job = {.summing = &of_invoices};
 
     if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
         !counter_funnel_parse(slice_make(key->str, key->len), &job.shard) ||
@@ -343,15 +393,14 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
 {
     const struct job *job = &ledger->compact->series.busy[read->log];
     struct ledger_ticket ticket = {LEDGER_SERIES_WRITE, job->shard, read->log, 0};
-    size_t n = job->is_of_invoices ? 0 : old.len / SERIES_RECORD_LEN, len;
-    size_t room = job->is_of_invoices ? funnel_compact_room(old) : old.len + SERIES_RECORD_LEN;
-    uint64_t *work = malloc(2 * n * sizeof(*work) + room);
+    size_t n = old.len / job->summing->record_len, len;
+    uint64_t *work = malloc(2 * n * sizeof(*work) + job->summing->room(old));
     uint8_t *out = (uint8_t *)(work + 2 * n);
     bool sent = false;
 
     if (!work)
         return false;
-    len = job->is_of_invoices ? funnel_compact(old, out) : series_compact(old, work, out);
+    len = job->summing->compact(old, work, out);
     /* Redis reserves up to twice the length of a string that grew by APPEND, and the exact length
      * of one written by SET.  So a long series is written even if it got no shorter. */
     if (len < old.len || old.len >= SERIES_LEN_MIN)
@@ -363,7 +412,7 @@ static bool compact_series(struct ledger *ledger, const struct ledger_ticket *re
 
 static bool is_worth_it(const struct job *job, struct slice series)
 {
-    size_t base_len = job->is_of_invoices ? funnel_base_len(series) : series_base_len(series);
+    size_t base_len = job->summing->base_len(series);
 
     if (series.len > LEN_MAX || series.len == base_len)
         return false;
@@ -384,7 +433,7 @@ void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket
     series = slice_make(answer->str, answer->len);
     if (!is_worth_it(job, series))
         return;
-    if (!(job->is_of_invoices ? funnel_is_sound(series) : series_is_sound(series))) {
+    if (!job->summing->is_sound(series)) {
         log_error("ledger.series",
                   "key=%s err=\"holds what is not ours; counts in it may not be found\"",
                   job->key.text);
@@ -400,6 +449,7 @@ void compact_note(struct ledger *ledger, const struct redisReply *grown)
     for (size_t i = 0; i + 1 < grown->elements; i += 2) {
         note_table(ledger, grown->element[i], grown->element[i + 1]);
         note_series(ledger, grown->element[i], grown->element[i + 1]);
+        note_cells(ledger, grown->element[i], grown->element[i + 1]);
         note_funnel(ledger, grown->element[i], grown->element[i + 1]);
     }
 }

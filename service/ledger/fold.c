@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/cells.h"
 #include "proto/click_names.h"
 #include "service/ledger/use_limits.h"
 
 enum {
     ITEMS_PER_RECORD = 4, /* object and client, before and after a relabelling */
     GROUPS_PER_RECORD = 4,
+    CELLS_PER_RECORD = 2, /* before and after a relabelling */
     HOUR_MS = 3600000,
 };
 
@@ -75,11 +77,12 @@ struct fold *fold_new(unsigned records_max)
     fold->links = calloc(n, sizeof(*fold->links));
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
     fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
+    fold->cells = calloc(n * CELLS_PER_RECORD, sizeof(*fold->cells));
     fold->persons = calloc(n, sizeof(*fold->persons));
     fold->events = calloc(n, sizeof(*fold->events));
     fold->facts = calloc(n, sizeof(*fold->facts));
-    if (!fold->links || !fold->items || !fold->groups || !fold->persons || !fold->events ||
-        !fold->facts || !index_init(&fold->link_index, records_max) ||
+    if (!fold->links || !fold->items || !fold->groups || !fold->cells || !fold->persons ||
+        !fold->events || !fold->facts || !index_init(&fold->link_index, records_max) ||
         !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
         !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
         fold_free(fold);
@@ -96,6 +99,7 @@ void fold_free(struct fold *fold)
     free(fold->links);
     free(fold->items);
     free(fold->groups);
+    free(fold->cells);
     free(fold->persons);
     free(fold->events);
     free(fold->facts);
@@ -133,8 +137,8 @@ void fold_clear(struct fold *fold)
         }
     }
     index_clear(&fold->group_index);
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_persons = fold->n_events =
-        fold->n_facts = 0;
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_cells = fold->n_persons =
+        fold->n_events = fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 
@@ -247,6 +251,9 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
     };
 
     count(&fold->groups[group], &fold->groups[all], click, label, reason, delta);
+    if (fold->with_cells)
+        fold->cells[fold->n_cells++] =
+            (struct fold_cell){cells_of_click(click, label, reason, delta), group};
     if (click->object != 0)
         add_item(fold, &item);
     if (click->client != 0) {
@@ -353,6 +360,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
+        fold->n_cells + CELLS_PER_RECORD > fold->records_max * CELLS_PER_RECORD ||
         fold->n_persons == fold->records_max)
         return false;
     if (click->type == CLICK_TYPE_PAGE) {

@@ -76,6 +76,12 @@ struct fold_group {
     int32_t counts[FOLD_COUNTS];
 };
 
+/* A click more or less in the cells of its campaign's day (proto/cells.h). */
+struct fold_cell {
+    uint64_t record; /* cells_of_click() */
+    uint32_t group;  /* of its campaign: entry of fold.groups */
+};
+
 /* A person's click, or one that was no person's after all, by a client, or by a visitor of a link
  * that names no client. */
 struct fold_person {
@@ -126,13 +132,15 @@ struct fold {
     struct fold_link *links;
     struct fold_item *items;
     struct fold_group *groups;
+    struct fold_cell *cells;
     struct fold_person *persons;
     struct fold_event *events;
     struct fold_fact *facts;
     const struct fold_invoices *invoices; /* the caller's; NULL: all kinds of all brands */
     const struct use_limits *limits;      /* the caller's; NULL = there are none */
     struct people_sent *sent; /* the caller's: repetitions of its clicks add no fact; may be NULL */
-    uint32_t n_links, n_items, n_groups, n_persons, n_events, n_facts;
+    bool with_cells;          /* the caller's: clicks are counted in cells too */
+    uint32_t n_links, n_items, n_groups, n_cells, n_persons, n_events, n_facts;
     uint32_t last_group[2][2]; /* the groups of the last click: [all campaigns][automated] */
     struct fold_index link_index, item_index, group_index;
 };

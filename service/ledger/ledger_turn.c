@@ -355,12 +355,16 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         .n_shards = ledger->options.n_shards,
         .retention_hours_s = ledger->options.retention_hours_s,
         .retention_days_s = ledger->options.retention_days_s,
+        .retention_cells_s = ledger->options.retention_cells_s,
+        .cells_len_max = ledger->options.cells_len_max,
     };
 
     ledger->now_ms = now_ms;
     ledger->clicks = calloc(max > CLICKS_MIN ? max : CLICKS_MIN, sizeof(*ledger->clicks));
     ledger->fold = fold_new(max);
     ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;
+    if (ledger->fold)
+        ledger->fold->with_cells = ledger->options.retention_cells_s > 0;
     ledger->compact = compact_new();
     ledger->adder = invoices_new(ledger->options.n_shards);
     if (ledger->options.gateway && !(ledger->relabel = make_relabel(ledger)))

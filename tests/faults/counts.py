@@ -13,6 +13,7 @@ class Counts:
         self.objects = collections.Counter()  # number -> clicks
         self.clients = collections.Counter()
         self.series = collections.Counter()   # (campaign or "*", "h", "d" or "m", dim letter) -> clicks
+        self.cells = 0
         self.human = self.automated = 0
         self.cursors = {}                     # (shard, log id) -> position
         self.rejected = collections.Counter()
@@ -24,7 +25,7 @@ class Counts:
     def totals(self):
         """The clicks that each kind of counters holds (each has an object, a client, a campaign)."""
         totals = {"links": self.total, "objects": sum(self.objects.values()),
-                  "clients": sum(self.clients.values())}
+                  "clients": sum(self.clients.values()), "cells": self.cells}
         for (campaign, interval, dim), n in self.series.items():
             if campaign == "*" and dim != "o":  # pages of ours: the clicks that led to one
                 totals[f"series {interval}.{dim}"] = n
@@ -77,6 +78,16 @@ def _add_series(counts, campaign, interval, series):
         counts.series[campaign, interval, "lcdvnrbsfepo"[cell >> 10 & 15]] += count
 
 
+def _add_cells(counts, key, cells):
+    assert len(cells) % 8 == 0, f"{key} has {len(cells)} bytes"
+    for at in range(0, len(cells), 8):
+        cell, = struct.unpack(">Q", cells[at:at + 8])
+        if at == 0 and cells[:4] == b"HCX1":
+            continue
+        assert cell >> 62 == 2, f"a record of tag {cell >> 62} in {key}"
+        counts.cells += (cell & 0x7ff ^ 0x400) - 0x400
+
+
 def _read_key(counts, client, key):
     shard, _, rest = key.removeprefix("hc:{s").partition("}:")
     kind, *parts = rest.split(":")
@@ -86,6 +97,8 @@ def _read_key(counts, client, key):
         _add_table(counts, kind, int(parts[0], 16), client.get(key) or b"")
     elif kind == "t" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
         _add_series(counts, parts[1], parts[2], client.get(key) or b"")
+    elif kind == "x" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
+        _add_cells(counts, key, client.get(key) or b"")
     elif kind == "rejected":
         for name, n in client.hgetall(key).items():
             counts.rejected[name.decode()] += int(n)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "proto/cells.h"
 #include "proto/click_names.h"
 #include "service/config/config.h"
 #include "service/ledger/fold.h"
@@ -183,6 +184,41 @@ static void test_relabelling_moves_a_click(void **state)
     assert_int_equal(automated->counts[FOLD_AT_REASON + 5], 1);
     assert_int_equal(fold->links[0].automated, 1);
     assert_int_equal(fold->n_persons, 2);
+    fold_free(fold);
+}
+
+static void test_cells(void **state)
+{
+    struct fold *fold = fold_new(16);
+    struct click click = a_click();
+
+    (void)state;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_cells, 0); /* not wanted */
+    fold_clear(fold);
+    fold->with_cells = true;
+    assert_true(fold_add(fold, &click));
+    click.type = CLICK_TYPE_RELABEL;
+    click.old_label = CLICK_HUMAN;
+    click.label = CLICK_SCANNER;
+    click.reason = 9;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_cells, 3);
+    assert_true(fold->cells[0].record == cells_of_click(&click, CLICK_HUMAN, 0, 1));
+    assert_true(fold->cells[1].record == cells_of_click(&click, CLICK_HUMAN, 0, -1));
+    assert_true(fold->cells[2].record == cells_of_click(&click, CLICK_SCANNER, 9, 1));
+    for (unsigned i = 0; i < 3; i++) {
+        const struct fold_group_key *key = &fold->groups[fold->cells[i].group].key;
+
+        assert_int_equal(key->campaign, 12);
+        assert_int_equal(key->automated, i == 2);
+    }
+    click.type = CLICK_TYPE_PAGE;
+    click.page = CLICK_PAGE_EXPIRED;
+    assert_true(fold_add(fold, &click));
+    assert_int_equal(fold->n_cells, 3);
+    fold_clear(fold);
+    assert_int_equal(fold->n_cells, 0);
     fold_free(fold);
 }
 
@@ -478,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_one_click),
         cmocka_unit_test(test_edges_of_a_click),
         cmocka_unit_test(test_relabelling_moves_a_click),
+        cmocka_unit_test(test_cells),
         cmocka_unit_test(test_visitors),
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
