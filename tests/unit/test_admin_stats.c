@@ -38,18 +38,16 @@ static void test_refused(void **state)
         {"an empty group", "group_by=", "group_by", false},
         {"three groups", "group_by=time,kind,label", "group_by", false},
         {"a group twice", "group_by=kind,kind", "group_by", false},
-        {"two dimensions", "group_by=label,country", "group_by", false},
-        {"all campaigns by country", "group_by=campaign,country", "campaign", false},
-        {"the other way round", "group_by=country,campaign", "campaign", false},
+        {"pages by country", "group_by=page,country", "page", false},
+        {"all campaigns by page", "group_by=campaign,page", "page", false},
         {"compared with something else", "compare=next", "compare", false},
         {"compared with a later time", "from=2026-11-01&to=2026-11-02&compare=2026-11-01",
          "compare", false},
         {"a device that is none", "device=fridge", "device", false},
         {"a country in small letters", "country=de", "country", false},
         {"an empty filter", "country=", "country", false},
-        {"two filters", "country=DE&device=phone", "device", false},
-        {"a filter, and by another", "country=DE&group_by=time,device", "group_by", false},
-        {"a filter, and by all campaigns", "country=DE&group_by=campaign", "campaign", false},
+        {"a page and a device", "device=phone&page=expired", "page", false},
+        {"two filters, and by page", "country=DE&device=phone&group_by=page", "page", false},
         {"33 values",
          "country=AA,AB,AC,AD,AE,AF,AG,AH,AI,AJ,AK,AL,AM,AN,AO,AP,AQ,AR,AS,AT,AU,AV,AW,AX,AY,AZ,"
          "BA,BB,BC,BD,BE,BF,BG",
@@ -145,6 +143,47 @@ static void test_taken(void **state)
     }
 }
 
+/* Series hold one dimension besides time and kind, and one campaign or all. */
+static void test_what_is_combined(void **state)
+{
+    const struct {
+        const char *name, *query;
+        bool is_combined;
+        enum counter_dim dim;
+    } cases[] = {
+        {"a filter", "country=DE", false, COUNTER_DIM_COUNTRY},
+        {"a filter, and by itself", "country=DE&group_by=country", false, COUNTER_DIM_COUNTRY},
+        {"a filter, by time and kind", "country=DE&group_by=time,kind", false, COUNTER_DIM_COUNTRY},
+        {"a filter, by some campaigns", "country=DE&group_by=campaign&campaign=1", false,
+         COUNTER_DIM_COUNTRY},
+        {"two filters", "country=DE&device=phone", true, COUNTER_DIM_CAMPAIGN},
+        {"two filters of a campaign", "country=DE&device=phone&campaign=1", true,
+         COUNTER_DIM_LABEL},
+        {"a filter, and by another", "country=DE&group_by=time,device", true, COUNTER_DIM_CAMPAIGN},
+        {"a filter, and by all campaigns", "country=DE&group_by=campaign", true,
+         COUNTER_DIM_CAMPAIGN},
+        {"two dimensions", "group_by=label,country", true, COUNTER_DIM_CAMPAIGN},
+        {"all campaigns by country", "group_by=campaign,country", true, COUNTER_DIM_CAMPAIGN},
+        {"the other way round", "group_by=country,campaign", true, COUNTER_DIM_CAMPAIGN},
+        {"all of them",
+         "country=DE&device=phone&browser=safari&system=ios&channel=mail&variant=A&referrer=none&"
+         "label=human&reason=none&delay=1m",
+         true, COUNTER_DIM_CAMPAIGN},
+    };
+    const struct sites *sites = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_query out;
+        struct query query;
+
+        print_message("%s\n", cases[i].name);
+        take(&out, cases[i].query, sites->one, &query);
+        assert_int_equal(out.is_combined, cases[i].is_combined);
+        assert_int_equal(out.dim, cases[i].dim);
+        stats_query_clear(&out);
+    }
+}
+
 static void test_plus_that_came_as_a_blank(void **state)
 {
     const struct {
@@ -199,6 +238,8 @@ static void test_keys(void **state)
         {"comparing", "compare=previous", "", false},
         {"comparing with others", "compare=previous", "compare=year", false},
         {"a filter", "country=DE", "", false},
+        {"another filter", "country=DE", "country=DE&device=phone", false},
+        {"another order of filters", "device=phone&country=DE", "country=DE&device=phone", true},
         {"its values", "country=DE", "country=AT", false},
         {"values of two dimensions", "device=phone", "label=scanner", false},
         {"groups", "group_by=time,kind", "group_by=kind", false},
@@ -593,6 +634,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_what_is_combined),
         cmocka_unit_test(test_plus_that_came_as_a_blank),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_brands_of_a_key),

@@ -1,4 +1,5 @@
 /* GET /v1/stats: plans a statistic, asks Redis for its series, and replies. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +14,35 @@
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/stats_cells.h"
 #include "service/admin/stats/stats_clients.h"
 #include "service/admin/stats/stats_request.h"
 #include "service/admin/stats/stats_write.h"
+#include "service/admin/stats/zone.h"
 #include "service/base/clock.h"
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"
 
 enum {
     END_MAX = 256,
+    DAY_S = 86400,
     SERIES_BUCKETS = 32, /* as many as the bucket field of a record can hold */
 };
 
 #define NOT_WANTED UINT32_MAX
 
 /* A statistic under way.  Its commands are sent in this order: the series of the plan, the names of
- * the campaigns, the distinct clients. */
+ * the campaigns, the distinct clients; when all are answered, those that read cells. */
 struct stats_job {
-    struct stats_job *next;  /* the next job under way */
+    struct stats_job *next; /* the next job under way */
+    struct server *server;
     struct request *request; /* the first one; others for the same statistic follow it */
     struct stats stats;
     struct stats_plan plan;
+    struct buckets days[STATS_PERIODS]; /* of a combined query: the UTC days of each period */
+    struct zone *utc;                   /* of a combined query */
     struct stats_clients clients;
+    struct stats_cells cells;                /* of a combined query */
     unsigned *kinds;                         /* by index of the brand: a bit per kind wanted */
     size_t n_names;                          /* 0 or 1 commands */
     struct counter_key keys[STATS_KEYS_MAX]; /* keys of the command being made */
@@ -54,6 +62,10 @@ static void free_job(struct stats_job *job)
     stats_query_clear(&job->stats.query);
     stats_plan_clear(&job->plan);
     stats_clients_clear(&job->clients);
+    stats_cells_clear(&job->cells);
+    buckets_clear(&job->days[0]);
+    buckets_clear(&job->days[1]);
+    zone_free(job->utc);
     json_decref(job->stats.names);
     free(job->kinds);
     free(job);
@@ -74,7 +86,11 @@ static bool plan_brand(struct stats_job *job, unsigned brand)
     bool by_time = query->groups[0] == STATS_TIME;
 
     for (size_t p = 0; p < job->stats.n_periods; p++) {
+        const struct buckets *buckets = by_time ? &job->stats.buckets[p] : NULL;
         size_t i = 0;
+
+        if (query->is_combined)
+            buckets = &job->days[p];
 
         do {
             const struct stats_read like = {
@@ -83,8 +99,7 @@ static bool plan_brand(struct stats_job *job, unsigned brand)
                 .is_previous = p == 1,
             };
 
-            if (!stats_plan_add(&job->plan, &like, stats_period(&job->stats, p),
-                                by_time ? &job->stats.buckets[p] : NULL))
+            if (!stats_plan_add(&job->plan, &like, stats_period(&job->stats, p), buckets))
                 return false;
         } while (++i < query->n_campaigns);
     }
@@ -139,12 +154,31 @@ static int64_t people_as_of_ms(const struct server *server, int64_t clicks_as_of
     return now.people_as_of_ms < clicks_as_of_ms ? now.people_as_of_ms : clicks_as_of_ms;
 }
 
+/* Whether several dimensions together are counted at all.  False: a reply with the error was sent.
+ */
+static bool may_combine(const struct stats_job *job)
+{
+    const struct stats_query *query = &job->stats.query;
+
+    if (!query->is_combined || job->server->retention_cells_s > 0)
+        return true;
+    request_fail(job->request, 400,
+                 query->n_filters > 1 ? stats_group_name(query->filters[1].group) : "group_by",
+                 "can't be combined with another dimension: the configuration has them counted "
+                 "apart (retention.cells_days: 0); each goes with time, kind or named campaigns");
+    return false;
+}
+
 /* Plans what is read for the query.  False: a reply with the error was sent. */
 static bool plan_job(struct stats_job *job, int64_t now_s)
 {
     struct stats *stats = &job->stats;
     struct pods_age age;
+    bool is_combined = stats->query.is_combined;
 
+    stats_cells_init(&job->cells);
+    if (is_combined && !(job->utc = zone_load((struct slice){0})))
+        return fail_size(job->request, NULL);
     stats->site = job->request->site;
     stats->n_periods = stats->query.compare ? 2 : 1;
     for (size_t i = 0; i < stats->n_periods; i++) {
@@ -157,6 +191,9 @@ static bool plan_job(struct stats_job *job, int64_t now_s)
                 (int)PERIOD_BUCKETS_MAX);
             return false;
         }
+        if (is_combined &&
+            !buckets_init(&job->days[i], stats_period(stats, i), PERIOD_DAY, job->utc))
+            return fail_size(job->request, "from");
     }
     if (!plan_series(job))
         return false;
@@ -193,6 +230,26 @@ static uint32_t group_value(enum stats_group group, const struct stats_read *rea
         return point->dim == COUNTER_DIM_CAMPAIGN ? point->value : (uint32_t)read->campaign;
     default:
         return point->value;
+    }
+}
+
+/* Of a combined query: how many clicks its campaigns have on each day. */
+static void count_days(struct stats_job *job, const struct stats_read *read, struct slice series)
+{
+    const struct period *period = stats_period(&job->stats, read->is_previous);
+    struct series_point point;
+    size_t at = 0;
+
+    while (series_next(series, &at, &point)) {
+        int64_t time_s;
+
+        if (point.dim == job->stats.query.dim && job->kinds[read->brand] & 1U << point.kind &&
+            stats_read_time(read, period, point.bucket, &time_s))
+            stats_cells_count(&job->cells, read,
+                              (uint16_t)(point.dim == COUNTER_DIM_CAMPAIGN
+                                             ? point.value
+                                             : (unsigned)read->campaign),
+                              time_s, point.count, point.automated);
     }
 }
 
@@ -250,7 +307,8 @@ static void take_answer(struct stats_job *job, size_t index, const struct redisR
         const struct redisReply *series = answer->element[i];
 
         if (series->type == REDIS_REPLY_STRING && series->len % SERIES_RECORD_LEN == 0)
-            take_series(job, &job->plan.reads[first + i], slice_make(series->str, series->len));
+            (job->stats.query.is_combined ? count_days : take_series)(
+                job, &job->plan.reads[first + i], slice_make(series->str, series->len));
         else if (series->type == REDIS_REPLY_STRING)
             make_key(job, &job->plan.reads[first + i], &job->foreign);
     }
@@ -378,25 +436,40 @@ static void reply_all(struct stats_job *job)
     free(text);
 }
 
-/* All replies have come, or the job failed. */
-static void on_stats_done(void *owner, const char *cause)
+static void end_job(struct stats_job *job)
 {
-    struct stats_job *job = owner, **at = &job->request->server->stats_jobs;
-    struct stats *stats = &job->stats;
-    bool by_time = stats->query.groups[0] == STATS_TIME;
-    bool failed = false;
-    char foreign[COUNTER_KEY_MAX + 64];
-    struct request *request;
+    struct stats_job **at = &job->server->stats_jobs;
 
     while (*at != job)
         at = &(*at)->next;
     *at = job->next;
-    if (!cause && job->foreign.len > 0) {
-        snprintf(foreign, sizeof(foreign), "the key %s holds data that hopcount did not write",
-                 job->foreign.text);
-        cause = foreign;
-    }
-    for (size_t i = 0; i < stats->n_periods && !cause; i++) {
+    free_job(job);
+}
+
+/* Replies to all with the same problem, and ends the job. */
+PRINTF_LIKE(3, 4)
+static void refuse_all(struct stats_job *job, const char *parameter, const char *format, ...)
+{
+    char detail[STATS_DETAIL_MAX];
+    struct request *request;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(detail, sizeof(detail), format, args);
+    va_end(args);
+    while ((request = next_request(job)))
+        request_fail(request, 400, parameter, "%s", detail);
+    end_job(job);
+}
+
+/* All that is needed was read: replies. */
+static void finish(struct stats_job *job)
+{
+    struct stats *stats = &job->stats;
+    bool by_time = stats->query.groups[0] == STATS_TIME;
+    bool failed = false;
+
+    for (size_t i = 0; i < stats->n_periods; i++) {
         if (by_time)
             stats_rows_fill(&stats->rows[i], (uint32_t)stats->buckets[i].n,
                             stats->query.n_groups > 1);
@@ -404,17 +477,114 @@ static void on_stats_done(void *owner, const char *cause)
         stats_rows_sort(&stats->rows[i], by_time);
         stats_clients_store(&job->clients, i, &stats->rows[i]);
     }
-    if (cause)
+    if (failed) {
+        refuse_all(job, "group_by",
+                   "gives more than %d rows; ask for a shorter time, a longer interval, or by name "
+                   "for up to %d campaigns",
+                   (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
+        return;
+    }
+    reply_all(job);
+    end_job(job);
+}
+
+/* --- cells --- */
+
+static void on_cells_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct stats_job *job = owner;
+
+    stats_cells_command(&job->cells, &job->stats, job->request->server->n_shards, index, command);
+}
+
+static void on_cells_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    struct stats_job *job = owner;
+    size_t n = stats_cells_n_keys(&job->cells, index);
+
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements && i < n; i++) {
+        const struct redisReply *cells = answer->element[i];
+
+        if (cells->type == REDIS_REPLY_STRING)
+            stats_cells_take(&job->cells, &job->stats, job->kinds, index, i,
+                             slice_make(cells->str, cells->len));
+    }
+}
+
+/* The cells were read, or the job failed. */
+static void on_cells_done(void *owner, const char *cause)
+{
+    struct stats_job *job = owner;
+    const struct stats_coverage *coverage = &job->stats.coverage[0];
+
+    if (cause) {
         fail_all(job, cause);
-    else if (!failed)
-        reply_all(job);
-    while ((request = next_request(job)))
-        request_fail(
-            request, 400, "group_by",
-            "gives more than %d rows; ask for a shorter time, a longer interval, or by name for "
-            "up to %d campaigns",
-            (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
-    free_job(job);
+        end_job(job);
+        return;
+    }
+    stats_cells_cover(&job->cells, &job->stats, clock_wall_ms() / 1000);
+    if (coverage->n_clicks > 0 && coverage->n_covered == 0)
+        refuse_all(job, "from",
+                   "lies where clicks were not counted by several dimensions together, which is "
+                   "done for %lld days (retention.cells_days); ask for a later time, or by one "
+                   "dimension",
+                   (long long)(job->server->retention_cells_s / DAY_S));
+    else
+        finish(job);
+}
+
+/* Series have said which campaigns have clicks on which days: reads the cells of these. */
+static void read_cells(struct stats_job *job)
+{
+    struct fetch_options options = {
+        .on_command = on_cells_command,
+        .on_answer = on_cells_answer,
+        .on_done = on_cells_done,
+        .owner = job,
+        .is_long = true,
+    };
+
+    switch (stats_cells_plan(&job->cells, &job->stats, job->server->n_shards)) {
+    case STATS_CELLS_OK:
+        break;
+    case STATS_CELLS_TOO_MUCH:
+        refuse_all(job, "from",
+                   "makes it too much to read at once: several dimensions together can be read of "
+                   "up to %d million clicks and %d days of campaigns; ask for a shorter time, for "
+                   "campaigns by number, or by one dimension",
+                   STATS_CELLS_CLICKS_MAX / 1000000, (int)STATS_CELLS_DAYS_MAX);
+        return;
+    case STATS_CELLS_NO_MEMORY:
+        fail_all(job, "out of memory");
+        end_job(job);
+        return;
+    }
+    options.n_commands = job->cells.n_commands;
+    if (options.n_commands > 0)
+        fetch_start(job->server->fetches, &options);
+    else
+        on_cells_done(job, NULL);
+}
+
+/* All replies have come, or the job failed. */
+static void on_stats_done(void *owner, const char *cause)
+{
+    struct stats_job *job = owner;
+    char foreign[COUNTER_KEY_MAX + 64];
+
+    if (!cause && job->foreign.len > 0) {
+        snprintf(foreign, sizeof(foreign), "the key %s holds data that hopcount did not write",
+                 job->foreign.text);
+        cause = foreign;
+    }
+    if (cause) {
+        fail_all(job, cause);
+        end_job(job);
+    } else if (job->stats.query.is_combined) {
+        read_cells(job);
+    } else {
+        finish(job);
+    }
 }
 
 /* Replies from the cache, or adds the request to a job for the same answer; false: neither is
@@ -459,10 +629,11 @@ void stats_handle(struct request *request)
         return;
     }
     job->request = request;
+    job->server = request->server;
     job->asked_ms = clock_mono_ms();
     if (!stats_request_read(request, STATS_ASKED_STATS, "hopcount-stats.csv", &job->stats.query) ||
         reply_or_join(request, stats_query_key(&job->stats.query, job->cache_key)) ||
-        !plan_job(job, clock_wall_ms() / 1000)) {
+        !may_combine(job) || !plan_job(job, clock_wall_ms() / 1000)) {
         free_job(job);
         return;
     }

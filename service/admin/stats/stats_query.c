@@ -43,6 +43,11 @@ const char *stats_group_name(unsigned group)
     return group < STATS_GROUPS ? groups[group].name : NULL;
 }
 
+enum counter_dim stats_group_dim(enum stats_group group)
+{
+    return (enum counter_dim)groups[group].dim;
+}
+
 const char *stats_fixed_name(enum stats_group group, uint32_t value)
 {
     static const char *const variants[] = {"none", "A", "B", "C", "D", "E", "F", "G"};
@@ -283,34 +288,35 @@ static bool is_grouped_by(const struct stats_query *query, enum stats_group grou
            (query->n_groups > 1 && query->groups[1] == group);
 }
 
-/* Picks the series to read.  A series holds time, kind and one dimension, of one campaign or of
- * all. */
+/* Picks what to read.  A series holds time, kind and one dimension, of one campaign or of all;
+ * cells hold all dimensions of each campaign, but for that of pages, which are no clicks. */
 static bool pick_dim(struct stats_query *out, struct stats_fault *fault)
 {
-    int dim = out->n_values > 0 ? groups[out->filter].dim : (int)NO_DIM;
-    const char *name = out->n_values > 0 ? groups[out->filter].name : NULL; /* of `dim` */
+    enum stats_group used[STATS_FILTERS_MAX + STATS_GROUPS_MAX];
+    int dim = NO_DIM;
+    size_t n = 0;
 
-    for (size_t i = 0; i < out->n_groups; i++) {
-        int other = groups[out->groups[i]].dim;
+    for (size_t i = 0; i < out->n_filters; i++)
+        used[n++] = out->filters[i].group;
+    for (size_t i = 0; i < out->n_groups; i++)
+        used[n++] = out->groups[i];
+    for (size_t i = 0; i < n; i++) {
+        int other = groups[used[i]].dim;
 
         if (other == NO_DIM || other == dim ||
             (other == COUNTER_DIM_CAMPAIGN && out->n_campaigns > 0))
             continue;
-        if (dim == COUNTER_DIM_CAMPAIGN || (other == COUNTER_DIM_CAMPAIGN && dim != NO_DIM))
-            return refuse(fault, "campaign",
-                          "must say which (up to %d): grouping by campaign and %s reads each one's "
-                          "counters",
-                          (int)STATS_CAMPAIGNS_MAX,
-                          dim == COUNTER_DIM_CAMPAIGN ? groups[out->groups[i]].name : name);
         if (dim != NO_DIM)
-            return refuse(fault, "group_by",
-                          "can't combine %s and %s: they are counted apart; either goes with "
-                          "time, kind or campaign",
-                          name, groups[out->groups[i]].name);
+            out->is_combined = true;
+        if (out->is_combined && (dim == COUNTER_DIM_PAGE || other == COUNTER_DIM_PAGE))
+            return refuse(fault, "page",
+                          "goes with time, kind and named campaigns only: what leads to a page of "
+                          "ours is counted apart from clicks");
         dim = other;
-        name = groups[out->groups[i]].name;
     }
     out->dim = dim == NO_DIM ? COUNTER_DIM_LABEL : (enum counter_dim)dim;
+    if (out->is_combined)
+        out->dim = out->n_campaigns > 0 ? COUNTER_DIM_LABEL : COUNTER_DIM_CAMPAIGN;
     if (is_grouped_by(out, STATS_CAMPAIGN) && !out->brand)
         return refuse(fault, "brand", "is needed with campaign: each brand numbers its own");
     return true;
@@ -377,8 +383,8 @@ static bool take_options(struct stats_query *out, const struct query *query,
         return refuse(fault, "clients", "counts people of clicks only");
     if (out->kinds.ptr)
         return refuse(fault, "clients", "does not go with kind");
-    if (out->n_values > 0)
-        return refuse(fault, "clients", "does not go with %s", groups[out->filter].name);
+    if (out->n_filters > 0)
+        return refuse(fault, "clients", "does not go with %s", groups[out->filters[0].group].name);
     if (out->n_groups != 1 || out->groups[0] != STATS_TIME)
         return refuse(fault, "clients", "goes with rows by time only");
     if (out->n_campaigns > 1)
@@ -440,10 +446,9 @@ static int64_t find_value(enum stats_group group, struct slice text)
     return -1;
 }
 
-/* Reads `country=DE,AT` and the like.  Each series holds one dimension, so clicks can be picked by
- * one of them. */
-static bool take_filter(struct stats_query *out, const struct query *query,
-                        struct stats_fault *fault)
+/* Reads `country=DE,AT` and the like, of as many dimensions as are given. */
+static bool take_filters(struct stats_query *out, const struct query *query,
+                         struct stats_fault *fault)
 {
     /* The funnel and lists have no such parameters; `page` of a list is where it goes on. */
     if (out->metric == STATS_FUNNEL)
@@ -451,24 +456,23 @@ static bool take_filter(struct stats_query *out, const struct query *query,
     for (unsigned group = 0; group < STATS_GROUPS; group++) {
         const char *name = groups[group].name;
         struct slice list = query_find(query, name), part;
+        struct stats_filter *filter;
         char quoted[REQUEST_QUOTE_MAX];
 
         if (!list.ptr || groups[group].dim == NO_DIM || group == STATS_CAMPAIGN)
             continue;
         if (out->metric != STATS_CLICKS)
             return refuse(fault, name, "picks clicks only, and no payments");
-        if (out->n_values > 0)
-            return refuse(fault, name, "can't be combined with %s: they are counted apart",
-                          groups[out->filter].name);
-        out->filter = (enum stats_group)group;
+        filter = &out->filters[out->n_filters++];
+        filter->group = (enum stats_group)group;
         while (slice_next_part(&list, ',', &part)) {
-            int64_t value = find_value(out->filter, part);
+            int64_t value = find_value(filter->group, part);
 
             if (value < 0)
                 return refuse(fault, name, "%s is not known", request_quote(part, quoted));
-            if (out->n_values == STATS_VALUES_MAX)
+            if (filter->n == STATS_VALUES_MAX)
                 return refuse(fault, name, "takes at most %d values", (int)STATS_VALUES_MAX);
-            out->values[out->n_values++] = (uint16_t)value;
+            filter->values[filter->n++] = (uint16_t)value;
         }
     }
     return true;
@@ -476,11 +480,15 @@ static bool take_filter(struct stats_query *out, const struct query *query,
 
 bool stats_query_wants(const struct stats_query *query, uint32_t value)
 {
-    for (size_t i = 0; i < query->n_values; i++) {
-        if (query->values[i] == value)
+    const struct stats_filter *filter = &query->filters[0];
+
+    if (query->n_filters == 0)
+        return true;
+    for (size_t i = 0; i < filter->n; i++) {
+        if (filter->values[i] == value)
             return true;
     }
-    return query->n_values == 0;
+    return false;
 }
 
 static bool take_metric(struct stats_query *out, struct slice name, struct stats_fault *fault)
@@ -519,7 +527,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
     has_zone = take_zone(out, query_find(query, "tz"), fault);
     has_period = has_zone && take_period(out, query, asker->now_s, fault);
     take_interval(out, query_find(query, "interval"), fault);
-    if (take_filter(out, query, fault) && take_groups(out, query_find(query, "group_by"), fault) &&
+    if (take_filters(out, query, fault) && take_groups(out, query_find(query, "group_by"), fault) &&
         has_period)
         take_options(out, query, fault);
     take_page(out, query, asker, fault);
@@ -545,9 +553,13 @@ const char *stats_query_key(const struct stats_query *query, char out[static STA
         query->sum_rest);
     for (size_t i = 0; i < query->n_campaigns; i++)
         n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %u", query->campaigns[i]);
-    for (size_t i = 0; i < query->n_values; i++)
-        n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %d=%u", (int)query->filter,
-                              query->values[i]);
+    for (size_t f = 0; f < query->n_filters; f++) {
+        const struct stats_filter *filter = &query->filters[f];
+
+        for (size_t i = 0; i < filter->n; i++)
+            n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %d=%u", (int)filter->group,
+                                  filter->values[i]);
+    }
     return out;
 }
 

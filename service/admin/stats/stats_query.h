@@ -17,12 +17,13 @@ struct zone;
 enum {
     STATS_GROUPS_MAX = 2,
     STATS_CAMPAIGNS_MAX = 32, /* campaigns in a filter */
-    STATS_VALUES_MAX = 32,    /* values of the dimension that is filtered by */
+    STATS_FILTERS_MAX = 11,   /* dimensions that are filtered by */
+    STATS_VALUES_MAX = 32,    /* values of each */
     STATS_DETAIL_MAX = 256,
     STATS_FAULTS_MAX = 12,
     STATS_LIMIT_MAX = 10000,
     STATS_LIMIT_DEFAULT = 1000,
-    STATS_KEY_MAX = QUERY_TEXT_MAX + 2048,
+    STATS_KEY_MAX = QUERY_TEXT_MAX + 5120,
 };
 
 #define STATS_NO_LIMIT SIZE_MAX
@@ -62,6 +63,13 @@ enum stats_asked {
     STATS_ASKED_LIST
 };
 
+/* Of a dimension only these values are wanted: `country=DE,AT`. */
+struct stats_filter {
+    enum stats_group group;
+    size_t n;
+    uint16_t values[STATS_VALUES_MAX]; /* as in series */
+};
+
 /* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
@@ -89,10 +97,11 @@ struct stats_query {
     enum stats_metric metric;
     size_t n_groups;
     enum stats_group groups[STATS_GROUPS_MAX];
-    enum stats_group filter; /* whose `values` are wanted, if there are any */
-    size_t n_values;         /* 0 = all clicks */
-    uint16_t values[STATS_VALUES_MAX];
-    enum counter_dim dim; /* the dimension of the series that are read */
+    size_t n_filters; /* all of them hold for a click that is wanted; 0 = all clicks */
+    struct stats_filter filters[STATS_FILTERS_MAX];
+    bool is_combined;     /* of several dimensions at once: read from cells (proto/cells.h) */
+    enum counter_dim dim; /* the dimension of the series that are read; combined: of those that say
+                             which campaigns have how many clicks on a day */
     size_t limit, offset; /* limit STATS_NO_LIMIT: all rows */
     bool sum_rest;        /* add one row that sums up the rows beyond the limit */
 };
@@ -120,7 +129,10 @@ const char *stats_group_name(unsigned group);
  * values are named otherwise. */
 const char *stats_fixed_name(enum stats_group group, uint32_t value);
 
-/* Whether clicks with that value of the series' dimension are wanted. */
+/* The dimension of series that holds a group's values; COUNTER_DIMS: each of them does. */
+enum counter_dim stats_group_dim(enum stats_group group);
+
+/* Whether clicks with that value of the series' dimension are wanted, if it is not combined. */
 bool stats_query_wants(const struct stats_query *query, uint32_t value);
 
 /* Whether the query covers a brand. */

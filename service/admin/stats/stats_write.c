@@ -190,6 +190,23 @@ static void add_period(struct evbuffer *out, const struct period *period)
                         rfc3339_format(period->to_s, 0, to));
 }
 
+/* Which part of the clicks a combined statistic is of. */
+static void add_coverage(struct evbuffer *out, const struct stats *stats, size_t period)
+{
+    const struct stats_coverage *coverage = &stats->coverage[period];
+    char from[RFC3339_TEXT_MAX];
+
+    if (!stats->query.is_combined)
+        return;
+    evbuffer_add_printf(out, ",\"coverage\":{\"from\":");
+    if (coverage->from_s < stats_period(stats, period)->to_s)
+        evbuffer_add_printf(out, "\"%s\"", rfc3339_format(coverage->from_s, 0, from));
+    else
+        evbuffer_add_printf(out, "null");
+    evbuffer_add_printf(out, ",\"share\":%d.%04d}", stats_share(coverage) / 10000,
+                        stats_share(coverage) % 10000);
+}
+
 static void add_body(struct evbuffer *out, const struct stats *stats)
 {
     const struct stats_query *query = &stats->query;
@@ -210,8 +227,10 @@ static void add_body(struct evbuffer *out, const struct stats *stats)
         evbuffer_add_printf(out, ",\"previous\":{");
         add_period(out, &query->previous);
         add_rows(out, stats, 1);
+        add_coverage(out, stats, 1);
         evbuffer_add(out, "}", 1);
     }
+    add_coverage(out, stats, 0);
     evbuffer_add_printf(out, ",\"n_rows\":%zu,\"next_offset\":", stats->rows[0].n);
     if (end < stats->rows[0].n)
         evbuffer_add_printf(out, "%zu}", end);
@@ -313,15 +332,20 @@ static void plain_hour(const struct stats *stats, size_t bucket, char value[stat
     }
 }
 
-static void add_csv_counts(struct evbuffer *out, const struct stats_query *query,
+static void add_csv_counts(struct evbuffer *out, const struct stats *stats,
                            const struct clicks *clicks, struct stats_people people)
 {
+    const struct stats_query *query = &stats->query;
+
     evbuffer_add_printf(out, "%" PRId64 ",%" PRId64 ",%" PRId64, clicks_total(clicks),
                         clicks->human, clicks->automated);
     if (query->clients && people.clients >= 0)
         evbuffer_add_printf(out, ",%" PRId64 ",%" PRId64, people.clients, people.visitors);
     else if (query->clients)
         evbuffer_add(out, ",,", 2);
+    if (query->is_combined)
+        evbuffer_add_printf(out, ",%d.%04d", stats_share(&stats->coverage[0]) / 10000,
+                            stats_share(&stats->coverage[0]) % 10000);
     evbuffer_add(out, "\r\n", 2);
 }
 
@@ -344,7 +368,7 @@ static void add_csv_row(struct evbuffer *out, const struct stats *stats,
         add_cell(out, stats_campaign_name(stats, row));
         evbuffer_add(out, ",", 1);
     }
-    add_csv_counts(out, query, &row->clicks, row->people);
+    add_csv_counts(out, stats, &row->clicks, row->people);
 }
 
 char *stats_csv(const struct stats *stats, size_t *len)
@@ -364,8 +388,9 @@ char *stats_csv(const struct stats *stats, size_t *len)
         evbuffer_add(out, "\xef\xbb\xbf", 3);
     for (size_t i = 0; i < query->n_groups; i++)
         evbuffer_add_printf(out, "%s,", stats_group_name(query->groups[i]));
-    evbuffer_add_printf(out, "%stotal,human,automated%s\r\n", has_campaign(query) ? "name," : "",
-                        query->clients ? ",clients,visitors" : "");
+    evbuffer_add_printf(out, "%stotal,human,automated%s%s\r\n", has_campaign(query) ? "name," : "",
+                        query->clients ? ",clients,visitors" : "",
+                        query->is_combined ? ",coverage" : "");
     for (size_t i = stats->query.offset; i < end; i++)
         add_csv_row(out, stats, &rows->rows[i]);
     if (sum_rest(stats, rows, &rest)) {
@@ -373,7 +398,7 @@ char *stats_csv(const struct stats *stats, size_t *len)
             evbuffer_add_printf(out, STATS_REST ",");
         if (has_campaign(query))
             evbuffer_add(out, "\"\",", 3);
-        add_csv_counts(out, query, &rest, STATS_NO_PEOPLE);
+        add_csv_counts(out, stats, &rest, STATS_NO_PEOPLE);
     }
     *len = evbuffer_get_length(out);
     text = malloc(*len + 1);

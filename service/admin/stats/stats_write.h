@@ -16,12 +16,20 @@ struct site;
 
 enum { STATS_PERIODS = 2 }; /* the period asked for, and the one before it */
 
+/* Of a combined statistic: how many of the clicks in the period are counted by all their dimensions
+ * together. */
+struct stats_coverage {
+    int64_t n_clicks, n_covered;
+    int64_t from_s; /* from then on all are */
+};
+
 struct stats {
     struct stats_query query;
     const struct site *site; /* borrowed */
     size_t n_periods;        /* 1, or 2 when periods are compared */
     struct buckets buckets[STATS_PERIODS];
     struct stats_rows rows[STATS_PERIODS];
+    struct stats_coverage coverage[STATS_PERIODS]; /* of a combined query */
     json_t *names;           /* names of campaigns, by number as text; may be NULL */
     int64_t as_of_ms;        /* Unix; 0 = not known */
     int64_t lag_ms;          /* -1 = not known */
@@ -41,6 +49,12 @@ struct slice stats_campaign_name(const struct stats *stats, const struct stats_r
 static inline const struct period *stats_period(const struct stats *stats, size_t index)
 {
     return index == 0 ? &stats->query.period : &stats->query.previous;
+}
+
+/* The share of clicks that is covered, in ten-thousandths; 10,000 only if all are. */
+static inline int stats_share(const struct stats_coverage *coverage)
+{
+    return coverage->n_clicks > 0 ? (int)(coverage->n_covered * 10000 / coverage->n_clicks) : 10000;
 }
 
 /* The name of the row that sums up all rows beyond the limit; no value has this name. */
