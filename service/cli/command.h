@@ -14,7 +14,7 @@ enum {
     CLI_OK = 0,
     CLI_FAILED = 1, /* it could not be done, or not all of it */
     CLI_USAGE = 2,  /* the command line makes no sense */
-    CLI_OPTIONS_MAX = 24,
+    CLI_OPTIONS_MAX = 32,
 };
 
 /* For completion: words apart by blanks; or one of these, which are found when they are asked for:

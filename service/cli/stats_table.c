@@ -318,6 +318,21 @@ static bool draw_curves(const json_t *rows, const struct stats_table_options *op
     return ok;
 }
 
+/* Counts of several dimensions together may lack clicks: says so. */
+static void print_coverage(const json_t *coverage)
+{
+    const char *from = json_string_value(json_object_get(coverage, "from"));
+    double share = json_number_value(json_object_get(coverage, "share"));
+
+    if (!coverage || share >= 1)
+        return;
+    printf("of %.2f %% of the clicks: the others were not counted by several dimensions together",
+           share * 100);
+    if (from)
+        printf("; from %s on all were", from);
+    putchar('\n');
+}
+
 static void print_head(const json_t *reply)
 {
     const char *as_of = json_string_value(json_object_get(reply, "as_of"));
@@ -327,7 +342,9 @@ static void print_head(const json_t *reply)
 
     printf("%s to %s%s%s%s\n", from ? from : "?", to ? to : "?", tz ? ", by " : "", tz ? tz : "",
            tz ? " time" : "");
-    printf("complete up to %s\n\n", as_of ? as_of : "a moment that is not known");
+    printf("complete up to %s\n", as_of ? as_of : "a moment that is not known");
+    print_coverage(json_object_get(reply, "coverage"));
+    putchar('\n');
 }
 
 /* The widest label and the largest total. */

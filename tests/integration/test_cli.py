@@ -1051,6 +1051,15 @@ def test_stats_defuses_names_that_would_steer_the_terminal(make_server, key_file
     assert "(1 of 5 rows; --limit shows more)" in text
 
 
+def test_stats_of_several_dimensions_say_what_they_cover(make_server, key_file):
+    url, requests = make_server(answer_json({**STATS, "coverage": {"from": "2026-11-21T00:00:00Z", "share": 0.1234}}))
+    text = run("stats", "--url", url, "--key-file", key_file, "--tz", "UTC", "--country", "DE,AT", "--device", "phone").stdout
+    assert requests[0][0] == "/v1/stats?tz=UTC&country=DE,AT&device=phone"
+    assert "of 12.34 % of the clicks: " in text and "from 2026-11-21T00:00:00Z on" in text
+    url, _ = make_server(answer_json({**STATS, "coverage": {"from": "2026-11-20T00:00:00Z", "share": 1}}))
+    assert "of the clicks" not in run("stats", "--url", url, "--key-file", key_file).stdout
+
+
 def test_stats_passes_json_and_csv_through(make_server, key_file):
     url, requests = make_server(answer_json(STATS))
     assert json.loads(run("stats", "--url", url, "--key-file", key_file, "--json").stdout) == STATS
