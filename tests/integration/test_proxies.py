@@ -97,7 +97,7 @@ def haproxy(directory, daemon, text=None):
     text = shipped("haproxy.cfg", daemon, text, r"^ *server pod1 .*\n")
     text = text.replace("port 8081", f"port {daemon.admin_port}")
     text = re.sub(r"bind :80\b", f"bind 127.0.0.1:{ports[0]}", text)
-    text = re.sub(r"bind :443\b", f"bind 127.0.0.1:{ports[1]}", text)
+    text = re.sub(r"bind (quic4@)?:443\b", rf"bind \g<1>127.0.0.1:{ports[1]}", text)
     text = text.replace("/etc/haproxy/certs/", f"{directory}/both.pem").replace("log stdout", "log stderr")
     return Proxy(directory, "haproxy", text, ["haproxy", "-db", "-f", "{config}"], ports)
 
@@ -115,6 +115,7 @@ def caddy(directory, daemon, text=None):
                  {"HOME": str(directory), "XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)})
 
 
+PROXY_FILES = {nginx: "nginx.conf", haproxy: "haproxy.cfg", caddy: "Caddyfile"}
 PROXIES = [(nginx, "forwarded"), (haproxy, "proxy_protocol"), (caddy, "forwarded")]
 behind_each_proxy = pytest.mark.parametrize("make, mode", PROXIES, ids=[make.__name__ for make, _ in PROXIES])
 
@@ -157,6 +158,16 @@ def get(proxy, path, **options):
         return connection.request(path, **options)
 
 
+def curl(proxy, version, path, shown="%{http_version} %{response_code} %{redirect_url}", referer=""):
+    """What curl shows of a request over TLS."""
+    done = subprocess.run(
+        ["curl", "-sS", version, "--cacert", proxy.directory / "cert.pem", "--resolve",
+         f"go.acme.example:{proxy.tls_port}:127.0.0.1", "--output", "/dev/null", "--write-out", shown, "--referer", referer,
+         f"https://go.acme.example:{proxy.tls_port}{path}"], capture_output=True, text=True, timeout=patience(30))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @behind_each_proxy
 def test_links_work_and_are_counted_behind_a_proxy(start_behind, make, mode):
     daemon, proxy = start_behind(make, mode)
@@ -175,19 +186,64 @@ def test_links_work_over_tls_and_leave_no_token_in_a_log(start_behind, make, mod
     daemon, proxy = start_behind(make, mode)
     token = daemon.mint("pay", 99)
     for version in ("--http1.1", "--http2"):
-        done = subprocess.run(
-            ["curl", "-sS", version, "--cacert", proxy.directory / "cert.pem", "--resolve",
-             f"go.acme.example:{proxy.tls_port}:127.0.0.1", "--output", "/dev/null", "--write-out",
-             "%{http_version} %{response_code} %{redirect_url}", "--referer", f"https://go.acme.example/{token}",
-             f"https://go.acme.example:{proxy.tls_port}/{token}?x={token}"],
-            capture_output=True, text=True, timeout=patience(30))
-        assert done.stdout == (f"{version.removeprefix('--http')} 302 "
-                               "https://billing.acme.example/index.php?rp=/invoice/99/pay"), done.stderr
+        reply = curl(proxy, version, f"/{token}?x={token}", referer=f"https://go.acme.example/{token}")
+        assert reply == f"{version.removeprefix('--http')} 302 https://billing.acme.example/index.php?rp=/invoice/99/pay"
     assert daemon.wait_counted(2, [token]) == {token: 2}
     wait_until(lambda: proxy.log_path.read_text().count("302") >= 2, 20, lambda: (
         f"two redirects in the log\n{proxy.log_path.read_text()}"))
     log = proxy.log_path.read_text() + proxy.stderr()
     assert token not in log and "invoice" not in log
+    daemon.shut_down()
+
+
+def speaks_http3(make):
+    """Whether this machine's proxy is built with it: Debian 13's are, and Caddy's of Debian 12."""
+    words = {nginx: (["nginx", "-V"], "http_v3_module"), haproxy: (["haproxy", "-vv"], "+QUIC"), caddy: (["caddy", "version"], "")}
+    command, word = words[make]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience(20))
+    return word in done.stdout + done.stderr
+
+
+def visit_by_curl(proxy, path):
+    """(version of HTTP, status, where it leads) over QUIC alone; None if curl has no HTTP/3."""
+    if "HTTP3" not in subprocess.run(["curl", "--version"], capture_output=True, text=True, timeout=patience(20)).stdout:
+        return None
+    return curl(proxy, "--http3-only", path)
+
+
+def visit_by_chromium(proxy, path):
+    """Chromium takes QUIC, and a certificate of nobody, when it is told to for this host."""
+    if not shutil.which("chromium"):
+        pytest.skip("needs a curl with HTTP/3, or chromium")
+    key = subprocess.run("openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary"
+                         " | base64", shell=True, cwd=proxy.directory, check=True, capture_output=True, text=True,
+                         timeout=patience(20)).stdout.strip()
+    subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={proxy.directory}/profile",
+                    f"--origin-to-force-quic-on=go.acme.example:{proxy.tls_port}", f"--ignore-certificate-errors-spki-list={key}",
+                    "--host-resolver-rules=MAP * 127.0.0.1", "--dump-dom", f"https://go.acme.example:{proxy.tls_port}{path}"],
+                   capture_output=True, timeout=patience(60), env={"PATH": "/usr/bin:/bin", "HOME": str(proxy.directory)})
+
+
+@behind_each_proxy
+def test_links_work_over_http3(start_behind, make, mode):
+    if shutil.which(make.__name__) and not speaks_http3(make):
+        pytest.skip(f"this {make.__name__} is built without HTTP/3")
+    text = (ROOT / "deploy/proxy" / PROXY_FILES[make]).read_text().replace("#h3 ", "")
+    daemon, proxy = start_behind(make, mode, text)
+    token = daemon.mint("pay", 99, client=7)
+    reply = visit_by_curl(proxy, f"/{token}")
+    if reply is None:
+        visit_by_chromium(proxy, f"/{token}")
+    else:
+        assert reply == "3 302 https://billing.acme.example/index.php?rp=/invoice/99/pay"
+    assert daemon.wait_counted(1, [token]) == {token: 1}
+    wait_until(lambda: "HTTP/3.0" in proxy.log_path.read_text(), 20, lambda: f"HTTP/3 in the log\n{proxy.log_path.read_text()}")
+    assert token not in proxy.log_path.read_text() + proxy.stderr()
+    networks = [click["network"] for log in read_log.read_logs(daemon.state_dir) for click in log.clicks()]
+    assert len(networks) == 1 and networks[0]
+
+    told = curl(proxy, "--http2", "/robots.txt", "%header{alt-svc}")
+    assert re.match(rf'h3=":(443|{proxy.tls_port})"; ma=\d+', told), told
     daemon.shut_down()
 
 
@@ -309,7 +365,7 @@ backend hopcount
 
 
 @pytest.mark.parametrize("check", ["option httpchk", "option httpchk OPTIONS /",
-                                   "option httpchk GET /robots.txt HTTP/1.1\\r\\nHost:\\ go.acme.example"])
+                                   "option httpchk\n    http-check send meth GET uri /robots.txt ver HTTP/1.1 hdr Host go.acme.example"])
 def test_haproxys_checks_of_the_public_port_are_answered(start_behind, check):
     daemon, proxy = start_behind(haproxy, "direct", HAPROXY.format(check))
     assert get(proxy, f"/{daemon.mint('view', 7)}").location.endswith("id=7")
@@ -332,19 +388,23 @@ def test_the_configuration_of_envoy_has_the_fields_of_envoy():
     config = yaml.safe_load((ROOT / "deploy/proxy/envoy.yaml").read_text())
     assert envoy_faults(config) == []
     (cluster,) = config["static_resources"]["clusters"]
+    fields = []
     for listener in config["static_resources"]["listeners"]:
         ((links,),) = [chain["filters"] for chain in listener["filter_chains"]]
         (host,) = links["typed_config"]["route_config"]["virtual_hosts"]
         assert {route["route"]["cluster"] for route in host["routes"]} == {cluster["name"]}
+        fields.append({name: value for name, value in links["typed_config"].items()
+                       if name not in ("codec_type", "http2_protocol_options", "stat_prefix")})
         (log,) = links["typed_config"]["access_log"]
         assert "PATH" not in log["typed_config"]["log_format"]["text_format_source"]["inline_string"]
+    assert len(fields) == 3 and fields[0] == fields[1] == fields[2]  # TCP, TLS and QUIC are served alike
 
     wrong = copy.deepcopy(config)
     (cluster,) = wrong["static_resources"]["clusters"]
     links = wrong["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     cluster["type"], cluster["conect_timeout"], links["use_remote_address"], links["request_timeout"] = "STATICS", "2s", "yes", 5
     found = envoy_faults(wrong)
-    assert len(found) == 6, found  # both listeners have the same filters
+    assert len(found) == 6, found  # two listeners have the same filters
     for words in ('"STATICS" is no DiscoveryType', "conect_timeout: ", '"yes" is no bool', "5 is no duration"):
         assert any(words in line for line in found), found
 
