@@ -317,9 +317,9 @@ static void test_what_a_reload_applies(void **state)
         }
     }
     fclose(out);
-    assert_string_equal(text, "admin.api_keys checks.retry_s checks.failures checks.timeout_ms "
-                              "checks.pace_ms checks.redirects_max checks.tls_ca checks.samples "
-                              "keys brands ");
+    assert_string_equal(text, "admin.api_keys admin.proxy admin.users checks.retry_s "
+                              "checks.failures checks.timeout_ms checks.pace_ms "
+                              "checks.redirects_max checks.tls_ca checks.samples keys brands ");
 }
 
 static void test_help_names_maps(void **state)
