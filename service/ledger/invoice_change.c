@@ -168,13 +168,32 @@ static void add_weight(struct invoice_change *out, uint32_t brand, struct slice 
     add_sums(out, brand, out->sums, funnel_weigh(facts, window_s, sign, out->sums));
 }
 
-static void list_block(struct invoice_change *out, const struct counter_key *key, uint32_t block)
+static uint8_t *add_listing(struct invoice_change *out, uint32_t brand, uint32_t block,
+                            int64_t time_s)
 {
+    struct invoice_listing *listing;
+
     if (!make_room(out, &out->listings, out->n_listings, 1, &out->listings_max,
                    sizeof(*out->listings)))
-        return;
-    out->listings[out->n_listings].key = *key;
-    be32_store(out->listings[out->n_listings++].block, block);
+        return NULL;
+    listing = &out->listings[out->n_listings++];
+    *listing = (struct invoice_listing){.time_s = time_s};
+    be32_store(listing->key, brand);
+    be32_store(listing->key + INVOICE_LIST_KEY, block);
+    return listing->key;
+}
+
+/* The block holds an invoice of which a mail of the campaign is known. */
+static void list_mailed(struct invoice_change *out, uint32_t brand, const struct funnel_fact *mail,
+                        uint32_t block)
+{
+    uint8_t *key = add_listing(out, brand, block, mail->sent_s);
+
+    if (key) {
+        key[4] = 1;
+        be16_store(key + 5, mail->campaign);
+        be32_store(key + 7, month_of(out, mail->sent_s));
+    }
 }
 
 static void add_mails(struct invoice_change *out, uint32_t brand, const struct funnel_fact *mails)
@@ -198,9 +217,8 @@ static void set_aside(struct invoice_change *out, const struct counter_key *bloc
 }
 
 /* Adds the facts of one record to its invoice. */
-static void add_record(struct invoice_change *out, unsigned shard,
-                       const struct invoice_record *record, const struct counter_key *block,
-                       struct funnel_invoice *invoice)
+static void add_record(struct invoice_change *out, const struct invoice_record *record,
+                       const struct counter_key *block, struct funnel_invoice *invoice)
 {
     struct slice facts = record->is.facts;
     struct funnel_fact fact;
@@ -210,12 +228,8 @@ static void add_record(struct invoice_change *out, unsigned shard,
         if (fact.type == FUNNEL_MAILS)
             add_mails(out, record->is.brand, &fact);
         if ((fact.type == FUNNEL_MAILS || (fact.type == FUNNEL_CLICK && !fact.is_taken_back)) &&
-            !funnel_is_mailed(slice_of_invoice(invoice), fact.campaign, fact.sent_s)) {
-            struct counter_key list;
-
-            counter_key_mailed(&list, shard, record->is.brand, fact.campaign, fact.sent_s);
-            list_block(out, &list, funnel_block(record->is.object));
-        }
+            !funnel_is_mailed(slice_of_invoice(invoice), fact.campaign, fact.sent_s))
+            list_mailed(out, record->is.brand, &fact, funnel_block(record->is.object));
         if (!funnel_invoice_add(invoice, slice_make(facts.ptr + begin, at - begin)))
             set_aside(out, block);
         else if (fact.type == FUNNEL_MONEY &&
@@ -291,7 +305,7 @@ static size_t build_invoice(struct invoice_change *out, const struct invoice_inp
     }
     add_weight(out, record->is.brand, before, input->window_s, -1);
     for (size_t i = first; i < end; i++)
-        add_record(out, input->shard, &input->records[i], key, &invoice);
+        add_record(out, &input->records[i], key, &invoice);
     add_weight(out, record->is.brand, slice_of_invoice(&invoice), input->window_s, 1);
     put_invoice(out, record->is.object % FUNNEL_BLOCK, slice_of_invoice(&invoice));
     return end;
@@ -327,43 +341,51 @@ static void build_block(struct invoice_change *out, const struct invoice_input *
     }
     put_text(out, key, begin);
     out->n_blocks++;
-    if (is_new) {
-        struct counter_key list;
-
-        counter_key_blocks(&list, input->shard, any->brand);
-        list_block(out, &list, funnel_block(any->object));
-    }
+    if (is_new)
+        (void)add_listing(out, any->brand, funnel_block(any->object), 0);
 }
 
 static int by_list(const void *left, const void *right)
 {
-    const struct invoice_listing *a = left, *b = right;
-    int order = strcmp(a->key.text, b->key.text);
-
-    return order ? order : memcmp(a->block, b->block, sizeof(a->block));
+    return memcmp(left, right, INVOICE_LISTING);
 }
 
-static void build_lists(struct invoice_change *out)
+static void put_list(struct invoice_change *out, unsigned shard,
+                     const struct invoice_listing *listing, size_t at)
+{
+    uint32_t brand = be32_load(listing->key);
+    struct counter_key key;
+
+    if (listing->key[4] == 0)
+        counter_key_blocks(&key, shard, brand);
+    else
+        counter_key_mailed(&key, shard, brand, be16_load(listing->key + 5), listing->time_s);
+    put_text(out, &key, at);
+    out->n_lists++;
+}
+
+/* Each list once, and each block once in it. */
+static void build_lists(struct invoice_change *out, unsigned shard)
 {
     size_t end;
 
     if (out->n_listings > 0) /* qsort() takes no NULL */
         qsort(out->listings, out->n_listings, sizeof(*out->listings), by_list);
     for (size_t first = 0; first < out->n_listings; first = end) {
-        size_t at = out->n_bytes, len;
+        const struct invoice_listing *of = &out->listings[first];
+        size_t at = out->n_bytes;
 
-        for (end = first + 1; end < out->n_listings && strcmp(out->listings[first].key.text,
-                                                              out->listings[end].key.text) == 0;
-             end++)
-            ;
-        len = (end - first) * sizeof(out->listings[first].block);
-        if (!make_room(out, &out->bytes, out->n_bytes, len, &out->bytes_max, 1))
-            return;
-        for (size_t i = first; i < end; i++, out->n_bytes += sizeof(out->listings[i].block))
-            memcpy(out->bytes + out->n_bytes, out->listings[i].block,
-                   sizeof(out->listings[i].block));
-        put_text(out, &out->listings[first].key, at);
-        out->n_lists++;
+        for (end = first; end < out->n_listings &&
+                          memcmp(of->key, out->listings[end].key, INVOICE_LIST_KEY) == 0;
+             end++) {
+            if (end > first && by_list(&out->listings[end - 1], &out->listings[end]) == 0)
+                continue;
+            if (!make_room(out, &out->bytes, out->n_bytes, 4, &out->bytes_max, 1))
+                return;
+            memcpy(out->bytes + out->n_bytes, out->listings[end].key + INVOICE_LIST_KEY, 4);
+            out->n_bytes += 4;
+        }
+        put_list(out, shard, of, at);
     }
 }
 
@@ -435,7 +457,7 @@ bool invoice_change_build(struct invoice_change *out, const struct invoice_input
             unyielded = 0;
         }
     }
-    build_lists(out);
+    build_lists(out, input->shard);
     if (out->n_differences > 0) /* qsort() takes no NULL */
         qsort(out->differences, out->n_differences, sizeof(*out->differences), by_key);
     for (size_t first = 0; first < out->n_differences;)

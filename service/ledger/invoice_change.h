@@ -17,6 +17,9 @@ struct redisReply;
 /* Brand, of kinds, day or month, and the cell without its count. */
 enum { INVOICE_SUM_KEY = 4 + 1 + 4 + 8 };
 
+/* Brand, 0 and zeros for the list of its blocks, or 1, campaign and month; then the block. */
+enum { INVOICE_LIST_KEY = 4 + 1 + 2 + 4, INVOICE_LISTING = INVOICE_LIST_KEY + 4 };
+
 /* What the queue says of one invoice. */
 struct invoice_record {
     struct funnel_record is;
@@ -47,10 +50,10 @@ struct invoice_difference {
     int64_t count;
 };
 
-/* A block to be added to a list of blocks. */
+/* A block to be added to a list of blocks; the key is big-endian, for sorting. */
 struct invoice_listing {
-    struct counter_key key;
-    uint8_t block[4];
+    uint8_t key[INVOICE_LISTING];
+    int64_t time_s; /* any of its month */
 };
 
 /* A text that is written, in `bytes`. */
