@@ -33,20 +33,31 @@ static bool index_init(struct fold_index *index, uint32_t n_max)
 
 /* Linear probing is safe here: a link id is the output of a keyed hash, and the other numbers come
  * from sealed tokens, so a client can't choose keys that collide. */
+static uint32_t link_start(const struct fold *fold, uint64_t link_id)
+{
+    return (uint32_t)mix(link_id) & fold->link_index.mask;
+}
+
 static uint32_t link_slot(const struct fold *fold, uint64_t link_id)
 {
-    uint32_t at = (uint32_t)mix(link_id) & fold->link_index.mask, entry;
+    uint32_t at = link_start(fold, link_id), entry;
 
     while ((entry = fold->link_index.slots[at]) && fold->links[entry - 1].link_id != link_id)
         at = (at + 1) & fold->link_index.mask;
     return at;
 }
 
-static uint32_t item_slot(const struct fold *fold, const struct fold_item *item)
+static uint32_t item_start(const struct fold *fold, const struct fold_item *item)
 {
     uint64_t id = (uint64_t)item->brand << 32 ^ item->number;
     uint64_t rest = (uint64_t)item->table << 9 | (uint64_t)item->kind << 1 | item->automated;
-    uint32_t at = (uint32_t)mix(id ^ rest << 40) & fold->item_index.mask, entry;
+
+    return (uint32_t)mix(id ^ rest << 40) & fold->item_index.mask;
+}
+
+static uint32_t item_slot(const struct fold *fold, const struct fold_item *item)
+{
+    uint32_t at = item_start(fold, item), entry;
 
     while ((entry = fold->item_index.slots[at])) {
         const struct fold_item *other = &fold->items[entry - 1];
@@ -344,6 +355,42 @@ static void add_fact(struct fold *fold, const struct click *click, int human)
     fact->bucket = counter_bucket_of_block(click->brand, funnel_block(click->object));
     fact->len = (uint8_t)funnel_put_click(fact->bytes, click, human < 0);
     fold->n_facts++;
+}
+
+static void expect_item(const struct fold *fold, const struct fold_item *item, bool has_slot)
+{
+    uint32_t at = item_start(fold, item);
+
+    if (!has_slot)
+        __builtin_prefetch(&fold->item_index.slots[at], 1);
+    else if (fold->item_index.slots[at])
+        __builtin_prefetch(&fold->items[fold->item_index.slots[at] - 1], 1);
+}
+
+void fold_expect(const struct fold *fold, const struct click *click, bool has_slot)
+{
+    uint32_t at = link_start(fold, click->link_id);
+    struct fold_item item = {
+        .brand = click->brand,
+        .number = click->object,
+        .table = COUNTER_OBJECTS,
+        .kind = click->kind,
+        .automated = click_is_automated((uint8_t)click->label),
+    };
+
+    if (!has_slot)
+        __builtin_prefetch(&fold->link_index.slots[at], 1);
+    else if (fold->link_index.slots[at])
+        __builtin_prefetch(&fold->links[fold->link_index.slots[at] - 1], 1);
+    expect_item(fold, &item, has_slot);
+    if (click->client != 0) {
+        item.table = COUNTER_CLIENTS;
+        item.number = click->client;
+        expect_item(fold, &item, has_slot);
+    }
+    if (!has_slot && fold->sent)
+        people_sent_expect_click(fold->sent, &(struct people_sent_click){.brand = click->brand,
+                                                                         .object = click->object});
 }
 
 bool fold_add(struct fold *fold, const struct click *click)

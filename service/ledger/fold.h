@@ -150,6 +150,10 @@ MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
 void fold_clear(struct fold *fold);
 
+/* Fetches into the cache what fold_add() will look at: first without `has_slot`, and some clicks
+ * later with it.  Changes nothing. */
+void fold_expect(const struct fold *fold, const struct click *click, bool has_slot);
+
 /* Adds a click, a relabelling, an event or a page.  False: there is no room for it and nothing was
  * added, so the batch must end before it. */
 MUST_USE bool fold_add(struct fold *fold, const struct click *click);

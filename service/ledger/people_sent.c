@@ -67,6 +67,17 @@ void people_sent_expect(const struct people_sent *people, const struct people_se
     __builtin_prefetch(&people->slots[hash_of(people, person) >> (64 - SLOT_BITS)]);
 }
 
+static uint64_t invoice_hash(const struct people_sent_click *click)
+{
+    return scatter((uint64_t)click->brand << 32 | click->object);
+}
+
+void people_sent_expect_click(const struct people_sent *people,
+                              const struct people_sent_click *click)
+{
+    __builtin_prefetch(people->clicks[invoice_hash(click) >> (64 - BUCKET_BITS)], 1);
+}
+
 /* The bucket of a click's invoice, and what the click writes there. */
 struct place {
     uint64_t *bucket;
@@ -76,7 +87,7 @@ struct place {
 
 static struct place place_of(struct people_sent *people, const struct people_sent_click *click)
 {
-    uint64_t invoice = scatter((uint64_t)click->brand << 32 | click->object);
+    uint64_t invoice = invoice_hash(click);
     uint64_t period = (uint64_t)(click->time_s / PEOPLE_SENT_CLICKS_S);
     uint64_t era = scatter(people->era ^ scatter(people->click_era));
     uint64_t hash = scatter(click->link_id ^ scatter(period ^ era));

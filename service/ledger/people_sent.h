@@ -55,6 +55,9 @@ struct people_sent_click {
     int64_t time_s;
 };
 
+/* Prefetches what people_sent_is_repetition() will look at; reads the brand and object only. */
+void people_sent_expect_click(const struct people_sent *people,
+                              const struct people_sent_click *click);
 /* Whether the table's click of this invoice is on the same link and in the same span.  If not, the
  * table forgets its click of the invoice, and the caller adds the new one with
  * people_sent_add_click() when it sends it: a batch may hold several clicks of the invoice. */

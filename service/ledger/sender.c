@@ -19,6 +19,7 @@
 enum {
     SHARD_SENT_MAX = 4, /* batches of one shard under way, of so many logs */
     READ_MAX = 256,     /* records decoded at a time: they stay in the processor's cache */
+    AHEAD = 8,          /* clicks between fetching and adding */
     BARE_MS =
         5000, /* between two moves of a cursor over a range that holds nothing for its shard */
 };
@@ -153,6 +154,25 @@ static uint64_t position_after(struct ledger *ledger, struct ledger_log *log, ui
     return at;
 }
 
+/* Adds clicks while there is room for them; returns how many were added.  What a click needs is
+ * fetched from memory while those before it are added. */
+static size_t fold_all(struct fold *fold, const struct click *clicks, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n && i < AHEAD; i++)
+        fold_expect(fold, &clicks[i], false);
+    for (i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            fold_expect(fold, &clicks[i + AHEAD], false);
+        if (i + AHEAD / 2 < n)
+            fold_expect(fold, &clicks[i + AHEAD / 2], true);
+        if (!fold_add(fold, &clicks[i]))
+            break;
+    }
+    return i;
+}
+
 /* Reads and folds until the range ends, the batch has its records, or the fold is full; returns the
  * position reached. */
 static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const struct range *range)
@@ -166,7 +186,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
     if (left.to - left.from > ledger->options.batch_max)
         left.to = left.from + ledger->options.batch_max;
     while (left.from < left.to && !full) {
-        size_t n_clicks, n = 0, passed;
+        size_t n_clicks, n, passed;
         uint64_t to = left.to;
 
         /* A replay stops at the position up to which the log was read before, so that no damaged
@@ -179,8 +199,7 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
             clicklog_read(log->log, left.from, (size_t)(to - left.from), ledger->clicks, &n_clicks);
         if (passed == 0)
             break;
-        while (n < n_clicks && fold_add(ledger->fold, &ledger->clicks[n]))
-            n++;
+        n = fold_all(ledger->fold, ledger->clicks, n_clicks);
         full = n < n_clicks;
         if (full)
             passed = (size_t)(position_after(ledger, log, left.from, n) - left.from);
