@@ -297,27 +297,42 @@ static void read_named(struct state_feed *feed, const struct redisReply *answer)
     }
 }
 
-/* The answer to XREAD: streams with new entries, or nil after WAIT_MS.  An error means that Redis
- * refuses it: our user may not, or the streams are in several slots of a cluster. */
+/* Our user may not wait, the streams are in several slots of a cluster, or a proxy in between does
+ * not know the command.  Any other error passes: a script that runs, a failover. */
+static bool is_refused(const struct redisReply *answer)
+{
+    static const char *const refusals[] = {"NOPERM", "CROSSSLOT", "ERR"};
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (strncmp(answer->str, refusals[i], strlen(refusals[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The answer to XREAD: streams with new entries, or nil after WAIT_MS. */
 static void on_waited(void *owner, uint64_t ticket, const struct redisReply *answer)
 {
-    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
     struct state_feed *feed = owner;
+    struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
     char quoted[LOG_QUOTE_MAX];
 
     (void)ticket;
     feed->is_waiting = false;
     if (feed->stopping)
         return;
-    if (answer && answer->type == REDIS_REPLY_ERROR) {
-        feed->cannot_wait =
-            redis_link_epoch(feed->wait_link, counter_key_slice(&feed->shards[0].stream));
-        log_info("state.wait", "err=%s effect=\"streams are read every %d ms\"",
-                 log_quote(quoted, answer->str), POLL_MS);
-    } else if (answer && answer->type == REDIS_REPLY_ARRAY) {
-        (void)event_add(feed->pause, &pause);
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
         read_named(feed, answer);
+    } else if (answer && answer->type == REDIS_REPLY_ERROR) {
+        pause.tv_usec = POLL_MS * 1000;
+        if (is_refused(answer)) {
+            feed->cannot_wait =
+                redis_link_epoch(feed->wait_link, counter_key_slice(&feed->shards[0].stream));
+            log_info("state.wait", "err=%s effect=\"streams are read every %d ms\"",
+                     log_quote(quoted, answer->str), POLL_MS);
+        }
     }
+    (void)event_add(feed->pause, &pause);
     wait_for_news(feed);
 }
 
