@@ -15,6 +15,7 @@
 #include "service/admin/session_cookie.h"
 #include "service/base/clock.h"
 #include "service/config/access.h"
+#include "service/config/brandlist.h"
 #include "service/config/site.h"
 
 enum {
@@ -38,7 +39,8 @@ struct auth {
     char name[REQUEST_WHO_MAX + 1]; /* of auth_name_by_hash() */
 };
 
-static const char *const prefixes[] = {[AUTH_BY_KEY] = "", [AUTH_BY_PROXY] = "proxy:"};
+static const char *const prefixes[] = {
+    [AUTH_BY_KEY] = "", [AUTH_BY_PROXY] = "proxy:", [AUTH_BY_SHARE] = "share:"};
 
 static const struct apikeys *keys_of(const struct auth *auth)
 {
@@ -88,7 +90,7 @@ void auth_set_access(struct auth *auth, struct access *access)
 }
 
 /* The credentials of "Bearer KEY" (RFC 6750, 2.1), or an absent slice. */
-static struct slice bearer(const struct request *request)
+struct slice auth_bearer(const struct request *request)
 {
     const char *value = request_header(request, "Authorization");
     struct slice scheme = {.ptr = "bearer", .len = 6};
@@ -103,7 +105,7 @@ static struct slice bearer(const struct request *request)
 
 bool auth_knows_key(struct auth *auth, const struct request *request)
 {
-    struct slice text = bearer(request);
+    struct slice text = auth_bearer(request);
     bool is_known;
 
     pthread_mutex_lock(&auth->lock);
@@ -145,7 +147,10 @@ static bool check_rate(const struct auth *auth, struct request *request,
     }
     add_number(request, "Retry-After", reset_s);
     request_fail(request, 429, NULL, "%s may ask %" PRId64 " times in a minute",
-                 person->by == AUTH_BY_KEY ? "this key" : "each person", auth->rate_per_min);
+                 person->by == AUTH_BY_KEY     ? "this key"
+                 : person->by == AUTH_BY_SHARE ? "a link to a view"
+                                               : "each person",
+                 auth->rate_per_min);
     return false;
 }
 
@@ -161,6 +166,7 @@ static void fill_key(struct auth_person *out, const struct apikey *key)
     *out = (struct auth_person){
         .by = AUTH_BY_KEY, .scopes = key->scopes, .brands = key->brands, .rate = key->index};
     memcpy(out->who, key->name, sizeof(key->name));
+    memcpy(out->hash, key->hash, sizeof(out->hash));
     out->name = out->who;
 }
 
@@ -176,6 +182,7 @@ static void fill_user(const struct auth *auth, struct auth_person *out, enum aut
     if (role) {
         out->scopes = role->scopes;
         out->brands = role->brands;
+        memcpy(out->hash, role->hash, sizeof(out->hash));
     }
 }
 
@@ -231,7 +238,7 @@ static bool find_by_session(const struct auth *auth, const struct session *sessi
 enum auth_status auth_find(const struct auth *auth, const struct request *request,
                            struct auth_person *out, const char **why)
 {
-    struct slice text = bearer(request);
+    struct slice text = auth_bearer(request);
     const struct apikey *key = text.ptr ? auth_find_key(auth, text) : NULL;
     struct session session;
 
@@ -310,6 +317,39 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
                     person.by == AUTH_BY_KEY ? "the API key" : "your role",
                     apikeys_scopes_text(scope, scopes));
     return false;
+}
+
+bool auth_maker(const struct auth *auth, const struct request *request,
+                uint8_t out[static APIKEY_HASH_LEN])
+{
+    struct auth_person person;
+    const char *why;
+
+    if (auth_find(auth, request, &person, &why) != AUTH_FOUND)
+        return false;
+    memcpy(out, person.hash, sizeof(person.hash));
+    return true;
+}
+
+bool auth_may_share(const struct auth *auth, const uint8_t maker[static APIKEY_HASH_LEN],
+                    struct slice brand)
+{
+    const unsigned needed = APIKEY_STATS_READ | APIKEY_LINKS_WRITE;
+    const struct apikey *key = apikeys_find_hash(keys_of(auth), maker);
+    const struct users_role *role = key ? NULL : users_find_hash(auth_users(auth), maker);
+
+    if (key)
+        return (key->scopes & needed) == needed && brandlist_has(key->brands, brand);
+    return role && (role->scopes & needed) == needed && brandlist_has(role->brands, brand);
+}
+
+bool auth_check_share(struct auth *auth, struct request *request, const char *id)
+{
+    struct auth_person person;
+
+    fill_user(auth, &person, AUTH_BY_SHARE, id, NULL);
+    memcpy(request->who, person.who, sizeof(request->who));
+    return check_rate(auth, request, &person);
 }
 
 bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope)

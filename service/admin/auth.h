@@ -26,13 +26,14 @@ void auth_set_access(struct auth *auth, struct access *access);
 const struct users *auth_users(const struct auth *auth);
 
 /* By whose authority a request comes. */
-enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY };
+enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY, AUTH_BY_SHARE };
 
 struct auth_person {
     enum auth_by by;
     char who[REQUEST_WHO_MAX + 1];   /* as struct request has it */
     const char *name;                /* without how they signed in; points into `who` */
     unsigned scopes;                 /* enum apikey_scope */
+    uint8_t hash[APIKEY_HASH_LEN];   /* of the key, or of the role's entry (users.h) */
     const char *brands;              /* as in brandlist.h; NULL = all.  Until auth_set_access() */
     unsigned rate;                   /* the place of its rate */
     char csrf[SESSION_CSRF_LEN + 1]; /* what a request that changes something must show; "" = it
@@ -60,6 +61,20 @@ MUST_USE enum auth_status auth_find(const struct auth *auth, const struct reques
  * page (session_cookie.h).  False: it was replied to, with 401, 403 or 429.
  */
 MUST_USE bool auth_check(struct auth *auth, struct request *request, unsigned scope);
+
+/* The credentials of "Authorization: Bearer …", or an absent slice. */
+struct slice auth_bearer(const struct request *request);
+
+/* The hash of the key or role by which a request comes that auth_check() let pass; false: it has
+ * just been taken away. */
+MUST_USE bool auth_maker(const struct auth *auth, const struct request *request,
+                         uint8_t out[static APIKEY_HASH_LEN]);
+/* Whether the key or role with that hash is there still, and may share views of a brand. */
+bool auth_may_share(const struct auth *auth, const uint8_t maker[static APIKEY_HASH_LEN],
+                    struct slice brand);
+/* Notes that a request comes by the link of that id, and whether that has requests left in this
+ * minute.  False: replied to. */
+MUST_USE bool auth_check_share(struct auth *auth, struct request *request, const char *id);
 
 /* Whether a request that auth_check() let pass would pass again: its key or role is there still,
  * for the same brands, and its session hasn't ended.  Counts nothing. */

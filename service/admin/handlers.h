@@ -42,6 +42,10 @@ void views_handle_list(struct request *request);
 void views_handle_post(struct request *request);
 void views_handle_put(struct request *request);
 void views_handle_delete(struct request *request);
+void shares_handle_list(struct request *request);
+void shares_handle_post(struct request *request);
+void shares_handle_delete(struct request *request);
+void shares_handle_show(struct request *request); /* what the link shows that it came by */
 void live_handle(struct request *request);
 void top_handle(struct request *request);
 void health_handle(struct request *request);

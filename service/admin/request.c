@@ -93,6 +93,7 @@ void request_free(struct request *request)
     if (request->last.bytes)
         evbuffer_free(request->last.bytes);
     site_unref(request->site);
+    json_decref(request->share);
     free(request->brands);
     free(request->head);
     free(request);

@@ -7,6 +7,7 @@
 #include "service/admin/faults.h"
 #include "service/admin/handlers.h"
 #include "service/admin/server.h"
+#include "service/admin/shares.h"
 #include "service/admin/signin.h"
 #include "service/config/apikeys.h"
 
@@ -80,6 +81,7 @@ static const struct route routes[] = {
      .path = "/v1/stats",
      .handle = stats_handle,
      .scope = APIKEY_STATS_READ,
+     .shared = SHARES_OF_OVERVIEW | SHARES_OF_CAMPAIGNS,
      .params = {"brand",   "campaign", "kind",    "from",   "to",      "interval", "group_by",
                 "tz",      "compare",  "clients", "limit",  "offset",  "format",   "metric",
                 "label",   "reason",   "country", "device", "browser", "system",   "channel",
@@ -102,6 +104,7 @@ static const struct route routes[] = {
      .path = "/v1/funnel",
      .handle = funnel_handle,
      .scope = APIKEY_STATS_READ,
+     .shared = SHARES_OF_ALL,
      .params = {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare",
                 "limit", "offset", "format"}},
     {.method = REQUEST_GET,
@@ -242,6 +245,7 @@ static const struct route routes[] = {
      .path = "/v1/annotations",
      .handle = annotations_handle_list,
      .scope = APIKEY_STATS_READ,
+     .shared = SHARES_OF_OVERVIEW | SHARES_OF_CAMPAIGNS | SHARES_NO_FIGURES,
      .params = {"brand", "from", "to", "tz"}},
     {.method = REQUEST_POST,
      .path = "/v1/annotations",
@@ -269,6 +273,25 @@ static const struct route routes[] = {
     {.method = REQUEST_DELETE,
      .path = "/v1/views/{}",
      .handle = views_handle_delete,
+     .scope = APIKEY_LINKS_WRITE,
+     .params = {"brand"}},
+    {.method = REQUEST_GET,
+     .path = "/v1/shared",
+     .handle = shares_handle_show,
+     .scope = APIKEY_STATS_READ,
+     .shared = SHARES_OF_ALL | SHARES_NO_PERIOD},
+    {.method = REQUEST_GET,
+     .path = "/v1/shares",
+     .handle = shares_handle_list,
+     .scope = APIKEY_LINKS_WRITE,
+     .params = {"brand"}},
+    {.method = REQUEST_POST,
+     .path = "/v1/shares",
+     .handle = shares_handle_post,
+     .scope = APIKEY_STATS_READ | APIKEY_LINKS_WRITE},
+    {.method = REQUEST_DELETE,
+     .path = "/v1/shares/{}",
+     .handle = shares_handle_delete,
      .scope = APIKEY_LINKS_WRITE,
      .params = {"brand"}},
     {.method = REQUEST_GET,
@@ -433,7 +456,12 @@ void router_handle(struct request *request)
         request_fail(request, 404, NULL, "there is nothing at this path");
         return;
     }
-    if (route->scope != 0 && !auth_check(request->server->auth, request, route->scope))
+    if (route->scope != 0 && shares_must_look(request)) {
+        shares_look(request, router_handle);
+        return;
+    }
+    if (route->scope != 0 && !request->share &&
+        !auth_check(request->server->auth, request, route->scope))
         return;
     if (request->origin.refused_body == 413) {
         request_fail(request, 413, NULL, "the body is too long: here it may have %zu bytes",
@@ -450,6 +478,6 @@ void router_handle(struct request *request)
                      "the last part of the path is too long, badly escaped, or no text");
         return;
     }
-    if (take_query(request, route))
+    if (take_query(request, route) && (route->scope == 0 || shares_may_ask(request, route->shared)))
         route->handle(request);
 }

@@ -22,6 +22,7 @@ struct route {
     const char *params[ROUTE_PARAMS_MAX]; /* names allowed in the query; NULL ends, ROUTE_ANY_PARAM
                                              allows all */
     size_t body_max;                      /* bytes; 0 = ROUTER_BODY_MAX */
+    unsigned shared;   /* by which links that share a view it may be asked, too (shares.h) */
     bool is_for_front; /* answered by the front itself, in its thread: for probes and metrics */
 };
 

@@ -23,6 +23,7 @@ void web_add_page_headers(struct request *request)
 {
     request_add_header(request, "Content-Security-Policy", content_policy);
     request_add_header(request, "Referrer-Policy", "no-referrer");
+    request_add_header(request, "X-Robots-Tag", "noindex, nofollow");
     request_add_header(request, "Cross-Origin-Opener-Policy", "same-origin");
     request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
     request_add_header(request, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
@@ -46,10 +47,8 @@ static void reply_file(struct request *request, int status, const struct web_fil
 static struct slice page_of(struct slice name)
 {
     static const char *const pages[][2] = {
-        {"campaigns", "index.html"},
-        {"links", "index.html"},
-        {"health", "index.html"},
-        {"api", "reference.html"},
+        {"campaigns", "index.html"}, {"links", "index.html"},   {"health", "index.html"},
+        {"shared", "index.html"},    {"api", "reference.html"},
     };
 
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {

@@ -16,6 +16,7 @@ static const char *const names[AUDIT_ACTIONS] = {
     [AUDIT_ERASE] = "erase",         [AUDIT_RELOAD] = "reload",
     [AUDIT_ANNOTATE] = "annotate",   [AUDIT_UNANNOTATE] = "unannotate",
     [AUDIT_SAVE_VIEW] = "save_view", [AUDIT_DELETE_VIEW] = "delete_view",
+    [AUDIT_SHARE] = "share",         [AUDIT_UNSHARE] = "unshare",
 };
 
 const char *audit_action_name(enum audit_action action)

@@ -33,6 +33,8 @@ enum audit_action {
     AUDIT_UNANNOTATE,
     AUDIT_SAVE_VIEW, /* a view got its name or another one */
     AUDIT_DELETE_VIEW,
+    AUDIT_SHARE, /* a link was made that shows a view without a key */
+    AUDIT_UNSHARE,
     AUDIT_ACTIONS
 };
 

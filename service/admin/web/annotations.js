@@ -1,7 +1,7 @@
 // What happened when: numbers on the time axis of a chart, and a list of them below it.
 import { get, post, remove } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
-import { timeZone } from "./filters.js";
+import { localTime, timeZone } from "./filters.js";
 import { bucketDate, time, writtenDate } from "./format.js";
 import { openDialog } from "./listing.js";
 import { t } from "./texts.js";
@@ -13,18 +13,15 @@ export async function loadNotes({ brand, from, to }, signal) {
     return (await get("annotations", { brand, from, to, tz: timeZone() === "UTC" ? "" : timeZone() }, signal)).annotations;
 }
 
-/* When it is, as the keys of a chart say it: what local clocks show, read as UTC. */
-function localTime(at) {
-    const moment = new Date(at);
-
-    return at.length === 10 || timeZone() === "UTC" ? moment
-        : new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+/* When it is, as the keys of a chart say it. */
+function momentOf(at) {
+    return at.length === 10 ? new Date(at) : localTime(new Date(at));
 }
 
 /** The notes with their numbers, and the place of each among the keys of a chart. */
 export function placeNotes(notes, keys) {
     return notes.map((note, i) => ({ ...note, number: i + 1,
-        place: Math.max(0, keys.findLastIndex((key) => bucketDate(key) <= localTime(note.at))) }));
+        place: Math.max(0, keys.findLastIndex((key) => bucketDate(key) <= momentOf(note.at))) }));
 }
 
 /** When it was, as people write it. */

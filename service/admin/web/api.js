@@ -3,6 +3,17 @@ import { language, t } from "./texts.js";
 
 const base = "../v1/";
 let csrfToken = "";
+let shareToken = ""; // of the link that shares a view, where the page was opened by one
+
+/** From now on the API is asked by the text of such a link, and by nothing else. */
+export function openShare(token) {
+    shareToken = token;
+}
+
+/** Whether the page shows a shared view: it may ask for the figures of that view alone. */
+export function isShared() {
+    return shareToken !== "";
+}
 
 /* By the last part of `type`. */
 const kinds = {
@@ -38,6 +49,8 @@ async function request(method, path, options = {}) {
 
     if (options.body !== undefined)
         headers["Content-Type"] = "application/json";
+    if (shareToken)
+        headers.Authorization = `Bearer ${shareToken}`;
     if (method !== "GET" && csrfToken)
         headers["X-CSRF-Token"] = csrfToken;
     try {
@@ -45,7 +58,7 @@ async function request(method, path, options = {}) {
             method,
             headers,
             signal: options.signal,
-            credentials: "same-origin",
+            credentials: shareToken ? "omit" : "same-origin",
             body: options.body === undefined ? undefined : JSON.stringify(options.body),
         });
     } catch (error) {

@@ -16,6 +16,7 @@ import { pressKey } from "./keys.js";
 import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
+import { showShared } from "./shared.js";
 import { askForKey, languageSwitch, whyRefused } from "./signin.js";
 import { targets } from "./targets.js";
 import { language, t } from "./texts.js";
@@ -382,4 +383,7 @@ document.addEventListener("visibilitychange", () => {
         frame.refresh();
 });
 addEventListener("popstate", () => frame?.show());
-start();
+if (readView() === "shared")
+    showShared(root);
+else
+    start();

@@ -20,6 +20,8 @@ const actions = {
     annotate: ["", t("audit.noted")],
     save_view: ["", t("audit.view_saved")],
     delete_view: ["", t("audit.view_deleted")],
+    share: ["warn", t("audit.shared")],
+    unshare: ["", t("audit.share_revoked")],
     unannotate: ["", t("audit.note_removed")],
     reload: ["", t("audit.configuration_reloaded")],
 };

@@ -1,6 +1,6 @@
 // Campaigns, such as the stages of a reminder, side by side.
 import { loadNotes } from "./annotations.js";
-import { get, stats } from "./api.js";
+import { get, isShared, stats } from "./api.js";
 import { bars, difference } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
@@ -26,7 +26,7 @@ function chosen(filters) {
 
 /* Which campaigns there are, and which of them are looked at. */
 function loader(filters) {
-    const params = { ...toParams(filters), campaign: "" };
+    const params = { ...toParams(filters), ...isShared() ? {} : { campaign: "" } };
 
     return shared(async () => {
         const data = await stats({ ...params, group_by: "campaign", compare: compareParam(filters),
@@ -39,7 +39,7 @@ function loader(filters) {
         const names = new Map(data.rows.map(({ key, name }) => [key, name]));
 
         // Nobody clicked it in this period; it has its name all the same.
-        if (keys.some((key) => !names.has(key))) {
+        if (!isShared() && keys.some((key) => !names.has(key))) {
             for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
                 names.set(String(id), name);
         }
@@ -283,7 +283,7 @@ export function campaigns(context, filters) {
         cards: [
             stagesCard(load, filters),
             timeCard(load, context, filters),
-            pickCard(load, context, filters),
+            isShared() ? null : pickCard(load, context, filters),
             variantCard(load, filters),
             rankCard(t("common.channels"), t("common.where_the_link_was"), "channel", params, filters),
             delayCard(filters),
@@ -291,7 +291,7 @@ export function campaigns(context, filters) {
             rankCard(t("common.devices"), t("common.what_they_held_in"), "device", params, filters),
             rankCard(t("common.countries"), t("common.by_the_address_that"), "country", params, filters),
             rankCard(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind", params, filters),
-            rankCard(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", params, filters),
-        ],
+            rankCard(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", params, filters, { fills: isShared() }),
+        ].filter(Boolean),
     };
 }

@@ -2,7 +2,7 @@
 // of the same figures for people who can’t see it or prefer to read.
 import { marksOf, notesList, openNoteForm, placeNotes, whenOf } from "./annotations.js";
 import { fill, h, table } from "./dom.js";
-import { timeZone } from "./filters.js";
+import { localTime } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
 import { svgOf } from "./svg.js";
 import { t } from "./texts.js";
@@ -65,10 +65,7 @@ function tooltip(interval, unit) {
 function runningBucket(keys, interval) {
     if (interval === "step")
         return -1;
-    const now = new Date();
-    const ahead = timeZone() === "UTC" ? 0 : now.getTimezoneOffset();
-    // As the keys are: what local clocks show, read as UTC.
-    const local = now.getTime() - ahead * 60000;
+    const local = localTime(new Date());
 
     return keys.findIndex((key) => {
         const start = bucketDate(key), end = new Date(start);

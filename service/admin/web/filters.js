@@ -55,9 +55,30 @@ export function timeZone() {
     return zone;
 }
 
+/** Uses that zone: a shared view has its own. */
+export function useZone(name) {
+    zone = name;
+    clock = clockOf(name);
+}
+
+function clockOf(name) {
+    return new Intl.DateTimeFormat("en-US", { timeZone: name, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
+        hour: "numeric", minute: "numeric", second: "numeric" });
+}
+
+let clock = clockOf(zone);
+
+/** What clocks in that zone show at a moment, as if it were UTC: so the API names hours and days. */
+export function localTime(moment) {
+    const { year, month, day, hour, minute, second } = Object.fromEntries(clock.formatToParts(moment)
+        .map(({ type, value }) => [type, Number(value)]));
+
+    return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+}
+
 /** Uses UTC, because the server does not know the zone of this browser. */
 export function useUtc() {
-    zone = "UTC";
+    useZone("UTC");
 }
 
 /** All filters, those that are not given as they always are. */

@@ -1,5 +1,5 @@
 // The first page: how many, who, when, where from.
-import { address, stats } from "./api.js";
+import { address, isShared, stats } from "./api.js";
 import { loadNotes } from "./annotations.js";
 import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
@@ -356,11 +356,11 @@ export function overview(context, filters) {
         csv: { ...params, group_by: dimension ? `time,${dimension}` : "time,label" },
         cards: [
             ...figures(load, loadClients, filters),
-            dimension ? null : anomalyCard(filters),
+            dimension || isShared() ? null : anomalyCard(filters),
             labelChart(load, context, filters),
             dimension ? null : whoCard(load, params, filters),
             dimension ? null : conversionCard(filters),
-            rank(t("overview.top_campaigns"), dimension ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
+            dimension && isShared() ? null : rank(t("overview.top_campaigns"), dimension ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
                 "campaign", { link: toCampaign, load: dimension ? pickedCampaigns(params, filters) : undefined }),
             rank(t("common.kinds_of_link"), t("overview.what_the_clients_were"), "kind"),
             rank(t("overview.variants"), t("overview.of_a_b_tests"), "variant",

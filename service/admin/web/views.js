@@ -4,6 +4,7 @@ import { announce, fill, h, newId } from "./dom.js";
 import { addressOf, chosenFilters, periodName, withDefaults } from "./filters.js";
 import { time } from "./format.js";
 import { openDialog } from "./listing.js";
+import { Shares } from "./shares.js";
 import { t } from "./texts.js";
 import { audiences, campaignName, valueName } from "./words.js";
 
@@ -71,7 +72,8 @@ class Views {
         this.list = h("ul", { class: "views", "aria-label": t("views.saved_views") });
         this.problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
         this.element = h("div", { class: "stack" }, this.problem, this.list, this.context.mayWrite && pageOf(view)
-            ? nameForm(t("views.save_as"), t("views.save"), "", (name) => this.add(name)) : null);
+            ? [nameForm(t("views.save_as"), t("views.save"), "", (name) => this.add(name)),
+                new Shares(this.brand, view, filters, pageNames[pageOf(view)]).element] : null);
     }
 
     async load() {
