@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -236,11 +237,90 @@ static void test_nobody_answers(void **state)
     close(nobody.fd);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void set_done(void *owner, struct probe *probe)
+{
+    (void)owner;
+    *(bool *)probe->owner = true;
+}
+
+/* Asks for pages at once, until all or those at the index `enough` and before are there. */
+static void ask_all(const char *const urls[], bool done[], unsigned n, unsigned enough,
+                    int64_t pace_ms)
+{
+    const struct prober_options options = {.timeout_ms = WAIT_MS,
+                                           .pace_ms = pace_ms,
+                                           .parallel = 8,
+                                           .redirects_max = REDIRECTS,
+                                           .on_done = set_done};
+    struct prober *prober = prober_new(&options);
+    int64_t end_ms = now_ms() + WAIT_MS;
+    struct probe probes[8] = {0};
+
+    assert_non_null(prober);
+    for (unsigned i = 0; i < n; i++) {
+        probes[i].url = urls[i];
+        probes[i].owner = &done[i];
+        prober_add(prober, &probes[i]);
+    }
+    for (bool all = false; !all && now_ms() < end_ms;) {
+        prober_step(prober);
+        all = true;
+        for (unsigned i = 0; i <= enough; i++)
+            all = all && done[i];
+        if (!all)
+            prober_wait(prober, 100);
+    }
+    prober_free(prober);
+    for (unsigned i = 0; i < n; i++)
+        probe_clear(&probes[i]);
+}
+
+static void test_a_host_is_asked_at_its_pace(void **state)
+{
+    const struct server *server = *state;
+    char page[TEXT_MAX], redirect[TEXT_MAX];
+    const char *const urls[] = {page, redirect, page};
+    bool done[3] = {false};
+    int64_t begin_ms = now_ms();
+
+    snprintf(page, sizeof(page), "http://127.0.0.1:%u/200", server->port);
+    snprintf(redirect, sizeof(redirect), "http://127.0.0.1:%u/to/200", server->port);
+    ask_all(urls, done, 3, 2, 100);
+    assert_true(done[0] && done[1] && done[2]);
+    assert_true(now_ms() - begin_ms >= 300); /* four requests, three pauses */
+}
+
+/* Two names of the other host: one may share its place in the table of paces with the first. */
+static void test_a_host_does_not_wait_for_another(void **state)
+{
+    const struct server *server = *state;
+    char page[TEXT_MAX], other[TEXT_MAX], third[TEXT_MAX];
+    const char *const urls[] = {page, other, third, page};
+    bool done[4] = {false};
+
+    snprintf(page, sizeof(page), "http://127.0.0.1:%u/200", server->port);
+    snprintf(other, sizeof(other), "http://127.1:%u/200", server->port);
+    snprintf(third, sizeof(third), "http://127.0.1:%u/200", server->port);
+    ask_all(urls, done, 4, 2, (int64_t)WAIT_MS * 10);
+    assert_true(done[0] && (done[1] || done[2]));
+    assert_false(done[3]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_said_of_a_page),
         cmocka_unit_test(test_nobody_answers),
+        cmocka_unit_test(test_a_host_is_asked_at_its_pace),
+        cmocka_unit_test(test_a_host_does_not_wait_for_another),
     };
 
     return cmocka_run_group_tests(tests, start_server, stop_server);
