@@ -1,19 +1,20 @@
-"""Kafka, against librdkafka's own mock cluster (tests/sinks/kafka_mock.c) with injected errors.
+"""Kafka, against librdkafka's own mock cluster (tests/sinks/kafka_mock.c) with injected errors, and against a
+double of ours that knows the rules of idempotent producers.
 
 The mock keeps no memory of producers, so a message that a broker took and whose answer was an error
 comes twice here; a reader knows it by log and position, as after a crash.
 """
 import re
-import socketserver
 import ssl
 import struct
-import threading
 
 import pytest
 
 from faults.trial import flood, mint_links
 from harness.endpoint import Endpoint
 from harness.kafka_cluster import Cluster, records_of
+from harness.kafka_double import (AUTHENTICATE, AUTHORIZATION_FAILED, HANDSHAKE, METADATA, NOT_ENOUGH_REPLICAS, NOT_LEADER,
+                                  PRODUCE, KafkaDouble, KafkaServer, text)
 from harness.tls import make_certificate
 from harness.wait import wait_until
 from test_sinks import FAST, audit, sample
@@ -90,6 +91,30 @@ def test_errors_and_brokers_that_are_down_lose_nothing(make_hopcountd, redis, cl
     assert audit(records) == 2500
 
 
+def test_whatever_a_broker_answers_each_record_is_there_once(make_hopcountd, redis, rng):
+    """Twice never, as long as the process lives: the broker knows a batch that comes again, five under way at a time."""
+    double = KafkaDouble()
+    faults = ["lose the reply", "hang up", "late", NOT_LEADER, NOT_ENOUGH_REPLICAS]
+    double.faults = lambda n: rng.choice(faults) if rng.random() < 0.3 else None
+    daemon = make_hopcountd(redis, {**FAST, **bus(double, batch_max=1000, timeout_ms=20000, options={
+        "batch.num.messages": "20", "reconnect.backoff.max.ms": "100", "retry.backoff.ms": "10"})})
+    flood(daemon.port, mint_links(daemon, 10), 3000)
+    wait_until(lambda: double.n_batches > 60, 30, "some batches came")
+    double.heal()
+    wait_all(daemon, 3000)
+    found = re.findall(rb'"log":"(\w+)","position":(\d+)', b"".join(double.batches))
+    again = len(daemon.log_lines("sink.later"))
+    assert len(set(found)) == 3000 and (len(found) == 3000 or again), (len(found), again)
+    double.faults = lambda n: AUTHORIZATION_FAILED
+    flood(daemon.port, mint_links(daemon, 1), 10)
+    wait_until(lambda: "authorization failed" in cause(daemon), 30, lambda: cause(daemon))
+    double.faults = lambda n: "forget"  # each batch but the first of a producer is of nobody
+    flood(daemon.port, mint_links(daemon, 1), 10)
+    wait_all(daemon, 3020)
+    assert len(set(re.findall(rb'"position":(\d+)', b"".join(double.batches)))) >= 1510
+    double.close()
+
+
 def test_a_killed_process_sends_the_range_again(make_hopcountd, redis, cluster, rng):
     daemon = make_hopcountd(redis, {**FAST, **bus(cluster, batch_max=100)})
     links = mint_links(daemon, 10)
@@ -129,38 +154,21 @@ def test_a_bus_that_cannot_be_reached_is_said(make_hopcountd, redis, cluster, br
     daemon.shut_down()
 
 
-class Refusing(socketserver.ThreadingTCPServer):
+class Refusing(KafkaServer):
     """A broker that knows SASL and nobody's password: librdkafka's mock has none.  `seen` are what it was told."""
 
-    daemon_threads, allow_reuse_address = True, True
-    VERSIONS, HANDSHAKE, AUTHENTICATE = 18, 17, 36
     WRONG = 58  # SASL_AUTHENTICATION_FAILED
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Broker)
         self.seen = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        super().__init__({METADATA: (1, None), PRODUCE: (3, None), HANDSHAKE: (1, self.shake), AUTHENTICATE: (0, self.refuse)})
 
-    class Broker(socketserver.StreamRequestHandler):
-        def handle(self):
-            while head := self.rfile.read(4):
-                request = self.rfile.read(struct.unpack(">I", head)[0])
-                key, version, number, name_len = struct.unpack_from(">hhih", request)
-                reply = self.reply(key, version, request[10 + max(name_len, 0):])
-                self.wfile.write(struct.pack(">Ii", 4 + len(reply), number) + reply)
+    def shake(self, _):
+        return struct.pack(">hi", 0, 1) + text("PLAIN")
 
-        def reply(self, key, version, body):
-            if key == Refusing.VERSIONS and version > 0:
-                return struct.pack(">hi", 35, 0)  # UNSUPPORTED_VERSION: it asks again with an older one
-            if key == Refusing.VERSIONS:
-                known = (Refusing.VERSIONS, 0), (Refusing.HANDSHAKE, 1), (Refusing.AUTHENTICATE, 0), (3, 1), (0, 3)
-                return struct.pack(">hi", 0, len(known)) + b"".join(struct.pack(">hhh", k, 0, v) for k, v in known)
-            if key == Refusing.HANDSHAKE:
-                return struct.pack(">hih", 0, 1, 5) + b"PLAIN"
-            assert key == Refusing.AUTHENTICATE, key
-            self.server.seen.append(body[4:])
-            why = b"no such user or password"
-            return struct.pack(">hh", Refusing.WRONG, len(why)) + why + struct.pack(">i", 0)
+    def refuse(self, request):
+        self.seen.append(request.bytes())
+        return struct.pack(">h", self.WRONG) + text("no such user or password") + struct.pack(">i", 0)
 
 
 def wait_said(daemon, words):
@@ -178,7 +186,7 @@ def test_a_wrong_password_is_said(make_hopcountd, redis, tmp_path):
     password.chmod(0o600)
     with Refusing() as broker:
         daemon = make_hopcountd(redis, {**FAST, "sinks": [{
-            "name": "bus", "type": "kafka", "brokers": f"127.0.0.1:{broker.server_address[1]}", "topic": "t",
+            "name": "bus", "type": "kafka", "brokers": f"127.0.0.1:{broker.port}", "topic": "t",
             "flush_ms": 50, "timeout_ms": 1000, "username": "hopcount", "password_file": str(password),
             "options": {"security.protocol": "sasl_plaintext", "sasl.mechanisms": "PLAIN"}}]})
         wait_said(daemon, "(?i)authentication.*no such user or password")
