@@ -59,9 +59,7 @@ bool shares_must_look(const struct request *request)
 /* Every time, so that a link ends on all pods when it is revoked. */
 static void on_found(struct request *request, const struct brand *brand, json_t *items)
 {
-    const char *id = json_object_iter_key(json_object_iter(items));
-
-    if (!id) {
+    if (json_object_size(items) == 0) {
         refuse(request);
         return;
     }
@@ -70,10 +68,10 @@ static void on_found(struct request *request, const struct brand *brand, json_t 
         return;
     }
     request->share = kept_only_json(brand, items);
-    if (!request->share)
-        request_fail(request, 503, NULL, "out of memory");
-    else if (auth_check_share(request->server->auth, request, id))
+    if (request->share)
         request->go_on(request);
+    else
+        request_fail(request, 503, NULL, "out of memory");
 }
 
 void shares_look(struct request *request, void (*go_on)(struct request *request))
@@ -88,6 +86,8 @@ void shares_look(struct request *request, void (*go_on)(struct request *request)
         refuse(request);
         return;
     }
+    if (!auth_check_share(request->server->auth, request, token.id))
+        return;
     request->go_on = go_on;
     wish.id = slice_of(token.id);
     kept_do(request, &wish);

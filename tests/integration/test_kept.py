@@ -144,3 +144,25 @@ def test_views_that_make_no_sense_are_refused(daemon, redis):
     redis.client().hset(key, mapping={f"{n:016x}": json.dumps({"name": f"v{n}", "page": "overview", "filters": {}, "by": "b",
                                                                "made_at": "2026-11-22T00:00:00Z"}) for n in range(99)})
     assert "100 views" in save(daemon, "one more", status=403)["detail"]
+
+
+def test_the_command_line_annotates(daemon):
+    def annotate(*words, code=0, key=None):
+        done = daemon.cli("annotate", *words, "--url", f"http://127.0.0.1:{daemon.admin_port}", "--key", key or daemon.lead)
+        assert done.returncode == code, f"{words}: {done.returncode} {done.stdout} {done.stderr}"
+        return done.stdout if code == 0 else done.stderr
+
+    said = annotate("New template, 5 % off", "--brand", "acme", "--at", "2026-11-22T12:34:56Z")
+    made = ask(daemon, "GET", "/v1/annotations?brand=acme")["annotations"][0]
+    assert said == f"2026-11-22T12:00:00Z of acme: New template, 5 % off ({made['id']})\n"
+    annotate("Prices rose", "--brand", "acme")  # today
+    assert f"2026-11-22T12:00:00Z  {made['id']}  New template, 5 % off  (lead)\n" in annotate("--list", "--brand", "acme", key=daemon.reader)
+    assert len(json.loads(annotate("--list", "--json", "--brand", "acme"))["annotations"]) == 2
+    assert annotate("--remove", made["id"], "--brand", "acme") == f"{made['id']}: removed\n"
+    assert "no annotation of that id" in annotate("--remove", made["id"], "--brand", "acme", code=1)
+    assert "text must be" in annotate("x" * 201, "--brand", "acme", code=1).lower()
+    assert "links:write" in annotate("x", "--brand", "acme", code=1, key=daemon.reader)
+    for words in ((), ("a", "b"), ("--list", "--remove", made["id"]), ("--list", "a"), ("--remove", "../session"), ("a", "--json"),
+                  ("a", "--brand", "acme/../x")):
+        annotate(*words, code=2)
+    assert len(ask(daemon, "GET", "/v1/annotations?brand=acme")["annotations"]) == 1
