@@ -6,29 +6,22 @@
 
 #include <sodium.h>
 
-#include "proto/token.h"
+#include "service/admin/seal.h"
 
 /*
- * The sealed text is base64url of
- *     kid (1) | nonce (24) | secretbox of: version (1) | id (32) | hash of the API key (32) |
- *     started (8) | used (8); seconds, big-endian
- * Version 2, of a person, has their name behind it, and the hash is of their entry.
+ * What is sealed: version (1) | id (32) | hash of the API key (32) | started (8) | used (8);
+ * seconds, big-endian.  Version 2, of a person, has their name behind it, and the hash is of their
+ * entry.
  */
 enum {
     VERSION_KEY = 1,
     VERSION_USER = 2,
-    PLAIN_LEN = 1 + SESSION_ID_LEN + APIKEY_HASH_LEN + 8 + 8,
-    BOX_AT = 1 + crypto_secretbox_NONCEBYTES,
-    SEALED_LEN = BOX_AT + crypto_secretbox_MACBYTES + PLAIN_LEN, /* and the name */
-    SEALED_MAX = SEALED_LEN + USERS_NAME_MAX,
+    PLAIN_LEN = 1 + SESSION_ID_LEN + APIKEY_HASH_LEN + 8 + 8, /* and the name */
+    PLAIN_MAX = PLAIN_LEN + USERS_NAME_MAX,
 };
 
-_Static_assert(sodium_base64_ENCODED_LEN(SEALED_MAX, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
-                   SESSION_TEXT_MAX + 1,
+_Static_assert(SEAL_TEXT_LEN(PLAIN_MAX) <= SESSION_TEXT_MAX,
                "a sealed session is longer than SESSION_TEXT_MAX");
-
-_Static_assert((int)TOKEN_KEY_LEN == (int)crypto_secretbox_KEYBYTES,
-               "a derived key doesn't fit the secretbox");
 
 static const char purpose[] = "hopcount session 1";
 
@@ -71,13 +64,10 @@ void session_start(struct session *session, const uint8_t hash[static APIKEY_HAS
 bool session_seal(const struct session *session, const struct token_keyring *ring,
                   char out[static SESSION_TEXT_MAX + 1])
 {
-    uint8_t plain[PLAIN_LEN + USERS_NAME_MAX], sealed[SEALED_MAX], key[crypto_secretbox_KEYBYTES];
     size_t user_len = strlen(session->user);
-    uint8_t *at = plain;
+    uint8_t plain[PLAIN_MAX], *at = plain;
+    bool ok;
 
-    sealed[0] = token_deriving_kid(ring);
-    if (!token_derive_key(ring, sealed[0], purpose, key))
-        return false;
     *at++ = user_len > 0 ? VERSION_USER : VERSION_KEY;
     memcpy(at, session->id, sizeof(session->id));
     at += sizeof(session->id);
@@ -85,14 +75,9 @@ bool session_seal(const struct session *session, const struct token_keyring *rin
     at += sizeof(session->key_hash);
     at = put64(put64(at, session->started_s), session->used_s);
     memcpy(at, session->user, user_len);
-
-    randombytes_buf(sealed + 1, crypto_secretbox_NONCEBYTES);
-    crypto_secretbox_easy(sealed + BOX_AT, plain, PLAIN_LEN + user_len, sealed + 1, key);
-    sodium_bin2base64(out, SESSION_TEXT_MAX + 1, sealed, SEALED_LEN + user_len,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    sodium_memzero(key, sizeof(key));
+    ok = seal_write(ring, purpose, plain, PLAIN_LEN + user_len, out, SESSION_TEXT_MAX + 1);
     sodium_memzero(plain, sizeof(plain));
-    return true;
+    return ok;
 }
 
 static bool is_over(const struct session *session, int64_t now_s)
@@ -105,21 +90,14 @@ static bool is_over(const struct session *session, int64_t now_s)
 bool session_open(struct session *session, const struct token_keyring *ring, struct slice text,
                   int64_t now_s)
 {
-    uint8_t sealed[SEALED_MAX], plain[PLAIN_LEN + USERS_NAME_MAX], key[crypto_secretbox_KEYBYTES];
+    uint8_t plain[PLAIN_MAX];
     const uint8_t *at = plain + 1;
     size_t len, user_len;
-    bool is_ours;
 
-    if (sodium_base642bin(sealed, sizeof(sealed), text.ptr, text.len, NULL, &len, NULL,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        len < SEALED_LEN || !token_derive_key(ring, sealed[0], purpose, key))
+    if (!seal_open(ring, purpose, text, plain, sizeof(plain), &len) || len < PLAIN_LEN)
         return false;
-    user_len = len - SEALED_LEN;
-    is_ours =
-        crypto_secretbox_open_easy(plain, sealed + BOX_AT, len - BOX_AT, sealed + 1, key) == 0 &&
-        plain[0] == (user_len > 0 ? VERSION_USER : VERSION_KEY);
-    sodium_memzero(key, sizeof(key));
-    if (!is_ours)
+    user_len = len - PLAIN_LEN;
+    if (plain[0] != (user_len > 0 ? VERSION_USER : VERSION_KEY))
         return false;
     memcpy(session->id, at, sizeof(session->id));
     at += sizeof(session->id);
