@@ -18,6 +18,7 @@
 #include "service/admin/front.h"
 #include "service/admin/live.h"
 #include "service/admin/mailbox.h"
+#include "service/admin/oidc.h"
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/router.h"
@@ -112,6 +113,7 @@ static void take_mail(struct admin *admin)
     if (site) {
         site_unref(admin->server.site);
         admin->server.site = site;
+        oidc_reset(admin->server.oidc);
         auth_set_access(admin->server.auth, access);
         cache_clear(admin->server.cache);
         note_reload(&admin->server, n_keys);
@@ -202,7 +204,8 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     if (!(admin->server.auth = auth_new(access, options->config->rate_per_min)) ||
         !(admin->server.cache = cache_new()) ||
         !(admin->server.signed_out = sessions_signed_out_new()) ||
-        !(admin->server.attempts = attempts_new())) {
+        !(admin->server.attempts = attempts_new()) ||
+        !(admin->server.oidc = oidc_new(&admin->server))) {
         error_set(err, "admin: out of memory");
         goto out;
     }
@@ -279,6 +282,7 @@ void admin_free(struct admin *admin)
         pthread_join(admin->thread, NULL);
     }
     /* What is under way ends with replies, which go to the front; so the front is the last. */
+    oidc_free(admin->server.oidc);
     fetches_free(admin->server.fetches);
     audit_free(admin->server.audit);
     one_use_free(admin->server.one_use);

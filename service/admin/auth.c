@@ -39,8 +39,17 @@ struct auth {
     char name[REQUEST_WHO_MAX + 1]; /* of auth_name_by_hash() */
 };
 
-static const char *const prefixes[] = {
-    [AUTH_BY_KEY] = "", [AUTH_BY_PROXY] = "proxy:", [AUTH_BY_SHARE] = "share:"};
+static const char *const prefixes[] = {[AUTH_BY_KEY] = "",
+                                       [AUTH_BY_PROXY] = "proxy:",
+                                       [AUTH_BY_OIDC] = "oidc:",
+                                       [AUTH_BY_SHARE] = "share:"};
+
+enum { N_PREFIXES = sizeof(prefixes) / sizeof(prefixes[0]) };
+
+void auth_write_who(char out[static REQUEST_WHO_MAX + 1], enum auth_by by, const char *name)
+{
+    snprintf(out, REQUEST_WHO_MAX + 1, "%s%s", prefixes[by], name);
+}
 
 static const struct apikeys *keys_of(const struct auth *auth)
 {
@@ -175,7 +184,7 @@ static void fill_user(const struct auth *auth, struct auth_person *out, enum aut
                       const char *name, const struct users_role *role)
 {
     *out = (struct auth_person){.by = by};
-    snprintf(out->who, sizeof(out->who), "%s%s", prefixes[by], name);
+    auth_write_who(out->who, by, name);
     out->name = out->who + strlen(prefixes[by]);
     out->rate =
         apikeys_count(keys_of(auth)) + (unsigned)(event_id_hash(slice_of(out->who)) % PEOPLE_RATES);
@@ -226,11 +235,20 @@ static enum auth_status find_by_proxy(const struct auth *auth, const struct requ
 static bool find_by_session(const struct auth *auth, const struct session *session,
                             struct auth_person *out)
 {
-    const struct apikey *key = apikeys_find_hash(keys_of(auth), session->key_hash);
+    const struct apikey *key;
+    const struct users_role *role;
 
-    if (!key)
-        return false;
-    fill_key(out, key);
+    if (session->user[0]) {
+        role = users_find_hash(auth_users(auth), session->key_hash);
+        if (!role)
+            return false;
+        fill_user(auth, out, AUTH_BY_OIDC, session->user, role);
+    } else {
+        key = apikeys_find_hash(keys_of(auth), session->key_hash);
+        if (!key)
+            return false;
+        fill_key(out, key);
+    }
     memcpy(out->csrf, session->csrf, sizeof(out->csrf));
     return true;
 }
@@ -399,8 +417,8 @@ const char *auth_name_by_hash(struct auth *auth, uint32_t hash)
     for (unsigned i = 0; i < users_count(users); i++) {
         const char *name = users_name_at(users, i);
 
-        for (size_t by = AUTH_BY_PROXY; name && by < sizeof(prefixes) / sizeof(prefixes[0]); by++) {
-            snprintf(auth->name, sizeof(auth->name), "%s%s", prefixes[by], name);
+        for (unsigned by = AUTH_BY_PROXY; name && by < N_PREFIXES; by++) {
+            auth_write_who(auth->name, by, name);
             if (has_hash(auth->name, hash))
                 return auth->name;
         }

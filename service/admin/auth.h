@@ -26,7 +26,10 @@ void auth_set_access(struct auth *auth, struct access *access);
 const struct users *auth_users(const struct auth *auth);
 
 /* By whose authority a request comes. */
-enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY, AUTH_BY_SHARE };
+enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY, AUTH_BY_OIDC, AUTH_BY_SHARE };
+
+/* Writes who it is, as struct request has it: a person with how they signed in. */
+void auth_write_who(char out[static REQUEST_WHO_MAX + 1], enum auth_by by, const char *name);
 
 struct auth_person {
     enum auth_by by;

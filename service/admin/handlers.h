@@ -58,6 +58,8 @@ void qr_handle_png(struct request *request);
 void signin_handle_open(struct request *request);
 void signin_handle_show(struct request *request);
 void signin_handle_close(struct request *request);
+void oidc_handle_start(struct request *request);
+void oidc_handle_callback(struct request *request);
 void openapi_handle_yaml(struct request *request);
 void openapi_handle_json(struct request *request);
 void problems_handle_list(struct request *request);

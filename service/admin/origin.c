@@ -1,5 +1,6 @@
 #include "service/admin/origin.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,6 +79,37 @@ bool origin_is_own_page(const struct request *request)
     return request->origin.is_peer_trusted &&
            (is_host_of(origin, forwarded_host(request, "X-Forwarded-Host", FORWARDED_X)) ||
             is_host_of(origin, forwarded_host(request, "Forwarded", FORWARDED_RFC7239)));
+}
+
+/* Names, addresses and a port; anything else would be no host. */
+static bool is_host(struct slice host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        char c = slice_lower(host.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+            (c == '\0' || !strchr(".-_:[]", c)))
+            return false;
+    }
+    return host.len > 0 && host.len <= ORIGIN_URL_MAX - sizeof("https://");
+}
+
+bool origin_url(const struct request *request, char out[static ORIGIN_URL_MAX])
+{
+    struct slice host = {0};
+
+    if (request->origin.is_peer_trusted) {
+        host = forwarded_host(request, "X-Forwarded-Host", FORWARDED_X);
+        if (!host.ptr)
+            host = forwarded_host(request, "Forwarded", FORWARDED_RFC7239);
+    }
+    if (!host.ptr)
+        host = slice_of(request_header(request, "Host"));
+    if (!is_host(host))
+        return false;
+    snprintf(out, ORIGIN_URL_MAX, "%s://%.*s", request->is_secure ? "https" : "http",
+             SLICE_ARG(host));
+    return true;
 }
 
 bool origin_is_secure(const struct request *request)

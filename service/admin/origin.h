@@ -7,6 +7,8 @@
 #define ADMIN_ORIGIN_H
 #include <stdbool.h>
 
+#include "proto/compiler.h"
+
 struct request;
 
 /* Whether the request came over TLS, as a proxy says (trusted or not), or the browser (an Origin of
@@ -17,5 +19,10 @@ bool origin_is_secure(const struct request *request);
  * browser says (Sec-Fetch-Site), or else by an Origin of the host that the request was sent to.
  * Proxies that are trusted may name that host. */
 bool origin_is_own_page(const struct request *request);
+
+enum { ORIGIN_URL_MAX = 300 };
+
+/* Writes where the browser found us, "https://host:port".  False: the request names no host. */
+MUST_USE bool origin_url(const struct request *request, char out[static ORIGIN_URL_MAX]);
 
 #endif

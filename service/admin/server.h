@@ -20,6 +20,7 @@ struct fetches;
 struct invoices_job;
 struct live;
 struct mailbox;
+struct oidc;
 struct one_use;
 struct pods;
 struct request;
@@ -47,6 +48,7 @@ struct server {
     struct sessions_signed_out *signed_out; /* of the dashboard */
     struct attempts *attempts;              /* to sign in that failed */
     struct audit *audit;                    /* who did what */
+    struct oidc *oidc;                      /* people who sign in at a provider */
     struct signins *signins;                /* refusals of wrong keys that are held back */
     struct fetches *fetches;                /* queries to Redis under way; NULL = no Redis */
     struct one_use *one_use;                /* NULL = no Redis */

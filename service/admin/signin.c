@@ -41,7 +41,8 @@ static bool is_json(const struct request *request)
 static json_t *person_json(const struct auth *auth, const struct auth_person *person,
                            int64_t expires_s)
 {
-    static const char *const by[] = {[AUTH_BY_KEY] = "key", [AUTH_BY_PROXY] = "proxy"};
+    static const char *const by[] = {
+        [AUTH_BY_KEY] = "key", [AUTH_BY_PROXY] = "proxy", [AUTH_BY_OIDC] = "oidc"};
     char text[APIKEY_SCOPES_MAX], expires[RFC3339_TEXT_MAX];
     const struct users_proxy *proxy =
         person->by == AUTH_BY_PROXY ? users_proxy(auth_users(auth)) : NULL;
@@ -224,9 +225,11 @@ void signin_handle_open(struct request *request)
 static void reply_nobody(struct request *request, const char *refused, const char *name,
                          const char *detail)
 {
+    const struct users_oidc *oidc = users_oidc(auth_users(request->server->auth));
+
     request_reply_json(request, 200,
-                       json_pack("{sb ss* ss* ss*}", "signed_in", 0, "refused", refused, "name",
-                                 name, "detail", detail));
+                       json_pack("{sb ss* ss* ss* ss*}", "signed_in", 0, "refused", refused, "name",
+                                 name, "detail", detail, "sign_in_with", oidc ? oidc->name : NULL));
 }
 
 void signin_handle_show(struct request *request)

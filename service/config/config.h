@@ -74,6 +74,18 @@ struct config_proxy_users {
     char *sign_out_url;
 };
 
+/* An OpenID provider at which people sign in. */
+struct config_oidc {
+    char *issuer; /* NULL = none */
+    char *name;   /* on the button; NULL = the issuer's host */
+    char *client_id;
+    char *client_secret_file; /* NULL: a client without a secret */
+    char *scopes;
+    char *user_claim;
+    char *groups_claim;
+    char *tls_ca; /* PEM file; NULL = the system's authorities */
+};
+
 struct config_admin {
     char **listen;
     unsigned n_listen;
@@ -81,7 +93,9 @@ struct config_admin {
     char *api_keys;            /* file; NULL = none: every call that needs a key is refused */
     int64_t rate_per_min;      /* requests per key and minute */
     int64_t audit_days;        /* that the audit log goes back; 0 = none is kept */
+    char *url;                 /* where browsers find it; NULL = as each request says */
     struct config_proxy_users proxy;
+    struct config_oidc oidc;
     struct config_user *users;
     unsigned n_users;
 };

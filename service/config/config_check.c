@@ -169,6 +169,34 @@ const char *config_check_user(const char *text)
     return NULL;
 }
 
+bool config_is_safe_url(const char *text)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    const char *host = text + 7;
+    size_t len;
+
+    if (config_check_url(text) || strchr(text, '#'))
+        return false;
+    if (strncasecmp(text, "https://", 8) == 0)
+        return true;
+    len = strcspn(host, ":/?");
+    if (host[0] == '[')
+        len = strcspn(host, "]") + 1;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        if (len == strlen(hosts[i]) && strncasecmp(host, hosts[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *config_check_issuer(const char *text)
+{
+    if (config_is_safe_url(text) && !strchr(text, '?'))
+        return NULL;
+    return "is not the URL of a provider; write https://host/path, without query and fragment "
+           "(http only for 127.0.0.1, [::1] and localhost)";
+}
+
 const char *config_check_sign_out_url(const char *text)
 {
     if (text[0] == '/' && text[1] != '/' && !strpbrk(text, "{}\\ \""))

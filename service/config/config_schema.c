@@ -99,9 +99,31 @@ static const struct schema_key proxy_users_keys[] = {
     END,
 };
 
+static const struct schema_key oidc_keys[] = {
+    TEXT("issuer", config_oidc, issuer, 1024, NULL, config_check_issuer,
+         "The OpenID provider, such as https://id.acme.example/realms/staff; what it says of "
+         "itself is read below it, at .well-known/openid-configuration."),
+    TEXT("name", config_oidc, name, 64, NULL, NULL,
+         "What people call it, for the button to sign in; default: the issuer's host."),
+    TEXT("client_id", config_oidc, client_id, 256, NULL, NULL,
+         "What hopcount is called there.  Its redirect URI is /v1/session/oidc/callback below "
+         "admin.url."),
+    PATH("client_secret_file", config_oidc, client_secret_file, NULL,
+         "File whose first line is the client's secret; without it hopcount is a public client."),
+    TEXT("scopes", config_oidc, scopes, 512, "openid email profile", NULL,
+         "What is asked for; add what your provider needs to tell groups."),
+    TEXT("user_claim", config_oidc, user_claim, 128, "email", NULL,
+         "The claim that says who it is; an email counts only with email_verified."),
+    TEXT("groups_claim", config_oidc, groups_claim, 128, "groups", NULL,
+         "The claim with their groups, a list of texts."),
+    PATH("tls_ca", config_oidc, tls_ca, NULL,
+         "PEM file of the authorities that vouch for the provider; default: those of the system."),
+    END,
+};
+
 static const struct schema_key user_keys[] = {
     TEXT("user", config_user, user, 120, NULL, config_check_user,
-         "One person as the proxy names them; *@acme.example is anybody there, "
+         "One person as proxy or provider name them; *@acme.example is anybody there, "
          "* anybody at all."),
     TEXT("group", config_user, group, 256, NULL, NULL, "All people of a group."),
     {.name = "role", .type = SCHEMA_CHOICE, .required = true, MEMBER(config_user, role),
@@ -123,8 +145,14 @@ static const struct schema_key admin_keys[] = {
     INT("audit_days", config_admin, audit_days, 0, 3650, "365",
         "Days that the audit log goes back: who signed in, named, revoked, exported or erased, and "
         "from where; 0 keeps none."),
+    {.name = "url", .type = SCHEMA_TEXT, .at_reload = true, MEMBER(config_admin, url), .max = 1024,
+     .check = config_check_billing_url,
+     .help = "Where browsers find this address, such as https://hopcount.acme.example; default: as "
+             "each request says."},
     {.name = "proxy", .type = SCHEMA_GROUP, .at_reload = true, MEMBER(config_admin, proxy),
      .keys = proxy_users_keys, .help = "Signing in at a proxy in front."},
+    {.name = "oidc", .type = SCHEMA_GROUP, .at_reload = true, MEMBER(config_admin, oidc),
+     .keys = oidc_keys, .help = "Signing in at an OpenID provider."},
     {.name = "users", .type = SCHEMA_LIST, .at_reload = true,
      .offset = offsetof(struct config_admin, users), .size = sizeof(struct config_user),
      .count_offset = offsetof(struct config_admin, n_users), .min = 0, .max = 1024,

@@ -1,5 +1,7 @@
 #include "service/config/users.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,7 @@
 #include "service/base/error.h"
 #include "service/config/brandlist.h"
 #include "service/config/config.h"
+#include "service/config/linefile.h"
 
 struct entry {
     char *user, *group; /* one of them is NULL */
@@ -15,9 +18,14 @@ struct entry {
     struct users_role role;
 };
 
+enum { TEXTS_MAX = 11, SECRET_FORBIDDEN = 0026 };
+
 struct users {
-    struct users_proxy proxy; /* points to the texts below; no user_header = none */
-    char *user_header, *groups_header, *sign_out_url;
+    struct users_proxy proxy; /* no user_header = none */
+    struct users_oidc oidc;   /* no issuer = none */
+    char *texts[TEXTS_MAX];   /* what the two point to */
+    unsigned n_texts;
+    char *client_secret; /* sodium_malloc() */
     struct entry *entries;
     unsigned n;
 };
@@ -42,6 +50,10 @@ static void hash_config(const struct config_admin *admin, uint8_t out[static API
     hash_text(&hash, "hopcount users 1");
     hash_text(&hash, admin->proxy.user_header);
     hash_text(&hash, admin->proxy.groups_header);
+    hash_text(&hash, admin->oidc.issuer);
+    hash_text(&hash, admin->oidc.client_id);
+    hash_text(&hash, admin->oidc.user_claim);
+    hash_text(&hash, admin->oidc.groups_claim);
     for (unsigned i = 0; i < admin->n_users; i++) {
         const struct config_user *user = &admin->users[i];
 
@@ -134,31 +146,40 @@ static bool check_user(const struct config *config, unsigned at, struct error *e
     return true;
 }
 
+/* What has no place without something else, or can let nobody in. */
 static bool check(const struct config *config, struct error *err)
 {
     const struct config_admin *admin = &config->admin;
-    bool has_source = admin->proxy.user_header != NULL;
+    const struct config_proxy_users *proxy = &admin->proxy;
+    const struct config_oidc *oidc = &admin->oidc;
+    bool has_source = proxy->user_header || oidc->issuer;
+    const struct {
+        const char *key, *wrong;
+        bool is_wrong;
+    } rules[] = {
+        {"admin.proxy", "user_header is missing; name the field in which the proxy says who it is",
+         !proxy->user_header && (proxy->groups_header || proxy->sign_out_url)},
+        {"admin.proxy.user_header",
+         "no proxy is trusted to say who somebody is; list the networks of your proxies in "
+         "public.trusted_proxies",
+         proxy->user_header && config->public.n_trusted_proxies == 0},
+        {"admin.oidc", "issuer is missing; name the URL of the provider",
+         !oidc->issuer && (oidc->name || oidc->client_id || oidc->client_secret_file)},
+        {"admin.oidc", "client_id is missing; the provider gives one to hopcount",
+         oidc->issuer && !oidc->client_id},
+        {oidc->issuer ? "admin.oidc" : "admin.proxy",
+         "nobody could sign in by it; list people or groups in admin.users",
+         has_source && admin->n_users == 0},
+        {"admin.users",
+         "nothing says who these people are; set admin.proxy.user_header or admin.oidc.issuer",
+         !has_source && admin->n_users > 0},
+    };
 
-    if (!has_source && (admin->proxy.groups_header || admin->proxy.sign_out_url)) {
-        config_fail(config, err, "admin.proxy",
-                    "user_header is missing; name the field in which the proxy says who it is");
-        return false;
-    }
-    if (admin->proxy.user_header && config->public.n_trusted_proxies == 0) {
-        config_fail(config, err, "admin.proxy.user_header",
-                    "no proxy is trusted to say who somebody is; list the networks of your proxies "
-                    "in public.trusted_proxies");
-        return false;
-    }
-    if (has_source && admin->n_users == 0) {
-        config_fail(config, err, "admin.proxy",
-                    "nobody could sign in by it; list people or groups in admin.users");
-        return false;
-    }
-    if (!has_source && admin->n_users > 0) {
-        config_fail(config, err, "admin.users",
-                    "nothing says who these people are; set admin.proxy.user_header");
-        return false;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].is_wrong) {
+            config_fail(config, err, rules[i].key, "%s", rules[i].wrong);
+            return false;
+        }
     }
     for (unsigned i = 0; i < admin->n_users; i++) {
         if (!check_user(config, i, err))
@@ -168,6 +189,77 @@ static bool check(const struct config *config, struct error *err)
 }
 
 /* --- the table --- */
+
+/* Keeps a copy of a text, which may be NULL; false: no memory. */
+static bool keep(struct users *users, const char *text, const char **out)
+{
+    assert(users->n_texts < TEXTS_MAX);
+    if (!copy(text, &users->texts[users->n_texts]))
+        return false;
+    *out = users->texts[users->n_texts++];
+    return true;
+}
+
+/* What people call a provider that has no name: the host of its URL. */
+static bool keep_host(struct users *users, const char *issuer, const char **out)
+{
+    const char *host = strstr(issuer, "://") + 3;
+    char *copied = strndup(host, strcspn(host, "/"));
+    bool ok = copied && keep(users, copied, out);
+
+    free(copied);
+    return ok;
+}
+
+static bool keep_settings(struct users *users, const struct config_admin *admin)
+{
+    const struct config_oidc *oidc = &admin->oidc;
+
+    return keep(users, admin->proxy.user_header, &users->proxy.user_header) &&
+           keep(users, admin->proxy.groups_header, &users->proxy.groups_header) &&
+           keep(users, admin->proxy.sign_out_url, &users->proxy.sign_out_url) &&
+           keep(users, oidc->issuer, &users->oidc.issuer) &&
+           (oidc->name || !oidc->issuer ? keep(users, oidc->name, &users->oidc.name)
+                                        : keep_host(users, oidc->issuer, &users->oidc.name)) &&
+           keep(users, oidc->client_id, &users->oidc.client_id) &&
+           keep(users, oidc->scopes, &users->oidc.scopes) &&
+           keep(users, oidc->user_claim, &users->oidc.user_claim) &&
+           keep(users, oidc->groups_claim, &users->oidc.groups_claim) &&
+           keep(users, oidc->tls_ca, &users->oidc.tls_ca) &&
+           keep(users, admin->url, &users->oidc.url);
+}
+
+/* The first line of a file that others may not read. */
+static bool load_secret(struct users *users, const struct config *config, struct error *err)
+{
+    const char *path = config->admin.oidc.client_secret_file;
+    struct linefile *file = NULL;
+    struct linefile_line line;
+    bool ok = false;
+
+    if (!path)
+        return true;
+    if (!(file = linefile_load(path, SECRET_FORBIDDEN, err)))
+        goto out;
+    if (!linefile_next(file, &line) || line.n_fields != 1) {
+        error_set(err, "%s: its first line is not a secret without blanks", path);
+        goto out;
+    }
+    users->client_secret = sodium_malloc(line.field[0].len + 1);
+    if (!users->client_secret) {
+        error_set(err, "%s: out of memory", path);
+        goto out;
+    }
+    memcpy(users->client_secret, line.field[0].ptr, line.field[0].len);
+    users->client_secret[line.field[0].len] = '\0';
+    users->oidc.client_secret = users->client_secret;
+    ok = true;
+out:
+    linefile_free(file);
+    if (!ok)
+        config_fail_prefix(config, err, "admin.oidc.client_secret_file");
+    return ok;
+}
 
 struct users *users_new(const struct config *config, struct error *err)
 {
@@ -180,23 +272,23 @@ struct users *users_new(const struct config *config, struct error *err)
         return NULL;
     if (!(users = calloc(1, sizeof(*users))) ||
         !(users->entries = calloc(admin->n_users + 1, sizeof(*users->entries))) ||
-        !copy(admin->proxy.user_header, &users->user_header) ||
-        !copy(admin->proxy.groups_header, &users->groups_header) ||
-        !copy(admin->proxy.sign_out_url, &users->sign_out_url))
+        !keep_settings(users, admin)) {
+        error_set(err, "%s: out of memory", config->path);
         goto out;
-    users->proxy = (struct users_proxy){.user_header = users->user_header,
-                                        .groups_header = users->groups_header,
-                                        .sign_out_url = users->sign_out_url};
+    }
+    if (!load_secret(users, config, err))
+        goto out;
     hash_config(admin, of);
     for (unsigned i = 0; i < admin->n_users; i++) {
-        if (!add_entry(users, &admin->users[i]))
+        if (!add_entry(users, &admin->users[i])) {
+            error_set(err, "%s: out of memory", config->path);
             goto out;
+        }
         hash_entry(of, i, users->entries[i].role.hash);
     }
     ok = true;
 out:
     if (!ok) {
-        error_set(err, "%s: out of memory", config->path);
         users_free(users);
         users = NULL;
     }
@@ -213,15 +305,20 @@ void users_free(struct users *users)
         free(users->entries[i].brands);
     }
     free(users->entries);
-    free(users->user_header);
-    free(users->groups_header);
-    free(users->sign_out_url);
+    for (unsigned i = 0; i < users->n_texts; i++)
+        free(users->texts[i]);
+    sodium_free(users->client_secret);
     free(users);
 }
 
 const struct users_proxy *users_proxy(const struct users *users)
 {
     return users && users->proxy.user_header ? &users->proxy : NULL;
+}
+
+const struct users_oidc *users_oidc(const struct users *users)
+{
+    return users && users->oidc.issuer ? &users->oidc : NULL;
 }
 
 /* `*` is anybody, `*@acme.example` anybody there. */

@@ -39,12 +39,25 @@ struct users_proxy {
     const char *sign_out_url;  /* NULL = none */
 };
 
+/* The provider at which people sign in. */
+struct users_oidc {
+    const char *issuer;
+    const char *name; /* for people */
+    const char *client_id;
+    const char *client_secret; /* in memory that is wiped; NULL = none */
+    const char *scopes, *user_claim, *groups_claim;
+    const char *tls_ca; /* NULL = the system's */
+    const char *url;    /* of the admin address; NULL = as the request says */
+};
+
 /* Reads what `config` says of people.  NULL and `*err` naming file, line and key on failure. */
 MUST_USE struct users *users_new(const struct config *config, struct error *err);
 void users_free(struct users *users);
 
 /* NULL: no proxy says who people are.  Borrowed from `users`, which may be NULL. */
 const struct users_proxy *users_proxy(const struct users *users);
+/* NULL: there is no provider.  Borrowed likewise. */
+const struct users_oidc *users_oidc(const struct users *users);
 
 /* What the person may do who is in the `n_groups` groups; NULL: no entry names them.  Names with an
  * `@` are compared without regard to case.  Borrowed from `users`, which may be NULL. */

@@ -176,6 +176,21 @@ checks: { every_s: 1, failures: 1, pace_ms: 0 }
         return () => writeFileSync(this.config, before);
     }
 
+    /** People sign in at a real provider, which is started; for restart().  Returns what ends both. */
+    async signInAtProvider(name) {
+        const before = readFileSync(this.config, "utf8");
+        const issuer = `http://127.0.0.1:${await freePort()}`;
+        const provider = this.spawn("node", [resolve("oidc/provider.mjs"), new URL(issuer).port,
+            `http://127.0.0.1:${this.adminPort}/v1/session/oidc/callback`], "provider.log");
+
+        await until(async () => (await fetch(`${issuer}/.well-known/openid-configuration`)).ok,
+            () => `the provider answers; its log: ${this.log("provider.log")}`, 60);
+        writeFileSync(this.config, before.replace("rate_per_min: 100000 }", `rate_per_min: 100000,
+  oidc: { issuer: "${issuer}", name: ${name}, client_id: public-es256, scopes: openid email groups },
+  users: [{ user: ada@acme.example, role: read }, { group: bosses, role: admin }] }`));
+        return { end: () => end(provider), undo: () => writeFileSync(this.config, before) };
+    }
+
     /** The URL of a new link; options as `hopcount mint` takes them. */
     mint(...options) {
         return this.hopcount("mint", "-c", this.config, ...options).trim();

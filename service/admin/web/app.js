@@ -17,7 +17,7 @@ import { links } from "./links.js";
 import { watch } from "./live.js";
 import { overview } from "./overview.js";
 import { showShared } from "./shared.js";
-import { askForKey, languageSwitch, whyRefused } from "./signin.js";
+import { askForKey, languageSwitch, takeOutcome, whyRefused } from "./signin.js";
 import { targets } from "./targets.js";
 import { language, t } from "./texts.js";
 import { inWords, pageOf, viewsButton } from "./views.js";
@@ -307,13 +307,14 @@ async function start(message) {
     frame?.close();
     frame = null;
     let isNew = false;
+    const outcome = takeOutcome();
 
     try {
-        let session = message ? { signed_in: false } : await findSession();
+        let session = message ? { ...await findSession().catch(() => ({})), signed_in: false } : await findSession();
 
         if (!session.signed_in) {
             document.title = t("app.sign_in_hopcount");
-            session = await askForKey(root, message ?? whyRefused(session));
+            session = await askForKey(root, message ?? whyRefused(session, outcome), session.sign_in_with);
             isNew = true;
         }
         frame = new Frame(session, (await get("brands")).brands);
