@@ -163,6 +163,43 @@ def test_the_drain_job_reads_what_the_pods_wrote():
     assert config["state_dir"] in job["containers"][0]["command"]
 
 
+# What a program has obeyed, or a test holds against what it names: `pod` is spec.template.spec.
+EXERCISED = [
+    r"\w+\.(spec\.template\.)?metadata\.(name$|labels\.)", r"ConfigMap\.data\.", r"\w+\.spec\.(pod)?[sS]elector\.",
+    r"StatefulSet\.spec\.volumeClaimTemplates\.metadata\.", r"Service\.spec\.ports\.(name|targetPort)", r"PrometheusRule\.spec\.",
+    r"pod\.terminationGracePeriodSeconds", r"pod\.securityContext\.runAsNonRoot",
+    r"pod\.containers\.(name|image|command|ports\.\w+|volumeMounts\.\w+|securityContext\..*|\w+Probe\.httpGet\.\w+)$",
+    r"pod\.volumes\.(name|configMap\.name|secret\.(secretName|defaultMode))$",
+]
+
+
+def fields(value, path):
+    """The paths of all that has a value; the items of a list have the list's."""
+    if isinstance(value, (dict, list)) and value:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from fields(each, f"{path}.{key}" if isinstance(value, dict) else path)
+    else:
+        yield re.sub(r"^\w+\.spec\.template\.spec\.", "pod.", path)
+
+
+@needs_kubectl
+def test_the_readme_names_each_field_that_nothing_here_obeys():
+    resources = [each for path in KUSTOMIZATIONS for each in rendered(path).values()]
+    for example in (KUBERNETES / "examples").iterdir():
+        resources += yaml.safe_load_all(example.read_text())
+    found = {path for each in resources for path in fields(
+        {name: value for name, value in each.items() if name not in ("apiVersion", "kind")}, each["kind"])}
+    table = (KUBERNETES / "README.md").read_text().partition("| fields |")[2]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`([A-Za-z.]+)`", row.split("|")[1])}
+    assert len(named) > 20
+
+    def is_in(path, name):
+        return f"{path}.".startswith(f"{name}.")
+    left = {path for path in found if not any(re.match(each, path) for each in EXERCISED)}
+    assert not {path for path in left if not any(is_in(path, name) for name in named)}
+    assert not {name for name in named if not any(is_in(path, name) for path in left)}, "nothing has these, or they are exercised"
+
+
 def test_the_rules_of_the_operator_are_those_of_prometheus():
     alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text())
     rules = yaml.safe_load((KUBERNETES / "overlays/monitoring/rules.yaml").read_text())
