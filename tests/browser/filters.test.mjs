@@ -59,6 +59,7 @@ test("another period is compared with in tiles, the chart, its table and the ran
 
         await expect(over.getByRole("listitem").last()).toHaveText("The same weekdays before");
         await over.getByText("Show as a table").click();
+        await over.locator("tbody td").first().waitFor();
         const [now, before] = await Promise.all([2, 3].map(async (column) =>
             (await over.locator(`tbody td:nth-child(${column})`).allTextContents()).map((text) =>
                 Number(text.replaceAll(/\D/g, "")))));

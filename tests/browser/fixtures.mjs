@@ -9,7 +9,7 @@ const out = process.env.HOPCOUNT_OUT ?? "out/browser";
 
 export { expect } from "@playwright/test";
 
-async function makeStack(use) {
+async function makeStack() {
     const stack = await new Stack().start();
 
     try {
@@ -21,10 +21,11 @@ async function makeStack(use) {
             "the first click is counted");
         stack.brand = brandOf(stack);
         stack.redisLoad([...seedCommands(stack.brand), ...funnelCommands(stack.brand)]);
-        await use(stack);
-    } finally {
+    } catch (error) {
         await stack.stop();
+        throw error;
     }
+    return stack;
 }
 
 /** Playwright's test, and:
@@ -32,8 +33,23 @@ async function makeStack(use) {
  *  dashboard: a page that is signed in; asks nothing but our server and logs no error;
  *  save(page, name): keeps a screenshot. */
 export const test = base.extend({
+    // A worker runs several files, and none of them shall find what another has left in Redis.
     // eslint-disable-next-line no-empty-pattern
-    stack: [async ({}, use) => makeStack(use), { scope: "worker", timeout: 60000 }],
+    stackOfWorker: [async ({}, use) => {
+        const held = { stack: null, file: "" };
+
+        await use(held);
+        await held.stack?.stop();
+    }, { scope: "worker", timeout: 60000 }],
+
+    stack: [async ({ stackOfWorker: held }, use, testInfo) => {
+        if (held.file !== testInfo.file) {
+            await held.stack?.stop();
+            Object.assign(held, { stack: null, file: "" });
+            Object.assign(held, { stack: await makeStack(), file: testInfo.file });
+        }
+        await use(held.stack);
+    }, { timeout: 60000 }],
 
     dashboard: async ({ page, stack }, use) => {
         const foreign = [], errors = [];

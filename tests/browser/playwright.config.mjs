@@ -7,7 +7,7 @@ export default defineConfig({
     testDir: ".",
     testMatch: "*.test.mjs",
     outputDir: join(out, "failed"),
-    workers: 1, // one stack after the other: the machine may have two cores
+    workers: 2, // a file each at a time, with a stack of its own: as many as the cores of a small machine
     timeout: 60000,
     retries: 1, // a test that passes at its second try only is reported as flaky
     globalTimeout: 900000,
