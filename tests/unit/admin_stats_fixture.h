@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "proto/click.h"
 #include "service/admin/stats/stats_write.h"
 #include "service/admin/stats/zone.h"
@@ -43,19 +44,6 @@ struct sites {
     struct site *same_names; /* of two that call different kinds the same */
 };
 
-static inline void write_file(const char *dir, const char *name, const char *text)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
 static inline struct site *make_site(const char *dir, const char *brands, const char *more)
 {
     struct error err = {0};
@@ -64,7 +52,7 @@ static inline struct site *make_site(const char *dir, const char *brands, const 
     char text[2048], path[128];
 
     snprintf(text, sizeof(text), "%s%s", brands, more);
-    write_file(dir, "hopcount.yaml", text);
+    write_file_in(dir, "hopcount.yaml", text);
     snprintf(path, sizeof(path), "%s/hopcount.yaml", dir);
     site = site_load(path, &config, &err);
     if (!site)
@@ -81,8 +69,8 @@ static inline int set_up(void **state)
 
     assert_true(sodium_init() >= 0);
 
-    write_file(dir, "keys",
-               "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    write_file_in(dir, "keys",
+                  "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
     sites->one = make_site(dir, ONE_BRAND, "");
     sites->two = make_site(dir, ONE_BRAND, OTHER_BRAND);
     sites->same_names = make_site(dir, ONE_BRAND, SAME_NAME);

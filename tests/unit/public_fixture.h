@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/label/label.h"
@@ -43,19 +44,6 @@ struct fixture {
     uint16_t next_port;
 };
 
-static inline void fixture_write(const char *dir, const char *name, const char *text)
-{
-    char path[256];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
 /* `public` is the inside of the mapping of that name. */
 static inline void fixture_load_site(struct fixture *f, const char *public)
 {
@@ -63,7 +51,7 @@ static inline void fixture_load_site(struct fixture *f, const char *public)
     char path[256], text[2048];
 
     snprintf(path, sizeof(path), "%s/hopcount.yaml", f->dir);
-    fixture_write(f->dir, "keys",
+    write_file_in(f->dir, "keys",
                   "1 mint 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
     snprintf(text, sizeof(text),
              "keys: keys\n"
@@ -75,7 +63,7 @@ static inline void fixture_load_site(struct fixture *f, const char *public)
              "  - { name: bolt, hosts: [go.bolt.example], base_url: 'https://go.bolt.example',\n"
              "      preset: whmcs, billing_url: 'https://billing.bolt.example' }\n",
              public);
-    fixture_write(f->dir, "hopcount.yaml", text);
+    write_file_in(f->dir, "hopcount.yaml", text);
     f->site = site_load(path, &f->config, &err);
     if (!f->site)
         fail_msg("%s", err.text);

@@ -10,21 +10,13 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/config/asnfile.h"
 #include "temp_dir.h"
 
 static char *dir;
 static char path[128];
-
-static void write_text(const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
-}
 
 static void test_lists(void **state)
 {
@@ -51,7 +43,7 @@ static void test_lists(void **state)
         struct error err = {0};
 
         print_message("%s\n", cases[i].name);
-        write_text(cases[i].text);
+        write_file(path, cases[i].text);
         assert_true(asnfile_load(path, &list, &err));
         assert_int_equal(list.n, cases[i].n);
         if (list.n > 0)
@@ -79,7 +71,7 @@ static void test_refusals(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         print_message("%s\n", cases[i].name);
-        write_text(cases[i].text);
+        write_file(path, cases[i].text);
         err.text[0] = '\0';
         assert_false(asnfile_load(path, &list, &err));
         assert_non_null(strstr(err.text, cases[i].want));

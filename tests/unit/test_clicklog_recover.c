@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "files.h"
 #include "proto/bytes.h"
 #include "tests/unit/clicklog_fixture.h"
 
@@ -25,15 +26,6 @@ struct scene {
     uint8_t log_id[CLICK_LOG_ID_LEN];
     struct image segments[N_SEGMENTS]; /* in the order of positions */
 };
-
-static void write_file(const char *path, const void *bytes, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, len), len);
-    close(fd);
-}
 
 static void read_image(struct image *image)
 {
@@ -119,9 +111,9 @@ static void restore(const struct scene *s, int but, const uint8_t *bytes, size_t
         const struct image *image = &s->segments[i];
 
         if (i != but)
-            write_file(image->path, image->bytes, image->len);
+            write_bytes(image->path, image->bytes, image->len);
         else if (bytes)
-            write_file(image->path, bytes, len);
+            write_bytes(image->path, bytes, len);
         else
             unlink(image->path);
     }
@@ -366,7 +358,7 @@ static void foreign_files_are_set_aside_and_the_start_goes_on(void **state)
         restore(s, -1, NULL, 0);
         snprintf(logs, sizeof(logs), "%s/logs", s->dir);
         snprintf(path, sizeof(path), "%s/%s", cases[i].in_log ? s->log_dir : logs, cases[i].file);
-        write_file(path, "hello", 5);
+        write_file(path, "hello");
         out = recover(s);
         assert_int_equal(out.n_set_aside, 1);
         assert_int_equal(out.n_read, N_CLICKS);
@@ -408,15 +400,15 @@ static void what_holds_nothing_is_deleted(void **state)
     memset(image.bytes + 64, 0, image.len - 64);
     seal(image.bytes);
     snprintf(path, sizeof(path), "%s/00000050.seg", s->log_dir);
-    write_file(path, image.bytes, image.len);
+    write_bytes(path, image.bytes, image.len);
     snprintf(path, sizeof(path), "%s/00000051.seg.new", s->log_dir);
-    write_file(path, "", 0);
+    write_file(path, "");
     /* Two that had not reached the disk when the machine stopped. */
     snprintf(path, sizeof(path), "%s/00000052.seg", s->log_dir);
-    write_file(path, "", 0);
+    write_file(path, "");
     snprintf(path, sizeof(path), "%s/00000053.seg", s->log_dir);
     memset(image.bytes, 0, image.len);
-    write_file(path, image.bytes, image.len);
+    write_bytes(path, image.bytes, image.len);
     out = recover(s);
     assert_int_equal(out.n_set_aside, 0);
     assert_int_equal(out.n_read, N_CLICKS);
@@ -436,7 +428,7 @@ static void inspecting_changes_nothing(void **state)
     char path[256];
 
     snprintf(path, sizeof(path), "%s/notes.txt", s->log_dir);
-    write_file(path, "hello", 5);
+    write_file(path, "hello");
     restore(s, -1, NULL, 0);
     options.mode = CLICKSTORE_INSPECT;
     look = open_store(&options);

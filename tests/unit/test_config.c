@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
@@ -354,10 +355,7 @@ static void test_files(void **state)
     assert_non_null(strstr(err.text, "/h.yaml: cannot open: No such file or directory; "));
     assert_null(config_load(dir, &err));
     assert_non_null(strstr(err.text, ": cannot read: Is a directory"));
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(BRAND, file);
-    fclose(file);
+    write_file(path, BRAND);
     config = config_load(path, &err);
     assert_non_null(config);
     assert_string_equal(config->path, path);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "files.h"
 #include "service/daemon/cores.h"
 #include "tests/unit/temp_dir.h"
 
@@ -77,23 +78,6 @@ static const struct {
      0},
 };
 
-static void write_file(const char *root, const struct file *file)
-{
-    char path[512];
-    FILE *out;
-
-    snprintf(path, sizeof(path), "%s/%s", root, file->path);
-    for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-    out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(file->text, out);
-    assert_int_equal(fclose(out), 0);
-}
-
 static void test_quota(void **state)
 {
     (void)state;
@@ -103,7 +87,7 @@ static void test_quota(void **state)
         print_message("%s\n", cases[i].name);
         assert_non_null(root);
         for (size_t j = 0; j < 6 && cases[i].files[j].path; j++)
-            write_file(root, &cases[i].files[j]);
+            write_file_in(root, cases[i].files[j].path, cases[i].files[j].text);
         assert_int_equal(cores_of_quota(root), cases[i].want);
         temp_dir_free(root);
     }

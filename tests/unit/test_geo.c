@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "mmdb_fixture.h"
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -28,7 +29,7 @@ static char path[128];
 
 /* 198.51.0.0/16 and 2001:db8::/32 in `country`, 203.0.113.0/24 in NZ the other way, 192.0.2.0/24
  * with a record that has none. */
-static void write_file(const char *country)
+static void write_database(const char *country)
 {
     static struct mmdb_file file;
     uint32_t record;
@@ -46,15 +47,6 @@ static void write_file(const char *country)
     mmdb_add_network(&file, "198.18.4.0", 96 + 24, mmdb_add_record(&file, "country_code", "XX"));
     mmdb_add_network(&file, "198.18.5.0", 96 + 24, mmdb_add_record(&file, NULL, "ZZ"));
     assert_true(mmdb_write(&file, path));
-}
-
-static void write_bytes(const char *bytes, size_t len)
-{
-    FILE *f = fopen(path, "wb");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, len, f), len);
-    assert_int_equal(fclose(f), 0);
 }
 
 static void parse_ip(const char *text, uint8_t ip[static IP_LEN])
@@ -94,7 +86,7 @@ static void test_countries(void **state)
     struct geo_db *db = NULL;
 
     (void)state;
-    write_file("DE");
+    write_database("DE");
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_OK);
     print_message("the file may be cut while it is in use\n");
     assert_int_equal(truncate(path, 10), 0);
@@ -187,7 +179,7 @@ static void test_asns(void **state)
     geo_db_free(db);
 
     print_message("a file of countries is none of numbers\n");
-    write_file("DE");
+    write_database("DE");
     assert_int_equal(geo_db_load(path, GEO_DB_ASNS, &db, &err), GEO_DB_BAD);
     assert_non_null(strstr(err.text, "holds no numbers"));
 }
@@ -249,10 +241,10 @@ static void test_bad_files(void **state)
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     unlink(path);
     print_message("empty\n");
-    write_bytes("", 0);
+    write_bytes(path, "", 0);
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     print_message("something else\n");
-    write_bytes("country,DE\n", 11);
+    write_bytes(path, "country,DE\n", 11);
     assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     assert_non_null(strstr(err.text, path));
     print_message("without countries\n");
@@ -263,13 +255,13 @@ static void test_bad_files(void **state)
     assert_non_null(strstr(err.text, "no countries"));
 
     print_message("cut anywhere\n");
-    write_file("DE");
+    write_database("DE");
     f = fopen(path, "rb");
     assert_non_null(f);
     len = fread(bytes, 1, sizeof(bytes), f);
     fclose(f);
     for (size_t n = 0; n < len; n += 7) {
-        write_bytes(bytes, n);
+        write_bytes(path, bytes, n);
         assert_int_equal(geo_db_load(path, GEO_DB_COUNTRIES, &db, &err), GEO_DB_BAD);
     }
     print_message("any byte changed: refused, or answered from, but no crash\n");
@@ -277,7 +269,7 @@ static void test_bad_files(void **state)
         uint8_t ip[IP_LEN];
 
         bytes[i] ^= 0x55;
-        write_bytes(bytes, len);
+        write_bytes(path, bytes, len);
         bytes[i] ^= 0x55;
         if (geo_db_load(path, GEO_DB_COUNTRIES, &db, &err) != GEO_DB_OK)
             continue;
@@ -403,13 +395,13 @@ static void test_changes_of_the_file(void **state)
     geo_country(reader, ip, country);
     assert_string_equal(country, "");
     print_message("it appears\n");
-    write_file("DE");
+    write_database("DE");
     await_country(reader, "DE");
     print_message("it changes\n");
-    write_file("FR");
+    write_database("FR");
     await_country(reader, "FR");
     print_message("a broken one keeps the old\n");
-    write_bytes("broken", 6);
+    write_bytes(path, "broken", 6);
     nanosleep(&moment, NULL);
     await_country(reader, "FR");
     print_message("so does its absence\n");
@@ -417,7 +409,7 @@ static void test_changes_of_the_file(void **state)
     nanosleep(&moment, NULL);
     await_country(reader, "FR");
     print_message("and a good one comes again\n");
-    write_file("AT");
+    write_database("AT");
     await_country(reader, "AT");
     geo_reader_free(reader);
     geo_free(geo);
@@ -458,7 +450,7 @@ static void test_swaps_under_load(void **state)
     struct geo *geo;
 
     (void)state;
-    write_file("DE");
+    write_database("DE");
     geo = make_geo();
     reader = geo_reader_new(geo);
     for (int i = 0; i < ASKERS; i++) {
@@ -466,7 +458,7 @@ static void test_swaps_under_load(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
     }
     for (int i = 0; i < SWAPS; i++) {
-        write_file(i % 2 ? "DE" : "FR");
+        write_database(i % 2 ? "DE" : "FR");
         await_country(reader, i % 2 ? "DE" : "FR");
     }
     for (int i = 0; i < ASKERS; i++) {

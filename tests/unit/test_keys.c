@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/config/apikeys.h"
 #include "service/config/keys.h"
@@ -42,13 +43,9 @@ static int tear_down(void **state)
     return rmdir(folder);
 }
 
-static void write_file(const char *text, mode_t mode)
+static void write_keys(const char *text, mode_t mode)
 {
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
+    write_file(path, text);
     assert_int_equal(chmod(path, mode), 0);
 }
 
@@ -144,7 +141,7 @@ static void test_key_files(void **state)
         struct error err = {0};
 
         print_message("%s\n", cases[i].name);
-        write_file(cases[i].text, cases[i].mode);
+        write_keys(cases[i].text, cases[i].mode);
         ring = load(path, &err);
         assert_int_equal(ring != NULL, cases[i].error == NULL);
         if (!ring) {
@@ -163,7 +160,7 @@ static void test_what_a_key_file_holds(void **state)
     const char *text = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m";
 
     (void)state;
-    write_file("1 verify " KEY_A "\n2 mint " KEY_B "\n7 revoked " KEY_A "\n", 0600);
+    write_keys("1 verify " KEY_A "\n2 mint " KEY_B "\n7 revoked " KEY_A "\n", 0600);
     ring = load(path, &err);
     assert_non_null(ring);
     assert_int_equal(ring->mint_kid, 2);
@@ -188,7 +185,7 @@ static void test_paths_that_are_no_file(void **state)
     assert_non_null(strstr(err.text, "/dev/null: is not a file"));
     assert_null(apikeys_load(folder, &err));
     assert_non_null(strstr(err.text, "is not a file"));
-    write_file("", 0600);
+    write_keys("", 0600);
     assert_int_equal(truncate(path, (1 << 20) + 1), 0);
     assert_null(load(path, &err));
     assert_error(&err, "is larger than");
@@ -233,7 +230,7 @@ static void test_apikey_files(void **state)
         struct error err = {0};
 
         print_message("%s\n", cases[i].name);
-        write_file(cases[i].text, cases[i].mode);
+        write_keys(cases[i].text, cases[i].mode);
         keys = apikeys_load(path, &err);
         assert_int_equal(keys != NULL, cases[i].n >= 0);
         if (keys)
@@ -262,7 +259,7 @@ static void test_a_made_key_is_found_by_its_text_alone(void **state)
                       i ? ",links:write" : "", hex);
     }
     assert_string_not_equal(text[0], text[1]);
-    write_file(file, 0600);
+    write_keys(file, 0600);
     keys = apikeys_load(path, &err);
     assert_non_null(keys);
     for (int i = 0; i < 2; i++) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/checks/places.h"
 #include "service/config/config.h"
@@ -31,19 +32,6 @@ struct made {
     struct site *site;
 };
 
-static void write_file(const char *dir, const char *name, const char *text)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
 /* A site of one brand with these targets, and `checks`. */
 static struct made make(const char *targets, const char *checks)
 {
@@ -52,10 +40,10 @@ static struct made make(const char *targets, const char *checks)
     char text[CONFIG_MAX], path[128];
 
     assert_non_null(made.dir);
-    write_file(made.dir, "keys",
-               "1 mint 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
+    write_file_in(made.dir, "keys",
+                  "1 mint 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
     snprintf(text, sizeof(text), "%s%s%s", BRAND, targets, checks);
-    write_file(made.dir, "hopcount.yaml", text);
+    write_file_in(made.dir, "hopcount.yaml", text);
     snprintf(path, sizeof(path), "%s/hopcount.yaml", made.dir);
     made.site = site_load(path, &made.config, &err);
     if (!made.site)

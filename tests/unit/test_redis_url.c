@@ -10,17 +10,9 @@
 
 #include <cmocka.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/redis/redis_url.h"
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
 
 static void test_forms(void **state)
 {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "files.h"
 #include "proto/click.h"
 #include "service/base/error.h"
 #include "service/config/config.h"
@@ -24,16 +25,6 @@ struct files {
     char *dir;
     char config[128], keys[128];
 };
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, 0600), 0);
-}
 
 /* A folder with a key file; tests write the configuration. */
 static int set_up(void **state)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "files.h"
 #include "service/base/error.h"
 #include "service/config/texts.h"
 #include "tests/unit/temp_dir.h"
@@ -35,19 +36,12 @@ static struct texts *built_in;
 /* The texts of a folder with these files; NULL and `*err`. */
 static struct texts *load(const struct file files[static FILES_MAX], struct error *err)
 {
-    char *folder = temp_dir_new(), path[512];
+    char *folder = temp_dir_new();
     struct texts *texts;
 
     assert_non_null(folder);
-    for (unsigned i = 0; i < FILES_MAX && files[i].name; i++) {
-        FILE *out;
-
-        snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
-        out = fopen(path, "w");
-        assert_non_null(out);
-        fputs(files[i].text, out);
-        assert_int_equal(fclose(out), 0);
-    }
+    for (unsigned i = 0; i < FILES_MAX && files[i].name; i++)
+        write_file_in(folder, files[i].name, files[i].text);
     texts = texts_load(built_in, folder, err);
     temp_dir_free(folder);
     return texts;

@@ -11,16 +11,8 @@
 
 #include <cmocka.h>
 
+#include "files.h"
 #include "service/daemon/watch.h"
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
 
 static void replace_file(const char *path, const char *text)
 {
