@@ -179,11 +179,12 @@ static void print_zsh(void)
     puts("  local name=$words[2]");
     puts("  shift words; ((CURRENT--))");
     puts("  case $name in");
+    puts("  help) compadd -- ${commands%%:*} ;;");
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("  %s) _arguments", cli_commands[i]->name);
         for (size_t j = 0; j < cli_commands[i]->n_options; j++)
             print_zsh_option(&cli_commands[i]->options[j]);
-        fputs(" '(-h --help)'{-h,--help}'[print this]' '*::word:", stdout);
+        fputs(" '(-h --help)'{-h,--help}'[print this]' '*:word:", stdout);
         print_zsh_action(cli_commands[i]->words);
         puts("' ;;");
     }

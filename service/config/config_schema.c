@@ -81,7 +81,7 @@ static const struct schema_key public_keys[] = {
         "Seconds from a request's first byte to the end of its head."),
     INT("gather_us", config_public, gather_us, 0, 5000, "200",
         "Microseconds for which a worker that wakes thousands of times a second lets requests "
-        "gather, which saves up to a quarter of its CPU; 0 = never."),
+        "gather, which saves up to two fifths of its CPU; 0 = never."),
     END,
 };
 

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import ssl
 import stat
@@ -1211,12 +1212,44 @@ def test_bash_completes_files(tmp_path):
     assert complete(f"hopcount mint -c {tmp_path}/so") == [f"{tmp_path}/some.yaml"]
 
 
+# In place of a person at a prompt: what would be listed for the line goes to a file, then the shell ends.
+ZSHRC = """
+autoload -Uz compinit && compinit -D -u
+source {script}
+compadd() {{
+    local -a found
+    if (( ! ${{@[(I)-[OAD]*]}} )); then
+        builtin compadd -A found "$@"
+        print -rl -- $found >>{found}
+    fi
+    builtin compadd "$@"
+}}
+zle-line-init() {{
+    BUFFER={line} CURSOR=1000
+    zle list-choices 2>>{errors}
+    exit
+}}
+zle -N zle-line-init
+"""
+
+
 @pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
-def test_zsh_accepts_its_script(tmp_path):
-    script = tmp_path / "_hopcount"
+@pytest.mark.parametrize("line, want", [
+    ("ke", ["keygen"]), ("mint --obj", ["--object"]), ("mint --channel m", ["mail"]), ("mint pa", ["pay"]),
+    ("mint -c {} --brand b", ["bcme"]), ("mint -c {} re", ["renew"]), ("help insp", ["inspect"]), ("completion z", ["zsh"]),
+])
+def test_zsh_completes(config, tmp_path, line, want):
+    script, found, errors = tmp_path / "_hopcount", tmp_path / "found", tmp_path / "errors"
     script.write_text(run("completion", "zsh").stdout)
-    done = subprocess.run(
-        ["zsh", "-f", "-c", f"autoload -U compinit; compinit -D -u; source {script};"
-                            " print ${_comps[hopcount]}"],
-        text=True, capture_output=True, timeout=patience(20), env=environment(HOME=str(tmp_path)))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "_hopcount\n", "")
+    (tmp_path / ".zshrc").write_text(ZSHRC.format(
+        script=script, found=found, errors=errors, line=shlex.quote(f"hopcount {line.format(config)}")))
+    near, far = os.openpty()
+    try:
+        shell = subprocess.Popen(["zsh", "-i"], stdin=far, stdout=far, stderr=far, start_new_session=True, env=environment(
+            HOME=str(tmp_path), ZDOTDIR=str(tmp_path), TERM="vt100", PATH=f"{HOPCOUNT.parent}:{os.environ['PATH']}"))
+        shell.wait(patience(20))
+    finally:
+        os.close(near)
+        os.close(far)
+    assert errors.read_text() == ""
+    assert found.read_text().split() == want
