@@ -69,6 +69,10 @@ class Trial:
         self.before, self.during, self.after = Tally(), Tally(), Tally()
         self.n_lost_reported = 0
 
+    def wait_known(self):
+        """Until it is known what became of objects, links to log in are answered 503."""
+        wait_until(lambda: self.daemon.metrics()["hopcount_state_known"] == 1, 30, "states are known", pause=0.05)
+
     # --- clicks ---
 
     @contextlib.contextmanager
@@ -82,6 +86,7 @@ class Trial:
             tally.add(load.tally)
 
     def click_before(self, n=1000):
+        self.wait_known()
         with self.load(self.before) as load:
             load.wait_clicks(n)
         self.wait_applied()
