@@ -185,7 +185,7 @@ def test_an_answer_says_what_it_covers(seeded, redis):
         assert text.split() == ["kind,total,human,automated,coverage"] + \
             ([f"pay,{total},{total},0,{share:.4f}"] if total else []), period
     problem = ask(seeded, f"/v1/stats?{BOTH}&from=2026-11-01&to=2026-11-01", 400)
-    assert "92 days" in problem["detail"] and "from" in problem["detail"]
+    assert "92 days" in problem["detail"] and problem["type"] == "/problems/counted-apart"
     # Of one dimension, all are counted.
     assert ask(seeded, "/v1/stats?brand=acme&country=DE&from=2026-11-01&to=2026-11-01")["total"]["total"] == 100
     # A period compared with may lack what the other has.
@@ -205,7 +205,8 @@ def test_cells_that_are_off_are_not_written(make_hopcountd, redis):
     daemon.click(link, headers={"User-Agent": AGENTS[0]})
     daemon.wait_counted(1, [link])
     assert not redis.client().keys("hc:*:x:*")
-    assert "cells_days" in ask(daemon, "/v1/stats?brand=acme&country=DE&device=phone", 400)["detail"]
+    problem = ask(daemon, "/v1/stats?brand=acme&country=DE&device=phone", 400)
+    assert "cells_days" in problem["detail"] and problem["type"] == "/problems/counted-apart"
 
 
 def test_a_day_has_so_many_cells(make_hopcountd, redis):

@@ -12,6 +12,7 @@
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/pods.h"
+#include "service/admin/problem.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/stats/stats_cells.h"
@@ -162,10 +163,11 @@ static bool may_combine(const struct stats_job *job)
 
     if (!query->is_combined || job->server->retention_cells_s > 0)
         return true;
-    request_fail(job->request, 400,
-                 query->n_filters > 1 ? stats_group_name(query->filters[1].group) : "group_by",
-                 "can't be combined with another dimension: the configuration has them counted "
-                 "apart (retention.cells_days: 0); each goes with time, kind or named campaigns");
+    request_fail_as(
+        job->request, PROBLEM_COUNTED_APART,
+        query->n_filters > 1 ? stats_group_name(query->filters[1].group) : "group_by",
+        "can't be combined with another dimension: the configuration has them counted "
+        "apart (retention.cells_days: 0); each goes with time, kind or named campaigns");
     return false;
 }
 
@@ -447,8 +449,9 @@ static void end_job(struct stats_job *job)
 }
 
 /* Replies to all with the same problem, and ends the job. */
-PRINTF_LIKE(3, 4)
-static void refuse_all(struct stats_job *job, const char *parameter, const char *format, ...)
+PRINTF_LIKE(4, 5)
+static void refuse_all(struct stats_job *job, enum problem problem, const char *parameter,
+                       const char *format, ...)
 {
     char detail[STATS_DETAIL_MAX];
     struct request *request;
@@ -458,7 +461,7 @@ static void refuse_all(struct stats_job *job, const char *parameter, const char 
     vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
     while ((request = next_request(job)))
-        request_fail(request, 400, parameter, "%s", detail);
+        request_fail_as(request, problem, parameter, "%s", detail);
     end_job(job);
 }
 
@@ -478,7 +481,7 @@ static void finish(struct stats_job *job)
         stats_clients_store(&job->clients, i, &stats->rows[i]);
     }
     if (failed) {
-        refuse_all(job, "group_by",
+        refuse_all(job, PROBLEM_INVALID_PARAMETERS, "group_by",
                    "gives more than %d rows; ask for a shorter time, a longer interval, or by name "
                    "for up to %d campaigns",
                    (int)STATS_ROWS_MAX, (int)STATS_CAMPAIGNS_MAX);
@@ -524,7 +527,7 @@ static void on_cells_done(void *owner, const char *cause)
     }
     stats_cells_cover(&job->cells, &job->stats, clock_wall_ms() / 1000);
     if (coverage->n_clicks > 0 && coverage->n_covered == 0)
-        refuse_all(job, "from",
+        refuse_all(job, PROBLEM_COUNTED_APART, "from",
                    "lies where clicks were not counted by several dimensions together, which is "
                    "done for %lld days (retention.cells_days); ask for a later time, or by one "
                    "dimension",
@@ -548,7 +551,7 @@ static void read_cells(struct stats_job *job)
     case STATS_CELLS_OK:
         break;
     case STATS_CELLS_TOO_MUCH:
-        refuse_all(job, "from",
+        refuse_all(job, PROBLEM_COUNTED_APART, "from",
                    "makes it too much to read at once: several dimensions together can be read of "
                    "up to %d million clicks and %d days of campaigns; ask for a shorter time, for "
                    "campaigns by number, or by one dimension",
