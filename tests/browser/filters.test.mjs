@@ -17,8 +17,8 @@ test("a row filters, chips say so, and Escape takes the last one away", async ({
     expect(await figure(dashboard, "People’s clicks")).toBe(total.human);
     expect(total.human).toBeLessThan(all);
     await expect(card(dashboard, "Countries").getByRole("link", { name: "Germany" })).toHaveCount(0); // it is the filter
-    await expect(card(dashboard, "Devices")).toHaveCount(0);
-    await expect(card(dashboard, "Counted apart")).toContainText("picked by “Country”");
+    await expect(card(dashboard, "Devices").getByRole("row", { name: "Phone" })).toBeVisible();
+    await expect(card(dashboard, "Counted apart")).toContainText("(Country)");
     await card(dashboard, "Kinds of link").getByRole("link", { name: "Pay" }).click();
     await expect(chips.getByRole("button")).toHaveText(["Remove Country: Germany ×", "Remove Kind of link: Pay ×",
         "Remove all"]);
@@ -80,7 +80,65 @@ test("another period is compared with in tiles, the chart, its table and the ran
             .toBeVisible();
     });
 
-test("each property filters to what the API says, and one takes the place of another",
+test("several properties filter at once, to what the API says; Escape takes the last one away",
+    async ({ dashboard, stack, save }) => {
+        const chips = dashboard.getByRole("list", { name: "Filters in use" });
+        const both = await stack.api(`/v1/stats?from=30d&country=DE&device=phone&group_by=time&${zone}`);
+        const all = await stack.api(`/v1/stats?from=30d&country=DE&device=phone&channel=mail&group_by=time&${zone}`);
+        const german = await stack.api(`/v1/stats?from=30d&country=DE&group_by=time&${zone}`);
+
+        expect(both.coverage.share).toBe(1);
+        expect(both.total.human).toBeGreaterThan(all.total.human);
+        await card(dashboard, "Countries").getByRole("link", { name: "Germany" }).click();
+        await settled(dashboard);
+        await card(dashboard, "Devices").getByRole("link", { name: "Phone" }).click();
+        await expect(dashboard).toHaveURL(/country=DE&device=phone/);
+        await settled(dashboard);
+        expect(await figure(dashboard, "People’s clicks")).toBe(both.total.human);
+        await card(dashboard, "Channels").getByRole("link", { name: "E-mail" }).click();
+        await settled(dashboard);
+        await expect(chips.getByRole("button")).toHaveText(["Remove Country: Germany ×", "Remove Device: Phone ×",
+            "Remove Channel: E-mail ×", "Remove all"]);
+        expect(await figure(dashboard, "People’s clicks")).toBe(all.total.human);
+        expect(await figure(dashboard, "All clicks")).toBe(all.total.total);
+        await expect(dashboard.locator(".covered:visible")).toHaveCount(0);
+        await expect(dashboard.locator(".failed")).toHaveCount(0);
+        expect((await new Axe({ page: dashboard }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+        await save(dashboard, "filtered-by-three-light");
+        await dashboard.reload();
+        await expect(chips.getByRole("button")).toHaveCount(4);
+        await settled(dashboard);
+        await dashboard.locator("main").focus();
+        await dashboard.keyboard.press("Escape");
+        await expect(dashboard).not.toHaveURL(/channel=/);
+        await expect.poll(() => figure(dashboard, "People’s clicks")).toBe(both.total.human);
+        await dashboard.keyboard.press("Escape");
+        await expect(chips.getByRole("button")).toHaveText(["Remove Country: Germany ×"]);
+        await expect.poll(() => figure(dashboard, "People’s clicks")).toBe(german.total.human);
+    });
+
+test("what several properties are counted of is said, and where they are not", async ({ dashboard, stack, save }) => {
+    const query = "country=DE&device=phone";
+    const half = await stack.api(`/v1/stats?from=ytd&${query}&group_by=time&${zone}`);
+
+    await dashboard.goto(`${stack.base}?from=1y&${query}`);
+    await settled(dashboard);
+    expect(half.coverage.share).toBeLessThan(0.95);
+    await expect(card(dashboard, "People’s clicks").locator(".covered"))
+        .toContainText(/Of \d\d\.\d% of the clicks: .* From \d+ \w+ \d+ on, all are\./);
+    await save(dashboard, "filtered-partly-light");
+    await dashboard.goto(`${stack.base}?from=2026-07-01&to=2026-07-05&${query}`);
+    await settled(dashboard);
+    await expect(card(dashboard, "Devices")).toContainText("not counted by several dimensions together");
+    await expect(dashboard.getByRole("alert").filter({ hasText: "can’t be shown" })).toHaveCount(0);
+    // By one property, all are.
+    await dashboard.goto(`${stack.base}?from=2026-07-01&to=2026-07-05&country=DE`);
+    await settled(dashboard);
+    expect(await figure(dashboard, "People’s clicks")).toBe(
+        (await stack.api(`/v1/stats?from=2026-07-01&to=2026-07-05&country=DE&group_by=time&${zone}`)).total.human);
+});
+
+test("each property filters to what the API says",
     async ({ dashboard, stack }) => {
         for (const [title, row, query] of [["Devices", "Phone", "device=phone"], ["Channels", "E-mail", "channel=mail"],
             ["Opened from", "Webmail", "referrer=mail"], ["Variants", "Variant B", "variant=B"],
@@ -97,12 +155,22 @@ test("each property filters to what the API says, and one takes the place of ano
             await expect(dashboard.locator(".failed")).toHaveCount(0);
             await expect(card(dashboard, "Top campaigns").getByRole("row")).not.toHaveCount(1);
         }
-        await dashboard.getByRole("link", { name: "Campaigns", exact: true }).click(); // which knows no reasons
+        await dashboard.getByRole("link", { name: "Campaigns", exact: true }).click();
+        await expect(dashboard).toHaveURL(/\/dashboard\/campaigns\?.*reason=many_links/);
         await settled(dashboard);
-        await expect(dashboard).not.toHaveURL(/reason=/);
+        await expect(dashboard.locator(".failed")).toHaveCount(0);
+        await dashboard.goto(`${stack.base}campaigns?device=phone`);
+        await settled(dashboard);
         await card(dashboard, "Countries").getByRole("link", { name: "Germany" }).click();
-        await expect(dashboard).toHaveURL(/\/dashboard\/\?.*country=DE/);
+        await expect(dashboard).toHaveURL(/\/dashboard\/campaigns\?device=phone&country=DE/);
         await settled(dashboard);
+        await expect(card(dashboard, "Counted apart")).toContainText("(Country, Device)");
+        await expect(dashboard.locator(".failed")).toHaveCount(0);
+        const { rows } = await stack.api(`/v1/stats?from=30d&country=DE&device=phone&group_by=campaign&${zone}`);
+        await expect(card(dashboard, "All campaigns").getByRole("row", { name: rows[0].name })).toContainText(
+            rows[0].human.toLocaleString("en-GB"));
+        await dashboard.getByRole("link", { name: "Funnel", exact: true }).click(); // of invoices
+        await expect(dashboard).not.toHaveURL(/country=/);
         await dashboard.goto(`${stack.base}?country=Germany`);
         await expect(dashboard.getByRole("alert").filter({ hasText: "Its filter “Country”: 'Germany' is not known" }))
             .toBeVisible();

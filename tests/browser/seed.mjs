@@ -2,6 +2,7 @@
 // (FORMATS.md, "Redis keyspace"), so that the pages have something to show.
 
 const DAYS = 180;
+const CELLS_DAYS = 80; // of which clicks are counted by all dimensions together
 const HOUR_MS = 3600000;
 
 const campaigns = [
@@ -66,12 +67,24 @@ function cellOf(letter, bucket, kind, value, a) {
         number) >>> 0;
 }
 
+/* All of a click, without a count (FORMATS.md, "Cells"). */
+function wholeCell(hour, kind, { c, d, n, v, f, l, r, e }) {
+    const country = c === "--" ? 0 : 1 + (c.charCodeAt(0) - 65) * 26 + c.charCodeAt(1) - 65;
+
+    return [[hour, 5], [kind, 4], [country, 10], [d, 2], [0, 4], [0, 4], [n, 3], [v, 3], [f, 3], [l, 3], [r, 6], [e, 4]]
+        .reduce((cell, [value, bits]) => cell << BigInt(bits) | BigInt(value), 2n);
+}
+
 /* A record as redis-cli reads it. */
 function record(cell, n) {
     const bytes = Buffer.alloc(8);
 
-    bytes.writeUInt32BE(cell);
-    bytes.writeInt32BE(n, 4);
+    if (typeof cell === "bigint") { // all dimensions together, and the count
+        bytes.writeBigUInt64BE(cell << 11n | BigInt(n));
+    } else {
+        bytes.writeUInt32BE(cell);
+        bytes.writeInt32BE(n, 4);
+    }
     return bytes.toString("hex").replace(/../g, "\\x$&");
 }
 
@@ -147,6 +160,8 @@ export function seedCommands(brand, now = Date.now()) {
             }
         }
         add("*", "p", moment, kind, campaign.id, a);
+        if (now - moment < CELLS_DAYS * 24 * HOUR_MS)
+            count(`hc:{s00}:x:${brand}:${campaign.id}:${day}`, wholeCell(moment.getUTCHours(), kind, values));
     }
 
     const end = Math.floor(now / HOUR_MS) * HOUR_MS;

@@ -24,7 +24,7 @@ const kinds = {
     "unknown-link": t("api.unknown_link"), "not-found": t("api.not_found"), "link-ended": t("api.link_ended"),
     "too-large": t("api.too_large"), "too-many-requests": t("api.too_many_requests"),
     "redis-unavailable": t("api.redis_unavailable"), "no-minting-key": t("api.no_minting_key"),
-    "busy": t("api.busy"),
+    "busy": t("api.busy"), "counted-apart": t("api.counted_apart"),
 };
 
 /** What went wrong: `message` in words that can be shown, `detail` as the server said it. */
@@ -34,6 +34,7 @@ export class ApiError extends Error {
         super(language === "en" || !kinds[type] ? detail : kinds[type]);
         this.detail = detail;
         this.status = status;
+        this.type = type; // the last part of its URI: "counted-apart"
         /* What the sentence says of the parameter, for pages that have a word of their own for it:
          * "must be a number". */
         this.predicate = (parameter && detail.startsWith(`${parameter} `)
@@ -128,6 +129,9 @@ function applyNames(rows, brand) {
     }
 }
 
+/** The share of clicks from which on it is all of them, but for those that are just being counted. */
+export const COVERED = 0.9995;
+
 /** Statistics; `params` as GET /v1/stats takes them. */
 export async function stats(params, signal) {
     const data = await get("stats", params, signal);
@@ -135,6 +139,9 @@ export async function stats(params, signal) {
     if (renamed.size > 0 && /\bcampaign\b/.test(params.group_by ?? ""))
         applyNames(data.rows, params.brand ?? "");
 
+    // A comparison with less than all clicks would be none.
+    if (data.previous?.coverage?.share < COVERED)
+        delete data.previous;
     if (data.as_of && (!freshness.oldest || data.as_of < freshness.oldest))
         freshness.oldest = data.as_of;
     return data;

@@ -36,6 +36,8 @@ const parameterNames = { from: t("app.its_period"), to: t("app.the_end_of_its"),
     campaign: t("app.its_campaign"), kind: t("app.its_kind_of_link"), interval: t("app.its_step"),
     compare: t("app.what_it_is_compared"),
     ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, t("app.its_filter", { text })])) };
+/* The views that show clicks by country and the like.  Invoices are not counted by such properties. */
+const filtered = ["", "campaigns"];
 const root = document.getElementById("app");
 
 document.querySelector(".skip").textContent = t("app.skip");
@@ -90,8 +92,7 @@ class Frame {
         // Numbers of campaigns and names of kinds are a brand's own.
         if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
             filters.brand = brands[0].name;
-        // Campaigns and invoices are not counted by countries and the like, but for those of one.
-        return readView() === "" ? filters : withoutDimensions(filters);
+        return filtered.includes(readView()) ? filters : withoutDimensions(filters);
     }
 
     maySee(view) {
@@ -99,10 +100,10 @@ class Frame {
     }
 
     showNav(view) {
-        const filters = withoutDimensions(readFilters());
+        const filters = readFilters();
 
         fill(this.nav, viewNames.filter(([key]) => this.maySee(key)).map(([key, name]) => h("a", {
-            href: addressOf(key, { ...filters, sent: "" }), "data-view": key,
+            href: addressOf(key, { ...filtered.includes(key) ? filters : withoutDimensions(filters), sent: "" }), "data-view": key,
             "aria-current": key === view ? "page" : null }, name)));
     }
 

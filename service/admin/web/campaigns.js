@@ -6,12 +6,12 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { beforeName, compareParam, go, periodName, toParams } from "./filters.js";
+import { beforeName, compareParam, dimensionsOf, go, periodName, toParams } from "./filters.js";
 import { big, count, many, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
-import { change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
+import { apartCard, change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
 import { t } from "./texts.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
@@ -45,7 +45,7 @@ function loader(filters) {
         }
         const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row[filters.who]]));
 
-        return { data, rows, before, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
+        return { data, coverage: data.coverage, rows, before, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
     });
 }
 
@@ -96,9 +96,11 @@ function stagesCard(load, filters) {
             const [kinds, funnel] = found.keys.length === 0 ? [{ rows: [] }, { rows: [] }] : await Promise.all([
                 stats({ ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind" },
                     signal),
-                loadFunnel(filters, { campaign: found.keys.join(","), group_by: "campaign" })(signal)]);
+                // Payments are not counted by properties of a click.
+                dimensionsOf(filters).length > 0 ? { rows: [] }
+                    : loadFunnel(filters, { campaign: found.keys.join(","), group_by: "campaign" })(signal)]);
 
-            return { found, kinds, funnel };
+            return { found, kinds, funnel, coverage: found.coverage };
         },
         isEmpty: ({ found }) => found.keys.length === 0,
         empty: t("campaigns.no_link_of_a"),
@@ -127,7 +129,7 @@ function timeCard(load, context, filters) {
                 compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal),
             loadNotes(filters, signal)]);
 
-            return { found, data, notes };
+            return { found, data, notes, coverage: data.coverage };
         },
         isEmpty: ({ data }) => !data || data.total[filters.who] === 0,
         render({ found, data, notes }, body) {
@@ -199,7 +201,7 @@ function pickCard(load, context, filters) {
     const named = () => document.dispatchEvent(new CustomEvent("renamed"));
     const footer = context.mayWrite ? nameAnother(filters, named) : null;
     let found = null;
-    const beforeOf = ({ key }) => found.before.get(key) ?? 0;
+    const beforeOf = ({ key }) => found.data.previous ? found.before.get(key) ?? 0 : undefined;
     const listing = new Listing({
         caption: t("campaigns.table_of_campaigns"), page: 10, memory,
         text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
@@ -208,7 +210,7 @@ function pickCard(load, context, filters) {
                 cell: (row) => pickHead(row, found, context, filters, named) },
             { name: t("common.clicks"), value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
                 isNumber: true },
-            { name: t("common.change"), value: (row) => row[filters.who] - beforeOf(row),
+            { name: t("common.change"), value: (row) => row[filters.who] - (beforeOf(row) ?? 0),
                 cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true },
         ],
     });
@@ -274,6 +276,9 @@ function delayCard(filters) {
 export function campaigns(context, filters) {
     const load = loader(filters);
     const params = toParams(filters);
+    const picked = dimensionsOf(filters);
+    const rank = (title, note, by, options) =>
+        rankCard(title, note, by, params, filters, { view: "campaigns", ...options });
 
     return {
         title: t("common.campaigns"),
@@ -285,13 +290,14 @@ export function campaigns(context, filters) {
             timeCard(load, context, filters),
             isShared() ? null : pickCard(load, context, filters),
             variantCard(load, filters),
-            rankCard(t("common.channels"), t("common.where_the_link_was"), "channel", params, filters),
+            rank(t("common.channels"), t("common.where_the_link_was"), "channel"),
             delayCard(filters),
-            ownPagesCard(load, filters),
-            rankCard(t("common.devices"), t("common.what_they_held_in"), "device", params, filters),
-            rankCard(t("common.countries"), t("common.by_the_address_that"), "country", params, filters),
-            rankCard(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind", params, filters),
-            rankCard(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", params, filters, { fills: isShared() }),
+            picked.length > 0 ? null : ownPagesCard(load, filters),
+            rank(t("common.devices"), t("common.what_they_held_in"), "device"),
+            rank(t("common.countries"), t("common.by_the_address_that"), "country"),
+            rank(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind"),
+            rank(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", { fills: isShared() }),
+            picked.length > 0 ? apartCard("campaigns.apart", picked) : null,
         ].filter(Boolean),
     };
 }

@@ -1,6 +1,8 @@
 // A card: a heading, a sentence on what it shows, and a body that is loading, there, empty or failed.
 import { fill, h, newId } from "./dom.js";
+import { COVERED } from "./api.js";
 import { dimensions } from "./filters.js";
+import { percent, writtenDate } from "./format.js";
 import { t } from "./texts.js";
 
 function skeleton(shape) {
@@ -31,12 +33,13 @@ export class Card {
         this.options = options;
         this.body = h("div", { class: "card-body" }, skeleton(options.shape));
         this.note = h("p", null, options.note ?? "");
+        this.covered = h("p", { class: "small muted after covered", hidden: true });
         this.element = h("section",
             { class: `card span-${options.span ?? 4}${options.fills ? " fills" : ""}`, "aria-labelledby": id, "aria-busy": "true" },
             h("div", { class: "card-head" },
                 h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
                 options.extra ?? null),
-            this.body, options.footer ?? "");
+            this.body, this.covered, options.footer ?? "");
         this.isFilled = false;
     }
 
@@ -59,7 +62,17 @@ export class Card {
             this.element.setAttribute("aria-busy", "false");
     }
 
+    /* Clicks by several properties at once are counted together for some time only. */
+    showCoverage(coverage) {
+        const { share, from } = coverage ?? { share: 1 };
+
+        this.covered.hidden = share >= COVERED;
+        fill(this.covered, share >= COVERED ? null
+            : t(from ? "card.covered_from" : "card.covered", { share: percent(share), from: from && writtenDate(from.slice(0, 10)) }));
+    }
+
     show(data) {
+        this.showCoverage(data?.coverage);
         if (this.options.isEmpty?.(data)) {
             this.close();
             fill(this.body, h("div", { class: "empty" },
@@ -84,6 +97,11 @@ export class Card {
         if (isDown && this.isFilled)
             return;
         this.close();
+        this.covered.hidden = true;
+        if (error.type === "counted-apart") {
+            fill(this.body, h("div", { class: "empty" }, error.message));
+            return;
+        }
         if (isAddressed(error)) {
             document.dispatchEvent(new CustomEvent("refused", { detail: error }));
             fill(this.body, h("div", { class: "empty" }, t("card.nothing_to_show_for")));

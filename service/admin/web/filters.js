@@ -3,8 +3,7 @@ import { writtenDate } from "./format.js";
 import { t } from "./texts.js";
 import { audiences } from "./words.js";
 
-/** What clicks can be picked by, one at a time: the API counts each apart.  Name, and what it is
- * called on a chip. */
+/** What clicks can be picked by, several at a time.  Name, and what it is called on a chip. */
 export const dimensions = {
     label: t("common.who_clicked"), reason: t("filters.given_away_by"), country: t("filters.country"), device: t("filters.device"),
     browser: t("filters.browser"), system: t("filters.system"), channel: t("common.channel"), variant: t("common.variant"),
@@ -113,18 +112,18 @@ export function addressOf(view, filters) {
     return `${view || "./"}${query.size > 0 ? `?${query}` : ""}`;
 }
 
-/** The dimension that clicks are picked by, or "". */
-export function dimensionOf(filters) {
-    return Object.keys(dimensions).find((name) => filters[name]) ?? "";
+/** The dimensions that clicks are picked by. */
+export function dimensionsOf(filters) {
+    return Object.keys(dimensions).filter((name) => filters[name]);
 }
 
 export function withoutDimensions(filters) {
     return { ...filters, ...noDimensions };
 }
 
-/** The filters and one more, as the last; of dimensions it takes the place of any other. */
+/** The filters and one more, as the last. */
 export function addFilter(filters, name, value) {
-    const { [name]: _, ...others } = name in dimensions ? withoutDimensions(filters) : filters;
+    const { [name]: _, ...others } = filters;
 
     return { ...others, [name]: value };
 }

@@ -7,7 +7,7 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensionOf, dimensions, periodName, stepOf, toParams,
+import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensions, dimensionsOf, periodName, stepOf, toParams,
     timeZone, withoutDimensions } from "./filters.js";
 import { big, clock, count, many, percent, share, weekOf } from "./format.js";
 import { heatLegend, heatmap, sumHours } from "./heatmap.js";
@@ -114,8 +114,7 @@ function shownStep(interval, n, wanted) {
         : interval;
 }
 
-/* The series by who clicked: labels, or people and machines only where clicks are picked by something
- * else, which is counted apart. */
+/* The series by who clicked: labels, or people and machines only where the answer has no labels. */
 function byWho(data, filters) {
     if (data.group_by !== "time")
         return toSeries(data, "label", filters, "total");
@@ -126,9 +125,15 @@ function byWho(data, filters) {
     return { ...people, series: new Map([["human", people.series.get("") ?? []], ["bot", machines]]) };
 }
 
+/* Clicks that are picked by one property are all counted by time; by their labels too, only for as
+ * long as properties are counted together. */
+function hasLabels(picked) {
+    return picked.length !== 1 || picked[0] === "label";
+}
+
 function labelChart(load, context, filters) {
     const chart = new TimeChart("bar", t("overview.clicks_over_time_by"));
-    const isSplit = !["", "label"].includes(dimensionOf(filters));
+    const isSplit = !hasLabels(dimensionsOf(filters));
     const wanted = (key) => filters.who === "total" || (filters.who === "human") === (key === "human");
     const all = (data) => data.total[filters.who];
 
@@ -163,12 +168,12 @@ function labelChart(load, context, filters) {
     });
 }
 
-/** A link that picks the clicks with that value, on the overview. */
-function picker(filters, dimension, key) {
+/** A link that picks the clicks with that value, on the overview or another view. */
+function picker(filters, dimension, key, view = "") {
     if (filters[dimension] === key)
         return null;
-    return () => h("a", { "data-view": "", title: t("overview.show_only_these", { value: valueName(dimension, key) }),
-        href: addressOf("", addFilter({ ...filters, sent: "" }, dimension, key)) }, valueName(dimension, key));
+    return () => h("a", { "data-view": view, title: t("overview.show_only_these", { value: valueName(dimension, key) }),
+        href: addressOf(view, addFilter({ ...filters, sent: "" }, dimension, key)) }, valueName(dimension, key));
 }
 
 /* The reasons why clicks count as machines’; nothing where there are none. */
@@ -188,10 +193,18 @@ function whoCard(load, params, filters) {
         note: t("overview.mail_gateways_open_every"),
         span: 4,
         async load(signal) {
-            const [data, reasons] = await Promise.all([load(),
-                stats({ ...params, group_by: "reason" }, signal)]);
+            const reasons = stats({ ...params, group_by: "reason" }, signal).catch((error) => {
+                if (error.type !== "counted-apart")
+                    throw error;
+                return { rows: [] };
+            });
+            const labels = hasLabels(dimensionsOf(filters)) ? load()
+                : stats({ ...params, group_by: "label" }, signal).then((data) => ({ ...data,
+                    rows: data.rows.map((row) => ({ ...row, label: row.key })) }));
 
-            return { ...data, reasons: reasons.rows };
+            const [data, { rows }] = await Promise.all([labels, reasons]);
+
+            return { ...data, reasons: rows };
         },
         isEmpty: (data) => data.total.total === 0,
         render(data, body) {
@@ -234,7 +247,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
                 name: dimension === "campaign" ? campaignName(row.key, row.name)
                     : valueName(dimension, row.key),
                 link: options.link ? () => options.link(row)
-                    : dimension === "campaign" ? null : picker(filters, dimension, row.key),
+                    : dimension === "campaign" ? null : picker(filters, dimension, row.key, options.view),
                 value: row[field], before: before ? before.get(row.key) ?? 0 : undefined,
             })), { what: beforeName(filters), machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
@@ -291,7 +304,7 @@ function clientsCard(load, filters) {
 }
 
 function figures(load, loadClients, filters) {
-    const picked = dimensions[dimensionOf(filters)];
+    const picked = dimensionsOf(filters).length > 0;
     const one = !filters.campaign.includes(",") && !filters.kind && !picked;
     const what = beforeName(filters);
 
@@ -313,7 +326,8 @@ function figures(load, loadClients, filters) {
     ];
 }
 
-/* Campaigns are counted by countries and the like only one by one: of those with the most clicks. */
+/* Of clicks that are picked by one property each campaign's are counted, for longer than by several:
+ * of those with the most clicks. */
 function pickedCampaigns(params, filters) {
     return async (signal) => {
         const all = await stats({ ...toParams(withoutDimensions(filters)), interval: "", group_by: "campaign",
@@ -325,43 +339,41 @@ function pickedCampaigns(params, filters) {
     };
 }
 
-/* What can't be shown of clicks that are picked by a dimension. */
-function apartCard(dimension) {
+/* What can't be shown of clicks that are picked by properties. */
+export function apartCard(text, picked) {
     return new Card({
         title: t("overview.counted_apart"), span: 12,
         load: async () => ({}),
-        render: (data, body) => fill(body, h("p", { class: "small muted" }, t("overview.apart", { dimension: dimensions[dimension] }))),
+        render: (data, body) => fill(body, h("p", { class: "small muted" }, t(text, {
+            dimension: picked.map((name) => dimensions[name]).join(", ") }))),
     });
 }
 
 export function overview(context, filters) {
     const params = toParams(filters);
-    const dimension = dimensionOf(filters);
+    const picked = dimensionsOf(filters);
     const load = shared(() => stats({ ...params, compare: compareParam(filters), limit: 10000,
-        group_by: dimension === "" || dimension === "label" ? "time,label" : "time" }));
+        group_by: hasLabels(picked) ? "time,label" : "time" }));
     const loadClients = (signal) =>
         stats({ ...params, group_by: "time", clients: "true", compare: compareParam(filters) }, signal);
     const toCampaign = (row) => h("a", { "data-view": "campaigns",
-        href: addressOf("campaigns", { ...withoutDimensions(filters), campaign: row.key }) },
+        href: addressOf("campaigns", { ...filters, campaign: row.key }) },
     campaignName(row.key, row.name));
-    // Of clicks that are picked by a dimension, those counted with it.
-    const isKnown = (by) => dimension === "" || by === dimension || by === "kind" || by === "campaign";
-    const rank = (title, note, by, options) =>
-        isKnown(by) ? rankCard(title, note, by, params, filters, options) : null;
+    const rank = (title, note, by, options) => rankCard(title, note, by, params, filters, options);
 
     return {
         title: t("common.overview"),
         intro: t("overview.what_your_clients_clicked"),
         filters: true,
-        csv: { ...params, group_by: dimension ? `time,${dimension}` : "time,label" },
+        csv: { ...params, group_by: picked.length === 1 ? `time,${picked[0]}` : "time,label" },
         cards: [
             ...figures(load, loadClients, filters),
-            dimension || isShared() ? null : anomalyCard(filters),
+            picked.length > 0 || isShared() ? null : anomalyCard(filters),
             labelChart(load, context, filters),
-            dimension ? null : whoCard(load, params, filters),
-            dimension ? null : conversionCard(filters),
-            dimension && isShared() ? null : rank(t("overview.top_campaigns"), dimension ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
-                "campaign", { link: toCampaign, load: dimension ? pickedCampaigns(params, filters) : undefined }),
+            whoCard(load, params, filters),
+            picked.length > 0 ? null : conversionCard(filters),
+            picked.length === 1 && isShared() ? null : rank(t("overview.top_campaigns"), picked.length === 1 ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
+                "campaign", { link: toCampaign, load: picked.length === 1 ? pickedCampaigns(params, filters) : undefined }),
             rank(t("common.kinds_of_link"), t("overview.what_the_clients_were"), "kind"),
             rank(t("overview.variants"), t("overview.of_a_b_tests"), "variant",
                 { leaveOut: filters.variant ? "" : "none", empty: t("overview.no_clicked_link_carries") }),
@@ -372,9 +384,7 @@ export function overview(context, filters) {
             rank(t("common.opened_from"), t("overview.where_the_link_stood"), "referrer"),
             rank(t("overview.browsers"), t("overview.and_mail_apps_by"), "browser"),
             rank(t("overview.systems"), t("overview.what_those_ran_on"), "system", { fills: true }),
-            dimension === "label" || dimension === "reason" ? rank(dimensions[dimension],
-                t("overview.of_the_clicks_that"), dimension) : null,
-            dimension ? apartCard(dimension) : null,
+            picked.length > 0 ? apartCard("overview.apart", picked) : null,
         ].filter(Boolean),
     };
 }

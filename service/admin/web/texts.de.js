@@ -22,6 +22,7 @@ export default {
 
     "api.busy": "Der Server ist überlastet.",
     "api.cross_site": "Die Anfrage stammt nicht von dieser Oberfläche.",
+    "api.counted_apart": "Diese Merkmale werden in diesem Zeitraum nicht gemeinsam gezählt.",
     "api.forbidden": "Das ist nicht erlaubt.",
     "api.hopcount_cant_be_reached": "hopcount ist nicht erreichbar. Prüfen Sie das Netzwerk oder versuchen Sie es später noch einmal.",
     "api.invalid_fields": "Ein eingegebener Wert ist nicht möglich.",
@@ -114,6 +115,7 @@ export default {
     "bars.new": "neu",
     "bars.show_all_to_search": "Alle anzeigen, zum Suchen und Sortieren",
 
+    "campaigns.apart": "Ergebnisse der Klicks und Links, die auf einer eigenen Seite endeten, werden nicht nach Merkmalen eines Klicks gezählt ({dimension}). Entfernen Sie die Filter, um sie zu sehen.",
     "campaigns.at_a_glance": "Auf einen Blick",
     "campaigns.clicks_and_what_they": "Klicks {of}, {period}, und was daraus wurde.",
     "campaigns.clicks_by_the_time": "Klicks nach der Zeit seit Erzeugung des Links",
@@ -137,6 +139,8 @@ export default {
     "campaigns.time_since_the_link": "Zeit seit Erzeugung des Links, bis zu …",
     "campaigns.what_the_clients_wanted": "Was die Kunden tun wollten",
 
+    "card.covered": "Von {share} der Klicks: Die übrigen wurden nicht nach mehreren Merkmalen zugleich gezählt.",
+    "card.covered_from": "Von {share} der Klicks: Die übrigen wurden nicht nach mehreren Merkmalen zugleich gezählt. Ab dem {from} sind es alle.",
     "card.no_clicks_in_this": "Keine Klicks in diesem Zeitraum.",
     "card.nothing_to_show_for": "Zu dieser Adresse gibt es nichts anzuzeigen.",
     "card.this_cant_be_shown": "Das kann gerade nicht angezeigt werden.",
@@ -598,7 +602,7 @@ export default {
 
     "overview.all_clicks": "Alle Klicks",
     "overview.and_mail_apps_by": "Und Mail-Apps, nach eigener Angabe",
-    "overview.apart": "Klicks werden immer nur nach einem Merkmal gezählt. Die nach „{dimension}“ gefilterten lassen sich daher nicht nach einem weiteren Merkmal aufteilen und auch nicht danach, wozu sie führten. Entfernen Sie den Filter, um alles zu sehen.",
+    "overview.apart": "Einzelne Kunden, Ergebnisse der Klicks und auffällige Kampagnen fehlen hier: Sie werden nicht nach Merkmalen eines Klicks gezählt ({dimension}). Entfernen Sie die Filter, um sie zu sehen.",
     "overview.as_csv": "{title} als CSV",
     "overview.browsers": "Browser",
     "overview.by_days_of_utc": "nach Tagen in UTC",
@@ -624,7 +628,6 @@ export default {
     "overview.not_counted_by_such": "Mit diesem Filter nicht gezählt",
     "overview.of_a_b_tests": "Von A/B-Tests; welche besser wirkt, zeigt die Seite Kampagnen",
     "overview.of_people": "{share} davon von Personen",
-    "overview.of_the_clicks_that": "Von den angezeigten Klicks",
     "overview.of_the_with_the": "Von den {max} mit den meisten Klicks",
     "overview.on": " · {what}: {before}",
     "overview.opened_by_a_person": "Von einer Person geöffnet",

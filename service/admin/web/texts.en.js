@@ -28,6 +28,7 @@ export default {
 
     "api.busy": "There is too much to do.",
     "api.cross_site": "The request does not come from the dashboard.",
+    "api.counted_apart": "These properties are not counted together in this period.",
     "api.forbidden": "This is not allowed.",
     "api.hopcount_cant_be_reached": "hopcount can’t be reached. Check the network, or try again later.",
     "api.invalid_fields": "A value is not accepted.",
@@ -120,6 +121,7 @@ export default {
     "bars.new": "new",
     "bars.show_all_to_search": "Show all, to search and sort",
 
+    "campaigns.apart": "What clicks led to, and links that ended on a page of ours, are not counted by properties of a click ({dimension}). Remove the filters to see them.",
     "campaigns.at_a_glance": "At a glance",
     "campaigns.clicks_and_what_they": "Clicks {of}, {period}, and what they led to.",
     "campaigns.clicks_by_the_time": "Clicks by the time since the link was made",
@@ -143,6 +145,8 @@ export default {
     "campaigns.time_since_the_link": "Time since the link was made, up to …",
     "campaigns.what_the_clients_wanted": "What the clients wanted to do",
 
+    "card.covered": "Of {share} of the clicks: the others were not counted by several properties at once.",
+    "card.covered_from": "Of {share} of the clicks: the others were not counted by several properties at once. From {from} on, all are.",
     "card.no_clicks_in_this": "No clicks in this period.",
     "card.nothing_to_show_for": "Nothing to show for this address.",
     "card.this_cant_be_shown": "This can’t be shown right now.",
@@ -604,7 +608,7 @@ export default {
 
     "overview.all_clicks": "All clicks",
     "overview.and_mail_apps_by": "And mail apps, by what they say they are",
-    "overview.apart": "Clicks are counted by one property at a time, so those picked by “{dimension}” can’t be shown by another one, and not by what they led to. Remove the filter to see all of it.",
+    "overview.apart": "Distinct clients, what clicks led to and unusual campaigns are not shown here: they are not counted by properties of a click ({dimension}). Remove the filters to see them.",
     "overview.as_csv": "{title} as CSV",
     "overview.browsers": "Browsers",
     "overview.by_days_of_utc": "by days of UTC",
@@ -630,7 +634,6 @@ export default {
     "overview.not_counted_by_such": "Not counted by such a filter",
     "overview.of_a_b_tests": "Of A/B tests; the campaign page says which one works better",
     "overview.of_people": "{share} of them by people",
-    "overview.of_the_clicks_that": "Of the clicks that are shown",
     "overview.of_the_with_the": "Of the {max} with the most clicks",
     "overview.on": " on {what} ({before})",
     "overview.opened_by_a_person": "Opened by a person",
