@@ -3,6 +3,7 @@
  * Redis with a year of clicks through the product's own road instead of made-up counters.
  *
  *     backlog --dir DIR --brand NAME --records N [--links N] [--campaigns N] [--days N] [--now S]
+ *             [--varied]
  *     backlog --dir DIR --brand NAME --invoices N [--campaigns N] [--days N] [--now S]
  *
  * Clicks are spread evenly over the days before `now`; links, objects and clients over `links`.
@@ -11,6 +12,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@ struct backlog {
     const char *dir, *brand;
     unsigned long records, links, campaigns, days;
     unsigned long invoices; /* 0 = the records are clicks only */
+    bool is_varied; /* clicks have browsers, systems and more, of as many sorts as in life */
     long now_s;
     uint32_t brand_id;
     uint8_t log_id[CLICK_LOG_ID_LEN];
@@ -51,6 +54,9 @@ static uint64_t scatter(uint64_t x)
 static struct click make_click(const struct backlog *b, uint64_t i)
 {
     static const char countries[][2] = {{'D', 'E'}, {'G', 'B'}, {'U', 'S'}, {'F', 'R'}, {'N', 'L'}};
+    static const char more_countries[][2] = {{'A', 'T'}, {'C', 'H'}, {'P', 'L'}, {'D', 'K'},
+                                             {'S', 'E'}, {'E', 'S'}, {'I', 'T'}, {'B', 'E'},
+                                             {'I', 'E'}, {'C', 'Z'}};
     uint64_t link = i % b->links, random = scatter(i + 1);
     int64_t span_ms = (int64_t)b->days * 86400000;
 
@@ -71,6 +77,19 @@ static struct click make_click(const struct backlog *b, uint64_t i)
         .device = (uint8_t)(1 + (random >> 16) % 3),
     };
     memcpy(click.country, countries[(random >> 24) % 5], 2);
+    if (b->is_varied) {
+        uint64_t more = scatter(random);
+
+        /* What device it is says most of what else it is. */
+        click.browser = (uint8_t)(click.device + (more & 7 ? 0 : 3));
+        click.system = (uint8_t)(click.device + (more >> 4 & 3 ? 0 : 2));
+        click.referrer = (uint8_t)(more >> 8 & 3 ? CLICK_REFERRER_NONE : CLICK_REFERRER_MAIL);
+        click.channel = (uint8_t)(more >> 12 & 15 ? 1 : 5);
+        click.issued_min =
+            (uint32_t)(click.time_ms / 60000 - TOKEN_EPOCH_S / 60 - (int64_t)(more >> 16 & 0x3fff));
+        if ((more >> 32 & 7) == 0)
+            memcpy(click.country, more_countries[(more >> 40) % 10], 2);
+    }
     return click;
 }
 
@@ -189,7 +208,8 @@ static void read_options(struct backlog *b, int argc, char **argv)
     static const struct option longs[] = {
         {"dir", 1, 0, 'd'},   {"brand", 1, 0, 'b'},     {"records", 1, 0, 'n'},
         {"links", 1, 0, 'l'}, {"campaigns", 1, 0, 'c'}, {"days", 1, 0, 'y'},
-        {"now", 1, 0, 't'},   {"invoices", 1, 0, 'i'},  {0, 0, 0, 0},
+        {"now", 1, 0, 't'},   {"invoices", 1, 0, 'i'},  {"varied", 0, 0, 'v'},
+        {0, 0, 0, 0},
     };
     int c;
 
@@ -222,13 +242,16 @@ static void read_options(struct backlog *b, int argc, char **argv)
             b->invoices = strtoul(optarg, NULL, 10) / GROUP_INVOICES * GROUP_INVOICES;
             b->records = b->invoices / GROUP_INVOICES * GROUP_RECORDS;
             break;
+        case 'v':
+            b->is_varied = true;
+            break;
         default:
             exit(2);
         }
     }
     if (!b->dir || !b->records || !b->links || !b->campaigns) {
         fputs("usage: backlog --dir DIR --records N | --invoices N [--brand B] [--links N] "
-              "[--campaigns N] [--days N]\n",
+              "[--campaigns N] [--days N] [--varied]\n",
               stderr);
         exit(2);
     }
