@@ -27,6 +27,7 @@ struct ask {
     char *form, *body;
     size_t body_len;
     long status;
+    int64_t clock_ms;
     bool is_too_long;
     char error[CURL_ERROR_SIZE];
 };
@@ -86,6 +87,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 static void end(struct asker *asker, struct ask *ask, CURLcode code)
 {
     struct ask **at = &asker->running;
+    struct curl_header *date;
+    time_t clock_s;
 
     while (*at != ask)
         at = &(*at)->next;
@@ -99,6 +102,9 @@ static void end(struct asker *asker, struct ask *ask, CURLcode code)
     if (code == CURLE_OK) {
         curl_easy_getinfo(ask->curl, CURLINFO_RESPONSE_CODE, &ask->status);
         ask->error[0] = '\0';
+        if (curl_easy_header(ask->curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK &&
+            (clock_s = curl_getdate(date->value, NULL)) > 0)
+            ask->clock_ms = (int64_t)clock_s * 1000;
     }
     mailbox_post(asker->answers, &ask->letter);
 }
@@ -153,6 +159,7 @@ static void on_letter(void *owner, struct letter *letter)
     struct ask *ask = (struct ask *)letter;
     struct ask_answer answer = {.status = ask->status,
                                 .error = ask->error,
+                                .clock_ms = ask->clock_ms,
                                 .body = slice_make(ask->body ? ask->body : "", ask->body_len)};
 
     (void)owner;

@@ -6,6 +6,8 @@
  */
 #ifndef ADMIN_ASKER_H
 #define ADMIN_ASKER_H
+#include <stdint.h>
+
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
@@ -19,6 +21,7 @@ struct ask_answer {
     long status;       /* 0: there was none, `error` says why */
     const char *error; /* "" = none */
     struct slice body;
+    int64_t clock_ms; /* what the server's Date says, Unix; 0 = nothing */
 };
 
 struct ask_options {

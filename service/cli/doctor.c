@@ -136,6 +136,7 @@ void doctor_look_at_files(struct doctor *d)
     look_at_secret(d, "keys", d->config->keys);
     look_at_secret(d, "admin.api_keys", d->config->admin.api_keys);
     look_at_secret(d, "password_file", d->config->redis.password_file);
+    look_at_secret(d, "client_secret_file", d->config->admin.oidc.client_secret_file);
     for (unsigned i = 0; i < site_n_brands(d->site); i++) {
         if (site_brand_at(d->site, i)->mint_kid == 0)
             doctor_say(d, DOCTOR_FIX, d->config->brands[i].name, "keys",
@@ -167,6 +168,7 @@ static int look(struct doctor *d, const struct cli_args *args, struct site *site
     doctor_look_at_redis(d);
     doctor_look_at_hosts(d);
     doctor_look_at_mail(d);
+    doctor_look_at_sign_in(d);
     places_free(places);
     if (d->n_fixes > 0)
         return cli_fail("%u to fix, %u to note", d->n_fixes, d->n_notes);
@@ -198,13 +200,14 @@ static int run_doctor(const struct cli_args *args)
 const struct cli_command cli_doctor = {
     .name = "doctor",
     .usage = "-c FILE [OPTION…]",
-    .summary = "looks at DNS, TLS, proxy, clocks, files, Redis, disk and mail domain",
+    .summary = "looks at DNS, TLS, proxy, clocks, files, Redis, disk, mail domain and sign-in",
     .notes =
         "Each line says good, note (worth a thought, or not to be found out) or fix, and what to\n"
         "do. Asks only what the configuration names: the hosts of links, with a link that isn't\n"
-        "counted and isn't followed, Redis, and name servers. A wrong configuration is told as by\n"
-        "hopcountd --check. The exit code is 1 when there is something to fix. For the pages that\n"
-        "links lead to see hopcount check.\n",
+        "counted and isn't followed, Redis, name servers and the OpenID provider. A wrong\n"
+        "configuration is told as by hopcountd --check. The exit code is 1 when there is "
+        "something\n"
+        "to fix. For the pages that links lead to see hopcount check.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_doctor,

@@ -49,6 +49,7 @@ void doctor_look_at_files(struct doctor *d);
 void doctor_look_at_redis(struct doctor *d);
 void doctor_look_at_hosts(struct doctor *d);
 void doctor_look_at_mail(struct doctor *d);
+void doctor_look_at_sign_in(struct doctor *d);
 
 /* --- names (doctor_dns.c) --- */
 

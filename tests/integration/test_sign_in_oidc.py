@@ -479,3 +479,35 @@ def test_a_real_provider(make_hopcountd, redis, real, tmp_path, client):
     # A code that was used is worth nothing.
     assert outcome(back(daemon, urllib.parse.parse_qsl(urllib.parse.urlsplit(end).query), cookie)) == "invalid"
     daemon.shut_down()
+
+
+# --- hopcount doctor ---
+
+def doctor(daemon):
+    """{what: (grade, text)} of what it says of signing in; the name server is nobody's."""
+    done = daemon.cli("doctor", "-c", daemon.config_path, "--resolver", f"127.0.0.1:{free_port()}", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines, done.stderr
+    return {each["what"]: (each["grade"], each["text"]) for each in lines if each["about"] == "sign-in"}
+
+
+def test_doctor_asks_the_provider(make_hopcountd, redis, provider, tmp_path):
+    daemon = make_hopcountd(redis, settings(provider, tmp_path), start=False)
+    daemon.add_api_key()
+    assert {what: grade for what, (grade, _) in doctor(daemon).items()} == {
+        "clock": "good", "provider": "good", "keys": "good", "redirect URI": "note"}
+    assert "secret" not in str(provider.asked) and "/token" not in provider.asked
+    daemon.write_config({"admin": {"url": "https://hopcount.acme.example/",
+                                   "proxy": {"user_header": "X-User"}},
+                         "public": {"trusted_proxies": ["10.0.0.0/8", "10.1.2.3"]}})
+    provider.keys = [{"kty": "oct", "k": "AA"}]
+    found = doctor(daemon)
+    assert found["redirect URI"] == (
+        "good", "https://hopcount.acme.example/v1/session/oidc/callback is what the provider must know")
+    assert found["keys"][0] == "fix" and found["trusted_proxies"][0] == "note" and "10.0.0.0/8" in found["trusted_proxies"][1]
+    provider.metadata = {"issuer": "https://evil.example"}
+    assert doctor(daemon)["provider"] == ("fix", f"{provider.issuer}{METADATA}: the provider calls itself otherwise than "
+                                                 "admin.oidc.issuer")
+    provider.shutdown()
+    provider.server_close()
+    assert doctor(daemon)["provider"][0] == "fix"

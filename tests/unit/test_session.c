@@ -15,10 +15,10 @@ enum { NOW_S = 1800000000 };
 
 static const struct apikey key = {.name = "marketing", .hash = {1, 2, 3}};
 /* Of an API key, and of people with the shortest and the longest name. */
-static const char *const users[] = {
-    "", "a",
-    "ada.lovelace.of.the.department.of.analytical.engines.at.the.royal.institution"
-    "@analytical-engines.london.acme.example.co"};
+#define TEN "0123456789"
+#define LONGEST TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "@a.example"
+_Static_assert(sizeof(LONGEST) - 1 == USERS_NAME_MAX, "that isn't the longest name");
+static const char *const users[] = {"", "a", LONGEST};
 
 enum { N_USERS = sizeof(users) / sizeof(users[0]) };
 
