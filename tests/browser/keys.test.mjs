@@ -5,7 +5,7 @@ import { card, expect, settled, test } from "./fixtures.mjs";
 
 const Axe = AxeBuilder.default ?? AxeBuilder;
 
-test("keys choose periods, compare and search, and are listed", async ({ dashboard }) => {
+test("keys choose periods, compare, search, open the views, and are listed", async ({ dashboard }) => {
     await settled(dashboard);
     await dashboard.locator("main").focus();
     await dashboard.keyboard.press("2");
@@ -17,6 +17,10 @@ test("keys choose periods, compare and search, and are listed", async ({ dashboa
     await dashboard.locator("main").focus();
     await dashboard.keyboard.press("/");
     await expect(dashboard.getByLabel("Campaign", { exact: true })).toBeFocused();
+    await dashboard.locator("main").focus();
+    await dashboard.keyboard.press("v");
+    await expect(dashboard.getByRole("dialog", { name: "Saved views" })).toBeVisible();
+    await dashboard.keyboard.press("Escape");
     await dashboard.locator("main").focus();
     await dashboard.keyboard.press("?");
     await expect(dashboard.getByRole("dialog")).toContainText("Last 7 days");

@@ -5,7 +5,7 @@ import { openDialog } from "./listing.js";
 import { t } from "./texts.js";
 
 const others = [["c", t("keys.choose_what_to_compare")], ["/", t("keys.search_or_choose_a")],
-    ["Esc", t("keys.remove_the_last_filter")], ["?", t("keys.show_these_keys")]];
+    ["v", t("keys.open_the_views")], ["Esc", t("keys.remove_the_last_filter")], ["?", t("keys.show_these_keys")]];
 
 function openHelp() {
     const rows = [...periods.map(([, name], i) => [String(i + 1), name]), ...others];
@@ -45,5 +45,9 @@ export function pressKey(event, setPeriod) {
     }
     if (event.key === "/")
         return focusFirst("main [type=search]", `[data-key="${t("common.campaign")}"]`, "main [name=link]");
+    if (event.key === "v") {
+        document.querySelector('[data-key="views"]')?.click();
+        return true;
+    }
     return event.key === "c" && focusFirst(`[data-key="${t("filterbar.compared_with")}"]`);
 }

@@ -465,6 +465,7 @@ export default {
 
     "keys.choose_what_to_compare": "Vergleich wählen",
     "keys.key": "Taste",
+    "keys.open_the_views": "Gespeicherte Ansichten öffnen",
     "keys.remove_the_last_filter": "Letzten Filter entfernen",
     "keys.search_or_choose_a": "Suchen oder Kampagne wählen",
     "keys.show_these_keys": "Diese Tasten anzeigen",

@@ -471,6 +471,7 @@ export default {
 
     "keys.choose_what_to_compare": "Choose what to compare with",
     "keys.key": "Key",
+    "keys.open_the_views": "Open the saved views",
     "keys.remove_the_last_filter": "Remove the last filter",
     "keys.search_or_choose_a": "Search, or choose a campaign",
     "keys.show_these_keys": "Show these keys",
