@@ -10,8 +10,8 @@
 #include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/admin/stats/period.h"
-#include "service/admin/stats/zone.h"
 #include "service/base/clock.h"
+#include "service/base/zone.h"
 #include "service/config/brand.h"
 
 enum { TEXT_MAX = 200, ANNOTATIONS_MAX = 500, HOUR_S = 3600, DAY_S = 86400 };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "service/admin/stats/period.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 
 /* Of the view: how the figures are shown, not of which clicks they are. */
 static const char *const of_showing[] = {"from", "to", "compare", "interval", "who", "sent"};

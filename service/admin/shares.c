@@ -16,9 +16,9 @@
 #include "service/admin/server.h"
 #include "service/admin/share_bounds.h"
 #include "service/admin/share_token.h"
-#include "service/admin/stats/zone.h"
 #include "service/admin/views.h"
 #include "service/base/clock.h"
+#include "service/base/zone.h"
 #include "service/config/site.h"
 
 enum { SHARES_MAX = 200, DAYS_DEFAULT = 30, DAYS_MAX = 365, DAY_S = 86400, PATH_MAX_LEN = 256 };

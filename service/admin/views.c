@@ -12,8 +12,8 @@
 #include "service/admin/params.h"
 #include "service/admin/request.h"
 #include "service/admin/stats/period.h"
-#include "service/admin/stats/zone.h"
 #include "service/base/clock.h"
+#include "service/base/zone.h"
 #include "service/config/brand.h"
 
 enum { VIEWS_MAX = 100, FILTER_VALUE_MAX = 256 };

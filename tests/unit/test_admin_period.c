@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "service/admin/stats/period.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 
 static int64_t at(const char *text)
 {

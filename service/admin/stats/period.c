@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/number.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400, COUNT_MAX = 100000 };
 

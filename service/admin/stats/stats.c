@@ -19,8 +19,8 @@
 #include "service/admin/stats/stats_clients.h"
 #include "service/admin/stats/stats_request.h"
 #include "service/admin/stats/stats_write.h"
-#include "service/admin/stats/zone.h"
 #include "service/base/clock.h"
+#include "service/base/zone.h"
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"
 

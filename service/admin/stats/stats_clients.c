@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "service/admin/stats/stats_write.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 #include "service/config/site.h"
 
 enum {

@@ -10,7 +10,7 @@
 #include "proto/number.h"
 #include "proto/token.h"
 #include "service/admin/request.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 #include "service/config/brandlist.h"
 #include "service/config/site.h"
 

@@ -9,7 +9,7 @@
 
 #include "proto/counter.h"
 #include "proto/csv.h"
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 #include "service/config/site.h"
 
 /* --- names --- */

@@ -1,4 +1,4 @@
-#include "service/admin/stats/zone.h"
+#include "service/base/zone.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

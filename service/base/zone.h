@@ -1,7 +1,7 @@
 /* zone.h - time zones from the system's database (tzdata), through GLib; unlike tzset() it needs no
  * process-wide state. */
-#ifndef ADMIN_ZONE_H
-#define ADMIN_ZONE_H
+#ifndef BASE_ZONE_H
+#define BASE_ZONE_H
 #include <stdint.h>
 
 #include "proto/compiler.h"
