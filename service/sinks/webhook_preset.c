@@ -7,6 +7,7 @@
 
 #include "proto/click_names.h"
 #include "proto/compiler.h"
+#include "proto/currency.h"
 #include "proto/token.h"
 #include "service/config/brand.h"
 
@@ -47,27 +48,11 @@ static uint64_t visitor_of(const struct record_subject *subject)
     return subject->client ? subject->client : subject->link ? subject->link : subject->object;
 }
 
-/* Digits behind the point, ISO 4217. */
-static unsigned currency_digits(const char currency[static EVENT_CURRENCY_LEN])
-{
-    static const char none[] =
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF ";
-    static const char three[] = "BHD IQD JOD KWD LYD OMR TND ";
-    const char name[] = {currency[0], currency[1], currency[2], ' ', '\0'};
-
-    return strstr(none, name) ? 0 : strstr(three, name) ? 3 : 2;
-}
-
 static void add_amount(struct text *text, const struct event *event)
 {
-    unsigned digits = currency_digits(event->currency);
-    uint64_t n = event->amount < 0 ? (uint64_t)-event->amount : (uint64_t)event->amount, unit = 1;
+    char amount[CURRENCY_AMOUNT_MAX];
 
-    for (unsigned i = 0; i < digits; i++)
-        unit *= 10;
-    add(text, "%s%" PRIu64, event->amount < 0 ? "-" : "", n / unit);
-    if (digits > 0)
-        add(text, ".%0*" PRIu64, (int)digits, n % unit);
+    add(text, "%s", currency_write(event->amount, event->currency, '.', amount));
 }
 
 static char variant_of(const struct record *record)
