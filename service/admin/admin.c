@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "service/admin/attempts.h"
@@ -32,6 +33,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
+#include "service/base/log.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
 #include "service/config/access.h"
@@ -262,6 +264,56 @@ void admin_reload(struct admin *admin, struct site *site, struct access *access)
     site_unref(old_site);
     access_free(old);
     wake_send(admin->mail.wake_fd);
+}
+
+/* Somebody who waits for a reply. */
+struct waiter {
+    struct request_inside inside; /* first: the reply comes with it */
+    pthread_mutex_t lock;
+    pthread_cond_t has_reply;
+    bool is_done;
+    int status;
+    struct evbuffer *body;
+};
+
+static void on_reply(struct request_inside *inside, int status, struct evbuffer *body)
+{
+    struct waiter *waiter = (struct waiter *)inside;
+
+    pthread_mutex_lock(&waiter->lock);
+    waiter->status = status;
+    waiter->body = body;
+    waiter->is_done = true;
+    pthread_cond_signal(&waiter->has_reply);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+json_t *admin_ask(struct admin *admin, const char *brand, const char *path)
+{
+    struct waiter waiter = {.inside = {.on_reply = on_reply}};
+    struct request *request =
+        request_new_inside(&admin->server, path, brand, "report", &waiter.inside);
+    json_t *json = NULL;
+    size_t len;
+
+    if (!request)
+        return NULL;
+    pthread_mutex_init(&waiter.lock, NULL);
+    pthread_cond_init(&waiter.has_reply, NULL);
+    mailbox_post(admin->to_api, &request->letter);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.is_done)
+        pthread_cond_wait(&waiter.has_reply, &waiter.lock);
+    pthread_mutex_unlock(&waiter.lock);
+    len = evbuffer_get_length(waiter.body);
+    if (waiter.status == 200)
+        json = json_loadb((const char *)evbuffer_pullup(waiter.body, -1), len, 0, NULL);
+    if (!json)
+        log_warn("admin.ask", "path=%.*s status=%d", (int)strcspn(path, "?"), path, waiter.status);
+    evbuffer_free(waiter.body);
+    pthread_cond_destroy(&waiter.has_reply);
+    pthread_mutex_destroy(&waiter.lock);
+    return json;
 }
 
 void admin_note_reload_failure(struct admin *admin)

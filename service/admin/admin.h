@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "proto/compiler.h"
 #include "service/admin/admin_options.h"
 
@@ -49,6 +51,11 @@ void admin_set_state(struct admin *admin, enum admin_state state);
 void admin_reload(struct admin *admin, struct site *site, struct access *access);
 /* A reload failed and the old configuration stays: for the metrics. */
 void admin_note_reload_failure(struct admin *admin);
+
+/* Asks the API as a key of the brand `brand` would that may read statistics: GET `path`.  Waits for
+ * the reply, from any thread but the admin address' own, and before admin_free().  A new reference;
+ * NULL when it failed. */
+MUST_USE json_t *admin_ask(struct admin *admin, const char *brand, const char *path);
 
 /* Stops the threads, closes all connections, frees.  NULL is allowed. */
 void admin_free(struct admin *admin);

@@ -82,6 +82,29 @@ struct request *request_new(struct server *server, const struct http1_request *h
     return request;
 }
 
+struct request *request_new_inside(struct server *server, const char *target, const char *brands,
+                                   const char *name, struct request_inside *inside)
+{
+    size_t path_len = strcspn(target, "?");
+    const struct request_origin origin = {.keep_alive = true};
+    const struct http1_request http = {
+        .method = HTTP1_GET,
+        .minor_version = 1,
+        .path = slice_make(target, path_len),
+        .query = target[path_len] ? slice_of(target + path_len + 1) : (struct slice){0},
+    };
+    struct request *request = request_new(server, &http, slice_of(target), &origin);
+
+    if (!request)
+        return NULL;
+    request->inside = inside;
+    snprintf(request->who, sizeof(request->who), "%s", name);
+    if ((request->brands = strdup(brands)) != NULL)
+        return request;
+    request_free(request);
+    return NULL;
+}
+
 void request_free(struct request *request)
 {
     if (!request)
@@ -314,6 +337,14 @@ static void write_head(struct request *request, struct evbuffer *out, int status
 /* Hands the last bytes of the reply to the front, and the request with them. */
 static void hand_back(struct request *request)
 {
+    if (request->inside) {
+        struct evbuffer *body = request->last.bytes;
+
+        request->last.bytes = NULL;
+        request->inside->on_reply(request->inside, request->inside_status, body);
+        request_free(request);
+        return;
+    }
     mailbox_post(request->server->to_front, &request->last.letter);
 }
 
@@ -375,7 +406,9 @@ static void write_reply(struct request *request, int status, const struct reply 
         request_add_header(request, "Content-Encoding", "gzip");
         body = packed;
     }
-    write_head(request, out, status, body.len);
+    request->inside_status = status;
+    if (!request->inside)
+        write_head(request, out, status, body.len);
     if (!request->is_head && reply->is_constant && body.len > 0)
         evbuffer_add_reference(out, body.ptr, body.len, NULL, NULL);
     else if (!request->is_head)

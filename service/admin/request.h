@@ -66,11 +66,19 @@ struct request_origin {
     int refused_body;              /* 413 or 503: the body is not read, and why; else 0 */
 };
 
+/* Whoever asks from within the process, without HTTP: gets the body alone. */
+struct request_inside {
+    /* Takes `body`; from the thread that replied, which must not wait in it. */
+    void (*on_reply)(struct request_inside *inside, int status, struct evbuffer *body);
+};
+
 struct request {
     struct letter letter; /* from the front to the API thread: the request, or its `on_room` */
     struct server *server;
     struct site *site; /* a reference; NULL while the front has the request */
     struct request_origin origin;
+    struct request_inside *inside; /* NULL: it came to the front */
+    int inside_status;             /* of the reply to it */
     enum request_method method;
     bool is_secure;          /* it came over TLS (origin.h), and the reply asks for that */
     bool is_head;            /* the reply has no body */
@@ -104,6 +112,12 @@ struct request {
 /* Makes the request whose head, `head`, was read as `http`; copies all.  NULL: no memory. */
 MUST_USE struct request *request_new(struct server *server, const struct http1_request *http,
                                      struct slice head, const struct request_origin *origin);
+/* The same of GET `target`, "/v1/stats?…", which is handed to the API thread by posting its letter
+ * to server->to_api.  It needs no key, and sees what one of the brands `brands` (brandlist.h) sees;
+ * `name` takes the place of the key's.  Only for paths that reply whole.  NULL: no memory. */
+MUST_USE struct request *request_new_inside(struct server *server, const char *target,
+                                            const char *brands, const char *name,
+                                            struct request_inside *inside);
 /* For the front, which has sent the whole reply. */
 void request_free(struct request *request);
 

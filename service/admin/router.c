@@ -464,11 +464,11 @@ void router_handle(struct request *request)
         request_fail(request, 404, NULL, "there is nothing at this path");
         return;
     }
-    if (route->scope != 0 && shares_must_look(request)) {
+    if (route->scope != 0 && !request->inside && shares_must_look(request)) {
         shares_look(request, router_handle);
         return;
     }
-    if (route->scope != 0 && !request->share &&
+    if (route->scope != 0 && !request->share && !request->inside &&
         !auth_check(request->server->auth, request, route->scope))
         return;
     if (request->origin.refused_body == 413) {
