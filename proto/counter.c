@@ -123,6 +123,11 @@ void counter_key_check(struct counter_key *key, uint64_t page)
     set_key(key, "hc:{s00}:check:%016llx", (unsigned long long)page);
 }
 
+void counter_key_reports(struct counter_key *key)
+{
+    set_key(key, "hc:{s00}:reports");
+}
+
 void counter_key_salt(struct counter_key *key, int64_t time_s)
 {
     set_key(key, "hc:{s00}:salt:%lld", (long long)(time_s / DAY_S));

@@ -64,6 +64,9 @@ void counter_key_checker(struct counter_key *key);
 /* List of what was found at the page of that number, the newest last; shard 0. */
 void counter_key_check(struct counter_key *key, uint64_t page);
 
+/* Hash of the reports that were sent, or are to be: name and receiver -> record (JSON); shard 0. */
+void counter_key_reports(struct counter_key *key);
+
 /* --- what pods tell one another to find mail gateways; not counts --- */
 
 /* Sorted set of the processes that are alive: id -> time of its last beat, seconds; shard 0. */

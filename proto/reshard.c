@@ -142,6 +142,7 @@ static const struct {
     {"shares:", RESHARD_WHOLE, place_first},
     {"salt:", RESHARD_WHOLE, place_first},
     {"check:", RESHARD_WHOLE, place_first},
+    {"reports", RESHARD_WHOLE, place_first},
     {"ev:", RESHARD_EVENT, NULL},
     {"cur:", RESHARD_CURSOR, NULL},
     {"fb:", RESHARD_BLOCKS, NULL},

@@ -4,6 +4,7 @@ set(after_append ledger/batch ledger/invoices ledger/people_add)
 foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices
     ledger/people_add ledger/people_done gateway/pods
     gateway/siblings gateway/claim checks/check_take checks/check_keep
+    reports/report_read reports/report_keep
     state/state_news state/one_use sinks/stream)
   set(files ${CMAKE_SOURCE_DIR}/service/${script}.lua)
   if(script IN_LIST after_append)

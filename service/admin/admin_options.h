@@ -11,6 +11,7 @@ struct config_admin;
 struct config_public;
 struct event_log;
 struct ledger;
+struct reports;
 struct sinks;
 struct state_feed;
 struct state_table;
@@ -38,6 +39,7 @@ struct admin_sources {
     const struct state_feed *state_feed;
     struct sinks *sinks;
     struct checks *checks;
+    struct reports *reports;
     struct access_log *access_log; /* NULL: no request is logged */
 };
 

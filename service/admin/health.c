@@ -13,8 +13,10 @@
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
+#include "service/config/brandlist.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/reports/reports.h"
 #include "service/sinks/sinks.h"
 
 enum { HOST_MAX = 256, LAG_WARN_MS = 30000 };
@@ -112,6 +114,38 @@ static json_t *sinks_json(struct sinks *sinks)
     return array;
 }
 
+struct report_list {
+    const char *brands;
+    json_t *array;
+};
+
+static void add_report(void *owner, const struct report_delivery *delivery)
+{
+    struct report_list *list = owner;
+
+    if (!brandlist_has(list->brands, slice_of(delivery->brand)))
+        return;
+    json_array_append_new(
+        list->array,
+        json_pack("{ss ss ss ss ss so so sI so so sI}", "name", delivery->report, "brand",
+                  delivery->brand, "every", delivery->every, "to", delivery->to, "state",
+                  delivery->state, "period",
+                  delivery->period[0] ? json_string(delivery->period) : json_null(), "error",
+                  delivery->why[0] ? json_string(delivery->why) : json_null(), "tries",
+                  (json_int_t)delivery->tries, "at", time_json(delivery->at_ms), "next_at",
+                  time_json(delivery->next_ms), "overdue_s", (json_int_t)delivery->overdue_s));
+}
+
+/* Of the brands that the key is for. */
+static json_t *reports_json(struct reports *reports, const char *brands)
+{
+    struct report_list list = {.brands = brands, .array = json_array()};
+
+    if (reports)
+        reports_visit(reports, add_report, &list);
+    return list.array;
+}
+
 static json_t *redis_json(const struct server *server)
 {
     const char *cause = server->fetches ? fetches_cause(server->fetches) : "none is configured";
@@ -167,7 +201,7 @@ static json_t *health_json(const struct server *server, const char *brands)
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
     return json_pack(
-        "{ss ss ss so so so so so so so so so so so so}", "status",
+        "{ss ss ss so so so so so so so so so so so so so}", "status",
         status_of(server, &store, &ledger, &age), "version", HOPCOUNT_VERSION, "host", host,
         "started_at", time_json(server->started_ms), "now", time_json(clock_wall_ms()), "figures",
         figures_json(&age), "redis", redis_json(server), "ledger",
@@ -176,7 +210,8 @@ static json_t *health_json(const struct server *server, const char *brands)
         sees_all ? workers_json(sources) : json_null(), "requests",
         sees_all ? requests_json(sources) : json_null(), "pods", pods_json(server->pods), "sinks",
         sees_all && sources->sinks ? sinks_json(sources->sinks) : json_null(), "anomalies",
-        anomalies_json(server->anomalies, brands), "reload", reload_json(server));
+        anomalies_json(server->anomalies, brands), "reports",
+        reports_json(sources->reports, brands), "reload", reload_json(server));
 }
 
 void health_handle(struct request *request)

@@ -26,6 +26,7 @@
 #include "service/ledger/ledger.h"
 #include "service/public/access_log.h"
 #include "service/public/worker.h"
+#include "service/reports/reports.h"
 #include "service/sinks/sinks.h"
 #include "service/state/event_log.h"
 #include "service/state/state_feed.h"
@@ -439,6 +440,29 @@ static void write_page(void *owner, const struct place *place, const json_t *rec
 }
 
 /* What all processes know alike; absent until a page was looked at. */
+/* `reports` may be NULL: there are none. */
+static void write_reports(struct evbuffer *out, struct reports *reports)
+{
+    struct report_counts counts;
+
+    write_head(out, "hopcount_report_sent_total", "counter",
+               "Mails and messages of a report that this process sent.");
+    for (unsigned i = 0; reports && reports_count(reports, i, &counts); i++)
+        evbuffer_add_printf(out, "hopcount_report_sent_total{report=\"%s\"} %" PRIu64 "\n",
+                            counts.report, counts.n_sent);
+    write_head(out, "hopcount_report_failures_total", "counter",
+               "Tries of this process to send one that failed.");
+    for (unsigned i = 0; reports && reports_count(reports, i, &counts); i++)
+        evbuffer_add_printf(out, "hopcount_report_failures_total{report=\"%s\"} %" PRIu64 "\n",
+                            counts.report, counts.n_failed);
+    write_head(out, "hopcount_report_overdue_seconds", "gauge",
+               "For how long the newest report is due and has not reached all of its receivers, by "
+               "whatever process; 0 when it has.");
+    for (unsigned i = 0; reports && reports_count(reports, i, &counts); i++)
+        evbuffer_add_printf(out, "hopcount_report_overdue_seconds{report=\"%s\"} %" PRId64 "\n",
+                            counts.report, counts.overdue_s);
+}
+
 static void write_checks(struct evbuffer *out, struct checks *checks)
 {
     static const struct {
@@ -602,6 +626,7 @@ void metrics_handle(struct request *request)
     }
     if (server->sources.checks)
         write_checks(out, server->sources.checks);
+    write_reports(out, server->sources.reports);
     write_head(out, "hopcount_campaign_anomaly", "gauge",
                "1 of a campaign whose last 24 hours are unlike the week before: people stopped "
                "clicking (stopped), machines do (machines), or pages of its links are down "

@@ -54,7 +54,7 @@ extern const struct cli_command *const cli_commands[];
 
 extern const struct cli_command cli_annotate, cli_apikey, cli_audit, cli_check, cli_completion,
     cli_doctor, cli_erase, cli_event, cli_inspect, cli_keygen, cli_ledger, cli_man, cli_mint,
-    cli_reshard, cli_revoke, cli_sinks, cli_stats, cli_top;
+    cli_report, cli_reshard, cli_revoke, cli_sinks, cli_stats, cli_top;
 
 /* Reads the command line behind the command's name (argv[0]).  CLI_OK; or another code, after
  * saying why on stderr; *done is set when --help was asked for and printed. */

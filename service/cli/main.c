@@ -9,9 +9,9 @@
 #include "service/cli/command.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cli_keygen, &cli_apikey,  &cli_mint,       &cli_inspect,  &cli_check, &cli_doctor, &cli_event,
-    &cli_revoke, &cli_stats,   &cli_top,        &cli_annotate, &cli_audit, &cli_erase,  &cli_ledger,
-    &cli_sinks,  &cli_reshard, &cli_completion, &cli_man,      NULL,
+    &cli_keygen, &cli_apikey, &cli_mint,    &cli_inspect,    &cli_check,  &cli_doctor, &cli_event,
+    &cli_revoke, &cli_stats,  &cli_top,     &cli_annotate,   &cli_report, &cli_audit,  &cli_erase,
+    &cli_ledger, &cli_sinks,  &cli_reshard, &cli_completion, &cli_man,    NULL,
 };
 
 static void print_usage(FILE *out)

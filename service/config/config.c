@@ -336,6 +336,59 @@ static bool check_samples(const struct config *config, struct error *err)
     return true;
 }
 
+/* --- reports --- */
+
+static bool check_smtp(const struct config *config, struct error *err)
+{
+    const struct config_smtp *smtp = &config->smtp;
+
+    if (!smtp->url != !smtp->from) {
+        config_fail(config, err, smtp->url ? "smtp.url" : "smtp.from",
+                    "server and sender go together; give smtp.url and smtp.from");
+        return false;
+    }
+    if (!smtp->username != !smtp->password_file) {
+        config_fail(config, err, smtp->username ? "smtp.username" : "smtp.password_file",
+                    "go together: smtp.username and smtp.password_file");
+        return false;
+    }
+    if (smtp->username && smtp->tls == 1 && smtp->url && strncmp(smtp->url, "smtps:", 6) != 0) {
+        config_fail(config, err, "smtp.tls", "no password is sent without TLS; remove `none`");
+        return false;
+    }
+    return true;
+}
+
+static bool check_report(const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_report *report = &config->reports[index];
+    const char *wrong = NULL, *key = "name";
+    char path[SINK_KEY_MAX];
+
+    for (unsigned i = 0; i < index; i++) {
+        if (strcmp(config->reports[i].name, report->name) == 0)
+            wrong = "is there twice; give each report a name of its own";
+    }
+    if (!has_brand(config, report->brand)) {
+        key = "brand";
+        wrong = "there is no such brand";
+    } else if (report->n_to == 0 && !report->webhook_file) {
+        key = "to";
+        wrong = "nobody gets the report; give addresses in `to`, or a webhook and its webhook_file";
+    } else if ((report->webhook != CONFIG_WEBHOOK_NONE) != (report->webhook_file != NULL)) {
+        key = report->webhook_file ? "webhook_file" : "webhook";
+        wrong = "webhook and webhook_file go together";
+    } else if (report->n_to > 0 && !config->smtp.url) {
+        key = "to";
+        wrong = "no server takes the mails; name it in smtp.url";
+    }
+    if (!wrong)
+        return true;
+    snprintf(path, sizeof(path), "reports[%u].%s", index, key);
+    config_fail(config, err, path, "%s", wrong);
+    return false;
+}
+
 const char *config_sink_type_name(const struct config_sink *sink)
 {
     return config_sink_types[sink->type];
@@ -414,8 +467,12 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
         if (!check_sink(config, i, err))
             goto out;
     }
-    if (!check_samples(config, err))
+    if (!check_samples(config, err) || !check_smtp(config, err))
         goto out;
+    for (unsigned i = 0; i < config->n_reports; i++) {
+        if (!check_report(config, i, err))
+            goto out;
+    }
     return config;
 out:
     config_free(config);

@@ -326,6 +326,35 @@ struct config_checks {
     unsigned n_samples;
 };
 
+/* The server that takes mails from us. */
+struct config_smtp {
+    char *url;  /* smtp:// or smtps://; NULL = none */
+    char *from; /* "Name <address>" or "address" */
+    char *username;
+    char *password_file;
+    int64_t tls; /* 0 required, 1 none */
+    char *tls_ca;
+    int64_t timeout_ms; /* of chats, too */
+};
+
+enum config_webhook { CONFIG_WEBHOOK_NONE, CONFIG_WEBHOOK_SLACK, CONFIG_WEBHOOK_TEAMS };
+enum { CONFIG_REPORTS_MAX = 256 };
+
+/* A report that is sent every week or month (service/reports). */
+struct config_report {
+    char *name;
+    char *brand;
+    int64_t every; /* 0 week, 1 month */
+    char *tz;
+    int64_t at_hour;  /* of the first day after it */
+    int64_t language; /* 0 English, 1 German */
+    char **to;        /* addresses */
+    unsigned n_to;
+    enum config_webhook webhook;
+    char *webhook_file; /* holds its URL */
+    bool allow_private;
+};
+
 struct config_log {
     enum log_format format;
     int64_t access_sample; /* one request of so many is written; 0 = none */
@@ -353,6 +382,9 @@ struct config {
     unsigned n_brands;
     struct config_sink *sinks;
     unsigned n_sinks;
+    struct config_smtp smtp;
+    struct config_report *reports;
+    unsigned n_reports;
 };
 
 /* Reads and checks a file.  NULL and `*err` ("file:line: key: what is wrong; remedy") on failure.

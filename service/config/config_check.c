@@ -279,3 +279,55 @@ const char *config_check_device(const char *text)
     }
     return "is not a device; write phone, tablet, desktop or other";
 }
+
+/* No user name: the file may be read by many. */
+const char *config_check_smtp_url(const char *text)
+{
+    const char *host = strncmp(text, "smtp://", 7) == 0    ? text + 7
+                       : strncmp(text, "smtps://", 8) == 0 ? text + 8
+                                                           : "";
+
+    if (host[0] && made_of(host, lower, digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:[]"))
+        return NULL;
+    return "is no mail server; write smtp://host:587 or smtps://host, and a user in smtp.username";
+}
+
+/* The characters that need no quotes (RFC 5322, dot-atom); no IP address in brackets. */
+static bool is_mail_address(struct slice text)
+{
+    static const char local[] = "!#$%&'*+-/=?^_`{|}~.";
+    const char *at = memrchr(text.ptr, '@', text.len);
+    char part[256];
+
+    if (!at || at == text.ptr || text.len > 254 || at + 1 == text.ptr + text.len)
+        return false;
+    memcpy(part, text.ptr, text.len);
+    part[text.len] = '\0';
+    part[at - text.ptr] = '\0';
+    for (const char *c = part; *c; c++) {
+        if (!strchr(lower, *c) && !strchr(upper, *c) && !strchr(digits, *c) && !strchr(local, *c))
+            return false;
+    }
+    return made_of(part + (at - text.ptr) + 1, lower, digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-.");
+}
+
+const char *config_check_mail_address(const char *text)
+{
+    return is_mail_address(slice_of(text)) ? NULL : "is no mail address; write name@example.com";
+}
+
+const char *config_check_mail_from(const char *text)
+{
+    const char *open = strchr(text, '<');
+    size_t len = strlen(text);
+
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127)
+            return "has a control character";
+    }
+    if (is_mail_address(slice_of(text)) ||
+        (open && text[len - 1] == '>' &&
+         is_mail_address(slice_make(open + 1, (size_t)(text + len - 1 - open - 1)))))
+        return NULL;
+    return "is no sender; write name@example.com or Reports <name@example.com>";
+}

@@ -39,5 +39,8 @@ const char *config_check_variant(const char *text);
 const char *config_check_country(const char *text);
 const char *config_check_language(const char *text);
 const char *config_check_device(const char *text);
+const char *config_check_smtp_url(const char *text);
+const char *config_check_mail_address(const char *text);
+const char *config_check_mail_from(const char *text); /* an address, or a name and <address> */
 
 #endif

@@ -51,6 +51,10 @@ static const char *const until_known_names[] = {"default", "open", "closed", NUL
 static const char *const gpc_names[] = {"ignore", "aggregate", NULL};
 static const char *const sink_fields_names[] = {"all", "hashed", "counts", NULL};
 static const char *const sink_preset_names[] = {"none", "ga4", "matomo", NULL};
+static const char *const smtp_tls_names[] = {"required", "none", NULL};
+static const char *const every_names[] = {"week", "month", NULL};
+static const char *const report_language_names[] = {"en", "de", NULL};
+static const char *const report_webhook_names[] = {"none", "slack", "teams", NULL};
 static const char *const sink_format_names[] = {"jsonl", "csv", NULL};
 
 static const struct schema_key public_keys[] = {
@@ -531,6 +535,49 @@ static const struct schema_key sink_keys[] = {
     END,
 };
 
+static const struct schema_key smtp_keys[] = {
+    TEXT("url", config_smtp, url, 255, NULL, config_check_smtp_url,
+         "smtp://host:587, or smtps://host where TLS comes first."),
+    TEXT("from", config_smtp, from, 255, NULL, config_check_mail_from,
+         "Sender: an address, or a name and <address>."),
+    TEXT("username", config_smtp, username, 128, NULL, NULL, "Who signs in there."),
+    PATH("password_file", config_smtp, password_file, NULL,
+         "File whose first line is the password."),
+    CHOICE("tls", config_smtp, tls, smtp_tls_names, "required",
+           "Of an smtp:// URL: required, no mail goes over a connection without STARTTLS; none."),
+    PATH("tls_ca", config_smtp, tls_ca, NULL,
+         "PEM file of the authorities that vouch for the server; default: those of the system."),
+    INT("timeout_ms", config_smtp, timeout_ms, 1000, 300000, "60000",
+        "Longest that sending a mail may take, or a message to a chat."),
+    END,
+};
+
+static const struct schema_key report_keys[] = {
+    {.name = "name", .type = SCHEMA_TEXT, .required = true, MEMBER(config_report, name), .max = 31,
+     .check = config_check_kind_name,
+     .help = "Name of the report; what was sent of it is kept under it."},
+    {.name = "brand", .type = SCHEMA_TEXT, .required = true, MEMBER(config_report, brand),
+     .max = 63, .help = "The brand that it is about."},
+    CHOICE("every", config_report, every, every_names, "week", "A week, from Monday, or a month."),
+    TEXT("tz", config_report, tz, 64, "UTC", NULL,
+         "Time zone of its days and of at_hour, as Europe/Berlin."),
+    INT("at_hour", config_report, at_hour, 1, 23, "7",
+        "Hour of the first day after the week or month at which it goes out."),
+    CHOICE("language", config_report, language, report_language_names, "en",
+           "What it is written in."),
+    TEXTS("to", config_report, to, n_to, 0, 16, NULL, config_check_mail_address,
+          "Mail addresses; each gets a mail of its own."),
+    CHOICE("webhook", config_report, webhook, report_webhook_names, "none",
+           "A chat that gets it: an incoming webhook of slack, or a workflow of teams."),
+    PATH("webhook_file", config_report, webhook_file, NULL,
+         "File whose first line is the URL of the chat's webhook, which is a secret."),
+    {.name = "allow_private", .type = SCHEMA_BOOL, MEMBER(config_report, allow_private),
+     .fallback = "false",
+     .help = "Whether the webhook's host may have an address of this machine or a private "
+             "network."},
+    END,
+};
+
 static const struct schema_key log_keys[] = {
     CHOICE("format", config_log, format, log_format_names, "text",
            "text: level=warn at=redis.down retry_ms=400; json: an object per line, with the time."),
@@ -571,5 +618,8 @@ const struct schema_key config_schema[] = {
      .help = "At least one brand, with name and hosts."},
     LIST("sinks", config, sinks, n_sinks, config_sink, 0, CONFIG_SINKS_MAX, sink_keys,
          "Where the records of the click log go besides Redis."),
+    GROUP("smtp", config, smtp, smtp_keys, "The server that takes the mails of reports."),
+    LIST("reports", config, reports, n_reports, config_report, 0, CONFIG_REPORTS_MAX, report_keys,
+         "Figures of a week or month that go out by mail, or to a chat."),
     END,
 };

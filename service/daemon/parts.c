@@ -30,6 +30,7 @@
 #include "service/public/listener.h"
 #include "service/public/worker.h"
 #include "service/redis/private_redis.h"
+#include "service/reports/reports.h"
 #include "service/sinks/sinks.h"
 #include "service/state/event_log.h"
 #include "service/state/state_feed.h"
@@ -54,7 +55,7 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
     *config = NULL;
     *site = site_load(config_path, config, err);
     if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err) ||
-        !places_check(*config, *site, err))
+        !places_check(*config, *site, err) || !reports_check(*config, err))
         return false;
     *access = access_load(*config, *site, err);
     return *access != NULL;
@@ -251,6 +252,7 @@ static bool start_admin(struct parts *p, struct access *access, struct error *er
         .state_feed = p->state_feed,
         .sinks = p->sinks,
         .checks = p->checks,
+        .reports = p->reports,
         .access_log = p->access_log,
     };
 
@@ -309,6 +311,20 @@ static bool start_checks(struct parts *p, struct error *err)
     return p->checks != NULL;
 }
 
+/* Made before the admin address, which shows what they did, and begun behind it. */
+static bool make_reports(struct parts *p, struct error *err)
+{
+    if (p->config->n_reports == 0)
+        return true;
+    p->reports = reports_new(p->config, p->redis_url, err);
+    return p->reports != NULL;
+}
+
+static json_t *ask_admin(void *owner, const char *brand, const char *path)
+{
+    return admin_ask(owner, brand, path);
+}
+
 /* Owns `keys` from now on. */
 static bool start_all(struct parts *p, struct access *access, struct error *err)
 {
@@ -336,10 +352,12 @@ static bool start_all(struct parts *p, struct access *access, struct error *err)
     for (int64_t until_ms = clock_mono_ms() + STATES_WAIT_MS;
          ok && !state_table_is_known(p->states) && clock_mono_ms() < until_ms;)
         usleep(STATES_STEP_MS * 1000);
-    ok = ok && start_sinks(p, err) && start_workers(p, listen_fds, err) && start_checks(p, err);
+    ok = ok && start_sinks(p, err) && start_workers(p, listen_fds, err) && start_checks(p, err) &&
+         make_reports(p, err);
     listener_close(listen_fds, n_fds);
     if (ok) {
-        ok = start_admin(p, access, err);
+        ok = start_admin(p, access, err) &&
+             (!p->reports || reports_start(p->reports, ask_admin, p->admin, err));
         access = NULL;
     }
 out:
@@ -363,7 +381,9 @@ bool parts_start(struct parts *p, const char *config_path, struct error *err)
 
 void parts_stop(struct parts *p)
 {
+    reports_stop(p->reports); /* it asks the admin address, which shows what it did */
     admin_free(p->admin);
+    reports_free(p->reports);
     checks_free(p->checks);
     for (unsigned i = 0; p->workers && i < p->n_workers; i++) {
         if (p->workers[i])

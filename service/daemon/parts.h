@@ -1,7 +1,7 @@
 /* parts.h - the parts of hopcountd: started in this order, stopped in reverse order.
  *
  *     configuration, site ─▶ listening sockets ─▶ click store ─▶ Redis ─▶ ledger ─▶ states ─▶
- *     sinks ─▶ workers ─▶ checks ─▶ admin */
+ *     sinks ─▶ workers ─▶ checks ─▶ admin ─▶ reports */
 #ifndef DAEMON_PARTS_H
 #define DAEMON_PARTS_H
 #include <stdbool.h>
@@ -20,6 +20,7 @@ struct event_log;
 struct label_rules;
 struct ledger;
 struct private_redis;
+struct reports;
 struct sinks;
 struct site;
 struct state_feed;
@@ -43,7 +44,8 @@ struct parts {
     struct access_log *access_log; /* NULL: no request is logged */
     unsigned n_workers;
     struct worker **workers;
-    struct checks *checks; /* NULL: nothing is looked at */
+    struct checks *checks;   /* NULL: nothing is looked at */
+    struct reports *reports; /* NULL: none are sent */
     struct admin *admin;
 };
 

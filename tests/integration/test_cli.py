@@ -30,7 +30,7 @@ KEY = bytes(range(32))
 GOOD = "07d8tma8gsfrvnjtkxr4vgc4y3ms6smxnr2a1r4cqq89m"
 ISSUED = "2026-11-22T12:00:00Z"
 ISSUED_S = 1795348800
-COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "top", "annotate", "audit", "erase", "ledger", "sinks", "reshard",
+COMMANDS = ["keygen", "apikey", "mint", "inspect", "check", "doctor", "event", "revoke", "stats", "top", "annotate", "report", "audit", "erase", "ledger", "sinks", "reshard",
             "completion", "man"]
 BRANDS = [
     {"name": "acme", "hosts": ["go.acme.example"], "base_url": "https://go.acme.example",

@@ -143,5 +143,11 @@ def test_the_yaml_in_a_readme_is_a_valid_part_of_a_configuration(make_hopcountd,
         password.write_text("secret\n")
         password.chmod(0o600)
         daemon.write_config({"redis": {"password_file": str(password)}})
+    if "reports" in part:
+        secret = daemon.directory / "secret"
+        secret.write_text("https://chat.example/hook\n")
+        secret.chmod(0o600)
+        daemon.write_config({"smtp": {"password_file": str(secret)}, "reports": [
+            {**report, **({"webhook_file": str(secret)} if "webhook" in report else {})} for report in part["reports"]]})
     done = daemon.check()
     assert done.returncode == 0, done.stderr

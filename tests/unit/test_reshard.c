@@ -30,6 +30,7 @@ static void test_each_key_has_a_place(void **state)
         {"saved views", "hc:{s00}:views:00001234", RESHARD_WHOLE, 0, 0, 0},
         {"links that share a view", "hc:{s00}:shares:00001234", RESHARD_WHOLE, 0, 0, 0},
         {"what was found at a page", "hc:{s00}:check:0123456789abcdef", RESHARD_WHOLE, 0, 0, 0},
+        {"what was sent", "hc:{s00}:reports", RESHARD_WHOLE, 0, 0, 0},
         {"who looks at pages", "hc:{s00}:checker", RESHARD_ALONE, 0, 0, 0},
         {"a cursor", "hc:{s02}:cur:000102030405060708090a0b0c0d0eff", RESHARD_CURSOR, 2, 0, 0},
         {"an event", "hc:{s02}:ev:0123456789abcdef", RESHARD_EVENT, 2, 0, 0},

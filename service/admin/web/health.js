@@ -145,6 +145,33 @@ function pods({ pods: list }) {
                     (text) => h("td", { class: "number" }, text)))))))];
 }
 
+const reportStates = {
+    new: ["", t("health.report_new")], sending: ["", t("health.report_sending")], sent: ["good", t("health.report_sent")],
+    later: ["warn", t("health.report_later")], refused: ["bad", t("health.report_refused")],
+    gave_up: ["bad", t("health.report_gave_up")], unknown: ["", t("health.not_known_yet")],
+};
+
+function reportState({ state, error, tries }) {
+    const [grade, word] = reportStates[state];
+
+    return [h("span", { class: `tag ${grade}` }, word), error ? ` ${t("health.report_error", { error, n: tries })}` : null];
+}
+
+function reports({ reports: list }) {
+    if (list.length === 0)
+        return h("p", { class: "empty" }, t("health.no_reports"));
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("health.table_of_reports") },
+        h("table", { class: "rows small" },
+            h("caption", { class: "visually-hidden" }, t("health.reports")),
+            h("thead", null, h("tr", null,
+                [t("health.report"), t("common.brand"), t("health.report_to"), t("health.report_last"), t("health.report_next")].map((text) =>
+                    h("th", { scope: "col" }, text)))),
+            h("tbody", null, list.map((report) => h("tr", null,
+                h("th", { scope: "row" }, report.name), h("td", null, report.brand), h("td", null, report.to),
+                h("td", null, reportState(report), report.at ? ` ${time(report.at)}` : null),
+                h("td", null, report.next_at ? time(report.next_at) : "–"))))));
+}
+
 const outcomes = {
     redirect: t("health.redirected_and_counted"), silent: t("health.redirected_silent_link"), home: t("health.home_page"),
     home_page: t("health.home_page"), robots: "robots.txt", not_found: t("health.no_such_link"),
@@ -186,6 +213,7 @@ export function health() {
         part(t("health.redis"), t("health.where_the_counts_live"), 4, redis),
         part(t("health.click_log"), t("health.where_clicks_wait_until"), 4, disk),
         part(t("health.pods"), t("health.all_processes_that_share"), 12, pods),
+        part(t("health.reports"), t("health.by_mail_and_to"), 12, reports),
         part(t("health.this_pod"), t("health.the_process_that_answers"), 4, process),
         part(t("health.workers"), t("health.each_answers_on_its"), 4, workers),
         part(t("health.requests"), t("health.what_the_public_port"), 4, requests),
