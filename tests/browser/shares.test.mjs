@@ -69,11 +69,12 @@ test("a page is shared, read without a key, and the link is revoked", async ({ b
     await stranger.close();
 });
 
-test("campaigns and the funnel are shared, on a phone too", async ({ browser, page, stack, save }) => {
-    for (const [view, headings] of [["campaigns?from=90d&campaign=2,3", ["Side by side", "Over time"]], ["funnel?from=90d", ["Step by step"]]]) {
+test("campaigns, the funnel and several filters are shared, on a phone too", async ({ browser, page, stack, save }) => {
+    for (const [view, headings] of [["campaigns?from=90d&campaign=2,3", ["Side by side", "Over time"]], ["funnel?from=90d", ["Step by step"]],
+        ["?from=7d&country=DE&device=phone", ["Clicks over time"]]]) {
         await page.context().clearCookies();
         await signIn(page, stack, view, stack.leadKey);
-        const stranger = await openAsStranger(browser, await share(page, view.split("?")[0], "7"), { width: 390, height: 844 });
+        const stranger = await openAsStranger(browser, await share(page, "Shared", "7"), { width: 390, height: 844 });
 
         await settled(stranger.page);
         await stranger.page.evaluate(() => window.toggleTheme());
@@ -85,9 +86,9 @@ test("campaigns and the funnel are shared, on a phone too", async ({ browser, pa
             await expect(gone).toHaveCount(0);
         expect(stranger.refused).toEqual([]);
         expect(await stranger.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-        await save(stranger.page, `shared-${view.split("?")[0]}-390-dark`);
+        await save(stranger.page, `shared-${view.split("?")[0] || "filters"}-390-dark`);
         await stranger.page.setViewportSize({ width: 768, height: 1024 });
-        await save(stranger.page, `shared-${view.split("?")[0]}-768-dark`);
+        await save(stranger.page, `shared-${view.split("?")[0] || "filters"}-768-dark`);
         await stranger.close();
     }
 });
