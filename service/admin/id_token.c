@@ -8,7 +8,7 @@
 
 #include "service/base/error.h"
 
-enum { HEADER_MAX = 4096 };
+enum { HEADER_MAX = 4096, RSA_E_MAX = 8, P256_TEXT_LEN = 43 /* of 32 bytes */ };
 
 /* What a token's header says of how it is signed. */
 struct header {
@@ -38,6 +38,42 @@ static const char *kty_of(const char *alg)
     return NULL;
 }
 
+/* --- what may reach libcjose --- */
+
+/* Whether it is base64url without padding (RFC 7515, 2), and not empty.  libcjose 0.6 takes other
+ * things too, and ends the process by an assertion on some. */
+static bool is_base64url(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = slice_lower(text.ptr[i]);
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+            return false;
+    }
+    return text.len > 0 && text.len % 4 != 1;
+}
+
+/* Whether it is three parts of that. */
+static bool is_compact(struct slice text)
+{
+    struct slice part;
+    unsigned n = 0;
+
+    if (text.len == 0 || text.ptr[text.len - 1] == '.')
+        return false;
+    while (slice_next_part(&text, '.', &part)) {
+        if (!is_base64url(part))
+            return false;
+        n++;
+    }
+    return n == 3;
+}
+
+static bool has_base64url(const json_t *key, const char *name)
+{
+    return is_base64url(slice_of(text_of(key, name)));
+}
+
 /* --- the header --- */
 
 static bool read_header(struct slice text, struct header *header, struct error *err)
@@ -46,7 +82,7 @@ static bool read_header(struct slice text, struct header *header, struct error *
     char bytes[HEADER_MAX];
     size_t len;
 
-    if (!dot ||
+    if (!is_compact(text) || !dot ||
         sodium_base642bin((unsigned char *)bytes, sizeof(bytes), text.ptr, (size_t)(dot - text.ptr),
                           NULL, &len, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
         !(header->json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL))) {
@@ -75,7 +111,13 @@ static bool has_good_length(const json_t *key)
     const char *n = text_of(key, "n");
     size_t bits = n ? strlen(n) * 6 : 0;
 
-    return bits >= ID_TOKEN_RSA_MIN && bits <= ID_TOKEN_RSA_MAX + 8;
+    return bits >= ID_TOKEN_RSA_MIN && bits <= ID_TOKEN_RSA_MAX + 8 && has_base64url(key, "n") &&
+           has_base64url(key, "e") && strlen(text_of(key, "e")) <= RSA_E_MAX;
+}
+
+static bool is_coordinate(const json_t *key, const char *name)
+{
+    return has_base64url(key, name) && strlen(text_of(key, name)) == P256_TEXT_LEN;
 }
 
 /* Whether the key may sign tokens of that kind. */
@@ -86,7 +128,9 @@ static bool is_for(const json_t *key, const char *alg)
 
     return kty && strcmp(kty, kty_of(alg)) == 0 && (!use || strcmp(use, "sig") == 0) &&
            (!key_alg || strcmp(key_alg, alg) == 0) &&
-           (strcmp(kty, "RSA") == 0 ? has_good_length(key) : crv && strcmp(crv, "P-256") == 0);
+           (strcmp(kty, "RSA") == 0 ? has_good_length(key)
+                                    : crv && strcmp(crv, "P-256") == 0 && is_coordinate(key, "x") &&
+                                          is_coordinate(key, "y"));
 }
 
 bool id_token_can_use(const json_t *key_set)
@@ -106,11 +150,16 @@ bool id_token_can_use(const json_t *key_set)
 
 static bool is_signed_by(cjose_jws_t *jws, const json_t *key)
 {
-    char *text = json_dumps(key, JSON_COMPACT);
+    /* Nothing of it that isn't needed, and was looked at. */
+    json_t *needed = json_pack("{ss ss* ss* ss* ss* ss*}", "kty", text_of(key, "kty"), "n",
+                               text_of(key, "n"), "e", text_of(key, "e"), "crv",
+                               text_of(key, "crv"), "x", text_of(key, "x"), "y", text_of(key, "y"));
+    char *text = needed ? json_dumps(needed, JSON_COMPACT) : NULL;
     cjose_jwk_t *jwk = text ? cjose_jwk_import(text, strlen(text), NULL) : NULL;
     bool is = jwk && cjose_jws_verify(jws, jwk, NULL);
 
     cjose_jwk_release(jwk);
+    json_decref(needed);
     free(text);
     return is;
 }

@@ -208,6 +208,31 @@ static void only_the_whole_token_opens(void **state)
     free(text);
 }
 
+/* libcjose 0.6 ends the process on a `=` inside of a part. */
+static void what_is_no_base64url_reaches_no_library(void **state)
+{
+    const struct keys *keys = *state;
+    char *text = sign(keys->ec, "ES256", "e", CLAIMS(""));
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        static const char bytes[] = "=+/. \n\x80";
+
+        for (size_t k = 0; k < sizeof(bytes); k++) {
+            struct error err = {0};
+            char own = text[i];
+
+            text[i] = bytes[k]; /* and a NUL */
+            assert_int_equal(open_text(keys, slice_make(text, len), &err),
+                             own == bytes[k] ? ID_TOKEN_OK : ID_TOKEN_REFUSED);
+            text[i] = own;
+        }
+    }
+    free(text);
+}
+
+#define XY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
 static void a_set_of_keys_can_be_of_use_or_not(void **state)
 {
     static const struct {
@@ -220,9 +245,18 @@ static void a_set_of_keys_can_be_of_use_or_not(void **state)
         {"{\"keys\":[]}", false},
         {"{\"keys\":[7,{},{\"kty\":7},{\"kty\":\"oct\",\"k\":\"AA\"}]}", false},
         {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-384\"}]}", false},
-        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"enc\"}]}", false},
-        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES512\"}]}", false},
-        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\"}]}", true},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" XY "\",\"y\":\"" XY
+         "\",\"use\":\"enc\"}]}",
+         false},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" XY "\",\"y\":\"" XY
+         "\",\"alg\":\"ES512\"}]}",
+         false},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\"}]}", false},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" XY "\",\"y\":\"" XY "A\"}]}",
+         false},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" XY "\",\"y\":\"=" XY "\"}]}",
+         false},
+        {"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" XY "\",\"y\":\"" XY "\"}]}", true},
     };
     const struct keys *keys = *state;
 
@@ -242,6 +276,7 @@ int main(void)
         cmocka_unit_test(only_the_keys_of_the_provider_count),
         cmocka_unit_test(claims_must_be_for_us_and_of_now),
         cmocka_unit_test(only_the_whole_token_opens),
+        cmocka_unit_test(what_is_no_base64url_reaches_no_library),
         cmocka_unit_test(a_set_of_keys_can_be_of_use_or_not),
     };
 
