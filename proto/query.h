@@ -11,7 +11,7 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-enum { QUERY_PARAMS_MAX = 32, QUERY_TEXT_MAX = 2048 };
+enum { QUERY_PARAMS_MAX = 32, QUERY_TEXT_MAX = 4096 };
 
 struct query_param {
     struct slice name;

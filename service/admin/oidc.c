@@ -80,7 +80,8 @@ struct oidc {
     struct ask *ask;
     struct oidc_provider provider;
     json_t *key_set;
-    int64_t loaded_ms, keys_ms; /* monotonic; 0 = never */
+    /* Monotonic; 0 = never: when all was loaded, and when keys were asked for again. */
+    int64_t loaded_ms, again_ms;
 };
 
 static const struct users_oidc *settings_of(const struct oidc *oidc)
@@ -261,7 +262,6 @@ static void load(struct oidc *oidc, enum load what, const char *url,
 
 static void load_keys(struct oidc *oidc)
 {
-    oidc->keys_ms = clock_mono_ms();
     load(oidc, LOAD_KEYS, oidc->provider.jwks_uri, on_keys);
 }
 
@@ -479,6 +479,11 @@ static void ask_more(struct job *job)
     free(bearer);
 }
 
+static bool may_ask_again(const struct oidc *oidc)
+{
+    return oidc->again_ms == 0 || clock_mono_ms() - oidc->again_ms >= OIDC_KEYS_AGAIN_MS;
+}
+
 static void open_id_token(struct job *job)
 {
     struct oidc *oidc = job->oidc;
@@ -500,12 +505,13 @@ static void open_id_token(struct job *job)
         return;
     case ID_TOKEN_UNKNOWN_KEY:
         /* It has new keys, perhaps; but a token can be made to look like that. */
-        if (!job->asked_again &&
-            (oidc->load == LOAD_KEYS || clock_mono_ms() - oidc->keys_ms >= OIDC_KEYS_AGAIN_MS)) {
+        if (!job->asked_again && (oidc->load != LOAD_NONE || may_ask_again(oidc))) {
             job->asked_again = true;
             job->is_waiting = true;
-            if (oidc->load == LOAD_NONE)
+            if (oidc->load == LOAD_NONE) {
+                oidc->again_ms = clock_mono_ms();
                 load_keys(oidc);
+            }
             return;
         }
         break;
@@ -715,7 +721,7 @@ void oidc_reset(struct oidc *oidc)
     oidc_provider_clear(&oidc->provider);
     json_decref(oidc->key_set);
     oidc->key_set = NULL;
-    oidc->loaded_ms = oidc->keys_ms = 0;
+    oidc->loaded_ms = oidc->again_ms = 0;
 }
 
 void oidc_free(struct oidc *oidc)

@@ -96,6 +96,7 @@ def refusals(daemon):
 
 # --- as it should be ---
 
+@pytest.mark.tsan
 def test_who_signs_in_at_the_provider_has_the_role_of_the_table(daemon, provider):
     assert ask(daemon).json == {"signed_in": False, "sign_in_with": "Acme"}
     location, cookie = start(daemon, "campaigns?from=7d&brand=acme", X_Forwarded_Proto="https")
@@ -142,6 +143,12 @@ def test_a_code_is_good_for_one_visit_and_one_browser(daemon, provider):
     assert not [path for path in provider.asked if path == "/token"]
     assert session_of(back(daemon, query, cookie))
     assert outcome(back(daemon, query, cookie)) == "invalid"  # the provider takes no code twice
+    # Some codes are long.
+    location, cookie = start(daemon)
+    query, _ = provider.authorize(location)
+    code = "c" * 3000
+    provider.codes[code] = provider.codes.pop(query["code"])
+    assert session_of(back(daemon, {**query, "code": code}, cookie))
     # What the provider says in place of a code; and an answer of another provider (RFC 9207).
     for error in ({"error": "access_denied"}, {"error": "server_error", "error_description": "<b>x"}):
         location, cookie = start(daemon)
@@ -285,16 +292,20 @@ def test_clocks_may_differ_a_little_and_one_of_several_clients_is_good(shared):
 def test_a_new_key_is_asked_for_once(make_hopcountd, redis, provider, tmp_path):
     daemon = make_hopcountd(redis, settings(provider, tmp_path))
     assert session_of(visit(daemon, provider))
-    # Within the minute it isn't asked for again, however many tokens name keys that aren't there.
     provider.key = EcKey("new")
     provider.keys = [{"kty": "RSA", "kid": "new"}, {"kty": "EC", "crv": "P-384", "kid": "new"}, 7, provider.key]
+    assert session_of(visit(daemon, provider))
+    assert provider.asked.count("/jwks") == 2
+    # Within the minute they aren't asked for again, however many tokens name keys that aren't there.
+    provider.key = RsaKey("newer")
+    provider.keys = [provider.key]
     for _ in range(3):
         assert outcome(visit(daemon, provider)) == "invalid"
-    assert provider.asked.count("/jwks") == 1
-    # Read anew, it is all asked for again; keys that can't be used are passed over.
+    assert provider.asked.count("/jwks") == 2
+    # Read anew, it is all asked for again.
     daemon.reload()
     wait_until(lambda: session_of(visit(daemon, provider)), 20, "the new key counts")
-    assert provider.asked.count("/jwks") == 2
+    assert provider.asked.count("/jwks") == 3
     daemon.shut_down()
 
 
