@@ -317,8 +317,8 @@ static void test_what_a_reload_applies(void **state)
         }
     }
     fclose(out);
-    assert_string_equal(text, "admin.api_keys admin.proxy admin.users checks.retry_s "
-                              "checks.failures checks.timeout_ms checks.pace_ms "
+    assert_string_equal(text, "admin.api_keys admin.url admin.proxy admin.oidc admin.users "
+                              "checks.retry_s checks.failures checks.timeout_ms checks.pace_ms "
                               "checks.redirects_max checks.tls_ca checks.samples keys brands ");
 }
 
