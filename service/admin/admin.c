@@ -15,6 +15,7 @@
 #include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/cache.h"
+#include "service/admin/erasures.h"
 #include "service/admin/fetch.h"
 #include "service/admin/front.h"
 #include "service/admin/live.h"
@@ -203,6 +204,11 @@ struct admin *admin_new(const struct admin_options *options, const struct admin_
     pthread_mutex_init(&admin->mail.lock, NULL);
     set_up_server(&admin->server, options, sources);
     admin->server.site = site_ref(site);
+    admin->server.timeout_ms = timeout_ms;
+    if (options->redis_url && !(admin->server.redis_url = strdup(options->redis_url))) {
+        error_set(err, "admin: out of memory");
+        goto out;
+    }
     if (!(admin->server.auth = auth_new(access, options->config->rate_per_min)) ||
         !(admin->server.cache = cache_new()) ||
         !(admin->server.signed_out = sessions_signed_out_new()) ||
@@ -339,6 +345,7 @@ void admin_free(struct admin *admin)
     audit_free(admin->server.audit);
     one_use_free(admin->server.one_use);
     use_drop_all(&admin->server);
+    erasures_drop_all(&admin->server);
     live_free(admin->server.live);
     invoices_drop_all(&admin->server);
     signins_free(admin->server.signins);
@@ -357,6 +364,7 @@ void admin_free(struct admin *admin)
     cache_free(admin->server.cache);
     sessions_signed_out_free(admin->server.signed_out);
     attempts_free(admin->server.attempts);
+    free(admin->server.redis_url);
     site_unref(admin->server.site);
     site_unref(admin->mail.site);
     access_free(admin->mail.access);

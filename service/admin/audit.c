@@ -295,6 +295,15 @@ void audit_reply(struct request *request, const struct reply *reply)
     request_reply(request, reply);
 }
 
+bool audit_entry_of_erasure(const struct request *request, const struct brand *brand,
+                            struct audit_entry *out)
+{
+    *out = entry_of(request, AUDIT_ERASE, brand);
+    randombytes_buf(&out->id, sizeof(out->id));
+    audit_entry_erase_client(out);
+    return request->server->audit->days > 0;
+}
+
 uint64_t audit_n_lost(const struct audit *audit)
 {
     return counter64_get(&audit->n_lost);

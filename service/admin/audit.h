@@ -8,6 +8,7 @@
  * For the API thread only. */
 #ifndef ADMIN_AUDIT_H
 #define ADMIN_AUDIT_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/compiler.h"
@@ -49,6 +50,11 @@ void audit_note_events(const struct request *request, const struct brand *brand,
 void audit_note_export(const struct request *request);
 /* request_reply(), and notes it when that is a table or a page of a list as CSV. */
 void audit_reply(struct request *request, const struct reply *reply);
+
+/* The entry that says that the client of a request erased a client of the brand, without saying
+ * whom; false: no audit log is kept. */
+MUST_USE bool audit_entry_of_erasure(const struct request *request, const struct brand *brand,
+                                     struct audit_entry *out);
 
 /* How many entries were lost since the start; any thread. */
 uint64_t audit_n_lost(const struct audit *audit);

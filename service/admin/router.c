@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "service/admin/auth.h"
+#include "service/admin/erasures.h"
 #include "service/admin/faults.h"
 #include "service/admin/handlers.h"
 #include "service/admin/server.h"
@@ -72,6 +73,11 @@ static const struct route routes[] = {
      .handle = object_handle,
      .scope = APIKEY_STATS_READ,
      .params = {"brand", "kind"}},
+    {.method = REQUEST_DELETE,
+     .path = "/v1/clients/{}",
+     .handle = erasures_handle,
+     .scope = APIKEY_ADMIN,
+     .params = {"brand"}},
     {.method = REQUEST_GET,
      .path = "/v1/clients/{}",
      .handle = client_handle,

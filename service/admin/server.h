@@ -16,6 +16,7 @@ struct audit;
 struct auth;
 struct cache;
 struct event_base;
+struct erasure;
 struct fetches;
 struct invoices_job;
 struct live;
@@ -52,6 +53,9 @@ struct server {
     struct signins *signins;                /* refusals of wrong keys that are held back */
     struct fetches *fetches;                /* queries to Redis under way; NULL = no Redis */
     struct one_use *one_use;                /* NULL = no Redis */
+    struct erasure *erasures;               /* of clients, under way */
+    char *redis_url;                        /* NULL = no Redis */
+    int64_t timeout_ms;                     /* of a command */
     struct use_job *use_jobs;               /* requests that wait for it */
     uint64_t last_use;                      /* ticket of the last one */
     struct cache *cache;                    /* replies of the last second */

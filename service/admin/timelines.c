@@ -4,12 +4,14 @@
  * Of an invoice there are facts (mails, people's clicks, payments) and its state.  Invoices know
  * their clients, but no list of a client's invoices is kept.  So the invoices with the highest
  * numbers are looked through, and the reply says down to which. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
+#include "proto/event.h"
 #include "proto/funnel.h"
 #include "proto/number.h"
 #include "proto/rfc3339.h"
@@ -27,6 +29,8 @@
 enum {
     BLOCKS_MAX = 512, /* that are looked through for one reply: 32,768 invoices */
     ROWS_MAX = 1000,  /* the newest are shown */
+    TOLD_MAX = 20000, /* of what clients ask for, that is looked through in each shard */
+
 };
 
 struct timeline {
@@ -41,6 +45,7 @@ struct timeline {
     bool has_more; /* blocks below */
     json_t *rows, *objects;
     struct counter_key key;
+    char told_count[12]; /* entries of a stream `told` that are read */
 };
 
 static void free_timeline(struct timeline *t)
@@ -217,6 +222,48 @@ static void on_block_answer(void *owner, size_t index, const struct redisReply *
         take_invoice(t, t->blocks[index] * FUNNEL_BLOCK + number, facts);
 }
 
+/* --- what the client asked for --- */
+
+static void on_told_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct timeline *t = owner;
+
+    counter_key_told(&t->key, (unsigned)index);
+    command->key = counter_key_slice(&t->key);
+    command->argc = 6;
+    command->argv[0] = slice_of("XRANGE");
+    command->argv[1] = command->key;
+    command->argv[2] = slice_of("-");
+    command->argv[3] = slice_of("+");
+    command->argv[4] = slice_of("COUNT");
+    command->argv[5] = slice_of(t->told_count);
+}
+
+/* Entries are {id, {'e', event}}. */
+static void on_told_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    struct timeline *t = owner;
+
+    (void)index;
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements; i++) {
+        const struct redisReply *entry = answer->element[i];
+        const struct redisReply *fields = entry->elements == 2 ? entry->element[1] : NULL;
+        struct event event;
+        json_t *row;
+
+        if (!fields || fields->elements != 2 || fields->element[1]->type != REDIS_REPLY_STRING ||
+            !event_told_get(slice_make(fields->element[1]->str, fields->element[1]->len), &event) ||
+            event.type != EVENT_RENEWAL_REQUESTED || event.brand != t->brand->id ||
+            event.client != t->number)
+            continue;
+        row = new_row(event.at_ms / 1000, event_type_name(event.type), event.object);
+        json_object_set_new(row, "campaign", json_integer(event.campaign));
+        json_object_set_new(row, "kind",
+                            json_pack("s?", brand_kind_name(t->brand, (uint8_t)event.value)));
+        json_array_append_new(t->rows, row);
+    }
+}
+
 /* --- the answer --- */
 
 static int newest_first(const void *a, const void *b)
@@ -279,7 +326,7 @@ static void reply(struct timeline *t)
     request_reply_json(t->request, 200, body);
 }
 
-static void on_blocks_done(void *owner, const char *cause)
+static void on_all_done(void *owner, const char *cause)
 {
     struct timeline *t = owner;
 
@@ -288,6 +335,25 @@ static void on_blocks_done(void *owner, const char *cause)
     else
         reply(t);
     free_timeline(t);
+}
+
+static void on_blocks_done(void *owner, const char *cause)
+{
+    struct timeline *t = owner;
+    struct fetch_options options = {.n_commands = t->request->server->n_shards,
+                                    .is_long = true,
+                                    .on_command = on_told_command,
+                                    .on_answer = on_told_answer,
+                                    .on_done = on_all_done,
+                                    .owner = t};
+
+    /* The first page has them all. */
+    if (cause || !t->is_client || t->before != UINT32_MAX) {
+        on_all_done(t, cause);
+        return;
+    }
+    snprintf(t->told_count, sizeof(t->told_count), "%d", TOLD_MAX);
+    fetch_start(t->request->server->fetches, &options);
 }
 
 static void read_blocks(struct timeline *t)

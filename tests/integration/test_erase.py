@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import itertools
+import json
 import struct
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 import yaml
 
+from harness import openapi
 from harness.daemon import BRAND
 from harness.files import contents
 from harness.wait import wait_until
@@ -105,6 +107,72 @@ def test_what_pods_tell_one_another_of_the_client_goes_too(make_hopcountd, redis
     assert kept(CLIENT) == set() and kept(OTHER) == {b"gw", b"gwd"}
     everything = b"".join(key for key in client.scan_iter(count=1000))
     assert f"{CLIENT:08x}".encode() not in everything
+
+
+def waiting_of(redis, number):
+    """The records of a client's clicks that wait for their people to be counted."""
+    client = redis.client()
+    who = struct.pack(">Q", number) + hashlib.blake2b(b"acme", digest_size=32).digest()[:4]
+    return [text[at:at + 16] for key in client.scan_iter(match="hc:{s*}:w:*", count=1000)
+            for text in [client.get(key) or b""] for at in range(0, len(text), 16) if text[at:at + 12] == who]
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_who_waits_to_be_counted_is_taken_out_and_others_are_counted(make_hopcountd, redis, shards):
+    """For a minute or more, clicks by people wait with the number of their client."""
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "redis": {"shards": shards}})
+    make_clicks(daemon)
+    wait_until(lambda: waiting_of(redis, CLIENT) and waiting_of(redis, OTHER), 20, "clicks wait")
+    before = waiting_of(redis, OTHER)
+    erase(daemon)
+    assert not waiting_of(redis, CLIENT) and waiting_of(redis, OTHER) == before
+    assert erase(daemon).stdout == "client 77: nothing is counted\n"
+
+
+def test_by_the_api_with_the_scope_an_entry_and_the_sinks(make_hopcountd, redis, tmp_path):
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "sinks": [
+        {"name": "archive", "type": "file", "path": str(tmp_path / "archive"), "rotate_s": 1}]}, start=False)
+    admin, other = daemon.add_api_key("stats:read,admin", "boss"), daemon.add_api_key("admin", "there", "bcme")
+    daemon.start()
+    make_clicks(daemon)
+    path = f"/v1/clients/{CLIENT}?brand=acme"
+
+    def ask(target, key, status):
+        reply = daemon.admin("DELETE", target, key=key)
+        openapi.check_reply("DELETE", target, reply)
+        assert reply.status == status, reply.text
+        return json.loads(reply.text)
+    assert "scope" in ask(path, True, 403)["detail"]
+    ask(path, other, 403)
+    ask("/v1/clients/0?brand=acme", admin, 400)
+    ask(f"/v1/clients/{CLIENT}?brand=nobody", admin, 400)
+    assert clicks_of(daemon, CLIENT) == 5
+    erased = ask(path, admin, 200)
+    assert (erased["brand"], erased["id"], erased["erased"]["clicks"], erased["erased"]["invoices"]) == ("acme", CLIENT, 5, 1)
+    assert erased["erased"]["waiting"] > 0
+    assert not records_of(redis, CLIENT) and not waiting_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
+    assert clicks_of(daemon, CLIENT) == 0
+    assert ask(path, admin, 200)["erased"]["clicks"] == 0
+    entries = [each for each in json.loads(daemon.admin("GET", "/v1/audit?action=erase", key=admin).text)["entries"]]
+    assert [(each["who"], each["brand"], each["client"], each["what"]) for each in entries] == [
+        ("boss", "acme", None, "client (erased)")] * 2
+
+    def told():
+        return [json.loads(line) for file in (tmp_path / "archive").glob("*.jsonl") for line in file.read_text().splitlines()
+                if '"client.erased"' in line]
+    wait_until(lambda: len(told()) == 2, 30, "the sink is told")
+    assert {(each["brand"], each["client"]) for each in told()} == {("acme", CLIENT)}
+
+
+def test_an_erasure_by_the_api_while_redis_is_away(make_hopcountd, make_redis):
+    server = make_redis()
+    daemon = make_hopcountd(server, start=False)
+    admin = daemon.add_api_key("admin", "boss")
+    daemon.start()
+    server.kill()
+    reply = daemon.admin("DELETE", f"/v1/clients/{CLIENT}", key=admin)
+    assert reply.status == 503 and "Redis does not answer" in json.loads(reply.text)["title"]
+    daemon.terminate()  # one that is under way ends, and is answered
 
 
 def test_what_waits_for_the_invoices_is_waited_for(hopcountd, redis):

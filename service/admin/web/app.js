@@ -60,6 +60,7 @@ class Frame {
         this.context = { brands, campaigns: [],
             mayWrite: (session.scopes ?? "").split(",").includes("links:write"),
             mayTell: (session.scopes ?? "").split(",").includes("events:write"),
+            mayErase: (session.scopes ?? "").split(",").includes("admin"),
             maySeeAudit: (session.scopes ?? "").split(",").includes("admin") };
         this.main = h("main", { id: "content", tabindex: "-1" });
         this.nav = h("nav", { class: "nav", "aria-label": t("common.pages") });

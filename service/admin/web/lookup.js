@@ -1,7 +1,7 @@
 // A client or an invoice: what is kept of it, and what can be done about it.
 import { address, get, post, remove } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
-import { ago, count, money, time } from "./format.js";
+import { ago, count, many, money, time } from "./format.js";
 import { openDialog } from "./listing.js";
 import { t } from "./texts.js";
 import { campaignName, stateName, valueName } from "./words.js";
@@ -36,6 +36,8 @@ function rowText(row, names) {
     case "revoked":
         return row.by ? t("lookup.revoked_by", { at: time(row.issued_before), by: row.by })
             : t("lookup.revoked", { at: time(row.issued_before) });
+    case "link.renewal_requested":
+        return t("lookup.asked_for_a_fresh", { kind: valueName("kind", row.kind ?? "") });
     case "client.opted_out":
         return t("lookup.opted_out_of_tracking");
     case "client.opted_in":
@@ -76,6 +78,28 @@ function confirm(title, text, verb) {
                 } }, verb),
                 h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, t("lookup.cancel")))));
 
+        dialog.addEventListener("close", () => resolve(isSure));
+    });
+}
+
+/** Asks in a dialog for the number to be typed; resolves with true when it was. */
+function confirmByNumber(title, text, id, verb) {
+    return new Promise((resolve) => {
+        const inputId = newId();
+        let isSure = false;
+        const input = h("input", { id: inputId, class: "input", type: "text", inputmode: "numeric", autocomplete: "off",
+            oninput: () => { button.disabled = input.value.trim() !== String(id); } });
+        const button = h("button", { class: "button", type: "submit", disabled: true }, verb);
+        const dialog = openDialog(title, h("form", { class: "stack", onsubmit: (event) => {
+            event.preventDefault();
+            isSure = true;
+            dialog.close();
+        } }, h("p", null, text),
+        h("div", { class: "field" }, h("label", { for: inputId }, t("lookup.type_its_number", { id: String(id) })), input),
+        h("div", { class: "actions" }, button,
+            h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, t("lookup.cancel")))));
+
+        input.focus();
         dialog.addEventListener("close", () => resolve(isSure));
     });
 }
@@ -175,6 +199,7 @@ class Lookup {
                 h("div", { class: "card-head" }, h("h2", { id: headId }, title)), ...content);
         };
 
+        this.said = h("p", { class: "notice small", role: "status", hidden: true });
         this.problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
         fill(this.result,
             card(things[what].name(id), 6, this.facts(), this.actions()),
@@ -228,16 +253,17 @@ class Lookup {
         const name = things[shown.what].name(shown.id), path = things[shown.what].path;
         const button = (text, onclick) => h("button", { class: "button plain", type: "button", onclick }, text);
 
-        return h("div", { class: "stack" }, this.problem, h("div", { class: "actions" },
+        return h("div", { class: "stack" }, this.problem, this.said, h("div", { class: "actions" },
             !context.mayWrite ? null : kept.revoked
                 ? button(t("lookup.make_links_valid_again"), () => this.unrevoke(name))
                 : button(t("lookup.revoke_its_links"), () => this.revoke(name)),
             shown.what === "client" && context.mayTell ? button(kept.opted_out ? t("lookup.track_again") : t("lookup.stop_tracking"),
                 () => this.track(name, kept.opted_out)) : null,
+            shown.what === "client" && context.mayErase ? button(t("lookup.erase_this_client"), () => this.erase(name)) : null,
             h("a", { class: "button plain", download: `hopcount-${shown.what}-${shown.id}.json`,
                 href: address(`${path}/${shown.id}/timeline`, { brand: shown.brand }) }, t("lookup.save_as_json"))),
         context.mayWrite ? null : h("p", { class: "small muted" }, t("lookup.this_key_may_only")),
-        shown.what === "client" ? h("details", { class: "data" }, h("summary", null, t("lookup.erase_this_client")),
+        shown.what === "client" && !context.mayErase ? h("details", { class: "data" }, h("summary", null, t("lookup.erase_this_client")),
             h("p", { class: "small" }, t("lookup.that_takes_its_figures")),
             h("p", { class: "command code" }, `hopcount erase --brand ${shown.brand} --client ${shown.id}`)) : null);
     }
@@ -279,6 +305,29 @@ class Lookup {
             t("lookup.make_valid")))
             await this.change(() => remove(`revocations/${things[what].scope}/${encodeURIComponent(brand)}/${id}`),
                 (kept) => !kept.revoked, t("lookup.are_valid", { name }));
+    }
+
+    async erase(name) {
+        const { id, brand } = this.shown, path = `clients/${id}?brand=${encodeURIComponent(brand)}`;
+
+        if (!await confirmByNumber(t("lookup.erase_name", { name }), t("lookup.that_takes_all"), id, t("lookup.erase")))
+            return;
+        this.problem.hidden = true;
+        this.said.hidden = false;
+        this.said.textContent = t("lookup.is_being_erased", { name });
+        try {
+            const { erased } = await remove(path);
+
+            await this.read();
+            this.draw();
+            this.said.hidden = false;
+            this.said.textContent = t("lookup.is_erased", { name, clicks: many(erased.clicks, "click"), invoices: count(erased.invoices) });
+            announce(this.said.textContent);
+        } catch (error) {
+            this.said.hidden = true;
+            this.problem.hidden = false;
+            this.problem.textContent = explain(error);
+        }
     }
 
     async track(name, isOut) {
