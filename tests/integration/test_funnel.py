@@ -74,6 +74,16 @@ def check_rows(daemon, cells, now):
     table = daemon.admin("GET", f"/v1/funnel?from={moment(year)}&group_by=campaign", headers={"Accept": "text/csv"}, key=True)
     lines = table.text.split("\r\n")
     assert lines[0].startswith("campaign,name,sent,clicked,paid,amount_") and len(lines) == 6
+    for groups in ("campaign", "campaign,variant"):
+        rows = daemon.api("GET", f"/v1/funnel?from={moment(year)}&group_by={groups}")["rows"]
+        for sort, value in (("click_rate", lambda row: row["clicked"] / row["sent"]), ("sent", lambda row: row["sent"]),
+                            ("conversion_rate", lambda row: row["paid"] / row["sent"]), ("paid", lambda row: row["paid"])):
+            sorted_rows = daemon.api("GET", f"/v1/funnel?from={moment(year)}&group_by={groups}&sort={sort}")["rows"]
+            key = lambda row: (bool(row["sent"]), value(row) if row["sent"] or sort == "paid" else 0, row["sent"])  # noqa: E731
+            order = key if sort != "paid" else lambda row: (value(row), row["sent"])
+            assert [row["key"] for row in sorted_rows] == [row["key"] for row in sorted(rows, key=order, reverse=True)], sort
+    for bad in ("sort=rate", "sort=sent&group_by=time"):
+        assert '"sort"' in daemon.admin("GET", f"/v1/funnel?{bad}", key=True).text
 
 
 def check_statistics(daemon, cells, now):

@@ -743,7 +743,7 @@ static void on_funnel_done(void *owner, const char *cause)
         failed = failed || job->rows[i].failed;
         if (!is_by_time(&job->stats.query) || job->stats.query.n_groups > 1)
             funnel_rows_drop_empty(&job->rows[i]);
-        funnel_rows_sort(&job->rows[i]);
+        funnel_rows_sort(&job->rows[i], job->stats.query.sort);
     }
     if (cause)
         request_fail_redis(job->request, cause);

@@ -153,10 +153,73 @@ static int by_key(const void *left, const void *right)
     return (a->key[i] > b->key[i]) - (a->key[i] < b->key[i]);
 }
 
-void funnel_rows_sort(struct funnel_rows *rows)
+/* Compares parts of mails without a division: a / b and c / d; of no mails there is none. */
+static int by_part(int64_t a, int64_t b, int64_t c, int64_t d)
 {
+    if (b <= 0 || d <= 0)
+        return (d > 0) - (b > 0);
+    return (a * d < c * b) - (a * d > c * b);
+}
+
+static int by_number(int64_t a, int64_t b)
+{
+    return (a < b) - (a > b);
+}
+
+/* Of equals first those with more mails. */
+static int then_by_mails(const struct funnel_row *a, const struct funnel_row *b, int order)
+{
+    if (order == 0)
+        order = by_number(a->sent, b->sent);
+    return order != 0 ? order : by_key(a, b);
+}
+
+static int by_click_rate(const void *left, const void *right)
+{
+    const struct funnel_row *a = left, *b = right;
+
+    return then_by_mails(a, b, by_part(a->clicked, a->sent, b->clicked, b->sent));
+}
+
+static int by_conversion_rate(const void *left, const void *right)
+{
+    const struct funnel_row *a = left, *b = right;
+
+    return then_by_mails(a, b, by_part(a->paid, a->sent, b->paid, b->sent));
+}
+
+static int by_sent(const void *left, const void *right)
+{
+    return then_by_mails(left, right, 0);
+}
+
+static int by_clicked(const void *left, const void *right)
+{
+    const struct funnel_row *a = left, *b = right;
+
+    return then_by_mails(a, b, by_number(a->clicked, b->clicked));
+}
+
+static int by_paid(const void *left, const void *right)
+{
+    const struct funnel_row *a = left, *b = right;
+
+    return then_by_mails(a, b, by_number(a->paid, b->paid));
+}
+
+void funnel_rows_sort(struct funnel_rows *rows, enum stats_sort sort)
+{
+    static int (*const orders[STATS_SORTS])(const void *, const void *) = {
+        [STATS_SORT_KEY] = by_key,
+        [STATS_SORT_CLICK_RATE] = by_click_rate,
+        [STATS_SORT_CONVERSION_RATE] = by_conversion_rate,
+        [STATS_SORT_SENT] = by_sent,
+        [STATS_SORT_CLICKED] = by_clicked,
+        [STATS_SORT_PAID] = by_paid,
+    };
+
     if (rows->n > 1)
-        qsort(rows->rows, rows->n, sizeof(*rows->rows), by_key);
+        qsort(rows->rows, rows->n, sizeof(*rows->rows), orders[sort]);
 }
 
 int64_t funnel_quantile(const int32_t delays[static FUNNEL_DELAYS], unsigned quarters)

@@ -7,6 +7,7 @@
 
 #include "proto/compiler.h"
 #include "proto/funnel.h"
+#include "service/admin/stats/stats_query.h"
 
 /* A row takes a kilobyte, most of it for the two histograms. */
 enum { FUNNEL_ROWS_MAX = 16384, FUNNEL_CURRENCIES_MAX = 12 };
@@ -48,7 +49,7 @@ void funnel_row_add(struct funnel_row *row, const struct funnel_cell *cell, int 
 /* Leaves out rows in which all is zero. */
 void funnel_rows_drop_empty(struct funnel_rows *rows);
 /* Sorts by key.  Rows can't be added afterwards. */
-void funnel_rows_sort(struct funnel_rows *rows);
+void funnel_rows_sort(struct funnel_rows *rows, enum stats_sort sort);
 
 /* The quartile number `quarters` (1, 2 = the median, 3) of a histogram, in seconds: the middle of
  * the step that it lies in.  -1: the histogram is empty. */

@@ -392,6 +392,23 @@ static bool take_options(struct stats_query *out, const struct query *query,
     return true;
 }
 
+static bool take_sort(struct stats_query *out, struct slice name, struct stats_fault *fault)
+{
+    static const char *const names[STATS_SORTS] = {"key",  "click_rate", "conversion_rate",
+                                                   "sent", "clicked",    "paid"};
+
+    for (unsigned i = 0; i < STATS_SORTS && name.ptr; i++) {
+        if (!slice_equal(name, slice_of(names[i])))
+            continue;
+        out->sort = (enum stats_sort)i;
+        if (i != STATS_SORT_KEY && out->n_groups > 0 && out->groups[0] == STATS_TIME)
+            return refuse(fault, "sort", "does not go with rows by time");
+        return true;
+    }
+    return !name.ptr ||
+           refuse(fault, "sort", "must be key, click_rate, conversion_rate, sent, clicked or paid");
+}
+
 static bool take_page(struct stats_query *out, const struct query *query,
                       const struct stats_asker *asker, struct stats_fault *fault)
 {
@@ -530,6 +547,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
     if (take_filters(out, query, fault) && take_groups(out, query_find(query, "group_by"), fault) &&
         has_period)
         take_options(out, query, fault);
+    take_sort(out, query_find(query, "sort"), fault);
     take_page(out, query, asker, fault);
     return fault->n == 0;
 }
@@ -543,14 +561,14 @@ const char *stats_query_key(const struct stats_query *query, char out[static STA
     n += (size_t)snprintf(
         out, STATS_KEY_MAX,
         "stats %d %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
-        "group %d %d compare %" PRId64 " clients %d limit %zu %zu %d campaigns",
+        "group %d %d compare %" PRId64 " clients %d sort %d limit %zu %zu %d campaigns",
         (int)query->metric, query->csv, query->download,
         SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
         query->brands ? query->brands : "*", SLICE_ARG(query->kinds), query->period.from_s,
         query->period.to_s, query->period.is_days, query->zone_name, (int)query->interval,
         (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1,
-        query->compare ? query->previous.from_s : -1, query->clients, query->limit, query->offset,
-        query->sum_rest);
+        query->compare ? query->previous.from_s : -1, query->clients, (int)query->sort,
+        query->limit, query->offset, query->sum_rest);
     for (size_t i = 0; i < query->n_campaigns; i++)
         n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %u", query->campaigns[i]);
     for (size_t f = 0; f < query->n_filters; f++) {

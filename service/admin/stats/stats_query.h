@@ -63,6 +63,17 @@ enum stats_asked {
     STATS_ASKED_LIST
 };
 
+/* What rows of the funnel are ordered by, the greatest first; equal ones by mails, then by key. */
+enum stats_sort {
+    STATS_SORT_KEY, /* the smallest first */
+    STATS_SORT_CLICK_RATE,
+    STATS_SORT_CONVERSION_RATE,
+    STATS_SORT_SENT,
+    STATS_SORT_CLICKED,
+    STATS_SORT_PAID,
+    STATS_SORTS
+};
+
 /* Of a dimension only these values are wanted: `country=DE,AT`. */
 struct stats_filter {
     enum stats_group group;
@@ -102,6 +113,7 @@ struct stats_query {
     bool is_combined;     /* of several dimensions at once: read from cells (proto/cells.h) */
     enum counter_dim dim; /* the dimension of the series that are read; combined: of those that say
                              which campaigns have how many clicks on a day */
+    enum stats_sort sort;
     size_t limit, offset; /* limit STATS_NO_LIMIT: all rows */
     bool sum_rest;        /* add one row that sums up the rows beyond the limit */
 };

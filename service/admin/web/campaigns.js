@@ -4,10 +4,10 @@ import { get, isShared, stats } from "./api.js";
 import { bars, difference } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
-import { amounts, loadFunnel } from "./conversions.js";
+import { amounts, funnelParams, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
 import { beforeName, compareParam, dimensionsOf, go, periodName, toParams } from "./filters.js";
-import { big, count, many, share } from "./format.js";
+import { big, count, many, percent, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
@@ -43,9 +43,13 @@ function loader(filters) {
             for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
                 names.set(String(id), name);
         }
+        // Mails are known where they were told; a filter of clicks does not apply to them.
+        const mailed = isShared() ? { rows: [] } : await get("funnel", { ...funnelParams(filters), campaign: "",
+            group_by: "campaign", sort: "sent", limit: LISTED });
+        const mails = new Map(mailed.rows.filter(({ sent }) => sent > 0).map((row) => [row.key, row]));
         const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row[filters.who]]));
 
-        return { data, coverage: data.coverage, rows, before, names, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
+        return { data, coverage: data.coverage, rows, before, names, mails, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
     });
 }
 
@@ -147,7 +151,7 @@ function timeCard(load, context, filters) {
     });
 }
 
-const memory = {}; // ticking one draws the page anew
+const memory = { true: {}, false: {} }; // ticking one draws the page anew
 
 /* The head of a row: to be ticked, and to be renamed where the key may. */
 function pickHead(row, found, context, filters, onNamed) {
@@ -200,14 +204,21 @@ function nameAnother(filters, onNamed) {
 function pickCard(load, context, filters) {
     const named = () => document.dispatchEvent(new CustomEvent("renamed"));
     const footer = context.mayWrite ? nameAnother(filters, named) : null;
-    let found = null;
+    let found = null, listing = null;
     const beforeOf = ({ key }) => found.data.previous ? found.before.get(key) ?? 0 : undefined;
-    const listing = new Listing({
-        caption: t("campaigns.table_of_campaigns"), page: 10, memory,
+    const mailsOf = ({ key }) => found.mails.get(key);
+    /* Shares first, with what they are of; without mails only clicks can be compared. */
+    const rate = { name: t("campaigns.clicked_per_mail"), isNumber: true,
+        value: (row) => mailsOf(row)?.click_rate ?? -1,
+        cell: (row) => mailsOf(row) ? [percent(mailsOf(row).click_rate), h("br"), h("span", { class: "small muted" },
+            t("campaigns.of_mails", { n: mailsOf(row).sent }))] : "–" };
+    const listingOf = (withRates) => new Listing({
+        caption: t("campaigns.table_of_campaigns"), page: 10, memory: memory[withRates],
         text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
         columns: [
             { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
                 cell: (row) => pickHead(row, found, context, filters, named) },
+            ...withRates ? [rate] : [],
             { name: t("common.clicks"), value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
                 isNumber: true },
             { name: t("common.change"), value: (row) => row[filters.who] - (beforeOf(row) ?? 0),
@@ -226,6 +237,10 @@ function pickCard(load, context, filters) {
             if (body.querySelector(".naming"))
                 return;
             found = data;
+            const withRates = found.mails.size > 0;
+
+            if (listing?.withRates !== withRates)
+                listing = Object.assign(listingOf(withRates), { withRates });
             if (!body.contains(listing.element))
                 fill(body, listing.element);
             listing.show(found.rows);

@@ -117,6 +117,7 @@ export default {
 
     "campaigns.apart": "Ergebnisse der Klicks und Links, die auf einer eigenen Seite endeten, werden nicht nach Merkmalen eines Klicks gezählt ({dimension}). Entfernen Sie die Filter, um sie zu sehen.",
     "campaigns.at_a_glance": "Auf einen Blick",
+    "campaigns.clicked_per_mail": "Angeklickt je Mail",
     "campaigns.clicks_and_what_they": "Klicks {of}, {period}, und was daraus wurde.",
     "campaigns.clicks_by_the_time": "Klicks nach der Zeit seit Erzeugung des Links",
     "campaigns.clicks_of_by_kind": "Klicks von {name} nach Art des Links",
@@ -128,6 +129,7 @@ export default {
     "campaigns.no_link_of_a": "In diesem Zeitraum wurde kein Link einer Kampagne angeklickt. Links gehören zu der Kampagne, mit deren Nummer sie erzeugt wurden: hopcount mint --campaign 12.",
     "campaigns.of_all_clicks": "{share} aller Klicks",
     "campaigns.of_all_clicks_are": "{share} aller Klicks stammen von Personen",
+    "campaigns.of_mails": { one: "von einer Mail", other: "von {n} Mails" },
     "campaigns.over_time": "Im Zeitverlauf",
     "campaigns.paid": "{invoices} nach einem Klick bezahlt: {amounts}",
     "campaigns.peaks_show_when_a": "Spitzen zeigen, wann viele Mails versendet wurden.",

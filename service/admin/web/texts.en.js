@@ -123,6 +123,7 @@ export default {
 
     "campaigns.apart": "What clicks led to, and links that ended on a page of ours, are not counted by properties of a click ({dimension}). Remove the filters to see them.",
     "campaigns.at_a_glance": "At a glance",
+    "campaigns.clicked_per_mail": "Clicked per mail",
     "campaigns.clicks_and_what_they": "Clicks {of}, {period}, and what they led to.",
     "campaigns.clicks_by_the_time": "Clicks by the time since the link was made",
     "campaigns.clicks_of_by_kind": "Clicks of {name} by kind of link",
@@ -134,6 +135,7 @@ export default {
     "campaigns.no_link_of_a": "No link of a campaign was clicked in this period. Links belong to the campaign whose number they were made with: hopcount mint --campaign 12.",
     "campaigns.of_all_clicks": "{share} of all clicks",
     "campaigns.of_all_clicks_are": "{share} of all clicks are people’s",
+    "campaigns.of_mails": { one: "of one mail", other: "of {n} mails" },
     "campaigns.over_time": "Over time",
     "campaigns.paid": "{invoices} paid after a click: {amounts}",
     "campaigns.peaks_show_when_a": "Peaks show when a batch of mails was sent.",
