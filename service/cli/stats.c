@@ -126,7 +126,8 @@ static void write_query(const struct cli_args *args, char url[static URL_MAX])
     char separator = '?', zone[LOCAL_ZONE_MAX];
     size_t at = 0;
 
-    at += (size_t)snprintf(url + at, URL_MAX - at, "/v1/stats");
+    at += (size_t)snprintf(url + at, URL_MAX - at, "/v1/stats%s",
+                           args->value[STATS_CSV] ? ".csv" : "");
     for (size_t i = 0; i < STATS_PARAMETERS && at + 32 < URL_MAX; i++) {
         const char *name = i == STATS_GROUP_BY ? "group_by" : options[i].name;
         const char *value = args->value[i];

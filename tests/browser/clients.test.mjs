@@ -95,3 +95,25 @@ test("a key that may only read is offered no change, and what is unknown is said
     await expect(page.getByRole("button", { name: "Revoke its links" })).toHaveCount(0);
     await expect(page.getByRole("link", { name: "Save as JSON" })).toBeVisible();
 });
+
+test("a client is erased once its number is typed, and the figures are gone", async ({ page, stack, save }) => {
+    await stack.click(stack.mint("pay", "--object", "5711", "--client", "5077", "--campaign", "2", "--ttl", "30d"));
+    await until(async () => (await stack.api("/v1/clients/5077")).clicks.total === 1, "the click is counted");
+    await signIn(page, stack, "", stack.chiefKey);
+    await open(page, stack, "Client", 5077);
+    await page.getByRole("button", { name: "Erase this client" }).click();
+    const dialog = page.getByRole("dialog");
+    const erase = dialog.getByRole("button", { name: "Erase", exact: true });
+
+    await expect(erase).toBeDisabled();
+    await dialog.getByLabel("Type 5077 to confirm").fill("507");
+    await expect(erase).toBeDisabled();
+    await dialog.getByLabel("Type 5077 to confirm").fill("5077");
+    await save(page, "client-erase");
+    await checkAxe(page);
+    await erase.click();
+    await expect(page.locator("main").getByText("Client 5077 is erased: 1 click, invoices: 1.")).toBeVisible();
+    await expect(page.locator(".facts")).toContainText("Clicks by people0");
+    await save(page, "client-erased");
+    await until(async () => (await stack.api("/v1/clients/5077")).clicks.total === 0, "nothing is counted any more");
+});

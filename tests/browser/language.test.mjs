@@ -73,3 +73,17 @@ for (const [width, colorScheme] of [[390, "light"], [768, "dark"], [1440, "light
         await context.close();
     });
 }
+
+test("what the server says of a link is said in German", async ({ browser, stack, save }) => {
+    const { page, errors, context } = await open(browser, stack, "de-DE");
+
+    await page.goto(`${stack.base}links`);
+    await settled(page);
+    await page.getByLabel("Der ganze Link").fill(stack.mint("view", "--object", "1239", "--ttl", "30d"));
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("Über Rechnung 1239 wurde nichts gemeldet: Ein Klick führt dorthin, wohin ein Link „Rechnung ansehen“ führt.")).toBeVisible();
+    await expect(page.locator("main [lang=en]")).toHaveCount(0);
+    await save(page, "link-de");
+    expect(errors).toEqual([]);
+    await context.close();
+});

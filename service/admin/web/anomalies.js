@@ -5,6 +5,7 @@ import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { addressOf, toParams } from "./filters.js";
 import { percent } from "./format.js";
+import { faultSentence } from "./sentences.js";
 import { t } from "./texts.js";
 import { campaignName } from "./words.js";
 
@@ -36,7 +37,7 @@ export function findAnomalies(day, before) {
 /** The same of links that lead nowhere: `down` are pages with the rows of campaigns whose links to them were clicked. */
 export function findBroken(down) {
     return down.flatMap(({ target, why, rows }) => rows.filter(({ human }) => human > 0).map((row) => ({ ...row,
-        text: t("anomalies.its_links_lead_to", { target, why, human: row.human }) })));
+        text: t("anomalies.its_links_lead_to", { target, why: faultSentence(why), human: row.human }) })));
 }
 
 /** Pages that are down, with the campaigns of the last day; one request for each, and mostly there is none. */

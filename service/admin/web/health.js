@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { shared } from "./overview.js";
 import { ago, bytes, clock, count, many, seconds, time } from "./format.js";
+import { faultSentence } from "./sentences.js";
 import { t } from "./texts.js";
 
 function tag(ok, good, bad, grade = "bad") {
@@ -69,7 +70,7 @@ function redis(health) {
     return facts([
         !isLimited(health) && [t("health.counts_are_written"), tag(ledger?.connected ?? false, t("health.connected"), t("health.not_connected"))],
         [t("health.figures_are_read"), tag(link.answers, t("health.connected"), t("health.not_connected"))],
-        (link.error || ledger?.error) && [t("health.why"), link.error ?? ledger.error],
+        (link.error || ledger?.error) && [t("health.why"), faultSentence(link.error ?? ledger.error)],
     ]);
 }
 

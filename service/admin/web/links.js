@@ -3,6 +3,7 @@ import { address, get } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
 import { lookup } from "./lookup.js";
+import { linkSentence } from "./sentences.js";
 import { t } from "./texts.js";
 import { campaignName, stateName, valueName } from "./words.js";
 
@@ -49,7 +50,7 @@ function facts(link, campaign, show) {
         fact(t("common.what_it_does"), valueName("kind", link.kind)),
         fact(t("links.leads_to"), link.target ? h("a", { href: link.target, rel: "noreferrer noopener",
             target: "_blank" }, link.target) : t("links.no_billing_page"),
-        h("p", { class: "small muted", lang: "en" }, link.why)),
+        h("p", { class: "small muted" }, linkSentence(link.why))),
         fact(t("common.brand"), link.brand),
         fact(t("links.invoice_or_object"), object(link, show)),
         fact(t("common.client"), client(link, show)),

@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { ago, count, many, seconds, time } from "./format.js";
 import { shared } from "./overview.js";
+import { faultSentence } from "./sentences.js";
 import { t } from "./texts.js";
 
 const SOON_DAYS = 14; // that a certificate is still good for
@@ -27,7 +28,7 @@ function tag([grade, word]) {
 
 function answer({ status, time_ms: ms, why }) {
     if (why)
-        return why;
+        return faultSentence(why);
     return status === null ? "–" : t("targets.status", { status: String(status), time: ms < 1000 ? `${count(ms)} ms` : seconds(ms / 1000) });
 }
 

@@ -51,7 +51,7 @@ final class Links
                 'issued_at' => gmdate('Y-m-d\TH:i:s\Z', Token::EPOCH_S + $f['issued_min'] * 60),
             ];
         }
-        $answer = $api->ask('POST', '/v1/links', $body);
+        $answer = $api->ask('POST', '/v1/links:batch', $body);
         if ($answer['error'] !== '') {
             $why = $brand->hasKey() ? 'PHP has no sodium extension' : 'no key is set';
             throw new \RuntimeException("$why, and the API made no links: {$answer['error']}");
