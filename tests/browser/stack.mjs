@@ -37,7 +37,8 @@ export async function until(test, what, seconds = 20) {
 
 export function ask(port, path, headers = {}, host = "127.0.0.1") {
     return new Promise((done, fail) => {
-        const asked = request({ host: "127.0.0.1", port, path, headers: { Host: host, ...headers } },
+        // A connection of its own: while commands run we would not see that one kept was closed as idle.
+        const asked = request({ host: "127.0.0.1", port, path, agent: false, headers: { Host: host, ...headers } },
             (reply) => {
                 let body = "";
 
