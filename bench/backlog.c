@@ -2,11 +2,12 @@
  * not reach Redis would have left it.  It measures how fast a backlog is applied, and it fills
  * Redis with a year of clicks through the product's own road instead of made-up counters.
  *
- *     backlog --dir DIR --brand NAME --records N [--links N] [--campaigns N] [--days N] [--now S]
- *             [--varied]
+ *     backlog --dir DIR --brand NAME --records N [--links N] [--brands N] [--campaigns N]
+ *             [--days N] [--now S] [--varied]
  *     backlog --dir DIR --brand NAME --invoices N [--campaigns N] [--days N] [--now S]
  *
- * Clicks are spread evenly over the days before `now`; links, objects and clients over `links`.
+ * Clicks are spread evenly over the days before `now`; links, objects and clients over `links`,
+ * these over `brands` (NAME, NAME1, NAME2 …), and those of a brand over `campaigns`.
  * With --invoices each of them is mailed once, six of ten are clicked, and four of those six paid;
  * campaign 1 has a sixth of them.
  */
@@ -29,11 +30,11 @@ enum { CAPACITY = 1 << 20, PATH_LEN = 512 };
 
 struct backlog {
     const char *dir, *brand;
-    unsigned long records, links, campaigns, days;
+    unsigned long records, links, brands, campaigns, days;
     unsigned long invoices; /* 0 = the records are clicks only */
     bool is_varied; /* clicks have browsers, systems and more, of as many sorts as in life */
     long now_s;
-    uint32_t brand_id;
+    uint32_t *brand_ids; /* `brands` of them */
     uint8_t log_id[CLICK_LOG_ID_LEN];
 };
 
@@ -65,11 +66,11 @@ static struct click make_click(const struct backlog *b, uint64_t i)
         .link_id = scatter(link + UINT64_C(0x9e3779b97f4a7c15)),
         .time_ms = (int64_t)b->now_s * 1000 - span_ms +
                    (int64_t)((double)span_ms * (double)i / (double)b->records),
-        .brand = b->brand_id,
-        .object = (uint32_t)link + 1,
-        .client = (uint32_t)link + 1,
+        .brand = b->brand_ids[link % b->brands],
+        .object = (uint32_t)(link / b->brands) + 1,
+        .client = (uint32_t)(link / b->brands) + 1,
         .issued_min = 1000000,
-        .campaign = (uint16_t)(1 + link % b->campaigns),
+        .campaign = (uint16_t)(1 + link / b->brands % b->campaigns),
         .kind = (uint8_t)(1 + random % 2),
         .channel = 1,
         .variant = (uint8_t)(random >> 8 & 1) + 1,
@@ -124,7 +125,7 @@ static struct click make_record_of_invoice(const struct backlog *b, uint64_t i)
     struct event event = {
         .type = is_mail ? EVENT_MAIL_SENT : EVENT_PAID,
         .id = scatter(i) & UINT64_C(0xffffffffff),
-        .brand = b->brand_id,
+        .brand = b->brand_ids[0],
         .object = (uint32_t)invoice + 1,
         .client = (uint32_t)invoice + 1,
         .campaign = (uint16_t)((random >> 32 & 0xff) < 43 ? 1 : 1 + invoice % b->campaigns),
@@ -135,7 +136,7 @@ static struct click make_record_of_invoice(const struct backlog *b, uint64_t i)
         .type = CLICK_TYPE_CLICK,
         .link_id = scatter(invoice + UINT64_C(0x9e3779b97f4a7c15)),
         .time_ms = clicked_s * 1000,
-        .brand = b->brand_id,
+        .brand = b->brand_ids[0],
         .object = event.object,
         .client = event.client,
         .issued_min = (uint32_t)((sent_s - TOKEN_EPOCH_S) / 60),
@@ -190,6 +191,20 @@ static void write_segment(const struct backlog *b, uint32_t sequence, uint64_t f
         die(path);
 }
 
+/* NAME, NAME1, NAME2 … */
+static void name_brands(struct backlog *b)
+{
+    char name[64];
+
+    b->brand_ids = calloc(b->brands, sizeof(*b->brand_ids));
+    if (!b->brand_ids)
+        die("out of memory");
+    for (unsigned long i = 0; i < b->brands; i++) {
+        snprintf(name, sizeof(name), i > 0 ? "%s%lu" : "%s", b->brand, i);
+        b->brand_ids[i] = click_brand_id(slice_of(name));
+    }
+}
+
 static void make_dirs(const struct backlog *b)
 {
     char path[PATH_LEN], log[SEGMENT_LOG_NAME_LEN + 1];
@@ -206,15 +221,26 @@ static void make_dirs(const struct backlog *b)
 static void read_options(struct backlog *b, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"dir", 1, 0, 'd'},   {"brand", 1, 0, 'b'},     {"records", 1, 0, 'n'},
-        {"links", 1, 0, 'l'}, {"campaigns", 1, 0, 'c'}, {"days", 1, 0, 'y'},
-        {"now", 1, 0, 't'},   {"invoices", 1, 0, 'i'},  {"varied", 0, 0, 'v'},
+        {"dir", 1, 0, 'd'},
+        {"brand", 1, 0, 'b'},
+        {"records", 1, 0, 'n'},
+        {"links", 1, 0, 'l'},
+        {"campaigns", 1, 0, 'c'},
+        {"days", 1, 0, 'y'},
+        {"now", 1, 0, 't'},
+        {"invoices", 1, 0, 'i'},
+        {"varied", 0, 0, 'v'},
+        {"brands", 1, 0, 'm'},
         {0, 0, 0, 0},
     };
     int c;
 
-    *b = (struct backlog){
-        .brand = "acme", .links = 1000, .campaigns = 12, .days = 1, .now_s = (long)time(NULL)};
+    *b = (struct backlog){.brand = "acme",
+                          .links = 1000,
+                          .brands = 1,
+                          .campaigns = 12,
+                          .days = 1,
+                          .now_s = (long)time(NULL)};
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         switch (c) {
         case 'd':
@@ -238,6 +264,9 @@ static void read_options(struct backlog *b, int argc, char **argv)
         case 't':
             b->now_s = strtol(optarg, NULL, 10);
             break;
+        case 'm':
+            b->brands = strtoul(optarg, NULL, 10);
+            break;
         case 'i':
             b->invoices = strtoul(optarg, NULL, 10) / GROUP_INVOICES * GROUP_INVOICES;
             b->records = b->invoices / GROUP_INVOICES * GROUP_RECORDS;
@@ -249,9 +278,9 @@ static void read_options(struct backlog *b, int argc, char **argv)
             exit(2);
         }
     }
-    if (!b->dir || !b->records || !b->links || !b->campaigns) {
+    if (!b->dir || !b->records || !b->links || !b->brands || !b->campaigns) {
         fputs("usage: backlog --dir DIR --records N | --invoices N [--brand B] [--links N] "
-              "[--campaigns N] [--days N] [--varied]\n",
+              "[--brands N] [--campaigns N] [--days N] [--varied]\n",
               stderr);
         exit(2);
     }
@@ -265,7 +294,7 @@ int main(int argc, char **argv)
     read_options(&b, argc, argv);
     if (sodium_init() < 0)
         return 1;
-    b.brand_id = click_brand_id(slice_of(b.brand));
+    name_brands(&b);
     randombytes_buf(b.log_id, sizeof(b.log_id));
     make_dirs(&b);
     for (uint64_t first = 0; first < b.records; first += CAPACITY)

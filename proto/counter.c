@@ -14,7 +14,7 @@ enum { DAY_S = 86400, HOUR_S = 3600 };
 
 static const char table_letters[COUNTER_ALL_TABLES + 1] = "loce";
 static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfepo";
-static const char interval_letters[] = "hdm";
+static const char interval_letters[] = "hdma";
 
 /* Knuth's multiplicative hash: neighbouring numbers, as invoices are, spread evenly. */
 static uint32_t spread(uint32_t number)
@@ -268,7 +268,9 @@ void counter_key_series(struct counter_key *key, const struct counter_series *se
     char period[9], interval = interval_letters[series->interval];
 
     set_period(period, is_of_day(series->interval, series->campaign), time_s);
-    if (series->campaign == COUNTER_ALL_CAMPAIGNS)
+    if (series->campaign == COUNTER_ALL_CAMPAIGNS && series->interval == COUNTER_ALONE)
+        set_key(key, "hc:{s%02x}:t:%08x:*:%c:%s", shard, series->brand, interval, period);
+    else if (series->campaign == COUNTER_ALL_CAMPAIGNS)
         set_key(key, "hc:{s%02x}:t:%08x:*:%c:%c:%s", shard, series->brand, interval,
                 dim_letters[series->dim], period);
     else
@@ -399,9 +401,10 @@ bool counter_series_parse(struct slice key, struct counter_series *out, unsigned
         !take_letter(&rest, interval_letters, &interval) || !take_char(&rest, ':'))
         return false;
     series.interval = (enum counter_interval)interval;
-    if (series.campaign == COUNTER_ALL_CAMPAIGNS
-            ? !take_letter(&rest, dim_letters, &dim) || !take_char(&rest, ':')
-            : series.interval == COUNTER_MONTHS)
+    if (series.campaign != COUNTER_ALL_CAMPAIGNS && series.interval == COUNTER_MONTHS)
+        return false;
+    if (series.campaign == COUNTER_ALL_CAMPAIGNS && series.interval != COUNTER_ALONE &&
+        (!take_letter(&rest, dim_letters, &dim) || !take_char(&rest, ':')))
         return false;
     series.dim = (enum counter_dim)dim;
     if (!take_period(&rest, is_of_day(series.interval, series.campaign), time_s))

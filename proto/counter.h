@@ -116,7 +116,8 @@ void counter_key_told(struct counter_key *key, unsigned shard);
 /* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 
-/* --- time series: GET key, then series_next() of each record (series.h) --- */
+/* --- time series: GET key, then series_next() of each record (series.h); and what of the same
+ * month is not in them yet: lone_next() --- */
 
 /* The numbers are stored in records: never change one, only add. */
 enum counter_dim {
@@ -136,9 +137,10 @@ enum counter_dim {
 };
 
 enum counter_interval {
-    COUNTER_HOURS, /* a key per day (UTC), a bucket per hour */
-    COUNTER_DAYS,  /* a bucket per day: a key per month of a campaign, per day of all campaigns */
-    COUNTER_MONTHS /* of all campaigns: a key per month, one bucket, 0 */
+    COUNTER_HOURS,  /* a key per day (UTC), a bucket per hour */
+    COUNTER_DAYS,   /* a bucket per day: a key per month of a campaign, per day of all campaigns */
+    COUNTER_MONTHS, /* of all campaigns: a key per month, one bucket, 0 */
+    COUNTER_ALONE   /* no sums: clicks one by one (lone.h), a key per month, of all dimensions */
 };
 
 /* Stands in place of a campaign id: all campaigns of the brand together, campaign 0 (none)

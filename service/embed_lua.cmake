@@ -1,8 +1,8 @@
 # Writes batch_lua.h, state_news_lua.h …: the scripts as text in the program.  Before those of
 # `after_append` stands ledger/append.lua.
-set(after_append ledger/batch ledger/invoices ledger/people_add)
+set(after_append ledger/batch ledger/invoices ledger/people_add ledger/spread)
 foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices
-    ledger/people_add ledger/people_done gateway/pods
+    ledger/people_add ledger/people_done ledger/spread gateway/pods
     gateway/siblings gateway/claim checks/check_take checks/check_keep
     reports/report_read reports/report_keep
     state/state_news state/one_use sinks/stream)

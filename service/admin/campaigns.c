@@ -7,7 +7,6 @@
 
 #include "proto/counter.h"
 #include "proto/number.h"
-#include "proto/series.h"
 #include "proto/token.h"
 #include "service/admin/audit.h"
 #include "service/admin/cache.h"
@@ -19,6 +18,7 @@
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/stats/period.h"
+#include "service/admin/stats/points.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/config/site.h"
@@ -37,6 +37,7 @@ struct campaigns {
     const struct brand *brand;
     struct counter_key key;
     /* of GET */
+    struct points points;
     struct listed
         *list;      /* by number, UINT16_MAX + 1 of them; those with a name or clicks are in it */
     bool is_of_all; /* those without a name, too */
@@ -77,17 +78,21 @@ static void start(struct campaigns *campaigns, struct fetch_options *options)
 static void on_list_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct campaigns *campaigns = owner;
-    const struct counter_series series = {.brand = campaigns->brand->id,
-                                          .campaign = COUNTER_ALL_CAMPAIGNS,
-                                          .interval = COUNTER_MONTHS,
-                                          .dim = COUNTER_DIM_CAMPAIGN};
 
-    if (index > 0)
-        counter_key_series(&campaigns->key, &series, campaigns->month_s[index - 1],
-                           campaigns->request->server->n_shards);
+    if (index > 0) {
+        campaigns->points = (struct points){
+            .series = {.brand = campaigns->brand->id,
+                       .campaign = COUNTER_ALL_CAMPAIGNS,
+                       .interval = COUNTER_MONTHS,
+                       .dim = COUNTER_DIM_CAMPAIGN},
+            .time_s = campaigns->month_s[index - 1],
+        };
+        points_command(&campaigns->points, campaigns->request->server->n_shards, command);
+        return;
+    }
     command->key = counter_key_slice(&campaigns->key);
     command->argc = 2;
-    command->argv[0] = slice_of(index > 0 ? "GET" : "HGETALL");
+    command->argv[0] = slice_of("HGETALL");
     command->argv[1] = command->key;
 }
 
@@ -104,23 +109,23 @@ static void take_names(struct campaigns *campaigns, const struct redisReply *ans
     }
 }
 
+static void take_clicks(void *arg, const struct series_point *point)
+{
+    struct campaigns *campaigns = arg;
+    struct listed *listed = &campaigns->list[point->value & UINT16_MAX];
+
+    listed->has_clicks = true;
+    clicks_add(&listed->clicks, point->count, point->automated);
+}
+
 static void on_list_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct campaigns *campaigns = owner;
-    struct series_point point;
-    size_t at = 0;
 
     if (index == 0)
         take_names(campaigns, answer);
-    while (index > 0 && answer->type == REDIS_REPLY_STRING &&
-           series_next(slice_make(answer->str, answer->len), &at, &point)) {
-        struct listed *listed = &campaigns->list[point.value & UINT16_MAX];
-
-        if (point.dim != COUNTER_DIM_CAMPAIGN)
-            continue;
-        listed->has_clicks = true;
-        clicks_add(&listed->clicks, point.count, point.automated);
-    }
+    else
+        points_take(&campaigns->points, answer, take_clicks, campaigns);
 }
 
 /* A page of them; `*next` is the number that the next one begins at, or 0. */

@@ -10,7 +10,6 @@
 
 #include "proto/counter.h"
 #include "proto/rfc3339.h"
-#include "proto/series.h"
 #include "service/admin/auth.h"
 #include "service/admin/clicks.h"
 #include "service/admin/fetch.h"
@@ -19,6 +18,7 @@
 #include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/points.h"
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
@@ -55,7 +55,7 @@ struct live {
     struct brand_count *counts; /* of the tick that runs; NULL = none does */
     size_t n_counts;
     int64_t now_s;
-    struct counter_key key;
+    struct points points;
 };
 
 /* --- what an event says --- */
@@ -222,34 +222,42 @@ static bool is_watched(const struct live *live, uint32_t brand)
     return false;
 }
 
+static struct points points_of_today(const struct live *live, size_t index)
+{
+    return (struct points){.series = {.brand = live->counts[index].brand,
+                                      .campaign = COUNTER_ALL_CAMPAIGNS,
+                                      .interval = COUNTER_HOURS,
+                                      .dim = COUNTER_DIM_LABEL},
+                           .time_s = live->now_s};
+}
+
 static void on_live_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct live *live = owner;
     const struct brand_count *count = &live->counts[index];
-    const struct counter_series series = {.brand = count->brand,
-                                          .campaign = COUNTER_ALL_CAMPAIGNS,
-                                          .interval = COUNTER_HOURS,
-                                          .dim = COUNTER_DIM_LABEL};
 
-    counter_key_series(&live->key, &series, live->now_s, live->server->n_shards);
-    command->key = counter_key_slice(&live->key);
+    live->points = points_of_today(live, index);
+    points_command(&live->points, live->server->n_shards, command);
+    if (count->is_watched)
+        return;
     /* A brand that nobody watches gets the cheapest command that deploy/redis-acl.conf allows: its
      * answer isn't used, but commands are numbered by brand. */
-    command->argc = count->is_watched ? 2 : 1;
-    command->argv[0] = slice_of(count->is_watched ? "GET" : "TIME");
-    command->argv[1] = command->key;
+    command->argc = 1;
+    command->argv[0] = slice_of("TIME");
+}
+
+static void take_today(void *arg, const struct series_point *point)
+{
+    clicks_add(arg, point->count, point->automated);
 }
 
 static void on_live_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct live *live = owner;
-    struct series_point point;
-    size_t at = 0;
+    struct points points = points_of_today(live, index);
 
-    if (answer->type != REDIS_REPLY_STRING)
-        return;
-    while (series_next(slice_make(answer->str, answer->len), &at, &point))
-        clicks_add(&live->counts[index].today, point.count, point.automated);
+    if (live->counts[index].is_watched)
+        points_take(&points, answer, take_today, &live->counts[index].today);
 }
 
 static void on_live_done(void *owner, const char *cause)

@@ -1,4 +1,5 @@
--- What both scripts of the ledger do: it stands before batch.lua and invoices.lua.
+-- What scripts of the ledger have in common: it stands before batch.lua, invoices.lua, people_add.lua and
+-- spread.lua.
 --
 -- KEYS[2] is the hash of what is set aside, by key.
 local call, try, unpack_all = redis.call, redis.pcall, cmsgpack.unpack
@@ -32,3 +33,21 @@ local function append(key, records, unit)
     end
 end
 
+
+-- What the head of series, cells or lone clicks says they were summed up to.
+local function base_len(key)
+    local head = try('GETRANGE', key, 0, 7)
+    return type(head) == 'string' and head:find('^HC[SX]1') and struct.unpack('>I4', head, 5) or 0
+end
+
+-- Appends to a series, to cells or to lone clicks, which expire that many seconds after their first record; reports
+-- it with length 0 if it begins here, or with its length if it has grown to twice what it was summed up to.
+local function append_series(key, records, seconds, unit)
+    local len = append(key, records, unit)
+    if len == #records then
+        try('EXPIRE', key, seconds, 'NX')
+        report(key, 0)
+    elseif len and len >= 4096 and len % 4096 < #records and len >= 2 * base_len(key) + 4096 then
+        report(key, len)
+    end
+end

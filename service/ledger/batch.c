@@ -13,6 +13,7 @@
 #include "proto/cells.h"
 #include "proto/click_names.h"
 #include "proto/counter.h"
+#include "proto/lone.h"
 #include "proto/series.h"
 #include "proto/table.h"
 #include "proto/token.h"
@@ -28,6 +29,7 @@ enum {
     SERIES_PER_GROUP = 3 * (SERIES_DIMS + 1), /* hours, days, months; and of campaigns */
     /* A record counts in two groups, of its campaign and of all; a relabelling in four. */
     POINTS_PER_RECORD = 4 * 3 * (SERIES_DIMS + 1),
+    LONE_PER_RECORD = 4, /* in two groups; a relabelling in four */
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
     SLOT_HEAD_LEN = 8,   /* number of the slot, and the head of the text */
     AHEAD = 8,           /* people whose place in people_sent is prefetched */
@@ -59,7 +61,7 @@ enum {
     AT_CELLS
 };
 
-/* A group of the fold.  The key is a copy: groups are large, and sorting would miss the cache. */
+/* A group of the fold.  The key is a copy, so that sorting doesn't miss the cache. */
 struct sorted_group {
     struct fold_group_key key;
     uint32_t at;
@@ -70,10 +72,10 @@ struct batch {
     const struct fold *fold;
     uint32_t *order;                                      /* of links, then of items, by bucket */
     uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
-    uint8_t group_shard[FOLD_GROUPS_MAX], all_shard[FOLD_GROUPS_MAX];
-    struct sorted_group sorted[FOLD_GROUPS_MAX]; /* while their series are built */
-    uint32_t *cell_order;                        /* of the fold's cells, by group */
-    uint32_t cell_starts[FOLD_GROUPS_MAX + 1];   /* in `cell_order` */
+    uint8_t *group_shard, *all_shard;                     /* by group of the fold */
+    struct sorted_group *sorted;                          /* while their series are built */
+    uint32_t *cell_order;                                 /* of the fold's cells, by group */
+    uint32_t *cell_starts;                                /* in `cell_order` */
     bool has[COUNTER_SHARDS_MAX];
     struct pack tables, cells, series, people, events, uses, facts;
     struct counter_key *keys;
@@ -105,20 +107,27 @@ static bool make_room(struct batch *batch)
     size_t records = batch->options.records_max, items = 4 * records;
     size_t record_bytes = records * TABLE_LINK_MAX + items * TABLE_RECORD_LEN;
     size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
-    size_t points = records * POINTS_PER_RECORD, points_max = (size_t)3 * FOLD_COUNTS;
-    size_t series = FOLD_GROUPS_MAX * SERIES_PER_GROUP, series_bytes;
+    size_t groups = fold_groups_max(batch->options.records_max);
+    size_t points = records * POINTS_PER_RECORD;
+    size_t points_max = (size_t)3 * FOLD_COUNTS * FOLD_SUMS_MAX + 3 * groups;
+    size_t series = FOLD_SUMS_MAX * SERIES_PER_GROUP + groups, series_bytes;
     size_t cells = 2 * records, cell_chunks; /* a relabelling counts in two */
 
-    points_max *= FOLD_GROUPS_MAX;
-    series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN;
+    series_bytes = (points < points_max ? points : points_max) * SERIES_RECORD_LEN +
+                   records * LONE_PER_RECORD * LONE_LEN;
     series += series_bytes / CHUNK_MAX;
-    cell_chunks = FOLD_GROUPS_MAX + cells * CELLS_RECORD_LEN / CHUNK_MAX + 1;
+    cell_chunks = groups + cells * CELLS_RECORD_LEN / CHUNK_MAX + 1;
     batch->keys_max = 5 + chunks + cell_chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 2;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
+    batch->group_shard = malloc(groups);
+    batch->all_shard = malloc(groups);
+    batch->sorted = malloc(groups * sizeof(*batch->sorted));
     batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
     batch->cell_order = malloc(cells * sizeof(*batch->cell_order));
-    return batch->order && batch->cell_order && batch->keys && batch->argv &&
+    batch->cell_starts = malloc((groups + 1) * sizeof(*batch->cell_starts));
+    return batch->order && batch->cell_order && batch->cell_starts && batch->keys &&
+           batch->group_shard && batch->all_shard && batch->sorted && batch->argv &&
            pack_init(&batch->tables, record_bytes + 8 * chunks) &&
            pack_init(&batch->cells,
                      cells * CELLS_RECORD_LEN + cell_chunks * SERIES_HEAD_LEN + CHUNK_MAX) &&
@@ -154,6 +163,10 @@ void batch_free(struct batch *batch)
         return;
     free(batch->order);
     free(batch->cell_order);
+    free(batch->cell_starts);
+    free(batch->group_shard);
+    free(batch->all_shard);
+    free(batch->sorted);
     free(batch->keys);
     free(batch->argv);
     free(batch->tables.bytes);
@@ -203,7 +216,7 @@ static void sort_cells(struct batch *batch)
     const struct fold *fold = batch->fold;
     uint32_t *starts = batch->cell_starts, at = 0;
 
-    memset(starts, 0, sizeof(batch->cell_starts));
+    memset(starts, 0, (fold->n_groups + 1) * sizeof(*starts));
     for (uint32_t i = 0; i < fold->n_cells; i++)
         starts[fold->cells[i].group]++;
     for (uint32_t i = 0; i <= fold->n_groups; i++) {
@@ -340,6 +353,16 @@ struct chunk {
     size_t len;
 };
 
+int64_t batch_retention_s(const struct batch *batch, enum counter_interval interval)
+{
+    int64_t hours_s = batch->options.retention_hours_s;
+    int64_t days_s = batch->options.retention_days_s;
+
+    if (interval == COUNTER_HOURS || (interval == COUNTER_ALONE && hours_s > days_s))
+        return hours_s;
+    return days_s;
+}
+
 static void close_chunk(struct batch *batch, struct chunk *chunk)
 {
     const struct span *span = chunk->span;
@@ -347,23 +370,30 @@ static void close_chunk(struct batch *batch, struct chunk *chunk)
     if (chunk->len == 0)
         return;
     pack_close(&batch->series, chunk->len);
-    pack_number(&batch->series, (uint32_t)(span->series.interval == COUNTER_HOURS
-                                               ? batch->options.retention_hours_s
-                                               : batch->options.retention_days_s));
+    pack_number(&batch->series, (uint32_t)batch_retention_s(batch, span->series.interval));
     counter_key_series(next_key(batch), &span->series, span->period_s, batch->options.n_shards);
     chunk->len = 0;
 }
 
-static void put_point(struct batch *batch, struct chunk *chunk, const struct series_point *point)
+/* Room for a record in the chunk, or in the next; NULL: there is none. */
+static uint8_t *next_record(struct batch *batch, struct chunk *chunk, size_t len)
 {
-    if (chunk->len + SERIES_RECORD_LEN > CHUNK_MAX)
+    if (chunk->len + len > CHUNK_MAX)
         close_chunk(batch, chunk);
     if (chunk->len == 0)
         chunk->out = pack_open(&batch->series, CHUNK_MAX);
     if (!chunk->out)
-        return;
-    series_put(chunk->out + chunk->len, point);
-    chunk->len += SERIES_RECORD_LEN;
+        return NULL;
+    chunk->len += len;
+    return chunk->out + chunk->len - len;
+}
+
+static void put_point(struct batch *batch, struct chunk *chunk, const struct series_point *point)
+{
+    uint8_t *out = next_record(batch, chunk, SERIES_RECORD_LEN);
+
+    if (out)
+        series_put(out, point);
 }
 
 static struct series_point point_of(const struct span *span, const struct fold_group_key *key)
@@ -380,7 +410,7 @@ static void put_dim(struct batch *batch, struct chunk *chunk, size_t dim)
 {
     for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
         const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
-        const int32_t *counts = group->counts + dims[dim].at;
+        const int32_t *counts = batch->fold->sums[group->sums] + dims[dim].at;
         struct series_point point = point_of(chunk->span, &group->key);
 
         point.dim = dims[dim].dim;
@@ -408,10 +438,29 @@ static void put_campaigns(struct batch *batch, struct chunk *chunk)
 
         point.dim = COUNTER_DIM_CAMPAIGN;
         point.value = (unsigned)group->key.campaign;
-        for (unsigned k = 0; k < CLICK_LABELS; k++)
-            point.count += group->counts[FOLD_AT_LABEL + k];
+        point.count = group->total;
         if (point.count != 0)
             put_point(batch, chunk, &point);
+    }
+}
+
+/* The clicks of the span one by one. */
+static void put_lone(struct batch *batch, struct chunk *chunk)
+{
+    for (uint32_t i = chunk->span->first; i < chunk->span->end; i++) {
+        const struct fold_group *group = &batch->fold->groups[batch->sorted[i].at];
+        int64_t time_s = group->key.hour * 3600;
+        const struct fold_lone *next = NULL;
+
+        while ((next = fold_next_lone(batch->fold, group, next))) {
+            uint8_t *out = next_record(batch, chunk, LONE_LEN);
+            struct lone lone = next->click;
+
+            lone.day = (uint8_t)counter_bucket_of_time(COUNTER_DAYS, time_s);
+            lone.hour = (uint8_t)counter_bucket_of_time(COUNTER_HOURS, time_s);
+            if (out)
+                lone_put(out, &lone);
+        }
     }
 }
 
@@ -419,6 +468,11 @@ static void build_span(struct batch *batch, struct span *span, bool by_campaign)
 {
     struct chunk chunk = {.span = span};
 
+    if (span->series.interval == COUNTER_ALONE) {
+        put_lone(batch, &chunk);
+        close_chunk(batch, &chunk);
+        return;
+    }
     if (by_campaign) {
         span->series.dim = COUNTER_DIM_CAMPAIGN;
         put_campaigns(batch, &chunk);
@@ -484,16 +538,43 @@ static void build_interval(struct batch *batch, uint32_t n, enum counter_interva
     }
 }
 
-/* Picks the groups whose clicks are added to campaigns of their own, or to all. */
-static uint32_t pick(struct batch *batch, unsigned shard, const uint8_t *shards, bool all)
+/* What of the groups goes into which series. */
+enum picked {
+    PICK_CELLS,      /* cells, all of campaigns */
+    PICK_LONE,       /* clicks one by one */
+    PICK_CAMPAIGNS,  /* sums of campaigns */
+    PICK_ALL,        /* sums of all campaigns together */
+    PICK_BY_CAMPAIGN /* what campaigns add to the latter, by campaign */
+};
+
+static bool is_picked(const struct batch *batch, uint32_t at, unsigned shard, enum picked what)
+{
+    const struct fold_group *group = &batch->fold->groups[at];
+    bool is_all = group->key.campaign == COUNTER_ALL_CAMPAIGNS;
+
+    if (what == PICK_BY_CAMPAIGN) /* a lone click of all campaigns says of which it is */
+        return batch->all_shard[at] == shard && !is_all && group->all != FOLD_NONE &&
+               batch->fold->groups[group->all].sums != FOLD_NONE;
+    if (batch->group_shard[at] != shard)
+        return false;
+    if (what == PICK_CELLS)
+        return !is_all;
+    if (what == PICK_LONE)
+        return group->first != FOLD_NONE;
+    return group->sums != FOLD_NONE && is_all == (what == PICK_ALL);
+}
+
+/* Sorts the groups of which that is wanted; returns how many there are. */
+static uint32_t pick(struct batch *batch, unsigned shard, enum picked what)
 {
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < batch->fold->n_groups; i++) {
-        if (shards[i] == shard &&
-            (batch->fold->groups[i].key.campaign == COUNTER_ALL_CAMPAIGNS) == all)
+        if (is_picked(batch, i, shard, what))
             batch->sorted[n++] = (struct sorted_group){batch->fold->groups[i].key, i};
     }
+    qsort(batch->sorted, n, sizeof(batch->sorted[0]),
+          what == PICK_BY_CAMPAIGN ? by_hour : by_series);
     return n;
 }
 
@@ -541,8 +622,6 @@ static void build_day_of_cells(struct batch *batch, uint32_t *at, uint32_t n)
 /* The cells of the sorted groups, which are of campaigns of their own. */
 static void build_cells(struct batch *batch, uint32_t n)
 {
-    if (batch->fold->n_cells == 0)
-        return;
     pack_number(&batch->cells, batch->options.cells_len_max);
     pack_number(&batch->cells, (uint32_t)batch->options.retention_cells_s);
     for (uint32_t at = 0; at < n;)
@@ -553,18 +632,20 @@ static void build_cells(struct batch *batch, uint32_t n)
 
 static void build_series(struct batch *batch, unsigned shard)
 {
-    uint32_t n = pick(batch, shard, batch->group_shard, false);
+    uint32_t n;
 
-    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
-    build_cells(batch, n);
+    if (batch->fold->n_cells > 0)
+        build_cells(batch, pick(batch, shard, PICK_CELLS));
+    n = pick(batch, shard, PICK_LONE);
+    build_interval(batch, n, COUNTER_ALONE, false);
+    background_yield();
+    n = pick(batch, shard, PICK_CAMPAIGNS);
     build_interval(batch, n, COUNTER_HOURS, false);
     build_interval(batch, n, COUNTER_DAYS, false);
-    n = pick(batch, shard, batch->group_shard, true);
-    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_series);
+    n = pick(batch, shard, PICK_ALL);
     for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
         build_interval(batch, n, (enum counter_interval)interval, false);
-    n = pick(batch, shard, batch->all_shard, false);
-    qsort(batch->sorted, n, sizeof(batch->sorted[0]), by_hour);
+    n = pick(batch, shard, PICK_BY_CAMPAIGN);
     for (int interval = COUNTER_HOURS; interval <= COUNTER_MONTHS; interval++)
         build_interval(batch, n, (enum counter_interval)interval, true);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
+#include "proto/counter.h"
 #include "proto/slice.h"
 
 struct batch;
@@ -28,6 +29,9 @@ struct batch_options {
     uint32_t cells_len_max;          /* bytes of cells of a campaign's day; more are left out */
     struct people_sent *people_sent; /* people and clicks it holds are left out; the caller's */
 };
+
+/* How long a series of the interval is kept after its first record. */
+int64_t batch_retention_s(const struct batch *batch, enum counter_interval interval);
 
 /* NULL: out of memory.  Nothing is allocated after it. */
 MUST_USE struct batch *batch_new(const struct batch_options *options);

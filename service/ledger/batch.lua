@@ -20,8 +20,8 @@
 --                                                         would make one longer is left out
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}, entries of the queue}: the
--- fourth being tables that have grown over another 4 KiB, series that have grown to twice what they
--- were summed up to, and, with length 0, series that begin here.  Or {0, cursor}: that isn't `from`,
+-- fourth being tables that have grown over another 4 KiB, series and lone clicks that have grown to twice
+-- what they were summed up to, and, with length 0, those that begin here.  Or {0, cursor}: that isn't `from`,
 -- nothing was applied.
 --
 -- The cursor is the first write, by redis.call: whatever makes Redis refuse writes (OOM, READONLY,
@@ -69,35 +69,20 @@ for i = 1, #tables do
     end
 end
 
--- What the head of a series, or of cells, says it was summed up to.
-local function base_len(key)
-    local head = try('GETRANGE', key, 0, 7)
-    return type(head) == 'string' and head:find('^HC[SX]1') and struct.unpack('>I4', head, 5) or 0
-end
-
-local function append_sums(key, records, ttl)
-    local len = append(key, records, 8)
-    if len == #records then
-        try('EXPIRE', key, ttl, 'NX')
-        report(key, 0)
-    elseif len and len >= 4096 and len % 4096 < #records and len >= 2 * base_len(key) + 4096 then
-        report(key, len)
-    end
-end
-
 -- Cells that are left out show in a statistic: series count the click all the same.
 for i = 3, #cells do
     k = k + 1
     local last = cells[1] - #cells[i]
     local beyond = last < 0 or try('GETRANGE', KEYS[k], last, last)
     if beyond == '' or type(beyond) == 'table' then
-        append_sums(KEYS[k], cells[i], cells[2])
+        append_series(KEYS[k], cells[i], cells[2], 8)
     end
 end
 
 for i = 1, #series, 2 do
     k = k + 1
-    append_sums(KEYS[k], series[i], series[i + 1])
+    -- Lone clicks have the letter `a`.
+    append_series(KEYS[k], series[i], series[i + 1], KEYS[k]:find(':a:', 20, true) and 12 or 8)
 end
 
 -- People are counted when it is sure that they are people (people.c).

@@ -12,6 +12,7 @@
 #include "proto/cells.h"
 #include "proto/counter.h"
 #include "proto/funnel.h"
+#include "proto/lone.h"
 #include "proto/series.h"
 #include "proto/state.h"
 #include "proto/table.h"
@@ -19,6 +20,7 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/ledger/ledger_state.h"
+#include "service/ledger/spread.h"
 #include "service/ledger/trust.h"
 #include "service/redis/redis_link.h"
 
@@ -54,7 +56,7 @@ struct tables {
     int64_t retry_ms;
 };
 
-/* What is summed up: time series, cells, and sums of invoices. */
+/* What is summed up: time series, cells, sums of invoices; and lone clicks, by spread.c. */
 struct summing {
     bool (*is_sound)(struct slice old);
     size_t (*base_len)(struct slice old);
@@ -99,8 +101,14 @@ static const struct summing of_series = {series_is_sound, series_base_len, serie
                                          room_for_head, SERIES_RECORD_LEN};
 static const struct summing of_cells = {cells_are_sound, cells_base_len, cells_compact,
                                         room_for_head, CELLS_RECORD_LEN};
+static const struct summing of_lone = {.is_sound = lone_is_sound, .base_len = series_base_len};
 static const struct summing of_invoices = {funnel_is_sound, funnel_base_len, compact_funnel,
                                            funnel_compact_room, FUNNEL_CELL_LEN};
+
+static bool is_lone(const struct job *job)
+{
+    return job->summing == &of_lone;
+}
 
 struct compact *compact_new(void)
 {
@@ -321,7 +329,9 @@ static void note_series(struct ledger *ledger, const struct redisReply *key,
         return;
     /* When a series begins, the one of the period before is over. */
     job.is_over = len->integer == 0;
-    is_small = job.is_over && series.campaign != COUNTER_ALL_CAMPAIGNS;
+    if (series.interval == COUNTER_ALONE)
+        job.summing = &of_lone;
+    is_small = job.is_over && (series.campaign != COUNTER_ALL_CAMPAIGNS || is_lone(&job));
     if (is_small && series_jobs->n_queued >= SERIES_SMALL_MAX)
         return;
     counter_key_series(&job.key, &series, job.is_over ? period_s - 1 : period_s,
@@ -387,6 +397,18 @@ static void read_series(struct ledger *ledger, unsigned slot)
     series_jobs->n_queued--;
 }
 
+static bool compact_lone(struct ledger *ledger, const struct ledger_ticket *read, struct slice old)
+{
+    const struct job *job = &ledger->compact->series.busy[read->log];
+    struct ledger_ticket ticket = {LEDGER_SERIES_WRITE, job->shard, read->log, 0};
+    struct slice key = counter_key_slice(&job->key);
+    struct counter_series of;
+    int64_t month_s;
+
+    return counter_series_parse(key, &of, &ticket.shard, &month_s) &&
+           spread_send(ledger, &ticket, key, &of, month_s, old);
+}
+
 /* Compacts what was read and sends it back; false: the series stays as it is. */
 static bool compact_series(struct ledger *ledger, const struct ledger_ticket *read,
                            struct slice old)
@@ -427,6 +449,12 @@ void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket
     struct slice series;
 
     job->is_busy = false;
+    if (ticket->what == LEDGER_SERIES_WRITE && is_lone(job) && answer) {
+        const struct redisReply *grown = spread_take_answer(ledger, ticket->shard, answer);
+
+        if (grown)
+            compact_note(ledger, grown); /* series to which lone clicks were moved */
+    }
     /* An error, no such key, or the connection was lost: the series stays as it is. */
     if (ticket->what != LEDGER_SERIES_READ || !answer || answer->type != REDIS_REPLY_STRING)
         return;
@@ -439,7 +467,8 @@ void compact_on_series(struct ledger *ledger, const struct ledger_ticket *ticket
                   job->key.text);
         return;
     }
-    job->is_busy = compact_series(ledger, ticket, series);
+    job->is_busy = is_lone(job) ? compact_lone(ledger, ticket, series)
+                                : compact_series(ledger, ticket, series);
 }
 
 /* --- both --- */

@@ -2,7 +2,8 @@
  * at a time, between batches.
  *
  * A table or series is compacted when its length has doubled; a series once more when its day or
- * month is over.  Compacting saves memory and time to read, and changes no count: a key that is
+ * month is over.  Lone clicks are looked at alike, and those of busy days moved to the series
+ * (spread.h).  Compacting saves memory and time to read, and changes no count: a key that is
  * left out, or that changed between the read and the write, stays as it was.
  */
 #ifndef LEDGER_COMPACT_H

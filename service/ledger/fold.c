@@ -11,6 +11,7 @@ enum {
     ITEMS_PER_RECORD = 4, /* object and client, before and after a relabelling */
     GROUPS_PER_RECORD = 4,
     CELLS_PER_RECORD = 2, /* before and after a relabelling */
+    LONE_PER_RECORD = 2,
     HOUR_MS = 3600000,
 };
 
@@ -77,6 +78,18 @@ static bool same_group(const struct fold_group_key *a, const struct fold_group_k
            a->kind == b->kind && a->automated == b->automated;
 }
 
+static uint32_t group_slot(const struct fold *fold, const struct fold_group_key *key)
+{
+    uint64_t id = (uint64_t)key->brand << 32 ^ (uint32_t)key->hour;
+    uint64_t rest =
+        (uint64_t)(uint32_t)key->campaign << 16 | (uint64_t)key->kind << 1 | key->automated;
+    uint32_t at = (uint32_t)mix(id ^ mix(rest)) & fold->group_index.mask, entry;
+
+    while ((entry = fold->group_index.slots[at]) && !same_group(&fold->groups[entry - 1].key, key))
+        at = (at + 1) & fold->group_index.mask;
+    return at;
+}
+
 struct fold *fold_new(unsigned records_max)
 {
     struct fold *fold = calloc(1, sizeof(*fold));
@@ -87,15 +100,18 @@ struct fold *fold_new(unsigned records_max)
     fold->records_max = records_max;
     fold->links = calloc(n, sizeof(*fold->links));
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
-    fold->groups = calloc(FOLD_GROUPS_MAX, sizeof(*fold->groups));
+    fold->groups = calloc(fold_groups_max(records_max), sizeof(*fold->groups));
+    fold->sums = calloc(FOLD_SUMS_MAX, sizeof(*fold->sums));
+    fold->lone = calloc(n * LONE_PER_RECORD, sizeof(*fold->lone));
     fold->cells = calloc(n * CELLS_PER_RECORD, sizeof(*fold->cells));
     fold->persons = calloc(n, sizeof(*fold->persons));
     fold->events = calloc(n, sizeof(*fold->events));
     fold->facts = calloc(n, sizeof(*fold->facts));
-    if (!fold->links || !fold->items || !fold->groups || !fold->cells || !fold->persons ||
-        !fold->events || !fold->facts || !index_init(&fold->link_index, records_max) ||
+    if (!fold->links || !fold->items || !fold->groups || !fold->sums || !fold->lone ||
+        !fold->cells || !fold->persons || !fold->events || !fold->facts ||
+        !index_init(&fold->link_index, records_max) ||
         !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
-        !index_init(&fold->group_index, FOLD_GROUPS_MAX)) {
+        !index_init(&fold->group_index, fold_groups_max(records_max))) {
         fold_free(fold);
         return NULL;
     }
@@ -111,6 +127,8 @@ void fold_free(struct fold *fold)
     free(fold->items);
     free(fold->groups);
     free(fold->cells);
+    free(fold->sums);
+    free(fold->lone);
     free(fold->persons);
     free(fold->events);
     free(fold->facts);
@@ -147,9 +165,16 @@ void fold_clear(struct fold *fold)
             fold->n_items--;
         }
     }
-    index_clear(&fold->group_index);
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_cells = fold->n_persons =
-        fold->n_events = fold->n_facts = 0;
+    if (fold->n_groups > fold->group_index.mask / 16) {
+        index_clear(&fold->group_index);
+    } else {
+        while (fold->n_groups > 0) {
+            fold->group_index.slots[group_slot(fold, &fold->groups[fold->n_groups - 1].key)] = 0;
+            fold->n_groups--;
+        }
+    }
+    fold->n_links = fold->n_items = fold->n_groups = fold->n_sums = fold->n_lone = fold->n_cells =
+        fold->n_persons = fold->n_events = fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 
@@ -199,50 +224,99 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
         .kind = click->kind,
         .automated = automated,
     };
-    uint64_t id = (uint64_t)want.brand << 32 ^ (uint32_t)want.hour;
-    uint64_t rest = (uint64_t)(uint32_t)want.campaign << 16 | (uint64_t)want.kind << 1 | automated;
-    uint32_t *last = &fold->last_group[all][automated], at, entry;
+    uint32_t *last = &fold->last_group[all][automated], at;
 
     if (*last != FOLD_NONE && same_group(&fold->groups[*last].key, &want))
         return *last;
-    at = (uint32_t)mix(id ^ mix(rest)) & fold->group_index.mask;
-    while ((entry = fold->group_index.slots[at]) &&
-           !same_group(&fold->groups[entry - 1].key, &want))
-        at = (at + 1) & fold->group_index.mask;
+    at = group_slot(fold, &want);
     if (!fold->group_index.slots[at]) {
-        struct fold_group *group = &fold->groups[fold->n_groups++];
-
-        memset(group, 0, sizeof(*group));
-        group->key = want;
+        fold->groups[fold->n_groups++] = (struct fold_group){
+            .key = want, .all = FOLD_NONE, .sums = FOLD_NONE, .first = FOLD_NONE};
         fold->group_index.slots[at] = fold->n_groups;
     }
     *last = fold->group_index.slots[at] - 1;
     return *last;
 }
 
-/* Counts the click in two groups, the campaign's and that of all. */
-static void count(struct fold_group *group, struct fold_group *all, const struct click *click,
-                  unsigned label, unsigned reason, int delta)
+static void count(int32_t counts[static FOLD_COUNTS], const struct lone *click)
 {
-    const char *c = click->country;
-    unsigned country = c[0] ? 1 + (unsigned)(c[0] - 'A') * 26 + (unsigned)(c[1] - 'A') : 0;
+    unsigned high = click->country >> 8, low = click->country & 0xff;
     const unsigned places[] = {
-        FOLD_AT_LABEL + label,
-        FOLD_AT_COUNTRY + country,
+        FOLD_AT_LABEL + click->label,
+        FOLD_AT_COUNTRY + (high ? 1 + (high - 'A') * 26 + (low - 'A') : 0),
         FOLD_AT_DEVICE + click->device,
         FOLD_AT_VARIANT + click->variant,
         FOLD_AT_CHANNEL + click->channel,
-        FOLD_AT_REASON + reason,
-        FOLD_AT_BROWSER + (click->browser & 15u),
-        FOLD_AT_SYSTEM + (click->system & 15u),
+        FOLD_AT_REASON + click->reason,
+        FOLD_AT_BROWSER + click->browser,
+        FOLD_AT_SYSTEM + click->system,
         FOLD_AT_REFERRER + click->referrer,
-        FOLD_AT_DELAY + counter_delay_value(click),
+        FOLD_AT_DELAY + click->delay,
     };
 
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        group->counts[places[i]] += delta;
-        all->counts[places[i]] += delta;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        counts[places[i]] += click->count;
+}
+
+const struct fold_lone *fold_next_lone(const struct fold *fold, const struct fold_group *group,
+                                       const struct fold_lone *at)
+{
+    bool all = group->key.campaign == COUNTER_ALL_CAMPAIGNS;
+    uint32_t next = at ? at->next[all] : group->first;
+
+    return next == FOLD_NONE ? NULL : &fold->lone[next];
+}
+
+/* The sums of the group; from now on its clicks are summed up. */
+static int32_t *sum_up(struct fold *fold, struct fold_group *group)
+{
+    const struct fold_lone *lone = NULL;
+
+    if (group->sums == FOLD_NONE) {
+        group->sums = fold->n_sums++;
+        memset(fold->sums[group->sums], 0, sizeof(fold->sums[0]));
+        while ((lone = fold_next_lone(fold, group, lone)))
+            count(fold->sums[group->sums], &lone->click);
+        group->first = FOLD_NONE;
+        group->n = 0;
     }
+    return fold->sums[group->sums];
+}
+
+static void count_in_group(struct fold *fold, uint32_t at, uint32_t lone)
+{
+    struct fold_group *group = &fold->groups[at];
+    struct fold_lone *click = &fold->lone[lone];
+    bool all = group->key.campaign == COUNTER_ALL_CAMPAIGNS;
+
+    group->total += click->click.count;
+    if (group->sums != FOLD_NONE || group->n == FOLD_LONE_MAX) {
+        count(sum_up(fold, group), &click->click);
+        return;
+    }
+    click->next[all] = group->first;
+    group->first = lone;
+    group->n++;
+}
+
+/* What the series count of the click under that label, for that reason. */
+static struct lone lone_of(const struct click *click, unsigned label, unsigned reason, int delta)
+{
+    return (struct lone){
+        .kind = click->kind,
+        .count = (int8_t)delta,
+        .label = (uint8_t)label,
+        .device = click->device,
+        .variant = click->variant,
+        .channel = click->channel,
+        .reason = (uint8_t)reason,
+        .browser = click->browser & 15,
+        .system = click->system & 15,
+        .referrer = click->referrer,
+        .delay = (uint8_t)counter_delay_value(click),
+        .country = click->country[0] ? (uint16_t)counter_country_value(click->country) : 0,
+        .campaign = click->campaign,
+    };
 }
 
 /* Adds (delta 1) or takes away (-1) a click of that label everywhere but in the links. */
@@ -261,7 +335,12 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
         .automated = automated,
     };
 
-    count(&fold->groups[group], &fold->groups[all], click, label, reason, delta);
+    /* In two groups, the campaign's and that of all. */
+    fold->groups[group].all = all;
+    fold->lone[fold->n_lone].click = lone_of(click, label, reason, delta);
+    count_in_group(fold, group, fold->n_lone);
+    count_in_group(fold, all, fold->n_lone);
+    fold->n_lone++;
     if (fold->with_cells)
         fold->cells[fold->n_cells++] =
             (struct fold_cell){cells_of_click(click, label, reason, delta), group};
@@ -301,8 +380,11 @@ static void add_page(struct fold *fold, const struct click *record)
 
     if (record->page >= CLICK_PAGES)
         return;
-    fold->groups[find_group(fold, record, false, automated)].counts[FOLD_AT_PAGE + record->page]++;
-    fold->groups[find_group(fold, record, true, automated)].counts[FOLD_AT_PAGE + record->page]++;
+    for (int all = 0; all < 2; all++) {
+        struct fold_group *group = &fold->groups[find_group(fold, record, all, automated)];
+
+        sum_up(fold, group)[FOLD_AT_PAGE + record->page]++;
+    }
 }
 
 /* Skips an event of a type that only a newer version knows, and what only sinks are told: that a
@@ -405,7 +487,9 @@ bool fold_add(struct fold *fold, const struct click *click)
         return true;
     }
     if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
-        fold->n_groups + GROUPS_PER_RECORD > FOLD_GROUPS_MAX ||
+        fold->n_groups + GROUPS_PER_RECORD > fold_groups_max(fold->records_max) ||
+        fold->n_sums + GROUPS_PER_RECORD > FOLD_SUMS_MAX ||
+        fold->n_lone + LONE_PER_RECORD > fold->records_max * LONE_PER_RECORD ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||
         fold->n_cells + CELLS_PER_RECORD > fold->records_max * CELLS_PER_RECORD ||
         fold->n_persons == fold->records_max)

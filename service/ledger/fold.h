@@ -14,13 +14,15 @@
 #include "proto/counter.h"
 #include "proto/event.h"
 #include "proto/funnel.h"
+#include "proto/lone.h"
 #include "proto/waiting.h"
 #include "service/ledger/people_sent.h"
 
 struct use_limits;
 
 enum {
-    FOLD_GROUPS_MAX = 512,
+    FOLD_SUMS_MAX = 512, /* groups that are summed up */
+    FOLD_LONE_MAX = 16,  /* clicks of a group that are kept one by one: more are summed up */
     FOLD_COUNTRIES = 1 + 26 * 26, /* unknown, AA … ZZ */
     FOLD_REASONS = 256,
     FOLD_FAMILIES = 16,
@@ -30,7 +32,7 @@ enum {
 
 #define FOLD_NONE UINT32_MAX /* no index */
 
-/* Where the counts of a dimension begin in struct fold_group. */
+/* Where the counts of a dimension begin in those of a group. */
 enum fold_offset {
     FOLD_AT_LABEL = 0,
     FOLD_AT_COUNTRY = FOLD_AT_LABEL + CLICK_LABELS,
@@ -70,10 +72,20 @@ struct fold_group_key {
     bool automated;
 };
 
-/* All clicks of one brand, campaign (or all campaigns), hour and kind, human or automated. */
+/* All clicks of one brand, campaign (or all campaigns), hour and kind, human or automated: one by
+ * one, or if they are many, or pages are among them, summed up. */
 struct fold_group {
     struct fold_group_key key;
-    int32_t counts[FOLD_COUNTS];
+    int32_t total;  /* clicks, less those that were taken away */
+    uint32_t all;   /* of a campaign's group: the group of the same clicks and of all campaigns */
+    uint32_t sums;  /* which of fold->sums; FOLD_NONE: they are one by one */
+    uint32_t first; /* of those in fold->lone, or FOLD_NONE */
+    uint32_t n;     /* how many */
+};
+
+struct fold_lone {
+    struct lone click; /* without its day and hour, which its group has */
+    uint32_t next[2];  /* of the campaign's group; of that of all campaigns */
 };
 
 /* A click more or less in the cells of its campaign's day (proto/cells.h). */
@@ -133,6 +145,8 @@ struct fold {
     struct fold_item *items;
     struct fold_group *groups;
     struct fold_cell *cells;
+    int32_t (*sums)[FOLD_COUNTS];
+    struct fold_lone *lone;
     struct fold_person *persons;
     struct fold_event *events;
     struct fold_fact *facts;
@@ -140,10 +154,16 @@ struct fold {
     const struct use_limits *limits;      /* the caller's; NULL = there are none */
     struct people_sent *sent; /* the caller's: repetitions of its clicks add no fact; may be NULL */
     bool with_cells;          /* the caller's: clicks are counted in cells too */
-    uint32_t n_links, n_items, n_groups, n_cells, n_persons, n_events, n_facts;
+    uint32_t n_links, n_items, n_groups, n_sums, n_lone, n_cells, n_persons, n_events, n_facts;
     uint32_t last_group[2][2]; /* the groups of the last click: [all campaigns][automated] */
     struct fold_index link_index, item_index, group_index;
 };
+
+/* There is room for so many groups. */
+static inline unsigned fold_groups_max(unsigned records_max)
+{
+    return 2 * records_max + 4;
+}
 
 /* `records_max`: at most so many clicks are added between two clears.  NULL: out of memory. */
 MUST_USE struct fold *fold_new(unsigned records_max);
@@ -153,6 +173,11 @@ void fold_clear(struct fold *fold);
 /* Fetches into the cache what fold_add() will look at: first without `has_slot`, and some clicks
  * later with it.  Changes nothing. */
 void fold_expect(const struct fold *fold, const struct click *click, bool has_slot);
+
+/* The first of the clicks of a group, or the one after `at`, that are kept one by one; NULL: there
+ * is none. */
+const struct fold_lone *fold_next_lone(const struct fold *fold, const struct fold_group *group,
+                                       const struct fold_lone *at);
 
 /* Adds a click, a relabelling, an event or a page.  False: there is no room for it and nothing was
  * added, so the batch must end before it. */

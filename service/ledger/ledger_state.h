@@ -9,6 +9,7 @@
  *   invoices.c       takes facts from the queue and adds them to invoices and their sums
  *   people.c         counts people when it is sure that their clicks are no mail gateway's
  *   compact.c        sums up tables and series that have grown
+ *   spread.c         moves clicks that are counted one by one to the series
  *   trust.c          whether a server may be trusted with a batch, and if not, why not
  *   batch.c          what a fold holds, as the arguments of the batch script
  *   fold.c           clicks summed up into increments of counters

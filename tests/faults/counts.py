@@ -89,6 +89,19 @@ def _add_cells(counts, key, cells):
         counts.cells += (cell & 0x7ff ^ 0x400) - 0x400
 
 
+def _add_lone(counts, campaign, records):
+    """Clicks that are not in the series yet count in all of them."""
+    assert len(records) % 12 == 0, f"the lone clicks of {campaign} have {len(records)} bytes"
+    for at in range(0, len(records), 12):
+        record = records[at:at + 12]
+        if at == 0 and record[:4] == b"HCS1":
+            continue
+        assert record[0] >> 6 == 3, f"a record of tag {record[0] >> 6} among the lone clicks of {campaign}"
+        for interval in "hdm" if campaign == "*" else "hd":
+            for dim in "lcdvnrbsfe" + ("p" if campaign == "*" else ""):
+                counts.series[campaign, interval, dim] += int.from_bytes(record[11:], signed=True)
+
+
 def _read_key(counts, client, key):
     shard, _, rest = key.removeprefix("hc:{s").partition("}:")
     kind, *parts = rest.split(":")
@@ -96,7 +109,9 @@ def _read_key(counts, client, key):
         counts.cursors[int(shard, 16), parts[0]] = int(client.get(key) or 0)
     elif kind in ("l", "o", "c") and client.type(key) == b"string":
         _add_table(counts, kind, int(parts[0], 16), client.get(key) or b"")
-    elif kind == "t" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
+    elif kind == "t" and parts[2] == "a" and client.type(key) == b"string" and client.strlen(key) % 12 == 0:
+        _add_lone(counts, parts[1], client.get(key) or b"")
+    elif kind == "t" and parts[2] != "a" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
         _add_series(counts, parts[1], parts[2], client.get(key) or b"")
     elif kind == "x" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:
         _add_cells(counts, key, client.get(key) or b"")

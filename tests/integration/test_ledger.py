@@ -25,6 +25,8 @@ from harness.redisd import RedisServer
 from harness.wait import wait_until
 
 FAST = {"redis": {"timeout_ms": 300, "flush_ms": 20}}
+# So many clicks come into a batch that they are summed up, and not counted one by one.
+IN_SUMS = {"redis": {"timeout_ms": 300, "flush_ms": 500}}
 # Clients are counted two seconds after their clicks.
 COUNT_SOON = {"gateway_links_s": 1, "gateway_networks_s": 1, "gateway_two_links_ms": 0}
 
@@ -277,9 +279,9 @@ def test_the_shipped_acl_rule_is_enough_and_no_more(make_hopcountd, make_load, r
 def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
         make_hopcountd, make_load, redis):
     client = redis.client()
-    daemon = make_hopcountd(redis, {**FAST, "labels": COUNT_SOON})
+    daemon = make_hopcountd(redis, {**IN_SUMS, "labels": COUNT_SOON})
     links = mint_links(daemon)
-    tally = click_all(daemon, make_load, links, 100)
+    tally = click_all(daemon, make_load, links, 200)
     settle(daemon, links, tally)
     slots = b"hc:{s00}:wq"
     series = [k for k in client.keys("hc:*:t:*:h:c:*")]
@@ -308,14 +310,14 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
 def test_what_a_full_key_does_not_take_is_set_aside(make_hopcountd, make_load, redis):
     client = redis.client()
     client.config_set("proto-max-bulk-len", "1mb")
-    daemon = make_hopcountd(redis, FAST)
+    daemon = make_hopcountd(redis, IN_SUMS)
     links = mint_links(daemon)
-    tally = click_all(daemon, make_load, links, 100)
+    tally = click_all(daemon, make_load, links, 200)
     settle(daemon, links, tally)
     full = client.keys("hc:*:t:*:\\*:h:l:*")
     for key in full:
         client.set(key, counters.record("label", 0, 2, 0, 0, 0) * 2**17)
-    tally.add(click_all(daemon, make_load, links, 100))
+    tally.add(click_all(daemon, make_load, links, 200))
     settle(daemon, links, tally)
     wait_log(daemon, "maximum allowed size")
     assert set(client.hkeys("hc:{s00}:rejected")) == set(full)
@@ -354,32 +356,35 @@ def sum_up(series):
 def test_a_series_that_has_grown_is_summed_up_counts_the_same_and_still_expires(
         make_hopcountd, make_load, redis):
     client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
+    daemon = make_hopcountd(redis, IN_SUMS)
     links = mint_links(daemon, 1)
-    tally = click_all(daemon, make_load, links, 1)
+    tally = click_all(daemon, make_load, links, 100)
     settle(daemon, links, tally)
     keys = client.keys("hc:*:t:*:\\*:[hdm]:l:*") + client.keys("hc:*:t:*:7:[hd]:*")
     assert len(keys) == 5
+    more = counters.record("label", 1, 2, 0, 0, 1) * 1500
     for key in keys:
-        client.append(key, client.get(key) * 1500)
+        client.append(key, more)
 
     def are_summed_up():
-        tally.add(click_all(daemon, make_load, links, 5))
+        tally.add(click_all(daemon, make_load, links, 100))
         return all(client.get(key)[:4] == b"HCS1" for key in keys)
 
     wait_until(are_summed_up, 30, "the series are summed up", pause=0.1)
     settle(daemon, links, tally)
     for key in keys:
+        [lone] = client.keys(key.split(b":t:")[0] + b":t:*:" + (b"\\*" if b"*" in key else b"7") + b":a:*") or [None]
+        n_lone = sum(n for *_, n in counters.lone_records(client.get(lone) if lone else b""))
         assert client.strlen(key) < 8192
         assert client.ttl(key) > 86400
         sums = sum_up(client.get(key))
-        assert sum(n for cell, n in sums.items() if cell[0] == 0) == 1500 + tally.n_received, (key, sums)
+        assert sum(n for cell, n in sums.items() if cell[0] == 0) + n_lone == 1500 + tally.n_received, (key, sums)
     daemon.shut_down()
 
 
 def test_a_day_that_is_over_is_summed_up(make_hopcountd, make_load, redis):
     client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
+    daemon = make_hopcountd(redis, IN_SUMS)
     links = mint_links(daemon, 1)
     today = datetime.datetime.now(datetime.timezone.utc).date()
     begin = f"hc:{{s00}}:t:{counters.brand_number('acme')}"
@@ -387,12 +392,64 @@ def test_a_day_that_is_over_is_summed_up(make_hopcountd, make_load, redis):
     for tail in (f"*:h:c:{day_before:%Y%m%d}", f"*:d:c:{day_before:%Y%m%d}", f"7:h:{day_before:%Y%m%d}"):
         before.append(f"{begin}:{tail}")
         client.set(before[-1], counters.record("country", 3, 2, 0x4445, 0, 2) * 20, ex=1000000)
-    tally = click_all(daemon, make_load, links, 1)
+    tally = click_all(daemon, make_load, links, 100)
     settle(daemon, links, tally)
     wait_until(lambda: all(client.strlen(key) == 16 for key in before), 20, "the day before is summed up")
     for key in before:
         assert sum_up(client.get(key)) == {(1, 3, 2, 0x4445, 0): 40}
         assert client.ttl(key) > 900000
+    daemon.shut_down()
+
+
+def seed_lone(client, clicks):
+    """Every click as a lone one."""
+    text = collections.defaultdict(bytes)
+    for click in clicks:
+        for key in counters.lone_keys(click):
+            text[f"hc:{{s00}}:t:{counters.brand_number(click.brand)}:{key}"] += counters.lone_record(click)
+    for key, records in text.items():
+        client.set(key, records, ex=1000000)
+    return list(text)
+
+
+def test_lone_clicks_of_a_busy_day_move_to_the_series_and_are_counted_once_all_the_while(make_hopcountd, redis):
+    """A few clicks stay what they are; 256 of a day become sums, and whoever asks meanwhile sees each once."""
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    other = now.replace(day=1 if now.day > 14 else 28)
+    # One more click of a campaign, and its text is over 4 KiB.
+    campaigns, n_quiet = range(1, 9), 20
+    clicks = [counters.Click("acme", now.replace(hour=i % 3) if i >= n_quiet else other, 2, campaign, i % 2, "DE", i % 4)
+              for campaign in campaigns for i in range(341)]
+    keys = seed_lone(client, clicks)
+    query = f"/v1/stats?brand=acme&from={now.year}-01-01&to={now.year}-12-31&interval=day"
+    n_asked = 0
+
+    def ask(more):
+        nonlocal n_asked
+        n_asked += 1  # never the same, for an answer is kept for a second
+        return daemon.api("GET", f"{query}&limit={1000 + n_asked}&{more}")["total"]
+
+    def totals():
+        return ask("group_by=campaign")["total"], ask("group_by=device&campaign=" + ",".join(map(str, campaigns)))["total"]
+
+    assert totals() == (len(clicks), len(clicks))
+    for i, campaign in enumerate(campaigns):
+        daemon.click(daemon.mint("pay", campaign, campaign=campaign))
+        for total in totals():
+            assert len(clicks) <= total <= len(clicks) + i + 1
+    wait_until(lambda: all(client.strlen(key) <= 12 * (1 + n_quiet * len(campaigns)) + 120 for key in keys), 20,
+               "the clicks of the busy day are moved")
+    wait_until(lambda: totals() == (len(clicks) + len(campaigns),) * 2, 20, "all are counted")
+    for campaign in campaigns:
+        [key] = client.keys(f"hc:*:t:*:{campaign}:h:{now:%Y%m%d}")
+        hours = collections.Counter()
+        for cell, n in sum_up(client.get(key)).items():
+            hours[cell[1]] += n if cell[0] == 0 else 0
+        assert sum(hours.values()) >= 341 - n_quiet and {0, 1, 2} <= set(hours), hours
+        assert client.ttl(key) > 86400
+    assert all(client.ttl(key) > 900000 for key in keys)
     daemon.shut_down()
 
 

@@ -48,12 +48,43 @@ static const struct fold_group *group_of(const struct fold *fold, int32_t campai
     return NULL;
 }
 
-static int64_t sum(const struct fold_group *group)
+/* What the group counts, summed up or not; valid until the next call. */
+static const int32_t *counts_of(const struct fold *fold, const struct fold_group *group)
 {
+    static int32_t counts[FOLD_COUNTS];
+    const struct fold_lone *next = NULL;
+
+    if (group->sums != FOLD_NONE) {
+        assert_null(fold_next_lone(fold, group, NULL));
+        return fold->sums[group->sums];
+    }
+    memset(counts, 0, sizeof(counts));
+    while ((next = fold_next_lone(fold, group, next))) {
+        const struct lone *click = &next->click;
+        unsigned country = click->country;
+
+        counts[FOLD_AT_LABEL + click->label] += click->count;
+        counts[FOLD_AT_COUNTRY + (country ? 1 + ((country >> 8) - 'A') * 26 + (country & 0xff) - 'A'
+                                          : 0)] += click->count;
+        counts[FOLD_AT_DEVICE + click->device] += click->count;
+        counts[FOLD_AT_VARIANT + click->variant] += click->count;
+        counts[FOLD_AT_CHANNEL + click->channel] += click->count;
+        counts[FOLD_AT_REASON + click->reason] += click->count;
+        counts[FOLD_AT_BROWSER + click->browser] += click->count;
+        counts[FOLD_AT_SYSTEM + click->system] += click->count;
+        counts[FOLD_AT_REFERRER + click->referrer] += click->count;
+        counts[FOLD_AT_DELAY + click->delay] += click->count;
+    }
+    return counts;
+}
+
+static int64_t sum(const struct fold *fold, const struct fold_group *group)
+{
+    const int32_t *counts = counts_of(fold, group);
     int64_t total = 0;
 
     for (size_t i = 0; i < FOLD_COUNTS; i++)
-        total += group->counts[i];
+        total += counts[i];
     return total;
 }
 
@@ -87,16 +118,17 @@ static void test_one_click(void **state)
 
         assert_int_equal(group->key.hour, HOUR);
         assert_int_equal(group->key.kind, 2);
-        assert_int_equal(sum(group), PER_CLICK);
-        assert_int_equal(group->counts[FOLD_AT_LABEL + CLICK_HUMAN], 1);
-        assert_int_equal(group->counts[FOLD_AT_COUNTRY + 1 + 3 * 26 + 4], 1);
-        assert_int_equal(group->counts[FOLD_AT_DEVICE + CLICK_DEVICE_PHONE], 1);
-        assert_int_equal(group->counts[FOLD_AT_VARIANT + 3], 1);
-        assert_int_equal(group->counts[FOLD_AT_CHANNEL + 1], 1);
-        assert_int_equal(group->counts[FOLD_AT_REASON], 1);
-        assert_int_equal(group->counts[FOLD_AT_BROWSER + 5], 1);
-        assert_int_equal(group->counts[FOLD_AT_SYSTEM + 6], 1);
-        assert_int_equal(group->counts[FOLD_AT_REFERRER + CLICK_REFERRER_MAIL], 1);
+        assert_int_equal(sum(fold, group), PER_CLICK);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_LABEL + CLICK_HUMAN], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_COUNTRY + 1 + 3 * 26 + 4], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_DEVICE + CLICK_DEVICE_PHONE], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_VARIANT + 3], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_CHANNEL + 1], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_REASON], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_BROWSER + 5], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_SYSTEM + 6], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_REFERRER + CLICK_REFERRER_MAIL], 1);
+        assert_int_equal(counts_of(fold, group)[FOLD_AT_DELAY + counter_delay_value(&click)], 1);
     }
     assert_int_equal(fold->n_persons, 1);
     assert_int_equal(fold->persons[0].who.id, 77);
@@ -161,11 +193,11 @@ static void test_relabelling_moves_a_click(void **state)
     assert_int_equal(item_of(fold, COUNTER_OBJECTS, true)->count, 1);
     human = group_of(fold, 12, false);
     automated = group_of(fold, 12, true);
-    assert_int_equal(sum(human), 0);
-    assert_int_equal(human->counts[FOLD_AT_REASON], 0);
-    assert_int_equal(sum(automated), PER_CLICK);
-    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 1);
-    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 1);
+    assert_int_equal(sum(fold, human), 0);
+    assert_int_equal(counts_of(fold, human)[FOLD_AT_REASON], 0);
+    assert_int_equal(sum(fold, automated), PER_CLICK);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_LABEL + CLICK_SCANNER], 1);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_REASON + 3], 1);
     assert_int_equal(fold->n_persons, 2); /* who was counted, and is taken back */
     assert_int_equal(fold->persons[0].change, 1);
     assert_int_equal(fold->persons[1].change, -1);
@@ -178,10 +210,10 @@ static void test_relabelling_moves_a_click(void **state)
     click.reason = 5;
     assert_true(fold_add(fold, &click));
     automated = group_of(fold, 12, true);
-    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_SCANNER], 0);
-    assert_int_equal(automated->counts[FOLD_AT_LABEL + CLICK_BOT], 1);
-    assert_int_equal(automated->counts[FOLD_AT_REASON + 3], 0);
-    assert_int_equal(automated->counts[FOLD_AT_REASON + 5], 1);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_LABEL + CLICK_SCANNER], 0);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_LABEL + CLICK_BOT], 1);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_REASON + 3], 0);
+    assert_int_equal(counts_of(fold, automated)[FOLD_AT_REASON + 5], 1);
     assert_int_equal(fold->links[0].automated, 1);
     assert_int_equal(fold->n_persons, 2);
     fold_free(fold);
@@ -315,7 +347,7 @@ static void test_random_clicks(void **state)
 /* Of who must not be tracked a click has no link, object or client. */
 static void test_a_click_of_nobody_counts_in_sums_only(void **state)
 {
-    struct fold *fold = fold_new(8);
+    struct fold *fold = fold_new(32);
     struct click click = a_click();
 
     (void)state;
@@ -327,7 +359,39 @@ static void test_a_click_of_nobody_counts_in_sums_only(void **state)
     assert_int_equal(fold->n_links + fold->n_items + fold->n_persons, 0);
     assert_int_equal(fold->n_groups, 2);
     for (uint32_t i = 0; i < fold->n_groups; i++)
-        assert_int_equal(fold->groups[i].counts[FOLD_AT_LABEL + click.label], 20);
+        assert_int_equal(counts_of(fold, &fold->groups[i])[FOLD_AT_LABEL + click.label], 20);
+    fold_free(fold);
+}
+
+static void test_many_clicks_are_summed_up(void **state)
+{
+    static int32_t want[FOLD_COUNTS];
+    struct fold *fold = fold_new(64);
+    struct click click = a_click();
+
+    (void)state;
+    for (unsigned n = 1; n <= FOLD_LONE_MAX + 5; n++) {
+        const struct fold_group *own, *all;
+
+        click.device = (uint8_t)(n % CLICK_DEVICES);
+        click.country[1] = (char)('A' + n);
+        click.campaign = n % 2 ? 12 : 13;
+        assert_true(fold_add(fold, &click));
+        own = group_of(fold, click.campaign, false);
+        all = group_of(fold, COUNTER_ALL_CAMPAIGNS, false);
+        assert_int_equal(own->sums == FOLD_NONE, true);
+        assert_int_equal(all->sums == FOLD_NONE, n <= FOLD_LONE_MAX);
+        assert_int_equal(own->total, (n + n % 2) / 2);
+        assert_int_equal(all->total, n);
+        assert_ptr_equal(&fold->groups[own->all], all);
+        want[FOLD_AT_DEVICE + click.device]++;
+        want[FOLD_AT_COUNTRY + 1 + 3 * 26 + n]++;
+        assert_int_equal(sum(fold, all), n * PER_CLICK);
+        assert_memory_equal(counts_of(fold, all) + FOLD_AT_DEVICE, want + FOLD_AT_DEVICE,
+                            CLICK_DEVICES * sizeof(want[0]));
+        assert_memory_equal(counts_of(fold, all) + FOLD_AT_COUNTRY, want + FOLD_AT_COUNTRY,
+                            FOLD_COUNTRIES * sizeof(want[0]));
+    }
     fold_free(fold);
 }
 
@@ -378,8 +442,8 @@ static void test_a_page_counts_nowhere_else(void **state)
             const struct fold_group *group = group_of(fold, campaigns[i], automated);
 
             assert_non_null(group);
-            assert_int_equal(group->counts[FOLD_AT_PAGE + CLICK_PAGE_EXPIRED], 1);
-            assert_int_equal(sum(group), 1);
+            assert_int_equal(counts_of(fold, group)[FOLD_AT_PAGE + CLICK_PAGE_EXPIRED], 1);
+            assert_int_equal(sum(fold, group), 1);
         }
     }
     page.page = CLICK_PAGES; /* of a newer version */
@@ -447,16 +511,27 @@ static void test_limits(void **state)
     assert_int_equal(fold->n_links, 8);
     fold_free(fold);
 
-    print_message("no more campaigns than groups, and what fits is kept\n");
+    print_message("as many campaigns as records\n");
     fold = fold_new(4096);
+    click.object = 0;
     for (n = 0; n < 4096; n++) {
         click.link_id = n + 1;
-        click.object = 0;
         click.campaign = (uint16_t)n;
+        assert_true(fold_add(fold, &click));
+    }
+    assert_int_equal(fold->n_groups, 4097);
+    assert_int_equal(fold->n_sums, 1); /* of all campaigns */
+    fold_free(fold);
+
+    print_message("no more campaigns with many clicks than sums, and what fits is kept\n");
+    fold = fold_new(4096 * (FOLD_LONE_MAX + 1));
+    for (n = 0; n < 4096 * (FOLD_LONE_MAX + 1); n++) {
+        click.link_id = n + 1;
+        click.campaign = (uint16_t)(n / (FOLD_LONE_MAX + 1));
         if (!fold_add(fold, &click))
             break;
     }
-    assert_in_range(n, FOLD_GROUPS_MAX / 2, FOLD_GROUPS_MAX);
+    assert_in_range(click.campaign, FOLD_SUMS_MAX - 5, FOLD_SUMS_MAX);
     assert_int_equal(fold->n_links, n);
     fold_clear(fold);
     assert_true(fold_add(fold, &click));
@@ -518,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_visitors),
         cmocka_unit_test(test_random_clicks),
         cmocka_unit_test(test_a_click_of_nobody_counts_in_sums_only),
+        cmocka_unit_test(test_many_clicks_are_summed_up),
         cmocka_unit_test(test_an_event_is_folded),
         cmocka_unit_test(test_a_page_counts_nowhere_else),
         cmocka_unit_test(test_limits_of_uses),

@@ -10,9 +10,9 @@
 #include <hiredis/hiredis.h>
 
 #include "proto/counter.h"
-#include "proto/series.h"
 #include "service/admin/fetch.h"
 #include "service/admin/server.h"
+#include "service/admin/stats/points.h"
 #include "service/base/clock.h"
 #include "service/checks/check_record.h"
 #include "service/checks/checks.h"
@@ -65,7 +65,7 @@ struct anomalies {
     struct site *site; /* a reference: a reload may come in between */
     unsigned at;       /* the brand */
     int64_t now_s;
-    struct counter_key key;
+    struct points points;
 
     pthread_mutex_t lock; /* of what follows, which metrics read */
     unsigned n_brands;
@@ -130,46 +130,50 @@ static void store_found(struct anomalies *anomalies)
 
 static void look(struct anomalies *anomalies);
 
+static struct points points_of_day(const struct anomalies *anomalies, size_t index)
+{
+    return (struct points){
+        .series = {.brand = site_brand_at(anomalies->site, anomalies->at)->id,
+                   .campaign = COUNTER_ALL_CAMPAIGNS,
+                   .interval = COUNTER_HOURS,
+                   .dim = COUNTER_DIM_CAMPAIGN},
+        .time_s = anomalies->now_s - (int64_t)index * DAY_S,
+    };
+}
+
 static void on_anomalies_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct anomalies *anomalies = owner;
-    const struct counter_series series = {
-        .brand = site_brand_at(anomalies->site, anomalies->at)->id,
-        .campaign = COUNTER_ALL_CAMPAIGNS,
-        .interval = COUNTER_HOURS,
-        .dim = COUNTER_DIM_CAMPAIGN,
-    };
 
-    counter_key_series(&anomalies->key, &series, anomalies->now_s - (int64_t)index * DAY_S,
-                       anomalies->server->n_shards);
-    command->key = counter_key_slice(&anomalies->key);
-    command->argc = 2;
-    command->argv[0] = slice_of("GET");
-    command->argv[1] = command->key;
+    anomalies->points = points_of_day(anomalies, index);
+    points_command(&anomalies->points, anomalies->server->n_shards, command);
+}
+
+/* An hour of a campaign, in the answer under way. */
+static void take_hour(void *arg, const struct series_point *point)
+{
+    struct anomalies *anomalies = arg;
+    struct campaign *c = &anomalies->campaigns[point->value % CAMPAIGNS];
+    int64_t hour_s = anomalies->now_s - anomalies->now_s % HOUR_S;
+    int64_t day_s = anomalies->points.time_s - anomalies->points.time_s % DAY_S;
+    int64_t age_s = hour_s - (day_s + point->bucket * HOUR_S);
+    bool is_new = age_s < DAY_S;
+
+    if (age_s >= (DAYS + 1) * DAY_S)
+        return;
+    if (is_new && !point->automated)
+        c->kinds |= (uint16_t)(1u << point->kind);
+    *(is_new             ? point->automated ? &c->automated : &c->human
+      : point->automated ? &c->old_automated
+                         : &c->old_human) += point->count;
 }
 
 static void on_anomalies_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct anomalies *anomalies = owner;
-    int64_t hour_s = anomalies->now_s - anomalies->now_s % HOUR_S;
-    int64_t day_s = anomalies->now_s - anomalies->now_s % DAY_S - (int64_t)index * DAY_S;
-    struct series_point point;
-    size_t at = 0;
 
-    while (answer->type == REDIS_REPLY_STRING &&
-           series_next(slice_make(answer->str, answer->len), &at, &point)) {
-        struct campaign *c = &anomalies->campaigns[point.value % CAMPAIGNS];
-        int64_t age_s = hour_s - (day_s + point.bucket * HOUR_S);
-        bool is_new = age_s < DAY_S;
-
-        if (point.dim != COUNTER_DIM_CAMPAIGN || age_s >= (DAYS + 1) * DAY_S)
-            continue;
-        if (is_new && !point.automated)
-            c->kinds |= (uint16_t)(1u << point.kind);
-        *(is_new            ? point.automated ? &c->automated : &c->human
-          : point.automated ? &c->old_automated
-                            : &c->old_human) += point.count;
-    }
+    anomalies->points = points_of_day(anomalies, index); /* answers come in any order */
+    points_take(&anomalies->points, answer, take_hour, anomalies);
 }
 
 static void end_looks(struct anomalies *anomalies)

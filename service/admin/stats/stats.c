@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "proto/lone.h"
 #include "proto/series.h"
 #include "service/admin/audit.h"
 #include "service/admin/cache.h"
@@ -236,23 +237,45 @@ static uint32_t group_value(enum stats_group group, const struct stats_read *rea
 }
 
 /* Of a combined query: how many clicks its campaigns have on each day. */
-static void count_days(struct stats_job *job, const struct stats_read *read, struct slice series)
+static void count_day(struct stats_job *job, const struct stats_read *read,
+                      const struct series_point *point)
 {
     const struct period *period = stats_period(&job->stats, read->is_previous);
+    int64_t time_s;
+
+    if (job->kinds[read->brand] & 1U << point->kind &&
+        stats_read_time(read, period, point->bucket, &time_s))
+        stats_cells_count(&job->cells, read,
+                          (uint16_t)(point->dim == COUNTER_DIM_CAMPAIGN ? point->value
+                                                                        : (unsigned)read->campaign),
+                          time_s, point->count, point->automated);
+}
+
+static void count_days(struct stats_job *job, const struct stats_read *read, struct slice series)
+{
     struct series_point point;
     size_t at = 0;
 
     while (series_next(series, &at, &point)) {
-        int64_t time_s;
-
-        if (point.dim == job->stats.query.dim && job->kinds[read->brand] & 1U << point.kind &&
-            stats_read_time(read, period, point.bucket, &time_s))
-            stats_cells_count(&job->cells, read,
-                              (uint16_t)(point.dim == COUNTER_DIM_CAMPAIGN
-                                             ? point.value
-                                             : (unsigned)read->campaign),
-                              time_s, point.count, point.automated);
+        if (point.dim == job->stats.query.dim)
+            count_day(job, read, &point);
     }
+}
+
+/* Adds a point of the dimension to its row, if it is wanted. */
+static void take_point(struct stats_job *job, const struct stats_read *read,
+                       const struct series_point *point, uint32_t bucket)
+{
+    const struct stats_query *query = &job->stats.query;
+    uint32_t key[2] = {0, 0};
+
+    if (!(job->kinds[read->brand] & 1U << point->kind) || bucket == NOT_WANTED ||
+        !stats_query_wants(query, point->value))
+        return;
+    for (size_t i = 0; i < query->n_groups; i++)
+        key[i] = group_value(query->groups[i], read, bucket, point);
+    stats_rows_add(&job->stats.rows[read->is_previous ? 1 : 0], key, point->count,
+                   point->automated);
 }
 
 /* Adds the wanted records of a series to their rows. */
@@ -260,9 +283,6 @@ static void take_series(struct stats_job *job, const struct stats_read *read, st
 {
     struct stats *stats = &job->stats;
     size_t which = read->is_previous ? 1 : 0;
-    struct stats_rows *rows = &stats->rows[which];
-    const struct stats_query *query = &stats->query;
-    unsigned kinds = job->kinds[read->brand];
     uint32_t time_rows[SERIES_BUCKETS];
     struct series_point point;
     size_t at = 0;
@@ -276,43 +296,77 @@ static void take_series(struct stats_job *job, const struct stats_read *read, st
             time_rows[i] = (uint32_t)buckets_find(&stats->buckets[which], time_s);
     }
     while (series_next(series, &at, &point)) {
-        uint32_t bucket = time_rows[point.bucket], key[2] = {0, 0};
-
-        if (point.dim != query->dim || !(kinds & 1U << point.kind) || bucket == NOT_WANTED ||
-            !stats_query_wants(query, point.value))
-            continue;
-        for (size_t i = 0; i < query->n_groups; i++)
-            key[i] = group_value(query->groups[i], read, bucket, &point);
-        stats_rows_add(rows, key, point.count, point.automated);
+        if (point.dim == job->stats.query.dim)
+            take_point(job, read, &point, time_rows[point.bucket]);
     }
 }
 
 static void make_key(const struct stats_job *job, const struct stats_read *read,
-                     struct counter_key *key)
+                     enum counter_interval interval, struct counter_key *key)
 {
     const struct counter_series series = {
         .brand = site_brand_at(job->stats.site, read->brand)->id,
         .campaign = read->campaign,
-        .interval = (enum counter_interval)read->interval,
+        .interval = interval,
         .dim = job->stats.query.dim,
     };
 
     counter_key_series(key, &series, read->time_s, job->request->server->n_shards);
 }
 
-/* Handles the reply to one command: the series that it read. */
+/* Adds the lone clicks of a month, on days that the reads of `first` … `end` - 1 cover. */
+static void take_lone(struct stats_job *job, size_t first, size_t end, struct slice records)
+{
+    const struct stats_read *reads = job->plan.reads, *of_day[SERIES_BUCKETS] = {NULL};
+    struct lone lone;
+    size_t at = 0;
+
+    for (unsigned day = 0; day < SERIES_BUCKETS; day++) {
+        for (size_t i = first; i < end; i++) {
+            if (stats_read_has_day(&reads[i], day))
+                of_day[day] = &reads[i];
+        }
+    }
+    while (lone_next(records, &at, &lone)) {
+        const struct stats_read *read = of_day[lone.day];
+        size_t which = read && read->is_previous ? 1 : 0;
+        struct series_point point;
+        int64_t time_s;
+
+        if (!read ||
+            !lone_point(&lone, (enum counter_interval)read->interval, job->stats.query.dim, &point))
+            continue;
+        if (job->stats.query.is_combined)
+            count_day(job, read, &point);
+        else if (stats_read_time(read, stats_period(&job->stats, which), point.bucket, &time_s))
+            take_point(job, read, &point,
+                       (uint32_t)buckets_find(&job->stats.buckets[which], time_s));
+    }
+}
+
+/* Handles the reply to one command: the series that it read, then the lone clicks. */
 static void take_answer(struct stats_job *job, size_t index, const struct redisReply *answer)
 {
-    size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
+    size_t first = job->plan.starts[index], end = job->plan.starts[index + 1], n = end - first;
+    size_t months[STATS_KEYS_MAX], n_months = stats_plan_months(&job->plan, index, months);
 
-    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements && i < n; i++) {
-        const struct redisReply *series = answer->element[i];
+    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements; i++) {
+        const struct redisReply *element = answer->element[i];
+        struct slice text = slice_make(element->str, element->len);
+        size_t month = i - n; /* of lone clicks */
 
-        if (series->type == REDIS_REPLY_STRING && series->len % SERIES_RECORD_LEN == 0)
-            (job->stats.query.is_combined ? count_days : take_series)(
-                job, &job->plan.reads[first + i], slice_make(series->str, series->len));
-        else if (series->type == REDIS_REPLY_STRING)
-            make_key(job, &job->plan.reads[first + i], &job->foreign);
+        if (element->type != REDIS_REPLY_STRING || i >= n + n_months)
+            continue;
+        if (text.len % (i < n ? SERIES_RECORD_LEN : LONE_LEN) != 0)
+            make_key(job, &job->plan.reads[i < n ? first + i : months[month]],
+                     i < n ? (enum counter_interval)job->plan.reads[first + i].interval
+                           : COUNTER_ALONE,
+                     &job->foreign);
+        else if (i < n)
+            (job->stats.query.is_combined ? count_days
+                                          : take_series)(job, &job->plan.reads[first + i], text);
+        else
+            take_lone(job, months[month], month + 1 < n_months ? months[month + 1] : end, text);
     }
 }
 
@@ -348,12 +402,17 @@ static void on_stats_command(void *owner, size_t index, struct fetch_command *co
     if (index < job->plan.n_commands) { /* it reads series of one campaign */
         size_t first = job->plan.starts[index], n = job->plan.starts[index + 1] - first;
 
-        command->argv[0] = slice_of("MGET");
-        for (size_t i = 0; i < n; i++) {
-            make_key(job, &job->plan.reads[first + i], &job->keys[i]);
+        size_t months[STATS_KEYS_MAX], n_months = stats_plan_months(&job->plan, index, months);
+
+        command->argv[0] = slice_of("MGET"); /* of one moment, see stats_plan.h */
+        for (size_t i = 0; i < n + n_months; i++) {
+            const struct stats_read *read = &job->plan.reads[i < n ? first + i : months[i - n]];
+
+            make_key(job, read, i < n ? (enum counter_interval)read->interval : COUNTER_ALONE,
+                     &job->keys[i]);
             command->argv[1 + i] = counter_key_slice(&job->keys[i]);
         }
-        command->argc = 1 + n;
+        command->argc = 1 + n + n_months;
         command->key = command->argv[1];
         return;
     }

@@ -4,7 +4,7 @@
 
 #include "proto/rfc3339.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400 };
+enum { HOUR_S = 3600, DAY_S = 86400, LONE_WEIGHT = 2 };
 
 static struct stats_read *append(struct stats_plan *plan, const struct stats_read *like,
                                  enum counter_interval interval, int64_t time_s)
@@ -90,6 +90,29 @@ bool stats_plan_add(struct stats_plan *plan, const struct stats_read *like,
     return true;
 }
 
+static bool is_of_same_month(const struct stats_read *a, const struct stats_read *b)
+{
+    return a->is_previous == b->is_previous &&
+           period_month_s(a->time_s) == period_month_s(b->time_s);
+}
+
+size_t stats_plan_months(const struct stats_plan *plan, size_t command,
+                         size_t first[static STATS_KEYS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = plan->starts[command]; i < plan->starts[command + 1]; i++) {
+        if (n == 0 || !is_of_same_month(&plan->reads[i], &plan->reads[i - 1]))
+            first[n++] = i;
+    }
+    return n;
+}
+
+bool stats_read_has_day(const struct stats_read *read, unsigned day)
+{
+    return read->interval == COUNTER_MONTHS || (day < 32 && (read->days & 1U << day));
+}
+
 /* The weight of a key in a command.  Series by campaign may be long, those of hours are longest.
  * The weights keep an answer below RESP_ANSWER_MAX and short, because Redis serves nobody else
  * meanwhile. */
@@ -112,10 +135,12 @@ bool stats_plan_close(struct stats_plan *plan, bool are_long)
             i > 0 && read->brand == read[-1].brand && read->campaign == read[-1].campaign;
 
         weight += weight_of(read, are_long);
+        if (goes_on && !is_of_same_month(read, read - 1))
+            weight += LONE_WEIGHT;
         if (goes_on && weight <= STATS_KEYS_MAX)
             continue;
         plan->starts[plan->n_commands++] = (uint16_t)i;
-        weight = weight_of(read, are_long);
+        weight = weight_of(read, are_long) + LONE_WEIGHT;
     }
     plan->starts[plan->n_commands] = (uint16_t)plan->n;
     return true;

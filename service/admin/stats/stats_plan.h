@@ -2,7 +2,11 @@
  *
  * Whole months (UTC) within one bucket are read from the series of months, which exists only for
  * all campaigns together.  Other whole days are read from the series of days.  The rest, such as
- * the ends of a local day or month, is read from the series of hours. */
+ * the ends of a local day or month, is read from the series of hours.
+ *
+ * Clicks that are not in the series yet are among the lone clicks of their month.  Each command
+ * reads these, too, for its own days: so it sees a click that is being moved once, and not twice or
+ * never. */
 #ifndef ADMIN_STATS_PLAN_H
 #define ADMIN_STATS_PLAN_H
 #include <stdbool.h>
@@ -15,10 +19,11 @@
 
 enum {
     STATS_READS_MAX = 64000, /* keys of a plan; a key of hours counts as 16 */
-    STATS_KEYS_MAX = 64,     /* keys of a command; a key of hours, or a long one, counts as 4 */
+    STATS_KEYS_MAX =
+        64, /* keys of a command; a key of hours, or a long one, counts as 4, of lone clicks as 2 */
 };
 
-/* A key to be read. */
+/* A key of a series to be read. */
 struct stats_read {
     int64_t time_s;      /* start of the day or month of the key */
     uint32_t days;       /* in a series of days: bit d is set if day d of the month is wanted */
@@ -44,6 +49,14 @@ MUST_USE bool stats_plan_add(struct stats_plan *plan, const struct stats_read *l
  * added afterwards.  False: out of memory. */
 MUST_USE bool stats_plan_close(struct stats_plan *plan, bool are_long);
 void stats_plan_clear(struct stats_plan *plan);
+
+/* The months whose lone clicks a command reads behind its series: each begins with that read of the
+ * command, and ends before the next one's.  Returns how many there are. */
+size_t stats_plan_months(const struct stats_plan *plan, size_t command,
+                         size_t first[static STATS_KEYS_MAX]);
+
+/* Whether the read covers a day, 1…31, of its month. */
+bool stats_read_has_day(const struct stats_read *read, unsigned day);
 
 /* Sets the time that a record of a read belongs to; false: it is outside the period. */
 MUST_USE bool stats_read_time(const struct stats_read *read, const struct period *period,
