@@ -32,6 +32,8 @@ test("a thousand campaigns are searched, sorted, and turned by pages", async ({ 
     await all.getByRole("button", { name: "Next page" }).click();
     await expect(all.getByRole("status")).toHaveText(/^11 to 20 of 1,0\d\d$/);
     await expect(all.getByRole("button", { name: "Next page" })).toBeFocused();
+    await expect(all.getByRole("columnheader", { name: "Clicked per mail" })).toHaveAttribute("aria-sort", "descending");
+    await all.getByRole("button", { name: "Clicks" }).click(); // the most first
     await all.getByRole("button", { name: "Clicks" }).click(); // the fewest first
     await expect(all.getByRole("columnheader", { name: "Clicks" })).toHaveAttribute("aria-sort", "ascending");
     await expect(rows.first()).toContainText(`${long}999`);
