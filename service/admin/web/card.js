@@ -33,13 +33,13 @@ export class Card {
         this.options = options;
         this.body = h("div", { class: "card-body" }, skeleton(options.shape));
         this.note = h("p", null, options.note ?? "");
-        this.covered = h("p", { class: "small muted after covered", hidden: true });
+        this.covered = h("p", { class: "small muted after covered" });
         this.element = h("section",
             { class: `card span-${options.span ?? 4}${options.fills ? " fills" : ""}`, "aria-labelledby": id, "aria-busy": "true" },
             h("div", { class: "card-head" },
                 h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
                 options.extra ?? null),
-            this.body, this.covered, options.footer ?? "");
+            this.body, options.footer ?? "");
         this.isFilled = false;
     }
 
@@ -66,9 +66,12 @@ export class Card {
     showCoverage(coverage) {
         const { share, from } = coverage ?? { share: 1 };
 
-        this.covered.hidden = share >= COVERED;
-        fill(this.covered, share >= COVERED ? null
-            : t(from ? "card.covered_from" : "card.covered", { share: percent(share), from: from && writtenDate(from.slice(0, 10)) }));
+        if (share >= COVERED) {
+            this.covered.remove();
+            return;
+        }
+        this.body.after(this.covered);
+        fill(this.covered, t(from ? "card.covered_from" : "card.covered", { share: percent(share), from: from && writtenDate(from.slice(0, 10)) }));
     }
 
     show(data) {
@@ -97,7 +100,7 @@ export class Card {
         if (isDown && this.isFilled)
             return;
         this.close();
-        this.covered.hidden = true;
+        this.covered.remove();
         if (error.type === "counted-apart") {
             fill(this.body, h("div", { class: "empty" }, error.message));
             return;
