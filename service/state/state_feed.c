@@ -62,8 +62,9 @@ struct state_feed {
     struct event_base *base;
     struct redis_link *link;
     struct redis_link *wait_link; /* its commands wait in Redis for new entries */
-    struct event *tick, *wake, *pause;
-    int64_t tick_ms; /* the tick's period */
+    struct event *tick; /* every NET_MS; nothing changes that, or steady news would put it off */
+    struct event *poll; /* every POLL_MS while no command waits */
+    struct event *wake, *pause;
     int wake_fd;
     _Atomic bool stopping;
     struct feed_shard *shards;
@@ -211,14 +212,11 @@ static void poll(struct state_feed *feed)
 
 /* --- waiting in Redis --- */
 
-static bool set_tick(struct state_feed *feed, int64_t ms)
+static bool repeat(struct event *event, int64_t ms)
 {
     const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
-    if (ms == feed->tick_ms)
-        return true;
-    feed->tick_ms = ms;
-    return event_add(feed->tick, &tv) == 0;
+    return event_add(event, &tv) == 0;
 }
 
 static bool is_up_to_date(const struct state_feed *feed)
@@ -270,7 +268,10 @@ static void wait_for_news(struct state_feed *feed)
     if (!feed->is_waiting && epoch != 0 && epoch != feed->cannot_wait && is_up_to_date(feed) &&
         !event_pending(feed->pause, EV_TIMEOUT, NULL))
         feed->is_waiting = send_wait(feed);
-    (void)set_tick(feed, feed->is_waiting ? NET_MS : POLL_MS);
+    if (feed->is_waiting)
+        event_del(feed->poll);
+    else if (!event_pending(feed->poll, EV_TIMEOUT, NULL))
+        (void)repeat(feed->poll, POLL_MS);
 }
 
 static void on_pause(evutil_socket_t fd, short events, void *arg)
@@ -531,6 +532,14 @@ static void load_file(struct state_feed *feed)
 
 /* --- the thread --- */
 
+static void on_poll(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    poll(arg);
+    wait_for_news(arg);
+}
+
 static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct state_feed *feed = arg;
@@ -587,8 +596,9 @@ static bool make_events(struct state_feed *feed)
     feed->tick = event_new(feed->base, -1, EV_PERSIST, on_tick, feed);
     feed->wake = event_new(feed->base, feed->wake_fd, EV_READ, on_wake, feed);
     feed->pause = evtimer_new(feed->base, on_pause, feed);
-    return feed->tick && feed->wake && feed->pause && set_tick(feed, POLL_MS) &&
-           event_add(feed->wake, NULL) == 0;
+    feed->poll = event_new(feed->base, -1, EV_PERSIST, on_poll, feed);
+    return feed->tick && feed->wake && feed->pause && feed->poll && repeat(feed->tick, NET_MS) &&
+           repeat(feed->poll, POLL_MS) && event_add(feed->wake, NULL) == 0;
 }
 
 static bool make_shards(struct state_feed *feed)
@@ -679,6 +689,8 @@ void state_feed_free(struct state_feed *feed)
         event_free(feed->tick);
     if (feed->wake)
         event_free(feed->wake);
+    if (feed->poll)
+        event_free(feed->poll);
     if (feed->pause)
         event_free(feed->pause);
     event_loop_free(feed->base);

@@ -1,7 +1,9 @@
 """A process without clicks sleeps, and is awake at once when there is something to do."""
+import concurrent.futures
 import pathlib
 import re
 import statistics
+import threading
 import time
 
 from harness.wait import wait_until
@@ -67,3 +69,25 @@ def test_without_that_command_states_are_asked_for(make_redis, make_hopcountd):
     wait_until(lambda: daemon.log_lines("state.wait"))
     daemon.api("POST", "/v1/events", {"id": "paid-1", "type": "invoice.paid", "object": 1234}, 202)
     wait_until(lambda: daemon.metrics()["hopcount_state_entries"] > 0)
+
+
+def test_steady_news_puts_nothing_off(hopcountd, redis):
+    """A process that Redis tells of states all the time still does what is due by the clock."""
+    server, stop = "hc:{s00}:server", threading.Event()
+
+    def tell():
+        number = 0
+        while not stop.wait(0.03):  # the pace of the news
+            number += 1
+            hopcountd.api("POST", "/v1/events",
+                          {"id": f"paid-{number}", "type": "invoice.paid", "object": number}, 202)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        telling = pool.submit(tell)
+        try:
+            wait_until(lambda: hopcountd.metrics()["hopcount_state_entries"] > 20)
+            redis.client().delete(server)
+            wait_until(lambda: redis.client().exists(server), seconds=20)
+        finally:
+            stop.set()
+        telling.result()
