@@ -19,6 +19,9 @@ enum {
     JUMP_PER_MILLE = 250,    /* by how much the machines' share must have grown */
 };
 
+/* Of the row that sums up all beyond the limit of /v1/stats. */
+static const char rest_key[] = "(rest)";
+
 /* The answers of the API for the period, and for the one before. */
 struct answers {
     json_t *days, *campaigns, *funnel;
@@ -109,6 +112,12 @@ static json_t *amounts_of(const json_t *now, const json_t *before)
 
 /* --- campaigns --- */
 
+/* Whether a row is of one campaign: not of links without any, nor of all beyond the limit. */
+static bool is_campaign(const char *key)
+{
+    return key && strcmp(key, "0") != 0 && strcmp(key, rest_key) != 0;
+}
+
 /* The rows of an answer by their keys: a new object. */
 static json_t *rows_by_key(const json_t *answer)
 {
@@ -171,7 +180,7 @@ static json_t *merge_campaigns(const struct answers *now)
         {
             const char *key = json_string_value(json_object_get(row, "key"));
 
-            if (!key || strcmp(key, "0") == 0) /* links of no campaign */
+            if (!is_campaign(key))
                 continue;
             campaign = json_object_get(by_key, key);
             if (!campaign) {
@@ -220,10 +229,12 @@ static json_int_t share(const json_t *row)
     return total > 0 ? number(row, "automated") * 1000 / total : 0;
 }
 
-/* What people stopped clicking, or machines took over, from one period to the next. */
+/* What people stopped clicking, or machines took over, from one period to the next.  Of a campaign
+ * that may be among the rest, which has but a sum, nothing is known. */
 static json_t *unusual_of(const json_t *now, const json_t *before)
 {
     json_t *out = json_array(), *by_key = rows_by_key(now), *old;
+    bool has_rest = json_object_get(by_key, rest_key) != NULL;
     size_t i;
 
     json_array_foreach(json_object_get(before, "rows"), i, old)
@@ -232,7 +243,7 @@ static json_t *unusual_of(const json_t *now, const json_t *before)
         const json_t *row = key ? json_object_get(by_key, key) : NULL;
         json_int_t people = number(row, "human"), usual = number(old, "human");
 
-        if (!key || strcmp(key, "0") == 0 || json_array_size(out) >= UNUSUAL_SHOWN)
+        if (!is_campaign(key) || (!row && has_rest) || json_array_size(out) >= UNUSUAL_SHOWN)
             continue;
         if (usual >= PEOPLE_MIN && people * 1000 <= usual * STOPPED_PER_MILLE)
             json_array_append_new(out, json_pack("{ss so ss sI sI}", "campaign", key, "name",
