@@ -181,13 +181,31 @@ static void pass_time(struct reports *r, int64_t ms)
     event_base_dispatch(r->base);
 }
 
-static struct delivery *find_delivery(struct reports *r, const char *name)
+/* The record of a delivery in an answer of report_read.lua; "" = it has none. */
+static const char *find_record(const struct redisReply *answer, const char *name)
 {
-    for (size_t i = 0; i < r->n_deliveries; i++) {
-        if (strcmp(r->deliveries[i].name, name) == 0)
-            return &r->deliveries[i];
+    for (size_t i = 1; i + 1 < answer->elements; i += 2) {
+        if (strcmp(answer->element[i]->str, name) == 0)
+            return answer->element[i + 1]->str;
     }
-    return NULL;
+    return "";
+}
+
+/* Where another process has written a record, or Redis has lost it, what this one still wanted to
+ * write is outdated: it would undo what the other has done. */
+static void take_record(struct reports *r, struct delivery *d, const char *text)
+{
+    char *copy;
+
+    if (strcmp(d->text, text) == 0 || !(copy = strdup(text)))
+        return;
+    if (text[0] == '\0')
+        log_warn("report.record_lost",
+                 "report=%s err=\"Redis has lost what was sent; begins with the next period\"",
+                 d->report->name);
+    free(d->unsaved);
+    d->unsaved = NULL;
+    set_text(r, d, copy);
 }
 
 /* Of report_read.lua. */
@@ -201,14 +219,8 @@ static bool take_records(struct reports *r, const struct redisReply *answer)
     r->redis_mono_ms = clock_mono_ms();
     r->is_known = true;
     pthread_mutex_unlock(&r->lock);
-    for (size_t i = 1; i + 1 < answer->elements; i += 2) {
-        struct delivery *d = find_delivery(r, answer->element[i]->str);
-        const char *text = answer->element[i + 1]->str;
-        char *copy;
-
-        if (d && strcmp(d->text, text) != 0 && (copy = strdup(text)) != NULL)
-            set_text(r, d, copy);
-    }
+    for (size_t i = 0; i < r->n_deliveries; i++)
+        take_record(r, &r->deliveries[i], find_record(answer, r->deliveries[i].name));
     return true;
 }
 
@@ -473,20 +485,24 @@ static void find_due(struct reports *r, struct schedule *s)
     pthread_mutex_unlock(&r->lock);
 }
 
+int64_t reports_turn(struct reports *r)
+{
+    if (!read_records(r))
+        return CONNECT_MS;
+    for (unsigned i = 0; i < r->n_schedules; i++)
+        find_due(r, &r->schedules[i]);
+    for (size_t i = 0; i < r->n_deliveries && !atomic_load(&r->stopping); i++)
+        look_at(r, &r->deliveries[i]);
+    return POLL_MS;
+}
+
 static void *run(void *arg)
 {
     struct reports *r = arg;
 
     background_enter("reports");
-    while (!atomic_load(&r->stopping)) {
-        bool is_read = read_records(r);
-
-        for (unsigned i = 0; is_read && i < r->n_schedules; i++)
-            find_due(r, &r->schedules[i]);
-        for (size_t i = 0; is_read && i < r->n_deliveries && !atomic_load(&r->stopping); i++)
-            look_at(r, &r->deliveries[i]);
-        pass_time(r, is_read ? POLL_MS : CONNECT_MS);
-    }
+    while (!atomic_load(&r->stopping))
+        pass_time(r, reports_turn(r));
     return NULL;
 }
 

@@ -38,6 +38,10 @@ typedef json_t *reports_ask(void *owner, const char *brand, const char *path);
 MUST_USE bool reports_start(struct reports *reports, reports_ask *ask, void *owner,
                             struct error *err);
 
+/* What the thread does again and again: reads the records, and sends what is due.  Waits for Redis
+ * and for mail servers.  Milliseconds until the next turn.  For tests, which start no thread. */
+int64_t reports_turn(struct reports *reports);
+
 /* Ends the thread, and what is just being sent.  NULL is allowed. */
 void reports_stop(struct reports *reports);
 /* Stops it, too.  NULL is allowed. */
