@@ -85,7 +85,7 @@ static int print(const json_t *report, enum report_language language, const char
 }
 
 static int send_all(const struct cli_args *args, const struct config *config,
-                    struct report_mail mail, const char *first)
+                    struct report_mail mail, const struct report_period *period)
 {
     struct slice left = slice_of(args->value[REPORT_TO]), part;
     struct report_mailer mailer;
@@ -97,7 +97,7 @@ static int send_all(const struct cli_args *args, const struct config *config,
         report_mailer_clear(&mailer);
         return cli_fail_error(&err);
     }
-    report_mail_id(&config->smtp, args->value[REPORT_BRAND], first, id);
+    report_mail_id(&config->smtp, args->value[REPORT_BRAND], period, id);
     mail.id = id;
     mail.shown = args->value[REPORT_TO];
     mail.to = to;
@@ -145,7 +145,7 @@ static int make_and_give(const struct cli_args *args, const struct config *confi
     if (!report) /* it was said why */
         return CLI_FAILED;
     mail.report = report;
-    status = to ? send_all(args, config, mail, what->period->first)
+    status = to ? send_all(args, config, mail, what->period)
                 : print(report, language, form ? form : "text");
     json_decref(report);
     return status;

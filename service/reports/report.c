@@ -325,8 +325,8 @@ json_t *report_make(const struct report_options *options)
     as_of = json_object_get(now.days, "as_of");
     report = json_pack(
         "{ss ss ss ss ss s{ss ss} so sb so so so so so so}", "brand", options->brand, "every",
-        period->every == REPORT_WEEK ? "week" : "month", "from", period->first, "to", period->last,
-        "tz", options->tz, "before", "from", before.first, "to", before.last, "as_of",
+        report_every_name(period->every), "from", period->first, "to", period->last, "tz",
+        options->tz, "before", "from", before.first, "to", before.last, "as_of",
         as_of ? json_incref(as_of) : json_null(), "is_complete", (int)is_complete(now.days, period),
         "figures", figures_of(&now, &old), "amount", amounts_of(now.funnel, old.funnel),
         "campaigns", campaigns_of(&now), "unusual", unusual_of(now.campaigns, old.campaigns),

@@ -14,6 +14,7 @@
 #include "service/base/error.h"
 #include "service/config/config.h"
 #include "service/config/linefile.h"
+#include "service/reports/report_when.h"
 #include "service/sinks/sink_http.h"
 
 enum {
@@ -91,14 +92,14 @@ static void write_from(const char *from, char line[static LINE_MAX_LEN])
     snprintf(line + at, LINE_MAX_LEN - at, "%s<%.*s>", name.len > 0 ? " " : "", SLICE_ARG(address));
 }
 
-void report_mail_id(const struct config_smtp *smtp, const char *name, const char *first,
-                    char out[static REPORT_ID_MAX])
+void report_mail_id(const struct config_smtp *smtp, const char *name,
+                    const struct report_period *period, char out[static REPORT_ID_MAX])
 {
     struct slice address = address_of(smtp->from);
     const char *at = memchr(address.ptr, '@', address.len);
 
-    snprintf(out, REPORT_ID_MAX, "hopcount.%s.%s@%.*s", name, first,
-             at ? (int)(address.ptr + address.len - at - 1) : 0, at ? at + 1 : "");
+    snprintf(out, REPORT_ID_MAX, "hopcount.%s.%s.%s@%.*s", name, report_every_name(period->every),
+             period->first, at ? (int)(address.ptr + address.len - at - 1) : 0, at ? at + 1 : "");
 }
 
 static struct curl_slist *add_field(struct curl_slist *fields, const char *line)

@@ -14,6 +14,7 @@
 
 struct config_smtp;
 struct error;
+struct report_period;
 
 enum { REPORT_WHY_MAX = 256, REPORT_ID_MAX = 400, REPORT_URL_MAX = 2048 };
 
@@ -66,9 +67,8 @@ MUST_USE enum report_outcome report_send_post(const struct report_post *post,
  * the chat. */
 MUST_USE bool report_url_load(const char *path, char out[static REPORT_URL_MAX], struct error *err);
 
-/* Writes the id of the mails of a schedule, or of a brand by hand, about a period that begins on
- * `first`. */
-void report_mail_id(const struct config_smtp *smtp, const char *name, const char *first,
-                    char out[static REPORT_ID_MAX]);
+/* Writes the id of the mails of a schedule, or of a brand by hand, about a period. */
+void report_mail_id(const struct config_smtp *smtp, const char *name,
+                    const struct report_period *period, char out[static REPORT_ID_MAX]);
 
 #endif

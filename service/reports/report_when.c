@@ -8,6 +8,11 @@
 
 enum { DAY_S = 86400, WEEK_DAYS = 7 };
 
+const char *report_every_name(enum report_every every)
+{
+    return every == REPORT_WEEK ? "week" : "month";
+}
+
 /* Days are counted as seconds of UTC, where each has as many; the zone comes in at the end. */
 
 /* 0 = Monday; 1970-01-01 was a Thursday. */

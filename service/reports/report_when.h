@@ -12,6 +12,9 @@ struct zone;
 /* As in config_report; a week begins on Monday. */
 enum report_every { REPORT_WEEK, REPORT_MONTH };
 
+/* "week" or "month". */
+const char *report_every_name(enum report_every every);
+
 enum { REPORT_DATE_MAX = 16 };
 
 struct report_period {

@@ -334,7 +334,7 @@ static enum report_outcome send_report(struct reports *r, const struct delivery 
 
     if (!d->to)
         return report_send_post(&post, why);
-    report_mail_id(&r->config->smtp, s->config->name, s->due.first, id);
+    report_mail_id(&r->config->smtp, s->config->name, &s->due, id);
     return report_send_mail(&r->mailer, &mail, why);
 }
 
@@ -553,7 +553,10 @@ static bool add_deliveries(struct reports *r, struct schedule *s)
         d->report = s->config;
         d->schedule = s;
         d->to = i < s->config->n_to ? s->config->to[i] : NULL;
-        snprintf(d->name, sizeof(d->name), "%s %s", s->config->name, d->to ? d->to : "chat");
+        /* A week and a month have records of their own: the dates of one say nothing of the other
+         * when the configuration changes. */
+        snprintf(d->name, sizeof(d->name), "%s %s %s", s->config->name,
+                 report_every_name((enum report_every)s->config->every), d->to ? d->to : "chat");
         if (!(d->text = strdup("")))
             return false;
     }
@@ -710,7 +713,7 @@ void reports_visit(struct reports *r,
         const struct report_delivery delivery = {
             .report = d->report->name,
             .brand = d->report->brand,
-            .every = d->report->every == 0 ? "week" : "month",
+            .every = report_every_name((enum report_every)d->report->every),
             .to = d->to                                        ? d->to
                   : d->report->webhook == CONFIG_WEBHOOK_TEAMS ? "teams"
                                                                : "slack",

@@ -55,7 +55,7 @@ def record(**fields):
 
 
 def make_due(redis, receiver=BOSS, name="weekly", **fields):
-    redis.client().hset(KEY, f"{name} {receiver}", record(**fields))
+    redis.client().hset(KEY, f"{name} week {receiver}", record(**fields))
 
 
 def reports(daemon):
@@ -131,7 +131,7 @@ def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them
     assert (mail.sender, mail.receiver) == ("reports@example.com", BOSS)
     message = mail.message
     assert message["From"].addresses[0].display_name == "Zahlen & Büro"
-    assert message["To"] == f"{BOSS}, team@example.com" and message["Message-ID"] == f"<hopcount.weekly.{first}@example.com>"
+    assert message["To"] == f"{BOSS}, team@example.com" and message["Message-ID"] == f"<hopcount.weekly.week.{first}@example.com>"
     assert abs(message["Date"].datetime.timestamp() - time.time()) < 600
     assert message["Subject"] == text_of(mail).splitlines()[0]
     assert all(len(line) <= 998 and line.isascii() for line in mail.data.decode("latin-1").splitlines())
@@ -178,9 +178,9 @@ def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_
         pod.kill()
     silence.set()
     smtp.answers.clear()
-    left = json.loads(redis.client().hget(KEY, f"weekly {BOSS}"))
+    left = json.loads(redis.client().hget(KEY, f"weekly week {BOSS}"))
     assert left["state"] in ("sending", "later") and left["next"] > time.time() * 1000
-    redis.client().hset(KEY, f"weekly {BOSS}", json.dumps({**left, "next": 0}))
+    redis.client().hset(KEY, f"weekly week {BOSS}", json.dumps({**left, "next": 0}))
     for pod in pods:
         pod.start()
     wait_for(pods[0], "sent")
@@ -202,9 +202,9 @@ def test_what_a_mail_server_refuses_is_tried_again_or_not(make_hopcountd, redis,
     assert daemon.metrics()['hopcount_report_failures_total{report="weekly"}'] == 1
 
     def try_again():
-        now = json.loads(client.hget(KEY, f"weekly {BOSS}"))
+        now = json.loads(client.hget(KEY, f"weekly week {BOSS}"))
         assert now["next"] > time.time() * 1000 + 50000  # it waits for longer and longer
-        client.hset(KEY, f"weekly {BOSS}", json.dumps({**now, "next": 0}))
+        client.hset(KEY, f"weekly week {BOSS}", json.dumps({**now, "next": 0}))
         return now["tries"]
     assert try_again() == 1
     silence = smtp.answers["RCPT"] = threading.Event()

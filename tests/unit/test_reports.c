@@ -130,12 +130,12 @@ enum report_outcome report_send_post(const struct report_post *post,
     return REPORT_LATER;
 }
 
-void report_mail_id(const struct config_smtp *smtp, const char *name, const char *first,
-                    char out[static REPORT_ID_MAX])
+void report_mail_id(const struct config_smtp *smtp, const char *name,
+                    const struct report_period *period, char out[static REPORT_ID_MAX])
 {
     (void)smtp;
     (void)name;
-    (void)first;
+    (void)period;
     out[0] = '\0';
 }
 
@@ -287,12 +287,35 @@ static void test_a_record_that_redis_lost_begins_with_the_next_period(void **sta
     reports_free(reports);
 }
 
+/* The last week begins behind the month. */
+static void test_a_month_after_weeks_is_not_left_out(void **state)
+{
+    struct reports *reports = start_due(REPORT_SENT);
+
+    (void)state;
+    reports_turn(reports);
+    assert_int_equal(mails.n, 1);
+    assert_string_equal(mails.first, "2026-11-23");
+    reports_free(reports);
+    reports = start(REPORT_MONTH);
+    reports_turn(reports);
+    assert_int_equal(mails.n, 1);
+    mails.outcome = REPORT_REFUSED;
+    set_time("2026-12-01T08:00:00Z");
+    reports_turn(reports);
+    assert_int_equal(mails.n, 2);
+    assert_string_equal(mails.first, "2026-11-01");
+    assert_int_equal(delivery_of(reports).overdue_s, 3600);
+    reports_free(reports);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_result_that_redis_missed_is_written_later),
         cmocka_unit_test(test_a_result_that_is_outdated_is_not_written),
         cmocka_unit_test(test_a_record_that_redis_lost_begins_with_the_next_period),
+        cmocka_unit_test(test_a_month_after_weeks_is_not_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
