@@ -21,6 +21,7 @@
 enum {
     WINDOW_MS = 60000,
     PEOPLE_RATES = 512, /* places; two people on one share their rate */
+    SHARE_RATES = 512,  /* the same for links to views, so that none takes the rate of a person */
 };
 
 /* How many requests came with a key, or from a person, in the current minute. */
@@ -34,7 +35,7 @@ struct rate {
 struct auth {
     pthread_mutex_t lock; /* taken to change `access`, and to read it in another thread */
     struct access *access;
-    struct rate *rates; /* by apikey.index, and behind them those of people */
+    struct rate *rates; /* by apikey.index; behind them those of people, then of links to views */
     int64_t rate_per_min;
     char name[REQUEST_WHO_MAX + 1]; /* of auth_name_by_hash() */
 };
@@ -87,7 +88,7 @@ void auth_free(struct auth *auth)
 
 void auth_set_access(struct auth *auth, struct access *access)
 {
-    unsigned n = (access ? apikeys_count(access->keys) : 0) + PEOPLE_RATES;
+    unsigned n = (access ? apikeys_count(access->keys) : 0) + PEOPLE_RATES + SHARE_RATES;
 
     pthread_mutex_lock(&auth->lock);
     access_free(auth->access);
@@ -179,6 +180,16 @@ static void fill_key(struct auth_person *out, const struct apikey *key)
     out->name = out->who;
 }
 
+/* The place of the rate of a person, or of a link to a view. */
+static unsigned place_of(const struct auth *auth, enum auth_by by, const char *who)
+{
+    unsigned n_keys = apikeys_count(keys_of(auth));
+    uint64_t hash = event_id_hash(slice_of(who));
+
+    return by == AUTH_BY_SHARE ? n_keys + PEOPLE_RATES + (unsigned)(hash % SHARE_RATES)
+                               : n_keys + (unsigned)(hash % PEOPLE_RATES);
+}
+
 /* `role` NULL: none. */
 static void fill_user(const struct auth *auth, struct auth_person *out, enum auth_by by,
                       const char *name, const struct users_role *role)
@@ -186,8 +197,7 @@ static void fill_user(const struct auth *auth, struct auth_person *out, enum aut
     *out = (struct auth_person){.by = by};
     auth_write_who(out->who, by, name);
     out->name = out->who + strlen(prefixes[by]);
-    out->rate =
-        apikeys_count(keys_of(auth)) + (unsigned)(event_id_hash(slice_of(out->who)) % PEOPLE_RATES);
+    out->rate = place_of(auth, by, out->who);
     if (role) {
         out->scopes = role->scopes;
         out->brands = role->brands;
@@ -253,11 +263,17 @@ static bool find_by_session(const struct auth *auth, const struct session *sessi
     return true;
 }
 
+bool auth_is_by_session(const struct auth_person *person)
+{
+    return person->csrf[0] != '\0' && person->by != AUTH_BY_PROXY;
+}
+
 enum auth_status auth_find(const struct auth *auth, const struct request *request,
                            struct auth_person *out, const char **why)
 {
     struct slice text = auth_bearer(request);
     const struct apikey *key = text.ptr ? auth_find_key(auth, text) : NULL;
+    enum auth_status status;
     struct session session;
 
     *why = "";
@@ -267,9 +283,12 @@ enum auth_status auth_find(const struct auth *auth, const struct request *reques
     }
     if (text.ptr)
         return AUTH_UNKNOWN_KEY;
-    if (session_cookie_peek(request, &session) && find_by_session(auth, &session, out))
+    /* A session may be of somebody else, who used the browser before. */
+    status = find_by_proxy(auth, request, out, why);
+    if (status == AUTH_NOBODY && session_cookie_peek(request, &session) &&
+        find_by_session(auth, &session, out))
         return AUTH_FOUND;
-    return find_by_proxy(auth, request, out, why);
+    return status;
 }
 
 /* Replies to who wasn't found. */
@@ -306,16 +325,15 @@ bool auth_check(struct auth *auth, struct request *request, unsigned scope)
     struct auth_person person;
     struct session session;
     const char *why;
-    enum auth_status status;
+    enum auth_status status = auth_find(auth, request, &person, &why);
 
-    /* It is used now, and may get a new cookie. */
-    if (session_cookie_find(request, &session))
-        sodium_memzero(&session, sizeof(session));
-    status = auth_find(auth, request, &person, &why);
     if (status != AUTH_FOUND) {
         refuse(request, status, &person, why);
         return false;
     }
+    /* The session is used now, and may get a new cookie. */
+    if (auth_is_by_session(&person) && session_cookie_find(request, &session))
+        sodium_memzero(&session, sizeof(session));
     if (person.csrf[0] && request->method != REQUEST_GET &&
         !session_cookie_may_change(request, person.csrf)) {
         request_fail_as(request, PROBLEM_CROSS_SITE, NULL,

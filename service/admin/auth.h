@@ -51,14 +51,16 @@ enum auth_status {
     AUTH_BAD_PROXY,   /* the proxy in front says it wrongly */
 };
 
-/* An API key in the request counts before the cookie of a session, and that before what a proxy
- * says.  AUTH_BAD_PROXY sets `*why`, a constant text. */
+/* An API key in the request counts before what a proxy says, even if that is nobody whom we know,
+ * and that before the cookie of a session.  AUTH_BAD_PROXY sets `*why`, a constant text. */
 MUST_USE enum auth_status auth_find(const struct auth *auth, const struct request *request,
                                     struct auth_person *out, const char **why);
+/* Whether a person was found by the cookie of a session. */
+bool auth_is_by_session(const struct auth_person *person);
 
 /*
- * True when the request carries a key, or the cookie of a session, or comes by a proxy from a
- * person, and that allows `scope` (enum apikey_scope) and has requests left in this minute; the
+ * True when the request carries a key, comes by a proxy from a person, or carries the cookie of a
+ * session, and that allows `scope` (enum apikey_scope) and has requests left in this minute; the
  * X-RateLimit fields are added to its reply, and request->brands is set to the brands that it is
  * for.  Without a key, a request that changes something must also show that it comes from our own
  * page (session_cookie.h).  False: it was replied to, with 401, 403 or 429.

@@ -14,6 +14,7 @@
 #include "service/admin/auth.h"
 #include "service/admin/handlers.h"
 #include "service/admin/origin.h"
+#include "service/admin/proxy_user.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/admin/session.h"
@@ -164,8 +165,16 @@ static void sign_in(struct request *request, struct slice text)
     const struct apikey *key = auth_find_key(request->server->auth, text);
     char sealed[SESSION_TEXT_MAX + 1];
     struct auth_person person = {.by = AUTH_BY_KEY};
+    struct proxy_user proxy_user;
     struct session session;
 
+    if (proxy_user_find(request, auth_users(request->server->auth), &proxy_user) !=
+        PROXY_USER_NONE) {
+        request_fail_as(request, PROBLEM_FORBIDDEN, NULL,
+                        "the proxy in front says who you are here, and that counts before a "
+                        "session: an API key is for programs, in Authorization");
+        return;
+    }
     if (!key) {
         refuse_key(request);
         return;
@@ -235,12 +244,11 @@ static void reply_nobody(struct request *request, const char *refused, const cha
 void signin_handle_show(struct request *request)
 {
     struct auth *auth = request->server->auth;
-    struct session session = {.started_s = 0};
+    int64_t expires_s = 0;
+    struct session session;
     struct auth_person person;
     const char *why;
 
-    if (!session_cookie_find(request, &session))
-        session.started_s = -SESSION_LIFE_S;
     switch (auth_find(auth, request, &person, &why)) {
     case AUTH_FOUND:
         if (person.by == AUTH_BY_PROXY) {
@@ -250,11 +258,10 @@ void signin_handle_show(struct request *request)
                 audit_note_request(request, AUDIT_SIGN_IN, NULL, 0, "%s", "");
             }
         }
+        if (auth_is_by_session(&person) && session_cookie_find(request, &session))
+            expires_s = session.started_s + SESSION_LIFE_S;
         if (person.csrf[0])
-            request_reply_json(
-                request, 200,
-                person_json(auth, &person,
-                            person.by == AUTH_BY_PROXY ? 0 : session.started_s + SESSION_LIFE_S));
+            request_reply_json(request, 200, person_json(auth, &person, expires_s));
         else
             reply_nobody(request, NULL, NULL, NULL); /* a key is no session */
         return;
@@ -288,7 +295,9 @@ void signin_handle_close(struct request *request)
     if (auth_find(request->server->auth, request, &person, &why) != AUTH_FOUND)
         person = (struct auth_person){.who = ""};
     if (has_session || person.by == AUTH_BY_PROXY) {
-        if (!session_cookie_may_change(request, has_session ? session.csrf : person.csrf)) {
+        /* The page has the token of whom it shows, and that may be another one than the session's:
+         * the proxy names somebody, or the session's key has been taken away. */
+        if (!session_cookie_may_change(request, person.csrf[0] ? person.csrf : session.csrf)) {
             request_fail_as(request, PROBLEM_CROSS_SITE, NULL,
                             "the field X-CSRF-Token is missing or wrong");
             return;

@@ -74,13 +74,50 @@ def ask_as_reply(daemon):
     return daemon.admin("GET", "/v1/session", headers=dict([ADA]))
 
 
-def test_a_key_and_the_cookie_of_one_come_before_the_proxy(daemon):
+def test_a_key_comes_before_the_proxy_and_the_proxy_before_a_session(daemon):
     key = ("Authorization", f"Bearer {daemon.admin_key}")
     assert ask(daemon, ADA, key, target="/v1/audit").status == 200
     assert ask(daemon, ADA, ("Authorization", "Bearer hc_no"), target="/v1/brands").status == 401
-    cookie = ("Cookie", cookie_of(sign_in(daemon, daemon.admin_key)))
-    assert ask(daemon, ADA, cookie).json["by"] == "key"
-    assert ask(daemon, ADA, cookie, target="/v1/audit").status == 200
+    # Somebody signed in with a key in this browser, before the proxy named another one.
+    signed_in = sign_in(daemon, daemon.admin_key)
+    cookie = ("Cookie", cookie_of(signed_in))
+    assert ask(daemon, cookie).json["by"] == "key" and ask(daemon, cookie, target="/v1/audit").status == 200
+    shown = ask(daemon, ADA, cookie).json
+    assert (shown["by"], shown["name"], "expires_at" in shown) == ("proxy", "ada@acme.example", False)
+    assert ask(daemon, ADA, cookie, target="/v1/audit").status == 403
+    change = {"method": "PUT", "target": "/v1/campaigns/12?brand=acme", "body": {"name": "Spring"}}
+    for csrf, status in ((signed_in.json["csrf_token"], 403), (shown["csrf_token"], 200)):
+        assert ask(daemon, ADA, cookie, ("X-CSRF-Token", csrf), *JSON.items(), **change).status == status
+    # Whom the proxy names without a role, or in a way that can't be believed, is not the other one either.
+    for fields, refused in (([("X-Auth-Request-Email", "eve")], "no_role"), ([ADA, ADA], "bad_proxy")):
+        assert ask(daemon, *fields, cookie).json["refused"] == refused
+        assert ask(daemon, *fields, cookie, target="/v1/brands").status == 401
+        # So nobody signs in with a key there.
+        tried = ask(daemon, *fields, *JSON.items(), method="POST", body={"key": daemon.admin_key})
+        assert tried.status == 403 and "proxy" in tried.json["detail"] and "set-cookie" not in tried.headers, tried
+    # Where the proxy names nobody the session is there still.
+    assert ask(daemon, cookie).json["by"] == "key"
+
+
+@pytest.mark.parametrize("is_key_gone", [False, True])
+def test_who_comes_by_the_proxy_signs_out_with_a_session_of_another_one_in_the_browser(daemon, is_key_gone):
+    signed_in = sign_in(daemon, daemon.admin_key)
+    cookie = ("Cookie", cookie_of(signed_in))
+    lines = daemon.api_keys_path.read_text()
+    if is_key_gone:
+        daemon.api_keys_path.write_text("".join(
+            line for line in lines.splitlines(keepends=True) if not line.startswith("root ")))
+        daemon.reload()
+        wait_until(lambda: not ask(daemon, cookie).json["signed_in"], 20, "the key is gone")
+    csrf = ask(daemon, ADA, cookie).json["csrf_token"]
+    for wrong in (signed_in.json["csrf_token"], "0" * 64):
+        assert ask(daemon, ADA, cookie, ("X-CSRF-Token", wrong), method="DELETE").status == 403
+    assert ask(daemon, ADA, cookie, ("X-CSRF-Token", csrf), method="DELETE").status == 204
+    # That session has ended, too.
+    daemon.api_keys_path.write_text(lines)
+    daemon.reload()
+    wait_until(lambda: sign_in(daemon, daemon.admin_key).status == 200, 20, "the key is back")
+    assert not ask(daemon, cookie).json["signed_in"]
 
 
 def test_nobody_else_is_believed(daemon):
