@@ -133,6 +133,11 @@ static void on_listed(struct request *request, const struct brand *brand, json_t
         }
     }
     zone_free(zone);
+    json_object_foreach(items, id, item)
+    {
+        if (request->share)
+            kept_hide_maker(item);
+    }
     request_reply_json(request, 200,
                        json_pack("{ss# so}", "brand", brand->name.ptr, (int)brand->name.len,
                                  "annotations", kept_list_json(brand, items, "at")));

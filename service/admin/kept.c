@@ -279,6 +279,12 @@ json_t *kept_only_json(const struct brand *brand, json_t *items)
     return kept_json(json_object_iter_key(first), brand, json_object_iter_value(first));
 }
 
+void kept_hide_maker(json_t *item)
+{
+    json_object_del(item, "by");
+    json_object_del(item, "made_at");
+}
+
 struct sorted {
     const char *id, *by;
     json_t *item;

@@ -55,6 +55,8 @@ const char *kept_text_fault(const json_t *value, size_t max, char out[static 64]
 MUST_USE json_t *kept_json(const char *id, const struct brand *brand, const json_t *item);
 /* The same of the only one of `items`. */
 MUST_USE json_t *kept_only_json(const struct brand *brand, json_t *items);
+/* Takes out who made it and when: who comes by a link needn't know who works here. */
+void kept_hide_maker(json_t *item);
 /* All of them, in the order of the text member `by`. */
 MUST_USE json_t *kept_list_json(const struct brand *brand, json_t *items, const char *by);
 

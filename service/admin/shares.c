@@ -67,11 +67,12 @@ static void on_found(struct request *request, const struct brand *brand, json_t 
         request_fail(request, 503, NULL, "out of memory");
         return;
     }
-    request->share = kept_only_json(brand, items);
-    if (request->share)
-        request->go_on(request);
-    else
+    if (!(request->share = kept_only_json(brand, items))) {
         request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    kept_hide_maker(request->share);
+    request->go_on(request);
 }
 
 void shares_look(struct request *request, void (*go_on)(struct request *request))

@@ -1,5 +1,6 @@
 """Links that share a view: what they show, everything they must not, and when they end."""
 import datetime
+import hashlib
 import json
 
 import pytest
@@ -57,9 +58,9 @@ def test_a_link_shows_its_view_and_nothing_else(daemon):
     link = share(daemon)
     token = link["token"]
     shown = ask(daemon, "GET", "/v1/shared", key=token)
-    assert shown == {name: value for name, value in link.items() if name not in ("token", "path")}
-    assert link["path"] == f"/dashboard/shared#{token}" and shown["filters"] == VIEW["filters"] and shown["by"] == "lead"
-    life = datetime.datetime.fromisoformat(shown["expires_at"]) - datetime.datetime.fromisoformat(shown["made_at"])
+    assert shown == {name: value for name, value in link.items() if name not in ("token", "path", "by", "made_at")}
+    assert link["path"] == f"/dashboard/shared#{token}" and shown["filters"] == VIEW["filters"] and link["by"] == "lead"
+    life = datetime.datetime.fromisoformat(link["expires_at"]) - datetime.datetime.fromisoformat(link["made_at"])
     assert life == datetime.timedelta(days=30)
     # What the page asks.
     for query, total in ((INSIDE, 12), (f"brand=acme&{INSIDE}&compare=year&group_by=time,label", 12),
@@ -71,7 +72,11 @@ def test_a_link_shows_its_view_and_nothing_else(daemon):
     ask(daemon, "GET", f"/v1/funnel?{INSIDE}&group_by=campaign", key=token)
     for at in ("2026-11-05", "2026-12-05"):
         ask(daemon, "POST", "/v1/annotations", {"brand": "acme", "at": at, "text": "x"}, 201)
-    assert [a["at"] for a in ask(daemon, "GET", f"/v1/annotations?{PERIOD}", key=token)["annotations"]] == ["2026-11-05"]
+    # The notes are the brand's; who works there is nobody's business.
+    (noted,) = ask(daemon, "GET", f"/v1/annotations?brand=acme&{PERIOD}")["annotations"]
+    assert (noted["at"], noted["by"]) == ("2026-11-05", "lead") and noted["made_at"]
+    assert ask(daemon, "GET", f"/v1/annotations?{PERIOD}", key=token)["annotations"] == [
+        {name: value for name, value in noted.items() if name not in ("by", "made_at")}]
     ask(daemon, "GET", "/v1/annotations?from=2026-11-01&to=2026-12-31", status=403, key=token)
     ask(daemon, "GET", "/v1/annotations", status=403, key=token)
     # Of another brand, filter, period or time zone.
@@ -198,12 +203,22 @@ def test_what_makes_no_sense_is_refused_and_the_audit_log_says_who_shared(daemon
 
 
 def test_a_link_asks_as_often_as_a_key_and_not_at_its_cost(make_hopcountd, redis):
-    daemon = make_hopcountd(redis, {"brands": BRANDS, "admin": {"rate_per_min": 5}}, start=False)
+    daemon = make_hopcountd(redis, {"brands": BRANDS, "public": {"trusted_proxies": ["127.0.0.1/32"]}, "admin": {
+        "rate_per_min": 5, "proxy": {"user_header": "X-User"}, "users": [{"user": "*@acme.example", "role": "read"}]}}, start=False)
     add_keys(daemon)
     daemon.start()
     link = share(daemon)
     assert [daemon.admin("GET", "/v1/shared", key=link["token"]).status for _ in range(6)] == [200] * 5 + [429]
     ask(daemon, "GET", "/v1/shares?brand=acme")
+    # Nor at the cost of a person whose name has the same hash, of 512.
+    person = next(name for name in (f"p{n}@acme.example" for n in range(100000))
+                  if rate_place(f"proxy:{name}") == rate_place(f"share:{link['id']}"))
+    assert daemon.admin("GET", "/v1/brands", headers={"X-User": person}).status == 200
+
+
+def rate_place(who):
+    """service/admin/auth.c:place_of"""
+    return (int.from_bytes(hashlib.blake2b(who.encode(), digest_size=32).digest()[:8], "big") >> 24) % 512
 
 
 def test_no_page_of_ours_is_indexed_or_told_elsewhere(daemon):

@@ -58,7 +58,10 @@ export function notesList(notes, mayWrite) {
             const button = mayWrite ? h("button", { class: "icon-button", type: "button", onclick: () => removeNote(note, button),
                 title: t("annotations.remove", { text: note.text }), "aria-label": t("annotations.remove", { text: note.text }) }, "×") : null;
 
-            return h("li", { tabindex: "-1", "data-note": note.id, title: t("annotations.by", { name: note.by, at: time(note.made_at) }) },
+            // Who comes by a link isn't told by whom it is.
+            const title = note.by ? t("annotations.by", { name: note.by, at: time(note.made_at) }) : null;
+
+            return h("li", { tabindex: "-1", "data-note": note.id, title },
                 h("span", { class: "note-number" }, String(note.number)),
                 h("span", null, h("time", { datetime: note.at }, whenOf(note)), " ", note.text), button);
         }));

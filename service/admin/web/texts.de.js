@@ -753,7 +753,7 @@ export default {
     "shares.shown_once": "Jetzt kopieren: Er wird nur dieses eine Mal angezeigt und nirgends aufbewahrt.",
     "shares.the_link_until": "Der Link, gültig bis {at}",
     "shares.title": "Titel",
-    "shares.whoever_has_it": "Wer den Link hat, sieht diese Seite mit Zeitraum, Filtern und Vergleich, ohne sich anzumelden, und sonst nichts.",
+    "shares.whoever_has_it": "Wer den Link hat, sieht diese Seite mit Zeitraum, Filtern und Vergleich, ohne sich anzumelden, und sonst nichts. In den Diagrammen stehen alle Notizen der Marke aus diesem Zeitraum, unabhängig von den Filtern.",
     "shares.works_for": "Gültig für",
     "signin.api_key": "API-Schlüssel",
     "signin.busy": "Gerade melden sich zu viele gleichzeitig an, oder die Einstellungen wurden eben geändert. Bitte versuchen Sie es noch einmal.",

@@ -759,7 +759,7 @@ export default {
     "shares.shown_once": "Copy it now: it is shown this once and kept nowhere.",
     "shares.the_link_until": "The link, which works until {at}",
     "shares.title": "Title",
-    "shares.whoever_has_it": "Whoever has the link sees this page with its period, filters and comparison, without signing in, and nothing else.",
+    "shares.whoever_has_it": "Whoever has the link sees this page with its period, filters and comparison, without signing in, and nothing else. The notes at its charts are all of the brand’s from that period, whatever the filters.",
     "shares.works_for": "Works for",
     "signin.api_key": "API key",
     "signin.busy": "Too many people sign in at once, or the settings have just changed. Please try again.",
