@@ -66,12 +66,18 @@ static size_t find(const struct attempts *attempts, struct slice address)
     return i;
 }
 
-int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms)
+int64_t attempts_own_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms)
 {
     size_t i = find(attempts, shortened(address));
+
+    return i < ATTEMPTS_ADDRESSES_MAX ? wait_ms(&attempts->table[i].window, ATTEMPTS_MAX, now_ms)
+                                      : 0;
+}
+
+int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms)
+{
     int64_t all_ms = wait_ms(&attempts->all, ATTEMPTS_TOTAL_MAX, now_ms);
-    int64_t own_ms =
-        i < ATTEMPTS_ADDRESSES_MAX ? wait_ms(&attempts->table[i].window, ATTEMPTS_MAX, now_ms) : 0;
+    int64_t own_ms = attempts_own_wait_ms(attempts, address, now_ms);
 
     return all_ms > own_ms ? all_ms : own_ms;
 }

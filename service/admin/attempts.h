@@ -1,5 +1,5 @@
-/* attempts.h - counts wrong API keys, per address and in total, and tells for how long the refusal
- * of the next one is delayed.
+/* attempts.h - counts wrong API keys, or codes of an OpenID provider, per address and in total, and
+ * tells for how long the next one is delayed or refused.
  *
  * An API key has 256 random bits, so nobody can guess one; the delay limits what guessing costs us.
  * The table has a fixed size.  No I/O and no clock.
@@ -26,6 +26,8 @@ void attempts_free(struct attempts *attempts);
 
 /* In how many milliseconds a wrong key from `address` is refused at once again; 0 = now. */
 int64_t attempts_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms);
+/* The same for what this address alone did: nobody can make others wait. */
+int64_t attempts_own_wait_ms(const struct attempts *attempts, struct slice address, int64_t now_ms);
 
 void attempts_note_failure(struct attempts *attempts, struct slice address, int64_t now_ms);
 

@@ -10,7 +10,9 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include "proto/ip.h"
 #include "service/admin/asker.h"
+#include "service/admin/attempts.h"
 #include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/cookie.h"
@@ -63,6 +65,7 @@ struct job {
     bool is_waiting;  /* for the provider's metadata or keys */
     bool asked_again; /* for the keys */
     struct ask *ask;
+    uint8_t address[IP_LEN]; /* what visitors are counted by */
     struct oidc_visit visit;
     char *code;
     json_t *tokens; /* what the code was exchanged for */
@@ -76,7 +79,8 @@ struct oidc {
     struct asker *asker; /* NULL: nobody has signed in yet */
     struct job *jobs;
     unsigned n_jobs;
-    enum load load; /* what is being asked for */
+    struct attempts *attempts; /* codes that the provider didn't take */
+    enum load load;            /* what is being asked for */
     struct ask *ask;
     struct oidc_provider provider;
     json_t *key_set;
@@ -158,11 +162,38 @@ static void fail(struct job *job, enum outcome outcome, const char *format, ...)
     free_job(job);
 }
 
+/* By what visitors are counted: an IPv4 address, or the 64 bits of an IPv6 address that its owner
+ * can't choose. */
+static void write_address(const struct request *request, uint8_t out[static IP_LEN])
+{
+    if (!ip_parse(slice_of(request->origin.client), out))
+        memset(out, 0, IP_LEN);
+    else if (strchr(request->origin.client, ':'))
+        memset(out + IP_LEN / 2, 0, IP_LEN / 2);
+}
+
+static struct slice address_slice(const uint8_t address[static IP_LEN])
+{
+    return slice_make((const char *)address, IP_LEN);
+}
+
+static bool has_room(const struct oidc *oidc, const uint8_t address[static IP_LEN])
+{
+    unsigned n_of_address = 0;
+
+    for (const struct job *job = oidc->jobs; job; job = job->next)
+        n_of_address += memcmp(job->address, address, IP_LEN) == 0;
+    return oidc->n_jobs < OIDC_JOBS_MAX && n_of_address < OIDC_JOBS_ADDRESS_MAX;
+}
+
 /* Takes the request; NULL: it was replied to. */
 static struct job *start_job(struct oidc *oidc, struct request *request, enum stage stage)
 {
-    struct job *job = oidc->n_jobs < OIDC_JOBS_MAX ? calloc(1, sizeof(*job)) : NULL;
+    uint8_t address[IP_LEN];
+    struct job *job;
 
+    write_address(request, address);
+    job = has_room(oidc, address) ? calloc(1, sizeof(*job)) : NULL;
     if (!oidc->asker)
         oidc->asker = asker_new(oidc->server->base);
     if (!job || !oidc->asker) {
@@ -174,6 +205,7 @@ static struct job *start_job(struct oidc *oidc, struct request *request, enum st
     job->oidc = oidc;
     job->request = request;
     job->stage = stage;
+    memcpy(job->address, address, sizeof(address));
     job->next = oidc->jobs;
     oidc->jobs = job;
     oidc->n_jobs++;
@@ -273,7 +305,8 @@ static void on_metadata(void *owner, const struct ask_answer *answer)
     const char *fault = fault_of(answer, "the provider's metadata", why);
 
     oidc->ask = NULL;
-    oidc_provider_clear(&oidc->provider);
+    /* An answer that is no good changes nothing: somebody may wait for their tokens, and is then to
+     * be asked for at the userinfo_endpoint that was named when they came. */
     if (!fault &&
         !oidc_provider_read(&oidc->provider, answer->body, settings_of(oidc)->issuer, &err))
         fault = err.text;
@@ -462,13 +495,19 @@ static void ask_more(struct job *job)
     char *bearer;
     size_t room;
 
+    /* Without the groups that only the userinfo_endpoint tells, a later entry of admin.users could
+     * be theirs, which allows more: whoever can't be asked for isn't let in. */
     for (const char *c = token; c && *c; c++) {
         if (*c <= ' ' || *c > '~')
             token = NULL; /* no token (RFC 6750, 2.1), but something that doesn't fit a field */
     }
-    room = token ? strlen(token) + sizeof("Bearer ") : 0;
-    if (!token || !(bearer = malloc(room))) {
-        let_in(job);
+    if (!token) {
+        fail(job, INVALID, "the provider gives no access token for its userinfo_endpoint");
+        return;
+    }
+    room = strlen(token) + sizeof("Bearer ");
+    if (!(bearer = malloc(room))) {
+        fail(job, BUSY, "out of memory");
         return;
     }
     snprintf(bearer, room, "Bearer %s", token);
@@ -530,6 +569,8 @@ static void on_tokens(void *owner, const struct ask_answer *answer)
     const char *fault;
 
     job->ask = NULL;
+    if (answer->status >= 400 && answer->status < 500)
+        attempts_note_failure(job->oidc->attempts, address_slice(job->address), clock_mono_ms());
     /* A code that is wrong, used or too old. */
     if (answer->status == 400 || answer->status == 401) {
         fail(job, INVALID, "the provider's token_endpoint answers %ld: %s", answer->status,
@@ -668,6 +709,7 @@ void oidc_handle_callback(struct request *request)
 {
     const struct query *query = &request->query;
     struct slice code = query_find(query, "code"), error = query_find(query, "error");
+    uint8_t address[IP_LEN];
     struct oidc_visit visit;
     bool is_secure, is_ours;
     struct job *job;
@@ -682,6 +724,15 @@ void oidc_handle_callback(struct request *request)
     if (!is_ours) {
         note_refusal(request, "the sign-in was not begun in this browser, or too long ago");
         lead_back(request, true, LOST);
+        return;
+    }
+    /* Anybody can begin a visit and come back with a made-up code, which costs the provider a
+     * request with our secret. */
+    write_address(request, address);
+    if (attempts_own_wait_ms(request->server->oidc->attempts, address_slice(address),
+                             clock_mono_ms()) > 0) {
+        note_refusal(request, "too many codes of this address were none");
+        lead_back(request, true, BUSY);
         return;
     }
     if (!(job = start_job(request->server->oidc, request, STAGE_CODE)))
@@ -706,8 +757,11 @@ struct oidc *oidc_new(struct server *server)
 {
     struct oidc *oidc = calloc(1, sizeof(*oidc));
 
-    if (oidc)
-        oidc->server = server;
+    if (!oidc || !(oidc->attempts = attempts_new())) {
+        free(oidc);
+        return NULL;
+    }
+    oidc->server = server;
     return oidc;
 }
 
@@ -730,5 +784,6 @@ void oidc_free(struct oidc *oidc)
         return;
     oidc_reset(oidc);
     asker_free(oidc->asker);
+    attempts_free(oidc->attempts);
     free(oidc);
 }

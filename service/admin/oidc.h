@@ -18,7 +18,8 @@ struct oidc;
 struct server;
 
 enum {
-    OIDC_JOBS_MAX = 64,             /* people who are let in at a time */
+    OIDC_JOBS_MAX = 64,             /* people who are let in at a time … */
+    OIDC_JOBS_ADDRESS_MAX = 8,      /* … and those of one address, or IPv6 network of 64 bits */
     OIDC_SIGN_IN_S = 600,           /* how long somebody may take at the provider */
     OIDC_PROVIDER_MS = 3600 * 1000, /* how long is believed what it says of itself */
     OIDC_KEYS_AGAIN_MS = 60 * 1000, /* the soonest that its keys are asked for again */

@@ -58,10 +58,10 @@ bool oidc_provider_read(struct oidc_provider *out, struct slice text, const char
                         struct error *err)
 {
     json_t *metadata = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+    struct oidc_provider found = {.jwks_uri = NULL};
     bool needs_tls = strncmp(issuer, "http://", 7) != 0, ok = false;
     const json_t *methods, *own;
 
-    *out = (struct oidc_provider){.jwks_uri = NULL};
     if (!metadata) {
         error_set(err, "the provider's metadata are no JSON");
         return false;
@@ -72,16 +72,22 @@ bool oidc_provider_read(struct oidc_provider *out, struct slice text, const char
         goto out;
     }
     methods = json_object_get(metadata, "token_endpoint_auth_methods_supported");
-    out->takes_secret_in_body =
+    found.takes_secret_in_body =
         !has_text(methods, "client_secret_basic") && has_text(methods, "client_secret_post");
-    out->says_issuer =
+    found.says_issuer =
         json_is_true(json_object_get(metadata, "authorization_response_iss_parameter_supported"));
-    ok = read_url(metadata, "authorization_endpoint", needs_tls, &out->authorization_endpoint,
+    ok = read_url(metadata, "authorization_endpoint", needs_tls, &found.authorization_endpoint,
                   err) &&
-         read_url(metadata, "token_endpoint", needs_tls, &out->token_endpoint, err) &&
-         read_url(metadata, "jwks_uri", needs_tls, &out->jwks_uri, err) &&
+         read_url(metadata, "token_endpoint", needs_tls, &found.token_endpoint, err) &&
+         read_url(metadata, "jwks_uri", needs_tls, &found.jwks_uri, err) &&
          (!json_object_get(metadata, "userinfo_endpoint") ||
-          read_url(metadata, "userinfo_endpoint", needs_tls, &out->userinfo_endpoint, err));
+          read_url(metadata, "userinfo_endpoint", needs_tls, &found.userinfo_endpoint, err));
+    if (ok) {
+        oidc_provider_clear(out);
+        *out = found;
+    } else {
+        oidc_provider_clear(&found);
+    }
 out:
     json_decref(metadata);
     return ok;

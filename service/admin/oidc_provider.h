@@ -22,8 +22,9 @@ struct oidc_provider {
 /* Writes the address of an issuer's metadata; NULL: no memory. */
 MUST_USE char *oidc_metadata_url(const char *issuer);
 
-/* Reads the metadata.  False and `*err`: they aren't those of `issuer`, or lead to a place that
- * isn't safe.  Fills `*out` in any case; free it by oidc_provider_clear(). */
+/* Reads the metadata into `*out`, in place of what was read before, or of {0}; free it by
+ * oidc_provider_clear().  False and `*err`: they aren't those of `issuer`, or lead to a place that
+ * isn't safe, and `*out` is left alone. */
 MUST_USE bool oidc_provider_read(struct oidc_provider *out, struct slice text, const char *issuer,
                                  struct error *err);
 /* {0} is allowed. */

@@ -185,6 +185,70 @@ def test_what_the_id_token_does_not_say_is_asked_for(daemon, provider):
         assert outcome(visit(daemon, provider)) == "invalid", wrong
 
 
+def test_who_cannot_be_asked_for_gets_no_wider_role_for_that(make_hopcountd, redis, provider, tmp_path):
+    """The first entry of the table counts: who isn't known to be among the readers would get the next one."""
+    config = settings(provider, tmp_path)
+    config["admin"]["users"] = [{"group": "readers", "role": "read"}, {"user": "*@acme.example", "role": "admin"}]
+    daemon = make_hopcountd(redis, config, start=False)
+    daemon.admin_key = daemon.add_api_key("admin,stats:read", name="root")
+    daemon.start()
+    provider.claims = {"groups": None}
+    provider.userinfo = {"sub": "1", "groups": ["readers"]}
+    assert ask(daemon, Cookie=session_of(visit(daemon, provider))).json["scopes"] == "stats:read"
+    asked = provider.asked.count("/me")
+    for token in (None, "at 1", "at-\u00e4", "at-1\r\nX: y"):
+        provider.access_token = token
+        assert outcome(visit(daemon, provider)) == "invalid", token
+    assert provider.asked.count("/me") == asked
+    wait_until(lambda: any("no access token" in what for what in refusals(daemon)), 20, "the audit log says why")
+
+
+def test_codes_that_are_none_bother_the_provider_only_so_often(daemon, provider):
+    """From one address; others go on, and so does who has signed in already."""
+    session = session_of(visit(daemon, provider))
+
+    def junk(source, code="junk"):
+        location, cookie = start(daemon, source=source)
+        query, _ = provider.authorize(location)
+        return outcome(back(daemon, {**query, "code": code}, cookie, source=source))
+    asked = provider.asked.count("/token")
+    assert [junk("127.0.0.2") for _ in range(12)] == ["invalid"] * 10 + ["busy"] * 2
+    assert provider.asked.count("/token") == asked + 10
+    assert junk("127.0.0.3") == "invalid" and session_of(visit(daemon, provider))
+    assert ask(daemon, Cookie=session, source="127.0.0.2").json["signed_in"]
+    wait_until(lambda: any("too many" in what for what in refusals(daemon)), 20, "the audit log has it")
+
+
+def test_one_address_does_not_take_the_places_of_all(daemon, provider):
+    may_answer = threading.Event()
+
+    def answer_late(handler):
+        may_answer.wait(60)
+        handler.reply({}, 400)
+    outcomes = []
+
+    def come_back(source, query, cookie):
+        outcomes.append(outcome(back(daemon, query, cookie, source=source)))
+    provider.answers = {TOKEN: answer_late}
+    visits = []
+    for source in ["127.0.0.2"] * 9 + ["127.0.0.3"]:
+        location, cookie = start(daemon, source=source)
+        visits.append((source, provider.authorize(location)[0], cookie))
+    ninth = visits.pop(8)
+    threads = [threading.Thread(target=come_back, args=visit) for visit in visits]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: provider.asked.count(TOKEN) == 9, 20, "the provider is asked for all but one")
+    come_back(*ninth)
+    assert outcomes == ["busy"]
+    may_answer.set()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == ["busy"] + ["invalid"] * 9
+    provider.answers = {}
+    assert session_of(visit(daemon, provider))  # the places are free again
+
+
 @pytest.mark.parametrize("change,want", [
     ({"email": "eve@evil.example"}, "no_role"), ({"email": "eve@evil.example", "groups": ["Bosses", "boss", 7]}, "no_role"),
     ({"email": None}, "no_role"), ({"email": 7}, "no_role"), ({"email": ""}, "no_role"), ({"email": "a" * 121}, "no_role"),

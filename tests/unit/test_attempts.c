@@ -21,17 +21,17 @@ static void an_address_may_fail_so_often_in_a_window(void **state)
     const struct {
         const char *name, *address;
         int failures;
-        int64_t at_ms, want_ms;
+        int64_t at_ms, want_ms, want_own_ms;
     } cases[] = {
-        {"never failed", "192.0.2.1", 0, NOW_MS, 0},
-        {"one short of the limit", "192.0.2.1", ATTEMPTS_MAX - 1, NOW_MS, 0},
-        {"at the limit", "192.0.2.1", ATTEMPTS_MAX, NOW_MS, ATTEMPTS_WINDOW_MS},
+        {"never failed", "192.0.2.1", 0, NOW_MS, 0, 0},
+        {"one short of the limit", "192.0.2.1", ATTEMPTS_MAX - 1, NOW_MS, 0, 0},
+        {"at the limit", "192.0.2.1", ATTEMPTS_MAX, NOW_MS, ATTEMPTS_WINDOW_MS, ATTEMPTS_WINDOW_MS},
         {"a moment before the window ends", "192.0.2.1", ATTEMPTS_MAX,
-         NOW_MS + ATTEMPTS_WINDOW_MS - 1, 1},
-        {"the window is over", "192.0.2.1", ATTEMPTS_MAX, NOW_MS + ATTEMPTS_WINDOW_MS, 0},
-        {"another address", "192.0.2.2", ATTEMPTS_MAX, NOW_MS, 0},
+         NOW_MS + ATTEMPTS_WINDOW_MS - 1, 1, 1},
+        {"the window is over", "192.0.2.1", ATTEMPTS_MAX, NOW_MS + ATTEMPTS_WINDOW_MS, 0, 0},
+        {"another address", "192.0.2.2", ATTEMPTS_MAX, NOW_MS, 0, 0},
         {"another address, but all together too often", "192.0.2.2", ATTEMPTS_TOTAL_MAX, NOW_MS,
-         ATTEMPTS_WINDOW_MS},
+         ATTEMPTS_WINDOW_MS, 0},
     };
 
     (void)state;
@@ -42,6 +42,8 @@ static void an_address_may_fail_so_often_in_a_window(void **state)
         note_failures(attempts, "192.0.2.1", cases[i].failures, NOW_MS);
         assert_int_equal(attempts_wait_ms(attempts, slice_of(cases[i].address), cases[i].at_ms),
                          cases[i].want_ms);
+        assert_int_equal(attempts_own_wait_ms(attempts, slice_of(cases[i].address), cases[i].at_ms),
+                         cases[i].want_own_ms);
         attempts_free(attempts);
     }
 }

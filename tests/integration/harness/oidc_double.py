@@ -86,8 +86,8 @@ def jwt(key, claims, header=None):
 
 class OidcDouble(ThreadingHTTPServer):
     """Knobs: `key`, `keys` (published), `claims` (laid over the right ones, None removes), `header` (of the ID
-    token), `change` (a function of the ID token's text), `metadata`, `userinfo`, `answers` {path: function of the
-    handler}.  What came stands in `asked`."""
+    token), `change` (a function of the ID token's text), `access_token` (None: none), `metadata`, `userinfo`,
+    `answers` {path: function of the handler}.  What came stands in `asked`."""
     daemon_threads = True
 
     def __init__(self, client_id="hopcount", secret="s3cret/+ä"):
@@ -102,6 +102,7 @@ class OidcDouble(ThreadingHTTPServer):
         self.keys = [self.key]
         self.claims, self.header, self.metadata, self.answers, self.userinfo = {}, {}, {}, {}, None
         self.change = lambda token: token
+        self.access_token = "at-1"
         self.asked = []
 
     def authorize(self, location):
@@ -165,7 +166,8 @@ class Handler(BaseHTTPRequestHandler):
         elif not asked or asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"]:
             self.reply({"error": "invalid_grant"}, 400)
         else:
-            self.reply({"id_token": provider.id_token(asked["nonce"]), "access_token": "at-1", "token_type": "Bearer"})
+            self.reply({"id_token": provider.id_token(asked["nonce"]), "token_type": "Bearer",
+                        **({"access_token": provider.access_token} if provider.access_token else {})})
 
 
 @contextlib.contextmanager
