@@ -23,6 +23,7 @@ enum {
     DATE_LEN = 64,
     REPLY_MAX = 160,
     CONNECT_MAX_MS = 10000,
+    ANSWER_MS = 10000, /* so long a process that stops waits to hear what came of what it sent */
 };
 
 /* --- a mail's fields --- */
@@ -192,9 +193,12 @@ static curl_mime *parts_of(CURL *curl, const struct report_mail *mail)
 
 /* --- sending it --- */
 
-/* The last refusal of the server. */
-struct smtp_reply {
-    char text[REPLY_MAX];
+/* What the server has said, and whether to wait for more of it. */
+struct smtp_talk {
+    char refusal[REPLY_MAX]; /* the last one */
+    bool has_data;           /* it has asked for the mail: from then on it may take it */
+    const atomic_bool *stopping;
+    int64_t stopped_ms; /* monotonic: when it was seen that the process stops; 0 = it does not */
 };
 
 /* As text that can stand in a record and a log line. */
@@ -209,31 +213,37 @@ static void set_why(char why[static REPORT_WHY_MAX], const char *before, const c
 
 static size_t on_reply(char *bytes, size_t size, size_t n, void *arg)
 {
-    struct smtp_reply *reply = arg;
+    struct smtp_talk *talk = arg;
     size_t len = 0;
 
+    if (size * n >= 3 && memcmp(bytes, "354", 3) == 0)
+        talk->has_data = true;
     if (size * n == 0 || (bytes[0] != '4' && bytes[0] != '5')) /* what it says of QUIT, too */
         return size * n;
-    for (size_t i = 0; i < size * n && len + 1 < sizeof(reply->text); i++) {
+    for (size_t i = 0; i < size * n && len + 1 < sizeof(talk->refusal); i++) {
         if (bytes[i] != '\r' && bytes[i] != '\n')
-            reply->text[len++] = bytes[i];
+            talk->refusal[len++] = bytes[i];
     }
-    reply->text[len] = '\0';
+    talk->refusal[len] = '\0';
     return size * n;
 }
 
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-    const atomic_bool *stopping = arg;
+    struct smtp_talk *talk = arg;
 
     (void)a;
     (void)b;
     (void)c;
     (void)d;
-    return atomic_load(stopping);
+    if (!talk->stopping || !atomic_load(talk->stopping))
+        return 0;
+    if (talk->stopped_ms == 0)
+        talk->stopped_ms = clock_mono_ms();
+    return !talk->has_data || clock_mono_ms() - talk->stopped_ms >= ANSWER_MS;
 }
 
-static void set_options(CURL *curl, const struct report_mailer *mailer)
+static void set_options(CURL *curl, const struct report_mailer *mailer, struct smtp_talk *talk)
 {
     const struct config_smtp *smtp = mailer->smtp;
     int64_t connect_ms = smtp->timeout_ms < CONNECT_MAX_MS ? smtp->timeout_ms : CONNECT_MAX_MS;
@@ -253,11 +263,11 @@ static void set_options(CURL *curl, const struct report_mailer *mailer)
         curl_easy_setopt(curl, CURLOPT_USERNAME, smtp->username);
         curl_easy_setopt(curl, CURLOPT_PASSWORD, mailer->password);
     }
-    if (mailer->stopping) {
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)mailer->stopping);
-    }
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_reply);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, talk);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, talk);
 }
 
 /* A 5yz is for good, but for what is said of names and passwords, which the operator can mend. */
@@ -291,7 +301,7 @@ enum report_outcome report_send_mail(const struct report_mailer *mailer,
     char sender[300], receiver[300], curl_error[CURL_ERROR_SIZE] = "";
     char *title = report_write(mail->report, mail->language, REPORT_TITLE);
     struct curl_slist *fields = title ? fields_of(mailer, mail, title) : NULL, *receivers;
-    struct smtp_reply reply = {.text = ""};
+    struct smtp_talk talk = {.stopping = mailer->stopping};
     CURL *curl = curl_easy_init();
     curl_mime *parts = curl ? parts_of(curl, mail) : NULL;
     CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -301,19 +311,17 @@ enum report_outcome report_send_mail(const struct report_mailer *mailer,
     snprintf(receiver, sizeof(receiver), "<%s>", mail->to);
     receivers = curl_slist_append(NULL, receiver);
     if (parts && fields && receivers) {
-        set_options(curl, mailer);
+        set_options(curl, mailer, &talk);
         curl_easy_setopt(curl, CURLOPT_MAIL_FROM, sender);
         curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, receivers);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
         curl_easy_setopt(curl, CURLOPT_MIMEPOST, parts);
-        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_reply);
-        curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply);
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_error);
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     }
     if (code != CURLE_OK && status >= 400)
-        set_why(why, "the mail server answers: ", reply.text);
+        set_why(why, "the mail server answers: ", talk.refusal);
     else if (code != CURLE_OK)
         set_why(why, "", curl_error[0] ? curl_error : curl_easy_strerror(code));
     curl_slist_free_all(receivers);
@@ -355,6 +363,7 @@ enum report_outcome report_send_post(const struct report_post *post,
         .allow_private = post->allow_private,
         .never_repeats = true,
         .stopping = post->stopping ? post->stopping : &never,
+        .answer_ms = ANSWER_MS,
     };
     char *body = report_write(post->report, post->language, post->form);
     struct sink_http *http = sink_http_new(&options);

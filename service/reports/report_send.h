@@ -1,5 +1,6 @@
 /* report_send.h - gives a report to one receiver: a mail by SMTP, or a POST to a chat's webhook.
- * Bounded in time, aborted when the process stops. */
+ * Bounded in time.  When the process stops it is aborted, but for what was handed over whole: there
+ * the answer, which tells whether the receiver has it, is waited for ten seconds more. */
 #ifndef REPORTS_REPORT_SEND_H
 #define REPORTS_REPORT_SEND_H
 #include <stdatomic.h>

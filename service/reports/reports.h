@@ -8,9 +8,10 @@
  *              ▼ │
  *             later ──▶ gave_up
  *
- * A process that ends while it is sending leaves `sending` behind.  Whether the receiver has the
- * report is not known then, nor when a server took it and did not say so: after the claim's end, it
- * is sent again, with the same Message-ID.  In all other cases there is one mail for a period.
+ * A process that dies while it is sending leaves `sending` behind.  Whether the receiver has the
+ * report is not known then, nor when a server took it and did not say so in time, which is ten
+ * seconds when the process is stopped: it is sent again, with the same Message-ID.  In all other
+ * cases there is one mail for a period.
  * Without Redis nothing is sent. */
 #ifndef REPORTS_REPORTS_H
 #define REPORTS_REPORTS_H
@@ -42,7 +43,7 @@ MUST_USE bool reports_start(struct reports *reports, reports_ask *ask, void *own
  * and for mail servers.  Milliseconds until the next turn.  For tests, which start no thread. */
 int64_t reports_turn(struct reports *reports);
 
-/* Ends the thread, and what is just being sent.  NULL is allowed. */
+/* Ends the thread, and what is just being sent (report_send.h).  NULL is allowed. */
 void reports_stop(struct reports *reports);
 /* Stops it, too.  NULL is allowed. */
 void reports_free(struct reports *reports);

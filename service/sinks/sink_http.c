@@ -9,6 +9,8 @@
 
 #include <curl/curl.h>
 
+#include "service/base/clock.h"
+
 enum { CONNECT_MAX_MS = 10000, RETRY_AFTER_MAX_S = 3600 };
 
 struct sink_http {
@@ -17,6 +19,8 @@ struct sink_http {
     bool was_private; /* the address of the request at hand was refused */
     bool has_streams; /* the last answer came by HTTP/2 or later: it names its request */
     struct sink_http_answer *answer;
+    size_t body_len;    /* of the request at hand */
+    int64_t stopped_ms; /* monotonic: when it was seen that the process stops; 0 = it does not */
     char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -89,15 +93,19 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return len <= room ? len : 0;
 }
 
-static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t uploaded)
 {
-    const struct sink_http *http = arg;
+    struct sink_http *http = arg;
 
     (void)a;
     (void)b;
     (void)c;
-    (void)d;
-    return atomic_load(http->options.stopping);
+    if (!atomic_load(http->options.stopping))
+        return 0;
+    if (http->stopped_ms == 0)
+        http->stopped_ms = clock_mono_ms();
+    return uploaded < (curl_off_t)http->body_len ||
+           clock_mono_ms() - http->stopped_ms >= http->options.answer_ms;
 }
 
 struct sink_http *sink_http_new(const struct sink_http_options *options)
@@ -164,6 +172,7 @@ void sink_http_post(struct sink_http *http, const struct sink_http_request *requ
     long version = 0;
     CURLcode code;
 
+    http->body_len = request->body_len;
     answer->status = 0;
     answer->body_len = 0;
     answer->error[0] = '\0';

@@ -26,6 +26,8 @@ struct sink_http_options {
      * before closes without an answer, so by HTTP/2, too, each request has its own. */
     bool never_repeats;
     const atomic_bool *stopping;
+    /* For so long after that the answer is still waited for, once the whole request was sent. */
+    int64_t answer_ms;
 };
 
 /* Copies `options`; the texts are kept till sink_http_free().  NULL: out of memory. */

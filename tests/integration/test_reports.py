@@ -2,6 +2,7 @@
 import datetime
 import json
 import re
+import signal
 import ssl
 import threading
 import time
@@ -188,6 +189,28 @@ def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_
     assert len(smtp.mails) == 2 and len({mail.message["Message-ID"] for mail in smtp.mails}) == 1
     for pod in pods:
         pod.shut_down()
+
+
+@pytest.mark.parametrize("receiver", [BOSS, "chat"])
+def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_hopcountd, redis, smtp, chat, tmp_path, receiver):
+    """Else it would not know that the receiver has the report, and it would go out again."""
+    taken = threading.Event()
+    smtp.answers["."] = lambda: (taken.wait(60), "250 taken")[1]
+    chat.answer = lambda request: Answer(wait=taken)
+    (tmp_path / "slack").write_text(chat.url + "\n")
+    (tmp_path / "slack").chmod(0o600)
+    config = config_of(smtp, webhook="slack", webhook_file=str(tmp_path / "slack"), allow_private=True)
+    config["smtp"]["timeout_ms"] = 60000
+    daemon = make_hopcountd(redis, config, start=False)
+    make_due(redis, receiver)
+    daemon.start()
+    wait_until(lambda: smtp.mails or chat.requests, 40)
+    daemon.send(signal.SIGTERM)
+    time.sleep(2)  # in which it must not give up
+    taken.set()
+    assert daemon.wait() == 0
+    assert json.loads(redis.client().hget(KEY, f"weekly week {receiver}"))["state"] == "sent"
+    assert len(smtp.mails) + len(chat.requests) == 1
 
 
 def test_what_a_mail_server_refuses_is_tried_again_or_not(make_hopcountd, redis, smtp):

@@ -14,8 +14,8 @@ class Mail:
 
 
 class SmtpDouble:
-    """`answers` by command (`RCPT`, `DATA`, `.`, `AUTH`): a line instead of the usual one, or an Event that is
-    waited for before the connection closes without an answer.  `context` is for STARTTLS, or with `tls_first` at once."""
+    """`answers` by command (`RCPT`, `DATA`, `.`, `AUTH`): a line instead of the usual one, a function that gives
+    it, or an Event that is waited for before the connection closes without an answer.  `context` is for STARTTLS, or with `tls_first` at once."""
 
     def __init__(self, context=None, tls_first=False):
         self.mails, self.answers, self.n_tries, self.lock = [], {}, 0, threading.Lock()
@@ -52,6 +52,8 @@ class SmtpDouble:
         if isinstance(answer, threading.Event):
             answer.wait(60)
             return False
+        if callable(answer):
+            answer = answer()
         handler.wfile.write(answer.encode() + b"\r\n")
         return True
 
