@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -281,6 +282,17 @@ static enum report_outcome outcome_of(CURLcode code, long reply)
     return REPORT_REFUSED;
 }
 
+/* Makes the end of the connection short: libcurl says QUIT then, and would wait up to two minutes
+ * for a server that has stopped to answer. */
+static void stop_reading(CURL *curl)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+
+    if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+        socket != CURL_SOCKET_BAD)
+        shutdown(socket, SHUT_RD);
+}
+
 bool report_mailer_init(struct report_mailer *mailer, const struct config_smtp *smtp,
                         struct error *err)
 {
@@ -319,6 +331,7 @@ enum report_outcome report_send_mail(const struct report_mailer *mailer,
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, curl_error);
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        stop_reading(curl);
     }
     if (code != CURLE_OK && status >= 400)
         set_why(why, "the mail server answers: ", talk.refusal);
