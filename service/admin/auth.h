@@ -82,7 +82,8 @@ bool auth_may_share(const struct auth *auth, const uint8_t maker[static APIKEY_H
 MUST_USE bool auth_check_share(struct auth *auth, struct request *request, const char *id);
 
 /* Whether a request that auth_check() let pass would pass again: its key or role is there still,
- * for the same brands, and its session hasn't ended.  Counts nothing. */
+ * for the same brands, and its session hasn't ended.  Or, by another `scope`, whether that would
+ * let it pass as well.  Counts nothing. */
 bool auth_still_allows(const struct auth *auth, const struct request *request, unsigned scope);
 
 /* Whether the request carries the text of a known API key, whatever that allows.  From any thread.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "proto/rfc3339.h"
+#include "service/admin/auth.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/pods.h"
@@ -13,6 +14,7 @@
 #include "service/base/clock.h"
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
+#include "service/config/apikeys.h"
 #include "service/config/brandlist.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
@@ -116,8 +118,17 @@ static json_t *sinks_json(struct sinks *sinks)
 
 struct report_list {
     const char *brands;
+    bool shows_addresses;
     json_t *array;
 };
+
+/* An address in full, or its domain alone: "…@example.com". */
+static json_t *receiver_json(const char *to, bool shows_addresses)
+{
+    const char *at = strrchr(to, '@');
+
+    return at && !shows_addresses ? json_sprintf("\u2026%s", at) : json_string(to);
+}
 
 static void add_report(void *owner, const struct report_delivery *delivery)
 {
@@ -127,19 +138,22 @@ static void add_report(void *owner, const struct report_delivery *delivery)
         return;
     json_array_append_new(
         list->array,
-        json_pack("{ss ss ss ss ss so so sI so so sI}", "name", delivery->report, "brand",
-                  delivery->brand, "every", delivery->every, "to", delivery->to, "state",
-                  delivery->state, "period",
-                  delivery->period[0] ? json_string(delivery->period) : json_null(), "error",
-                  delivery->why[0] ? json_string(delivery->why) : json_null(), "tries",
+        json_pack("{ss ss ss so ss so so sI so so sI}", "name", delivery->report, "brand",
+                  delivery->brand, "every", delivery->every, "to",
+                  receiver_json(delivery->to, list->shows_addresses), "state", delivery->state,
+                  "period", delivery->period[0] ? json_string(delivery->period) : json_null(),
+                  "error", delivery->why[0] ? json_string(delivery->why) : json_null(), "tries",
                   (json_int_t)delivery->tries, "at", time_json(delivery->at_ms), "next_at",
                   time_json(delivery->next_ms), "overdue_s", (json_int_t)delivery->overdue_s));
 }
 
-/* Of the brands that the key is for. */
-static json_t *reports_json(struct reports *reports, const char *brands)
+/* Of the brands that the key is for; mail addresses are for those who may do all. */
+static json_t *reports_json(struct reports *reports, const struct request *request)
 {
-    struct report_list list = {.brands = brands, .array = json_array()};
+    struct report_list list = {.brands = request->brands,
+                               .shows_addresses =
+                                   auth_still_allows(request->server->auth, request, APIKEY_ADMIN),
+                               .array = json_array()};
 
     if (reports)
         reports_visit(reports, add_report, &list);
@@ -184,9 +198,11 @@ static json_t *figures_json(const struct pods_age *age)
                      number_json(age->pending));
 }
 
-/* `brands`: those that the key is for; NULL = all, and only then it sees what counts all alike. */
-static json_t *health_json(const struct server *server, const char *brands)
+/* Only a key that is for all brands sees what counts all alike. */
+static json_t *health_json(const struct request *request)
 {
+    const struct server *server = request->server;
+    const char *brands = request->brands;
     bool sees_all = brands == NULL;
     const struct admin_sources *sources = &server->sources;
     struct pods_age age = pods_age(server->pods);
@@ -211,10 +227,10 @@ static json_t *health_json(const struct server *server, const char *brands)
         sees_all ? requests_json(sources) : json_null(), "pods", pods_json(server->pods), "sinks",
         sees_all && sources->sinks ? sinks_json(sources->sinks) : json_null(), "anomalies",
         anomalies_json(server->anomalies, brands), "reports",
-        reports_json(sources->reports, brands), "reload", reload_json(server));
+        reports_json(sources->reports, request), "reload", reload_json(server));
 }
 
 void health_handle(struct request *request)
 {
-    request_reply_json(request, 200, health_json(request->server, request->brands));
+    request_reply_json(request, 200, health_json(request));
 }

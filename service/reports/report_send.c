@@ -202,13 +202,26 @@ struct smtp_talk {
     int64_t stopped_ms; /* monotonic: when it was seen that the process stops; 0 = it does not */
 };
 
-/* As text that can stand in a record and a log line. */
+/* As text that can stand in a record and a log line: without control bytes, nor mail addresses,
+ * which servers like to repeat. */
 static void set_why(char why[static REPORT_WHY_MAX], const char *before, const char *text)
 {
+    static const char address[] = "(address)";
     size_t at = (size_t)snprintf(why, REPORT_WHY_MAX, "%s", before);
 
-    for (; *text && at + 1 < REPORT_WHY_MAX; text++)
-        why[at++] = isprint((unsigned char)*text) ? *text : '?';
+    while (*text && at + sizeof(address) < REPORT_WHY_MAX) {
+        size_t len = strcspn(text, " \t<>()[]\"',;:");
+
+        if (memchr(text, '@', len)) {
+            memcpy(why + at, address, sizeof(address));
+            at += sizeof(address) - 1;
+            text += len;
+            continue;
+        }
+        len = len > 0 ? len : 1;
+        for (; len > 0 && at + 1 < REPORT_WHY_MAX; len--, text++)
+            why[at++] = isprint((unsigned char)*text) ? *text : '?';
+    }
     why[at] = '\0';
 }
 

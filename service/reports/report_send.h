@@ -46,7 +46,7 @@ struct report_mail {
     const char *id; /* of the field Message-ID, without its brackets: the same if it is repeated */
 };
 
-/* Unless it is sent, `why` says what was in the way. */
+/* Unless it is sent, `why` says what was in the way, without any mail address. */
 MUST_USE enum report_outcome report_send_mail(const struct report_mailer *mailer,
                                               const struct report_mail *mail,
                                               char why[static REPORT_WHY_MAX]);

@@ -43,6 +43,7 @@ enum {
     NUMBER_MAX = 24,
     STATE_MAX = 16,
     KEY_MAX = 64,
+    RECEIVER_MAX = 48,
 };
 
 /* What is known of a delivery, as its record has it. */
@@ -54,7 +55,8 @@ struct known {
 struct delivery {
     const struct config_report *report;
     struct schedule *schedule;
-    const char *to; /* an address; NULL = the chat */
+    const char *to;  /* an address; NULL = the chat */
+    unsigned number; /* of the address in the configuration, from 1 */
     char name[NAME_MAX_LEN];
     char *text;         /* the record as Redis has it; "" = none */
     char *unsaved;      /* what is to take its place, and Redis was away; NULL = nothing is */
@@ -191,18 +193,29 @@ static const char *find_record(const struct redisReply *answer, const char *name
     return "";
 }
 
+/* The receiver in a log line: without the address, which doesn't belong into logs. */
+static const char *name_receiver(const struct delivery *d, char out[static RECEIVER_MAX])
+{
+    if (d->to)
+        snprintf(out, RECEIVER_MAX, "\"address %u of %u\"", d->number, d->report->n_to);
+    else
+        snprintf(out, RECEIVER_MAX, "chat");
+    return out;
+}
+
 /* Where another process has written a record, or Redis has lost it, what this one still wanted to
  * write is outdated: it would undo what the other has done. */
 static void take_record(struct reports *r, struct delivery *d, const char *text)
 {
-    char *copy;
+    char to[RECEIVER_MAX], *copy;
 
     if (strcmp(d->text, text) == 0 || !(copy = strdup(text)))
         return;
     if (text[0] == '\0')
-        log_warn("report.record_lost",
-                 "report=%s err=\"Redis has lost what was sent; begins with the next period\"",
-                 d->report->name);
+        log_warn(
+            "report.record_lost",
+            "report=%s to=%s err=\"Redis has lost what was sent; begins with the next period\"",
+            d->report->name, name_receiver(d, to));
     free(d->unsaved);
     d->unsaved = NULL;
     set_text(r, d, copy);
@@ -368,9 +381,9 @@ static void put_off(struct reports *r, struct delivery *d, struct known *known, 
 static void finish(struct reports *r, struct delivery *d, struct known *known,
                    enum report_outcome outcome)
 {
-    char to[LOG_QUOTE_MAX], why[LOG_QUOTE_MAX];
+    char to[RECEIVER_MAX], why[LOG_QUOTE_MAX];
 
-    log_quote(to, d->to ? d->to : "chat");
+    name_receiver(d, to);
     if (outcome == REPORT_SENT) {
         counter64_add(&d->schedule->n_sent, 1);
         log_info("report.sent", "report=%s period=%s to=%s tries=%lld", d->report->name,
@@ -398,6 +411,7 @@ static void deliver(struct reports *r, struct delivery *d)
     struct known known = d->known;
     int64_t now_ms = redis_now_ms(r);
     enum report_outcome outcome = REPORT_LATER;
+    char to[RECEIVER_MAX];
     bool is_repeat = false;
     json_t *report;
 
@@ -410,8 +424,8 @@ static void deliver(struct reports *r, struct delivery *d)
     known.tries++;
     if (is_repeat)
         log_warn("report.repeated",
-                 "report=%s period=%s err=\"whoever sent it did not say whether it arrived\"",
-                 s->config->name, s->due.first);
+                 "report=%s period=%s to=%s err=\"whoever sent it did not say whether it arrived\"",
+                 s->config->name, s->due.first, name_receiver(d, to));
     known.next_ms = now_ms + CLAIM_MS + r->config->smtp.timeout_ms;
     if (!keep(r, d, write_record(&known)))
         return;
@@ -553,6 +567,7 @@ static bool add_deliveries(struct reports *r, struct schedule *s)
         d->report = s->config;
         d->schedule = s;
         d->to = i < s->config->n_to ? s->config->to[i] : NULL;
+        d->number = i + 1;
         /* A week and a month have records of their own: the dates of one say nothing of the other
          * when the configuration changes. */
         snprintf(d->name, sizeof(d->name), "%s %s %s", s->config->name,

@@ -59,10 +59,20 @@ def make_due(redis, receiver=BOSS, name="weekly", **fields):
     redis.client().hset(KEY, f"{name} week {receiver}", record(**fields))
 
 
-def reports(daemon):
-    health = daemon.admin("GET", "/v1/health", key=True)
+def reports(daemon, key=True):
+    health = daemon.admin("GET", "/v1/health", key=key)
     openapi.check_reply("GET", "/v1/health", health)
     return {each["to"]: each for each in json.loads(health.text)["reports"]}
+
+
+@pytest.fixture
+def make_sender(make_hopcountd, redis):
+    """Makes a process, not started, whose own key may do all."""
+    def make(config, **options):
+        daemon = make_hopcountd(redis, config, start=False, **options)
+        daemon.api_key = daemon.add_api_key("stats:read,links:write,events:write,admin")
+        return daemon
+    return make
 
 
 def wait_for(daemon, state, receiver=BOSS):
@@ -92,7 +102,7 @@ def figures_of(text):
             for found in re.finditer(r"^  (\S.*?)  +([\d.,]+)  ", text.partition("Campaigns with")[0], re.M)}
 
 
-def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them(make_hopcountd, redis, smtp, chat, tmp_path):
+def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them(make_sender, redis, smtp, chat, tmp_path):
     monday = last_monday()
     fill(redis.client(), monday)
     for name in ("slack", "teams"):
@@ -102,10 +112,11 @@ def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them
                        allow_private=True)
     config["reports"].append({"name": "german", "brand": "acme", "tz": "Europe/Berlin", "at_hour": 1, "language": "de",
                               "webhook": "teams", "webhook_file": str(tmp_path / "teams"), "allow_private": True})
-    daemon = make_hopcountd(redis, config, start=False)
+    daemon = make_sender(config)
     make_due(redis)
     make_due(redis, "chat")
     make_due(redis, "chat", "german")
+    reader = daemon.add_api_key("stats:read", name="reader")
     daemon.start()
     # Of 40 mails of that week, three invoices were clicked, and one paid.
     sent = int((monday + 2 * DAY).timestamp())
@@ -126,6 +137,8 @@ def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them
     wait_for(daemon, "sent", "slack")
     wait_for(daemon, "sent", "teams")
     assert reports(daemon)["team@example.com"]["state"] == "new"  # it begins with the next week
+    assert set(reports(daemon, reader)) == {"…@example.com", "slack", "teams"}
+    assert daemon.log_lines("report.sent") and "@example.com" not in daemon.stderr()
     make_due(redis)
     wait_until(lambda: len(smtp.mails) == 2, 40)
     mail = smtp.mails[-1]
@@ -164,11 +177,11 @@ def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them
     daemon.shut_down()
 
 
-def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_hopcountd, redis, smtp):
+def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_sender, redis, smtp):
     silence = threading.Event()
     smtp.answers["."] = silence
     make_due(redis)
-    pods = [make_hopcountd(redis, config_of(smtp), name=f"pod{n}", start=False) for n in range(2)]
+    pods = [make_sender(config_of(smtp), name=f"pod{n}") for n in range(2)]
     for pod in pods:
         pod.start()
     wait_until(lambda: smtp.mails, 40)  # one of them waits for the answer to the mail
@@ -192,7 +205,7 @@ def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_
 
 
 @pytest.mark.parametrize("receiver", [BOSS, "chat"])
-def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_hopcountd, redis, smtp, chat, tmp_path, receiver):
+def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_sender, redis, smtp, chat, tmp_path, receiver):
     """Else it would not know that the receiver has the report, and it would go out again."""
     taken = threading.Event()
     smtp.answers["."] = lambda: (taken.wait(60), "250 taken")[1]
@@ -201,7 +214,7 @@ def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_hopc
     (tmp_path / "slack").chmod(0o600)
     config = config_of(smtp, webhook="slack", webhook_file=str(tmp_path / "slack"), allow_private=True)
     config["smtp"]["timeout_ms"] = 60000
-    daemon = make_hopcountd(redis, config, start=False)
+    daemon = make_sender(config)
     make_due(redis, receiver)
     daemon.start()
     wait_until(lambda: smtp.mails or chat.requests, 40)
@@ -213,11 +226,11 @@ def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_hopc
     assert len(smtp.mails) + len(chat.requests) == 1
 
 
-def test_what_a_mail_server_refuses_is_tried_again_or_not(make_hopcountd, redis, smtp):
+def test_what_a_mail_server_refuses_is_tried_again_or_not(make_sender, redis, smtp):
     """451: later.  No answer: later.  550: never, and it stays overdue."""
     make_due(redis)
     smtp.answers["RCPT"] = "451 try later"
-    daemon = make_hopcountd(redis, config_of(smtp), start=False).start()
+    daemon = make_sender(config_of(smtp)).start()
     client = redis.client()
     found = wait_for(daemon, "later")
     assert found["error"] == "the mail server answers: 451 try later" and found["tries"] == 1 and not smtp.mails
@@ -232,15 +245,16 @@ def test_what_a_mail_server_refuses_is_tried_again_or_not(make_hopcountd, redis,
     assert try_again() == 1
     del smtp.answers["RCPT"]
     silence = smtp.answers["."] = threading.Event()  # it doesn't answer a QUIT either
-    wait_until(lambda: reports(daemon)[BOSS]["tries"] == 2 and reports(daemon)[BOSS]["state"] == "later", 40)
+    wait_until(lambda: reports(daemon)[BOSS]["tries"] == 2 and reports(daemon)[BOSS]["state"] == "later", 20)
     assert "imed out" in reports(daemon)[BOSS]["error"] or "imeout" in reports(daemon)[BOSS]["error"]
     silence.set()
     try_again()
-    smtp.answers["RCPT"] = "550 no such\x07 user"
+    smtp.answers["RCPT"] = f"550 no such\x07 user <{BOSS}>: refused"
     found = wait_for(daemon, "refused")
-    assert found["error"] == "the mail server answers: 550 no such? user" and found["tries"] == 3
+    assert found["error"] == "the mail server answers: 550 no such? user <(address)>: refused" and found["tries"] == 3
     assert found["overdue_s"] > 3600 and len(smtp.mails) == 1
     daemon.shut_down()
+    assert daemon.log_lines("report.failed") and BOSS not in daemon.stderr()
 
 
 @pytest.mark.parametrize("name, taken", [("127.0.0.1", True), ("192.0.2.1", False)])

@@ -50,7 +50,7 @@ class SmtpDouble:
         """False: the connection is to end."""
         answer = self.answers.get(command, usual)
         if isinstance(answer, threading.Event):
-            answer.wait(60)
+            answer.wait(600)
             return False
         if callable(answer):
             answer = answer()
