@@ -14,6 +14,15 @@ test("a wrong key is refused, in words, and can be tried again", async ({ page, 
     await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
 });
 
+test("whom the proxy names without a role is told so, and not asked for a key that wouldn't count", async ({ page, stack, save }) => {
+    await page.route("**/v1/session", (route) => route.fulfill({ json: { signed_in: false, refused: "no_role", name: "eve@evil.example" } }));
+    await page.goto(stack.base);
+    await expect(page.getByRole("alert")).toContainText("eve@evil.example has no role here");
+    await expect(page.getByRole("button", { name: "Try again" })).toBeFocused();
+    await expect(page.getByLabel("API key")).toHaveCount(0);
+    await save(page, "sign-in-no-role");
+});
+
 test("the command that makes a key works as it stands there", async ({ page, stack }) => {
     await page.goto(stack.base);
     const [program, ...parameters] = (await page.locator("form code").first().textContent()).split(" ");

@@ -316,7 +316,7 @@ async function start(message) {
 
         if (!session.signed_in) {
             document.title = t("app.sign_in_hopcount");
-            session = await askForKey(root, message ?? whyRefused(session, outcome), session.sign_in_with);
+            session = await askForKey(root, message ?? whyRefused(session, outcome), session);
             isNew = true;
         }
         frame = new Frame(session, (await get("brands")).brands);

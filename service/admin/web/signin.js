@@ -45,14 +45,16 @@ function providerLink(name) {
         t("signin.with", { name }));
 }
 
-/** Shows the form in `root`, and the way to a provider if there is one; resolves with the session. */
-export function askForKey(root, message, provider) {
+/** Shows the form in `root`, and the way to a provider if there is one; resolves with the session.  Where a proxy says
+ *  who it is and that is `refused`, neither would count: only the reason is shown. */
+export function askForKey(root, message, { sign_in_with: provider, refused }) {
     const id = newId(), noteId = newId();
     const input = h("input", { id, class: "input code", type: "password", name: "key",
         autocomplete: "current-password", spellcheck: "false", required: true,
         "aria-describedby": noteId });
     const problem = h("p", { class: "notice bad", role: "alert", hidden: true });
     const button = h("button", { class: provider ? "button plain" : "button", type: "submit" }, t("signin.sign_in"));
+    const again = h("button", { class: "button", type: "button", onclick: () => location.reload() }, t("common.try_again"));
 
     function say(text) {
         problem.hidden = !text;
@@ -79,14 +81,15 @@ export function askForKey(root, message, provider) {
                 h("div", null, h("h1", null, t("signin.sign_in")),
                     h("p", { class: "muted" }, t("signin.see_which_links_in"))),
                 problem,
-                provider ? [providerLink(provider), h("p", { class: "or small muted" }, t("signin.or_key"))] : null,
-                h("div", { class: "field" }, h("label", { for: id }, t("signin.api_key")), input,
-                    h("p", { class: "small muted", id: noteId }, t("signin.hint", { add: h("code", null, "hopcount apikey --name you " +
-                        "--scope stats:read --add /etc/hopcount/api-keys"),
-                    reload: h("code", null, "systemctl reload hopcount") }))),
-                button,
+                refused ? again : [
+                    provider ? [providerLink(provider), h("p", { class: "or small muted" }, t("signin.or_key"))] : null,
+                    h("div", { class: "field" }, h("label", { for: id }, t("signin.api_key")), input,
+                        h("p", { class: "small muted", id: noteId }, t("signin.hint", { add: h("code", null, "hopcount apikey --name you " +
+                            "--scope stats:read --add /etc/hopcount/api-keys"),
+                        reload: h("code", null, "systemctl reload hopcount") }))),
+                    button],
                 h("p", { class: "small muted" }, languageSwitch(), t("signin.programs", { link: h("a", { href: "api" }, t("common.api_reference")) })))));
         say(message);
-        (root.querySelector("a.button") ?? input).focus();
+        (refused ? again : root.querySelector("a.button") ?? input).focus();
     });
 }
