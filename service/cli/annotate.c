@@ -34,13 +34,6 @@ static const struct cli_option options[] = {
     [ANNOTATE_CONFIG] = API_CONFIG_OPTION,
 };
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "-";
-}
-
 /* Brands are named with letters, digits and dashes: another name is no brand, which the API says,
  * but it must not change the path.  False: it might. */
 static bool make_path(char out[static PATH_MAX_LEN], const char *id, const char *brand)
@@ -70,8 +63,8 @@ static int add(const struct api *api, const char *brand, const char *at, const c
     free(body);
     if (!reply)
         return CLI_FAILED;
-    printf("%s of %s: %s (%s)\n", text_of(reply, "at"), text_of(reply, "brand"),
-           text_of(reply, "text"), text_of(reply, "id"));
+    printf("%s of %s: %s (%s)\n", api_text(reply, "at", "-"), api_text(reply, "brand", "-"),
+           api_text(reply, "text", "-"), api_text(reply, "id", "-"));
     json_decref(reply);
     return CLI_OK;
 }
@@ -107,8 +100,8 @@ static int list(const struct api *api, const char *path, bool as_json)
     json_array_foreach(notes, i, note)
     {
         if (!as_json)
-            printf("%-20s  %s  %s  (%s)\n", text_of(note, "at"), text_of(note, "id"),
-                   text_of(note, "text"), text_of(note, "by"));
+            printf("%-20s  %s  %s  (%s)\n", api_text(note, "at", "-"), api_text(note, "id", "-"),
+                   api_text(note, "text", "-"), api_text(note, "by", "-"));
     }
     json_decref(reply);
     return CLI_OK;
@@ -127,7 +120,8 @@ static int check_words(const struct cli_args *args)
     if (!is_list && args->value[ANNOTATE_JSON])
         return cli_usage(&cli_annotate, "--json is for --list");
     if (id && (strlen(id) != ID_LEN || strspn(id, "0123456789abcdef") != ID_LEN))
-        return cli_usage(&cli_annotate, "'%s' is no ID: 16 digits, which --list prints", id);
+        return cli_usage(&cli_annotate,
+                         "'%s' is no ID: 16 digits and letters a to f, which --list prints", id);
     if (args->n_words > 1)
         return cli_usage(&cli_annotate, "'%s' is one word too many: put the text in quotes",
                          args->words[1]);

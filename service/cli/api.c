@@ -248,3 +248,10 @@ json_t *api_ask_json(const struct api *api, const struct api_request *request)
                  api->url, request->path);
     return json;
 }
+
+const char *api_text(const json_t *object, const char *name, const char *fallback)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : fallback;
+}

@@ -69,4 +69,7 @@ MUST_USE int api_ask(const struct api *api, const struct api_request *request,
  */
 MUST_USE json_t *api_ask_json(const struct api *api, const struct api_request *request);
 
+/* The text in the member `name` of a reply, or `fallback` where there is none. */
+const char *api_text(const json_t *object, const char *name, const char *fallback);
+
 #endif

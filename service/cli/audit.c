@@ -24,9 +24,10 @@ enum {
 };
 
 static const struct cli_option options[] = {
-    [AUDIT_OF] =
-        {"action", "NAME", "only those",
-         "sign_in sign_in_refused sign_out name revoke unrevoke events export erase reload", 0},
+    [AUDIT_OF] = {"action", "NAME", "only those",
+                  "sign_in sign_in_refused sign_out name revoke unrevoke events export erase "
+                  "reload annotate unannotate save_view delete_view share unshare",
+                  0},
     [AUDIT_WHO] = {"who", "NAME", "only what this key or user did", NULL, 0},
     [AUDIT_LIMIT] = {"limit", "N", "how many, the newest first; all for every one (50)", NULL, 0},
     [AUDIT_JSON] = {"json", NULL, "a JSON object per line", NULL, 0},
@@ -43,13 +44,6 @@ struct printing {
     size_t left; /* of --limit */
     bool has_begun;
 };
-
-static const char *text_of(const json_t *row, const char *name)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text ? text : "";
-}
 
 /* A value in quotes if need be, and so that a spreadsheet takes it for a text. */
 static void print_cell(const char *text, char end)
@@ -87,17 +81,17 @@ static void print_row(struct printing *p, const json_t *row)
         if (!p->has_begun)
             puts("at,action,who,address,brand,what,client,n");
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-            print_cell(text_of(row, names[i]), ',');
+            print_cell(api_text(row, names[i], ""), ',');
         printf("%s,%" JSON_INTEGER_FORMAT "\n", number, n);
     } else {
         if (!p->has_begun)
             printf("%-20s  %-15s  %-20s  %-15s  %s\n", "at", "action", "who", "address", "what");
         if (n > 1)
             snprintf(times, sizeof(times), " (%" JSON_INTEGER_FORMAT " times)", n);
-        printf("%-20s  %-15s  %-20s  %-15s  %s%s%s%s%s%s\n", text_of(row, "at"),
-               text_of(row, "action"), text_of(row, "who"), text_of(row, "address"),
-               text_of(row, "brand"), text_of(row, "brand")[0] ? ": " : "", text_of(row, "what"),
-               number[0] ? " " : "", number, times);
+        printf("%-20s  %-15s  %-20s  %-15s  %s%s%s%s%s%s\n", api_text(row, "at", ""),
+               api_text(row, "action", ""), api_text(row, "who", ""), api_text(row, "address", ""),
+               api_text(row, "brand", ""), api_text(row, "brand", "")[0] ? ": " : "",
+               api_text(row, "what", ""), number[0] ? " " : "", number, times);
     }
     p->has_begun = true;
 }
@@ -142,7 +136,7 @@ static int print_all(struct printing *p, const struct api *api)
             print_row(p, row);
             p->left--;
         }
-        snprintf(page, sizeof(page), "%s", text_of(reply, "next_page"));
+        snprintf(page, sizeof(page), "%s", api_text(reply, "next_page", ""));
         json_decref(reply);
     } while (page[0] && p->left > 0);
     if (!p->has_begun && !p->args->value[AUDIT_JSON] && !p->args->value[AUDIT_CSV])

@@ -87,14 +87,6 @@ static struct api_request make_request(const char *body)
                                 .scope = "events:write"};
 }
 
-/* The outcome of one event. */
-static const char *text_of(const json_t *answer, const char *name)
-{
-    const char *text = json_string_value(json_object_get(answer, name));
-
-    return text ? text : "";
-}
-
 /* --- one --- */
 
 static json_t *event_json(const struct cli_args *args)
@@ -130,7 +122,7 @@ static int tell_one(const struct api *api, const struct cli_args *args)
     free(body);
     if (!answer)
         return CLI_FAILED;
-    printf("%s %s\n", text_of(answer, "outcome"), text_of(answer, "id"));
+    printf("%s %s\n", api_text(answer, "outcome", ""), api_text(answer, "id", ""));
     json_decref(answer);
     return CLI_OK;
 }
@@ -157,11 +149,11 @@ static size_t put_value(char *out, const char *text)
 
 static void print_outcome(struct telling *t, uint64_t line, const json_t *answer)
 {
-    const char *outcome = text_of(answer, "outcome"), *why = text_of(answer, "why");
+    const char *outcome = api_text(answer, "outcome", ""), *why = api_text(answer, "why", "");
     char out[OUT_LINE_MAX];
     size_t len = (size_t)snprintf(out, sizeof(out), "%" PRIu64, line);
 
-    len += put_value(out + len, text_of(answer, "id"));
+    len += put_value(out + len, api_text(answer, "id", ""));
     len += put_value(out + len, outcome);
     len += put_value(out + len, why);
     out[len++] = '\n';

@@ -50,13 +50,6 @@ static struct api_request make_request(const char *method, const char *path, con
                                 .scope = "links:write"};
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "-";
-}
-
 /* --- the list --- */
 
 static void print_table(const json_t *list)
@@ -72,9 +65,10 @@ static void print_table(const json_t *list)
            "revoked at", "by");
     json_array_foreach(rows, i, row)
     {
-        printf("%-9s %-16s %-16s %-20s  %-20s  %s\n", text_of(row, "scope"), text_of(row, "brand"),
-               text_of(row, "id"), text_of(row, "issued_before"), text_of(row, "at"),
-               text_of(row, "by"));
+        printf("%-9s %-16s %-16s %-20s  %-20s  %s\n", api_text(row, "scope", "-"),
+               api_text(row, "brand", "-"), api_text(row, "id", "-"),
+               api_text(row, "issued_before", "-"), api_text(row, "at", "-"),
+               api_text(row, "by", "-"));
     }
 }
 
@@ -149,7 +143,7 @@ static int revoke(const struct revoking *r, const char *issued_before)
     if (!reply)
         return CLI_FAILED;
     printf("%s %s of %s: revoked, links issued before %s\n", r->scope, r->id,
-           text_of(reply, "brand"), text_of(reply, "issued_before"));
+           api_text(reply, "brand", "-"), api_text(reply, "issued_before", "-"));
     json_decref(reply);
     return CLI_OK;
 }

@@ -245,7 +245,7 @@ static bool check_sink_preset(const struct config *config, unsigned index, struc
     return true;
 }
 
-static bool has_brand(const struct config *config, const char *name)
+bool config_has_brand(const struct config *config, const char *name)
 {
     for (unsigned i = 0; i < config->n_brands; i++) {
         if (strcmp(config->brands[i].name, name) == 0)
@@ -268,7 +268,7 @@ static bool check_sink(const struct config *config, unsigned index, struct error
         }
     }
     for (unsigned i = 0; i < sink->n_brands; i++) {
-        if (!has_brand(config, sink->brands[i])) {
+        if (!config_has_brand(config, sink->brands[i])) {
             snprintf(key, sizeof(key), "sinks[%u].brands", index);
             config_fail(config, err, key, "there is no brand '%s'", sink->brands[i]);
             return false;
@@ -318,7 +318,7 @@ static bool check_samples(const struct config *config, struct error *err)
     for (unsigned i = 0; i < checks->n_samples; i++) {
         const struct config_sample *sample = &checks->samples[i];
 
-        if (!has_brand(config, sample->brand)) {
+        if (!config_has_brand(config, sample->brand)) {
             snprintf(key, sizeof(key), "checks.samples[%u].brand", i);
             config_fail(config, err, key, "there is no brand '%s'", sample->brand);
             return false;
@@ -369,7 +369,7 @@ static bool check_report(const struct config *config, unsigned index, struct err
         if (strcmp(config->reports[i].name, report->name) == 0)
             wrong = "is there twice; give each report a name of its own";
     }
-    if (!has_brand(config, report->brand)) {
+    if (!config_has_brand(config, report->brand)) {
         key = "brand";
         wrong = "there is no such brand";
     } else if (report->n_to == 0 && !report->webhook_file) {

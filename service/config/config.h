@@ -395,6 +395,8 @@ MUST_USE struct config *config_parse(const char *path, const char *text, size_t 
                                      struct error *err);
 void config_free(struct config *config);
 
+bool config_has_brand(const struct config *config, const char *name);
+
 /* Names of enum config_sink_type; ends with a NULL. */
 extern const char *const config_sink_types[];
 /* "file" … */

@@ -124,7 +124,7 @@ const char *config_check_base_url(const char *text)
 }
 
 /* A query is allowed only where a path goes on behind it: HostBill's "index.php?/". */
-const char *config_check_billing_url(const char *text)
+const char *config_check_folder_url(const char *text)
 {
     const char *wrong = config_check_url(text);
     size_t len = strlen(text);
@@ -132,7 +132,7 @@ const char *config_check_billing_url(const char *text)
     if (wrong)
         return wrong;
     if (strchr(text, '#') || (strchr(text, '?') && text[len - 1] != '/'))
-        return "has a query or fragment; write the folder that the billing system lives in";
+        return "has a query or fragment; write the URL only up to its folder";
     return NULL;
 }
 

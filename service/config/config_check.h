@@ -21,11 +21,11 @@ const char *config_check_asn(const char *text);
 const char *config_check_redis_url(const char *text);
 const char *config_check_brand_name(const char *text);
 const char *config_check_host(const char *text);
-const char *config_check_base_url(const char *text);    /* scheme, host, port */
-const char *config_check_billing_url(const char *text); /* may hold a folder */
-const char *config_check_url(const char *text);         /* any, without braces */
-const char *config_check_header(const char *text);      /* that a proxy may say a user in */
-const char *config_check_user(const char *text);        /* a person, or `*…` for some or all */
+const char *config_check_base_url(const char *text);   /* scheme, host, port */
+const char *config_check_folder_url(const char *text); /* may hold a folder */
+const char *config_check_url(const char *text);        /* any, without braces */
+const char *config_check_header(const char *text);     /* that a proxy may say a user in */
+const char *config_check_user(const char *text);       /* a person, or `*…` for some or all */
 /* https, or http to this very host; without query and fragment: of a provider. */
 const char *config_check_issuer(const char *text);
 const char *config_check_sign_out_url(const char *text); /* a URL, or a path of the same host */

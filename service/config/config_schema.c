@@ -132,7 +132,8 @@ static const struct schema_key user_keys[] = {
     TEXT("group", config_user, group, 256, NULL, NULL, "All people of a group."),
     {.name = "role", .type = SCHEMA_CHOICE, .required = true, MEMBER(config_user, role),
      .choices = config_role_names,
-     .help = "read: see figures; name: also mint, name campaigns and revoke; admin: all."},
+     .help = "read: see figures; name: also mint, name campaigns, revoke, write notes, save views "
+             "and share them by links; admin: all."},
     TEXTS("brands", config_user, brands, n_brands, 0, 64, NULL, config_check_brand_name,
           "The brands they see; default: all."),
     END,
@@ -143,14 +144,15 @@ static const struct schema_key admin_keys[] = {
           "Addresses of API, dashboard, metrics and probes."),
     {.name = "api_keys", .type = SCHEMA_PATH, .at_reload = true, MEMBER(config_admin, api_keys),
      .max = 1024,
-     .help = "File of hashed API keys (hopcount apikey --add); without it the API is closed."},
+     .help = "File of hashed API keys (hopcount apikey --add); without it only people of "
+             "admin.users get in, and without those nobody."},
     INT("rate_per_min", config_admin, rate_per_min, 1, 1000000, "600",
-        "Requests that one API key may make in a minute."),
+        "Requests in a minute that one API key, one person or one link to a view may make."),
     INT("audit_days", config_admin, audit_days, 0, 3650, "365",
         "Days that the audit log goes back: who signed in, named, revoked, exported or erased, and "
         "from where; 0 keeps none."),
     {.name = "url", .type = SCHEMA_TEXT, .at_reload = true, MEMBER(config_admin, url), .max = 1024,
-     .check = config_check_billing_url,
+     .check = config_check_folder_url,
      .help = "Where browsers find this address, such as https://hopcount.acme.example; default: as "
              "each request says."},
     {.name = "proxy", .type = SCHEMA_GROUP, .at_reload = true, MEMBER(config_admin, proxy),
@@ -418,7 +420,7 @@ static const struct schema_key brand_keys[] = {
      .help =
          "Templates of a billing system: whmcs, fossbilling, paymenter, invoiceninja, blesta, "
          "hostbill, clientexec, stripe, none, or the path (with a '/') of a file of your own."},
-    TEXT("billing_url", config_brand, billing_url, 1024, NULL, config_check_billing_url,
+    TEXT("billing_url", config_brand, billing_url, 1024, NULL, config_check_folder_url,
          "Where the billing system lives; may have a folder."),
     TEXT("home", config_brand, home, 1024, NULL, config_check_url,
          "Where / leads; default: a small page."),
@@ -544,7 +546,8 @@ static const struct schema_key smtp_keys[] = {
     PATH("password_file", config_smtp, password_file, NULL,
          "File whose first line is the password."),
     CHOICE("tls", config_smtp, tls, smtp_tls_names, "required",
-           "Of an smtp:// URL: required, no mail goes over a connection without STARTTLS; none."),
+           "Of an smtp:// URL.  required: a mail goes out only after STARTTLS; none: it goes out "
+           "unencrypted, and no password may be set."),
     PATH("tls_ca", config_smtp, tls_ca, NULL,
          "PEM file of the authorities that vouch for the server; default: those of the system."),
     INT("timeout_ms", config_smtp, timeout_ms, 1000, 300000, "60000",

@@ -117,15 +117,6 @@ static bool add_entry(struct users *users, const struct config_user *from)
 
 /* --- is the configuration right? --- */
 
-static bool has_brand(const struct config *config, const char *name)
-{
-    for (unsigned i = 0; i < config->n_brands; i++) {
-        if (strcmp(config->brands[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool check_user(const struct config *config, unsigned at, struct error *err)
 {
     const struct config_user *user = &config->admin.users[at];
@@ -138,7 +129,7 @@ static bool check_user(const struct config *config, unsigned at, struct error *e
     }
     for (unsigned i = 0; i < user->n_brands; i++) {
         snprintf(key, sizeof(key), "admin.users[%u].brands", at);
-        if (!has_brand(config, user->brands[i])) {
+        if (!config_has_brand(config, user->brands[i])) {
             config_fail(config, err, key, "there is no brand '%s'", user->brands[i]);
             return false;
         }
@@ -160,7 +151,7 @@ static bool check(const struct config *config, struct error *err)
         {"admin.proxy", "user_header is missing; name the field in which the proxy says who it is",
          !proxy->user_header && (proxy->groups_header || proxy->sign_out_url)},
         {"admin.proxy.user_header",
-         "no proxy is trusted to say who somebody is; list the networks of your proxies in "
+         "no proxy is trusted to say who somebody is; list your proxy's own address in "
          "public.trusted_proxies",
          proxy->user_header && config->public.n_trusted_proxies == 0},
         {"admin.oidc", "issuer is missing; name the URL of the provider",

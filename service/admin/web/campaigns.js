@@ -11,7 +11,7 @@ import { big, count, many, percent, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
-import { apartCard, change, comparedSeries, rankCard, shared, toSeries } from "./overview.js";
+import { apartCard, change, comparedSeries, once, rankCard, toSeries } from "./overview.js";
 import { t } from "./texts.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
@@ -28,7 +28,7 @@ function chosen(filters) {
 function loader(filters) {
     const params = { ...toParams(filters), ...isShared() ? {} : { campaign: "" } };
 
-    return shared(async () => {
+    return once(async () => {
         const data = await stats({ ...params, group_by: "campaign", compare: compareParam(filters),
             limit: LISTED, offset: 0 });
         const rows = data.rows.filter((row) => row.total > 0)

@@ -7,7 +7,7 @@ import { fill, h, table } from "./dom.js";
 import { beforeName, compareParam, periodName } from "./filters.js";
 import { count, duration, many, money, odds, per100, percent, share, time } from "./format.js";
 import { openDialog } from "./listing.js";
-import { shared } from "./overview.js";
+import { once } from "./overview.js";
 import { judge, needed } from "./significance.js";
 import { t } from "./texts.js";
 import { campaignName, stateName } from "./words.js";
@@ -312,7 +312,7 @@ function sampleSize(variants, { what }) {
 }
 
 export function funnel(context, filters) {
-    const load = shared(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 500 }));
+    const load = once(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 500 }));
 
     return {
         title: t("common.funnel"),

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
-import { shared } from "./overview.js";
+import { once } from "./overview.js";
 import { ago, bytes, clock, count, many, seconds, time } from "./format.js";
 import { faultSentence } from "./sentences.js";
 import { t } from "./texts.js";
@@ -205,7 +205,7 @@ function process(health) {
 }
 
 export function health() {
-    const load = shared(() => get("health"));
+    const load = once(() => get("health"));
     const part = (title, note, span, draw) => new Card({ title, note, span, load,
         render: (data, body) => fill(body, draw(data)) });
     const cards = [

@@ -19,7 +19,7 @@ const DAYS_MAX = 100;
 const CAMPAIGNS_MAX = 32; // that the API takes by name
 
 /** Several cards that show parts of one answer share the request. */
-export function shared(load) {
+export function once(load) {
     let running = null;
 
     // Not aborted with one card, because other cards wait for it as well.
@@ -352,7 +352,7 @@ export function apartCard(text, picked) {
 export function overview(context, filters) {
     const params = toParams(filters);
     const picked = dimensionsOf(filters);
-    const load = shared(() => stats({ ...params, compare: compareParam(filters), limit: 10000,
+    const load = once(() => stats({ ...params, compare: compareParam(filters), limit: 10000,
         group_by: hasLabels(picked) ? "time,label" : "time" }));
     const loadClients = (signal) =>
         stats({ ...params, group_by: "time", clients: "true", compare: compareParam(filters) }, signal);

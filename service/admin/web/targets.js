@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { ago, count, many, seconds, time } from "./format.js";
-import { shared } from "./overview.js";
+import { once } from "./overview.js";
 import { faultSentence } from "./sentences.js";
 import { t } from "./texts.js";
 
@@ -141,7 +141,7 @@ export function targets({ brands }) {
     const withBrand = brands.length > 1;
     let chosen = null;
     const isOff = ({ enabled }) => !enabled;
-    const load = shared(async () => {
+    const load = once(async () => {
         const data = await get("targets");
 
         pages.element.hidden = isOff(data);
