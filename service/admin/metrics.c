@@ -451,7 +451,7 @@ static void write_reports(struct evbuffer *out, struct reports *reports)
         evbuffer_add_printf(out, "hopcount_report_sent_total{report=\"%s\"} %" PRIu64 "\n",
                             counts.report, counts.n_sent);
     write_head(out, "hopcount_report_failures_total", "counter",
-               "Tries of this process to send one that failed.");
+               "Failed attempts of this process to send a report.");
     for (unsigned i = 0; reports && reports_count(reports, i, &counts); i++)
         evbuffer_add_printf(out, "hopcount_report_failures_total{report=\"%s\"} %" PRIu64 "\n",
                             counts.report, counts.n_failed);

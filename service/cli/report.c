@@ -234,8 +234,9 @@ const struct cli_command cli_report = {
     .name = "report",
     .usage = "--brand NAME [OPTION…]",
     .summary = "prints or mails the figures of a week or month, beside those of the one before",
-    .notes = "hopcountd does it by itself, for each of `reports` in its configuration; a report\n"
-             "by hand changes nothing about those. The figures are what GET /v1/stats and\n"
+    .notes = "hopcountd sends reports by itself, one for each entry of `reports` in its\n"
+             "configuration.  A report that you send by hand does not count as one of these:\n"
+             "the scheduled one still goes out. The figures are what GET /v1/stats and\n"
              "/v1/funnel say of the same days.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),

@@ -19,14 +19,15 @@ enum {
     NAME_SHOWN = 40, /* characters of a campaign's name in the columns of plain text */
 };
 
-/* What a report says, in one language. */
+/* What a report says, in one language.  Why a page is down is told in English: other languages
+ * have no `down_why`. */
 struct words {
     const char *title; /* brand, period */
     const char *months[12];
     const char *none, *one, *many;
     const char *more, *less, *same, *new;
-    const char *machines, *no_machines;
-    const char *stopped, *taken_over, *down, *calm;
+    const char *machines, *one_machine, *no_machines;
+    const char *stopped, *taken_over, *down, *down_why, *calm;
     const char *incomplete;
     const char *people, *automated, *clients, *sent, *clicked, *paid, *amount;
     const char *figure, *now, *change, *none_before, *unchanged;
@@ -49,13 +50,15 @@ static const struct words english = {
     .same = ", as often as in the %s before",
     .new = ", after none in the %s before",
     .machines = "Another %s clicks came from machines, such as mail gateways.",
+    .one_machine = "One more click came from a machine, such as a mail gateway.",
     .no_machines = "No click came from a machine.",
     .stopped =
         "%s: people have stopped clicking: %s clicks, %s in the %s before. Do its links still "
         "lead to their pages?",
     .taken_over = "%s: %s of the clicks came from machines, in the %s before it was %s. A mail "
                   "gateway may be opening its links now.",
-    .down = "The page %s is down: %s.",
+    .down = "The page %s is down.",
+    .down_why = "The page %s is down: %s.",
     .calm = "Nothing unusual.",
     .incomplete = "Some clicks of these days are not counted yet: the figures may still grow.",
     .people = "Clicks by people",
@@ -71,16 +74,16 @@ static const struct words english = {
     .none_before = "none before",
     .unchanged = "unchanged",
     .campaign = "Campaign",
-    .rate = "Clicked per sent",
+    .rate = "Clicked per mail",
     .people_short = "Clicks by people",
-    .best_rate = "Campaigns with the most clicked per mail sent",
+    .best_rate = "Campaigns whose mails were clicked most",
     .best_people = "Campaigns with the most clicks",
     .figures = "Figures",
     .unusual = "Worth a look",
     .link = "Open on the dashboard",
     .footer = "Days are those of the time zone %s. Clients are counted by days of UTC, within 1%%. "
-              "Mails, invoices clicked and invoices paid are those of the mails of these days, up "
-              "to now.",
+              "Mails, invoices clicked and invoices paid are those of the mails of these days, as "
+              "they stood when this report was made.",
     .thousands = ',',
     .point = '.',
     .percent = "%",
@@ -98,6 +101,7 @@ static const struct words german = {
     .same = ", so oft wie %s davor",
     .new = ", %s davor gar nicht",
     .machines = "Weitere %s Klicks stammen von Maschinen, zum Beispiel Mail-Gateways.",
+    .one_machine = "Ein weiterer Klick stammt von einer Maschine, zum Beispiel einem Mail-Gateway.",
     .no_machines = "Kein Klick stammt von einer Maschine.",
     .stopped =
         "%s: Personen klicken nicht mehr: %s Klicks, %s %s davor. F\xc3\xbchren die Links noch "
@@ -105,7 +109,7 @@ static const struct words german = {
     .taken_over = "%s: %s der Klicks stammen von Maschinen, %s davor waren es %s. Vielleicht "
                   "\xc3\xb6"
                   "ffnet jetzt ein Mail-Gateway die Links.",
-    .down = "Die Seite %s ist gest\xc3\xb6rt: %s.",
+    .down = "Die Seite %s ist gest\xc3\xb6rt. Den Grund nennt die Seite Ziele im Dashboard.",
     .calm = "Nichts Auff\xc3\xa4lliges.",
     .incomplete =
         "Einige Klicks dieser Tage sind noch nicht gez\xc3\xa4hlt: Die Zahlen k\xc3\xb6nnen "
@@ -113,19 +117,19 @@ static const struct words german = {
     .people = "Klicks von Personen",
     .automated = "Klicks von Maschinen",
     .clients = "Kunden, die geklickt haben",
-    .sent = "Versandte Mails",
+    .sent = "Versendete Mails",
     .clicked = "Angeklickte Rechnungen",
     .paid = "Bezahlte Rechnungen",
     .amount = "Nach einem Klick bezahlt, %s",
     .figure = "Kennzahl",
     .now = "Anzahl",
-    .change = "Ver\xc3\xa4nderung",
+    .change = "\xc3\x84nderung",
     .none_before = "davor keine",
     .unchanged = "unver\xc3\xa4ndert",
     .campaign = "Kampagne",
     .rate = "Angeklickt je Mail",
     .people_short = "Klicks von Personen",
-    .best_rate = "Kampagnen mit den meisten Klicks je versandter Mail",
+    .best_rate = "Kampagnen, deren Mails am h\xc3\xa4ufigsten angeklickt wurden",
     .best_people = "Kampagnen mit den meisten Klicks",
     .figures = "Kennzahlen",
     .unusual = "Auff\xc3\xa4llig",
@@ -133,8 +137,8 @@ static const struct words german = {
             "ffnen",
     .footer =
         "Tage sind die der Zeitzone %s. Kunden werden nach UTC-Tagen gez\xc3\xa4hlt, auf 1 %% "
-        "genau. Versandte Mails, angeklickte und bezahlte Rechnungen geh\xc3\xb6ren zu den Mails "
-        "dieser Tage, Stand jetzt.",
+        "genau. Versendete Mails, angeklickte und bezahlte Rechnungen geh\xc3\xb6ren zu den Mails "
+        "dieser Tage, Stand bei Erstellung dieses Berichts.",
     .thousands = '.',
     .point = ',',
     .percent = "\xc2\xa0%",
@@ -297,7 +301,9 @@ static json_t *lead_of(const struct draft *d)
     char digits[NUMBER_MAX];
 
     say_people(d, lead);
-    if (n > 0)
+    if (n == 1)
+        say(lead, "%s", d->w->one_machine);
+    else if (n > 0)
         say(lead, d->w->machines, count(d->w, n, digits));
     else
         say(lead, "%s", d->w->no_machines);
@@ -339,7 +345,14 @@ static json_t *unusual_of(const struct draft *d)
                 per_mille(d->w, was, before));
     }
     json_array_foreach(json_object_get(d->report, "down"), i, each)
-        say(list, d->w->down, text_of(each, "target"), text_of(each, "why"));
+    {
+        const char *target = text_of(each, "target"), *why = text_of(each, "why");
+
+        if (d->w->down_why && *why)
+            say(list, d->w->down_why, target, why);
+        else
+            say(list, d->w->down, target);
+    }
     if (json_array_size(list) == 0)
         say(list, "%s", d->w->calm);
     return list;

@@ -99,7 +99,7 @@ def text_of(mail):
 
 def figures_of(text):
     return {found[1]: int(re.sub("[,.]", "", found[2]))
-            for found in re.finditer(r"^  (\S.*?)  +([\d.,]+)  ", text.partition("Campaigns with")[0], re.M)}
+            for found in re.finditer(r"^  (\S.*?)  +([\d.,]+)  ", text.partition("\nCampaigns ")[0], re.M)}
 
 
 def test_a_mail_holds_the_figures_of_the_week_as_the_api_and_the_truth_have_them(make_sender, redis, smtp, chat, tmp_path):

@@ -1,0 +1,71 @@
+/* Unit tests for reports/report_text.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "service/reports/report_text.h"
+
+/* A week of one brand with `machines` clicks by machines and the pages that are down. */
+static json_t *report_of(int machines, const char *down)
+{
+    json_t *report = json_pack("{ss ss ss ss ss s{s{si si} s{si si}} so}", "brand", "acme", "every",
+                               "week", "from", "2026-11-16", "to", "2026-11-22", "tz", "UTC",
+                               "figures", "people", "now", 5, "before", 5, "machines", "now",
+                               machines, "before", 0, "down", json_loads(down, 0, NULL));
+
+    assert_non_null(report);
+    return report;
+}
+
+static void test_sentences(void **state)
+{
+    static const char down[] = "[{\"target\": \"pay\", \"why\": \"it answers 404\"}]";
+    static const char down_unsaid[] = "[{\"target\": \"pay\", \"why\": null}]";
+    static const char why[] = "Die Seite pay ist gest\xc3\xb6rt. Den Grund nennt die Seite Ziele "
+                              "im Dashboard.\n";
+    const struct {
+        enum report_language language;
+        int machines;
+        const char *down, *says;
+    } cases[] = {
+        {REPORT_ENGLISH, 0, "[]", "No click came from a machine."},
+        {REPORT_ENGLISH, 1, "[]", "One more click came from a machine, such as a mail gateway."},
+        {REPORT_ENGLISH, 1234, "[]", "Another 1,234 clicks came from machines"},
+        {REPORT_ENGLISH, 0, "[]", "Nothing unusual.\n"},
+        {REPORT_ENGLISH, 0, down, "The page pay is down: it answers 404.\n"},
+        {REPORT_ENGLISH, 0, down_unsaid, "The page pay is down.\n"},
+        {REPORT_GERMAN, 0, "[]", "Kein Klick stammt von einer Maschine."},
+        {REPORT_GERMAN, 1, "[]", "Ein weiterer Klick stammt von einer Maschine, zum Beispiel"},
+        {REPORT_GERMAN, 1234, "[]", "Weitere 1.234 Klicks stammen von Maschinen"},
+        {REPORT_GERMAN, 0, down, why},
+        {REPORT_GERMAN, 0, down_unsaid, why},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *report = report_of(cases[i].machines, cases[i].down);
+        char *text = report_write(report, cases[i].language, REPORT_PLAIN);
+
+        print_message("%s\n", cases[i].says);
+        assert_non_null(text);
+        if (!strstr(text, cases[i].says))
+            fail_msg("it says: %s", text);
+        json_decref(report);
+        free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sentences),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
