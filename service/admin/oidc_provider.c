@@ -68,7 +68,8 @@ bool oidc_provider_read(struct oidc_provider *out, struct slice text, const char
     }
     own = json_object_get(metadata, "issuer");
     if (!json_is_string(own) || strcmp(json_string_value(own), issuer) != 0) {
-        error_set(err, "the provider calls itself otherwise than admin.oidc.issuer");
+        error_set(err, "the provider's issuer differs from admin.oidc.issuer; copy it exactly, "
+                       "also the slash at its end");
         goto out;
     }
     methods = json_object_get(metadata, "token_endpoint_auth_methods_supported");

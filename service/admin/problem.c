@@ -25,9 +25,8 @@ static const struct problem_text texts[PROBLEMS] = {
          "Mend what `errors` lists: all parameters that are wrong, each with a sentence."},
     [PROBLEM_COUNTED_APART] =
         {"counted-apart", 400, "These dimensions are not counted together",
-         "Several dimensions were asked for at once, as filters or groups. That is counted for "
-         "some "
-         "time only, or not at all, and can be read of so many clicks.",
+         "Several dimensions were asked for at once, as filters or groups. Such counts are kept "
+         "for some time only, or not at all, and one request can read a limited number of clicks.",
          "Ask for a later or shorter time, as `detail` says, or by one dimension."},
     [PROBLEM_NO_API_KEY] =
         {"no-api-key", 401, "An API key is needed",

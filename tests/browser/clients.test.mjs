@@ -91,7 +91,7 @@ test("a key that may only read is offered no change, and what is unknown is said
     await signIn(page, stack, "", stack.key);
     await open(page, stack, "Client", 999999);
     await expect(page.locator("main")).toContainText("Nothing is kept.");
-    await expect(page.locator("main")).toContainText("This key may only read");
+    await expect(page.locator("main")).toContainText("You may only read");
     await expect(page.getByRole("button", { name: "Revoke its links" })).toHaveCount(0);
     await expect(page.getByRole("link", { name: "Save as JSON" })).toBeVisible();
 });

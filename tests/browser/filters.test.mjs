@@ -125,11 +125,11 @@ test("what several properties are counted of is said, and where they are not", a
     await settled(dashboard);
     expect(half.coverage.share).toBeLessThan(0.95);
     await expect(card(dashboard, "People’s clicks").locator(".covered"))
-        .toContainText(/Of \d\d\.\d% of the clicks: .* From \d+ \w+ \d+ on, all are\./);
+        .toContainText(/These figures cover \d\d\.\d% of the clicks\. .* From \d+ \w+ \d+ on, all are included\./);
     await save(dashboard, "filtered-partly-light");
     await dashboard.goto(`${stack.base}?from=2026-07-01&to=2026-07-05&${query}`);
     await settled(dashboard);
-    await expect(card(dashboard, "Devices")).toContainText("not counted by several dimensions together");
+    await expect(card(dashboard, "Devices")).toContainText("counted by several dimensions together");
     await expect(dashboard.getByRole("alert").filter({ hasText: "can’t be shown" })).toHaveCount(0);
     // By one property, all are.
     await dashboard.goto(`${stack.base}?from=2026-07-01&to=2026-07-05&country=DE`);

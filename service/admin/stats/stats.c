@@ -587,9 +587,9 @@ static void on_cells_done(void *owner, const char *cause)
     stats_cells_cover(&job->cells, &job->stats, clock_wall_ms() / 1000);
     if (coverage->n_clicks > 0 && coverage->n_covered == 0)
         refuse_all(job, PROBLEM_COUNTED_APART, "from",
-                   "lies where clicks were not counted by several dimensions together, which is "
-                   "done for %lld days (retention.cells_days); ask for a later time, or by one "
-                   "dimension",
+                   "is too early: no click of this period was counted by several dimensions "
+                   "together; these counts are kept for %lld days (retention.cells_days); ask for "
+                   "a later time, or by one dimension",
                    (long long)(job->server->retention_cells_s / DAY_S));
     else
         finish(job);
@@ -611,9 +611,9 @@ static void read_cells(struct stats_job *job)
         break;
     case STATS_CELLS_TOO_MUCH:
         refuse_all(job, PROBLEM_COUNTED_APART, "from",
-                   "makes it too much to read at once: several dimensions together can be read of "
-                   "up to %d million clicks and %d days of campaigns; ask for a shorter time, for "
-                   "campaigns by number, or by one dimension",
+                   "is too far back: several dimensions together can be read over at most %d "
+                   "million clicks and %d campaign days; ask for a shorter time, for campaigns by "
+                   "number, or by one dimension",
                    STATS_CELLS_CLICKS_MAX / 1000000, (int)STATS_CELLS_DAYS_MAX);
         return;
     case STATS_CELLS_NO_MEMORY:
