@@ -93,8 +93,8 @@ static void look_at_provider(struct provider *p)
         doctor_say_clock(p->doctor, "sign-in", p->clock_ms);
         if (oidc_provider_read(&found, slice_make(p->body, p->body_len), p->settings->issuer,
                                &err)) {
-            doctor_say(p->doctor, DOCTOR_GOOD, "sign-in", "provider", "%s answers as one",
-                       p->settings->issuer);
+            doctor_say(p->doctor, DOCTOR_GOOD, "sign-in", "provider",
+                       "%s answers as an OpenID provider", p->settings->issuer);
             look_at_keys(p, found.jwks_uri);
         } else {
             doctor_say(p->doctor, DOCTOR_FIX, "sign-in", "provider", "%s: %s", url, err.text);

@@ -263,7 +263,7 @@ const struct cli_command cli_apikey = {
         "no others.\n"
         "\n"
         "A role stands for scopes: read for stats:read, name for that and links:write (minting,\n"
-        "names, revocations), admin for all.\n",
+        "names, revocations, notes, saved views and links to them), admin for all.\n",
     .options = apikey_options,
     .n_options = sizeof(apikey_options) / sizeof(apikey_options[0]),
     .run = run_apikey,
