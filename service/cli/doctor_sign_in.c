@@ -112,24 +112,41 @@ static void look_at_provider(struct provider *p)
     free(url);
 }
 
+/* 127.0.0.0/8 or ::1, or a part of it: where whatever runs on this machine can connect from. */
+static bool is_of_this_machine(const struct network *network)
+{
+    struct network v4, v6;
+
+    return network_parse("127.0.0.0/8", &v4) && network_parse("::1", &v6) &&
+           ((network->bits >= v4.bits && network_contains(&v4, network->prefix)) ||
+            (network->bits >= v6.bits && network_contains(&v6, network->prefix)));
+}
+
 /* Whoever can connect from there can be anybody. */
 static void look_at_proxies(struct doctor *d)
 {
     const struct config_public *public = &d->config->public;
-    bool is_wide = false;
+    const char *field = d->config->admin.proxy.user_header;
+    bool is_noted = false;
 
     for (unsigned i = 0; i < public->n_trusted_proxies; i++) {
         const struct network *network = &public->trusted_networks[i];
 
-        if (network->bits == HOST_BITS)
+        if (is_of_this_machine(network))
+            doctor_say(d, DOCTOR_NOTE, "sign-in", "trusted_proxies",
+                       "every process and user of this machine connects from %s and can be "
+                       "anybody, by %s; give the proxy an address of its own",
+                       public->trusted_proxies[i], field);
+        else if (network->bits != HOST_BITS)
+            doctor_say(d, DOCTOR_NOTE, "sign-in", "trusted_proxies",
+                       "whoever connects to admin.listen from %s can be anybody, by %s; name the "
+                       "proxy's own address, or let nobody else there reach it",
+                       public->trusted_proxies[i], field);
+        else
             continue;
-        is_wide = true;
-        doctor_say(d, DOCTOR_NOTE, "sign-in", "trusted_proxies",
-                   "whoever connects to admin.listen from %s can be anybody, by %s; name the "
-                   "proxy's own address, or let nobody else there reach it",
-                   public->trusted_proxies[i], d->config->admin.proxy.user_header);
+        is_noted = true;
     }
-    if (!is_wide)
+    if (!is_noted)
         doctor_say(d, DOCTOR_GOOD, "sign-in", "trusted_proxies", "single addresses only");
 }
 

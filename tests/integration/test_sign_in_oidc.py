@@ -581,7 +581,14 @@ def test_doctor_asks_the_provider(make_hopcountd, redis, provider, tmp_path):
         "good", "https://hopcount.acme.example/v1/session/oidc/callback is what the provider must know")
     assert found["keys"][0] == "fix" and found["trusted_proxies"][0] == "note" and "10.0.0.0/8" in found["trusted_proxies"][1]
     provider.metadata = {"issuer": "https://evil.example"}
-    assert doctor(daemon)["provider"] == ("fix", f"{provider.issuer}{METADATA}: the provider's issuer differs from "
+    for local in ("127.0.0.1", "::1"):
+        daemon.write_config({"public": {"trusted_proxies": [local]}})
+        grade, text = doctor(daemon)["trusted_proxies"]
+        assert grade == "note" and "every process" in text, text
+    daemon.write_config({"public": {"trusted_proxies": ["10.1.2.3"]}})
+    found = doctor(daemon)
+    assert found["trusted_proxies"][0] == "good"
+    assert found["provider"] == ("fix", f"{provider.issuer}{METADATA}: the provider's issuer differs from "
                                                  "admin.oidc.issuer; copy it exactly, also the slash at its end")
     provider.shutdown()
     provider.server_close()
