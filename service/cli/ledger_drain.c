@@ -27,6 +27,8 @@ enum {
     STATES_DAYS = 400,
     HOURS_DAYS = 400,
     DAYS_DAYS = 1826,
+    CELLS_DAYS = 92,
+    CELLS_MAX_BYTES = 16 << 20,
     INVOICES_DAYS = 400,
     WINDOW_DAYS = 30
 };
@@ -45,6 +47,8 @@ static struct ledger_options options_of(const struct ledger_place *place)
         .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
         .limits = config ? use_limits_new(config) : NULL,
         .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,
+        .retention_cells_s = (config ? config->retention.cells_days : CELLS_DAYS) * DAY_S,
+        .cells_len_max = (uint32_t)(config ? config->retention.cells_max_bytes : CELLS_MAX_BYTES),
         .retention_invoices_s = (config ? config->retention.invoices_days : INVOICES_DAYS) * DAY_S,
         .window_s = (config ? config->conversions.window_days : WINDOW_DAYS) * DAY_S,
     };

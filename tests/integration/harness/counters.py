@@ -51,6 +51,14 @@ def lone_records(text):
             yield day & 31, hour >> 3, kind >> 4, hour & 7, campaign, count
 
 
+def lone_countries(text):
+    """How many of the lone clicks came from each country, by its number."""
+    found = collections.Counter()
+    for day, _, _, _, _, country, _, _, _, count in struct.iter_unpack(">BBBBHHBBBb", text):
+        found[country] += count if day >> 6 == 3 else 0
+    return found
+
+
 def lone_keys(click):
     time = click.time.astimezone(UTC)
     return [f"{campaign}:a:{time:%Y%m}" for campaign in (click.campaign, "*")]
