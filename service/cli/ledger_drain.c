@@ -15,43 +15,20 @@
 #include "service/config/config.h"
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"
-#include "service/ledger/use_limits.h"
+#include "service/ledger/ledger_settings.h"
 #include "service/sinks/sinks.h"
 
-enum { STEP_MS = 500, DAY_S = 86400 };
-
-/* As the configuration's defaults. */
-enum {
-    FLUSH_MS = 50,
-    BATCH_MAX = 8192,
-    STATES_DAYS = 400,
-    HOURS_DAYS = 400,
-    DAYS_DAYS = 1826,
-    CELLS_DAYS = 92,
-    CELLS_MAX_BYTES = 16 << 20,
-    INVOICES_DAYS = 400,
-    WINDOW_DAYS = 30
-};
+enum { STEP_MS = 500, FLUSH_MS = 50 };
 
 static struct ledger_options options_of(const struct ledger_place *place)
 {
-    const struct config *config = place->config;
+    struct ledger_options options = ledger_settings(place->config);
 
-    return (struct ledger_options){
-        .redis_url = place->redis_url,
-        .n_shards = place->n_shards,
-        .flush_ms = FLUSH_MS,
-        .batch_max = config ? (unsigned)config->redis.batch_max : BATCH_MAX,
-        .timeout_ms = place->timeout_ms,
-        .retention_states_s = (config ? config->retention.states_days : STATES_DAYS) * DAY_S,
-        .retention_hours_s = (config ? config->retention.hours_days : HOURS_DAYS) * DAY_S,
-        .limits = config ? use_limits_new(config) : NULL,
-        .retention_days_s = (config ? config->retention.days_days : DAYS_DAYS) * DAY_S,
-        .retention_cells_s = (config ? config->retention.cells_days : CELLS_DAYS) * DAY_S,
-        .cells_len_max = (uint32_t)(config ? config->retention.cells_max_bytes : CELLS_MAX_BYTES),
-        .retention_invoices_s = (config ? config->retention.invoices_days : INVOICES_DAYS) * DAY_S,
-        .window_s = (config ? config->conversions.window_days : WINDOW_DAYS) * DAY_S,
-    };
+    options.redis_url = place->redis_url;
+    options.n_shards = place->n_shards;
+    options.timeout_ms = place->timeout_ms;
+    options.flush_ms = FLUSH_MS;
+    return options;
 }
 
 /* True when nothing is left; false when there was no progress for `patience_s`. */
@@ -77,7 +54,6 @@ static bool drain(struct ledger *ledger, int64_t patience_s, struct ledger_stats
     return done;
 }
 
-/* What the logs held that never was, or no longer is, in Redis or in them. */
 /* The sinks of the configuration get what they haven't got.  CLI_OK, or CLI_FAILED after saying
  * what is left. */
 static int drain_sinks(const struct ledger_place *place, struct clickstore *store,

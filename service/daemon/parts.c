@@ -25,7 +25,7 @@
 #include "service/label/known.h"
 #include "service/label/label.h"
 #include "service/ledger/ledger.h"
-#include "service/ledger/use_limits.h"
+#include "service/ledger/ledger_settings.h"
 #include "service/public/access_log.h"
 #include "service/public/listener.h"
 #include "service/public/worker.h"
@@ -129,26 +129,13 @@ static bool start_ledger(struct parts *p, struct error *err)
 {
     const struct config *c = p->config;
     const struct gateway_options gateway = gateway_options(&c->labels);
-    struct ledger_options options = {
-        .redis_url = p->redis_url,
-        .n_shards = (unsigned)c->redis.shards,
-        .flush_ms = c->redis.flush_ms,
-        .batch_max = (unsigned)c->redis.batch_max,
-        .timeout_ms = c->redis.timeout_ms,
-        .retention_states_s = c->retention.states_days * DAY_S,
-        .retention_hours_s = c->retention.hours_days * DAY_S,
-        .retention_days_s = c->retention.days_days * DAY_S,
-        .retention_cells_s = c->retention.cells_days * DAY_S,
-        .cells_len_max = (uint32_t)c->retention.cells_max_bytes,
-        .retention_invoices_s = c->retention.invoices_days * DAY_S,
-        .window_s = c->conversions.window_days * DAY_S,
-        .gateway = &gateway,
-        .state_dir = c->state_dir,
-        .salt = &p->salt,
-        .has_private_redis = p->private_redis != NULL,
-        .limits = use_limits_new(c),
-    };
+    struct ledger_options options = ledger_settings(c);
 
+    options.redis_url = p->redis_url;
+    options.gateway = &gateway;
+    options.state_dir = c->state_dir;
+    options.salt = &p->salt;
+    options.has_private_redis = p->private_redis != NULL;
     salt_init(&p->salt);
     p->ledger = ledger_new(p->store, &options, err);
     if (!p->ledger && c->redis.url)
