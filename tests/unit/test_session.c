@@ -10,6 +10,7 @@
 
 #include "proto/token.h"
 #include "service/admin/session.h"
+#include "tests/unit/token_ring.h"
 
 enum { NOW_S = 1800000000 };
 
@@ -21,18 +22,6 @@ _Static_assert(sizeof(LONGEST) - 1 == USERS_NAME_MAX, "that isn't the longest na
 static const char *const users[] = {"", "a", LONGEST};
 
 enum { N_USERS = sizeof(users) / sizeof(users[0]) };
-
-static struct token_keyring *make_ring(uint8_t kid, enum token_key_state state, uint8_t first)
-{
-    struct token_keyring *ring = calloc(1, sizeof(*ring));
-    const uint8_t secret[TOKEN_KEY_LEN] = {first};
-
-    assert_non_null(ring);
-    token_keyring_init(ring);
-    if (kid != 0)
-        token_keyring_set(ring, kid, state, secret);
-    return ring;
-}
 
 static void a_session_opens_until_it_is_over(void **state)
 {

@@ -10,23 +10,12 @@
 
 #include "proto/token.h"
 #include "service/admin/share_token.h"
+#include "tests/unit/token_ring.h"
 
 enum { NOW_S = 1800000000 };
 
 static const struct share_token token = {
     .id = "0123456789abcdef", .brand = 0x01020304, .expires_s = NOW_S + 86400, .maker = {1, 2, 3}};
-
-static struct token_keyring *make_ring(uint8_t kid, enum token_key_state state, uint8_t first)
-{
-    struct token_keyring *ring = calloc(1, sizeof(*ring));
-    const uint8_t secret[TOKEN_KEY_LEN] = {first};
-
-    assert_non_null(ring);
-    token_keyring_init(ring);
-    if (kid != 0)
-        token_keyring_set(ring, kid, state, secret);
-    return ring;
-}
 
 static void a_text_opens_where_its_key_is_until_it_expires(void **state)
 {
