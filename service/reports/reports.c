@@ -454,8 +454,7 @@ static void begin_anew(struct reports *r, struct delivery *d)
 
     snprintf(known.period, sizeof(known.period), "%s", d->schedule->due.first);
     set_state(&known, "new", redis_now_ms(r));
-    if (!keep(r, d, write_record(&known)))
-        return;
+    (void)keep(r, d, write_record(&known)); /* if not, at the next turn */
 }
 
 static void look_at(struct reports *r, struct delivery *d)
