@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data, *nul = size ? memchr(text, '\0', size) : NULL;
     struct slice first = slice_make(text, nul ? (size_t)(nul - text) : size);
     struct slice rest = slice_make(nul ? nul + 1 : "", nul ? size - first.len - 1 : 0);
-    struct oidc_provider provider;
+    struct oidc_provider provider = {0};
     struct oidc_person person;
     struct error err = {0};
     json_t *json = json_loadb(first.ptr ? first.ptr : "", first.len, 0, NULL), *claims = NULL;

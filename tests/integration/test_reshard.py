@@ -127,7 +127,7 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
         set_shards(pod, after)
         pod.start()
         wait_cause(pod)
-        assert pod.metrics()["hopcount_state_known"] == 1, "what it knew of objects is still known"
+        wait_until(lambda: pod.metrics()["hopcount_state_known"] == 1, 20, "what it knew of objects is still known")
         assert flood(pod.port, links, 200).n_received == 200
 
     # Cut off again and again, it goes on where it stopped.
