@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "service/base/background.h"
 #include "service/base/error.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
@@ -144,7 +145,7 @@ static void *run(void *arg)
     char name[16];
 
     snprintf(name, sizeof(name), "worker-%u", w->options.index % 1000);
-    pthread_setname_np(pthread_self(), name);
+    foreground_enter(name);
     while (!w->is_stopped) {
         event_base_loop(w->base, EVLOOP_ONCE);
         loop_clock_read(&w->clock);
