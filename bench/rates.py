@@ -72,6 +72,20 @@ def drive_by_wrk(server, seconds):
     return {"requests": n, "rate": n / seconds, "cpu_us": (servers.cpu_of(pids)[0] - before) / n * 1e6}
 
 
+def with_threads(server, run):
+    """What run() returns, and "threads": (CPU µs, wake-ups) of each of the server's threads, per request."""
+    before = threads_of(server.pids())
+    result = run()
+    after = threads_of(server.pids())
+    result["threads"] = {}
+    for tid, (name, cpu, woken) in after.items():
+        _, cpu_before, woken_before = before.get(tid, (name, 0.0, 0))
+        at = result["threads"].setdefault(name, [0.0, 0.0])
+        at[0] += (cpu - cpu_before) / result["requests"] * 1e6
+        at[1] += (woken - woken_before) / result["requests"]
+    return result
+
+
 def measure(running, rounds, seconds, full_rate):
     """Figures by server and load; the servers take turns within each round."""
     loads = {f"{share:.0%} ({int(full_rate * share):,}/s)": int(full_rate * share) for share in SHARES}
@@ -81,10 +95,11 @@ def measure(running, rounds, seconds, full_rate):
             # A rate that leaves few requests in a round gets more time.
             long = max(seconds, min(5, 5000 / rate))
             for name, server in running.items():
-                figures[name][load].append(drive(server, ["--connections", "64", "--depth", "16", "--rate", str(rate)], long))
+                figures[name][load].append(with_threads(server, lambda: drive(
+                    server, ["--connections", "64", "--depth", "16", "--rate", str(rate)], long)))
         for name, server in running.items():
             if shutil.which("wrk"):
-                figures[name]["wrk"].append(drive_by_wrk(server, seconds))
+                figures[name]["wrk"].append(with_threads(server, lambda: drive_by_wrk(server, seconds)))
             figures[name]["idle"].append(idle(server))
     return figures
 
@@ -106,6 +121,22 @@ def wakeups(runs):
     return statistics.median(sum(r["wakeups"].values()) for r in runs), said
 
 
+def table_of_threads(figures, name, title):
+    """Where the time is: CPU and wake-ups of each thread at each load; threads that never take 0.05 µs together."""
+    loads = {load: runs for load, runs in figures[name].items() if load != "idle" and runs}
+    found = {load: {thread: [statistics.median(run["threads"].get(thread, [0, 0])[i] for run in runs) for i in (0, 1)]
+                    for thread in runs[0]["threads"]} for load, runs in loads.items()}
+    threads = sorted({thread for by_thread in found.values() for thread in by_thread},
+                     key=lambda thread: -max(by_thread.get(thread, [0])[0] for by_thread in found.values()))
+    shown = [t for t in threads if max(by_thread.get(t, [0])[0] for by_thread in found.values()) >= 0.05]
+    lines = [f"| {title}, CPU µs (wake-ups) a request | " + " | ".join([*shown, "others"]) + " |", "|" + "---|" * (len(shown) + 2)]
+    for load, by_thread in found.items():
+        cells = ["%.2f (%.3f)" % tuple(by_thread.get(t, [0, 0])) for t in shown]
+        rest = [sum(by_thread.get(t, [0, 0])[i] for t in threads if t not in shown) for i in (0, 1)]
+        lines.append("| " + " | ".join([load, *cells, "%.2f (%.3f)" % tuple(rest)]) + " |")
+    return "\n".join(lines)
+
+
 def table(figures, titles):
     """A row for each load: CPU µs per request of each server, and the ratio to nginx."""
     names = list(figures)
@@ -122,6 +153,8 @@ def table(figures, titles):
         for key in ("p99_us", "p999_us"):
             cells += [f"{statistics.median(r[key] for r in runs[n]):.0f}" if key in runs[n][0] else "–" for n in names]
         lines.append("| " + " | ".join(cells) + " |")
+    for n in names:
+        lines += ["", table_of_threads(figures, n, titles[n])]
     for n in names:
         woken, said = wakeups(figures[n]["idle"])
         cpu = statistics.median(r["cpu_us"] for r in figures[n]["idle"])
