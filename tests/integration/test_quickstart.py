@@ -1,4 +1,5 @@
 """deploy/quickstart: from built programs to clickable links, and back to nothing."""
+import fcntl
 import os
 import pathlib
 import re
@@ -50,7 +51,7 @@ class Quickstart:
 
 @pytest.fixture
 def quickstart(tmp_path):
-    started = Quickstart(tmp_path / "quick start")
+    started = Quickstart(tmp_path / 'quick "st\'rt\\')
     yield started
     started.run("--stop")
 
@@ -102,6 +103,15 @@ def test_a_second_run_keeps_the_keys_so_that_old_links_go_on_working(quickstart)
     second = links_in(quickstart.run("--detach").stdout)
     assert len(first) == len(second) == 3
     assert "Invoice #1234" in follow(first[0])[1]
+
+
+def test_a_second_one_at_a_time_is_refused(quickstart):
+    quickstart.directory.mkdir()
+    with open(quickstart.directory / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = quickstart.run("--detach")
+    assert done.returncode == 1 and "another quickstart" in done.stderr and "--dir" in done.stderr
+    assert not quickstart.pids()
 
 
 def test_ctrl_c_stops_everything(quickstart):
