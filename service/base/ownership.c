@@ -108,7 +108,7 @@ int own_folder_open(int at_fd, const char *name, const char *path, enum own_fold
 {
     size_t len = strlen(name);
     char bare[PATH_MAX];
-    int fd = -1, errnum;
+    int fd = -1, errnum, make_errnum = 0;
     struct stat st;
 
     /* A trailing slash would make openat() follow a link. */
@@ -120,18 +120,19 @@ int own_folder_open(int at_fd, const char *name, const char *path, enum own_fold
     }
     memcpy(bare, name, len);
     bare[len] = '\0';
-    if (use == OWN_FOLDER_KEEP && mkdirat(at_fd, bare, 0700) != 0 && errno != EEXIST &&
-        errno != EROFS) {
-        error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
-                  strerror(errno));
-        return -1;
-    }
-    fd = openat(at_fd, bare,
-                O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == OWN_FOLDER_LOOK ? 0 : O_NOFOLLOW));
+    if (use == OWN_FOLDER_KEEP && mkdirat(at_fd, bare, 0700) != 0 && errno != EEXIST)
+        make_errnum = errno;
+    /* Where nothing can be made, a folder that is there will do (EROFS comes before EEXIST). */
+    if (!make_errnum || make_errnum == EROFS)
+        fd = openat(at_fd, bare,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == OWN_FOLDER_LOOK ? 0 : O_NOFOLLOW));
     if (fd < 0) {
         errnum = errno;
-        if ((errnum == ENOTDIR || errnum == ELOOP) &&
-            fstatat(at_fd, bare, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+        if (make_errnum && (make_errnum != EROFS || errnum == ENOENT))
+            error_set(err, "cannot make %s: %s; make it, owned by the user of this service", path,
+                      strerror(make_errnum));
+        else if ((errnum == ENOTDIR || errnum == ELOOP) &&
+                 fstatat(at_fd, bare, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
             error_set(err, "%s is a link; name the folder that it leads to", path);
         else
             error_set(err, "cannot open %s: %s", path, strerror(errnum));

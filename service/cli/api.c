@@ -202,7 +202,7 @@ static void explain(const struct api_request *request, const struct api_reply *r
                  request->scope);
     else
         cli_fail("%.*s answers %ld%s%s", (int)strcspn(url, "?"), url, reply->status,
-                 detail ? ": " : "", detail ? detail : "");
+                 detail ? ": " : "", detail ? detail : "; is that hopcountd's admin address?");
     json_decref(problem);
 }
 

@@ -219,6 +219,12 @@ static bool look_at_name(struct doctor *d, const char *about, const char *host,
                    host);
         return true;
     }
+    if (strcasecmp(host, "localhost") == 0) {
+        doctor_say(d, DOCTOR_NOTE, about, "DNS",
+                   "localhost is only this machine; give the brand a host name of yours before "
+                   "links go out");
+        return true;
+    }
     if (!doctor_dns_addresses(d, host, &found) && found.n == 0) {
         doctor_say(d, DOCTOR_FIX, about, "DNS",
                    "no name server tells of %s; look at /etc/resolv.conf and the zone", host);

@@ -53,13 +53,31 @@ static const char *find_field(const redisReply *answer, const char *name)
     return NULL;
 }
 
+/* The first word stays, as redis_cause.h knows it.  What Redis says of a missing password is long,
+ * and names no key of ours. */
+static void explain_error(const struct redis_hello *hello, const char *text,
+                          char why[static REDIS_HELLO_WHY_MAX])
+{
+    const char *prefix = hello->is_sentinel ? "sentinel_" : "";
+
+    if (strncmp(text, "NOAUTH", 6) == 0)
+        snprintf(why, REDIS_HELLO_WHY_MAX,
+                 "NOAUTH it asks for a password; set redis.%spassword_file", prefix);
+    else if (strncmp(text, "WRONGPASS", 9) == 0)
+        snprintf(why, REDIS_HELLO_WHY_MAX,
+                 "WRONGPASS it refuses redis.%susername, or the password (redis.%spassword_file)",
+                 prefix, prefix);
+    else
+        snprintf(why, REDIS_HELLO_WHY_MAX, "%.*s", REDIS_HELLO_WHY_MAX - 1, text);
+}
+
 bool redis_hello_check(const struct redis_hello *hello, const struct redisReply *answer,
                        bool is_first, char why[static REDIS_HELLO_WHY_MAX])
 {
     const char *version, *role;
 
     if (answer->type == REDIS_REPLY_ERROR) {
-        snprintf(why, REDIS_HELLO_WHY_MAX, "%.*s", REDIS_HELLO_WHY_MAX - 1, answer->str);
+        explain_error(hello, answer->str, why);
         return false;
     }
     if (!is_first || hello->is_sentinel)

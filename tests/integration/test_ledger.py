@@ -239,6 +239,7 @@ def test_a_wrong_password_is_named_and_redirects_go_on(make_hopcountd, make_load
     links = mint_links(daemon)
     tally = click_all(daemon, make_load, links, 50)
     wait_log(daemon, "WRONGPASS")
+    assert "redis.password_file" in daemon.stderr()
     assert daemon.is_ready() and tally.n_received == 50
     server.client().config_set("requirepass", "wrong")
     settle(daemon, links, tally)

@@ -81,6 +81,17 @@ def test_a_folder_in_a_volume_that_all_may_write_is_our_own(make_hopcountd, tmp_
 
 
 @needs_root
+def test_a_folder_that_a_read_only_disk_lacks_is_said_to_be_missing_for_that(make_hopcountd):
+    daemon = make_hopcountd(start=False)
+    daemon.add_api_key()
+    folder(daemon.state_dir)
+    mount = f'mount -t tmpfs -o ro,mode=700 tmpfs {daemon.state_dir} && exec "$@"'
+    daemon.wrapper = ["unshare", "--mount", "sh", "-c", mount, "sh"]
+    code, stderr = daemon.start_refused()
+    assert code == 1 and f"cannot make {daemon.state_dir}/redis: Read-only file system" in stderr, stderr
+
+
+@needs_root
 def test_a_slash_behind_a_link_does_not_hide_it(make_hopcountd):
     daemon = make_hopcountd(start=False)
     daemon.add_api_key()
