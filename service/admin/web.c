@@ -47,7 +47,8 @@ static void reply_file(struct request *request, int status, const struct web_fil
 static struct slice page_of(struct slice name)
 {
     static const char *const pages[][2] = {
-        {"campaigns", "index.html"}, {"links", "index.html"},   {"health", "index.html"},
+        {"campaigns", "index.html"}, {"funnel", "index.html"},  {"links", "index.html"},
+        {"targets", "index.html"},   {"health", "index.html"},  {"audit", "index.html"},
         {"shared", "index.html"},    {"api", "reference.html"},
     };
 

@@ -543,6 +543,14 @@ def test_the_description_is_served_as_it_was_written_and_as_json(hopcountd):
     assert "reference.js" in hopcountd.admin("GET", "/dashboard/api").text
 
 
+def test_each_page_of_the_dashboard_has_an_address_and_a_mistyped_one_has_none(hopcountd):
+    html = {"Accept": "text/html"}
+    for name in ("", "campaigns", "funnel", "links", "targets", "health", "audit", "shared", "api"):
+        assert hopcountd.admin("GET", f"/dashboard/{name}", headers=html).status == 200, name
+    for name in ("unknown", "campaigns/12"):
+        assert hopcountd.admin("GET", f"/dashboard/{name}", headers=html).status == 404, name
+
+
 # --- problems ---
 
 def test_all_that_is_wrong_is_said_at_once(two_brands):
