@@ -310,7 +310,7 @@ static void refuse(struct request *request, enum auth_status status,
         request_fail(request, 401, NULL, "there is no such API key");
         break;
     case AUTH_NO_ROLE:
-        request_fail(request, 401, NULL, "admin.users has no role for %s, whom the proxy names",
+        request_fail(request, 401, NULL, "the proxy names %s, for whom admin.users has no role",
                      request_quote(slice_of(person->name), quoted));
         break;
     case AUTH_BAD_PROXY:

@@ -120,9 +120,10 @@ static void explain(struct lead *lead)
             "the way into the account.");
     else if (lead->is_used_up)
         say(lead,
-            "People have used it %u times, and it is good for %u: a click gets a page that "
+            "People have used it %u time%s, and it is good for %u: a click gets a page that "
             "says so and offers the way into the account.",
-            lead->state.uses, brand_kind_max_uses(lead->brand, lead->token->kind));
+            lead->state.uses, lead->state.uses == 1 ? "" : "s",
+            brand_kind_max_uses(lead->brand, lead->token->kind));
     else
         say_state(lead), say_target(lead);
     if (lead->state.is_opted_out)

@@ -7,6 +7,7 @@
 #include "service/base/error.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
+#include "service/cli/local_time.h"
 
 enum { PATH_MAX_LEN = 512, DATE_MAX = 16, ID_LEN = 16 };
 
@@ -54,6 +55,7 @@ static int add(const struct api *api, const char *brand, const char *at, const c
                                         .body = body,
                                         .purpose = "annotate",
                                         .scope = "links:write"};
+    char at_local[RFC3339_TEXT_MAX];
     json_t *reply;
 
     json_decref(form);
@@ -63,8 +65,8 @@ static int add(const struct api *api, const char *brand, const char *at, const c
     free(body);
     if (!reply)
         return CLI_FAILED;
-    printf("%s of %s: %s (%s)\n", api_text(reply, "at", "-"), api_text(reply, "brand", "-"),
-           api_text(reply, "text", "-"), api_text(reply, "id", "-"));
+    printf("%s of %s: %s (%s)\n", local_time_of(api_text(reply, "at", "-"), at_local),
+           api_text(reply, "brand", "-"), api_text(reply, "text", "-"), api_text(reply, "id", "-"));
     json_decref(reply);
     return CLI_OK;
 }
@@ -89,6 +91,7 @@ static int list(const struct api *api, const char *path, bool as_json)
         .path = path, .purpose = "list notes", .scope = "stats:read"};
     json_t *reply = api_ask_json(api, &request);
     const json_t *notes = json_object_get(reply, "annotations"), *note;
+    char at[RFC3339_TEXT_MAX];
     size_t i;
 
     if (!reply)
@@ -100,8 +103,9 @@ static int list(const struct api *api, const char *path, bool as_json)
     json_array_foreach(notes, i, note)
     {
         if (!as_json)
-            printf("%-20s  %s  %s  (%s)\n", api_text(note, "at", "-"), api_text(note, "id", "-"),
-                   api_text(note, "text", "-"), api_text(note, "by", "-"));
+            printf("%-25s  %s  %s  (%s)\n", local_time_of(api_text(note, "at", "-"), at),
+                   api_text(note, "id", "-"), api_text(note, "text", "-"),
+                   api_text(note, "by", "-"));
     }
     json_decref(reply);
     return CLI_OK;

@@ -8,6 +8,7 @@
 #include "service/base/error.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
+#include "service/cli/local_time.h"
 
 enum { PATH_MAX_LEN = 1024, LIMIT_DEFAULT = 50, PAGE_ENTRIES = 1000, NAME_MAX_LEN = 127 };
 
@@ -68,7 +69,7 @@ static void print_row(struct printing *p, const json_t *row)
 {
     json_int_t client = json_integer_value(json_object_get(row, "client"));
     json_int_t n = json_integer_value(json_object_get(row, "n"));
-    char number[24] = "", times[32] = "";
+    char number[24] = "", times[32] = "", at[RFC3339_TEXT_MAX];
 
     if (client)
         snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, client);
@@ -85,13 +86,17 @@ static void print_row(struct printing *p, const json_t *row)
         printf("%s,%" JSON_INTEGER_FORMAT "\n", number, n);
     } else {
         if (!p->has_begun)
-            printf("%-20s  %-15s  %-20s  %-15s  %s\n", "at", "action", "who", "address", "what");
-        if (n > 1)
+            printf("%-25s  %-15s  %-20s  %-15s  %s\n", "at", "action", "who", "address", "what");
+        if (strcmp(api_text(row, "action", ""), "events") == 0)
+            snprintf(times, sizeof(times), "%" JSON_INTEGER_FORMAT " %s", n,
+                     cli_noun((uint64_t)n, "event", "events"));
+        else if (n > 1)
             snprintf(times, sizeof(times), " (%" JSON_INTEGER_FORMAT " times)", n);
-        printf("%-20s  %-15s  %-20s  %-15s  %s%s%s%s%s%s\n", api_text(row, "at", ""),
-               api_text(row, "action", ""), api_text(row, "who", ""), api_text(row, "address", ""),
-               api_text(row, "brand", ""), api_text(row, "brand", "")[0] ? ": " : "",
-               api_text(row, "what", ""), number[0] ? " " : "", number, times);
+        printf("%-25s  %-15s  %-20s  %-15s  %s%s%s%s%s%s\n",
+               local_time_of(api_text(row, "at", ""), at), api_text(row, "action", ""),
+               api_text(row, "who", ""), api_text(row, "address", ""), api_text(row, "brand", ""),
+               api_text(row, "brand", "")[0] ? ": " : "", api_text(row, "what", ""),
+               number[0] ? " " : "", number, times);
     }
     p->has_begun = true;
 }

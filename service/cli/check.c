@@ -86,7 +86,7 @@ static void print_asked(const struct asked *asked)
     if (probe->why[0])
         printf("%20s%s\n", "", probe->why);
     if (probe->has_certificate && days < SOON_DAYS)
-        printf("%20sa certificate expires in %" PRId64 " days\n", "", days);
+        printf("%20sa certificate expires in %" PRId64 " day%s\n", "", days, days == 1 ? "" : "s");
     fflush(stdout);
 }
 

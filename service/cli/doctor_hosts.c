@@ -126,7 +126,8 @@ static void say_certificate(struct doctor *d, const char *about, const char *hos
         doctor_say(d, DOCTOR_NOTE, about, "TLS", "%s: its certificate can't be read", host);
     else
         doctor_say(d, days < SOON_DAYS ? DOCTOR_FIX : DOCTOR_GOOD, about, "TLS",
-                   "%s: its certificate is good for %" PRId64 " days%s", host, days,
+                   "%s: its certificate is good for %" PRId64 " day%s%s", host, days,
+                   days == 1 ? "" : "s",
                    days < SOON_DAYS ? "; renew it on the proxy in front" : "");
 }
 

@@ -275,9 +275,10 @@ static int tell_all(const struct api *api, const struct cli_args *args)
     result.n_bad += t.n_refused;
     if (result.has_header && result.n_bad > 0)
         fprintf(stderr,
-                "hopcount: %" PRIu64 " rows were refused, %" PRIu64 " events accepted, %" PRIu64
+                "hopcount: %" PRIu64 " %s refused, %" PRIu64 " %s accepted, %" PRIu64
                 " had been before\n",
-                result.n_bad, t.n_accepted, t.n_duplicate);
+                result.n_bad, cli_noun(result.n_bad, "row was", "rows were"), t.n_accepted,
+                cli_noun(t.n_accepted, "event", "events"), t.n_duplicate);
     return ok && result.n_bad == 0 ? CLI_OK : CLI_FAILED;
 }
 

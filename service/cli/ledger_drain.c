@@ -80,13 +80,13 @@ static int drain_sinks(const struct ledger_place *place, struct clickstore *stor
 
         sinks_stats(sinks, i, &stats);
         if (!done && stats.lag > 0)
-            status =
-                cli_fail("sink %s: %" PRIu64 " records are left in %s: %s", stats.name, stats.lag,
-                         place->state_dir, stats.why[0] ? stats.why : "it took too long");
+            status = cli_fail("sink %s: %" PRIu64 " %s left in %s: %s", stats.name, stats.lag,
+                              cli_noun(stats.lag, "record is", "records are"), place->state_dir,
+                              stats.why[0] ? stats.why : "it took too long");
         else if (stats.lag > 0)
-            status = cli_fail("sink %s: %" PRIu64 " records are younger than its hold_s; call it "
-                              "again later",
-                              stats.name, stats.lag);
+            status =
+                cli_fail("sink %s: %" PRIu64 " %s younger than its hold_s; call it again later",
+                         stats.name, stats.lag, cli_noun(stats.lag, "record is", "records are"));
         else
             printf("sink %s has got all\n", stats.name);
     }

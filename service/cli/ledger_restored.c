@@ -12,6 +12,7 @@
 #include "service/base/error.h"
 #include "service/cli/command.h"
 #include "service/cli/ledger.h"
+#include "service/cli/local_time.h"
 #include "service/cli/scan.h"
 #include "service/cli/talk.h"
 #include "service/ledger/batch.h"
@@ -199,21 +200,23 @@ static void print_text(const struct listing *list, int64_t copied_s, size_t n_he
 {
     char text[RFC3339_TEXT_MAX];
 
-    printf("Redis has run since %s\n", rfc3339_format(list->started_s, 0, text));
-    printf("%zu logs are counted on: processes have told of them since\n", n_heard);
+    printf("Redis has run since %s\n", local_time_format(list->started_s, text));
+    printf("%zu %s counted on: processes have told of %s since\n", n_heard,
+           cli_noun(n_heard, "log is", "logs are"), cli_noun(n_heard, "it", "them"));
     if (n_silent == 0) {
         printf("no other log was open when the copy was made: none is missing\n");
         return;
     }
-    printf("%zu logs are missing: they were in use up to %d minutes before the copy was made, and "
-           "no process has told of them since\n%-32s  %10s  %s\n",
-           n_silent, RENEWED_S / 60, "log", "applied", "last told of");
+    printf("%zu %s in use up to %d minutes before the copy was made, and no process has told of "
+           "%s since\n%-32s  %10s  %s\n",
+           n_silent, cli_noun(n_silent, "log is missing: it was", "logs are missing: they were"),
+           RENEWED_S / 60, cli_noun(n_silent, "it", "them"), "log", "applied", "last told of");
     for (size_t i = 0; i < list->n; i++) {
         const struct known *log = &list->logs[i];
 
         if (is_silent(list, log, copied_s))
             printf("%.*s  %10" PRIu64 "  %s\n", ID_LEN, id_of(log), log->at,
-                   rfc3339_format(log->heard_s, 0, text));
+                   local_time_format(log->heard_s, text));
     }
     printf("what they hold from these positions on is lost, unless their volumes are there: "
            "hopcount ledger drain DIR\n");
@@ -238,7 +241,7 @@ int ledger_restored(const struct ledger_place *place, int64_t copied_s, bool as_
 
         status = cli_fail("--copied lies after %s, when Redis started: it is to say when the copy "
                           "was made that Redis was restored from",
-                          rfc3339_format(list.started_s, 0, text));
+                          local_time_format(list.started_s, text));
         goto out;
     }
     for (size_t i = 0; i < list.n; i++) {

@@ -17,6 +17,13 @@ const char *local_time_format(int64_t time_s, char out[static RFC3339_TEXT_MAX])
     return rfc3339_format(time_s, offset_s % 60 == 0 ? (int)offset_s : 0, out);
 }
 
+const char *local_time_of(const char *text, char out[static RFC3339_TEXT_MAX])
+{
+    int64_t time_s;
+
+    return rfc3339_parse(slice_of(text), &time_s) ? local_time_format(time_s, out) : text;
+}
+
 /* The part of a path behind "zoneinfo/". */
 static const char *zone_of_path(const char *path)
 {

@@ -100,6 +100,7 @@ static void write_hopcount(void)
     write_entry(API_KEY_VARIABLE, "The API key, where neither --key-file nor --key is given.");
     write_entry("TZ", "The time zone in which times are shown; that of the computer if it is not "
                       "set.  JSON and CSV have times in UTC.");
+    write_entry("NO_COLOR", "If it is set to anything, nothing is coloured.");
     puts(".SH FILES");
     write_entry(CONFIG_OPTION_DEFAULT, "The configuration, where -c is not given.");
     puts(".SH SEE ALSO\n.BR hopcountd (8),\n.BR hopcount.yaml (5)");

@@ -7,6 +7,7 @@
 #include "service/cli/api.h"
 #include "service/cli/command.h"
 
+#include "service/cli/local_time.h"
 enum { PATH_MAX_LEN = 1024, ID_MAX = 256 };
 
 enum {
@@ -56,19 +57,20 @@ static void print_table(const json_t *list)
 {
     const json_t *rows = json_object_get(list, "revocations"), *row;
     size_t i;
+    char before[RFC3339_TEXT_MAX], at[RFC3339_TEXT_MAX];
 
     if (json_array_size(rows) == 0) {
         puts("nothing is revoked");
         return;
     }
-    printf("%-9s %-16s %-16s %-20s  %-20s  %s\n", "scope", "brand", "id", "issued before",
+    printf("%-9s %-16s %-16s %-25s  %-25s  %s\n", "scope", "brand", "id", "issued before",
            "revoked at", "by");
     json_array_foreach(rows, i, row)
     {
-        printf("%-9s %-16s %-16s %-20s  %-20s  %s\n", api_text(row, "scope", "-"),
+        printf("%-9s %-16s %-16s %-25s  %-25s  %s\n", api_text(row, "scope", "-"),
                api_text(row, "brand", "-"), api_text(row, "id", "-"),
-               api_text(row, "issued_before", "-"), api_text(row, "at", "-"),
-               api_text(row, "by", "-"));
+               local_time_of(api_text(row, "issued_before", "-"), before),
+               local_time_of(api_text(row, "at", "-"), at), api_text(row, "by", "-"));
     }
 }
 
@@ -129,7 +131,7 @@ static int revoke(const struct revoking *r, const char *issued_before)
 {
     json_t *form = json_pack("{ss ss* ss}", "scope", r->scope, "brand", r->brand, "id", r->id);
     struct api_request request = make_request("POST", "/v1/revocations", NULL);
-    char *body;
+    char *body, before[RFC3339_TEXT_MAX];
     json_t *reply;
 
     if (issued_before)
@@ -143,7 +145,8 @@ static int revoke(const struct revoking *r, const char *issued_before)
     if (!reply)
         return CLI_FAILED;
     printf("%s %s of %s: revoked, links issued before %s\n", r->scope, r->id,
-           api_text(reply, "brand", "-"), api_text(reply, "issued_before", "-"));
+           api_text(reply, "brand", "-"),
+           local_time_of(api_text(reply, "issued_before", "-"), before));
     json_decref(reply);
     return CLI_OK;
 }

@@ -362,9 +362,10 @@ static void take_fields(struct linkform_maker *maker, const struct linkform *for
     if (!is_ttl_wrong && out->token.ttl_code == 0 &&
         brand_kind_max_uses(out->brand, out->token.kind) > 0)
         refuse(next_fault(faults, fields[LINK_TTL].name),
-               "is never, but links of kind '%s' are good for %u uses and need an end",
+               "is never, but links of kind '%s' are good for %u use%s and need an end",
                brand_kind_name(out->brand, out->token.kind),
-               brand_kind_max_uses(out->brand, out->token.kind));
+               brand_kind_max_uses(out->brand, out->token.kind),
+               brand_kind_max_uses(out->brand, out->token.kind) == 1 ? "" : "s");
 }
 
 /* Rows of one table are often of one minute: the calendar is asked once. */

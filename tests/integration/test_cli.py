@@ -797,6 +797,21 @@ def test_times_are_local_for_people_and_utc_for_programs(config):
     assert found["issued_at"] == ISSUED
 
 
+@pytest.mark.parametrize("words, answer", [
+    (["audit"], {"entries": [{"at": "TIME", "action": "sign_in", "who": "lead", "n": 1}], "next_page": None}),
+    (["revoke", "--list"], {"revocations": [{"scope": "object", "brand": "acme", "id": "5", "issued_before": "TIME", "at": "TIME", "by": "lead"}]}),
+    (["annotate", "--list"], {"annotations": [{"id": "0123456789abcdef", "at": "TIME", "text": "Prices rose", "by": "lead"}]}),
+])
+def test_times_of_the_service_are_local_too(make_server, key_file, words, answer):
+    answer = json.loads(json.dumps(answer).replace("TIME", "2026-11-22T12:00:00Z"))
+    url, _ = make_server(answer_json(answer))
+    asked = (*words, "--url", url, "--key-file", key_file)
+    berlin = {"TZ": "Europe/Berlin"}
+    text = run(*asked, env=berlin).stdout
+    assert "2026-11-22T13:00:00+01:00" in text and "12:00:00Z" not in text
+    assert "2026-11-22T12:00:00Z" in run(*asked, "--json", env=berlin).stdout
+
+
 # --- check and stats, against a server of the test's own ---
 
 @pytest.fixture

@@ -30,7 +30,7 @@ const ofLinks = [
         () => t("sentences.not_heard")],
     [/^It was used, and is good for one use: a click gets a page that says so and offers the way into the account\./,
         () => t("sentences.used")],
-    [/^People have used it (\d+) times, and it is good for (\d+): a click gets a page that says so and offers the way into the account\./,
+    [/^People have used it (\d+) times?, and it is good for (\d+): a click gets a page that says so and offers the way into the account\./,
         (n, of) => t("sentences.used_up", { times: n, of })],
     [/^ Client (\d+) has opted out of tracking: clicks count in sums of the campaign only\./, (id) => ` ${t("sentences.opted_out", { id })}`],
 ];
