@@ -226,7 +226,7 @@ static json_int_t share(const json_t *row)
 {
     json_int_t total = number(row, "total");
 
-    return total > 0 ? number(row, "automated") * 1000 / total : 0;
+    return total > 0 ? (number(row, "automated") * 1000 + total / 2) / total : 0;
 }
 
 /* What people stopped clicking, or machines took over, from one period to the next.  Of a campaign

@@ -27,7 +27,7 @@ struct words {
     const char *none, *one, *many;
     const char *more, *less, *same, *new;
     const char *machines, *one_machine, *no_machines;
-    const char *stopped, *taken_over, *down, *down_why, *calm;
+    const char *stopped, *stopped_one, *taken_over, *down, *down_why, *calm;
     const char *incomplete;
     const char *people, *automated, *clients, *sent, *clicked, *paid, *amount;
     const char *figure, *now, *change, *none_before, *unchanged;
@@ -54,6 +54,9 @@ static const struct words english = {
     .no_machines = "No click came from a machine.",
     .stopped =
         "%s: people have stopped clicking: %s clicks, %s in the %s before. Do its links still "
+        "lead to their pages?",
+    .stopped_one =
+        "%s: people have stopped clicking: %s click, %s in the %s before. Do its links still "
         "lead to their pages?",
     .taken_over = "%s: %s of the clicks came from machines, in the %s before it was %s. A mail "
                   "gateway may be opening its links now.",
@@ -105,6 +108,9 @@ static const struct words german = {
     .no_machines = "Kein Klick stammt von einer Maschine.",
     .stopped =
         "%s: Personen klicken nicht mehr: %s Klicks, %s %s davor. F\xc3\xbchren die Links noch "
+        "auf ihre Seiten?",
+    .stopped_one =
+        "%s: Personen klicken nicht mehr: %s Klick, %s %s davor. F\xc3\xbchren die Links noch "
         "auf ihre Seiten?",
     .taken_over = "%s: %s der Klicks stammen von Maschinen, %s davor waren es %s. Vielleicht "
                   "\xc3\xb6"
@@ -339,7 +345,8 @@ static json_t *unusual_of(const struct draft *d)
 
         campaign_name(d->w, each, name, sizeof(name));
         if (strcmp(text_of(each, "what"), "stopped") == 0)
-            say(list, d->w->stopped, name, count(d->w, is, now), count(d->w, was, before), span);
+            say(list, is == 1 ? d->w->stopped_one : d->w->stopped, name, count(d->w, is, now),
+                count(d->w, was, before), span);
         else
             say(list, d->w->taken_over, name, per_mille(d->w, is, now), span,
                 per_mille(d->w, was, before));
@@ -430,7 +437,8 @@ static json_t *campaigns_of(const struct draft *d, bool with_rates)
         count(w, json_integer_value(json_object_get(each, "paid")), cells[2]);
         json_array_append_new(
             table, json_pack("[ssssss]", name,
-                             sent > 0 ? per_mille(w, clicked * 1000 / sent, rate) : "\xe2\x80\x93",
+                             sent > 0 ? per_mille(w, (clicked * 1000 + sent / 2) / sent, rate)
+                                      : "\xe2\x80\x93",
                              cells[0], cells[1], cells[2], cells[3]));
     }
     return table;

@@ -61,10 +61,54 @@ static void test_sentences(void **state)
     }
 }
 
+static void test_campaigns(void **state)
+{
+    const struct {
+        const char *name;
+        int now, clicked, sent;
+        const char *english, *german;
+    } cases[] = {
+        {"several clicks", 3, 1, 3,
+         "Campaign 12: people have stopped clicking: 3 clicks, 60 in the week before.",
+         "Kampagne 12: Personen klicken nicht mehr: 3 Klicks, 60 in der Woche davor."},
+        {"one click", 1, 1, 3,
+         "Campaign 12: people have stopped clicking: 1 click, 60 in the week before.",
+         "Kampagne 12: Personen klicken nicht mehr: 1 Klick, 60 in der Woche davor."},
+        {"a rate is rounded as on the dashboard", 0, 2, 3, "66.7%", "66,7\xc2\xa0%"},
+        {"half of a tenth is rounded up", 0, 1, 2000, "0.1%", "0,1\xc2\xa0%"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *report = report_of(0, "[]");
+        const char *const says[] = {cases[i].english, cases[i].german};
+
+        print_message("%s\n", cases[i].name);
+        json_object_set_new(report, "unusual",
+                            json_pack("[{ss sn ss si si}]", "campaign", "12", "name", "what",
+                                      "stopped", "now", cases[i].now, "before", 60));
+        json_object_set_new(report, "campaigns",
+                            json_pack("[{ss sn si si si si}]", "campaign", "12", "name", "people",
+                                      2, "sent", cases[i].sent, "clicked", cases[i].clicked, "paid",
+                                      0));
+        for (size_t k = 0; k < 2; k++) {
+            char *text =
+                report_write(report, k == 0 ? REPORT_ENGLISH : REPORT_GERMAN, REPORT_PLAIN);
+
+            assert_non_null(text);
+            if (!strstr(text, says[k]))
+                fail_msg("it says: %s", text);
+            free(text);
+        }
+        json_decref(report);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_campaigns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
