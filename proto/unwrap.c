@@ -1,6 +1,6 @@
 #include "proto/unwrap.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 
 #include "proto/query.h"
 
@@ -283,4 +283,27 @@ enum unwrap_status unwrap_link(struct slice url, const char **by, char out[stati
         status = UNWRAP_BROKEN;
     }
     return status;
+}
+
+bool unwrap_all(struct slice url, struct unwrapped *out)
+{
+    enum unwrap_status status = UNWRAP_OPENED;
+    char inside[UNWRAP_MAX];
+    const char *by = "";
+
+    *out = (struct unwrapped){.n = 0};
+    while (out->n < UNWRAP_TIMES_MAX && (status = unwrap_link(url, &by, inside)) == UNWRAP_OPENED) {
+        memcpy(out->url, inside, sizeof(inside));
+        out->by[out->n++] = by;
+        url = slice_of(out->url);
+    }
+    if (status == UNWRAP_SEALED)
+        snprintf(out->why, sizeof(out->why),
+                 "%s wrapped it, whose server alone knows the link inside: follow it, or ask for "
+                 "the mail as it was sent",
+                 by);
+    else if (status == UNWRAP_BROKEN)
+        snprintf(out->why, sizeof(out->why),
+                 "%s wrapped it, but the link inside is cut off or damaged", by);
+    return out->why[0] == '\0';
 }

@@ -8,12 +8,17 @@
  */
 #ifndef PROTO_UNWRAP_H
 #define PROTO_UNWRAP_H
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-enum { UNWRAP_MAX = 4096 }; /* bytes of a link, wrapped or not, with its NUL */
+enum {
+    UNWRAP_MAX = 4096,    /* bytes of a link, wrapped or not, with its NUL */
+    UNWRAP_TIMES_MAX = 5, /* a mail that was forwarded was wrapped by each gateway on its way */
+    UNWRAP_WHY_MAX = 160, /* bytes of why a link can't be got at, with its NUL */
+};
 
 enum unwrap_status {
     UNWRAP_PLAIN,  /* of none of the hosts above */
@@ -27,5 +32,16 @@ enum unwrap_status {
  * What comes out begins with http:// or https:// and holds no control characters. */
 MUST_USE enum unwrap_status unwrap_link(struct slice url, const char **by,
                                         char out[static UNWRAP_MAX]);
+
+/* A link without what was around it. */
+struct unwrapped {
+    const char *by[UNWRAP_TIMES_MAX]; /* who wrapped it, from the outside in; n of them */
+    unsigned n;
+    char url[UNWRAP_MAX];     /* the link inside, if n > 0 */
+    char why[UNWRAP_WHY_MAX]; /* a part of a sentence, when it can't be got at; else "" */
+};
+
+/* Takes all wrappings off `url`.  False, with out->why: one of them does not come off. */
+MUST_USE bool unwrap_all(struct slice url, struct unwrapped *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include "proto/rfc3339.h"
 #include "proto/table.h"
 #include "proto/token.h"
+#include "proto/unwrap.h"
 #include "service/admin/clicks.h"
 #include "service/admin/faults.h"
 #include "service/admin/fetch.h"
@@ -328,7 +329,15 @@ const struct brand *links_find(struct request *request, struct token *token)
     struct slice text = slice_make(request->arg, request->arg_len);
     struct slice brand_name = query_find(&request->query, "brand");
     const struct brand *brand = NULL;
+    struct unwrapped unwrapped;
 
+    /* Links are copied out of mails that gateways have changed. */
+    if (!unwrap_all(text, &unwrapped)) {
+        request_fail_as(request, PROBLEM_UNKNOWN_LINK, NULL, "%s", unwrapped.why);
+        return NULL;
+    }
+    if (unwrapped.n > 0)
+        text = slice_of(unwrapped.url);
     if (memmem(text.ptr, text.len, "://", 3) && !split_url(site, text, &brand, &text)) {
         request_fail_as(request, PROBLEM_UNKNOWN_LINK, NULL,
                         "no brand here has the host of this URL");
@@ -418,6 +427,19 @@ static json_t *use_or_null(const struct lookup *lookup, int64_t n)
     return lookup->max_uses > 0 ? json_integer(n > 0 ? n : 0) : json_null();
 }
 
+/* Who put something around the link that was asked for. */
+static json_t *wrapped_by(const struct request *request)
+{
+    json_t *list = json_array();
+    struct unwrapped unwrapped;
+
+    if (unwrap_all(slice_make(request->arg, request->arg_len), &unwrapped)) {
+        for (unsigned i = 0; i < unwrapped.n; i++)
+            json_array_append_new(list, json_string(unwrapped.by[i]));
+    }
+    return list;
+}
+
 static void on_lookup_done(void *owner, const char *cause)
 {
     struct lookup *lookup = owner;
@@ -433,6 +455,7 @@ static void on_lookup_done(void *owner, const char *cause)
     body = describe(lookup);
     if (json_object_set_new(body, "uses", use_or_null(lookup, lookup->uses)) != 0 ||
         json_object_set_new(body, "max_uses", use_or_null(lookup, lookup->max_uses)) != 0 ||
+        json_object_set_new(body, "wrapped_by", wrapped_by(lookup->request)) != 0 ||
         json_object_set_new(body, "clicks", clicks_json(&clicks)) != 0 ||
         json_object_set_new(body, "first_click_at", time_or_null(lookup->clicks.first_s)) != 0 ||
         json_object_set_new(body, "last_click_at", time_or_null(lookup->clicks.last_s)) != 0) {

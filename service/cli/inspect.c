@@ -31,8 +31,7 @@ enum {
     INSPECT_KEY,
 };
 
-/* A mail that was forwarded was wrapped by each gateway on its way. */
-enum { PATH_LEN_MAX = 512, WRAPS_MAX = 5, FAULT_MAX = 384 };
+enum { PATH_LEN_MAX = 512, FAULT_MAX = 384 };
 
 static const struct cli_option options[] = {
     [INSPECT_CONFIG] = CONFIG_OPTION,
@@ -54,9 +53,7 @@ struct explaining {
 /* A link that was opened, or why it wasn't. */
 struct finding {
     const char *url;            /* as given */
-    const char *by[WRAPS_MAX];  /* who wrapped it, from the outside in; n_wraps of them */
-    char unwrapped[UNWRAP_MAX]; /* the link inside, when n_wraps > 0 */
-    unsigned n_wraps;
+    struct unwrapped unwrapped; /* what is inside */
     struct slice host, text;
     const struct brand *brand;
     struct token token;
@@ -138,40 +135,17 @@ static void open_link(const struct site *site, const struct brand *wanted, int64
     f->is_expired = token_is_expired(&f->token, now_s);
 }
 
-/* Takes off what mail gateways and search engines have put around the link.  False and f->fault:
- * it can't be got at. */
-static bool unwrap(struct finding *f)
-{
-    enum unwrap_status status = UNWRAP_OPENED;
-    char inside[UNWRAP_MAX];
-    const char *by;
-
-    snprintf(f->unwrapped, sizeof(f->unwrapped), "%s", f->url);
-    while (f->n_wraps < WRAPS_MAX &&
-           (status = unwrap_link(slice_of(f->unwrapped), &by, inside)) == UNWRAP_OPENED) {
-        memcpy(f->unwrapped, inside, sizeof(inside));
-        f->by[f->n_wraps++] = by;
-    }
-    if (status == UNWRAP_SEALED)
-        snprintf(f->fault, sizeof(f->fault),
-                 "%s wrapped it, whose server alone knows the link inside: follow it, or ask for "
-                 "the mail as it was sent",
-                 by);
-    else if (status == UNWRAP_BROKEN)
-        snprintf(f->fault, sizeof(f->fault),
-                 "%s wrapped it, but the link inside is cut off or damaged", by);
-    return status == UNWRAP_PLAIN || status == UNWRAP_OPENED;
-}
-
 static void inspect(const struct site *site, const struct brand *wanted, int64_t now_s,
                     struct finding *f)
 {
     static const struct target_facts facts = {.device = CLICK_DEVICE_OTHER};
     const char *scheme, *start, *slash;
 
-    if (!unwrap(f))
+    if (!unwrap_all(slice_of(f->url), &f->unwrapped)) {
+        snprintf(f->fault, sizeof(f->fault), "%s", f->unwrapped.why);
         return;
-    scheme = strstr(f->n_wraps > 0 ? f->unwrapped : f->url, "://");
+    }
+    scheme = strstr(f->unwrapped.n > 0 ? f->unwrapped.url : f->url, "://");
     start = scheme ? scheme + 3 : f->url;
     slash = strchr(start, '/');
     /* "https://host/text?query", "host/text" or "text". */
@@ -282,10 +256,10 @@ static void print_finding(const struct finding *f, const struct site *site, int6
     char text[RFC3339_TEXT_MAX];
 
     printf("%s\n", f->url);
-    for (unsigned i = 0; i < f->n_wraps; i++)
-        printf("  wrapped    by %s\n", f->by[i]);
-    if (f->n_wraps > 0)
-        printf("  unwrapped  %s\n", f->unwrapped);
+    for (unsigned i = 0; i < f->unwrapped.n; i++)
+        printf("  wrapped    by %s\n", f->unwrapped.by[i]);
+    if (f->unwrapped.n > 0)
+        printf("  unwrapped  %s\n", f->unwrapped.url);
     printf("  leads to   %s\n", f->target[0] ? f->target
                                 : f->told || f->leads == BRAND_LEADS_TO_OPT_OUT
                                     ? "a page of the service"
@@ -366,10 +340,10 @@ static void add_wraps(const struct finding *f, json_t *json)
 {
     json_t *by = json_array();
 
-    for (unsigned i = 0; i < f->n_wraps; i++)
-        json_array_append_new(by, json_string(f->by[i]));
+    for (unsigned i = 0; i < f->unwrapped.n; i++)
+        json_array_append_new(by, json_string(f->unwrapped.by[i]));
     json_object_set_new(json, "wrapped_by", by);
-    json_object_set_new(json, "unwrapped", json_string(f->unwrapped));
+    json_object_set_new(json, "unwrapped", json_string(f->unwrapped.url));
 }
 
 static bool print_json(const struct finding *f)
@@ -377,7 +351,7 @@ static bool print_json(const struct finding *f)
     json_t *json = finding_json(f);
     bool ok;
 
-    if (json && f->n_wraps > 0)
+    if (json && f->unwrapped.n > 0)
         add_wraps(f, json);
 
     if (json && f->explaining && f->is_open)

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/unwrap.h"
 #include "service/base/error.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
-
 #include "service/cli/local_time.h"
+
 enum { PATH_MAX_LEN = 1024, ID_MAX = 256 };
 
 enum {
@@ -56,8 +57,8 @@ static struct api_request make_request(const char *method, const char *path, con
 static void print_table(const json_t *list)
 {
     const json_t *rows = json_object_get(list, "revocations"), *row;
-    size_t i;
     char before[RFC3339_TEXT_MAX], at[RFC3339_TEXT_MAX];
+    size_t i;
 
     if (json_array_size(rows) == 0) {
         puts("nothing is revoked");
@@ -94,14 +95,21 @@ static int list(const struct api *api, bool as_json)
 
 /* --- one revocation --- */
 
-/* Links are pasted whole, too: of these the token is asked for. */
+/* Links are pasted whole, too, with what mail gateways have put around them: of these the token is
+ * asked for. */
 static bool take_id(struct revoking *r, const char *text)
 {
-    const char *slash = strrchr(text, '/');
+    struct unwrapped unwrapped;
     size_t len;
 
-    if (strcmp(r->scope, "link") == 0 && slash)
-        text = slash + 1;
+    if (strcmp(r->scope, "link") == 0) {
+        const char *slash;
+
+        if (unwrap_all(slice_of(text), &unwrapped) && unwrapped.n > 0)
+            text = unwrapped.url;
+        slash = strrchr(text, '/');
+        text = slash ? slash + 1 : text;
+    }
     len = strcspn(text, "?#");
     if (len == 0 || len >= ID_MAX ||
         strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -248,6 +248,20 @@ test("a link says what became of its invoice, and why it leads where it leads", 
     expect(await dashboard.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
 
+test("a link that a gateway has changed is found all the same, or it is said why not", async ({ dashboard, stack }) => {
+    await open(dashboard, "Links");
+    const look = async (text) => {
+        await dashboard.getByLabel("The whole link, or its token").fill(text);
+        await dashboard.getByRole("button", { name: "Look it up" }).click();
+    };
+
+    await look(`https://eur01.safelinks.protection.outlook.com/?url=${encodeURIComponent(stack.link)}&data=05%7C02&reserved=0`);
+    await expect(card(dashboard, "What it is")).toContainText("Wrapped bySafe Links");
+    await expect(card(dashboard, "What it is")).toContainText("No. 77");
+    await look("https://protect-eu.mimecast.com/s/AbCdEf?domain=go.acme.example");
+    await expect(dashboard.getByRole("alert").filter({ hasText: "Mimecast has wrapped this link" })).toBeVisible();
+});
+
 test("a link that is none is refused with advice", async ({ dashboard }) => {
     await open(dashboard, "Links");
     for (const text of ["https://go.acme.example/nonsense", "https://elsewhere.example/x", "<b>"]) {

@@ -551,6 +551,20 @@ def test_each_page_of_the_dashboard_has_an_address_and_a_mistyped_one_has_none(h
         assert hopcountd.admin("GET", f"/dashboard/{name}", headers=html).status == 404, name
 
 
+def test_a_link_is_looked_up_as_gateways_have_changed_it(hopcountd):
+    token = hopcountd.mint("view", 5)
+    safe = f"https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fgo.acme.example%2F{token}&data=x"
+
+    def look(url, status=200):
+        return ask(hopcountd, "GET", f"/v1/links/{urllib.parse.quote(url, safe='')}", status=status).json
+
+    assert (look(token)["object"], look(token)["wrapped_by"]) == (5, [])
+    assert (look(safe)["object"], look(safe)["wrapped_by"]) == (5, ["Safe Links"])
+    assert look(f"https://urldefense.com/v3/__{safe}__;!!a!b$")["wrapped_by"] == ["URL Defense v3", "Safe Links"]
+    assert look("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", 404)["detail"].startswith("Mimecast wrapped it, whose server alone")
+    assert "cut off" in look(safe[:60], 404)["detail"]
+
+
 # --- problems ---
 
 def test_all_that_is_wrong_is_said_at_once(two_brands):

@@ -153,7 +153,8 @@ def test_links_are_revoked_listed_and_valid_again(hopcountd, told):
 
 
 @pytest.mark.parametrize("written", [
-    "{token}", "https://go.acme.example/{token}", "https://go.acme.example/{token}?utm_source=x", "{id}"])
+    "{token}", "https://go.acme.example/{token}", "https://go.acme.example/{token}?utm_source=x", "{id}",
+    "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fgo.acme.example%2F{token}&data=x"])
 def test_a_link_is_revoked_however_it_is_written(hopcountd, told, written):
     token = hopcountd.mint("view", 5)
     link = written.format(token=token, id=hopcountd.api("GET", f"/v1/links/{token}")["id"])

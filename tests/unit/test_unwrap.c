@@ -113,6 +113,44 @@ static void test_unwrap(void **state)
     }
 }
 
+static void test_all(void **state)
+{
+#define SAFE "https://nam02.safelinks.protection.outlook.com/?url="
+    const struct {
+        const char *name, *url;
+        bool ok;
+        unsigned n;
+        const char *by, *inside, *why; /* by: the last one */
+    } cases[] = {
+        {"a link of ours", LINK, true, 0, NULL, "", ""},
+        {"one gateway", SAFE ENCODED, true, 1, "Safe Links", LINK, ""},
+        {"two", "https://urldefense.com/v3/__" SAFE ENCODED "__;!!a!b$", true, 2, "Safe Links",
+         LINK, ""},
+        {"as many as are taken off, and one more", SAFE SAFE SAFE SAFE SAFE SAFE LINK, true, 5,
+         "Safe Links", SAFE LINK, ""},
+        {"one whose server alone knows", SAFE "https%3A%2F%2Fprotect-eu.mimecast.com%2Fs%2FA",
+         false, 1, "Safe Links", "https://protect-eu.mimecast.com/s/A",
+         "Mimecast wrapped it, whose server alone knows the link inside: follow it, or ask for the "
+         "mail as it was sent"},
+        {"cut off", "https://urldefense.com/v3/__https://go", false, 0, NULL, "",
+         "URL Defense v3 wrapped it, but the link inside is cut off or damaged"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct unwrapped out;
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(unwrap_all(slice_of(cases[i].url), &out), cases[i].ok);
+        assert_int_equal(out.n, cases[i].n);
+        assert_string_equal(out.url, cases[i].inside);
+        assert_string_equal(out.why, cases[i].why);
+        if (cases[i].by)
+            assert_string_equal(out.by[out.n - 1], cases[i].by);
+    }
+#undef SAFE
+}
+
 static void test_longest(void **state)
 {
     static const char head[] = "https://duckduckgo.com/l/?uddg=https://h/";
@@ -129,7 +167,7 @@ static void test_longest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_unwrap),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_unwrap), cmocka_unit_test(test_all),
                                        cmocka_unit_test(test_longest)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@ import { address, get } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
 import { lookup } from "./lookup.js";
-import { linkSentence } from "./sentences.js";
+import { linkSentence, whyWrapped } from "./sentences.js";
 import { t } from "./texts.js";
 import { campaignName, stateName, valueName } from "./words.js";
 
@@ -62,6 +62,7 @@ function facts(link, campaign, show) {
         fact(t("links.valid_until"), moment(link.expires_at, t("links.for_ever"))),
         link.max_uses ? fact(t("links.used"), t("links.uses", { uses: link.uses, max: link.max_uses })) : [],
         link.silent ? fact(t("links.silent"), t("links.clicks_on_it_are")) : [],
+        link.wrapped_by.length > 0 ? fact(t("links.wrapped_by"), link.wrapped_by.join(", ")) : [],
         fact(t("links.link_id"), h("span", { class: "code" }, link.id)));
 }
 
@@ -106,7 +107,7 @@ function card(title, span, content) {
 
 function explain(error) {
     if (error.status === 404)
-        return t("links.this_is_no_valid");
+        return whyWrapped(error.detail) ?? t("links.this_is_no_valid");
     if (error.status === 503)
         return t("links.the_clicks_of_this");
     return error.message;

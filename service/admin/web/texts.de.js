@@ -524,6 +524,7 @@ export default {
 
     "links.argument": "Argument",
     "links.clicks_on_it_are": "Klicks darauf werden nicht gezählt",
+    "links.damaged_by": "{by} hat diesen Link umhüllt, aber der Link darin ist abgeschnitten oder beschädigt. Wurde er vollständig kopiert?",
     "links.expired": "Abgelaufen",
     "links.first_click": "Erster Klick",
     "links.for_ever": "Unbegrenzt",
@@ -545,6 +546,7 @@ export default {
     "links.replaced": ", ersetzt durch Nr. {newest}",
     "links.revoked": "Widerrufen",
     "links.save_as": "Als {format} speichern",
+    "links.sealed_by": "{by} hat diesen Link umhüllt, und nur der Server dort weiß, was darin ist. Folgen Sie dem Link, oder bitten Sie um die Mail, wie sie versendet wurde.",
     "links.silent": "Still",
     "links.the_clicks_of_this": "Die Klicks dieses Links können gerade nicht gelesen werden. Er funktioniert trotzdem: Klicks werden weitergeleitet, bleiben erhalten und werden gezählt. Versuchen Sie es gleich noch einmal.",
     "links.the_whole_link_or": "Der ganze Link oder sein Token",
@@ -555,6 +557,7 @@ export default {
     "links.valid_until": "Gültig bis",
     "links.what_it_is": "Eigenschaften",
     "links.works": "Funktioniert",
+    "links.wrapped_by": "Umhüllt von",
 
     "listing.close": "Schließen",
     "listing.next_page": "Nächste Seite",

@@ -530,6 +530,7 @@ export default {
 
     "links.argument": "Argument",
     "links.clicks_on_it_are": "Clicks on it are not counted",
+    "links.damaged_by": "{by} has wrapped this link, but the link inside is cut off or damaged. Was all of it copied?",
     "links.expired": "Expired",
     "links.first_click": "First click",
     "links.for_ever": "For ever",
@@ -551,6 +552,7 @@ export default {
     "links.replaced": ", replaced by no. {newest}",
     "links.revoked": "Revoked",
     "links.save_as": "Save as {format}",
+    "links.sealed_by": "{by} has wrapped this link, and its server alone knows what is inside. Follow the link, or ask for the mail as it was sent.",
     "links.silent": "Silent",
     "links.the_clicks_of_this": "The clicks of this link can’t be read right now. It works all the same: clicks are redirected and kept, and will be counted. Look it up again in a moment.",
     "links.the_whole_link_or": "The whole link, or its token",
@@ -561,6 +563,7 @@ export default {
     "links.valid_until": "Valid until",
     "links.what_it_is": "What it is",
     "links.works": "Works",
+    "links.wrapped_by": "Wrapped by",
 
     "listing.close": "Close",
     "listing.next_page": "Next page",
