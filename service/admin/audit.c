@@ -230,8 +230,9 @@ void audit_note(struct audit *audit, const struct audit_entry *entry)
 {
     if (audit->days == 0)
         return;
-    if (entry->action == AUDIT_EVENTS || entry->action == AUDIT_EXPORT ||
-        entry->action == AUDIT_SIGN_IN_REFUSED)
+    /* About a client each is written at once: an erasure finds its number in Redis only. */
+    if (entry->action == AUDIT_EVENTS || entry->action == AUDIT_SIGN_IN_REFUSED ||
+        (entry->action == AUDIT_EXPORT && entry->client == 0))
         note_repeated(audit, entry);
     else
         append(audit, entry);

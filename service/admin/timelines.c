@@ -17,6 +17,7 @@
 #include "proto/rfc3339.h"
 #include "proto/state.h"
 #include "proto/token.h"
+#include "service/admin/audit.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
@@ -37,6 +38,7 @@ struct timeline {
     struct request *request;
     const struct brand *brand;
     bool is_client;
+    bool is_file;     /* the reply is to be kept: an export */
     uint32_t number;  /* of the client or object */
     uint32_t before;  /* of a client: only blocks below this number; UINT32_MAX: all */
     uint32_t client;  /* of an object, as its facts say */
@@ -291,6 +293,21 @@ static json_t *sorted(const json_t *rows)
     return out;
 }
 
+static void note_export(const struct timeline *t)
+{
+    char disposition[80];
+
+    snprintf(disposition, sizeof(disposition), "attachment; filename=\"hopcount-%s-%u.json\"",
+             t->is_client ? "client" : "object", t->number);
+    request_add_header(t->request, "Content-Disposition", disposition);
+    if (t->request->is_head)
+        return;
+    if (t->is_client)
+        audit_note_request(t->request, AUDIT_EXPORT, t->brand, t->number, "client");
+    else
+        audit_note_request(t->request, AUDIT_EXPORT, t->brand, 0, "object %u", t->number);
+}
+
 static void reply(struct timeline *t)
 {
     json_t *revocation =
@@ -323,6 +340,8 @@ static void reply(struct timeline *t)
         json_object_set_new(body, "state", state_json(t, t->number));
         json_object_set_new(body, "replaced_by", newest ? json_integer(newest) : json_null());
     }
+    if (body && t->is_file)
+        note_export(t);
     request_reply_json(t->request, 200, body);
 }
 
@@ -441,6 +460,7 @@ static void on_list_done(void *owner, const char *cause)
 static struct timeline *new_timeline(struct request *request, bool is_client)
 {
     struct slice before = query_find(&request->query, "before");
+    struct slice reader = query_find(&request->query, "for");
     uint32_t number, below = UINT32_MAX;
     const struct brand *brand = params_find_brand(request, query_find(&request->query, "brand"));
     struct timeline *t;
@@ -456,6 +476,10 @@ static struct timeline *new_timeline(struct request *request, bool is_client)
         request_fail(request, 400, "before", "must be what `next_before` of an answer said");
         return NULL;
     }
+    if (reader.ptr && !slice_equal(reader, slice_of("file"))) {
+        request_fail(request, 400, "for", "must be file, or absent");
+        return NULL;
+    }
     t = calloc(1, sizeof(*t));
     if (!t || !(t->rows = json_array()) || !(t->objects = json_array())) {
         if (t)
@@ -466,6 +490,7 @@ static struct timeline *new_timeline(struct request *request, bool is_client)
     t->request = request;
     t->brand = brand;
     t->is_client = is_client;
+    t->is_file = reader.ptr != NULL;
     t->number = number;
     t->before = before.ptr ? below / FUNNEL_BLOCK : UINT32_MAX;
     if (request->server->fetches)

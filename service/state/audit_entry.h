@@ -26,7 +26,7 @@ enum audit_action {
     AUDIT_REVOKE,   /* links were made void */
     AUDIT_UNREVOKE, /* and valid again */
     AUDIT_EVENTS,   /* events were posted */
-    AUDIT_EXPORT,   /* a table or a list was fetched as CSV */
+    AUDIT_EXPORT,   /* a table or a list was fetched as CSV, or a timeline as a file */
     AUDIT_ERASE,    /* a client was erased */
     AUDIT_RELOAD,   /* configuration and keys were read anew */
     AUDIT_ANNOTATE, /* a note was put on the time axis */

@@ -1,5 +1,6 @@
 // The audit log: shown to keys that may see it, and to no others.
 import AxeBuilder from "@axe-core/playwright";
+import { readFileSync } from "node:fs";
 import { card, expect, settled, signIn, test } from "./fixtures.mjs";
 
 const Axe = AxeBuilder.default ?? AxeBuilder;
@@ -32,4 +33,7 @@ test("who did what is listed, filtered and exported", async ({ page, stack, save
 
     await log.getByRole("link", { name: /CSV/ }).click();
     expect((await waiting).suggestedFilename()).toBe("hopcount-audit.csv");
+    const lines = readFileSync(await (await waiting).path(), "utf8").trim().split("\r\n");
+
+    expect(lines.slice(1).every((line) => line.includes(",revoke,"))).toBe(true); // those that are shown
 });

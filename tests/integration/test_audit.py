@@ -57,7 +57,11 @@ def test_who_did_what_and_from_where(daemon, redis):
     daemon.api("POST", "/v1/events:batch", sent, status=202)
     assert ask(daemon, target="/v1/stats.csv?brand=acme&group_by=kind", **key).status == 200
     daemon.api("GET", "/v1/stats?brand=acme&group_by=kind")  # reading alone is not an export
-    wait_until(lambda: len(entries(daemon)) == 9, 20, lambda: f"nine entries, not {shown(daemon)}")
+    for path in ("clients/7/timeline?brand=acme", "clients/7/timeline?brand=acme&for=file", "objects/1/timeline?brand=acme&for=file"):
+        saved = ask(daemon, target=f"/v1/{path}", **key)
+        assert saved.status == 200
+    assert ask(daemon, target="/v1/clients/7/timeline?brand=acme&for=me", **key).json["parameter"] == "for"
+    wait_until(lambda: len(entries(daemon)) == 11, 20, lambda: f"eleven entries, not {shown(daemon)}")
     assert shown(daemon) == [
         ("sign_in", "chief", None, None, None),
         ("sign_out", "chief", None, None, None),
@@ -68,6 +72,8 @@ def test_who_did_what_and_from_where(daemon, redis):
         ("unrevoke", "test", "acme", "object 4711", None),
         ("events", "test", "acme", None, None),
         ("export", "test", "acme", "stats.csv", None),
+        ("export", "test", "acme", "client", 7),
+        ("export", "test", "acme", "object 1", None),
     ]
     refused, events = (entries(daemon, action=action)[0] for action in ("sign_in_refused", "events"))
     assert refused["address"] == "192.0.2.7" and refused["n"] == 1 and events["n"] == 5

@@ -84,14 +84,16 @@ class Entries {
 export function audit() {
     let list = new Entries("");
     const place = h("div");
+    const fileOf = (action) => address("audit.csv", { action, limit: 1000 });
+    const file = h("a", { class: "button plain small", download: "hopcount-audit.csv", href: fileOf("") }, t("audit.download_the_newest_1"));
     const choice = h("select", { class: "input", "aria-label": t("audit.which_entries"), onchange: () => {
         list = new Entries(choice.value);
+        file.href = fileOf(choice.value);
         card.refresh();
     } }, h("option", { value: "" }, t("audit.all_entries")), Object.entries(actions).map(([key, [, name]]) =>
         h("option", { value: key }, name)));
     const content = h("div", { class: "stack" }, h("p", null, choice), place,
-        h("p", null, h("a", { class: "button plain small", download: "hopcount-audit.csv",
-            href: address("audit.csv", { limit: 1000 }) }, t("audit.download_the_newest_1"))));
+        h("p", null, file));
     const card = new Card({
         title: t("audit.who_did_what"),
         note: t("audit.the_newest_first_posted"),

@@ -261,7 +261,7 @@ class Lookup {
                 () => this.track(name, kept.opted_out)) : null,
             shown.what === "client" && context.mayErase ? button(t("lookup.erase_this_client"), () => this.erase(name)) : null,
             h("a", { class: "button plain", download: `hopcount-${shown.what}-${shown.id}.json`,
-                href: address(`${path}/${shown.id}/timeline`, { brand: shown.brand }) }, t("lookup.save_as_json"))),
+                href: address(`${path}/${shown.id}/timeline`, { brand: shown.brand, for: "file" }) }, t("lookup.save_as_json"))),
         context.mayWrite || context.mayErase ? null : h("p", { class: "small muted" }, t("lookup.this_key_may_only")),
         shown.what === "client" && !context.mayErase ? h("details", { class: "data" }, h("summary", null, t("lookup.erase_this_client")),
             h("p", { class: "small" }, t("lookup.that_takes_its_figures")),
