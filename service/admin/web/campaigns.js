@@ -108,6 +108,8 @@ function stagesCard(load, filters) {
         },
         isEmpty: ({ found }) => found.keys.length === 0,
         empty: t("campaigns.no_link_of_a"),
+        table: ({ found, kinds }) => [[t("common.campaign"), t("common.kind_of_link"), t("common.clicks")],
+            ...kinds.rows.map((row) => [nameOf(found, row.campaign), valueName("kind", row.kind), row[filters.who]])],
         render({ found, kinds, funnel }, body) {
             fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
                 stage(found, key, kinds.rows, funnel.rows, filters))));
@@ -232,6 +234,8 @@ function pickCard(load, context, filters) {
         load,
         isEmpty: ({ rows }) => rows.length === 0,
         footer,
+        table: ({ rows }) => [[t("common.number"), t("common.name"), t("common.clicks"), t("common.mails_sent"), t("conversions.invoices_clicked")],
+            ...rows.map((row) => [Number(row.key), row.name ?? "", row[filters.who], mailsOf(row)?.sent, mailsOf(row)?.clicked])],
         render(data, body) {
             // Not under the fingers of somebody who types a name.
             if (body.querySelector(".naming"))

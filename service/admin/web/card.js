@@ -3,6 +3,7 @@ import { fill, h, newId } from "./dom.js";
 import { COVERED } from "./api.js";
 import { dimensions } from "./filters.js";
 import { percent, writtenDate } from "./format.js";
+import { saveTable } from "./save.js";
 import { t } from "./texts.js";
 
 function skeleton(shape) {
@@ -20,8 +21,9 @@ function isAddressed({ status, parameter }) {
 }
 
 /**
- * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer, fills}).
+ * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer, fills, table}).
  *
+ * `table(data)` are the rows of what is shown, the first one their head, to be saved as CSV.
  * `fills`: the last of an odd number, which takes the whole width where two stand side by side.
  * `load(signal)` promises the data, `render(data, body)` puts it into the body.  `refresh()` of the
  * result loads again; what is there stays until the new is.
@@ -34,11 +36,14 @@ export class Card {
         this.body = h("div", { class: "card-body" }, skeleton(options.shape));
         this.note = h("p", null, options.note ?? "");
         this.covered = h("p", { class: "small muted after covered" });
+        this.saving = !options.table ? null : h("button", { class: "text-button save small muted", type: "button", hidden: true,
+            "aria-label": t("common.as_csv", { title: options.title }), title: t("common.save_as_csv"),
+            onclick: () => saveTable(options.title, options.table(this.data)) }, "CSV");
         this.element = h("section",
             { class: `card span-${options.span ?? 4}${options.fills ? " fills" : ""}`, "aria-labelledby": id, "aria-busy": "true" },
             h("div", { class: "card-head" },
                 h("div", null, h("h2", { id }, options.title), options.note ? this.note : null),
-                options.extra ?? null),
+                options.extra ?? this.saving),
             this.body, options.footer ?? "");
         this.isFilled = false;
     }
@@ -85,6 +90,9 @@ export class Card {
                 fill(this.body);
             this.options.render(data, this.body);
             this.isFilled = true;
+            this.data = data;
+            if (this.saving)
+                this.saving.hidden = false;
         }
     }
 
@@ -126,6 +134,8 @@ export class Card {
     close() {
         this.options.close?.();
         this.isFilled = false;
+        if (this.saving)
+            this.saving.hidden = true;
     }
 
     destroy() {

@@ -4,6 +4,7 @@ import { marksOf, notesList, openNoteForm, placeNotes, whenOf } from "./annotati
 import { fill, h, table } from "./dom.js";
 import { localTime } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
+import { saveButtons, saveCanvas, saveTable, saveText } from "./save.js";
 import { svgOf } from "./svg.js";
 import { t } from "./texts.js";
 
@@ -106,15 +107,23 @@ function legend(series) {
     }));
 }
 
+function headOf(interval, series, unit) {
+    return interval === "step" ? [t("common.step"), unit] : [t("charts.time"), ...series.map(({ name }) => name)];
+}
+
+/* For a file: "2026-11-22 14:00" is a time to spreadsheets. */
+function dataRows(keys, interval, series, unit) {
+    return [headOf(interval, series, unit), ...keys.map((key, i) =>
+        [interval === "hour" ? key.slice(0, 16).replace("T", " ") : key, ...series.map(({ values }) => values[i])])];
+}
+
 function dataTable(caption, keys, interval, series, unit) {
-    const head = interval === "step" ? [t("common.step"), unit]
-        : [t("charts.time"), ...series.map(({ name }) => name)];
     const running = runningBucket(keys, interval);
     const rows = keys.map((key, i) =>
         [bucket(key, interval) + (i === running ? t("charts.not_over") : ""), ...series.map(({ values }) => values[i] === null ? "–" : count(values[i]))]);
 
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-        table("rows small", caption, head, rows));
+        table("rows small", caption, headOf(interval, series, unit), rows));
 }
 
 /* The legend: what colours and heights stand for. */
@@ -183,13 +192,10 @@ export class TimeChart {
             this.tablePlace.addEventListener("toggle", () => this.fillTable());
             this.marksPlace = h("div");
             this.notesPlace = h("div");
-            this.savePlace = h("p", { class: "save small" },
-                noting?.mayWrite ? [h("button", { class: "text-button muted", type: "button",
-                    onclick: () => openNoteForm(noting.filters) }, t("annotations.add_note")), " · "] : null,
-                h("button", { class: "text-button muted", type: "button",
-                    onclick: () => this.savePicture() }, t("charts.save_as_png")), " · ",
-                h("button", { class: "text-button muted", type: "button",
-                    onclick: () => this.saveDrawing() }, t("charts.save_as_svg")));
+            this.savePlace = saveButtons(
+                ...noting?.mayWrite ? [[t("annotations.add_note"), () => openNoteForm(noting.filters)]] : [],
+                [t("charts.save_as_png"), () => this.savePicture()], [t("charts.save_as_svg"), () => this.saveDrawing()],
+                [t("common.save_as_csv"), () => saveTable(this.caption, dataRows(...this.last, this.unit))]);
             body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas, this.marksPlace), this.notesPlace,
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
@@ -248,17 +254,15 @@ export class TimeChart {
         context.fillStyle = colour("surface");
         context.fillRect(0, 0, picture.width, picture.height);
         context.drawImage(this.canvas, 0, 0);
-        h("a", { href: picture.toDataURL("image/png"), download: `${this.caption}.png` }).click();
+        saveCanvas(this.caption, picture);
     }
 
     saveDrawing() {
         const [keys, interval, series] = this.last;
         const text = svgOf({ kind: this.kind, title: this.caption, about: shown.words(), ...this.said, keys,
             notes: this.notes, ticks: this.ticks.ticks, axisTitle: this.ticks.title, interval, series, running: runningBucket(keys, interval) });
-        const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
 
-        h("a", { href: url, download: `${this.caption}.svg` }).click();
-        setTimeout(() => URL.revokeObjectURL(url), 60000); // when it has been saved
+        saveText(`${this.caption}.svg`, "image/svg+xml", text);
     }
 
     draw(keys, interval, series) {

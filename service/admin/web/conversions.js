@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { Card } from "./card.js";
 import { fill, h, table } from "./dom.js";
 import { addressOf, toParams } from "./filters.js";
-import { count, money, share } from "./format.js";
+import { count, money, share, units } from "./format.js";
 import { t } from "./texts.js";
 
 /** The parameters of GET /v1/funnel that the filters stand for. */
@@ -67,6 +67,9 @@ export function conversionCard(filters) {
         load: loadFunnel(filters, { group_by: "campaign", limit: 1 }),
         isEmpty: isEmptyFunnel,
         empty: emptyFunnel(),
+        table: ({ total }) => [[t("common.step"), t("common.number")], [t("common.mails_sent"), total.sent],
+            [t("conversions.invoices_clicked"), total.clicked], [t("conversions.invoices_paid_after_a"), total.paid],
+            ...Object.entries(total.amount).map(([currency, n]) => [`${t("common.money")} ${currency}`, units(n, currency)])],
         render({ total }, body) {
             fill(body, table("rows", t("conversions.mails_clicks_and_payments"), [t("common.step"), t("common.number"), t("common.share")], [
                 [t("common.mails_sent"), count(total.sent), ""],

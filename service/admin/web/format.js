@@ -56,7 +56,7 @@ export function per100(rate) {
 /** A chance in words: 0.032 as "about 3 times in 100". */
 export function odds(p) {
     if (p >= 0.95)
-        return "nearly every time";
+        return t("format.odds_sure");
     if (p < 0.001)
         return t("format.odds_less", { of: 1000 });
     const of = p >= 0.1 ? 10 : p >= 0.01 ? 100 : 1000;
@@ -126,11 +126,14 @@ export function duration(n) {
         maximumFractionDigits: value < 10 && unit !== "second" ? 1 : 0 }).format(value);
 }
 
-/** An amount in a currency's smallest unit: 1999 EUR as €19.99. */
-export function money(n, currency) {
-    const written = new Intl.NumberFormat(locale, { style: "currency", currency });
+/** An amount in a currency's smallest unit, in the unit itself: 1999 EUR as 19.99. */
+export function units(n, currency) {
+    return n / 10 ** new Intl.NumberFormat(locale, { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+}
 
-    return written.format(n / 10 ** written.resolvedOptions().maximumFractionDigits);
+/** The same as it is written: €19.99. */
+export function money(n, currency) {
+    return new Intl.NumberFormat(locale, { style: "currency", currency }).format(units(n, currency));
 }
 
 /* The API names buckets by what local clocks show.  Reading that as UTC, and writing it as UTC,

@@ -5,12 +5,12 @@ import { TimeChart } from "./charts.js";
 import { amounts, emptyFunnel, funnelParams, isEmptyFunnel, loadFunnel, missing } from "./conversions.js";
 import { fill, h, table } from "./dom.js";
 import { beforeName, compareParam, periodName } from "./filters.js";
-import { count, duration, many, money, odds, per100, percent, share, time } from "./format.js";
+import { count, duration, many, money, odds, per100, percent, share, time, units } from "./format.js";
 import { openDialog } from "./listing.js";
 import { once } from "./overview.js";
 import { judge, needed } from "./significance.js";
 import { t } from "./texts.js";
-import { campaignName, stateName } from "./words.js";
+import { campaignName, stateName, valueName } from "./words.js";
 
 const LISTED = 20; // invoices of a list on the page; all of them are in the file
 
@@ -166,9 +166,8 @@ function moneyCard(load, filters) {
 
 /* Steps of the histogram are too fine to be seen: put together by what people say. */
 const spans = [
-    [60, "1 min"], [300, "5 min"], [900, "15 min"], [3600, "1 h"], [10800, "3 h"], [21600, "6 h"],
-    [86400, "1 d"], [172800, "2 d"], [259200, "3 d"], [604800, "7 d"], [1209600, "14 d"], [2592000, "30 d"],
-    [Infinity, "later"],
+    ...[1, 5, 15].map((n) => [n * 60, t("format.min", { n })]), ...[1, 3, 6].map((n) => [n * 3600, t("format.h", { n })]),
+    ...[1, 2, 3, 7, 14, 30].map((n) => [n * 86400, t("format.d", { n })]), [Infinity, t("common.later")],
 ];
 
 function toSpans(steps) {
@@ -221,6 +220,13 @@ function outcomeCard(load) {
         title: t("funnel.what_became_of_payments"), span: 6, load,
         note: t("funnel.all_payments_of_the"),
         isEmpty: ({ payments }) => Object.values(payments).every(({ n }) => n === 0),
+        table: ({ payments }) => [[t("funnel.payments"), t("common.number"), t("common.money"), ""],
+            ...Object.entries(payments).filter(([, { n }]) => n !== 0).flatMap(([key, { n, amount }]) => {
+                const sums = Object.entries(amount ?? {});
+
+                return (sums.length > 0 ? sums : [["", null]]).map(([currency, sum], i) =>
+                    [outcomes[key] ?? key, i === 0 ? n : null, sum === null ? null : units(sum, currency), currency]);
+            })],
         empty: missing("paid"),
         render({ payments }, body) {
             const rows = Object.entries(payments).filter(([, { n }]) => n !== 0)
@@ -243,6 +249,9 @@ function variantTestCard(filters) {
         title: t("funnel.a_b_tests_by"), span: 6, load,
         note: t("funnel.which_version_of_a"),
         isEmpty: ({ rows }) => !rows.some(({ variant }) => variant !== "none"),
+        table: ({ rows }) => [[t("common.campaign"), t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid")],
+            ...rows.map(({ campaign, name, variant, sent, clicked, paid }) =>
+                [campaignName(campaign, name), valueName("variant", variant), sent, clicked, paid])],
         empty: h("span", null, t("funnel.no_mail_of_this")),
         render({ rows }, body) {
             const tests = new Map();

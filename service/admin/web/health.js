@@ -204,20 +204,42 @@ function process(health) {
     ]);
 }
 
+/* --- the tables as files --- */
+
+function podRows({ pods: list }) {
+    return [[t("health.pod"), t("common.state"), t("health.waiting_clicks"), t("health.lag_s"), t("health.complete_up_to"), t("health.started"),
+        t("health.version")], ...list.map((pod) => [pod.host, podState(pod).textContent, pod.pending, pod.lag_s, pod.as_of, pod.started_at, pod.version])];
+}
+
+function reportRows({ reports: list }) {
+    return [[t("health.report"), t("common.brand"), t("health.report_to"), t("common.state"), t("health.why"), t("health.report_last"),
+        t("health.report_next")], ...list.map((one) => [one.name, one.brand, one.to, reportStates[one.state][1], one.error, one.at, one.next_at])];
+}
+
+function workerRows({ workers: list }) {
+    return [[t("health.worker"), t("health.requests"), t("common.clicks"), t("health.connections")],
+        ...(list ?? []).map((worker, i) => [i + 1, worker.requests, worker.redirects, worker.connections])];
+}
+
+function requestRows({ requests: list }) {
+    return [[t("health.outcome"), t("health.requests")],
+        ...Object.entries(list ?? {}).map(([key, n]) => [outcomes[key] ?? key.replaceAll("_", " "), n])];
+}
+
 export function health() {
     const load = once(() => get("health"));
-    const part = (title, note, span, draw) => new Card({ title, note, span, load,
+    const part = (title, note, span, draw, table) => new Card({ title, note, span, load, table,
         render: (data, body) => fill(body, draw(data)) });
     const cards = [
         part(t("common.state"), null, 12, verdict),
         part(t("health.counting"), t("health.all_pods_from_the"), 4, counting),
         part(t("health.redis"), t("health.where_the_counts_live"), 4, redis),
         part(t("health.click_log"), t("health.where_clicks_wait_until"), 4, disk),
-        part(t("health.pods"), t("health.all_processes_that_share"), 12, pods),
-        part(t("health.reports"), t("health.by_mail_and_to"), 12, reports),
+        part(t("health.pods"), t("health.all_processes_that_share"), 12, pods, podRows),
+        part(t("health.reports"), t("health.by_mail_and_to"), 12, reports, reportRows),
         part(t("health.this_pod"), t("health.the_process_that_answers"), 4, process),
-        part(t("health.workers"), t("health.each_answers_on_its"), 4, workers),
-        part(t("health.requests"), t("health.what_the_public_port"), 4, requests),
+        part(t("health.workers"), t("health.each_answers_on_its"), 4, workers, workerRows),
+        part(t("health.requests"), t("health.what_the_public_port"), 4, requests, requestRows),
     ];
 
     return {

@@ -1,6 +1,9 @@
 // When people click: the hours of the week as a field of 7 × 24.
+import { shown } from "./charts.js";
 import { h } from "./dom.js";
 import { bucketDate, count, many } from "./format.js";
+import { saveAsPicture, saveButtons, saveTable, saveText } from "./save.js";
+import { svgOfHours } from "./svg.js";
 import { locale, t } from "./texts.js";
 
 const dayNames = Array.from({ length: 7 }, (_, i) => {
@@ -13,6 +16,20 @@ const dayNames = Array.from({ length: 7 }, (_, i) => {
             .format(monday),
     };
 });
+
+const hours = Array.from({ length: 24 }, (_, hour) => hour);
+const clockFace = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
+const hourFace = new Intl.DateTimeFormat(locale, { hour: "numeric", timeZone: "UTC" });
+
+/* "9:00 AM" or "09:00", as it is written here. */
+function clockTime(hour) {
+    return clockFace.format(new Date(Date.UTC(2024, 0, 1, hour)));
+}
+
+/* "9 AM" where the day has twice twelve hours, else "9". */
+function hourName(hour) {
+    return hourFace.resolvedOptions().hour12 ? hourFace.format(new Date(Date.UTC(2024, 0, 1, hour))) : String(hour);
+}
 
 /** Sums rows of hours; Monday is 0. */
 export function sumHours(rows, field) {
@@ -34,8 +51,8 @@ function peak(sums) {
         if (n > best.n)
             best = { n, day, hour };
     }));
-    return best.n === 0 ? "" : t("heatmap.busiest", { day: dayNames[best.day].long, from: `${best.hour}:00`,
-        to: `${best.hour + 1}:00`, clicks: many(best.n, "click") });
+    return best.n === 0 ? "" : t("heatmap.busiest", { day: dayNames[best.day].long, from: clockTime(best.hour),
+        to: clockTime(best.hour + 1), clicks: many(best.n, "click") });
 }
 
 /** What the darkest field stands for. */
@@ -50,14 +67,32 @@ export function heatLegend(sums) {
             }), t("heatmap.more")));
 }
 
+/* How full the field of an hour is, 0 to 1.  The root keeps the few very busy hours from making all
+ * others look alike. */
+function levelOf(n, max) {
+    return max > 0 ? Math.sqrt(n / max) : 0;
+}
+
 function cell(n, max, day, hour) {
-    const text = t("heatmap.hour", { day: day.long, from: `${hour}:00`, to: `${hour + 1}:00`, clicks: many(n, "click") });
+    const text = t("heatmap.hour", { day: day.long, from: clockTime(hour), to: clockTime(hour + 1), clicks: many(n, "click") });
     const td = h("td", { class: n === 0 ? "none" : null, title: text },
         h("span", { class: "visually-hidden" }, count(n)));
 
-    // The root keeps the few very busy hours from making all others look alike.
-    td.style.setProperty("--level", max > 0 ? Math.sqrt(n / max).toFixed(3) : "0");
+    td.style.setProperty("--level", levelOf(n, max).toFixed(3));
     return td;
+}
+
+/** What saves the field as a file. */
+export function heatButtons(title, sums) {
+    const max = Math.max(...sums.flat());
+    const drawing = () => svgOfHours({ title, about: shown.words(), summary: peak(sums), days: dayNames.map(({ short }) => short),
+        hours: hours.map((hour) => hour % 3 === 0 ? hourName(hour) : ""),
+        levels: sums.map((of) => of.map((n) => levelOf(n, max))) });
+
+    return saveButtons([t("charts.save_as_png"), () => saveAsPicture(title, drawing())],
+        [t("charts.save_as_svg"), () => saveText(`${title}.svg`, "image/svg+xml", drawing())],
+        [t("common.save_as_csv"), () => saveTable(title, [[t("heatmap.day"), ...hours],
+            ...sums.map((of, i) => [dayNames[i].long, ...of])])]);
 }
 
 export function heatmap(sums) {
@@ -68,9 +103,9 @@ export function heatmap(sums) {
     h("table", { class: "heat" },
         h("caption", { class: "visually-hidden" }, t("heatmap.clicks_by_day_of")),
         h("thead", null, h("tr", null, h("th", null, h("span", { class: "visually-hidden" }, t("heatmap.day"))),
-            Array.from({ length: 24 }, (_, hour) => h("th", { scope: "col" },
-                hour % 3 === 0 ? `${hour}` : h("span", { class: "visually-hidden" }, `${hour}`))))),
-        h("tbody", null, sums.map((hours, i) => h("tr", null,
+            hours.map((hour) => h("th", { scope: "col" },
+                hour % 3 === 0 ? hourName(hour) : h("span", { class: "visually-hidden" }, hourName(hour)))))),
+        h("tbody", null, sums.map((of, i) => h("tr", null,
             h("th", { scope: "row" }, dayNames[i].short),
-            hours.map((n, hour) => cell(n, max, dayNames[i], hour)))))));
+            of.map((n, hour) => cell(n, max, dayNames[i], hour)))))));
 }

@@ -10,7 +10,7 @@ import { fill, h } from "./dom.js";
 import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensions, dimensionsOf, periodName, stepOf, toParams,
     timeZone, withoutDimensions } from "./filters.js";
 import { big, clock, count, many, percent, share, weekOf } from "./format.js";
-import { heatLegend, heatmap, sumHours } from "./heatmap.js";
+import { heatButtons, heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { t } from "./texts.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
@@ -190,6 +190,10 @@ function reasonBars(rows, filters) {
 function whoCard(load, params, filters) {
     return new Card({
         title: t("common.who_clicked"),
+        table: (data) => [[t("common.who_clicked"), t("filters.given_away_by"), t("common.clicks")],
+            ...labelSums(data.rows).map(([key, n]) => [labelName(key), "", n]),
+            ...data.reasons.filter(({ automated }) => automated > 0).map(({ key, automated }) =>
+                [t("common.machines"), valueName("reason", key), automated])],
         note: t("overview.mail_gateways_open_every"),
         span: 4,
         async load(signal) {
@@ -208,11 +212,7 @@ function whoCard(load, params, filters) {
         },
         isEmpty: (data) => data.total.total === 0,
         render(data, body) {
-            const sums = new Map();
-
-            for (const row of data.rows)
-                sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
-            fill(body, bars(t("overview.clicks_by_who_clicked"), [...sums].map(([key, value]) => ({
+            fill(body, bars(t("overview.clicks_by_who_clicked"), labelSums(data.rows).map(([key, value]) => ({
                 name: labelName(key), title: `${labelName(key)}: ${labelNote(key)}`, value,
                 link: picker({ ...filters, who: key === "human" ? "human" : "automated" }, "label", key),
                 colour: key === "human" ? "people" : key }))),
@@ -221,10 +221,19 @@ function whoCard(load, params, filters) {
     });
 }
 
+/* The clicks by label: [[label, clicks], …]. */
+function labelSums(rows) {
+    const sums = new Map();
+
+    for (const row of rows)
+        sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
+    return [...sums];
+}
+
 /* The whole table as a file. */
 function saveLink(title, params) {
-    return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": t("overview.as_csv", { title }),
-        title: t("overview.save_as_csv"), href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
+    return h("a", { class: "save small muted", download: "hopcount-stats.csv", "aria-label": t("common.as_csv", { title }),
+        title: t("common.save_as_csv"), href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
 }
 
 /** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
@@ -235,6 +244,9 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
     return new Card({
         title, note, span: options.span ?? 4, fills: options.fills,
         extra: options.load ? null : saveLink(title, { ...params, group_by: dimension }),
+        // What was put together here, the API has no file of.
+        table: !options.load ? null : ({ rows }) => [[title, t("common.clicks")], ...rows.filter(isShown).map((row) =>
+            [campaignName(row.key, row.name), row[field]])],
         load: options.load ?? ((signal) => stats({ ...params, group_by: dimension,
             compare: compareParam(filters) }, signal)),
         isEmpty: (data) => !data.rows.some(isShown),
@@ -269,7 +281,7 @@ function heatCard(params, filters) {
         render(data, body) {
             const sums = sumHours(data.rows, filters.who);
 
-            fill(body, heatmap(sums), heatLegend(sums));
+            fill(body, heatmap(sums), heatLegend(sums), heatButtons(t("overview.when_they_click"), sums));
         },
     });
 }

@@ -51,6 +51,8 @@ export function ownPagesCard(load, filters) {
             return { names, keys, rows: rows.filter((row) => row[field] > 0) };
         },
         isEmpty: ({ rows }) => rows.length === 0,
+        table: ({ names, rows }) => [[t("common.campaign"), t("ownpages.page"), t("ownpages.times")], ...rows.map((row) =>
+            [campaignName(row.campaign, names.get(row.campaign)), pages[row.page]?.[0] ?? row.page, row[field]])],
         empty: t("ownpages.all_links_of_these"),
         render({ names, keys, rows }, body) {
             const found = keys.filter((key) => rows.some(({ campaign }) => campaign === key));

@@ -4,7 +4,7 @@ import { axis, bucket, time, tick } from "./format.js";
 import { t } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 960, MARGIN = 24, LEFT = 72, PLOT_HEIGHT = 340, LINE = 20;
+const WIDTH = 960, MARGIN = 24, LEFT = 72, PLOT_HEIGHT = 340, LINE = 20, ROW = 32;
 const FAMILY = "sans-serif"; // one that every program has, for the picture is opened elsewhere
 const LINES_MAX = 5;         // across the plot
 
@@ -52,7 +52,7 @@ function stepFor(most) {
 class Picture {
     constructor(chart) {
         this.chart = chart;
-        this.paint = readColours(["ink", "muted", "line", "surface", "accent", ...chart.series.map(({ colour }) => colour)]);
+        this.paint = readColours(["ink", "muted", "line", "surface", "sunken", "accent", "people", ...chart.series.map(({ colour }) => colour)]);
         this.document = document.implementation.createDocument(SVG, "svg");
         this.root = this.document.documentElement;
         this.y = MARGIN;
@@ -212,6 +212,21 @@ class Picture {
             line(running - 1, running + 1, { "stroke-width": 2, "stroke-dasharray": "4 4" });
     }
 
+    /* The hours of a week, a row for each day. */
+    week({ days, hours, levels }) {
+        const width = (WIDTH - MARGIN - LEFT) / hours.length;
+
+        this.y += LINE;
+        hours.forEach((name, i) => this.text(LEFT + i * width, this.y, name, { size: 12 }));
+        this.y += LINE / 2;
+        levels.forEach((row, day) => {
+            this.text(LEFT - 8, this.y + ROW / 2 + 4, days[day], { size: 12, "text-anchor": "end" });
+            row.forEach((level, i) => this.add("rect", { x: LEFT + i * width, y: this.y, width: width - 2, height: ROW - 2, rx: 3,
+                ...level === 0 ? { fill: this.paint.sunken } : { fill: this.paint.people, "fill-opacity": (level * 0.9 + 0.05).toFixed(3) } }));
+            this.y += ROW;
+        });
+    }
+
     mark({ place, label }) {
         const x = this.xOf(place), half = Math.max(9, widthOf(label, 11) / 2 + 5);
 
@@ -245,5 +260,15 @@ export function svgOf(chart) {
 
     picture.heading();
     picture.plot();
+    return picture.finish();
+}
+
+/** The same of the hours of a week: {title, about, summary, days, hours, levels}: names of the seven rows and the 24 columns,
+ * "" where none stands, and how full each field is, 0 to 1. */
+export function svgOfHours(field) {
+    const picture = new Picture({ ...field, isStated: true, keys: [], interval: "step", series: [], notes: [] });
+
+    picture.heading();
+    picture.week(field);
     return picture.finish();
 }

@@ -111,6 +111,11 @@ function list({ targets }, withBrand, choose) {
     left.length > 0 ? h("p", { class: "small muted after" }, t("targets.not_looked_at_for", { pages: left.map((target) => name(target, withBrand)).join(", ") })) : null];
 }
 
+/* What is an element for the page's language, as text. */
+function plain(said) {
+    return said instanceof Node ? said.textContent : said;
+}
+
 /* --- one page, and how it was --- */
 
 function strip(history) {
@@ -151,6 +156,8 @@ export function targets({ brands }) {
         title: t("targets.history"), note: t("targets.the_newest_hundred_looks"), span: 12,
         load: (signal) => (chosen ? get(`targets/${chosen.id}`, {}, signal) : Promise.resolve(null)),
         isEmpty: (target) => target === null, empty: "",
+        table: (target) => [[t("targets.when"), t("targets.found"), t("targets.answer"), t("targets.redirects")],
+            ...target.history.map((look) => [look.checked_at, found[look.verdict][1], plain(answer(look)), look.redirects.length])],
         render: (target, body) => fill(body,
             h("p", null, h("b", null, name(target, withBrand)), `, ${ways[target.way]}`,
                 target.must_contain ? t("targets.it_must_say", { text: target.must_contain }) : ""), story(target)),
@@ -164,6 +171,9 @@ export function targets({ brands }) {
     const pages = new Card({ title: t("common.pages"), span: 12, load,
         note: t("targets.asked_directly_and_by"),
         isEmpty: isOff, empty: t("targets.none_is_watched"),
+        table: (data) => [[t("common.brand"), t("targets.page"), t("targets.way"), "URL", t("common.state"), t("targets.answer"),
+            t("targets.last_look"), t("targets.certificate_days")], ...looked(data.targets).map((target) => [target.brand, target.target,
+            ways[target.way], target.url, stateOf(target)[1], plain(answer(target)), target.checked_at, target.certificate_days])],
         render: (data, body) => fill(body, list(data, withBrand, choose)) });
     const cards = [
         new Card({ title: t("common.state"), span: 12, load, isEmpty: isOff, empty: howTo(brands),

@@ -6,7 +6,7 @@ import { addressOf, readFilters, readView, toParams } from "./filters.js";
 import { count, many, odds, percent, per100 } from "./format.js";
 import { judge, wilson } from "./significance.js";
 import { t } from "./texts.js";
-import { campaignName } from "./words.js";
+import { campaignName, valueName } from "./words.js";
 
 const LISTED = 32; // campaigns whose tests are listed; the API takes no more
 
@@ -244,6 +244,8 @@ export function variantCard(load, filters) {
                 group_by: "campaign,variant", limit: 1000, offset: 0 }, signal);
         },
         isEmpty: ({ rows }) => !rows.some(({ variant, key }) => (variant ?? key) !== "none"),
+        table: ({ rows }) => [[t("common.campaign"), t("common.variant"), t("common.peoples_clicks")], ...rows.map((row) =>
+            [isOne ? Number(filters.campaign) : campaignName(row.campaign, row.name), valueName("variant", row.variant ?? row.key), row.human])],
         empty: t("variants.no_clicked_link_carries"),
         render({ rows }, body) {
             if (!isOne)
