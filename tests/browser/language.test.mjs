@@ -30,6 +30,13 @@ test("German is shown to a German browser, with its numbers, dates and plural fo
     await page.goto(`${stack.base}?from=2026-11-09&to=2026-11-22&compare=2026-06-01`);
     await settled(page);
     await expect(card(page, "Klicks von Personen")).toContainText("Zeitraum ab 01.06.2026");
+    await page.goto(`${stack.base}funnel`);
+    await settled(page);
+    await expect(card(page, "Vom Klick zur Zahlung")).toContainText(/Bei der Hälfte dauert es höchstens [\d,]+ (Minuten|Stunden|Tage), /);
+    await page.goto(`${stack.base}campaigns?campaign=2`);
+    await settled(page);
+    await card(page, "Von der Mail zum Klick").getByText("Als Tabelle anzeigen").click();
+    await expect(card(page, "Von der Mail zum Klick")).toContainText("15 bis 60 Minuten");
     await page.goto(`${stack.base}?from=soon`);
     await expect(page.getByRole("alert").first()).toContainText("Zeitraum: Dieser Wert ist nicht möglich.");
     expect(errors).toEqual([]);

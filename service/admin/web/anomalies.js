@@ -37,7 +37,7 @@ export function findAnomalies(day, before) {
 /** The same of links that lead nowhere: `down` are pages with the rows of campaigns whose links to them were clicked. */
 export function findBroken(down) {
     return down.flatMap(({ target, why, rows }) => rows.filter(({ human }) => human > 0).map((row) => ({ ...row,
-        text: t("anomalies.its_links_lead_to", { target, why: faultSentence(why), human: row.human }) })));
+        text: t("anomalies.its_links_lead_to", { target, why: faultSentence(why), n: row.human }) })));
 }
 
 /** Pages that are down, with the campaigns of the last day; one request for each, and mostly there is none. */
