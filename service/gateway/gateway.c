@@ -11,7 +11,6 @@ enum {
     /* Entries of one hash that are searched for one click.  Bounds the work that a link causes when
      * thousands open it at once. */
     STEPS_MAX = 128,
-    TICK_BITS = 10, /* a tick is 1.024 s */
 };
 
 /*
@@ -21,10 +20,10 @@ enum {
  */
 struct head {
     uint64_t newest; /* the number of the newest entry plus 1; 0 = none */
-    /* The short cut, for one client: all its clicks from tick `since` on are like this one. */
+    /* The short cut, for one client: all its clicks from `since_ms` on are like this one. */
     uint64_t link_id;
+    int64_t since_ms;
     uint32_t brand, client;
-    uint32_t since; /* tick */
     uint16_t network;
     uint16_t n_places; /* places in the ring that the client's clicks take */
     bool is_uniform;   /* whether the fields of the short cut are valid */
@@ -190,11 +189,6 @@ static struct gateway_entry *put(struct gateway *gateway, struct head *head,
 
 /* --- the short cut --- */
 
-static uint32_t tick_of(const struct click *click)
-{
-    return (uint32_t)(click->time_ms >> TICK_BITS);
-}
-
 /* Whether the short cut covers this click.  Only for clicks of this process, because those of
  * others may come twice. */
 static bool is_one_more(const struct head *head, const struct gateway_click *own)
@@ -204,7 +198,7 @@ static bool is_one_more(const struct head *head, const struct gateway_click *own
     return head->is_uniform && own->is_own && click->link_id == head->link_id &&
            click->client == head->client && click->brand == head->brand &&
            click->network == head->network && click->label == CLICK_HUMAN && click->hints == 0 &&
-           tick_of(click) > head->since && head->n_places < GATEWAY_FOUND_MAX;
+           click->time_ms >= head->since_ms && head->n_places < GATEWAY_FOUND_MAX;
 }
 
 /* Sets up the short cut if all clicks of the group are alike. */
@@ -225,7 +219,7 @@ static void summarise(const struct gateway *gateway, struct head *head,
     head->link_id = newest->link_id;
     head->brand = newest->brand;
     head->client = newest->client;
-    head->since = tick_of(newest);
+    head->since_ms = newest->time_ms;
     head->network = newest->network;
     head->n_places = (uint16_t)n_places;
 }
