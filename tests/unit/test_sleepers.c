@@ -45,13 +45,29 @@ static bool is_woken(struct clickstore *store, enum sleeper who, int wait_ms)
     return true;
 }
 
+/* A sandbox may refuse membarrier(2); hopcountd looks at the logs by the clock then. */
+static void skip_if_threads_cannot_sleep(const char *dir)
+{
+    struct clickstore_options options = options_of(dir);
+    struct clickstore *store = open_store(&options);
+    bool can_sleep = sleepers_add(store, SLEEPER_LEDGER);
+
+    clickstore_close(store);
+    if (can_sleep)
+        return;
+    print_message("membarrier(2) is refused here, so no thread can sleep until the next click\n");
+    skip();
+}
+
 static void a_click_that_meets_a_thread_lying_down_wakes_it(void **state)
 {
     struct clickstore_options options = options_of(*state);
-    struct meeting meeting = {.store = open_store(&options)};
+    struct meeting meeting = {.store = NULL};
     uint64_t seen = 0, n_sleeps = 0;
     pthread_t appender;
 
+    skip_if_threads_cannot_sleep(*state);
+    meeting.store = open_store(&options);
     meeting.log = new_log(meeting.store);
     assert_int_equal(pthread_create(&appender, NULL, append_when_seen, &meeting), 0);
     while (seen < ROUNDS) {
@@ -76,9 +92,12 @@ static void a_click_that_meets_a_thread_lying_down_wakes_it(void **state)
 static void who_does_not_sleep_is_left_alone(void **state)
 {
     struct clickstore_options options = options_of(*state);
-    struct clickstore *store = open_store(&options);
-    struct clicklog *log = new_log(store);
+    struct clickstore *store;
+    struct clicklog *log;
 
+    skip_if_threads_cannot_sleep(*state);
+    store = open_store(&options);
+    log = new_log(store);
     assert_true(is_woken(store, SLEEPER_LEDGER, LONG_MS)); /* of the new log */
     append_range(log, 0, 10);
     assert_false(is_woken(store, SLEEPER_LEDGER, 0));
@@ -94,9 +113,11 @@ static void who_does_not_sleep_is_left_alone(void **state)
 static void any_log_wakes(void **state)
 {
     struct clickstore_options options = options_of(*state);
-    struct clickstore *store = open_store(&options);
+    struct clickstore *store;
     struct clicklog *logs[3];
 
+    skip_if_threads_cannot_sleep(*state);
+    store = open_store(&options);
     for (size_t i = 0; i < 3; i++)
         logs[i] = new_log(store);
     assert_true(is_woken(store, SLEEPER_LEDGER, LONG_MS));
