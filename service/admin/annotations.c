@@ -11,6 +11,7 @@
 #include "service/admin/request.h"
 #include "service/admin/stats/period.h"
 #include "service/base/clock.h"
+#include "service/base/json_text.h"
 #include "service/base/zone.h"
 #include "service/config/brand.h"
 
@@ -18,13 +19,6 @@ enum { TEXT_MAX = 200, ANNOTATIONS_MAX = 500, HOUR_S = 3600, DAY_S = 86400 };
 
 static const struct kept_sort annotations = {
     .what = "annotation", .key = COUNTER_ANNOTATIONS, .max = ANNOTATIONS_MAX};
-
-static const char *text_of(const json_t *item, const char *name)
-{
-    const char *text = json_string_value(json_object_get(item, name));
-
-    return text ? text : "";
-}
 
 /* --- POST --- */
 
@@ -53,8 +47,8 @@ static void on_added(struct request *request, const struct brand *brand, json_t 
 {
     json_t *added = kept_only_json(brand, items);
 
-    audit_note_request(request, AUDIT_ANNOTATE, brand, 0, "%s: %s", text_of(added, "at"),
-                       text_of(added, "text"));
+    audit_note_request(request, AUDIT_ANNOTATE, brand, 0, "%s: %s", json_get_text(added, "at"),
+                       json_get_text(added, "text"));
     request_reply_json(request, 201, added);
 }
 
@@ -128,7 +122,7 @@ static void on_listed(struct request *request, const struct brand *brand, json_t
     if (zone && find_period(request, zone, &period)) {
         json_object_foreach_safe(items, next, id, item)
         {
-            if (!is_in(&period, zone, text_of(item, "at")))
+            if (!is_in(&period, zone, json_get_text(item, "at")))
                 json_object_del(items, id);
         }
     }
@@ -174,8 +168,8 @@ static void on_removed(struct request *request, const struct brand *brand, json_
     const struct reply none = {.status = 204, .type = "text/plain"};
     json_t *removed = kept_only_json(brand, items);
 
-    audit_note_request(request, AUDIT_UNANNOTATE, brand, 0, "%s: %s", text_of(removed, "at"),
-                       text_of(removed, "text"));
+    audit_note_request(request, AUDIT_UNANNOTATE, brand, 0, "%s: %s", json_get_text(removed, "at"),
+                       json_get_text(removed, "text"));
     json_decref(removed);
     request_reply(request, &none);
 }

@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "service/base/error.h"
+#include "service/base/json_text.h"
 
 enum { HEADER_MAX = 4096, RSA_E_MAX = 8, P256_TEXT_LEN = 43 /* of 32 bytes */ };
 
@@ -23,11 +24,6 @@ static const struct {
 } algs[] = {{"RS256", "RSA"}, {"ES256", "EC"}};
 
 enum { N_ALGS = sizeof(algs) / sizeof(algs[0]) };
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
 
 static const char *kty_of(const char *alg)
 {
@@ -71,7 +67,7 @@ static bool is_compact(struct slice text)
 
 static bool has_base64url(const json_t *key, const char *name)
 {
-    return is_base64url(slice_of(text_of(key, name)));
+    return is_base64url(slice_of(json_find_text(key, name)));
 }
 
 /* --- the header --- */
@@ -89,8 +85,8 @@ static bool read_header(struct slice text, struct header *header, struct error *
         error_set(err, "the ID token is no JWT");
         return false;
     }
-    header->alg = text_of(header->json, "alg");
-    header->kid = text_of(header->json, "kid");
+    header->alg = json_find_text(header->json, "alg");
+    header->kid = json_find_text(header->json, "kid");
     if (!kty_of(header->alg)) {
         error_set(err, "the ID token is signed with something else than RS256 or ES256");
         return false;
@@ -108,23 +104,23 @@ static bool read_header(struct slice text, struct header *header, struct error *
 /* Bits of an RSA key, by the length of its modulus in base64. */
 static bool has_good_length(const json_t *key)
 {
-    const char *n = text_of(key, "n");
+    const char *n = json_find_text(key, "n");
     size_t bits = n ? strlen(n) * 6 : 0;
 
     return bits >= ID_TOKEN_RSA_MIN && bits <= ID_TOKEN_RSA_MAX + 8 && has_base64url(key, "n") &&
-           has_base64url(key, "e") && strlen(text_of(key, "e")) <= RSA_E_MAX;
+           has_base64url(key, "e") && strlen(json_find_text(key, "e")) <= RSA_E_MAX;
 }
 
 static bool is_coordinate(const json_t *key, const char *name)
 {
-    return has_base64url(key, name) && strlen(text_of(key, name)) == P256_TEXT_LEN;
+    return has_base64url(key, name) && strlen(json_find_text(key, name)) == P256_TEXT_LEN;
 }
 
 /* Whether the key may sign tokens of that kind. */
 static bool is_for(const json_t *key, const char *alg)
 {
-    const char *kty = text_of(key, "kty"), *use = text_of(key, "use");
-    const char *key_alg = text_of(key, "alg"), *crv = text_of(key, "crv");
+    const char *kty = json_find_text(key, "kty"), *use = json_find_text(key, "use");
+    const char *key_alg = json_find_text(key, "alg"), *crv = json_find_text(key, "crv");
 
     return kty && strcmp(kty, kty_of(alg)) == 0 && (!use || strcmp(use, "sig") == 0) &&
            (!key_alg || strcmp(key_alg, alg) == 0) &&
@@ -151,9 +147,10 @@ bool id_token_can_use(const json_t *key_set)
 static bool is_signed_by(cjose_jws_t *jws, const json_t *key)
 {
     /* Nothing of it that isn't needed, and was looked at. */
-    json_t *needed = json_pack("{ss ss* ss* ss* ss* ss*}", "kty", text_of(key, "kty"), "n",
-                               text_of(key, "n"), "e", text_of(key, "e"), "crv",
-                               text_of(key, "crv"), "x", text_of(key, "x"), "y", text_of(key, "y"));
+    json_t *needed = json_pack("{ss ss* ss* ss* ss* ss*}", "kty", json_find_text(key, "kty"), "n",
+                               json_find_text(key, "n"), "e", json_find_text(key, "e"), "crv",
+                               json_find_text(key, "crv"), "x", json_find_text(key, "x"), "y",
+                               json_find_text(key, "y"));
     char *text = needed ? json_dumps(needed, JSON_COMPACT) : NULL;
     cjose_jwk_t *jwk = text ? cjose_jwk_import(text, strlen(text), NULL) : NULL;
     bool is = jwk && cjose_jws_verify(jws, jwk, NULL);
@@ -174,7 +171,7 @@ static enum id_token_status check_signature(cjose_jws_t *jws, const struct heade
 
     json_array_foreach(keys, at, key)
     {
-        const char *kid = text_of(key, "kid");
+        const char *kid = json_find_text(key, "kid");
 
         if (at >= ID_TOKEN_KEYS_MAX || !is_for(key, header->alg) ||
             (header->kid && (!kid || strcmp(kid, header->kid) != 0)))
@@ -222,7 +219,7 @@ static int64_t seconds_of(const json_t *claims, const char *name)
 static bool check_claims(const json_t *claims, const struct id_token_expected *expected,
                          struct error *err)
 {
-    const char *nonce = text_of(claims, "nonce"), *sub = text_of(claims, "sub");
+    const char *nonce = json_find_text(claims, "nonce"), *sub = json_find_text(claims, "sub");
     int64_t exp_s = seconds_of(claims, "exp"), iat_s = seconds_of(claims, "iat");
     int64_t now_s = expected->now_s;
     const struct {

@@ -18,23 +18,17 @@
 #include "service/admin/share_token.h"
 #include "service/admin/views.h"
 #include "service/base/clock.h"
+#include "service/base/json_text.h"
 #include "service/base/zone.h"
 #include "service/config/site.h"
 
 enum { SHARES_MAX = 200, DAYS_DEFAULT = 30, DAYS_MAX = 365, DAY_S = 86400, PATH_MAX_LEN = 256 };
 
-static const char *text_of(const json_t *item, const char *name)
-{
-    const char *text = json_string_value(json_object_get(item, name));
-
-    return text ? text : "";
-}
-
 static bool is_over(const json_t *share)
 {
     int64_t expires_s;
 
-    return !rfc3339_parse(slice_of(text_of(share, "expires_at")), &expires_s) ||
+    return !rfc3339_parse(slice_of(json_get_text(share, "expires_at")), &expires_s) ||
            expires_s <= clock_wall_ms() / 1000;
 }
 
@@ -96,7 +90,7 @@ void shares_look(struct request *request, void (*go_on)(struct request *request)
 
 static unsigned page_bit(const json_t *share)
 {
-    const char *page = text_of(share, "page");
+    const char *page = json_get_text(share, "page");
 
     if (strcmp(page, "overview") == 0)
         return SHARES_OF_OVERVIEW;
@@ -202,7 +196,7 @@ static void on_added(struct request *request, const struct brand *brand, json_t 
     char text[SHARE_TEXT_MAX + 1], path[PATH_MAX_LEN];
 
     snprintf(token.id, sizeof(token.id), "%s", id);
-    if (!rfc3339_parse(slice_of(text_of(share, "expires_at")), &token.expires_s) ||
+    if (!rfc3339_parse(slice_of(json_get_text(share, "expires_at")), &token.expires_s) ||
         !auth_maker(request->server->auth, request, token.maker) ||
         !share_token_seal(&token, site_keys(request->site), text)) {
         json_decref(share);
@@ -210,7 +204,7 @@ static void on_added(struct request *request, const struct brand *brand, json_t 
         return;
     }
     audit_note_request(request, AUDIT_SHARE, brand, 0, "%s: %s, until %s", id,
-                       text_of(share, "name"), text_of(share, "expires_at"));
+                       json_get_text(share, "name"), json_get_text(share, "expires_at"));
     snprintf(path, sizeof(path), "/dashboard/shared#%s", text);
     json_object_set_new(share, "token", json_string(text));
     json_object_set_new(share, "path", json_string(path));
@@ -252,8 +246,8 @@ static void on_revoked(struct request *request, const struct brand *brand, json_
     const struct reply none = {.status = 204, .type = "text/plain"};
     json_t *share = kept_only_json(brand, items);
 
-    audit_note_request(request, AUDIT_UNSHARE, brand, 0, "%s: %s", text_of(share, "id"),
-                       text_of(share, "name"));
+    audit_note_request(request, AUDIT_UNSHARE, brand, 0, "%s: %s", json_get_text(share, "id"),
+                       json_get_text(share, "name"));
     json_decref(share);
     request_reply(request, &none);
 }

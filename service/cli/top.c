@@ -11,6 +11,7 @@
 #include "proto/rfc3339.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
+#include "service/base/json_text.h"
 #include "service/cli/api.h"
 #include "service/cli/command.h"
 #include "service/cli/local_time.h"
@@ -59,11 +60,6 @@ static void print_heading(const struct top *top, const char *text)
     printf("\n%s%s%s\n", top->has_color ? "\033[1m" : "", text, top->has_color ? "\033[0m" : "");
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static double number_of(const json_t *object, const char *name)
 {
     return json_number_value(json_object_get(object, name));
@@ -94,7 +90,7 @@ static void print_age(const char *since, int64_t now_s)
 static void print_fleet(const struct top *top, const json_t *health)
 {
     const json_t *figures = json_object_get(health, "figures"), *pod;
-    const char *status = text_of(health, "status"), *host = text_of(health, "host");
+    const char *status = json_find_text(health, "status"), *host = json_find_text(health, "host");
     json_int_t n_silent = json_integer_value(json_object_get(figures, "pods_silent"));
     char now[RFC3339_TEXT_MAX];
     double per_s = 0;
@@ -130,10 +126,10 @@ static void print_pods(const struct top *top, const json_t *health)
         const json_t *rate = json_object_get(pod, "clicks_per_s");
 
         begin_color(top, !is_alive || !is_connected || number_of(pod, "lag_s") >= LAG_BAD_S);
-        print_name(text_of(pod, "host"), NAME_COLUMN);
+        print_name(json_find_text(pod, "host"), NAME_COLUMN);
         putchar(' ');
-        print_name(text_of(pod, "version"), 10);
-        print_age(text_of(pod, "started_at"), now_s);
+        print_name(json_find_text(pod, "version"), 10);
+        print_age(json_find_text(pod, "started_at"), now_s);
         if (json_is_number(rate))
             printf("%10.1f", json_number_value(rate));
         else
@@ -185,13 +181,13 @@ static void print_sinks(const struct top *top, const json_t *health)
                   "STATE");
     json_array_foreach(sinks, i, sink)
     {
-        const char *error = text_of(sink, "error");
+        const char *error = json_find_text(sink, "error");
         double n_failed = number_of(sink, "failed");
 
         begin_color(top, error || n_failed > 0 || number_of(sink, "lost") > 0);
-        print_name(text_of(sink, "name"), NAME_COLUMN);
+        print_name(json_find_text(sink, "name"), NAME_COLUMN);
         putchar(' ');
-        print_name(text_of(sink, "type"), 10);
+        print_name(json_find_text(sink, "type"), 10);
         printf("%10.0f%8.1f%12.0f%8.0f  ", number_of(sink, "pending"), number_of(sink, "lag_s"),
                number_of(sink, "sent"), number_of(sink, "lost"));
         if (json_is_true(json_object_get(sink, "off")))
@@ -219,13 +215,13 @@ static void print_anomalies(const struct top *top, const json_t *health)
     print_heading(top, "UNUSUAL CAMPAIGNS, LAST 24 HOURS");
     json_array_foreach(anomalies, i, each)
     {
-        const char *what = text_of(each, "what"), *text = what;
+        const char *what = json_find_text(each, "what"), *text = what;
 
         for (size_t k = 0; what && k < sizeof(words) / sizeof(words[0]); k++) {
             if (strcmp(words[k].what, what) == 0)
                 text = words[k].text;
         }
-        print_name(text_of(each, "brand"), NAME_COLUMN);
+        print_name(json_find_text(each, "brand"), NAME_COLUMN);
         printf(" %5.0f  ", number_of(each, "campaign"));
         print_name(text, 60);
         putchar('\n');

@@ -10,6 +10,7 @@
 #include "proto/currency.h"
 #include "proto/html.h"
 #include "proto/rfc3339.h"
+#include "service/base/json_text.h"
 
 enum {
     NUMBER_MAX = 40,
@@ -232,13 +233,6 @@ static const char *written_date(const struct words *w, const char *date, char ou
     return out;
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 /* --- what is said, before it gets a form --- */
 
 /* {title, lead: [sentence], figures: [[cell]], campaigns: [[cell]], campaigns_title, unusual:
@@ -265,13 +259,13 @@ static json_t *title_of(const struct draft *d)
     char first[DATE_MAX], last[DATE_MAX], period[3 * DATE_MAX];
     struct civil civil;
 
-    if (!d->is_week && rfc3339_parse_date(slice_of(text_of(d->report, "from")), &civil))
+    if (!d->is_week && rfc3339_parse_date(slice_of(json_get_text(d->report, "from")), &civil))
         snprintf(period, sizeof(period), "%s %d", d->w->months[civil.month - 1], civil.year);
     else
         snprintf(period, sizeof(period), "%s \xe2\x80\x93 %s",
-                 written_date(d->w, text_of(d->report, "from"), first),
-                 written_date(d->w, text_of(d->report, "to"), last));
-    return json_sprintf(d->w->title, text_of(d->report, "brand"), period);
+                 written_date(d->w, json_get_text(d->report, "from"), first),
+                 written_date(d->w, json_get_text(d->report, "to"), last));
+    return json_sprintf(d->w->title, json_get_text(d->report, "brand"), period);
 }
 
 static void say_people(const struct draft *d, json_t *lead)
@@ -325,9 +319,9 @@ static const char *campaign_name(const struct words *w, const json_t *campaign, 
     const char *name = json_string_value(json_object_get(campaign, "name"));
 
     if (name)
-        snprintf(out, max, "%s (%s)", name, text_of(campaign, "campaign"));
+        snprintf(out, max, "%s (%s)", name, json_get_text(campaign, "campaign"));
     else
-        snprintf(out, max, "%s %s", w->campaign, text_of(campaign, "campaign"));
+        snprintf(out, max, "%s %s", w->campaign, json_get_text(campaign, "campaign"));
     return out;
 }
 
@@ -344,7 +338,7 @@ static json_t *unusual_of(const struct draft *d)
         json_int_t was = json_integer_value(json_object_get(each, "before"));
 
         campaign_name(d->w, each, name, sizeof(name));
-        if (strcmp(text_of(each, "what"), "stopped") == 0)
+        if (strcmp(json_get_text(each, "what"), "stopped") == 0)
             say(list, is == 1 ? d->w->stopped_one : d->w->stopped, name, count(d->w, is, now),
                 count(d->w, was, before), span);
         else
@@ -353,7 +347,7 @@ static json_t *unusual_of(const struct draft *d)
     }
     json_array_foreach(json_object_get(d->report, "down"), i, each)
     {
-        const char *target = text_of(each, "target"), *why = text_of(each, "why");
+        const char *target = json_get_text(each, "target"), *why = json_get_text(each, "why");
 
         if (d->w->down_why && *why)
             say(list, d->w->down_why, target, why);
@@ -395,7 +389,7 @@ static json_t *figures_of(const struct draft *d)
     }
     json_array_foreach(json_object_get(d->report, "amount"), i, amount)
     {
-        const char *currency = text_of(amount, "currency");
+        const char *currency = json_get_text(amount, "currency");
         char plain[CURRENCY_AMOUNT_MAX];
 
         if (strlen(currency) != 3)
@@ -451,12 +445,12 @@ static bool draft_init(struct draft *d, const json_t *report, enum report_langua
 
     d->report = report;
     d->w = language == REPORT_GERMAN ? &german : &english;
-    d->is_week = strcmp(text_of(report, "every"), "week") == 0;
+    d->is_week = strcmp(json_get_text(report, "every"), "week") == 0;
     d->said =
         json_pack("{so so so so ss so so}", "title", title_of(d), "lead", lead_of(d), "figures",
                   figures_of(d), "campaigns", campaigns_of(d, with_rates), "campaigns_title",
                   with_rates ? d->w->best_rate : d->w->best_people, "unusual", unusual_of(d),
-                  "footer", json_sprintf(d->w->footer, text_of(report, "tz")));
+                  "footer", json_sprintf(d->w->footer, json_get_text(report, "tz")));
     return d->said != NULL;
 }
 
@@ -532,11 +526,11 @@ static void write_plain_table(FILE *out, const json_t *table)
 
 static void write_plain(const struct draft *d, FILE *out)
 {
-    const char *link = text_of(d->report, "dashboard");
+    const char *link = json_get_text(d->report, "dashboard");
     json_t *sentence;
     size_t i;
 
-    fprintf(out, "%s\n\n", text_of(d->said, "title"));
+    fprintf(out, "%s\n\n", json_get_text(d->said, "title"));
     json_array_foreach(part(d, "lead"), i, sentence)
         fprintf(out, "%s\n", json_string_value(sentence));
     fprintf(out, "\n%s\n", d->w->unusual);
@@ -545,12 +539,12 @@ static void write_plain(const struct draft *d, FILE *out)
     fprintf(out, "\n%s\n", d->w->figures);
     write_plain_table(out, part(d, "figures"));
     if (has_campaigns(d)) {
-        fprintf(out, "\n%s\n", text_of(d->said, "campaigns_title"));
+        fprintf(out, "\n%s\n", json_get_text(d->said, "campaigns_title"));
         write_plain_table(out, part(d, "campaigns"));
     }
     if (*link)
         fprintf(out, "\n%s: %s\n", d->w->link, link);
-    fprintf(out, "\n%s\n", text_of(d->said, "footer"));
+    fprintf(out, "\n%s\n", json_get_text(d->said, "footer"));
 }
 
 /* --- HTML --- */
@@ -607,13 +601,13 @@ static void write_heading(FILE *out, const char *text)
 
 static void write_html(const struct draft *d, FILE *out)
 {
-    const char *link = text_of(d->report, "dashboard");
+    const char *link = json_get_text(d->report, "dashboard");
     json_t *sentence;
     size_t i;
 
     fprintf(out, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><title>",
             d->w == &german ? "de" : "en");
-    put(out, text_of(d->said, "title"));
+    put(out, json_get_text(d->said, "title"));
     fputs("</title><meta name=\"viewport\" content=\"width=device-width\">"
           "<meta name=\"color-scheme\" content=\"light\">"
           "<style>@page{size:A4;margin:18mm}</style></head>\n"
@@ -621,7 +615,7 @@ static void write_html(const struct draft *d, FILE *out)
           "font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif\">\n"
           "<h1 style=\"font-size:22px;line-height:1.3;margin:0 0 12px\">",
           out);
-    put(out, text_of(d->said, "title"));
+    put(out, json_get_text(d->said, "title"));
     fputs("</h1>\n<p style=\"margin:0 0 8px\">", out);
     json_array_foreach(part(d, "lead"), i, sentence)
     {
@@ -641,7 +635,7 @@ static void write_html(const struct draft *d, FILE *out)
     write_heading(out, d->w->figures);
     write_html_table(out, part(d, "figures"));
     if (has_campaigns(d)) {
-        write_heading(out, text_of(d->said, "campaigns_title"));
+        write_heading(out, json_get_text(d->said, "campaigns_title"));
         write_html_table(out, part(d, "campaigns"));
     }
     if (*link) {
@@ -652,7 +646,7 @@ static void write_html(const struct draft *d, FILE *out)
         fputs("</a></p>\n", out);
     }
     fputs("<p style=\"font-size:13px;color:#52525b\">", out);
-    put(out, text_of(d->said, "footer"));
+    put(out, json_get_text(d->said, "footer"));
     fputs("</p>\n</body></html>\n", out);
 }
 
@@ -716,7 +710,7 @@ static void chat_parts(const struct draft *d, struct chat_part out[static CHAT_P
     out[0] = (struct chat_part){NULL, sentences_of(part(d, "lead"))};
     out[1] = (struct chat_part){d->w->unusual, sentences_of(part(d, "unusual"))};
     out[2] = (struct chat_part){d->w->figures, lines_of(part(d, "figures"), false)};
-    out[3] = (struct chat_part){has_campaigns(d) ? text_of(d->said, "campaigns_title") : NULL,
+    out[3] = (struct chat_part){has_campaigns(d) ? json_get_text(d->said, "campaigns_title") : NULL,
                                 has_campaigns(d) ? lines_of(part(d, "campaigns"), true) : NULL};
 }
 
@@ -736,7 +730,8 @@ static json_t *slack_text(const char *type, const char *heading, const char *tex
 
 static json_t *slack_of(const struct draft *d)
 {
-    const char *title = text_of(d->said, "title"), *link = text_of(d->report, "dashboard");
+    const char *title = json_get_text(d->said, "title"),
+               *link = json_get_text(d->report, "dashboard");
     struct chat_part parts[CHAT_PARTS];
     json_t *blocks = json_array();
 
@@ -766,12 +761,12 @@ static json_t *teams_text(const char *text, bool is_heading)
 
 static json_t *teams_of(const struct draft *d)
 {
-    const char *link = text_of(d->report, "dashboard");
+    const char *link = json_get_text(d->report, "dashboard");
     struct chat_part parts[CHAT_PARTS];
     json_t *body = json_array(), *card;
 
     chat_parts(d, parts);
-    json_array_append_new(body, teams_text(text_of(d->said, "title"), true));
+    json_array_append_new(body, teams_text(json_get_text(d->said, "title"), true));
     for (size_t i = 0; i < CHAT_PARTS; i++) {
         if (parts[i].heading)
             json_array_append_new(body, teams_text(parts[i].heading, true));
@@ -810,7 +805,7 @@ char *report_write(const json_t *report, enum report_language language, enum rep
         return NULL;
     switch (form) {
     case REPORT_TITLE:
-        text = strdup(text_of(draft.said, "title"));
+        text = strdup(json_get_text(draft.said, "title"));
         break;
     case REPORT_SLACK:
         text = dump(slack_of(&draft));
