@@ -249,7 +249,7 @@ static bool find_by_session(const struct auth *auth, const struct session *sessi
     const struct users_role *role;
 
     if (session->user[0]) {
-        role = users_find_hash(auth_users(auth), session->key_hash);
+        role = users_find_hash(auth_users(auth), session->key_hash, slice_of(session->user));
         if (!role)
             return false;
         fill_user(auth, out, AUTH_BY_OIDC, session->user, role);
@@ -368,11 +368,13 @@ bool auth_maker(const struct auth *auth, const struct request *request,
 }
 
 bool auth_may_share(const struct auth *auth, const uint8_t maker[static APIKEY_HASH_LEN],
-                    struct slice brand)
+                    const char *who, struct slice brand)
 {
     const unsigned needed = APIKEY_STATS_READ | APIKEY_LINKS_WRITE;
     const struct apikey *key = apikeys_find_hash(keys_of(auth), maker);
-    const struct users_role *role = key ? NULL : users_find_hash(auth_users(auth), maker);
+    const char *name = strchr(who, ':'); /* behind one of the prefixes */
+    const struct users_role *role =
+        key ? NULL : users_find_hash(auth_users(auth), maker, slice_of(name ? name + 1 : ""));
 
     if (key)
         return (key->scopes & needed) == needed && brandlist_has(key->brands, brand);

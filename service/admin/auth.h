@@ -74,9 +74,11 @@ struct slice auth_bearer(const struct request *request);
  * just been taken away. */
 MUST_USE bool auth_maker(const struct auth *auth, const struct request *request,
                          uint8_t out[static APIKEY_HASH_LEN]);
-/* Whether the key or role with that hash is there still, and may share views of a brand. */
+/* Whether the key or role with that hash is there still, and may share views of a brand.  `who` is
+ * the maker as auth_write_who() writes it; "" while that isn't known: of a person's share, ask
+ * again when it is, for another role may be theirs by now. */
 bool auth_may_share(const struct auth *auth, const uint8_t maker[static APIKEY_HASH_LEN],
-                    struct slice brand);
+                    const char *who, struct slice brand);
 /* Notes that a request comes by the link of that id, and whether that has requests left in this
  * minute.  False: replied to. */
 MUST_USE bool auth_check_share(struct auth *auth, struct request *request, const char *id);

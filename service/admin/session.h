@@ -3,7 +3,7 @@
  * A session stands for an API key, or for a person and the entry of admin.users that lets them in.
  * Its cookie is encrypted and authenticated with a key that is derived from the key file, so that
  * every pod with the same key file knows it, also after a restart.  A session ends when its API key
- * is taken from the file or what the configuration says of people changes, when it was not used for
+ * is taken from the file or the person has another role by now (users.h), when it was not used for
  * SESSION_IDLE_S, SESSION_LIFE_S after it began, and when it is signed out.  Only the pod that was
  * asked remembers a sign-out, and only until it restarts; the browser forgets the cookie at once.
  * No I/O and no clock.

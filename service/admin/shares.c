@@ -53,6 +53,8 @@ bool shares_must_look(const struct request *request)
 /* Every time, so that a link ends on all pods when it is revoked. */
 static void on_found(struct request *request, const struct brand *brand, json_t *items)
 {
+    struct share_token token;
+
     if (json_object_size(items) == 0) {
         refuse(request);
         return;
@@ -63,6 +65,14 @@ static void on_found(struct request *request, const struct brand *brand, json_t 
     }
     if (!(request->share = kept_only_json(brand, items))) {
         request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    /* Only the record says who the person is. */
+    if (!share_token_open(&token, site_keys(request->site), auth_bearer(request),
+                          clock_wall_ms() / 1000) ||
+        !auth_may_share(request->server->auth, token.maker, json_get_text(request->share, "by"),
+                        brand->name)) {
+        refuse(request);
         return;
     }
     kept_hide_maker(request->share);
@@ -77,7 +87,7 @@ void shares_look(struct request *request, void (*go_on)(struct request *request)
     if (!share_token_open(&token, site_keys(request->site), auth_bearer(request),
                           clock_wall_ms() / 1000) ||
         !(wish.brand = params_find_brand_id(request, token.brand)) ||
-        !auth_may_share(request->server->auth, token.maker, wish.brand->name)) {
+        !auth_may_share(request->server->auth, token.maker, "", wish.brand->name)) {
         refuse(request);
         return;
     }

@@ -41,39 +41,44 @@ static void hash_text(crypto_generichash_state *hash, const char *text)
         crypto_generichash_update(hash, (const unsigned char *)"\xff", 1);
 }
 
-/* Of all that decides who a person is and what they may do. */
-static void hash_config(const struct config_admin *admin, uint8_t out[static APIKEY_HASH_LEN])
+/* Of all that decides who a person is, which has to be the same for all entries. */
+static void hash_sources(crypto_generichash_state *hash, const struct config_admin *admin)
 {
+    hash_text(hash, "hopcount users 2");
+    hash_text(hash, admin->proxy.user_header);
+    hash_text(hash, admin->proxy.groups_header);
+    hash_text(hash, admin->oidc.issuer);
+    hash_text(hash, admin->oidc.client_id);
+    hash_text(hash, admin->oidc.user_claim);
+    hash_text(hash, admin->oidc.groups_claim);
+}
+
+/*
+ * Sessions and shares of a person hold the hash of the entry that let them in, and end with it; so
+ * it changes with all that decides what these people may do, and with nothing else: with the entry
+ * itself, and with the groups that the entries before it name, for nobody remembers in which groups
+ * a person is who signed in.  Users that these entries name don't change it: users_find_hash()
+ * compares them with the person's name.
+ */
+static void hash_entry(const struct config_admin *admin, unsigned at,
+                       uint8_t out[static APIKEY_HASH_LEN])
+{
+    const struct config_user *user = &admin->users[at];
     crypto_generichash_state hash;
 
     crypto_generichash_init(&hash, NULL, 0, APIKEY_HASH_LEN);
-    hash_text(&hash, "hopcount users 1");
-    hash_text(&hash, admin->proxy.user_header);
-    hash_text(&hash, admin->proxy.groups_header);
-    hash_text(&hash, admin->oidc.issuer);
-    hash_text(&hash, admin->oidc.client_id);
-    hash_text(&hash, admin->oidc.user_claim);
-    hash_text(&hash, admin->oidc.groups_claim);
-    for (unsigned i = 0; i < admin->n_users; i++) {
-        const struct config_user *user = &admin->users[i];
-
-        hash_text(&hash, user->user);
-        hash_text(&hash, user->group);
-        hash_text(&hash, config_role_names[user->role]);
-        for (unsigned k = 0; k < user->n_brands; k++)
-            hash_text(&hash, user->brands[k]);
-        hash_text(&hash, NULL);
+    hash_sources(&hash, admin);
+    hash_text(&hash, user->user);
+    hash_text(&hash, user->group);
+    hash_text(&hash, config_role_names[user->role]);
+    for (unsigned i = 0; i < user->n_brands; i++)
+        hash_text(&hash, user->brands[i]);
+    hash_text(&hash, NULL);
+    for (unsigned i = 0; i < at; i++) {
+        if (admin->users[i].group)
+            hash_text(&hash, admin->users[i].group);
     }
     crypto_generichash_final(&hash, out, APIKEY_HASH_LEN);
-}
-
-static void hash_entry(const uint8_t of[static APIKEY_HASH_LEN], unsigned at,
-                       uint8_t out[static APIKEY_HASH_LEN])
-{
-    const uint8_t number[4] = {(uint8_t)(at >> 24), (uint8_t)(at >> 16), (uint8_t)(at >> 8),
-                               (uint8_t)at};
-
-    crypto_generichash(out, APIKEY_HASH_LEN, number, sizeof(number), of, APIKEY_HASH_LEN);
 }
 
 /* "acme,globex" of a list; true and NULL for an empty one. */
@@ -256,7 +261,6 @@ struct users *users_new(const struct config *config, struct error *err)
 {
     const struct config_admin *admin = &config->admin;
     struct users *users = NULL;
-    uint8_t of[APIKEY_HASH_LEN];
     bool ok = false;
 
     if (!check(config, err))
@@ -269,13 +273,12 @@ struct users *users_new(const struct config *config, struct error *err)
     }
     if (!load_secret(users, config, err))
         goto out;
-    hash_config(admin, of);
     for (unsigned i = 0; i < admin->n_users; i++) {
         if (!add_entry(users, &admin->users[i])) {
             error_set(err, "%s: out of memory", config->path);
             goto out;
         }
-        hash_entry(of, i, users->entries[i].role.hash);
+        hash_entry(admin, i, users->entries[i].role.hash);
     }
     ok = true;
 out:
@@ -342,12 +345,25 @@ const struct users_role *users_find(const struct users *users, struct slice name
     return NULL;
 }
 
-const struct users_role *users_find_hash(const struct users *users,
-                                         const uint8_t hash[static APIKEY_HASH_LEN])
+static bool allow_the_same(const struct users_role *a, const struct users_role *b)
 {
+    return a->scopes == b->scopes && !a->brands == !b->brands &&
+           (!a->brands || strcmp(a->brands, b->brands) == 0);
+}
+
+const struct users_role *users_find_hash(const struct users *users,
+                                         const uint8_t hash[static APIKEY_HASH_LEN],
+                                         struct slice name)
+{
+    const struct users_role *first = NULL; /* of the first entry that names them as a user */
+
     for (unsigned i = 0; users && i < users->n; i++) {
-        if (sodium_memcmp(hash, users->entries[i].role.hash, APIKEY_HASH_LEN) == 0)
-            return &users->entries[i].role;
+        const struct entry *entry = &users->entries[i];
+
+        if (!first && entry->user && is_user(entry->user, name))
+            first = &entry->role;
+        if (sodium_memcmp(hash, entry->role.hash, APIKEY_HASH_LEN) == 0)
+            return !first || allow_the_same(first, &entry->role) ? &entry->role : NULL;
     }
     return NULL;
 }

@@ -28,8 +28,7 @@ enum {
 struct users_role {
     unsigned scopes;               /* enum apikey_scope */
     const char *brands;            /* as in brandlist.h; NULL = all */
-    uint8_t hash[APIKEY_HASH_LEN]; /* names the entry; another one after any change to admin.users,
-                                      admin.proxy or admin.oidc, the same in every pod */
+    uint8_t hash[APIKEY_HASH_LEN]; /* names the entry, the same in every pod; see users.c */
 };
 
 /* What the proxy in front sends. */
@@ -64,9 +63,14 @@ const struct users_oidc *users_oidc(const struct users *users);
 const struct users_role *users_find(const struct users *users, struct slice name,
                                     const struct slice *groups, size_t n_groups);
 
-/* The role of the entry with that hash, or NULL; borrowed likewise. */
+/*
+ * The role of the entry with that hash, by which users_find() once let the person in whose name it
+ * is.  NULL: there is no such entry any more, or users_find() might find one that allows them
+ * something else.  Borrowed likewise.
+ */
 const struct users_role *users_find_hash(const struct users *users,
-                                         const uint8_t hash[static APIKEY_HASH_LEN]);
+                                         const uint8_t hash[static APIKEY_HASH_LEN],
+                                         struct slice name);
 
 /* The names that entries spell out, by number; NULL: that entry has none.  For `at` 0 to
  * users_count() - 1. */

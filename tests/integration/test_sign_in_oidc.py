@@ -168,8 +168,13 @@ def test_the_two_ends_of_a_visit_may_be_at_two_pods_and_the_session_at_both(make
     one, two = make_pods(make_hopcountd, redis, 2, settings(provider, tmp_path))
     session = session_of(visit(one, provider, other=two))
     assert ask(one, Cookie=session).json["signed_in"] and ask(two, Cookie=session).json["signed_in"]
-    # Any change of who may do what ends it, where it was read.
-    two.write_config({"admin": {"users": [*USERS, {"group": "x", "role": "read"}]}})
+    # What others may do doesn't end it; another role does, where it was read.
+    others = [{"user": "zoe@acme.example", "role": "admin"}, *USERS[:1], {"group": "x", "role": "read"}]
+    two.write_config({"admin": {"users": others}})
+    two.reload()
+    wait_until(lambda: two.log_lines("reload.done"), 20, "the table is read")
+    assert ask(two, Cookie=session).json["signed_in"]
+    two.write_config({"admin": {"users": [others[0], {**USERS[0], "role": "read"}, *others[2:]]}})
     two.reload()
     wait_until(lambda: not ask(two, Cookie=session).json["signed_in"], 20, "the session ends")
     assert ask(one, Cookie=session).json["signed_in"]

@@ -154,6 +154,33 @@ def test_nobody_else_is_believed(daemon):
     assert not [e for e in audit(daemon) if e["action"] == "sign_in"]
 
 
+def test_a_link_to_a_view_ends_with_its_makers_role_and_no_other(daemon):
+    def share(*who):
+        csrf = ("X-CSRF-Token", ask(daemon, *who).json["csrf_token"])
+        made = ask(daemon, *who, csrf, *JSON.items(), method="POST", target="/v1/shares",
+                   body={"brand": "acme", "name": "For the agency", "page": "campaigns", "filters": {"from": "30d"}})
+        assert made.status == 201, made.body
+        return made.json["token"]
+
+    def works(token):
+        return daemon.admin("GET", "/v1/shared", key=token).status == 200
+    hers, bosses = share(ADA), share(("X-Auth-Request-Email", "grace@acme.example"), ("X-Auth-Request-Groups", "bosses"))
+    assert works(hers) and works(bosses)
+    daemon.write_config({"admin": {"users": [{"user": "zoe@acme.example", "role": "read"}, *USERS, {"user": "*", "role": "read"}]}})
+    daemon.reload()
+    wait_until(lambda: daemon.log_lines("reload.done"), 20, "the table is read")
+    assert works(hers) and works(bosses)
+    # An entry before that of her group names Grace, so that it isn't the bosses' any more.
+    daemon.write_config({"admin": {"users": [USERS[0], {"user": "grace@acme.example", "role": "read"}, *USERS[1:]]}})
+    daemon.reload()
+    wait_until(lambda: not works(bosses), 20, "hers ends")
+    assert works(hers)
+    daemon.write_config({"admin": {"users": [{**USERS[0], "brands": ["globex"]}, *USERS[1:]]}})
+    daemon.reload()
+    wait_until(lambda: not works(hers) and works(bosses), 20, "another's ends, and Grace is a boss again")
+    daemon.shut_down()
+
+
 def test_a_changed_table_counts_from_the_reload_on(daemon):
     assert ask(daemon, ADA, target="/v1/brands").status == 200
     csrf = ask(daemon, ADA).json["csrf_token"]

@@ -86,38 +86,80 @@ static void the_first_entry_that_fits_counts(void **state)
         else if (role)
             assert_null(role->brands);
         if (role)
-            assert_ptr_equal(users_find_hash(users, role->hash), role);
+            assert_ptr_equal(users_find_hash(users, role->hash, slice_of(cases[i].name)), role);
     }
     users_free(users);
 }
 
 /* So sessions end when something is changed that they depend on, and in no other case. */
-static void each_change_gives_the_entries_other_hashes(void **state)
+static void who_may_do_the_same_as_before_stays_signed_in(void **state)
 {
+#define WITH(proxy, entries) TRUSTED "admin:\n" proxy "  users:\n" entries BRANDS
+#define MALLORY "    - {user: mallory@acme.example, role: read, brands: [acme]}\n"
+#define BOSSES "    - {group: bosses, role: admin}\n"
+#define BOB "    - {user: Bob, role: name, brands: [globex, acme]}\n"
+#define ANYBODY "    - {user: '*@acme.example', role: read}\n"
     static const struct {
         const char *name, *text;
-        bool same;
+        bool mallory, boss, bob, eve; /* stay; eve@acme.example came by `*` */
     } cases[] = {
-        {"nothing", TABLE, true},
-        {"something else", "log_level: debug\n" TABLE, true},
-        {"another field",
-         TRUSTED "admin:\n  proxy: {user_header: X-Use}\n  users:\n"
-                 "    - {user: mallory@acme.example, role: read, brands: [acme]}\n" BRANDS,
-         false},
-        {"an entry less",
-         TRUSTED "admin:\n" PROXY "  users:\n"
-                 "    - {user: mallory@acme.example, role: read, brands: [acme]}\n" BRANDS,
-         false},
+        {"nothing", TABLE, true, true, true, true},
+        {"something else", "log_level: debug\n" TABLE, true, true, true, true},
+        {"another field", WITH("  proxy: {user_header: X-Use}\n", MALLORY BOSSES BOB ANYBODY),
+         false, false, false, false},
+        {"one is gone", WITH(PROXY, BOSSES BOB ANYBODY), false, true, true, true},
+        {"one is new", WITH(PROXY, MALLORY "    - {user: Carol, role: admin}\n" BOSSES BOB ANYBODY),
+         true, true, true, true},
+        {"another order", WITH(PROXY, BOB MALLORY BOSSES ANYBODY), true, true, false, true},
+        {"one has another role",
+         WITH(PROXY,
+              MALLORY BOSSES "    - {user: Bob, role: read, brands: [globex, acme]}\n" ANYBODY),
+         true, true, false, true},
+        {"one has other brands",
+         WITH(PROXY, MALLORY BOSSES "    - {user: Bob, role: name, brands: [acme]}\n" ANYBODY),
+         true, true, false, true},
+        {"a group has another role",
+         WITH(PROXY, MALLORY "    - {group: bosses, role: read}\n" BOB ANYBODY), true, false, true,
+         true},
+        {"one who came by `*` is named",
+         WITH(PROXY, "    - {user: Eve@acme.example, role: read, "
+                     "brands: [acme]}\n" MALLORY BOSSES BOB ANYBODY),
+         true, true, true, false},
+        {"one who came by `*` is named, and may do the same",
+         WITH(PROXY, "    - {user: Eve@acme.example, role: read}\n" MALLORY BOSSES BOB ANYBODY),
+         true, true, true, true},
+        {"a group that somebody may be in comes first",
+         WITH(PROXY, MALLORY "    - {group: staff, role: read}\n" BOSSES BOB ANYBODY), true, false,
+         false, false},
+        {"a group comes last",
+         WITH(PROXY, MALLORY BOSSES BOB ANYBODY "    - {group: a, role: read}\n"), true, true, true,
+         true},
     };
+    const struct slice boss = slice_of("bosses");
     struct users *users = load(TABLE);
-    const struct users_role *role = users_find(users, slice_of("mallory@acme.example"), NULL, 0);
+    const struct {
+        const char *name;
+        const struct users_role *role;
+    } people[] = {
+        {"mallory@acme.example", users_find(users, slice_of("mallory@acme.example"), NULL, 0)},
+        {"alice@evil.example", users_find(users, slice_of("alice@evil.example"), &boss, 1)},
+        {"Bob", users_find(users, slice_of("Bob"), NULL, 0)},
+        {"eve@acme.example", users_find(users, slice_of("eve@acme.example"), NULL, 0)},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const bool stay[] = {cases[i].mallory, cases[i].boss, cases[i].bob, cases[i].eve};
         struct users *other = load(cases[i].text);
 
         print_message("%s\n", cases[i].name);
-        assert_int_equal(users_find_hash(other, role->hash) != NULL, cases[i].same);
+        for (size_t k = 0; k < sizeof(people) / sizeof(people[0]); k++) {
+            const struct users_role *role =
+                users_find_hash(other, people[k].role->hash, slice_of(people[k].name));
+
+            print_message("  %s\n", people[k].name);
+            assert_int_equal(role != NULL, stay[k]);
+        }
         users_free(other);
     }
     users_free(users);
@@ -174,7 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_entry_that_fits_counts),
-        cmocka_unit_test(each_change_gives_the_entries_other_hashes),
+        cmocka_unit_test(who_may_do_the_same_as_before_stays_signed_in),
         cmocka_unit_test(a_table_that_lets_nobody_in_or_is_ambiguous_is_refused),
         cmocka_unit_test(names_are_printable_and_not_too_long),
     };
