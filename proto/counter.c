@@ -180,6 +180,11 @@ void counter_key_told(struct counter_key *key, unsigned shard)
     set_key(key, "hc:{s%02x}:told", shard);
 }
 
+void counter_key_used(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:used", shard);
+}
+
 void counter_key_state_stream(struct counter_key *key, unsigned shard)
 {
     set_key(key, "hc:{s%02x}:state", shard);

@@ -113,6 +113,8 @@ void counter_key_one_use(struct counter_key *key, uint64_t link_id, unsigned n_s
 void counter_key_server(struct counter_key *key, unsigned shard);
 /* Stream of what clients ask for on our pages, for the billing system (event_told_put()). */
 void counter_key_told(struct counter_key *key, unsigned shard);
+/* Stream of the links that clients have used up, in the same form, for the clients' timelines. */
+void counter_key_used(struct counter_key *key, unsigned shard);
 /* Stream of new entries in the tables of COUNTER_STATES of a shard. */
 void counter_key_state_stream(struct counter_key *key, unsigned shard);
 

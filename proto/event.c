@@ -236,6 +236,11 @@ bool event_is_told(enum event_type type)
     return type == EVENT_OPTED_OUT || type == EVENT_RENEWAL_REQUESTED;
 }
 
+bool event_is_kept(const struct event *event)
+{
+    return event_is_told(event->type) || (event->type == EVENT_USED && event->client != 0);
+}
+
 /* Type, channel, variant, zero; brand; object; client; link; campaign and two zeros; value; time.
  */
 void event_told_put(uint8_t out[static EVENT_TOLD_LEN], const struct event *event)

@@ -31,7 +31,7 @@ enum event_type {
     EVENT_REVOKED,   /* value: links issued before this minute since TOKEN_EPOCH_S are revoked */
     EVENT_UNREVOKED, /* withdraws a revocation */
     EVENT_RENEWAL_REQUESTED, /* a person with an expired link asks for a new one; value: its kind */
-    EVENT_USED,              /* a one-time link was used up; id: the view that used it */
+    EVENT_USED, /* a one-time link was used up; id: the view that used it; value: the link's kind */
     EVENT_ERASED, /* `hopcount erase`: sinks are to forget the client up to then; Redis gets nothing
                    */
     EVENT_TYPES
@@ -98,7 +98,11 @@ unsigned event_bucket(const struct event *event);
 /* Whether the billing system is to be told of it: what clients ask for on our pages. */
 bool event_is_told(enum event_type type);
 
-/* The event as it stands in the stream of what is told (FORMATS.md "Told"). */
+/* Whether it is kept for some time in a stream of its shard: what is told, and the use of a link by
+ * a client, for the client's timeline. */
+bool event_is_kept(const struct event *event);
+
+/* The event as it stands in those streams (FORMATS.md "Told"). */
 enum { EVENT_TOLD_LEN = 40 };
 void event_told_put(uint8_t out[static EVENT_TOLD_LEN], const struct event *event);
 /* False: not of this format, or of a type that this version does not know. */

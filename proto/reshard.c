@@ -154,6 +154,7 @@ static const struct {
     {"payments", RESHARD_TALLY, NULL},
     {"rejected", RESHARD_TALLY, NULL},
     {"told", RESHARD_TOLD, NULL},
+    {"used", RESHARD_TOLD, NULL},
     {"fq", RESHARD_DROPPED, NULL}, /* it is empty: see reshard_check_queue() */
     {"state", RESHARD_DROPPED, NULL},
     {"server", RESHARD_DROPPED, NULL},

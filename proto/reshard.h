@@ -27,7 +27,7 @@ enum reshard_what {
     RESHARD_SLOTS,   /* which slots have such records: each shard has its own */
     RESHARD_SUMS,    /* of the funnel: what all shards hold is added up, so any shard may hold it */
     RESHARD_TALLY,   /* a hash of numbers, for which the same is true */
-    RESHARD_TOLD,    /* what clients ask for: likewise */
+    RESHARD_TOLD,    /* what clients ask for, links that they used up: likewise */
     RESHARD_DROPPED, /* is made anew */
     RESHARD_STAGED,  /* what a shard will hold once its old keys are gone */
 };

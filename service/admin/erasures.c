@@ -74,12 +74,13 @@ static void on_end(void *owner, const struct eraser_counts *n, const char *why)
             "Redis has nothing of the client any more, but the log has no room to tell the "
             "sinks; ask again");
     else
-        request_reply_json(
-            request, 200,
-            json_pack("{ss sI s{sI sI sI sI sI}}", "brand", erasure->brand_name, "id",
-                      (json_int_t)erasure->client, "erased", "clicks", (json_int_t)n->clicks,
-                      "invoices", (json_int_t)n->invoices, "requests", (json_int_t)n->requests,
-                      "waiting", (json_int_t)n->waiting, "audit_entries", (json_int_t)n->entries));
+        request_reply_json(request, 200,
+                           json_pack("{ss sI s{sI sI sI sI sI sI}}", "brand", erasure->brand_name,
+                                     "id", (json_int_t)erasure->client, "erased", "clicks",
+                                     (json_int_t)n->clicks, "invoices", (json_int_t)n->invoices,
+                                     "requests", (json_int_t)n->requests, "uses",
+                                     (json_int_t)n->uses, "waiting", (json_int_t)n->waiting,
+                                     "audit_entries", (json_int_t)n->entries));
     free_erasure(erasure);
 }
 

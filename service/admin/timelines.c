@@ -30,8 +30,8 @@
 enum {
     BLOCKS_MAX = 512, /* that are looked through for one reply: 32,768 invoices */
     ROWS_MAX = 1000,  /* the newest are shown */
-    TOLD_MAX = 20000, /* of what clients ask for, that is looked through in each shard */
-
+    KEPT_MAX = 20000, /* newest entries that are looked through in each stream */
+    STREAMS = 2,      /* of a shard: what clients asked for, links that they used up */
 };
 
 struct timeline {
@@ -47,7 +47,9 @@ struct timeline {
     bool has_more; /* blocks below */
     json_t *rows, *objects;
     struct counter_key key;
-    char told_count[12]; /* entries of a stream `told` that are read */
+    char kept_count[12];  /* entries of a stream that are read */
+    bool is_oldest_first; /* of the streams: Redis lets us read them in no other order */
+    size_t n_rows;        /* before they were read */
 };
 
 static void free_timeline(struct timeline *t)
@@ -224,25 +226,29 @@ static void on_block_answer(void *owner, size_t index, const struct redisReply *
         take_invoice(t, t->blocks[index] * FUNNEL_BLOCK + number, facts);
 }
 
-/* --- what the client asked for --- */
+/* --- what the client asked for, and the links that it used up --- */
 
-static void on_told_command(void *owner, size_t index, struct fetch_command *command)
+static void on_kept_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct timeline *t = owner;
+    unsigned shard = (unsigned)(index / STREAMS);
 
-    counter_key_told(&t->key, (unsigned)index);
+    if (index % STREAMS == 0)
+        counter_key_told(&t->key, shard);
+    else
+        counter_key_used(&t->key, shard);
     command->key = counter_key_slice(&t->key);
     command->argc = 6;
-    command->argv[0] = slice_of("XRANGE");
+    command->argv[0] = slice_of(t->is_oldest_first ? "XRANGE" : "XREVRANGE");
     command->argv[1] = command->key;
-    command->argv[2] = slice_of("-");
-    command->argv[3] = slice_of("+");
+    command->argv[2] = slice_of(t->is_oldest_first ? "-" : "+");
+    command->argv[3] = slice_of(t->is_oldest_first ? "+" : "-");
     command->argv[4] = slice_of("COUNT");
-    command->argv[5] = slice_of(t->told_count);
+    command->argv[5] = slice_of(t->kept_count);
 }
 
 /* Entries are {id, {'e', event}}. */
-static void on_told_answer(void *owner, size_t index, const struct redisReply *answer)
+static void on_kept_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct timeline *t = owner;
 
@@ -255,8 +261,8 @@ static void on_told_answer(void *owner, size_t index, const struct redisReply *a
 
         if (!fields || fields->elements != 2 || fields->element[1]->type != REDIS_REPLY_STRING ||
             !event_told_get(slice_make(fields->element[1]->str, fields->element[1]->len), &event) ||
-            event.type != EVENT_RENEWAL_REQUESTED || event.brand != t->brand->id ||
-            event.client != t->number)
+            (event.type != EVENT_RENEWAL_REQUESTED && event.type != EVENT_USED) ||
+            event.brand != t->brand->id || event.client != t->number)
             continue;
         row = new_row(event.at_ms / 1000, event_type_name(event.type), event.object);
         json_object_set_new(row, "campaign", json_integer(event.campaign));
@@ -356,23 +362,47 @@ static void on_all_done(void *owner, const char *cause)
     free_timeline(t);
 }
 
-static void on_blocks_done(void *owner, const char *cause)
+static void read_kept(struct timeline *t);
+
+/* A Redis user from before deploy/redis-acl.conf named XREVRANGE: of a stream that is longer, we
+ * show the oldest entries then, rather than none. */
+static void on_kept_done(void *owner, const char *cause)
 {
     struct timeline *t = owner;
-    struct fetch_options options = {.n_commands = t->request->server->n_shards,
-                                    .is_long = true,
-                                    .on_command = on_told_command,
-                                    .on_answer = on_told_answer,
-                                    .on_done = on_all_done,
-                                    .owner = t};
 
-    /* The first page has them all. */
-    if (cause || !t->is_client || t->before != UINT32_MAX) {
+    if (!cause || t->is_oldest_first || strncmp(cause, "NOPERM", 6) != 0) {
         on_all_done(t, cause);
         return;
     }
-    snprintf(t->told_count, sizeof(t->told_count), "%d", TOLD_MAX);
+    while (json_array_size(t->rows) > t->n_rows) /* a node of a cluster may have allowed it */
+        json_array_remove(t->rows, json_array_size(t->rows) - 1);
+    t->is_oldest_first = true;
+    read_kept(t);
+}
+
+static void read_kept(struct timeline *t)
+{
+    struct fetch_options options = {.n_commands = (size_t)STREAMS * t->request->server->n_shards,
+                                    .is_long = true,
+                                    .on_command = on_kept_command,
+                                    .on_answer = on_kept_answer,
+                                    .on_done = on_kept_done,
+                                    .owner = t};
+
+    t->n_rows = json_array_size(t->rows);
+    snprintf(t->kept_count, sizeof(t->kept_count), "%d", KEPT_MAX);
     fetch_start(t->request->server->fetches, &options);
+}
+
+static void on_blocks_done(void *owner, const char *cause)
+{
+    struct timeline *t = owner;
+
+    /* The first page has them all. */
+    if (cause || !t->is_client || t->before != UINT32_MAX)
+        on_all_done(t, cause);
+    else
+        read_kept(t);
 }
 
 static void read_blocks(struct timeline *t)

@@ -31,7 +31,8 @@ struct use_job {
     const struct brand *brand; /* of request->site */
     struct token token;
     uint8_t view[ONE_USE_VIEW_LEN];
-    bool is_used; /* the state table says so */
+    bool is_used;      /* the state table says so */
+    bool is_aggregate; /* neither the client nor the object is kept of it */
 };
 
 /* The view that the body names, as the 8 bytes that Redis keeps; without one a view of its own.
@@ -95,6 +96,9 @@ static bool append_event(const struct use_job *job)
 
     event.at_ms = clock_wall_ms();
     event.id = be64_load(job->view) >> 24;
+    event.value = job->token.kind;
+    if (job->is_aggregate)
+        event.object = event.client = 0;
     return log && event_log_append(log, &event);
 }
 
@@ -172,6 +176,7 @@ void links_handle_use(struct request *request)
     job->brand = brand;
     job->token = token;
     job->is_used = state.is_used;
+    job->is_aggregate = state.is_opted_out || brand->aggregate_kinds >> token.kind & 1;
     job->ticket = ++server->last_use;
     ask = (struct one_use_request){.link_id = token.link_id,
                                    .view = job->view,

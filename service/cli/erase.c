@@ -151,7 +151,7 @@ static void print_counts(const struct task *task)
 {
     const struct eraser_counts *n = &task->counts;
 
-    if (n->clicks == 0 && n->invoices == 0 && n->requests == 0 && n->entries == 0 &&
+    if (n->clicks == 0 && n->invoices == 0 && n->requests == 0 && n->uses == 0 && n->entries == 0 &&
         n->waiting == 0) {
         printf("client %" PRIu32 ": nothing is counted\n", task->client);
         return;
@@ -160,6 +160,7 @@ static void print_counts(const struct task *task)
            n->clicks == 1 ? "" : "s");
     print_part(n->invoices, "invoice", "invoices");
     print_part(n->requests, "request", "requests");
+    print_part(n->uses, "used link", "used links");
     print_part(n->entries, "entry of the audit log", "entries of the audit log");
     printf(" erased\n");
 }
@@ -205,9 +206,10 @@ const struct cli_command cli_erase = {
     .summary = "takes a client's counters out of Redis, and tells the sinks",
     .notes =
         "Erases what is counted of the client, what is kept of its invoices (mails, clicks,\n"
-        "payments), what it asked for on pages of ours, what waits to be counted of it, and what\n"
-        "the pods have told one another of its clicks; afterwards nothing in Redis names it, but\n"
-        "for an opt-out, which stays. DELETE /v1/clients/{id} does the same.\n"
+        "payments), what it asked for on pages of ours, which links it used up, what waits to be\n"
+        "counted of it, and what the pods have told one another of its clicks; afterwards\n"
+        "nothing in Redis names it, but for an opt-out, which stays. DELETE /v1/clients/{id} does "
+        "the same.\n"
         "The audit log keeps that somebody was erased, by whom and when, without the number.\n"
         "Sums over clients (campaigns, objects, links, distinct clients) stay, and so do the\n"
         "client's links: nothing is revoked. Click logs name the client until they are deleted,\n"

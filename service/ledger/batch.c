@@ -117,7 +117,7 @@ static bool make_room(struct batch *batch)
                    records * LONE_PER_RECORD * LONE_LEN;
     series += series_bytes / CHUNK_MAX;
     cell_chunks = groups + cells * CELLS_RECORD_LEN / CHUNK_MAX + 1;
-    batch->keys_max = 5 + chunks + cell_chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 2;
+    batch->keys_max = 5 + chunks + cell_chunks + series + (1 + EVENT_KEYS + USE_KEYS) * records + 3;
     batch->order = malloc((records + items) * sizeof(*batch->order));
     batch->keys = malloc(batch->keys_max * sizeof(*batch->keys));
     batch->group_shard = malloc(groups);
@@ -735,8 +735,8 @@ static bool build_events(struct batch *batch, unsigned shard)
             continue;
         for (unsigned k = 0; k < event->n_entries; k++)
             state_entry_put(entries + k * STATE_ENTRY_LEN, &event->entries[k]);
-        if (event->is_told) {
-            memcpy(entries + len, event->told, EVENT_TOLD_LEN);
+        if (event->is_kept) {
+            memcpy(entries + len, event->kept, EVENT_TOLD_LEN);
             len += EVENT_TOLD_LEN;
         }
         counter_key_event(next_key(batch), shard, event->key);
@@ -875,6 +875,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
         if (has_states) {
             counter_key_state_stream(next_key(batch), range->shard);
             counter_key_told(next_key(batch), range->shard);
+            counter_key_used(next_key(batch), range->shard);
         }
         build_facts(batch, range->shard);
     }

@@ -8,11 +8,12 @@
 --       5 series   msgpack [records, ttl, ...]                                  a key each
 --       6 people   msgpack [slot, records, ...]                                 a key each
 --       7 events   msgpack [entries of state, facts, ...]   two keys each, its own and that of its
---                                  table; 40 bytes behind the entries, if any, are told
+--                                  table; 40 bytes behind the entries, if any, are kept in a stream
 --       8 seconds for which an event is known
 --       9 uses     msgpack [now, use, ...]           two keys each, its own and that of its table;
 --                                                    behind those of events and uses those of the
---                                                    streams of states and of what is told
+--                                                    streams of states, of what is told and of links
+--                                                    that are used up
 --      10 seconds for which uses are kept
 --      11 facts    msgpack [records, ...]        an entry of the queue each
 --      12 the number of shards of whoever sends this
@@ -109,7 +110,7 @@ local function tell(table_key, entries)
         report(table_key, len)
     end
 end
-local TOLD_LEN, told = 40, {}
+local KEPT_LEN, kept = 40, {}
 local facts_of_events = {}
 for j = 1, #events, 2 do
     local event, key, entries = KEYS[k + 1], KEYS[k + 2], events[j]
@@ -118,12 +119,12 @@ for j = 1, #events, 2 do
     if type(known) == 'table' and known.err then
         set_aside(event, 1, known)
     elseif known then
-        local len = #entries % 16 == 0 and #entries or #entries - TOLD_LEN
+        local len = #entries % 16 == 0 and #entries or #entries - KEPT_LEN
         if len > 0 then
             tell(key, entries:sub(1, len))
         end
         if len < #entries then
-            told[#told + 1] = entries:sub(len + 1)
+            kept[#kept + 1] = entries:sub(len + 1)
         end
         facts_of_events[#facts_of_events + 1] = events[j + 1]
     end
@@ -157,12 +158,18 @@ if #news > 0 then
         set_aside(KEYS[k + 1], #news, added)
     end
 end
-for j = 1, #told do
-    local added = try('XADD', KEYS[k + 2], 'MAXLEN', '~', '100000', '*', 'e', told[j])
+-- Uses have a stream of their own: there may be so many that they would push out what the billing
+-- system has not fetched yet.  A timeline reads all of it, so it is short.
+local LINK_USED = 14
+for j = 1, #kept do
+    local is_use = kept[j]:byte(1) == LINK_USED
+    local stream = is_use and KEYS[k + 3] or KEYS[k + 2]
+    local max_len = is_use and math.ceil(20000 / ARGV[12]) or 100000
+    local added = try('XADD', stream, 'MAXLEN', '~', max_len, '*', 'e', kept[j])
     if type(added) == 'table' then
-        set_aside(KEYS[k + 2], 1, added)
+        set_aside(stream, 1, added)
     end
-    try('EXPIRE', KEYS[k + 2], ARGV[8])
+    try('EXPIRE', stream, ARGV[8])
 end
 
 facts[#facts + 1] = table.concat(facts_of_events)

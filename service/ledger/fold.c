@@ -400,8 +400,8 @@ static void add_event(struct fold *fold, const struct click *record)
     out->bucket = event_bucket(&event);
     out->n_entries = event_entries(&event, out->entries);
     out->facts_len = (uint8_t)funnel_put_event(out->facts, &event);
-    out->is_told = event_is_told(event.type);
-    event_told_put(out->told, &event);
+    out->is_kept = event_is_kept(&event);
+    event_told_put(out->kept, &event);
     fold->n_events++;
 }
 

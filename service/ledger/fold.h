@@ -110,8 +110,8 @@ struct fold_event {
     struct state_entry entries[EVENT_ENTRIES_MAX];
     uint8_t facts_len; /* of funnel_put_event(); 0 = none */
     uint8_t facts[FUNNEL_RECORD_MAX];
-    bool is_told; /* GET /v1/events gives it to the billing system, as … */
-    uint8_t told[EVENT_TOLD_LEN];
+    bool is_kept; /* event_is_kept(), as … */
+    uint8_t kept[EVENT_TOLD_LEN];
 };
 
 /* What a click adds to the facts that Redis keeps of an invoice: a person's click, or that it was

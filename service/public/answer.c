@@ -338,6 +338,12 @@ static enum outcome outcome_of(enum brand_leads leads)
     return OUTCOME_REDIRECT;
 }
 
+/* The browser says that it must not be tracked, and that is heeded. */
+static bool wants_no_tracking(const struct answerer *a)
+{
+    return a->options.honours_gpc && slice_equal(a->request.field[HTTP1_SEC_GPC], slice_of("1"));
+}
+
 static size_t answer_link(struct answerer *a, const struct route *route,
                           const struct state_of_link *state, const struct label *label, char *out)
 {
@@ -356,9 +362,8 @@ static size_t answer_link(struct answerer *a, const struct route *route,
         return write_outcome(a, OUTCOME_NO_TARGET, route->brand, out);
     if (route->outcome == OUTCOME_REDIRECT) {
         /* The brand, the client or the browser may want the click in sums of campaigns only. */
-        bool is_aggregate =
-            route->brand->aggregate_kinds >> route->token.kind & 1 || state->is_opted_out ||
-            (a->options.honours_gpc && slice_equal(a->request.field[HTTP1_SEC_GPC], slice_of("1")));
+        bool is_aggregate = route->brand->aggregate_kinds >> route->token.kind & 1 ||
+                            state->is_opted_out || wants_no_tracking(a);
 
         append_click(a, route, label, is_aggregate);
     }
@@ -447,6 +452,7 @@ static bool answer_post(struct answerer *a, struct slice in, const uint8_t peer[
     press->site = a->site;
     press->request = request;
     press->closes = a->then == ANSWER_CLOSE;
+    press->is_aggregate = wants_no_tracking(a);
     if (press->route.outcome == OUTCOME_REDIRECT || press->route.outcome == OUTCOME_SILENT) {
         press->must_wait = must_wait(a, &press->route);
         label = find_label(a, peer, &press->route.token);

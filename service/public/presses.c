@@ -24,7 +24,7 @@ struct late {
     const struct brand *brand;
     struct token token;
     uint8_t view[VIEW_ID_LEN];
-    bool is_used, closes;
+    bool is_used, is_aggregate, closes;
     size_t language_len, target_len;
     char language[LANGUAGE_MAX];
     char target[SITE_TARGET_MAX];
@@ -104,6 +104,7 @@ enum outcome presses_decide(const struct presses *presses, struct press *press)
         return brand->has_revoked_page ? OUTCOME_REVOKED : OUTCOME_NOT_FOUND;
     /* Not whether it is used up: the view of the page was the use, and its press belongs to it. */
     press->is_used = state.is_used;
+    press->is_aggregate |= state.is_opted_out || brand->aggregate_kinds >> token->kind & 1;
     if (press->is_used && !token->once) /* a login link that the billing system has used up */
         return OUTCOME_USED;
     facts.state = state.object;
@@ -146,6 +147,7 @@ static bool ask_use(struct presses *presses, const struct press *press,
     late->token = press->route.token;
     memcpy(late->view, view, VIEW_ID_LEN);
     late->is_used = press->is_used;
+    late->is_aggregate = press->is_aggregate;
     late->closes = press->closes;
     late->language_len = language.len < LANGUAGE_MAX ? language.len : LANGUAGE_MAX;
     if (late->language_len > 0)
@@ -232,6 +234,9 @@ enum outcome presses_end(struct presses *presses, unsigned number, enum one_use_
      * Without the event a Redis that forgets the use would let it happen again. */
     event.at_ms = presses->options.clock->wall_ms;
     event.id = be64_load(late->view) >> 24;
+    event.value = late->token.kind;
+    if (late->is_aggregate)
+        event.object = event.client = 0;
     return append(presses, &event) ? OUTCOME_PRESSED : OUTCOME_UNSURE;
 }
 

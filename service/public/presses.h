@@ -46,8 +46,9 @@ struct press {
     uint8_t ip[IP_LEN]; /* of the client */
     char country[2];    /* these two choose the target, as for a click */
     uint8_t device;
-    bool must_wait; /* the kind is closed until it is known what became of links */
-    bool closes;    /* the connection, after the reply */
+    bool must_wait;    /* the kind is closed until it is known what became of links */
+    bool closes;       /* the connection, after the reply */
+    bool is_aggregate; /* the browser wants to be in sums only; presses_decide() sets it, too */
 
     /* Set by presses_decide(). */
     bool is_used; /* the state table says so, whatever Redis says */

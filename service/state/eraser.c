@@ -53,7 +53,7 @@ enum eraser_what { ERASER_TABLE, ERASER_SLOT, ERASER_BLOCK };
 enum {
     SHORT_LIVED = 2,
     SCAN_MAX = 64,
-    HEAR_MAX = 500,     /* entries of the stream `told` in one answer, of 5 elements each */
+    HEAR_MAX = 500,     /* entries of a stream in one answer, of 5 elements each */
     AUDIT_MAX = 100,    /* entries of the audit log in one answer */
     STREAM_ID_MAX = 42, /* two numbers of up to 20 digits */
     ANSWER_ELEMENTS = 4096
@@ -64,7 +64,8 @@ enum {
  * deletes what the pods have told one another of the client's newest clicks.  Then looks, shard by
  * shard, at the clicks that wait for their people to be counted, and at the blocks of invoices, and
  * does with each that names the client as with the table;
- * and deletes from the stream of each shard what the client asked for on our pages.  In the audit
+ * and deletes from the streams of each shard what the client asked for on our pages, and which
+ * links it used up.  In the audit
  * log, read from the newest entry on, each that names the client is added without the number and
  * then deleted, and at last an entry says that a client was erased. */
 struct eraser {
@@ -75,10 +76,11 @@ struct eraser {
     uint32_t *slots;          /* that have clicks which wait, of the shard */
     size_t n_slots, slot_at;  /* those before `slot_at` were looked at */
     enum eraser_what what;
-    char heard[STREAM_ID_MAX + 2]; /* behind it the stream `told` is read: "(id", "-" at first */
+    bool is_of_uses;               /* the stream `used` is read, not `told` */
+    char heard[STREAM_ID_MAX + 2]; /* behind it the stream is read: "(id", "-" at first */
     char (*told)[STREAM_ID_MAX];   /* ids of what is to be deleted from it */
     size_t n_told;
-    bool is_heard; /* these are the last of the shard */
+    bool is_heard; /* these are the last of the stream */
     const char *brand_name;
     bool is_audited;                     /* admin.audit_days isn't 0 */
     size_t audit_at;                     /* entries of the audit log that were looked at */
@@ -230,7 +232,10 @@ static bool send_hear(struct eraser *e)
     struct slice argv[] = {slice_of("XRANGE"), {NULL, 0},         slice_of(e->heard),
                            slice_of("+"),      slice_of("COUNT"), {NULL, 0}};
 
-    counter_key_told(&e->key, e->shard);
+    if (e->is_of_uses)
+        counter_key_used(&e->key, e->shard);
+    else
+        counter_key_told(&e->key, e->shard);
     argv[1] = counter_key_slice(&e->key);
     argv[5] = slice_make(count, (size_t)snprintf(count, sizeof(count), "%d", HEAR_MAX));
     return redis_link_send(
@@ -482,25 +487,30 @@ static void on_slot(struct eraser *e, const struct redisReply *answer)
     e->state = ERASER_REPLACING;
 }
 
-/* --- invoices, and what is told --- */
+/* --- invoices, and streams --- */
 
-/* The next blocks, or behind the last of a shard what is told. */
+/* The next blocks, or behind the last of a shard its streams. */
 static void go_on_scanning(struct eraser *e)
 {
     e->tries = 0;
     if (e->at < e->n_blocks) {
         e->state = ERASER_SCANNING;
     } else {
+        e->is_of_uses = false;
         snprintf(e->heard, sizeof(e->heard), "-");
         e->state = ERASER_HEARING;
     }
 }
 
-/* The next entries of the stream, or the next shard. */
+/* The next entries of the stream, the next stream, or the next shard. */
 static void go_on_hearing(struct eraser *e)
 {
     e->tries = 0;
     if (!e->is_heard) {
+        e->state = ERASER_HEARING;
+    } else if (!e->is_of_uses) {
+        e->is_of_uses = true;
+        snprintf(e->heard, sizeof(e->heard), "-");
         e->state = ERASER_HEARING;
     } else if (++e->shard < e->n_shards) {
         e->state = ERASER_SLOTTING;
@@ -733,7 +743,7 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
         on_heard(e, answer);
     } else if (e->state == ERASER_UNTELLING) {
         /* Not what was answered: after a lost answer the entries are gone already. */
-        e->counts.requests += (int64_t)e->n_told;
+        *(e->is_of_uses ? &e->counts.uses : &e->counts.requests) += (int64_t)e->n_told;
         go_on_hearing(e);
     } else if (e->state == ERASER_AUDITING) {
         on_audit(e, answer);

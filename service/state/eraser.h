@@ -20,6 +20,7 @@ struct eraser_counts {
     int64_t clicks;
     int64_t invoices;
     int64_t requests; /* entries of the stream `told` */
+    int64_t uses;     /* entries of the stream `used` */
     int64_t waiting;  /* records of clicks whose people were not counted yet */
     int64_t entries;  /* of the audit log */
 };

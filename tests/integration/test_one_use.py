@@ -3,10 +3,12 @@ import concurrent.futures
 import json
 import re
 import signal
+import struct
 import time
 
 import pytest
 
+from harness import counters, openapi
 from harness.build import ROOT, patience
 from harness.ports import free_port
 from harness.rawhttp import request_bytes
@@ -256,6 +258,48 @@ def test_the_api_uses_a_login_link(pods):
     assert use(pods[0], no_view).json["outcome"] == "first"
     assert "used" in use(pods[0], no_view, status=410).text
     assert use(pods[0], once(pods[0], "view", object=77), "x").json["kind"] == "view"
+
+
+def test_a_clients_timeline_has_the_links_that_it_used_up(pods, redis):
+    def rows(client):
+        reply = pods[1].admin("GET", f"/v1/clients/{client}/timeline", key=True)
+        openapi.check_reply("GET", f"/v1/clients/{client}/timeline", reply)
+        return [(row["type"], row.get("kind"), row["object"]) for row in json.loads(reply.text)["rows"]]
+
+    def used(client):
+        return {row[1:] for row in rows(client) if row[0] == "link.used"}
+    pods[0].api("POST", "/v1/events", {"id": "1", "type": "client.opted_out", "client": 8}, 202)
+    wait_until(lambda: rows(8) == [("client.opted_out", None, None)] and pods[0].api("GET", "/v1/clients/8/timeline")["opted_out"])
+    first = once(pods[0], campaign=3)
+    view = open_page(pods[0], first)
+    assert press(pods[0], first, view).status == press(pods[1], first, view).status == 303  # people press twice
+    for client in (7, 8, 9):
+        assert use(pods[0], pods[0].mint("login", 0, client=client)).json["outcome"] == "first"
+    hidden = pods[0].mint("login", 5, once=True, client=8)
+    assert press(pods[0], hidden, open_page(pods[0], hidden)).status == 303
+    wait_until(lambda: used(7) == {("login", 5), ("login", None)} and used(9) == {("login", None)}, 20, lambda: str(rows(7)))
+    assert len(rows(7)) == len(set(rows(7)))
+    assert used(8) == set()  # who must not be tracked
+    assert [event["type"] for event in pods[0].api("GET", "/v1/events")["events"]] == ["client.opted_out"]
+    done = pods[0].cli("erase", "-c", pods[0].config_path, "--client", 7)
+    assert done.returncode == 0 and ", 2 used links" in done.stdout, done
+    assert used(7) == set() and used(9) == {("login", None)}
+    assert redis.client().ttl("hc:{s00}:used") > 29 * 86400
+
+
+def test_a_timeline_has_the_newest_of_a_long_stream(make_hopcountd, redis):
+    daemon = make_hopcountd(redis)
+    head = bytes([13, 1, 0, 0]) + bytes.fromhex(counters.brand_number("acme"))
+    entries = [head + struct.pack(">IIQHHIQ", 0, client, 0, 3, 0, 2, 1795348800000) for client in (5, 6, 7)]
+    redis.client().eval("""for i = 1, 20001 do
+        redis.call('XADD', KEYS[1], '*', 'e', ARGV[i == 1 and 1 or i == 20001 and 3 or 2]) end""", 1, "hc:{s00}:told", *entries)
+
+    def asked(client):
+        return [row["type"] for row in daemon.api("GET", f"/v1/clients/{client}/timeline")["rows"]]
+    assert asked(5) == [] and asked(7) == ["link.renewal_requested"]
+    # A Redis user of before has no right to read it backwards.
+    redis.client().execute_command("ACL", "SETUSER", "default", "-xrevrange")
+    assert asked(5) == ["link.renewal_requested"] and asked(7) == []
 
 
 def test_links_that_the_api_does_not_use(pods):

@@ -696,6 +696,10 @@ static void test_what_is_told_of_events(void **state)
     assert_true(event_is_told(EVENT_OPTED_OUT));
     assert_false(event_is_told(EVENT_PAID));
     assert_false(event_is_told(EVENT_USED));
+    assert_true(event_is_kept(&event));
+    assert_true(event_is_kept(&(struct event){.type = EVENT_USED, .client = 7}));
+    assert_false(event_is_kept(&(struct event){.type = EVENT_USED})); /* nobody's timeline */
+    assert_false(event_is_kept(&(struct event){.type = EVENT_PAID, .client = 7}));
 }
 
 static void test_a_use_of_a_link_is_a_state_of_it(void **state)

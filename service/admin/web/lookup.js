@@ -38,6 +38,8 @@ function rowText(row, names) {
             : t("lookup.revoked", { at: time(row.issued_before) });
     case "link.renewal_requested":
         return t("lookup.asked_for_a_fresh", { kind: valueName("kind", row.kind ?? "") });
+    case "link.used":
+        return t("lookup.used_a_link_up", { kind: valueName("kind", row.kind ?? "") });
     case "client.opted_out":
         return t("lookup.opted_out_of_tracking");
     case "client.opted_in":
@@ -205,7 +207,7 @@ class Lookup {
             card(things[what].name(id), 6, this.facts(), this.actions()),
             card(t("lookup.what_happened"), 6, timeline(this.kept.rows, this.names, isClient),
                 this.kept.is_cut ? h("p", { class: "small muted" }, t("lookup.only_the_newest_1")) : null,
-                h("p", { class: "small muted" }, t("lookup.kept_are_mails_and"))));
+                h("p", { class: "small muted" }, t("lookup.kept_are_mails_and"), isClient ? ` ${t("lookup.uses_are_kept")}` : null)));
     }
 
     link(what, number, text) {
