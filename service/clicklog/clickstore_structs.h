@@ -46,8 +46,8 @@ struct clicklog {
     counter64 dropped[CLICKLOG_DROPS]; /* DAMAGED is counted by the reader */
 
     /* Written by the keeper, read by the worker. */
-    _Alignas(CACHE_LINE)
-        atomic_bool want_roll; /* the segment in use isn't safe: leave it before it is full */
+    _Alignas(CACHE_LINE) atomic_bool
+        want_roll; /* the segment in use isn't safe, or old: leave it before it is full */
     atomic_int drop_reason;
     atomic_uint sleepers; /* bits of enum sleeper; set by them, cleared by who wakes them */
     struct clicklog_spares spares[2]; /* in memory, on disk */
@@ -67,6 +67,7 @@ struct clicklog {
 
     /* The keeper's. */
     struct segment *kept; /* the last segment of the list that the keeper has seen */
+    int64_t kept_ms;      /* monotonic: when it was seen first */
     uint32_t n_made;      /* number of the next file */
     unsigned n_ahead;     /* how many spares the log shall have */
     uint64_t tick_tail;   /* tail at the last tick */

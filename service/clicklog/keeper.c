@@ -23,6 +23,7 @@ enum {
     AHEAD_MIN = 2,         /* spares of each log */
     AHEAD_BYTES = 2 << 20, /* and at least so many bytes: bursts come without warning */
     AHEAD_PART = 32,       /* but no more than this fraction of `disk_max` */
+    ROLL_MIN_MS = 1000,    /* a segment is in use for so long, if it doesn't get full */
 };
 
 void keeper_wake(struct clickstore *store)
@@ -141,6 +142,17 @@ static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }
 
+/* The segment in use is never deleted, and its clicks name clients: with few clicks it would take
+ * months to get full.  So the next click begins a new one when it is as old as segments are kept.
+ */
+static bool is_old(const struct clicklog *log, uint64_t tail, int64_t now_ms)
+{
+    int64_t retain_ms = log->store->options.retain_ms;
+
+    return log->kept != &log->root && tail > log->kept->header.first &&
+           now_ms - log->kept_ms >= (retain_ms > ROLL_MIN_MS ? retain_ms : ROLL_MIN_MS);
+}
+
 /* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not
  * survive the process. */
 static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
@@ -155,6 +167,7 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
         struct segment *left = log->kept;
 
         log->kept = next;
+        log->kept_ms = now_ms;
         if (left != &log->root && log->store->options.durability == DURABILITY_PROCESS)
             sync_segment(log->store, left);
     }
@@ -167,9 +180,10 @@ static bool keep_log(struct clicklog *log, int64_t now_ms, int64_t took_ms)
     if (n_appended > 0)
         touch_ahead(log, n_appended);
     safe = log->kept == &log->root || segment_is_safe(log->kept);
+    if (!safe || is_old(log, tail, now_ms))
+        atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
     if (safe)
         return true;
-    atomic_store_explicit(&log->want_roll, true, memory_order_relaxed);
     /* Nothing is at risk if all clicks are in Redis and the next segment is a file.  Without this
      * test a log without new clicks would be reported as degraded for ever. */
     return spares_count(log, SPARE_DISK) > 0 &&

@@ -42,6 +42,33 @@ static void applied_segments_go_when_their_time_has_passed(void **state)
     clickstore_close(store);
 }
 
+static void with_few_clicks_too_their_segment_goes(void **state)
+{
+    struct clickstore_options options = options_of(*state);
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    struct clickstore *store;
+    struct clicklog *log;
+    uint64_t n = 0, left;
+
+    options.retain_ms = 0;
+    store = open_store(&options);
+    log = new_log(store);
+    while (clicklog_first(log) == 0) {
+        assert_true(clock_mono_ms() < deadline_ms);
+        append_range(log, n, n + 1);
+        clicklog_set_applied(log, ++n);
+        sleep_ms(100);
+    }
+    assert_true(n < 999); /* it was not full */
+    left = n - clicklog_first(log);
+    assert_int_equal(read_from(log, 0), left);
+    clickstore_close(store);
+    store = open_store(&options);
+    assert_true(read_all(store) <= left);
+    assert_int_equal(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED], 0);
+    clickstore_close(store);
+}
+
 static void applied_segments_stay_for_replay(void **state)
 {
     struct clickstore_options options = options_of(*state);
@@ -307,6 +334,7 @@ int main(void)
 #define KEEP(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
         KEEP(applied_segments_go_when_their_time_has_passed),
+        KEEP(with_few_clicks_too_their_segment_goes),
         KEEP(applied_segments_stay_for_replay),
         KEEP(more_than_retain_max_is_not_kept),
         KEEP(segments_wait_for_every_sink),
