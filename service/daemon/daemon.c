@@ -23,6 +23,7 @@
 #include "service/daemon/watchdog.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
+#include "service/reports/reports.h"
 #include "service/sinks/sinks.h"
 
 enum {
@@ -85,12 +86,14 @@ static void daemon_set_state(struct daemon *d, enum daemon_state state)
         log_info("stop.drain", "delay_s=%lld", (long long)d->parts.config->public.drain_delay_s);
         admin_set_state(d->parts.admin, ADMIN_DRAINING);
         notify_send("STOPPING=1");
+        reports_end(d->parts.reports);
         for (unsigned i = 0; i < d->parts.n_workers; i++)
             worker_drain(d->parts.workers[i]);
         arm_step(d, d->parts.config->public.drain_delay_s * 1000);
         break;
     case DAEMON_FINISHING:
         admin_set_state(d->parts.admin, ADMIN_DRAINING);
+        reports_end(d->parts.reports);
         for (unsigned i = 0; i < d->parts.n_workers; i++)
             worker_finish(d->parts.workers[i], limit_ms);
         arm_step(d, POLL_MS);

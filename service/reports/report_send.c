@@ -198,7 +198,7 @@ static curl_mime *parts_of(CURL *curl, const struct report_mail *mail)
 struct smtp_talk {
     char refusal[REPLY_MAX]; /* the last one */
     bool has_data;           /* it has asked for the mail: from then on it may take it */
-    const atomic_bool *stopping;
+    const atomic_bool *stopping, *is_cut;
     int64_t stopped_ms; /* monotonic: when it was seen that the process stops; 0 = it does not */
 };
 
@@ -254,7 +254,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
         return 0;
     if (talk->stopped_ms == 0)
         talk->stopped_ms = clock_mono_ms();
-    return !talk->has_data || clock_mono_ms() - talk->stopped_ms >= ANSWER_MS;
+    return !talk->has_data || (talk->is_cut && atomic_load(talk->is_cut)) ||
+           clock_mono_ms() - talk->stopped_ms >= ANSWER_MS;
 }
 
 static void set_options(CURL *curl, const struct report_mailer *mailer, struct smtp_talk *talk)
@@ -326,7 +327,7 @@ enum report_outcome report_send_mail(const struct report_mailer *mailer,
     char sender[300], receiver[300], curl_error[CURL_ERROR_SIZE] = "";
     char *title = report_write(mail->report, mail->language, REPORT_TITLE);
     struct curl_slist *fields = title ? fields_of(mailer, mail, title) : NULL, *receivers;
-    struct smtp_talk talk = {.stopping = mailer->stopping};
+    struct smtp_talk talk = {.stopping = mailer->stopping, .is_cut = mailer->is_cut};
     CURL *curl = curl_easy_init();
     curl_mime *parts = curl ? parts_of(curl, mail) : NULL;
     CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -390,6 +391,7 @@ enum report_outcome report_send_post(const struct report_post *post,
         .never_repeats = true,
         .stopping = post->stopping ? post->stopping : &never,
         .answer_ms = ANSWER_MS,
+        .is_cut = post->is_cut,
     };
     char *body = report_write(post->report, post->language, post->form);
     struct sink_http *http = sink_http_new(&options);

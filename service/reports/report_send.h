@@ -1,6 +1,8 @@
 /* report_send.h - gives a report to one receiver: a mail by SMTP, or a POST to a chat's webhook.
- * Bounded in time.  When the process stops it is aborted, but for what was handed over whole: there
- * the answer, which tells whether the receiver has it, is waited for ten seconds more. */
+ * Bounded in time.  When the process begins to stop it is aborted, but for what was handed over
+ * whole: there the answer, which tells whether the receiver has it, is waited for while requests
+ * are drained, ten seconds at most.  Without an answer it is REPORT_LATER: it is sent again, with
+ * the same id, for a report that may come twice is better than one that may be missing. */
 #ifndef REPORTS_REPORT_SEND_H
 #define REPORTS_REPORT_SEND_H
 #include <stdatomic.h>
@@ -30,6 +32,7 @@ struct report_mailer {
     const struct config_smtp *smtp; /* borrowed */
     char password[SINK_SECRET_MAX]; /* "" = none */
     const atomic_bool *stopping;    /* NULL: nothing ends it early */
+    const atomic_bool *is_cut; /* it has stopped: no answer is waited for; NULL as `stopping` */
 };
 
 /* False and `*err`: the file of the password can't be read.  `smtp` is borrowed as long as the
@@ -59,6 +62,7 @@ struct report_post {
     bool allow_private; /* addresses of this machine and of private networks too */
     int64_t timeout_ms;
     const atomic_bool *stopping; /* NULL: nothing ends it early */
+    const atomic_bool *is_cut;   /* as of report_mailer */
 };
 
 MUST_USE enum report_outcome report_send_post(const struct report_post *post,

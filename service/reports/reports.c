@@ -38,6 +38,7 @@ enum {
     UNCOUNTED_MAX_S = 6 * 3600, /* … for so long after the report was due */
     TRIES_MAX = 78,             /* three days */
     KEPT_S = 400 * 86400,
+    GRACE_MS = 1000,    /* so long after reports_end() an answer is waited for in any case */
     NAME_MAX_LEN = 400, /* of a delivery in Redis */
     SHOWN_MAX = 4096,
     NUMBER_MAX = 24,
@@ -90,7 +91,8 @@ struct reports {
     struct redis_link *link;
     struct event *wake;
     int wake_fd;
-    atomic_bool stopping;
+    atomic_bool stopping, is_cut;
+    int64_t ended_ms;                /* monotonic: reports_end(); 0 = not yet */
     pthread_mutex_t lock;            /* of what others read */
     bool is_known;                   /* Redis has told once; under the lock */
     int64_t redis_ms, redis_mono_ms; /* Redis' clock, and ours at that time; under the lock */
@@ -343,6 +345,7 @@ static enum report_outcome send_report(struct reports *r, const struct delivery 
         .allow_private = s->config->allow_private,
         .timeout_ms = r->config->smtp.timeout_ms,
         .stopping = &r->stopping,
+        .is_cut = &r->is_cut,
     };
 
     if (!d->to)
@@ -587,6 +590,7 @@ static bool make_parts(struct reports *r, struct error *err)
         return false;
     }
     r->mailer.stopping = &r->stopping;
+    r->mailer.is_cut = &r->is_cut;
     r->n_schedules = config->n_reports;
     r->schedules = calloc(config->n_reports ? config->n_reports : 1, sizeof(*r->schedules));
     for (unsigned i = 0; i < config->n_reports; i++)
@@ -670,13 +674,30 @@ bool reports_start(struct reports *r, reports_ask *ask, void *owner, struct erro
     return r->has_thread;
 }
 
-void reports_stop(struct reports *r)
+void reports_end(struct reports *r)
 {
-    if (!r || !r->has_thread)
+    if (!r || !r->has_thread || r->ended_ms != 0)
         return;
+    r->ended_ms = clock_mono_ms();
     atomic_store(&r->stopping, true);
     wake_send(r->wake_fd);
-    pthread_join(r->thread, NULL);
+}
+
+void reports_stop(struct reports *r)
+{
+    struct timespec until;
+    int64_t until_ms;
+
+    if (!r || !r->has_thread)
+        return;
+    reports_end(r);
+    /* Without a drain a server that answers at once shall be heard all the same. */
+    until_ms = clock_wall_ms() + r->ended_ms + GRACE_MS - clock_mono_ms();
+    until = (struct timespec){.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    if (pthread_timedjoin_np(r->thread, NULL, &until) != 0) {
+        atomic_store(&r->is_cut, true);
+        pthread_join(r->thread, NULL);
+    }
     r->has_thread = false;
 }
 

@@ -43,7 +43,11 @@ MUST_USE bool reports_start(struct reports *reports, reports_ask *ask, void *own
  * and for mail servers.  Milliseconds until the next turn.  For tests, which start no thread. */
 int64_t reports_turn(struct reports *reports);
 
-/* Ends the thread, and what is just being sent (report_send.h).  NULL is allowed. */
+/* Begins no further report.  What is just being sent may still get its answer, until
+ * reports_stop(). NULL is allowed. */
+void reports_end(struct reports *reports);
+/* Ends the thread, too, a second after reports_end() at the earliest if a mail server or chat has
+ * yet to answer (report_send.h).  NULL is allowed. */
 void reports_stop(struct reports *reports);
 /* Stops it, too.  NULL is allowed. */
 void reports_free(struct reports *reports);

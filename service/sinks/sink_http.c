@@ -105,6 +105,7 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
     if (http->stopped_ms == 0)
         http->stopped_ms = clock_mono_ms();
     return uploaded < (curl_off_t)http->body_len ||
+           (http->options.is_cut && atomic_load(http->options.is_cut)) ||
            clock_mono_ms() - http->stopped_ms >= http->options.answer_ms;
 }
 

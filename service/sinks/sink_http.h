@@ -28,6 +28,7 @@ struct sink_http_options {
     const atomic_bool *stopping;
     /* For so long after that the answer is still waited for, once the whole request was sent. */
     int64_t answer_ms;
+    const atomic_bool *is_cut; /* when it is set, no longer; NULL: it never is */
 };
 
 /* Copies `options`; the texts are kept till sink_http_free().  NULL: out of memory. */

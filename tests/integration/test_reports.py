@@ -205,8 +205,9 @@ def test_one_of_two_pods_sends_and_a_dead_pod_is_followed_with_the_same_id(make_
 
 
 @pytest.mark.parametrize("receiver", [BOSS, "chat"])
-def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_sender, redis, smtp, chat, tmp_path, receiver):
-    """Else it would not know that the receiver has the report, and it would go out again."""
+@pytest.mark.parametrize("drain_s", [4, 0])
+def test_a_process_that_drains_waits_for_the_answer_to_what_it_has_sent(make_sender, redis, smtp, chat, tmp_path, receiver, drain_s):
+    """Else it would not know that the receiver has the report, and it would go out again. But its end waits for nobody."""
     taken = threading.Event()
     smtp.answers["."] = lambda: (taken.wait(60), "250 taken")[1]
     chat.answer = lambda request: Answer(wait=taken)
@@ -214,15 +215,18 @@ def test_a_process_that_stops_waits_for_the_answer_to_what_it_has_sent(make_send
     (tmp_path / "slack").chmod(0o600)
     config = config_of(smtp, webhook="slack", webhook_file=str(tmp_path / "slack"), allow_private=True)
     config["smtp"]["timeout_ms"] = 60000
-    daemon = make_sender(config)
+    daemon = make_sender({**config, "public": {"drain_delay_s": drain_s}})
     make_due(redis, receiver)
     daemon.start()
     wait_until(lambda: smtp.mails or chat.requests, 40)
     daemon.send(signal.SIGTERM)
-    time.sleep(2)  # in which it must not give up
-    taken.set()
+    if drain_s:
+        time.sleep(1.5)  # in which it must not give up
+        taken.set()
+    else:
+        threading.Timer(9, taken.set).start()  # within the ten seconds that a draining process would wait
     assert daemon.wait() == 0
-    assert json.loads(redis.client().hget(KEY, f"weekly week {receiver}"))["state"] == "sent"
+    assert json.loads(redis.client().hget(KEY, f"weekly week {receiver}"))["state"] == ("sent" if drain_s else "later")
     assert len(smtp.mails) + len(chat.requests) == 1
 
 
