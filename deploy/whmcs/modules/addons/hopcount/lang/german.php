@@ -4,7 +4,7 @@
 $_ADDONLANG['login_press'] = 'Anmelden';
 $_ADDONLANG['login_plain'] = 'Mit Ihrem Passwort anmelden';
 $_ADDONLANG['login_button_title'] = 'Nur noch ein Schritt';
-$_ADDONLANG['login_button'] = 'Drücken Sie auf den Knopf, um sich anzumelden. Der Link gilt einmal.';
+$_ADDONLANG['login_button'] = 'Drücken Sie auf die Schaltfläche, um sich anzumelden. Der Link gilt einmal.';
 $_ADDONLANG['login_off_title'] = 'Anmelden';
 $_ADDONLANG['login_off'] = 'Bitte melden Sie sich mit Ihrem Passwort an.';
 $_ADDONLANG['login_unknown_title'] = 'Dieser Link funktioniert nicht';
@@ -124,7 +124,7 @@ $_ADDONLANG['set_api_key_text'] = 'Mit den Rechten stats:read, links:write und e
 $_ADDONLANG['set_ttl'] = 'Links gelten';
 $_ADDONLANG['set_ttl_text'] = 'Die einer Rechnung: bis 30 Tage nach der Fälligkeit';
 $_ADDONLANG['set_login_links'] = 'Links zum Anmelden';
-$_ADDONLANG['set_login_links_text'] = '{$hopcount_login_url} meldet Kunden an, einmal, hinter einem Knopf';
+$_ADDONLANG['set_login_links_text'] = '{$hopcount_login_url} meldet Kunden an, einmal, hinter einer Schaltfläche';
 $_ADDONLANG['set_login_ttl'] = 'Links zum Anmelden gelten';
 $_ADDONLANG['set_login_ttl_text'] = 'Je kürzer, desto sicherer';
 $_ADDONLANG['set_on_password'] = 'Ein neues Passwort macht ungültig';
