@@ -19,6 +19,7 @@
 #include "service/admin/router.h"
 #include "service/admin/server.h"
 #include "service/base/address.h"
+#include "service/config/config.h"
 #include "service/public/trusted_proxy.h"
 
 enum {
@@ -417,6 +418,8 @@ static void take_head(struct connection *conn, struct slice head, const struct h
 {
     struct request_origin origin = {.connection = conn,
                                     .is_peer_trusted = conn->is_peer_trusted,
+                                    .is_client_told = conn->all->options.public->client_address ==
+                                                      CONFIG_CLIENT_FORWARDED,
                                     .keep_alive = http->keep_alive};
     struct request *request;
     uint8_t ip[IP_LEN];

@@ -177,6 +177,15 @@ static struct slice address_slice(const uint8_t address[static IP_LEN])
     return slice_make((const char *)address, IP_LEN);
 }
 
+/* Whose wrong codes are counted together: those of an address.  Where we are not told the addresses
+ * of people, all of them may have that of a proxy, and nobody can make others wait: there it is one
+ * visit, of which a stranger can only begin another. */
+static struct slice counted_for(const struct request *request, const struct oidc_visit *visit,
+                                const uint8_t address[static IP_LEN])
+{
+    return request->origin.is_client_told ? address_slice(address) : slice_of(visit->state);
+}
+
 static bool has_room(const struct oidc *oidc, const uint8_t address[static IP_LEN])
 {
     unsigned n_of_address = 0;
@@ -570,7 +579,9 @@ static void on_tokens(void *owner, const struct ask_answer *answer)
 
     job->ask = NULL;
     if (answer->status >= 400 && answer->status < 500)
-        attempts_note_failure(job->oidc->attempts, address_slice(job->address), clock_mono_ms());
+        attempts_note_failure(job->oidc->attempts,
+                              counted_for(job->request, &job->visit, job->address),
+                              clock_mono_ms());
     /* A code that is wrong, used or too old. */
     if (answer->status == 400 || answer->status == 401) {
         fail(job, INVALID, "the provider's token_endpoint answers %ld: %s", answer->status,
@@ -729,9 +740,11 @@ void oidc_handle_callback(struct request *request)
     /* Anybody can begin a visit and come back with a made-up code, which costs the provider a
      * request with our secret. */
     write_address(request, address);
-    if (attempts_own_wait_ms(request->server->oidc->attempts, address_slice(address),
+    if (attempts_own_wait_ms(request->server->oidc->attempts, counted_for(request, &visit, address),
                              clock_mono_ms()) > 0) {
-        note_refusal(request, "too many codes of this address were none");
+        note_refusal(request, request->origin.is_client_told
+                                  ? "too many codes of this address were none"
+                                  : "too many codes of this visit were none");
         lead_back(request, true, BUSY);
         return;
     }

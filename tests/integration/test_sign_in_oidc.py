@@ -208,8 +208,12 @@ def test_who_cannot_be_asked_for_gets_no_wider_role_for_that(make_hopcountd, red
     wait_until(lambda: any("no access token" in what for what in refusals(daemon)), 20, "the audit log says why")
 
 
-def test_codes_that_are_none_bother_the_provider_only_so_often(daemon, provider):
+def test_codes_that_are_none_bother_the_provider_only_so_often(make_hopcountd, redis, provider, tmp_path):
     """From one address; others go on, and so does who has signed in already."""
+    daemon = make_hopcountd(redis, {**settings(provider, tmp_path), "public": {
+        "client_address": "forwarded", "trusted_proxies": ["127.0.0.9/32"]}}, start=False)
+    daemon.admin_key = daemon.add_api_key("admin,stats:read", name="root")
+    daemon.start()
     session = session_of(visit(daemon, provider))
 
     def junk(source, code="junk"):
@@ -222,6 +226,15 @@ def test_codes_that_are_none_bother_the_provider_only_so_often(daemon, provider)
     assert junk("127.0.0.3") == "invalid" and session_of(visit(daemon, provider))
     assert ask(daemon, Cookie=session, source="127.0.0.2").json["signed_in"]
     wait_until(lambda: any("too many" in what for what in refusals(daemon)), 20, "the audit log has it")
+
+
+def test_behind_an_address_of_all_wrong_codes_are_those_of_a_visit(daemon, provider):
+    location, cookie = start(daemon)
+    query, _ = provider.authorize(location)
+    asked = provider.asked.count("/token")
+    outcomes = [outcome(back(daemon, {**query, "code": "junk"}, cookie)) for _ in range(12)]
+    assert outcomes == ["invalid"] * 10 + ["busy"] * 2 and provider.asked.count("/token") == asked + 10
+    assert session_of(visit(daemon, provider))  # from the same address
 
 
 def test_one_address_does_not_take_the_places_of_all(daemon, provider):
