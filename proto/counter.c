@@ -123,6 +123,11 @@ void counter_key_check(struct counter_key *key, uint64_t page)
     set_key(key, "hc:{s00}:check:%016llx", (unsigned long long)page);
 }
 
+void counter_key_erasure(struct counter_key *key, uint64_t id)
+{
+    set_key(key, "hc:{s00}:erasure:%016llx", (unsigned long long)id);
+}
+
 void counter_key_reports(struct counter_key *key)
 {
     set_key(key, "hc:{s00}:reports");

@@ -66,6 +66,8 @@ void counter_key_check(struct counter_key *key, uint64_t page);
 
 /* Hash of the reports that were sent, or are to be: name and receiver -> record (JSON); shard 0. */
 void counter_key_reports(struct counter_key *key);
+/* How far the erasure with that id, which is random, has come; it names no client. */
+void counter_key_erasure(struct counter_key *key, uint64_t id);
 
 /* --- what pods tell one another to find mail gateways; not counts --- */
 

@@ -143,6 +143,7 @@ static const struct {
     {"salt:", RESHARD_WHOLE, place_first},
     {"check:", RESHARD_WHOLE, place_first},
     {"reports", RESHARD_WHOLE, place_first},
+    {"erasure:", RESHARD_WHOLE, place_first},
     {"ev:", RESHARD_EVENT, NULL},
     {"cur:", RESHARD_CURSOR, NULL},
     {"fb:", RESHARD_BLOCKS, NULL},

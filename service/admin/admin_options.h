@@ -26,6 +26,7 @@ struct admin_options {
     int64_t retention_hours_s;          /* as of the ledger: how far back statistics are whole */
     int64_t retention_days_s;
     int64_t retention_cells_s; /* 0 = there are no cells */
+    int64_t logs_retain_s;     /* of segments that were applied */
 };
 
 /* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */

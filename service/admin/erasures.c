@@ -1,11 +1,25 @@
 /* DELETE /v1/clients/{id}: takes a client out of Redis, and tells the sinks.  The same as
- * `hopcount erase`. */
+ * `hopcount erase`.
+ *
+ * What lies outside Redis takes longer.  So a record of the erasure is kept in Redis, under a
+ * random id and without the client, by which GET /v1/erasures/{id} tells how far that is. */
 #include "service/admin/erasures.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include <hiredis/hiredis.h>
+#include <sodium.h>
+
+#include "proto/bytes.h"
+#include "proto/click.h"
+#include "proto/counter.h"
 #include "proto/event.h"
 #include "proto/number.h"
+#include "proto/rfc3339.h"
 #include "service/admin/audit.h"
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
@@ -14,12 +28,20 @@
 #include "service/admin/server.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
+#include "service/base/json_text.h"
 #include "service/config/site.h"
 #include "service/sinks/sinks.h"
 #include "service/state/eraser.h"
 #include "service/state/event_log.h"
 
-enum { ERASURES_MAX = 4 /* at a time: each has a connection to Redis */ };
+enum {
+    ERASURES_MAX = 4, /* at a time: each has a connection to Redis */
+    ID_LEN = 16,
+    HOST_LEN = 255,
+    PROCESS_LEN = 16,
+    KEPT_S = 30 * 86400, /* of a record */
+    LOGS_SPARE_S = 10,   /* until Redis has a click and its segment is deleted */
+};
 
 struct erasure {
     struct erasure *next;
@@ -28,11 +50,18 @@ struct erasure {
     char *brand_name;
     uint32_t client;
     struct eraser *eraser;
+    uint64_t id;
+    json_t *record; /* once it has ended; "brand", "at", "logs_until", "sinks", … */
+    char *text;     /* the record as it is kept */
+    struct counter_key key;
+    char seconds[12];
 };
 
 static void free_erasure(struct erasure *erasure)
 {
     eraser_free(erasure->eraser);
+    json_decref(erasure->record);
+    free(erasure->text);
     free(erasure->brand_name);
     free(erasure);
 }
@@ -59,6 +88,239 @@ static bool tell_sinks(const struct erasure *erasure)
            event_log_append(sources->events, &event);
 }
 
+/* --- how far it has come --- */
+
+static const char *const erased_names[] = {"clicks", "invoices", "requests",
+                                           "uses",   "waiting",  "audit_entries"};
+
+static json_t *counts_json(const struct eraser_counts *n)
+{
+    const int64_t counts[] = {n->clicks, n->invoices, n->requests, n->uses, n->waiting, n->entries};
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        json_object_set_new(json, erased_names[i], json_integer((json_int_t)counts[i]));
+    return json;
+}
+
+static void write_process(const struct server *server, char out[static PROCESS_LEN + 1])
+{
+    snprintf(out, PROCESS_LEN + 1, "%016" PRIx64, server->process);
+}
+
+/* A segment of a log is left behind by the first click after `retain_s`, and deleted so long after
+ * that. */
+static json_t *make_record(const struct erasure *erasure, const struct eraser_counts *counts)
+{
+    const struct server *server = erasure->request->server;
+    int64_t now_ms = clock_wall_ms();
+    char host[HOST_LEN + 1] = "", process[PROCESS_LEN + 1];
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    write_process(server, process);
+    return json_pack(
+        "{ss sI sI sI ss ss so}", "brand", erasure->brand_name, "at", (json_int_t)now_ms,
+        "logs_until", (json_int_t)(now_ms + 1000 * (2 * server->logs_retain_s + LOGS_SPARE_S)),
+        "sinks", (json_int_t)(server->sources.sinks ? sinks_count(server->sources.sinks) : 0),
+        "process", process, "host", host, "erased", counts_json(counts));
+}
+
+/* How many sinks haven't been told what was appended to the log before `at_ms`. */
+static unsigned count_untold(struct sinks *sinks, int64_t at_ms)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < sinks_count(sinks); i++) {
+        struct sink_stats stats;
+
+        sinks_stats(sinks, i, &stats);
+        if (stats.lag > 0 && (stats.oldest_ms == 0 || clock_wall_ms() - stats.oldest_ms <= at_ms))
+            n++;
+    }
+    return n;
+}
+
+static json_t *step_json(const char *step, const char *state, json_t *n)
+{
+    return json_pack("{ss ss so}", "step", step, "state", state, "n", n);
+}
+
+/* Only the process that told its sinks can say whether they have it: its log is theirs to read. */
+static json_t *sinks_step(const struct server *server, const json_t *record, bool *is_over)
+{
+    json_int_t at_ms = json_integer_value(json_object_get(record, "at"));
+    char process[PROCESS_LEN + 1];
+    unsigned n_untold;
+    json_t *step;
+
+    if (json_integer_value(json_object_get(record, "sinks")) == 0)
+        return step_json("sinks", "none", json_integer(0));
+    write_process(server, process);
+    if (!server->sources.sinks || strcmp(json_get_text(record, "process"), process) != 0) {
+        *is_over = false;
+        step = step_json("sinks", "elsewhere", json_null());
+        json_object_set_new(step, "host", json_string(json_get_text(record, "host")));
+        return step;
+    }
+    n_untold = count_untold(server->sources.sinks, at_ms);
+    *is_over = *is_over && n_untold == 0;
+    return step_json("sinks", n_untold > 0 ? "waiting" : "done", json_integer(n_untold));
+}
+
+static json_t *progress_json(const struct server *server, const json_t *record, uint64_t id)
+{
+    const json_t *erased = json_object_get(record, "erased");
+    json_int_t until_ms = json_integer_value(json_object_get(record, "logs_until"));
+    bool is_over = clock_wall_ms() >= until_ms;
+    char at[RFC3339_TEXT_MAX], until[RFC3339_TEXT_MAX], text[ID_LEN + 1];
+    json_t *steps = json_array(), *logs;
+
+    for (size_t i = 0; i < sizeof(erased_names) / sizeof(erased_names[0]); i++)
+        json_array_append_new(steps,
+                              step_json(erased_names[i], "done",
+                                        json_incref(json_object_get(erased, erased_names[i]))));
+    logs = step_json("logs", is_over ? "done" : "waiting", json_null());
+    json_object_set_new(logs, "until", json_string(rfc3339_format(until_ms / 1000, 0, until)));
+    json_array_append_new(steps, sinks_step(server, record, &is_over));
+    json_array_append_new(steps, logs);
+    snprintf(text, sizeof(text), "%016" PRIx64, id);
+    rfc3339_format(json_integer_value(json_object_get(record, "at")) / 1000, 0, at);
+    return json_pack("{ss ss ss sb so}", "erasure", text, "brand", json_get_text(record, "brand"),
+                     "at", at, "is_over", is_over, "steps", steps);
+}
+
+/* --- GET --- */
+
+struct look {
+    struct request *request;
+    uint64_t id;
+    struct counter_key key;
+    json_t *record;
+};
+
+static void on_look_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct look *look = owner;
+
+    (void)index;
+    counter_key_erasure(&look->key, look->id);
+    command->key = counter_key_slice(&look->key);
+    command->argc = 2;
+    command->argv[0] = slice_of("GET");
+    command->argv[1] = command->key;
+}
+
+static void on_look_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    struct look *look = owner;
+
+    (void)index;
+    if (answer->type == REDIS_REPLY_STRING)
+        look->record = json_loadb(answer->str, answer->len, 0, NULL);
+}
+
+static void on_look_done(void *owner, const char *cause)
+{
+    struct look *look = owner;
+    const struct brand *brand = NULL;
+
+    if (look->record)
+        brand = params_find_brand_id(
+            look->request, click_brand_id(slice_of(json_get_text(look->record, "brand"))));
+    if (cause)
+        request_fail_redis(look->request, cause);
+    else if (!brand)
+        request_fail(look->request, 404, NULL,
+                     "there is no such erasure, or it was more than 30 days ago");
+    else
+        request_reply_json(look->request, 200,
+                           progress_json(look->request->server, look->record, look->id));
+    json_decref(look->record);
+    free(look);
+}
+
+void erasures_handle_get(struct request *request)
+{
+    struct fetch_options fetch = {.n_commands = 1,
+                                  .on_command = on_look_command,
+                                  .on_answer = on_look_answer,
+                                  .on_done = on_look_done};
+    struct look *look;
+    uint8_t id[ID_LEN / 2];
+
+    if (request->arg_len != ID_LEN ||
+        !number_parse_hex(slice_make(request->arg, request->arg_len), id, sizeof(id))) {
+        request_fail(request, 404, NULL, "there is no such erasure: an id has 16 hex digits");
+        return;
+    }
+    if (!request->server->fetches || !(look = calloc(1, sizeof(*look)))) {
+        request_fail_redis(request, "no Redis is configured, or out of memory");
+        return;
+    }
+    look->request = request;
+    look->id = be64_load(id);
+    fetch.owner = look;
+    fetch_start(request->server->fetches, &fetch);
+}
+
+/* --- DELETE --- */
+
+static void on_save_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct erasure *erasure = owner;
+
+    (void)index;
+    counter_key_erasure(&erasure->key, erasure->id);
+    command->key = counter_key_slice(&erasure->key);
+    command->argc = 5;
+    command->argv[0] = slice_of("SET");
+    command->argv[1] = command->key;
+    command->argv[2] = slice_of(erasure->text);
+    command->argv[3] = slice_of("EX");
+    command->argv[4] = slice_make(erasure->seconds, strlen(erasure->seconds));
+}
+
+static void on_save_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    (void)owner;
+    (void)index;
+    (void)answer;
+}
+
+/* The client is erased in any case; without the record nobody can ask later. */
+static void on_saved(void *owner, const char *cause)
+{
+    struct erasure *erasure = owner;
+    struct request *request = erasure->request;
+    json_t *progress = progress_json(request->server, erasure->record, erasure->id);
+
+    if (cause)
+        json_object_set_new(progress, "erasure", json_null());
+    request_reply_json(request, 200,
+                       json_pack("{ss sI sO so}", "brand", erasure->brand_name, "id",
+                                 (json_int_t)erasure->client, "erased",
+                                 json_object_get(erasure->record, "erased"), "progress", progress));
+    free_erasure(erasure);
+}
+
+static void save(struct erasure *erasure)
+{
+    const struct fetch_options fetch = {.n_commands = 1,
+                                        .on_command = on_save_command,
+                                        .on_answer = on_save_answer,
+                                        .on_done = on_saved,
+                                        .owner = erasure};
+
+    randombytes_buf(&erasure->id, sizeof(erasure->id));
+    snprintf(erasure->seconds, sizeof(erasure->seconds), "%d", (int)KEPT_S);
+    erasure->text = erasure->record ? json_dumps(erasure->record, JSON_COMPACT) : NULL;
+    if (erasure->text)
+        fetch_start(erasure->request->server->fetches, &fetch);
+    else
+        on_saved(erasure, "out of memory");
+}
+
 static void on_end(void *owner, const struct eraser_counts *n, const char *why)
 {
     struct erasure *erasure = owner;
@@ -66,21 +328,18 @@ static void on_end(void *owner, const struct eraser_counts *n, const char *why)
 
     unlink_erasure(request->server, erasure);
     cache_clear(request->server->cache);
+    if (!why && tell_sinks(erasure)) {
+        erasure->record = make_record(erasure, n);
+        save(erasure);
+        return;
+    }
     if (why)
         request_fail_redis(request, why);
-    else if (!tell_sinks(erasure))
+    else
         request_fail(
             request, 503, NULL,
             "Redis has nothing of the client any more, but the log has no room to tell the "
             "sinks; ask again");
-    else
-        request_reply_json(request, 200,
-                           json_pack("{ss sI s{sI sI sI sI sI sI}}", "brand", erasure->brand_name,
-                                     "id", (json_int_t)erasure->client, "erased", "clicks",
-                                     (json_int_t)n->clicks, "invoices", (json_int_t)n->invoices,
-                                     "requests", (json_int_t)n->requests, "uses",
-                                     (json_int_t)n->uses, "waiting", (json_int_t)n->waiting,
-                                     "audit_entries", (json_int_t)n->entries));
     free_erasure(erasure);
 }
 

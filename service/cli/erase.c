@@ -11,6 +11,7 @@
 
 #include "proto/click.h"
 #include "proto/number.h"
+#include "proto/rfc3339.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/event_loop.h"
@@ -165,6 +166,19 @@ static void print_counts(const struct task *task)
     printf(" erased\n");
 }
 
+/* On stderr, as it is no result. */
+static void print_rest(const struct task *task, const struct config *config)
+{
+    char until[RFC3339_TEXT_MAX];
+    int64_t until_s = clock_wall_ms() / 1000 + 2 * config->ledger.retain_s;
+
+    fprintf(stderr,
+            "client %" PRIu32 ": in Redis nothing is left but an opt-out; click logs name it until "
+            "%s, or longer while Redis or a sink is away or no click comes.  Erase it once more "
+            "then, for clicks that were on their way.\n",
+            task->client, rfc3339_format(until_s, 0, until));
+}
+
 static int run_erase(const struct cli_args *args)
 {
     const char *path = args->value[ERASE_CONFIG], *client = args->value[ERASE_CLIENT];
@@ -193,6 +207,7 @@ static int run_erase(const struct cli_args *args)
         goto out;
     }
     print_counts(&task);
+    print_rest(&task, config);
     if (!tell_sinks(&task, config))
         status = cli_fail_error(&err);
 out:
@@ -213,8 +228,9 @@ const struct cli_command cli_erase = {
         "The audit log keeps that somebody was erased, by whom and when, without the number.\n"
         "Sums over clients (campaigns, objects, links, distinct clients) stay, and so do the\n"
         "client's links: nothing is revoked. Click logs name the client until they are deleted,\n"
-        "which is ledger.retain_s after Redis has them: a click not applied yet is counted when\n"
-        "it is, so repeat this once that time has passed. With sinks: in the configuration each\n"
+        "about twice ledger.retain_s later, if clicks come: a click not applied yet is counted\n"
+        "when it is, so repeat this once the time has passed that it prints. With sinks: in the "
+        "configuration each\n"
         "sink gets a record client.erased; for that, run it as the user of hopcountd where its\n"
         "state_dir is.\n",
     .options = options,

@@ -3,8 +3,8 @@
  * An applied segment is kept until every sink is past it, and for a replay, because Redis may lose
  * its counts in a failover.  It is deleted when `retain_ms` have passed, when `retain_max` is
  * exceeded, or when new clicks need the space; then those go first that no sink waits for.  The
- * segment in use stays; the keeper sees to it that the next click leaves it behind when it is as old.
- * Called by the keeper only. */
+ * segment in use stays; the keeper sees to it that the next click leaves it behind when it is as
+ * old. Called by the keeper only. */
 #ifndef CLICKLOG_RETENTION_H
 #define CLICKLOG_RETENTION_H
 #include <stdbool.h>

@@ -104,6 +104,7 @@ struct eraser {
     struct redis_link *link;
     struct event *tick, *limit;
     char why[WHY_MAX]; /* it failed */
+    enum eraser_state stopped_at;
     void (*on_end)(void *owner, const struct eraser_counts *counts, const char *why);
     void *owner;
 };
@@ -111,6 +112,7 @@ struct eraser {
 /* The last thing that is done with it. */
 static void finish(struct eraser *e)
 {
+    e->stopped_at = e->state;
     e->state = ERASER_ENDED;
     event_del(e->tick);
     event_del(e->limit);
@@ -768,6 +770,38 @@ static void on_try(evutil_socket_t fd, short events, void *arg)
 
 /* --- begin and end --- */
 
+/* Says how far it came.  Of a shard all is taken out before the next, and what was is gone. */
+static void add_progress(struct eraser *e)
+{
+    static const char *const of_states[] = {
+        [ERASER_FORGETTING] = "what the pods told one another of its clicks",
+        [ERASER_SLOTTING] = "what waits to be counted",
+        [ERASER_AWAITING] = "its invoices",
+        [ERASER_LISTING] = "its invoices",
+        [ERASER_SCANNING] = "its invoices",
+        [ERASER_HEARING] = "what it asked for and used up",
+        [ERASER_UNTELLING] = "what it asked for and used up",
+        [ERASER_AUDITING] = "the audit log",
+        [ERASER_ANONYMIZING] = "the audit log",
+        [ERASER_DROPPING] = "the audit log",
+        [ERASER_RECORDING] = "the entry of the audit log that says so",
+        [ERASER_ENDED] = NULL,
+    };
+    static const char *const of_whats[] = {[ERASER_TABLE] = "its counts",
+                                           [ERASER_SLOT] = "what waits to be counted",
+                                           [ERASER_BLOCK] = "its invoices"};
+    const char *part = of_states[e->stopped_at] ? of_states[e->stopped_at] : of_whats[e->what];
+    char shard[48] = "";
+    size_t at = strlen(e->why);
+
+    if (e->n_shards > 1 && e->shard < e->n_shards)
+        snprintf(shard, sizeof(shard), " of shard %u (of 0 to %u)", e->shard, e->n_shards - 1);
+    snprintf(e->why + at, sizeof(e->why) - at,
+             "; it stopped at %s%s, and %" PRId64 " clicks and %" PRId64
+             " invoices are erased: call it again",
+             part, shard, e->counts.clicks, e->counts.invoices);
+}
+
 /* It has ended, or our patience has. */
 static void on_limit(evutil_socket_t fd, short events, void *arg)
 {
@@ -776,16 +810,20 @@ static void on_limit(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
+    if (e->state != ERASER_ENDED)
+        e->stopped_at = e->state;
     if (e->state == ERASER_AWAITING && !cause[0])
         snprintf(e->why, sizeof(e->why),
                  "clicks wait in %s to be added to invoices, which a running hopcountd does: start "
-                 "one, then call this again",
+                 "one",
                  e->key.text);
     else if (e->state != ERASER_ENDED)
         snprintf(e->why, sizeof(e->why), "Redis does not answer: %s",
                  cause[0] ? cause : "no answer in time");
     e->state = ERASER_ENDED;
     event_del(e->tick);
+    if (e->why[0])
+        add_progress(e);
     e->on_end(e->owner, &e->counts, e->why[0] ? e->why : NULL);
 }
 

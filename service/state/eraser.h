@@ -35,8 +35,8 @@ struct eraser_options {
     /* Added to the audit log at the end, with the time set; NULL = none is.  Borrowed for the call.
      */
     const struct audit_entry *own;
-    /* It is over: `why` is NULL, or says why not all could be done.  From `base`'s loop; the eraser
-     * may be freed there. */
+    /* It is over: `why` is NULL, or says why not all could be done, and how far it came.  From
+     * `base`'s loop; the eraser may be freed there. */
     void (*on_end)(void *owner, const struct eraser_counts *counts, const char *why);
     void *owner;
 };

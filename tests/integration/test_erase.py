@@ -150,6 +150,23 @@ def test_by_the_api_with_the_scope_an_entry_and_the_sinks(make_hopcountd, redis,
     erased = ask(path, admin, 200)
     assert (erased["brand"], erased["id"], erased["erased"]["clicks"], erased["erased"]["invoices"]) == ("acme", CLIENT, 5, 1)
     assert erased["erased"]["waiting"] > 0
+    progress = erased["progress"]
+    steps = {each["step"]: each for each in progress["steps"]}
+    assert {name: steps[name]["n"] for name in erased["erased"]} == erased["erased"]
+    assert {steps[name]["state"] for name in erased["erased"]} == {"done"}
+    assert steps["logs"]["state"] == "waiting" and steps["logs"]["until"] > progress["at"] and not progress["is_over"]
+    assert steps["sinks"]["state"] in ("waiting", "done")
+    progress_path = f"/v1/erasures/{progress['erasure']}"
+
+    def now():
+        reply = daemon.admin("GET", progress_path, key=admin)
+        openapi.check_reply("GET", progress_path, reply)
+        return json.loads(reply.text)
+    wait_until(lambda: {each["step"]: each["state"] for each in now()["steps"]}["sinks"] == "done", 30, lambda: str(now()))
+    assert now()["at"] == progress["at"] and not now()["is_over"]
+    for target, key in ((progress_path, other), ("/v1/erasures/0000000000000000", admin), ("/v1/erasures/x", admin)):
+        assert daemon.admin("GET", target, key=key).status == 404, target
+    assert daemon.admin("GET", progress_path, key=True).status == 403
     assert not records_of(redis, CLIENT) and not waiting_of(redis, CLIENT) and records_of(redis, CLIENT, "bcme")
     assert clicks_of(daemon, CLIENT) == 0
     assert ask(path, admin, 200)["erased"]["clicks"] == 0
@@ -173,6 +190,24 @@ def test_an_erasure_by_the_api_while_redis_is_away(make_hopcountd, make_redis):
     reply = daemon.admin("DELETE", f"/v1/clients/{CLIENT}", key=admin)
     assert reply.status == 503 and "Redis does not answer" in json.loads(reply.text)["title"]
     daemon.terminate()  # one that is under way ends, and is answered
+
+
+def test_an_erasure_is_over_when_the_logs_are_gone_and_another_process_tells_what_it_knows(make_hopcountd, redis, tmp_path):
+    config = {"ledger": {"retain_s": 0}, "sinks": [{"name": "archive", "type": "file", "path": str(tmp_path / "archive"), "rotate_s": 1}]}
+    pods = make_pods(make_hopcountd, redis, 2, config)
+    admin = pods[0].add_api_key("admin", "boss")
+    pods[1].api_keys_path.write_text(pods[0].api_keys_path.read_text())
+    for pod in pods:
+        pod.reload()
+    wait_until(lambda: all(pod.admin("GET", "/v1/erasures/x", key=admin).status == 404 for pod in pods), 20, "the key is known")
+    erasure = json.loads(pods[0].admin("DELETE", f"/v1/clients/{CLIENT}", key=admin).text)["progress"]["erasure"]
+
+    def steps(pod):
+        progress = json.loads(pod.admin("GET", f"/v1/erasures/{erasure}", key=admin).text)
+        return progress["is_over"], {each["step"]: each["state"] for each in progress["steps"]}
+    wait_until(lambda: steps(pods[0])[0], 40, lambda: str(steps(pods[0])))
+    assert steps(pods[0])[1]["logs"] == "done" and steps(pods[0])[1]["sinks"] == "done"
+    assert steps(pods[1])[1]["sinks"] == "elsewhere" and not steps(pods[1])[0]
 
 
 def test_what_waits_for_the_invoices_is_waited_for(hopcountd, redis):

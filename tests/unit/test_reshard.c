@@ -42,6 +42,7 @@ static void test_each_key_has_a_place(void **state)
         {"payments", "hc:{s02}:payments", RESHARD_TALLY, 2, 0, 0},
         {"what clients ask for", "hc:{s02}:told", RESHARD_TOLD, 2, 0, 0},
         {"links that clients used up", "hc:{s02}:used", RESHARD_TOLD, 2, 0, 0},
+        {"how far an erasure is", "hc:{s00}:erasure:00000000000000ff", RESHARD_WHOLE, 0, 0, 0},
         {"the stream of states", "hc:{s02}:state", RESHARD_DROPPED, 2, 0, 0},
         {"what is staged", "hc:{s02}:new:payments", RESHARD_STAGED, 2, 0, 0},
         {"the number of shards stays", "hc:{s02}:shards", RESHARD_ALONE, 2, 0, 0},

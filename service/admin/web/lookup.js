@@ -14,6 +14,12 @@ const payments = {
     "invoice.paid": t("lookup.paid"), "invoice.partly_paid": t("lookup.partly_paid"), "invoice.unpaid": t("lookup.told_to_be_unpaid"),
     "invoice.refunded": t("lookup.refunded"), "invoice.credited": t("lookup.credited"),
 };
+const erasedSteps = {
+    clicks: (n) => t("lookup.step_clicks", { n }), invoices: (n) => t("lookup.step_invoices", { n }),
+    requests: (n) => t("lookup.step_requests", { n }), uses: (n) => t("lookup.step_uses", { n }),
+    waiting: (n) => t("lookup.step_waiting", { n }), audit_entries: (n) => t("lookup.step_audit_entries", { n }),
+};
+const PROGRESS_MS = 2000, PROGRESS_TRIES = 30; // sinks are told within seconds, if they can be reached
 const HEARD_TRIES = 20, HEARD_MS = 250; // until a change is known here; that takes a second
 
 /* --- the timeline --- */
@@ -64,6 +70,26 @@ function timeline(rows, names, withInvoice) {
         h("time", { datetime: row.at, title: ago(row.at) }, time(row.at)),
         h("span", null, withInvoice && row.object ? h("span", { class: "muted" }, `${t("lookup.of_invoice", { id: String(row.object) })} `) : null,
             rowText(row, names)))));
+}
+
+/* --- an erasure --- */
+
+function stepText({ step, state, n, until, host }) {
+    if (step === "sinks")
+        return state === "elsewhere" ? t("lookup.step_sinks_elsewhere", { host }) : state === "none" ? t("lookup.step_sinks_none")
+            : state === "done" ? t("lookup.step_sinks_done") : t("lookup.step_sinks_waiting", { n });
+    if (step === "logs")
+        return state === "done" ? t("lookup.step_logs_done", { until: time(until) }) : t("lookup.step_logs_waiting", { until: time(until) });
+    return erasedSteps[step](count(n));
+}
+
+function progressList({ steps, is_over: isOver }) {
+    return h("div", { class: "stack" },
+        h("h3", null, isOver ? t("lookup.erasure_is_over") : t("lookup.erasure_goes_on")),
+        h("ul", { class: "plain-list small" }, steps.map((one) => h("li", null,
+            h("span", { class: one.state === "waiting" ? "tag warn" : "tag" },
+                one.state === "waiting" ? t("lookup.step_is_open") : t("lookup.step_is_done")), " ", stepText(one)))),
+        h("p", { class: "small muted" }, t("lookup.erasure_leaves")));
 }
 
 /* --- what can be done --- */
@@ -201,10 +227,12 @@ class Lookup {
                 h("div", { class: "card-head" }, h("h2", { id: headId }, title)), ...content);
         };
 
+        if (this.progress?.of !== this.shown)
+            this.progress = null;
         this.said = h("p", { class: "notice small", role: "status", hidden: true });
         this.problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
         fill(this.result,
-            card(things[what].name(id), 6, this.facts(), this.actions()),
+            card(things[what].name(id), 6, this.facts(), this.actions(), this.progress ? progressList(this.progress) : null),
             card(t("lookup.what_happened"), 6, timeline(this.kept.rows, this.names, isClient),
                 this.kept.is_cut ? h("p", { class: "small muted" }, t("lookup.only_the_newest_1")) : null,
                 h("p", { class: "small muted" }, t("lookup.kept_are_mails_and"), isClient ? ` ${t("lookup.uses_are_kept")}` : null)));
@@ -318,10 +346,12 @@ class Lookup {
         this.said.hidden = false;
         this.said.textContent = t("lookup.is_being_erased", { name });
         try {
-            const { erased } = await remove(path);
+            const { shown } = this, { erased, progress } = await remove(path);
 
             await this.read();
+            this.progress = { ...progress, of: shown };
             this.draw();
+            this.follow(progress.erasure);
             this.said.hidden = false;
             this.said.textContent = t("lookup.is_erased", { name, clicks: many(erased.clicks, "click"), invoices: count(erased.invoices) });
             announce(this.said.textContent);
@@ -329,6 +359,25 @@ class Lookup {
             this.said.hidden = true;
             this.problem.hidden = false;
             this.problem.textContent = explain(error);
+        }
+    }
+
+    /* Shows how far an erasure is, while its client is shown and sinks are being told. */
+    async follow(erasure) {
+        const { shown } = this;
+        const isOpen = () => this.shown === shown && this.progress?.steps.some((one) => one.step === "sinks" && one.state === "waiting");
+
+        for (let i = 0; erasure && i < PROGRESS_TRIES && isOpen(); i++) {
+            await new Promise((resolve) => setTimeout(resolve, PROGRESS_MS));
+            const said = this.said?.textContent;
+            const progress = isOpen() ? await get(`erasures/${erasure}`).catch(() => null) : null;
+
+            if (!progress || !isOpen())
+                continue;
+            this.progress = { ...progress, of: shown };
+            this.draw();
+            this.said.hidden = !said;
+            this.said.textContent = said;
         }
     }
 
