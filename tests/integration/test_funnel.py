@@ -38,6 +38,9 @@ def assert_conserved(payments):
     assert payments["in"] == sum(n for outcome, n in payments.items() if outcome != "in"), payments
 
 
+EMPTY = rows_of({}, 0, 0, [])[None]
+
+
 def compare_row(row, want, name, has_sent=True):
     """Of kinds there are no mails: one mail has links of several."""
     assert row["sent"] == (want["sent"] if has_sent else None), name
@@ -65,6 +68,13 @@ def check_rows(daemon, cells, now):
             for row in answer["rows"]:
                 compare_row(row, want[row["key"]], f"{groups}: {row['key']}", "kind" not in groups)
                 assert row["pay_rate"] is None or abs(row["pay_rate"] - row["paid"] / row["clicked"]) < 1e-5
+        for query, route in (("variant=B", (2, 1)), ("variant=none&channel=mail,sms", (0, 1)), ("channel=sms", (0, 2))):
+            answer = daemon.api("GET", f"/v1/funnel?from={moment(start)}&to={moment(end)}&{query}")
+            want = rows_of({key: n for key, n in cells.items() if key[4:6] == route}, start, end, ["campaign"])
+            compare_row(answer["total"], want.pop(None, EMPTY), f"{query}: total")
+            assert {row["key"] for row in answer["rows"]} == set(want)
+            for row in answer["rows"]:
+                compare_row(row, want[row["key"]], f"{query}: {row['key']}")
     answer = daemon.api("GET", f"/v1/funnel?from={moment(weeks)}&to={moment(weeks + 30 * 86400)}&compare=previous&campaign=2")
     compare_row(answer["previous"]["total"], rows_of({k: n for k, n in cells.items() if k[1] == 2}, weeks - 30 * 86400, weeks, [])[None],
                 "the period before")
@@ -100,7 +110,8 @@ def check_statistics(daemon, cells, now):
     assert sums == answer["total"]["amount"] == {k: n for k, n in total["amount"].items() if n}
     for query, want in (("metric=money", "must be clicks, conversions or amount"),
                         ("metric=amount&group_by=country", "payments are not counted by country"),
-                        ("metric=amount&clients=true", "of clicks only")):
+                        ("metric=amount&clients=true", "of clicks only"),
+                        ("metric=amount&country=DE", "picks clicks only, and no payments")):
         reply = daemon.admin("GET", f"/v1/stats?{query}", key=True)
         assert reply.status == 400 and want in reply.text, reply.text
 
@@ -130,6 +141,12 @@ def check_lists(daemon, year, now):
         assert (row["first_click_at"], row["last_click_at"], row["channel"]) == (first, last, "mail")
         assert row["client"] == year.client_of[object]
     assert set(read_list(daemon, "unclicked", query, 10000)) == {object for object in mailed if not clicks.get(object)}
+    for more, wanted in (("variant=B&channel=mail", lambda click: click[3] == 2), ("kind=pay", lambda click: click[2] == 2),
+                         ("channel=sms", lambda click: False)):
+        found = set(read_list(daemon, "clicked", f"{query}&{more}", 10000))
+        assert found == {object for object in mailed if any(map(wanted, clicks.get(object, [])))}, more
+    assert set(read_list(daemon, "unclicked", f"{query}&kind=pay", 10000)) == {
+        object for object in mailed if not any(click[2] == 2 for click in clicks.get(object, []))}
     wait_until(lambda: daemon.metrics()["hopcount_state_known"] == 1)
     owed = {object for object in mailed if year.is_owed(object)}
     assert set(read_list(daemon, "unpaid", query, 100)) == owed

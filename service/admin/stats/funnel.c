@@ -323,7 +323,8 @@ static void take_cell(struct funnel_job *job, const struct funnel_read *read,
         add_payments(&job->payments[read->period], cell, sign);
         return;
     }
-    if (!wants_campaign(query, cell->campaign))
+    if (!wants_campaign(query, cell->campaign) ||
+        !stats_query_wants_route(query, cell->variant, cell->channel))
         return;
     pick_cell(job, cell, &for_row, &for_total);
     if (for_total)

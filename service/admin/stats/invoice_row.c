@@ -6,16 +6,17 @@
 #include "proto/funnel.h"
 #include "proto/rfc3339.h"
 #include "proto/token.h"
-#include "service/admin/stats/period.h"
+#include "service/admin/stats/stats_query.h"
 
 static const char *const variant_names[] = {"none", "A", "B", "C", "D", "E", "F", "G"};
 
 const char invoice_row_csv_head[] =
     "object,client,sent_at,first_click_at,last_click_at,channel,variant,state\r\n";
 
-bool invoice_row_read(struct slice facts, unsigned campaign, const struct period *period,
+bool invoice_row_read(struct slice facts, const struct stats_query *query, unsigned kinds,
                       struct invoice_row *row)
 {
+    const struct period *period = &query->period;
     struct funnel_fact fact;
     size_t at = 0;
     bool is_of_period = false;
@@ -24,7 +25,8 @@ bool invoice_row_read(struct slice facts, unsigned campaign, const struct period
         if (fact.type == FUNNEL_CLIENT)
             row->client = fact.client;
         if ((fact.type != FUNNEL_SENT && fact.type != FUNNEL_CLICK) || fact.is_taken_back ||
-            fact.campaign != campaign)
+            fact.campaign != query->campaigns[0] ||
+            !stats_query_wants_route(query, fact.variant, fact.channel))
             continue;
         is_of_period =
             is_of_period || (fact.sent_s >= period->from_s && fact.sent_s < period->to_s);
@@ -33,7 +35,7 @@ bool invoice_row_read(struct slice facts, unsigned campaign, const struct period
             row->channel = fact.channel;
             row->variant = fact.variant;
         }
-        if (fact.type != FUNNEL_CLICK)
+        if (fact.type != FUNNEL_CLICK || (kinds && !(kinds >> fact.kind & 1)))
             continue;
         if (row->first_s == 0 || fact.time_s < row->first_s)
             row->first_s = fact.time_s;

@@ -9,7 +9,7 @@
 #include "proto/compiler.h"
 #include "proto/slice.h"
 
-struct period;
+struct stats_query;
 
 struct invoice_row {
     uint32_t object, client;         /* client 0 = not known */
@@ -20,9 +20,10 @@ struct invoice_row {
 
 enum { INVOICE_ROW_MAX = 320 }; /* bytes of a row as text */
 
-/* Sums up the facts (funnel.h) that are of the campaign into `row`, which holds zeros; false: no
- * mail or link of it was made in the period. */
-MUST_USE bool invoice_row_read(struct slice facts, unsigned campaign, const struct period *period,
+/* Sums up the facts (funnel.h) that are of the query's campaign, variants and channels into `row`,
+ * which holds zeros; of clicks, those on links of `kinds` (bits; 0 = all).  False: no mail or link
+ * of the campaign was made in the period. */
+MUST_USE bool invoice_row_read(struct slice facts, const struct stats_query *query, unsigned kinds,
                                struct invoice_row *row);
 
 /* The names of the columns, with the end of the line. */

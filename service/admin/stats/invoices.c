@@ -55,7 +55,8 @@ struct command {
 struct invoices_job {
     struct invoices_job *next; /* of server->lists, while it is a whole list that is being sent */
     struct request *request;
-    struct stats_query query; /* brand, campaign, period */
+    struct stats_query query; /* brand, campaign, period, variants, channels */
+    unsigned kinds;           /* bits of those whose clicks count; 0 = all */
     enum list list;
     bool is_whole;                      /* all invoices, and not a page */
     bool has_ended;                     /* the last piece is on its way */
@@ -149,7 +150,7 @@ static void take_block(struct invoices_job *job, uint32_t number, struct slice b
         unsigned state;
 
         if (row.object < job->first_object ||
-            !invoice_row_read(facts, job->query.campaigns[0], &job->query.period, &row) ||
+            !invoice_row_read(facts, &job->query, job->kinds, &row) ||
             is_opted_out(job, row.client))
             continue;
         state = state_of(job, row.object);
@@ -556,9 +557,12 @@ static const char *const file_names[] = {
 static bool read_query(struct invoices_job *job)
 {
     struct request *request = job->request;
+    struct slice bad;
 
     if (!stats_request_read(request, STATS_ASKED_LIST, file_names[job->list], &job->query))
         return false;
+    if (job->query.kinds.ptr)
+        job->kinds = stats_query_kinds(&job->query, job->query.brand, &bad);
     if (job->query.n_campaigns != 1) {
         request_fail(request, 400, "campaign", "is needed: the number of one campaign");
         return false;

@@ -467,9 +467,6 @@ static int64_t find_value(enum stats_group group, struct slice text)
 static bool take_filters(struct stats_query *out, const struct query *query,
                          struct stats_fault *fault)
 {
-    /* The funnel and lists have no such parameters; `page` of a list is where it goes on. */
-    if (out->metric == STATS_FUNNEL)
-        return true;
     for (unsigned group = 0; group < STATS_GROUPS; group++) {
         const char *name = groups[group].name;
         struct slice list = query_find(query, name), part;
@@ -478,7 +475,10 @@ static bool take_filters(struct stats_query *out, const struct query *query,
 
         if (!list.ptr || groups[group].dim == NO_DIM || group == STATS_CAMPAIGN)
             continue;
-        if (out->metric != STATS_CLICKS)
+        /* `page` of a list is where it goes on. */
+        if (out->metric == STATS_FUNNEL && group == STATS_PAGE)
+            continue;
+        if (out->metric != STATS_CLICKS && group != STATS_VARIANT && group != STATS_CHANNEL)
             return refuse(fault, name, "picks clicks only, and no payments");
         filter = &out->filters[out->n_filters++];
         filter->group = (enum stats_group)group;
@@ -495,17 +495,29 @@ static bool take_filters(struct stats_query *out, const struct query *query,
     return true;
 }
 
-bool stats_query_wants(const struct stats_query *query, uint32_t value)
+static bool has_value(const struct stats_filter *filter, uint32_t value)
 {
-    const struct stats_filter *filter = &query->filters[0];
-
-    if (query->n_filters == 0)
-        return true;
     for (size_t i = 0; i < filter->n; i++) {
         if (filter->values[i] == value)
             return true;
     }
     return false;
+}
+
+bool stats_query_wants(const struct stats_query *query, uint32_t value)
+{
+    return query->n_filters == 0 || has_value(&query->filters[0], value);
+}
+
+bool stats_query_wants_route(const struct stats_query *query, unsigned variant, unsigned channel)
+{
+    for (size_t i = 0; i < query->n_filters; i++) {
+        const struct stats_filter *filter = &query->filters[i];
+
+        if (!has_value(filter, filter->group == STATS_VARIANT ? variant : channel))
+            return false;
+    }
+    return true;
 }
 
 static bool take_metric(struct stats_query *out, struct slice name, struct stats_fault *fault)

@@ -147,6 +147,10 @@ enum counter_dim stats_group_dim(enum stats_group group);
 /* Whether clicks with that value of the series' dimension are wanted, if it is not combined. */
 bool stats_query_wants(const struct stats_query *query, uint32_t value);
 
+/* Whether mails, invoices and payments of that variant and channel are wanted, which are all that
+ * these can be filtered by. */
+bool stats_query_wants_route(const struct stats_query *query, unsigned variant, unsigned channel);
+
 /* Whether the query covers a brand. */
 bool stats_query_has(const struct stats_query *query, const struct brand *brand);
 
