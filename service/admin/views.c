@@ -29,7 +29,7 @@ static const char *const pages[] = {"overview", "campaigns", "funnel"};
 static const char *const filters[] = {
     "from",     "to",     "interval", "compare", "who",      "sent",
     "campaign", "kind",   "label",    "reason",  "country",  "device",
-    "browser",  "system", "channel",  "variant", "referrer",
+    "browser",  "system", "channel",  "variant", "referrer", "delay",
 };
 
 static bool is_one_of(const char *name, const char *const *names, size_t n)

@@ -169,9 +169,147 @@ test("each property filters to what the API says",
         const { rows } = await stack.api(`/v1/stats?from=30d&country=DE&device=phone&group_by=campaign&${zone}`);
         await expect(card(dashboard, "All campaigns").getByRole("row", { name: rows[0].name })).toContainText(
             rows[0].human.toLocaleString("en-GB"));
-        await dashboard.getByRole("link", { name: "Funnel", exact: true }).click(); // of invoices
-        await expect(dashboard).not.toHaveURL(/country=/);
         await dashboard.goto(`${stack.base}?country=Germany`);
         await expect(dashboard.getByRole("alert").filter({ hasText: "Its filter “Country”: 'Germany' is not known" }))
             .toBeVisible();
     });
+
+test("filters hold on every page; what a page can't pick by is struck, with the reason, and comes back",
+    async ({ dashboard, stack, save }) => {
+        const chips = dashboard.getByRole("list", { name: "Filters in use" });
+        const { total } = await stack.api(`/v1/funnel?from=30d&variant=B&${zone}`);
+        const all = await stack.api(`/v1/funnel?from=30d&${zone}`);
+        const off = () => chips.locator(".off").allTextContents();
+
+        await dashboard.goto(`${stack.base}?country=DE&variant=B`);
+        await settled(dashboard);
+        await dashboard.getByRole("link", { name: "Funnel", exact: true }).click();
+        await expect(dashboard).toHaveURL(/funnel\?country=DE&variant=B/);
+        await settled(dashboard);
+        expect(await off()).toEqual(["Remove Country: Germany ×"]);
+        await expect(chips.locator(".off")).toHaveAccessibleDescription("Not applied here, for invoices aren’t counted by it: Country.");
+        await expect(card(dashboard, "Mailed").locator(".figure")).toHaveText(total.sent.toLocaleString("en-GB"));
+        expect(total.sent).toBeLessThan(all.total.sent);
+        await expect(card(dashboard, "What became of payments")).toContainText("the filters don’t apply");
+        expect((await new Axe({ page: dashboard }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+        await save(dashboard, "funnel-filtered-light");
+        await dashboard.getByRole("link", { name: "Reminder, 3 days before due", exact: true }).first().click(); // all else stays
+        await expect(dashboard).toHaveURL(/funnel\?country=DE&variant=B&campaign=2/);
+        for (const [page, name, struck] of [["links", "Links", 3], ["targets", "Targets", 3], ["health", "Health", 3]]) {
+            await dashboard.getByRole("link", { name, exact: true }).click();
+            await expect(dashboard).toHaveURL(new RegExp(`${page}\\?country=DE&variant=B&campaign=2`));
+            await expect(chips.locator(".off")).toHaveCount(struck);
+            await expect(chips).toContainText("Campaign: Reminder, 3 days before due"); // its name, which no figure of the page has
+            await expect(dashboard.getByText(/^Not applied here, for .*: Country, Variant, Campaign\.$/)).toBeVisible();
+        }
+        await dashboard.locator("main").focus();
+        await dashboard.keyboard.press("Escape"); // there, too
+        await expect(dashboard).toHaveURL(/health\?country=DE&variant=B$/);
+        await dashboard.getByRole("link", { name: "Overview", exact: true }).click();
+        await settled(dashboard);
+        expect(await off()).toEqual([]);
+        const both = await stack.api(`/v1/stats?from=30d&country=DE&variant=B&group_by=time&${zone}`);
+
+        expect(await figure(dashboard, "People’s clicks")).toBe(both.total.human);
+    });
+
+/* Where the column of the chart is, in its canvas. */
+function columnOf(canvas, i) {
+    return canvas.evaluate((element, at) => {
+        const { scales: { x }, chartArea } = window.Chart.getChart(element);
+
+        return { x: x.getPixelForValue(at), y: chartArea.bottom - 20 };
+    }, i);
+}
+
+test("a press on a column narrows the period, by mouse and by keys; Back, Escape and its chip return",
+    async ({ dashboard, stack }) => {
+        const over = card(dashboard, "Clicks over time"), canvas = over.locator("canvas"), cursor = over.getByRole("slider");
+        const chips = dashboard.getByRole("list", { name: "Filters in use" });
+        const { rows } = await stack.api(`/v1/stats?from=30d&group_by=time&${zone}`);
+        const [day, next] = [rows.at(-12), rows.at(-11)];
+        const place = await columnOf(canvas, rows.length - 12);
+
+        await canvas.hover({ position: place });
+        await expect(canvas).toHaveCSS("cursor", "pointer");
+        expect(await canvas.evaluate((element) => window.Chart.getChart(element).tooltip.footer)).toEqual(["Click: show only this day"]);
+        await canvas.click({ position: place });
+        await expect(dashboard).toHaveURL(`${stack.base}?from=${day.key}&to=${day.key}&wide=30d`);
+        await settled(dashboard);
+        expect(await figure(dashboard, "People’s clicks")).toBe(day.human);
+        await expect(over).toContainText("Clicks per hour");
+        await dashboard.goBack();
+        await expect(chips).toHaveCount(0);
+        await settled(dashboard);
+        // The cursor stands on the last day, and goes by arrows.
+        await cursor.focus();
+        for (let i = 0; i < 10; i++)
+            await dashboard.keyboard.press("ArrowLeft");
+        await expect(cursor).toHaveAttribute("aria-valuetext", /People: [\d,]+; The 30 days before: [\d,]+; Enter: show only this day$/);
+        expect((await new Axe({ page: dashboard }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+        await dashboard.keyboard.press("Enter");
+        await expect(dashboard).toHaveURL(new RegExp(`from=${next.key}&to=${next.key}`));
+        await settled(dashboard);
+        const hours = await stack.api(`/v1/stats?from=${next.key}&to=${next.key}&interval=hour&group_by=time&${zone}`);
+        const noon = hours.rows[12];
+
+        await canvas.click({ position: await columnOf(canvas, 12) });
+        await expect(dashboard).toHaveURL(/wide=30d\.\d{4}-\d\d-\d\d_/);
+        await settled(dashboard);
+        expect(await figure(dashboard, "People’s clicks")).toBe(noon.human);
+        await expect(chips.getByRole("button")).toHaveText([/^Remove Period: \d+ \w+ \d{4}, 12:00 to 13:00 ×$/]);
+        await expect(over.getByRole("slider")).toBeHidden(); // an hour is the smallest
+        await chips.getByRole("button").click();
+        await expect(chips.getByRole("button")).toHaveText([/^Remove Period: \d+ \w+ \d{4} ×$/]);
+        await dashboard.locator("main").focus();
+        await dashboard.keyboard.press("Escape");
+        await expect(dashboard).toHaveURL(stack.base);
+        await expect(chips).toHaveCount(0);
+    });
+
+test("on a phone a tap shows a column, and offers what it can be narrowed to", async ({ browser, stack }) => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, locale: "en-GB",
+        timezoneId: "Europe/Berlin" });
+    const page = await context.newPage();
+
+    await context.request.post(`${new URL(stack.base).origin}/v1/session`, { data: { key: stack.key } });
+    await page.goto(`${stack.base}?from=90d&interval=month`);
+    await settled(page);
+    const over = card(page, "Clicks over time"), canvas = over.locator("canvas");
+
+    await canvas.tap({ position: await columnOf(canvas, 1) });
+    const offer = over.getByRole("button", { name: /^Show only: \w+ \d{4}$/ });
+
+    await expect(offer).toBeVisible();
+    await expect(page).not.toHaveURL(/wide=/);
+    await offer.tap();
+    await expect(page).toHaveURL(/from=\d{4}-\d\d-01&to=\d{4}-\d\d-(28|29|30|31)&wide=90d__month/);
+    await settled(page);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await context.close();
+});
+
+test("names in the legend and steps of other charts filter, too", async ({ dashboard, stack }) => {
+    const { total } = await stack.api(`/v1/stats?from=30d&campaign=2&delay=1h&group_by=time&${zone}`);
+
+    await dashboard.goto(`${stack.base}?who=automated`);
+    await settled(dashboard);
+    await card(dashboard, "Clicks over time").getByRole("link", { name: "Bots" }).click();
+    await expect(dashboard).toHaveURL(/who=automated&label=bot/);
+    await dashboard.goto(`${stack.base}campaigns?from=30d`);
+    await settled(dashboard);
+    await card(dashboard, "Over time").getByRole("link", { name: "Reminder, 3 days before due" }).click();
+    await expect(dashboard).toHaveURL(/campaign=2$/);
+    await settled(dashboard);
+    const cursor = card(dashboard, "From mail to click").getByRole("slider");
+
+    await cursor.focus();
+    await dashboard.keyboard.press("Home");
+    for (let i = 0; i < 3; i++)
+        await dashboard.keyboard.press("ArrowRight");
+    await dashboard.keyboard.press("Enter");
+    await expect(dashboard).toHaveURL(/campaign=2&delay=1h/);
+    await settled(dashboard);
+    await expect(dashboard.locator(".stage .figure")).toHaveText(total.human.toLocaleString("en-GB"));
+    await expect(dashboard.getByRole("list", { name: "Filters in use" })).toContainText("After the link was made: 15 to 60 minutes");
+});

@@ -86,7 +86,7 @@ test("the figures of each chart and of tables that no other file has are saved a
     await dashboard.goto(`${stack.base}funnel`);
     await settled(dashboard);
     expect((await savedRows(dashboard, card(dashboard, "From click to payment").getByRole("button", { name: "Save as CSV" })))[0])
-        .toEqual(["Step", "Invoices"]);
+        .toEqual(["Step", "Invoices", "The 30 days before"]);
     expect((await savedRows(dashboard, card(dashboard, "What became of payments").getByRole("button", { name: /CSV/ })))[1])
         .toEqual(["Credited to a click", expect.stringMatching(/^\d+$/), expect.stringMatching(/^\d+(\.\d\d?)?$/), "EUR"]);
 });

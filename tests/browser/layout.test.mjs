@@ -37,7 +37,7 @@ test("a thousand campaigns are searched, sorted, and turned by pages", async ({ 
     await all.getByRole("button", { name: "Clicks" }).click(); // the fewest first
     await expect(all.getByRole("columnheader", { name: "Clicks" })).toHaveAttribute("aria-sort", "ascending");
     await expect(rows.first()).toContainText(`${long}999`);
-    await all.getByRole("button", { name: "Campaign" }).click(); // by name
+    await all.getByRole("button", { name: "Campaign", exact: true }).click(); // by name
     await expect(rows.first()).toContainText("Domain renewal 2026");
     await all.getByLabel("Search").fill("overdue second");
     await expect(rows).toHaveCount(1);
@@ -78,6 +78,43 @@ test("what a ranking leaves out opens as a list, and so do campaigns that no men
         await expect(dashboard).toHaveURL(/campaign=3/);
         await expect(dialog).toHaveCount(0);
     });
+
+test("the funnel shows those with the most mails, and a thousand in a table that is searched and sorted",
+    async ({ dashboard, stack }) => {
+        await dashboard.route(/\/v1\/funnel\?(?=.*group_by=campaign(&|$))/, async (route) => {
+            const reply = await route.fetch(), data = await reply.json();
+
+            data.rows.push(...Array.from({ length: 1000 }, (_, i) => ({ key: String(1000 + i), name: `${long}${i}`, sent: 10, clicked: i % 10, paid: 0,
+                click_rate: i % 10 / 10, conversion_rate: 0, pay_rate: 0, amount: {}, sent_to_click_s: null, click_to_pay_s: null })));
+            await route.fulfill({ response: reply, json: data });
+        });
+        await dashboard.goto(`${stack.base}funnel?country=DE`);
+        await settled(dashboard);
+        const all = card(dashboard, "All campaigns"), rows = all.locator("tbody tr");
+
+        await expect(dashboard.locator(".stage")).toHaveCount(8);
+        await expect(dashboard.locator(".stage h3").first()).toHaveText("Invoice created");
+        await expect(all.getByRole("status")).toHaveText(/^1 to 20 of 1,0\d\d$/);
+        await expect(all.getByRole("columnheader", { name: "Paid per mail" })).toHaveAttribute("aria-sort", "descending");
+        await all.getByRole("button", { name: "Clicked per mail" }).click();
+        await expect(rows.first()).toContainText(`${long}9`);
+        await all.getByLabel("Search").fill("1234");
+        await all.getByRole("link", { name: `${long}234` }).click();
+        await expect(dashboard).toHaveURL(/funnel\?country=DE&campaign=1234$/);
+        await settled(dashboard);
+    });
+
+test("every table compares with the other period", async ({ dashboard, stack }) => {
+    for (const view of ["?from=30d&who=total", "campaigns?from=30d", "campaigns?from=30d&campaign=2", "funnel?from=30d"]) {
+        await dashboard.goto(stack.base + view);
+        await settled(dashboard);
+        const tables = await dashboard.locator("main table:not(.heat)").evaluateAll((all) => all.map((table) =>
+            [table.caption.textContent, [...table.tHead.querySelectorAll("th")].map(({ textContent }) => textContent)]));
+
+        expect(tables.length, view).toBeGreaterThan(1);
+        expect(tables.filter(([, heads]) => !heads.includes("Change")).map(([caption]) => caption), view).toEqual([]);
+    }
+});
 
 test("a long name has two lines, and is whole when pointed at", async ({ dashboard, stack }) => {
     await addCampaigns(dashboard, 40);

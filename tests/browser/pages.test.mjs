@@ -50,10 +50,10 @@ test("the time from mail to click is a histogram of what the API says",
 
     await delay.getByText("Show as a table").click();
     await expect(delay.getByRole("row")).toHaveCount(16); // 15 steps and the head
-    await expect(delay.getByRole("row", { name: "1 to 3 hours" }).getByRole("cell")).toHaveText(
+    await expect(delay.getByRole("row", { name: "1 to 3 hours" }).getByRole("cell").first()).toHaveText(
         rows.find(({ key }) => key === "3h").human.toLocaleString("en-GB"));
     await expect(delay.getByRole("img")).toHaveAttribute("aria-label", /^Half of the clicks/);
-    await expect(delay.locator(".plot-head")).toHaveText(/^Half of the clicks come within .*Clicks$/);
+    await expect(delay.locator(".plot-head")).toHaveText(/^Half of the clicks come within .*The 30 days before.*Clicks$/);
     expect(total.human).toBeGreaterThan(100);
 });
 
@@ -317,7 +317,7 @@ test("visitors by links without a client are told beside the clients", async ({ 
         await dashboard.goto(`${stack.base}?from=${days++}d`);
         await settled(dashboard);
         await expect(card(dashboard, "Distinct clients")).toContainText(
-            "and 4 visitors by links without a client", { timeout: 500 });
+            /and [45] visitors by links without a client/, { timeout: 500 }); // the fifth after more than a minute
     }).toPass({ timeout: 45000 });
 });
 

@@ -6,7 +6,7 @@ import { shown } from "./charts.js";
 import { chips, withoutLast } from "./chips.js";
 import { announce, fill, h } from "./dom.js";
 import { filterBar } from "./filterbar.js";
-import { addressOf, chosenFilters, dimensions, go, periodName, readFilters, readView, timeZone, toParams, useUtc,
+import { addressOf, appliedFilters, dimensions, go, readFilters, readView, timeZone, toParams, useUtc,
     withoutDimensions } from "./filters.js";
 import { clock, time } from "./format.js";
 import { funnel } from "./funnel.js";
@@ -36,8 +36,6 @@ const parameterNames = { from: t("app.its_period"), to: t("app.the_end_of_its"),
     campaign: t("app.its_campaign"), kind: t("app.its_kind_of_link"), interval: t("app.its_step"),
     compare: t("app.what_it_is_compared"),
     ...Object.fromEntries(Object.entries(dimensions).map(([name, text]) => [name, t("app.its_filter", { text })])) };
-/* The views that show clicks by country and the like.  Invoices are not counted by such properties. */
-const filtered = ["", "campaigns"];
 const root = document.getElementById("app");
 
 document.querySelector(".skip").textContent = t("app.skip");
@@ -86,6 +84,7 @@ class Frame {
                         title: t("app.signed_in_as", { name: this.session.name }) }, t("app.sign_out")))));
     }
 
+    /* All that are in the address; a page may not be able to apply each of them. */
     filters() {
         const filters = readFilters();
         const { brands } = this.context;
@@ -93,7 +92,7 @@ class Frame {
         // Numbers of campaigns and names of kinds are a brand's own.
         if (brands.length > 1 && !brands.some(({ name }) => name === filters.brand))
             filters.brand = brands[0].name;
-        return filtered.includes(readView()) ? filters : withoutDimensions(filters);
+        return filters;
     }
 
     maySee(view) {
@@ -104,13 +103,13 @@ class Frame {
         const filters = readFilters();
 
         fill(this.nav, viewNames.filter(([key]) => this.maySee(key)).map(([key, name]) => h("a", {
-            href: addressOf(key, { ...filtered.includes(key) ? filters : withoutDimensions(filters), sent: "" }), "data-view": key,
+            href: addressOf(key, { ...filters, sent: "" }), "data-view": key,
             "aria-current": key === view ? "page" : null }, name)));
     }
 
     show() {
         const view = readView();
-        const filters = this.filters();
+        const all = this.filters(), filters = appliedFilters(view, all);
         const focused = this.focusedFilter();
 
         this.close();
@@ -136,8 +135,8 @@ class Frame {
                     onclick: () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true })) },
                 t("common.keys")), " · "] : null, languageSwitch(), h("a", { href: "api" }, t("common.api_reference")), ` · hopcount ${this.session.version}`)));
         this.showNav(view);
-        if (this.view.filters)
-            this.showFilters(filters);
+        if (this.view.filters || Object.hasOwn(views, view))
+            this.showFilters(view, all);
         this.focusFilter(focused);
         this.view.start?.();
         this.refresh();
@@ -167,19 +166,20 @@ class Frame {
             this.show();
     }
 
-    showFilters(filters) {
-        const change = (changes) => go(readView(), { ...filters, ...changes });
+    /* The controls, where there is something to control, and on each page the chips. */
+    showFilters(view, filters) {
         const draw = () => {
             const focused = this.focusedFilter();
 
-            fill(this.filterPlace, filterBar(this.context, filters, change,
-                { withCampaign: readView() !== "campaigns", withClicks: readView() !== "funnel" }),
-            chips(this.context, filters, change));
+            fill(this.filterPlace, this.view.filters ? filterBar(this.context, filters, (changes) => go(view, { ...filters, ...changes }),
+                { withCampaign: view !== "campaigns", withClicks: view !== "funnel" }) : [],
+            chips(this.context, filters, view, (left) => go(view, left)));
             this.focusFilter(focused);
         };
 
         draw();
-        this.loadCampaigns(filters).then(draw).catch(() => {});
+        if (this.view.filters || filters.campaign)
+            this.loadCampaigns(filters).then(draw).catch(() => {});
     }
 
     /* The control in use: drawing it anew must not take it from under the hands. */
@@ -355,13 +355,13 @@ document.addEventListener("click", (event) => {
     document.getElementById("content")?.focus({ preventScroll: true });
 });
 document.addEventListener("keydown", (event) => {
-    const setPeriod = frame?.view?.filters ? (from) => go(readView(), { ...readFilters(), from, to: "" }) : null;
+    const setPeriod = frame?.view?.filters ? (from) => go(readView(), { ...readFilters(), from, to: "", wide: "" }) : null;
 
     if (frame && !event.defaultPrevented && pressKey(event, setPeriod))
         event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
-    const left = frame?.view?.filters ? withoutLast(frame.filters()) : null;
+    const left = frame && Object.hasOwn(views, readView()) ? withoutLast(frame.filters()) : null;
 
     if (event.key !== "Escape" || event.defaultPrevented || !left || document.querySelector("dialog[open]") ||
         event.target.closest?.("input, select, textarea"))

@@ -28,13 +28,14 @@ function row(item, { all, max, machines, what, isCompared }) {
             h("span", { class: "name" }, item.link?.() ?? item.name),
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
         h("td", { class: "number" }, count(item.value)),
-        h("td", { class: "number" }, share(item.value, all)),
-        isCompared ? h("td", { class: "number wide-only" }, difference(item.value, item.before, what)) : null);
+        // A phone has room for one of the two, and the bar shows the share.
+        h("td", { class: isCompared ? "number wide-only" : "number" }, share(item.value, all)),
+        isCompared ? h("td", { class: "number" }, difference(item.value, item.before, what)) : null);
 }
 
 /* All of them, to be searched and sorted. */
 function openAll(caption, items, { all, what, isCompared }) {
-    const listing = new Listing({ caption, text: ({ name }) => name, columns: [
+    const listing = new Listing({ caption, isSearched: true, text: ({ name }) => name, columns: [
         { name: t("common.name"), value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
         { name: t("common.clicks"), value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
         { name: t("common.share"), value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
@@ -69,6 +70,6 @@ export function bars(caption, items, { limit = 7, machines = false, what = "" } 
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,
             h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col" }, t("common.clicks")),
-            h("th", { scope: "col" }, t("common.share")), isCompared ? h("th", { scope: "col", class: "wide-only" }, t("common.change")) : null)),
+            h("th", { scope: "col", class: isCompared ? "wide-only" : null }, t("common.share")), isCompared ? h("th", { scope: "col" }, t("common.change")) : null)),
         h("tbody", null, shown.map((item) => row(item, view))));
 }

@@ -6,12 +6,12 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, funnelParams, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { beforeName, compareParam, dimensionsOf, go, periodName, toParams } from "./filters.js";
+import { addFilter, beforeName, compareParam, dimensionsOf, go, isOfInvoices, periodName, toParams } from "./filters.js";
 import { big, count, many, percent, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
-import { apartCard, change, comparedSeries, once, rankCard, toSeries } from "./overview.js";
+import { apartCard, change, comparedAs, comparedSeries, once, periodWays, picker, rankCard, toSeries } from "./overview.js";
 import { t } from "./texts.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
@@ -43,8 +43,8 @@ function loader(filters) {
             for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
                 names.set(String(id), name);
         }
-        // Mails are known where they were told; a filter of clicks does not apply to them.
-        const mailed = isShared() ? { rows: [] } : await get("funnel", { ...funnelParams(filters), campaign: "",
+        // Mails are known where they were told, and not all filters of clicks apply to them.
+        const mailed = isShared() || !isOfInvoices(filters) ? { rows: [] } : await get("funnel", { ...funnelParams(filters), campaign: "",
             group_by: "campaign", sort: "sent", limit: LISTED });
         const mails = new Map(mailed.rows.filter(({ sent }) => sent > 0).map((row) => [row.key, row]));
         const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row[filters.who]]));
@@ -67,13 +67,14 @@ function paid(row) {
             amounts: amounts(row.amount) }));
 }
 
-function stage(found, key, rows, funnel, filters) {
+function stage(found, key, { kinds: { rows, previous }, funnel }, filters) {
     const row = found.data.rows.find((one) => one.key === key);
     const before = found.data.previous?.rows.find((one) => one.key === key);
     const field = filters.who;
     const swatch = h("span", { class: "swatch" });
-    const kinds = rows.filter((one) => one.campaign === key).map((one) =>
-        ({ name: valueName("kind", one.kind), value: one[field] }));
+    const kindBefore = previous && new Map(previous.rows.map((one) => [one.key, one[field]]));
+    const kinds = rows.filter((one) => one.campaign === key).map((one) => ({ name: valueName("kind", one.kind), value: one[field],
+        before: kindBefore ? kindBefore.get(one.key) ?? 0 : undefined, link: picker(filters, "kind", one.kind, "campaigns") }));
 
     swatch.style.color = `var(--${paint(found.keys, key)})`;
     return h("div", { class: "stage" },
@@ -85,9 +86,9 @@ function stage(found, key, rows, funnel, filters) {
             h("p", { class: "small muted" }, field === "automated"
                 ? t("campaigns.of_all_clicks", { share: share(row?.automated ?? 0, row?.total ?? 0) })
                 : t("campaigns.of_all_clicks_are", { share: share(row?.human ?? 0, row?.total ?? 0) })),
-            paid(funnel.find((one) => one.key === key))),
+            paid(funnel.rows.find((one) => one.key === key))),
         bars(t("campaigns.clicks_of_by_kind", { name: nameOf(found, key) }), kinds, { limit: 4,
-            machines: field === "automated" }));
+            machines: field === "automated", what: beforeName(filters) }));
 }
 
 function stagesCard(load, filters) {
@@ -98,10 +99,10 @@ function stagesCard(load, filters) {
         async load(signal) {
             const found = await load();
             const [kinds, funnel] = found.keys.length === 0 ? [{ rows: [] }, { rows: [] }] : await Promise.all([
-                stats({ ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind" },
-                    signal),
-                // Payments are not counted by properties of a click.
-                dimensionsOf(filters).length > 0 ? { rows: [] }
+                stats({ ...toParams(filters), campaign: found.keys.join(","), group_by: "campaign,kind",
+                    compare: compareParam(filters) }, signal),
+                // Payments are not counted by all properties of a click.
+                !isOfInvoices(filters) ? { rows: [] }
                     : loadFunnel(filters, { campaign: found.keys.join(","), group_by: "campaign" })(signal)]);
 
             return { found, kinds, funnel, coverage: found.coverage };
@@ -112,9 +113,15 @@ function stagesCard(load, filters) {
             ...kinds.rows.map((row) => [nameOf(found, row.campaign), valueName("kind", row.kind), row[filters.who]])],
         render({ found, kinds, funnel }, body) {
             fill(body, h("div", { class: "stages" }, found.keys.slice(0, MAX).map((key) =>
-                stage(found, key, kinds.rows, funnel.rows, filters))));
+                stage(found, key, { kinds, funnel }, filters))));
         },
     });
+}
+
+/* What a press on the name of a campaign's line does. */
+function onlyWay(found, key, filters) {
+    return { view: "campaigns", filters: addFilter({ ...filters, sent: "" }, "campaign", key),
+        title: t("overview.show_only_these", { value: nameOf(found, key) }) };
 }
 
 function timeCard(load, context, filters) {
@@ -146,8 +153,9 @@ function timeCard(load, context, filters) {
                 notes, noting: { filters, mayWrite: context.mayWrite },
                 summary: t("campaigns.summary", { clicks: many(data.total[filters.who], "click"),
                     campaigns: many(series.size, "campaign") }),
-                series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values,
-                    colour: paint(found.keys, key) })),
+                wayOf: periodWays(data, { keys, interval }, filters),
+                series: [...series].map(([key, values]) => ({ name: nameOf(found, key), values, colour: paint(found.keys, key),
+                    way: series.size > 1 ? onlyWay(found, key, filters) : null })),
             });
         },
     });
@@ -272,19 +280,23 @@ function delayCard(filters) {
     return new Card({
         title: t("common.from_mail_to_click"), span: 8, shape: "plot",
         note: t("campaigns.how_long_after_the"),
-        load: (signal) => stats({ ...toParams(filters), group_by: "delay" }, signal),
+        load: (signal) => stats({ ...toParams(filters), group_by: "delay", compare: compareParam(filters) }, signal),
         isEmpty: (data) => data.rows.every((row) => row[field] === 0),
         close: () => chart.close(),
         render(data, body) {
             const counts = new Map(data.rows.map((row) => [row.key, row[field]]));
             const items = Object.entries(delays).map(([key, [name, tick, until]]) =>
-                ({ name, tick, until, value: counts.get(key) ?? 0 }));
+                ({ key, name, tick, until, value: counts.get(key) ?? 0 }));
             const half = halfTime(items, data.total[field]);
+            const before = data.previous && new Map(data.previous.rows.map((row) => [row.key, row[field]]));
 
             chart.show(body, {
                 keys: items.map(({ name }) => name), ticks: items.map(({ tick }) => tick),
                 title: t("campaigns.time_since_the_link"),
                 interval: "step", summary: half, isStated: true,
+                compared: before ? comparedAs(filters, items.map(({ key }) => before.get(key) ?? 0)) : null,
+                wayOf: isShared() || filters.delay ? null : (i) => ({ what: t("charts.only_step"),
+                    filters: addFilter({ ...filters, sent: "" }, "delay", items[i].key) }),
                 series: [{ name: t("common.clicks"), values: items.map(({ value }) => value),
                     colour: field === "automated" ? "bot" : "people" }],
             });
@@ -308,7 +320,7 @@ export function campaigns(context, filters) {
             stagesCard(load, filters),
             timeCard(load, context, filters),
             isShared() ? null : pickCard(load, context, filters),
-            variantCard(load, filters),
+            filters.variant ? null : variantCard(load, filters),
             rank(t("common.channels"), t("common.where_the_link_was"), "channel"),
             delayCard(filters),
             picked.length > 0 ? null : ownPagesCard(load, filters),
@@ -316,7 +328,7 @@ export function campaigns(context, filters) {
             rank(t("common.countries"), t("common.by_the_address_that"), "country"),
             rank(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind"),
             rank(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", { fills: isShared() }),
-            picked.length > 0 ? apartCard("campaigns.apart", picked) : null,
+            picked.length === 0 ? null : apartCard(isOfInvoices(filters) ? "campaigns.pages_apart" : "campaigns.apart", picked),
         ].filter(Boolean),
     };
 }

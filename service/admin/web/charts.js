@@ -1,8 +1,8 @@
 // Curves and columns over time, by Chart.js, in the colours of the theme; each comes with a table
 // of the same figures for people who can’t see it or prefer to read.
 import { marksOf, notesList, openNoteForm, placeNotes, whenOf } from "./annotations.js";
-import { fill, h, table } from "./dom.js";
-import { localTime } from "./filters.js";
+import { announce, fill, h, table } from "./dom.js";
+import { addressOf, go, localTime, readView } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
 import { saveButtons, saveCanvas, saveTable, saveText } from "./save.js";
 import { svgOf } from "./svg.js";
@@ -43,12 +43,14 @@ function scales({ labels, ticks, title, interval, stacked }) {
     };
 }
 
-function tooltip(interval, unit) {
+/* `act()` says what a press on the column of a place will do; "" if nothing. */
+function tooltip(interval, unit, act) {
     return {
         backgroundColor: colour("ink"),
         titleColor: colour("ground"),
         bodyColor: colour("ground"),
         footerColor: colour("ground"),
+        footerFont: { weight: "normal", style: "italic" },
         padding: 10,
         cornerRadius: 8,
         boxPadding: 4,
@@ -56,8 +58,9 @@ function tooltip(interval, unit) {
         filter: (item) => item.parsed.y > 0,
         callbacks: {
             title: (items) => items.length > 0 ? bucket(items[0].label, interval) : "",
-            label: (item) => interval === "step" ? ` ${unit}: ${count(item.parsed.y)}`
+            label: (item) => interval === "step" && item.datasetIndex === 0 ? ` ${unit}: ${count(item.parsed.y)}`
                 : ` ${item.dataset.label}: ${count(item.parsed.y)}`,
+            footer: (items) => items.length > 0 ? act(items[0].dataIndex) : "",
         },
     };
 }
@@ -103,12 +106,16 @@ function legend(series) {
         const swatch = h("span", { class: one.isCompared ? "swatch dashed" : "swatch" });
 
         swatch.style.color = `var(--${one.colour})`;
-        return h("li", { title: one.note ?? null }, swatch, one.name);
+        return h("li", { title: one.note || null }, one.way ? h("a", { "data-view": one.way.view,
+            href: addressOf(one.way.view, one.way.filters), title: [one.way.title, one.note].filter(Boolean).join("\n") },
+        swatch, one.name) : [swatch, one.name]);
     }));
 }
 
 function headOf(interval, series, unit) {
-    return interval === "step" ? [t("common.step"), unit] : [t("charts.time"), ...series.map(({ name }) => name)];
+    const [first, ...others] = series.map(({ name }) => name);
+
+    return interval === "step" ? [t("common.step"), unit, ...others] : [t("charts.time"), first, ...others];
 }
 
 /* For a file: "2026-11-22 14:00" is a time to spreadsheets. */
@@ -132,7 +139,8 @@ function head(keys, interval, series, statement, unit) {
     const said = h("p", { class: "small muted" }, interval === "step" ? unit
         : t(`charts.per_${interval}${isRunning ? "_running" : ""}`));
 
-    return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : legend(series), said);
+    return h("div", { class: "plot-head" }, statement ? h("p", null, statement) : null,
+        statement && series.length === 1 ? null : legend(series), said);
 }
 
 const MARK = 9; // radius of the mark of a note, above the plot
@@ -175,17 +183,23 @@ export class TimeChart {
         document.addEventListener("themechange", this.onTheme);
     }
 
-    /** Series are {name, colour, values, note}; `summary` says in a sentence what is to be seen, and
+    /** Series are {name, colour, values, note, way}: `way` {view, filters, title} is where the legend leads; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
      * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period;
-     * `notes` are annotations, `noting` {filters, mayWrite} whoever may add some. */
+     * `notes` are annotations, `noting` {filters, mayWrite} whoever may add some; `wayOf(i)` is where a press on the
+     * column of the key number i leads, {filters, what}, or null: `what` says it, "show only this day". */
     show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = t("common.clicks"),
-        notes = [], noting }) {
+        notes = [], noting, wayOf = null }) {
         const series = compared ? [...own, compared] : own;
 
         this.unit = unit;
+        this.wayOf = (i) => own.some(({ values }) => values[i] > 0) && wayOf ? wayOf(i) : null;
         if (!this.canvas) {
-            this.canvas = h("canvas", { role: "img" });
+            this.pointer = "mouse";
+            this.canvas = h("canvas", { role: "img", onpointerdown: (event) => { this.pointer = event.pointerType; },
+                onpointermove: (event) => { this.pointer = event.pointerType; } });
+            this.cursor = this.makeCursor();
+            this.offerPlace = h("p", { class: "small offer", hidden: true });
             this.legendPlace = h("div");
             this.tablePlace = h("details", { class: "data" },
                 h("summary", null, t("charts.show_as_a_table")), h("div"));
@@ -196,17 +210,105 @@ export class TimeChart {
                 ...noting?.mayWrite ? [[t("annotations.add_note"), () => openNoteForm(noting.filters)]] : [],
                 [t("charts.save_as_png"), () => this.savePicture()], [t("charts.save_as_svg"), () => this.saveDrawing()],
                 [t("common.save_as_csv"), () => saveTable(this.caption, dataRows(...this.last, this.unit))]);
-            body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas, this.marksPlace), this.notesPlace,
+            body.append(this.legendPlace, h("div", { class: "plot" }, this.canvas, this.cursor, this.marksPlace), this.offerPlace, this.notesPlace,
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
         this.canvas.setAttribute("aria-label", summary);
         this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : "", unit));
         this.last = [keys, interval, series];
+        this.cursor.hidden = !wayOf;
+        this.offerPlace.hidden ||= !keys.includes(this.offered);
+        this.at = Math.min(this.at ?? keys.length - 1, keys.length - 1);
         this.ticks = { ticks, title };
         this.said = { summary, isStated };
         this.showNotes(placeNotes(notes, keys), noting?.mayWrite);
         this.draw(keys, interval, series);
         this.fillTable();
+        if (document.activeElement === this.cursor)
+            this.point(this.at);
+        else
+            this.nameCursor();
+    }
+
+    /* --- what a press does: by mouse on the column, by keys on a cursor that goes from column to column, by
+     * touch on a button that a tap on the column offers, for one can't point without pressing --- */
+
+    makeCursor() {
+        const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -7, PageUp: 7,
+            Home: -Infinity, End: Infinity };
+
+        return h("div", { class: "plot-cursor", role: "slider", tabindex: "0", "aria-label": this.caption, "aria-valuemin": "0",
+            onfocus: () => {
+                this.pointer = "keys";
+                this.point(this.at);
+            },
+            onblur: () => this.unpoint(),
+            onkeydown: (event) => {
+                if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in moves || event.key === "Enter"))
+                    return;
+                event.preventDefault();
+                if (event.key === "Enter")
+                    this.follow(this.at);
+                else
+                    this.point(Math.max(0, Math.min(this.last[0].length - 1, this.at + moves[event.key])));
+            } });
+    }
+
+    /* Says the column of the cursor to those who don't see it. */
+    nameCursor() {
+        const [keys, interval, series] = this.last, way = this.wayOf(this.at);
+        const values = series.filter(({ values }) => values[this.at] > 0).map(({ name, values }) => `${name}: ${count(values[this.at])}`);
+
+        for (const [name, value] of Object.entries({ valuemax: keys.length - 1, valuenow: this.at,
+            valuetext: [keys.length > 0 ? bucket(keys[this.at], interval) : "", ...values, way ? t("charts.by_enter", { what: way.what }) : ""].filter(Boolean).join("; ") }))
+            this.cursor.setAttribute(`aria-${name}`, String(value));
+    }
+
+    point(i) {
+        const { chart } = this, x = chart.scales.x.getPixelForValue(i);
+        const active = chart.data.datasets.map((_, datasetIndex) => ({ datasetIndex, index: i }));
+
+        this.at = i;
+        this.nameCursor();
+        this.cursor.style.left = `${x}px`;
+        chart.setActiveElements(active);
+        chart.tooltip.setActiveElements(active, { x, y: (chart.chartArea.top + chart.chartArea.bottom) / 2 });
+        chart.update("none");
+    }
+
+    unpoint() {
+        this.chart?.setActiveElements([]);
+        this.chart?.tooltip.setActiveElements([], { x: 0, y: 0 });
+        this.chart?.update("none");
+    }
+
+    act(i) {
+        const what = this.wayOf(i)?.what;
+
+        return !what || this.pointer === "touch" ? "" : t(this.pointer === "keys" ? "charts.by_enter" : "charts.by_click", { what });
+    }
+
+    press(i) {
+        if (this.pointer !== "touch")
+            this.follow(i);
+        else if (this.wayOf(i)) {
+            const [keys, interval] = this.last, key = keys[i];
+
+            this.offered = key;
+            fill(this.offerPlace, h("button", { class: "button plain small", type: "button",
+                onclick: () => this.follow(this.last[0].indexOf(key)) }, t("charts.show_only", { name: bucket(key, interval) })));
+            this.offerPlace.hidden = false;
+        }
+    }
+
+    follow(i) {
+        const [keys, interval] = this.last, way = this.wayOf(i);
+
+        if (!way)
+            return;
+        announce(bucket(keys[i], interval));
+        go(readView(), way.filters);
+        document.getElementById("content")?.focus({ preventScroll: true });
     }
 
     /* Made anew only when there are others, for one of them may have the focus. */
@@ -272,7 +374,12 @@ export class TimeChart {
             layout: { padding: { top: this.notes.length > 0 ? 2 * MARK + 4 : 0 } },
             interaction: { mode: "index", intersect: false },
             scales: scales({ labels: keys, ...this.ticks, interval, stacked: this.kind === "bar" }),
-            plugins: { legend: { display: false }, tooltip: tooltip(interval, this.unit) },
+            plugins: { legend: { display: false }, tooltip: tooltip(interval, this.unit, (i) => this.act(i)) },
+            onHover: (event, [one]) => {
+                this.canvas.style.cursor = one && this.wayOf(one.index) ? "pointer" : "";
+            },
+            // Afterwards: it may end this chart, which still works on the event.
+            onClick: (event, [one]) => one && queueMicrotask(() => this.press(one.index)),
         };
         const data = { labels: keys, datasets: series.map((one) =>
             dataset(this.kind, one, runningBucket(keys, interval))) };

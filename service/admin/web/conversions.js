@@ -1,16 +1,17 @@
 // What clicks led to: mails, invoices clicked, invoices paid, and their money.
 import { get } from "./api.js";
+import { difference } from "./bars.js";
 import { Card } from "./card.js";
 import { fill, h, table } from "./dom.js";
-import { addressOf, toParams } from "./filters.js";
+import { addressOf, beforeName, compareParam, toParams } from "./filters.js";
 import { count, money, share, units } from "./format.js";
 import { t } from "./texts.js";
 
 /** The parameters of GET /v1/funnel that the filters stand for. */
 export function funnelParams(filters) {
-    const { brand, campaign, kind, from, to, tz } = toParams(filters);
+    const { brand, campaign, kind, variant, channel, from, to, tz } = toParams(filters);
 
-    return { brand, campaign, kind, from, to, tz };
+    return { brand, campaign, kind, variant, channel, from, to, tz };
 }
 
 export function loadFunnel(filters, more = {}) {
@@ -64,18 +65,20 @@ export function conversionCard(filters) {
     return new Card({
         title: t("conversions.what_clicks_led_to"), span: 4,
         note: t("conversions.of_the_mails_of"),
-        load: loadFunnel(filters, { group_by: "campaign", limit: 1 }),
+        load: loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 1 }),
         isEmpty: isEmptyFunnel,
         empty: emptyFunnel(),
         table: ({ total }) => [[t("common.step"), t("common.number")], [t("common.mails_sent"), total.sent],
             [t("conversions.invoices_clicked"), total.clicked], [t("conversions.invoices_paid_after_a"), total.paid],
             ...Object.entries(total.amount).map(([currency, n]) => [`${t("common.money")} ${currency}`, units(n, currency)])],
-        render({ total }, body) {
-            fill(body, table("rows", t("conversions.mails_clicks_and_payments"), [t("common.step"), t("common.number"), t("common.share")], [
-                [t("common.mails_sent"), count(total.sent), ""],
-                [t("conversions.invoices_clicked"), count(total.clicked), total.sent > 0 ? share(total.clicked, total.sent) : "–"],
-                [t("conversions.invoices_paid_after_a"), count(total.paid), share(total.paid, total.clicked)],
-                [t("common.money"), amounts(total.amount), ""]]),
+        render({ total, previous }, body) {
+            const changed = (field) => difference(total[field], previous?.total[field], beforeName(filters)) ?? "";
+
+            fill(body, table("rows outline", t("conversions.mails_clicks_and_payments"), [t("common.step"), t("common.number"), t("common.share"), t("common.change")], [
+                [t("common.mails_sent"), count(total.sent), "", changed("sent")],
+                [t("conversions.invoices_clicked"), count(total.clicked), total.sent > 0 ? share(total.clicked, total.sent) : "–", changed("clicked")],
+                [t("conversions.invoices_paid_after_a"), count(total.paid), share(total.paid, total.clicked), changed("paid")]]),
+            h("p", { class: "small after" }, `${t("common.money")}: `, h("b", null, amounts(total.amount))),
             h("p", { class: "small after" }, h("a", { href: addressOf("funnel", filters), "data-view": "funnel" },
                 t("conversions.which_reminder_gets_paid"))));
         },

@@ -1,6 +1,6 @@
 // The row of controls above the figures.
 import { h, newId } from "./dom.js";
-import { canStep, comparisons, isComparedByDate, isCustom, periodName, periods, stepOf } from "./filters.js";
+import { canStep, comparisons, dayOf, isComparedByDate, isCustom, periodName, periods, stepOf } from "./filters.js";
 import { count, many } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
 import { t } from "./texts.js";
@@ -55,14 +55,14 @@ function isoDate(moment) {
 /* A period of one's own: both ends are days, and the last one is part of it. */
 function dates(filters, change) {
     const today = isoDate(new Date());
-    const from = /^\d{4}-\d\d-\d\d$/.test(filters.from) ? filters.from : today;
-    const to = filters.to || today;
+    const from = dayOf(filters.from) || today;
+    const to = dayOf(filters.to, true) || today;
 
     // An end beyond the other one takes that along.
     return [
-        date(t("filterbar.from"), from, { max: today }, (day) => change({ from: day, to: day > to ? day : to })),
+        date(t("filterbar.from"), from, { max: today }, (day) => change({ from: day, to: day > to ? day : to, wide: "" })),
         date(t("filterbar.up_to_and_including"), to, { max: today },
-            (day) => change({ from: day < from ? day : from, to: day })),
+            (day) => change({ from: day < from ? day : from, to: day, wide: "" })),
     ];
 }
 
@@ -73,8 +73,8 @@ function period(filters, change) {
     return select(t("filterbar.period"), value, options, (key) => {
         const monthAgo = new Date(Date.now() - 29 * 86400000);
 
-        change(key === "custom" ? { from: isoDate(monthAgo), to: isoDate(new Date()) }
-            : { from: key, to: "" });
+        change(key === "custom" ? { from: isoDate(monthAgo), to: isoDate(new Date()), wide: "" }
+            : { from: key, to: "", wide: "" });
     });
 }
 

@@ -1,5 +1,5 @@
 // The filters of the page.  They are kept in the address, so that a view can be bookmarked and sent.
-import { writtenDate } from "./format.js";
+import { bucket, time, writtenDate } from "./format.js";
 import { t } from "./texts.js";
 import { audiences } from "./words.js";
 
@@ -7,7 +7,7 @@ import { audiences } from "./words.js";
 export const dimensions = {
     label: t("common.who_clicked"), reason: t("filters.given_away_by"), country: t("filters.country"), device: t("filters.device"),
     browser: t("filters.browser"), system: t("filters.system"), channel: t("common.channel"), variant: t("common.variant"),
-    referrer: t("common.opened_from"),
+    referrer: t("common.opened_from"), delay: t("filters.after_the_link_was"),
 };
 
 const noDimensions = Object.fromEntries(Object.keys(dimensions).map((name) => [name, ""]));
@@ -21,6 +21,7 @@ const defaults = {
     who: "human",
     sent: "",
     compare: "",
+    wide: "", // the periods that this one is a part of, where a chart was pressed: see narrow()
     ...noDimensions,
 };
 
@@ -128,10 +129,53 @@ export function addFilter(filters, name, value) {
     return { ...others, [name]: value };
 }
 
-/** The filters that are shown as chips, the last one last: [[name, value], …]. */
+/** The filters that are shown as chips, the last one last: [[name, value], …]; `wide` stands for a
+ * period that is a part of another one. */
 export function chosenFilters(filters) {
     return Object.entries(filters).filter(([name, value]) =>
-        value !== "" && (name === "campaign" || name === "kind" || name in dimensions));
+        value !== "" && (["campaign", "kind", "wide"].includes(name) || name in dimensions));
+}
+
+/* What the figures of a page can be picked by; all of it on pages that aren't named.  Invoices are
+ * counted by fewer properties than clicks are, targets are of a kind only, and the others show no
+ * figures of clicks. */
+const appliedOn = { funnel: ["campaign", "kind", "variant", "channel", "wide"], targets: ["kind"], links: [], health: [], audit: [] };
+
+/** Whether the page of a view can apply the filter of that name. */
+export function isApplied(view, name) {
+    return appliedOn[view]?.includes(name) ?? true;
+}
+
+/** The filters that the page of a view applies.  The others stay in the address: what leads to
+ * another page is made from readFilters(). */
+export function appliedFilters(view, filters) {
+    const off = chosenFilters(filters).filter(([name]) => !isApplied(view, name) && name !== "wide");
+
+    return { ...filters, ...Object.fromEntries(off.map(([name]) => [name, ""])) };
+}
+
+/** Whether mails, invoices and payments can be picked by all of the filters. */
+export function isOfInvoices(filters) {
+    return chosenFilters(filters).every(([name]) => isApplied("funnel", name));
+}
+
+/** The filters with a part of their period, {from, to}, as the last filter; withoutFilter() leads back.
+ * `wide` is made of what the period was, the widest first: "1y__month.2026-10-01_2026-10-31". */
+export function narrow(filters, { from, to }) {
+    const { wide, ...others } = filters;
+    const period = `${filters.from}_${filters.to}_${filters.interval}`.replace(/_+$/, "");
+
+    return { ...others, from, to, interval: "", sent: "", wide: wide ? `${wide}.${period}` : period };
+}
+
+/** The filters without that chip: all values of one property, or the last narrowing of the period. */
+export function withoutFilter(filters, name) {
+    if (name !== "wide")
+        return { ...filters, [name]: "" };
+    const wider = filters.wide.split(".");
+    const [from, to = "", interval = ""] = wider.pop().split("_");
+
+    return { ...filters, from, to, interval, wide: wider.join(".") };
 }
 
 /** The view of the address: "", "campaigns", "funnel", "links", "health", "audit". */
@@ -156,7 +200,9 @@ export function daysOf({ from, to }) {
         return n * { h: 1 / 24, d: 1, w: 7, m: 31, y: 366 }[unit];
     if (from === "mtd" || from === "ytd")
         return from === "mtd" ? 31 : 366;
-    const days = (Date.parse(to || new Date().toISOString()) - Date.parse(from)) / 86400000 + 1;
+    // A date as the end is part of the period, a time is not.
+    const days = (Date.parse(to || new Date().toISOString()) - Date.parse(from)) / 86400000 +
+        (to.includes("T") ? 0 : 1);
 
     return Number.isNaN(days) ? 0 : days;
 }
@@ -177,6 +223,43 @@ export function stepOf(filters) {
     return canStep(filters, filters.interval) ? filters.interval : "";
 }
 
+function localDay(moment) {
+    return localTime(moment).toISOString().slice(0, 10);
+}
+
+/** The day here of a date or time in the address, of an end the last day that is part of the period;
+ * "" if it is a span, such as 30d. */
+export function dayOf(text, isEnd = false) {
+    if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(Date.parse(text)))
+        return /^\d{4}-\d\d-\d\d$/.test(text) ? text : "";
+    return localDay(new Date(Date.parse(text) - (isEnd ? 1 : 0)));
+}
+
+/* The last day of the day, week or month that a key of the API names. */
+function lastDay(key, interval) {
+    const end = new Date(key.padEnd(10, "-01"));
+
+    if (interval === "month")
+        end.setUTCMonth(end.getUTCMonth() + 1, 0);
+    else if (interval === "week")
+        end.setUTCDate(end.getUTCDate() + 6);
+    return end.toISOString().slice(0, 10);
+}
+
+/** The part of a period that the column of a chart stands for: its first and last day, or the
+ * beginning and end of its hour.  `answer` is {from, to} of the period, as the API said it: of the
+ * weeks and months at its ends only a part may lie inside. */
+export function partOf(key, interval, answer) {
+    const write = (ms) => new Date(ms).toISOString().replace(".000", "");
+
+    if (interval === "hour")
+        return { from: write(Date.parse(key)), to: write(Date.parse(key) + 3600000) };
+    const first = key.padEnd(10, "-01"), last = lastDay(key, interval);
+    const from = localDay(new Date(answer.from)), to = localDay(new Date(Date.parse(answer.to) - 1));
+
+    return { from: first < from ? from : first, to: last > to ? to : last };
+}
+
 /** The parameters of GET /v1/stats that the filters stand for. */
 export function toParams(filters) {
     return {
@@ -184,12 +267,29 @@ export function toParams(filters) {
         campaign: filters.campaign,
         kind: filters.kind,
         from: filters.from,
-        to: filters.to,
+        // A day that isn't over ends now, and is compared with the same part of another one.
+        to: filters.to === localDay(new Date()) ? "" : filters.to,
         // Weeks are made of days here.
         interval: stepOf(filters) === "week" ? "day" : stepOf(filters),
         tz: zone === "UTC" ? "" : zone,
         ...Object.fromEntries(Object.keys(dimensions).map((name) => [name, filters[name] ?? ""])),
     };
+}
+
+/* A period with an end, in words: a day, a month, some hours of a day, or else its two ends. */
+function closedName({ from, to }) {
+    const day = dayOf(from), write = (text) => text.includes("T") ? time(text) : writtenDate(text);
+
+    if (from === to)
+        return writtenDate(from);
+    if (/^\d{4}-\d\d-01$/.test(from) && lastDay(from, "month") === to)
+        return bucket(from.slice(0, 7), "month");
+    if (from.includes("T") && to.includes("T") && day && day === dayOf(to, true)) {
+        const [begin, end] = [from, to].map((text) => localTime(new Date(text)).toISOString().slice(11, 16));
+
+        return t("filters.hours_of", { day: writtenDate(day), from: begin, to: end });
+    }
+    return t("filters.from_to", { from: write(from), to: write(to) });
 }
 
 /** The period in words: "the last 30 days". */
@@ -198,8 +298,7 @@ export function periodName(filters) {
 
     if (named && !filters.to)
         return named[1].charAt(0).toLowerCase() + named[1].slice(1);
-    return filters.to ? t("filters.from_to", { from: writtenDate(filters.from), to: writtenDate(filters.to) })
-        : t("filters.since", { from: writtenDate(filters.from) });
+    return filters.to ? closedName(filters) : t("filters.since", { from: writtenDate(filters.from) });
 }
 
 /** The parameter `compare` of GET /v1/stats. */
@@ -215,6 +314,8 @@ export function beforeName(filters) {
 
     if (filters.compare)
         return names[filters.compare] ?? t("filters.the_period_from_on", { compare: writtenDate(filters.compare) });
+    if (filters.to && filters.from === filters.to)
+        return t("filters.days_before", { n: 1 });
     if (!n || filters.to)
         return filters.from === "1y" && !filters.to ? t("filters.the_12_months_before") : t("common.the_period_before");
     return t(unit === "h" ? "filters.hours_before" : "filters.days_before", { n: Number(n) });

@@ -1,18 +1,28 @@
 // The funnel: mails sent, invoices clicked, invoices paid, of each reminder.
-import { address, get } from "./api.js";
+import { address, get, isShared } from "./api.js";
+import { difference as changeOf } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, emptyFunnel, funnelParams, isEmptyFunnel, loadFunnel, missing } from "./conversions.js";
 import { fill, h, table } from "./dom.js";
-import { beforeName, compareParam, periodName } from "./filters.js";
+import { addFilter, addressOf, beforeName, compareParam, periodName, readFilters } from "./filters.js";
 import { count, duration, many, money, odds, per100, percent, share, time, units } from "./format.js";
-import { openDialog } from "./listing.js";
-import { once } from "./overview.js";
+import { Listing, openDialog } from "./listing.js";
+import { comparedAs, once } from "./overview.js";
 import { judge, needed } from "./significance.js";
 import { t } from "./texts.js";
 import { campaignName, stateName, valueName } from "./words.js";
 
 const LISTED = 20; // invoices of a list on the page; all of them are in the file
+const STAGES = 8;  // campaigns shown step by step, those with the most mails; there is a table of all
+const CAMPAIGNS_MAX = 2000;
+
+/* A link that picks one value, on this page.  Filters that invoices can't be picked by stay in the
+ * address, for other pages. */
+function picker(filters, dimension, key, name) {
+    return filters[dimension] === key || isShared() ? name : h("a", { "data-view": "funnel", title: t("overview.show_only_these", { value: name }),
+        href: addressOf("funnel", addFilter({ ...readFilters(), sent: "" }, dimension, key)) }, name);
+}
 
 /* --- lists: the invoices behind a number --- */
 
@@ -44,8 +54,7 @@ function drawList(what, params, data, place) {
 
 /* What opens the list, in a dialog of its own. */
 function listButton(what, campaign, name, filters) {
-    const { brand, from, to, tz } = funnelParams(filters);
-    const params = { brand, campaign, from, to, tz };
+    const params = { ...funnelParams(filters), campaign };
 
     async function open() {
         const place = h("div", { class: "stack" }, h("p", { class: "muted" }, t("funnel.loading")));
@@ -104,7 +113,7 @@ function campaignSteps(row, before, filters) {
 
     return h("div", { class: "stage" },
         h("div", null,
-            h("h3", { title: name }, name),
+            h("h3", { title: name }, picker(filters, "campaign", row.key, name)),
             h("ol", { class: "funnel", "aria-label": t("funnel.steps_of", { name }) },
                 step(t("funnel.mailed"), row.sent, { top, was: before?.sent, filters }),
                 step(t("funnel.clicked"), row.clicked, { top, rate: rate(row.clicked, row.sent, "funnel.of_mails"), was: before?.clicked,
@@ -126,11 +135,54 @@ function stepsCard(load, filters) {
         empty: emptyFunnel(),
         render(data, body) {
             const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row]));
+            const most = [...data.rows].sort((a, b) => b.sent - a.sent || b.clicked - a.clicked).slice(0, STAGES);
 
-            fill(body, h("div", { class: "stages" }, data.rows.map((row) =>
-                campaignSteps(row, before.get(row.key), filters))));
+            fill(body, h("div", { class: "stages" }, data.rows.filter((row) => most.includes(row)).map((row) =>
+                campaignSteps(row, before.get(row.key), filters))),
+            data.rows.length > STAGES ? h("p", { class: "small muted after" }, t("funnel.those_with_the_most", { n: STAGES })) : null);
         },
     });
+}
+
+/* All of them, where there are more than can be shown step by step. */
+function allCard(load, filters) {
+    let before = null;
+    const rate = (name, value) => ({ name, isNumber: true, value: (row) => row[value] ?? -1,
+        cell: (row) => row[value] === null ? "–" : percent(row[value]) });
+    const number = (name, value) => ({ name, isNumber: true, value: (row) => row[value], cell: (row) => count(row[value]) });
+    const was = (row) => before ? before.get(row.key)?.paid ?? 0 : undefined;
+    const listing = new Listing({
+        caption: t("campaigns.table_of_campaigns"), text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
+        columns: [
+            { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
+                cell: ({ key, name }) => picker(filters, "campaign", key, campaignName(key, name)) },
+            rate(t("funnel.paid_per_mail"), "conversion_rate"), rate(t("campaigns.clicked_per_mail"), "click_rate"),
+            number(t("funnel.mailed"), "sent"), number(t("funnel.clicked"), "clicked"), number(t("funnel.paid"), "paid"),
+            { name: t("common.change"), isNumber: true, value: (row) => row.paid - (was(row) ?? 0),
+                cell: (row) => changeOf(row.paid, was(row), beforeName(filters)) },
+        ],
+    });
+    const card = new Card({
+        title: t("common.all_campaigns"), span: 12,
+        note: t("funnel.change_is_of_invoices"),
+        table: ({ rows }) => [[t("common.campaign"), t("common.name"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid")],
+            ...rows.map(({ key, name, sent, clicked, paid }) => [key, name ?? "", sent, clicked, paid])],
+        async load() {
+            const data = await load();
+
+            card.element.hidden = data.rows.length <= STAGES;
+            return data;
+        },
+        render(data, body) {
+            before = data.previous && new Map(data.previous.rows.map((row) => [row.key, row]));
+            if (!body.contains(listing.element))
+                fill(body, listing.element);
+            listing.show(data.rows);
+        },
+    });
+
+    card.element.hidden = true; // until it is known to be of use
+    return card;
 }
 
 function figure(title, note, load, filters, read, show = count) {
@@ -181,7 +233,7 @@ function toSpans(steps) {
     return values;
 }
 
-function timeCard(title, note, field, load) {
+function timeCard(title, note, field, { load, filters }) {
     const chart = new TimeChart("bar", title);
 
     return new Card({
@@ -189,7 +241,7 @@ function timeCard(title, note, field, load) {
         isEmpty: ({ total }) => total[field].length === 0,
         empty: missing(field === "click_to_pay" ? "paid" : "clicked"),
         close: () => chart.close(),
-        render({ total }, body) {
+        render({ total, previous }, body) {
             const spread = total[`${field}_s`];
 
             chart.show(body, {
@@ -198,6 +250,7 @@ function timeCard(title, note, field, load) {
                 summary: t("funnel.half_within_a_quarter", { median: duration(spread.median),
                     q1: duration(spread.q1), q3: duration(spread.q3) }),
                 series: [{ name: t("funnel.invoices"), values: toSpans(total[field]), colour: "people" }],
+                compared: previous ? comparedAs(filters, toSpans(previous.total[field])) : null,
             });
         },
     });
@@ -215,10 +268,10 @@ const outcomes = {
     taken_back: t("funnel.refunded_credited_or_unpaid"),
 };
 
-function outcomeCard(load) {
+function outcomeCard(load, filters) {
     return new Card({
-        title: t("funnel.what_became_of_payments"), span: 6, load,
-        note: t("funnel.all_payments_of_the"),
+        title: t("funnel.what_became_of_payments"), span: filters.variant ? 12 : 6, load,
+        note: t(["campaign", "kind", "variant", "channel"].some((name) => filters[name]) ? "funnel.all_payments_whatever" : "funnel.all_payments_of_the"),
         isEmpty: ({ payments }) => Object.values(payments).every(({ n }) => n === 0),
         table: ({ payments }) => [[t("funnel.payments"), t("common.number"), t("common.money"), ""],
             ...Object.entries(payments).filter(([, { n }]) => n !== 0).flatMap(([key, { n, amount }]) => {
@@ -228,22 +281,24 @@ function outcomeCard(load) {
                     [outcomes[key] ?? key, i === 0 ? n : null, sum === null ? null : units(sum, currency), currency]);
             })],
         empty: missing("paid"),
-        render({ payments }, body) {
+        render({ payments, previous }, body) {
             const rows = Object.entries(payments).filter(([, { n }]) => n !== 0)
-                .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), amounts(amount)]);
+                .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), changeOf(n, previous?.payments[key]?.n, beforeName(filters)) ?? "", amounts(amount)]);
 
             fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
                 "aria-label": t("funnel.table_of_payments") },
-            table("rows small", t("funnel.payments_by_what_became"), [t("funnel.payments"), t("common.number"), t("common.money")], rows)));
+            table("rows small", t("funnel.payments_by_what_became"), [t("funnel.payments"), t("common.number"), t("common.change"), t("common.money")], rows)));
         },
     });
 }
 
 /* --- A/B --- */
 
+const TESTS = 5; // shown at once
+
 function variantTestCard(filters) {
     const load = async (signal) => get("funnel", { ...funnelParams(filters),
-        group_by: "campaign,variant" }, signal);
+        group_by: "campaign,variant", compare: compareParam(filters) }, signal);
 
     return new Card({
         title: t("funnel.a_b_tests_by"), span: 6, load,
@@ -253,12 +308,17 @@ function variantTestCard(filters) {
             ...rows.map(({ campaign, name, variant, sent, clicked, paid }) =>
                 [campaignName(campaign, name), valueName("variant", variant), sent, clicked, paid])],
         empty: h("span", null, t("funnel.no_mail_of_this")),
-        render({ rows }, body) {
+        render({ rows, previous }, body) {
+            const before = previous && new Map(previous.rows.map((row) => [row.key, row.paid]));
             const tests = new Map();
 
             for (const row of rows.filter(({ variant }) => variant !== "none"))
-                tests.set(row.campaign, [...tests.get(row.campaign) ?? [], row]);
-            fill(body, [...tests.values()].map(variantTest));
+                tests.set(row.campaign, [...tests.get(row.campaign) ?? [], { ...row, before: before ? before.get(row.key) ?? 0 : undefined }]);
+            const [shown, rest] = [[...tests.values()].slice(0, TESTS), [...tests.values()].slice(TESTS)];
+
+            fill(body, shown.map((test) => variantTest(test, filters)), rest.length === 0 ? null
+                : h("details", { class: "data" }, h("summary", null, t("bars.n_more", { n: rest.length })),
+                    rest.map((test) => variantTest(test, filters))));
         },
     });
 }
@@ -268,16 +328,16 @@ const goals = {
     clicked: { what: t("funnel.invoices_clicked"), more: t("funnel.more_clicked") },
 };
 
-function variantTest(rows) {
+function variantTest(rows, filters) {
     const name = campaignName(rows[0].campaign, rows[0].name);
 
     rows.sort((a, b) => (a.variant < b.variant ? -1 : 1));
     return h("div", { class: "stack after" },
-        h("h3", null, name),
+        h("h3", null, picker(filters, "campaign", rows[0].campaign, name)),
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("funnel.variants_of", { name }) },
-            table("rows small", t("funnel.variants_of", { name }), [t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid"), t("funnel.paid_per_100_mails")],
-                rows.map(({ variant, sent, clicked, paid }) => [variant, count(sent), count(clicked),
-                    count(paid), sent > 0 ? per100(paid / sent) : "–"]))),
+            table("rows small", t("funnel.variants_of", { name }), [t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid"), t("common.change"), t("funnel.paid_per_100_mails")],
+                rows.map(({ variant, sent, clicked, paid, before }) => [picker(filters, "variant", variant, variant), count(sent), count(clicked),
+                    count(paid), changeOf(paid, before, beforeName(filters)) ?? "", sent > 0 ? per100(paid / sent) : "–"]))),
         Object.keys(goals).map((goal) => verdict(rows.map((row) =>
             ({ name: row.variant, clicks: row[goal], sent: row.sent })), goals[goal])));
 }
@@ -321,7 +381,7 @@ function sampleSize(variants, { what }) {
 }
 
 export function funnel(context, filters) {
-    const load = once(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: 500 }));
+    const load = once(loadFunnel(filters, { group_by: "campaign", compare: compareParam(filters), limit: CAMPAIGNS_MAX, offset: 0 }));
 
     return {
         title: t("common.funnel"),
@@ -330,18 +390,20 @@ export function funnel(context, filters) {
         csvPath: "funnel",
         csv: { ...funnelParams(filters), group_by: "campaign" },
         cards: [
-            figure(t("funnel.mailed"), t("funnel.mails_that_were_told"), load, filters, ({ sent }) => sent),
+            figure(t("funnel.mailed"), t(filters.kind ? "funnel.mails_of_all_kinds" : "funnel.mails_that_were_told"), load, filters, ({ sent }) => sent),
             figure(t("funnel.clicked"), t("funnel.invoices_that_a_person"), load, filters,
                 ({ clicked }) => clicked),
             figure(t("funnel.paid"), t("funnel.invoices_paid_after_a"), load, filters, ({ paid }) => paid),
             moneyCard(load, filters),
             stepsCard(load, filters),
+            allCard(load, filters),
             timeCard(t("funnel.from_click_to_payment"), t("funnel.how_long_people_take"),
-                "click_to_pay", load),
+                "click_to_pay", { load, filters }),
             timeCard(t("common.from_mail_to_click"), t("funnel.how_long_it_takes"),
-                "sent_to_click", load),
-            variantTestCard(filters),
-            outcomeCard(load),
-        ],
+                "sent_to_click", { load, filters }),
+            // Of one variant there is nothing to test.
+            filters.variant ? null : variantTestCard(filters),
+            outcomeCard(load, filters),
+        ].filter(Boolean),
     };
 }

@@ -21,12 +21,13 @@ export function matches(text, wanted) {
  *
  * Columns are {name, value(item), cell(item), isNumber}: `value` is what is sorted by, most first if
  * it is a number; `cell` what is shown, by default the value.  The first column is the row's head,
- * and may give the whole `th`.  `text(item)` is what is searched in.  A list made anew with the same
+ * and may give the whole `th`.  `text(item)` is what is searched in; a field for that is there for more
+ * than a page of items, or always (`isSearched`).  A list made anew with the same
  * `memory` goes on where the last one was left.
  */
 export class Listing {
-    constructor({ caption, columns, text, page = PAGE, memory = {} }) {
-        Object.assign(this, { caption, columns, text, page, memory, sort: 1, at: 0, isTurned: false, items: [] },
+    constructor({ caption, columns, text, isSearched = false, page = PAGE, memory = {} }) {
+        Object.assign(this, { caption, columns, text, isSearched, page, memory, sort: 1, at: 0, isTurned: false, items: [] },
             memory);
         this.searchId = newId();
         this.search = h("input", { id: this.searchId, class: "input", type: "search", "data-key": "search",
@@ -49,7 +50,7 @@ export class Listing {
 
     show(items) {
         this.items = items;
-        this.searchPlace.hidden = items.length <= this.page && !this.search.value;
+        this.searchPlace.hidden = !this.isSearched && items.length <= this.page && !this.search.value;
         this.draw();
     }
 

@@ -1,6 +1,7 @@
 // A client or an invoice: what is kept of it, and what can be done about it.
 import { address, get, post, remove } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
+import { readFilters } from "./filters.js";
 import { ago, count, many, money, time } from "./format.js";
 import { openDialog } from "./listing.js";
 import { t } from "./texts.js";
@@ -150,7 +151,7 @@ class Lookup {
         this.number = h("input", { id: ids[1], class: "input", type: "text", inputmode: "numeric",
             pattern: "[0-9]{1,10}", title: t("lookup.a_number_of_up"), required: true, autocomplete: "off" });
         this.brand = h("select", { id: ids[2] }, context.brands.map(({ name }) =>
-            h("option", { value: name }, name)));
+            h("option", { value: name, selected: name === readFilters().brand }, name)));
         this.form = h("form", { class: "card", onsubmit: (event) => {
             event.preventDefault();
             this.show();

@@ -7,8 +7,8 @@ import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensions, dimensionsOf, periodName, stepOf, toParams,
-    timeZone, withoutDimensions } from "./filters.js";
+import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensions, dimensionsOf, isOfInvoices, narrow, partOf,
+    periodName, stepOf, toParams, timeZone, withoutDimensions } from "./filters.js";
 import { big, clock, count, many, percent, share, weekOf } from "./format.js";
 import { heatButtons, heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { t } from "./texts.js";
@@ -103,6 +103,11 @@ export function comparedSeries(data, filters, field = filters.who) {
         if (time !== undefined)
             values[placeOf(time)] = (values[placeOf(time)] ?? 0) + row[field];
     }
+    return comparedAs(filters, values);
+}
+
+/** Values of the period that is compared with, as a series of a chart. */
+export function comparedAs(filters, values) {
     const name = beforeName(filters);
 
     return { name: name.charAt(0).toUpperCase() + name.slice(1), values, colour: "muted", isCompared: true };
@@ -112,6 +117,14 @@ export function comparedSeries(data, filters, field = filters.who) {
 function shownStep(interval, n, wanted) {
     return interval === "day" && (wanted === "week" || (wanted === "" && n > DAYS_MAX)) ? "week"
         : interval;
+}
+
+/** What a press on the columns of a chart over time does: the period becomes that part of it.  `data`
+ * is the answer that the chart shows, `keys` its columns. */
+export function periodWays(data, { keys, interval }, filters) {
+    if (isShared() || (interval === "hour" && keys.length === 1))
+        return null;
+    return (i) => ({ what: t(`charts.only_${interval}`), filters: narrow(filters, partOf(keys[i], interval, data)) });
 }
 
 /* The series by who clicked: labels, or people and machines only where the answer has no labels. */
@@ -129,6 +142,14 @@ function byWho(data, filters) {
  * long as properties are counted together. */
 function hasLabels(picked) {
     return picked.length !== 1 || picked[0] === "label";
+}
+
+/* What a press on the name of such a series does. */
+function labelWay(key, name, isSplit, filters) {
+    const whose = { ...filters, sent: "", who: key === "human" ? "human" : "automated" };
+
+    return { view: "", title: t("overview.show_only_these", { value: name }),
+        filters: isSplit ? whose : addFilter(whose, "label", key) };
 }
 
 function labelChart(load, context, filters) {
@@ -150,6 +171,8 @@ function labelChart(load, context, filters) {
         close: () => chart.close(),
         render(data, body) {
             const { keys, interval, series } = byWho(data, filters);
+            const names = labelKeys.filter((key) => series.has(key) && wanted(key));
+            const nameOf = (key) => isSplit && key !== "human" ? t("common.machines") : labelName(key);
 
             chart.show(body, {
                 keys,
@@ -158,10 +181,11 @@ function labelChart(load, context, filters) {
                     period: periodName(filters) }),
                 compared: comparedSeries(data, filters),
                 notes: data.notes, noting: { filters, mayWrite: context.mayWrite },
-                series: labelKeys.filter((key) => series.has(key) && wanted(key)).map((key) => ({
-                    name: isSplit && key !== "human" ? t("common.machines") : labelName(key),
-                    note: isSplit ? "" : labelNote(key), values: series.get(key),
+                wayOf: periodWays(data, { keys, interval }, filters),
+                series: names.map((key) => ({
+                    name: nameOf(key), note: isSplit ? "" : labelNote(key), values: series.get(key),
                     colour: key === "human" ? "people" : key,
+                    way: names.length > 1 ? labelWay(key, nameOf(key), isSplit, filters) : null,
                 })),
             });
         },
@@ -169,22 +193,23 @@ function labelChart(load, context, filters) {
 }
 
 /** A link that picks the clicks with that value, on the overview or another view. */
-function picker(filters, dimension, key, view = "") {
-    if (filters[dimension] === key)
+export function picker(filters, dimension, key, view = "") {
+    if (filters[dimension] === key || isShared())
         return null;
     return () => h("a", { "data-view": view, title: t("overview.show_only_these", { value: valueName(dimension, key) }),
         href: addressOf(view, addFilter({ ...filters, sent: "" }, dimension, key)) }, valueName(dimension, key));
 }
 
 /* The reasons why clicks count as machines’; nothing where there are none. */
-function reasonBars(rows, filters) {
+function reasonBars({ rows, previous }, filters) {
+    const before = previous && new Map(previous.rows.map(({ key, automated }) => [key, automated]));
     const items = rows.filter(({ automated }) => automated > 0).map(({ key, automated }) => (
-        { name: valueName("reason", key), value: automated,
+        { name: valueName("reason", key), value: automated, before: before ? before.get(key) ?? 0 : undefined,
             link: picker({ ...filters, who: "automated" }, "reason", key) }));
 
     return items.length === 0 ? null : [
         h("h3", { class: "small after" }, t("overview.what_gave_machines_away")),
-        bars(t("overview.machines_clicks_by_what"), items, { limit: 4, machines: true })];
+        bars(t("overview.machines_clicks_by_what"), items, { limit: 4, machines: true, what: beforeName(filters) })];
 }
 
 function whoCard(load, params, filters) {
@@ -192,41 +217,42 @@ function whoCard(load, params, filters) {
         title: t("common.who_clicked"),
         table: (data) => [[t("common.who_clicked"), t("filters.given_away_by"), t("common.clicks")],
             ...labelSums(data.rows).map(([key, n]) => [labelName(key), "", n]),
-            ...data.reasons.filter(({ automated }) => automated > 0).map(({ key, automated }) =>
+            ...data.reasons.rows.filter(({ automated }) => automated > 0).map(({ key, automated }) =>
                 [t("common.machines"), valueName("reason", key), automated])],
         note: t("overview.mail_gateways_open_every"),
         span: 4,
         async load(signal) {
-            const reasons = stats({ ...params, group_by: "reason" }, signal).catch((error) => {
+            const reasons = stats({ ...params, group_by: "reason", compare: compareParam(filters) }, signal).catch((error) => {
                 if (error.type !== "counted-apart")
                     throw error;
                 return { rows: [] };
             });
             const labels = hasLabels(dimensionsOf(filters)) ? load()
-                : stats({ ...params, group_by: "label" }, signal).then((data) => ({ ...data,
-                    rows: data.rows.map((row) => ({ ...row, label: row.key })) }));
+                : stats({ ...params, group_by: "label", compare: compareParam(filters) }, signal);
+            const [data, found] = await Promise.all([labels, reasons]);
 
-            const [data, { rows }] = await Promise.all([labels, reasons]);
-
-            return { ...data, reasons: rows };
+            return { ...data, reasons: found };
         },
         isEmpty: (data) => data.total.total === 0,
         render(data, body) {
+            const before = data.previous && new Map(labelSums(data.previous.rows));
+
             fill(body, bars(t("overview.clicks_by_who_clicked"), labelSums(data.rows).map(([key, value]) => ({
                 name: labelName(key), title: `${labelName(key)}: ${labelNote(key)}`, value,
+                before: before ? before.get(key) ?? 0 : undefined,
                 link: picker({ ...filters, who: key === "human" ? "human" : "automated" }, "label", key),
-                colour: key === "human" ? "people" : key }))),
+                colour: key === "human" ? "people" : key })), { what: beforeName(filters) }),
             reasonBars(data.reasons, filters));
         },
     });
 }
 
-/* The clicks by label: [[label, clicks], …]. */
+/* The clicks by label, [[label, clicks], …], of rows by label or by time and label. */
 function labelSums(rows) {
     const sums = new Map();
 
-    for (const row of rows)
-        sums.set(row.label, (sums.get(row.label) ?? 0) + row.total);
+    for (const { label, key, total } of rows)
+        sums.set(label ?? key, (sums.get(label ?? key) ?? 0) + total);
     return [...sums];
 }
 
@@ -383,7 +409,7 @@ export function overview(context, filters) {
             picked.length > 0 || isShared() ? null : anomalyCard(filters),
             labelChart(load, context, filters),
             whoCard(load, params, filters),
-            picked.length > 0 ? null : conversionCard(filters),
+            isOfInvoices(filters) ? conversionCard(filters) : null,
             picked.length === 1 && isShared() ? null : rank(t("overview.top_campaigns"), picked.length === 1 ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
                 "campaign", { link: toCampaign, load: picked.length === 1 ? pickedCampaigns(params, filters) : undefined }),
             rank(t("common.kinds_of_link"), t("overview.what_the_clients_were"), "kind"),
@@ -396,7 +422,7 @@ export function overview(context, filters) {
             rank(t("common.opened_from"), t("overview.where_the_link_stood"), "referrer"),
             rank(t("overview.browsers"), t("overview.and_mail_apps_by"), "browser"),
             rank(t("overview.systems"), t("overview.what_those_ran_on"), "system", { fills: true }),
-            picked.length > 0 ? apartCard("overview.apart", picked) : null,
+            picked.length === 0 ? null : apartCard(isOfInvoices(filters) ? "overview.clients_apart" : "overview.apart", picked),
         ].filter(Boolean),
     };
 }

@@ -1,8 +1,9 @@
 // Links that led to a page of ours, and not to the invoice.
 import { stats } from "./api.js";
+import { difference } from "./bars.js";
 import { Card } from "./card.js";
 import { fill, h, table } from "./dom.js";
-import { toParams } from "./filters.js";
+import { beforeName, compareParam, toParams } from "./filters.js";
 import { count } from "./format.js";
 import { t } from "./texts.js";
 import { audiences, campaignName } from "./words.js";
@@ -22,15 +23,16 @@ const pages = {
     opted_out: [t("ownpages.opted_out_of_tracking"), t("ownpages.their_links_lead_on")],
 };
 
-function pagesOf(campaign, rows, field) {
+function pagesOf(campaign, { rows, before }, filters) {
+    const field = filters.who;
     const shown = rows.filter((row) => row[field] > 0).sort((a, b) => b[field] - a[field]);
 
     return [campaign ? h("h3", null, campaign) : null,
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": campaign ? t("ownpages.of_campaign", { campaign }) : t("ownpages.pages_of_ours") },
-            table("rows small", t("ownpages.pages_of_ours_that"), [t("ownpages.page"), t("ownpages.times")], shown.map((row) => [
+            table("rows small", t("ownpages.pages_of_ours_that"), [t("ownpages.page"), t("ownpages.times"), t("common.change")], shown.map((row) => [
                 h("span", null, pages[row.page]?.[0] ?? row.page,
                     h("span", { class: "below small muted" }, pages[row.page]?.[1] ?? "")),
-                count(row[field])])))];
+                count(row[field]), difference(row[field], before ? before.get(row.key) ?? 0 : undefined, beforeName(filters)) ?? ""])))];
 }
 
 /** `load` gives the campaigns that the page shows: {keys, names}. */
@@ -45,21 +47,22 @@ export function ownPagesCard(load, filters) {
 
             if (keys.length === 0)
                 return { names, keys, rows: [] };
-            const { rows } = await stats({ ...toParams(filters), campaign: keys.join(","),
-                group_by: "campaign,page" }, signal);
+            const { rows, previous } = await stats({ ...toParams(filters), campaign: keys.join(","),
+                group_by: "campaign,page", compare: compareParam(filters) }, signal);
 
-            return { names, keys, rows: rows.filter((row) => row[field] > 0) };
+            return { names, keys, rows: rows.filter((row) => row[field] > 0),
+                before: previous && new Map(previous.rows.map((row) => [row.key, row[field]])) };
         },
         isEmpty: ({ rows }) => rows.length === 0,
         table: ({ names, rows }) => [[t("common.campaign"), t("ownpages.page"), t("ownpages.times")], ...rows.map((row) =>
             [campaignName(row.campaign, names.get(row.campaign)), pages[row.page]?.[0] ?? row.page, row[field]])],
         empty: t("ownpages.all_links_of_these"),
-        render({ names, keys, rows }, body) {
+        render({ names, keys, rows, before }, body) {
             const found = keys.filter((key) => rows.some(({ campaign }) => campaign === key));
 
             fill(body, found.map((key) => h("div", { class: "stack after" },
                 pagesOf(keys.length > 1 ? campaignName(key, names.get(key)) : null,
-                    rows.filter(({ campaign }) => campaign === key), field))));
+                    { rows: rows.filter(({ campaign }) => campaign === key), before }, filters))));
         },
     });
 }

@@ -94,7 +94,7 @@ class Picture {
         this.paragraph([about, days].filter(Boolean).join(" · "));
         if (isStated)
             this.paragraph(summary, { fill: this.paint.ink });
-        else
+        if (!isStated || this.chart.series.length > 1)
             this.legend();
     }
 

@@ -142,12 +142,15 @@ function story(target) {
             h("td", { class: "number" }, count(look.redirects.length)))))))];
 }
 
-export function targets({ brands }) {
+export function targets({ brands }, { kind }) {
     const withBrand = brands.length > 1;
     let chosen = null;
     const isOff = ({ enabled }) => !enabled;
     const load = once(async () => {
         const data = await get("targets");
+
+        if (kind)
+            data.targets = data.targets.filter((target) => kind.split(",").includes(target.kind));
 
         pages.element.hidden = isOff(data);
         return data;

@@ -1,8 +1,10 @@
 // A/B tests: the variants of a campaign, and the conclusion in a sentence.
 import { stats } from "./api.js";
+import { difference } from "./bars.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
-import { addressOf, readFilters, readView, toParams } from "./filters.js";
+import { addressOf, beforeName, compareParam, readFilters, readView, toParams } from "./filters.js";
+import { picker } from "./overview.js";
 import { count, many, odds, percent, per100 } from "./format.js";
 import { judge, wilson } from "./significance.js";
 import { t } from "./texts.js";
@@ -136,7 +138,7 @@ function rate({ clicks, sent }) {
         percent(clicks / sent));
 }
 
-function row(variant, all, change) {
+function row(variant, { all, filters }, change) {
     const rateCell = h("td", { class: "number" }, rate(variant));
     const input = h("input", {
         class: "input sent number", type: "number", min: "0", max: "999999999", inputmode: "numeric",
@@ -151,8 +153,9 @@ function row(variant, all, change) {
     });
 
     return h("tr", null,
-        h("th", { scope: "row" }, t("common.variant_2", { variant: variant.name })),
+        h("th", { scope: "row" }, picker(filters, "variant", variant.name, "campaigns")?.() ?? t("common.variant_2", { variant: variant.name })),
         h("td", { class: "number" }, count(variant.clicks)),
+        h("td", { class: "number wide-only" }, difference(variant.clicks, variant.before, beforeName(filters))),
         h("td", { class: "number muted wide-only" }, all > 0 ? percent(variant.clicks / all) : "–"),
         h("td", { class: "number" }, input),
         rateCell);
@@ -162,15 +165,16 @@ function head() {
     const column = (name, type) => h("th", { scope: "col", class: type }, name);
 
     return h("thead", null, h("tr", null, column(t("common.variant")), column(t("common.clicks"), "number"),
-        column(t("common.share"), "number wide-only"), column(t("common.mails_sent"), "number"),
+        column(t("common.change"), "number wide-only"), column(t("common.share"), "number wide-only"), column(t("common.mails_sent"), "number"),
         column(t("variants.click_rate"), "number")));
 }
 
-function drawOne(rows, body, filters) {
+function drawOne({ rows, previous }, body, filters) {
     const sent = readSent(filters);
+    const before = previous && new Map(previous.rows.map((one) => [one.key, one.human]));
     const variants = rows.filter(({ variant, key }) => (variant ?? key) !== "none")
         .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .map((one) => ({ name: one.key, clicks: one.human, sent: sent[one.key] }));
+        .map((one) => ({ name: one.key, clicks: one.human, sent: sent[one.key], before: before ? before.get(one.key) ?? 0 : undefined }));
     const all = variants.reduce((sum, { clicks }) => sum + clicks, 0);
     const verdict = h("div", { "aria-live": "polite" }, statement(variants));
     const change = () => {
@@ -185,7 +189,7 @@ function drawOne(rows, body, filters) {
             h("table", { class: "rows plain" },
                 h("caption", { class: "visually-hidden" }, t("variants.variants_and_their_clicks")),
                 head(),
-                h("tbody", null, variants.map((variant) => row(variant, all, change))))),
+                h("tbody", null, variants.map((variant) => row(variant, { all, filters }, change))))),
         verdict);
 }
 
@@ -197,8 +201,12 @@ const verdicts = {
     open: [t("variants.no_winner_yet"), ""],
 };
 
-function drawSeveral(rows, body, filters) {
+function drawSeveral({ rows, previous }, body, filters) {
     const tests = new Map();
+    const before = new Map();
+
+    for (const { campaign, variant, human } of previous?.rows ?? [])
+        before.set(campaign, (before.get(campaign) ?? 0) + (variant === "none" ? 0 : human));
 
     for (const one of rows.filter(({ variant }) => variant !== "none"))
         tests.set(one.campaign, [...tests.get(one.campaign) ?? [],
@@ -213,14 +221,16 @@ function drawSeveral(rows, body, filters) {
             variants[0].label)),
             h("td", null, variants.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, clicks }) =>
                 `${name}\u00a0${count(clicks)}`).join(" · ")),
+            h("td", { class: "number wide-only" }, difference(variants.reduce((sum, { clicks }) => sum + clicks, 0),
+                previous ? before.get(campaign) ?? 0 : undefined, beforeName(filters))),
             h("td", null, h("span", { class: `tag ${grade}` }, text)));
     });
 
     fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("variants.table_of_a_b") },
         h("table", { class: "rows" },
             h("caption", { class: "visually-hidden" }, t("variants.a_b_tests")),
-            h("thead", null, h("tr", null, [t("common.campaign"), t("common.peoples_clicks"), t("variants.result")].map((text) =>
-                h("th", { scope: "col" }, text)))),
+            h("thead", null, h("tr", null, [[t("common.campaign")], [t("common.peoples_clicks")], [t("common.change"), "number wide-only"],
+                [t("variants.result")]].map(([text, type]) => h("th", { scope: "col", class: type }, text)))),
             h("tbody", null, lines))),
     h("p", { class: "small muted after" },
         t("variants.results_take_it_that")));
@@ -236,23 +246,23 @@ export function variantCard(load, filters) {
         span: 8,
         async load(signal) {
             if (isOne)
-                return stats({ ...toParams(filters), group_by: "variant" }, signal);
+                return stats({ ...toParams(filters), group_by: "variant", compare: compareParam(filters) }, signal);
             const { rows } = await load();
             const campaign = filters.campaign || rows.slice(0, LISTED).map(({ key }) => key).join(",");
 
             return campaign === "" ? { rows: [] } : stats({ ...toParams(filters), campaign,
-                group_by: "campaign,variant", limit: 1000, offset: 0 }, signal);
+                group_by: "campaign,variant", compare: compareParam(filters), limit: 1000, offset: 0 }, signal);
         },
         isEmpty: ({ rows }) => !rows.some(({ variant, key }) => (variant ?? key) !== "none"),
         table: ({ rows }) => [[t("common.campaign"), t("common.variant"), t("common.peoples_clicks")], ...rows.map((row) =>
             [isOne ? Number(filters.campaign) : campaignName(row.campaign, row.name), valueName("variant", row.variant ?? row.key), row.human])],
         empty: t("variants.no_clicked_link_carries"),
-        render({ rows }, body) {
+        render(data, body) {
             if (!isOne)
-                drawSeveral(rows, body, filters);
+                drawSeveral(data, body, filters);
             // Not while somebody types a number into it.
             else if (!body.contains(document.activeElement) || !body.querySelector("input"))
-                drawOne(rows, body, { ...filters, sent: readFilters().sent });
+                drawOne(data, body, { ...filters, sent: readFilters().sent });
         },
     });
 }

@@ -22,16 +22,17 @@ export function inWords({ brands, campaigns: known }, filters) {
         : campaignName(key, known.find((one) => one.key === key)?.name);
 
     return [filters.brand || (brands.length === 1 ? brands[0].name : ""), periodName(filters),
-        ...chosenFilters(filters).map(([name, value]) => value.split(",").map((key) =>
+        ...chosenFilters(filters).filter(([name]) => name !== "wide").map(([name, value]) => value.split(",").map((key) =>
             wordOf(name, key)).join(", ")), t("app.clicks_of", { of: audiences[filters.who].of })].filter(Boolean).join(" · ");
 }
 
-/* The filters of a view, without those that are as they always are; its brand is said beside them. */
+/* The filters of a view, without those that are as they always are; its brand is said beside them,
+ * and it is nobody's way to a wider period. */
 export function filtersOf(filters) {
     const plain = withDefaults({});
 
     return Object.fromEntries(Object.entries(filters).filter(([name, value]) =>
-        name !== "brand" && (name === "from" || value !== plain[name])));
+        name !== "brand" && name !== "wide" && (name === "from" || value !== plain[name])));
 }
 
 function fault(error) {

@@ -134,6 +134,8 @@ export function valueName(dimension, key) {
         return systems[key] ?? sentence(key);
     case "referrer":
         return referrers[key] ?? sentence(key);
+    case "delay":
+        return delays[key]?.[0] ?? key;
     case "variant":
         return key === "none" ? t("words.no_variant") : t("common.variant_2", { variant: key });
     case "country":
