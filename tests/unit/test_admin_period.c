@@ -231,7 +231,7 @@ static void test_previous(void **state)
         assert_int_equal(period_parse(slice_of(cases[i].from), slice_of(cases[i].to), zone,
                                       at("2027-01-01T00:00:00Z"), &period),
                          PERIOD_OK);
-        period_previous(&period, zone, &previous);
+        period_previous(&period, zone, at("2027-01-01T00:00:00Z"), &previous);
         assert_string_equal(utc(previous.from_s), cases[i].want_from);
         assert_string_equal(utc(previous.to_s), cases[i].want_to);
         zone_free(zone);
@@ -286,7 +286,8 @@ static void test_compare(void **state)
         assert_int_equal(period_parse(slice_of(cases[i].from), slice_of(cases[i].to), zone,
                                       at("2027-01-01T00:00:00Z"), &period),
                          PERIOD_OK);
-        taken = period_compare(&period, zone, slice_of(cases[i].how), &other);
+        taken = period_compare(&period, zone, at("2027-01-01T00:00:00Z"), slice_of(cases[i].how),
+                               &other);
         assert_int_equal(taken, cases[i].want_from != NULL);
         if (taken) {
             assert_string_equal(utc(other.from_s), cases[i].want_from);
@@ -294,6 +295,51 @@ static void test_compare(void **state)
         } else {
             assert_int_equal(other.from_s, 7);
         }
+        zone_free(zone);
+    }
+}
+
+/* As of Sunday, the 22nd of November 2026, 10:20. */
+static void test_compare_while_it_lasts(void **state)
+{
+    const struct {
+        const char *name, *from, *to, *zone, *how, *want_from, *want_to;
+    } cases[] = {
+        {"today, given by its date", "2026-11-22", "2026-11-22", "UTC", "previous",
+         "2026-11-21T00:00:00Z", "2026-11-21T11:00:00Z"},
+        {"today in Berlin", "2026-11-22", "2026-11-22", "Europe/Berlin", "previous",
+         "2026-11-20T23:00:00Z", "2026-11-21T11:00:00Z"},
+        {"a span that ends with today", "7d", "2026-11-22", "UTC", "previous",
+         "2026-11-09T00:00:00Z", "2026-11-15T11:00:00Z"},
+        {"a week, from its Monday on", "2026-11-16", "2026-11-22", "UTC", "weekday",
+         "2026-11-09T00:00:00Z", "2026-11-15T11:00:00Z"},
+        {"a month that goes on", "2026-11-01", "2026-11-30", "UTC", "year", "2025-11-01T00:00:00Z",
+         "2025-11-22T11:00:00Z"},
+        {"the month before, up to the same place", "2026-11-01", "2026-11-30", "UTC", "previous",
+         "2026-10-02T00:00:00Z", "2026-10-23T11:00:00Z"},
+        {"from a date on", "2026-11-20", "2026-11-22", "UTC", "2026-11-01", "2026-11-01T00:00:00Z",
+         "2026-11-03T11:00:00Z"},
+        {"hours, by times", "2026-11-22T06:00:00Z", "2026-11-22T12:00:00Z", "UTC", "previous",
+         "2026-11-22T00:00:00Z", "2026-11-22T05:00:00Z"},
+        {"up to the hour that isn't over", "2026-11-22", "2026-11-22T11:00:00Z", "UTC", "previous",
+         "2026-11-21T00:00:00Z", "2026-11-21T11:00:00Z"},
+        {"of which nothing has happened", "2026-11-25", "2026-11-26", "UTC", "previous",
+         "2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct zone *zone = zone_of(cases[i].zone);
+        int64_t now_s = at("2026-11-22T10:20:00Z");
+        struct period period, other;
+
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(
+            period_parse(slice_of(cases[i].from), slice_of(cases[i].to), zone, now_s, &period),
+            PERIOD_OK);
+        assert_true(period_compare(&period, zone, now_s, slice_of(cases[i].how), &other));
+        assert_string_equal(utc(other.from_s), cases[i].want_from);
+        assert_string_equal(utc(other.to_s), cases[i].want_to);
         zone_free(zone);
     }
 }
@@ -397,10 +443,11 @@ static void test_intervals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zone_names),    cmocka_unit_test(test_local_to_utc),
-        cmocka_unit_test(test_parse),         cmocka_unit_test(test_previous),
-        cmocka_unit_test(test_compare),       cmocka_unit_test(test_buckets),
-        cmocka_unit_test(test_buckets_limit), cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_zone_names), cmocka_unit_test(test_local_to_utc),
+        cmocka_unit_test(test_parse),      cmocka_unit_test(test_previous),
+        cmocka_unit_test(test_compare),    cmocka_unit_test(test_compare_while_it_lasts),
+        cmocka_unit_test(test_buckets),    cmocka_unit_test(test_buckets_limit),
+        cmocka_unit_test(test_intervals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

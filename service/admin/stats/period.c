@@ -203,8 +203,18 @@ static int64_t days_earlier(const struct zone *zone, int64_t time_s, int days)
     return ceil_hour(zone_to_s(zone, &local));
 }
 
-void period_previous(const struct period *period, const struct zone *zone, struct period *out)
+/* The end of the period, or of the current hour if that comes first: no click came later. */
+static int64_t end_so_far(const struct period *period, int64_t now_s)
 {
+    int64_t hour_end_s = ceil_hour(now_s + 1);
+
+    return period->to_s < hour_end_s ? period->to_s : hour_end_s;
+}
+
+void period_previous(const struct period *period, const struct zone *zone, int64_t now_s,
+                     struct period *out)
+{
+    int64_t end_s = end_so_far(period, now_s);
     bool is_whole = period->from_s == day_start(zone, period->from_s, 0) &&
                     period->to_s == day_start(zone, period->to_s, 0);
 
@@ -213,10 +223,12 @@ void period_previous(const struct period *period, const struct zone *zone, struc
         int days = n_days(period, zone);
 
         out->from_s = day_start(zone, period->from_s, days);
-        out->to_s = days_earlier(zone, period->to_s, days);
+        out->to_s = days_earlier(zone, end_s, days);
     } else {
-        out->to_s = period->from_s;
-        out->from_s = period->from_s - (period->to_s - period->from_s);
+        int64_t len_s = period->to_s - period->from_s;
+
+        out->to_s = end_s - len_s;
+        out->from_s = period->from_s - len_s;
     }
     if (out->from_s < 0)
         out->from_s = 0;
@@ -236,14 +248,14 @@ static int days_of_year_before(const struct zone *zone, int64_t time_s)
     return (int)((civil_to_s(&local) - civil_to_s(&before)) / DAY_S);
 }
 
-bool period_compare(const struct period *period, const struct zone *zone, struct slice how,
-                    struct period *out)
+bool period_compare(const struct period *period, const struct zone *zone, int64_t now_s,
+                    struct slice how, struct period *out)
 {
     struct civil date;
     int days;
 
     if (slice_equal(how, slice_of("previous"))) {
-        period_previous(period, zone, out);
+        period_previous(period, zone, now_s, out);
         return true;
     }
     if (slice_equal(how, slice_of("weekday"))) {
@@ -265,7 +277,7 @@ bool period_compare(const struct period *period, const struct zone *zone, struct
     }
     *out = *period;
     out->from_s = days_earlier(zone, period->from_s, days);
-    out->to_s = days_earlier(zone, period->to_s, days);
+    out->to_s = days_earlier(zone, end_so_far(period, now_s), days);
     if (out->from_s < 0)
         out->from_s = 0;
     if (out->to_s < out->from_s)

@@ -57,9 +57,11 @@ enum period_interval period_default_interval(const struct period *period);
 /*
  * The period to compare with.  For days, the same number of days before, up to the same time of
  * day: a day that isn't over is compared with the same part of an earlier day.  For hours, the same
- * number of hours before.
+ * number of hours before.  A period that ends after `now_s` is compared with as much as is over of
+ * it, the current hour included.
  */
-void period_previous(const struct period *period, const struct zone *zone, struct period *out);
+void period_previous(const struct period *period, const struct zone *zone, int64_t now_s,
+                     struct period *out);
 
 /*
  * The period to compare with that `how` names: "previous" (see above); "weekday", as many whole
@@ -67,8 +69,8 @@ void period_previous(const struct period *period, const struct zone *zone, struc
  * dates a year before; "year_weekday", 52 weeks before; or a date, the first day of as long a
  * period.  False: it is none of these, or a date that does not come before the period.
  */
-MUST_USE bool period_compare(const struct period *period, const struct zone *zone, struct slice how,
-                             struct period *out);
+MUST_USE bool period_compare(const struct period *period, const struct zone *zone, int64_t now_s,
+                             struct slice how, struct period *out);
 
 /* The hours, local days or local months of a period; the first and the last may be parts. */
 struct buckets {

@@ -364,14 +364,14 @@ static bool take_groups(struct stats_query *out, struct slice list, struct stats
     return out->metric == STATS_CLICKS ? pick_dim(out, fault) : check_invoice_groups(out, fault);
 }
 
-static bool take_options(struct stats_query *out, const struct query *query,
+static bool take_options(struct stats_query *out, const struct query *query, int64_t now_s,
                          struct stats_fault *fault)
 {
     struct slice compare = query_find(query, "compare");
     struct slice clients = query_find(query, "clients");
 
     out->compare = compare.ptr != NULL;
-    if (out->compare && !period_compare(&out->period, out->zone, compare, &out->previous))
+    if (out->compare && !period_compare(&out->period, out->zone, now_s, compare, &out->previous))
         return refuse(fault, "compare",
                       "must be previous, weekday, year, year_weekday, or a date before the period");
     out->clients = slice_equal(clients, slice_of("true"));
@@ -558,7 +558,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
     take_interval(out, query_find(query, "interval"), fault);
     if (take_filters(out, query, fault) && take_groups(out, query_find(query, "group_by"), fault) &&
         has_period)
-        take_options(out, query, fault);
+        take_options(out, query, asker->now_s, fault);
     take_sort(out, query_find(query, "sort"), fault);
     take_page(out, query, asker, fault);
     return fault->n == 0;
@@ -573,14 +573,14 @@ const char *stats_query_key(const struct stats_query *query, char out[static STA
     n += (size_t)snprintf(
         out, STATS_KEY_MAX,
         "stats %d %d %d brand %.*s of %s kinds %.*s from %" PRId64 " to %" PRId64 " %d tz %s by %d "
-        "group %d %d compare %" PRId64 " clients %d sort %d limit %zu %zu %d campaigns",
+        "group %d %d compare %" PRId64 " %" PRId64 " clients %d sort %d limit %zu %zu %d campaigns",
         (int)query->metric, query->csv, query->download,
         SLICE_ARG(query->brand ? query->brand->name : slice_of("*")),
         query->brands ? query->brands : "*", SLICE_ARG(query->kinds), query->period.from_s,
         query->period.to_s, query->period.is_days, query->zone_name, (int)query->interval,
         (int)query->groups[0], query->n_groups > 1 ? (int)query->groups[1] : -1,
-        query->compare ? query->previous.from_s : -1, query->clients, (int)query->sort,
-        query->limit, query->offset, query->sum_rest);
+        query->compare ? query->previous.from_s : -1, query->compare ? query->previous.to_s : -1,
+        query->clients, (int)query->sort, query->limit, query->offset, query->sum_rest);
     for (size_t i = 0; i < query->n_campaigns; i++)
         n += (size_t)snprintf(out + n, STATS_KEY_MAX - n, " %u", query->campaigns[i]);
     for (size_t f = 0; f < query->n_filters; f++) {
