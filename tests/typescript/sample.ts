@@ -45,12 +45,31 @@ same(revoked.id, link.id);
 await DELETE("/v1/revocations/{scope}/{brand}/{id}", {
     params: { path: { scope: "link", brand: link.brand, id: revoked.id } } });
 
+const stopped = must((await POST("/v1/revocations", { body: { scope: "client", id: 77 } })).data, "not revoked");
+const [stoppedId, stoppedBrand, before]: [string, string, string] = [stopped.id, stopped.brand, stopped.issued_before];
+same([stoppedId, before.length > 0], ["77", true]);
+await DELETE("/v1/revocations/{scope}/{brand}/{id}", {
+    params: { path: { scope: "client", brand: stoppedBrand, id: stoppedId } } });
+
 const outcomes = must((await POST("/v1/events:batch", {
     body: [{ id: "mail-2", type: "mail.sent", object: 2, client: 77, campaign: 12 }, { id: "", type: "mail.sent" }],
 })).data, "no outcomes");
 same(outcomes.map(({ outcome }) => outcome), ["accepted", "refused"]);
 
 await PUT("/v1/campaigns/{id}", { params: { path: { id: 12 } }, body: { name: "First reminder" } });
+const named = must((await GET("/v1/campaigns", { params: { query: { limit: 100 } } })).data, "no campaigns");
+same([named.campaigns.map(({ id, name }): [number, string | null] => [id, name]), named.next_page], [[[12, "First reminder"]], null]);
+same((await DELETE("/v1/campaigns/{id}", { params: { path: { id: 12 } } })).response.status, 204);
+same(must((await GET("/v1/campaigns", {})).data, "no campaigns").campaigns, []);
+
+// Lists come in pages; `next_page` of one is `page` of the next.
+for (let page: number | null = 0; page !== null;) {
+    const listed: components["schemas"]["ObjectList"] = must(
+        (await GET("/v1/objects", { params: { query: { page, limit: 2 } } })).data, "no objects");
+    page = listed.next_page;
+}
+same(must((await GET("/v1/clients", {})).data, "no clients").next_page, null);
+
 const stats = must((await GET("/v1/stats", { params: { query: { group_by: "time" } } })).data, "no statistics");
 same(stats.total.human, 0);
 const csv: string = must((await GET("/v1/stats.csv", { parseAs: "text" })).data, "no CSV");
