@@ -21,11 +21,17 @@ test("where no link was ever clicked there is a guide, and figures with the firs
         await page.getByLabel("Name", { exact: true }).fill("First reminder");
         await page.keyboard.press("Enter");
         await expect(page.getByText("Campaign 12 has its name.")).toBeVisible();
+        // A link can be made without a terminal, too.
+        await page.getByRole("button", { name: "Make it here" }).click();
+        const url = await page.getByRole("link", { name: /^https:\/\/go\.acme\.example\/[0-9a-z]{45}$/ }).textContent();
+
+        await expect(page.locator(".command").nth(1)).toHaveText(`curl -s ${url}`);
         const [program, ...words] = (await page.locator(".command").first().textContent()).split(" ");
 
         expect(program).toBe("hopcount");
         words[words.indexOf("/etc/hopcount/hopcount.yaml")] = stack.config;
-        await stack.click(stack.hopcount(...words).trim());
+        expect(new URL(stack.hopcount(...words).trim()).host).toBe(new URL(url).host);
+        await stack.click(url);
         await expect(page.getByRole("heading", { level: 1, name: "Overview" })).toBeVisible({ timeout: 30000 });
         await settled(page);
         expect(await figure(page, "People’s clicks")).toBe(1);

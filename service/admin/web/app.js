@@ -198,7 +198,16 @@ class Frame {
         const params = { ...toParams(withoutDimensions(filters)), campaign: "", interval: "" };
         const found = await stats({ ...params, group_by: "campaign", limit: CAMPAIGNS_MAX, offset: 0 });
 
-        this.context.campaigns = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
+        const clicked = found.rows.filter(({ key, total }) => key !== "0" && total > 0);
+        const unclicked = filters.campaign.split(",").filter((key) => key !== "" && key !== "0" && !clicked.some((row) => row.key === key));
+
+        // A campaign that is filtered by has its name also when nobody clicked it in the period.
+        if (unclicked.length > 0) {
+            const names = new Map((await get("campaigns", { brand: filters.brand })).campaigns.map(({ id, name }) => [String(id), name]));
+
+            clicked.push(...unclicked.map((key) => ({ key, name: names.get(key), total: 0, human: 0, automated: 0 })));
+        }
+        this.context.campaigns = clicked;
         this.showAge(found);
     }
 

@@ -117,7 +117,7 @@ function campaigns(context, filters, change) {
     const several = filters.campaign.includes(",");
 
     if (filters.campaign && !several && !known.some(([key]) => key === filters.campaign))
-        known.push([filters.campaign, campaignName(filters.campaign)]);
+        known.push([filters.campaign, campaignName(filters.campaign, context.campaigns.find(({ key }) => key === filters.campaign)?.name)]);
     if (several)
         known.push([filters.campaign, many(filters.campaign.split(",").length, "campaign")]);
     return select(t("common.campaign"), filters.campaign, [["", t("common.all_campaigns")], ...known, ...all], (campaign) => {

@@ -1,5 +1,5 @@
 // The first steps, while no link of a brand has ever been clicked: empty boxes would say nothing.
-import { stats } from "./api.js";
+import { post, stats } from "./api.js";
 import { fill, h } from "./dom.js";
 import { nameForm } from "./names.js";
 import { t } from "./texts.js";
@@ -15,6 +15,30 @@ function step(name, ...content) {
 
 function command(text) {
     return h("pre", { class: "command" }, h("code", null, text));
+}
+
+/* For those whose key may make links: the link is made here, and `onMade` gets its address. */
+function mintHere(brand, onMade) {
+    const place = h("p", { class: "after" });
+    const problem = h("p", { class: "small", role: "alert" });
+    const button = h("button", { class: "button plain small", type: "button", onclick: async () => {
+        button.disabled = true;
+        problem.textContent = "";
+        try {
+            const { url } = await post("links", { brand, kind: "view", object: 1, client: 1, campaign: 12 });
+            const link = h("a", { href: url, target: "_blank", rel: "noreferrer" }, url);
+
+            fill(place, link);
+            link.focus();
+            onMade(url);
+        } catch (error) {
+            problem.textContent = error.message;
+            button.disabled = false;
+        }
+    } }, t("guide.make_it_here"));
+
+    fill(place, button);
+    return [place, problem];
 }
 
 /* For those whose key may name campaigns. */
@@ -42,6 +66,8 @@ function nameStep(context, filters) {
 /** The page in place of figures; `onClick` is called when the first click was counted. */
 export function guide(context, filters, onClick) {
     const brand = filters.brand || context.brands[0]?.name || "";
+    const fetching = h("div", null, command("curl -s LINK"));
+    const onMade = (url) => fill(fetching, command(`curl -s ${url}`));
 
     return {
         title: t("guide.first_steps"),
@@ -51,9 +77,10 @@ export function guide(context, filters, onClick) {
         content: h("ol", { class: "guide" },
             step(t("guide.make_a_test_link"), h("p", { class: "small muted" }, t("guide.on_the_server_it")),
             command(`hopcount mint -c /etc/hopcount/hopcount.yaml --brand ${brand} ` +
-                "view --object 1 --client 1 --campaign 12")),
+                "view --object 1 --client 1 --campaign 12"),
+            context.mayWrite ? mintHere(brand, onMade) : null),
             step(t("guide.follow_it"), h("p", { class: "small muted" }, t("guide.open_the_link_in")),
-            command("curl -s LINK")),
+            fetching),
             step(t("guide.name_the_campaign"), h("p", { class: "small muted" }, t("guide.links_hold_the_number")), nameStep(context, filters)),
             step(t("guide.connect_the_billing_system"), h("p", { class: "small muted" }, t("guide.for_whmcs_there_is")),
             h("p", { class: "small" }, h("a", { href: "api" }, t("common.api_reference"))))),
