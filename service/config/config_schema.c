@@ -19,6 +19,9 @@
 #define PATH(key, owner, member, preset, text) \
     {.name = key, .type = SCHEMA_PATH, MEMBER(owner, member), .max = 1024, .fallback = preset, \
      .help = text}
+#define PATH_AT_USE(key, owner, member, preset, text) \
+    {.name = key, .type = SCHEMA_PATH, .at_use = true, MEMBER(owner, member), .max = 1024, \
+     .fallback = preset, .help = text}
 #define CHOICE(key, owner, member, list, preset, text) \
     {.name = key, .type = SCHEMA_CHOICE, MEMBER(owner, member), .choices = list, \
      .fallback = preset, .help = text}
@@ -120,7 +123,7 @@ static const struct schema_key oidc_keys[] = {
          "The claim that says who it is; an email counts only with email_verified."),
     TEXT("groups_claim", config_oidc, groups_claim, 128, "groups", NULL,
          "The claim with their groups, a list of texts."),
-    PATH("tls_ca", config_oidc, tls_ca, NULL,
+    PATH_AT_USE("tls_ca", config_oidc, tls_ca, NULL,
          "PEM file of the authorities that vouch for the provider; default: those of the system."),
     END,
 };
@@ -275,8 +278,8 @@ static const struct schema_key checks_keys[] = {
         "Least time between two requests to one host; hopcount check keeps to it, too."),
     RELOADED_INT("redirects_max", config_checks, redirects_max, 0, 20, "10",
         "Redirects that are followed; more are a failure."),
-    {.name = "tls_ca", .type = SCHEMA_PATH, .at_reload = true, MEMBER(config_checks, tls_ca),
-     .max = 1024,
+    {.name = "tls_ca", .type = SCHEMA_PATH, .at_reload = true, .at_use = true,
+     MEMBER(config_checks, tls_ca), .max = 1024,
      .help = "PEM file of the authorities that vouch for the pages; default: those of the system."},
     {.name = "samples", .type = SCHEMA_LIST, .at_reload = true,
      .offset = offsetof(struct config_checks, samples), .size = sizeof(struct config_sample),
@@ -288,9 +291,9 @@ static const struct schema_key checks_keys[] = {
 };
 
 static const struct schema_key geo_keys[] = {
-    PATH("country", config_geo, country, NULL,
+    PATH_AT_USE("country", config_geo, country, NULL,
          "MMDB file with countries; reloaded when it changes."),
-    PATH("asn", config_geo, asn, NULL, "MMDB file with autonomous systems."),
+    PATH_AT_USE("asn", config_geo, asn, NULL, "MMDB file with autonomous systems."),
     END,
 };
 
@@ -476,7 +479,7 @@ static const struct schema_key sink_keys[] = {
     PATH("hash_key_file", config_sink, hash_key_file, NULL,
          "File with the key for fields: hashed, a line of 16 characters or more; every process "
          "needs the same."),
-    PATH("path", config_sink, path, NULL, "file: folder that the files are put into."),
+    PATH_AT_USE("path", config_sink, path, NULL, "file: folder that the files are put into."),
     CHOICE("format", config_sink, format, sink_format_names, "jsonl",
            "file: a JSON object or CSV, a record a line."),
     {.name = "compress", .type = SCHEMA_BOOL, MEMBER(config_sink, compress), .fallback = "false",
@@ -498,7 +501,7 @@ static const struct schema_key sink_keys[] = {
     PATH("secret_file", config_sink, secret_file, NULL,
          "webhook: file with a line whsec_… that signs, and maybe a second one, the secret before; "
          "without it nothing is signed."),
-    PATH("tls_ca", config_sink, tls_ca, NULL,
+    PATH_AT_USE("tls_ca", config_sink, tls_ca, NULL,
          "webhook, clickhouse: PEM file of the authorities that vouch for the host; default: those "
          "of the system."),
     {.name = "allow_private", .type = SCHEMA_BOOL, MEMBER(config_sink, allow_private),
@@ -548,7 +551,7 @@ static const struct schema_key smtp_keys[] = {
     CHOICE("tls", config_smtp, tls, smtp_tls_names, "required",
            "Of an smtp:// URL.  required: a mail goes out only after STARTTLS; none: it goes out "
            "unencrypted, and no password may be set."),
-    PATH("tls_ca", config_smtp, tls_ca, NULL,
+    PATH_AT_USE("tls_ca", config_smtp, tls_ca, NULL,
          "PEM file of the authorities that vouch for the server; default: those of the system."),
     INT("timeout_ms", config_smtp, timeout_ms, 1000, 300000, "60000",
         "Longest that sending a mail may take, or a message to a chat."),
@@ -595,7 +598,7 @@ static const struct schema_key log_keys[] = {
 const struct schema_key config_schema[] = {
     GROUP("public", config, public, public_keys, "The public port."),
     GROUP("admin", config, admin, admin_keys, "The admin address."),
-    PATH("state_dir", config, state_dir, "/var/lib/hopcount",
+    PATH_AT_USE("state_dir", config, state_dir, "/var/lib/hopcount",
          "Folder of the click logs and the private Redis; made if absent.  It is no link, "
          "belongs to the user of the service, and nobody else may write to it."),
     GROUP("redis", config, redis, redis_keys, "Where counters are kept."),
@@ -611,7 +614,7 @@ const struct schema_key config_schema[] = {
     GROUP("geo", config, geo, geo_keys, "Where countries come from."),
     GROUP("labels", config, labels, labels_keys, "When a click is a mail gateway's."),
     CHOICE("reload", config, reload, reload_names, "signal",
-           "When a changed configuration, key file or API-key file is loaded: at SIGHUP, or also "
+           "When a changed configuration, or a file that it names, is loaded: at SIGHUP, or also "
            "by itself when it has changed, within seconds."),
     CHOICE("log_level", config, log_level, log_level_names, "info", "What is logged."),
     GROUP("log", config, log, log_keys, "What log lines look like, and which requests get one."),

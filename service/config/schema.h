@@ -35,6 +35,7 @@ struct schema_key {
     enum schema_type type;
     bool required;
     bool at_reload;      /* a reload applies it and all that it holds; else only a restart does */
+    bool at_use;         /* of a PATH: it is read whenever it is needed, or written to */
     size_t offset;       /* of the member */
     size_t size;         /* of the member; of an entry of a LIST or MAP */
     size_t count_offset; /* of the unsigned that counts TEXTS, LIST and MAP */
@@ -86,5 +87,12 @@ void schema_print_manual(const struct schema_key *keys, FILE *out);
  * Returns how many it wrote. */
 unsigned schema_print_restart_keys(const struct schema_key *keys, const void *old, const void *new,
                                    FILE *out);
+
+/* A file or folder that the value of `key`, such as "sinks[0].secret_file", names; texts are
+ * borrowed for the call.  `at_reload`: a reload reads it, else only a restart does. */
+typedef void schema_on_path(void *owner, const char *key, const char *path, bool at_reload);
+/* Calls `on_path` for each that is set in a struct and isn't `at_use`. */
+void schema_each_path(const struct schema_key *keys, const void *data, schema_on_path *on_path,
+                      void *owner);
 
 #endif

@@ -270,8 +270,7 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
     if (!parts_start(&d->parts, config_path, err))
         goto out;
     config = d->parts.config;
-    if (!watch_files(&d->watch,
-                     (const char *[]){config_path, config->keys, config->admin.api_keys})) {
+    if (!reload_watch(&d->watch, config_path, config)) {
         error_set(err, "out of memory");
         goto out;
     }

@@ -1,6 +1,8 @@
 #include "service/daemon/reload.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "service/admin/admin.h"
 #include "service/base/error.h"
@@ -29,6 +31,72 @@ static void warn_of_restart_keys(const struct config *old, const struct config *
         log_warn("reload.ignored", "keys=%s remedy=restart", text);
 }
 
+/* --- which files there are --- */
+
+struct naming {
+    struct watch *watch;
+    bool ok;
+};
+
+static void add_file(struct naming *naming, const char *path, const char *restart_key)
+{
+    naming->ok = watch_add(naming->watch, path, restart_key) && naming->ok;
+}
+
+/* A folder of texts: a file that is written over itself doesn't change the folder. */
+static void add_texts(struct naming *naming, const char *path, const char *restart_key)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+
+    while (folder && (entry = readdir(folder))) {
+        char *file = NULL;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        if (asprintf(&file, "%s/%s", path, entry->d_name) < 0) {
+            naming->ok = false;
+            continue;
+        }
+        add_file(naming, file, restart_key);
+        free(file);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+static void on_path(void *owner, const char *key, const char *path, bool at_reload)
+{
+    const char *restart_key = at_reload ? NULL : key;
+
+    add_file(owner, path, restart_key);
+    add_texts(owner, path, restart_key);
+}
+
+bool reload_watch(struct watch *watch, const char *config_path, const struct config *config)
+{
+    struct naming naming = {watch, true};
+
+    watch_begin(watch);
+    add_file(&naming, config_path, NULL);
+    schema_each_path(config_schema, config, on_path, &naming);
+    watch_end(watch);
+    return naming.ok;
+}
+
+/* Logs each file that only a restart reads, and that has changed since the start. */
+static void warn_of_restart_files(const struct watch *watch)
+{
+    char text[512] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    unsigned n = out ? watch_print_restart(watch, out) : 0;
+
+    if (out)
+        fclose(out);
+    if (n > 0)
+        log_warn("reload.ignored", "files=%s remedy=restart", text);
+}
+
 void reload(struct parts *p, const char *config_path, struct watch *watch)
 {
     struct error err = {0};
@@ -49,9 +117,9 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
         p->site = site;
         checks_reload(p->checks, config, site);
         ledger_set_limits(p->ledger, use_limits_new(config));
-        if (!watch_files(watch,
-                         (const char *[]){config_path, config->keys, config->admin.api_keys}))
-            log_warn("reload.watch", "err=\"out of memory\" watched=\"files of before\"");
+        if (!reload_watch(watch, config_path, config))
+            log_warn("reload.watch", "err=\"out of memory\" effect=\"some files are not watched\"");
+        warn_of_restart_files(watch);
         log_info("reload.done", "brands=%u", site_n_brands(site));
     } else {
         log_error("reload.failed", "err=%s kept=old", log_quote(quoted, err.text));

@@ -6,12 +6,12 @@
 #ifndef DAEMON_WATCH_H
 #define DAEMON_WATCH_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "proto/compiler.h"
-
-enum { WATCH_FILES = 3 }; /* the configuration, its keys, its API keys */
 
 /* What a file was when it was looked at; all zero: there was none. */
 struct watch_stamp {
@@ -19,16 +19,33 @@ struct watch_stamp {
     struct timespec changed;
 };
 
-struct watch {
-    char *paths[WATCH_FILES];
-    struct watch_stamp used[WATCH_FILES]; /* of what was loaded last */
-    struct watch_stamp seen[WATCH_FILES]; /* at the last look */
+/* A file that is watched. */
+struct watch_file {
+    char *path;
+    char *restart_key; /* only a restart reads it: the key that names it; NULL = a reload does */
+    struct watch_stamp first; /* when it was first watched */
+    struct watch_stamp used;  /* of what was loaded last */
+    struct watch_stamp seen;  /* at the last look */
+    bool is_kept;             /* watch_begin() … watch_end(): it is named still */
 };
 
-/* Watches these files from now on; a NULL is none.  Those that it does not watch yet count as
- * loaded as they are now.  Copies the paths.  False when out of memory; then some are those of
- * before. */
-MUST_USE bool watch_files(struct watch *watch, const char *const paths[static WATCH_FILES]);
+/* All zero: nothing is watched. */
+struct watch {
+    struct watch_file *files;
+    size_t n;
+};
+
+/*
+ * Watches from now on the files that are named by watch_add() between these two, and no others.
+ * One that was watched before keeps its marks, which are from before it was loaded: a change since
+ * then must be noticed.  A new one counts as loaded as it is now.
+ *
+ * `restart_key` NULL: a reload reads the file.  Copies both texts.  False when out of memory: the
+ * file is not watched.
+ */
+void watch_begin(struct watch *watch);
+MUST_USE bool watch_add(struct watch *watch, const char *path, const char *restart_key);
+void watch_end(struct watch *watch);
 
 /* What is there now is what counts as loaded.  Call it before loading, so that what changes
  * meanwhile is noticed, and whether loading succeeds or not, so that a bad file is read once. */
@@ -41,6 +58,10 @@ void watch_mark(struct watch *watch);
  * a file that is just being written is waited for.
  */
 bool watch_has_changed(struct watch *watch);
+
+/* Writes, separated by commas, the keys of files that have changed since they were first watched
+ * and that only a restart reads.  Returns how many it wrote. */
+unsigned watch_print_restart(const struct watch *watch, FILE *out);
 
 /* Frees what it holds; all zero will do. */
 void watch_clear(struct watch *watch);

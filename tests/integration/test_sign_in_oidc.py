@@ -180,6 +180,23 @@ def test_the_two_ends_of_a_visit_may_be_at_two_pods_and_the_session_at_both(make
     assert ask(one, Cookie=session).json["signed_in"]
 
 
+def test_a_new_client_secret_counts_without_a_signal(make_hopcountd, redis, provider, tmp_path):
+    (tmp_path / "hook").write_text("whsec_" + "A" * 44 + "\n")
+    (tmp_path / "hook").chmod(0o600)
+    daemon = make_hopcountd(redis, {**settings(provider, tmp_path), "reload": "change", "sinks": [
+        {"name": "crm", "type": "webhook", "url": "http://127.0.0.1:9/", "allow_private": True, "secret_file": str(tmp_path / "hook")}]})
+    assert session_of(visit(daemon, provider))
+    provider.secret = "another secret"
+    (tmp_path / "client-secret").write_text("another-secret\n")
+    provider.secret = "another-secret"
+    wait_until(lambda: session_of(visit(daemon, provider)), 20, "the new secret is read", pause=0.5)
+    assert "reload.ignored" not in daemon.stderr()
+    # What only a restart reads is named.
+    (tmp_path / "hook").write_text("whsec_" + "B" * 44 + "\n")
+    wait_until(lambda: "at=reload.ignored files=sinks[0].secret_file remedy=restart" in daemon.stderr(), 20, daemon.stderr_tail)
+    daemon.shut_down()
+
+
 def test_what_the_id_token_does_not_say_is_asked_for(daemon, provider):
     provider.claims = {"email": None, "email_verified": None, "groups": None}
     provider.userinfo = {"sub": "1", "email": "grace@acme.example", "email_verified": "true", "groups": "bosses"}

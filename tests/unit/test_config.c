@@ -442,10 +442,46 @@ static void test_documents(void **state)
     free(table);
 }
 
+static void on_path(void *owner, const char *key, const char *path, bool at_reload)
+{
+    fprintf(owner, "%s %s%s\n", key, path, at_reload ? "" : ", at a restart");
+}
+
+static void files_that_are_named_and_not_read_whenever_they_are_needed(void **state)
+{
+    struct config *config =
+        parse_good("keys: k\n"
+                   "admin: {api_keys: a, oidc: {issuer: 'https://id.example', client_id: h, "
+                   "client_secret_file: /s/oidc, tls_ca: /ca}}\n"
+                   "geo: {country: /g}\n"
+                   "redis: {url: 'redis://r', password_file: /s/redis}\n"
+                   "sinks:\n"
+                   "  - {name: one, type: file, path: /out}\n"
+                   "  - {name: two, type: webhook, url: 'https://crm.example', secret_file: "
+                   "/s/crm, tls_ca: /ca}\n"
+                   "brands:\n  - {name: acme, hosts: [go.acme.example]}\n"
+                   "  - {name: globex, hosts: [go.globex.example], texts: texts}\n");
+    char text[512] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+
+    (void)state;
+    assert_non_null(out);
+    schema_each_path(config_schema, config, on_path, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "admin.api_keys /etc/hopcount/a\n"
+                              "admin.oidc.client_secret_file /s/oidc\n"
+                              "redis.password_file /s/redis, at a restart\n"
+                              "keys /etc/hopcount/k\n"
+                              "brands[1].texts /etc/hopcount/texts\n"
+                              "sinks[1].secret_file /s/crm, at a restart\n");
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(files_that_are_named_and_not_read_whenever_they_are_needed),
         cmocka_unit_test(test_everything_set),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_limits_are_inside),

@@ -52,6 +52,15 @@ static void swap_link(void)
     assert_int_equal(rename("new", "..data"), 0);
 }
 
+static void watch_all(struct watch *watch)
+{
+    watch_begin(watch);
+    assert_true(watch_add(watch, "config", NULL));
+    assert_true(watch_add(watch, "keys", NULL));
+    assert_true(watch_add(watch, "api-keys", NULL));
+    watch_end(watch);
+}
+
 static void test_changes(void **state)
 {
     const struct {
@@ -67,7 +76,6 @@ static void test_changes(void **state)
         {"a link that leads elsewhere, as Kubernetes does it", swap_link, true},
         {"a file that is not watched", touch_another, false},
     };
-    const char *const paths[WATCH_FILES] = {"config", "keys", "api-keys"};
     char dir[] = "/tmp/test_watch_XXXXXX";
 
     (void)state;
@@ -82,13 +90,13 @@ static void test_changes(void **state)
         write_file("keys", "a\n");
         assert_int_equal(symlink("..1", "..data"), 0);
         assert_int_equal(symlink("..data/config", "config"), 0);
-        assert_true(watch_files(&watch, paths));
+        watch_all(&watch);
         assert_false(watch_has_changed(&watch));
         cases[i].change();
         assert_false(watch_has_changed(&watch)); /* it may be half written */
         assert_int_equal(watch_has_changed(&watch), cases[i].want);
         assert_int_equal(watch_has_changed(&watch), cases[i].want); /* until it is marked */
-        assert_true(watch_files(&watch, paths)); /* says nothing new, and hides no change */
+        watch_all(&watch); /* says nothing new, and hides no change */
         assert_int_equal(watch_has_changed(&watch), cases[i].want);
         watch_mark(&watch);
         assert_false(watch_has_changed(&watch));
@@ -98,9 +106,57 @@ static void test_changes(void **state)
     assert_int_equal(chdir("/"), 0);
 }
 
+static void print_restart(const struct watch *watch, const char *want)
+{
+    char text[64] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+
+    assert_non_null(out);
+    watch_print_restart(watch, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, want);
+}
+
+static void what_only_a_restart_reads_is_named_until_then(void **state)
+{
+    char dir[] = "/tmp/test_watch_XXXXXX";
+    struct watch watch = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    write_file("keys", "a\n");
+    write_file("secret", "a\n");
+    watch_begin(&watch);
+    assert_true(watch_add(&watch, "keys", NULL));
+    assert_true(watch_add(&watch, "secret", "redis.password_file"));
+    watch_end(&watch);
+    print_restart(&watch, "");
+    write_file("keys", "another\n");
+    watch_mark(&watch);
+    print_restart(&watch, "");
+    write_file("secret", "another\n");
+    assert_false(watch_has_changed(&watch));
+    assert_true(watch_has_changed(&watch));
+    for (int i = 0; i < 2; i++) {
+        watch_mark(&watch);
+        assert_false(watch_has_changed(&watch));
+        print_restart(&watch, "redis.password_file");
+    }
+    watch_begin(&watch); /* it is named no more */
+    assert_true(watch_add(&watch, "keys", NULL));
+    watch_end(&watch);
+    print_restart(&watch, "");
+    watch_clear(&watch);
+    assert_int_equal(chdir("/"), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_changes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(what_only_a_restart_reads_is_named_until_then),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
