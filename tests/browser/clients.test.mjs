@@ -114,6 +114,11 @@ test("a client is erased once its number is typed, and the figures are gone", as
     await erase.click();
     await expect(page.locator("main").getByText("Client 5077 is erased: 1 click, invoices: 1.")).toBeVisible();
     await expect(page.locator(".facts")).toContainText("Clicks by people0");
+    for (const text of ["Invoices: 1", "There are no sinks to tell", "Click logs name the client until"])
+        await expect(page.locator("main").getByText(text)).toBeVisible();
     await save(page, "client-erased");
+    await checkAxe(page);
+    await page.reload();
+    await expect(page.locator("main").getByText("Click logs name the client until")).toBeVisible();
     await until(async () => (await stack.api("/v1/clients/5077")).clicks.total === 0, "nothing is counted any more");
 });

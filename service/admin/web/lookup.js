@@ -84,12 +84,16 @@ function stepText({ step, state, n, until, host }) {
     return erasedSteps[step](count(n));
 }
 
+function isOpen({ state }) {
+    return state === "waiting" || state === "elsewhere";
+}
+
 function progressList({ steps, is_over: isOver }) {
     return h("div", { class: "stack" },
         h("h3", null, isOver ? t("lookup.erasure_is_over") : t("lookup.erasure_goes_on")),
         h("ul", { class: "plain-list small" }, steps.map((one) => h("li", null,
-            h("span", { class: one.state === "waiting" ? "tag warn" : "tag" },
-                one.state === "waiting" ? t("lookup.step_is_open") : t("lookup.step_is_done")), " ", stepText(one)))),
+            isOpen(one) ? h("span", { class: "tag warn" }, t("lookup.step_is_open")) : h("span", { class: "tag" }, t("lookup.step_is_done")),
+            " ", stepText(one)))),
         h("p", { class: "small muted" }, t("lookup.erasure_leaves")));
 }
 
@@ -202,13 +206,32 @@ class Lookup {
         this.onShow?.();
         try {
             await this.read();
+            await this.readErasure(shown);
             if (this.shown !== shown)
                 return;
             this.draw();
-            history.replaceState({ lookup: { what: shown.what, number: shown.id, brand: shown.brand } }, "");
+            this.remember();
         } catch (error) {
             this.fail(error);
         }
+    }
+
+    /* How far an erasure is that this page has begun. */
+    async readErasure(shown) {
+        const { what, number, brand, erasure } = history.state?.lookup ?? {};
+
+        if (!erasure || what !== shown.what || number !== shown.id || brand !== shown.brand)
+            return;
+        const progress = await get(`erasures/${erasure}`).catch(() => null);
+
+        if (progress)
+            this.progress = { ...progress, of: shown };
+    }
+
+    remember() {
+        const { shown, progress } = this, erasure = progress?.of === shown ? progress.erasure : null;
+
+        history.replaceState({ lookup: { what: shown.what, number: shown.id, brand: shown.brand, erasure } }, "");
     }
 
     fail(error) {
@@ -233,7 +256,8 @@ class Lookup {
         this.said = h("p", { class: "notice small", role: "status", hidden: true });
         this.problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
         fill(this.result,
-            card(things[what].name(id), 6, this.facts(), this.actions(), this.progress ? progressList(this.progress) : null),
+            card(things[what].name(id), 6, this.facts(),
+                h("div", { class: "stack" }, this.actions(), this.progress ? progressList(this.progress) : null)),
             card(t("lookup.what_happened"), 6, timeline(this.kept.rows, this.names, isClient),
                 this.kept.is_cut ? h("p", { class: "small muted" }, t("lookup.only_the_newest_1")) : null,
                 h("p", { class: "small muted" }, t("lookup.kept_are_mails_and"), isClient ? ` ${t("lookup.uses_are_kept")}` : null)));
@@ -352,6 +376,7 @@ class Lookup {
             await this.read();
             this.progress = { ...progress, of: shown };
             this.draw();
+            this.remember();
             this.follow(progress.erasure);
             this.said.hidden = false;
             this.said.textContent = t("lookup.is_erased", { name, clicks: many(erased.clicks, "click"), invoices: count(erased.invoices) });
