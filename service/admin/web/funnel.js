@@ -283,7 +283,8 @@ function outcomeCard(load, filters) {
         empty: missing("paid"),
         render({ payments, previous }, body) {
             const rows = Object.entries(payments).filter(([, { n }]) => n !== 0)
-                .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), changeOf(n, previous?.payments[key]?.n, beforeName(filters)) ?? "", amounts(amount)]);
+                .map(([key, { n, amount }]) => [outcomes[key] ?? key, count(n), changeOf(n, previous?.payments[key]?.n, beforeName(filters)) ?? "",
+                    h("span", { class: "amounts" }, amounts(amount))]);
 
             fill(body, h("div", { class: "scroll", tabindex: "0", role: "region",
                 "aria-label": t("funnel.table_of_payments") },
