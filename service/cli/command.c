@@ -135,9 +135,11 @@ static int refuse_option(const struct cli_command *command, const char *given)
 
     for (size_t i = 0; strncmp(given, "--", 2) == 0 && i < command->n_options; i++)
         (void)cli_is_nearer(given + 2, strcspn(given + 2, "="), command->options[i].name, &near);
-    if (near.name)
-        return cli_usage(command, "no option '%s'; did you mean --%s?", given, near.name);
-    return cli_usage(command, "no option '%s'", given);
+    if (!near.name)
+        return cli_usage(command, "no option '%s'", given);
+    fprintf(stderr, "hopcount %s: no option '%s'; did you mean --%s? See: hopcount %s --help\n",
+            command->name, given, near.name, command->name);
+    return CLI_USAGE;
 }
 
 static int take_option(const struct cli_command *command, int code, char **argv,

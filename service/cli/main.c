@@ -32,6 +32,7 @@ static const struct cli_command *find_command(const char *name)
             return cli_commands[i];
         (void)cli_is_nearer(name, strlen(name), cli_commands[i]->name, &near);
     }
+    (void)cli_is_nearer(name, strlen(name), "help", &near);
     if (near.name)
         fprintf(stderr, "hopcount: no command '%s'; did you mean %s? See: hopcount --help\n", name,
                 near.name);
@@ -62,7 +63,7 @@ static int run(int argc, char **argv)
         return CLI_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+        (strcmp(argv[1], "help") == 0 && (argc == 2 || strcmp(argv[2], "help") == 0))) {
         print_usage(stdout);
         return CLI_OK;
     }

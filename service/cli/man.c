@@ -15,6 +15,8 @@ static void write_head(const char *name, int section, const char *summary)
 {
     printf(".\\\" made by `hopcount man %s`\n.TH %s %d \"\" \"hopcount " HOPCOUNT_VERSION "\"\n",
            name, name, section);
+    /* Keys, headers and commands are there to be copied: they must not be cut or stretched. */
+    puts(".nh\n.ad l");
     printf(".SH NAME\n%s \\- ", name);
     roff_write(stdout, summary);
     putchar('\n');

@@ -125,6 +125,9 @@ def test_manual_pages_are_clean_and_hold_what_the_help_says(page, section, holds
     shown = re.sub(".\b", "", shown.stdout.decode())
     for words in holds:
         assert words in shown, words
+    narrow = subprocess.run(["groff", "-man", "-K", "utf8", "-T", "utf8", "-P", "-c", "-rLL=60n"], input=text.encode(),
+                            capture_output=True, timeout=patience(20)).stdout.decode()
+    assert "\u2010" not in narrow  # no key and no header is cut, for they are copied
 
 
 def test_version():
@@ -136,7 +139,8 @@ def test_version():
     (["complete"], "no command 'complete'; see: hopcount"),  # too far from `completion`
     (["help", "inspct"], "no command 'inspct'; did you mean inspect?"),
     (["help", "x" * 5000], "no command 'xxx"),
-    (["mint", "--objct", "1"], "no option '--objct'; did you mean --object?"),
+    (["mint", "--objct", "1"], "no option '--objct'; did you mean --object? See: hopcount mint --help"),
+    (["hlep"], "no command 'hlep'; did you mean help? See: hopcount"),
     (["mint", "--cleint=1"], "no option '--cleint=1'; did you mean --client?"),
     (["mint", "--frobnicate", "1"], "no option '--frobnicate'; see"),
     (["mint", "-x"], "no option '-x'"),
