@@ -130,10 +130,11 @@ class Frame {
             this.filterPlace, this.notice,
             this.view.content ?? h("div", { class: "grid" },
                 this.view.cards.map(({ element }) => element)),
-            h("p", { class: "foot" }, this.age, h("span", null,
+            h("p", { class: "foot" }, this.age, h("span", null, h("span", { class: "ways" },
                 this.view.filters ? [h("button", { class: "text-button", type: "button",
                     onclick: () => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true })) },
-                t("common.keys")), " · "] : null, languageSwitch(), h("a", { href: "api" }, t("common.api_reference")), ` · hopcount ${this.session.version}`)));
+                t("common.keys")), " · "] : null, languageSwitch(), h("a", { href: "api" }, t("common.api_reference")), " · "),
+            `hopcount ${this.session.version}`)));
         this.showNav(view);
         if (this.view.filters || Object.hasOwn(views, view))
             this.showFilters(view, all);

@@ -2,7 +2,7 @@
 import { loadNotes } from "./annotations.js";
 import { get, isShared, stats } from "./api.js";
 import { bars, difference } from "./bars.js";
-import { Card } from "./card.js";
+import { Card, evenOut } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, funnelParams, loadFunnel } from "./conversions.js";
 import { fill, h } from "./dom.js";
@@ -237,7 +237,7 @@ function pickCard(load, context, filters) {
     });
 
     return new Card({
-        title: t("common.all_campaigns"), span: 4,
+        title: t("common.all_campaigns"), span: 4, fills: true,
         note: t("campaigns.tick_those_to_compare"),
         load,
         isEmpty: ({ rows }) => rows.length === 0,
@@ -316,7 +316,7 @@ export function campaigns(context, filters) {
         intro: t("campaigns.compare_the_stages_of"),
         filters: true,
         csv: { ...params, group_by: "campaign" },
-        cards: [
+        cards: evenOut([
             stagesCard(load, filters),
             timeCard(load, context, filters),
             isShared() ? null : pickCard(load, context, filters),
@@ -327,8 +327,8 @@ export function campaigns(context, filters) {
             rank(t("common.devices"), t("common.what_they_held_in"), "device"),
             rank(t("common.countries"), t("common.by_the_address_that"), "country"),
             rank(t("common.kinds_of_link"), t("campaigns.what_the_clients_wanted"), "kind"),
-            rank(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer", { fills: isShared() }),
+            rank(t("common.opened_from"), t("campaigns.the_page_or_app"), "referrer"),
             picked.length === 0 ? null : apartCard(isOfInvoices(filters) ? "campaigns.pages_apart" : "campaigns.apart", picked),
-        ].filter(Boolean),
+        ]),
     };
 }

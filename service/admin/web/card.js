@@ -24,7 +24,7 @@ function isAddressed({ status, parameter }) {
  * card({title, note, span, shape, load, render, isEmpty, empty, extra, footer, fills, table}).
  *
  * `table(data)` are the rows of what is shown, the first one their head, to be saved as CSV.
- * `fills`: the last of an odd number, which takes the whole width where two stand side by side.
+ * `fills`: takes the whole width where two stand side by side.
  * `load(signal)` promises the data, `render(data, body)` puts it into the body.  `refresh()` of the
  * result loads again; what is there stays until the new is.
  */
@@ -92,7 +92,7 @@ export class Card {
             this.isFilled = true;
             this.data = data;
             if (this.saving)
-                this.saving.hidden = false;
+                this.saving.hidden = this.options.table(data).length < 2; // the head alone
         }
     }
 
@@ -142,4 +142,15 @@ export class Card {
         this.controller?.abort();
         this.close();
     }
+}
+
+/** The cards of a page that there are, without a hole where two stand side by side: the last of an odd number takes
+ * the whole width. */
+export function evenOut(cards) {
+    const there = cards.filter(Boolean);
+    const halves = there.filter(({ options: { span = 4, fills } }) => span === 4 && !fills);
+
+    if (halves.length % 2 === 1)
+        halves.at(-1).element.classList.add("fills");
+    return there;
 }

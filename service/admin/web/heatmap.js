@@ -89,10 +89,10 @@ export function heatButtons(title, sums) {
         hours: hours.map((hour) => hour % 3 === 0 ? hourName(hour) : ""),
         levels: sums.map((of) => of.map((n) => levelOf(n, max))) });
 
-    return saveButtons([t("charts.save_as_png"), () => saveAsPicture(title, drawing())],
+    return h("div", { class: "plot-foot" }, h("span"), saveButtons([t("charts.save_as_png"), () => saveAsPicture(title, drawing())],
         [t("charts.save_as_svg"), () => saveText(`${title}.svg`, "image/svg+xml", drawing())],
         [t("common.save_as_csv"), () => saveTable(title, [[t("heatmap.day"), ...hours],
-            ...sums.map((of, i) => [dayNames[i].long, ...of])])]);
+            ...sums.map((of, i) => [dayNames[i].long, ...of])])]));
 }
 
 export function heatmap(sums) {

@@ -3,7 +3,7 @@ import { address, isShared, stats } from "./api.js";
 import { loadNotes } from "./annotations.js";
 import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
-import { Card } from "./card.js";
+import { Card, evenOut } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { conversionCard } from "./conversions.js";
 import { fill, h } from "./dom.js";
@@ -268,7 +268,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
     const isShown = (row) => row.key !== options.leaveOut && row[field] > 0;
 
     return new Card({
-        title, note, span: options.span ?? 4, fills: options.fills,
+        title, note, span: options.span ?? 4,
         extra: options.load ? null : saveLink(title, { ...params, group_by: dimension }),
         // What was put together here, the API has no file of.
         table: !options.load ? null : ({ rows }) => [[title, t("common.clicks")], ...rows.filter(isShown).map((row) =>
@@ -404,7 +404,7 @@ export function overview(context, filters) {
         intro: t("overview.what_your_clients_clicked"),
         filters: true,
         csv: { ...params, group_by: picked.length === 1 ? `time,${picked[0]}` : "time,label" },
-        cards: [
+        cards: evenOut([
             ...figures(load, loadClients, filters),
             picked.length > 0 || isShared() ? null : anomalyCard(filters),
             labelChart(load, context, filters),
@@ -421,8 +421,8 @@ export function overview(context, filters) {
             rank(t("common.channels"), t("common.where_the_link_was"), "channel"),
             rank(t("common.opened_from"), t("overview.where_the_link_stood"), "referrer"),
             rank(t("overview.browsers"), t("overview.and_mail_apps_by"), "browser"),
-            rank(t("overview.systems"), t("overview.what_those_ran_on"), "system", { fills: true }),
+            rank(t("overview.systems"), t("overview.what_those_ran_on"), "system"),
             picked.length === 0 ? null : apartCard(isOfInvoices(filters) ? "overview.clients_apart" : "overview.apart", picked),
-        ].filter(Boolean),
+        ]),
     };
 }

@@ -100,7 +100,7 @@ export async function showShared(root) {
             h("p", { class: "print-only" }, t("app.printed", { at: time(new Date().toISOString()) })))),
         notice, h("div", { class: "grid" }, view.cards.map(({ element }) => element)),
         h("p", { class: "foot" }, h("span", null, t("shared.until", { at: time(share.expires_at), zone: timeZone().replaceAll("_", " ") })),
-            h("span", null, languageSwitch(), "hopcount"))));
+            h("span", null, h("span", { class: "ways" }, languageSwitch()), "hopcount"))));
     await refresh();
     announce(t("shared.shown", { name: share.name, period: periodName(filters) }));
     setInterval(() => document.hidden || refresh(), REFRESH_MS);
