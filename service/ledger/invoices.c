@@ -24,7 +24,8 @@
 
 enum {
     JOBS_MAX = 4,     /* shards served at a time: one whose server hangs holds up no other */
-    ENTRIES_MAX = 64, /* of a queue, read at a time */
+    ENTRIES_MIN = 4,  /* of a queue, read at a time: twice as many as were taken last */
+    ENTRIES_MAX = 64,
     RECORDS_MAX =
         512,         /* taken at a time, and the rest of an entry: Redis writes them in 1 to 3 ms */
     LOOK_MS = 10000, /* between two looks where nothing is known to wait */
@@ -57,9 +58,10 @@ struct shard_facts {
     bool is_known;   /* `n_waiting` is what the server answered on this connection */
     int64_t look_ms; /* not before, monotonic */
     int64_t n_waiting;
-    bool is_busy;     /* has a job */
-    bool with_text;   /* the server doesn't know invoices.lua */
-    bool has_trouble; /* the last try failed */
+    unsigned n_entries; /* to be read at a time */
+    bool is_busy;       /* has a job */
+    bool with_text;     /* the server doesn't know invoices.lua */
+    bool has_trouble;   /* the last try failed */
 };
 
 struct invoices {
@@ -80,6 +82,8 @@ struct invoices *invoices_new(unsigned n_shards)
     if (!invoices)
         return NULL;
     invoices->n_shards = n_shards;
+    for (unsigned s = 0; s < n_shards; s++)
+        invoices->shards[s].n_entries = ENTRIES_MIN;
     randombytes_buf(random, sizeof(random));
     sodium_bin2hex(invoices->taker, sizeof(invoices->taker), random, sizeof(random));
     SHA1((const uint8_t *)invoices_lua, sizeof(invoices_lua), digest);
@@ -187,7 +191,7 @@ static void look(struct ledger *ledger, unsigned s)
         argv[ARGV_HEAD + i] = counter_key_slice(&keys[i]);
     argv[ARGV_HEAD + 5] = slice_of(invoices->taker);
     argv[ARGV_HEAD + 6] = decimal(taker_ms, TAKER_MS);
-    argv[ARGV_HEAD + 7] = decimal(n, ENTRIES_MAX);
+    argv[ARGV_HEAD + 7] = decimal(n, shard->n_entries);
     argv[ARGV_HEAD + 8] = decimal(n_shards, ledger->options.n_shards);
     if (!send_words(ledger, job, LEDGER_FACTS, argv, sizeof(argv) / sizeof(argv[0])))
         return;
@@ -286,9 +290,9 @@ static size_t count_records(struct slice text)
     return n;
 }
 
-/* Copies whole entries, until there are RECORDS_MAX records.  False: out of memory, or what is
- * there is no queue of ours. */
-static bool take_entries(struct job *job, const struct redisReply *entries)
+/* Copies whole entries, until there are RECORDS_MAX records; `*n_taken`: how many entries.  False:
+ * out of memory, or what is there is no queue of ours. */
+static bool take_entries(struct job *job, const struct redisReply *entries, size_t *n_taken)
 {
     struct slice text;
     size_t n = 0, len = 0, at = 0, end = 0;
@@ -306,6 +310,7 @@ static bool take_entries(struct job *job, const struct redisReply *entries)
     job->blocks = calloc(n + 1, sizeof(*job->blocks));
     if (!job->text || !job->records || !job->blocks)
         return false;
+    *n_taken = end;
     for (size_t i = 0; i < end; i++) {
         const struct redisReply *records = records_of(entries->element[i]);
 
@@ -460,6 +465,7 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
 {
     struct shard_facts *shard = &ledger->adder->shards[job->shard];
     bool has_entries = is_array(answer, 4);
+    size_t n_taken;
 
     if ((!has_entries && !is_array(answer, 2)) || answer->element[0]->type != REDIS_REPLY_INTEGER ||
         answer->element[1]->type != REDIS_REPLY_ARRAY ||
@@ -478,7 +484,7 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
         return;
     }
     memcpy(job->changes, answer->element[2]->str, answer->element[2]->len + 1);
-    if (!take_entries(job, answer->element[3])) {
+    if (!take_entries(job, answer->element[3], &n_taken)) {
         log_error("ledger.facts",
                   "shard=%u err=\"the queue hc:{s%02x}:fq can't be read: it holds what is not "
                   "ours, or memory is short\"",
@@ -486,6 +492,13 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
         give_up(ledger, job, NULL);
         return;
     }
+    /* Entries of a busy process are long, and two of them all that is taken: what is read beyond
+     * costs Redis more than it does to write those. */
+    shard->n_entries = 2 * (unsigned)n_taken;
+    if (shard->n_entries < ENTRIES_MIN)
+        shard->n_entries = ENTRIES_MIN;
+    if (shard->n_entries > ENTRIES_MAX)
+        shard->n_entries = ENTRIES_MAX;
     if (!load_blocks(ledger, job)) {
         give_up(ledger, job, NULL);
         return;
