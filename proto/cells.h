@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "proto/bytes.h"
-#include "proto/click.h"
 #include "proto/compiler.h"
 #include "proto/counter.h"
+#include "proto/lone.h"
 #include "proto/slice.h"
 
 enum {
@@ -60,24 +60,21 @@ static inline unsigned cells_country_of_series(unsigned field)
     return field == 0 ? 0 : ('A' + (field - 1) / 26) << 8 | ('A' + (field - 1) % 26);
 }
 
-/* The record of one click more (`delta` 1) or less (-1) of that label; as a number, for
- * cells_put().  In the header, as is all that the batch of a click needs.  FORMATS.md "Cells" is
- * this layout. */
-static inline uint64_t cells_of_click(const struct click *click, unsigned label, unsigned reason,
-                                      int delta)
+/* The record of clicks that are all like this one but for its campaign and day; `count` is
+ * CELLS_COUNT_MIN … CELLS_COUNT_MAX.  As a number, for cells_put().  In the header, as is all that
+ * the batch of a click needs.  FORMATS.md "Cells" is this layout. */
+static inline uint64_t cells_of_lone(const struct lone *lone)
 {
-    unsigned country = click->country[0] ? cells_country(counter_country_value(click->country)) : 0;
-    unsigned hour = click->time_ms < 0 ? 0 : (unsigned)(click->time_ms / 3600000 % 24);
+    unsigned reason = lone->reason < CELLS_REASON_MAX ? lone->reason : CELLS_REASON_MAX;
 
-    if (reason > CELLS_REASON_MAX)
-        reason = CELLS_REASON_MAX;
-    return (uint64_t)CELLS_TAG << 62 | (uint64_t)hour << 57 | (uint64_t)(click->kind & 15) << 53 |
-           (uint64_t)country << 43 | (uint64_t)(click->device & 3) << 41 |
-           (uint64_t)(click->browser & 15) << 37 | (uint64_t)(click->system & 15) << 33 |
-           (uint64_t)(click->channel & 7) << 30 | (uint64_t)(click->variant & 7) << 27 |
-           (uint64_t)(click->referrer & 7) << 24 | (uint64_t)(label & 7) << 21 |
-           (uint64_t)reason << 15 | (uint64_t)counter_delay_value(click) << CELLS_COUNT_BITS |
-           ((unsigned)delta & ((1U << CELLS_COUNT_BITS) - 1));
+    return (uint64_t)CELLS_TAG << 62 | (uint64_t)(lone->hour & 31) << 57 |
+           (uint64_t)(lone->kind & 15) << 53 | (uint64_t)cells_country(lone->country) << 43 |
+           (uint64_t)(lone->device & 3) << 41 | (uint64_t)(lone->browser & 15) << 37 |
+           (uint64_t)(lone->system & 15) << 33 | (uint64_t)(lone->channel & 7) << 30 |
+           (uint64_t)(lone->variant & 7) << 27 | (uint64_t)(lone->referrer & 7) << 24 |
+           (uint64_t)(lone->label & 7) << 21 | (uint64_t)reason << 15 |
+           (uint64_t)(lone->delay & 15) << CELLS_COUNT_BITS |
+           ((unsigned)lone->count & ((1U << CELLS_COUNT_BITS) - 1));
 }
 
 static inline void cells_put(uint8_t out[static CELLS_RECORD_LEN], uint64_t record)

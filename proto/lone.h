@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "proto/bytes.h"
+#include "proto/click.h"
 #include "proto/compiler.h"
 #include "proto/counter.h"
 #include "proto/series.h"
@@ -31,8 +32,30 @@ struct lone {
     uint16_t campaign;
 };
 
-/* Writes the record; FORMATS.md "Lone clicks" is this layout.  In the header, as a batch has
- * thousands. */
+/* What series count of the click (`count` 1, or -1: no longer) under that label, for that reason;
+ * but for its day, which is 0.  In the header, as is all that the batch of a click needs. */
+static inline struct lone lone_of_click(const struct click *click, unsigned label, unsigned reason,
+                                        int count)
+{
+    return (struct lone){
+        .hour = click->time_ms < 0 ? 0 : (uint8_t)(click->time_ms / 3600000 % 24),
+        .kind = click->kind,
+        .count = (int8_t)count,
+        .label = (uint8_t)label,
+        .device = click->device,
+        .variant = click->variant,
+        .channel = click->channel,
+        .reason = (uint8_t)reason,
+        .browser = click->browser & 15,
+        .system = click->system & 15,
+        .referrer = click->referrer,
+        .delay = (uint8_t)counter_delay_value(click),
+        .country = click->country[0] ? (uint16_t)counter_country_value(click->country) : 0,
+        .campaign = click->campaign,
+    };
+}
+
+/* Writes the record; FORMATS.md "Lone clicks" is this layout. */
 static inline void lone_put(uint8_t out[static LONE_LEN], const struct lone *lone)
 {
     out[0] = (uint8_t)(LONE_TAG << 6 | (lone->day & 31));

@@ -58,6 +58,16 @@ const char *fetches_cause(const struct fetches *fetches)
     return redis_link_cause(fetches->link);
 }
 
+struct slice fetch_text_at(const struct redisReply *answer, size_t index)
+{
+    const struct redisReply *text;
+
+    if (answer->type != REDIS_REPLY_ARRAY || answer->elements <= index)
+        return slice_make("", 0);
+    text = answer->element[index];
+    return text->type == REDIS_REPLY_STRING ? slice_make(text->str, text->len) : slice_make("", 0);
+}
+
 /* Sends what fits in the window; the fetch may be gone afterwards. */
 static void pump(struct fetch *fetch)
 {

@@ -54,6 +54,9 @@ void fetches_free(struct fetches *fetches);
 
 void fetch_start(struct fetches *fetches, const struct fetch_options *options);
 
+/* The text at that place of an array; empty if there is none. */
+struct slice fetch_text_at(const struct redisReply *answer, size_t index);
+
 /* Why Redis can't be asked now; "" = it can, as far as is known. */
 const char *fetches_cause(const struct fetches *fetches);
 

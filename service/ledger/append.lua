@@ -51,3 +51,13 @@ local function append_series(key, records, seconds, unit)
         report(key, len)
     end
 end
+
+-- Cells that are left out, as they would make a key longer than `len_max`, show in a statistic: series count the click
+-- all the same.
+local function append_cells(key, records, seconds, len_max)
+    local last = len_max - #records
+    local beyond = last < 0 or try('GETRANGE', key, last, last)
+    if beyond == '' or type(beyond) == 'table' then
+        append_series(key, records, seconds, 8)
+    end
+end

@@ -457,7 +457,6 @@ static void put_lone(struct batch *batch, struct chunk *chunk)
             struct lone lone = next->click;
 
             lone.day = (uint8_t)counter_bucket_of_time(COUNTER_DAYS, time_s);
-            lone.hour = (uint8_t)counter_bucket_of_time(COUNTER_HOURS, time_s);
             if (out)
                 lone_put(out, &lone);
         }
@@ -540,7 +539,7 @@ static void build_interval(struct batch *batch, uint32_t n, enum counter_interva
 
 /* What of the groups goes into which series. */
 enum picked {
-    PICK_CELLS,      /* cells, all of campaigns */
+    PICK_CELLS,      /* cells, of campaigns: lone clicks need none, having all dimensions */
     PICK_LONE,       /* clicks one by one */
     PICK_CAMPAIGNS,  /* sums of campaigns */
     PICK_ALL,        /* sums of all campaigns together */
@@ -558,7 +557,7 @@ static bool is_picked(const struct batch *batch, uint32_t at, unsigned shard, en
     if (batch->group_shard[at] != shard)
         return false;
     if (what == PICK_CELLS)
-        return !is_all;
+        return !is_all && group->sums != FOLD_NONE;
     if (what == PICK_LONE)
         return group->first != FOLD_NONE;
     return group->sums != FOLD_NONE && is_all == (what == PICK_ALL);

@@ -70,14 +70,9 @@ for i = 1, #tables do
     end
 end
 
--- Cells that are left out show in a statistic: series count the click all the same.
 for i = 3, #cells do
     k = k + 1
-    local last = cells[1] - #cells[i]
-    local beyond = last < 0 or try('GETRANGE', KEYS[k], last, last)
-    if beyond == '' or type(beyond) == 'table' then
-        append_series(KEYS[k], cells[i], cells[2], 8)
-    end
+    append_cells(KEYS[k], cells[i], cells[2], cells[1])
 end
 
 for i = 1, #series, 2 do

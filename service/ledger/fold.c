@@ -10,7 +10,8 @@
 enum {
     ITEMS_PER_RECORD = 4, /* object and client, before and after a relabelling */
     GROUPS_PER_RECORD = 4,
-    CELLS_PER_RECORD = 2, /* before and after a relabelling */
+    CAMPAIGNS_PER_RECORD = 2, /* before and after a relabelling */
+    CELLS_PER_RECORD = 2,
     LONE_PER_RECORD = 2,
     HOUR_MS = 3600000,
 };
@@ -98,6 +99,7 @@ struct fold *fold_new(unsigned records_max)
     if (!fold)
         return NULL;
     fold->records_max = records_max;
+    fold->campaigns_max = UINT32_MAX;
     fold->links = calloc(n, sizeof(*fold->links));
     fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
     fold->groups = calloc(fold_groups_max(records_max), sizeof(*fold->groups));
@@ -173,7 +175,7 @@ void fold_clear(struct fold *fold)
             fold->n_groups--;
         }
     }
-    fold->n_links = fold->n_items = fold->n_groups = fold->n_sums = fold->n_lone = fold->n_cells =
+    fold->n_campaigns = fold->n_links = fold->n_items = fold->n_groups = fold->n_sums = fold->n_lone = fold->n_cells =
         fold->n_persons = fold->n_events = fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
@@ -233,6 +235,7 @@ static uint32_t find_group(struct fold *fold, const struct click *click, bool al
         fold->groups[fold->n_groups++] = (struct fold_group){
             .key = want, .all = FOLD_NONE, .sums = FOLD_NONE, .first = FOLD_NONE};
         fold->group_index.slots[at] = fold->n_groups;
+        fold->n_campaigns += !all;
     }
     *last = fold->group_index.slots[at] - 1;
     return *last;
@@ -299,26 +302,6 @@ static void count_in_group(struct fold *fold, uint32_t at, uint32_t lone)
     group->n++;
 }
 
-/* What the series count of the click under that label, for that reason. */
-static struct lone lone_of(const struct click *click, unsigned label, unsigned reason, int delta)
-{
-    return (struct lone){
-        .kind = click->kind,
-        .count = (int8_t)delta,
-        .label = (uint8_t)label,
-        .device = click->device,
-        .variant = click->variant,
-        .channel = click->channel,
-        .reason = (uint8_t)reason,
-        .browser = click->browser & 15,
-        .system = click->system & 15,
-        .referrer = click->referrer,
-        .delay = (uint8_t)counter_delay_value(click),
-        .country = click->country[0] ? (uint16_t)counter_country_value(click->country) : 0,
-        .campaign = click->campaign,
-    };
-}
-
 /* Adds (delta 1) or takes away (-1) a click of that label everywhere but in the links. */
 static void add_click(struct fold *fold, const struct click *click, unsigned label, unsigned reason,
                       int delta)
@@ -337,13 +320,13 @@ static void add_click(struct fold *fold, const struct click *click, unsigned lab
 
     /* In two groups, the campaign's and that of all. */
     fold->groups[group].all = all;
-    fold->lone[fold->n_lone].click = lone_of(click, label, reason, delta);
+    fold->lone[fold->n_lone].click = lone_of_click(click, label, reason, delta);
     count_in_group(fold, group, fold->n_lone);
     count_in_group(fold, all, fold->n_lone);
-    fold->n_lone++;
     if (fold->with_cells)
         fold->cells[fold->n_cells++] =
-            (struct fold_cell){cells_of_click(click, label, reason, delta), group};
+            (struct fold_cell){cells_of_lone(&fold->lone[fold->n_lone].click), group};
+    fold->n_lone++;
     if (click->object != 0)
         add_item(fold, &item);
     if (click->client != 0) {
@@ -488,6 +471,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     }
     if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > fold_groups_max(fold->records_max) ||
+        fold->n_campaigns + CAMPAIGNS_PER_RECORD > fold->campaigns_max ||
         fold->n_sums + GROUPS_PER_RECORD > FOLD_SUMS_MAX ||
         fold->n_lone + LONE_PER_RECORD > fold->records_max * LONE_PER_RECORD ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||

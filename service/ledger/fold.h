@@ -84,13 +84,14 @@ struct fold_group {
 };
 
 struct fold_lone {
-    struct lone click; /* without its day and hour, which its group has */
+    struct lone click; /* without its day, which its group has */
     uint32_t next[2];  /* of the campaign's group; of that of all campaigns */
 };
 
-/* A click more or less in the cells of its campaign's day (proto/cells.h). */
+/* A click more or less in the cells of its campaign's day (proto/cells.h), if its group is summed
+ * up: those that are one by one have all dimensions anyway. */
 struct fold_cell {
-    uint64_t record; /* cells_of_click() */
+    uint64_t record; /* cells_of_lone() */
     uint32_t group;  /* of its campaign: entry of fold.groups */
 };
 
@@ -154,6 +155,8 @@ struct fold {
     const struct use_limits *limits;      /* the caller's; NULL = there are none */
     struct people_sent *sent; /* the caller's: repetitions of its clicks add no fact; may be NULL */
     bool with_cells;          /* the caller's: clicks are counted in cells too */
+    unsigned campaigns_max;   /* the caller's: groups of campaigns; at least 2 */
+    uint32_t n_campaigns; /* of the groups: those that are not of all campaigns */
     uint32_t n_links, n_items, n_groups, n_sums, n_lone, n_cells, n_persons, n_events, n_facts;
     uint32_t last_group[2][2]; /* the groups of the last click: [all campaigns][automated] */
     struct fold_index link_index, item_index, group_index;

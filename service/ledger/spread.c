@@ -8,6 +8,7 @@
 #include <openssl/sha.h>
 #include <sodium.h>
 
+#include "proto/cells.h"
 #include "proto/lone.h"
 #include "proto/series.h"
 #include "service/base/background.h"
@@ -28,7 +29,7 @@ enum {
     HEAD_LEN = 8,      /* of a text, and its time to live */
     FIRST_SERIES = 3,  /* keys before those of series */
     ARGC_HEAD = 3,     /* EVAL, script, number of keys */
-    ARGC_TAIL = 5,
+    ARGC_TAIL = 6,
 };
 
 /* Lone clicks that are moved, and the series that they become. */
@@ -41,7 +42,7 @@ struct spread {
     uint8_t *records; /* of one key, before they are summed up */
     uint8_t *sums;    /* and after it */
     uint64_t *work;   /* of series_compact() */
-    struct pack series;
+    struct pack series, cells;
     struct counter_key *keys;
     size_t n_keys, keys_max;
 };
@@ -53,6 +54,7 @@ static void spread_clear(struct spread *spread)
     free(spread->sums);
     free(spread->work);
     free(spread->series.bytes);
+    free(spread->cells.bytes);
     free(spread->keys);
 }
 
@@ -60,18 +62,23 @@ static void spread_clear(struct spread *spread)
 static bool spread_init(struct spread *spread, size_t n_moved)
 {
     size_t points = n_moved * COUNTER_DIMS, bytes = points * SERIES_RECORD_LEN;
+    size_t cell_bytes = n_moved * CELLS_RECORD_LEN;
 
-    /* A key per dimension of hours and days of each day, and of the month; and long ones twice. */
-    spread->keys_max = FIRST_SERIES + (2 * DAYS + 1) * COUNTER_DIMS + 3 * (bytes / CHUNK_MAX + 1);
+    /* A key per dimension of hours and days of each day, and of the month, one of cells of each
+     * day; and long ones twice. */
+    spread->keys_max = FIRST_SERIES + (2 * DAYS + 1) * COUNTER_DIMS + DAYS +
+                       3 * (bytes / CHUNK_MAX + 1) + cell_bytes / CHUNK_MAX;
     spread->series.size = PACK_HEAD_LEN + 3 * bytes + spread->keys_max * HEAD_LEN + CHUNK_MAX;
     spread->moved = malloc((n_moved + 1) * sizeof(*spread->moved));
     spread->records = malloc(bytes + 1);
     spread->sums = malloc(bytes + SERIES_RECORD_LEN);
     spread->work = malloc(2 * points * sizeof(*spread->work) + 1);
     spread->series.bytes = malloc(spread->series.size);
+    spread->cells.size = PACK_HEAD_LEN + cell_bytes + (spread->keys_max + 2) * HEAD_LEN + CHUNK_MAX;
+    spread->cells.bytes = malloc(spread->cells.size);
     spread->keys = malloc(spread->keys_max * sizeof(*spread->keys));
     return spread->moved && spread->records && spread->sums && spread->work &&
-           spread->series.bytes && spread->keys;
+           spread->series.bytes && spread->cells.bytes && spread->keys;
 }
 
 /* --- which clicks are moved --- */
@@ -173,22 +180,64 @@ static void put_keys(struct spread *spread, enum counter_interval interval, int6
         pack_key(spread, &series, time_s, len);
 }
 
+/* Cells of the day of some of the clicks: each was in none while it was a lone click. */
+static void put_cells(struct spread *spread, int64_t day_s, size_t first, size_t end)
+{
+    const struct counter_cells of = {spread->of->brand, (uint16_t)spread->of->campaign};
+
+    while (first < end) {
+        uint8_t *out = pack_open(&spread->cells, CHUNK_MAX);
+        size_t len = 0;
+
+        for (; first < end && len + CELLS_RECORD_LEN <= CHUNK_MAX; len += CELLS_RECORD_LEN)
+            cells_put(out + len, cells_of_lone(&spread->moved[first++]));
+        pack_close(&spread->cells, len);
+        counter_key_cells(&spread->keys[spread->n_keys++], &of, day_s,
+                          spread->ledger->options.n_shards);
+    }
+}
+
+static int64_t day_of(const struct spread *spread, size_t moved)
+{
+    return spread->month_s + (int64_t)(spread->moved[moved].day - 1) * DAY_S;
+}
+
+/* The end of the clicks that are of the same day as the first. */
+static size_t end_of_day(const struct spread *spread, size_t first)
+{
+    size_t end = first + 1;
+
+    while (end < spread->n_moved && spread->moved[end].day == spread->moved[first].day)
+        end++;
+    return end;
+}
+
 static void put_series(struct spread *spread)
 {
     bool all = spread->of->campaign == COUNTER_ALL_CAMPAIGNS;
 
     for (size_t first = 0, end; first < spread->n_moved; first = end) {
-        int64_t day_s = spread->month_s + (int64_t)(spread->moved[first].day - 1) * DAY_S;
-
-        for (end = first + 1; end < spread->n_moved; end++) {
-            if (spread->moved[end].day != spread->moved[first].day)
-                break;
-        }
-        put_keys(spread, COUNTER_HOURS, day_s, first, end);
+        end = end_of_day(spread, first);
+        put_keys(spread, COUNTER_HOURS, day_of(spread, first), first, end);
         if (all)
-            put_keys(spread, COUNTER_DAYS, day_s, first, end);
+            put_keys(spread, COUNTER_DAYS, day_of(spread, first), first, end);
     }
     put_keys(spread, all ? COUNTER_MONTHS : COUNTER_DAYS, spread->month_s, 0, spread->n_moved);
+}
+
+/* Behind the series, as their keys are. */
+static void put_all_cells(struct spread *spread)
+{
+    const struct ledger_options *options = &spread->ledger->options;
+
+    pack_number(&spread->cells, options->cells_len_max);
+    pack_number(&spread->cells, (uint32_t)options->retention_cells_s);
+    if (options->retention_cells_s == 0 || spread->of->campaign == COUNTER_ALL_CAMPAIGNS)
+        return;
+    for (size_t first = 0, end; first < spread->n_moved; first = end) {
+        end = end_of_day(spread, first);
+        put_cells(spread, day_of(spread, first), first, end);
+    }
 }
 
 /* --- the command --- */
@@ -219,6 +268,7 @@ static bool send(struct spread *spread, const struct ledger_ticket *ticket, stru
     tail[2] = left;
     tail[3] = slice_of(n_shards);
     tail[4] = pack_end(&spread->series);
+    tail[5] = pack_end(&spread->cells);
     sent = redis_link_send(spread->ledger->link,
                            &(struct redis_command){.key = argv[ARGC_HEAD],
                                                    .argv = argv,
@@ -250,7 +300,9 @@ bool spread_send(struct ledger *ledger, const struct ledger_ticket *ticket, stru
         counter_key_shards(&spread.keys[2], ticket->shard);
         spread.n_keys = FIRST_SERIES;
         pack_begin(&spread.series);
+        pack_begin(&spread.cells);
         put_series(&spread);
+        put_all_cells(&spread);
         background_yield();
         /* A string that has grown by APPEND takes up to twice the memory of one that was SET. */
         if (len < old.len || old.len >= WORTH_LEN)

@@ -1,4 +1,4 @@
-/* spread.h - sums lone clicks up, and moves those of busy days to the series (FORMATS.md "Lone
+/* spread.h - sums lone clicks up, and moves those of busy days to series and cells (FORMATS.md "Lone
  * clicks").
  */
 #ifndef LEDGER_SPREAD_H

@@ -433,6 +433,8 @@ def test_lone_clicks_of_a_busy_day_move_to_the_series_and_are_counted_once_all_t
         return daemon.api("GET", f"{query}&limit={1000 + n_asked}&{more}")["total"]
 
     def totals():
+        # Of the clicks that follow no country is known.
+        assert ask("group_by=device&country=DE")["total"] == len(clicks)
         return ask("group_by=campaign")["total"], ask("group_by=device&campaign=" + ",".join(map(str, campaigns)))["total"]
 
     assert totals() == (len(clicks), len(clicks))
@@ -450,6 +452,9 @@ def test_lone_clicks_of_a_busy_day_move_to_the_series_and_are_counted_once_all_t
             hours[cell[1]] += n if cell[0] == 0 else 0
         assert sum(hours.values()) >= 341 - n_quiet and {0, 1, 2} <= set(hours), hours
         assert client.ttl(key) > 86400
+        [key] = client.keys(f"hc:*:x:*:{campaign}:{now:%Y%m%d}")
+        n_in_cells = sum(counters.cell_counts(client.get(key)))
+        assert 341 - n_quiet <= n_in_cells <= 342 and client.ttl(key) > 91 * 86400
     assert all(client.ttl(key) > 900000 for key in keys)
     daemon.shut_down()
 

@@ -36,6 +36,14 @@ static struct click a_click(void)
     };
 }
 
+/* The cell of a click more (1) or less (-1) of that label. */
+static uint64_t cell_of(const struct click *click, unsigned label, unsigned reason, int count)
+{
+    struct lone lone = lone_of_click(click, label, reason, count);
+
+    return cells_of_lone(&lone);
+}
+
 static void test_a_record_has_the_bytes_of_the_format(void **state)
 {
     struct click most = {.time_ms = (NOON_S + 11 * 3600) * INT64_C(1000),
@@ -89,7 +97,7 @@ static void test_a_record_has_the_bytes_of_the_format(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint64_t record =
-            cells_of_click(cases[i].click, cases[i].label, cases[i].reason, cases[i].delta);
+            cell_of(cases[i].click, cases[i].label, cases[i].reason, cases[i].delta);
         uint8_t bytes[CELLS_RECORD_LEN];
         size_t at = 0;
 
@@ -216,7 +224,7 @@ static void test_summing_up(void **state)
         {"records that are full, the other way", 7, CELLS_COUNT_MAX, 7},
     };
     struct click click = a_click();
-    uint64_t cell = cells_of_click(&click, CLICK_HUMAN, 0, 0);
+    uint64_t cell = cell_of(&click, CLICK_HUMAN, 0, 0);
     uint8_t *bytes = malloc(MANY * CELLS_RECORD_LEN), *out = malloc((MANY + 1) * CELLS_RECORD_LEN);
 
     (void)state;
@@ -239,7 +247,7 @@ static void test_summing_up(void **state)
         click.device = (uint8_t)(rand() % 4);
         click.kind = (uint8_t)(1 + rand() % 3);
         cells_put(bytes + i * CELLS_RECORD_LEN,
-                  cells_of_click(&click, (unsigned)rand() % 2, 0, rand() % 4 ? 1 : -1));
+                  cell_of(&click, (unsigned)rand() % 2, 0, rand() % 4 ? 1 : -1));
     }
     for (size_t done = 0; done < 2; done++) { /* the second time with a head before them */
         struct slice cells = slice_of_bytes(bytes, (MANY - done) * CELLS_RECORD_LEN);

@@ -219,6 +219,14 @@ static void test_relabelling_moves_a_click(void **state)
     fold_free(fold);
 }
 
+/* The cell of a click more (1) or less (-1) of that label. */
+static uint64_t cell_of(const struct click *click, unsigned label, unsigned reason, int count)
+{
+    struct lone lone = lone_of_click(click, label, reason, count);
+
+    return cells_of_lone(&lone);
+}
+
 static void test_cells(void **state)
 {
     struct fold *fold = fold_new(16);
@@ -236,9 +244,9 @@ static void test_cells(void **state)
     click.reason = 9;
     assert_true(fold_add(fold, &click));
     assert_int_equal(fold->n_cells, 3);
-    assert_true(fold->cells[0].record == cells_of_click(&click, CLICK_HUMAN, 0, 1));
-    assert_true(fold->cells[1].record == cells_of_click(&click, CLICK_HUMAN, 0, -1));
-    assert_true(fold->cells[2].record == cells_of_click(&click, CLICK_SCANNER, 9, 1));
+    assert_true(fold->cells[0].record == cell_of(&click, CLICK_HUMAN, 0, 1));
+    assert_true(fold->cells[1].record == cell_of(&click, CLICK_HUMAN, 0, -1));
+    assert_true(fold->cells[2].record == cell_of(&click, CLICK_SCANNER, 9, 1));
     for (unsigned i = 0; i < 3; i++) {
         const struct fold_group_key *key = &fold->groups[fold->cells[i].group].key;
 
@@ -521,6 +529,22 @@ static void test_limits(void **state)
     }
     assert_int_equal(fold->n_groups, 4097);
     assert_int_equal(fold->n_sums, 1); /* of all campaigns */
+    fold_free(fold);
+
+    print_message("no more campaigns than the caller wants\n");
+    fold = fold_new(4096);
+    fold->campaigns_max = 8;
+    for (n = 0; n < 100; n++) {
+        click.link_id = n + 1;
+        click.campaign = (uint16_t)(n / 10);
+        if (!fold_add(fold, &click))
+            break;
+    }
+    assert_int_equal(fold->n_campaigns, 7); /* a relabelling needs room for two */
+    assert_int_equal(n, 61);
+    assert_int_equal(fold->n_groups, 8);
+    fold_clear(fold);
+    assert_true(fold_add(fold, &click));
     fold_free(fold);
 
     print_message("no more campaigns with many clicks than sums, and what fits is kept\n");

@@ -1,7 +1,5 @@
 #include "service/admin/stats/points.h"
 
-#include <hiredis/hiredis.h>
-
 #include "proto/lone.h"
 #include "service/admin/fetch.h"
 
@@ -19,15 +17,6 @@ void points_command(struct points *points, unsigned n_shards, struct fetch_comma
     command->argv[2] = counter_key_slice(&points->keys[1]);
 }
 
-/* The text at that place of an answer; empty if there is none. */
-static struct slice text_at(const struct redisReply *answer, size_t index)
-{
-    if (answer->type != REDIS_REPLY_ARRAY || answer->elements <= index ||
-        answer->element[index]->type != REDIS_REPLY_STRING)
-        return slice_make("", 0);
-    return slice_make(answer->element[index]->str, answer->element[index]->len);
-}
-
 void points_take(const struct points *points, const struct redisReply *answer,
                  void (*take)(void *arg, const struct series_point *point), void *arg)
 {
@@ -37,12 +26,12 @@ void points_take(const struct points *points, const struct redisReply *answer,
     struct lone lone;
     size_t at = 0;
 
-    while (series_next(text_at(answer, 0), &at, &point)) {
+    while (series_next(fetch_text_at(answer, 0), &at, &point)) {
         if (point.dim == series->dim)
             take(arg, &point);
     }
     at = 0;
-    while (lone_next(text_at(answer, 1), &at, &lone)) {
+    while (lone_next(fetch_text_at(answer, 1), &at, &lone)) {
         if ((series->interval == COUNTER_MONTHS || lone.day == day) &&
             lone_point(&lone, series->interval, series->dim, &point))
             take(arg, &point);

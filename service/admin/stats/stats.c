@@ -562,15 +562,8 @@ static void on_cells_command(void *owner, size_t index, struct fetch_command *co
 static void on_cells_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct stats_job *job = owner;
-    size_t n = stats_cells_n_keys(&job->cells, index);
 
-    for (size_t i = 0; answer->type == REDIS_REPLY_ARRAY && i < answer->elements && i < n; i++) {
-        const struct redisReply *cells = answer->element[i];
-
-        if (cells->type == REDIS_REPLY_STRING)
-            stats_cells_take(&job->cells, &job->stats, job->kinds, index, i,
-                             slice_make(cells->str, cells->len));
-    }
+    stats_cells_take(&job->cells, &job->stats, job->kinds, index, answer);
 }
 
 /* The cells were read, or the job failed. */

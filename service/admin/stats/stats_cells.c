@@ -4,6 +4,7 @@
 
 #include "proto/cells.h"
 #include "proto/counter.h"
+#include "proto/lone.h"
 #include "service/config/brand.h"
 #include "service/config/site.h"
 
@@ -64,13 +65,16 @@ void stats_cells_count(struct stats_cells *cells, const struct stats_read *read,
     stats_rows_add(&cells->counted, key, n, automated);
 }
 
-/* By shard, as one command reads one shard only, then as they were counted. */
+/* By shard, as one command reads one shard only, then so that days of one month of a campaign stand
+ * together. */
 static int by_shard(const void *left, const void *right)
 {
     const struct stats_cells_day *a = left, *b = right;
 
     if (a->shard != b->shard)
         return a->shard < b->shard ? -1 : 1;
+    if (a->brand != b->brand)
+        return a->brand < b->brand ? -1 : 1;
     if (a->campaign != b->campaign)
         return a->campaign < b->campaign ? -1 : 1;
     return (a->day_s > b->day_s) - (a->day_s < b->day_s);
@@ -99,6 +103,24 @@ static void make_days(struct stats_cells *cells, const struct stats *stats, unsi
         qsort(cells->days, cells->n_days, sizeof(cells->days[0]), by_shard);
 }
 
+static int64_t month_of(int64_t day_s)
+{
+    const struct counter_series lone = {.interval = COUNTER_ALONE};
+
+    return counter_series_period(&lone, day_s);
+}
+
+/* A command reads the lone clicks of a campaign's month before the cells of the first of its days
+ * that it reads: of one moment, as clicks are moved from there to the cells.  Whether that day is
+ * this one, of a command that begins with day `first`. */
+static bool begins_month(const struct stats_cells *cells, size_t first, size_t at)
+{
+    const struct stats_cells_day *day = &cells->days[at];
+
+    return at == first || day->brand != day[-1].brand || day->campaign != day[-1].campaign ||
+           month_of(day->day_s) != month_of(day[-1].day_s);
+}
+
 enum stats_cells_status stats_cells_plan(struct stats_cells *cells, const struct stats *stats,
                                          unsigned n_shards)
 {
@@ -117,38 +139,36 @@ enum stats_cells_status stats_cells_plan(struct stats_cells *cells, const struct
         const struct stats_cells_day *day = &cells->days[i];
         int64_t more = clicks_total(&day->counted) * CELLS_RECORD_LEN;
 
-        if (i > 0 && day->shard == day[-1].shard && n_keys < STATS_CELLS_KEYS_MAX &&
-            bytes + more <= COMMAND_BYTES) {
-            bytes += more;
-            n_keys++;
-            continue;
+        if (i == 0 || day->shard != day[-1].shard || n_keys + 2 > STATS_CELLS_KEYS_MAX ||
+            bytes + more > COMMAND_BYTES) {
+            cells->starts[cells->n_commands++] = (uint32_t)i;
+            bytes = 0;
+            n_keys = 0;
         }
-        cells->starts[cells->n_commands++] = (uint32_t)i;
-        bytes = more;
-        n_keys = 1;
+        bytes += more;
+        n_keys += begins_month(cells, cells->starts[cells->n_commands - 1], i) ? 2 : 1;
     }
     cells->starts[cells->n_commands] = (uint32_t)cells->n_days;
     return cells->n_commands > FETCH_COMMANDS_MAX ? STATS_CELLS_TOO_MUCH : STATS_CELLS_OK;
 }
 
-size_t stats_cells_n_keys(const struct stats_cells *cells, size_t index)
-{
-    return cells->starts[index + 1] - cells->starts[index];
-}
-
 void stats_cells_command(struct stats_cells *cells, const struct stats *stats, unsigned n_shards,
                          size_t index, struct fetch_command *command)
 {
-    size_t n = stats_cells_n_keys(cells, index);
+    size_t first = cells->starts[index], n = 0;
 
-    command->argv[0] = slice_of("MGET");
-    for (size_t i = 0; i < n; i++) {
-        const struct stats_cells_day *day = &cells->days[cells->starts[index] + i];
+    for (size_t i = first; i < cells->starts[index + 1]; i++) {
+        const struct stats_cells_day *day = &cells->days[i];
         const struct counter_cells of = {site_brand_at(stats->site, day->brand)->id, day->campaign};
+        const struct counter_series lone = {of.brand, of.campaign, COUNTER_ALONE, 0};
 
-        counter_key_cells(&cells->keys[i], &of, day->day_s, n_shards);
-        command->argv[1 + i] = counter_key_slice(&cells->keys[i]);
+        if (begins_month(cells, first, i))
+            counter_key_series(&cells->keys[n++], &lone, day->day_s, n_shards);
+        counter_key_cells(&cells->keys[n++], &of, day->day_s, n_shards);
     }
+    command->argv[0] = slice_of("MGET");
+    for (size_t i = 0; i < n; i++)
+        command->argv[1 + i] = counter_key_slice(&cells->keys[i]);
     command->argc = 1 + n;
     command->key = command->argv[1];
 }
@@ -220,30 +240,48 @@ static uint32_t group_value(const struct reader *reader, const struct stats_quer
     }
 }
 
-void stats_cells_take(struct stats_cells *cells, struct stats *stats, const unsigned *kinds,
-                      size_t index, size_t i, struct slice text)
+static void take_record(struct stats *stats, const struct reader *reader, unsigned kinds,
+                        struct stats_cells_day *day, uint64_t record)
 {
-    struct stats_cells_day *day = &cells->days[cells->starts[index] + i];
-    struct stats_rows *rows = &stats->rows[day->period];
-    struct reader reader;
-    uint64_t record;
-    size_t at = 0;
+    unsigned hour = cells_value(record, CELLS_HOUR);
+    bool automated = click_is_automated((uint8_t)cells_value(record, CELLS_LABEL));
+    uint32_t key[2] = {0, 0};
 
-    make_reader(&reader, stats, day);
-    while (cells_next(text, &at, &record)) {
-        unsigned hour = cells_value(record, CELLS_HOUR);
-        bool automated = click_is_automated((uint8_t)cells_value(record, CELLS_LABEL));
-        uint32_t key[2] = {0, 0};
+    if (hour >= HOURS || reader->rows[hour] == NOT_WANTED ||
+        !(kinds & 1U << cells_value(record, CELLS_KIND)))
+        return;
+    clicks_add(&day->found, cells_count(record), automated);
+    if (!is_wanted(reader, record))
+        return;
+    for (size_t g = 0; g < stats->query.n_groups; g++)
+        key[g] = group_value(reader, &stats->query, g, day, record);
+    stats_rows_add(&stats->rows[day->period], key, cells_count(record), automated);
+}
 
-        if (hour >= HOURS || reader.rows[hour] == NOT_WANTED ||
-            !(kinds[day->brand] & 1U << cells_value(record, CELLS_KIND)))
-            continue;
-        clicks_add(&day->found, cells_count(record), automated);
-        if (!is_wanted(&reader, record))
-            continue;
-        for (size_t g = 0; g < stats->query.n_groups; g++)
-            key[g] = group_value(&reader, &stats->query, g, day, record);
-        stats_rows_add(rows, key, cells_count(record), automated);
+void stats_cells_take(struct stats_cells *cells, struct stats *stats, const unsigned *kinds,
+                      size_t index, const struct redisReply *answer)
+{
+    size_t first = cells->starts[index], n = 0;
+    struct slice alone = slice_make("", 0);
+
+    for (size_t i = first; i < cells->starts[index + 1]; i++) {
+        struct stats_cells_day *day = &cells->days[i];
+        unsigned of_month = counter_bucket_of_time(COUNTER_DAYS, day->day_s);
+        struct reader reader;
+        struct lone lone;
+        uint64_t record;
+        size_t at = 0;
+
+        if (begins_month(cells, first, i))
+            alone = fetch_text_at(answer, n++);
+        make_reader(&reader, stats, day);
+        while (lone_next(alone, &at, &lone)) {
+            if (lone.day == of_month)
+                take_record(stats, &reader, kinds[day->brand], day, cells_of_lone(&lone));
+        }
+        at = 0;
+        for (struct slice text = fetch_text_at(answer, n++); cells_next(text, &at, &record);)
+            take_record(stats, &reader, kinds[day->brand], day, record);
     }
 }
 

@@ -1,9 +1,9 @@
 /* stats_cells.h - statistics of several dimensions at once ("phones in Germany"), read from cells
- * (proto/cells.h).
+ * (proto/cells.h) and from lone clicks (proto/lone.h).
  *
  * There are cells of a campaign and a day.  So a statistic is read in two steps: series say which
- * campaigns have how many clicks on which day; then the cells of these are read.  What series count
- * and cells lack is the part that the answer does not cover: clicks that an older process has
+ * campaigns have how many clicks on which day; then the cells of these are read, and the lone clicks
+ * of their months.  What series count and cells lack is the part that the answer does not cover: clicks that an older process has
  * counted, that were before cells were kept, or of a day that has more cells than are kept.
  */
 #ifndef ADMIN_STATS_CELLS_H
@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "proto/compiler.h"
-#include "proto/slice.h"
 #include "service/admin/fetch.h"
 #include "service/admin/stats/stats_rows.h"
 #include "service/admin/stats/stats_write.h"
@@ -21,9 +20,10 @@
 enum {
     STATS_CELLS_DAYS_MAX = 200000,     /* days of campaigns that a statistic reads */
     STATS_CELLS_CLICKS_MAX = 40000000, /* clicks in them; some seconds, and 320 MB of answers */
-    STATS_CELLS_KEYS_MAX = 64,         /* keys of a command */
+    STATS_CELLS_KEYS_MAX = 120,        /* keys of a command */
 };
 
+struct redisReply;
 struct stats_cells_day;
 
 struct stats_cells {
@@ -57,13 +57,10 @@ MUST_USE enum stats_cells_status stats_cells_plan(struct stats_cells *cells,
 void stats_cells_command(struct stats_cells *cells, const struct stats *stats, unsigned n_shards,
                          size_t index, struct fetch_command *command);
 
-/* Adds what was read under key `i` of command `index` to the rows.  `kinds`, by brand, has a bit
- * per kind that is wanted. */
+/* Adds the answer to command `index` to the rows.  `kinds`, by brand, has a bit per kind that is
+ * wanted. */
 void stats_cells_take(struct stats_cells *cells, struct stats *stats, const unsigned *kinds,
-                      size_t index, size_t i, struct slice text);
-
-/* How many keys the command has. */
-size_t stats_cells_n_keys(const struct stats_cells *cells, size_t index);
+                      size_t index, const struct redisReply *answer);
 
 /* When all is read: sets `stats->coverage`. */
 void stats_cells_cover(const struct stats_cells *cells, struct stats *stats, int64_t now_s);
