@@ -258,6 +258,8 @@ class Hopcount(Server):
     name = "hopcount"
     n_links = 10000
     n_brands = 1
+    n_shards = 1
+    labels = "repeat_max: 0"  # 10,000 links stand for those of millions of people, who click once
     options = ""
 
     def start(self):
@@ -281,10 +283,10 @@ class Hopcount(Server):
 public: {{ listen: "127.0.0.1:{self.port}", workers: {len(self.cpus)}, drain_delay_s: 0 }}
 admin: {{ listen: "127.0.0.1:{self.admin_port}", api_keys: {api_keys}, rate_per_min: 1000000 }}
 state_dir: {self.folder}/state
-redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0" }}
+redis: {{ url: "redis://127.0.0.1:{self.redis_port}/0", shards: {self.n_shards} }}
 keys: {keys}
 geo: {{ country: {self.folder}/country.mmdb }}
-labels: {{ repeat_max: 0 }} # 10,000 links stand for those of millions of people, who click once
+labels: {{ {self.labels} }}
 {self.options}
 brands:
 {brands}""")
