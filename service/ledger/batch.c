@@ -31,7 +31,7 @@ enum {
     POINTS_PER_RECORD = 4 * 3 * (SERIES_DIMS + 1),
     LONE_PER_RECORD = 4, /* in two groups; a relabelling in four */
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
-    SLOT_HEAD_LEN = 8,   /* number of the slot, and the head of the text */
+    SLOT_LEN = 5,        /* number of a slot, packed */
     AHEAD = 8,           /* people whose place in people_sent is prefetched */
     YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
@@ -41,7 +41,6 @@ enum {
     USE_KEYS = 2,
     DAY_S = 86400,
     FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
-    ARGV_TAIL = 13,
 };
 
 /* What the script takes; see FORMATS.md "Batch". */
@@ -58,7 +57,8 @@ enum {
     AT_USES_TTL,
     AT_FACTS,
     AT_SHARDS,
-    AT_CELLS
+    AT_CELLS,
+    AT_TEXTS
 };
 
 /* A group of the fold.  The key is a copy, so that sorting doesn't miss the cache. */
@@ -77,12 +77,16 @@ struct batch {
     uint32_t *cell_order;                                 /* of the fold's cells, by group */
     uint32_t *cell_starts;                                /* in `cell_order` */
     bool has[COUNTER_SHARDS_MAX];
-    struct pack tables, cells, series, people, events, uses, facts;
+    struct pack cells, series, slots, events, uses;
     struct counter_key *keys;
     size_t n_keys, keys_max;
+    struct slice *texts; /* of tables, people and facts, in this order */
+    size_t n_texts, texts_max, n_tables, n_facts;
+    uint8_t *text_bytes; /* what they hold */
+    size_t text_len, text_size;
     struct slice *argv;
     char sha[2 * SHA_DIGEST_LENGTH + 1];
-    char n_keys_text[24], from[24], to[24], ttl[24], event_ttl[24], uses_ttl[24], n_shards_text[24];
+    char n_keys_text[24], numbers[AT_TEXTS][24]; /* arguments that are numbers */
 };
 
 /* The next key of the script; the caller fills it. */
@@ -92,11 +96,25 @@ static struct counter_key *next_key(struct batch *batch)
     return &batch->keys[batch->n_keys++];
 }
 
+/* Where the next text begins. */
+static uint8_t *open_text(struct batch *batch, size_t len_max)
+{
+    assert(batch->text_size - batch->text_len >= len_max);
+    return batch->text_bytes + batch->text_len;
+}
+
+static void close_text(struct batch *batch, size_t len)
+{
+    assert(batch->n_texts < batch->texts_max);
+    batch->texts[batch->n_texts++] =
+        slice_make((const char *)batch->text_bytes + batch->text_len, len);
+    batch->text_len += len;
+}
+
 static bool pack_init(struct pack *pack, size_t size)
 {
     pack->size = size + PACK_HEAD_LEN;
-    /* The size is that of the worst batch; the kernel gives memory only for the part that is used.
-     */
+    /* The size is that of the worst batch; the kernel gives memory only for what is used. */
     pack->bytes = malloc(pack->size);
     return pack->bytes != NULL;
 }
@@ -123,20 +141,24 @@ static bool make_room(struct batch *batch)
     batch->group_shard = malloc(groups);
     batch->all_shard = malloc(groups);
     batch->sorted = malloc(groups * sizeof(*batch->sorted));
-    batch->argv = malloc((ARGV_HEAD + batch->keys_max + ARGV_TAIL) * sizeof(*batch->argv));
+    batch->texts_max =
+        chunks + records + records * FUNNEL_RECORD_MAX / (FACTS_LEN_MAX - FUNNEL_RECORD_MAX) + 1;
+    batch->texts = malloc(batch->texts_max * sizeof(*batch->texts));
+    batch->text_size = record_bytes + records * (WAITING_LEN + FUNNEL_RECORD_MAX) + CHUNK_MAX;
+    batch->text_bytes = malloc(batch->text_size);
+    batch->argv =
+        malloc((ARGV_HEAD + batch->keys_max + AT_TEXTS + batch->texts_max) * sizeof(*batch->argv));
     batch->cell_order = malloc(cells * sizeof(*batch->cell_order));
     batch->cell_starts = malloc((groups + 1) * sizeof(*batch->cell_starts));
     return batch->order && batch->cell_order && batch->cell_starts && batch->keys &&
-           batch->group_shard && batch->all_shard && batch->sorted && batch->argv &&
-           pack_init(&batch->tables, record_bytes + 8 * chunks) &&
+           batch->group_shard && batch->all_shard && batch->sorted && batch->texts &&
+           batch->text_bytes && batch->argv &&
            pack_init(&batch->cells,
                      cells * CELLS_RECORD_LEN + cell_chunks * SERIES_HEAD_LEN + CHUNK_MAX) &&
            pack_init(&batch->series, series_bytes + series * SERIES_HEAD_LEN + CHUNK_MAX) &&
-           pack_init(&batch->people, records * (WAITING_LEN + SLOT_HEAD_LEN) + CHUNK_MAX) &&
+           pack_init(&batch->slots, records * SLOT_LEN) &&
            pack_init(&batch->events, records * EVENT_BYTES) &&
-           pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES)) &&
-           pack_init(&batch->facts, records * FUNNEL_RECORD_MAX + FACTS_LEN_MAX +
-                                        (records * FUNNEL_RECORD_MAX / FACTS_LEN_MAX + 1) * 64);
+           pack_init(&batch->uses, PACK_HEAD_LEN + records * (1 + USE_BYTES));
 }
 
 struct batch *batch_new(const struct batch_options *options)
@@ -168,14 +190,14 @@ void batch_free(struct batch *batch)
     free(batch->all_shard);
     free(batch->sorted);
     free(batch->keys);
+    free(batch->texts);
+    free(batch->text_bytes);
     free(batch->argv);
-    free(batch->tables.bytes);
     free(batch->cells.bytes);
     free(batch->series.bytes);
-    free(batch->people.bytes);
+    free(batch->slots.bytes);
     free(batch->events.bytes);
     free(batch->uses.bytes);
-    free(batch->facts.bytes);
     free(batch);
 }
 
@@ -280,10 +302,8 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
     while (at < end) {
         size_t unit = table == COUNTER_LINKS ? TABLE_LINK_MAX : TABLE_RECORD_LEN;
         size_t len = 0, max = (end - at) * unit;
-        uint8_t *out = pack_open(&batch->tables, max < CHUNK_MAX ? max : CHUNK_MAX);
+        uint8_t *out = open_text(batch, max < CHUNK_MAX ? max : CHUNK_MAX);
 
-        if (!out)
-            return;
         for (; at < end && len + unit <= CHUNK_MAX; at++) {
             if (table == COUNTER_LINKS) {
                 const struct fold_link *link = &fold->links[batch->order[at]];
@@ -302,7 +322,7 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
         }
         if (len == 0)
             continue;
-        pack_close(&batch->tables, len);
+        close_text(batch, len);
         counter_key_table(next_key(batch), table, bucket, batch->options.n_shards);
     }
 }
@@ -318,6 +338,7 @@ static void build_tables(struct batch *batch, unsigned shard)
                 background_yield();
         }
     }
+    batch->n_tables = batch->n_texts;
 }
 
 /* --- time series --- */
@@ -699,18 +720,15 @@ static void build_people(struct batch *batch, unsigned shard)
     while (person) {
         uint32_t slot = person->slot;
         size_t len = 0;
-        uint8_t *out;
+        uint8_t *out = open_text(batch, CHUNK_MAX);
 
-        pack_number(&batch->people, slot);
-        out = pack_open(&batch->people, CHUNK_MAX);
-        if (!out)
-            return;
+        pack_number(&batch->slots, slot);
         for (; person && person->slot == slot && len + WAITING_LEN <= CHUNK_MAX;
              person = next_person(batch, shard, &at, &scope)) {
             waiting_put(out + len, &person->who, scope, person->change);
             len += WAITING_LEN;
         }
-        pack_close(&batch->people, len);
+        close_text(batch, len);
         counter_key_waiting(next_key(batch), shard, slot);
         background_yield();
     }
@@ -785,8 +803,7 @@ static bool build_uses(struct batch *batch, unsigned shard)
 static void build_facts(struct batch *batch, unsigned shard)
 {
     const struct fold *fold = batch->fold;
-    uint8_t *out = NULL;
-    size_t len = 0;
+    size_t len = 0, n_before = batch->n_texts;
 
     for (uint32_t i = 0; i < fold->n_facts; i++) {
         const struct fold_fact *fact = &fold->facts[i];
@@ -797,21 +814,16 @@ static void build_facts(struct batch *batch, unsigned shard)
             people_sent_forget_clicks(batch->options.people_sent);
         else if (!people_sent_add_click(batch->options.people_sent, &fact->click))
             continue;
-        if (out && len + fact->len > FACTS_LEN_MAX) {
-            pack_close(&batch->facts, len);
-            out = NULL;
-        }
-        if (!out) {
+        if (len + fact->len > FACTS_LEN_MAX) {
+            close_text(batch, len);
             len = 0;
-            out = pack_open(&batch->facts, FACTS_LEN_MAX);
         }
-        if (!out)
-            return;
-        memcpy(out + len, fact->bytes, fact->len);
+        memcpy(open_text(batch, FACTS_LEN_MAX) + len, fact->bytes, fact->len);
         len += fact->len;
     }
-    if (out)
-        pack_close(&batch->facts, len);
+    if (len > 0)
+        close_text(batch, len);
+    batch->n_facts = batch->n_texts - n_before;
 }
 
 /* --- the command --- */
@@ -833,19 +845,20 @@ static void build_argv(struct batch *batch, const struct batch_range *range)
     for (size_t i = 0; i < batch->n_keys; i++)
         argv[ARGV_HEAD + i] = counter_key_slice(&batch->keys[i]);
     tail = argv + ARGV_HEAD + batch->n_keys;
-    tail[AT_FROM] = decimal(batch->from, range->from);
-    tail[AT_TO] = decimal(batch->to, range->to);
-    tail[AT_TTL] = decimal(batch->ttl, BATCH_CURSOR_TTL_S);
-    tail[AT_TABLES] = pack_end(&batch->tables);
+    tail[AT_FROM] = decimal(batch->numbers[AT_FROM], range->from);
+    tail[AT_TO] = decimal(batch->numbers[AT_TO], range->to);
+    tail[AT_TTL] = decimal(batch->numbers[AT_TTL], BATCH_CURSOR_TTL_S);
+    tail[AT_TABLES] = decimal(batch->numbers[AT_TABLES], batch->n_tables);
     tail[AT_CELLS] = pack_end(&batch->cells);
     tail[AT_SERIES] = pack_end(&batch->series);
-    tail[AT_PEOPLE] = pack_end(&batch->people);
+    tail[AT_PEOPLE] = pack_end(&batch->slots);
     tail[AT_EVENTS] = pack_end(&batch->events);
-    tail[AT_EVENT_TTL] = decimal(batch->event_ttl, BATCH_EVENT_TTL_S);
+    tail[AT_EVENT_TTL] = decimal(batch->numbers[AT_EVENT_TTL], BATCH_EVENT_TTL_S);
     tail[AT_USES] = pack_end(&batch->uses);
-    tail[AT_USES_TTL] = decimal(batch->uses_ttl, BATCH_USES_TTL_S);
-    tail[AT_FACTS] = pack_end(&batch->facts);
-    tail[AT_SHARDS] = decimal(batch->n_shards_text, batch->options.n_shards);
+    tail[AT_USES_TTL] = decimal(batch->numbers[AT_USES_TTL], BATCH_USES_TTL_S);
+    tail[AT_FACTS] = decimal(batch->numbers[AT_FACTS], batch->n_facts);
+    tail[AT_SHARDS] = decimal(batch->numbers[AT_SHARDS], batch->options.n_shards);
+    memcpy(tail + AT_TEXTS, batch->texts, batch->n_texts * sizeof(*batch->texts));
 }
 
 void batch_build(struct batch *batch, const struct batch_range *range, struct batch_command *out)
@@ -858,13 +871,12 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     counter_key_facts(next_key(batch), range->shard);
     counter_key_shards(next_key(batch), range->shard);
     counter_key_waiting_slots(next_key(batch), range->shard);
-    pack_begin(&batch->tables);
+    batch->n_texts = batch->text_len = batch->n_tables = batch->n_facts = 0;
     pack_begin(&batch->cells);
     pack_begin(&batch->series);
-    pack_begin(&batch->people);
+    pack_begin(&batch->slots);
     pack_begin(&batch->events);
     pack_begin(&batch->uses);
-    pack_begin(&batch->facts);
     if (batch->fold && batch->has[range->shard]) {
         build_tables(batch, range->shard);
         build_series(batch, range->shard);
@@ -878,12 +890,12 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
         }
         build_facts(batch, range->shard);
     }
-    assert(!batch->tables.full && !batch->cells.full && !batch->series.full &&
-           !batch->people.full && !batch->events.full && !batch->uses.full && !batch->facts.full);
+    assert(!batch->cells.full && !batch->series.full && !batch->slots.full && !batch->events.full &&
+           !batch->uses.full);
     build_argv(batch, range);
     *out = (struct batch_command){
         .argv = batch->argv,
-        .argc = ARGV_HEAD + batch->n_keys + ARGV_TAIL,
+        .argc = ARGV_HEAD + batch->n_keys + AT_TEXTS + batch->n_texts,
         .key = counter_key_slice(&batch->keys[0]),
     };
 }

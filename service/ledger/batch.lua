@@ -4,9 +4,9 @@
 --       that this one is of, 5 the list of slots in which people wait, then the keys of tables, cells, series,
 --       people, events and uses in the order in which ARGV[4], [13], [5] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
---       4 tables   msgpack [records, ...]                                       a key each
+--       4 tables   how many texts of records                                    a key each
 --       5 series   msgpack [records, ttl, ...]                                  a key each
---       6 people   msgpack [slot, records, ...]                                 a key each
+--       6 people   msgpack [slot, ...]             a text of records, and a key each
 --       7 events   msgpack [entries of state, facts, ...]   two keys each, its own and that of its
 --                                  table; 40 bytes behind the entries, if any, are kept in a stream
 --       8 seconds for which an event is known
@@ -15,10 +15,12 @@
 --                                                    streams of states, of what is told and of links
 --                                                    that are used up
 --      10 seconds for which uses are kept
---      11 facts    msgpack [records, ...]        an entry of the queue each
+--      11 facts    how many texts of records     an entry of the queue each
 --      12 the number of shards of whoever sends this
 --      13 cells    msgpack [bytes, ttl, records, ...]     a key each, behind those of tables; what
 --                                                         would make one longer is left out
+--         from 14 on the texts of tables, people and facts, in this order: Lua hashes each byte of a
+--         string that it makes, so that records within MessagePack would cost twice
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}, entries of the queue}: the
 -- fourth being tables that have grown over another 4 KiB, series and lone clicks that have grown to twice
@@ -52,8 +54,8 @@ local cursor = call('GET', KEYS[1]) or '0'
 if cursor ~= ARGV[1] then
     return { 0, cursor }
 end
-local tables, series, people = unpack_all(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
-local events, uses, facts = unpack_all(ARGV[7]), unpack_all(ARGV[9]), unpack_all(ARGV[11])
+local n_tables, series, slots = tonumber(ARGV[4]), unpack_all(ARGV[5]), unpack_all(ARGV[6])
+local events, uses, n_facts = unpack_all(ARGV[7]), unpack_all(ARGV[9]), tonumber(ARGV[11])
 local cells = unpack_all(ARGV[13])
 
 call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
@@ -61,11 +63,11 @@ if not n_shards then -- Redis was emptied under our connection
     try('SET', KEYS[4], ARGV[12])
 end
 
-local k = 5
-for i = 1, #tables do
-    k = k + 1
-    local len = append(KEYS[k], tables[i], 16)
-    if len and len % 4096 < #tables[i] then
+local k, text = 5, 13
+for _ = 1, n_tables do
+    k, text = k + 1, text + 1
+    local len = append(KEYS[k], ARGV[text], 16)
+    if len and len % 4096 < #ARGV[text] then
         report(KEYS[k], len)
     end
 end
@@ -82,16 +84,16 @@ for i = 1, #series, 2 do
 end
 
 -- People are counted when it is sure that they are people (people.c).
-local slots = {}
-for i = 1, #people, 2 do
-    k = k + 1
-    if append(KEYS[k], people[i + 1], 16) then
+local listed = {}
+for i = 1, #slots do
+    k, text = k + 1, text + 1
+    if append(KEYS[k], ARGV[text], 16) then
         try('EXPIRE', KEYS[k], ARGV[3])
-        slots[#slots + 1] = struct.pack('>I4I4', people[i], #people[i + 1])
+        listed[#listed + 1] = struct.pack('>I4I4', slots[i], #ARGV[text])
     end
 end
-if #slots > 0 then
-    append(KEYS[5], table.concat(slots), 8)
+if #listed > 0 then
+    append(KEYS[5], table.concat(listed), 8)
 end
 
 -- A repetition of an event is passed over; what is new goes to the stream too, for all pods.
@@ -167,12 +169,16 @@ for j = 1, #kept do
     try('EXPIRE', stream, ARGV[8])
 end
 
-facts[#facts + 1] = table.concat(facts_of_events)
-for j = 1, #facts do
-    local added = facts[j] ~= '' and try('XADD', KEYS[3], '*', 'f', facts[j])
+local function queue(facts)
+    local added = facts ~= '' and try('XADD', KEYS[3], '*', 'f', facts)
     if type(added) == 'table' then
         set_aside(KEYS[3], 1, added)
     end
 end
+for _ = 1, n_facts do
+    text = text + 1
+    queue(ARGV[text])
+end
+queue(table.concat(facts_of_events))
 local n_queued = try('XLEN', KEYS[3])
 return { 1, n_aside, why, grown, type(n_queued) == 'number' and n_queued or 0 }

@@ -175,8 +175,8 @@ void fold_clear(struct fold *fold)
             fold->n_groups--;
         }
     }
-    fold->n_campaigns = fold->n_links = fold->n_items = fold->n_groups = fold->n_sums = fold->n_lone = fold->n_cells =
-        fold->n_persons = fold->n_events = fold->n_facts = 0;
+    fold->n_campaigns = fold->n_links = fold->n_items = fold->n_groups = fold->n_sums =
+        fold->n_lone = fold->n_cells = fold->n_persons = fold->n_events = fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
 }
 

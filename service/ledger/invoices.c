@@ -23,8 +23,8 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    JOBS_MAX = 4,     /* shards served at a time: one whose server hangs holds up no other */
-    ENTRIES_MIN = 4,  /* of a queue, read at a time: twice as many as were taken last */
+    JOBS_MAX = 4,    /* shards served at a time: one whose server hangs holds up no other */
+    ENTRIES_MIN = 4, /* of a queue, read at a time: twice as many as were taken last */
     ENTRIES_MAX = 64,
     RECORDS_MAX =
         512,         /* taken at a time, and the rest of an entry: Redis writes them in 1 to 3 ms */

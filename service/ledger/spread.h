@@ -1,5 +1,5 @@
-/* spread.h - sums lone clicks up, and moves those of busy days to series and cells (FORMATS.md "Lone
- * clicks").
+/* spread.h - sums lone clicks up, and moves those of busy days to series and cells (FORMATS.md
+ * "Lone clicks").
  */
 #ifndef LEDGER_SPREAD_H
 #define LEDGER_SPREAD_H

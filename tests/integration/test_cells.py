@@ -225,7 +225,8 @@ def test_a_day_has_so_many_cells(make_hopcountd, redis):
     (key,) = redis.client().keys("hc:*:x:*")
     assert 4096 - 50 * 8 < redis.client().strlen(key) <= 4096
     assert redis.client().ttl(key) > 91 * 86400
-    n_lone = sum(n for lone in redis.client().keys("hc:*:t:*:0:a:*") for *_, n in counters.lone_records(redis.client().get(lone)))
+    n_lone = sum(n for key_of_lone in redis.client().keys("hc:*:t:*:0:a:*")
+                 for *_, n in counters.lone_records(redis.client().get(key_of_lone)))
     answer = ask(daemon, "/v1/stats?brand=acme&browser=firefox&system=linux&from=2d")
     assert answer["total"]["total"] == redis.client().strlen(key) // 8 + n_lone
     assert 0.6 < answer["coverage"]["share"] < 0.86 and answer["coverage"]["from"] is None

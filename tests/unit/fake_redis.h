@@ -253,51 +253,49 @@ static void fake_report(redisReply *grown, const struct fake_text *key, size_t l
     grown->element[grown->elements++] = fake_integer((long long)len);
 }
 
-/* Appends the batch's tables, a MessagePack array of texts with a length of 16 bits; returns the
- * list of those that have grown over another 4 KiB. */
+enum { FAKE_TEXTS = 13 }; /* arguments of a batch before its texts */
+
+/* Appends the batch's tables, whose texts are the first; returns the list of those that have grown
+ * over another 4 KiB. */
 static redisReply *fake_append_tables(const struct fake_command *command, size_t n_keys, size_t at)
 {
-    const struct fake_text *packed = &command->argv[3 + n_keys + 3];
-    const uint8_t *bytes = (const uint8_t *)packed->ptr;
+    size_t n_tables = strtoul(command->argv[3 + n_keys + 3].ptr, NULL, 10);
+    const struct fake_text *texts = &command->argv[3 + n_keys + FAKE_TEXTS];
     redisReply *grown = fake_array(0);
-    size_t used = 5;
 
-    for (; used < packed->len; at++) {
-        size_t len = (size_t)bytes[used + 1] << 8 | bytes[used + 2], total;
+    for (size_t i = 0; i < n_tables; i++, at++) {
+        size_t total;
 
-        assert_int_equal(bytes[used], 0xda);
-        fake_append(&command->argv[at], bytes + used + 3, len);
+        fake_append(&command->argv[at], texts[i].ptr, texts[i].len);
         total = fake_find(&command->argv[at])->len;
-        if (total % 4096 < len)
+        if (total % 4096 < texts[i].len)
             fake_report(grown, &command->argv[at], total);
-        used += 3 + len;
     }
     return grown;
 }
 
-/* Appends the batch's people, [slot, records, ...], to the key of each slot, which come behind
- * those of tables and series; and the slots to their list. */
+/* Appends the texts of the batch's people, which come behind those of tables, to the key of each
+ * slot, and the slots to their list. */
 static void fake_append_people(const struct fake_command *command, size_t n_keys)
 {
     const struct fake_text *packed = &command->argv[3 + n_keys + 5];
     const uint8_t *bytes = (const uint8_t *)packed->ptr;
+    const struct fake_text *text = &command->argv[3 + n_keys + FAKE_TEXTS] +
+                                   strtoul(command->argv[3 + n_keys + 3].ptr, NULL, 10);
 
-    for (size_t used = 5; used < packed->len;) {
+    for (size_t used = 5; used < packed->len; text++) {
         struct counter_key key;
         struct fake_text name = {.ptr = key.text};
         uint8_t listed[8];
         unsigned slot = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
-        size_t len;
 
         used += bytes[used] == 0xce ? 5 : 1;
-        len = be16_load(bytes + used + 1);
         counter_key_waiting(&key, fake_shard_of(&command->argv[3]), slot);
         name.len = key.len;
-        fake_append(&name, bytes + used + 3, len);
+        fake_append(&name, text->ptr, text->len);
         be32_store(listed, slot);
-        be32_store(listed + 4, (uint32_t)len);
+        be32_store(listed + 4, (uint32_t)text->len);
         fake_append(&command->argv[3 + 4], listed, sizeof(listed));
-        used += 3 + len;
     }
 }
 

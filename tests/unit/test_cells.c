@@ -96,8 +96,7 @@ static void test_a_record_has_the_bytes_of_the_format(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint64_t record =
-            cell_of(cases[i].click, cases[i].label, cases[i].reason, cases[i].delta);
+        uint64_t record = cell_of(cases[i].click, cases[i].label, cases[i].reason, cases[i].delta);
         uint8_t bytes[CELLS_RECORD_LEN];
         size_t at = 0;
 

@@ -2,9 +2,10 @@
  * (proto/cells.h) and from lone clicks (proto/lone.h).
  *
  * There are cells of a campaign and a day.  So a statistic is read in two steps: series say which
- * campaigns have how many clicks on which day; then the cells of these are read, and the lone clicks
- * of their months.  What series count and cells lack is the part that the answer does not cover: clicks that an older process has
- * counted, that were before cells were kept, or of a day that has more cells than are kept.
+ * campaigns have how many clicks on which day; then the cells of these are read, and the lone
+ * clicks of their months.  What series count and cells lack is the part that the answer does not
+ * cover: clicks that an older process has counted, that were before cells were kept, or of a day
+ * that has more cells than are kept.
  */
 #ifndef ADMIN_STATS_CELLS_H
 #define ADMIN_STATS_CELLS_H
