@@ -99,6 +99,7 @@ static struct counter_key *next_key(struct batch *batch)
 /* Where the next text begins. */
 static uint8_t *open_text(struct batch *batch, size_t len_max)
 {
+    (void)len_max; /* without assertions */
     assert(batch->text_size - batch->text_len >= len_max);
     return batch->text_bytes + batch->text_len;
 }
@@ -893,9 +894,7 @@ void batch_build(struct batch *batch, const struct batch_range *range, struct ba
     assert(!batch->cells.full && !batch->series.full && !batch->slots.full && !batch->events.full &&
            !batch->uses.full);
     build_argv(batch, range);
-    *out = (struct batch_command){
-        .argv = batch->argv,
-        .argc = ARGV_HEAD + batch->n_keys + AT_TEXTS + batch->n_texts,
-        .key = counter_key_slice(&batch->keys[0]),
-    };
+    *out = (struct batch_command){.argv = batch->argv,
+                                  .argc = ARGV_HEAD + batch->n_keys + AT_TEXTS + batch->n_texts,
+                                  .key = counter_key_slice(&batch->keys[0])};
 }
