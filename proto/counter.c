@@ -487,22 +487,26 @@ const char *counter_delay_name(unsigned value)
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards)
 {
-    char period[9], campaign[6] = "*";
+    char period[9], hour[3] = "", campaign[6] = "*";
 
-    set_period(period, people->interval == COUNTER_HOURS, time_s);
+    set_period(period, people->of != COUNTER_PEOPLE_OF_MONTH, time_s);
+    if (people->of == COUNTER_PEOPLE_OF_HOUR)
+        snprintf(hour, sizeof(hour), "%02u", counter_bucket_of_time(COUNTER_HOURS, time_s) % 100);
     if (people->campaign != COUNTER_ALL_CAMPAIGNS)
         snprintf(campaign, sizeof(campaign), "%u", (unsigned)(people->campaign & 0xffff));
-    set_key(key, "hc:{s%02x}:%c:%08x:%s:%s",
+    set_key(key, "hc:{s%02x}:%c:%08x:%s:%s%s",
             counter_shard_of_series(people->brand, people->campaign, n_shards),
-            people->are_visitors ? 'v' : 'u', people->brand, campaign, period);
+            people->are_visitors ? 'v' : 'u', people->brand, campaign, period, hour);
 }
 
-int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s)
+int64_t counter_people_next_s(enum counter_people_of of, int64_t time_s)
 {
     struct civil civil;
 
+    if (of == COUNTER_PEOPLE_OF_HOUR)
+        return time_s - time_s % HOUR_S + HOUR_S;
     civil_from_s(time_s, &civil);
-    if (interval == COUNTER_HOURS)
+    if (of == COUNTER_PEOPLE_OF_DAY)
         civil.day++;
     else
         civil = (struct civil){.year = civil.year, .month = civil.month + 1, .day = 1};

@@ -210,21 +210,24 @@ const char *counter_delay_name(unsigned value);
 
 /* --- distinct clients and visitors with a human click: HyperLogLog, PFCOUNT key [key …] --- */
 
+/* The time, UTC, that a key is of. */
+enum counter_people_of { COUNTER_PEOPLE_OF_HOUR, COUNTER_PEOPLE_OF_DAY, COUNTER_PEOPLE_OF_MONTH };
+
 /* Those of a brand's campaign (0…65535, or COUNTER_ALL_CAMPAIGNS). */
 struct counter_people {
     uint32_t brand;
     int32_t campaign;
-    enum counter_interval interval; /* a key per day (COUNTER_HOURS) or per month (COUNTER_DAYS) */
-    bool are_visitors;              /* of links that name no client */
+    enum counter_people_of of;
+    bool are_visitors; /* of links that name no client */
 };
 
-/* The key that holds `time_s`.  The days of one campaign are in one shard, so one PFCOUNT can merge
+/* The key that holds `time_s`.  All keys of one campaign are in one shard, so one PFCOUNT can merge
  * them. */
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards);
 /* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
  * key. */
-int64_t counter_people_next_s(enum counter_interval interval, int64_t time_s);
+int64_t counter_people_next_s(enum counter_people_of of, int64_t time_s);
 
 /* String: records (waiting.h) of clicks by people in a slot, by campaigns of the shard. */
 void counter_key_waiting(struct counter_key *key, unsigned shard, uint32_t slot);

@@ -181,6 +181,7 @@ static void set_up_server(struct server *server, const struct admin_options *opt
     server->retention_cells_s = options->retention_cells_s;
     server->logs_retain_s = options->logs_retain_s;
     randombytes_buf(&server->process, sizeof(server->process));
+    server->retention_client_hours_s = options->retention_client_hours_s;
     server->started_ms = clock_wall_ms();
     server->connections_max = admin_connections_max(
         getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 8UL * ADMIN_CONNECTIONS_MIN);

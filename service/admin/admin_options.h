@@ -25,8 +25,9 @@ struct admin_options {
     int64_t timeout_ms;                 /* longest a query may wait for Redis; 0 = 2 s */
     int64_t retention_hours_s;          /* as of the ledger: how far back statistics are whole */
     int64_t retention_days_s;
-    int64_t retention_cells_s; /* 0 = there are no cells */
-    int64_t logs_retain_s;     /* of segments that were applied */
+    int64_t retention_cells_s;        /* 0 = there are no cells */
+    int64_t logs_retain_s;            /* of segments that were applied */
+    int64_t retention_client_hours_s; /* 0 = people are counted by days only */
 };
 
 /* Where the metrics come from; all borrowed until admin_free().  Each may be absent. */

@@ -22,7 +22,7 @@ struct redisReply;
 
 enum {
     FETCH_COMMANDS_MAX = 8192,
-    FETCH_ARGS_MAX = 128, /* of one command */
+    FETCH_ARGS_MAX = 192, /* of one command: months and days of five years, hours at both ends */
 };
 
 /* One command being made: the slices must live until `on_command` is called the next time. */

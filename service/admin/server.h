@@ -65,10 +65,11 @@ struct server {
     struct admin_sources sources;           /* counters, which any thread may read */
     unsigned n_shards;
     int64_t retention_hours_s, retention_days_s;
-    int64_t retention_cells_s; /* 0 = there are no cells (proto/cells.h) */
-    int64_t logs_retain_s;     /* of segments that were applied */
-    uint64_t process;          /* random: no other process has it */
-    int64_t started_ms;        /* wall clock */
+    int64_t retention_cells_s;        /* 0 = there are no cells (proto/cells.h) */
+    int64_t logs_retain_s;            /* of segments that were applied */
+    uint64_t process;                 /* random: no other process has it */
+    int64_t started_ms;               /* wall clock */
+    int64_t retention_client_hours_s; /* 0 = people are counted by days only */
 
     _Atomic int state;         /* enum admin_state; written by main */
     counter64 reload_s;        /* Unix second of the last good load; main */

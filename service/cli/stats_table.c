@@ -399,7 +399,7 @@ static bool print_rows(const json_t *rows, const json_t *total, const char *grou
 }
 
 /* Distinct clients and visitors, if they were asked for. */
-static void print_people(const json_t *total)
+static void print_people(const json_t *total, const json_t *by)
 {
     json_int_t clients, visitors;
 
@@ -408,6 +408,9 @@ static void print_people(const json_t *total)
     printf("\ndistinct clients   %10" PRId64 "  by the number in the link\n", (int64_t)clients);
     printf("visitors           %10" PRId64 "  by links without one; each counts once a day\n",
            (int64_t)visitors);
+    if (json_is_string(by) && strcmp(json_string_value(by), "days") == 0)
+        puts("(both by days of UTC, not by those of the time zone: by the hour they are known for "
+             "some time only)");
 }
 
 /* The table that suits the grouping. */
@@ -442,7 +445,7 @@ bool stats_table_print(const json_t *reply, const struct stats_table_options *op
     n -= n > 0 && last && strncmp(last, "(rest)", 6) == 0;
     if (n_all > n)
         printf("(%zu of %zu rows; --limit shows more)\n", n, n_all);
-    print_people(total);
+    print_people(total, json_object_get(reply, "clients_by"));
     return true;
 odd:
     error_set(err, "the reply is not a statistic; does --url name the admin address of hopcountd?");

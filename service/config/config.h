@@ -132,9 +132,10 @@ struct config_retention {
     int64_t states_days;
     int64_t hours_days; /* how long buckets of an hour are kept */
     int64_t days_days;
-    int64_t cells_days;      /* clicks by all dimensions together; 0 = not counted */
-    int64_t cells_max_bytes; /* of a campaign's day */
-    int64_t invoices_days;   /* after the last event or click of an invoice */
+    int64_t cells_days;        /* clicks by all dimensions together; 0 = not counted */
+    int64_t cells_max_bytes;   /* of a campaign's day */
+    int64_t client_hours_days; /* how long people are kept by the hour; 0 = by days only */
+    int64_t invoices_days;     /* after the last event or click of an invoice */
 };
 
 struct config_conversions {

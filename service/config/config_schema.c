@@ -230,6 +230,10 @@ static const struct schema_key retention_keys[] = {
     INT("cells_max_bytes", config_retention, cells_max_bytes, 4096, 33554432, "16777216",
         "Most that these counters of one campaign and day may take, 8 bytes a click at first; "
         "further clicks are left out of them, and statistics say so."),
+    INT("client_hours_days", config_retention, client_hours_days, 0, 400, "35",
+        "Days that clients and visitors are counted by the hour, so that those of a local day are "
+        "of the hours that its clicks are of; of earlier days they are counted by days of UTC.  "
+        "0: of all."),
     INT("invoices_days", config_retention, invoices_days, 1, 36500, "400",
         "Days that mails, clicks and payments of an invoice are kept after its last one."),
     INT("states_days", config_retention, states_days, 396, 36500, "400",

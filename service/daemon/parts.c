@@ -229,6 +229,7 @@ static bool start_admin(struct parts *p, struct access *access, struct error *er
         .retention_days_s = p->config->retention.days_days * DAY_S,
         .retention_cells_s = p->config->retention.cells_days * DAY_S,
         .logs_retain_s = p->config->ledger.retain_s,
+        .retention_client_hours_s = p->config->retention.client_hours_days * DAY_S,
     };
     struct admin_sources sources = {
         .workers = p->workers,

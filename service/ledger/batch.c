@@ -39,7 +39,7 @@ enum {
     EVENT_KEYS = 2,
     USE_BYTES = 16, /* of a link with a limit: key of its state, uses, limit */
     USE_KEYS = 2,
-    DAY_S = 86400,
+    HOUR_S = 3600,
     FACTS_LEN_MAX = 8192, /* bytes of an entry of the queue: some 300 facts */
 };
 
@@ -684,7 +684,7 @@ static struct people_sent_person who_is(const struct batch *batch, uint32_t at, 
         .scope = (uint8_t)waiting_scope(person->who.brand, person->who.campaign, shard,
                                         batch->options.n_shards),
         .is_visitor = person->who.is_visitor,
-        .day = person->slot / (DAY_S / WAITING_SLOT_S),
+        .hour = person->slot / (HOUR_S / WAITING_SLOT_S),
     };
 }
 

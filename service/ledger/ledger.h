@@ -31,6 +31,7 @@ struct ledger_options {
     int64_t retention_days_s;
     int64_t retention_cells_s; /* how long cells (proto/cells.h) are kept; 0 = none are counted */
     uint32_t cells_len_max;    /* bytes of cells of a campaign's day; at most 2^25 */
+    int64_t retention_client_hours_s; /* how long people are kept by the hour; 0 = by days only */
     int64_t
         retention_invoices_s; /* how long what is kept of an invoice is, after its last change */
     int64_t window_s;         /* a payment is credited to a click that is not older */

@@ -13,6 +13,7 @@ static const struct config defaults = {
                   .days_days = 1826,
                   .cells_days = 92,
                   .cells_max_bytes = 16 << 20,
+                  .client_hours_days = 35,
                   .invoices_days = 400},
     .conversions = {.window_days = 30},
 };
@@ -31,6 +32,7 @@ struct ledger_options ledger_settings(const struct config *config)
         .retention_days_s = c->retention.days_days * DAY_S,
         .retention_cells_s = c->retention.cells_days * DAY_S,
         .cells_len_max = (uint32_t)c->retention.cells_max_bytes,
+        .retention_client_hours_s = c->retention.client_hours_days * DAY_S,
         .retention_invoices_s = c->retention.invoices_days * DAY_S,
         .window_s = c->conversions.window_days * DAY_S,
         .limits = use_limits_new(c),

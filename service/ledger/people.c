@@ -12,6 +12,7 @@
 #include "proto/bytes.h"
 #include "proto/waiting.h"
 #include "service/base/background.h"
+#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/clicklog/clicklog.h"
 #include "service/ledger/ledger_state.h"
@@ -26,13 +27,14 @@ enum {
     LOOKS = 8,           /* during the time that a slot waits */
     LOOK_MIN_MS = 200,
     LOOK_MAX_MS = 10000,
-    RUNS_MAX = 128,        /* pairs of keys in one command */
+    RUNS_MAX = 128,        /* people of an hour and campaign each, in one command */
     RUN_PEOPLE_MAX = 4096, /* people in one command: Redis adds them in 1 to 2 ms */
     PERSON_BYTES = 10,     /* a visitor, with its head */
-    RUN_BYTES = 5,
-    LISTED_LEN = 8,    /* of the list of slots: slot, bytes added */
-    LEFT_TTL_S = 3600, /* a relabelling that came before its click waits for it */
-    SLOTS_PER_DAY = 86400 / WAITING_SLOT_S,
+    RUN_BYTES = 6,         /* how many people, and keys */
+    RUN_KEYS_MAX = 3,      /* of an hour, a day, a month */
+    LISTED_LEN = 8,        /* of the list of slots: slot, bytes added */
+    LEFT_TTL_S = 3600,     /* a relabelling that came before its click waits for it */
+    HOUR_S = 3600,
     ARGV_HEAD = 3, /* EVAL, script, number of keys */
 };
 
@@ -48,7 +50,7 @@ struct seen {
 /* Somebody to be counted. */
 struct person {
     struct waiting is;
-    uint32_t day;
+    uint32_t hour; /* Unix time / 3600 */
 };
 
 /* A slot that is being counted. */
@@ -80,7 +82,7 @@ struct shard_people {
 
 /* People on their way to Redis. */
 struct parcel {
-    struct counter_key keys[2 + 2 * RUNS_MAX];
+    struct counter_key keys[2 + RUN_KEYS_MAX * RUNS_MAX];
     size_t n_keys, n_people;
     struct pack pack;
     uint8_t bytes[PACK_HEAD_LEN + RUN_PEOPLE_MAX * PERSON_BYTES + RUNS_MAX * RUN_BYTES];
@@ -89,6 +91,7 @@ struct parcel {
 struct people {
     unsigned n_shards;
     int64_t hold_ms, look_every_ms;
+    int64_t hours_from_s; /* people of earlier hours are counted by days only */
     struct parcel parcel;
     struct shard_people shards[];
 };
@@ -316,8 +319,8 @@ static int by_key(const void *left, const void *right)
         return a->is.brand < b->is.brand ? -1 : 1;
     if (a->is.is_visitor != b->is.is_visitor)
         return a->is.is_visitor ? 1 : -1;
-    if (a->day != b->day)
-        return a->day < b->day ? -1 : 1;
+    if (a->hour != b->hour)
+        return a->hour < b->hour ? -1 : 1;
     return (a->is.campaign > b->is.campaign) - (a->is.campaign < b->is.campaign);
 }
 
@@ -332,7 +335,7 @@ static struct people_sent_person who_is(const struct person *person)
         .campaign = person->is.campaign,
         .scope = (uint8_t)scope,
         .is_visitor = person->is.is_visitor,
-        .day = person->day,
+        .hour = person->hour,
     };
 }
 
@@ -358,7 +361,7 @@ static void take_slot(struct ledger *ledger, struct shard_people *shard, struct 
         n++;
     n = waiting_sum(all, n);
     for (size_t i = 0; i < n; i++) {
-        struct person person = {all[i], due->slot / SLOTS_PER_DAY};
+        struct person person = {all[i], due->slot / (HOUR_S / WAITING_SLOT_S)};
         struct people_sent_person who = who_is(&person);
 
         if (who.scope != 0 && !people_sent_has(ledger->people_sent, &who))
@@ -413,8 +416,8 @@ static void begin_parcel(struct parcel *parcel, unsigned s)
 static void send_parcel(struct ledger *ledger, unsigned s)
 {
     struct parcel *parcel = &ledger->people->parcel;
-    struct slice argv[ARGV_HEAD + 2 + 2 * RUNS_MAX + 4], *to = argv;
-    char n_keys[24], n_shards[24], days[24], months[24];
+    struct slice argv[ARGV_HEAD + 2 + RUN_KEYS_MAX * RUNS_MAX + 5], *to = argv;
+    char n_keys[24], n_shards[24], hours[24], days[24], months[24];
 
     if (parcel->n_people == 0)
         return;
@@ -424,6 +427,7 @@ static void send_parcel(struct ledger *ledger, unsigned s)
     for (size_t i = 0; i < parcel->n_keys; i++)
         *to++ = counter_key_slice(&parcel->keys[i]);
     *to++ = decimal(n_shards, ledger->options.n_shards);
+    *to++ = decimal(hours, (uint64_t)ledger->options.retention_client_hours_s);
     *to++ = decimal(days, (uint64_t)ledger->options.retention_hours_s);
     *to++ = decimal(months, (uint64_t)ledger->options.retention_days_s);
     *to++ = pack_end(&parcel->pack);
@@ -446,13 +450,16 @@ static void put_person(struct pack *pack, const struct person *person)
     pack_text(pack, person->is.is_visitor ? slice_make(bytes, 8) : slice_make(bytes + 4, 4));
 }
 
-/* Adds people of one brand, day and campaign, or of all campaigns. */
+/* Adds people of one brand, hour and campaign, or of all campaigns. */
 static void add_run(struct ledger *ledger, unsigned s, int32_t campaign,
                     const struct person *persons, size_t n_persons)
 {
     struct counter_people keys = {
         .brand = persons->is.brand, .campaign = campaign, .are_visitors = persons->is.is_visitor};
     struct parcel *parcel = &ledger->people->parcel;
+    int64_t hour_s = (int64_t)persons->hour * HOUR_S;
+    unsigned first =
+        hour_s < ledger->people->hours_from_s ? COUNTER_PEOPLE_OF_DAY : COUNTER_PEOPLE_OF_HOUR;
     size_t n = 0;
 
     for (size_t i = 0; i < n_persons; i++)
@@ -461,10 +468,11 @@ static void add_run(struct ledger *ledger, unsigned s, int32_t campaign,
         size_t room = RUN_PEOPLE_MAX - parcel->n_people, part = n < room ? n : room;
 
         pack_number(&parcel->pack, (uint32_t)part);
-        for (int interval = COUNTER_HOURS; interval <= COUNTER_DAYS; interval++) {
-            keys.interval = (enum counter_interval)interval;
-            counter_key_people(&parcel->keys[parcel->n_keys++], &keys,
-                               (int64_t)persons->day * 86400, ledger->options.n_shards);
+        pack_number(&parcel->pack, RUN_KEYS_MAX - first);
+        for (unsigned of = first; of < RUN_KEYS_MAX; of++) {
+            keys.of = (enum counter_people_of)of;
+            counter_key_people(&parcel->keys[parcel->n_keys++], &keys, hour_s,
+                               ledger->options.n_shards);
         }
         for (size_t left = part; left > 0; i++) {
             if (is_of(&persons[i], campaign)) {
@@ -474,33 +482,36 @@ static void add_run(struct ledger *ledger, unsigned s, int32_t campaign,
         }
         n -= part;
         parcel->n_people += part;
-        if (parcel->n_people == RUN_PEOPLE_MAX || parcel->n_keys == 2 + 2 * RUNS_MAX)
+        if (parcel->n_people == RUN_PEOPLE_MAX ||
+            parcel->n_keys > 2 + RUN_KEYS_MAX * (RUNS_MAX - 1))
             send_parcel(ledger, s);
     }
 }
 
-static bool is_same_day(const struct person *a, const struct person *b)
+static bool is_same_hour(const struct person *a, const struct person *b)
 {
-    return a->is.brand == b->is.brand && a->is.is_visitor == b->is.is_visitor && a->day == b->day;
+    return a->is.brand == b->is.brand && a->is.is_visitor == b->is.is_visitor && a->hour == b->hour;
 }
 
 static void send_persons(struct ledger *ledger, unsigned s)
 {
     const struct shard_people *shard = &ledger->people->shards[s];
     const struct person *behind = shard->persons + shard->n_persons;
+    int64_t kept_s = ledger->options.retention_client_hours_s;
 
+    ledger->people->hours_from_s = kept_s > 0 ? clock_wall_ms() / 1000 - kept_s : INT64_MAX;
     begin_parcel(&ledger->people->parcel, s);
-    for (const struct person *day = shard->persons, *end; day < behind; day = end) {
-        const struct person *first = day;
+    for (const struct person *hour = shard->persons, *end; hour < behind; hour = end) {
+        const struct person *first = hour;
 
-        for (end = day; end < behind && is_same_day(end, day); end++) {
+        for (end = hour; end < behind && is_same_hour(end, hour); end++) {
             if (end->is.campaign == first->is.campaign)
                 continue;
             add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
             first = end;
         }
         add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
-        add_run(ledger, s, COUNTER_ALL_CAMPAIGNS, day, (size_t)(end - day));
+        add_run(ledger, s, COUNTER_ALL_CAMPAIGNS, hour, (size_t)(end - hour));
         background_yield();
     }
     send_parcel(ledger, s);

@@ -43,7 +43,7 @@ static uint64_t hash_of(const struct people_sent *people, const struct people_se
 {
     uint64_t group = (uint64_t)person->brand << 32 | person->campaign;
     uint64_t period =
-        (uint64_t)person->day << 3 | (uint64_t)person->scope << 1 | person->is_visitor;
+        (uint64_t)person->hour << 3 | (uint64_t)person->scope << 1 | person->is_visitor;
 
     return scatter(person->id ^ scatter(group ^ scatter(period ^ people->era << 40)));
 }

@@ -1,7 +1,7 @@
 /* people_sent.h - people who were counted, and clicks by them that were sent to Redis, so that they
  * need not be sent again.
  *
- * Many clicks are by people who were counted for the same campaign and day: those clicks need not
+ * Many clicks are by people who were counted for the same campaign and hour: those clicks need not
  * wait (people.h).  A table of fixed size holds the people counted last.  A person who was replaced
  * in the table is counted again, which counts nobody twice.
  *
@@ -22,7 +22,7 @@
 
 struct people_sent;
 
-/* Somebody who was counted for a day and a campaign, for all campaigns, or for both: see struct
+/* Somebody who was counted for an hour and a campaign, for all campaigns, or for both: see struct
  * waiting. */
 struct people_sent_person {
     uint64_t id;
@@ -30,7 +30,7 @@ struct people_sent_person {
     uint16_t campaign; /* of the click, in any case */
     uint8_t scope;     /* WAITING_CAMPAIGN, WAITING_ALL */
     bool is_visitor;
-    uint32_t day; /* Unix days */
+    uint32_t hour; /* Unix time / 3600 */
 };
 
 /* NULL: out of memory. */

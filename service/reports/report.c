@@ -299,6 +299,14 @@ static bool is_complete(const json_t *days, const struct report_period *period)
     return true;
 }
 
+/* Whether clients are of the hours of the period, and not of days of UTC that stand for them. */
+static bool are_clients_by_hours(const json_t *days)
+{
+    const char *by = json_string_value(json_object_get(days, "clients_by"));
+
+    return by && strcmp(by, "hours") == 0;
+}
+
 static json_t *dashboard_of(const struct report_options *options)
 {
     const char *url = options->dashboard;
@@ -324,10 +332,12 @@ json_t *report_make(const struct report_options *options)
         goto out;
     as_of = json_object_get(now.days, "as_of");
     report = json_pack(
-        "{ss ss ss ss ss s{ss ss} so sb so so so so so so}", "brand", options->brand, "every",
+        "{ss ss ss ss ss s{ss ss} so sb ss so so so so so so}", "brand", options->brand, "every",
         report_every_name(period->every), "from", period->first, "to", period->last, "tz",
         options->tz, "before", "from", before.first, "to", before.last, "as_of",
         as_of ? json_incref(as_of) : json_null(), "is_complete", (int)is_complete(now.days, period),
+        "clients_by",
+        are_clients_by_hours(now.days) && are_clients_by_hours(old.days) ? "hours" : "days",
         "figures", figures_of(&now, &old), "amount", amounts_of(now.funnel, old.funnel),
         "campaigns", campaigns_of(&now), "unusual", unusual_of(now.campaigns, old.campaigns),
         "down", down_of(options), "dashboard", dashboard_of(options));

@@ -1,13 +1,15 @@
 /* report.h - the figures of one brand's week or month, as a JSON object, from answers of the API.
  *
  *     {brand, every: week|month, from, to, tz, before: {from, to}, as_of, is_complete,
+ *      clients_by: hours|days,
  *      figures: {people, machines, clients, sent, clicked, paid: {now, before}},
  *      amount: [{currency, now, before}], campaigns: [{campaign, name, people, sent, clicked,
  * paid}], unusual: [{campaign, name, what, now, before}], down: [{target, why}], dashboard}
  *
  * Whatever counts is counted by /v1/stats and /v1/funnel; nothing is added up here.  `clients` is
- * null where none are known.  The campaigns are the ten with the most clicked per sent, or, where
- * no mail was told, with the most clicks by people.  Of `unusual`, `what` is `stopped` (clicks by
+ * null where none are known; `clients_by` is days where those of either period are by days of UTC.
+ * The campaigns are the ten with the most clicked per sent, or, where no mail was told, with the
+ * most clicks by people.  Of `unusual`, `what` is `stopped` (clicks by
  * people) or `machines` (their share in per mille). */
 #ifndef REPORTS_REPORT_H
 #define REPORTS_REPORT_H

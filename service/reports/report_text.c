@@ -34,7 +34,7 @@ struct words {
     const char *figure, *now, *change, *none_before, *unchanged;
     const char *campaign, *rate, *people_short;
     const char *best_rate, *best_people, *figures, *unusual;
-    const char *link, *footer;
+    const char *link, *footer, *by_days;
     char thousands, point;
     const char *percent;
 };
@@ -85,9 +85,10 @@ static const struct words english = {
     .figures = "Figures",
     .unusual = "Worth a look",
     .link = "Open on the dashboard",
-    .footer = "Days are those of the time zone %s. Clients are counted by days of UTC, within 1%%. "
+    .footer = "Days are those of the time zone %s. Clients are counted %swithin 1%%. "
               "Mails, invoices clicked and invoices paid are those of the mails of these days, as "
               "they stood when this report was made.",
+    .by_days = "by days of UTC, ",
     .thousands = ',',
     .point = '.',
     .percent = "%",
@@ -142,10 +143,10 @@ static const struct words german = {
     .unusual = "Auff\xc3\xa4llig",
     .link = "Im Dashboard \xc3\xb6"
             "ffnen",
-    .footer =
-        "Tage sind die der Zeitzone %s. Kunden werden nach UTC-Tagen gez\xc3\xa4hlt, auf 1 %% "
-        "genau. Versendete Mails, angeklickte und bezahlte Rechnungen geh\xc3\xb6ren zu den Mails "
-        "dieser Tage, Stand bei Erstellung dieses Berichts.",
+    .footer = "Tage sind die der Zeitzone %s. Kunden sind %sauf 1 %% genau gez\xc3\xa4hlt. "
+              "Versendete Mails, angeklickte und bezahlte Rechnungen geh\xc3\xb6ren zu den Mails "
+              "dieser Tage, Stand bei Erstellung dieses Berichts.",
+    .by_days = "nach UTC-Tagen ",
     .thousands = '.',
     .point = ',',
     .percent = "\xc2\xa0%",
@@ -442,15 +443,16 @@ static bool draft_init(struct draft *d, const json_t *report, enum report_langua
 {
     const json_t *first = json_array_get(json_object_get(report, "campaigns"), 0);
     bool with_rates = json_integer_value(json_object_get(first, "sent")) > 0;
+    bool is_by_days = strcmp(json_get_text(report, "clients_by"), "days") == 0;
 
     d->report = report;
     d->w = language == REPORT_GERMAN ? &german : &english;
     d->is_week = strcmp(json_get_text(report, "every"), "week") == 0;
-    d->said =
-        json_pack("{so so so so ss so so}", "title", title_of(d), "lead", lead_of(d), "figures",
-                  figures_of(d), "campaigns", campaigns_of(d, with_rates), "campaigns_title",
-                  with_rates ? d->w->best_rate : d->w->best_people, "unusual", unusual_of(d),
-                  "footer", json_sprintf(d->w->footer, json_get_text(report, "tz")));
+    d->said = json_pack(
+        "{so so so so ss so so}", "title", title_of(d), "lead", lead_of(d), "figures",
+        figures_of(d), "campaigns", campaigns_of(d, with_rates), "campaigns_title",
+        with_rates ? d->w->best_rate : d->w->best_people, "unusual", unusual_of(d), "footer",
+        json_sprintf(d->w->footer, json_get_text(report, "tz"), is_by_days ? d->w->by_days : ""));
     return d->said != NULL;
 }
 

@@ -256,12 +256,12 @@ test("a browser in a zone that the server doesn't know is shown UTC", async ({ d
     expect(await figure(dashboard, "People’s clicks")).toBeGreaterThan(1000);
 });
 
-test("of 24 hours no clients are shown: they are counted by days, which is said", async ({ dashboard, stack }) => {
+test("of 24 hours no clients are shown where they are known by days only, which is said", async ({ dashboard, stack }) => {
     await dashboard.goto(`${stack.base}?from=24h`);
     await settled(dashboard);
     const clients = card(dashboard, "Distinct clients");
 
-    await expect(clients).toContainText("Counted by whole days only");
+    await expect(clients).toContainText("Known by whole days only");
     await expect(clients.locator(".figure")).toHaveText("–");
     await expect(card(dashboard, "People’s clicks")).toContainText("the 24 hours before");
 });

@@ -98,7 +98,7 @@ def test_people_set_aside_are_counted_when_there_is_a_place_for_them(make_hopcou
     wait_people(daemon, (1, 1, 0))
     client = redis.client()
     keys = client.keys("hc:*:u:*")
-    assert len(keys) == 4  # of the campaign and of all, of the day and of the month
+    assert len(keys) == 6  # of the campaign and of all, of the hour, the day and the month
     for key in keys:
         client.delete(key)
         client.rpush(key, "no HyperLogLog")

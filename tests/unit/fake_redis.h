@@ -313,20 +313,22 @@ static void fake_note_person(const struct fake_text *key, const void *person, si
 /* people_add.lua: a HyperLogLog is a text of all clients' numbers, each once. */
 static redisReply *fake_add_people(const struct fake_command *command, size_t n_keys)
 {
-    const struct fake_text *packed = &command->argv[3 + n_keys + 3];
+    const struct fake_text *packed = &command->argv[3 + n_keys + 4];
     const uint8_t *bytes = (const uint8_t *)packed->ptr;
     redisReply *answer = fake_array(3);
     size_t used = 5;
 
-    for (size_t k = 2; k < n_keys; k += 2) {
+    for (size_t k = 2, n_of_run; k < n_keys; k += n_of_run) {
         size_t n = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
 
         used += bytes[used] == 0xce ? 5 : 1;
+        n_of_run = bytes[used++];
+        assert_in_range(n_of_run, 2, 3);
         for (; n > 0; n--) {
             size_t len = bytes[used + 1];
 
-            fake_note_person(&command->argv[3 + k], bytes + used + 2, len);
-            fake_note_person(&command->argv[3 + k + 1], bytes + used + 2, len);
+            for (size_t i = 0; i < n_of_run; i++)
+                fake_note_person(&command->argv[3 + k + i], bytes + used + 2, len);
             used += 2 + len;
         }
     }

@@ -56,15 +56,22 @@ static void test_keys(void **state)
     series.interval = COUNTER_HOURS;
     counter_key_series(&key, &series, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:*:h:p:20261122");
-    people = (struct counter_people){0xaabbccdd, 65535, COUNTER_HOURS, false};
+    people = (struct counter_people){0xaabbccdd, 65535, COUNTER_PEOPLE_OF_DAY, false};
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:65535:20261122");
-    people = (struct counter_people){0xaabbccdd, COUNTER_ALL_CAMPAIGNS, COUNTER_DAYS, false};
+    people =
+        (struct counter_people){0xaabbccdd, COUNTER_ALL_CAMPAIGNS, COUNTER_PEOPLE_OF_MONTH, false};
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:u:aabbccdd:*:202611");
     people.are_visitors = true;
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:202611");
+    people.of = COUNTER_PEOPLE_OF_HOUR;
+    counter_key_people(&key, &people, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:2026112212");
+    counter_key_people(&key, &people, NOON - 1 - 11 * 3600, 1);
+    assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:2026112200");
+    assert_int_equal(counter_people_next_s(COUNTER_PEOPLE_OF_HOUR, NOON + 3599), NOON + 3600);
 }
 
 static void test_shards(void **state)
@@ -160,9 +167,9 @@ static void test_periods(void **state)
         assert_int_equal(counter_bucket_of_time(COUNTER_HOURS, cases[i].time_s), cases[i].hour);
         assert_int_equal(counter_bucket_of_time(COUNTER_DAYS, cases[i].time_s),
                          cases[i].day_of_month);
-        assert_int_equal(counter_people_next_s(COUNTER_HOURS, cases[i].time_s),
+        assert_int_equal(counter_people_next_s(COUNTER_PEOPLE_OF_DAY, cases[i].time_s),
                          cases[i].next_day_s);
-        assert_int_equal(counter_people_next_s(COUNTER_DAYS, cases[i].time_s),
+        assert_int_equal(counter_people_next_s(COUNTER_PEOPLE_OF_MONTH, cases[i].time_s),
                          cases[i].next_month_s);
     }
 }

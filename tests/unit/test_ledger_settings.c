@@ -33,6 +33,7 @@ static void without_a_configuration_its_defaults_count(void **state)
     assert_int_equal(without.retention_days_s, with.retention_days_s);
     assert_int_equal(without.retention_cells_s, with.retention_cells_s);
     assert_int_equal(without.cells_len_max, with.cells_len_max);
+    assert_int_equal(without.retention_client_hours_s, with.retention_client_hours_s);
     assert_int_equal(without.retention_invoices_s, with.retention_invoices_s);
     assert_int_equal(without.window_s, with.window_s);
     assert_null(without.limits);

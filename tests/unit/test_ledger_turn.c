@@ -32,6 +32,7 @@ static void start(struct bed *bed, unsigned n_shards)
         .batch_max = BATCH_MAX,
         .retention_hours_s = 86400,
         .retention_days_s = 86400,
+        .retention_client_hours_s = INT32_MAX,
     };
     assert_true(ledger_turn_init(&bed->ledger, now_ms));
 }
@@ -440,10 +441,11 @@ static void click_as(struct bed *bed, unsigned client, bool is_machine)
         bed->is_person[client] = true;
 }
 
-/* The clients that the HyperLogLogs of the day hold, of all campaigns or of each: see fake_redis.h.
- */
-static unsigned read_people(bool of_all, bool is_person[static CLIENTS_MAX])
+/* The clients that the HyperLogLogs of the day, or of its hours, hold, of all campaigns or of each:
+ * see fake_redis.h. */
+static unsigned read_people(bool of_all, bool of_hours, bool is_person[static CLIENTS_MAX])
 {
+    size_t len = of_hours ? sizeof("2026112212") : sizeof("20261122"); /* with a colon */
     unsigned n = 0;
 
     memset(is_person, 0, CLIENTS_MAX * sizeof(is_person[0]));
@@ -451,7 +453,7 @@ static unsigned read_people(bool of_all, bool is_person[static CLIENTS_MAX])
         const struct fake_key *key = &server.keys.of[i];
         const char *name = strstr(key->name.ptr, "}:u:00000007:");
 
-        if (!name || (strstr(name, ":*:") != NULL) != of_all || strlen(strrchr(name, ':')) != 9)
+        if (!name || (strstr(name, ":*:") != NULL) != of_all || strlen(strrchr(name, ':')) != len)
             continue;
         for (size_t at = 0; at < key->value.len; at += 4) {
             uint32_t client = be32_load((const uint8_t *)key->value.ptr + at);
@@ -486,14 +488,14 @@ static void assert_people(struct bed *bed)
         assert_true(i < STEPS_MAX);
         step(bed);
     }
-    for (int of_all = 0; of_all < 2; of_all++) {
-        bool is_person[CLIENTS_MAX];
+    for (unsigned which = 0; which < 4; which++) {
+        bool of_all = which & 1, of_hours = which & 2, is_person[CLIENTS_MAX];
 
-        (void)read_people(of_all, is_person);
+        (void)read_people(of_all, of_hours, is_person);
         for (unsigned i = 0; i < CLIENTS_MAX; i++) {
             if (is_person[i] != bed->is_person[i])
-                fail_msg("client %u is %s counted%s", i + 1, is_person[i] ? "" : "not",
-                         of_all ? ", of all campaigns" : "");
+                fail_msg("client %u is %s counted%s%s", i + 1, is_person[i] ? "" : "not",
+                         of_hours ? " by the hour" : "", of_all ? ", of all campaigns" : "");
         }
     }
 }
@@ -514,7 +516,7 @@ static void test_people_are_counted_when_they_have_waited(void **state)
         click_as(&bed, 2, true);
         click_as(&bed, 2, false);
         clicked_ms = now_ms;
-        while (read_people(true, is_person) == 0 && now_ms - clicked_ms < 60000)
+        while (read_people(true, false, is_person) == 0 && now_ms - clicked_ms < 60000)
             step(&bed);
         waited_ms = now_ms - clicked_ms;
         print_message("%u shards: after %d ms\n", n_shards, (int)waited_ms);

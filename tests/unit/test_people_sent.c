@@ -11,25 +11,25 @@
 
 static void test_who_is_another(void **state)
 {
-    const struct people_sent_person known = {.id = 7, .brand = 3, .campaign = 12, .day = 20000};
+    const struct people_sent_person known = {.id = 7, .brand = 3, .campaign = 12, .hour = 20000};
     const struct {
         const char *name;
         struct people_sent_person person;
         bool is_known;
     } cases[] = {
-        {"the same", {.id = 7, .brand = 3, .campaign = 12, .day = 20000}, true},
-        {"another client", {.id = 8, .brand = 3, .campaign = 12, .day = 20000}, false},
+        {"the same", {.id = 7, .brand = 3, .campaign = 12, .hour = 20000}, true},
+        {"another client", {.id = 8, .brand = 3, .campaign = 12, .hour = 20000}, false},
         {"one that is far away",
-         {.id = 7 + (UINT64_C(1) << 32), .brand = 3, .campaign = 12, .day = 20000},
+         {.id = 7 + (UINT64_C(1) << 32), .brand = 3, .campaign = 12, .hour = 20000},
          false},
-        {"of another brand", {.id = 7, .brand = 4, .campaign = 12, .day = 20000}, false},
-        {"of another campaign", {.id = 7, .brand = 3, .campaign = 0, .day = 20000}, false},
+        {"of another brand", {.id = 7, .brand = 4, .campaign = 12, .hour = 20000}, false},
+        {"of another campaign", {.id = 7, .brand = 3, .campaign = 0, .hour = 20000}, false},
         {"for all campaigns",
-         {.id = 7, .brand = 3, .campaign = 12, .day = 20000, .scope = WAITING_ALL},
+         {.id = 7, .brand = 3, .campaign = 12, .hour = 20000, .scope = WAITING_ALL},
          false},
-        {"the day after", {.id = 7, .brand = 3, .campaign = 12, .day = 20001}, false},
+        {"the hour after", {.id = 7, .brand = 3, .campaign = 12, .hour = 20001}, false},
         {"a visitor",
-         {.id = 7, .brand = 3, .campaign = 12, .day = 20000, .is_visitor = true},
+         {.id = 7, .brand = 3, .campaign = 12, .hour = 20000, .is_visitor = true},
          false},
         {"all zero", {.id = 0}, false},
     };
@@ -119,7 +119,7 @@ static void test_many(void **state)
 {
     enum { MANY = 20000 };
     struct people_sent *people = people_sent_new();
-    struct people_sent_person person = {.brand = 3, .campaign = 12, .day = 20000};
+    struct people_sent_person person = {.brand = 3, .campaign = 12, .hour = 20000};
     unsigned n_known = 0;
 
     (void)state;

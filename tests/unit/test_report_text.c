@@ -104,11 +104,41 @@ static void test_campaigns(void **state)
     }
 }
 
+/* Days of UTC stand for local ones where the hours of either period are not known. */
+static void test_how_clients_are_counted(void **state)
+{
+    const struct {
+        enum report_language language;
+        const char *by, *says;
+    } cases[] = {
+        {REPORT_ENGLISH, "hours", "Clients are counted within 1%."},
+        {REPORT_ENGLISH, "days", "Clients are counted by days of UTC, within 1%."},
+        {REPORT_GERMAN, "hours", "Kunden sind auf 1 % genau gez\xc3\xa4hlt."},
+        {REPORT_GERMAN, "days", "Kunden sind nach UTC-Tagen auf 1 % genau gez\xc3\xa4hlt."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *report = report_of(0, "[]");
+        char *text;
+
+        print_message("%s\n", cases[i].says);
+        json_object_set_new(report, "clients_by", json_string(cases[i].by));
+        text = report_write(report, cases[i].language, REPORT_PLAIN);
+        assert_non_null(text);
+        if (!strstr(text, cases[i].says))
+            fail_msg("it says: %s", text);
+        json_decref(report);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),
         cmocka_unit_test(test_campaigns),
+        cmocka_unit_test(test_how_clients_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,7 +175,7 @@ static bool plan_period(struct funnel_job *job, size_t index)
     for (; part.begin_s < period->to_s; part.begin_s = part.end_s) {
         struct funnel_read read = {.period = (uint8_t)index};
 
-        part.end_s = counter_people_next_s(COUNTER_DAYS, part.begin_s);
+        part.end_s = counter_people_next_s(COUNTER_PEOPLE_OF_MONTH, part.begin_s);
         part.from_s = part.begin_s > period->from_s ? part.begin_s : period->from_s;
         part.to_s = part.end_s < period->to_s ? part.end_s : period->to_s;
         if (!plan_part(job, &part, read))

@@ -539,7 +539,7 @@ static bool take_months(struct invoices_job *job)
 
     for (int64_t at_s = period_month_s(period->from_s);
          at_s < period->to_s && job->n_months < MONTHS_MAX;
-         at_s = counter_people_next_s(COUNTER_DAYS, at_s))
+         at_s = counter_people_next_s(COUNTER_PEOPLE_OF_MONTH, at_s))
         job->months[job->n_months++] = at_s;
     if (job->n_months * job->request->server->n_shards <= FETCH_COMMANDS_MAX)
         return true;

@@ -34,7 +34,8 @@ enum {
 #define NOT_WANTED UINT32_MAX
 
 /* A statistic under way.  Its commands are sent in this order: the series of the plan, the names of
- * the campaigns, the distinct clients; when all are answered, those that read cells. */
+ * the campaigns, the checks of hours of clients; when all are answered, those that count clients or
+ * read cells. */
 struct stats_job {
     struct stats_job *next; /* the next job under way */
     struct server *server;
@@ -73,11 +74,12 @@ static void free_job(struct stats_job *job)
     free(job);
 }
 
+static const char too_much[] = "makes it too much to read at once; ask for a shorter time, a "
+                               "longer interval, or fewer brands and campaigns";
+
 static bool fail_size(struct request *request, const char *parameter)
 {
-    request_fail(request, 400, parameter,
-                 "makes it too much to read at once; ask for a shorter time, a longer interval, or "
-                 "fewer brands and campaigns");
+    request_fail(request, 400, parameter, "%s", too_much);
     return false;
 }
 
@@ -176,6 +178,11 @@ static bool may_combine(const struct stats_job *job)
 static bool plan_job(struct stats_job *job, int64_t now_s)
 {
     struct stats *stats = &job->stats;
+    struct stats_clients_options options = {
+        .n_shards = job->server->n_shards,
+        .now_s = now_s,
+        .kept_s = job->server->retention_client_hours_s,
+    };
     struct pods_age age;
     bool is_combined = stats->query.is_combined;
 
@@ -206,11 +213,11 @@ static bool plan_job(struct stats_job *job, int64_t now_s)
         job->n_names += stats->query.groups[i] == STATS_CAMPAIGN;
     if (job->n_names)
         stats->names = json_object();
-    if (stats->query.clients &&
-        !stats_clients_init(&job->clients, stats, job->request->server->n_shards))
-        return fail_size(job->request, "clients");
-    if (job->plan.n_commands + job->n_names + job->clients.n_commands > FETCH_COMMANDS_MAX)
+    if (job->plan.n_commands + job->n_names > FETCH_COMMANDS_MAX)
         return fail_size(job->request, "from");
+    options.n_checks_max = FETCH_COMMANDS_MAX - job->plan.n_commands - job->n_names;
+    if (stats->query.clients && !stats_clients_init(&job->clients, stats, &options))
+        return fail_size(job->request, "clients");
     stats->complete_s = complete_from(job, now_s);
     age = pods_age(job->request->server->pods);
     stats->as_of_ms = age.as_of_ms;
@@ -389,8 +396,8 @@ static void on_stats_answer(void *owner, size_t index, const struct redisReply *
     else if (index < job->plan.n_commands + job->n_names)
         take_names(job, answer);
     else if (answer->type == REDIS_REPLY_INTEGER)
-        stats_clients_take(&job->clients, index - job->plan.n_commands - job->n_names,
-                           answer->integer);
+        stats_clients_take_check(&job->clients, index - job->plan.n_commands - job->n_names,
+                                 answer->integer);
 }
 
 /* --- commands --- */
@@ -418,7 +425,7 @@ static void on_stats_command(void *owner, size_t index, struct fetch_command *co
     }
     index -= job->plan.n_commands;
     if (index >= job->n_names) {
-        stats_clients_command(&job->clients, index - job->n_names, command);
+        stats_clients_check(&job->clients, index - job->n_names, command);
         return;
     }
     counter_key_names(&job->keys[0], job->stats.query.brand->id);
@@ -550,6 +557,58 @@ static void finish(struct stats_job *job)
     end_job(job);
 }
 
+/* --- clients --- */
+
+static void on_clients_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct stats_job *job = owner;
+
+    stats_clients_command(&job->clients, index, command);
+}
+
+static void on_clients_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    struct stats_job *job = owner;
+
+    if (answer->type == REDIS_REPLY_INTEGER)
+        stats_clients_take(&job->clients, index, answer->integer);
+}
+
+static void on_clients_done(void *owner, const char *cause)
+{
+    struct stats_job *job = owner;
+
+    if (cause) {
+        fail_all(job, cause);
+        end_job(job);
+        return;
+    }
+    finish(job);
+}
+
+/* It is known of which days the hours have everybody: counts clients and visitors. */
+static void count_clients(struct stats_job *job)
+{
+    struct fetch_options options = {
+        .on_command = on_clients_command,
+        .on_answer = on_clients_answer,
+        .on_done = on_clients_done,
+        .owner = job,
+        .is_long = true,
+    };
+
+    if (!stats_clients_plan(&job->clients, &job->stats) ||
+        job->clients.n_commands > FETCH_COMMANDS_MAX) {
+        refuse_all(job, PROBLEM_INVALID_PARAMETERS, "clients", "%s", too_much);
+        return;
+    }
+    options.n_commands = job->clients.n_commands;
+    if (options.n_commands > 0)
+        fetch_start(job->server->fetches, &options);
+    else
+        on_clients_done(job, NULL);
+}
+
 /* --- cells --- */
 
 static void on_cells_command(void *owner, size_t index, struct fetch_command *command)
@@ -637,6 +696,8 @@ static void on_stats_done(void *owner, const char *cause)
         end_job(job);
     } else if (job->stats.query.is_combined) {
         read_cells(job);
+    } else if (job->stats.query.clients) {
+        count_clients(job);
     } else {
         finish(job);
     }
@@ -700,6 +761,6 @@ void stats_handle(struct request *request)
     job->next = request->server->stats_jobs;
     request->server->stats_jobs = job;
     options.owner = job;
-    options.n_commands = job->plan.n_commands + job->n_names + job->clients.n_commands;
+    options.n_commands = job->plan.n_commands + job->n_names + job->clients.n_checks;
     fetch_start(request->server->fetches, &options);
 }

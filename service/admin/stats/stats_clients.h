@@ -1,9 +1,15 @@
 /* stats_clients.h - distinct clients of a statistic, and distinct visitors by links that name no
  * client.
  *
- * Redis counts both per day (UTC).  One PFCOUNT asks for each brand and period, and one for each
- * bucket of whole days.  A local day gets the figure of the UTC day that shares most hours with it.
- * A visitor's hash changes every day, so the visitors of several days are the sum of each day's. */
+ * Redis counts both per day (UTC), and per hour for some time.  Of the days in which a local day
+ * begins it is first asked whether the hours have everybody: those of an older process have not.
+ * Then one PFCOUNT for each brand and period, and one for each bucket, unites the whole days and
+ * the hours at both ends, so that the people are of the hours that the clicks are of.  Where the
+ * hours are not known, a bucket gets no figure, and of the period a local day gets the figure of
+ * the UTC day that shares most hours with it; stats.clients_by_hours says which.
+ *
+ * A visitor's hash changes every day (UTC), so the visitors of several days are the sum of each
+ * day's. */
 #ifndef ADMIN_STATS_CLIENTS_H
 #define ADMIN_STATS_CLIENTS_H
 #include <stdbool.h>
@@ -13,22 +19,49 @@
 #include "proto/compiler.h"
 #include "service/admin/fetch.h"
 
+struct brand;
 struct stats;
 struct stats_rows;
+struct stats_clients_day;  /* in which a local day begins */
 struct stats_clients_span; /* the span of one PFCOUNT */
 
-struct stats_clients {
-    size_t n_commands;
-    struct stats_clients_span *spans;
-    struct counter_key *keys; /* keys of the command being made */
+struct stats_clients_options {
     unsigned n_shards;
+    int64_t now_s;
+    int64_t kept_s;      /* how long people are kept by the hour; 0 = they are not */
+    size_t n_checks_max; /* if there are more, no hours are used */
 };
 
-/* False: out of memory, or too many keys for one command. */
+struct stats_clients {
+    size_t n_checks;   /* commands of the first step, */
+    size_t n_commands; /* and of the second, known after stats_clients_plan() */
+    int64_t now_s, hours_from_s;
+    unsigned n_shards, n_brands;
+    const struct brand **brands;
+    struct stats_clients_day *days;
+    size_t n_days;
+    int64_t *counts; /* by check */
+    struct stats_clients_span *spans;
+    struct counter_key *keys; /* keys of the command being made */
+    int32_t campaign;
+};
+
+/* Lists what is asked first.  `*clients` is zero; call stats_clients_clear() in any case.  False:
+ * out of memory. */
 MUST_USE bool stats_clients_init(struct stats_clients *clients, const struct stats *stats,
-                                 unsigned n_shards);
+                                 const struct stats_clients_options *options);
 void stats_clients_clear(struct stats_clients *clients);
 
+/* Commands 0 … n_checks - 1, in this order, and their answers. */
+void stats_clients_check(struct stats_clients *clients, size_t index,
+                         struct fetch_command *command);
+void stats_clients_take_check(struct stats_clients *clients, size_t index, int64_t count);
+
+/* When all are answered: lists what is counted, and sets stats->clients_by_hours.  False: out of
+ * memory, or too many keys for one command. */
+MUST_USE bool stats_clients_plan(struct stats_clients *clients, struct stats *stats);
+
+/* Commands 0 … n_commands - 1, and their answers. */
 void stats_clients_command(struct stats_clients *clients, size_t index,
                            struct fetch_command *command);
 void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count);

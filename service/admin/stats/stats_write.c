@@ -207,6 +207,14 @@ static void add_coverage(struct evbuffer *out, const struct stats *stats, size_t
                         stats_share(coverage) % 10000);
 }
 
+/* Which hours the clients and visitors of a period are of. */
+static void add_clients_by(struct evbuffer *out, const struct stats *stats, size_t period)
+{
+    if (stats->query.clients)
+        evbuffer_add_printf(out, ",\"clients_by\":\"%s\"",
+                            stats->clients_by_hours[period] ? "hours" : "days");
+}
+
 static void add_body(struct evbuffer *out, const struct stats *stats)
 {
     const struct stats_query *query = &stats->query;
@@ -228,9 +236,11 @@ static void add_body(struct evbuffer *out, const struct stats *stats)
         add_period(out, &query->previous);
         add_rows(out, stats, 1);
         add_coverage(out, stats, 1);
+        add_clients_by(out, stats, 1);
         evbuffer_add(out, "}", 1);
     }
     add_coverage(out, stats, 0);
+    add_clients_by(out, stats, 0);
     evbuffer_add_printf(out, ",\"n_rows\":%zu,\"next_offset\":", stats->rows[0].n);
     if (end < stats->rows[0].n)
         evbuffer_add_printf(out, "%zu}", end);

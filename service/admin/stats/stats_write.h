@@ -30,11 +30,12 @@ struct stats {
     struct buckets buckets[STATS_PERIODS];
     struct stats_rows rows[STATS_PERIODS];
     struct stats_coverage coverage[STATS_PERIODS]; /* of a combined query */
-    json_t *names;           /* names of campaigns, by number as text; may be NULL */
-    int64_t as_of_ms;        /* Unix; 0 = not known */
-    int64_t lag_ms;          /* -1 = not known */
-    int64_t people_as_of_ms; /* of clients and visitors: Unix; 0 = not known */
-    int64_t complete_s;      /* counters before this moment may have expired */
+    json_t *names;                        /* names of campaigns, by number as text; may be NULL */
+    int64_t as_of_ms;                     /* Unix; 0 = not known */
+    int64_t lag_ms;                       /* -1 = not known */
+    bool clients_by_hours[STATS_PERIODS]; /* clients and visitors are of just these hours */
+    int64_t people_as_of_ms;              /* of clients and visitors: Unix; 0 = not known */
+    int64_t complete_s;                   /* counters before this moment may have expired */
 };
 
 /* Writes the name of value number `group` (0 or 1) of a row's key to `out`, NUL-terminated. */

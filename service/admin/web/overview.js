@@ -322,23 +322,33 @@ function heatPeriod(filters) {
     return earliest > filters.from ? { from: earliest } : {};
 }
 
-/* Clients are counted by whole days: of hours there would be others than those of the clicks beside
- * them. */
+/* Where clients are known by whole days (UTC) only, those of some hours would be others than those of
+ * the clicks beside them. */
 function clientsCard(load, filters) {
     const what = beforeName(filters);
+    const isOfHours = /^\d+h$/.test(filters.from) || filters.from.includes("T");
+    const clientsOf = (data) => (!data || (isOfHours && data.clients_by === "days") ? null
+        : data.total.clients);
 
-    if (/^\d+h$/.test(filters.from) || filters.from.includes("T"))
-        return figureCard(t("overview.distinct_clients"), t("overview.counted_by_whole_days"),
-            async () => ({}), () => ({ now: null }));
     return figureCard(t("overview.distinct_clients"), t("overview.clients_who_clicked_at"), load,
-    (data) => ({ now: data.total.clients, before: data.previous?.total.clients }),
-    { footer: ({ total, previous, clients_as_of: asOf }) => [
-        change(total.clients, previous?.total.clients, { what }),
-        asOf || timeZone() !== "UTC" ? h("p", { class: "change", title: t("overview.sure_after_a_minute") }, [
-            !filters.to && asOf ? t("overview.counted_up_to", { at: clock(asOf) }) : "",
-            timeZone() !== "UTC" ? t("overview.by_days_of_utc") : ""].filter(Boolean).join(", ")) : null,
-        total.visitors > 0 ? h("p", { class: "change", title: t("overview.links_that_name_no") },
-        t("overview.visitors", { n: total.visitors })) : null] });
+    (data) => ({ now: clientsOf(data) }),
+    { footer: (data) => clientsOf(data) === null
+        ? h("p", { class: "change" }, t("overview.counted_by_whole_days")) : [
+        change(clientsOf(data), clientsOf(data.previous), { what }),
+        howCounted(data, filters),
+        data.total.visitors > 0 ? h("p", { class: "change", title: t("overview.links_that_name_no") },
+        t("overview.visitors", { n: data.total.visitors })) : null] });
+}
+
+/* Up to when, and where days of UTC stand for local ones. */
+function howCounted({ clients_by: by, clients_as_of: asOf, previous }, filters) {
+    const said = [
+        !filters.to && asOf ? t("overview.counted_up_to", { at: clock(asOf) }) : "",
+        by === "days" ? t("overview.by_days_of_utc")
+            : previous?.clients_by === "days" ? t("overview.before_by_days_of_utc") : ""].filter(Boolean);
+
+    return said.length === 0 ? null
+        : h("p", { class: "change", title: t("overview.sure_after_a_minute") }, said.join(", "));
 }
 
 function figures(load, loadClients, filters) {

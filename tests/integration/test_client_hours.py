@@ -1,0 +1,122 @@
+"""Clients of local days: of the hours that their clicks are of, as long as people are kept by the hour."""
+import collections
+import datetime
+import itertools
+import zoneinfo
+
+import pytest
+
+from harness.counters import brand_number, nobody_waits
+from harness.daemon import merge
+from harness.load import BROWSER
+from harness.wait import wait_until
+from test_visitors import CONFIG, IS_PLAIN, faketime, set_clock
+
+UTC = datetime.timezone.utc
+BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+# Around the days of 25 hours of both zones: (hour of UTC, clients who click in it).
+CLICKS = [("2026-10-24T21", (1, 2)),   # the 24th in both
+          ("2026-10-24T22", (1, 3)),   # the 25th in Berlin
+          ("2026-10-25T03", (2,)),     # the 24th in New York
+          ("2026-10-25T04", (2, 4)),   # the 25th in both
+          ("2026-10-25T22", (5,)),     # of the 25 hours of Berlin the last
+          ("2026-10-25T23", (5, 1)),   # the 26th there
+          ("2026-10-26T04", (6,)),     # the 26th in both
+          ("2026-11-01T03", (1,)),     # the 31st in New York
+          ("2026-11-01T04", (2, 3)),   # the 1st
+          ("2026-11-02T04", (4, 3)),   # the last of its 25 hours
+          ("2026-11-02T05", (5, 3))]   # the 2nd
+
+
+def moment(hour):
+    return datetime.datetime.fromisoformat(f"{hour}:30:00+00:00")
+
+
+def click(daemon, at, client):
+    token = daemon.mint("view", 1, client=client, campaign=client % 2, issued_s=at.timestamp() - 3600)
+    daemon.click(token, headers={"User-Agent": BROWSER, "X-Forwarded-For": f"198.51.100.{client}"})
+
+
+def truth(zone, first, last, campaign=None):
+    """{local day: (clicks, clients)} and the clients of all of them."""
+    days, n = collections.defaultdict(set), collections.Counter()
+    for hour, clients in CLICKS:
+        day = str(moment(hour).astimezone(zoneinfo.ZoneInfo(zone)).date())
+        picked = [client for client in clients if campaign in (None, client % 2)]
+        if first <= day <= last:
+            n[day] += len(picked)
+            days[day].update(picked)
+    return ({day: (n[day], len(clients)) for day, clients in days.items() if clients},
+            len(set(itertools.chain(*days.values()))))
+
+
+def ask(daemon, zone, first, last, more=""):
+    return daemon.api("GET", f"/v1/stats?brand=acme&from={first}&to={last}&interval=day&clients=true&tz={zone}{more}")
+
+
+def figures(answer):
+    return {row["key"]: (row["human"], row["clients"]) for row in answer["rows"] if row["human"]}
+
+
+def hour_keys(client, day=""):
+    return [key for key in client.scan_iter(f"hc:*:u:{brand_number('acme')}:*:{day}*") if len(key.split(b":")[-1]) == 10]
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+@pytest.mark.parametrize("shards", [1, 16])
+def test_clients_of_a_local_day_are_those_of_its_clicks(make_hopcountd, redis, tmp_path, shards):
+    clock, environment = faketime(tmp_path)
+    set_clock(clock, moment(CLICKS[0][0]).timestamp())
+    daemon = make_hopcountd(redis, merge(CONFIG, {"redis": {"shards": shards}}), environment=environment)
+    client = redis.client()
+    for i, (hour, clients) in enumerate(CLICKS):
+        set_clock(clock, moment(hour).timestamp())
+        for number in clients:
+            click(daemon, moment(hour), number)
+        if i in (3, 8):
+            daemon.kill() if i == 3 else daemon.terminate()
+            daemon.start()
+    n = sum(len(clients) for _, clients in CLICKS)
+    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == n, 30, "all clicks are counted")
+    wait_until(lambda: nobody_waits(client), 30, "all people are", pause=0.2)
+    spans = (("2026-10-24", "2026-10-26"), ("2026-10-25", "2026-10-25"), ("2026-10-31", "2026-11-02"))
+    for zone, (first, last), campaign in itertools.product((BERLIN, NEW_YORK, "UTC"), spans, (None, 1)):
+        answer = ask(daemon, zone, first, last, "" if campaign is None else f"&campaign={campaign}")
+        days, clients = truth(zone, first, last, campaign)
+        assert (figures(answer), answer["total"]["clients"]) == (days, clients), (zone, first, campaign)
+        assert answer["clients_by"] == "hours"
+    some = daemon.api("GET", "/v1/stats?brand=acme&from=2026-10-24T22:00:00Z&to=2026-10-25T04:00:00Z&clients=true")
+    assert (some["total"]["human"], some["total"]["clients"], some["clients_by"]) == (3, 3, "hours")
+    # As after an older process, or when their time is over: a row without its hours has no figure.
+    client.delete(*hour_keys(client, "20261024"))
+    for zone, by, rows in ((BERLIN, "hours", 1), (NEW_YORK, "days", 2)):
+        answer = ask(daemon, zone, "2026-10-24", "2026-10-26", "&limit=999")
+        known = {row["key"]: (row["human"], row["clients"]) for row in answer["rows"] if "clients" in row}
+        assert answer["clients_by"] == by and len(known) == rows, zone
+        assert known.items() <= truth(zone, "2026-10-24", "2026-10-26")[0].items(), (zone, known)
+        assert answer["total"]["clients"] == 6 <= answer["total"]["human"]
+    assert ask(daemon, "UTC", "2026-10-24", "2026-10-26", "&limit=998")["clients_by"] == "hours"
+
+
+def test_a_process_that_counts_days_only_is_noticed(make_hopcountd, redis):
+    """`client_hours_days: 0` counts as a process of the version before does: its people are missing in the hours."""
+    older = make_hopcountd(redis, merge(CONFIG, {"retention": {"client_hours_days": 0}}), "older")
+    client, now = redis.client(), datetime.datetime.now(UTC)
+    query = f"/v1/stats?brand=acme&from={now:%Y-%m-%dT%H:00:00Z}&clients=true"
+
+    def counted(daemon, clients):
+        total = daemon.api("GET", query)["total"]
+        return total["human"] == total["clients"] == clients and nobody_waits(client)
+    click(older, now, 1)
+    wait_until(lambda: counted(older, 1), 30, "a client is counted", pause=0.2)
+    assert not hour_keys(client)
+    older.terminate()
+    newer = make_hopcountd(redis, CONFIG, "newer")
+    click(newer, now, 3)
+    wait_until(lambda: counted(newer, 2), 30, "another one too, and the first is not lost", pause=0.2)
+    if now.hour > 0:  # midnight of UTC needs no hours
+        assert newer.api("GET", query)["clients_by"] == "days"
+    hours = hour_keys(client)
+    assert len(hours) == 2 and all(0 < client.ttl(key) <= 35 * 86400 for key in hours)
+    for key in client.scan_iter("hc:*:u:*"):
+        assert client.pfcount(key) == (1 if key in hours else 2)
