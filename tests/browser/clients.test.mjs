@@ -114,7 +114,7 @@ test("a client is erased once its number is typed, and the figures are gone", as
     await erase.click();
     await expect(page.locator("main").getByText("Client 5077 is erased: 1 click, invoices: 1.")).toBeVisible();
     await expect(page.locator(".facts")).toContainText("Clicks by people0");
-    for (const text of ["Invoices: 1", "There are no sinks to tell", "Click logs name the client until"])
+    for (const text of ["One-time links used up: 0", "There are no sinks to tell", "Click logs name the client until"])
         await expect(page.locator("main").getByText(text)).toBeVisible();
     await save(page, "client-erased");
     await checkAxe(page);
