@@ -29,7 +29,7 @@ function row(item, { all, max, machines, what, isCompared }) {
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
         h("td", { class: "number" }, count(item.value)),
         // A phone has room for one of the two, and the bar shows the share.
-        h("td", { class: isCompared ? "number wide-only" : "number" }, share(item.value, all)),
+        h("td", { class: isCompared ? "number share wide-only" : "number" }, share(item.value, all)),
         isCompared ? h("td", { class: "number" }, difference(item.value, item.before, what)) : null);
 }
 
@@ -70,6 +70,6 @@ export function bars(caption, items, { limit = 7, machines = false, what = "" } 
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,
             h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col" }, t("common.clicks")),
-            h("th", { scope: "col", class: isCompared ? "wide-only" : null }, t("common.share")), isCompared ? h("th", { scope: "col" }, t("common.change")) : null)),
+            h("th", { scope: "col", class: isCompared ? "share wide-only" : null }, t("common.share")), isCompared ? h("th", { scope: "col" }, t("common.change")) : null)),
         h("tbody", null, shown.map((item) => row(item, view))));
 }

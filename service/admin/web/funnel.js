@@ -155,7 +155,8 @@ function allCard(load, filters) {
         caption: t("campaigns.table_of_campaigns"), text: ({ key, name }) => `${campaignName(key, name)} ${key}`,
         columns: [
             { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
-                cell: ({ key, name }) => picker(filters, "campaign", key, campaignName(key, name)) },
+                cell: ({ key, name }) => h("span", { class: "name", title: campaignName(key, name) },
+                    picker(filters, "campaign", key, campaignName(key, name))) },
             rate(t("funnel.paid_per_mail"), "conversion_rate"), rate(t("campaigns.clicked_per_mail"), "click_rate"),
             number(t("funnel.mailed"), "sent"), number(t("funnel.clicked"), "clicked"), number(t("funnel.paid"), "paid"),
             { name: t("common.change"), isNumber: true, value: (row) => row.paid - (was(row) ?? 0),
