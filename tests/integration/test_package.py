@@ -45,9 +45,9 @@ def test_install_keeps_a_configuration_that_is_there(tmp_path):
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """(path of the package, folder with its unpacked content)."""
+    """(path of the package, folder with its unpacked content); made under a umask that shuts others out."""
     work = tmp_path_factory.mktemp("package")
-    run("cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake", "-B", work, cwd=BUILD)
+    run("cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake", "-B", work, cwd=BUILD, umask=0o077)
     path, = work.glob("hopcount_*.deb")
     run("dpkg-deb", "--raw-extract", path, work / "content")
     return path, work / "content"
@@ -86,8 +86,9 @@ def test_the_package_holds_programs_unit_configuration_and_completions(package):
     unit, = content.rglob("hopcount.service")
     assert "ExecStart=/usr/bin/hopcountd -c /etc/hopcount/hopcount.yaml" in unit.read_text()
     assert (content / "DEBIAN/conffiles").read_text() == "/etc/hopcount/hopcount.yaml\n"
-    owners = {line.split()[1] for line in run("dpkg-deb", "--contents", path).splitlines()}
-    assert owners == {"root/root"}
+    listed = [line.split()[:2] for line in run("dpkg-deb", "--contents", path).splitlines()]
+    assert {owner for _, owner in listed} == {"root/root"}
+    assert {mode for mode, _ in listed} == {"drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--", "lrwxrwxrwx"}
 
 
 def test_programs_and_package_say_the_version_of_the_sources(package):
