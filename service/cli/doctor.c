@@ -21,6 +21,7 @@
 #include "service/checks/places.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
+#include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
 
@@ -131,12 +132,28 @@ static void look_at_disk(struct doctor *d)
         doctor_say(d, DOCTOR_GOOD, "files", "disk", "%s has %" PRId64 " MiB left", dir, left >> 20);
 }
 
+/* A new package has an empty list of keys. */
+static void look_at_people(struct doctor *d)
+{
+    const char *path = d->config->admin.api_keys;
+    struct error unused = {0};
+    struct apikeys *keys = path ? apikeys_load(path, &unused) : NULL;
+
+    if (d->config->admin.n_users == 0 && (!path || (keys && apikeys_count(keys) == 0)))
+        doctor_say(d, DOCTOR_NOTE, "files", "admin",
+                   "nobody can sign in or ask the API; hopcount apikey --name NAME --role admin "
+                   "--add %s, then reload",
+                   path ? path : "FILE, name it in admin.api_keys");
+    apikeys_free(keys);
+}
+
 void doctor_look_at_files(struct doctor *d)
 {
     look_at_secret(d, "keys", d->config->keys);
     look_at_secret(d, "admin.api_keys", d->config->admin.api_keys);
     look_at_secret(d, "password_file", d->config->redis.password_file);
     look_at_secret(d, "client_secret_file", d->config->admin.oidc.client_secret_file);
+    look_at_people(d);
     for (unsigned i = 0; i < site_n_brands(d->site); i++) {
         if (site_brand_at(d->site, i)->mint_kid == 0)
             doctor_say(d, DOCTOR_FIX, d->config->brands[i].name, "keys",

@@ -77,7 +77,13 @@ def test_what_is_wrong_with_redis_and_mail_is_named_with_its_remedy(make_hopcoun
     assert "2 records" in found["acme", "SPF"][1]
     assert found["acme", "DMARC"][0] == "note" and found["acme", "alignment"][0] == "good"
     del dns.records[HOST, "A"]
-    assert "publish an A or AAAA record" in found_by(daemon, dns, status=1)["acme", "DNS"][1]
+    daemon.api_keys_path.write_text("# none\n")
+    found = found_by(daemon, dns, status=1)
+    assert "publish an A or AAAA record" in found["acme", "DNS"][1]
+    assert found["files", "admin"][0] == "note" and f"--add {daemon.api_keys_path}" in found["files", "admin"][1]
+    brand = {**config_of(daemon.port)["brands"][0], "hosts": ["localhost"], "base_url": f"http://localhost:{daemon.port}"}
+    daemon.write_config({"brands": [brand]})
+    assert found_by(daemon, dns, status=1)["acme", "DNS"][0] == "note"
     redis.kill()
     assert found_by(daemon, dns, status=1)["redis", "answer"][0] == "fix"
 
