@@ -1,5 +1,6 @@
 #include "service/cli/config_option.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "service/base/error.h"
@@ -7,7 +8,8 @@
 
 struct site *config_option_load(const char *path, struct config **config, struct error *err)
 {
-    if (!path && access(CONFIG_OPTION_DEFAULT, F_OK) != 0) {
+    /* One that may not be looked at is there all the same: opening it says so. */
+    if (!path && access(CONFIG_OPTION_DEFAULT, F_OK) != 0 && errno != EACCES) {
         error_set(err, "there is no %s; name your configuration with -c FILE",
                   CONFIG_OPTION_DEFAULT);
         return NULL;
