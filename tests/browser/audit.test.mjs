@@ -21,8 +21,7 @@ test("who did what is listed, filtered and exported", async ({ page, stack, save
     await expect(log.getByRole("row", { name: /Signed in chief/ })).not.toHaveCount(0);
     await expect(log.getByRole("row", { name: /Revoked billing acme: client 990077 127\.0\.0\.1/ })).toHaveCount(1);
     await settled(page);
-    expect((await new Axe({ page }).analyze()).violations.filter(({ impact }) =>
-        ["serious", "critical"].includes(impact)).map(({ id }) => id)).toEqual([]);
+    expect((await new Axe({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
     await save(page, "audit");
     await page.setViewportSize({ width: 390, height: 800 });
     await save(page, "audit-390");

@@ -51,7 +51,7 @@ class Entries {
         this.more = h("button", { class: "button plain small", type: "button", hidden: true,
             onclick: () => this.loadMore() }, t("audit.show_older_entries"));
         this.element = h("div", { class: "listing" },
-            h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("audit.who_did_what") },
+            h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("audit.table_of_entries") },
                 h("table", { class: "rows small" },
                     h("caption", { class: "visually-hidden" }, t("audit.who_did_what")),
                     h("thead", null, h("tr", null, [t("audit.when"), t("audit.what"), t("audit.who"), t("audit.about"), t("audit.from")].map((name) =>
@@ -86,14 +86,14 @@ export function audit() {
     const place = h("div");
     const fileOf = (action) => address("audit.csv", { action, limit: 1000 });
     const file = h("a", { class: "button plain small", download: "hopcount-audit.csv", href: fileOf("") }, t("audit.download_the_newest_1"));
-    const choice = h("select", { class: "input", "aria-label": t("audit.which_entries"), onchange: () => {
+    const choice = h("select", { class: "input choice", "aria-label": t("audit.which_entries"), onchange: () => {
         list = new Entries(choice.value);
         file.href = fileOf(choice.value);
         card.refresh();
     } }, h("option", { value: "" }, t("audit.all_entries")), Object.entries(actions).map(([key, [, name]]) =>
         h("option", { value: key }, name)));
-    const content = h("div", { class: "stack" }, h("p", null, choice), place,
-        h("p", null, file));
+    const content = h("div", { class: "stack" }, h("div", { class: "actions" }, choice), place,
+        h("div", { class: "actions" }, file));
     const card = new Card({
         title: t("audit.who_did_what"),
         note: t("audit.the_newest_first_posted"),

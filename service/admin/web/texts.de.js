@@ -100,6 +100,7 @@ export default {
     "audit.signed_in": "Angemeldet",
     "audit.signed_out": "Abgemeldet",
     "audit.the_newest_first_posted": "Die neuesten zuerst. Gleichartige Meldungen von Ereignissen, Exporte und abgelehnte Anmeldungen werden alle zehn Minuten zusammengezählt. Gelöschte Kunden haben hier keine Nummer.",
+    "audit.table_of_entries": "Tabelle der Einträge",
     "audit.what": "Was",
     "audit.when": "Wann",
     "audit.which_entries": "Welche Einträge",
@@ -353,7 +354,7 @@ export default {
     "filters.this_month": "Dieser Monat",
     "filters.this_year": "Dieses Jahr",
 
-    "format.d": { one: "{n} Tag", other: "{n} Tage" },
+    "format.d": { one: "{n} Tg.", other: "{n} Tg." },
     "format.h": "{n} h",
     "format.min": "{n} min",
     "format.odds": { one: "in etwa 1 von {of} Fällen", other: "in etwa {n} von {of} Fällen" },

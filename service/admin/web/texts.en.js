@@ -106,6 +106,7 @@ export default {
     "audit.signed_in": "Signed in",
     "audit.signed_out": "Signed out",
     "audit.the_newest_first_posted": "The newest first. Posted events, exports and refused sign-ins that are alike are counted together every ten minutes. Erased clients have no number here.",
+    "audit.table_of_entries": "Table of entries",
     "audit.what": "What",
     "audit.when": "When",
     "audit.which_entries": "Which entries",
