@@ -80,6 +80,32 @@ test("another period is compared with in tiles, the chart, its table and the ran
             .toBeVisible();
     });
 
+test("each chart sums up to its tiles, whatever its steps; of today only what is over is compared", async ({ dashboard, stack }) => {
+    const sum = async (column) => (await card(dashboard, "Clicks over time").locator(`tbody td:nth-child(${column})`)
+        .allTextContents()).reduce((all, text) => all + Number(text.replaceAll(/\D/g, "")), 0);
+    const today = new Intl.DateTimeFormat("sv-SE", { timeZone: "Europe/Berlin", dateStyle: "short" }).format(new Date());
+
+    for (const period of [`from=${today}&to=${today}&interval=hour`, "from=90d&interval=month", "from=2025-06-01&to=2026-10-31"]) {
+        const { total, previous } = await stack.api(`/v1/stats?${period}&compare=previous&group_by=time&${zone}`);
+
+        await dashboard.goto(`${stack.base}?${period}`);
+        await settled(dashboard);
+        expect(await figure(dashboard, "People’s clicks")).toBe(total.human);
+        await card(dashboard, "Clicks over time").getByText("Show as a table").click();
+        await expect.poll(() => sum(2), period).toBe(total.human);
+        expect(await sum(3), period).toBe(previous.total.human);
+        if (period.includes("hour"))
+            expect(Math.abs(Date.parse(previous.to) + 86400000 - Date.now())).toBeLessThan(2 * 3600000);
+    }
+    await expect(card(dashboard, "Clicks over time")).toContainText("Clicks per month");
+});
+
+test("a campaign that nobody clicked in the period keeps its name", async ({ dashboard, stack }) => {
+    await dashboard.goto(`${stack.base}?campaign=3&from=2019-01-01&to=2019-01-31`);
+    await expect(dashboard.getByRole("list", { name: "Filters in use" })).toContainText("Campaign: First overdue notice");
+    await expect(dashboard.getByLabel("Campaign", { exact: true }).locator("option:checked")).toHaveText("First overdue notice");
+});
+
 test("several properties filter at once, to what the API says; Escape takes the last one away",
     async ({ dashboard, stack, save }) => {
         const chips = dashboard.getByRole("list", { name: "Filters in use" });

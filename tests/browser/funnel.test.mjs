@@ -148,6 +148,14 @@ test("overview and campaigns say what clicks led to", async ({ dashboard, stack 
     await expect(card(dashboard, "What clicks led to").getByRole("row", { name: /paid after a click/ }))
         .toContainText(written(total.paid));
     await expect(card(dashboard, "Worth a look")).toContainText(/Nothing unusual|Unusual/);
+    // Campaigns are ordered by what was clicked of their mails, which stands beside it.
+    const rated = (await stack.api(`/v1/funnel?from=30d&sort=click_rate&${zone}`)).rows.filter(({ sent }) => sent > 0);
+    const top = card(dashboard, "Top campaigns");
+
+    expect((await top.getByRole("rowheader").allTextContents()).slice(0, rated.length)).toEqual(rated.map(({ key, name }) =>
+        name ?? `Campaign ${key}`));
+    await expect(top.locator("tbody tr").first().locator("td").nth(1)).toHaveText(
+        `${(rated[0].click_rate * 100).toFixed(1)}%of ${written(rated[0].sent)} mails`);
     await dashboard.goto(`${stack.base}campaigns?campaign=1`);
     await settled(dashboard);
     await expect(dashboard.locator(".stage")).toContainText(

@@ -17,7 +17,28 @@ export function difference(now, before, what) {
         h("span", { class: "visually-hidden" }, ` ${word}`));
 }
 
-function row(item, { all, max, machines, what, isCompared }) {
+/** The share of mails that was clicked.  Links of mails that were not told of count as clicked all the same. */
+export function ofMails(clicked, sent) {
+    return clicked > sent && sent > 0 ? h("span", { title: t("bars.more_than_mails") }, t("variants.over_100", { most: percent(1) }))
+        : share(clicked, sent);
+}
+
+/** What was clicked of a campaign's mails, and how many they were; `mailed` is its row of the funnel. */
+export function mailsCell(mailed) {
+    return !mailed ? "–" : [ofMails(mailed.clicked, mailed.sent), h("br"),
+        h("span", { class: "small muted" }, t("campaigns.of_mails", { n: mailed.sent }))];
+}
+
+function part(item, { all, isRated }) {
+    return isRated ? mailsCell(item.mailed) : share(item.value, all);
+}
+
+function rateOf({ mailed }) {
+    return mailed?.click_rate ?? -1;
+}
+
+function row(item, view) {
+    const { max, machines, what, isCompared, isRated } = view;
     const fill = h("i");
 
     fill.style.width = `${(item.value / max) * 100}%`;
@@ -29,16 +50,18 @@ function row(item, { all, max, machines, what, isCompared }) {
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
         h("td", { class: "number" }, count(item.value)),
         // A phone has room for one of the two, and the bar shows the share.
-        h("td", { class: isCompared ? "number share wide-only" : "number" }, share(item.value, all)),
-        isCompared ? h("td", { class: "number" }, difference(item.value, item.before, what)) : null);
+        h("td", { class: isCompared && !isRated ? "number share wide-only" : "number" }, part(item, view)),
+        isCompared ? h("td", { class: isRated ? "number share wide-only" : "number" }, difference(item.value, item.before, what)) : null);
 }
 
 /* All of them, to be searched and sorted. */
-function openAll(caption, items, { all, what, isCompared }) {
+function openAll(caption, items, view) {
+    const { what, isCompared, isRated } = view;
     const listing = new Listing({ caption, isSearched: true, text: ({ name }) => name, columns: [
         { name: t("common.name"), value: ({ name }) => name, cell: ({ name, link }) => link?.() ?? name },
         { name: t("common.clicks"), value: ({ value }) => value, cell: ({ value }) => count(value), isNumber: true },
-        { name: t("common.share"), value: ({ value }) => value, cell: ({ value }) => share(value, all), isNumber: true },
+        { name: isRated ? t("campaigns.clicked_per_mail") : t("common.share"), isNumber: true,
+            value: (item) => isRated ? rateOf(item) : item.value, cell: (item) => part(item, view) },
         isCompared ? { name: t("common.change"), value: ({ value, before }) => value - before, isNumber: true,
             cell: ({ value, before }) => difference(value, before, what) } : null,
     ].filter(Boolean) });
@@ -48,17 +71,19 @@ function openAll(caption, items, { all, what, isCompared }) {
 }
 
 /**
- * The table.  Items are {name, value, link, title}; `link()` makes what leads to the item.  Those
- * beyond `limit` are summed up as the rest, which opens the list of all.
+ * The table.  Items are {name, value, link, title, mailed}; `link()` makes what leads to the item, `mailed` is its
+ * row of the funnel.  Where mails are known, those come first of which most were clicked.
+ * Items beyond `limit` are summed up as the rest, which opens the list of all.
  */
 export function bars(caption, items, { limit = 7, machines = false, what = "" } = {}) {
-    const sorted = items.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
+    const isRated = items.some(({ mailed }) => mailed);
+    const sorted = items.filter(({ value }) => value > 0).sort((a, b) => rateOf(b) - rateOf(a) || b.value - a.value);
     const all = sorted.reduce((sum, { value }) => sum + value, 0);
     const shown = sorted.length > limit + 1 ? sorted.slice(0, limit) : sorted;
     const rest = sorted.slice(shown.length).reduce((sum, { value }) => sum + value, 0);
-    const max = Math.max(sorted[0]?.value ?? 1, rest);
+    const max = Math.max(1, rest, ...shown.map(({ value }) => value));
     const isCompared = sorted.some(({ before }) => before !== undefined);
-    const view = { all, max, machines, what, isCompared };
+    const view = { all, max, machines, what, isCompared, isRated };
     const name = t("bars.n_more", { n: sorted.length - limit });
 
     if (rest > 0)
@@ -70,6 +95,7 @@ export function bars(caption, items, { limit = 7, machines = false, what = "" } 
         h("caption", { class: "visually-hidden" }, caption),
         h("thead", { class: "visually-hidden" }, h("tr", null,
             h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col" }, t("common.clicks")),
-            h("th", { scope: "col", class: isCompared ? "share wide-only" : null }, t("common.share")), isCompared ? h("th", { scope: "col" }, t("common.change")) : null)),
+            h("th", { scope: "col", class: isCompared && !isRated ? "share wide-only" : null }, isRated ? t("campaigns.clicked_per_mail") : t("common.share")),
+            isCompared ? h("th", { scope: "col", class: isRated ? "share wide-only" : null }, t("common.change")) : null)),
         h("tbody", null, shown.map((item) => row(item, view))));
 }

@@ -1,13 +1,13 @@
 // Campaigns, such as the stages of a reminder, side by side.
 import { loadNotes } from "./annotations.js";
 import { get, isShared, stats } from "./api.js";
-import { bars, difference } from "./bars.js";
+import { bars, difference, mailsCell } from "./bars.js";
 import { Card, evenOut } from "./card.js";
 import { TimeChart } from "./charts.js";
-import { amounts, funnelParams, loadFunnel } from "./conversions.js";
+import { amounts, loadFunnel, loadMails } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addFilter, beforeName, compareParam, dimensionsOf, go, isOfInvoices, periodName, toParams } from "./filters.js";
-import { big, count, many, percent, share } from "./format.js";
+import { addFilter, beforeName, chartParams, compareParam, dimensionsOf, go, isOfInvoices, periodName, toParams } from "./filters.js";
+import { big, count, many, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
@@ -44,9 +44,7 @@ function loader(filters) {
                 names.set(String(id), name);
         }
         // Mails are known where they were told, and not all filters of clicks apply to them.
-        const mailed = isShared() || !isOfInvoices(filters) ? { rows: [] } : await get("funnel", { ...funnelParams(filters), campaign: "",
-            group_by: "campaign", sort: "sent", limit: LISTED });
-        const mails = new Map(mailed.rows.filter(({ sent }) => sent > 0).map((row) => [row.key, row]));
+        const mails = isShared() || !isOfInvoices(filters) ? new Map() : await loadMails(filters);
         const before = new Map((data.previous?.rows ?? []).map((row) => [row.key, row[filters.who]]));
 
         return { data, coverage: data.coverage, rows, before, names, mails, keys: keys.sort((a, b) => a - b), isPicked: picked.length > 0 };
@@ -136,7 +134,7 @@ function timeCard(load, context, filters) {
 
             if (found.keys.length === 0)
                 return { found, data: null };
-            const [data, notes] = await Promise.all([stats({ ...toParams(filters),
+            const [data, notes] = await Promise.all([stats({ ...chartParams(filters),
                 campaign: found.keys.slice(0, MAX).join(","), group_by: "time,campaign",
                 // Of one campaign; of several there would be too many lines.
                 compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal),
@@ -220,8 +218,7 @@ function pickCard(load, context, filters) {
     /* Shares first, with what they are of; without mails only clicks can be compared. */
     const rate = { name: t("campaigns.clicked_per_mail"), isNumber: true,
         value: (row) => mailsOf(row)?.click_rate ?? -1,
-        cell: (row) => mailsOf(row) ? [percent(mailsOf(row).click_rate), h("br"), h("span", { class: "small muted" },
-            t("campaigns.of_mails", { n: mailsOf(row).sent }))] : "–" };
+        cell: (row) => mailsCell(mailsOf(row)) };
     const listingOf = (withRates) => new Listing({
         caption: t("campaigns.table_of_campaigns"), page: 10, memory: memory[withRates],
         text: ({ key, name }) => `${campaignName(key, name)} ${key}`,

@@ -1,11 +1,13 @@
 // What clicks led to: mails, invoices clicked, invoices paid, and their money.
 import { get } from "./api.js";
-import { difference } from "./bars.js";
+import { difference, ofMails } from "./bars.js";
 import { Card } from "./card.js";
 import { fill, h, table } from "./dom.js";
 import { addressOf, beforeName, compareParam, toParams } from "./filters.js";
 import { count, money, share, units } from "./format.js";
 import { t } from "./texts.js";
+
+const LISTED = 2000; // campaigns with the most mails
 
 /** The parameters of GET /v1/funnel that the filters stand for. */
 export function funnelParams(filters) {
@@ -16,6 +18,14 @@ export function funnelParams(filters) {
 
 export function loadFunnel(filters, more = {}) {
     return (signal) => get("funnel", { ...funnelParams(filters), ...more }, signal);
+}
+
+/** The funnel's rows of the campaigns whose mails are known, by number. */
+export async function loadMails(filters, signal) {
+    const { rows } = await get("funnel", { ...funnelParams(filters), campaign: "", group_by: "campaign", sort: "sent",
+        limit: LISTED }, signal);
+
+    return new Map(rows.filter(({ sent }) => sent > 0).map((row) => [row.key, row]));
 }
 
 export function amounts(amount) {
@@ -76,7 +86,7 @@ export function conversionCard(filters) {
 
             fill(body, table("rows outline", t("conversions.mails_clicks_and_payments"), [t("common.step"), t("common.number"), t("common.share"), t("common.change")], [
                 [t("common.mails_sent"), count(total.sent), "", changed("sent")],
-                [t("conversions.invoices_clicked"), count(total.clicked), total.sent > 0 ? share(total.clicked, total.sent) : "–", changed("clicked")],
+                [t("conversions.invoices_clicked"), count(total.clicked), ofMails(total.clicked, total.sent), changed("clicked")],
                 [t("conversions.invoices_paid_after_a"), count(total.paid), share(total.paid, total.clicked), changed("paid")]]),
             h("p", { class: "small after" }, `${t("common.money")}: `, h("b", null, amounts(total.amount))),
             h("p", { class: "small after" }, h("a", { href: addressOf("funnel", filters), "data-view": "funnel" },

@@ -276,6 +276,20 @@ export function toParams(filters) {
     };
 }
 
+/** The steps of charts over time, where they don't follow from the API's answer alone. */
+export function chartStepOf(filters) {
+    return stepOf(filters) || (daysOf(filters) > 366 ? "month" : "");
+}
+
+/** The parameters for charts over time.  Months are made of days here as well, where there are not
+ * too many: two periods of as many days may touch a different number of months, and then only their
+ * days can be set side by side. */
+export function chartParams(filters) {
+    const params = toParams(filters);
+
+    return chartStepOf(filters) === "month" && canStep(filters, "day") ? { ...params, interval: "day" } : params;
+}
+
 /* A period with an end, in words: a day, a month, some hours of a day, or else its two ends. */
 function closedName({ from, to }) {
     const day = dayOf(from), write = (text) => text.includes("T") ? time(text) : writtenDate(text);

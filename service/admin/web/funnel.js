@@ -1,6 +1,6 @@
 // The funnel: mails sent, invoices clicked, invoices paid, of each reminder.
 import { address, get, isShared } from "./api.js";
-import { difference as changeOf } from "./bars.js";
+import { difference as changeOf, ofMails } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, emptyFunnel, funnelParams, isEmptyFunnel, loadFunnel, missing } from "./conversions.js";
@@ -116,7 +116,7 @@ function campaignSteps(row, before, filters) {
             h("h3", { title: name }, picker(filters, "campaign", row.key, name)),
             h("ol", { class: "funnel", "aria-label": t("funnel.steps_of", { name }) },
                 step(t("funnel.mailed"), row.sent, { top, was: before?.sent, filters }),
-                step(t("funnel.clicked"), row.clicked, { top, rate: rate(row.clicked, row.sent, "funnel.of_mails"), was: before?.clicked,
+                step(t("funnel.clicked"), row.clicked, { top, rate: row.sent > 0 ? t("funnel.of_mails", { share: ofMails(row.clicked, row.sent) }) : "", was: before?.clicked,
                     filters, open: [opens("clicked"), opens("unclicked")] }),
                 step(t("funnel.paid"), row.paid, { top, rate: rate(row.paid, row.clicked, "funnel.of_clicked"), was: before?.paid,
                     filters, open: [opens("unpaid")] })),

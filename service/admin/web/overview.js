@@ -5,15 +5,16 @@ import { anomalyCard } from "./anomalies.js";
 import { bars } from "./bars.js";
 import { Card, evenOut } from "./card.js";
 import { TimeChart } from "./charts.js";
-import { conversionCard } from "./conversions.js";
+import { conversionCard, loadMails } from "./conversions.js";
 import { fill, h } from "./dom.js";
-import { addFilter, addressOf, beforeName, compareParam, daysOf, dimensions, dimensionsOf, isOfInvoices, narrow, partOf,
-    periodName, stepOf, toParams, timeZone, withoutDimensions } from "./filters.js";
-import { big, clock, count, many, percent, share, weekOf } from "./format.js";
+import { addFilter, addressOf, beforeName, chartParams, chartStepOf, compareParam, daysOf, dimensions, dimensionsOf,
+    isOfInvoices, narrow, partOf, periodName, toParams, timeZone, withoutDimensions } from "./filters.js";
+import { big, bucketDate, clock, count, many, percent, share, weekOf } from "./format.js";
 import { heatButtons, heatLegend, heatmap, sumHours } from "./heatmap.js";
 import { t } from "./texts.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
+const HOUR_MS = 3600000;
 const HEAT_DAYS = 90;
 const DAYS_MAX = 100;
 const CAMPAIGNS_MAX = 32; // that the API takes by name
@@ -80,28 +81,46 @@ function timesOf(rows) {
 /* The times of an answer in the steps that are shown, and the place of each among them. */
 function steps(data, filters) {
     const times = timesOf(data.rows);
-    const interval = shownStep(data.interval, times.length, stepOf(filters));
-    const keyOf = (time) => (interval === "week" ? weekOf(time) : time);
+    const interval = shownStep(data.interval, times.length, chartStepOf(filters));
+    const keyOf = (time) => (interval === "week" ? weekOf(time) : interval === "month" ? time.slice(0, 7) : time);
     const keys = [...new Set(times.map(keyOf))];
     const places = new Map(keys.map((key, i) => [key, i]));
 
     return { keys, interval, times, placeOf: (time) => places.get(keyOf(time)) };
 }
 
+/* Finds the time that stands by one of the period that is compared with; undefined: there is none. */
+function matchTimes(interval, times, before) {
+    if (interval === "month") {
+        const places = new Map(before.map((time, i) => [time, i]));
+
+        return (time) => times[places.get(time)];
+    }
+    // By local clocks: in one of the periods they may have been set forward or back.
+    const since = (first, time) => bucketDate(time) - bucketDate(first);
+    const found = new Map(times.map((time) => [since(times[0], time), time]));
+
+    return (time) => found.get(since(before[0], time)) ?? found.get(since(before[0], time) + HOUR_MS);
+}
+
 /** The period that is compared with as one more series over the same times: its first day stands by
  * the first one.  Null where the answer has none. */
-export function comparedSeries(data, filters, field = filters.who) {
+export function comparedSeries(data, filters) {
     if (!data.previous || data.previous.rows.length === 0)
         return null;
     const { keys, times, placeOf } = steps(data, filters);
     const values = new Array(keys.length).fill(null); // no point where that period has ended
-    const order = new Map(timesOf(data.previous.rows).map((time, i) => [time, i]));
+    const before = timesOf(data.previous.rows);
+    const timeFor = matchTimes(data.interval, times, before);
 
+    // Months of which there are fewer or more: none stands for another.
+    if (data.interval === "month" && before.length !== times.length)
+        return null;
     for (const row of data.previous.rows) {
-        const time = times[order.get(row.time ?? row.key)];
+        const time = timeFor(row.time ?? row.key);
 
         if (time !== undefined)
-            values[placeOf(time)] = (values[placeOf(time)] ?? 0) + row[field];
+            values[placeOf(time)] = (values[placeOf(time)] ?? 0) + row[filters.who];
     }
     return comparedAs(filters, values);
 }
@@ -113,10 +132,12 @@ export function comparedAs(filters, values) {
     return { name: name.charAt(0).toUpperCase() + name.slice(1), values, colour: "muted", isCompared: true };
 }
 
-/* More columns than DAYS_MAX can’t be read, so days become weeks, which the API does not know. */
+/* More columns than DAYS_MAX can’t be read, so days become weeks, which the API does not know; or
+ * months, see chartParams(). */
 function shownStep(interval, n, wanted) {
-    return interval === "day" && (wanted === "week" || (wanted === "" && n > DAYS_MAX)) ? "week"
-        : interval;
+    if (interval !== "day")
+        return interval;
+    return wanted === "week" || (wanted === "" && n > DAYS_MAX) ? "week" : wanted === "month" ? wanted : interval;
 }
 
 /** What a press on the columns of a chart over time does: the period becomes that part of it.  `data`
@@ -262,7 +283,8 @@ function saveLink(title, params) {
         title: t("common.save_as_csv"), href: address("stats.csv", { ...params, for: "spreadsheet" }) }, "CSV");
 }
 
-/** A ranking by one dimension; `leaveOut` is a value that is told apart, below. */
+/** A ranking by one dimension; `leaveOut` is a value that is told apart, below; `isRated`: campaigns, ordered by
+ * what was clicked of their mails, where these are known. */
 export function rankCard(title, note, dimension, params, filters, options = {}) {
     const field = filters.who;
     const isShown = (row) => row.key !== options.leaveOut && row[field] > 0;
@@ -273,8 +295,12 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
         // What was put together here, the API has no file of.
         table: !options.load ? null : ({ rows }) => [[title, t("common.clicks")], ...rows.filter(isShown).map((row) =>
             [campaignName(row.key, row.name), row[field]])],
-        load: options.load ?? ((signal) => stats({ ...params, group_by: dimension,
-            compare: compareParam(filters) }, signal)),
+        load: options.load ?? (async (signal) => {
+            const [data, mails] = await Promise.all([stats({ ...params, group_by: dimension,
+                compare: compareParam(filters) }, signal), options.isRated ? loadMails(filters, signal) : null]);
+
+            return { ...data, mails };
+        }),
         isEmpty: (data) => !data.rows.some(isShown),
         empty: options.empty,
         render(data, body) {
@@ -286,7 +312,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
                     : valueName(dimension, row.key),
                 link: options.link ? () => options.link(row)
                     : dimension === "campaign" ? null : picker(filters, dimension, row.key, options.view),
-                value: row[field], before: before ? before.get(row.key) ?? 0 : undefined,
+                value: row[field], before: before ? before.get(row.key) ?? 0 : undefined, mailed: data.mails?.get(row.key),
             })), { what: beforeName(filters), machines: field === "automated", limit: options.limit }),
             rest > 0 ? h("p", { class: "small muted after" },
                 t("overview.more_on_links_without", { rest })) : null);
@@ -400,7 +426,7 @@ export function apartCard(text, picked) {
 export function overview(context, filters) {
     const params = toParams(filters);
     const picked = dimensionsOf(filters);
-    const load = once(() => stats({ ...params, compare: compareParam(filters), limit: 10000,
+    const load = once(() => stats({ ...chartParams(filters), compare: compareParam(filters), limit: 10000,
         group_by: hasLabels(picked) ? "time,label" : "time" }));
     const loadClients = (signal) =>
         stats({ ...params, group_by: "time", clients: "true", compare: compareParam(filters) }, signal);
@@ -421,7 +447,8 @@ export function overview(context, filters) {
             whoCard(load, params, filters),
             isOfInvoices(filters) ? conversionCard(filters) : null,
             picked.length === 1 && isShared() ? null : rank(t("overview.top_campaigns"), picked.length === 1 ? t("overview.of_the_with_the", { max: CAMPAIGNS_MAX }) : t("overview.which_mails_bring_clicks"),
-                "campaign", { link: toCampaign, load: picked.length === 1 ? pickedCampaigns(params, filters) : undefined }),
+                "campaign", { link: toCampaign, load: picked.length === 1 ? pickedCampaigns(params, filters) : undefined,
+                    isRated: isOfInvoices(filters) && !isShared() && filters.who !== "automated" }),
             rank(t("common.kinds_of_link"), t("overview.what_the_clients_were"), "kind"),
             rank(t("overview.variants"), t("overview.of_a_b_tests"), "variant",
                 { leaveOut: filters.variant ? "" : "none", empty: t("overview.no_clicked_link_carries") }),
