@@ -226,10 +226,10 @@ function pickCard(load, context, filters) {
             { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
                 cell: (row) => pickHead(row, found, context, filters, named) },
             ...withRates ? [rate] : [],
-            { name: t("common.clicks"), value: (row) => row[filters.who], cell: (row) => count(row[filters.who]),
-                isNumber: true },
+            { name: t("common.clicks"), value: (row) => row[filters.who], isNumber: true,
+                cell: (row) => h("span", { title: count(row[filters.who]) }, big(row[filters.who])) },
             { name: t("common.change"), value: (row) => row[filters.who] - (beforeOf(row) ?? 0),
-                cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true },
+                cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true, isWide: true },
         ],
     });
 

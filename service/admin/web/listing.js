@@ -9,6 +9,10 @@ function compare(a, b) {
         { numeric: true, sensitivity: "base" });
 }
 
+function classOf({ isNumber, isWide }) {
+    return [isNumber ? "number" : "", isWide ? "wide-only" : ""].filter(Boolean).join(" ") || null;
+}
+
 /** Whether `text` has all words of `wanted`, in any order. */
 export function matches(text, wanted) {
     const low = text.toLocaleLowerCase();
@@ -19,7 +23,7 @@ export function matches(text, wanted) {
 /**
  * A list that keeps what was searched, sorted by and turned to when `show()` gets new items.
  *
- * Columns are {name, value(item), cell(item), isNumber}: `value` is what is sorted by, most first if
+ * Columns are {name, value(item), cell(item), isNumber, isWide}; one that `isWide` is left out on a phone.  `value` is what is sorted by, most first if
  * it is a number; `cell` what is shown, by default the value.  The first column is the row's head,
  * and may give the whole `th`.  `text(item)` is what is searched in; a field for that is there for more
  * than a page of items, or always (`isSearched`).  A list made anew with the same
@@ -34,10 +38,9 @@ export class Listing {
             autocomplete: "off", spellcheck: "false", value: memory.wanted ?? "", oninput: () => this.turnTo(0) });
         this.searchPlace = h("div", { class: "field listing-search", hidden: true },
             h("label", { for: this.searchId }, t("listing.search")), this.search);
-        this.heads = columns.map(({ name, isNumber }, i) => h("th",
-            { scope: "col", class: isNumber ? "number" : null },
+        this.heads = columns.map((column, i) => h("th", { scope: "col", class: classOf(column) },
             h("button", { type: "button", class: "sort", "data-key": `sort-${i}`,
-                onclick: () => this.sortBy(i) }, name)));
+                onclick: () => this.sortBy(i) }, column.name)));
         this.body = h("tbody");
         this.pages = h("div", { class: "pages small", hidden: true });
         this.element = h("div", { class: "listing" }, this.searchPlace,
@@ -96,12 +99,12 @@ export class Listing {
     }
 
     row(item) {
-        return h("tr", null, this.columns.map(({ value, cell, isNumber }, i) => {
-            const shown = (cell ?? value)(item);
+        return h("tr", null, this.columns.map((column, i) => {
+            const shown = (column.cell ?? column.value)(item);
 
             if (i === 0)
                 return shown instanceof HTMLTableCellElement ? shown : h("th", { scope: "row" }, shown);
-            return h("td", { class: isNumber ? "number" : null }, shown);
+            return h("td", { class: classOf(column) }, shown);
         }));
     }
 
