@@ -90,16 +90,18 @@ def _add_cells(counts, key, cells):
 
 
 def _add_lone(counts, campaign, records):
-    """Clicks that are not in the series yet count in all of them."""
+    """Clicks that are not in the series yet count in all of them, and those of a campaign stand for its cells."""
     assert len(records) % 12 == 0, f"the lone clicks of {campaign} have {len(records)} bytes"
     for at in range(0, len(records), 12):
         record = records[at:at + 12]
         if at == 0 and record[:4] == b"HCS1":
             continue
         assert record[0] >> 6 == 3, f"a record of tag {record[0] >> 6} among the lone clicks of {campaign}"
+        count = int.from_bytes(record[11:], signed=True)
+        counts.cells += count if campaign != "*" else 0
         for interval in "hdm" if campaign == "*" else "hd":
             for dim in "lcdvnrbsfe" + ("p" if campaign == "*" else ""):
-                counts.series[campaign, interval, dim] += int.from_bytes(record[11:], signed=True)
+                counts.series[campaign, interval, dim] += count
 
 
 def _read_key(counts, client, key):
