@@ -76,9 +76,12 @@ def test_clients_of_a_local_day_are_those_of_its_clicks(make_hopcountd, redis, t
         if i in (3, 8):
             daemon.kill() if i == 3 else daemon.terminate()
             daemon.start()
-    n = sum(len(clients) for _, clients in CLICKS)
-    wait_until(lambda: daemon.metrics()["hopcount_clicks_applied"] == n, 30, "all clicks are counted")
-    wait_until(lambda: nobody_waits(client), 30, "all people are", pause=0.2)
+    n, last = sum(len(clients) for _, clients in CLICKS), {}
+
+    def counted():
+        last.update(daemon.api("GET", "/v1/stats?brand=acme&from=2026-10-24&to=2026-11-02&group_by=label"))
+        return last["total"]["human"] == last["total"]["total"] == n and nobody_waits(client)
+    wait_until(counted, 30, lambda: f"{n} clicks are people's, and all of those are counted: {last}", pause=0.2)
     spans = (("2026-10-24", "2026-10-26"), ("2026-10-25", "2026-10-25"), ("2026-10-31", "2026-11-02"))
     for zone, (first, last), campaign in itertools.product((BERLIN, NEW_YORK, "UTC"), spans, (None, 1)):
         answer = ask(daemon, zone, first, last, "" if campaign is None else f"&campaign={campaign}")
