@@ -87,8 +87,8 @@ test("the funnel shows those with the most mails, and a thousand in a table that
         await dashboard.route(/\/v1\/funnel\?(?=.*group_by=campaign(&|$))/, async (route) => {
             const reply = await route.fetch(), data = await reply.json();
 
-            data.rows.push(...Array.from({ length: 1000 }, (_, i) => ({ key: String(1000 + i), name: `${long}${i}`, sent: 10, clicked: i % 10, paid: 0,
-                click_rate: i % 10 / 10, conversion_rate: 0, pay_rate: 0, amount: {}, sent_to_click_s: null, click_to_pay_s: null })));
+            data.rows.push(...Array.from({ length: 1000 }, (_, i) => ({ key: String(1000 + i), name: `${long}${i}`, sent: 10, clicked: i === 999 ? 16 : i % 10, paid: 0,
+                click_rate: i === 999 ? 1.6 : i % 10 / 10, conversion_rate: 0, pay_rate: 0, amount: {}, sent_to_click_s: null, click_to_pay_s: null })));
             await route.fulfill({ response: reply, json: data });
         });
         await dashboard.goto(`${stack.base}funnel?country=DE`);
@@ -100,7 +100,8 @@ test("the funnel shows those with the most mails, and a thousand in a table that
         await expect(all.getByRole("status")).toHaveText(/^1 to 20 of 1,0\d\d$/);
         await expect(all.getByRole("columnheader", { name: "Paid per mail" })).toHaveAttribute("aria-sort", "descending");
         await all.getByRole("button", { name: "Clicked per mail" }).click();
-        await expect(rows.first()).toContainText(`${long}9`);
+        await expect(rows.first()).toContainText(`${long}999`);
+        await expect(rows.first().getByTitle("More than the mails that were told of")).toHaveText("over 100%");
         await all.getByLabel("Search").fill("1234");
         await all.getByRole("link", { name: `${long}234` }).click();
         await expect(dashboard).toHaveURL(/funnel\?country=DE&campaign=1234$/);

@@ -147,8 +147,8 @@ function stepsCard(load, filters) {
 /* All of them, where there are more than can be shown step by step. */
 function allCard(load, filters) {
     let before = null;
-    const rate = (name, value) => ({ name, isNumber: true, value: (row) => row[value] ?? -1,
-        cell: (row) => row[value] === null ? "–" : percent(row[value]) });
+    const rate = (name, value, part) => ({ name, isNumber: true, value: (row) => row[value] ?? -1,
+        cell: (row) => ofMails(row[part], row.sent) });
     const number = (name, value) => ({ name, isNumber: true, value: (row) => row[value], cell: (row) => count(row[value]) });
     const was = (row) => before ? before.get(row.key)?.paid ?? 0 : undefined;
     const listing = new Listing({
@@ -157,7 +157,7 @@ function allCard(load, filters) {
             { name: t("common.campaign"), value: ({ key, name }) => campaignName(key, name),
                 cell: ({ key, name }) => h("span", { class: "name", title: campaignName(key, name) },
                     picker(filters, "campaign", key, campaignName(key, name))) },
-            rate(t("funnel.paid_per_mail"), "conversion_rate"), rate(t("campaigns.clicked_per_mail"), "click_rate"),
+            rate(t("funnel.paid_per_mail"), "conversion_rate", "paid"), rate(t("campaigns.clicked_per_mail"), "click_rate", "clicked"),
             number(t("funnel.mailed"), "sent"), number(t("funnel.clicked"), "clicked"), number(t("funnel.paid"), "paid"),
             { name: t("common.change"), isNumber: true, value: (row) => row.paid - (was(row) ?? 0),
                 cell: (row) => changeOf(row.paid, was(row), beforeName(filters)) },
