@@ -112,12 +112,36 @@ test("every table compares with the other period", async ({ dashboard, stack }) 
     for (const view of ["?from=30d&who=total", "campaigns?from=30d", "campaigns?from=30d&campaign=2", "funnel?from=30d"]) {
         await dashboard.goto(stack.base + view);
         await settled(dashboard);
-        const tables = await dashboard.locator("main table:not(.heat)").evaluateAll((all) => all.map((table) =>
+        const tables = await dashboard.locator("main table").evaluateAll((all) => all.map((table) =>
             [table.caption.textContent, [...table.tHead.querySelectorAll("th")].map(({ textContent }) => textContent)]));
 
         expect(tables.length, view).toBeGreaterThan(1);
         expect(tables.filter(([, heads]) => !heads.includes("Change")).map(([caption]) => caption), view).toEqual([]);
     }
+});
+
+test("the hours of the week compare days with as many days of the other period", async ({ dashboard, stack, save }) => {
+    await dashboard.goto(`${stack.base}?from=2026-10-29&to=2026-11-22`); // 25 days: three Mondays, and four before
+    await settled(dashboard);
+    const query = "/v1/stats?from=2026-10-29&to=2026-11-22&group_by=time&interval=day&compare=previous&tz=Europe%2FBerlin";
+    const { rows, previous } = await stack.api(query);
+    const isMonday = ({ key }) => new Date(key).getUTCDay() === 1;
+    const sums = [rows, previous.rows].map((all) => all.filter(isMonday))
+        .map((all) => ({ n: all.length, sum: all.reduce((sum, { human }) => sum + human, 0) }));
+    const [now, before] = sums.map(({ n, sum }) => (Math.round(sum / n * 10) / 10).toLocaleString("en-GB"));
+    const week = card(dashboard, "When they click"), monday = week.getByRole("row", { name: "Mon" });
+
+    expect(sums.map(({ n }) => n)).toEqual([3, 4]);
+    await expect(monday.locator(".difference")).toHaveAttribute("title", `${now} clicks a day; the period before: ${before}`);
+    await expect(monday.locator("td").nth(9)).toHaveAttribute("title",
+        /^Monday, 0?9:00 to 10:00: \d+ clicks? \(3 days\); the period before: \d+ clicks? \(4 days\)$/);
+    await save(week, "week-compared", {});
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    expect(await week.locator(".difference").evaluateAll((all) => all.every((one) =>
+        one.getBoundingClientRect().width <= one.parentElement.clientWidth))).toBe(true);
+    expect(await week.locator(".scroll").evaluate((one) => one.scrollWidth <= one.clientWidth)).toBe(true);
+    await dashboard.evaluate(() => window.toggleTheme());
+    await save(week, "week-compared-390-dark", {});
 });
 
 test("a long name has two lines, and is whole when pointed at", async ({ dashboard, stack }) => {

@@ -4,8 +4,8 @@ import { count, percent, share } from "./format.js";
 import { Listing, openDialog } from "./listing.js";
 import { t } from "./texts.js";
 
-/** How a count compares with another, in few signs: "▲ 12.3%"; what it is, when pointed at. */
-export function difference(now, before, what) {
+/** How a count compares with another, in few signs: "▲ 12.3%"; what it is, or `title`, when pointed at. */
+export function difference(now, before, what, title = t("bars.before", { before, what })) {
     if (before === undefined)
         return null;
     const ratio = before > 0 ? now / before - 1 : 0;
@@ -13,7 +13,7 @@ export function difference(now, before, what) {
         : ratio < -0.0005 ? ["▼ ", t("bars.fewer")] : ["", t("bars.as_many")];
     const size = before === 0 ? "" : ratio >= 9 ? `× ${count(Math.round(now / before))}` : percent(Math.abs(ratio));
 
-    return h("span", { class: "difference", title: t("bars.before", { before, what }) }, sign, size,
+    return h("span", { class: "difference", title }, sign, size,
         h("span", { class: "visually-hidden" }, ` ${word}`));
 }
 

@@ -1,4 +1,5 @@
 // When people click: the hours of the week as a field of 7 × 24.
+import { difference } from "./bars.js";
 import { shown } from "./charts.js";
 import { h } from "./dom.js";
 import { bucketDate, count, many } from "./format.js";
@@ -31,16 +32,28 @@ function hourName(hour) {
     return hourFace.resolvedOptions().hour12 ? hourFace.format(new Date(Date.UTC(2024, 0, 1, hour))) : String(hour);
 }
 
-/** Sums rows of hours; Monday is 0. */
+/** Sums rows of hours; Monday is 0.  `days` tells how often a period has each of these hours. */
 export function sumHours(rows, field) {
-    const sums = Array.from({ length: 7 }, () => new Array(24).fill(0));
+    const [sums, days] = [0, 0].map(() => Array.from({ length: 7 }, () => new Array(24).fill(0)));
 
     for (const row of rows) {
-        const local = bucketDate(row.key);
+        const local = bucketDate(row.key), day = (local.getUTCDay() + 6) % 7, hour = local.getUTCHours();
 
-        sums[(local.getUTCDay() + 6) % 7][local.getUTCHours()] += row[field];
+        sums[day][hour] += row[field];
+        days[day][hour]++;
     }
-    return sums;
+    return { sums, days };
+}
+
+/* How the clicks of one such day compare.  Thirty days have four Mondays or five, so sums would differ
+ * although no Monday does; and hours that one of the periods has not at all can't be compared. */
+function changeOfDay(day, { sums, days }, before) {
+    const both = hours.filter((hour) => days[day][hour] > 0 && before.days[day][hour] > 0);
+    const mean = (of) => Math.round(both.reduce((sum, hour) => sum + of.sums[day][hour] / of.days[day][hour], 0) * 10) / 10;
+    const [now, then] = [{ sums, days }, before].map(mean);
+
+    return both.length === 0 ? "–"
+        : difference(now, then, before.what, t("heatmap.a_day", { now, before: then, what: before.what }));
 }
 
 /* The hour with the most clicks, in words; "" when there is none. */
@@ -73,8 +86,11 @@ function levelOf(n, max) {
     return max > 0 ? Math.sqrt(n / max) : 0;
 }
 
-function cell(n, max, day, hour) {
-    const text = t("heatmap.hour", { day: day.long, from: clockTime(hour), to: clockTime(hour + 1), clicks: many(n, "click") });
+function cell({ sums, days }, before, max, day, hour) {
+    const n = sums[day][hour];
+    const said = { day: dayNames[day].long, from: clockTime(hour), to: clockTime(hour + 1), clicks: many(n, "click") };
+    const text = !before ? t("heatmap.hour", said) : t("heatmap.hour_compared", { ...said, days: many(days[day][hour], "day"),
+        what: before.what, before: many(before.sums[day][hour], "click"), daysBefore: many(before.days[day][hour], "day") });
     const td = h("td", { class: n === 0 ? "none" : null, title: text },
         h("span", { class: "visually-hidden" }, count(n)));
 
@@ -83,7 +99,7 @@ function cell(n, max, day, hour) {
 }
 
 /** What saves the field as a file. */
-export function heatButtons(title, sums) {
+export function heatButtons(title, { sums }, before) {
     const max = Math.max(...sums.flat());
     const drawing = () => svgOfHours({ title, about: shown.words(), summary: peak(sums), days: dayNames.map(({ short }) => short),
         hours: hours.map((hour) => hour % 3 === 0 ? hourName(hour) : ""),
@@ -92,20 +108,25 @@ export function heatButtons(title, sums) {
     return h("div", { class: "plot-foot" }, h("span"), saveButtons([t("charts.save_as_png"), () => saveAsPicture(title, drawing())],
         [t("charts.save_as_svg"), () => saveText(`${title}.svg`, "image/svg+xml", drawing())],
         [t("common.save_as_csv"), () => saveTable(title, [[t("heatmap.day"), ...hours],
-            ...sums.map((of, i) => [dayNames[i].long, ...of])])]));
+            ...sums.map((of, i) => [dayNames[i].long, ...of]),
+            ...(before?.sums ?? []).map((of, i) => [`${dayNames[i].long}: ${before.what}`, ...of])])]));
 }
 
-export function heatmap(sums) {
+/** The field; `before` is the period that is compared with, as sumHours() has it and {what} it is called. */
+export function heatmap(now, before) {
+    const { sums } = now;
     const max = Math.max(...sums.flat());
 
     return h("div", { class: "scroll", tabindex: "0", role: "region",
         "aria-label": t("heatmap.clicks_by_day_and") },
-    h("table", { class: "heat" },
+    h("table", { class: before ? "heat is-compared" : "heat" },
         h("caption", { class: "visually-hidden" }, t("heatmap.clicks_by_day_of")),
         h("thead", null, h("tr", null, h("th", null, h("span", { class: "visually-hidden" }, t("heatmap.day"))),
             hours.map((hour) => h("th", { scope: "col" },
-                hour % 3 === 0 ? hourName(hour) : h("span", { class: "visually-hidden" }, hourName(hour)))))),
+                hour % 3 === 0 ? hourName(hour) : h("span", { class: "visually-hidden" }, hourName(hour)))),
+            before ? h("th", { scope: "col", class: "number" }, t("common.change")) : null)),
         h("tbody", null, sums.map((of, i) => h("tr", null,
             h("th", { scope: "row" }, dayNames[i].short),
-            of.map((n, hour) => cell(n, max, dayNames[i], hour)))))));
+            of.map((_, hour) => cell(now, before, max, i, hour)),
+            before ? h("td", { class: "number" }, changeOfDay(i, now, before)) : null)))));
 }

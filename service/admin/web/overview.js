@@ -328,12 +328,13 @@ function heatCard(params, filters) {
         note: t(period.from ? "overview.hours_days" : "overview.hours", { n: HEAT_DAYS }),
         span: 8, shape: "plot",
         load: (signal) => stats({ ...params, ...period, group_by: "time",
-            interval: "hour", limit: 10000 }, signal),
+            interval: "hour", limit: 10000, compare: compareParam(filters) }, signal),
         isEmpty: (data) => data.total[filters.who] === 0,
         render(data, body) {
-            const sums = sumHours(data.rows, filters.who);
+            const now = sumHours(data.rows, filters.who);
+            const before = data.previous && { ...sumHours(data.previous.rows, filters.who), what: beforeName({ ...filters, ...period }) };
 
-            fill(body, heatmap(sums), heatLegend(sums), heatButtons(t("overview.when_they_click"), sums));
+            fill(body, heatmap(now, before), heatLegend(now.sums), heatButtons(t("overview.when_they_click"), now, before));
         },
     });
 }

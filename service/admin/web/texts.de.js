@@ -556,12 +556,14 @@ export default {
     "health.worker": "Worker",
     "health.workers": "Worker",
 
+    "heatmap.a_day": "{now} Klicks pro Tag; {what}: {before}",
     "heatmap.busiest": "Die stärkste Stunde: {day}, {from} bis {to} Uhr, mit {clicks}.",
     "heatmap.clicks_by_day_and": "Klicks nach Tag und Stunde",
     "heatmap.clicks_by_day_of": "Klicks nach Wochentag und Stunde",
     "heatmap.day": "Tag",
     "heatmap.fewer": "Weniger Klicks",
     "heatmap.hour": "{day}, {from} bis {to} Uhr: {clicks}",
+    "heatmap.hour_compared": "{day}, {from} bis {to} Uhr: {clicks} ({days}); {what}: {before} ({daysBefore})",
     "heatmap.more": "mehr",
 
     "keys.choose_what_to_compare": "Vergleich wählen",

@@ -562,12 +562,14 @@ export default {
     "health.worker": "Worker",
     "health.workers": "Workers",
 
+    "heatmap.a_day": "{now} clicks a day; {what}: {before}",
     "heatmap.busiest": "The busiest hour: {day}s, {from} to {to}, with {clicks}.",
     "heatmap.clicks_by_day_and": "Clicks by day and hour",
     "heatmap.clicks_by_day_of": "Clicks by day of the week and hour",
     "heatmap.day": "Day",
     "heatmap.fewer": "Fewer clicks",
     "heatmap.hour": "{day}, {from} to {to}: {clicks}",
+    "heatmap.hour_compared": "{day}, {from} to {to}: {clicks} ({days}); {what}: {before} ({daysBefore})",
     "heatmap.more": "more",
 
     "keys.choose_what_to_compare": "Choose what to compare with",
