@@ -144,6 +144,35 @@ test("the hours of the week compare days with as many days of the other period",
     await save(week, "week-compared-390-dark", {});
 });
 
+test("a few campaigns are compared by a dashed line each, more by a sentence", async ({ dashboard, stack, save }) => {
+    await dashboard.goto(`${stack.base}campaigns?from=2026-11-09&to=2026-11-22&campaign=1,2&interval=day`);
+    await settled(dashboard);
+    const over = card(dashboard, "Over time");
+    const { previous } = await stack.api("/v1/stats?from=2026-11-09&to=2026-11-22&campaign=1,2&group_by=time,campaign&interval=day&" +
+        "compare=previous&tz=Europe%2FBerlin");
+    const before = previous.rows.filter(({ campaign }) => campaign === "2").reduce((sum, { human }) => sum + human, 0);
+
+    await expect(over.locator(".legend").getByRole("listitem")).toHaveText(["Invoice created", "Reminder, 3 days before due", "The period before"]);
+    await expect(over).not.toContainText("Up to 3 campaigns");
+    await over.getByText("Show as a table").click();
+    await expect(over.getByRole("columnheader")).toHaveText(["Time", "Invoice created", "Reminder, 3 days before due",
+        "Invoice created: the period before", "Reminder, 3 days before due: the period before"]);
+    const cells = await over.locator("tbody tr").evaluateAll((rows) => rows.map((row) =>
+        Number(row.lastElementChild.textContent.replaceAll(/\D/g, ""))));
+
+    expect(before).toBeGreaterThan(0);
+    expect(cells.reduce((sum, n) => sum + n, 0)).toBe(before);
+    await over.getByText("Show as a table").click();
+    await save(over, "campaigns-compared", {});
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    await dashboard.evaluate(() => window.toggleTheme());
+    await save(over, "campaigns-compared-390-dark", {});
+    await dashboard.goto(`${stack.base}campaigns?from=7d&campaign=1,2,3,4`);
+    await settled(dashboard);
+    await expect(over).toContainText("Up to 3 campaigns are compared with another period here");
+    await expect(over.locator(".legend").getByRole("listitem")).toHaveCount(4);
+});
+
 test("a long name has two lines, and is whole when pointed at", async ({ dashboard, stack }) => {
     await addCampaigns(dashboard, 40);
     await dashboard.goto(`${stack.base}campaigns?from=90d&campaign=1000,1001,1002,1003,1004,1005`);

@@ -11,13 +11,14 @@ import { big, count, many, share } from "./format.js";
 import { Listing } from "./listing.js";
 import { nameForm, renameButton } from "./names.js";
 import { ownPagesCard } from "./ownpages.js";
-import { apartCard, change, comparedAs, comparedSeries, once, periodWays, picker, rankCard, toSeries } from "./overview.js";
+import { apartCard, change, comparedAs, comparedSeries, comparedValues, once, periodWays, picker, rankCard, toSeries } from "./overview.js";
 import { t } from "./texts.js";
 import { variantCard } from "./variants.js";
 import { audiences, campaignName, delays, valueName } from "./words.js";
 
 const AUTO = 4; // so many are shown when none was chosen
 const MAX = 8;  // colours there are
+const COMPARED = 3; // lines that can be told apart with one more, dashed, for each
 const LISTED = 2000; // the most clicked
 
 function chosen(filters) {
@@ -122,6 +123,17 @@ function onlyWay(found, key, filters) {
         title: t("overview.show_only_these", { value: nameOf(found, key) }) };
 }
 
+/* The lines of the other period, each in the colour of its campaign. */
+function comparedLines(found, data, names, filters) {
+    const values = comparedValues(data, filters, "campaign");
+
+    return names.filter((key) => values.has(key)).map((key) => {
+        const line = comparedAs(filters, values.get(key));
+
+        return { ...line, name: `${nameOf(found, key)}: ${beforeName(filters)}`, group: line.name, colour: paint(found.keys, key) };
+    });
+}
+
 function timeCard(load, context, filters) {
     const chart = new TimeChart("line", t("campaigns.clicks_over_time_by"));
 
@@ -136,8 +148,7 @@ function timeCard(load, context, filters) {
                 return { found, data: null };
             const [data, notes] = await Promise.all([stats({ ...chartParams(filters),
                 campaign: found.keys.slice(0, MAX).join(","), group_by: "time,campaign",
-                // Of one campaign; of several there would be too many lines.
-                compare: found.keys.length === 1 ? compareParam(filters) : "", limit: 10000 }, signal),
+                compare: found.keys.length <= COMPARED ? compareParam(filters) : "", limit: 10000 }, signal),
             loadNotes(filters, signal)]);
 
             return { found, data, notes, coverage: data.coverage };
@@ -147,7 +158,10 @@ function timeCard(load, context, filters) {
             const { keys, interval, series } = toSeries(data, "campaign", filters);
 
             chart.show(body, {
-                keys, interval, compared: comparedSeries(data, filters),
+                keys, interval,
+                compared: found.keys.length === 1 ? comparedSeries(data, filters) : comparedLines(found, data, [...series.keys()], filters),
+                remark: found.keys.length <= COMPARED ? ""
+                    : t("campaigns.compared_up_to", { n: COMPARED, title: t("campaigns.side_by_side") }),
                 notes, noting: { filters, mayWrite: context.mayWrite },
                 summary: t("campaigns.summary", { clicks: many(data.total[filters.who], "click"),
                     campaigns: many(series.size, "campaign") }),

@@ -5,7 +5,7 @@ import { announce, fill, h, table } from "./dom.js";
 import { addressOf, go, localTime, readView } from "./filters.js";
 import { axis, bucket, bucketDate, count, tick } from "./format.js";
 import { saveButtons, saveCanvas, saveTable, saveText } from "./save.js";
-import { svgOf } from "./svg.js";
+import { legendOf, svgOf } from "./svg.js";
 import { t } from "./texts.js";
 
 /* global Chart */
@@ -88,7 +88,7 @@ function dataset(kind, series, running) {
     const paint = colour(series.colour);
 
     if (series.isCompared) // a line also over columns
-        return { type: "line", label: series.name, data: series.values, borderColor: paint, backgroundColor: paint,
+        return { type: "line", label: series.name, data: series.values, borderColor: series.group ? `${paint}a0` : paint, backgroundColor: paint,
             borderWidth: 1.5, borderDash: [3, 3], pointRadius: 0, pointHitRadius: 8, tension: 0, order: -1 };
     if (kind === "bar")
         return { label: series.name, data: series.values, maxBarThickness: 28,
@@ -102,7 +102,7 @@ function dataset(kind, series, running) {
 }
 
 function legend(series) {
-    return h("ul", { class: "legend" }, series.map((one) => {
+    return h("ul", { class: "legend" }, legendOf(series).map((one) => {
         const swatch = h("span", { class: one.isCompared ? "swatch dashed" : "swatch" });
 
         swatch.style.color = `var(--${one.colour})`;
@@ -185,12 +185,13 @@ export class TimeChart {
 
     /** Series are {name, colour, values, note, way}: `way` {view, filters, title} is where the legend leads; `summary` says in a sentence what is to be seen, and
      * is shown in place of a legend where there is a single series (`isStated`); `ticks` are short
-     * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period;
+     * names of the keys, `title` what they are; `unit` is what is counted by step; `compared` is one more series, of another period, or
+     * several, whose `group` is their one name in the legend; `remark` is a sentence below the legend;
      * `notes` are annotations, `noting` {filters, mayWrite} whoever may add some; `wayOf(i)` is where a press on the
      * column of the key number i leads, {filters, what}, or null: `what` says it, "show only this day". */
-    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, unit = t("common.clicks"),
+    show(body, { keys, ticks, title, interval, series: own, compared, summary, isStated, remark = "", unit = t("common.clicks"),
         notes = [], noting, wayOf = null }) {
-        const series = compared ? [...own, compared] : own;
+        const series = [...own, ...[compared ?? []].flat()];
 
         this.unit = unit;
         this.wayOf = (i) => own.some(({ values }) => values[i] > 0) && wayOf ? wayOf(i) : null;
@@ -214,7 +215,8 @@ export class TimeChart {
                 h("div", { class: "plot-foot" }, this.tablePlace, this.savePlace));
         }
         this.canvas.setAttribute("aria-label", summary);
-        this.legendPlace.replaceChildren(head(keys, interval, series, isStated ? summary : "", unit));
+        fill(this.legendPlace, head(keys, interval, series, isStated ? summary : "", unit),
+            remark ? h("p", { class: "small muted" }, remark) : null);
         this.last = [keys, interval, series];
         this.cursor.hidden = !wayOf;
         this.offerPlace.hidden ||= !keys.includes(this.offered);

@@ -103,26 +103,40 @@ function matchTimes(interval, times, before) {
     return (time) => found.get(since(before[0], time)) ?? found.get(since(before[0], time) + HOUR_MS);
 }
 
-/** The period that is compared with as one more series over the same times: its first day stands by
- * the first one.  Null where the answer has none. */
-export function comparedSeries(data, filters) {
+/** The period that is compared with, over the same times: its first day stands by the first one.  A map
+ * from the values of `dimension` to the counts, empty where the answer has none; without a dimension
+ * its one key is "". */
+export function comparedValues(data, filters, dimension) {
+    const values = new Map();
+
     if (!data.previous || data.previous.rows.length === 0)
-        return null;
+        return values;
     const { keys, times, placeOf } = steps(data, filters);
-    const values = new Array(keys.length).fill(null); // no point where that period has ended
+    const zeros = new Array(keys.length).fill(null); // no point where that period has ended
     const before = timesOf(data.previous.rows);
     const timeFor = matchTimes(data.interval, times, before);
 
     // Months of which there are fewer or more: none stands for another.
     if (data.interval === "month" && before.length !== times.length)
-        return null;
+        return values;
+    for (const time of before.map(timeFor).filter((one) => one !== undefined))
+        zeros[placeOf(time)] = 0;
     for (const row of data.previous.rows) {
-        const time = timeFor(row.time ?? row.key);
+        const time = timeFor(row.time ?? row.key), key = dimension ? row[dimension] : "";
 
+        if (!values.has(key))
+            values.set(key, [...zeros]);
         if (time !== undefined)
-            values[placeOf(time)] = (values[placeOf(time)] ?? 0) + row[filters.who];
+            values.get(key)[placeOf(time)] += row[filters.who];
     }
-    return comparedAs(filters, values);
+    return values;
+}
+
+/** The same as one more series; null where the answer has none. */
+export function comparedSeries(data, filters) {
+    const values = comparedValues(data, filters).get("");
+
+    return values ? comparedAs(filters, values) : null;
 }
 
 /** Values of the period that is compared with, as a series of a chart. */

@@ -49,6 +49,12 @@ function stepFor(most) {
     return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((step) => step * LINES_MAX >= most));
 }
 
+/** The series as a legend names them: lines of another period that have a `group` together, once. */
+export function legendOf(series) {
+    return series.filter((one, i) => !one.group || series.findIndex(({ group }) => group === one.group) === i)
+        .map((one) => one.group ? { ...one, name: one.group, colour: "muted" } : one);
+}
+
 class Picture {
     constructor(chart) {
         this.chart = chart;
@@ -102,7 +108,7 @@ class Picture {
         let x = MARGIN;
 
         this.y += 14 + LINE / 2;
-        for (const { name, colour, isCompared } of this.chart.series) {
+        for (const { name, colour, isCompared } of legendOf(this.chart.series)) {
             const width = 18 + widthOf(name, 13) + 20;
 
             if (x > MARGIN && x + width > WIDTH - MARGIN) {
@@ -188,7 +194,7 @@ class Picture {
     }
 
     /* From point to point; the way to the hour or day that isn't over is dashed. */
-    curve({ values, colour, isCompared }) {
+    curve({ values, colour, isCompared, group }) {
         const { running } = this.chart;
         const line = (from, to, more) => {
             let d = "", isDown = false;
@@ -202,7 +208,7 @@ class Picture {
         };
 
         if (isCompared) {
-            line(0, values.length, { "stroke-width": 1.5, "stroke-dasharray": "3 3" });
+            line(0, values.length, { "stroke-width": 1.5, "stroke-dasharray": "3 3", "stroke-opacity": group ? 0.63 : 1 });
             return;
         }
         const end = running > 0 ? running : values.length;

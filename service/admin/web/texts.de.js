@@ -125,6 +125,7 @@ export default {
     "campaigns.clicks_of_by_kind": "Klicks von {name} nach Art des Links",
     "campaigns.clicks_over_time_by": "Klicks im Zeitverlauf nach Kampagne",
     "campaigns.compare_the_stages_of": "Vergleichen Sie die Stufen einer Zahlungserinnerung oder beliebige Mails: Welche bewegt die Empfänger zum Handeln?",
+    "campaigns.compared_up_to": "Bis zu {n} Kampagnen werden hier mit einem anderen Zeitraum verglichen; mehr Linien wären nicht zu unterscheiden. Die Änderung jeder Kampagne steht unter „{title}“.",
     "campaigns.half_of_the_clicks": "Die Hälfte der Klicks kommt innerhalb von {until}.",
     "campaigns.half_of_the_clicks_2": "Die Hälfte der Klicks kommt nach mehr als 90 Tagen.",
     "campaigns.how_long_after_the": "Wie lange nach Erzeugung des Links, also meist nach dem Versand der Mail, der Klick kam.",

@@ -131,6 +131,7 @@ export default {
     "campaigns.clicks_of_by_kind": "Clicks of {name} by kind of link",
     "campaigns.clicks_over_time_by": "Clicks over time by campaign",
     "campaigns.compare_the_stages_of": "Compare the stages of a reminder, or any mails: which one gets people to act?",
+    "campaigns.compared_up_to": "Up to {n} campaigns are compared with another period here: more lines couldn’t be told apart. How each has changed stands under “{title}”.",
     "campaigns.half_of_the_clicks": "Half of the clicks come within {until}.",
     "campaigns.half_of_the_clicks_2": "Half of the clicks come after more than 90 days.",
     "campaigns.how_long_after_the": "How long after the link was made, usually when the mail went out, the click came.",
