@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/counter.h"
+#include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "proto/token.h"
 #include "service/admin/audit.h"
 #include "service/admin/auth.h"
 #include "service/admin/faults.h"
+#include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/kept.h"
 #include "service/admin/params.h"
@@ -22,7 +25,14 @@
 #include "service/base/zone.h"
 #include "service/config/site.h"
 
-enum { SHARES_MAX = 200, DAYS_DEFAULT = 30, DAYS_MAX = 365, DAY_S = 86400, PATH_MAX_LEN = 256 };
+enum {
+    SHARES_MAX = 200,
+    DAYS_DEFAULT = 30,
+    DAYS_MAX = 365,
+    DAY_S = 86400,
+    PATH_MAX_LEN = 256,
+    NAMED_MAX = 128
+};
 
 static bool is_over(const json_t *share)
 {
@@ -128,12 +138,92 @@ bool shares_may_ask(struct request *request, unsigned route)
     return false;
 }
 
+/* --- the view itself --- */
+
+/* A view on its way, while the names of the campaigns that it picks are asked for: statistics name
+ * only those with clicks. */
+struct showing {
+    struct request *request;
+    struct counter_key key;
+    size_t n;
+    struct slice campaigns[NAMED_MAX]; /* their numbers, in the view's filter */
+    json_t *named;
+};
+
+static void on_names_command(void *owner, size_t index, struct fetch_command *command)
+{
+    struct showing *showing = owner;
+
+    (void)index;
+    command->key = counter_key_slice(&showing->key);
+    command->argc = 2 + showing->n;
+    command->argv[0] = slice_of("HMGET");
+    command->argv[1] = command->key;
+    memcpy(command->argv + 2, showing->campaigns, showing->n * sizeof(showing->campaigns[0]));
+}
+
+static void on_names_answer(void *owner, size_t index, const struct redisReply *answer)
+{
+    struct showing *showing = owner;
+
+    (void)index;
+    for (size_t i = 0; i < showing->n; i++) {
+        struct slice name = fetch_text_at(answer, i);
+        uint32_t id;
+
+        if (name.len > 0 && number_parse_u32(showing->campaigns[i], UINT16_MAX, &id))
+            json_array_append_new(showing->named, json_pack("{sI ss%}", "id", (json_int_t)id,
+                                                            "name", name.ptr, name.len));
+    }
+}
+
+static void on_names_done(void *owner, const char *cause)
+{
+    struct showing *showing = owner;
+    struct request *request = showing->request;
+
+    if (cause) {
+        request_fail_redis(request, cause);
+    } else {
+        json_object_set(request->share, "campaigns", showing->named);
+        request_reply_json(request, 200, json_incref(request->share));
+    }
+    json_decref(showing->named);
+    free(showing);
+}
+
 void shares_handle_show(struct request *request)
 {
-    if (request->share)
-        request_reply_json(request, 200, json_incref(request->share));
-    else
+    struct fetch_options options = {.n_commands = 1,
+                                    .on_command = on_names_command,
+                                    .on_answer = on_names_answer,
+                                    .on_done = on_names_done};
+    const json_t *picked = json_object_get(json_object_get(request->share, "filters"), "campaign");
+    struct slice list = slice_make(json_string_value(picked), json_string_length(picked)), part;
+    const struct brand *brand;
+    struct showing *showing;
+
+    if (!request->share) {
         request_fail(request, 404, NULL, "an API key shares no view: this is for links that do");
+        return;
+    }
+    if (!(brand = params_find_brand(request, (struct slice){0})))
+        return;
+    showing = calloc(1, sizeof(*showing));
+    if (!showing || !(showing->named = json_array())) {
+        free(showing);
+        request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    showing->request = request;
+    counter_key_names(&showing->key, brand->id);
+    while (showing->n < NAMED_MAX && slice_next_part(&list, ',', &part))
+        showing->campaigns[showing->n++] = part;
+    options.owner = showing;
+    if (showing->n == 0)
+        on_names_done(showing, NULL);
+    else
+        fetch_start(request->server->fetches, &options);
 }
 
 /* --- POST --- */

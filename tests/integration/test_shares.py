@@ -55,9 +55,15 @@ def works(daemon, link):
 
 
 def test_a_link_shows_its_view_and_nothing_else(daemon):
+    for campaign in (3, 4, 5):
+        ask(daemon, "PUT", f"/v1/campaigns/{campaign}?brand=acme", {"name": f"Letter {campaign}"}, key=daemon.lead)
+    link = share(daemon, filters={**VIEW["filters"], "campaign": "2,3,5"})
+    shown = ask(daemon, "GET", "/v1/shared", key=link["token"])  # nobody clicked the fifth
+    assert shown["campaigns"] == [{"id": 3, "name": "Letter 3"}, {"id": 5, "name": "Letter 5"}]
     link = share(daemon)
     token = link["token"]
     shown = ask(daemon, "GET", "/v1/shared", key=token)
+    assert shown.pop("campaigns") == [{"id": 3, "name": "Letter 3"}]
     assert shown == {name: value for name, value in link.items() if name not in ("token", "path", "by", "made_at")}
     assert link["path"] == f"/dashboard/shared#{token}" and shown["filters"] == VIEW["filters"] and link["by"] == "lead"
     life = datetime.datetime.fromisoformat(link["expires_at"]) - datetime.datetime.fromisoformat(link["made_at"])

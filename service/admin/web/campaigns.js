@@ -26,7 +26,7 @@ function chosen(filters) {
 }
 
 /* Which campaigns there are, and which of them are looked at. */
-function loader(filters) {
+function loader(context, filters) {
     const params = { ...toParams(filters), ...isShared() ? {} : { campaign: "" } };
 
     return once(async () => {
@@ -40,7 +40,10 @@ function loader(filters) {
         const names = new Map(data.rows.map(({ key, name }) => [key, name]));
 
         // Nobody clicked it in this period; it has its name all the same.
-        if (!isShared() && keys.some((key) => !names.has(key))) {
+        if (isShared()) {
+            for (const { key, name } of context.campaigns)
+                names.set(key, name);
+        } else if (keys.some((key) => !names.has(key))) {
             for (const { id, name } of (await get("campaigns", { brand: filters.brand })).campaigns)
                 names.set(String(id), name);
         }
@@ -316,7 +319,7 @@ function delayCard(filters) {
 }
 
 export function campaigns(context, filters) {
-    const load = loader(filters);
+    const load = loader(context, filters);
     const params = toParams(filters);
     const picked = dimensionsOf(filters);
     const rank = (title, note, by, options) =>

@@ -1,9 +1,9 @@
 // A view that a link shares: one page with its figures, for readers who have no key.
-import { get, openShare, stats } from "./api.js";
+import { get, openShare } from "./api.js";
 import { campaigns } from "./campaigns.js";
 import { shown } from "./charts.js";
 import { announce, fill, h } from "./dom.js";
-import { periodName, timeZone, toParams, useZone, withDefaults } from "./filters.js";
+import { periodName, timeZone, useZone, withDefaults } from "./filters.js";
 import { time } from "./format.js";
 import { funnel } from "./funnel.js";
 import { overview } from "./overview.js";
@@ -48,15 +48,6 @@ function withoutWays(element) {
         buttons.remove();
 }
 
-/* Campaigns that are filtered by, with their names, which the filter does not have. */
-async function findCampaigns({ page }, filters) {
-    if (!filters.campaign || page === "funnel") // whose figures these are not
-        return [];
-    const { rows } = await stats({ ...toParams(filters), interval: "", group_by: "campaign" });
-
-    return rows;
-}
-
 /** Shows the view of the link in the address. */
 export async function showShared(root) {
     let share;
@@ -73,7 +64,7 @@ export async function showShared(root) {
     useZone(share.tz);
     const filters = withDefaults({ ...share.filters, brand: share.brand });
     const context = { brands: [{ name: share.brand, kinds: [] }], mayWrite: false, mayTell: false,
-        campaigns: await findCampaigns(share, filters).catch(() => []) };
+        campaigns: share.campaigns.map(({ id, name }) => ({ key: String(id), name })) };
     const view = pages[share.page](context, filters);
     const notice = h("div", { class: "notice warn", role: "alert", hidden: true });
     const words = inWords(context, filters);
