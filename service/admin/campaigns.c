@@ -196,6 +196,7 @@ static bool read_list_params(struct request *request, struct campaigns *want)
     struct slice page = query_find(&request->query, "page");
     struct faults faults = {.n = 0};
 
+    faults_add_strays(&faults, request);
     want->limit = LIMIT_MAX;
     want->is_of_all = slice_equal(of, slice_of("all"));
     if (of.ptr && !want->is_of_all && !slice_equal(of, slice_of("named")))

@@ -25,6 +25,15 @@ bool faults_add(struct faults *faults, enum problem problem, struct slice field,
     return false;
 }
 
+void faults_add_strays(struct faults *faults, const struct request *request)
+{
+    for (size_t i = 0; i < request->query.n_params; i++) {
+        if (request->strays >> i & 1)
+            faults_add(faults, PROBLEM_INVALID_PARAMETERS, request->query.params[i].name,
+                       "is no parameter of this path");
+    }
+}
+
 const char *faults_first(const struct faults *faults)
 {
     const char *detail =

@@ -25,6 +25,9 @@ struct faults {
  * request_fail().  Returns false. */
 bool faults_add(struct faults *faults, enum problem problem, struct slice field, const char *rest);
 
+/* Adds each parameter of the query that the path doesn't take. */
+void faults_add_strays(struct faults *faults, const struct request *request);
+
 /* The first sentence; "" when there is none.  Borrowed. */
 const char *faults_first(const struct faults *faults);
 

@@ -251,6 +251,7 @@ static bool read_params(struct request *request, uint32_t *limit, uint64_t *page
     struct slice page_text = query_find(&request->query, "page");
     struct faults faults = {.n = 0};
 
+    faults_add_strays(&faults, request);
     *limit = LIMIT_DEFAULT;
     *page = 0;
     if (limit_text.ptr && (!number_parse_u32(limit_text, LIMIT_MAX, limit) || *limit == 0))

@@ -87,7 +87,9 @@ struct request {
     struct slice path;       /* as it came */
     struct slice query_text; /* as it came; absent if there is none */
     struct query query;
-    json_t *share; /* the view that the link shows by which it came (shares.h); NULL = by none */
+    uint32_t strays; /* a bit for each of query.params that the path doesn't take; 0 by the time a
+                        handler is called whose route doesn't tell them itself (router.h) */
+    json_t *share;   /* the view that the link shows by which it came (shares.h); NULL = by none */
     void (*go_on)(struct request *request); /* when the view has been found */
     char *brands;   /* that the request may see and change (brandlist.h); NULL = all */
     size_t arg_len; /* what `{}` in the route's path stood for */

@@ -91,6 +91,7 @@ static const struct route routes[] = {
      .path = "/v1/stats",
      .handle = stats_handle,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .shared = SHARES_OF_OVERVIEW | SHARES_OF_CAMPAIGNS,
      .params = {"brand",   "campaign", "kind",    "from",   "to",      "interval", "group_by",
                 "tz",      "compare",  "clients", "limit",  "offset",  "format",   "metric",
@@ -100,6 +101,7 @@ static const struct route routes[] = {
      .path = "/v1/stats.csv",
      .handle = stats_handle,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand",   "campaign", "kind",    "from",   "to",      "interval", "group_by",
                 "tz",      "compare",  "clients", "limit",  "offset",  "for",      "metric",
                 "label",   "reason",   "country", "device", "browser", "system",   "channel",
@@ -108,12 +110,14 @@ static const struct route routes[] = {
      .path = "/v1/conversions",
      .handle = funnel_handle_conversions,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare",
                 "limit", "offset", "metric", "variant", "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/funnel",
      .handle = funnel_handle,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .shared = SHARES_OF_ALL,
      .params = {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare",
                 "limit", "offset", "sort", "format", "variant", "channel"}},
@@ -121,42 +125,49 @@ static const struct route routes[] = {
      .path = "/v1/funnel.csv",
      .handle = funnel_handle,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "kind", "from", "to", "interval", "group_by", "tz", "compare",
                 "limit", "offset", "sort", "for", "variant", "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/clicked",
      .handle = invoices_handle_clicked,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "format", "kind",
                 "variant", "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/clicked.csv",
      .handle = invoices_handle_clicked,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "for", "kind", "variant",
                 "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/unclicked",
      .handle = invoices_handle_unclicked,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "format", "kind",
                 "variant", "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/unclicked.csv",
      .handle = invoices_handle_unclicked,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "for", "kind", "variant",
                 "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/unpaid",
      .handle = invoices_handle_unpaid,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "format", "kind",
                 "variant", "channel"}},
     {.method = REQUEST_GET,
      .path = "/v1/unpaid.csv",
      .handle = invoices_handle_unpaid,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "campaign", "from", "to", "tz", "limit", "page", "for", "kind", "variant",
                 "channel"}},
     {.method = REQUEST_GET,
@@ -234,6 +245,7 @@ static const struct route routes[] = {
      .path = "/v1/campaigns",
      .handle = campaigns_handle_list,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "of", "limit", "page"}},
     {.method = REQUEST_DELETE,
      .path = "/v1/campaigns/{}",
@@ -254,11 +266,13 @@ static const struct route routes[] = {
      .path = "/v1/objects",
      .handle = object_handle_list,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "limit", "page"}},
     {.method = REQUEST_GET,
      .path = "/v1/clients",
      .handle = client_handle_list,
      .scope = APIKEY_STATS_READ,
+     .tells_strays = true,
      .params = {"brand", "limit", "page"}},
     {.method = REQUEST_PUT,
      .path = "/v1/campaigns/{}",
@@ -439,6 +453,8 @@ static bool take_query(struct request *request, const struct route *route)
     enum query_status status;
     struct slice bad;
 
+    _Static_assert(QUERY_PARAMS_MAX <= 32, "request->strays has a bit for each");
+
     status = query_parse(request->query_text, &request->query, &bad);
     if (status != QUERY_OK) {
         snprintf(name, sizeof(name), "%.*s", SLICE_ARG(bad));
@@ -450,11 +466,11 @@ static bool take_query(struct request *request, const struct route *route)
     }
     for (size_t i = 0; i < request->query.n_params; i++) {
         if (!knows_param(route, request->query.params[i].name))
-            faults_add(&faults, PROBLEM_INVALID_PARAMETERS, request->query.params[i].name,
-                       "is no parameter of this path");
+            request->strays |= UINT32_C(1) << i;
     }
-    if (faults.n == 0)
+    if (request->strays == 0 || route->tells_strays)
         return true;
+    faults_add_strays(&faults, request);
     faults_reply(&faults, request);
     return false;
 }

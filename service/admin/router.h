@@ -23,6 +23,8 @@ struct route {
                                              allows all */
     size_t body_max;                      /* bytes; 0 = ROUTER_BODY_MAX */
     unsigned shared;   /* by which links that share a view it may be asked, too (shares.h) */
+    bool tells_strays; /* the handler refuses parameters that aren't in `params`, together with all
+                          else that is wrong with the query (faults_add_strays()) */
     bool is_for_front; /* answered by the front itself, in its thread: for probes and metrics */
 };
 

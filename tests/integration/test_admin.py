@@ -588,6 +588,12 @@ def test_all_that_is_wrong_is_said_at_once(two_brands):
     assert errors("GET", "/v1/stats?tz=Mars&limit=0&kind=nope&brand=acme") == (
         "invalid-parameters", ["kind", "tz", "limit"])
     assert errors("GET", "/v1/stats?x=1&brand=acme&y=2") == ("invalid-parameters", ["x", "y"])
+    for path, wrong, fields in (("stats", "from=nope&limit=0", ["x", "from", "limit"]), ("stats.csv", "metric=nope", ["x", "metric"]),
+                                ("conversions", "limit=0", ["x", "limit"]), ("funnel", "sort=nope", ["x", "sort"]),
+                                ("unpaid", "tz=Mars", ["x", "tz"]), ("campaigns", "of=nope&limit=0", ["x", "of", "limit"]),
+                                ("objects", "limit=0", ["x", "limit"]), ("clients", "page=nope", ["x", "page"]), ("top/clients", "limit=5", ["x"])):
+        for query, named in ((f"brand=acme&x=1&{wrong}", fields), ("brand=acme&x=1", ["x"])):
+            assert errors("GET", f"/v1/{path}?{query}") == ("invalid-parameters", named), (path, query)
     many = ask(two_brands, "POST", "/v1/links", [{"brand": "acme", "kind": "pay"}] * 150, 400).json
     assert len(many["errors"]) == 100 and "149 more are wrong" in many["detail"]
     refused = ask(two_brands, "POST", "/v1/events", [{"id": "1", "type": "invoice.paid", "at": "?"}], 202).json[0]

@@ -24,16 +24,18 @@ bool stats_request_read(struct request *request, enum stats_asked asked, const c
         .asked = asked,
     };
     char disposition[DISPOSITION_MAX];
+    struct faults faults = {.n = 0};
     struct stats_fault fault;
 
+    faults_add_strays(&faults, request);
     request_add_header(request, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!stats_query_init(out, &request->query, &asker, &fault)) {
-        struct faults faults = {.n = 0};
-
         for (size_t i = 0; i < fault.n; i++)
             faults_add(&faults,
                        fault.is_forbidden ? PROBLEM_OTHER_BRAND : PROBLEM_INVALID_PARAMETERS,
                        slice_of(fault.list[i].parameter), fault.list[i].detail);
+    }
+    if (faults.n > 0) {
         faults_reply(&faults, request);
         return false;
     }
