@@ -371,7 +371,7 @@ function clientsCard(load, filters) {
     const clientsOf = (data) => (!data || (isOfHours && data.clients_by === "days") ? null
         : data.total.clients);
 
-    return figureCard(t("overview.distinct_clients"), t("overview.clients_who_clicked_at", { error: percent(0.01) }), load,
+    return figureCard(t("overview.distinct_clients"), t("overview.clients_who_clicked_at"), load,
     (data) => ({ now: clientsOf(data) }),
     { footer: (data) => clientsOf(data) === null
         ? h("p", { class: "change" }, t("overview.counted_by_whole_days")) : [

@@ -719,7 +719,7 @@ export default {
     "overview.clicks_over_time": "Klicks im Zeitverlauf",
     "overview.clicks_over_time_by": "Klicks im Zeitverlauf nach Herkunft",
     "overview.clients_apart": "Verschiedene Kunden und auffällige Kampagnen fehlen hier: Sie werden nicht nach Merkmalen eines Klicks gezählt ({dimension}). Entfernen Sie die Filter, um sie zu sehen.",
-    "overview.clients_who_clicked_at": "Wer mindestens einmal geklickt hat: geschätzt, auf etwa {error} genau",
+    "overview.clients_who_clicked_at": "Wer mindestens einmal geklickt hat: geschätzt, auf etwa 1 % genau",
     "overview.counted_apart": "Getrennt gezählt",
     "overview.counted_by_whole_days": "Hier nur für ganze Tage bekannt; wählen Sie Tage",
     "overview.counted_up_to": "gezählt bis {at} Uhr",

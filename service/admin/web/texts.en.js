@@ -725,7 +725,7 @@ export default {
     "overview.clicks_over_time": "Clicks over time",
     "overview.clicks_over_time_by": "Clicks over time by who clicked",
     "overview.clients_apart": "Distinct clients and unusual campaigns are not shown here: they are not counted by properties of a click ({dimension}). Remove the filters to see them.",
-    "overview.clients_who_clicked_at": "Who clicked at least once: an estimate, within some {error}",
+    "overview.clients_who_clicked_at": "Who clicked at least once: an estimate, within some 1%",
     "overview.counted_apart": "Counted apart",
     "overview.counted_by_whole_days": "Known by whole days only here; choose days",
     "overview.counted_up_to": "counted up to {at}",
