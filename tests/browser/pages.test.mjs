@@ -105,7 +105,19 @@ test("a lead is called luck or not by an exact test", async ({ dashboard, stack,
     await expect(ab.locator(".statement")).toContainText("more clicks than mails");
 });
 
-test("the tests of several campaigns are judged one by one", async ({ dashboard, stack }) => {
+test("the tests of several campaigns are judged one by one, and compared on a phone too", async ({ dashboard, stack, save }) => {
+    await dashboard.goto(`${stack.base}campaigns?from=2026-11-09&to=2026-11-22`);
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    await settled(dashboard);
+    const { previous } = await stack.api("/v1/stats?from=2026-11-09&to=2026-11-22&campaign=3&group_by=variant&compare=previous&tz=Europe%2FBerlin");
+    const before = previous.rows.filter(({ key }) => key !== "none").reduce((sum, { human }) => sum + human, 0);
+    const list = card(dashboard, "A/B tests"), change = list.getByRole("row", { name: "First overdue notice" }).locator(".difference");
+
+    await expect(change).toBeVisible();
+    await expect(change).toHaveAttribute("title", `${before.toLocaleString("en-GB")} in the period before`);
+    await save(list, "tests-compared-390", {});
+    expect(await list.locator(".scroll").evaluate((one) => one.scrollWidth <= one.clientWidth)).toBe(true);
+    await dashboard.setViewportSize({ width: 1440, height: 900 });
     await dashboard.goto(`${stack.base}campaigns?from=90d`);
     await settled(dashboard);
     const tests = card(dashboard, "A/B tests");

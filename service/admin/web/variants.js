@@ -221,7 +221,7 @@ function drawSeveral({ rows, previous }, body, filters) {
             variants[0].label)),
             h("td", null, variants.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, clicks }) =>
                 `${name}\u00a0${count(clicks)}`).join(" · ")),
-            h("td", { class: "number wide-only" }, difference(variants.reduce((sum, { clicks }) => sum + clicks, 0),
+            h("td", { class: "number" }, difference(variants.reduce((sum, { clicks }) => sum + clicks, 0),
                 previous ? before.get(campaign) ?? 0 : undefined, beforeName(filters))),
             h("td", null, h("span", { class: `tag ${grade}` }, text)));
     });
@@ -229,7 +229,7 @@ function drawSeveral({ rows, previous }, body, filters) {
     fill(body, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("variants.table_of_a_b") },
         h("table", { class: "rows" },
             h("caption", { class: "visually-hidden" }, t("variants.a_b_tests")),
-            h("thead", null, h("tr", null, [[t("common.campaign")], [t("common.peoples_clicks")], [t("common.change"), "number wide-only"],
+            h("thead", null, h("tr", null, [[t("common.campaign")], [t("common.peoples_clicks")], [t("common.change"), "number"],
                 [t("variants.result")]].map(([text, type]) => h("th", { scope: "col", class: type }, text)))),
             h("tbody", null, lines))),
     h("p", { class: "small muted after" },
