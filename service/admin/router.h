@@ -16,13 +16,13 @@ enum {
 
 struct route {
     enum request_method method;
-    const char *path; /* "/v1/links/{}": `{}` is one segment, found in request->arg */
     unsigned scope;   /* what the key must allow, enum apikey_scope; 0 = no key is asked for */
-    unsigned shared;  /* by which links that share a view it may be asked, too (shares.h) */
+    const char *path; /* "/v1/links/{}": `{}` is one segment, found in request->arg */
     void (*handle)(struct request *request); /* takes the request */
     const char *params[ROUTE_PARAMS_MAX]; /* names allowed in the query; NULL ends, ROUTE_ANY_PARAM
                                              allows all */
     size_t body_max;                      /* bytes; 0 = ROUTER_BODY_MAX */
+    unsigned shared;   /* by which links that share a view it may be asked, too (shares.h) */
     bool tells_strays; /* the handler refuses parameters that aren't in `params`, together with all
                           else that is wrong with the query (faults_add_strays()) */
     bool is_for_front; /* answered by the front itself, in its thread: for probes and metrics */
