@@ -69,6 +69,38 @@ static void with_few_clicks_too_their_segment_goes(void **state)
     clickstore_close(store);
 }
 
+/* While nothing can be deleted, clicks of several seconds share a segment. */
+static void an_outage_leaves_no_segments_of_few_clicks(void **state)
+{
+    for (unsigned n_sinks = 0; n_sinks <= 1; n_sinks++) {
+        struct clickstore_options options = options_of(*state);
+        struct clickstore *store;
+        struct clicklog *log;
+        uint64_t n = 0, before;
+        int64_t end_ms;
+
+        print_message(n_sinks ? "a sink is away\n" : "Redis is away\n");
+        options.retain_ms = 0;
+        options.n_sinks = n_sinks;
+        store = open_store(&options);
+        log = new_log(store);
+        append_range(log, n, n + 1);
+        n++;
+        sleep_ms(250);
+        before = stats_of(store).disk_bytes;
+        for (end_ms = clock_mono_ms() + 2700; clock_mono_ms() < end_ms; sleep_ms(100)) {
+            append_range(log, n, n + 1);
+            n++;
+            if (n_sinks > 0)
+                clicklog_set_applied(log, n);
+        }
+        /* The one that nothing stood before is left. */
+        assert_true(stats_of(store).disk_bytes <= before + options.segment_bytes);
+        assert_int_equal(clicklog_first(log), 0);
+        clickstore_close(store);
+    }
+}
+
 static void applied_segments_stay_for_replay(void **state)
 {
     struct clickstore_options options = options_of(*state);
@@ -335,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KEEP(applied_segments_go_when_their_time_has_passed),
         KEEP(with_few_clicks_too_their_segment_goes),
+        KEEP(an_outage_leaves_no_segments_of_few_clicks),
         KEEP(applied_segments_stay_for_replay),
         KEEP(more_than_retain_max_is_not_kept),
         KEEP(segments_wait_for_every_sink),
