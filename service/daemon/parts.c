@@ -52,8 +52,8 @@ bool parts_load(const char *config_path, struct config **config, struct site **s
                 struct access **access, struct error *err)
 {
     *access = NULL;
-    *config = NULL;
-    *site = site_load(config_path, config, err);
+    *config = config_load(config_path, err);
+    *site = *config ? site_new(*config, err) : NULL;
     if (!*site || !redis_settings_check(*config, err) || !sinks_check(*config, err) ||
         !places_check(*config, *site, err) || !reports_check(*config, err))
         return false;

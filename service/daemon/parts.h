@@ -57,8 +57,8 @@ MUST_USE bool parts_start(struct parts *parts, const char *config_path, struct e
 /* Stops all running parts in reverse order; workers that have not ended are cut off. */
 void parts_stop(struct parts *parts);
 
-/* Reads the configuration and all files that it names.  False and `*err` on failure.  The caller
- * frees all three. */
+/* Reads the configuration and all files that it names.  False and `*err` on failure; `*config` is
+ * then what was read, or NULL.  The caller frees all three. */
 MUST_USE bool parts_load(const char *config_path, struct config **config, struct site **site,
                          struct access **access, struct error *err);
 

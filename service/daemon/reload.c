@@ -22,7 +22,7 @@
 static void warn_of_restart_keys(const struct config *old, const struct config *new)
 {
     char text[256] = "";
-    FILE *out = fmemopen(text, sizeof(text), "w");
+    FILE *out = fmemopen(text, sizeof(text) - 1, "w"); /* it ends a full text with no NUL */
     unsigned n = out ? schema_print_restart_keys(config_schema, old, new, out) : 0;
 
     if (out)
@@ -73,22 +73,30 @@ static void on_path(void *owner, const char *key, const char *path, bool at_relo
     add_texts(owner, path, restart_key);
 }
 
-bool reload_watch(struct watch *watch, const char *config_path, const struct config *config)
+static bool watch_files_of(struct watch *watch, const struct config *config)
 {
     struct naming naming = {watch, true};
 
-    watch_begin(watch);
-    add_file(&naming, config_path, NULL);
     schema_each_path(config_schema, config, on_path, &naming);
-    watch_end(watch);
     return naming.ok;
+}
+
+bool reload_watch(struct watch *watch, const char *config_path, const struct config *config)
+{
+    bool ok;
+
+    watch_begin(watch);
+    ok = watch_add(watch, config_path, NULL);
+    ok = watch_files_of(watch, config) && ok;
+    watch_end(watch);
+    return ok;
 }
 
 /* Logs each file that only a restart reads, and that has changed since the start. */
 static void warn_of_restart_files(const struct watch *watch)
 {
     char text[512] = "";
-    FILE *out = fmemopen(text, sizeof(text), "w");
+    FILE *out = fmemopen(text, sizeof(text) - 1, "w"); /* it ends a full text with no NUL */
     unsigned n = out ? watch_print_restart(watch, out) : 0;
 
     if (out)
@@ -122,6 +130,9 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
         warn_of_restart_files(watch);
         log_info("reload.done", "brands=%u", site_n_brands(site));
     } else {
+        /* A faulty file that only the refused configuration names is loaded when it is mended. */
+        if (config && !watch_files_of(watch, config))
+            log_warn("reload.watch", "err=\"out of memory\" effect=\"some files are not watched\"");
         log_error("reload.failed", "err=%s kept=old", log_quote(quoted, err.text));
         admin_note_reload_failure(p->admin);
         site_unref(site);

@@ -154,6 +154,16 @@ def test_changed_files_are_loaded_by_themselves_if_asked_for(make_hopcountd, tmp
     daemon.write_config({"brands": [{**BRAND, "home": "https://other.example/"}]})
     wait_until(lambda: daemon.get("/").location == "https://other.example/", 20, "the new home page")
     assert reloads() == (3, 1), "a bad file was read more than once"
+
+    # A file that only a refused configuration names is mended.
+    other = tmp_path / "other-keys"
+    other.write_text("2 mint nonsense\n")
+    other.chmod(0o440)
+    daemon.write_config({"keys": str(other)})
+    wait_until(lambda: reloads() == (3, 2), 20, "the bad file that is new")
+    other.write_text(second)
+    wait_until(lambda: daemon.get(f"/{token}").status == 302, 20, "the new key in the other file")
+    assert reloads() == (4, 2)
     daemon.shut_down()
 
 
