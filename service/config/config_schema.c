@@ -231,9 +231,8 @@ static const struct schema_key retention_keys[] = {
         "Most that these counters of one campaign and day may take, 8 bytes a click at first; "
         "further clicks are left out of them, and statistics say so."),
     INT("client_hours_days", config_retention, client_hours_days, 0, 400, "35",
-        "Days that clients and visitors are counted by the hour, so that those of a local day are "
-        "of the hours that its clicks are of; of earlier days they are counted by days of UTC.  "
-        "0: of all."),
+        "Days for which clients and visitors are kept by the hour.  So a day of any time zone has "
+        "the people of its own hours.  Earlier days are counted by days of UTC.  0: all days are."),
     INT("invoices_days", config_retention, invoices_days, 1, 36500, "400",
         "Days that mails, clicks and payments of an invoice are kept after its last one."),
     INT("states_days", config_retention, states_days, 396, 36500, "400",

@@ -29,9 +29,10 @@ enum {
      * Groups of campaigns in a batch, for each shard.  Redis serves nobody else during the script,
      * whose time is that of its commands, some 1 to 2 µs each: one for each such group, and up to
      * 3072 for the parts of tables, which 2000 clicks reach nearly as well as 8192.  So a batch of
-     * clicks that are all of other campaigns ends after 1024 of them, with some 3000 commands.  Of
-     * 8192 such clicks each would cost Redis half as much, and others would wait 20 ms; with more
-     * shards they have both.
+     * clicks that are all of other campaigns ends after 1024 of them, with some 3000 commands.
+     * With 8192 such clicks in a batch each would cost Redis a quarter to two fifths less, but
+     * others would wait some ten times as long (bench/README.md "Many campaigns"); more shards give
+     * both.
      *
      * The time that a batch took is not looked at: from here it holds the network, and whatever
      * Redis did for others.  Smaller batches cost more, so that a Redis which is slow because it

@@ -1,4 +1,5 @@
-/* eraser.h - takes a client out of all that Redis keeps, but for an opt-out.
+/* eraser.h - takes a client out of all that Redis keeps, but for an opt-out, a revocation, and the
+ * records of a sink of type stream.
  *
  * `hopcount erase` and DELETE /v1/clients/{id} are this.  Sums over clients stay.  The records of
  * the client may change at any time, as pods go on counting; the eraser replaces what it has read
