@@ -299,11 +299,11 @@ bool unwrap_all(struct slice url, struct unwrapped *out)
     }
     if (status == UNWRAP_SEALED)
         snprintf(out->why, sizeof(out->why),
-                 "%s wrapped it, whose server alone knows the link inside: follow it, or ask for "
-                 "the mail as it was sent",
+                 "%s wrapped this link, and only its server knows the link inside: follow the "
+                 "link, or ask for the mail as it was sent",
                  by);
     else if (status == UNWRAP_BROKEN)
         snprintf(out->why, sizeof(out->why),
-                 "%s wrapped it, but the link inside is cut off or damaged", by);
+                 "%s wrapped this link, but the link inside is cut off or damaged", by);
     return out->why[0] == '\0';
 }

@@ -178,8 +178,8 @@ static struct slice address_slice(const uint8_t address[static IP_LEN])
 }
 
 /* Whose wrong codes are counted together: those of an address.  Where we are not told the addresses
- * of people, all of them may have that of a proxy, and nobody can make others wait: there it is one
- * visit, of which a stranger can only begin another. */
+ * of people, all of them may have that of a proxy, and nobody's wrong codes may make others wait:
+ * there it is one visit, of which a stranger can only begin another. */
 static struct slice counted_for(const struct request *request, const struct oidc_visit *visit,
                                 const uint8_t address[static IP_LEN])
 {
@@ -743,8 +743,8 @@ void oidc_handle_callback(struct request *request)
     if (attempts_own_wait_ms(request->server->oidc->attempts, counted_for(request, &visit, address),
                              clock_mono_ms()) > 0) {
         note_refusal(request, request->origin.is_client_told
-                                  ? "too many codes of this address were none"
-                                  : "too many codes of this visit were none");
+                                  ? "too many wrong codes from this address"
+                                  : "too many wrong codes in this sign-in");
         lead_back(request, true, BUSY);
         return;
     }

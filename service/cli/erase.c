@@ -18,6 +18,7 @@
 #include "service/base/log.h"
 #include "service/cli/command.h"
 #include "service/cli/config_option.h"
+#include "service/cli/local_time.h"
 #include "service/config/config.h"
 #include "service/daemon/redis_settings.h"
 #include "service/sinks/sink_erasures.h"
@@ -173,10 +174,10 @@ static void print_rest(const struct task *task, const struct config *config)
     int64_t until_s = clock_wall_ms() / 1000 + 2 * config->ledger.retain_s;
 
     fprintf(stderr,
-            "client %" PRIu32 ": in Redis nothing is left but an opt-out; click logs name it until "
-            "%s, or longer while Redis or a sink is away or no click comes.  Erase it once more "
-            "then, for clicks that were on their way.\n",
-            task->client, rfc3339_format(until_s, 0, until));
+            "client %" PRIu32 ": erased from Redis. Click logs still name the client until %s, or "
+            "longer while Redis or a sink is away or no click comes. Call this again after that: "
+            "clicks that were not yet in Redis are counted until then.\n",
+            task->client, local_time_format(until_s, until));
 }
 
 static int run_erase(const struct cli_args *args)
@@ -223,16 +224,15 @@ const struct cli_command cli_erase = {
         "Erases what is counted of the client, what is kept of its invoices (mails, clicks,\n"
         "payments), what it asked for on pages of ours, which links it used up, what waits to be\n"
         "counted of it, and what the pods have told one another of its clicks; afterwards\n"
-        "nothing in Redis names it, but for an opt-out, which stays. DELETE /v1/clients/{id} does "
-        "the same.\n"
+        "nothing in Redis names it but an opt-out and a revocation of all its links, which stay,\n"
+        "and the records of a sink of type stream. DELETE /v1/clients/{id} does the same.\n"
         "The audit log keeps that somebody was erased, by whom and when, without the number.\n"
         "Sums over clients (campaigns, objects, links, distinct clients) stay, and so do the\n"
         "client's links: nothing is revoked. Click logs name the client until they are deleted,\n"
-        "about twice ledger.retain_s later, if clicks come: a click not applied yet is counted\n"
-        "when it is, so repeat this once the time has passed that it prints. With sinks: in the "
-        "configuration each\n"
-        "sink gets a record client.erased; for that, run it as the user of hopcountd where its\n"
-        "state_dir is.\n",
+        "about twice ledger.retain_s later, if clicks come. A click that is not yet in Redis is\n"
+        "counted after the erasure, so call this again after the time that it prints. With\n"
+        "sinks: in the configuration each sink gets a record client.erased; for that, run it as\n"
+        "the user of hopcountd where its state_dir is.\n",
     .options = options,
     .n_options = sizeof(options) / sizeof(options[0]),
     .run = run_erase,

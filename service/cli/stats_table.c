@@ -409,8 +409,8 @@ static void print_people(const json_t *total, const json_t *by)
     printf("visitors           %10" PRId64 "  by links without one; each counts once a day\n",
            (int64_t)visitors);
     if (json_is_string(by) && strcmp(json_string_value(by), "days") == 0)
-        puts("(both by days of UTC, not by those of the time zone: by the hour they are known for "
-             "some time only)");
+        puts("(both are of days of UTC, not of your time zone: the hours of this period are not "
+             "known; see retention.client_hours_days)");
 }
 
 /* The table that suits the grouping. */

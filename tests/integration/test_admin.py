@@ -571,7 +571,7 @@ def test_a_link_is_looked_up_as_gateways_have_changed_it(hopcountd):
     assert (look(token)["object"], look(token)["wrapped_by"]) == (5, [])
     assert (look(safe)["object"], look(safe)["wrapped_by"]) == (5, ["Safe Links"])
     assert look(f"https://urldefense.com/v3/__{safe}__;!!a!b$")["wrapped_by"] == ["URL Defense v3", "Safe Links"]
-    assert look("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", 404)["detail"].startswith("Mimecast wrapped it, whose server alone")
+    assert look("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", 404)["detail"].startswith("Mimecast wrapped this link, and only its server")
     assert "cut off" in look(safe[:60], 404)["detail"]
 
 

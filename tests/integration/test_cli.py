@@ -774,8 +774,8 @@ def test_inspect_takes_off_what_gateways_wrap_around_a_link_and_says_so(config):
 
 
 @pytest.mark.parametrize("url, says", [
-    ("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", "Mimecast wrapped it, whose server alone knows"),
-    ("https://urldefense.com/v3/__https://go.acme", "URL Defense v3 wrapped it, but the link inside is cut off"),
+    ("https://protect-eu.mimecast.com/s/AbC?domain=go.acme.example", "Mimecast wrapped this link, and only its server knows"),
+    ("https://urldefense.com/v3/__https://go.acme", "URL Defense v3 wrapped this link, but the link inside is cut off"),
 ])
 def test_inspect_says_of_what_is_wrapped_when_it_cannot_get_at_it(config, url, says):
     fails("inspect", "-c", config, url, says=says)

@@ -130,10 +130,10 @@ static void test_all(void **state)
          "Safe Links", SAFE LINK, ""},
         {"one whose server alone knows", SAFE "https%3A%2F%2Fprotect-eu.mimecast.com%2Fs%2FA",
          false, 1, "Safe Links", "https://protect-eu.mimecast.com/s/A",
-         "Mimecast wrapped it, whose server alone knows the link inside: follow it, or ask for the "
-         "mail as it was sent"},
+         "Mimecast wrapped this link, and only its server knows the link inside: follow the link, "
+         "or ask for the mail as it was sent"},
         {"cut off", "https://urldefense.com/v3/__https://go", false, 0, NULL, "",
-         "URL Defense v3 wrapped it, but the link inside is cut off or damaged"},
+         "URL Defense v3 wrapped this link, but the link inside is cut off or damaged"},
     };
 
     (void)state;

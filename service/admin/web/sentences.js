@@ -75,9 +75,9 @@ export function linkSentence(text) {
 
 /** What a gateway has put around a link, so that nothing can be said of it (proto/unwrap.c); null: nothing. */
 export function whyWrapped(text) {
-    const [, by, why] = /^(.+) wrapped it, (whose|but) /.exec(text) ?? [];
+    const [, by, why] = /^(.+) wrapped this link, (and|but) /.exec(text) ?? [];
 
-    return by ? t(why === "whose" ? "links.sealed_by" : "links.damaged_by", { by }) : null;
+    return by ? t(why === "and" ? "links.sealed_by" : "links.damaged_by", { by }) : null;
 }
 
 /** What is wrong with a page that is watched, or with Redis, behind the address that may stand before it. */
