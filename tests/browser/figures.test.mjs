@@ -15,7 +15,7 @@ test("every figure of the overview is the API's", async ({ dashboard, stack, sav
     expect(await figure(dashboard, "All clicks")).toBe(total.total);
     expect(await figure(dashboard, "Distinct clients")).toBe(total.clients);
     // They follow the clicks beside them, which is said.
-    await expect(card(dashboard, "Distinct clients")).toContainText(/an estimate, within some 1%.*counted up to \d\d?:\d\d/);
+    await expect(card(dashboard, "Distinct clients")).toContainText(/estimate, about ±1%.*counted up to \d\d?:\d\d/);
     const germany = card(dashboard, "Countries").getByRole("row", { name: "Germany" });
 
     await expect(germany.getByRole("cell").first()).toHaveText(
@@ -261,7 +261,7 @@ test("of 24 hours no clients are shown where they are known by days only, which 
     await settled(dashboard);
     const clients = card(dashboard, "Distinct clients");
 
-    await expect(clients).toContainText("Known by whole days only");
+    await expect(clients).toContainText("Only known for whole days");
     await expect(clients.locator(".figure")).toHaveText("–");
     await expect(card(dashboard, "People’s clicks")).toContainText("the 24 hours before");
 });

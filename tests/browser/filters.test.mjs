@@ -213,7 +213,7 @@ test("filters hold on every page; what a page can't pick by is struck, with the 
         await expect(dashboard).toHaveURL(/funnel\?country=DE&variant=B/);
         await settled(dashboard);
         expect(await off()).toEqual(["Remove Country: Germany ×"]);
-        await expect(chips.locator(".off")).toHaveAccessibleDescription("Not applied here, for invoices aren’t counted by it: Country.");
+        await expect(chips.locator(".off")).toHaveAccessibleDescription("Not applied here, because invoices aren’t counted by these properties: Country.");
         await expect(card(dashboard, "Mailed").locator(".figure")).toHaveText(total.sent.toLocaleString("en-GB"));
         expect(total.sent).toBeLessThan(all.total.sent);
         await expect(card(dashboard, "What became of payments")).toContainText("the filters don’t apply");

@@ -101,7 +101,7 @@ test("the funnel shows those with the most mails, and a thousand in a table that
         await expect(all.getByRole("columnheader", { name: "Paid per mail" })).toHaveAttribute("aria-sort", "descending");
         await all.getByRole("button", { name: "Clicked per mail" }).click();
         await expect(rows.first()).toContainText(`${long}999`);
-        await expect(rows.first().getByTitle("More than the mails that were told of")).toHaveText("over 100.0%");
+        await expect(rows.first().getByTitle("More mails were clicked than were reported")).toHaveText("over 100.0%");
         await all.getByLabel("Search").fill("1234");
         await all.getByRole("link", { name: `${long}234` }).click();
         await expect(dashboard).toHaveURL(/funnel\?country=DE&campaign=1234$/);
