@@ -337,6 +337,63 @@ static void on_waited(void *owner, uint64_t ticket, const struct redisReply *ans
     wait_for_news(feed);
 }
 
+/* --- the file --- */
+
+static void save(struct state_feed *feed)
+{
+    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
+    struct error err = {0};
+    char quoted[LOG_QUOTE_MAX];
+
+    feed->saved_ms = clock_mono_ms();
+    feed->has_no_file = false;
+    if (!positions)
+        return;
+    for (unsigned s = 0; s < feed->n_shards; s++)
+        positions[s] = feed->shards[s].at;
+    if (state_file_save(feed->state_dir, feed->table, positions, feed->n_shards, &err))
+        feed->is_changed = false;
+    else
+        log_warn("state.file", "err=%s", log_quote(quoted, err.text));
+    free(positions);
+}
+
+/* Without a file, a process that is killed and started again would know no states until Redis
+ * answers. */
+static void save_first(struct state_feed *feed)
+{
+    if (feed->has_no_file && state_table_is_known(feed->table))
+        save(feed);
+}
+
+static void load_file(struct state_feed *feed)
+{
+    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
+    struct error err = {0};
+    char quoted[LOG_QUOTE_MAX];
+
+    if (!positions)
+        return;
+    switch (state_file_load(feed->state_dir, feed->table, positions, feed->n_shards, &err)) {
+    case STATE_FILE_OK:
+        for (unsigned s = 0; s < feed->n_shards; s++) {
+            feed->shards[s].at = positions[s];
+            feed->shards[s].must_load = positions[s].n == 0;
+            feed->shards[s].is_known = true;
+        }
+        update_known(feed);
+        break;
+    case STATE_FILE_ABSENT:
+        feed->has_no_file = true;
+        break;
+    case STATE_FILE_BAD:
+        feed->has_no_file = true;
+        log_warn("state.file", "err=%s effect=\"states are loaded from Redis\"",
+                 log_quote(quoted, err.text));
+    }
+    free(positions);
+}
+
 /* --- answers --- */
 
 static bool is_id(const struct redisReply *answer)
@@ -453,6 +510,7 @@ static void on_table(struct state_feed *feed, unsigned s, unsigned bucket,
     feed->has_bucket[bucket] = true;
     if (!shard->is_broken)
         go_on_loading(feed, s);
+    save_first(feed);
 }
 
 /* An answer of Redis. */
@@ -473,61 +531,13 @@ static void on_answer(void *owner, uint64_t ticket, const struct redisReply *ans
     if (answer && is_news(answer)) {
         counter64_set(&feed->asked_ms, (uint64_t)clock_mono_ms());
         on_news(feed, s, answer);
+        save_first(feed);
     } else if (answer && answer->type != REDIS_REPLY_NIL) { /* nil: the ledger says why */
         warn(feed, answer->type == REDIS_REPLY_ERROR
                        ? answer->str
                        : "Redis gave an answer that the script never gives");
     }
     wait_for_news(feed);
-}
-
-/* --- the file --- */
-
-static void save(struct state_feed *feed)
-{
-    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
-    struct error err = {0};
-    char quoted[LOG_QUOTE_MAX];
-
-    feed->saved_ms = clock_mono_ms();
-    feed->has_no_file = false;
-    if (!positions)
-        return;
-    for (unsigned s = 0; s < feed->n_shards; s++)
-        positions[s] = feed->shards[s].at;
-    if (state_file_save(feed->state_dir, feed->table, positions, feed->n_shards, &err))
-        feed->is_changed = false;
-    else
-        log_warn("state.file", "err=%s", log_quote(quoted, err.text));
-    free(positions);
-}
-
-static void load_file(struct state_feed *feed)
-{
-    struct state_position *positions = calloc(feed->n_shards, sizeof(*positions));
-    struct error err = {0};
-    char quoted[LOG_QUOTE_MAX];
-
-    if (!positions)
-        return;
-    switch (state_file_load(feed->state_dir, feed->table, positions, feed->n_shards, &err)) {
-    case STATE_FILE_OK:
-        for (unsigned s = 0; s < feed->n_shards; s++) {
-            feed->shards[s].at = positions[s];
-            feed->shards[s].must_load = positions[s].n == 0;
-            feed->shards[s].is_known = true;
-        }
-        update_known(feed);
-        break;
-    case STATE_FILE_ABSENT:
-        feed->has_no_file = true;
-        break;
-    case STATE_FILE_BAD:
-        feed->has_no_file = true;
-        log_warn("state.file", "err=%s effect=\"states are loaded from Redis\"",
-                 log_quote(quoted, err.text));
-    }
-    free(positions);
 }
 
 /* --- the thread --- */
@@ -551,10 +561,7 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     wait_for_news(feed);
     state_table_reclaim(feed->table, now_ms);
     state_table_set_oldest(feed->table, clock_wall_ms() - feed->retention_s * 1000);
-    /* Without a file, a process that is killed and started again would know no states until Redis
-     * answers. */
-    if (state_table_is_known(feed->table) &&
-        (feed->has_no_file || (feed->is_changed && now_ms - feed->saved_ms > SAVE_MS)))
+    if (state_table_is_known(feed->table) && feed->is_changed && now_ms - feed->saved_ms > SAVE_MS)
         save(feed);
 }
 
