@@ -51,8 +51,9 @@ struct erasure {
     uint32_t client;
     struct eraser *eraser;
     uint64_t id;
-    json_t *record; /* once it has ended; "brand", "at", "logs_until", "sinks", … */
-    char *text;     /* the record as it is kept */
+    uint64_t position; /* in the log of events, of what the sinks are told */
+    json_t *record;    /* once it has ended; "brand", "at", "logs_until", "sinks", … */
+    char *text;        /* the record as it is kept */
     struct counter_key key;
     char seconds[12];
 };
@@ -76,7 +77,7 @@ static void unlink_erasure(struct server *server, struct erasure *erasure)
 }
 
 /* What Redis has nothing of the sinks may have.  False: the log has no room. */
-static bool tell_sinks(const struct erasure *erasure)
+static bool tell_sinks(struct erasure *erasure)
 {
     const struct admin_sources *sources = &erasure->request->server->sources;
     const struct event event = {.type = EVENT_ERASED,
@@ -85,7 +86,7 @@ static bool tell_sinks(const struct erasure *erasure)
                                 .client = erasure->client};
 
     return !sources->sinks || sinks_count(sources->sinks) == 0 ||
-           event_log_append(sources->events, &event);
+           event_log_append_at(sources->events, &event, &erasure->position);
 }
 
 /* --- how far it has come --- */
@@ -120,25 +121,11 @@ static json_t *make_record(const struct erasure *erasure, const struct eraser_co
         host[0] = '\0';
     write_process(server, process);
     return json_pack(
-        "{ss sI sI sI ss ss so}", "brand", erasure->brand_name, "at", (json_int_t)now_ms,
+        "{ss sI sI sI sI ss ss so}", "brand", erasure->brand_name, "at", (json_int_t)now_ms,
         "logs_until", (json_int_t)(now_ms + 1000 * (2 * server->logs_retain_s + LOGS_SPARE_S)),
         "sinks", (json_int_t)(server->sources.sinks ? sinks_count(server->sources.sinks) : 0),
-        "process", process, "host", host, "erased", counts_json(counts));
-}
-
-/* How many sinks haven't been told what was appended to the log before `at_ms`. */
-static unsigned count_untold(struct sinks *sinks, int64_t at_ms)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < sinks_count(sinks); i++) {
-        struct sink_stats stats;
-
-        sinks_stats(sinks, i, &stats);
-        if (stats.lag > 0 && (stats.oldest_ms == 0 || clock_wall_ms() - stats.oldest_ms <= at_ms))
-            n++;
-    }
-    return n;
+        "position", (json_int_t)erasure->position, "process", process, "host", host, "erased",
+        counts_json(counts));
 }
 
 static json_t *step_json(const char *step, const char *state, json_t *n)
@@ -149,7 +136,7 @@ static json_t *step_json(const char *step, const char *state, json_t *n)
 /* Only the process that told its sinks can say whether they have it: its log is theirs to read. */
 static json_t *sinks_step(const struct server *server, const json_t *record, bool *is_over)
 {
-    json_int_t at_ms = json_integer_value(json_object_get(record, "at"));
+    json_int_t position = json_integer_value(json_object_get(record, "position"));
     char process[PROCESS_LEN + 1];
     unsigned n_untold;
     json_t *step;
@@ -163,7 +150,8 @@ static json_t *sinks_step(const struct server *server, const json_t *record, boo
         json_object_set_new(step, "host", json_string(json_get_text(record, "host")));
         return step;
     }
-    n_untold = count_untold(server->sources.sinks, at_ms);
+    n_untold = sinks_count_without(server->sources.sinks, event_log_id(server->sources.events),
+                                   (uint64_t)position);
     *is_over = *is_over && n_untold == 0;
     return step_json("sinks", n_untold > 0 ? "waiting" : "done", json_integer(n_untold));
 }

@@ -45,7 +45,9 @@ struct sink_log {
     uint64_t looked_to; /* relabellings below were noted */
     int64_t since_ms;   /* monotonic: since when there is something behind `at`; 0 = there isn't */
     int64_t oldest_ms;  /* Unix: the time of the record at `at`; 0 = not known */
-    bool is_there;      /* not deleted */
+    /* What failed, or is sent again after that, lies in between; from >= to: there is nothing. */
+    uint64_t failed_from, failed_to;
+    bool is_there; /* not deleted */
 };
 
 struct sink_thread {
@@ -111,6 +113,28 @@ static void set_why(struct sink_thread *t, const char *why)
     pthread_mutex_unlock(&t->mutex);
 }
 
+static struct sink_log *find_log(struct sink_thread *t, const uint8_t *log_id)
+{
+    for (size_t i = 0; i < t->n_logs; i++) {
+        if (memcmp(clicklog_id(t->logs[i].log), log_id, CLICK_LOG_ID_LEN) == 0)
+            return &t->logs[i];
+    }
+    return NULL;
+}
+
+bool sink_thread_has(struct sink_thread *t, const uint8_t log_id[static CLICK_LOG_ID_LEN],
+                     uint64_t position)
+{
+    const struct sink_log *log;
+    bool has;
+
+    pthread_mutex_lock(&t->mutex);
+    log = find_log(t, log_id);
+    has = log && position < log->at && (position < log->failed_from || position >= log->failed_to);
+    pthread_mutex_unlock(&t->mutex);
+    return has;
+}
+
 void sink_thread_stats(struct sink_thread *t, struct sink_stats *out)
 {
     int64_t now_ms = clock_wall_ms();
@@ -138,20 +162,34 @@ void sink_thread_stats(struct sink_thread *t, struct sink_stats *out)
 
 /* --- the logs --- */
 
-static struct sink_log *find_log(struct sink_thread *t, const uint8_t *log_id)
+/* Call it with the mutex held. */
+static void note_failed(const struct sink_thread *t, struct sink_log *log)
 {
-    for (size_t i = 0; i < t->n_logs; i++) {
-        if (memcmp(clicklog_id(t->logs[i].log), log_id, CLICK_LOG_ID_LEN) == 0)
-            return &t->logs[i];
+    log->failed_from = UINT64_MAX;
+    log->failed_to = 0;
+    for (size_t i = 0; i < t->state.n_failed + t->state.has_intent; i++) {
+        const struct sink_range *range =
+            i < t->state.n_failed ? &t->state.failed[i] : &t->state.intent;
+
+        /* A range that begins at the cursor is sent for the first time. */
+        if (range->from >= log->at ||
+            memcmp(range->log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN) != 0)
+            continue;
+        if (range->from < log->failed_from)
+            log->failed_from = range->from;
+        if (range->to > log->failed_to)
+            log->failed_to = range->to;
     }
-    return NULL;
 }
 
+/* What failed is noted in the same step: else a range that was given up would seem sent, for a
+ * moment. */
 static void move_to(struct sink_thread *t, struct sink_log *log, uint64_t at)
 {
     pthread_mutex_lock(&t->mutex);
     log->at = at;
     log->oldest_ms = log->since_ms = 0;
+    note_failed(t, log);
     pthread_mutex_unlock(&t->mutex);
     t->is_dirty = true;
 }
@@ -185,9 +223,11 @@ static bool add_log(struct sink_thread *t, struct clicklog *log)
             t->logs_max = max;
         }
     }
-    if (logs)
-        t->logs[t->n_logs++] =
+    if (logs) {
+        logs[t->n_logs] =
             (struct sink_log){.log = log, .at = at, .looked_to = at, .is_there = true};
+        note_failed(t, &logs[t->n_logs++]);
+    }
     pthread_mutex_unlock(&t->mutex);
     return logs != NULL;
 }
@@ -510,6 +550,9 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
         t->is_dirty = true;
         break;
     }
+    pthread_mutex_lock(&t->mutex);
+    note_failed(t, log);
+    pthread_mutex_unlock(&t->mutex);
 }
 
 static void put(struct sink_thread *t)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/click.h"
 #include "proto/compiler.h"
 #include "service/sinks/sink_state.h"
 
@@ -71,5 +72,10 @@ struct sink_stats {
 };
 /* Any thread. */
 void sink_thread_stats(struct sink_thread *thread, struct sink_stats *out);
+/* Whether the sink is past the record at a position of a log, and it isn't among what failed.
+ * Where more than one range of the log failed, what lies between them counts as failed too: false
+ * may be wrong then, until `hopcount sinks retry`.  Any thread. */
+bool sink_thread_has(struct sink_thread *thread, const uint8_t log_id[static CLICK_LOG_ID_LEN],
+                     uint64_t position);
 
 #endif

@@ -134,3 +134,13 @@ void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out)
 {
     sink_thread_stats(sinks->threads[index], out);
 }
+
+unsigned sinks_count_without(struct sinks *sinks, const uint8_t log_id[static CLICK_LOG_ID_LEN],
+                             uint64_t position)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < sinks->n; i++)
+        n += !sink_thread_has(sinks->threads[i], log_id, position);
+    return n;
+}

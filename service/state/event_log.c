@@ -42,19 +42,25 @@ void event_log_free(struct event_log *log)
     free(log);
 }
 
-bool event_log_add(struct event_log *log, const struct event *event)
+static bool add_at(struct event_log *log, const struct event *event, uint64_t *position)
 {
     struct click record;
-    uint64_t before;
     bool ok;
 
     event_to_record(event, &record);
     pthread_mutex_lock(&log->mutex);
-    before = clicklog_tail(log->log);
+    *position = clicklog_tail(log->log);
     clicklog_append(log->log, &record);
-    ok = clicklog_tail(log->log) != before;
+    ok = clicklog_tail(log->log) != *position;
     pthread_mutex_unlock(&log->mutex);
     return ok;
+}
+
+bool event_log_add(struct event_log *log, const struct event *event)
+{
+    uint64_t position;
+
+    return add_at(log, event, &position);
 }
 
 /* Whoever holds the lock while it waits for the disk, holds it as long as that takes: a page isn't
@@ -83,13 +89,20 @@ void event_log_sync(struct event_log *log)
     pthread_mutex_unlock(&log->mutex);
 }
 
-bool event_log_append(struct event_log *log, const struct event *event)
+bool event_log_append_at(struct event_log *log, const struct event *event, uint64_t *position)
 {
-    bool ok = event_log_add(log, event);
+    bool ok = add_at(log, event, position);
 
     if (ok)
         event_log_sync(log);
     return ok;
+}
+
+bool event_log_append(struct event_log *log, const struct event *event)
+{
+    uint64_t position;
+
+    return event_log_append_at(log, event, &position);
 }
 
 /* Reads the tail without the lock: whoever holds the lock may be waiting for the disk. */
@@ -98,4 +111,9 @@ uint64_t event_log_count(struct event_log *log)
     uint64_t n_pages = counter64_get(&log->n_pages);
 
     return clicklog_tail(log->log) - n_pages;
+}
+
+const uint8_t *event_log_id(const struct event_log *log)
+{
+    return clicklog_id(log->log);
 }

@@ -28,6 +28,9 @@ void event_log_free(struct event_log *log);
  * `with_sync` the calling thread waits for the disk: a worker, too, as it does for its own clicks
  * (conns_flush()). */
 MUST_USE bool event_log_append(struct event_log *log, const struct event *event);
+/* The same, and sets `*position`: where in the log (event_log_id()) the event is. */
+MUST_USE bool event_log_append_at(struct event_log *log, const struct event *event,
+                                  uint64_t *position);
 
 /* The same in two steps, for many events that wait for the disk once: none is accepted before
  * event_log_sync(). */
@@ -40,5 +43,7 @@ void event_log_add_page(struct event_log *log, const struct click *page);
 
 /* Events appended since start, by all threads, without pages. */
 uint64_t event_log_count(struct event_log *log);
+
+const uint8_t *event_log_id(const struct event_log *log); /* CLICK_LOG_ID_LEN bytes */
 
 #endif
