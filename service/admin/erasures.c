@@ -29,6 +29,7 @@
 #include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/base/json_text.h"
+#include "service/clicklog/clickstore.h"
 #include "service/config/site.h"
 #include "service/sinks/sinks.h"
 #include "service/state/eraser.h"
@@ -133,22 +134,34 @@ static json_t *step_json(const char *step, const char *state, json_t *n)
     return json_pack("{ss ss so}", "step", step, "state", state, "n", n);
 }
 
-/* Only the process that told its sinks can say whether they have it: its log is theirs to read. */
+/* Only the process that erased the client can look at its logs, and at how far its sinks are in
+ * them. */
+static bool is_of_process(const struct server *server, const json_t *record)
+{
+    char process[PROCESS_LEN + 1];
+
+    write_process(server, process);
+    return strcmp(json_get_text(record, "process"), process) == 0;
+}
+
+static json_t *elsewhere_json(const char *name, const json_t *record)
+{
+    json_t *step = step_json(name, "elsewhere", json_null());
+
+    json_object_set_new(step, "host", json_string(json_get_text(record, "host")));
+    return step;
+}
+
 static json_t *sinks_step(const struct server *server, const json_t *record, bool *is_over)
 {
     json_int_t position = json_integer_value(json_object_get(record, "position"));
-    char process[PROCESS_LEN + 1];
     unsigned n_untold;
-    json_t *step;
 
     if (json_integer_value(json_object_get(record, "sinks")) == 0)
         return step_json("sinks", "none", json_integer(0));
-    write_process(server, process);
-    if (!server->sources.sinks || strcmp(json_get_text(record, "process"), process) != 0) {
+    if (!server->sources.sinks || !is_of_process(server, record)) {
         *is_over = false;
-        step = step_json("sinks", "elsewhere", json_null());
-        json_object_set_new(step, "host", json_string(json_get_text(record, "host")));
-        return step;
+        return elsewhere_json("sinks", record);
     }
     n_untold = sinks_count_without(server->sources.sinks, event_log_id(server->sources.events),
                                    (uint64_t)position);
@@ -156,22 +169,41 @@ static json_t *sinks_step(const struct server *server, const json_t *record, boo
     return step_json("sinks", n_untold > 0 ? "waiting" : "done", json_integer(n_untold));
 }
 
+/* Until when the logs name the client at least is known everywhere.  Then those of other pods are
+ * taken to be deleted; the own ones are looked at, for without a newer click they stay. */
+static json_t *logs_step(const struct server *server, const json_t *record, bool *is_over)
+{
+    json_int_t until_ms = json_integer_value(json_object_get(record, "logs_until"));
+    json_int_t at_ms = json_integer_value(json_object_get(record, "at"));
+    bool is_early = clock_wall_ms() < until_ms, is_done = false;
+    char until[RFC3339_TEXT_MAX];
+    json_t *step;
+
+    if (!is_early && !is_of_process(server, record)) {
+        step = elsewhere_json("logs", record);
+    } else {
+        is_done =
+            !is_early && !(server->sources.store && clickstore_holds(server->sources.store, at_ms));
+        step = step_json("logs", is_done ? "done" : "waiting", json_null());
+    }
+    json_object_set_new(step, "until", json_string(rfc3339_format(until_ms / 1000, 0, until)));
+    *is_over = *is_over && is_done;
+    return step;
+}
+
 static json_t *progress_json(const struct server *server, const json_t *record, uint64_t id)
 {
     const json_t *erased = json_object_get(record, "erased");
-    json_int_t until_ms = json_integer_value(json_object_get(record, "logs_until"));
-    bool is_over = clock_wall_ms() >= until_ms;
-    char at[RFC3339_TEXT_MAX], until[RFC3339_TEXT_MAX], text[ID_LEN + 1];
-    json_t *steps = json_array(), *logs;
+    bool is_over = true;
+    char at[RFC3339_TEXT_MAX], text[ID_LEN + 1];
+    json_t *steps = json_array();
 
     for (size_t i = 0; i < sizeof(erased_names) / sizeof(erased_names[0]); i++)
         json_array_append_new(steps,
                               step_json(erased_names[i], "done",
                                         json_incref(json_object_get(erased, erased_names[i]))));
-    logs = step_json("logs", is_over ? "done" : "waiting", json_null());
-    json_object_set_new(logs, "until", json_string(rfc3339_format(until_ms / 1000, 0, until)));
     json_array_append_new(steps, sinks_step(server, record, &is_over));
-    json_array_append_new(steps, logs);
+    json_array_append_new(steps, logs_step(server, record, &is_over));
     snprintf(text, sizeof(text), "%016" PRIx64, id);
     rfc3339_format(json_integer_value(json_object_get(record, "at")) / 1000, 0, at);
     return json_pack("{ss ss ss sb so}", "erasure", text, "brand", json_get_text(record, "brand"),

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "service/base/clock.h"
 #include "service/base/wake.h"
 #include "service/clicklog/clickstore_structs.h"
 
@@ -30,6 +31,7 @@ static void go_on_to(struct clicklog *log, struct segment *seg)
     /* Durability CLICK syncs only the segment in use, so the one being left must be on disk first.
      */
     clicklog_sync(log);
+    seg->began_ms = clock_wall_ms();
     segment_activate(seg, log->position);
     log->slot = segment_slot(seg, 0);
     log->end = log->position + seg->n_slots;

@@ -216,3 +216,19 @@ void clickstore_stats(struct clickstore *store, struct clickstore_stats *out)
     /* They count against memory_max but hold no clicks. */
     out->memory_bytes -= spares < out->memory_bytes ? spares : out->memory_bytes;
 }
+
+bool clickstore_holds(struct clickstore *store, int64_t at_ms)
+{
+    bool holds = false;
+
+    for (struct clicklog *log = clicklog_next(store, NULL); log && !holds;
+         log = clicklog_next(store, log)) {
+        const struct segment *oldest;
+
+        pthread_mutex_lock(&log->list_lock);
+        oldest = segment_next(&log->root);
+        holds = oldest && oldest->began_ms <= at_ms;
+        pthread_mutex_unlock(&log->list_lock);
+    }
+    return holds;
+}

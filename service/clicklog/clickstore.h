@@ -60,4 +60,9 @@ struct clickstore_stats {
 };
 void clickstore_stats(struct clickstore *store, struct clickstore_stats *out);
 
+/* Whether records that were appended up to `at_ms` (Unix) may still be in a log: a segment that
+ * began by then is there.  The one in use stays until the next append after its time.  Any thread.
+ */
+bool clickstore_holds(struct clickstore *store, int64_t at_ms);
+
 #endif

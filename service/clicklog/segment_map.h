@@ -23,6 +23,8 @@ struct segment {
     uint64_t bytes;               /* what counts against disk_max or memory_max */
     struct segment_header header; /* `first` is set before the segment is published */
     uint32_t n_slots;             /* capacity in records; of an old segment, the records it holds */
+    int64_t began_ms; /* Unix: when the worker went on to it; 0 = in an earlier start.  Set before
+                         it is published */
     bool on_disk;
     bool settled; /* the keeper's; see segment_settle() */
     atomic_int

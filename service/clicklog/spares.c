@@ -157,6 +157,7 @@ static struct segment *copy_to_disk(struct clicklog *log, const struct segment *
     if (!copy)
         return NULL;
     memcpy(segment_slot(copy, 0), segment_slot(seg, 0), n * CLICK_RECORD_LEN);
+    copy->began_ms = seg->began_ms;
     segment_activate(copy, seg->header.first);
     if (segment_is_safe(copy))
         return copy;

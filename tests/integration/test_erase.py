@@ -205,9 +205,13 @@ def test_an_erasure_is_over_when_the_logs_are_gone_and_another_process_tells_wha
     def steps(pod):
         progress = json.loads(pod.admin("GET", f"/v1/erasures/{erasure}", key=admin).text)
         return progress["is_over"], {each["step"]: each["state"] for each in progress["steps"]}
-    wait_until(lambda: steps(pods[0])[0], 40, lambda: str(steps(pods[0])))
-    assert steps(pods[0])[1]["logs"] == "done" and steps(pods[0])[1]["sinks"] == "done"
+    wait_until(lambda: steps(pods[1])[1]["logs"] == "elsewhere", 40, lambda: str(steps(pods[1])))
     assert steps(pods[1])[1]["sinks"] == "elsewhere" and not steps(pods[1])[0]
+    # The sinks are told by the log of events, which goes on to a new segment by the next event only.
+    assert steps(pods[0])[1]["logs"] == "waiting" and steps(pods[0])[1]["sinks"] == "done" and not steps(pods[0])[0]
+    pods[0].api("POST", "/v1/events", [{"id": "o1", "type": "client.opted_out", "brand": "acme", "client": OTHER}], 202)
+    wait_until(lambda: steps(pods[0])[0], 20, lambda: str(steps(pods[0])))
+    assert steps(pods[0])[1]["logs"] == "done" and steps(pods[0])[1]["sinks"] == "done"
 
 
 def test_what_waits_for_the_invoices_is_waited_for(hopcountd, redis):

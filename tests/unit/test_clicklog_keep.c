@@ -48,12 +48,19 @@ static void with_few_clicks_too_their_segment_goes(void **state)
     int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     struct clickstore *store;
     struct clicklog *log;
-    uint64_t n = 0, left;
+    uint64_t n = 1, left;
+    int64_t at_ms;
 
     options.retain_ms = 0;
     store = open_store(&options);
     log = new_log(store);
+    at_ms = clock_wall_ms() - 1;
+    append_range(log, 0, 1);
+    assert_false(clickstore_holds(store, at_ms));
+    at_ms = clock_wall_ms();
+    assert_true(clickstore_holds(store, at_ms));
     while (clicklog_first(log) == 0) {
+        assert_true(clickstore_holds(store, at_ms));
         assert_true(clock_mono_ms() < deadline_ms);
         append_range(log, n, n + 1);
         clicklog_set_applied(log, ++n);
@@ -62,9 +69,11 @@ static void with_few_clicks_too_their_segment_goes(void **state)
     assert_true(n < 999); /* it was not full */
     left = n - clicklog_first(log);
     assert_int_equal(read_from(log, 0), left);
+    assert_false(clickstore_holds(store, at_ms));
     clickstore_close(store);
     store = open_store(&options);
     assert_true(read_all(store) <= left);
+    assert_true(clickstore_holds(store, at_ms)); /* nobody knows when they were appended */
     assert_int_equal(stats_of(store).dropped[CLICKLOG_DROP_DAMAGED], 0);
     clickstore_close(store);
 }

@@ -80,7 +80,8 @@ function stepText({ step, state, n, until, host }) {
         return state === "elsewhere" ? t("lookup.step_sinks_elsewhere", { host }) : state === "none" ? t("lookup.step_sinks_none")
             : state === "done" ? t("lookup.step_sinks_done") : t("lookup.step_sinks_waiting", { n });
     if (step === "logs")
-        return state === "done" ? t("lookup.step_logs_done", { until: time(until) }) : t("lookup.step_logs_waiting", { until: time(until) });
+        return state === "elsewhere" ? t("lookup.step_logs_elsewhere", { host }) : state === "done"
+            ? t("lookup.step_logs_done", { until: time(until) }) : t("lookup.step_logs_waiting", { until: time(until) });
     return erasedSteps[step](count(n));
 }
 

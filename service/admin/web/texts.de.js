@@ -184,6 +184,7 @@ export default {
     "lookup.step_uses": "Verbrauchte Einmal-Links: {n}",
     "lookup.step_waiting": "Klicks, die noch nicht gezählt waren: {n}",
     "lookup.step_audit_entries": "Einträge im Protokoll: {n}",
+    "lookup.step_logs_elsewhere": "Ob die Klick-Logs die Kundennummer noch enthalten, ist nur auf dem Server {host} bekannt",
     "lookup.step_sinks_none": "Es gibt keine Senken",
     "lookup.step_sinks_done": "Alle Senken sind benachrichtigt",
     "lookup.step_sinks_waiting": "Noch zu benachrichtigende Senken: {n}",

@@ -190,6 +190,7 @@ export default {
     "lookup.step_uses": "One-time links used up: {n}",
     "lookup.step_waiting": "Clicks that waited to be counted: {n}",
     "lookup.step_audit_entries": "Entries of the audit log: {n}",
+    "lookup.step_logs_elsewhere": "The server on {host} knows whether its click logs still name the client",
     "lookup.step_sinks_none": "There are no sinks to tell",
     "lookup.step_sinks_done": "All sinks have been told",
     "lookup.step_sinks_waiting": "Sinks still to be told: {n}",
