@@ -32,6 +32,36 @@ bool ip_parse(struct slice text, uint8_t out[static IP_LEN])
     return false;
 }
 
+static bool is_private_v4(uint32_t ip)
+{
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } nets[] = {
+        {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+        {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16},
+        {0xc6120000, 15}, {0xe0000000, 4},  {0xf0000000, 4},
+    };
+
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if ((ip ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool ip_is_private(const uint8_t ip[static IP_LEN])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}, nat64[12] = {0, 0x64, 0xff, 0x9b};
+    static const uint8_t zeros[12] = {0};
+
+    if (memcmp(ip, mapped, 12) == 0 || memcmp(ip, nat64, 12) == 0 || memcmp(ip, zeros, 12) == 0)
+        return is_private_v4((uint32_t)ip[12] << 24 | (uint32_t)ip[13] << 16 |
+                             (uint32_t)ip[14] << 8 | ip[15]);
+    /* unique local, link local, multicast */
+    return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) || ip[0] == 0xff;
+}
+
 /* A number, or as Forwarded may hide it: "_" and letters (RFC 7239, 6). */
 static bool is_port(struct slice text)
 {

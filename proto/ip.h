@@ -15,6 +15,11 @@ enum { IP_LEN = 16 };
 /* Writes IPv4 address `v4` in its mapped form. */
 void ip_map_v4(const uint8_t v4[static 4], uint8_t out[static IP_LEN]);
 
+/* Whether the address is of no host on the Internet: loopback, private (also that of carriers),
+ * link local, unique local, multicast, or of no host at all; and what stands for such an IPv4
+ * address. */
+bool ip_is_private(const uint8_t ip[static IP_LEN]);
+
 /* Reads "192.0.2.1" or "2001:db8::1", nothing else; `out` is left alone on false. */
 MUST_USE bool ip_parse(struct slice text, uint8_t out[static IP_LEN]);
 

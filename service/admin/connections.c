@@ -53,6 +53,7 @@ struct connection {
     bool has_ended;  /* the client will send nothing more */
     bool owes_room;  /* the API thread waits until the client has taken a piece of its reply */
     bool is_peer_trusted;
+    bool is_client_known; /* see struct request_origin */
     char peer[REQUEST_PEER_MAX];
     uint8_t ip[IP_LEN];
 };
@@ -418,8 +419,7 @@ static void take_head(struct connection *conn, struct slice head, const struct h
 {
     struct request_origin origin = {.connection = conn,
                                     .is_peer_trusted = conn->is_peer_trusted,
-                                    .is_client_told = conn->all->options.public->client_address ==
-                                                      CONFIG_CLIENT_FORWARDED,
+                                    .is_client_known = conn->is_client_known,
                                     .keep_alive = http->keep_alive};
     struct request *request;
     uint8_t ip[IP_LEN];
@@ -584,6 +584,7 @@ static void write_ip(const struct sockaddr *peer, struct connection *conn)
     if (!address_ip(peer, ip))
         memset(ip, 0, sizeof(ip));
     conn->is_peer_trusted = trusted_proxy_is(conn->all->options.public, ip);
+    conn->is_client_known = trusted_proxy_knows_client(conn->all->options.public, ip);
     write_address(ip, conn->peer);
     if (!is_v4(ip))
         memset(ip + 8, 0, 8);

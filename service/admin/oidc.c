@@ -177,13 +177,13 @@ static struct slice address_slice(const uint8_t address[static IP_LEN])
     return slice_make((const char *)address, IP_LEN);
 }
 
-/* Whose wrong codes are counted together: those of an address.  Where we are not told the addresses
- * of people, all of them may have that of a proxy, and nobody's wrong codes may make others wait:
- * there it is one visit, of which a stranger can only begin another. */
+/* Whose wrong codes are counted together: those of an address.  Where it may be that of a proxy,
+ * all people may have it, and nobody shall make others wait: there it is one visit.  Whoever begins
+ * another can try more codes, but only from a private network or by a trusted proxy. */
 static struct slice counted_for(const struct request *request, const struct oidc_visit *visit,
                                 const uint8_t address[static IP_LEN])
 {
-    return request->origin.is_client_told ? address_slice(address) : slice_of(visit->state);
+    return request->origin.is_client_known ? address_slice(address) : slice_of(visit->state);
 }
 
 static bool has_room(const struct oidc *oidc, const uint8_t address[static IP_LEN])
@@ -742,7 +742,7 @@ void oidc_handle_callback(struct request *request)
     write_address(request, address);
     if (attempts_own_wait_ms(request->server->oidc->attempts, counted_for(request, &visit, address),
                              clock_mono_ms()) > 0) {
-        note_refusal(request, request->origin.is_client_told
+        note_refusal(request, request->origin.is_client_known
                                   ? "too many wrong codes from this address"
                                   : "too many wrong codes in this sign-in");
         lead_back(request, true, BUSY);

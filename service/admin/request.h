@@ -62,7 +62,7 @@ struct request_origin {
     char peer[REQUEST_PEER_MAX];   /* the address that connected */
     char client[REQUEST_PEER_MAX]; /* for whom it did, as trusted proxies say; else the same */
     bool is_peer_trusted;          /* it is one of public.trusted_proxies */
-    bool is_client_told;           /* by these, if at all: public.client_address is `forwarded` */
+    bool is_client_known;          /* `client` isn't that of a proxy of which we aren't told */
     bool keep_alive;               /* the connection may go on after the reply */
     int refused_body;              /* 413 or 503: the body is not read, and why; else 0 */
 };

@@ -23,6 +23,13 @@ static bool is_believed(const struct config_public *config, const uint8_t peer[s
     return config->client_address == CONFIG_CLIENT_FORWARDED && trusted_proxy_is(config, peer);
 }
 
+bool trusted_proxy_knows_client(const struct config_public *config,
+                                const uint8_t peer[static IP_LEN])
+{
+    return config->client_address == CONFIG_CLIENT_FORWARDED ||
+           !(ip_is_private(peer) || trusted_proxy_is(config, peer));
+}
+
 struct walk {
     uint8_t ip[IP_LEN];  /* the last address read */
     unsigned n_steps;    /* addresses read */

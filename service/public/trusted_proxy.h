@@ -28,6 +28,12 @@ void trusted_proxy_find_client(const struct config_public *config,
                                const struct http1_request *request,
                                const uint8_t peer[static IP_LEN], uint8_t out[static IP_LEN]);
 
+/* Whether the address that trusted_proxy_find_client() tells is one of a client: with
+ * client_address: forwarded it is, for the configuration says which proxies there are.  Otherwise
+ * it is that of `peer`, which may be a proxy of many people if it is trusted or private. */
+bool trusted_proxy_knows_client(const struct config_public *config,
+                                const uint8_t peer[static IP_LEN]);
+
 enum { TRUSTED_PROXY_HOSTS_MAX = 3 };
 
 /*

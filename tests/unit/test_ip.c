@@ -74,11 +74,55 @@ static void test_nul_inside(void **state)
     assert_false(ip_parse(slice_make(NULL, 0), out));
 }
 
+static void test_private(void **state)
+{
+    static const char *const private[] = {
+        "127.0.0.1",
+        "127.255.255.255",
+        "10.0.0.1",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "169.254.0.1",
+        "100.64.0.1",
+        "0.0.0.0",
+        "::",
+        "::1",
+        "fd00::1",
+        "fc00::1",
+        "fe80::1",
+        "febf::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "::192.168.0.1",
+    };
+    static const char *const public[] = {
+        "192.0.2.1",   "9.255.255.255", "11.0.0.0",         "172.15.255.255", "172.32.0.0",
+        "192.167.0.1", "192.169.0.1",   "100.128.0.0",      "128.0.0.1",      "2001:db8::1",
+        "fec0::1",     "fbff::1",       "64:ff9b::8.8.8.8", "::ffff:8.8.8.8",
+    };
+    uint8_t ip[IP_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
+        print_message("%s\n", private[i]);
+        assert_true(ip_parse(slice_of(private[i]), ip));
+        assert_true(ip_is_private(ip));
+    }
+    for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
+        print_message("%s\n", public[i]);
+        assert_true(ip_parse(slice_of(public[i]), ip));
+        assert_false(ip_is_private(ip));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_nul_inside),
+        cmocka_unit_test(test_private),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -387,6 +387,39 @@ static void test_other_modes_ignore_the_fields(void **state)
     assert_memory_equal(got, peer, IP_LEN);
 }
 
+static void test_whose_address_it_is(void **state)
+{
+    const struct {
+        const char *peer;
+        enum config_client_address mode;
+        bool want;
+    } cases[] = {
+        {"127.0.0.1", CONFIG_CLIENT_DIRECT, false},
+        {"192.168.0.1", CONFIG_CLIENT_DIRECT, false},
+        {"fd00::1", CONFIG_CLIENT_DIRECT, false},
+        {"198.51.100.7", CONFIG_CLIENT_DIRECT, false}, /* trusted */
+        {"198.51.101.7", CONFIG_CLIENT_DIRECT, true},
+        {"2001:db8::1", CONFIG_CLIENT_DIRECT, true},
+        {"198.51.101.7", CONFIG_CLIENT_PROXY_PROTOCOL, true},
+        {"10.0.0.1", CONFIG_CLIENT_PROXY_PROTOCOL, false},
+        {"10.0.0.1", CONFIG_CLIENT_FORWARDED, true},
+        {"198.51.100.7", CONFIG_CLIENT_FORWARDED, true},
+    };
+    struct network trusted;
+    struct config_public config = {.trusted_networks = &trusted, .n_trusted_proxies = 1};
+
+    (void)state;
+    assert_true(network_parse("198.51.100.0/24", &trusted));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t peer[IP_LEN];
+
+        print_message("%s\n", cases[i].peer);
+        assert_true(ip_parse(slice_of(cases[i].peer), peer));
+        config.client_address = cases[i].mode;
+        assert_int_equal(trusted_proxy_knows_client(&config, peer), cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_the_header_that_the_proxies_set),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_other_modes_ignore_the_fields),
+        cmocka_unit_test(test_whose_address_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
