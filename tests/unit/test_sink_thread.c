@@ -13,6 +13,8 @@ struct world {
     struct clickstore *store;
     struct clicklog *clicks; /* before the log of events, in the order of the store */
     struct event_log *events;
+    struct config_sink config; /* the thread's until it is freed, after the test */
+    char path[256];
     struct sink_thread *thread;
 };
 
@@ -53,9 +55,10 @@ static int free_world(void **state)
 static void start(struct world *w, const struct config_sink *config)
 {
     const struct sink_thread_options options = {
-        .config = config, .store = w->store, .state_dir = w->f.dir, .site = w->f.site};
+        .config = &w->config, .store = w->store, .state_dir = w->f.dir, .site = w->f.site};
     struct error err = {0};
 
+    w->config = *config;
     w->thread = sink_thread_new(&options, &err);
     if (!w->thread)
         fail_msg("%s", err.text);
@@ -120,12 +123,11 @@ static void wait_for(struct world *w, bool (*is_so)(const struct sink_stats *sta
 static void test_what_is_sent_it_has(void **state)
 {
     struct world *w = *state;
-    char path[256];
     const struct config_sink config = {
-        .name = (char *)"archive", .type = CONFIG_SINK_FILE, .path = path, .rotate_records = 1};
+        .name = (char *)"archive", .type = CONFIG_SINK_FILE, .path = w->path, .rotate_records = 1};
     uint64_t position = append_erasure(w);
 
-    snprintf(path, sizeof(path), "%s/archive", w->f.dir);
+    snprintf(w->path, sizeof(w->path), "%s/archive", w->f.dir);
     start(w, &config);
     wait_for(w, is_through);
     assert_true(has(w, position));
