@@ -142,20 +142,6 @@ static void set_pace(struct clicklog *log, uint64_t n_appended, int64_t took_ms)
     log->n_ahead = n < CLICKLOG_SPARES_MAX ? (unsigned)n : CLICKLOG_SPARES_MAX;
 }
 
-/* Redis and all sinks are past the segments before the one in use. */
-static bool is_past_earlier(const struct clicklog *log)
-{
-    uint64_t first = log->kept->header.first;
-
-    if (atomic_load_explicit(&log->applied, memory_order_relaxed) < first)
-        return false;
-    for (unsigned i = 0; i < log->store->options.n_sinks; i++) {
-        if (atomic_load_explicit(&log->passed[i], memory_order_relaxed) < first)
-            return false;
-    }
-    return true;
-}
-
 /* The segment in use is never deleted, and its clicks name clients: with few clicks it would take
  * months to get full.  So the next click begins a new one when it is as old as segments are kept.
  * While Redis or a sink is away none could be deleted: then segments get full before the next one
@@ -167,7 +153,7 @@ static bool is_old(const struct clicklog *log, uint64_t tail, int64_t now_ms)
 
     return log->kept != &log->root && tail > log->kept->header.first &&
            now_ms - log->kept_ms >= (retain_ms > ROLL_MIN_MS ? retain_ms : ROLL_MIN_MS) &&
-           is_past_earlier(log);
+           retention_is_past(log, log->kept->header.first);
 }
 
 /* Does all work for one log.  False when clicks appended now, or not in Redis yet, would not

@@ -38,19 +38,21 @@ static bool is_applied(const struct clicklog *log, struct segment *seg)
     return atomic_load_explicit(&log->applied, memory_order_relaxed) >= segment_end(log, seg);
 }
 
-/* Redis has it, and every sink is past it. */
-static bool is_done(const struct clicklog *log, struct segment *seg)
+bool retention_is_past(const struct clicklog *log, uint64_t position)
 {
-    uint64_t end;
-
-    if (!is_applied(log, seg))
+    if (atomic_load_explicit(&log->applied, memory_order_relaxed) < position)
         return false;
-    end = segment_end(log, seg);
     for (unsigned i = 0; i < log->store->options.n_sinks; i++) {
-        if (atomic_load_explicit(&log->passed[i], memory_order_relaxed) < end)
+        if (atomic_load_explicit(&log->passed[i], memory_order_relaxed) < position)
             return false;
     }
     return true;
+}
+
+/* Redis has it, and every sink is past it. */
+static bool is_done(const struct clicklog *log, struct segment *seg)
+{
+    return is_applied(log, seg) && retention_is_past(log, segment_end(log, seg));
 }
 
 /* Records since when each segment of a log has been applied and past every sink; clears it when a

@@ -4,12 +4,13 @@
  * its counts in a failover.  It is deleted when `retain_ms` have passed, when `retain_max` is
  * exceeded, or when new clicks need the space; then those go first that no sink waits for.  The
  * segment in use stays; the keeper sees to it that the next click leaves it behind when it is as
- * old. Called by the keeper only. */
+ * old.  Called by the keeper only. */
 #ifndef CLICKLOG_RETENTION_H
 #define CLICKLOG_RETENTION_H
 #include <stdbool.h>
 #include <stdint.h>
 
+struct clicklog;
 struct clickstore;
 struct segment;
 
@@ -24,6 +25,9 @@ bool retention_make_room(struct clickstore *store, bool on_disk);
 /* Deletes the file that was applied first, for when the disk is full before `disk_max` is reached.
  * False: no file is applied. */
 bool retention_give_way(struct clickstore *store);
+
+/* Whether Redis and every sink have all records below `position`. */
+bool retention_is_past(const struct clicklog *log, uint64_t position);
 
 /* Adds a new segment to the space in use. */
 void retention_count_in(struct clickstore *store, const struct segment *seg);
