@@ -336,7 +336,7 @@ static void run_fold(struct fixture *f, unsigned i)
         abort();
     f->sum += f->fold->n_items;
     if ((i + 1) % VARIETY == 0)
-        fold_clear(f->fold);
+        fold_clear(f->fold, VARIETY);
 }
 
 /* Two seconds after the client's click before, on the same link. */

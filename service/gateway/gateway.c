@@ -1,9 +1,11 @@
 #include "service/gateway/gateway.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/click_names.h"
+#include "service/base/huge.h"
 #include "service/gateway/gateway_judge.h"
 #include "service/gateway/repeat.h"
 
@@ -13,6 +15,8 @@ enum {
     STEPS_MAX = 128,
 };
 
+static const uint64_t MIX = UINT64_C(0x9e3779b97f4a7c15); /* multiplies a number to spread it */
+
 /*
  * Where the entries of a hash begin, and a short cut for the most frequent case: while all of a
  * client's entries within reach are human clicks of one link from one network, without a hint, one
@@ -20,14 +24,16 @@ enum {
  */
 struct head {
     uint64_t newest; /* the number of the newest entry plus 1; 0 = none */
-    /* The short cut, for one client: all its clicks from `since_ms` on are like this one. */
-    uint64_t link_id;
+    /* The short cut, for one client: all its clicks from `since_ms` on are like the one that
+     * `alike` is the hash of. */
+    uint64_t alike;
     int64_t since_ms;
-    uint32_t brand, client;
-    uint16_t network;
     uint16_t n_places; /* places in the ring that the client's clicks take */
     bool is_uniform;   /* whether the fields of the short cut are valid */
 };
+
+/* Every click waits for its head, so a head must not lie across two lines of the cache. */
+static_assert(64 % sizeof(struct head) == 0, "");
 
 struct gateway {
     struct gateway_options options;
@@ -52,8 +58,8 @@ struct gateway *gateway_new(const struct gateway_options *options)
     gateway->mask = max - 1;
     gateway->shift = 64 - (unsigned)__builtin_ctzll(max);
     gateway->repeat = repeat_new((unsigned)options->repeat_max);
-    gateway->ring = calloc(max, sizeof(*gateway->ring));
-    gateway->heads = calloc(max, sizeof(*gateway->heads));
+    gateway->ring = huge_new(max * sizeof(*gateway->ring));
+    gateway->heads = huge_new(max * sizeof(*gateway->heads));
     if (!gateway->repeat || !gateway->ring || !gateway->heads) {
         gateway_free(gateway);
         return NULL;
@@ -66,8 +72,8 @@ void gateway_free(struct gateway *gateway)
     if (!gateway)
         return;
     repeat_free(gateway->repeat);
-    free(gateway->ring);
-    free(gateway->heads);
+    huge_free(gateway->ring, (gateway->mask + 1) * sizeof(*gateway->ring));
+    huge_free(gateway->heads, (gateway->mask + 1) * sizeof(*gateway->heads));
     free(gateway);
 }
 
@@ -107,7 +113,7 @@ static struct head *find_head(struct gateway *gateway, const struct click *click
 
     /* The highest bits of the product: they spread numbers in a row evenly, which clients mostly
      * are; the bits in the middle put eight of them in one place. */
-    return &gateway->heads[key * UINT64_C(0x9e3779b97f4a7c15) >> gateway->shift];
+    return &gateway->heads[key * MIX >> gateway->shift];
 }
 
 static struct gateway_entry *entry_of(struct gateway *gateway, uint64_t ref)
@@ -189,16 +195,24 @@ static struct gateway_entry *put(struct gateway *gateway, struct head *head,
 
 /* --- the short cut --- */
 
+/* A hash of what the clicks of a short cut have in common.  Two others with the same 64 bits are
+ * very unlikely, and then one sign is missed. */
+static uint64_t likeness(const struct click *click)
+{
+    uint64_t client = (uint64_t)click->brand << 32 | click->client;
+
+    return ((click->link_id * MIX ^ client) * MIX ^ click->network) * MIX;
+}
+
 /* Whether the short cut covers this click.  Only for clicks of this process, because those of
  * others may come twice. */
 static bool is_one_more(const struct head *head, const struct gateway_click *own)
 {
     const struct click *click = &own->click;
 
-    return head->is_uniform && own->is_own && click->link_id == head->link_id &&
-           click->client == head->client && click->brand == head->brand &&
-           click->network == head->network && click->label == CLICK_HUMAN && click->hints == 0 &&
-           click->time_ms >= head->since_ms && head->n_places < GATEWAY_FOUND_MAX;
+    return head->is_uniform && own->is_own && head->alike == likeness(click) &&
+           click->label == CLICK_HUMAN && click->hints == 0 && click->time_ms >= head->since_ms &&
+           head->n_places < GATEWAY_FOUND_MAX;
 }
 
 /* Sets up the short cut if all clicks of the group are alike. */
@@ -216,11 +230,8 @@ static void summarise(const struct gateway *gateway, struct head *head,
                      group->entries[i]->reason == CLICK_REASON_NONE;
     }
     head->is_uniform = is_uniform;
-    head->link_id = newest->link_id;
-    head->brand = newest->brand;
-    head->client = newest->client;
+    head->alike = likeness(newest);
     head->since_ms = newest->time_ms;
-    head->network = newest->network;
     head->n_places = (uint16_t)n_places;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/bytes.h"
+#include "service/base/huge.h"
 
 enum {
     SETS = 8192,
@@ -27,6 +28,16 @@ struct repeat {
     int64_t *ranks; /* ranks_max per slot; see rank_of() */
 };
 
+static size_t slots_bytes(void)
+{
+    return (size_t)SETS * WAYS * sizeof(struct slot);
+}
+
+static size_t ranks_bytes(const struct repeat *repeat)
+{
+    return (size_t)SETS * WAYS * repeat->ranks_max * sizeof(int64_t);
+}
+
 struct repeat *repeat_new(unsigned max)
 {
     struct repeat *repeat = calloc(1, sizeof(*repeat));
@@ -37,8 +48,8 @@ struct repeat *repeat_new(unsigned max)
     repeat->ranks_max = PODS * max;
     if (max == 0)
         return repeat;
-    repeat->slots = calloc((size_t)SETS * WAYS, sizeof(*repeat->slots));
-    repeat->ranks = calloc((size_t)SETS * WAYS * repeat->ranks_max, sizeof(*repeat->ranks));
+    repeat->slots = huge_new(slots_bytes());
+    repeat->ranks = huge_new(ranks_bytes(repeat));
     if (!repeat->slots || !repeat->ranks) {
         repeat_free(repeat);
         return NULL;
@@ -50,8 +61,8 @@ void repeat_free(struct repeat *repeat)
 {
     if (!repeat)
         return;
-    free(repeat->slots);
-    free(repeat->ranks);
+    huge_free(repeat->slots, slots_bytes());
+    huge_free(repeat->ranks, ranks_bytes(repeat));
     free(repeat);
 }
 

@@ -5,6 +5,7 @@
 
 #include "proto/cells.h"
 #include "proto/click_names.h"
+#include "service/base/huge.h"
 #include "service/ledger/use_limits.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
     CELLS_PER_RECORD = 2,
     LONE_PER_RECORD = 2,
     HOUR_MS = 3600000,
+    LINE = 64, /* of the cache */
 };
 
 static uint64_t mix(uint64_t x)
@@ -22,15 +24,14 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 32;
 }
 
-static bool index_init(struct fold_index *index, uint32_t n_max)
+/* Slots of an index of up to `n` entries. */
+static uint32_t index_slots(uint32_t n)
 {
-    uint32_t n = 16;
+    uint32_t slots = 16;
 
-    while (n < 2 * n_max)
-        n *= 2;
-    index->mask = n - 1;
-    index->slots = calloc(n, sizeof(*index->slots));
-    return index->slots != NULL;
+    while (slots < 2 * n)
+        slots *= 2;
+    return slots;
 }
 
 /* Linear probing is safe here: a link id is the output of a keyed hash, and the other numbers come
@@ -91,33 +92,52 @@ static uint32_t group_slot(const struct fold *fold, const struct fold_group_key 
     return at;
 }
 
+static void *place(const struct fold *fold, size_t *at, size_t n, size_t size)
+{
+    void *array = fold->memory ? fold->memory + *at : NULL;
+
+    *at += (n * size + LINE - 1) / LINE * LINE;
+    return array;
+}
+
+/* Gives the arrays their places in fold->memory, one behind the other, so that they share few huge
+ * pages.  Returns how many bytes they take; without memory, only that. */
+static size_t lay_out(struct fold *fold)
+{
+    unsigned n = fold->records_room, groups = fold_groups_max(n);
+    size_t at = 0;
+
+    fold->link_index.slots = place(fold, &at, index_slots(n), sizeof(uint32_t));
+    fold->item_index.slots = place(fold, &at, index_slots(n * ITEMS_PER_RECORD), sizeof(uint32_t));
+    fold->group_index.slots = place(fold, &at, index_slots(groups), sizeof(uint32_t));
+    fold->links = place(fold, &at, n, sizeof(*fold->links));
+    fold->items = place(fold, &at, (size_t)n * ITEMS_PER_RECORD, sizeof(*fold->items));
+    fold->groups = place(fold, &at, groups, sizeof(*fold->groups));
+    fold->sums = place(fold, &at, FOLD_SUMS_MAX, sizeof(*fold->sums));
+    fold->lone = place(fold, &at, (size_t)n * LONE_PER_RECORD, sizeof(*fold->lone));
+    fold->cells = place(fold, &at, (size_t)n * CELLS_PER_RECORD, sizeof(*fold->cells));
+    fold->persons = place(fold, &at, n, sizeof(*fold->persons));
+    fold->facts = place(fold, &at, n, sizeof(*fold->facts));
+    fold->events = place(fold, &at, FOLD_EVENTS_MAX, sizeof(*fold->events));
+    return at;
+}
+
 struct fold *fold_new(unsigned records_max)
 {
     struct fold *fold = calloc(1, sizeof(*fold));
-    size_t n = records_max;
 
     if (!fold)
         return NULL;
-    fold->records_max = records_max;
+    fold->records_room = records_max;
     fold->campaigns_max = UINT32_MAX;
-    fold->links = calloc(n, sizeof(*fold->links));
-    fold->items = calloc(n * ITEMS_PER_RECORD, sizeof(*fold->items));
-    fold->groups = calloc(fold_groups_max(records_max), sizeof(*fold->groups));
-    fold->sums = calloc(FOLD_SUMS_MAX, sizeof(*fold->sums));
-    fold->lone = calloc(n * LONE_PER_RECORD, sizeof(*fold->lone));
-    fold->cells = calloc(n * CELLS_PER_RECORD, sizeof(*fold->cells));
-    fold->persons = calloc(n, sizeof(*fold->persons));
-    fold->events = calloc(n, sizeof(*fold->events));
-    fold->facts = calloc(n, sizeof(*fold->facts));
-    if (!fold->links || !fold->items || !fold->groups || !fold->sums || !fold->lone ||
-        !fold->cells || !fold->persons || !fold->events || !fold->facts ||
-        !index_init(&fold->link_index, records_max) ||
-        !index_init(&fold->item_index, records_max * ITEMS_PER_RECORD) ||
-        !index_init(&fold->group_index, fold_groups_max(records_max))) {
+    fold->bytes = lay_out(fold);
+    fold->memory = huge_new(fold->bytes);
+    if (!fold->memory) {
         fold_free(fold);
         return NULL;
     }
-    fold_clear(fold);
+    (void)lay_out(fold);
+    fold_clear(fold, records_max);
     return fold;
 }
 
@@ -125,18 +145,7 @@ void fold_free(struct fold *fold)
 {
     if (!fold)
         return;
-    free(fold->links);
-    free(fold->items);
-    free(fold->groups);
-    free(fold->cells);
-    free(fold->sums);
-    free(fold->lone);
-    free(fold->persons);
-    free(fold->events);
-    free(fold->facts);
-    free(fold->link_index.slots);
-    free(fold->item_index.slots);
-    free(fold->group_index.slots);
+    huge_free(fold->memory, fold->bytes);
     free(fold);
 }
 
@@ -146,7 +155,7 @@ static void index_clear(struct fold_index *index)
     memset(index->slots, 0, ((size_t)index->mask + 1) * sizeof(*index->slots));
 }
 
-void fold_clear(struct fold *fold)
+void fold_clear(struct fold *fold, unsigned records)
 {
     if (fold->n_links > fold->link_index.mask / 16) {
         index_clear(&fold->link_index);
@@ -178,6 +187,13 @@ void fold_clear(struct fold *fold)
     fold->n_campaigns = fold->n_links = fold->n_items = fold->n_groups = fold->n_sums =
         fold->n_lone = fold->n_cells = fold->n_persons = fold->n_events = fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
+    if (records > fold->records_room)
+        records = fold->records_room;
+    fold->records_max = records;
+    /* All slots are free, so any part of them can be the index. */
+    fold->link_index.mask = index_slots(records) - 1;
+    fold->item_index.mask = index_slots(records * ITEMS_PER_RECORD) - 1;
+    fold->group_index.mask = index_slots(fold_groups_max(records)) - 1;
 }
 
 static void add_link(struct fold *fold, const struct click *click, int human, int automated)

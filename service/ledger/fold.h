@@ -141,7 +141,9 @@ struct fold_index {
 };
 
 struct fold {
-    unsigned records_max;
+    unsigned records_room, records_max; /* of fold_new(); of fold_clear() */
+    uint8_t *memory;                    /* of all arrays */
+    size_t bytes;
     struct fold_link *links;
     struct fold_item *items;
     struct fold_group *groups;
@@ -171,7 +173,9 @@ static inline unsigned fold_groups_max(unsigned records_max)
 /* `records_max`: at most so many clicks are added between two clears.  NULL: out of memory. */
 MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
-void fold_clear(struct fold *fold);
+/* Empties the fold.  Up to `records` clicks can be added then, but no more than fold_new() was
+ * told. For few of them the indexes are small, and stay in the cache. */
+void fold_clear(struct fold *fold, unsigned records);
 
 /* Fetches into the cache what fold_add() will look at: first without `has_slot`, and some clicks
  * later with it.  Changes nothing. */

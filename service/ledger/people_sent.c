@@ -1,6 +1,6 @@
 #include "service/ledger/people_sent.h"
 
-#include <stdlib.h>
+#include "service/base/huge.h"
 
 enum {
     SLOT_BITS = 17, /* 1 MiB, touched as it is used: some 50,000 people of two groups */
@@ -17,7 +17,7 @@ struct people_sent {
 
 struct people_sent *people_sent_new(void)
 {
-    struct people_sent *people = calloc(1, sizeof(*people));
+    struct people_sent *people = huge_new(sizeof(*people));
 
     if (people)
         people->era = 1; /* a slot that was never used is of none */
@@ -26,7 +26,7 @@ struct people_sent *people_sent_new(void)
 
 void people_sent_free(struct people_sent *people)
 {
-    free(people);
+    huge_free(people, sizeof(*people));
 }
 
 /* The finalizer of MurmurHash3: any bit of `x` changes half of the result's. */

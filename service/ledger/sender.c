@@ -180,11 +180,11 @@ static uint64_t fold_range(struct ledger *ledger, struct ledger_log *log, const 
     struct range left = *range;
     bool full = false;
 
-    fold_clear(ledger->fold);
     ledger->fold->limits = ledger->limits;
     ledger->fold->sent = ledger->people_sent;
     if (left.to - left.from > ledger->options.batch_max)
         left.to = left.from + ledger->options.batch_max;
+    fold_clear(ledger->fold, (unsigned)(left.to - left.from));
     while (left.from < left.to && !full) {
         size_t n_clicks, n, passed;
         uint64_t to = left.to;

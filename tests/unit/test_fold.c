@@ -235,7 +235,7 @@ static void test_cells(void **state)
     (void)state;
     assert_true(fold_add(fold, &click));
     assert_int_equal(fold->n_cells, 0); /* not wanted */
-    fold_clear(fold);
+    fold_clear(fold, 16);
     fold->with_cells = true;
     assert_true(fold_add(fold, &click));
     click.type = CLICK_TYPE_RELABEL;
@@ -257,7 +257,7 @@ static void test_cells(void **state)
     click.page = CLICK_PAGE_EXPIRED;
     assert_true(fold_add(fold, &click));
     assert_int_equal(fold->n_cells, 3);
-    fold_clear(fold);
+    fold_clear(fold, 16);
     assert_int_equal(fold->n_cells, 0);
     fold_free(fold);
 }
@@ -316,7 +316,7 @@ static void test_random_clicks(void **state)
         memset(human, 0, sizeof(human));
         memset(automated, 0, sizeof(automated));
         memset(clients, 0, sizeof(clients));
-        fold_clear(fold);
+        fold_clear(fold, (unsigned)n);
         assert_int_equal(fold->n_links + fold->n_items + fold->n_groups + fold->n_persons, 0);
         for (int i = 0; i < n; i++) {
             struct click click = a_click();
@@ -423,7 +423,7 @@ static void test_an_event_is_folded(void **state)
     assert_int_equal(fold->events[0].n_entries, 2);
     assert_true(fold->events[0].key == fold->events[1].key);
     assert_int_equal(fold->n_links + fold->n_items + fold->n_groups, 0);
-    fold_clear(fold);
+    fold_clear(fold, 2);
     record.kind = EVENT_ERASED; /* for sinks only */
     assert_true(fold_add(fold, &record));
     record.kind = EVENT_TYPES; /* of a newer version */
@@ -543,7 +543,7 @@ static void test_limits(void **state)
     assert_int_equal(fold->n_campaigns, 7); /* a relabelling needs room for two */
     assert_int_equal(n, 61);
     assert_int_equal(fold->n_groups, 8);
-    fold_clear(fold);
+    fold_clear(fold, 4096);
     assert_true(fold_add(fold, &click));
     fold_free(fold);
 
@@ -557,7 +557,7 @@ static void test_limits(void **state)
     }
     assert_in_range(click.campaign, FOLD_SUMS_MAX - 5, FOLD_SUMS_MAX);
     assert_int_equal(fold->n_links, n);
-    fold_clear(fold);
+    fold_clear(fold, 4096 * (FOLD_LONE_MAX + 1));
     assert_true(fold_add(fold, &click));
     fold_free(fold);
 
@@ -586,7 +586,7 @@ static void test_repeated_clicks_of_an_invoice(void **state)
     assert_true(fold_add(fold, &click));
     assert_int_equal(fold->n_facts, 2); /* none has been sent */
     assert_true(people_sent_add_click(sent, &fold->facts[0].click));
-    fold_clear(fold);
+    fold_clear(fold, 16);
     assert_true(fold_add(fold, &click));
     assert_int_equal(fold->n_facts, 0);
     print_message("another link's in between\n");
@@ -597,7 +597,7 @@ static void test_repeated_clicks_of_an_invoice(void **state)
     assert_int_equal(fold->n_facts, 2);
     print_message("a relabelling is told in any case\n");
     assert_true(people_sent_add_click(sent, &fold->facts[1].click));
-    fold_clear(fold);
+    fold_clear(fold, 16);
     click.type = CLICK_TYPE_RELABEL;
     click.old_label = CLICK_HUMAN;
     click.label = CLICK_SCANNER;

@@ -1,0 +1,36 @@
+#include "service/base/huge.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+static const size_t HUGE_PAGE = (size_t)2 << 20;
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+void *huge_new(size_t bytes)
+{
+    size_t len = round_up(bytes), head, tail;
+    char *mapped =
+        mmap(NULL, len + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (mapped == MAP_FAILED)
+        return NULL;
+    /* Only whole huge pages at multiples of their size count. */
+    head = round_up((uintptr_t)mapped) - (uintptr_t)mapped;
+    tail = HUGE_PAGE - head;
+    if (head > 0)
+        (void)munmap(mapped, head);
+    if (tail > 0)
+        (void)munmap(mapped + head + len, tail);
+    (void)madvise(mapped + head, len, MADV_HUGEPAGE); /* refused: ordinary pages */
+    return mapped + head;
+}
+
+void huge_free(void *memory, size_t bytes)
+{
+    if (memory)
+        (void)munmap(memory, round_up(bytes));
+}
