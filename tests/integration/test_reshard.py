@@ -53,6 +53,11 @@ def wait_total(clients, links, n):
     wait_until(lambda: total() == n, 60, lambda: f"{n} clicks of the links are counted, there are {total()}")
 
 
+def wait_facts(client):
+    """Until all facts of invoices are added: before that, counts can't be moved."""
+    wait_until(lambda: not any(client.xlen(key) for key in client.scan_iter("hc:{s*}:fq")), 20, "facts are added")
+
+
 def shards_in_use(client):
     return {int(key[5:7], 16) for key in client.scan_iter("hc:{s*") if re.match(rb".*:[loct]:", key)}
 
@@ -186,6 +191,7 @@ def test_fewer_shards_need_logs_that_were_applied_equally_far(make_hopcountd, re
 
     set_shards(daemon, 16)
     daemon.start()
+    wait_facts(redis.client())
     daemon.shut_down()
     set_shards(daemon, 2)
     reshard(daemon)
