@@ -174,7 +174,7 @@ static inline unsigned fold_groups_max(unsigned records_max)
 MUST_USE struct fold *fold_new(unsigned records_max);
 void fold_free(struct fold *fold);
 /* Empties the fold.  Up to `records` clicks can be added then, but no more than fold_new() was
- * told. For few of them the indexes are small, and stay in the cache. */
+ * told.  For few of them the indexes are small, and stay in the cache. */
 void fold_clear(struct fold *fold, unsigned records);
 
 /* Fetches into the cache what fold_add() will look at: first without `has_slot`, and some clicks
