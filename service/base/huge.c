@@ -12,19 +12,17 @@ static size_t round_up(size_t bytes)
 
 void *huge_new(size_t bytes)
 {
-    size_t len = round_up(bytes), head, tail;
+    size_t len = round_up(bytes), head;
     char *mapped =
         mmap(NULL, len + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (mapped == MAP_FAILED)
         return NULL;
-    /* Only whole huge pages at multiples of their size count. */
+    /* A huge page begins at a multiple of its size; what was mapped too much is given back. */
     head = round_up((uintptr_t)mapped) - (uintptr_t)mapped;
-    tail = HUGE_PAGE - head;
     if (head > 0)
         (void)munmap(mapped, head);
-    if (tail > 0)
-        (void)munmap(mapped + head + len, tail);
+    (void)munmap(mapped + head + len, HUGE_PAGE - head);
     (void)madvise(mapped + head, len, MADV_HUGEPAGE); /* refused: ordinary pages */
     return mapped + head;
 }

@@ -3,16 +3,17 @@
 #include "service/base/huge.h"
 
 enum {
-    SLOT_BITS = 17, /* 1 MiB, touched as it is used: some 50,000 people of two groups */
+    SLOT_BITS = 17, /* 1 MiB: some 50,000 people of two groups */
     BUCKET_BITS = 15,
     WAYS = 4, /* invoices in a bucket: with one, two that share it would be sent over and over */
 };
 
+/* The tables come first: so no bucket lies across two lines of the cache. */
 struct people_sent {
-    uint64_t era;       /* a slot that was filled in another era counts as empty */
-    uint64_t click_era; /* the same for the slots of clicks */
     uint64_t slots[1 << SLOT_BITS];
     uint64_t clicks[1 << BUCKET_BITS][WAYS]; /* half a hash of the invoice, half one of the click */
+    uint64_t era;       /* a slot that was filled in another era counts as empty */
+    uint64_t click_era; /* the same for the slots of clicks */
 };
 
 struct people_sent *people_sent_new(void)

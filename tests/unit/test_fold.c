@@ -543,6 +543,20 @@ static void test_limits(void **state)
     assert_int_equal(fold->n_campaigns, 7); /* a relabelling needs room for two */
     assert_int_equal(n, 61);
     assert_int_equal(fold->n_groups, 8);
+    print_message("no more records than fold_clear() was told, nor fold_new()\n");
+    fold->campaigns_max = UINT32_MAX;
+    for (unsigned records = 3; records < 10000; records += 9000) {
+        unsigned room = records < 4096 ? records : 4096;
+
+        fold_clear(fold, records);
+        for (n = 0; n < room; n++) {
+            click.link_id = n + 1;
+            assert_true(fold_add(fold, &click));
+        }
+        click.link_id = n + 1;
+        assert_false(fold_add(fold, &click));
+        assert_int_equal(fold->n_links, room);
+    }
     fold_clear(fold, 4096);
     assert_true(fold_add(fold, &click));
     fold_free(fold);
