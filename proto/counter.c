@@ -521,6 +521,11 @@ void counter_key_waiting(struct counter_key *key, unsigned shard, uint32_t slot)
 
 void counter_key_waiting_slots(struct counter_key *key, unsigned shard)
 {
+    set_key(key, "hc:{s%02x}:ws", shard);
+}
+
+void counter_key_waiting_list(struct counter_key *key, unsigned shard)
+{
     set_key(key, "hc:{s%02x}:wq", shard);
 }
 

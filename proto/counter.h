@@ -231,9 +231,11 @@ int64_t counter_people_next_s(enum counter_people_of of, int64_t time_s);
 
 /* String: records (waiting.h) of clicks by people in a slot, by campaigns of the shard. */
 void counter_key_waiting(struct counter_key *key, unsigned shard, uint32_t slot);
-/* String: which of these keys there are, 8 bytes for each addition to one, big-endian: slot, and
- * how many bytes were added. */
+/* Sorted set: which of these keys there are, each a slot in decimal with waiting_score(). */
 void counter_key_waiting_slots(struct counter_key *key, unsigned shard);
+/* String in which older builds list them: 8 bytes for each addition to a slot, big-endian:
+ * slot, and how many bytes were added. */
+void counter_key_waiting_list(struct counter_key *key, unsigned shard);
 
 /* --- invoices and the sums made of them (funnel.h) --- */
 

@@ -24,7 +24,8 @@ enum reshard_what {
     RESHARD_CURSOR,  /* of a log: each shard has one */
     RESHARD_BLOCKS,  /* numbers of blocks of invoices: each shard lists its own */
     RESHARD_WAITING, /* people who wait: each shard has those that it will count */
-    RESHARD_SLOTS,   /* which slots have such records: each shard has its own */
+    RESHARD_SLOTS,   /* a sorted set of the slots that have such records: each shard has its own */
+    RESHARD_LIST,    /* the same as a string, by older builds */
     RESHARD_SUMS,    /* of the funnel: what all shards hold is added up, so any shard may hold it */
     RESHARD_TALLY,   /* a hash of numbers, for which the same is true */
     RESHARD_TOLD,    /* what clients ask for, links that they used up: likewise */

@@ -21,6 +21,7 @@ enum {
     WAITING_AT_BRAND = 8,
     WAITING_AT_CAMPAIGN = 12,
     WAITING_AT_CHANGE = 14,
+    WAITING_VERSION_BITS = 21,
 };
 
 /* What a record is about: the people of the click's campaign, those of all campaigns, or both, for
@@ -43,6 +44,32 @@ static inline uint32_t waiting_slot(int64_t time_s)
     int64_t slot = time_s / WAITING_SLOT_S;
 
     return slot < 0 ? 0 : slot > UINT32_MAX ? UINT32_MAX : (uint32_t)slot;
+}
+
+/* A slot's score in the sorted set of slots: so slots are in the order of time, and a score changes
+ * whenever records are added to its slot.  `len`: bytes of the slot's records.  A double holds it
+ * exactly. */
+static inline uint64_t waiting_score(uint32_t slot, uint64_t len)
+{
+    return (uint64_t)slot << WAITING_VERSION_BITS |
+           (len / WAITING_LEN & ((1U << WAITING_VERSION_BITS) - 1));
+}
+
+/* Less, if they were more than 32 MB. */
+static inline uint64_t waiting_score_bytes(uint64_t score)
+{
+    return (score & ((1U << WAITING_VERSION_BITS) - 1)) * WAITING_LEN;
+}
+
+static inline uint32_t waiting_score_slot(uint64_t score)
+{
+    return (uint32_t)(score >> WAITING_VERSION_BITS);
+}
+
+/* The least score of the slot behind. */
+static inline uint64_t waiting_score_next(uint64_t score)
+{
+    return waiting_score(waiting_score_slot(score), 0) + (UINT64_C(1) << WAITING_VERSION_BITS);
 }
 
 /* What a record of that campaign is about in one shard; 0: nothing, it belongs into others. */

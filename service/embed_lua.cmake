@@ -2,7 +2,7 @@
 # `after_append` stands ledger/append.lua.
 set(after_append ledger/batch ledger/invoices ledger/people_add ledger/spread)
 foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices
-    ledger/people_add ledger/people_done ledger/spread gateway/pods
+    ledger/people_add ledger/people_done ledger/people_slots ledger/spread gateway/pods
     gateway/siblings gateway/claim checks/check_take checks/check_keep
     reports/report_read reports/report_keep
     state/state_news state/one_use sinks/stream)

@@ -327,9 +327,10 @@ static bool join_texts(struct reshard_move *move, const struct reshard_key *key)
     return ok;
 }
 
-/* --- hashes and streams of shards that become one --- */
+/* --- hashes, sorted sets and streams of shards that become one --- */
 
-/* Their parts, in the order in which they came: field and number; or id, name and value. */
+/* Their parts, in the order in which they came: field and number, member and score; or id, name and
+ * value. */
 struct parts {
     struct talk *talk;
     struct part {
@@ -365,7 +366,7 @@ static struct part *add_part(struct parts *parts, const struct redisReply *text)
     return NULL;
 }
 
-/* The answer to HGETALL. */
+/* The answer to HGETALL, or to ZRANGE with scores. */
 static void on_fields(void *owner, const struct redisReply *answer)
 {
     struct parts *parts = owner;
@@ -417,6 +418,20 @@ static bool write_fields(struct reshard_move *move, struct slice to, const struc
     return true;
 }
 
+/* A slot of several shards is listed once. */
+static bool write_members(struct reshard_move *move, struct slice to, const struct parts *parts)
+{
+    for (size_t i = 0; i + 1 < parts->n; i += 2) {
+        const struct part *member = &parts->all[i], *score = member + 1;
+        const struct slice argv[4] = {slice_of("ZADD"), to, slice_make(score->text, score->len),
+                                      slice_make(member->text, member->len)};
+
+        if (!talk_send(move->target, to, argv, 4, NULL, NULL))
+            return false;
+    }
+    return true;
+}
+
 /* In the order of their ids; of two with the same id the second gets the next one. */
 static bool write_entries(struct reshard_move *move, struct slice to, struct parts *parts)
 {
@@ -443,9 +458,14 @@ static bool write_entries(struct reshard_move *move, struct slice to, struct par
 
 static bool join_parts(struct reshard_move *move, const struct reshard_key *key)
 {
-    bool is_stream = key->what == RESHARD_TOLD;
     struct slice hash[2] = {slice_of("HGETALL")};
+    struct slice set[5] = {
+        slice_of("ZRANGE"), {NULL, 0}, slice_of("0"), slice_of("-1"), slice_of("WITHSCORES")};
     struct slice stream[4] = {slice_of("XRANGE"), {NULL, 0}, slice_of("-"), slice_of("+")};
+    const struct slice *read = key->what == RESHARD_TOLD    ? stream
+                               : key->what == RESHARD_SLOTS ? set
+                                                            : hash;
+    size_t argc = read == stream ? 4 : read == set ? 5 : 2;
     struct slice expiry[2] = {slice_of("PEXPIRETIME")}, drop[2] = {slice_of("UNLINK")};
     struct value value = {.expires_ms = -1};
     struct parts parts = {.talk = move->source};
@@ -458,9 +478,9 @@ static bool join_parts(struct reshard_move *move, const struct reshard_key *key)
     for (unsigned s = first; ok && s < end; s++) {
         if (!reshard_make_key(&from, s, key->name, false))
             continue;
-        hash[1] = stream[1] = expiry[1] = counter_key_slice(&from);
-        ok = talk_send(move->source, hash[1], is_stream ? stream : hash, is_stream ? 4 : 2,
-                       is_stream ? on_entries : on_fields, &parts) &&
+        hash[1] = set[1] = stream[1] = expiry[1] = counter_key_slice(&from);
+        ok = talk_send(move->source, hash[1], read, argc, read == stream ? on_entries : on_fields,
+                       &parts) &&
              (s != key->shard || talk_send(move->source, hash[1], expiry, 2, on_expiry, &value)) &&
              talk_wait(move->source);
     }
@@ -470,8 +490,9 @@ static bool join_parts(struct reshard_move *move, const struct reshard_key *key)
         /* What an interrupted attempt has left would be added to. */
         drop[1] = counter_key_slice(&to);
         ok = talk_send(move->target, drop[1], drop, 2, NULL, NULL) &&
-             (is_stream ? write_entries(move, drop[1], &parts)
-                        : write_fields(move, drop[1], &parts));
+             (read == stream ? write_entries(move, drop[1], &parts)
+              : read == set  ? write_members(move, drop[1], &parts)
+                             : write_fields(move, drop[1], &parts));
     }
     if (ok && value.expires_ms >= 0) {
         const struct slice argv[3] = {slice_of("PEXPIREAT"), drop[1],
@@ -498,7 +519,7 @@ static bool copy_of_each(struct reshard_move *move, const struct reshard_key *ke
     if (move->n.to >= move->n.from) {
         if (key->what == RESHARD_BLOCKS || key->what == RESHARD_WAITING)
             return split_list(move, key);
-        if (key->what != RESHARD_CURSOR && key->what != RESHARD_SLOTS)
+        if (key->what != RESHARD_CURSOR && key->what != RESHARD_SLOTS && key->what != RESHARD_LIST)
             how.n_parts = 1; /* all shards are added up: the first part has all */
         return carry(move, key, text, &how);
     }
@@ -508,8 +529,9 @@ static bool copy_of_each(struct reshard_move *move, const struct reshard_key *ke
         return true;
     if (key->what == RESHARD_CURSOR)
         return carry(move, key, text, &how);
-    return key->what == RESHARD_TALLY || key->what == RESHARD_TOLD ? join_parts(move, key)
-                                                                   : join_texts(move, key);
+    return key->what == RESHARD_TALLY || key->what == RESHARD_TOLD || key->what == RESHARD_SLOTS
+               ? join_parts(move, key)
+               : join_texts(move, key);
 }
 
 static bool copy_key(struct reshard_move *move, const struct reshard_key *key, struct slice text)
@@ -533,6 +555,7 @@ static bool copy_key(struct reshard_move *move, const struct reshard_key *key, s
     case RESHARD_BLOCKS:
     case RESHARD_WAITING:
     case RESHARD_SLOTS:
+    case RESHARD_LIST:
     case RESHARD_SUMS:
     case RESHARD_TALLY:
     case RESHARD_TOLD:
@@ -575,6 +598,7 @@ static bool delete_key(struct reshard_move *move, const struct reshard_key *key,
     case RESHARD_BLOCKS:
     case RESHARD_WAITING:
     case RESHARD_SLOTS:
+    case RESHARD_LIST:
     case RESHARD_SUMS:
     case RESHARD_TALLY:
     case RESHARD_TOLD:

@@ -1,7 +1,7 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
 -- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, 4 the number of shards
---       that this one is of, 5 the list of slots in which people wait, then the keys of tables, cells, series,
+--       that this one is of, 5 the set of slots in which people wait, then the keys of tables, cells, series,
 --       people, events and uses in the order in which ARGV[4], [13], [5] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   how many texts of records                                    a key each
@@ -36,6 +36,7 @@ local needed = {
     { 'GETRANGE', any, '0', '0' }, { 'HINCRBY', any, 'f', '1' }, { 'EXPIRE', any, '1', 'NX' },
     { 'PFADD', any, 'x' }, { 'PFMERGE', any, any }, { 'MGET', any }, { 'XADD', any, '*', 'e', '' }, { 'HGETALL', any },
     { 'XLEN', any }, { 'XRANGE', any, '-', '+' }, { 'XTRIM', any, 'MINID', '0' },
+    { 'ZADD', any, '0', 'x' }, { 'ZRANGE', any, '0', '0' }, { 'ZREM', any, 'x' },
 }
 for _, command in ipairs(needed) do
     if not redis.acl_check_cmd(unpack(command)) then
@@ -84,16 +85,16 @@ for i = 1, #series, 2 do
 end
 
 -- People are counted when it is sure that they are people (people.c).
-local listed = {}
 for i = 1, #slots do
     k, text = k + 1, text + 1
-    if append(KEYS[k], ARGV[text], 16) then
+    local len = append(KEYS[k], ARGV[text], 16)
+    if len then
         try('EXPIRE', KEYS[k], ARGV[3])
-        listed[#listed + 1] = struct.pack('>I4I4', slots[i], #ARGV[text])
+        local added = try('ZADD', KEYS[5], slots[i] * 0x200000 + len / 16 % 0x200000, slots[i])
+        if type(added) == 'table' then
+            set_aside(KEYS[5], 1, added)
+        end
     end
-end
-if #listed > 0 then
-    append(KEYS[5], table.concat(listed), 8)
 end
 
 -- A repetition of an event is passed over; what is new goes to the stream too, for all pods.

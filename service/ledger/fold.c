@@ -129,7 +129,7 @@ struct fold *fold_new(unsigned records_max)
     if (!fold)
         return NULL;
     fold->records_room = records_max;
-    fold->campaigns_max = UINT32_MAX;
+    fold->spread_max = UINT32_MAX;
     fold->bytes = lay_out(fold);
     fold->memory = huge_new(fold->bytes);
     if (!fold->memory) {
@@ -184,8 +184,9 @@ void fold_clear(struct fold *fold, unsigned records)
             fold->n_groups--;
         }
     }
-    fold->n_campaigns = fold->n_links = fold->n_items = fold->n_groups = fold->n_sums =
-        fold->n_lone = fold->n_cells = fold->n_persons = fold->n_events = fold->n_facts = 0;
+    fold->n_campaigns = fold->n_slots = fold->n_links = fold->n_items = fold->n_groups =
+        fold->n_sums = fold->n_lone = fold->n_cells = fold->n_persons = fold->n_events =
+            fold->n_facts = 0;
     memset(fold->last_group, 0xff, sizeof(fold->last_group));
     if (records > fold->records_room)
         records = fold->records_room;
@@ -361,6 +362,7 @@ static void add_person(struct fold *fold, const struct click *click, int human)
     if (human == 0 || (click->client == 0 && click->visitor == 0))
         return;
     person->slot = waiting_slot(click->time_ms / 1000);
+    fold->n_slots += fold->n_persons == 0 || person[-1].slot != person->slot;
     person->change = human;
     person->who = (struct waiting){
         .id = click->client ? click->client : click->visitor,
@@ -487,7 +489,7 @@ bool fold_add(struct fold *fold, const struct click *click)
     }
     if (fold->n_links == fold->records_max || fold->n_facts == fold->records_max ||
         fold->n_groups + GROUPS_PER_RECORD > fold_groups_max(fold->records_max) ||
-        fold->n_campaigns + CAMPAIGNS_PER_RECORD > fold->campaigns_max ||
+        fold->n_campaigns + CAMPAIGNS_PER_RECORD + fold->n_slots + 1 > fold->spread_max ||
         fold->n_sums + GROUPS_PER_RECORD > FOLD_SUMS_MAX ||
         fold->n_lone + LONE_PER_RECORD > fold->records_max * LONE_PER_RECORD ||
         fold->n_items + ITEMS_PER_RECORD > fold->records_max * ITEMS_PER_RECORD ||

@@ -157,8 +157,9 @@ struct fold {
     const struct use_limits *limits;      /* the caller's; NULL = there are none */
     struct people_sent *sent; /* the caller's: repetitions of its clicks add no fact; may be NULL */
     bool with_cells;          /* the caller's: clicks are counted in cells too */
-    unsigned campaigns_max;   /* the caller's: groups of campaigns; at least 2 */
+    unsigned spread_max;      /* the caller's: groups of campaigns, and slots; at least 3 */
     uint32_t n_campaigns;     /* of the groups: those that are not of all campaigns */
+    uint32_t n_slots;         /* of people whose clicks follow one another: waiting_slot() */
     uint32_t n_links, n_items, n_groups, n_sums, n_lone, n_cells, n_persons, n_events, n_facts;
     uint32_t last_group[2][2]; /* the groups of the last click: [all campaigns][automated] */
     struct fold_index link_index, item_index, group_index;

@@ -26,10 +26,12 @@ enum {
     RATE_MS = 5000, /* for the clicks per second that pods tell one another */
     FLUSHES = 50,   /* in which a relabelling reaches Redis at the latest */
     /*
-     * Groups of campaigns in a batch, for each shard.  Redis serves nobody else during the script,
-     * whose time is that of its commands, some 1 to 2 µs each: one for each such group, and up to
-     * 3072 for the parts of tables, which 2000 clicks reach nearly as well as 8192.  So a batch of
-     * clicks that are all of other campaigns ends after 1024 of them, with some 3000 commands.
+     * Groups of campaigns, and slots of people, in a batch, for each shard.  Redis serves nobody
+     * else during the script, whose time is that of its commands, some 1 to 2 µs each: one for each
+     * such group, three for each slot, and up to 3072 for the parts of tables, which 2000 clicks
+     * reach nearly as well as 8192.  So a batch of clicks that are all of other campaigns, or ten
+     * seconds apart, as in the backlog of a quiet site, ends after 1024 of them, with some 3000
+     * commands.
      * With 8192 such clicks in a batch each would cost Redis a quarter to two fifths less, but
      * others would wait some ten times as long (bench/README.md "Many campaigns"); more shards give
      * both.
@@ -38,7 +40,7 @@ enum {
      * Redis did for others.  Smaller batches cost more, so that a Redis which is slow because it
      * has much to do would get more to do.
      */
-    CAMPAIGNS_MAX = 1024,
+    SPREAD_MAX = 1024,
 };
 
 /* --- the logs --- */
@@ -379,7 +381,7 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
     ledger->batch = ledger->people_sent ? batch_new(&options) : NULL;
     if (ledger->fold) {
         ledger->fold->with_cells = ledger->options.retention_cells_s > 0;
-        ledger->fold->campaigns_max = CAMPAIGNS_MAX * ledger->options.n_shards;
+        ledger->fold->spread_max = SPREAD_MAX * ledger->options.n_shards;
     }
     ledger->compact = compact_new();
     ledger->adder = invoices_new(ledger->options.n_shards);

@@ -9,6 +9,7 @@
 
 #include "people_add_lua.h"
 #include "people_done_lua.h"
+#include "people_slots_lua.h"
 #include "proto/bytes.h"
 #include "proto/waiting.h"
 #include "service/base/background.h"
@@ -22,9 +23,10 @@
 #include "service/redis/redis_link.h"
 
 enum {
-    SLOTS_MAX = 32,      /* counted at a time, */
-    BYTES_MAX = 1 << 20, /* or of so many bytes, if they are more than one */
-    LOOKS = 8,           /* during the time that a slot waits */
+    PAGE_MAX = 128,        /* slots that are looked at, and counted, at a time; */
+    BYTES_MAX = 1 << 20,   /* or of so many bytes, if they are more than one */
+    WATCHED_MAX = 1 << 17, /* slots that are looked at: the earliest of two weeks */
+    LOOKS = 8,             /* during the time that a slot waits */
     LOOK_MIN_MS = 200,
     LOOK_MAX_MS = 10000,
     RUNS_MAX = 128,        /* people of an hour and campaign each, in one command */
@@ -32,7 +34,6 @@ enum {
     PERSON_BYTES = 10,     /* a visitor, with its head */
     RUN_BYTES = 6,         /* how many people, and keys */
     RUN_KEYS_MAX = 3,      /* of an hour, a day, a month */
-    LISTED_LEN = 8,        /* of the list of slots: slot, bytes added */
     LEFT_TTL_S = 3600,     /* a relabelling that came before its click waits for it */
     HOUR_S = 3600,
     ARGV_HEAD = 3, /* EVAL, script, number of keys */
@@ -40,11 +41,16 @@ enum {
 
 enum step { IDLE, LOOKING, LOADING, ADDING, ENDING };
 
-/* A slot of the list, as last seen. */
+/* A slot in which people wait, as last seen. */
 struct seen {
-    uint32_t slot;
-    uint64_t bytes;
+    uint64_t score;   /* waiting_score(): another one when something is added */
     int64_t since_ms; /* monotonic */
+};
+
+/* Those of one look, by slot. */
+struct look {
+    struct seen *of;
+    size_t n, room;
 };
 
 /* Somebody to be counted. */
@@ -56,6 +62,7 @@ struct person {
 /* A slot that is being counted. */
 struct due {
     uint32_t slot;
+    size_t at;                /* in shard.now */
     size_t len;               /* of what was loaded */
     size_t rest_at, rest_len; /* in shard.rest: relabellings whose clicks haven't come */
 };
@@ -66,11 +73,16 @@ struct shard_people {
     int64_t look_ms;
     int64_t mark_ms, relabelled_ms; /* see note_relabellings() */
     int64_t as_of_ms; /* as of the last look, on this connection; 0 = there was none */
-    struct seen *seen;
-    size_t n_seen;
+
+    /* A look goes through the set of slots page by page, and counts what is due of one before it
+     * asks for the next. */
+    struct look before, now;
+    size_t old;        /* those of `before` that are of earlier slots than the next page */
+    uint64_t page_at;  /* score from which the next page begins, */
+    bool is_last_page; /* unless there is none */
 
     /* of the slots that are being counted */
-    struct due due[SLOTS_MAX];
+    struct due due[PAGE_MAX];
     size_t n_due;
     struct person *persons;
     size_t n_persons;
@@ -128,7 +140,8 @@ void people_free(struct people *people)
         return;
     for (unsigned s = 0; s < people->n_shards; s++) {
         clear_due(&people->shards[s]);
-        free(people->shards[s].seen);
+        free(people->shards[s].before.of);
+        free(people->shards[s].now.of);
     }
     free(people);
 }
@@ -161,11 +174,42 @@ static bool send_words(struct ledger *ledger, unsigned s, const struct slice *ar
     return true;
 }
 
-static void end(struct ledger *ledger, struct shard_people *shard, int64_t wait_ms)
+/* Notes a slot of a page, and since when it has been as it is; NULL: out of memory. */
+static struct seen *see(struct shard_people *shard, uint64_t score, int64_t now_ms)
 {
+    struct look *now = &shard->now;
+    const struct look *before = &shard->before;
+    struct seen *seen;
+
+    if (now->n == now->room) {
+        size_t room = now->room ? 2 * now->room : PAGE_MAX;
+        struct seen *of = realloc(now->of, room * sizeof(*of));
+
+        if (!of)
+            return NULL;
+        now->of = of;
+        now->room = room;
+    }
+    while (shard->old < before->n && before->of[shard->old].score < score)
+        shard->old++;
+    seen = &now->of[now->n++];
+    *seen = (struct seen){score, now_ms};
+    if (shard->old < before->n && before->of[shard->old].score == score)
+        seen->since_ms = before->of[shard->old].since_ms;
+    return seen;
+}
+
+/* Ends the look, wherever it is: what it has not reached stays as it was. */
+static void end(struct ledger *ledger, struct shard_people *shard)
+{
+    const struct look *before = &shard->before;
+
+    while (!shard->is_last_page && shard->old < before->n && shard->now.n < WATCHED_MAX &&
+           see(shard, before->of[shard->old].score, ledger->now_ms))
+        shard->old++;
     clear_due(shard);
     shard->step = IDLE;
-    shard->look_ms = ledger->now_ms + wait_ms;
+    shard->look_ms = ledger->now_ms + ledger->people->look_every_ms;
 }
 
 static struct slice decimal(char text[static 24], uint64_t number)
@@ -196,82 +240,67 @@ static void note_relabellings(struct ledger *ledger, unsigned s)
     }
 }
 
+/* --- which slots are due --- */
+
+/* Asks for the next page of slots. */
+static bool ask_page(struct ledger *ledger, unsigned s)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
+    struct counter_key keys[3];
+    struct slice argv[ARGV_HEAD + 3 + 3], *to = argv;
+    char n_shards[24], from[24], n_max[24];
+
+    counter_key_shards(&keys[0], s);
+    counter_key_waiting_slots(&keys[1], s);
+    counter_key_waiting_list(&keys[2], s);
+    *to++ = slice_of("EVAL");
+    *to++ = slice_make(people_slots_lua, sizeof(people_slots_lua));
+    *to++ = slice_of("3");
+    for (size_t i = 0; i < 3; i++)
+        *to++ = counter_key_slice(&keys[i]);
+    *to++ = decimal(n_shards, ledger->options.n_shards);
+    *to++ = decimal(from, shard->page_at);
+    *to++ = decimal(n_max, PAGE_MAX);
+    shard->step = LOOKING;
+    return send_words(ledger, s, argv, (size_t)(to - argv));
+}
+
 void people_serve(struct ledger *ledger)
 {
     struct people *people = ledger->people;
 
     for (unsigned s = 0; s < people->n_shards; s++) {
         struct shard_people *shard = &people->shards[s];
-        struct counter_key key;
-        struct slice argv[2] = {slice_of("GET")};
+        struct look before;
 
         /* The server may be another, or have lost what it wrote last. */
         if (shard->epoch != ledger->shards[s].epoch) {
             shard->epoch = ledger->shards[s].epoch;
-            shard->n_seen = 0;
+            shard->before.n = shard->now.n = shard->old = 0;
             shard->as_of_ms = shard->mark_ms = shard->relabelled_ms = 0;
         }
         if (shard->step != IDLE || ledger->now_ms < shard->look_ms)
             continue;
         note_relabellings(ledger, s);
-        counter_key_waiting_slots(&key, s);
-        argv[1] = counter_key_slice(&key);
-        if (send_words(ledger, s, argv, 2))
-            shard->step = LOOKING;
-        else
+        shard->page_at = 0;
+        shard->is_last_page = false;
+        if (!ask_page(ledger, s)) {
+            shard->step = IDLE;
             shard->look_ms = ledger->now_ms + LOOK_MIN_MS;
+            continue;
+        }
+        before = shard->now;
+        shard->now = shard->before;
+        shard->now.n = shard->old = 0;
+        shard->before = before;
     }
-}
-
-/* --- which slots are due --- */
-
-static int by_slot(const void *left, const void *right)
-{
-    const struct seen *a = left, *b = right;
-
-    if (a->slot != b->slot)
-        return a->slot < b->slot ? -1 : 1;
-    return (a->bytes > b->bytes) - (a->bytes < b->bytes);
-}
-
-/* Sums the list up by slot.  One that has as many bytes as when it was seen last has not changed
- * since.  False: out of memory. */
-static bool take_list(struct shard_people *shard, struct slice list, int64_t now_ms)
-{
-    size_t n = list.len / LISTED_LEN, n_seen = 0, old = 0;
-    struct seen *seen = calloc(n + 1, sizeof(*seen));
-
-    if (!seen)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *at = (const uint8_t *)list.ptr + i * LISTED_LEN;
-
-        seen[i] = (struct seen){be32_load(at), be32_load(at + 4), now_ms};
-    }
-    qsort(seen, n, sizeof(*seen), by_slot);
-    for (size_t i = 0; i < n;) {
-        struct seen sum = seen[i];
-
-        for (i++; i < n && seen[i].slot == sum.slot; i++)
-            sum.bytes += seen[i].bytes;
-        while (old < shard->n_seen && shard->seen[old].slot < sum.slot)
-            old++;
-        if (old < shard->n_seen && shard->seen[old].slot == sum.slot &&
-            shard->seen[old].bytes == sum.bytes)
-            sum.since_ms = shard->seen[old].since_ms;
-        seen[n_seen++] = sum;
-    }
-    free(shard->seen);
-    shard->seen = seen;
-    shard->n_seen = n_seen;
-    return true;
 }
 
 static bool load(struct ledger *ledger, unsigned s)
 {
     struct shard_people *shard = &ledger->people->shards[s];
-    struct counter_key keys[SLOTS_MAX];
-    struct slice argv[1 + SLOTS_MAX] = {slice_of("MGET")};
+    struct counter_key keys[PAGE_MAX];
+    struct slice argv[1 + PAGE_MAX] = {slice_of("MGET")};
 
     for (size_t i = 0; i < shard->n_due; i++) {
         counter_key_waiting(&keys[i], s, shard->due[i].slot);
@@ -281,32 +310,63 @@ static bool load(struct ledger *ledger, unsigned s)
     return send_words(ledger, s, argv, 1 + shard->n_due);
 }
 
-static void on_list(struct ledger *ledger, unsigned s, const struct redisReply *answer)
+/* Behind a page: the next one, unless the look ends here. */
+static void go_on(struct ledger *ledger, unsigned s)
 {
-    struct people *people = ledger->people;
-    struct shard_people *shard = &people->shards[s];
+    struct shard_people *shard = &ledger->people->shards[s];
+
+    clear_due(shard);
+    if (shard->is_last_page || shard->now.n >= WATCHED_MAX || !ask_page(ledger, s))
+        end(ledger, shard);
+}
+
+/* {1, score, …} */
+static void on_page(struct ledger *ledger, unsigned s, const struct redisReply *answer)
+{
+    struct shard_people *shard = &ledger->people->shards[s];
     uint64_t bytes = 0;
 
-    if (!take_list(shard, slice_make(answer->str, answer->len), ledger->now_ms)) {
-        end(ledger, shard, people->look_every_ms);
+    if (answer->element[0]->integer != 1) {
+        end(ledger, shard); /* the counts are being moved to another number of shards */
         return;
     }
     /* An older click may be under way from another process; that its statistics say. */
-    shard->as_of_ms = ledger->now.as_of_ms;
-    if (shard->n_seen > 0 && (int64_t)shard->seen[0].slot * WAITING_SLOT_S * 1000 < shard->as_of_ms)
-        shard->as_of_ms = (int64_t)shard->seen[0].slot * WAITING_SLOT_S * 1000;
-    for (size_t i = 0; i < shard->n_seen && shard->n_due < SLOTS_MAX; i++) {
-        const struct seen *seen = &shard->seen[i];
+    if (shard->page_at == 0) {
+        shard->as_of_ms = ledger->now.as_of_ms;
+        if (answer->elements > 1) {
+            uint32_t first = waiting_score_slot((uint64_t)answer->element[1]->integer);
 
-        if (shard->relabelled_ms - seen->since_ms < people->hold_ms)
-            continue;
-        bytes += seen->bytes;
-        if (shard->n_due > 0 && bytes > BYTES_MAX)
-            break;
-        shard->due[shard->n_due++] = (struct due){.slot = seen->slot};
+            if ((int64_t)first * WAITING_SLOT_S * 1000 < shard->as_of_ms)
+                shard->as_of_ms = (int64_t)first * WAITING_SLOT_S * 1000;
+        }
     }
-    if (shard->n_due == 0 || !load(ledger, s))
-        end(ledger, shard, people->look_every_ms);
+    shard->is_last_page = answer->elements < 1 + PAGE_MAX;
+    for (size_t i = 1; i < answer->elements; i++) {
+        uint64_t score = (uint64_t)answer->element[i]->integer;
+        struct seen *seen = see(shard, score, ledger->now_ms);
+
+        if (!seen) {
+            end(ledger, shard);
+            return;
+        }
+        shard->page_at = waiting_score_next(score);
+        if (shard->relabelled_ms - seen->since_ms < ledger->people->hold_ms)
+            continue;
+        bytes += waiting_score_bytes(score);
+        if (shard->n_due > 0 && bytes > BYTES_MAX) {
+            /* The page ends before this slot. */
+            shard->now.n--;
+            shard->page_at = score;
+            shard->is_last_page = false;
+            break;
+        }
+        shard->due[shard->n_due++] =
+            (struct due){.slot = waiting_score_slot(score), .at = shard->now.n - 1};
+    }
+    if (shard->n_due == 0)
+        go_on(ledger, s);
+    else if (!load(ledger, s))
+        end(ledger, shard);
 }
 
 /* --- who is counted --- */
@@ -522,9 +582,9 @@ static void send_persons(struct ledger *ledger, unsigned s)
 static bool send_done(struct ledger *ledger, unsigned s)
 {
     struct shard_people *shard = &ledger->people->shards[s];
-    struct counter_key keys[2 + SLOTS_MAX];
-    struct slice argv[ARGV_HEAD + 2 + SLOTS_MAX + 2 + 3 * SLOTS_MAX], *to = argv;
-    char n_keys[24], n_shards[24], ttl[24], lens[SLOTS_MAX][24], slots[SLOTS_MAX][4];
+    struct counter_key keys[2 + PAGE_MAX];
+    struct slice argv[ARGV_HEAD + 2 + PAGE_MAX + 2 + 3 * PAGE_MAX], *to = argv;
+    char n_keys[24], n_shards[24], ttl[24], lens[PAGE_MAX][24], slots[PAGE_MAX][24];
 
     counter_key_shards(&keys[0], s);
     counter_key_waiting_slots(&keys[1], s);
@@ -540,8 +600,7 @@ static bool send_done(struct ledger *ledger, unsigned s)
     for (size_t i = 0; i < shard->n_due; i++) {
         const struct due *due = &shard->due[i];
 
-        be32_store((uint8_t *)slots[i], due->slot);
-        *to++ = slice_make(slots[i], sizeof(slots[i]));
+        *to++ = decimal(slots[i], due->slot);
         *to++ = decimal(lens[i], due->len);
         *to++ = slice_make((const char *)shard->rest + due->rest_at, due->rest_len);
     }
@@ -554,7 +613,7 @@ static void finish(struct ledger *ledger, unsigned s)
     struct shard_people *shard = &ledger->people->shards[s];
 
     if (shard->has_failed) {
-        end(ledger, shard, ledger->people->look_every_ms);
+        end(ledger, shard);
         return;
     }
     for (size_t i = 0; i < shard->n_persons && !shard->is_aside; i++) {
@@ -563,7 +622,7 @@ static void finish(struct ledger *ledger, unsigned s)
         people_sent_add(ledger->people_sent, &who);
     }
     if (!send_done(ledger, s))
-        end(ledger, shard, ledger->people->look_every_ms);
+        end(ledger, shard);
 }
 
 /* --- answers --- */
@@ -573,7 +632,7 @@ static void on_slots(struct ledger *ledger, unsigned s, const struct redisReply 
     struct shard_people *shard = &ledger->people->shards[s];
 
     if (!take_slots(ledger, shard, answer)) {
-        end(ledger, shard, ledger->people->look_every_ms);
+        end(ledger, shard);
         return;
     }
     shard->step = ADDING;
@@ -605,7 +664,13 @@ static bool is_right(const struct shard_people *shard, const struct redisReply *
 {
     switch (shard->step) {
     case LOOKING:
-        return answer->type == REDIS_REPLY_STRING || answer->type == REDIS_REPLY_NIL;
+        if (answer->type != REDIS_REPLY_ARRAY || answer->elements == 0)
+            return false;
+        for (size_t i = 0; i < answer->elements; i++) {
+            if (answer->element[i]->type != REDIS_REPLY_INTEGER)
+                return false;
+        }
+        return true;
     case LOADING:
         if (answer->type != REDIS_REPLY_ARRAY || answer->elements != shard->n_due)
             return false;
@@ -632,7 +697,7 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
     background_yield();
     shard->n_sent--;
     if (!answer || !is_right(shard, answer)) {
-        /* A list of slots that is not ours: the batches say so, and go on. */
+        /* A set of slots that is not ours: the batches say so, and go on. */
         bool is_foreign = answer && answer->type == REDIS_REPLY_ERROR && shard->step == LOOKING &&
                           strncmp(answer->str, "WRONGTYPE", 9) == 0;
 
@@ -642,12 +707,12 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
                                                              : "an answer that can't be of people");
         shard->has_failed = true;
         if (shard->n_sent == 0)
-            end(ledger, shard, ledger->people->look_every_ms);
+            end(ledger, shard);
         return;
     }
     switch (shard->step) {
     case LOOKING:
-        on_list(ledger, ticket->shard, answer);
+        on_page(ledger, ticket->shard, answer);
         break;
     case LOADING:
         on_slots(ledger, ticket->shard, answer);
@@ -657,8 +722,10 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
         if (shard->n_sent == 0)
             finish(ledger, ticket->shard);
         break;
-    case ENDING: /* more may be due */
-        end(ledger, shard, shard->n_due == SLOTS_MAX ? 0 : ledger->people->look_every_ms);
+    case ENDING: /* a slot to which clicks are added from now on has to wait anew */
+        for (size_t i = 0; i < shard->n_due; i++)
+            shard->now.of[shard->due[i].at].since_ms = ledger->now_ms;
+        go_on(ledger, ticket->shard);
         break;
     case IDLE:
         break;

@@ -4,13 +4,18 @@
  * key of its slot; if it turns out to be a mail gateway's, its relabelling is added to the same key
  * and takes it back.  When a slot has not changed for so long that no relabelling can follow, any
  * process at this Redis sums it up, adds who is left to the HyperLogLogs, and takes the slot out of
- * the list.  Click, relabelling and cursor change together in a batch, so that whatever happens to
+ * the set.  Click, relabelling and cursor change together in a batch, so that whatever happens to
  * a server or process the sum is right; people may be added twice, which counts them once.
  *
- *   IDLE ──▶ LOOKING (list of slots) ──▶ LOADING (slots that are due) ──▶ ADDING ──▶ ENDING ──▶
- * IDLE
+ * A look goes through the set of slots by pages, so that no command is longer after an outage of
+ * weeks, which leaves 8640 slots a day:
  *
- * after an error, or when nothing is due, back to IDLE.
+ *   IDLE ──▶ LOOKING (a page) ──▶ LOADING (its slots that are due) ──▶ ADDING ──▶ ENDING
+ *             ▲                                                                     │
+ *             └──────────────────────────── the next page ──────────────────────────┘
+ *
+ * If nothing is due of a page, the next one follows at once; behind the last page, and after an
+ * error, IDLE.
  */
 #ifndef LEDGER_PEOPLE_H
 #define LEDGER_PEOPLE_H

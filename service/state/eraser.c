@@ -26,7 +26,6 @@
 enum {
     RETRY_MS = 20,    /* until the link is up */
     ROUNDS_MAX = 100, /* a table that others rewrite faster than that is not ours alone */
-    LISTED_LEN = 8,   /* of the list of slots: slot, bytes added */
     WHY_MAX = 512,
 };
 
@@ -173,15 +172,24 @@ static bool send_forget(struct eraser *e)
         e->link, &(struct redis_command){.key = key, .argv = argv, .argc = 3, .ticket = e->round});
 }
 
+/* Those of the set, and those that older builds have listed. */
 static bool send_slots(struct eraser *e)
 {
-    struct slice argv[2] = {slice_of("GET")};
+    static const char script[] =
+        "local slots = redis.call('ZRANGE', KEYS[1], 0, -1) "
+        "local old = redis.call('GET', KEYS[2]) or '' "
+        "for at = 1, #old, 8 do slots[#slots + 1] = tostring(struct.unpack('>I4', old, at)) end "
+        "return slots";
+    struct counter_key list;
+    struct slice argv[5] = {slice_of("EVAL"), slice_of(script), slice_of("2")};
 
     counter_key_waiting_slots(&e->key, e->shard);
-    argv[1] = counter_key_slice(&e->key);
+    counter_key_waiting_list(&list, e->shard);
+    argv[3] = counter_key_slice(&e->key);
+    argv[4] = counter_key_slice(&list);
     return redis_link_send(
         e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 2, .ticket = e->round});
+        &(struct redis_command){.key = argv[3], .argv = argv, .argc = 5, .ticket = e->round});
 }
 
 static bool send_await(struct eraser *e)
@@ -429,17 +437,17 @@ static void go_on_waiting(struct eraser *e)
 
 static void on_slots(struct eraser *e, const struct redisReply *answer)
 {
-    size_t n = answer->type == REDIS_REPLY_STRING ? answer->len / LISTED_LEN : 0;
+    size_t n = answer->type == REDIS_REPLY_ARRAY ? answer->elements : 0;
 
     free(e->slots);
     e->n_slots = e->slot_at = 0;
-    e->slots = calloc(n ? n : 1, sizeof(*e->slots));
+    e->slots = calloc(n + 1, sizeof(*e->slots));
     if (!e->slots) {
         fail(e, "out of memory");
         return;
     }
     for (size_t i = 0; i < n; i++)
-        e->slots[e->n_slots++] = be32_load((const uint8_t *)answer->str + i * LISTED_LEN);
+        e->slots[e->n_slots++] = (uint32_t)strtoul(answer->element[i]->str, NULL, 10);
     go_on_waiting(e);
 }
 

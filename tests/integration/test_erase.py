@@ -123,7 +123,12 @@ def test_who_waits_to_be_counted_is_taken_out_and_others_are_counted(make_hopcou
     daemon = make_hopcountd(redis, {"brands": BRANDS, "redis": {"shards": shards}})
     make_clicks(daemon)
     wait_until(lambda: waiting_of(redis, CLIENT) and waiting_of(redis, OTHER), 20, "clicks wait")
-    before = waiting_of(redis, OTHER)
+    before, client = waiting_of(redis, OTHER), redis.client()
+    # Some slots are listed as older builds list them.
+    for key in list(client.scan_iter(match="hc:{s*}:w:*", count=1000))[::2]:
+        shard, slot = key.split(b":")[1], key.split(b":")[3]
+        client.zrem(b"hc:%s:ws" % shard, slot)
+        client.append(b"hc:%s:wq" % shard, struct.pack(">II", int(slot), 16))
     erase(daemon)
     assert not waiting_of(redis, CLIENT) and waiting_of(redis, OTHER) == before
     assert erase(daemon).stdout == "client 77: nothing is counted\n"

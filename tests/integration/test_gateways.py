@@ -319,7 +319,7 @@ def person_key(token, records):
 
 
 def test_without_the_right_to_share_each_pod_looks_for_itself(make_hopcountd, redis):
-    redis.client().execute_command("ACL", "SETUSER", "default", "-rpush", "-zadd")
+    redis.client().execute_command("ACL", "SETUSER", "default", "-rpush", "-zremrangebyscore")
     daemon = make_hopcountd(redis, CONFIG)
     for link in mint_mail(daemon, 3):
         click(daemon, link)

@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -284,7 +285,7 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     links = mint_links(daemon)
     tally = click_all(daemon, make_load, links, 200)
     settle(daemon, links, tally)
-    slots = b"hc:{s00}:wq"
+    slots = b"hc:{s00}:ws"
     series = [k for k in client.keys("hc:*:t:*:h:c:*")]
     table = client.keys("hc:*:o:*")[0]
     foreign = client.keys("hc:*:c:*")[0]
@@ -305,6 +306,29 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     assert client.get(foreign) == b"not a table"
     assert all(client.get(key) == b"not a series" for key in series)
     assert daemon.metrics().total("hopcount_increments_rejected_total") > 0
+    daemon.shut_down()
+
+
+def test_people_whom_an_older_build_has_listed_are_counted(make_hopcountd, redis):
+    """Older builds list slots in a string, an entry for each addition, and may go on doing so beside this one."""
+    client, brand = redis.client(), counters.brand_number("acme")
+    daemon = make_hopcountd(redis, {**FAST, "labels": COUNT_SOON})
+    wait_until(lambda: client.get("hc:{s00}:shards"))
+    first, want = int(time.time()) // 10 - 8640, collections.Counter()
+    for i in range(1500):
+        slot, who = first + i, struct.pack(">QIHH", 1 + i, int(brand, 16), 3, 4097 << 3 | 4)  # of all campaigns
+        want[f"{datetime.datetime.fromtimestamp(slot * 10, datetime.timezone.utc):%Y%m%d}"] += 1
+        for _ in range(1 + i % 2):
+            client.append(f"hc:{{s00}}:w:{slot}", who)
+            client.append("hc:{s00}:wq", struct.pack(">II", slot, len(who)))
+
+    def counted():
+        return {day: client.pfcount(f"hc:{{s00}}:u:{brand}:*:{day}") for day in want}
+
+    wait_until(lambda: all(abs(n / want[day] - 1) < 0.05 for day, n in counted().items()), 40,
+               lambda: f"{want}, now {counted()}")
+    wait_until(lambda: counters.nobody_waits(client))
+    assert not client.get("hc:{s00}:wq")
     daemon.shut_down()
 
 

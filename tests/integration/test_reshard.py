@@ -74,8 +74,8 @@ def waiting(client):
                 if change & scope:
                     sums[slot, who, brand, campaign, change & 1, scope] += (change >> 3) - 4096
     for shard, of in slots.items():
-        listed = client.get(b"hc:%s:wq" % shard)
-        assert of <= {slot for slot, _ in struct.iter_unpack(">II", listed)}, "each is in the list of its shard"
+        listed = client.zrange(b"hc:%s:ws" % shard, 0, -1)
+        assert of <= {int(slot) for slot in listed}, "each is in the set of its shard"
     return {key: n for key, n in sums.items() if n and key[1] < 5000}
 
 

@@ -16,6 +16,7 @@
 #include "proto/bytes.h"
 #include "proto/counter.h"
 #include "proto/table.h"
+#include "proto/waiting.h"
 #include "service/ledger/ledger_state.h"
 #include "service/ledger/ledger_turn.h"
 #include "service/redis/redis_link.h"
@@ -60,6 +61,7 @@ static struct fake_server {
     struct fake_command queue[FAKE_QUEUE_MAX];
     size_t n_queued;
     bool refuses_compacted; /* the key has changed since it was read */
+    size_t n_slots_max;     /* the most that people were loaded of, or looked at, at a time */
     unsigned n_asked, n_batches, n_with_script, n_reconnects, n_compacted;
 } server;
 
@@ -274,6 +276,59 @@ static redisReply *fake_append_tables(const struct fake_command *command, size_t
     return grown;
 }
 
+/* The sorted set of slots is a text of scores, 8 bytes each, which are sorted.  Takes out the slot
+ * of the score, and puts it in with that score. */
+static void fake_unlist_slot(const struct fake_text *set, uint32_t slot)
+{
+    struct fake_text *all = fake_make(set), kept = fake_copy(all->ptr, all->len);
+
+    kept.len = 0;
+    for (size_t at = 0; at < all->len; at += 8) {
+        if (waiting_score_slot(be64_load((const uint8_t *)all->ptr + at)) != slot) {
+            memcpy(kept.ptr + kept.len, all->ptr + at, 8);
+            kept.len += 8;
+        }
+    }
+    fake_set(set, &kept);
+    free(kept.ptr);
+}
+
+static int fake_by_score(const void *left, const void *right)
+{
+    return memcmp(left, right, 8);
+}
+
+static void fake_list_slot(const struct fake_text *set, uint64_t score)
+{
+    uint8_t listed[8];
+
+    fake_unlist_slot(set, waiting_score_slot(score));
+    be64_store(listed, score);
+    fake_append(set, listed, sizeof(listed));
+    qsort(fake_find(set)->ptr, fake_find(set)->len / 8, 8, fake_by_score);
+}
+
+/* people_slots.lua. */
+static redisReply *fake_list_slots(const struct fake_command *command, size_t n_keys)
+{
+    const struct fake_text *all = fake_make(&command->argv[3 + 1]);
+    uint64_t from = strtoull(command->argv[3 + n_keys + 1].ptr, NULL, 10);
+    size_t n_max = strtoul(command->argv[3 + n_keys + 2].ptr, NULL, 10), n = 0;
+    redisReply *answer = fake_array(1 + n_max);
+
+    answer->element[n++] = fake_integer(1);
+    for (size_t at = 0; at < all->len && n <= n_max; at += 8) {
+        uint64_t score = be64_load((const uint8_t *)all->ptr + at);
+
+        if (score >= from)
+            answer->element[n++] = fake_integer((long long)score);
+    }
+    answer->elements = n;
+    if (n - 1 > server.n_slots_max)
+        server.n_slots_max = n - 1;
+    return answer;
+}
+
 /* Appends the texts of the batch's people, which come behind those of tables, to the key of each
  * slot, and the slots to their list. */
 static void fake_append_people(const struct fake_command *command, size_t n_keys)
@@ -286,16 +341,13 @@ static void fake_append_people(const struct fake_command *command, size_t n_keys
     for (size_t used = 5; used < packed->len; text++) {
         struct counter_key key;
         struct fake_text name = {.ptr = key.text};
-        uint8_t listed[8];
         unsigned slot = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
 
         used += bytes[used] == 0xce ? 5 : 1;
         counter_key_waiting(&key, fake_shard_of(&command->argv[3]), slot);
         name.len = key.len;
         fake_append(&name, text->ptr, text->len);
-        be32_store(listed, slot);
-        be32_store(listed + 4, (uint32_t)text->len);
-        fake_append(&command->argv[3 + 4], listed, sizeof(listed));
+        fake_list_slot(&command->argv[3 + 4], waiting_score(slot, fake_find(&name)->len));
     }
 }
 
@@ -342,31 +394,20 @@ static redisReply *fake_add_people(const struct fake_command *command, size_t n_
 /* people_done.lua. */
 static redisReply *fake_end_slots(const struct fake_command *command, size_t n_keys)
 {
-    redisReply *answer = fake_array(2);
+    redisReply *answer = fake_array(1);
 
     for (size_t i = 2; i < n_keys; i++) {
         const struct fake_text *slot = &command->argv[3 + n_keys + 2 + 3 * (i - 2)];
         const struct fake_text *key = &command->argv[3 + i];
-        struct fake_text *value = fake_find(key), *list, kept;
+        struct fake_text *value = fake_find(key);
 
         if ((value ? value->len : 0) != strtoul(slot[1].ptr, NULL, 10))
             continue;
         if (value)
             fake_set(key, &slot[2]);
-        list = fake_make(&command->argv[3 + 1]);
-        kept = fake_copy("", 0);
-        kept.ptr = realloc(kept.ptr, list->len + 1);
-        for (size_t at = 0; at < list->len; at += 8) {
-            if (memcmp(list->ptr + at, slot->ptr, 4) != 0) {
-                memcpy(kept.ptr + kept.len, list->ptr + at, 8);
-                kept.len += 8;
-            }
-        }
-        fake_set(&command->argv[3 + 1], &kept);
-        free(kept.ptr);
+        fake_unlist_slot(&command->argv[3 + 1], (uint32_t)strtoul(slot->ptr, NULL, 10));
     }
     answer->element[0] = fake_integer(1);
-    answer->element[1] = fake_integer(0);
     return answer;
 }
 
@@ -376,12 +417,12 @@ static redisReply *fake_run_people(const struct fake_command *command)
     const struct fake_text *shards;
     redisReply *answer;
 
-    if (strcmp(command->argv[0].ptr, "GET") == 0)
-        return fake_value(&command->argv[1]);
     if (strcmp(command->argv[0].ptr, "MGET") == 0) {
         answer = fake_array(command->argc - 1);
         for (size_t i = 1; i < command->argc; i++)
             answer->element[i - 1] = fake_value(&command->argv[i]);
+        if (command->argc - 1 > server.n_slots_max)
+            server.n_slots_max = command->argc - 1;
         return answer;
     }
     shards = fake_find(&command->argv[3]);
@@ -390,10 +431,11 @@ static redisReply *fake_run_people(const struct fake_command *command)
         answer->element[0] = fake_integer(0);
         return answer;
     }
-    /* Its second key is the list of slots, or what is set aside. */
-    return strcmp(strchr(command->argv[4].ptr, '}'), "}:wq") == 0
-               ? fake_end_slots(command, n_keys)
-               : fake_add_people(command, n_keys);
+    /* Its second key is the set of slots, or what is set aside. */
+    if (strcmp(strchr(command->argv[4].ptr, '}'), "}:ws") != 0)
+        return fake_add_people(command, n_keys);
+    return strcmp(strchr(command->argv[5].ptr, '}'), "}:wq") == 0 ? fake_list_slots(command, n_keys)
+                                                                  : fake_end_slots(command, n_keys);
 }
 
 /* compact.lua: replaces the first part of a key, if it is still what was read. */
@@ -562,6 +604,27 @@ static inline int64_t fake_redis_count(uint64_t link_id)
             n += link.human + link.automated;
     }
     return n;
+}
+
+/* How many slots the set of a shard lists, */
+static inline size_t fake_slots_listed(unsigned shard)
+{
+    struct counter_key key;
+    const struct fake_text *slots;
+
+    counter_key_waiting_slots(&key, shard);
+    slots = fake_find(&(struct fake_text){key.text, key.len});
+    return slots ? slots->len / 8 : 0;
+}
+
+/* and the earliest of them. */
+static inline uint32_t fake_first_slot(unsigned shard)
+{
+    struct counter_key key;
+
+    counter_key_waiting_slots(&key, shard);
+    return waiting_score_slot(
+        be64_load((const uint8_t *)fake_find(&(struct fake_text){key.text, key.len})->ptr));
 }
 
 static inline void fake_redis_clear(void)

@@ -533,7 +533,7 @@ static void test_limits(void **state)
 
     print_message("no more campaigns than the caller wants\n");
     fold = fold_new(4096);
-    fold->campaigns_max = 8;
+    fold->spread_max = 10;
     for (n = 0; n < 100; n++) {
         click.link_id = n + 1;
         click.campaign = (uint16_t)(n / 10);
@@ -543,8 +543,21 @@ static void test_limits(void **state)
     assert_int_equal(fold->n_campaigns, 7); /* a relabelling needs room for two */
     assert_int_equal(n, 61);
     assert_int_equal(fold->n_groups, 8);
+    print_message("nor more slots of people\n");
+    fold_clear(fold, 4096);
+    click.campaign = 1;
+    click.client = 7;
+    for (n = 0; n < 100; n++) {
+        click.link_id = n + 1;
+        click.time_ms = (int64_t)NOON_S * 1000 + (int64_t)n / 10 * WAITING_SLOT_S * 1000;
+        if (!fold_add(fold, &click))
+            break;
+    }
+    assert_int_equal(fold->n_campaigns, 1);
+    assert_int_equal(fold->n_slots, 7);
+    assert_int_equal(n, 61);
     print_message("no more records than fold_clear() was told, nor fold_new()\n");
-    fold->campaigns_max = UINT32_MAX;
+    fold->spread_max = UINT32_MAX;
     for (unsigned records = 3; records < 10000; records += 9000) {
         unsigned room = records < 4096 ? records : 4096;
 

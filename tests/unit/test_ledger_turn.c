@@ -469,12 +469,7 @@ static unsigned read_people(bool of_all, bool of_hours, bool is_person[static CL
 static bool nobody_waits(unsigned n_shards)
 {
     for (unsigned s = 0; s < n_shards; s++) {
-        struct counter_key key;
-        const struct fake_text *slots;
-
-        counter_key_waiting_slots(&key, s);
-        slots = fake_find(&(struct fake_text){key.text, key.len});
-        if (slots && slots->len > 0)
+        if (fake_slots_listed(s) > 0)
             return false;
     }
     return true;
@@ -533,6 +528,46 @@ static void test_people_are_counted_when_they_have_waited(void **state)
         assert_people(&bed);
         bed_close(&bed);
     }
+}
+
+/* As after an outage of hours: slots of ten seconds, a click in each. */
+static void test_people_of_many_slots_are_counted_page_by_page(void **state)
+{
+    enum { SLOTS = 1000 };
+    int64_t first_ms;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    first_ms = click_by(&bed, 0).time_ms / 10000 * 10000;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct click click = click_by(&bed, 0);
+
+        click.client = i % CLIENTS_MAX + 1;
+        click.campaign = (uint16_t)(1 + i);
+        click.time_ms = first_ms + (int64_t)i * 10000;
+        clicklog_append(bed.log, &click);
+        bed.is_person[i % CLIENTS_MAX] = true;
+        if (++bed.n_clicks % 200 == 0)
+            drain(&bed);
+    }
+    assert_in_range(fake_slots_listed(0), 4 * 128, SLOTS);
+    server.n_slots_max = 0;
+    while (!nobody_waits(1)) {
+        size_t n_before = fake_slots_listed(0);
+
+        step(&bed);
+        ledger_turn_count(&bed.ledger);
+        if (fake_slots_listed(0) > 0 && fake_slots_listed(0) < n_before) {
+            print_message("%zu slots, of which the earliest were counted\n", n_before);
+            assert_int_equal(fake_first_slot(0), waiting_slot(first_ms / 1000) + SLOTS -
+                                                     (unsigned)fake_slots_listed(0));
+            assert_true(bed.ledger.now.people_as_of_ms <= (int64_t)fake_first_slot(0) * 10000);
+        }
+    }
+    assert_int_equal(server.n_slots_max, 128);
+    assert_people(&bed);
+    bed_close(&bed);
 }
 
 static void test_a_relabelling_may_come_before_its_click(void **state)
@@ -672,6 +707,7 @@ int main(void)
         cmocka_unit_test(test_a_cursor_that_is_no_number),
         cmocka_unit_test(test_sums_up_tables),
         cmocka_unit_test(test_people_are_counted_when_they_have_waited),
+        cmocka_unit_test(test_people_of_many_slots_are_counted_page_by_page),
         cmocka_unit_test(test_a_relabelling_may_come_before_its_click),
         cmocka_unit_test(test_relabellings_are_waited_for),
         cmocka_unit_test(test_random_schedules),

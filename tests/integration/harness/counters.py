@@ -135,4 +135,4 @@ def seed_clients(client, brand, campaign, day, numbers, letter="u"):
 
 def nobody_waits(client):
     """All clicks have waited for as long as they might be a mail gateway's; so all clients are counted."""
-    return not any(client.get(key) for key in client.scan_iter("hc:{s*}:wq"))
+    return not any(client.zcard(key) for key in client.scan_iter("hc:{s*}:ws"))
