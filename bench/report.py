@@ -1,7 +1,10 @@
 """What bench/compare and bench/grow share: building, driving, tables, plots, bench/README.md."""
+import datetime
 import json
 import os
 import pathlib
+import platform
+import re
 import subprocess
 import time
 
@@ -94,9 +97,38 @@ def plot_lines(head, rows, name):
     fig.savefig(ROOT / "bench" / name, metadata={"Date": None})
 
 
-def fill_readme(mark, text):
-    """Replaces what stands between two marks in bench/README.md."""
+def processor():
+    return next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+
+
+def machine():
+    """The first line of whatever is measured here."""
+    return (f"{datetime.date.today()}, {processor()}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, "
+            "a shared virtual machine")
+
+
+def plot_name(name):
+    """Of a plot's file in bench/: each processor has its own."""
+    words = re.findall("[a-z0-9]+", processor().lower().replace("(r)", "").replace("(tm)", ""))
+    return f"{'-'.join([name, *words])}.svg"
+
+
+def merge_parts(old, new):
+    """`old` with the part of new's processor replaced by `new`, or with `new` behind it.  A part begins with a line
+    of machine()."""
+    parts = [part for part in re.split(r"^(?=\d{4}-\d\d-\d\d, )", old, flags=re.M) if part.strip()]
+    of = {part.split(", ")[1]: part.strip() for part in parts}
+    of[new.split(", ")[1]] = new.strip()
+    return "\n\n".join(of.values())
+
+
+def fill_readme(mark, text, title=""):
+    """Writes what begins with machine() between two marks in bench/README.md, in place of what this processor has
+    there.  `title` stands before all processors."""
     path = ROOT / "bench" / "README.md"
-    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    begin, end = f"<!-- {mark}: begin -->\n", f"\n<!-- {mark}: end -->"
     head, rest = path.read_text().split(begin)
-    path.write_text(head + begin + "\n" + text + "\n" + end + rest.split(end)[1])
+    old, rest = rest.split(end)
+    if old.startswith("### "):
+        old = old.split("\n", 1)[1]
+    path.write_text(head + begin + (f"{title}\n\n" if title else "") + merge_parts(old, text) + end + rest)

@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_compare_names_a_server_that_it_does_not_know():
     run = subprocess.run([ROOT / "bench" / "compare", "--only", "hopcount,apache"], capture_output=True, text=True,
                          timeout=60)
     assert run.returncode == 2 and "unknown server apache; one of: floor, hopcount" in run.stderr
+
+
+def test_figures_of_another_processor_stay_beside_those_of_this_one():
+    sys.path.insert(0, str(ROOT / "bench"))
+    import report
+    old = "2026-11-20, Intel(R) Xeon(R), 2 cores.\n\n| a |\n|---|\n| 1 |\n\n2026-11-21, AMD EPYC, 2 cores.\n\n| a |\n|---|\n| 2 |\n"
+    new = "2026-11-28, AMD EPYC, 4 cores.\n\n| a |\n|---|\n| 3 |"
+    assert report.merge_parts(old, new) == old.split("\n\n2026-11-21")[0] + "\n\n" + new
+    assert report.merge_parts("", new) == new
+    assert report.merge_parts(old, "2026-11-28, ARM, 4 cores.") == old + "\n2026-11-28, ARM, 4 cores."
+    assert report.machine().split(", ")[1] == report.processor()
 
 
 def test_profile_says_where_instructions_go():
