@@ -69,7 +69,8 @@ struct state_feed {
     _Atomic bool stopping;
     struct feed_shard *shards;
     int64_t replicas_ms;  /* when they were last noted, monotonic */
-    bool is_waiting;      /* a command waits for new entries */
+    bool is_waiting;      /* a command waits for new entries, */
+    int64_t waiting_ms;   /* since then, monotonic */
     uint64_t cannot_wait; /* epoch of the connection on which Redis refused that; 0 = none */
     bool is_changed;      /* the table has, since the file was written */
     bool has_no_file; /* there is no usable file, so one is written as soon as states are known */
@@ -252,6 +253,7 @@ static bool send_wait(struct state_feed *feed)
         argv[HEAD + s] = counter_key_slice(&feed->shards[s].stream);
         argv[HEAD + feed->n_shards + s] = slice_of(feed->shards[s].at.id);
     }
+    feed->waiting_ms = clock_mono_ms();
     ok = redis_link_send(feed->wait_link,
                          &(struct redis_command){
                              .key = argv[HEAD], .argv = argv, .argc = argc, .ticket = FEED_WAIT});
@@ -316,6 +318,8 @@ static void on_waited(void *owner, uint64_t ticket, const struct redisReply *ans
 {
     struct state_feed *feed = owner;
     struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    bool was_quiet = answer && answer->type == REDIS_REPLY_NIL &&
+                     clock_mono_ms() - feed->waiting_ms >= WAIT_MS / 2;
     char quoted[LOG_QUOTE_MAX];
 
     (void)ticket;
@@ -333,7 +337,10 @@ static void on_waited(void *owner, uint64_t ticket, const struct redisReply *ans
                      log_quote(quoted, answer->str), POLL_MS);
         }
     }
-    (void)event_add(feed->pause, &pause);
+    /* After a quiet time there is nothing to read together.  A nil that comes at once is from a
+     * proxy that doesn't wait: without the pause we would ask it again and again. */
+    if (!was_quiet)
+        (void)event_add(feed->pause, &pause);
     wait_for_news(feed);
 }
 
