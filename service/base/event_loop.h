@@ -1,8 +1,19 @@
-/* event_loop.h - frees a libevent loop. */
+/* event_loop.h - makes and frees a libevent loop. */
 #ifndef BASE_EVENT_LOOP_H
 #define BASE_EVENT_LOOP_H
 
+#include "proto/compiler.h"
+
 struct event_base;
+
+/*
+ * A loop whose timers are exact, for a thread that mostly sleeps; NULL on failure.
+ *
+ * Without this, libevent takes the time from a clock that moves every 4 ms or so.  The kernel ends
+ * the sleep in time, the clock says that it is too early, and the loop wakes every millisecond
+ * until it agrees.  An exact timer costs a system call each time it is set.
+ */
+MUST_USE struct event_base *event_loop_new(void);
 
 /*
  * Frees a base whose events have been freed before.  Runs callbacks that libevent has deferred

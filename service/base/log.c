@@ -15,6 +15,7 @@
 
 #include "proto/logline.h"
 #include "proto/rfc3339.h"
+#include "service/base/wake.h"
 
 /* Up to DIFFERENT_MAX different lines per `at` and second are written, so that two unreadable
  * files, or all bad keys of a mapping, are reported; the rest of a flood is held back. */
@@ -33,12 +34,13 @@ struct repeat {
 };
 
 /* State at file scope, because stderr belongs to the whole process: level and format, the lines
- * held back and the lines dropped. */
+ * held back and the lines dropped, and whom to wake for these. */
 static enum log_level max_level = LOG_LEVEL_INFO;
 static enum log_format out_format = LOG_FORMAT_TEXT;
 static pthread_mutex_t repeat_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat repeats[REPEAT_SLOTS];
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int wake_fd = -1;
 static _Atomic uint64_t n_dropped;
 static uint64_t n_told; /* how many of the dropped lines have been reported; under write_lock */
 static bool is_cut_off; /* the last line was written only in part; under write_lock */
@@ -53,6 +55,20 @@ void log_set_level(enum log_level level)
 void log_set_format(enum log_format format)
 {
     out_format = format;
+}
+
+void log_set_wake(int fd)
+{
+    atomic_store(&wake_fd, fd);
+}
+
+/* Something waits for log_flush(). */
+static void wake_flusher(void)
+{
+    int fd = atomic_load(&wake_fd);
+
+    if (fd >= 0)
+        wake_send(fd);
 }
 
 static int64_t monotonic_s(void)
@@ -135,8 +151,8 @@ static void write_line(const char *line, bool says_time)
 {
     pthread_mutex_lock(&write_lock);
     tell_dropped();
-    if (!write_whole(line, says_time))
-        atomic_fetch_add(&n_dropped, 1);
+    if (!write_whole(line, says_time) && atomic_fetch_add(&n_dropped, 1) == n_told)
+        wake_flusher();
     pthread_mutex_unlock(&write_lock);
 }
 
@@ -201,8 +217,8 @@ static bool hold_back(enum log_level level, const char *at, const char *line)
         r->n_written = 0;
     }
     held = !note_written(r, hash);
-    if (held)
-        r->n_held++;
+    if (held && r->n_held++ == 0)
+        wake_flusher();
     r->level = level;
     pthread_mutex_unlock(&repeat_lock);
     return held;
@@ -244,19 +260,23 @@ DEFINE_LOG(log_error, LOG_LEVEL_ERROR)
 DEFINE_LOG(log_warn, LOG_LEVEL_WARN)
 DEFINE_LOG(log_info, LOG_LEVEL_INFO)
 
-void log_flush(void)
+bool log_flush(void)
 {
     int64_t now_s = monotonic_s();
+    bool is_left = false;
 
     pthread_mutex_lock(&repeat_lock);
     for (size_t i = 0; i < REPEAT_SLOTS; i++) {
         if (repeats[i].at && repeats[i].written_s < now_s)
             write_held(&repeats[i]);
+        is_left = is_left || repeats[i].n_held > 0;
     }
     pthread_mutex_unlock(&repeat_lock);
     pthread_mutex_lock(&write_lock);
     tell_dropped();
+    is_left = is_left || atomic_load(&n_dropped) != n_told;
     pthread_mutex_unlock(&write_lock);
+    return is_left;
 }
 
 uint64_t log_dropped(void)

@@ -35,9 +35,15 @@ void log_info(const char *at, const char *format, ...) PRINTF_LIKE(2, 3);
  * and whose `fields` say the time of the request. */
 void log_access(const char *at, const char *fields);
 
-/* Writes the counts of lines held back and dropped.  Call at exit, and once a second from one
- * thread. */
-void log_flush(void);
+/* From now on wake_send(fd) (wake.h) is called when a line is held back or dropped and nothing was
+ * before: log_flush() is to be called about a second later.  `fd` must outlive all threads that
+ * log.  -1, as before the first call: nobody is woken. */
+void log_set_wake(int fd);
+
+/* Writes the counts of lines held back before this second, and dropped.  One thread calls it, about
+ * once a second.  False: nothing is left, and none need be made until log_set_wake()'s descriptor
+ * is readable. */
+bool log_flush(void);
 
 /* The number of lines dropped since the start.  Any thread. */
 uint64_t log_dropped(void);

@@ -12,7 +12,9 @@
 #include "service/admin/admin.h"
 #include "service/base/clock.h"
 #include "service/base/error.h"
+#include "service/base/event_loop.h"
 #include "service/base/log.h"
+#include "service/base/wake.h"
 #include "service/config/access.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
@@ -42,7 +44,10 @@ struct daemon {
     struct watch watch;
     struct watchdog watchdog;
     struct event_base *base;
-    struct event *on_term, *on_int, *on_hup, *second, *step;
+    struct event *on_term, *on_int, *on_hup, *step;
+    struct event *second; /* every second, while there is something to do then */
+    struct event *on_log;
+    int log_fd; /* wake.h: the log holds something back */
     bool stop_now;
 };
 
@@ -184,40 +189,63 @@ static void feed_watchdog(struct daemon *d)
         notify_send("WATCHDOG=1");
 }
 
+static bool watches_files(const struct daemon *d)
+{
+    return d->parts.config->reload == CONFIG_RELOAD_CHANGE;
+}
+
 /* Once a second: writes the log lines held back as repeats, tells the watchdog that we are well,
  * and looks whether files changed. */
 static void on_second(evutil_socket_t fd, short events, void *arg)
 {
     struct daemon *d = arg;
+    bool is_log_left = log_flush();
 
     (void)fd;
     (void)events;
-    log_flush();
     if (d->watchdog.is_on)
         feed_watchdog(d);
-    if (d->state == DAEMON_RUNNING && d->parts.config->reload == CONFIG_RELOAD_CHANGE &&
-        watch_has_changed(&d->watch))
+    if (d->state == DAEMON_RUNNING && watches_files(d) && watch_has_changed(&d->watch))
         reload_files(d);
+    if (!is_log_left && !d->watchdog.is_on && !watches_files(d))
+        event_del(d->second);
+}
+
+static bool arm_second(struct daemon *d)
+{
+    struct timeval second = timeval_of(1000);
+
+    return event_pending(d->second, EV_TIMEOUT, NULL) || event_add(d->second, &second) == 0;
+}
+
+/* The log holds lines back, or has dropped some. */
+static void on_log(evutil_socket_t fd, short events, void *arg)
+{
+    (void)events;
+    wake_take((int)fd);
+    (void)arm_second(arg);
 }
 
 static bool start_events(struct daemon *d, struct error *err)
 {
-    struct timeval second = timeval_of(1000);
-
-    d->base = event_base_new();
-    if (d->base) {
+    d->log_fd = wake_new();
+    d->base = event_loop_new();
+    if (d->base && d->log_fd >= 0) {
+        d->on_log = event_new(d->base, d->log_fd, EV_READ | EV_PERSIST, on_log, d);
         d->on_term = evsignal_new(d->base, SIGTERM, on_stop_signal, d);
         d->on_int = evsignal_new(d->base, SIGINT, on_stop_signal, d);
         d->on_hup = evsignal_new(d->base, SIGHUP, on_reload_signal, d);
         d->second = event_new(d->base, -1, EV_PERSIST, on_second, d);
         d->step = event_new(d->base, -1, 0, on_step, d);
     }
-    if (!d->base || !d->on_term || !d->on_int || !d->on_hup || !d->second || !d->step ||
-        event_add(d->on_term, NULL) != 0 || event_add(d->on_int, NULL) != 0 ||
-        event_add(d->on_hup, NULL) != 0 || event_add(d->second, &second) != 0) {
+    /* The second is armed in any case: lines were held back during the start. */
+    if (!d->on_log || !d->on_term || !d->on_int || !d->on_hup || !d->second || !d->step ||
+        event_add(d->on_log, NULL) != 0 || event_add(d->on_term, NULL) != 0 ||
+        event_add(d->on_int, NULL) != 0 || event_add(d->on_hup, NULL) != 0 || !arm_second(d)) {
         error_set(err, "cannot make an event loop: %s", strerror(errno));
         return false;
     }
+    log_set_wake(d->log_fd);
     return true;
 }
 
@@ -266,6 +294,7 @@ struct daemon *daemon_start(const char *config_path, struct error *err)
         goto out;
     }
     d->config_path = config_path;
+    d->log_fd = -1;
     watchdog_init(&d->watchdog);
     if (!parts_start(&d->parts, config_path, err))
         goto out;
@@ -298,6 +327,8 @@ void daemon_free(struct daemon *d)
         return;
     parts_stop(&d->parts);
     watch_clear(&d->watch);
+    log_set_wake(-1);
+    free_event(d->on_log);
     free_event(d->on_term);
     free_event(d->on_int);
     free_event(d->on_hup);
@@ -305,6 +336,8 @@ void daemon_free(struct daemon *d)
     free_event(d->step);
     if (d->base)
         event_base_free(d->base);
+    if (d->log_fd >= 0)
+        close(d->log_fd);
     free(d);
 }
 

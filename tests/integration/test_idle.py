@@ -11,26 +11,58 @@ from harness.wait import wait_until
 SECONDS = 3
 
 
-def wakeups(pid):
-    """How often the threads of a process have been woken so far."""
-    return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", (task / "status").read_text(), re.M)[1])
-               for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+def wakeups(task):
+    """How often a thread has been woken so far."""
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", (task / "status").read_text(), re.M)[1])
 
 
-def test_without_clicks_threads_sleep(hopcountd):
-    """About 5 a second on a quiet machine; a thread that looks ten times a second shows."""
-    daemon = hopcountd
-    pid = daemon.child.pid
+def wait_for_calm(find_threads, at_most):
+    """Until these threads together are woken at most so often a second."""
     rates = []
 
     def is_calm():
-        before, began = wakeups(pid), time.monotonic()
+        before, began = sum(map(wakeups, find_threads())), time.monotonic()
         time.sleep(SECONDS)  # the time over which wake-ups are counted
-        rates.append((wakeups(pid) - before) / (time.monotonic() - began))
-        return rates[-1] < 9
+        rates.append((sum(map(wakeups, find_threads())) - before) / (time.monotonic() - began))
+        return rates[-1] <= at_most
 
     wait_until(is_calm, seconds=60)
     print(f"wake-ups a second: {rates}")
+
+
+def main_thread(daemon):
+    return [pathlib.Path(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}")]
+
+
+def test_without_clicks_threads_sleep(hopcountd):
+    """About 4 a second on a quiet machine; a thread that looks ten times a second shows."""
+    wait_for_calm(lambda: pathlib.Path(f"/proc/{hopcountd.child.pid}/task").iterdir(), 7)
+
+
+def test_the_main_thread_waits_for_signals_alone(hopcountd):
+    wait_for_calm(lambda: main_thread(hopcountd), 0)
+
+
+def test_the_main_thread_looks_for_changed_files_once_a_second(make_hopcountd):
+    """Its clock is exact: an inexact one makes it look six times before it says that the second is over."""
+    daemon = make_hopcountd(config={"reload": "change"})
+    wait_for_calm(lambda: main_thread(daemon), 1.5)
+
+
+def test_lines_held_back_wake_the_main_thread(hopcountd):
+    """It sleeps; then what failed again within a second is reported, and it sleeps on."""
+    wait_for_calm(lambda: main_thread(hopcountd), 0)
+    hopcountd.config_path.write_text("wrong: [")
+
+    def reload_twice():
+        for _ in range(2):
+            hopcountd.reload()
+            time.sleep(0.05)  # signals that come together count as one
+        time.sleep(1.5)  # what is held back has been written
+        return [line for line in hopcountd.log_lines("reload.failed") if "repeated=" in line]
+
+    wait_until(reload_twice, seconds=20)
+    wait_for_calm(lambda: main_thread(hopcountd), 0)
 
 
 def test_the_first_click_after_a_while_is_counted_at_once(hopcountd):

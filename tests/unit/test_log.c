@@ -1,6 +1,7 @@
 /* The log: what repeats is counted, what differs is said, a flood is cut off. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "service/base/log.h"
+#include "service/base/wake.h"
 
 static int real_stderr, pipe_fds[2];
 
@@ -101,6 +103,48 @@ static void test_a_flood_is_cut_off(void **state)
     assert_int_equal(n_lines, 10);
 }
 
+static bool is_awake(int fd)
+{
+    struct pollfd wake = {.fd = fd, .events = POLLIN};
+    bool is_readable = poll(&wake, 1, 0) == 1;
+
+    wake_take(fd);
+    return is_readable;
+}
+
+/* Whoever writes what was held back sleeps until there is something, and again afterwards. */
+static void test_what_is_held_back_wakes(void **state)
+{
+    bool first, second, third, again, left_now, left_later;
+    int fd = wake_new();
+
+    (void)state;
+    log_set_wake(fd);
+    log_warn("test.wakes", "n=1");
+    first = is_awake(fd);
+    log_warn("test.wakes", "n=1");
+    second = is_awake(fd);
+    log_warn("test.wakes", "n=1");
+    third = is_awake(fd);
+    left_now = log_flush();
+    sleep_ms(1000);
+    left_later = log_flush();
+    log_warn("test.wakes", "n=1");
+    log_warn("test.wakes", "n=1");
+    again = is_awake(fd);
+    log_set_wake(-1);
+    close(fd);
+    assert_string_equal(written(), "level=warn at=test.wakes n=1\n"
+                                   "level=warn at=test.wakes repeated=2\n"
+                                   "level=warn at=test.wakes n=1\n");
+    assert_false(first);
+    assert_true(second);
+    assert_false(third); /* it knows */
+    assert_true(left_now);
+    assert_false(left_later);
+    assert_true(again);
+}
+
 static void set_blocking(int fd, bool is_blocking)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -148,9 +192,12 @@ static void a_full_stderr_stops_nobody(int (*make)(int fds[2]))
     pthread_t threads[2];
     char text[256] = "";
     int fds[2]; /* to read, to write */
+    int wake = wake_new();
+    bool was_woken;
 
     uint64_t n_full, n_after;
 
+    log_set_wake(wake);
     assert_int_equal(make(fds), 0);
     fill(fds[1]);
     wait_for_a_second_to_begin();
@@ -162,6 +209,9 @@ static void a_full_stderr_stops_nobody(int (*make)(int fds[2]))
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     n_full = log_dropped() - n_before;
+    was_woken = is_awake(wake);
+    log_set_wake(-1);
+    close(wake);
     empty(fds[0]);
     log_warn("test.after", "n=1");
     n_after = log_dropped() - n_before;
@@ -173,6 +223,7 @@ static void a_full_stderr_stops_nobody(int (*make)(int fds[2]))
     assert_string_equal(text, "level=warn at=log.dropped lines=6\n"
                               "level=warn at=test.after n=1\n");
     assert_int_equal(n_full, 6);
+    assert_true(was_woken);
     assert_int_equal(n_after, 6);
     close(fds[0]);
     close(fds[1]);
@@ -230,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_differs_is_said, begin),
         cmocka_unit_test_setup(test_what_repeats_is_counted, begin),
         cmocka_unit_test_setup(test_a_flood_is_cut_off, begin),
+        cmocka_unit_test_setup(test_what_is_held_back_wakes, begin),
         cmocka_unit_test_setup(test_lines_as_json, begin),
     };
 
