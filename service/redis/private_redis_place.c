@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "service/base/clock.h"
@@ -16,7 +18,12 @@
 #include "service/base/log.h"
 #include "service/base/ownership.h"
 
-enum { KILL_WAIT_MS = 10000, LOOK_EVERY_MS = 50, VERSION_MIN = 7 };
+enum {
+    KILL_WAIT_MS = 10000,
+    LOOK_EVERY_MS = 50,
+    VERSION_MIN = 7,
+    VERSION_WAIT_MS = 5000, /* it takes milliseconds, from a slow disk a second */
+};
 
 int private_redis_connect(const struct private_redis_place *place)
 {
@@ -179,50 +186,120 @@ static bool set_paths(struct private_redis_place *place, const char *state_dir, 
     return true;
 }
 
-/* The major version of `program`, or 0 when it can't be run; `version` receives the text for
- * messages.  Redis prints "Redis server v=7.0.15 sha=…", Valkey "Valkey server v=8.1.1 sha=…". */
-static unsigned long look_at_version(const char *program, char *version, size_t size)
+/* Starts `program --version`, in a process group of its own; `*out` is what it writes.  -1 when it
+ * can't be run. */
+static pid_t start_version(const char *program, int *out)
 {
-    char command[PRIVATE_REDIS_TEXT_MAX + 32], line[256] = "";
-    const char *at;
-    FILE *pipe;
+    char *const argv[] = {(char *)program, (char *)"--version", NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    int fds[2];
+    pid_t pid;
+    bool ok;
 
-    snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", program);
-    pipe = popen(command, "re");
-    if (!pipe)
-        return 0;
-    if (!fgets(line, sizeof(line), pipe))
-        line[0] = '\0';
-    pclose(pipe);
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return -1;
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    sigemptyset(&none); /* our threads block SIGTERM */
+    ok = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+         posix_spawn_file_actions_adddup2(&files, fds[1], STDOUT_FILENO) == 0 &&
+         posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
+         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK) ==
+             0 &&
+         posix_spawnattr_setsigmask(&attributes, &none) == 0 &&
+         posix_spawnp(&pid, program, &files, &attributes, argv, environ) == 0;
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    close(fds[1]);
+    if (!ok) {
+        close(fds[0]);
+        return -1;
+    }
+    *out = fds[0];
+    return pid;
+}
+
+/* Reads the first line, or what there is of it at the end of the file; false: it did not come
+ * within VERSION_WAIT_MS. */
+static bool read_line(int fd, char *line, size_t size)
+{
+    int64_t until_ms = clock_mono_ms() + VERSION_WAIT_MS, left_ms;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    size_t len = 0;
+    ssize_t n = 1;
+
+    while (n > 0 && len + 1 < size && !memchr(line, '\n', len)) {
+        left_ms = until_ms - clock_mono_ms();
+        if (left_ms <= 0)
+            return false;
+        if (poll(&wait, 1, (int)left_ms) <= 0)
+            continue;
+        n = read(fd, line + len, size - 1 - len);
+        if (n > 0)
+            len += (size_t)n;
+    }
+    line[len] = '\0';
+    return true;
+}
+
+enum version_status { VERSION_OK, VERSION_TOO_OLD, VERSION_NO_PROGRAM, VERSION_NO_ANSWER };
+
+/* Asks `program`; `version` receives the text for messages.  Redis prints "Redis server v=7.0.15
+ * sha=…", Valkey "Valkey server v=8.1.1 sha=…". */
+static enum version_status look_at_version(const char *program, char *version, size_t size)
+{
+    char line[256] = "";
+    unsigned long major;
+    const char *at;
+    bool has_answered;
+    int fd = -1;
+    pid_t pid = start_version(program, &fd);
+
+    if (pid < 0)
+        return VERSION_NO_PROGRAM;
+    has_answered = read_line(fd, line, sizeof(line));
+    close(fd);
+    /* A script may have started others, and one that has answered may go on. */
+    kill(-pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    if (!has_answered)
+        return VERSION_NO_ANSWER;
     at = strstr(line, "v=");
     snprintf(version, size, "%.*s", at ? (int)strcspn(at + 2, " \n") : 0, at ? at + 2 : "");
-    return strtoul(version, NULL, 10);
+    major = strtoul(version, NULL, 10);
+    return major >= VERSION_MIN ? VERSION_OK : major > 0 ? VERSION_TOO_OLD : VERSION_NO_PROGRAM;
 }
 
 /* Chooses the configured program, or else the first known one that is installed; it must be 7.0 or
- * newer. */
+ * newer.  The error is about the first that is there and can't be used. */
 static bool choose_program(struct private_redis_place *place, const char *wanted, struct error *err)
 {
     const char *const known[] = {"redis-server", "valkey-server", NULL};
     const char *const asked[] = {wanted, NULL};
-    char version[16] = "", too_old[80] = "";
+    bool has_error = false;
+    char version[16] = "";
 
-    if (wanted && strchr(wanted, '\'')) {
-        error_set(err, "redis: the program's name %s has a quote in it", wanted);
-        return false;
-    }
     for (const char *const *program = wanted ? asked : known; *program; program++) {
-        unsigned long major = look_at_version(*program, version, sizeof(version));
+        enum version_status status = look_at_version(*program, version, sizeof(version));
 
         snprintf(place->program, sizeof(place->program), "%s", *program);
-        if (major >= VERSION_MIN)
+        if (status == VERSION_OK)
             return true;
-        if (major > 0 && !too_old[0])
-            snprintf(too_old, sizeof(too_old), "%.40s is version %s", *program, version);
+        if (has_error || status == VERSION_NO_PROGRAM)
+            continue;
+        has_error = true;
+        if (status == VERSION_TOO_OLD)
+            error_set(err, "redis: %s is version %s, %d.0 or newer is needed", *program, version,
+                      VERSION_MIN);
+        else
+            error_set(err,
+                      "redis: %s --version has not answered within %d s and was killed; look why "
+                      "it hangs, or name another program in redis.server, or set redis.url",
+                      *program, VERSION_WAIT_MS / 1000);
     }
-    if (too_old[0])
-        error_set(err, "redis: %s, %d.0 or newer is needed", too_old, VERSION_MIN);
-    else
+    if (!has_error)
         error_set(err,
                   "redis: cannot run %s; install redis-server or valkey-server (%d.0 or newer), or "
                   "set redis.url",

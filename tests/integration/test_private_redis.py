@@ -1,4 +1,5 @@
 """The server that hopcountd starts of its own: Redis or Valkey, whichever is there."""
+import os
 import shutil
 
 import pytest
@@ -28,6 +29,7 @@ def test_clicks_are_counted_exactly_over_a_kill_and_a_restart(
     daemon.shut_down()
 
 
+HANGS = "hangs"
 # What lies in the only folder of PATH: a program's name and the version it says it is.
 FOUND = [
     ("only valkey-server", {"valkey-server": None}, None, None),
@@ -39,6 +41,10 @@ FOUND = [
     ("the one that was asked for is missing, another is there", {"redis-server": None}, "my-redis",
      ["cannot run my-redis"]),
     ("the one that was asked for", {"my-redis": None}, "my-redis", None),
+    ("a redis-server that hangs, and a valkey-server",
+     {"redis-server": HANGS, "valkey-server": None}, None, None),
+    ("only a redis-server that hangs", {"redis-server": HANGS}, None,
+     ["redis-server --version has not answered", "killed", "redis.server", "redis.url"]),
 ]
 
 
@@ -50,6 +56,8 @@ def test_the_server_is_one_that_is_there(make_hopcountd, tmp_path, found, asked,
     for name, version in found.items():
         program = path / name
         action = f'echo "Redis server v={version} sha=0"' if version else f'exec {real} "$@"'
+        if version == HANGS:
+            action = f"echo $$ > {path}/pid\n{shutil.which('sleep')} 600"
         program.write_text(f"#!/bin/sh\n{action}\n")
         program.chmod(0o755)
     daemon = make_hopcountd(config={"redis": {"server": asked}} if asked else None,
@@ -60,3 +68,6 @@ def test_the_server_is_one_that_is_there(make_hopcountd, tmp_path, found, asked,
         assert code == 1 and all(word in text for word in refused), text
     else:
         daemon.start().shut_down()
+    if HANGS in found.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((path / "pid").read_text()), 0)
