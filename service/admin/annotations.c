@@ -137,28 +137,43 @@ static void on_listed(struct request *request, const struct brand *brand, json_t
                                  "annotations", kept_list_json(brand, items, "at")));
 }
 
-void annotations_handle_list(struct request *request)
+/* Time zone and period. */
+static void check_times(const struct request *request, struct faults *faults)
 {
-    struct kept_wish wish = {.sort = &annotations, .deed = KEPT_LIST, .done = on_listed};
     struct slice from = query_find(&request->query, "from"), to = query_find(&request->query, "to");
     struct zone *zone = zone_load(query_find(&request->query, "tz"));
     enum period_status status = PERIOD_OK;
     struct period period;
 
+    if (!zone) {
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("tz"),
+                   "is no time zone that this server knows");
+        zone = zone_load((struct slice){0}); /* UTC: the period may be wrong in any zone */
+    }
     if (zone)
         status = period_parse(from, to, zone, clock_wall_ms() / 1000, &period);
-    if (!zone)
-        request_fail(request, 400, "tz", "is no time zone that this server knows");
-    else if (status == PERIOD_BAD_FROM)
-        request_fail(request, 400, "from", "must be a date, a time, or a span as 30d");
-    else if (status == PERIOD_BAD_TO)
-        request_fail(request, 400, "to", "must be a date or a time");
-    else if (status != PERIOD_OK)
-        request_fail(request, 400, "from",
-                     status == PERIOD_EMPTY ? "must be before `to`" : "is too long before `to`");
-    else if ((wish.brand = params_find_brand(request, query_find(&request->query, "brand"))))
-        kept_do(request, &wish);
     zone_free(zone);
+    if (status == PERIOD_BAD_TO)
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("to"), "must be a date or a time");
+    else if (status != PERIOD_OK)
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("from"),
+                   status == PERIOD_BAD_FROM ? "must be a date, a time, or a span as 30d"
+                   : status == PERIOD_EMPTY  ? "must be before `to`"
+                                             : "is too long before `to`");
+}
+
+void annotations_handle_list(struct request *request)
+{
+    struct kept_wish wish = {.sort = &annotations, .deed = KEPT_LIST, .done = on_listed};
+    struct faults faults = {.n = 0};
+
+    faults_add_strays(&faults, request);
+    check_times(request, &faults);
+    wish.brand = params_take_brand(request, query_find(&request->query, "brand"), &faults);
+    if (faults.n > 0)
+        faults_reply(&faults, request);
+    else
+        kept_do(request, &wish);
 }
 
 /* --- DELETE --- */
@@ -181,6 +196,6 @@ void annotations_handle_delete(struct request *request)
                              .id = slice_make(request->arg, request->arg_len),
                              .done = on_removed};
 
-    if ((wish.brand = params_find_brand(request, query_find(&request->query, "brand"))))
+    if ((wish.brand = params_read_brand(request)))
         kept_do(request, &wish);
 }

@@ -12,6 +12,7 @@
 #include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "service/admin/audit.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/request.h"
@@ -210,19 +211,27 @@ static bool read_params(struct request *request, struct listing *out)
     const struct query *query = &request->query;
     struct slice action = query_find(query, "action"), who = query_find(query, "who"),
                  limit = query_find(query, "limit"), page = query_find(query, "page");
-    char quoted[REQUEST_QUOTE_MAX];
+    char quoted[REQUEST_QUOTE_MAX], rest[REQUEST_QUOTE_MAX + 64];
+    struct faults faults = {.n = 0};
 
+    faults_add_strays(&faults, request);
     out->action = action.ptr ? audit_action_find(action) : AUDIT_ACTIONS;
     out->limit = LIMIT_DEFAULT;
     out->from.at_ms = INT64_MAX;
     audit_set_text(out->who, sizeof(out->who), who);
-    if (action.ptr && out->action == AUDIT_ACTIONS)
-        request_fail(request, 400, "action", "%s is no action of the audit log",
-                     request_quote(action, quoted));
-    else if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &out->limit) || out->limit == 0))
-        request_fail(request, 400, "limit", "must be a number from 1 to %d", (int)LIMIT_MAX);
-    else if (page.ptr && !read_page(page, &out->from))
-        request_fail(request, 400, "page", "is not what `next_page` of a page before said");
+    if (action.ptr && out->action == AUDIT_ACTIONS) {
+        snprintf(rest, sizeof(rest), "%s is no action of the audit log",
+                 request_quote(action, quoted));
+        faults_add(&faults, PROBLEM_INVALID_PARAMETERS, slice_of("action"), rest);
+    }
+    if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &out->limit) || out->limit == 0))
+        faults_add(&faults, PROBLEM_INVALID_PARAMETERS, slice_of("limit"),
+                   "must be a number from 1 to 1000");
+    if (page.ptr && !read_page(page, &out->from))
+        faults_add(&faults, PROBLEM_INVALID_PARAMETERS, slice_of("page"),
+                   "is not what `next_page` of a page before said");
+    if (faults.n > 0)
+        faults_reply(&faults, request);
     else if (!request->server->fetches)
         request_fail_redis(request, "no Redis is configured");
     else

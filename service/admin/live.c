@@ -12,6 +12,7 @@
 #include "proto/rfc3339.h"
 #include "service/admin/auth.h"
 #include "service/admin/clicks.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/params.h"
@@ -360,11 +361,18 @@ void live_handle(struct request *request)
     struct live *live = request->server->live;
     struct slice name = query_find(&request->query, "brand");
     const struct timeval now = {0};
+    const struct brand *brand = NULL;
+    struct faults faults = {.n = 0};
     struct stream *stream;
     unsigned n_of_key = 0;
 
-    if (name.ptr && !params_find_brand(request, name))
+    faults_add_strays(&faults, request);
+    if (name.ptr)
+        brand = params_take_brand(request, name, &faults);
+    if (faults.n > 0) {
+        faults_reply(&faults, request);
         return;
+    }
     if (request->is_head) {
         const struct reply head = {.status = 200, .type = "text/event-stream"};
 
@@ -379,9 +387,9 @@ void live_handle(struct request *request)
         request_fail(request, 503, NULL, "too many streams at once");
         return;
     }
-    stream->has_brand = name.ptr != NULL;
-    if (stream->has_brand)
-        stream->brand = site_find_brand(request->site, name)->id;
+    stream->has_brand = brand != NULL;
+    if (brand)
+        stream->brand = brand->id;
     stream->request = request;
     stream->next = live->first;
     live->first = stream;

@@ -1,7 +1,10 @@
 #include "service/admin/params.h"
 
+#include <stdio.h>
+
 #include <glib.h>
 
+#include "service/admin/faults.h"
 #include "service/admin/request.h"
 #include "service/config/brandlist.h"
 #include "service/config/site.h"
@@ -22,22 +25,48 @@ const struct brand *params_find_brand_id(const struct request *request, uint32_t
     return NULL;
 }
 
-const struct brand *params_find_brand(struct request *request, struct slice name)
+const struct brand *params_take_brand(const struct request *request, struct slice name,
+                                      struct faults *faults)
 {
     const struct brand *brand = name.ptr ? site_find_brand(request->site, name)
                                          : site_find_only_brand(request->site, request->brands);
-    char quoted[REQUEST_QUOTE_MAX];
+    char quoted[REQUEST_QUOTE_MAX], rest[REQUEST_QUOTE_MAX + 64];
 
     if (brand && params_sees(request, brand))
         return brand;
     if (brand)
-        request_fail_as(request, PROBLEM_OTHER_BRAND, "brand", "%s is not a brand of this API key",
-                        request_quote(brand->name, quoted));
+        snprintf(rest, sizeof(rest), "%s is not a brand of this API key",
+                 request_quote(brand->name, quoted));
     else if (name.ptr)
-        request_fail(request, 400, "brand", "%s is no brand of the configuration",
-                     request_quote(name, quoted));
+        snprintf(rest, sizeof(rest), "%s is no brand of the configuration",
+                 request_quote(name, quoted));
     else
-        request_fail(request, 400, "brand", "is needed, because there are several brands");
+        snprintf(rest, sizeof(rest), "is needed, because there are several brands");
+    faults_add(faults, brand ? PROBLEM_OTHER_BRAND : PROBLEM_INVALID_PARAMETERS, slice_of("brand"),
+               rest);
+    return NULL;
+}
+
+const struct brand *params_find_brand(struct request *request, struct slice name)
+{
+    struct faults faults = {.n = 0};
+    const struct brand *brand = params_take_brand(request, name, &faults);
+
+    if (faults.n > 0)
+        faults_reply(&faults, request);
+    return brand;
+}
+
+const struct brand *params_read_brand(struct request *request)
+{
+    struct faults faults = {.n = 0};
+    const struct brand *brand;
+
+    faults_add_strays(&faults, request);
+    brand = params_take_brand(request, query_find(&request->query, "brand"), &faults);
+    if (faults.n == 0)
+        return brand;
+    faults_reply(&faults, request);
     return NULL;
 }
 

@@ -198,7 +198,7 @@ void views_handle_list(struct request *request)
 {
     struct kept_wish wish = {.sort = &views, .deed = KEPT_LIST, .done = on_listed};
 
-    if ((wish.brand = params_find_brand(request, query_find(&request->query, "brand"))))
+    if ((wish.brand = params_read_brand(request)))
         kept_do(request, &wish);
 }
 
@@ -209,6 +209,6 @@ void views_handle_delete(struct request *request)
                              .id = slice_make(request->arg, request->arg_len),
                              .done = on_deleted};
 
-    if ((wish.brand = params_find_brand(request, query_find(&request->query, "brand"))))
+    if ((wish.brand = params_read_brand(request)))
         kept_do(request, &wish);
 }

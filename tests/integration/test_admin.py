@@ -604,6 +604,15 @@ def test_all_that_is_wrong_is_said_at_once(two_brands):
                                 ("objects", "limit=0", ["x", "limit"]), ("clients", "page=nope", ["x", "page"]), ("top/clients", "limit=5", ["x"])):
         for query, named in ((f"brand=acme&x=1&{wrong}", fields), ("brand=acme&x=1", ["x"])):
             assert errors("GET", f"/v1/{path}?{query}") == ("invalid-parameters", named), (path, query)
+    for target, named in (("top/clients?brand=acme&x=1&limit=0&sort=nope&kind=nope&y=2", ["x", "y", "kind", "limit", "sort"]),
+                          ("top/links?brand=acme&x=1&kind=pay", ["x", "brand", "kind"]),
+                          ("annotations?x=1&tz=Mars&from=nope", ["x", "tz", "from", "brand"]),
+                          ("annotations?brand=acme&to=nope&y=1&x=2", ["y", "x", "to"]),
+                          ("views?brand=nope&x=1", ["x", "brand"]), ("views?x=1", ["x", "brand"]), ("live?brand=nope&x=1", ["x", "brand"]),
+                          ("live?x=1", ["x"]), ("revocations?x=1&y=2", ["x", "y"])):
+        assert errors("GET", f"/v1/{target}") == ("invalid-parameters", named), target
+    for target in ("annotations/1", "views/1"):
+        assert errors("DELETE", f"/v1/{target}?x=1") == ("invalid-parameters", ["x", "brand"]), target
     many = ask(two_brands, "POST", "/v1/links", [{"brand": "acme", "kind": "pay"}] * 150, 400).json
     assert len(many["errors"]) == 100 and "149 more are wrong" in many["detail"]
     refused = ask(two_brands, "POST", "/v1/events", [{"id": "1", "type": "invoice.paid", "at": "?"}], 202).json[0]

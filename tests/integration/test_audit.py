@@ -104,6 +104,10 @@ def test_what_makes_no_sense_is_refused(daemon):
                              ("page=1-2-3", "page"), ("sort=at", "sort")]:
         reply = ask(daemon, target=f"/v1/audit?{query}", Authorization=f"Bearer {daemon.chief}")
         assert (reply.status, reply.json["parameter"]) == (400, parameter)
+    for path in ("audit", "audit.csv"):
+        reply = ask(daemon, target=f"/v1/{path}?x=1&action=x&limit=0&page=7&y=2",
+                    Authorization=f"Bearer {daemon.chief}").json
+        assert [error["field"] for error in reply["errors"]] == ["x", "y", "action", "limit", "page"], path
     reply = ask(daemon, target="/v1/audit", Authorization=f"Bearer {daemon.api_key}")
     assert reply.status == 403 and "admin" in reply.json["detail"]
 

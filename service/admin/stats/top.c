@@ -13,6 +13,7 @@
 #include "proto/table.h"
 #include "service/admin/cache.h"
 #include "service/admin/clicks.h"
+#include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/handlers.h"
 #include "service/admin/links.h"
@@ -180,49 +181,56 @@ static bool take_table(struct top *top)
 }
 
 /* Refuses filters for links, whose brand and kind are only in the token. */
-static bool take_filters(struct top *top)
+static void take_filters(struct top *top, struct faults *faults)
 {
+    static const char not_of_links[] = "is not counted of links; ask for objects or clients";
     struct slice brand = query_find(&top->request->query, "brand");
     struct slice kind = query_find(&top->request->query, "kind");
-    char quoted[REQUEST_QUOTE_MAX];
+    char quoted[REQUEST_QUOTE_MAX], rest[REQUEST_QUOTE_MAX + 64];
 
-    if (top->table == COUNTER_LINKS && (brand.ptr || kind.ptr)) {
-        request_fail(top->request, 400, brand.ptr ? "brand" : "kind",
-                     "is not counted of links; ask for objects or clients");
-        return false;
+    if (top->table == COUNTER_LINKS) {
+        if (brand.ptr)
+            faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("brand"), not_of_links);
+        if (kind.ptr)
+            faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("kind"), not_of_links);
+        if (top->request->brands)
+            faults_add(faults, PROBLEM_OTHER_BRAND, (struct slice){0},
+                       "links are counted without their brand, and this API key is for some "
+                       "brands only; ask for objects or clients");
+        return;
     }
-    if (top->table == COUNTER_LINKS && top->request->brands) {
-        request_fail_as(top->request, PROBLEM_OTHER_BRAND, NULL,
-                        "links are counted without their brand, and this API key is for some "
-                        "brands only; ask for objects or clients");
-        return false;
+    top->brand = params_take_brand(top->request, brand, faults);
+    if (top->brand && kind.ptr && (top->kind = brand_kind_find(top->brand, kind)) == 0) {
+        snprintf(rest, sizeof(rest), "%s is no kind of the brand", request_quote(kind, quoted));
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("kind"), rest);
     }
-    if (top->table == COUNTER_LINKS)
-        return true;
-    if (!(top->brand = params_find_brand(top->request, brand)))
-        return false;
-    if (kind.ptr && (top->kind = brand_kind_find(top->brand, kind)) == 0) {
-        request_fail(top->request, 400, "kind", "%s is no kind of the brand",
-                     request_quote(kind, quoted));
-        return false;
-    }
-    return true;
 }
 
-static bool take_options(struct top *top)
+static void take_options(struct top *top, struct faults *faults)
 {
     struct slice limit = query_find(&top->request->query, "limit");
     struct slice sort = query_find(&top->request->query, "sort");
     uint32_t n = LIMIT_DEFAULT;
 
-    if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &n) || n == 0)) {
-        request_fail(top->request, 400, "limit", "must be a number from 1 to %d", (int)LIMIT_MAX);
-        return false;
-    }
+    if (limit.ptr && (!number_parse_u32(limit, LIMIT_MAX, &n) || n == 0))
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("limit"),
+                   "must be a number from 1 to 100");
     top->limit = n;
     top->by_human = !sort.ptr || slice_equal(sort, slice_of("human"));
-    if (!top->by_human && !slice_equal(sort, slice_of("total"))) {
-        request_fail(top->request, 400, "sort", "must be human or total");
+    if (!top->by_human && !slice_equal(sort, slice_of("total")))
+        faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("sort"), "must be human or total");
+}
+
+/* False: replied to. */
+static bool take_query(struct top *top)
+{
+    struct faults faults = {.n = 0};
+
+    faults_add_strays(&faults, top->request);
+    take_filters(top, &faults);
+    take_options(top, &faults);
+    if (faults.n > 0) {
+        faults_reply(&faults, top->request);
         return false;
     }
     snprintf(top->cache_key, sizeof(top->cache_key), "top&%s&%08" PRIx32 "&%u&%zu&%d",
@@ -266,7 +274,7 @@ void top_handle(struct request *request)
     }
     top->request = request;
     top->asked_ms = clock_mono_ms();
-    if (!take_table(top) || !take_filters(top) || !take_options(top) || reply_early(top)) {
+    if (!take_table(top) || !take_query(top) || reply_early(top)) {
         free(top);
         return;
     }
