@@ -52,6 +52,15 @@ void auth_write_who(char out[static REQUEST_WHO_MAX + 1], enum auth_by by, const
     snprintf(out, REQUEST_WHO_MAX + 1, "%s%s", prefixes[by], name);
 }
 
+const char *auth_whose(const char *who)
+{
+    const char *share = prefixes[AUTH_BY_SHARE];
+
+    if (strncmp(who, share, strlen(share)) == 0)
+        return "this link";
+    return strchr(who, ':') ? "your role" : "this API key"; /* names of keys have no colon */
+}
+
 static const struct apikeys *keys_of(const struct auth *auth)
 {
     return auth->access ? auth->access->keys : NULL;

@@ -31,6 +31,10 @@ enum auth_by { AUTH_BY_KEY, AUTH_BY_PROXY, AUTH_BY_OIDC, AUTH_BY_SHARE };
 /* Writes who it is, as struct request has it: a person with how they signed in. */
 void auth_write_who(char out[static REQUEST_WHO_MAX + 1], enum auth_by by, const char *name);
 
+/* Whose scopes and brands they are, for the end of a sentence: "this API key", "your role", "this
+ * link".  `who` as struct request has it. */
+const char *auth_whose(const char *who);
+
 struct auth_person {
     enum auth_by by;
     char who[REQUEST_WHO_MAX + 1];   /* as struct request has it */

@@ -8,6 +8,7 @@
 #include "proto/counter.h"
 #include "proto/event.h"
 #include "service/admin/audit.h"
+#include "service/admin/auth.h"
 #include "service/admin/faults.h"
 #include "service/admin/fetch.h"
 #include "service/admin/formjson.h"
@@ -107,7 +108,11 @@ static void read_event(const struct eventform_maker *maker, const struct state_t
 static struct posting *read_posting(struct request *request, json_t *json)
 {
     const struct eventform_maker maker = {
-        .site = request->site, .brands = request->brands, .now_ms = clock_wall_ms()};
+        .site = request->site,
+        .brands = request->brands,
+        .whose = auth_whose(request->who),
+        .now_ms = clock_wall_ms(),
+    };
     size_t n = json_is_array(json) ? json_array_size(json) : 1;
     struct posting *posting = calloc(1, sizeof(*posting) + n * sizeof(posting->events[0]));
 

@@ -11,6 +11,7 @@
 #include "proto/table.h"
 #include "proto/token.h"
 #include "proto/unwrap.h"
+#include "service/admin/auth.h"
 #include "service/admin/clicks.h"
 #include "service/admin/faults.h"
 #include "service/admin/fetch.h"
@@ -224,6 +225,7 @@ static void mint_and_reply(struct request *request, json_t *json)
 
     linkform_maker_init(&minting.maker, request->site, clock_wall_ms() / 1000);
     minting.maker.brands = request->brands;
+    minting.maker.whose = auth_whose(request->who);
     if (json_array_size(json) > LINKS_MAX) {
         request_fail(request, 413, NULL, "one request takes at most %d links", (int)LINKS_MAX);
         json_decref(json);
@@ -360,8 +362,8 @@ const struct brand *links_find(struct request *request, struct token *token)
         brand = NULL;
     if (!brand)
         request_fail_as(request, PROBLEM_UNKNOWN_LINK, NULL,
-                        "this is no valid link of any brand %s",
-                        request->brands ? "of this API key" : "here");
+                        "this is no valid link of any brand %s%s", request->brands ? "of " : "",
+                        request->brands ? auth_whose(request->who) : "here");
     return brand;
 }
 

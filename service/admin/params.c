@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+#include "service/admin/auth.h"
 #include "service/admin/faults.h"
 #include "service/admin/request.h"
 #include "service/config/brandlist.h"
@@ -35,8 +36,8 @@ const struct brand *params_take_brand(const struct request *request, struct slic
     if (brand && params_sees(request, brand))
         return brand;
     if (brand)
-        snprintf(rest, sizeof(rest), "%s is not a brand of this API key",
-                 request_quote(brand->name, quoted));
+        snprintf(rest, sizeof(rest), "%s is not a brand of %s", request_quote(brand->name, quoted),
+                 auth_whose(request->who));
     else if (name.ptr)
         snprintf(rest, sizeof(rest), "%s is no brand of the configuration",
                  request_quote(name, quoted));

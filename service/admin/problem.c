@@ -38,9 +38,11 @@ static const struct problem_text texts[PROBLEMS] = {
     [PROBLEM_MISSING_SCOPE] = {"missing-scope", 403, "The API key lacks a scope",
                                "The key is known, but was not made for this.",
                                "Make a key with the scope that `detail` names."},
-    [PROBLEM_OTHER_BRAND] = {"other-brand", 403, "The API key is for other brands",
-                             "The key is limited to some brands, and this is not one of them.",
-                             "Use a key of that brand, or one for all brands."},
+    [PROBLEM_OTHER_BRAND] = {"other-brand", 403, "This is for other brands",
+                             "The API key, or the role of who is signed in, is limited to some "
+                             "brands, and this is not one of them.",
+                             "Use a key of that brand, or one for all brands; a person needs a "
+                             "role with that brand in `admin.users`."},
     [PROBLEM_CROSS_SITE] =
         {"cross-site", 403, "The request does not come from the dashboard",
          "A request with a session's cookie changes something only when it proves that the "

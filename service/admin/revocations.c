@@ -99,6 +99,7 @@ static bool is_named(struct slice brand)
 static bool take_brand(const struct request *request, struct form *form, const struct brand **brand)
 {
     struct slice text = form->text[FIELD_BRAND];
+    char rest[64];
 
     /* Without a name the only one that the key is for, or NULL. */
     *brand = is_named(text) ? site_find_brand(request->site, text)
@@ -109,8 +110,8 @@ static bool take_brand(const struct request *request, struct form *form, const s
                                      : "is missing, and there are several brands");
     if (params_sees(request, *brand))
         return true;
-    return faults_add(&form->faults, PROBLEM_OTHER_BRAND, slice_of(names[FIELD_BRAND]),
-                      "is not one of this API key");
+    snprintf(rest, sizeof(rest), "is not one of %s", auth_whose(request->who));
+    return faults_add(&form->faults, PROBLEM_OTHER_BRAND, slice_of(names[FIELD_BRAND]), rest);
 }
 
 /* Scope, brand and id, of a form or of a path. */

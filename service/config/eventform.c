@@ -102,7 +102,7 @@ static bool take_brand(const struct eventform_maker *maker, struct slice value, 
     out->brand = brand->id;
     fault->is_forbidden = !brandlist_has(maker->brands, brand->name);
     return !fault->is_forbidden ||
-           refuse(fault, "%s is not a brand of this API key", formvalue_quote(&q, value));
+           refuse(fault, "%s is not a brand of %s", formvalue_quote(&q, value), maker->whose);
 }
 
 static bool take_at(const struct eventform_maker *maker, struct slice value, struct event *out,

@@ -49,6 +49,7 @@ struct eventform_faults {
 struct eventform_maker {
     const struct site *site;
     const char *brands; /* that events may be of (brandlist.h); NULL = all */
+    const char *whose;  /* whose brands they are, for an error: "this API key"; with `brands` */
     int64_t now_ms;     /* Unix; `at` of events that say nothing */
 };
 

@@ -66,7 +66,7 @@ static bool take_brand(struct linkform_maker *maker, struct slice value, struct 
         return true;
     out->brand = NULL;
     fault->why = LINKFORM_NOT_YOURS;
-    return refuse(fault, "%s is not a brand of this API key", formvalue_quote(&q, value));
+    return refuse(fault, "%s is not a brand of %s", formvalue_quote(&q, value), maker->whose);
 }
 
 static bool take_kind(struct linkform_maker *maker, struct slice value, struct link *out,

@@ -77,6 +77,7 @@ int linkform_field_find(struct slice name);
 struct linkform_maker {
     const struct site *site;
     const char *brands; /* that links may be made of (brandlist.h); NULL = all */
+    const char *whose;  /* whose brands they are, for an error: "this API key"; with `brands` */
     int64_t now_s;      /* `issued` of links that say nothing */
     const struct brand *brand;
     uint32_t expires_min;

@@ -51,7 +51,9 @@ def test_the_proxy_says_who_it_is_and_the_table_what_they_may(daemon):
         True, "proxy", "ada@acme.example", "stats:read,links:write", "/oauth2/sign_out")
     openapi.check_reply("GET", "/v1/session", ask_as_reply(daemon))
     assert [b["name"] for b in ask(daemon, ADA, target="/v1/brands").json["brands"]] == ["acme"]
-    assert ask(daemon, ADA, target="/v1/stats?brand=globex").status == 403
+    for target in ("stats?brand=globex", "annotations?brand=globex", "top/links"):
+        refused = ask(daemon, ADA, target=f"/v1/{target}")
+        assert refused.status == 403 and "your role" in refused.json["detail"] and "key" not in refused.json["detail"], target
     assert ask(daemon, ADA, target="/v1/audit").status == 403
     # By groups, whatever blanks are between them; and the first entry of the table counts.
     boss = ("X-Auth-Request-Email", "grace@acme.example"), ("X-Auth-Request-Groups", "staff, readers ,bosses")

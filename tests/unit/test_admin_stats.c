@@ -288,8 +288,10 @@ static void test_brands_of_a_key(void **state)
     const struct sites *sites = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct stats_asker asker = {
-            .site = sites->two, .brands = cases[i].brands, .now_s = at("2026-11-22T12:00:00Z")};
+        const struct stats_asker asker = {.site = sites->two,
+                                          .brands = cases[i].brands,
+                                          .whose = "this API key",
+                                          .now_s = at("2026-11-22T12:00:00Z")};
         struct stats_fault fault;
         struct stats_query out;
         struct query query;

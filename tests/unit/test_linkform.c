@@ -70,6 +70,7 @@ static void test_refused(void **state)
         print_message("%s\n", cases[i].name);
         linkform_maker_init(&maker, sites->two, at("2026-11-22T12:00:30Z"));
         maker.brands = cases[i].brands;
+        maker.whose = "this API key";
         assert_false(linkform_make(&maker, &form, &link, &faults));
         assert_string_equal(faults.list[0].field, cases[i].at);
         assert_int_equal(faults.list[0].why, cases[i].why);

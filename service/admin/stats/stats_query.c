@@ -127,9 +127,10 @@ bool stats_query_has(const struct stats_query *query, const struct brand *brand)
     return query->brand ? query->brand == brand : brandlist_has(query->brands, brand->name);
 }
 
-static bool take_brand(struct stats_query *out, struct slice name, const struct site *site,
+static bool take_brand(struct stats_query *out, struct slice name, const struct stats_asker *asker,
                        struct stats_fault *fault)
 {
+    const struct site *site = asker->site;
     char quoted[REQUEST_QUOTE_MAX];
 
     out->brand = name.ptr ? site_find_brand(site, name) : site_find_only_brand(site, out->brands);
@@ -139,8 +140,8 @@ static bool take_brand(struct stats_query *out, struct slice name, const struct 
     if (!out->brand || brandlist_has(out->brands, out->brand->name))
         return true;
     fault->is_forbidden = true;
-    return refuse(fault, "brand", "%s is not a brand of this API key",
-                  request_quote(out->brand->name, quoted));
+    return refuse(fault, "brand", "%s is not a brand of %s",
+                  request_quote(out->brand->name, quoted), asker->whose);
 }
 
 /* Each name must be a kind of the brand, or of any brand when all are asked for. */
@@ -549,7 +550,7 @@ bool stats_query_init(struct stats_query *out, const struct query *query,
         out->metric = STATS_FUNNEL;
     /* What others mean depends on these. */
     if (!take_metric(out, query_find(query, "metric"), fault) ||
-        !take_brand(out, query_find(query, "brand"), asker->site, fault))
+        !take_brand(out, query_find(query, "brand"), asker, fault))
         return false;
     take_kinds(out, query_find(query, "kind"), asker->site, fault);
     take_campaigns(out, query_find(query, "campaign"), fault);

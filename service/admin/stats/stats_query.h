@@ -84,17 +84,17 @@ struct stats_filter {
 /* Who sent the query, and when. */
 struct stats_asker {
     const struct site *site;
-    const char *brands; /* the brands that this key may read, see brandlist.h; NULL = all */
+    const char *brands; /* that may be read, see brandlist.h; NULL = all */
+    const char *whose;  /* whose brands they are, for an error: "this API key"; with `brands` */
     int64_t now_s;
     bool accepts_csv; /* a path that ends in .csv, or the field Accept */
     enum stats_asked asked;
 };
 
 struct stats_query {
-    const struct brand
-        *brand;         /* NULL = all brands that this key may read; borrowed from the site */
-    const char *brands; /* the brands that this key may read; borrowed from the asker */
-    size_t n_campaigns; /* 0 = all */
+    const struct brand *brand; /* NULL = all brands that may be read; borrowed from the site */
+    const char *brands;        /* that may be read; borrowed from the asker */
+    size_t n_campaigns;        /* 0 = all */
     uint16_t campaigns[STATS_CAMPAIGNS_MAX];
     struct slice
         kinds; /* names separated by commas; absent = all.  Borrowed from the query string. */

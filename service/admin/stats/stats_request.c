@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/admin/auth.h"
 #include "service/admin/faults.h"
 #include "service/admin/request.h"
 #include "service/base/clock.h"
@@ -18,6 +19,7 @@ bool stats_request_read(struct request *request, enum stats_asked asked, const c
     const struct stats_asker asker = {
         .site = request->site,
         .brands = request->brands,
+        .whose = auth_whose(request->who),
         .now_s = clock_wall_ms() / 1000,
         .accepts_csv = is_csv_path ||
                        (asked != STATS_ASKED_CONVERSIONS && accept && strstr(accept, "text/csv")),

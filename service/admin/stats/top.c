@@ -11,6 +11,7 @@
 #include "proto/counter.h"
 #include "proto/number.h"
 #include "proto/table.h"
+#include "service/admin/auth.h"
 #include "service/admin/cache.h"
 #include "service/admin/clicks.h"
 #include "service/admin/faults.h"
@@ -186,17 +187,20 @@ static void take_filters(struct top *top, struct faults *faults)
     static const char not_of_links[] = "is not counted of links; ask for objects or clients";
     struct slice brand = query_find(&top->request->query, "brand");
     struct slice kind = query_find(&top->request->query, "kind");
-    char quoted[REQUEST_QUOTE_MAX], rest[REQUEST_QUOTE_MAX + 64];
+    char quoted[REQUEST_QUOTE_MAX], rest[REQUEST_DETAIL_MAX];
 
     if (top->table == COUNTER_LINKS) {
         if (brand.ptr)
             faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("brand"), not_of_links);
         if (kind.ptr)
             faults_add(faults, PROBLEM_INVALID_PARAMETERS, slice_of("kind"), not_of_links);
-        if (top->request->brands)
-            faults_add(faults, PROBLEM_OTHER_BRAND, (struct slice){0},
-                       "links are counted without their brand, and this API key is for some "
-                       "brands only; ask for objects or clients");
+        if (top->request->brands) {
+            snprintf(rest, sizeof(rest),
+                     "links are counted without their brand, and %s is for some brands only; ask "
+                     "for objects or clients",
+                     auth_whose(top->request->who));
+            faults_add(faults, PROBLEM_OTHER_BRAND, (struct slice){0}, rest);
+        }
         return;
     }
     top->brand = params_take_brand(top->request, brand, faults);

@@ -33,7 +33,7 @@ export default {
     "api.no_api_key": "Ein API-Schlüssel ist nötig.",
     "api.no_minting_key": "Es gibt keinen Schlüssel, der Links erzeugt.",
     "api.not_found": "Hier gibt es nichts.",
-    "api.other_brand": "Der API-Schlüssel gilt für andere Marken.",
+    "api.other_brand": "Ihr Schlüssel oder Ihre Rolle gilt für andere Marken.",
     "api.redis_unavailable": "Redis antwortet nicht.",
     "api.the_server_replied_with": "Der Server antwortete mit Status {status}.",
     "api.too_large": "Die Anfrage ist zu groß.",

@@ -39,7 +39,7 @@ export default {
     "api.no_api_key": "An API key is needed.",
     "api.no_minting_key": "No key makes links.",
     "api.not_found": "There is nothing here.",
-    "api.other_brand": "The API key is for other brands.",
+    "api.other_brand": "Your key or role is for other brands.",
     "api.redis_unavailable": "Redis does not answer.",
     "api.the_server_replied_with": "The server replied with status {status}.",
     "api.too_large": "The request is too large.",
