@@ -1,6 +1,6 @@
 // Campaigns, links and health.
 import jsQR from "jsqr";
-import { card, expect, figure, settled, test } from "./fixtures.mjs";
+import { card, expect, figure, settled, signIn, test } from "./fixtures.mjs";
 import { until } from "./stack.mjs";
 
 const jsQr = jsQR.default ?? jsQR;
@@ -258,6 +258,55 @@ test("a link says what became of its invoice, and why it leads where it leads", 
     await dashboard.setViewportSize({ width: 390, height: 844 });
     await save(dashboard, "link-revoked-phone");
     expect(await dashboard.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+});
+
+test("a link is revoked, and made valid again, after a question", async ({ page, stack, save }) => {
+    const link = stack.mint("pay", "--object", "88125", "--client", "89");
+    const isRevoked = async () => (await stack.api(`/v1/links/${encodeURIComponent(link)}`)).revoked;
+    const look = async () => {
+        await page.goto(`${stack.base}links`);
+        await settled(page);
+        await page.getByLabel("The whole link, or its token").fill(link);
+        await page.getByRole("button", { name: "Look it up" }).click();
+        await expect(card(page, "What it is")).toContainText("No. 88125");
+    };
+
+    await signIn(page, stack, "", stack.officeKey);
+    await look();
+    await page.getByRole("button", { name: "Revoke this link" }).click();
+    await expect(page.getByRole("dialog")).toContainText("leads nowhere");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    expect(await isRevoked()).toBe(false);
+    await save(page, "link-revoke-light");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await save(page, "link-revoke-phone");
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await page.getByRole("button", { name: "Revoke this link" }).click();
+    await save(page, "link-revoke-question-phone", {});
+    await page.getByRole("button", { name: "Revoke", exact: true }).click();
+    await expect(card(page, "What it is").locator(".tag")).toHaveText("Revoked");
+    expect(await isRevoked()).toBe(true);
+    await save(page, "link-revoked-itself-phone");
+    await page.getByRole("button", { name: "Make it valid again" }).click();
+    await page.getByRole("button", { name: "Make valid", exact: true }).click();
+    await expect(card(page, "What it is").locator(".tag")).toHaveText("Works");
+    expect(await isRevoked()).toBe(false);
+    // What the client's revocation has ended, is not taken back at the link.
+    stack.tell("revoke", "client", "89");
+    await until(isRevoked, "the revocation is known");
+    await look();
+    await expect(card(page, "What it is").locator(".tag")).toHaveText("Revoked");
+    await expect(page.getByRole("button", { name: "Make it valid again" })).toHaveCount(0);
+    await expect(page.getByRole("button", { name: "Revoke this link" })).toHaveCount(0);
+});
+
+test("a key that may only read is not offered to revoke a link", async ({ dashboard, stack }) => {
+    await settled(dashboard);
+    await open(dashboard, "Links");
+    await dashboard.getByLabel("The whole link, or its token").fill(stack.link);
+    await dashboard.getByRole("button", { name: "Look it up" }).click();
+    await expect(card(dashboard, "What it is")).toBeVisible();
+    await expect(dashboard.getByRole("button", { name: "Revoke this link" })).toHaveCount(0);
 });
 
 test("a link that a gateway has changed is found all the same, or it is said why not", async ({ dashboard, stack }) => {

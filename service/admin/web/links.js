@@ -1,8 +1,8 @@
 // One link: its fields, its target, its clicks.
-import { address, get } from "./api.js";
+import { address, get, post, remove } from "./api.js";
 import { announce, fill, h, newId } from "./dom.js";
 import { ago, count, time } from "./format.js";
-import { lookup } from "./lookup.js";
+import { confirm, explain as explainChange, lookup, untilHeard } from "./lookup.js";
 import { linkSentence, whyWrapped } from "./sentences.js";
 import { t } from "./texts.js";
 import { campaignName, stateName, valueName } from "./words.js";
@@ -131,6 +131,51 @@ async function findName(link) {
     }
 }
 
+/* --- revoking it --- */
+
+/* Whether the link was revoked itself, and not its invoice, client or campaign; false, too, for whom
+ * the list does not show links. */
+async function isRevokedItself(link) {
+    if (!link.revoked)
+        return false;
+    try {
+        const { revocations } = await get("revocations");
+
+        return revocations.some(({ scope, id }) => scope === "link" && id === link.id);
+    } catch {
+        return false;
+    }
+}
+
+/* A button, or nothing when a link is revoked for another reason; `show()` shows the link anew. */
+function change(text, link, isItself, show) {
+    const problem = h("p", { class: "notice bad small", role: "alert", hidden: true });
+    const button = (verb, onclick) => h("div", { class: "stack" }, problem, h("div", { class: "actions" },
+        h("button", { class: "button plain", type: "button", onclick }, verb)));
+    const act = async (send, isRevoked, said) => {
+        problem.hidden = true;
+        try {
+            await send();
+            await untilHeard(() => get(`links/${encodeURIComponent(text)}`), ({ revoked }) => revoked === isRevoked);
+            await show();
+            announce(said);
+        } catch (error) {
+            problem.hidden = false;
+            problem.textContent = explainChange(error);
+        }
+    };
+
+    if (!link.revoked)
+        return button(t("links.revoke"), async () => {
+            if (await confirm(t("links.revoke_this"), t("links.leads_nowhere"), t("lookup.revoke")))
+                await act(() => post("revocations", { scope: "link", brand: link.brand, id: link.id }), true, t("links.is_revoked"));
+        });
+    return isItself ? button(t("links.make_valid_again"), async () => {
+        if (await confirm(t("links.make_this_valid_again"), t("links.leads_on_again"), t("lookup.make_valid")))
+            await act(() => remove(`revocations/link/${encodeURIComponent(link.brand)}/${link.id}`), false, t("links.is_valid"));
+    }) : null;
+}
+
 /* The text of a link opens an invoice, so it is secret and must not be in the address. */
 function remember(text) {
     history.replaceState({ link: text }, "");
@@ -158,8 +203,9 @@ export function links(context) {
             const link = await get(`links/${encodeURIComponent(text)}`);
 
             const campaign = link.campaign ? await findName(link) : undefined;
+            const button = context.mayWrite ? change(text, link, await isRevokedItself(link), show) : null;
 
-            fill(result, card(t("links.what_it_is"), 6, facts(link, campaign, (...what) => kept.open(...what))),
+            fill(result, card(t("links.what_it_is"), 6, [facts(link, campaign, (...what) => kept.open(...what)), button]),
                 h("div", { class: "span-6 stack" }, card(t("links.its_clicks"), 12, clicks(link)),
                     card(t("common.qr_code"), 12, qr(text, link))));
             remember(text);

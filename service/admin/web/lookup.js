@@ -101,7 +101,7 @@ function progressList({ steps, is_over: isOver }) {
 /* --- what can be done --- */
 
 /** Asks in a dialog; resolves with true when it was confirmed. */
-function confirm(title, text, verb) {
+export function confirm(title, text, verb) {
     return new Promise((resolve) => {
         let isSure = false;
         const dialog = openDialog(title, h("div", { class: "stack" }, h("p", null, text),
@@ -138,7 +138,17 @@ function confirmByNumber(title, text, id, verb) {
     });
 }
 
-function explain(error) {
+/** Reads again until what was changed is known to this process, or for some seconds. */
+export async function untilHeard(read, isDone) {
+    for (let i = 0; i < HEARD_TRIES; i++) {
+        if (isDone(await read()))
+            return;
+        await new Promise((resolve) => setTimeout(resolve, HEARD_MS));
+    }
+}
+
+/** Why something can't be read or changed. */
+export function explain(error) {
     if (error.status === 403)
         return t("lookup.forbidden", { message: error.message });
     if (error.status === 503)
@@ -331,12 +341,10 @@ class Lookup {
         this.problem.hidden = true;
         try {
             await act();
-            for (let i = 0; i < HEARD_TRIES; i++) {
+            await untilHeard(async () => {
                 await this.read();
-                if (isDone(this.kept))
-                    break;
-                await new Promise((resolve) => setTimeout(resolve, HEARD_MS));
-            }
+                return this.kept;
+            }, isDone);
             if (this.shown === shown)
                 this.draw();
             announce(said);
