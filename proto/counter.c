@@ -484,19 +484,42 @@ const char *counter_delay_name(unsigned value)
     return value < COUNTER_DELAYS ? delays[value].name : NULL;
 }
 
+/* A key of people whose name begins with `u` or `v` and `kind`. */
+static void set_people(struct counter_key *key, const struct counter_people *people,
+                       const char *kind, const char *period, unsigned n_shards)
+{
+    char campaign[6] = "*";
+
+    if (people->campaign != COUNTER_ALL_CAMPAIGNS)
+        snprintf(campaign, sizeof(campaign), "%u", (unsigned)(people->campaign & 0xffff));
+    set_key(key, "hc:{s%02x}:%c%s:%08x:%s:%s",
+            counter_shard_of_series(people->brand, people->campaign, n_shards),
+            people->are_visitors ? 'v' : 'u', kind, people->brand, campaign, period);
+}
+
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards)
 {
-    char period[9], hour[3] = "", campaign[6] = "*";
+    char period[11];
 
     set_period(period, people->of != COUNTER_PEOPLE_OF_MONTH, time_s);
     if (people->of == COUNTER_PEOPLE_OF_HOUR)
-        snprintf(hour, sizeof(hour), "%02u", counter_bucket_of_time(COUNTER_HOURS, time_s) % 100);
-    if (people->campaign != COUNTER_ALL_CAMPAIGNS)
-        snprintf(campaign, sizeof(campaign), "%u", (unsigned)(people->campaign & 0xffff));
-    set_key(key, "hc:{s%02x}:%c:%08x:%s:%s%s",
-            counter_shard_of_series(people->brand, people->campaign, n_shards),
-            people->are_visitors ? 'v' : 'u', people->brand, campaign, period, hour);
+        snprintf(period + 8, 3, "%02u", counter_bucket_of_time(COUNTER_HOURS, time_s) % 100);
+    set_people(key, people, "", period, n_shards);
+}
+
+void counter_key_people_hours(struct counter_key *key, const struct counter_people *people,
+                              int64_t time_s, unsigned n_shards)
+{
+    char period[9];
+
+    set_period(period, true, time_s);
+    set_people(key, people, "h", period, n_shards);
+}
+
+void counter_key_moment(struct counter_key *key, unsigned shard)
+{
+    set_key(key, "hc:{s%02x}:moment", shard);
 }
 
 int64_t counter_people_next_s(enum counter_people_of of, int64_t time_s)

@@ -225,6 +225,12 @@ struct counter_people {
  * them. */
 void counter_key_people(struct counter_key *key, const struct counter_people *people,
                         int64_t time_s, unsigned n_shards);
+/* String: records (hll.h) of the people of each hour of the UTC day that holds `time_s`, whatever
+ * `people->of` says; see FORMATS.md "People by the hour". */
+void counter_key_people_hours(struct counter_key *key, const struct counter_people *people,
+                              int64_t time_s, unsigned n_shards);
+/* The name of HyperLogLogs that are made of such records for a moment. */
+void counter_key_moment(struct counter_key *key, unsigned shard);
 /* Unix second at which the key after the one that holds `time_s` begins: step with it from key to
  * key. */
 int64_t counter_people_next_s(enum counter_people_of of, int64_t time_s);

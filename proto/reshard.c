@@ -86,7 +86,7 @@ static bool place_client(struct reshard_key *out, const struct reshard_numbers *
     return true;
 }
 
-/* `t:`, `x:`, `u:` and `v:`, whatever the period */
+/* `t:`, `x:`, `u:`, `v:`, `uh:` and `vh:`, whatever the period */
 static bool place_series(struct reshard_key *out, const struct reshard_numbers *n,
                          struct slice rest)
 {
@@ -132,6 +132,8 @@ static const struct {
     {"x:", RESHARD_WHOLE, place_series},
     {"u:", RESHARD_WHOLE, place_series},
     {"v:", RESHARD_WHOLE, place_series},
+    {"uh:", RESHARD_WHOLE, place_series},
+    {"vh:", RESHARD_WHOLE, place_series},
     {"n:", RESHARD_WHOLE, place_link},
     {"once:", RESHARD_WHOLE, place_link},
     {"gw:", RESHARD_WHOLE, place_client},
@@ -158,6 +160,7 @@ static const struct {
     {"told", RESHARD_TOLD, NULL},
     {"used", RESHARD_TOLD, NULL},
     {"fq", RESHARD_DROPPED, NULL}, /* it is empty: see reshard_check_queue() */
+    {"moment", RESHARD_DROPPED, NULL},
     {"state", RESHARD_DROPPED, NULL},
     {"server", RESHARD_DROPPED, NULL},
 };

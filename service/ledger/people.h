@@ -7,6 +7,9 @@
  * the set.  Click, relabelling and cursor change together in a batch, so that whatever happens to
  * a server or process the sum is right; people may be added twice, which counts them once.
  *
+ * Of a day on which few people click, the hours are one string in place of HyperLogLogs (FORMATS.md
+ * "People by the hour"); people_add.lua decides that.
+ *
  * A look goes through the set of slots by pages, so that no command is longer after an outage of
  * weeks, which leaves 8640 slots a day:
  *

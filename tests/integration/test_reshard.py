@@ -62,6 +62,12 @@ def shards_in_use(client):
     return {int(key[5:7], 16) for key in client.scan_iter("hc:{s*") if re.match(rb".*:[loct]:", key)}
 
 
+def hours_beside_series(client):
+    """Keys of a day's people by the hour of three campaigns, in the shards of their series."""
+    series = (key.split(b":") for key in client.scan_iter("hc:*:t:*:90[0-2]:*"))
+    return {b":".join((*name[:2], b"uh", *name[3:5], b"20261122")) for name in series}
+
+
 def waiting(client):
     """Clicks of people who are not counted yet, by slot and person, of campaigns and of all campaigns."""
     sums, slots = collections.Counter(), {}
@@ -112,6 +118,9 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
     seen, cells = statistics(pods[0]), read_sums(redis.client())
     people = waiting(redis.client())
     assert len(people) > 50
+    # A day's people by the hour, beside the series of their campaign.
+    for key in hours_beside_series(redis.client()):
+        redis.client().set(key, key.split(b"}")[1])
     assert shards_in_use(redis.client()) == set(range(before))
 
     # It does not begin while processes count.
@@ -165,6 +174,9 @@ def test_all_counts_are_the_same_however_often_it_is_interrupted(make_hopcountd,
     compare(year, redis.client(), pods)
     assert read_sums(redis.client()) == cells
     assert waiting(redis.client()) == people
+    hours = hours_beside_series(redis.client())
+    assert len(hours) == 3 and set(redis.client().keys("hc:*:uh:*:20261122")) == hours
+    assert all(redis.client().get(key) == key.split(b"}")[1] for key in hours)
     now_seen = statistics(pods[1])
     assert now_seen["/v1/campaigns"] == seen["/v1/campaigns"] and now_seen["/v1/revocations"] == seen["/v1/revocations"]
     assert now_seen["/v1/funnel?from=400d&group_by=campaign,variant"] == seen["/v1/funnel?from=400d&group_by=campaign,variant"]

@@ -97,8 +97,8 @@ def test_people_set_aside_are_counted_when_there_is_a_place_for_them(make_hopcou
     click(daemon, "198.51.100.8", client=42)
     wait_people(daemon, (1, 1, 0))
     client = redis.client()
-    keys = client.keys("hc:*:u:*")
-    assert len(keys) == 6  # of the campaign and of all, of the hour, the day and the month
+    keys = client.keys("hc:*:u:*") + client.keys("hc:*:uh:*")
+    assert len(keys) == 6  # of the campaign and of all, of the day's hours, the day and the month
     for key in keys:
         client.delete(key)
         client.rpush(key, "no HyperLogLog")

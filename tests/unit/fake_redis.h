@@ -15,6 +15,7 @@
 
 #include "proto/bytes.h"
 #include "proto/counter.h"
+#include "proto/hll.h"
 #include "proto/table.h"
 #include "proto/waiting.h"
 #include "service/ledger/ledger_state.h"
@@ -362,27 +363,77 @@ static void fake_note_person(const struct fake_text *key, const void *person, si
     fake_append(key, person, len);
 }
 
-/* people_add.lua: a HyperLogLog is a text of all clients' numbers, each once. */
+/* Adds people to a key, each once; answers how much of `bytes` they are. */
+static size_t fake_note_people(const struct fake_text *key, const uint8_t *bytes, size_t n)
+{
+    size_t used = 0;
+
+    for (; n > 0; n--) {
+        size_t len = bytes[used + 1];
+
+        fake_note_person(key, bytes + used + 2, len);
+        used += 2 + len;
+    }
+    return used;
+}
+
+/* The HyperLogLog of an hour whose people could be in a day's string. */
+static void fake_hour_key(struct counter_key *hour_key, const struct fake_text *day, unsigned hour)
+{
+    int len = snprintf(hour_key->text, sizeof(hour_key->text), "%.10s%s%02u", day->ptr,
+                       day->ptr + 11, hour);
+
+    assert_memory_equal(day->ptr + 7, "}:uh:", 5);
+    hour_key->len = (size_t)len;
+}
+
+/* A record for each of the people who follow. */
+static void fake_check_records(const uint8_t *records, unsigned hour, const uint8_t *bytes,
+                               size_t n)
+{
+    for (; n > 0; n--, records += HLL_RECORD_LEN, bytes += 2 + bytes[1]) {
+        struct slice element = slice_make((const char *)bytes + 2, bytes[1]);
+
+        assert_int_equal(be32_load(records), hll_record(hour, element));
+    }
+}
+
+/* people_add.lua, as if no day's string were small: a HyperLogLog is a text of all clients'
+ * numbers, each once. */
 static redisReply *fake_add_people(const struct fake_command *command, size_t n_keys)
 {
-    const struct fake_text *packed = &command->argv[3 + n_keys + 4];
+    const struct fake_text *packed = &command->argv[3 + n_keys + 5];
     const uint8_t *bytes = (const uint8_t *)packed->ptr;
     redisReply *answer = fake_array(3);
     size_t used = 5;
 
-    for (size_t k = 2, n_of_run; k < n_keys; k += n_of_run) {
+    for (size_t k = 3, n_of_run; k < n_keys; k += n_of_run) {
         size_t n = bytes[used] == 0xce ? be32_load(bytes + used + 1) : bytes[used];
+        const struct fake_text *keys = &command->argv[3 + k];
+        struct counter_key hour_key;
+        size_t records_len, people_len = 0;
+        unsigned hour;
 
         used += bytes[used] == 0xce ? 5 : 1;
         n_of_run = bytes[used++];
         assert_in_range(n_of_run, 2, 3);
-        for (; n > 0; n--) {
-            size_t len = bytes[used + 1];
+        hour = bytes[used++];
+        assert_in_range(hour, 0, 23);
+        records_len = bytes[used] == 0xda ? be16_load(bytes + used + 1) : 0;
+        assert_int_equal(records_len, n_of_run == 3 && n <= 512 ? n * HLL_RECORD_LEN : 0);
+        used += (records_len > 0 ? 3U : 2U) + records_len;
+        fake_check_records(bytes + used - records_len, hour, bytes + used,
+                           records_len / HLL_RECORD_LEN);
+        for (size_t i = 0; i < n_of_run; i++) {
+            struct fake_text name = keys[i];
 
-            for (size_t i = 0; i < n_of_run; i++)
-                fake_note_person(&command->argv[3 + k + i], bytes + used + 2, len);
-            used += 2 + len;
+            if (n_of_run == 3 && i == 0) {
+                fake_hour_key(&hour_key, &keys[i], hour);
+                name = (struct fake_text){hour_key.text, hour_key.len};
+            }
+            people_len = fake_note_people(&name, bytes + used, n);
         }
+        used += people_len;
     }
     assert_int_equal(used, packed->len);
     answer->element[0] = fake_integer(1);

@@ -66,6 +66,10 @@ static void test_keys(void **state)
     people.are_visitors = true;
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:202611");
+    counter_key_people_hours(&key, &people, NOON, 1);
+    assert_string_equal(key.text, "hc:{s00}:vh:aabbccdd:*:20261122");
+    counter_key_moment(&key, 7);
+    assert_string_equal(key.text, "hc:{s07}:moment");
     people.of = COUNTER_PEOPLE_OF_HOUR;
     counter_key_people(&key, &people, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:v:aabbccdd:*:2026112212");

@@ -44,6 +44,7 @@ static void test_each_key_has_a_place(void **state)
         {"what clients ask for", "hc:{s02}:told", RESHARD_TOLD, 2, 0, 0},
         {"links that clients used up", "hc:{s02}:used", RESHARD_TOLD, 2, 0, 0},
         {"how far an erasure is", "hc:{s00}:erasure:00000000000000ff", RESHARD_WHOLE, 0, 0, 0},
+        {"a HyperLogLog for a moment", "hc:{s02}:moment", RESHARD_DROPPED, 2, 0, 0},
         {"the stream of states", "hc:{s02}:state", RESHARD_DROPPED, 2, 0, 0},
         {"what is staged", "hc:{s02}:new:payments", RESHARD_STAGED, 2, 0, 0},
         {"the number of shards stays", "hc:{s02}:shards", RESHARD_ALONE, 2, 0, 0},
@@ -83,7 +84,7 @@ static void test_keys_are_found_where_they_are_made(void **state)
                                         .campaign = i % 7 ? (int32_t)i : COUNTER_ALL_CAMPAIGNS};
         struct counter_people people = {.brand = 0xaabbccdd, .campaign = (int32_t)i};
         struct counter_cells cells = {.brand = 0xaabbccdd, .campaign = (uint16_t)i};
-        struct counter_key keys[2][7];
+        struct counter_key keys[2][8];
 
         for (unsigned k = 0; k < 2; k++) {
             unsigned n_shards = k == 0 ? n.from : n.to;
@@ -95,8 +96,9 @@ static void test_keys_are_found_where_they_are_made(void **state)
             counter_key_siblings(&keys[k][4], 0xaabbccdd, i, n_shards);
             counter_key_uses(&keys[k][5], (uint64_t)i << 50, n_shards);
             counter_key_cells(&keys[k][6], &cells, 1795348800, n_shards);
+            counter_key_people_hours(&keys[k][7], &people, 1795348800, n_shards);
         }
-        for (unsigned k = 0; k < 7; k++) {
+        for (unsigned k = 0; k < 8; k++) {
             struct reshard_key key;
             struct counter_key to;
 

@@ -13,21 +13,63 @@ static int64_t time_of(const char *digits)
     return civil_to_s(&civil);
 }
 
-/* Writes the keys, those of one sort that follow one another as the first and their number. */
+/* Looks whether the hours that a script takes from days' strings are those of its `n` keys, and
+ * returns where in its arguments these begin. */
+static size_t check_script(const struct fetch_command *command, size_t *end)
+{
+    const struct slice *argv = command->argv;
+    size_t n_keys = strtoul(argv[2].ptr, NULL, 10), n_hours = 0, n = 0;
+    size_t n_days = (command->argc - 3 - n_keys) / 2, first = 4 + n_days;
+
+    *end = 3 + n_keys;
+    assert_memory_equal(argv[0].ptr, "EVAL", 4);
+    assert_string_equal(argv[3].ptr, "hc:{s00}:moment");
+    assert_int_equal(command->argc, *end + 2 * n_days);
+    assert_in_range(n_days, 1, 2);
+    for (size_t i = 0; i < n_days; i++) {
+        const char *day = strrchr(argv[4 + i].ptr, ':') + 1;
+        unsigned from = (unsigned)strtoul(argv[*end + 2 * i].ptr, NULL, 10);
+        unsigned to = (unsigned)strtoul(argv[*end + 2 * i + 1].ptr, NULL, 10);
+
+        assert_memory_equal(argv[4 + i].ptr + 10, "h:", 2);
+        assert_int_equal(strlen(day), 8);
+        assert_true(from < to && to <= 24);
+        n_hours += to - from;
+        for (size_t k = first; k < *end; k++) {
+            const char *hour = strrchr(argv[k].ptr, ':') + 1;
+            unsigned number = (unsigned)strtoul(hour + 8, NULL, 10);
+
+            if (strlen(hour) == 10 && strncmp(hour, day, 8) == 0) {
+                assert_true(number >= from && number < to);
+                n++;
+            }
+        }
+    }
+    assert_int_equal(n, n_hours);
+    return first;
+}
+
+/* Writes the keys of HyperLogLogs, those of one sort that follow one another as the first and their
+ * number. */
 static void keys_text(const struct fetch_command *command, char *out, size_t out_len)
 {
     static const char letters[] = {[6] = 'm', [8] = 'd', [10] = 'h'};
     const struct slice *argv = command->argv;
-    size_t n = strlen(out);
+    size_t n = strlen(out), end = command->argc, i = 1;
+    bool has_hours = false;
 
-    assert_memory_equal(argv[0].ptr, "PFCOUNT", 7);
-    assert_true(command->argc > 1);
-    for (size_t i = 1, next; i < command->argc; i = next) {
+    if (argv[0].len != 7 || memcmp(argv[0].ptr, "PFCOUNT", 7) != 0)
+        i = check_script(command, &end);
+    assert_true(end > i);
+    for (size_t k = i; k < end; k++)
+        has_hours |= strlen(strrchr(argv[k].ptr, ':')) == 11;
+    assert_int_equal(has_hours, i > 1);
+    for (size_t next; i < end; i = next) {
         const char *first = strrchr(argv[i].ptr, ':') + 1;
         size_t len = strlen(first);
         int64_t next_s = time_of(first);
 
-        for (next = i; next < command->argc; next++) {
+        for (next = i; next < end; next++) {
             const char *digits = strrchr(argv[next].ptr, ':') + 1;
 
             if (strlen(digits) != len)
@@ -53,7 +95,7 @@ static void answer_checks(struct stats_clients *clients, const char *missing)
 
         stats_clients_check(clients, i, &command);
         keys_text(&command, text, sizeof(text));
-        assert_int_equal(command.argc, i % 2 ? 25 : 2);
+        assert_int_equal(command.argc, i % 2 ? 3 + 2 + 24 + 2 : 2);
         stats_clients_take_check(clients, i, i % 2 && missing && strstr(text, missing) ? 6 : 7);
     }
 }
@@ -72,10 +114,10 @@ static void plan_text(struct stats_clients *clients, char *out, size_t out_len)
             snprintf(out + before, out_len - before, " | ");
         before = strlen(out);
         stats_clients_command(clients, i, &command);
-        assert_non_null(strstr(command.argv[1].ptr, "}:u:"));
+        assert_non_null(strstr(command.key.ptr, "}:u:"));
         keys_text(&command, out, out_len);
         stats_clients_command(clients, i + 1, &command);
-        assert_non_null(strstr(command.argv[1].ptr, "}:v:"));
+        assert_non_null(strstr(command.key.ptr, "}:v:"));
         other[0] = '\0';
         keys_text(&command, other, sizeof(other));
         assert_string_equal(out + before, other);
@@ -217,7 +259,7 @@ static void test_all_brands(void **state)
         assert_int_equal(clients.n_checks, 2 * 2 * 4);
         for (size_t i = 0; i < clients.n_checks; i++) {
             stats_clients_check(&clients, i, &command);
-            assert_non_null(strstr(command.argv[1].ptr, ":*:"));
+            assert_non_null(strstr(command.key.ptr, ":*:"));
             stats_clients_take_check(&clients, i, is_missing && i == 15 ? 0 : 3);
         }
         assert_true(stats_clients_plan(&clients, &stats));

@@ -578,6 +578,8 @@ static void on_clients_done(void *owner, const char *cause)
 {
     struct stats_job *job = owner;
 
+    if (!cause && job->clients.is_refused)
+        cause = "it refuses to write, which counting people by the hour needs";
     if (cause) {
         fail_all(job, cause);
         end_job(job);

@@ -1,7 +1,9 @@
 #include "service/admin/stats/stats_clients.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "people_count_lua.h"
 #include "service/admin/stats/stats_write.h"
 #include "service/base/zone.h"
 #include "service/config/site.h"
@@ -10,7 +12,12 @@ enum {
     HOUR_S = 3600,
     DAY_S = 86400,
     HOURS = 24,
-    KEYS_MAX = FETCH_ARGS_MAX - 1,
+    /* EVAL, the script, how many keys, the one for a moment; of a day its string and two hours */
+    ARGS_OF_SCRIPT = 4 + 3 * STATS_CLIENTS_DAYS_MAX,
+    KEYS_MAX = FETCH_ARGS_MAX - ARGS_OF_SCRIPT,
+    MOMENT = KEYS_MAX, /* behind the HyperLogLogs */
+    STRINGS,
+    KEYS_ROOM = STRINGS + STATS_CLIENTS_DAYS_MAX,
     WHOLE = -1,          /* stands for the whole period in place of a bucket */
     CHECKS_OF_BRAND = 4, /* clients by day and by hours, visitors by day and by hours */
 };
@@ -95,7 +102,7 @@ bool stats_clients_init(struct stats_clients *clients, const struct stats *stats
     clients->campaign =
         stats->query.n_campaigns ? stats->query.campaigns[0] : COUNTER_ALL_CAMPAIGNS;
     clients->brands = calloc(n_brands + 1, sizeof(struct brand *));
-    clients->keys = calloc(KEYS_MAX, sizeof(*clients->keys));
+    clients->keys = calloc(KEYS_ROOM, sizeof(*clients->keys));
     if (!clients->brands || !clients->keys || !list_days(clients, stats))
         return false;
     for (unsigned i = 0; i < n_brands; i++) {
@@ -121,13 +128,57 @@ void stats_clients_clear(struct stats_clients *clients)
     *clients = (struct stats_clients){0};
 }
 
-static void count_keys(const struct stats_clients *clients, size_t n, struct fetch_command *command)
+static struct slice number_text(char text[static 4], unsigned number)
 {
-    command->argv[0] = slice_of("PFCOUNT");
+    return slice_make(text, (size_t)snprintf(text, 4, "%u", number % 1000));
+}
+
+/* Notes that the command counts an hour; those of a day follow one another. */
+static void add_hour(struct stats_clients *clients, int64_t hour_s)
+{
+    unsigned hour = (unsigned)(hour_s % DAY_S / HOUR_S);
+    struct stats_clients_hours *last = &clients->hours[clients->n_hours];
+
+    if (clients->n_hours == 0 || (--last)->day_s != floor_day(hour_s)) {
+        last = &clients->hours[clients->n_hours++];
+        *last = (struct stats_clients_hours){.day_s = floor_day(hour_s), .from = hour};
+    }
+    last->to = hour + 1;
+}
+
+/* Counts the first `n` keys, and clients->hours of strings. */
+static void count_keys(struct stats_clients *clients, const struct counter_people *people, size_t n,
+                       struct fetch_command *command)
+{
+    struct slice *to = command->argv;
+    size_t n_hours = clients->n_hours;
+
+    if (n_hours == 0) {
+        *to++ = slice_of("PFCOUNT");
+    } else {
+        counter_key_moment(
+            &clients->keys[MOMENT],
+            counter_shard_of_series(people->brand, people->campaign, clients->n_shards));
+        *to++ = slice_of("EVAL");
+        *to++ = slice_make(people_count_lua, sizeof(people_count_lua));
+        *to++ = number_text(clients->n_keys_text, (unsigned)(1 + n_hours + n));
+        *to++ = counter_key_slice(&clients->keys[MOMENT]);
+    }
+    for (size_t i = 0; i < n_hours; i++) {
+        counter_key_people_hours(&clients->keys[STRINGS + i], people, clients->hours[i].day_s,
+                                 clients->n_shards);
+        *to++ = counter_key_slice(&clients->keys[STRINGS + i]);
+    }
     for (size_t i = 0; i < n; i++)
-        command->argv[i + 1] = counter_key_slice(&clients->keys[i]);
-    command->argc = n + 1;
-    command->key = command->argv[1];
+        *to++ = counter_key_slice(&clients->keys[i]);
+    for (size_t i = 0; i < n_hours; i++) {
+        struct stats_clients_hours *hours = &clients->hours[i];
+
+        *to++ = number_text(hours->texts[0], hours->from);
+        *to++ = number_text(hours->texts[1], hours->to);
+    }
+    command->argc = (size_t)(to - command->argv);
+    command->key = counter_key_slice(&clients->keys[0]);
 }
 
 /* First the day, then its hours: whoever is added in between makes them more, never less. */
@@ -142,10 +193,15 @@ void stats_clients_check(struct stats_clients *clients, size_t index, struct fet
         .are_visitors = index / 2 % 2,
     };
 
-    for (size_t i = 0; i < n; i++)
-        counter_key_people(&clients->keys[i], &people, day_s + (int64_t)i * HOUR_S,
-                           clients->n_shards);
-    count_keys(clients, n, command);
+    clients->n_hours = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t at_s = day_s + (int64_t)i * HOUR_S;
+
+        counter_key_people(&clients->keys[i], &people, at_s, clients->n_shards);
+        if (people.of == COUNTER_PEOPLE_OF_HOUR)
+            add_hour(clients, at_s);
+    }
+    count_keys(clients, &people, n, command);
 }
 
 void stats_clients_take_check(struct stats_clients *clients, size_t index, int64_t count)
@@ -153,7 +209,8 @@ void stats_clients_take_check(struct stats_clients *clients, size_t index, int64
     clients->counts[index] = count;
 }
 
-/* The hours together are the day, unless somebody was counted by the day only. */
+/* The hours together are the day, unless somebody was counted by the day only.  Hours that can't be
+ * counted now, as Redis refuses to write, are -1. */
 static void judge_days(struct stats_clients *clients)
 {
     for (size_t i = 0; i < clients->n_days; i++)
@@ -213,28 +270,19 @@ static enum counter_people_of longest_key(const struct stats_clients_span *span,
     return COUNTER_PEOPLE_OF_HOUR;
 }
 
-/* Lists the keys whose union is the span; at least one. */
-static size_t list_keys(const struct stats_clients *clients, const struct stats_clients_span *span,
-                        struct counter_key *keys)
+/* How many keys a span needs. */
+static size_t n_keys(const struct stats_clients_span *span)
 {
-    struct counter_people people = {
-        .brand = span->brand, .campaign = clients->campaign, .are_visitors = span->are_visitors};
-    int64_t at_s = span->from_s;
     size_t n = 0;
 
-    do {
-        people.of = longest_key(span, at_s);
-        if (keys && n < KEYS_MAX)
-            counter_key_people(&keys[n], &people, at_s, clients->n_shards);
-        n++;
-        at_s = counter_people_next_s(people.of, at_s);
-    } while (at_s < span->to_s && n <= KEYS_MAX);
+    for (int64_t at_s = span->from_s; n == 0 || (at_s < span->to_s && n <= KEYS_MAX); n++)
+        at_s = counter_people_next_s(longest_key(span, at_s), at_s);
     return n;
 }
 
 static bool add_span(struct stats_clients *clients, const struct stats_clients_span *span)
 {
-    if (list_keys(clients, span, NULL) > KEYS_MAX)
+    if (n_keys(span) > KEYS_MAX)
         return false;
     for (int are_visitors = 0; are_visitors < 2; are_visitors++) {
         clients->spans[clients->n_commands] = *span;
@@ -298,12 +346,28 @@ bool stats_clients_plan(struct stats_clients *clients, struct stats *stats)
 void stats_clients_command(struct stats_clients *clients, size_t index,
                            struct fetch_command *command)
 {
-    count_keys(clients, list_keys(clients, &clients->spans[index], clients->keys), command);
+    const struct stats_clients_span *span = &clients->spans[index];
+    struct counter_people people = {
+        .brand = span->brand, .campaign = clients->campaign, .are_visitors = span->are_visitors};
+    int64_t at_s = span->from_s;
+    size_t n = n_keys(span);
+
+    clients->n_hours = 0;
+    for (size_t i = 0; i < n; i++) {
+        people.of = longest_key(span, at_s);
+        counter_key_people(&clients->keys[i], &people, at_s, clients->n_shards);
+        if (people.of == COUNTER_PEOPLE_OF_HOUR)
+            add_hour(clients, at_s);
+        at_s = counter_people_next_s(people.of, at_s);
+    }
+    count_keys(clients, &people, n, command);
 }
 
 void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count)
 {
     clients->spans[index].count = count;
+    if (count < 0)
+        clients->is_refused = true;
 }
 
 /* Nobody clicks without a click, so the clicks by people bound both figures: those are estimates,

@@ -9,7 +9,10 @@
  * the UTC day that shares most hours with it; stats.clients_by_hours says which.
  *
  * A visitor's hash changes every day (UTC), so the visitors of several days are the sum of each
- * day's. */
+ * day's.
+ *
+ * The people of an hour are in a HyperLogLog or in the string of its day, or some in each; so hours
+ * are counted by a script that reads both (people_count.lua). */
 #ifndef ADMIN_STATS_CLIENTS_H
 #define ADMIN_STATS_CLIENTS_H
 #include <stdbool.h>
@@ -24,6 +27,14 @@ struct stats;
 struct stats_rows;
 struct stats_clients_day;  /* in which a local day begins */
 struct stats_clients_span; /* the span of one PFCOUNT */
+
+/* Hours of a UTC day that a command counts. */
+struct stats_clients_hours {
+    int64_t day_s;
+    unsigned from, to; /* 0…24 */
+    char texts[2][4];  /* the same in decimal */
+};
+enum { STATS_CLIENTS_DAYS_MAX = 2 }; /* in which a span begins and ends */
 
 struct stats_clients_options {
     unsigned n_shards;
@@ -42,7 +53,14 @@ struct stats_clients {
     size_t n_days;
     int64_t *counts; /* by check */
     struct stats_clients_span *spans;
-    struct counter_key *keys; /* keys of the command being made */
+    bool is_refused; /* Redis no longer lets hours be counted, as it refuses to write */
+
+    /* of the command being made */
+    struct counter_key *keys;
+    struct stats_clients_hours hours[STATS_CLIENTS_DAYS_MAX];
+    size_t n_hours;
+    char n_keys_text[4];
+
     int32_t campaign;
 };
 
@@ -61,7 +79,8 @@ void stats_clients_take_check(struct stats_clients *clients, size_t index, int64
  * memory, or too many keys for one command. */
 MUST_USE bool stats_clients_plan(struct stats_clients *clients, struct stats *stats);
 
-/* Commands 0 … n_commands - 1, and their answers. */
+/* Commands 0 … n_commands - 1, and their answers.  If `is_refused` is set then, the counts are
+ * worth nothing. */
 void stats_clients_command(struct stats_clients *clients, size_t index,
                            struct fetch_command *command);
 void stats_clients_take(struct stats_clients *clients, size_t index, int64_t count);
