@@ -153,6 +153,7 @@ def test_changed_files_are_loaded_by_themselves_if_asked_for(make_hopcountd, tmp
     wait_until(lambda: daemon.get(f"/{token}").status == 404, 20, "the old key")
     daemon.write_config({"brands": [{**BRAND, "home": "https://other.example/"}]})
     wait_until(lambda: daemon.get("/").location == "https://other.example/", 20, "the new home page")
+    wait_until(lambda: reloads()[0] == 3, 20, "the line of the third, which comes when the page is there")
     assert reloads() == (3, 1), "a bad file was read more than once"
 
     # A file that only a refused configuration names is mended.
