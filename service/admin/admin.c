@@ -147,7 +147,8 @@ static void *run(void *arg)
 static bool set_up_loop(struct admin *admin)
 {
     admin->mail.wake_fd = wake_new();
-    if (admin->mail.wake_fd < 0 || !(admin->server.base = event_loop_new()))
+    admin->server.base = event_loop_new(EVENT_BASE_FLAG_PRECISE_TIMER);
+    if (admin->mail.wake_fd < 0 || !admin->server.base)
         return false;
     admin->wake =
         event_new(admin->server.base, admin->mail.wake_fd, EV_READ | EV_PERSIST, on_wake, admin);

@@ -4,12 +4,12 @@
 
 #include <event2/event.h>
 
-struct event_base *event_loop_new(void)
+struct event_base *event_loop_new(int flag)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+    if (config && event_config_set_flag(config, flag) == 0)
         base = event_base_new_with_config(config);
     if (config)
         event_config_free(config);

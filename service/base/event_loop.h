@@ -7,13 +7,14 @@
 struct event_base;
 
 /*
- * A loop whose timers are exact, for a thread that mostly sleeps; NULL on failure.
+ * A loop with one of libevent's flags; NULL on failure.
  *
- * Without this, libevent takes the time from a clock that moves every 4 ms or so.  The kernel ends
- * the sleep in time, the clock says that it is too early, and the loop wakes every millisecond
- * until it agrees.  An exact timer costs a system call each time it is set.
+ * A thread that mostly sleeps wants EVENT_BASE_FLAG_PRECISE_TIMER.  Without it, libevent takes the
+ * time from a clock that moves every 4 ms or so.  The kernel ends the sleep in time, the clock says
+ * that it is too early, and the loop wakes every millisecond until it agrees.  An exact timer costs
+ * a system call each time it is set.
  */
-MUST_USE struct event_base *event_loop_new(void);
+MUST_USE struct event_base *event_loop_new(int flag);
 
 /*
  * Frees a base whose events have been freed before.  Runs callbacks that libevent has deferred

@@ -229,7 +229,7 @@ static void on_log(evutil_socket_t fd, short events, void *arg)
 static bool start_events(struct daemon *d, struct error *err)
 {
     d->log_fd = wake_new();
-    d->base = event_loop_new();
+    d->base = event_loop_new(EVENT_BASE_FLAG_PRECISE_TIMER);
     if (d->base && d->log_fd >= 0) {
         d->on_log = event_new(d->base, d->log_fd, EV_READ | EV_PERSIST, on_log, d);
         d->on_term = evsignal_new(d->base, SIGTERM, on_stop_signal, d);

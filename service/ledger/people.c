@@ -72,7 +72,7 @@ struct due {
 
 struct shard_people {
     enum step step;
-    uint64_t epoch; /* of the connection on which `seen` was seen; see redis_link.h */
+    uint64_t epoch; /* of the connection of `before` and `now`; see redis_link.h */
     int64_t look_ms;
     int64_t mark_ms, relabelled_ms; /* see note_relabellings() */
     int64_t as_of_ms; /* as of the last look, on this connection; 0 = there was none */

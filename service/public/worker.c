@@ -13,6 +13,7 @@
 
 #include "service/base/background.h"
 #include "service/base/error.h"
+#include "service/base/event_loop.h"
 #include "service/base/thread.h"
 #include "service/base/wake.h"
 #include "service/config/config.h"
@@ -168,19 +169,6 @@ static void *run(void *arg)
 
 /* --- start --- */
 
-/* Only this thread uses the base, so it needs no locks; messages arrive by wake.h. */
-static struct event_base *new_base(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
-        base = event_base_new_with_config(config);
-    if (config)
-        event_config_free(config);
-    return base;
-}
-
 static bool accept_connections(struct worker *w)
 {
     const struct acceptor_options options = {.base = w->base,
@@ -226,7 +214,8 @@ static bool make_parts(struct worker *w, struct site *site, struct error *err)
                                           .clock = &w->clock,
                                           .sync_log = o->sync_clicks ? o->log : NULL};
 
-    w->base = new_base();
+    /* Only this thread uses the base, so it needs no locks; messages arrive by wake.h. */
+    w->base = event_loop_new(EVENT_BASE_FLAG_NOLOCK);
     w->wake_fd = wake_new();
     if (!w->base || w->wake_fd < 0) {
         error_set(err, "worker %u: cannot make an event loop: %s", o->index, strerror(errno));
