@@ -195,22 +195,44 @@ void counter_key_state_stream(struct counter_key *key, unsigned shard)
     set_key(key, "hc:{s%02x}:state", shard);
 }
 
-/* Without printf: a batch names up to 3072 of them. */
-void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
-                       unsigned n_shards)
+/* Without printf: a batch names up to 768 of those, and a list reads all. */
+static void put_head(struct counter_key *key, unsigned shard, enum counter_table table)
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned shard = counter_shard_of_bucket(bucket, n_shards);
 
-    assert(bucket < COUNTER_BUCKETS);
-    memcpy(key->text, "hc:{sHH}:T:BBB", 15);
+    memcpy(key->text, "hc:{sHH}:T", 10);
     key->text[5] = hex[shard >> 4];
     key->text[6] = hex[shard & 15];
     key->text[9] = table_letters[table];
-    key->text[11] = hex[bucket >> 8];
-    key->text[12] = hex[bucket >> 4 & 15];
-    key->text[13] = hex[bucket & 15];
-    key->len = 14;
+    key->len = 10;
+}
+
+static void put_number(struct counter_key *key, unsigned number, unsigned n_digits)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (unsigned i = n_digits; i > 0; i--)
+        key->text[key->len++] = hex[number >> 4 * (i - 1) & 15];
+    key->text[key->len] = '\0';
+}
+
+void counter_key_table(struct counter_key *key, enum counter_table table, unsigned bucket,
+                       unsigned n_shards)
+{
+    assert(bucket < COUNTER_BUCKETS);
+    put_head(key, counter_shard_of_bucket(bucket, n_shards), table);
+    key->text[key->len++] = ':';
+    put_number(key, bucket, 3);
+}
+
+void counter_key_added(struct counter_key *key, enum counter_table table, unsigned quad,
+                       unsigned n_shards)
+{
+    assert(quad < COUNTER_QUADS && table < COUNTER_TABLES);
+    put_head(key, counter_shard_of_bucket(quad * COUNTER_QUAD, n_shards), table);
+    key->text[key->len++] = 'a';
+    key->text[key->len++] = ':';
+    put_number(key, quad, 2);
 }
 
 static int hex_value(char c)
@@ -218,26 +240,41 @@ static int hex_value(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket)
+/* Reads "hc:{sHH}:T", T one of the first `n_tables` letters, then `colon`, then the digits of a
+ * number below `n`. */
+static bool parse_table(struct slice key, unsigned n_tables, const char *colon, unsigned n,
+                        enum counter_table *table, unsigned *out)
 {
+    size_t at = 10 + strlen(colon);
     unsigned value = 0;
     const char *letter;
 
     if (key.len != 14 || memcmp(key.ptr, "hc:{s", 5) != 0 || memcmp(key.ptr + 7, "}:", 2) != 0 ||
-        key.ptr[10] != ':' || !(letter = memchr(table_letters, key.ptr[9], COUNTER_ALL_TABLES)))
+        memcmp(key.ptr + 10, colon, strlen(colon)) != 0 ||
+        !(letter = memchr(table_letters, key.ptr[9], n_tables)))
         return false;
-    for (size_t i = 11; i < 14; i++) {
-        int digit = hex_value(key.ptr[i]);
+    for (; at < key.len; at++) {
+        int digit = hex_value(key.ptr[at]);
 
         if (digit < 0)
             return false;
         value = value << 4 | (unsigned)digit;
     }
-    if (value >= COUNTER_BUCKETS)
+    if (value >= n)
         return false;
     *table = (enum counter_table)(letter - table_letters);
-    *bucket = value;
+    *out = value;
     return true;
+}
+
+bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket)
+{
+    return parse_table(key, COUNTER_ALL_TABLES, ":", COUNTER_BUCKETS, table, bucket);
+}
+
+bool counter_added_parse(struct slice key, enum counter_table *table, unsigned *quad)
+{
+    return parse_table(key, COUNTER_TABLES, "a:", COUNTER_QUADS, table, quad);
 }
 
 unsigned counter_shard_of_series(uint32_t brand, int32_t campaign, unsigned n_shards)

@@ -17,6 +17,8 @@ enum {
     COUNTER_KEY_MAX = 64,   /* longest key, with its NUL */
     COUNTER_BLOCK = 64,     /* objects with consecutive numbers that are kept together (funnel.h) */
     COUNTER_BUCKETS = 1024, /* tables of links (objects, clients), in all shards together */
+    COUNTER_QUAD = 4, /* tables that share the string of what is added to them; all of a shard */
+    COUNTER_QUADS = COUNTER_BUCKETS / COUNTER_QUAD,
 };
 
 /* A key, NUL-terminated; `len` is without the NUL. */
@@ -82,7 +84,8 @@ void counter_key_claims(struct counter_key *key, uint32_t brand, uint32_t client
                         unsigned n_shards);
 unsigned counter_shard_of_client(uint32_t brand, uint32_t client, unsigned n_shards);
 
-/* --- links, objects, clients: GET key, then table_find_link() or table_find_item() --- */
+/* --- links, objects, clients: MGET of the table and of what is added to it, then table_find_link()
+ * or table_find_item() in both --- */
 
 enum counter_table {
     COUNTER_LINKS,
@@ -104,6 +107,13 @@ void counter_key_table(struct counter_key *key, enum counter_table table, unsign
                        unsigned n_shards);
 /* Reads a key of counter_key_table(); false when it is not one. */
 MUST_USE bool counter_table_parse(struct slice key, enum counter_table *table, unsigned *bucket);
+
+/* String: what was added to the tables of the buckets COUNTER_QUAD * quad and the three behind it,
+ * and is not part of them yet.  `table` is one of counts, `quad` 0…COUNTER_QUADS - 1. */
+void counter_key_added(struct counter_key *key, enum counter_table table, unsigned quad,
+                       unsigned n_shards);
+/* Reads a key of counter_key_added(); false when it is not one. */
+MUST_USE bool counter_added_parse(struct slice key, enum counter_table *table, unsigned *quad);
 
 /* String: exists while repetitions of that event are ignored (event_key()). */
 void counter_key_event(struct counter_key *key, unsigned shard, uint64_t event);

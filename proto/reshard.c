@@ -53,6 +53,15 @@ static bool place_table(struct reshard_key *out, const struct reshard_numbers *n
     return take_hex(&rest, 3, &bucket) && rest.len == 0 && place_bucket(out, n, (unsigned)bucket);
 }
 
+/* `la:`, `oa:` and `ca:` */
+static bool place_added(struct reshard_key *out, const struct reshard_numbers *n, struct slice rest)
+{
+    uint64_t quad;
+
+    return take_hex(&rest, 2, &quad) && rest.len == 0 &&
+           place_bucket(out, n, (unsigned)quad * COUNTER_QUAD);
+}
+
 /* `n:` and `once:` */
 static bool place_link(struct reshard_key *out, const struct reshard_numbers *n, struct slice rest)
 {
@@ -127,6 +136,9 @@ static const struct {
     {"o:", RESHARD_WHOLE, place_table},
     {"c:", RESHARD_WHOLE, place_table},
     {"e:", RESHARD_WHOLE, place_table},
+    {"la:", RESHARD_WHOLE, place_added},
+    {"oa:", RESHARD_WHOLE, place_added},
+    {"ca:", RESHARD_WHOLE, place_added},
     {"f:", RESHARD_WHOLE, place_block},
     {"t:", RESHARD_WHOLE, place_series},
     {"x:", RESHARD_WHOLE, place_series},

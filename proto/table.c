@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/bytes.h"
+#include "proto/counter.h"
 #include "proto/table_private.h"
 
 static int64_t saturate(int64_t n)
@@ -90,6 +91,13 @@ int64_t table_item_count(const uint8_t *record)
     return (int64_t)(n ^ UINT64_C(0x800000000000)) - INT64_C(0x800000000000);
 }
 
+void table_put_head(uint8_t *table, uint32_t generation, size_t len)
+{
+    memcpy(table, "HCT1", 4);
+    be32_store(table + 4, generation ? generation : 1);
+    be64_store(table + 8, len);
+}
+
 static void widen(struct table_link *link, uint32_t first_s, uint32_t last_s)
 {
     if (first_s < link->first_s)
@@ -129,9 +137,9 @@ static bool is_link_tag(uint8_t tag)
     return tag >= TAG_CLICKS && tag <= TAG_AUTOMATED;
 }
 
-bool table_find_link(struct slice table, uint64_t link_id, struct table_link *out)
+/* True: there are some. */
+static bool add_link(struct slice table, uint64_t link_id, struct table_link *sum)
 {
-    struct table_link sum = {.first_s = UINT32_MAX};
     uint8_t id[8];
     bool found = false;
 
@@ -140,25 +148,33 @@ bool table_find_link(struct slice table, uint64_t link_id, struct table_link *ou
         const uint8_t *record = (const uint8_t *)table.ptr + at;
 
         if (memcmp(record + 1, id + 1, ID_LEN) == 0 && is_link_tag(record[0])) {
-            table_add_record(&sum, record);
+            table_add_record(sum, record);
             found = true;
         }
     }
-    *out = found ? sum : (struct table_link){0};
     return found;
 }
 
-bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct table_item *out)
+bool table_find_link(struct slice table, struct slice added, uint64_t link_id,
+                     struct table_link *out)
+{
+    struct table_link sum = {.first_s = UINT32_MAX};
+    bool is_in_table = add_link(table, link_id, &sum), is_added = add_link(added, link_id, &sum);
+
+    *out = is_in_table || is_added ? sum : (struct table_link){0};
+    return is_in_table || is_added;
+}
+
+static bool add_item(struct slice table, uint32_t brand, uint32_t number, struct table_item *sum)
 {
     uint8_t id[8];
     bool found = false;
 
-    *out = (struct table_item){0};
     be32_store(id, number);
     be32_store(id + 4, brand);
     for (size_t at = 0; at + TABLE_RECORD_LEN <= table.len; at += TABLE_RECORD_LEN) {
         const uint8_t *record = (const uint8_t *)table.ptr + at;
-        int64_t *counts = record[9] & 1 ? out->automated : out->human;
+        int64_t *counts = record[9] & 1 ? sum->automated : sum->human;
 
         if (record[0] == TAG_ITEM && memcmp(record + 1, id, 8) == 0) {
             unsigned kind = record[9] >> 1 & 15;
@@ -168,6 +184,17 @@ bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct
         }
     }
     return found;
+}
+
+bool table_find_item(struct slice table, struct slice added, uint32_t brand, uint32_t number,
+                     struct table_item *out)
+{
+    bool is_in_table, is_added;
+
+    *out = (struct table_item){0};
+    is_in_table = add_item(table, brand, number, out);
+    is_added = add_item(added, brand, number, out);
+    return is_in_table || is_added;
 }
 
 bool table_next_link(struct slice table, size_t *at, uint64_t *id_low, struct table_link *out)
@@ -220,34 +247,46 @@ bool table_is_sound(struct slice table)
     return true;
 }
 
-size_t table_base_len(struct slice table)
+uint32_t table_generation(struct slice table)
 {
-    uint64_t len;
+    const uint8_t *head = (const uint8_t *)table.ptr;
 
-    if (!table_has_head(table))
-        return 0;
-    len = be64_load((const uint8_t *)table.ptr + 8);
-    return len <= table.len ? (size_t)len : 0;
+    return table_has_head(table) && be64_load(head + 8) == table.len ? be32_load(head + 4) : 0;
+}
+
+size_t table_take_added(struct slice added, unsigned of_four, uint8_t *out, size_t len)
+{
+    for (size_t at = 0; at + TABLE_RECORD_LEN <= added.len; at += TABLE_RECORD_LEN) {
+        const uint8_t *record = (const uint8_t *)added.ptr + at;
+        /* The two highest of a link's 56 bits are the lowest of its bucket. */
+        unsigned bucket = record[0] == TAG_ITEM
+                              ? counter_bucket_of_item(be32_load(record + 5), be32_load(record + 1))
+                              : record[1] >> 6;
+
+        if (bucket % COUNTER_QUAD != of_four || (record[0] != TAG_ITEM && !is_link_tag(record[0])))
+            continue;
+        memcpy(out + len, record, TABLE_RECORD_LEN);
+        len += TABLE_RECORD_LEN;
+    }
+    return len;
 }
 
 size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number)
 {
-    size_t base_len = table_base_len(slice_make((const char *)table, len)), used = 0;
-    size_t erased_of_base = 0;
+    uint32_t generation = table_generation(slice_make((const char *)table, len));
+    size_t used = 0;
     uint8_t id[8];
 
     assert(len % TABLE_RECORD_LEN == 0);
     be32_store(id, number);
     be32_store(id + 4, brand);
     for (size_t at = 0; at < len; at += TABLE_RECORD_LEN) {
-        if (table[at] == TAG_ITEM && memcmp(table + at + 1, id, sizeof(id)) == 0) {
-            erased_of_base += at < base_len ? TABLE_RECORD_LEN : 0;
+        if (table[at] == TAG_ITEM && memcmp(table + at + 1, id, sizeof(id)) == 0)
             continue;
-        }
         memmove(table + used, table + at, TABLE_RECORD_LEN);
         used += TABLE_RECORD_LEN;
     }
-    if (base_len > 0)
-        be64_store(table + 8, base_len - erased_of_base);
+    if (generation != 0 && used < len)
+        table_put_head(table, generation + 1, used);
     return used;
 }

@@ -1,9 +1,10 @@
 /* table.h - packed tables with the counts of links, objects and clients (FORMATS.md "Table").
  *
- * A table is a Redis string of records of 16 bytes.  A batch only ever appends records; those of
- * one link (object, client) add up: counts are summed, times widen first … last.  So a writer need
- * not read, and one call writes many links.  Now and then the ledger replaces the older part of a
- * table by its sums (table_compact()).
+ * A table is a Redis string of records of 16 bytes.  Those of one link (object, client) add up:
+ * counts are summed, times widen first … last.  A batch only ever appends records, to a second
+ * string that four tables share: what is added to them.  So a writer need not read, and one call
+ * writes many links.  Now and then the ledger moves what was added into the tables
+ * (table_compact()).
  *
  * Pure: no I/O, no clock, no allocation. */
 #ifndef PROTO_TABLE_H
@@ -36,12 +37,14 @@ struct table_item {
     int64_t human[TABLE_KINDS], automated[TABLE_KINDS];
 };
 
-/* Sums up the records of a link in `table`, a whole Redis string; false, and all zero, when there
- * are none. */
-bool table_find_link(struct slice table, uint64_t link_id, struct table_link *out);
+/* Sums up the records of a link in a table and in what is added to it, two whole Redis strings,
+ * either of which may be empty; false, and all zero, when there are none. */
+bool table_find_link(struct slice table, struct slice added, uint64_t link_id,
+                     struct table_link *out);
 
 /* The same for an object or a client of a brand. */
-bool table_find_item(struct slice table, uint32_t brand, uint32_t number, struct table_item *out);
+bool table_find_item(struct slice table, struct slice added, uint32_t brand, uint32_t number,
+                     struct table_item *out);
 
 /* Writes the records that add `*link` to a table; returns their length, at most TABLE_LINK_MAX. */
 size_t table_put_link(uint8_t out[static TABLE_LINK_MAX], uint64_t link_id,
@@ -59,31 +62,36 @@ struct table_increment {
 void table_put_item(uint8_t out[static TABLE_RECORD_LEN], const struct table_increment *increment);
 
 /*
- * Walk through all there is, for sums over a whole table: reads the next record from `*at` (first
- * 0) on and moves behind it; false at the end.  One link or item may come many times.  Of a link's
- * id a record holds the low 56 bits; the others are in its bucket's number (counter.h).
+ * Walk through all there is in either string, for sums over whole tables: reads the next record
+ * from `*at` (first 0) on and moves behind it; false at the end.  One link or item may come many
+ * times.  Of a link's id a record holds the low 56 bits; the others are the number of its quad
+ * (counter.h).
  */
 bool table_next_link(struct slice table, size_t *at, uint64_t *id_low, struct table_link *out);
 bool table_next_item(struct slice table, size_t *at, struct table_increment *out);
 
-/* Whether the table has this format: whole records, none of an unknown kind. */
+/* Whether either string has this format: whole records, none of an unknown kind. */
 bool table_is_sound(struct slice table);
 
-/* The length of the part that has been compacted; 0 = none. */
-size_t table_base_len(struct slice table);
+/* Which contents of the table this is: each time that it is written it has another generation.
+ * 0: an older build has written it, or nobody has yet. */
+uint32_t table_generation(struct slice table);
+
+/* Appends to `out`, of `len` bytes, those records of `added` that belong to that table of the four,
+ * 0…3; returns the new length. */
+size_t table_take_added(struct slice added, unsigned of_four, uint8_t *out, size_t len);
 
 /*
- * Writes what a sound table sums up to into `out`, which has room for TABLE_RECORD_LEN more than it
- * takes itself; returns the new length.  `scratch` has table_scratch_len() entries.  To replace the
- * table in Redis, test in the same script that its first bytes are still those that were read.
+ * Writes what sound records sum up to into `out`, as a table of that generation, which is not 0;
+ * `out` has room for TABLE_RECORD_LEN more than they take.  Returns its length.  `scratch` has
+ * table_scratch_len() entries.
  */
-size_t table_compact(struct slice table, uint8_t *out, uint32_t *scratch);
-size_t table_scratch_len(size_t table_len);
+size_t table_compact(struct slice records, uint32_t generation, uint8_t *out, uint32_t *scratch);
+size_t table_scratch_len(size_t records_len);
 
 /*
- * Removes all records of an object or a client of a brand from a sound table of `len` bytes, in
- * place.  Returns the new length; `len` when there were none.  To replace the table in Redis, see
- * table_compact().
+ * Removes all records of an object or a client of a brand from a sound string of `len` bytes, in
+ * place.  Returns the new length; `len` when there were none.  A table gets another generation.
  */
 size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number);
 

@@ -130,20 +130,17 @@ static size_t merge_group(uint8_t *out, const struct groups *groups, uint32_t he
     return len;
 }
 
-size_t table_compact(struct slice table, uint8_t *out, uint32_t *scratch)
+size_t table_compact(struct slice records, uint32_t generation, uint8_t *out, uint32_t *scratch)
 {
-    struct slice records = table;
     size_t len = TABLE_RECORD_LEN;
     struct groups groups;
 
-    assert(table.len % TABLE_RECORD_LEN == 0 && table.len / TABLE_RECORD_LEN < UINT32_MAX / 4);
-    if (table_has_head(table))
-        records = slice_make(table.ptr + TABLE_RECORD_LEN, table.len - TABLE_RECORD_LEN);
+    assert(records.len % TABLE_RECORD_LEN == 0 && records.len / TABLE_RECORD_LEN < UINT32_MAX / 4);
+    if (table_has_head(records))
+        records = slice_make(records.ptr + TABLE_RECORD_LEN, records.len - TABLE_RECORD_LEN);
     group_records(&groups, records, scratch);
     for (uint32_t i = 0; i < groups.n_heads; i++)
         len += merge_group(out + len, &groups, groups.heads[i]);
-    memcpy(out, "HCT1", 4);
-    be32_store(out + 4, 0);
-    be64_store(out + 8, len);
+    table_put_head(out, generation, len);
     return len;
 }

@@ -2,6 +2,7 @@
 #ifndef PROTO_TABLE_PRIVATE_H
 #define PROTO_TABLE_PRIVATE_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ enum {
     TAG_HUMAN = 3,     /* link: id 7, human i64 */
     TAG_AUTOMATED = 4, /* link: id 7, automated i64 */
     TAG_ITEM = 5,      /* number u32, brand u32, kind << 1 | automated, count i48 */
-    TAG_BASE = 'H',    /* first record of a compacted table: "HCT1", zero u32, its length u64 */
+    TAG_BASE = 'H',    /* first record of a table: "HCT1", generation u32, its length u64 */
 };
 
 enum { SPAN_MAX = 0xffffff, SMALL_MAX = 15, ID_LEN = 7 };
@@ -27,6 +28,9 @@ int64_t table_add(int64_t a, int64_t b);
 void table_add_record(struct table_link *link, const uint8_t *record);
 /* The count that a TAG_ITEM holds. */
 int64_t table_item_count(const uint8_t *record);
+
+/* Writes the head of a table of `len` bytes.  In place of generation 0 it gets 1. */
+void table_put_head(uint8_t *table, uint32_t generation, size_t len);
 
 static inline bool table_has_head(struct slice table)
 {

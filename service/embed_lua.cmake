@@ -2,7 +2,7 @@
 # `after_append` stands ledger/append.lua, before those of `after_hll` ledger/hll.lua.
 set(after_append ledger/batch ledger/invoices ledger/people_add ledger/spread)
 set(after_hll ledger/people_add admin/stats/people_count)
-foreach(script ledger/batch ledger/compact ledger/facts ledger/blocks ledger/invoices
+foreach(script ledger/batch ledger/compact ledger/merge ledger/facts ledger/blocks ledger/invoices
     ledger/people_add ledger/people_done ledger/people_slots ledger/spread gateway/pods
     gateway/siblings gateway/claim checks/check_take checks/check_keep
     admin/stats/people_count reports/report_read reports/report_keep

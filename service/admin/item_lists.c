@@ -43,7 +43,7 @@ struct list {
     uint64_t told[2 * (LIMIT_MAX + 1)];
     size_t n_told;
     json_t *items;
-    struct counter_key key;
+    struct counter_key keys[2];
 };
 
 static void read_chunk(struct list *list);
@@ -121,29 +121,32 @@ static void add(struct list *list, uint64_t place, int64_t n, bool automated)
 static void on_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct list *list = owner;
+    unsigned bucket = list->bucket + (unsigned)index, n_shards = list->request->server->n_shards;
 
-    counter_key_table(&list->key, list->table, list->bucket + (unsigned)index,
-                      list->request->server->n_shards);
-    command->key = counter_key_slice(&list->key);
-    command->argc = 2;
-    command->argv[0] = slice_of("GET");
+    counter_key_table(&list->keys[0], list->table, bucket, n_shards);
+    counter_key_added(&list->keys[1], list->table, bucket / COUNTER_QUAD, n_shards);
+    command->key = counter_key_slice(&list->keys[0]);
+    command->argc = 3;
+    command->argv[0] = slice_of("MGET");
     command->argv[1] = command->key;
+    command->argv[2] = counter_key_slice(&list->keys[1]);
 }
 
+/* What was added is that of four tables, and so comes four times. */
 static void on_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct list *list = owner;
     struct table_increment item;
-    struct slice table;
-    size_t at = 0;
 
-    (void)index;
-    if (answer->type != REDIS_REPLY_STRING)
-        return;
-    table = slice_make(answer->str, answer->len);
-    while (table_next_item(table, &at, &item)) {
-        if (item.brand == list->brand->id)
-            add(list, place_of(list, item.number), item.count, item.automated);
+    for (size_t i = 0; i < 2; i++) {
+        struct slice table = fetch_text_at(answer, i);
+
+        for (size_t at = 0; table_next_item(table, &at, &item);) {
+            uint64_t place = place_of(list, item.number);
+
+            if (item.brand == list->brand->id && place >> NUMBER_BITS == list->bucket + index)
+                add(list, place, item.count, item.automated);
+        }
     }
 }
 

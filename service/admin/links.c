@@ -283,7 +283,9 @@ struct lookup {
     struct request *request;
     const struct brand *brand; /* of request->site */
     struct token token;
-    struct counter_key keys[2]; /* of its clicks; of its uses, if its kind has a limit of them */
+    /* Of its clicks: the table, and what was added; of its uses, if its kind has a limit of them.
+     */
+    struct counter_key table, added, uses_key;
     struct table_link clicks;
     int64_t uses;
     uint32_t max_uses; /* 0 = there is no limit */
@@ -395,10 +397,18 @@ static void on_lookup_command(void *owner, size_t index, struct fetch_command *c
 {
     struct lookup *lookup = owner;
 
-    command->key = counter_key_slice(&lookup->keys[index]);
-    command->argc = 2;
-    command->argv[0] = slice_of("GET");
+    if (index == 1) {
+        command->key = counter_key_slice(&lookup->uses_key);
+        command->argc = 2;
+        command->argv[0] = slice_of("GET");
+        command->argv[1] = command->key;
+        return;
+    }
+    command->key = counter_key_slice(&lookup->table);
+    command->argc = 3;
+    command->argv[0] = slice_of("MGET");
     command->argv[1] = command->key;
+    command->argv[2] = counter_key_slice(&lookup->added);
 }
 
 static void on_lookup_answer(void *owner, size_t index, const struct redisReply *answer)
@@ -409,11 +419,9 @@ static void on_lookup_answer(void *owner, size_t index, const struct redisReply 
         lookup->uses = answer->type == REDIS_REPLY_STRING ? strtoll(answer->str, NULL, 10) : 0;
         return;
     }
-    /* Without a table, or an entry in it, the link has no clicks. */
-    if (answer->type != REDIS_REPLY_STRING ||
-        !table_find_link(slice_make(answer->str, answer->len), lookup->token.link_id,
-                         &lookup->clicks))
-        lookup->clicks = (struct table_link){0};
+    /* Without an entry in either the link has no clicks. */
+    (void)table_find_link(fetch_text_at(answer, 0), fetch_text_at(answer, 1), lookup->token.link_id,
+                          &lookup->clicks);
 }
 
 static json_t *time_or_null(uint32_t time_s)
@@ -478,6 +486,7 @@ void links_handle_show(struct request *request)
     struct token token;
     const struct brand *brand = links_find(request, &token);
     struct lookup *lookup;
+    unsigned bucket;
 
     if (!brand)
         return;
@@ -491,9 +500,11 @@ void links_handle_show(struct request *request)
     lookup->brand = brand;
     lookup->token = token;
     lookup->max_uses = brand_kind_max_uses(brand, token.kind);
-    counter_key_table(&lookup->keys[0], COUNTER_LINKS, counter_bucket_of_link(token.link_id),
+    bucket = counter_bucket_of_link(token.link_id);
+    counter_key_table(&lookup->table, COUNTER_LINKS, bucket, request->server->n_shards);
+    counter_key_added(&lookup->added, COUNTER_LINKS, bucket / COUNTER_QUAD,
                       request->server->n_shards);
-    counter_key_uses(&lookup->keys[1], token.link_id, request->server->n_shards);
+    counter_key_uses(&lookup->uses_key, token.link_id, request->server->n_shards);
     options.n_commands = lookup->max_uses > 0 ? 2 : 1;
     options.owner = lookup;
     fetch_start(request->server->fetches, &options);

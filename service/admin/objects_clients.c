@@ -20,7 +20,7 @@ struct item {
     const struct brand *brand;
     uint32_t number;
     uint8_t kind; /* 0 = all */
-    struct counter_key key;
+    struct counter_key table, added;
     struct table_item counts;
 };
 
@@ -68,10 +68,11 @@ static void on_item_command(void *owner, size_t index, struct fetch_command *com
     struct item *item = owner;
 
     (void)index;
-    command->key = counter_key_slice(&item->key);
-    command->argc = 2;
-    command->argv[0] = slice_of("GET");
+    command->key = counter_key_slice(&item->table);
+    command->argc = 3;
+    command->argv[0] = slice_of("MGET");
     command->argv[1] = command->key;
+    command->argv[2] = counter_key_slice(&item->added);
 }
 
 static void on_item_answer(void *owner, size_t index, const struct redisReply *answer)
@@ -79,10 +80,8 @@ static void on_item_answer(void *owner, size_t index, const struct redisReply *a
     struct item *item = owner;
 
     (void)index;
-    if (answer->type != REDIS_REPLY_STRING ||
-        !table_find_item(slice_make(answer->str, answer->len), item->brand->id, item->number,
-                         &item->counts))
-        item->counts = (struct table_item){0};
+    (void)table_find_item(fetch_text_at(answer, 0), fetch_text_at(answer, 1), item->brand->id,
+                          item->number, &item->counts);
 }
 
 static void on_item_done(void *owner, const char *cause)
@@ -137,6 +136,7 @@ static void handle(struct request *request, enum counter_table table)
     };
     struct item want = {.request = request};
     struct item *item;
+    unsigned bucket;
 
     if (!read_item(request, &want))
         return;
@@ -147,8 +147,9 @@ static void handle(struct request *request, enum counter_table table)
         return;
     }
     *item = want;
-    counter_key_table(&item->key, table, counter_bucket_of_item(item->brand->id, item->number),
-                      request->server->n_shards);
+    bucket = counter_bucket_of_item(item->brand->id, item->number);
+    counter_key_table(&item->table, table, bucket, request->server->n_shards);
+    counter_key_added(&item->added, table, bucket / COUNTER_QUAD, request->server->n_shards);
     options.owner = item;
     fetch_start(request->server->fetches, &options);
 }

@@ -33,7 +33,7 @@ enum {
     SERIES_HEAD_LEN = 8, /* of the text, and its time to live */
     SLOT_LEN = 5,        /* number of a slot, packed */
     AHEAD = 8,           /* people whose place in people_sent is prefetched */
-    YIELD_BUCKETS = 64,  /* of a full batch some 100 µs */
+    YIELD_QUADS = 16,    /* of a full batch some 100 µs */
     ARGV_HEAD = 3,       /* EVALSHA, script, number of keys */
     EVENT_BYTES = 4 + EVENT_ENTRIES_MAX * STATE_ENTRY_LEN + EVENT_TOLD_LEN + FUNNEL_RECORD_MAX,
     EVENT_KEYS = 2,
@@ -70,12 +70,12 @@ struct sorted_group {
 struct batch {
     struct batch_options options;
     const struct fold *fold;
-    uint32_t *order;                                      /* of links, then of items, by bucket */
-    uint32_t starts[COUNTER_TABLES][COUNTER_BUCKETS + 1]; /* in `order` */
-    uint8_t *group_shard, *all_shard;                     /* by group of the fold */
-    struct sorted_group *sorted;                          /* while their series are built */
-    uint32_t *cell_order;                                 /* of the fold's cells, by group */
-    uint32_t *cell_starts;                                /* in `cell_order` */
+    uint32_t *order;                                    /* of links, then of items, by quad */
+    uint32_t starts[COUNTER_TABLES][COUNTER_QUADS + 1]; /* in `order` */
+    uint8_t *group_shard, *all_shard;                   /* by group of the fold */
+    struct sorted_group *sorted;                        /* while their series are built */
+    uint32_t *cell_order;                               /* of the fold's cells, by group */
+    uint32_t *cell_starts;                              /* in `cell_order` */
     bool has[COUNTER_SHARDS_MAX];
     struct pack cells, series, slots, events, uses;
     struct counter_key *keys;
@@ -125,7 +125,7 @@ static bool make_room(struct batch *batch)
 {
     size_t records = batch->options.records_max, items = 4 * records;
     size_t record_bytes = records * TABLE_LINK_MAX + items * TABLE_RECORD_LEN;
-    size_t chunks = COUNTER_TABLES * COUNTER_BUCKETS + record_bytes / CHUNK_MAX + 1;
+    size_t chunks = COUNTER_TABLES * COUNTER_QUADS + record_bytes / CHUNK_MAX + 1;
     size_t groups = fold_groups_max(batch->options.records_max);
     size_t points = records * POINTS_PER_RECORD;
     size_t points_max = (size_t)3 * FOLD_COUNTS * FOLD_SUMS_MAX + 3 * groups;
@@ -202,35 +202,32 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
-/* Counting sort by table and bucket. */
+static unsigned quad_of_item(const struct fold_item *item)
+{
+    return counter_bucket_of_item(item->brand, item->number) / COUNTER_QUAD;
+}
+
+/* Counting sort by table and quad. */
 static void sort(struct batch *batch)
 {
     const struct fold *fold = batch->fold;
     uint32_t *flat = &batch->starts[0][0], at = 0;
-    const size_t row = COUNTER_BUCKETS + 1;
+    const size_t row = COUNTER_QUADS + 1;
 
     memset(batch->starts, 0, sizeof(batch->starts));
     for (uint32_t i = 0; i < fold->n_links; i++)
-        flat[counter_bucket_of_link(fold->links[i].link_id)]++;
-    for (uint32_t i = 0; i < fold->n_items; i++) {
-        const struct fold_item *item = &fold->items[i];
-
-        flat[item->table * row + counter_bucket_of_item(item->brand, item->number)]++;
-    }
+        flat[counter_bucket_of_link(fold->links[i].link_id) / COUNTER_QUAD]++;
+    for (uint32_t i = 0; i < fold->n_items; i++)
+        flat[fold->items[i].table * row + quad_of_item(&fold->items[i])]++;
     for (size_t i = 0; i < COUNTER_TABLES * row; i++) {
         at += flat[i];
         flat[i] = at; /* the end; filling moves it to the start */
     }
     background_yield();
     for (uint32_t i = 0; i < fold->n_links; i++)
-        batch->order[--flat[counter_bucket_of_link(fold->links[i].link_id)]] = i;
-    for (uint32_t i = 0; i < fold->n_items; i++) {
-        const struct fold_item *item = &fold->items[i];
-
-        batch
-            ->order[--flat[item->table * row + counter_bucket_of_item(item->brand, item->number)]] =
-            i;
-    }
+        batch->order[--flat[counter_bucket_of_link(fold->links[i].link_id) / COUNTER_QUAD]] = i;
+    for (uint32_t i = 0; i < fold->n_items; i++)
+        batch->order[--flat[fold->items[i].table * row + quad_of_item(&fold->items[i])]] = i;
 }
 
 /* Counting sort of the cells by group. */
@@ -257,9 +254,9 @@ static void find_shards(struct batch *batch)
 
     memset(batch->has, 0, sizeof(batch->has));
     for (unsigned t = 0; t < COUNTER_TABLES; t++) {
-        for (unsigned b = 0; b < COUNTER_BUCKETS; b++) {
-            if (batch->starts[t][b + 1] > batch->starts[t][b])
-                batch->has[counter_shard_of_bucket(b, n_shards)] = true;
+        for (unsigned q = 0; q < COUNTER_QUADS; q++) {
+            if (batch->starts[t][q + 1] > batch->starts[t][q])
+                batch->has[counter_shard_of_bucket(q * COUNTER_QUAD, n_shards)] = true;
         }
     }
     for (uint32_t i = 0; i < fold->n_groups; i++) {
@@ -294,11 +291,11 @@ bool batch_has(const struct batch *batch, unsigned shard)
     return batch->has[shard];
 }
 
-/* The records of one bucket, in as many chunks as it takes. */
-static void build_bucket(struct batch *batch, enum counter_table table, unsigned bucket)
+/* What is added to four tables, in as many chunks as it takes. */
+static void build_quad(struct batch *batch, enum counter_table table, unsigned quad)
 {
     const struct fold *fold = batch->fold;
-    uint32_t at = batch->starts[table][bucket], end = batch->starts[table][bucket + 1];
+    uint32_t at = batch->starts[table][quad], end = batch->starts[table][quad + 1];
 
     while (at < end) {
         size_t unit = table == COUNTER_LINKS ? TABLE_LINK_MAX : TABLE_RECORD_LEN;
@@ -324,18 +321,18 @@ static void build_bucket(struct batch *batch, enum counter_table table, unsigned
         if (len == 0)
             continue;
         close_text(batch, len);
-        counter_key_table(next_key(batch), table, bucket, batch->options.n_shards);
+        counter_key_added(next_key(batch), table, quad, batch->options.n_shards);
     }
 }
 
 static void build_tables(struct batch *batch, unsigned shard)
 {
-    unsigned width = COUNTER_BUCKETS / batch->options.n_shards;
+    unsigned width = COUNTER_QUADS / batch->options.n_shards;
 
     for (unsigned t = 0; t < COUNTER_TABLES; t++) {
-        for (unsigned b = shard * width; b < (shard + 1) * width; b++) {
-            build_bucket(batch, (enum counter_table)t, b);
-            if (b % YIELD_BUCKETS == 0)
+        for (unsigned q = shard * width; q < (shard + 1) * width; q++) {
+            build_quad(batch, (enum counter_table)t, q);
+            if (q % YIELD_QUADS == 0)
                 background_yield();
         }
     }

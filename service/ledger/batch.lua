@@ -1,7 +1,7 @@
 -- Applies one batch to one shard, or nothing (FORMATS.md "Batch").
 --
 -- KEYS  1 the cursor, 2 the hash of what is set aside, 3 the queue of facts, 4 the number of shards
---       that this one is of, 5 the set of slots in which people wait, then the keys of tables, cells, series,
+--       that this one is of, 5 the set of slots in which people wait, then the keys of what is added to tables, cells, series,
 --       people, events and uses in the order in which ARGV[4], [13], [5] to [7] and [9] need them
 -- ARGV  1 from, 2 to (decimal positions), 3 seconds until the cursor expires,
 --       4 tables   how many texts of records                                    a key each
@@ -23,7 +23,7 @@
 --         string that it makes, so that records within MessagePack would cost twice
 --
 -- Answers {1, n set aside, the first of them and why, {key, length, ...}, entries of the queue}: the
--- fourth being tables that have grown over another 4 KiB, series and lone clicks that have grown to twice
+-- fourth being what was added to tables, and tables of states, that have grown over another 4 KiB, series and lone clicks that have grown to twice
 -- what they were summed up to, and, with length 0, those that begin here.  Or {0, cursor}: that isn't `from`,
 -- nothing was applied.
 --

@@ -15,7 +15,6 @@
 #include "proto/lone.h"
 #include "proto/series.h"
 #include "proto/state.h"
-#include "proto/table.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
@@ -29,9 +28,9 @@ enum {
     TAIL_MIN = 4096, /* a key is looked at after it has grown by so many bytes; as in batch.lua */
     RETRY_MS = 1000,
 
-    N_TABLES = COUNTER_ALL_TABLES * COUNTER_BUCKETS,
-    TABLE_LEN_MIN = 8192,     /* a shorter table isn't worth a look */
-    TABLES_BUSY_MAX = 16,     /* tables under way: their commands and answers travel together */
+    TABLE_LEN_MIN = 8192, /* a shorter table isn't worth a look */
+    TABLES_BUSY_MAX =
+        16, /* tables of states under way: their commands and answers travel together */
     TABLES_LEN_MAX = 1 << 20, /* bytes of tables under way, unless it is one table */
 
     SERIES_QUEUE_MAX = 2048,
@@ -48,8 +47,8 @@ struct table_state {
 };
 
 struct tables {
-    struct table_state states[N_TABLES];
-    uint16_t queue[N_TABLES]; /* a ring */
+    struct table_state states[COUNTER_BUCKETS];
+    uint16_t queue[COUNTER_BUCKETS]; /* a ring */
     unsigned first, n_queued;
     unsigned n_busy;
     size_t busy_len;
@@ -114,7 +113,7 @@ struct compact *compact_new(void)
 {
     struct compact *compact = calloc(1, sizeof(*compact));
 
-    for (size_t i = 0; compact && i < N_TABLES; i++)
+    for (size_t i = 0; compact && i < COUNTER_BUCKETS; i++)
         compact->tables.states[i].look_at = TABLE_LEN_MIN;
     return compact;
 }
@@ -156,7 +155,7 @@ static bool send_compacted(struct ledger *ledger, const struct ledger_ticket *ti
             .key = key, .argv = argv, .argc = 7, .ticket = ledger_ticket_pack(ticket)});
 }
 
-/* --- tables --- */
+/* --- tables of states --- */
 
 static void note_table(struct ledger *ledger, const struct redisReply *key,
                        const struct redisReply *len)
@@ -164,27 +163,18 @@ static void note_table(struct ledger *ledger, const struct redisReply *key,
     struct tables *tables = &ledger->compact->tables;
     struct table_state *state;
     enum counter_table table;
-    unsigned bucket, n;
+    unsigned bucket;
 
     if (key->type != REDIS_REPLY_STRING || len->type != REDIS_REPLY_INTEGER ||
-        !counter_table_parse(slice_make(key->str, key->len), &table, &bucket))
+        !counter_table_parse(slice_make(key->str, key->len), &table, &bucket) ||
+        table != COUNTER_STATES)
         return;
-    n = table * COUNTER_BUCKETS + bucket;
-    state = &tables->states[n];
+    state = &tables->states[bucket];
     if (len->integer < state->look_at || len->integer > LEN_MAX || state->is_busy)
         return;
     state->is_busy = true;
     state->len = (uint32_t)len->integer;
-    tables->queue[(tables->first + tables->n_queued++) % N_TABLES] = (uint16_t)n;
-}
-
-static unsigned make_table_key(const struct ledger *ledger, unsigned n, struct counter_key *key)
-{
-    unsigned bucket = n % COUNTER_BUCKETS;
-
-    counter_key_table(key, (enum counter_table)(n / COUNTER_BUCKETS), bucket,
-                      ledger->options.n_shards);
-    return counter_shard_of_bucket(bucket, ledger->options.n_shards);
+    tables->queue[(tables->first + tables->n_queued++) % COUNTER_BUCKETS] = (uint16_t)bucket;
 }
 
 static void serve_tables(struct ledger *ledger)
@@ -193,19 +183,20 @@ static void serve_tables(struct ledger *ledger)
 
     while (tables->n_queued > 0 && tables->n_busy < TABLES_BUSY_MAX &&
            ledger->now_ms >= tables->retry_ms) {
-        unsigned n = tables->queue[tables->first];
-        struct ledger_ticket ticket = {.what = LEDGER_TABLE_READ, .count = n};
-        size_t len = tables->states[n].len;
+        unsigned bucket = tables->queue[tables->first];
+        struct ledger_ticket ticket = {.what = LEDGER_TABLE_READ, .count = bucket};
+        size_t len = tables->states[bucket].len;
         struct counter_key key;
 
         if (tables->n_busy > 0 && tables->busy_len + len > TABLES_LEN_MAX)
             break;
-        ticket.shard = make_table_key(ledger, n, &key);
+        ticket.shard = counter_shard_of_bucket(bucket, ledger->options.n_shards);
+        counter_key_table(&key, COUNTER_STATES, bucket, ledger->options.n_shards);
         if (!send_read(ledger, &ticket, counter_key_slice(&key))) {
             tables->retry_ms = ledger->now_ms + RETRY_MS;
             break;
         }
-        tables->first = (tables->first + 1) % N_TABLES;
+        tables->first = (tables->first + 1) % COUNTER_BUCKETS;
         tables->n_queued--;
         tables->n_busy++;
         tables->busy_len += len;
@@ -213,71 +204,55 @@ static void serve_tables(struct ledger *ledger)
 }
 
 /* Looks at the table again when it has twice that length. */
-static void look_again_at(struct tables *tables, unsigned n, size_t len)
+static void look_again_at(struct tables *tables, unsigned bucket, size_t len)
 {
     size_t next = 2 * len + TAIL_MIN;
 
-    tables->states[n].look_at = next < TABLE_LEN_MIN ? TABLE_LEN_MIN : (uint32_t)next;
+    tables->states[bucket].look_at = next < TABLE_LEN_MIN ? TABLE_LEN_MIN : (uint32_t)next;
 }
 
-static bool is_of_states(unsigned n)
+/* Sends the table back without what has expired, or was said again; false: it would get hardly
+ * shorter, and nothing was sent. */
+static bool compact_table(struct ledger *ledger, unsigned bucket, struct slice old)
 {
-    return n / COUNTER_BUCKETS == COUNTER_STATES;
-}
-
-/* Compacts the table; false, and nothing was sent, when the table would get hardly shorter. */
-static bool compact_table(struct ledger *ledger, unsigned n, const struct redisReply *answer)
-{
-    struct slice old = slice_make(answer->str, answer->len);
-    uint8_t *table = malloc(old.len + TABLE_RECORD_LEN);
-    uint32_t *scratch = malloc(table_scratch_len(old.len) * sizeof(*scratch));
-    struct ledger_ticket ticket = {.what = LEDGER_TABLE_WRITE, .count = n};
+    unsigned n_shards = ledger->options.n_shards;
+    struct ledger_ticket ticket = {.what = LEDGER_TABLE_WRITE,
+                                   .shard = counter_shard_of_bucket(bucket, n_shards),
+                                   .count = bucket};
+    uint8_t *table = malloc(old.len);
     struct counter_key key;
-    size_t len = old.len;
     bool sent = false;
+    size_t len;
 
-    look_again_at(&ledger->compact->tables, n, old.len);
-    if (table && scratch && is_of_states(n)) {
-        memcpy(table, old.ptr, old.len);
-        len = state_compact(table, old.len,
-                            clock_wall_ms() - ledger->options.retention_states_s * 1000);
-    } else if (table && scratch) {
-        len = table_compact(old, table, scratch);
-    }
-    /* A table of links with a single click each gets no shorter. */
+    look_again_at(&ledger->compact->tables, bucket, old.len);
+    if (!table)
+        return false;
+    memcpy(table, old.ptr, old.len);
+    len =
+        state_compact(table, old.len, clock_wall_ms() - ledger->options.retention_states_s * 1000);
     if (len < old.len - old.len / 4) {
-        ticket.shard = make_table_key(ledger, n, &key);
+        counter_key_table(&key, COUNTER_STATES, bucket, n_shards);
         sent = send_compacted(ledger, &ticket, counter_key_slice(&key), old,
                               slice_make((const char *)table, len));
         if (sent)
-            look_again_at(&ledger->compact->tables, n, len);
+            look_again_at(&ledger->compact->tables, bucket, len);
     }
     free(table);
-    free(scratch);
     return sent;
 }
 
 /* False: nothing is to be written. */
-static bool on_table_read(struct ledger *ledger, unsigned n, const struct redisReply *answer)
+static bool on_table_read(struct ledger *ledger, unsigned bucket, struct slice old)
 {
-    struct slice old = slice_make(answer->str, answer->len);
-    size_t base_len = is_of_states(n) ? 0 : table_base_len(old);
+    struct counter_key key;
 
-    if (!(is_of_states(n) ? state_is_sound(old) : table_is_sound(old))) {
-        struct counter_key key;
-
-        make_table_key(ledger, n, &key);
-        log_error("ledger.table",
-                  "key=%s err=\"holds what is not ours; counts in it may not be found\"", key.text);
-        look_again_at(&ledger->compact->tables, n, LEN_MAX);
-        return false;
-    }
-    if (base_len > 0 &&
-        old.len - base_len < base_len + TAIL_MIN) { /* another process has compacted it */
-        look_again_at(&ledger->compact->tables, n, base_len);
-        return false;
-    }
-    return compact_table(ledger, n, answer);
+    if (state_is_sound(old))
+        return compact_table(ledger, bucket, old);
+    counter_key_table(&key, COUNTER_STATES, bucket, ledger->options.n_shards);
+    log_error("ledger.table", "key=%s err=\"holds what is not ours; states may not be found\"",
+              key.text);
+    look_again_at(&ledger->compact->tables, bucket, LEN_MAX);
+    return false;
 }
 
 void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
@@ -288,7 +263,7 @@ void compact_on_table(struct ledger *ledger, const struct ledger_ticket *ticket,
 
     background_yield();
     if (ticket->what == LEDGER_TABLE_READ && answer && answer->type == REDIS_REPLY_STRING) {
-        if (on_table_read(ledger, n, answer))
+        if (on_table_read(ledger, n, slice_make(answer->str, answer->len)))
             return; /* the answer to the write ends it */
     } else if (ticket->what == LEDGER_TABLE_READ || !answer ||
                answer->type != REDIS_REPLY_INTEGER) {

@@ -1,10 +1,10 @@
-/* compact.h - compacts tables and time series that have grown (FORMATS.md "Table", "Series"), some
- * at a time, between batches.
+/* compact.h - compacts time series, and tables of states, that have grown (FORMATS.md "Series",
+ * "State"), some at a time, between batches.  Tables of counts: merge.h.
  *
- * A table or series is compacted when its length has doubled; a series once more when its day or
- * month is over.  Lone clicks are looked at alike, and those of busy days moved to the series
- * (spread.h).  Compacting saves memory and time to read, and changes no count: a key that is
- * left out, or that changed between the read and the write, stays as it was.
+ * Either is compacted when its length has doubled; a series once more when its day or month is
+ * over.  Lone clicks are looked at alike, and those of busy days moved to the series (spread.h).
+ * Compacting saves memory and time to read, and changes no count: a key that is left out, or that
+ * changed between the read and the write, stays as it was.
  */
 #ifndef LEDGER_COMPACT_H
 #define LEDGER_COMPACT_H
@@ -19,8 +19,8 @@ struct redisReply;
 MUST_USE struct compact *compact_new(void);
 void compact_free(struct compact *compact);
 
-/* The batch script's list of keys and lengths: tables and series that have grown to that length,
- * and, with length 0, series that have begun. */
+/* The batch script's list of keys and lengths: tables of states and series that have grown to that
+ * length, and, with length 0, series that have begun. */
 void compact_note(struct ledger *ledger, const struct redisReply *grown);
 /* In each turn: reads the next keys, unless enough are under way. */
 void compact_serve(struct ledger *ledger);

@@ -8,7 +8,8 @@
  *   cursor.c         the cursor of each log and shard: asked for, known, or in a batch under way
  *   invoices.c       takes facts from the queue and adds them to invoices and their sums
  *   people.c         counts people when it is sure that their clicks are no mail gateway's
- *   compact.c        sums up tables and series that have grown
+ *   merge.c          moves what was added to tables into them
+ *   compact.c        sums up series, and tables of states, that have grown
  *   spread.c         moves clicks that are counted one by one to the series
  *   trust.c          whether a server may be trusted with a batch, and if not, why not
  *   batch.c          what a fold holds, as the arguments of the batch script
@@ -44,6 +45,7 @@ struct fold;
 struct fold_invoices;
 struct invoices;
 struct ledger_log;
+struct merge;
 struct people;
 struct people_sent;
 struct redisReply;
@@ -132,6 +134,7 @@ struct ledger {
     struct people *people; /* counts them when their clicks have waited */
     struct click *clicks;  /* batch_max of them */
     struct compact *compact;
+    struct merge *merge;
     struct invoices *adder;    /* of facts to invoices and sums */
     struct use_limits *limits; /* NULL = there are none */
     struct relabel *relabel;   /* NULL: mail gateways are not looked for */
@@ -165,6 +168,8 @@ enum ledger_what {
     LEDGER_RENEW,
     LEDGER_TABLE_READ,
     LEDGER_TABLE_WRITE,
+    LEDGER_MERGE_READ,
+    LEDGER_MERGE_WRITE,
     LEDGER_SERIES_READ,
     LEDGER_SERIES_WRITE,
     LEDGER_AOF_LOOK,

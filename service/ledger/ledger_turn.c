@@ -14,6 +14,7 @@
 #include "service/ledger/fold.h"
 #include "service/ledger/invoices.h"
 #include "service/ledger/ledger_state.h"
+#include "service/ledger/merge.h"
 #include "service/ledger/people.h"
 #include "service/ledger/people_sent.h"
 #include "service/ledger/sender.h"
@@ -28,10 +29,9 @@ enum {
     /*
      * Groups of campaigns, and slots of people, in a batch, for each shard.  Redis serves nobody
      * else during the script, whose time is that of its commands, some 1 to 2 µs each: one for each
-     * such group, three for each slot, and up to 3072 for the parts of tables, which 2000 clicks
-     * reach nearly as well as 8192.  So a batch of clicks that are all of other campaigns, or ten
-     * seconds apart, as in the backlog of a quiet site, ends after 1024 of them, with some 3000
-     * commands.
+     * such group, three for each slot, and up to 768 for what is added to tables.  So a batch of
+     * clicks that are all of other campaigns, or ten seconds apart, as in the backlog of a quiet
+     * site, ends after 1024 of them, with some 3000 commands.
      * With 8192 such clicks in a batch each would cost Redis a quarter to two fifths less, but
      * others would wait some ten times as long (bench/README.md "Many campaigns"); more shards give
      * both.
@@ -207,6 +207,7 @@ void ledger_turn(struct ledger *ledger, int64_t now_ms)
     ledger->first_log++;
     invoices_serve(ledger);
     people_serve(ledger);
+    merge_serve(ledger);
     compact_serve(ledger);
 }
 
@@ -223,8 +224,10 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
         break;
     case LEDGER_BATCH:
         grown = cursor_on_batch(ledger, ticket, answer);
-        if (grown)
+        if (grown) {
+            merge_note(ledger, grown);
             compact_note(ledger, grown);
+        }
         break;
     case LEDGER_FACTS:
     case LEDGER_BLOCKS:
@@ -249,6 +252,10 @@ void ledger_turn_on_answer(struct ledger *ledger, uint64_t packed, const struct 
     case LEDGER_TABLE_READ:
     case LEDGER_TABLE_WRITE:
         compact_on_table(ledger, ticket, answer);
+        break;
+    case LEDGER_MERGE_READ:
+    case LEDGER_MERGE_WRITE:
+        merge_on_answer(ledger, ticket, answer);
         break;
     case LEDGER_SERIES_READ:
     case LEDGER_SERIES_WRITE:
@@ -384,14 +391,15 @@ bool ledger_turn_init(struct ledger *ledger, int64_t now_ms)
         ledger->fold->spread_max = SPREAD_MAX * ledger->options.n_shards;
     }
     ledger->compact = compact_new();
+    ledger->merge = merge_new();
     ledger->adder = invoices_new(ledger->options.n_shards);
     if (ledger->options.gateway && !(ledger->relabel = make_relabel(ledger)))
         return false;
     ledger->options.gateway = NULL; /* the caller's, */
     ledger->options.state_dir = NULL;
     ledger->people = people_new(ledger->options.n_shards, hold_ms(ledger));
-    return ledger->clicks && ledger->fold && ledger->batch && ledger->compact && ledger->adder &&
-           ledger->people && cursor_init_shards(ledger);
+    return ledger->clicks && ledger->fold && ledger->batch && ledger->compact && ledger->merge &&
+           ledger->adder && ledger->people && cursor_init_shards(ledger);
 }
 
 void ledger_turn_clear(struct ledger *ledger)
@@ -408,6 +416,7 @@ void ledger_turn_clear(struct ledger *ledger)
     people_sent_free(ledger->people_sent);
     people_free(ledger->people);
     compact_free(ledger->compact);
+    merge_free(ledger->merge);
     invoices_free(ledger->adder);
     relabel_free(ledger->relabel);
 }

@@ -47,7 +47,7 @@ enum eraser_state {
 };
 
 /* What `key` is. */
-enum eraser_what { ERASER_TABLE, ERASER_SLOT, ERASER_BLOCK };
+enum eraser_what { ERASER_ADDED, ERASER_TABLE, ERASER_SLOT, ERASER_BLOCK };
 
 enum {
     SHORT_LIVED = 2,
@@ -58,15 +58,15 @@ enum {
     ANSWER_ELEMENTS = 4096
 };
 
-/* Reads the table that the client is counted in, replaces it by one without the client, and reads
- * again, until there is nothing to take out: another may have added to it or compacted it.  Then
- * deletes what the pods have told one another of the client's newest clicks.  Then looks, shard by
- * shard, at the clicks that wait for their people to be counted, and at the blocks of invoices, and
- * does with each that names the client as with the table;
- * and deletes from the streams of each shard what the client asked for on our pages, and which
- * links it used up.  In the audit
- * log, read from the newest entry on, each that names the client is added without the number and
- * then deleted, and at last an entry says that a client was erased. */
+/* Reads what was added to the table that the client is counted in, replaces it by the same without
+ * the client, and reads again, until there is nothing to take out: another may have added to it.
+ * Then does so with the table: in this order, for the ledger moves what was added into the table.
+ * Then deletes what the pods have told one another of the client's newest clicks.  Then looks,
+ * shard by shard, at the clicks that wait for their people to be counted, and at the blocks of
+ * invoices, and does with each that names the client as with the table; and deletes from the
+ * streams of each shard what the client asked for on our pages, and which links it used up.  In the
+ * audit log, read from the newest entry on, each that names the client is added without the number
+ * and then deleted, and at last an entry says that a client was erased. */
 struct eraser {
     uint32_t brand, client;
     unsigned n_shards, shard; /* of the blocks that are looked at */
@@ -127,14 +127,19 @@ static void fail(struct eraser *e, const char *text)
 
 /* --- what is sent --- */
 
+static bool send_argv(const struct eraser *e, struct slice key, const struct slice *argv,
+                      size_t argc)
+{
+    return redis_link_send(
+        e->link,
+        &(struct redis_command){.key = key, .argv = argv, .argc = argc, .ticket = e->round});
+}
+
 static bool send_read(struct eraser *e)
 {
     const struct slice argv[] = {slice_of("GET"), counter_key_slice(&e->key)};
 
-    return redis_link_send(e->link, &(struct redis_command){.key = counter_key_slice(&e->key),
-                                                            .argv = argv,
-                                                            .argc = 2,
-                                                            .ticket = e->round});
+    return send_argv(e, counter_key_slice(&e->key), argv, 2);
 }
 
 /* The ledger's script for compaction: it replaces the part that was read if that is still the same,
@@ -155,10 +160,7 @@ static bool send_replacement(struct eraser *e)
     argv[argc++] = slice_of(e->sha);
     argv[argc++] = slice_make(len, (size_t)snprintf(len, sizeof(len), "%zu", e->len));
     argv[argc++] = slice_make(e->table, e->new_len);
-    return redis_link_send(e->link, &(struct redis_command){.key = counter_key_slice(&e->key),
-                                                            .argv = argv,
-                                                            .argc = argc,
-                                                            .ticket = e->round});
+    return send_argv(e, counter_key_slice(&e->key), argv, argc);
 }
 
 /* Not by DEL, to which the ledger's user has no other need to be entitled. */
@@ -168,8 +170,7 @@ static bool send_forget(struct eraser *e)
     const struct slice argv[] = {slice_of("EXPIRE"), key, slice_of("0")};
 
     e->key = e->short_lived[e->n_forgotten]; /* what a failure names */
-    return redis_link_send(
-        e->link, &(struct redis_command){.key = key, .argv = argv, .argc = 3, .ticket = e->round});
+    return send_argv(e, key, argv, 3);
 }
 
 /* Those of the set, and those that older builds have listed. */
@@ -187,9 +188,7 @@ static bool send_slots(struct eraser *e)
     counter_key_waiting_list(&list, e->shard);
     argv[3] = counter_key_slice(&e->key);
     argv[4] = counter_key_slice(&list);
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[3], .argv = argv, .argc = 5, .ticket = e->round});
+    return send_argv(e, argv[3], argv, 5);
 }
 
 static bool send_await(struct eraser *e)
@@ -198,9 +197,7 @@ static bool send_await(struct eraser *e)
 
     counter_key_facts(&e->key, e->shard);
     argv[1] = counter_key_slice(&e->key);
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 2, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 2);
 }
 
 static bool send_list(struct eraser *e)
@@ -209,9 +206,7 @@ static bool send_list(struct eraser *e)
 
     counter_key_blocks(&e->key, e->shard, e->brand);
     argv[1] = counter_key_slice(&e->key);
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 2, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 2);
 }
 
 static size_t n_to_scan(const struct eraser *e)
@@ -231,9 +226,7 @@ static bool send_scan(struct eraser *e)
         counter_key_block(&keys[i], e->brand, e->blocks[e->at + i], e->n_shards);
         argv[1 + i] = counter_key_slice(&keys[i]);
     }
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 1 + n, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 1 + n);
 }
 
 static bool send_hear(struct eraser *e)
@@ -248,9 +241,7 @@ static bool send_hear(struct eraser *e)
         counter_key_told(&e->key, e->shard);
     argv[1] = counter_key_slice(&e->key);
     argv[5] = slice_make(count, (size_t)snprintf(count, sizeof(count), "%d", HEAR_MAX));
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 6, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 6);
 }
 
 static bool send_untell(struct eraser *e)
@@ -259,9 +250,7 @@ static bool send_untell(struct eraser *e)
 
     for (size_t i = 0; i < e->n_told; i++)
         argv[2 + i] = slice_of(e->told[i]);
-    return redis_link_send(
-        e->link, &(struct redis_command){
-                     .key = argv[1], .argv = argv, .argc = 2 + e->n_told, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 2 + e->n_told);
 }
 
 /* From the newest on: what is added meanwhile moves the others away from the end, so that none is
@@ -277,9 +266,7 @@ static bool send_audit(struct eraser *e)
     argv[3] = slice_make(
         last, (size_t)snprintf(last, sizeof(last), "%zu", e->audit_at + (size_t)AUDIT_MAX - 1));
     argv[4] = slice_of("REV");
-    return redis_link_send(
-        e->link,
-        &(struct redis_command){.key = argv[1], .argv = argv, .argc = 5, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 5);
 }
 
 /* Adds `n` entries to the audit log. */
@@ -296,10 +283,7 @@ static bool send_entries(struct eraser *e, const struct audit_entry *entries, si
                                                                  "%" PRId64, entries[i].at_ms));
         argv[3 + 2 * i] = slice_of(members[i]);
     }
-    is_sent = is_sent && redis_link_send(e->link, &(struct redis_command){.key = argv[1],
-                                                                          .argv = argv,
-                                                                          .argc = 2 + 2 * n,
-                                                                          .ticket = e->round});
+    is_sent = is_sent && send_argv(e, argv[1], argv, 2 + 2 * n);
     for (size_t i = 0; i < n; i++)
         free(members[i]);
     return is_sent;
@@ -322,9 +306,7 @@ static bool send_drop(struct eraser *e)
 
     for (size_t i = 0; i < e->n_found; i++)
         argv[2 + i] = slice_of(e->named[i]);
-    return redis_link_send(
-        e->link, &(struct redis_command){
-                     .key = argv[1], .argv = argv, .argc = 2 + e->n_found, .ticket = e->round});
+    return send_argv(e, argv[1], argv, 2 + e->n_found);
 }
 
 static bool send_command(struct eraser *e)
@@ -387,19 +369,33 @@ static void describe(struct eraser *e, const char *bytes, size_t len)
     e->len = len;
 }
 
+/* Nothing is left of the client in what was added, or in the table. */
+static void go_on_counts(struct eraser *e)
+{
+    e->counts.clicks += e->n_lost;
+    e->n_lost = 0;
+    e->tries = 0;
+    if (e->what == ERASER_TABLE) {
+        e->state = ERASER_FORGETTING;
+        return;
+    }
+    e->what = ERASER_TABLE;
+    counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),
+                      e->n_shards);
+    e->state = ERASER_READING;
+}
+
 static void on_table(struct eraser *e, const struct redisReply *answer)
 {
-    struct slice table = slice_make(answer->str, answer->len);
+    struct slice table = slice_make(answer->str, answer->len), none = {0};
     struct table_item item;
 
     if (answer->type == REDIS_REPLY_NIL) {
-        e->counts.clicks += e->n_lost;
-        e->state = ERASER_FORGETTING;
+        go_on_counts(e);
     } else if (answer->type != REDIS_REPLY_STRING || !table_is_sound(table)) {
         fail(e, "holds what is not hopcount's; nothing was changed");
-    } else if (!table_find_item(table, e->brand, e->client, &item)) {
-        e->counts.clicks += e->n_lost;
-        e->state = ERASER_FORGETTING;
+    } else if (!table_find_item(table, none, e->brand, e->client, &item)) {
+        go_on_counts(e);
     } else {
         free(e->table);
         e->table = malloc(table.len);
@@ -690,6 +686,7 @@ static void on_audit(struct eraser *e, const struct redisReply *answer)
 static void on_read(struct eraser *e, const struct redisReply *answer)
 {
     switch (e->what) {
+    case ERASER_ADDED:
     case ERASER_TABLE:
         on_table(e, answer);
         break;
@@ -704,7 +701,8 @@ static void on_read(struct eraser *e, const struct redisReply *answer)
 
 static void on_replaced(struct eraser *e, const struct redisReply *answer)
 {
-    int64_t *const counts[] = {[ERASER_TABLE] = &e->counts.clicks,
+    int64_t *const counts[] = {[ERASER_ADDED] = &e->counts.clicks,
+                               [ERASER_TABLE] = &e->counts.clicks,
                                [ERASER_SLOT] = &e->counts.waiting,
                                [ERASER_BLOCK] = &e->counts.invoices};
 
@@ -795,7 +793,8 @@ static void add_progress(struct eraser *e)
         [ERASER_RECORDING] = "the entry of the audit log that says so",
         [ERASER_ENDED] = NULL,
     };
-    static const char *const of_whats[] = {[ERASER_TABLE] = "its counts",
+    static const char *const of_whats[] = {[ERASER_ADDED] = "its counts",
+                                           [ERASER_TABLE] = "its counts",
                                            [ERASER_SLOT] = "what waits to be counted",
                                            [ERASER_BLOCK] = "its invoices"};
     const char *part = of_states[e->stopped_at] ? of_states[e->stopped_at] : of_whats[e->what];
@@ -865,8 +864,8 @@ struct eraser *eraser_new(struct event_base *base, const struct eraser_options *
     e->is_audited = options->own != NULL;
     if (options->own)
         e->own = *options->own;
-    counter_key_table(&e->key, COUNTER_CLIENTS, counter_bucket_of_item(e->brand, e->client),
-                      e->n_shards);
+    counter_key_added(&e->key, COUNTER_CLIENTS,
+                      counter_bucket_of_item(e->brand, e->client) / COUNTER_QUAD, e->n_shards);
     counter_key_siblings(&e->short_lived[0], e->brand, e->client, e->n_shards);
     counter_key_claims(&e->short_lived[1], e->brand, e->client, e->n_shards);
     if ((e->link = redis_link_new(base, &link, err)) != NULL)

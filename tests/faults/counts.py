@@ -39,15 +39,15 @@ class Counts:
         assert self.agree(but), f"the counters disagree: {self.totals()}"
 
 
-def _add_table(counts, letter, bucket, table):
-    assert len(table) % 16 == 0, f"table {letter}:{bucket:03x} has {len(table)} bytes"
+def _add_table(counts, letter, quad, key, table):
+    assert len(table) % 16 == 0, f"{key} has {len(table)} bytes"
     for at in range(0, len(table), 16):
         record = table[at:at + 16]
         tag = record[0]
         if tag == ord("H"):
             continue
         if letter == "l":
-            link = f"{bucket >> 2:02x}{record[1:8].hex()}"
+            link = f"{quad:02x}{record[1:8].hex()}"
             human, automated = _link_record(tag, record)
             counts.links[link] += human + automated
             counts.human += human
@@ -110,7 +110,9 @@ def _read_key(counts, client, key):
     if kind == "cur":
         counts.cursors[int(shard, 16), parts[0]] = int(client.get(key) or 0)
     elif kind in ("l", "o", "c") and client.type(key) == b"string":
-        _add_table(counts, kind, int(parts[0], 16), client.get(key) or b"")
+        _add_table(counts, kind, int(parts[0], 16) // 4, key, client.get(key) or b"")
+    elif kind in ("la", "oa", "ca") and client.type(key) == b"string":
+        _add_table(counts, kind[0], int(parts[0], 16), key, client.get(key) or b"")
     elif kind == "t" and parts[2] == "a" and client.type(key) == b"string" and client.strlen(key) % 12 == 0:
         _add_lone(counts, parts[1], client.get(key) or b"")
     elif kind == "t" and parts[2] != "a" and client.type(key) == b"string" and client.strlen(key) % 8 == 0:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/bytes.h"
+#include "proto/counter.h"
 #include "proto/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,24 +23,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice table = slice_make((const char *)data, size);
     uint64_t link_id = size >= 8 ? be64_load(data) : 0;
+    struct slice none = {0};
     struct table_link before, after;
     struct table_item item;
     uint32_t *scratch;
     uint8_t *copy;
     size_t len;
 
-    table_find_link(table, link_id, &before);
-    table_find_item(table, (uint32_t)link_id, (uint32_t)(link_id >> 32), &item);
+    table_find_link(table, none, link_id, &before);
+    table_find_item(table, none, (uint32_t)link_id, (uint32_t)(link_id >> 32), &item);
     if (!table_is_sound(table))
         return 0;
     copy = malloc(size + TABLE_RECORD_LEN);
     scratch = calloc(table_scratch_len(size), sizeof(*scratch));
     if (!copy || !scratch)
         goto out;
-    len = table_compact(table, copy, scratch);
-    if (len > size + TABLE_RECORD_LEN)
+    /* All that was added goes somewhere. */
+    len = 0;
+    for (unsigned i = 0; i < COUNTER_QUAD; i++)
+        len = table_take_added(table, i, copy, len);
+    if (len > size || len + TABLE_RECORD_LEN < size)
         abort();
-    table_find_link(slice_make((const char *)copy, len), link_id, &after);
+    len = table_compact(table, (uint32_t)link_id, copy, scratch);
+    if (len > size + TABLE_RECORD_LEN || table_generation(slice_make((const char *)copy, len)) == 0)
+        abort();
+    table_find_link(slice_make((const char *)copy, len), none, link_id, &after);
     /* With counts that saturate, a sum depends on the order. */
     if (!has_large_counts(data, size) && memcmp(&before, &after, sizeof(before)) != 0)
         abort();

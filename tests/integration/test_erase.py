@@ -28,9 +28,9 @@ def clicks_of(daemon, client, brand="acme"):
 
 
 def tables(redis):
-    """All tables of clients: key -> bytes."""
+    """All tables of clients, and what was added to them: key -> bytes."""
     client = redis.client()
-    return {key: client.get(key) for key in client.scan_iter(match="hc:{s*}:c:*")}
+    return {key: client.get(key) for match in ("hc:{s*}:c:*", "hc:{s*}:ca:*") for key in client.scan_iter(match=match)}
 
 
 def name_of(number, brand="acme"):

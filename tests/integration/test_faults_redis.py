@@ -273,7 +273,7 @@ def test_a_counter_of_a_wrong_type_is_set_aside_and_all_others_go_on(make_trial,
     trial.click_before()
     client = redis.client()
     series = next(client.scan_iter("hc:*:t:*:\\*:h:c:*", count=1000)).decode()
-    table = next(client.scan_iter("hc:*:o:*", count=1000)).decode()
+    table = next(client.scan_iter("hc:*:oa:*", count=1000)).decode()
     full = next(client.scan_iter("hc:*:t:*:\\*:d:d:*", count=1000)).decode()
     client.delete(series, table)
     client.set(series, "not a series")

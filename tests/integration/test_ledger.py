@@ -287,8 +287,8 @@ def test_a_key_of_the_wrong_type_costs_its_own_increments_and_no_others(
     settle(daemon, links, tally)
     slots = b"hc:{s00}:ws"
     series = [k for k in client.keys("hc:*:t:*:h:c:*")]
-    table = client.keys("hc:*:o:*")[0]
-    foreign = client.keys("hc:*:c:*")[0]
+    table = client.keys("hc:*:oa:*")[0]
+    foreign = client.keys("hc:*:ca:*")[0]
     assert series
     for key in series:
         client.delete(key)
@@ -351,25 +351,125 @@ def test_what_a_full_key_does_not_take_is_set_aside(make_hopcountd, make_load, r
     daemon.shut_down()
 
 
-def test_a_table_that_has_grown_is_summed_up_and_counts_the_same(
-        make_hopcountd, make_load, redis):
+def link_keys(client):
+    """What was added to the tables of links, of the one quad that there is; the four tables."""
+    [added] = client.keys("hc:*:la:??")
+    shard, quad = added[:len("hc:{s00}:")], int(added[-2:], 16)
+    return added, [shard + f"l:{4 * quad + i:03x}".encode() for i in range(4)]
+
+
+def grow(client, added, record, n):
+    """Adds the same click n times or more, as so many batches would have; the next makes the ledger look.  How often."""
+    n += (-client.strlen(added) // 16 - n - 1) % 256
+    client.append(added, record * n)
+    return n
+
+
+def test_what_was_added_to_tables_is_moved_into_them_and_counts_the_same(make_hopcountd, make_load, redis):
     client = redis.client()
     daemon = make_hopcountd(redis, FAST)
     links = mint_links(daemon, 1)
     tally = click_all(daemon, make_load, links, 1)
     settle(daemon, links, tally)
-    [key] = client.keys("hc:*:l:???")
+    added, tables = link_keys(client)
+    assert not client.exists(*tables)
     # The same click, 1000 times over, as so many batches would have written it.
-    client.append(key, client.get(key)[:16] * 1000)
-    tally.received[links[0]] += 1000
+    tally.received[links[0]] += grow(client, added, client.get(added)[:16], 1000)
 
-    def is_summed_up():
+    def is_moved():
         tally.add(click_all(daemon, make_load, links, 5))
-        return client.get(key)[:4] == b"HCT1"
+        return client.exists(*tables)
 
-    wait_until(is_summed_up, 30, "the table is summed up", pause=0.1)
-    assert client.strlen(key) < 4096
+    wait_until(is_moved, 30, "the table is there", pause=0.1)
+    [table] = [table for table in client.mget(tables) if table]
+    assert table[:4] == b"HCT1" and int.from_bytes(table[8:16]) == len(table) <= 64
+    assert client.strlen(added) < 4096
     settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_tables_of_an_older_build_are_taken_over(make_hopcountd, make_load, redis):
+    """It appended to the tables themselves, and their heads have no generation."""
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    added, tables = link_keys(client)
+    record = client.get(added)[:16]
+    own = tables[record[1] >> 6]
+    head = b"HCT1" + struct.pack(">IQ", 0, 32)
+    client.set(own, head + 21 * record)
+    tally.received[links[0]] += 21
+    settle(daemon, links, tally)
+    tally.received[links[0]] += grow(client, added, record, 1000)
+
+    def is_moved():
+        tally.add(click_all(daemon, make_load, links, 5))
+        client.append(own, record)  # it still runs
+        tally.received[links[0]] += 1
+        return client.getrange(own, 4, 7) != bytes(4) and client.strlen(added) < 4096
+
+    wait_until(is_moved, 30, "the table has a generation", pause=0.1)
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
+def test_processes_that_move_the_same_at_once_lose_nothing(make_hopcountd, make_load, redis):
+    client = redis.client()
+    first = make_hopcountd(redis, FAST, "first")
+    second = make_hopcountd(redis, FAST, "second", start=False)
+    second.key = first.key
+    second.write_keys([(1, "mint", first.key)])
+    second.start()
+    links = mint_links(first, 1)
+    tally = click_all(first, make_load, links, 1)
+    settle(first, links, tally)
+    added, tables = link_keys(client)
+    record = client.get(added)[:16]
+    generations = set()
+    for _ in range(30):
+        wait_until(lambda: all(daemon.metrics()["hopcount_clicks_pending"] == 0 for daemon in (first, second)), 20)
+        tally.received[links[0]] += grow(client, added, record, 600)
+        for daemon in (first, second):
+            tally.add(click_all(daemon, make_load, links, 3))
+        generations |= {client.getrange(table, 4, 7) for table in tables} - {b""}
+    assert len(generations) > 5, generations
+    settle(first, links, tally)
+    second.shut_down()
+    first.shut_down()
+
+
+@pytest.mark.parametrize("of_type", ["string", "list"])
+def test_a_table_that_is_somebody_elses_stays_and_nothing_else_is_lost(make_hopcountd, make_load, redis, of_type):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    added, tables = link_keys(client)
+    record = client.get(added)[:16]
+    foreign = tables[(record[1] >> 6) ^ 1]
+    if of_type == "string":
+        client.set(foreign, "not a table")
+    else:
+        client.rpush(foreign, "not a string")
+    dump = client.dump(foreign)
+
+    def is_moved():
+        tally.received[links[0]] += grow(client, added, record, 600)
+        tally.add(click_all(daemon, make_load, links, 5))
+        wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0, 20)
+        return client.exists(tables[record[1] >> 6])
+
+    wait_until(is_moved, 30, "what is added goes to its own table")
+    settle(daemon, links, tally)
+    if of_type == "string":
+        wait_log(daemon, "holds what is not ours")
+    for _ in range(5):
+        is_moved()
+    settle(daemon, links, tally)
+    assert client.dump(foreign) == dump
     daemon.shut_down()
 
 

@@ -59,7 +59,7 @@ def wait_facts(client):
 
 
 def shards_in_use(client):
-    return {int(key[5:7], 16) for key in client.scan_iter("hc:{s*") if re.match(rb".*:[loct]:", key)}
+    return {int(key[5:7], 16) for key in client.scan_iter("hc:{s*") if re.match(rb".*:(t|[loc]a?):", key)}
 
 
 def hours_beside_series(client):

@@ -507,6 +507,38 @@ static redisReply *fake_run_compact(const struct fake_command *command)
     return fake_integer(1);
 }
 
+/* merge.lua: moves the first part of what was added to tables into them, if all is what was read.
+ */
+static redisReply *fake_run_merge(const struct fake_command *command)
+{
+    size_t n_keys = strtoul(command->argv[2].ptr, NULL, 10);
+    const struct fake_text *keys = &command->argv[3], *args = keys + n_keys;
+    struct fake_text *value = fake_find(&keys[0]);
+    size_t len = strtoul(args[1].ptr, NULL, 10);
+    struct fake_text rest;
+
+    assert_int_equal(command->argc, 3 + n_keys + 3 * n_keys);
+    if (!value || value->len < len || server.refuses_compacted)
+        return fake_integer(0);
+    for (size_t i = 1; i < n_keys; i++) {
+        const struct fake_text *which = &args[3 * i], *table = fake_find(&keys[i]);
+
+        assert_true(which->len == 0 || which->len == TABLE_RECORD_LEN);
+        if (which->len != (table ? TABLE_RECORD_LEN : 0) ||
+            (table && memcmp(which->ptr, table->ptr, which->len) != 0))
+            return fake_integer(0);
+    }
+    rest = fake_copy(value->ptr + len, value->len - len);
+    for (size_t i = 0; i < n_keys; i++) {
+        if (i == 0 || args[3 * i + 2].len > 0)
+            fake_set(&keys[i], &args[3 * i + 2]);
+    }
+    fake_append(&keys[0], rest.ptr, rest.len);
+    free(rest.ptr);
+    server.n_compacted++;
+    return fake_integer(1);
+}
+
 static redisReply *fake_run_batch(const struct fake_command *command)
 {
     bool has_text = strcmp(command->argv[0].ptr, "EVAL") == 0;
@@ -575,6 +607,15 @@ static redisReply *fake_run(const struct fake_command *command)
         return fake_value(&command->argv[1]);
     case LEDGER_TABLE_WRITE:
         return fake_run_compact(command);
+    case LEDGER_MERGE_READ: {
+        redisReply *answer = fake_array(command->argc - 1);
+
+        for (size_t i = 1; i < command->argc; i++)
+            answer->element[i - 1] = fake_value(&command->argv[i]);
+        return answer;
+    }
+    case LEDGER_MERGE_WRITE:
+        return fake_run_merge(command);
     default:
         return fake_integer(0);
     }
@@ -638,20 +679,22 @@ static inline bool fake_redis_answer(struct ledger *ledger, enum fake_fault faul
     return true;
 }
 
-/* How often the link was counted, over all tables. */
+/* How often the link was counted, over all tables and what was added to them. */
 static inline int64_t fake_redis_count(uint64_t link_id)
 {
     int64_t n = 0;
 
     for (size_t i = 0; i < server.keys.n; i++) {
         const struct fake_key *key = &server.keys.of[i];
+        struct slice name = slice_make(key->name.ptr, key->name.len), none = {0};
         struct table_link link;
         enum counter_table table;
-        unsigned bucket;
+        unsigned number;
 
-        if (counter_table_parse(slice_make(key->name.ptr, key->name.len), &table, &bucket) &&
+        if ((counter_table_parse(name, &table, &number) ||
+             counter_added_parse(name, &table, &number)) &&
             table == COUNTER_LINKS &&
-            table_find_link(slice_make(key->value.ptr, key->value.len), link_id, &link))
+            table_find_link(slice_make(key->value.ptr, key->value.len), none, link_id, &link))
             n += link.human + link.automated;
     }
     return n;

@@ -41,6 +41,10 @@ static void test_keys(void **state)
     assert_string_equal(key.text, "hc:{sff}:o:3ff");
     counter_key_table(&key, COUNTER_CLIENTS, 4, 256);
     assert_string_equal(key.text, "hc:{s01}:c:004");
+    counter_key_added(&key, COUNTER_LINKS, 255, 1);
+    assert_string_equal(key.text, "hc:{s00}:la:ff");
+    counter_key_added(&key, COUNTER_CLIENTS, 255, 256);
+    assert_string_equal(key.text, "hc:{sff}:ca:ff");
     counter_key_series(&key, &series, NOON, 1);
     assert_string_equal(key.text, "hc:{s00}:t:aabbccdd:12:h:20261122");
     series.interval = COUNTER_DAYS;
@@ -131,6 +135,41 @@ static void test_table_key_is_read_back(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         print_message("not a table: '%s'\n", bad[i]);
         assert_false(counter_table_parse(slice_of(bad[i]), &table, &bucket));
+    }
+}
+
+static void test_key_of_what_was_added_is_read_back(void **state)
+{
+    const char *bad[] = {"",
+                         "hc:{s00}:la:f",
+                         "hc:{s00}:la:fff",
+                         "hc:{s00}:la:FF",
+                         "hc:{s00}:ea:ff",
+                         "hc:{s00}:l:3ff",
+                         "hx:{s00}:la:ff",
+                         "hc:{s00}:la-ff"};
+    enum counter_table table;
+    unsigned n;
+
+    (void)state;
+    for (unsigned t = 0; t < COUNTER_TABLES; t++) {
+        for (unsigned q = 0; q < COUNTER_QUADS; q++) {
+            struct counter_key added, key;
+
+            counter_key_added(&added, (enum counter_table)t, q, 256);
+            assert_true(counter_added_parse(counter_key_slice(&added), &table, &n));
+            assert_int_equal(table, t);
+            assert_int_equal(n, q);
+            /* The four tables are of the same shard, however many there are. */
+            for (unsigned i = 0; i < COUNTER_QUAD; i++) {
+                counter_key_table(&key, (enum counter_table)t, COUNTER_QUAD * q + i, 256);
+                assert_memory_equal(key.text, added.text, 9);
+            }
+        }
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        print_message("not such a key: '%s'\n", bad[i]);
+        assert_false(counter_added_parse(slice_of(bad[i]), &table, &n));
     }
 }
 
@@ -322,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_table_key_is_read_back),
+        cmocka_unit_test(test_key_of_what_was_added_is_read_back),
         cmocka_unit_test(test_periods),
         cmocka_unit_test(test_series_key_is_read_back),
         cmocka_unit_test(test_what_is_no_series_key),

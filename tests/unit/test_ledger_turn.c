@@ -381,7 +381,7 @@ static void test_a_cursor_that_is_no_number(void **state)
 
 /* --- sums --- */
 
-static void test_sums_up_tables(void **state)
+static void test_moves_what_was_added_into_tables(void **state)
 {
     for (unsigned refuses = 0; refuses < 2; refuses++) {
         struct click again = click_of(0);
@@ -705,7 +705,7 @@ int main(void)
         cmocka_unit_test(test_backs_off),
         cmocka_unit_test(test_another_number_of_shards),
         cmocka_unit_test(test_a_cursor_that_is_no_number),
-        cmocka_unit_test(test_sums_up_tables),
+        cmocka_unit_test(test_moves_what_was_added_into_tables),
         cmocka_unit_test(test_people_are_counted_when_they_have_waited),
         cmocka_unit_test(test_people_of_many_slots_are_counted_page_by_page),
         cmocka_unit_test(test_a_relabelling_may_come_before_its_click),

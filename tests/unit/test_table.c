@@ -9,12 +9,17 @@
 #include <cmocka.h>
 
 #include "proto/bytes.h"
+#include "proto/counter.h"
 #include "proto/table.h"
 
 static struct slice slice_of_bytes(const uint8_t *bytes, size_t len)
 {
     return slice_make((const char *)bytes, len);
 }
+
+enum { GENERATION = 0x7edcba98 };
+
+static const struct slice none;
 
 /* In place; returns the new length. */
 static size_t compact(uint8_t *table, size_t len)
@@ -26,7 +31,7 @@ static size_t compact(uint8_t *table, size_t len)
     assert_non_null(out);
     assert_non_null(scratch);
     memset(scratch, 0xff, table_scratch_len(len) * sizeof(*scratch));
-    new_len = table_compact(slice_of_bytes(table, len), out, scratch);
+    new_len = table_compact(slice_of_bytes(table, len), GENERATION, out, scratch);
     memcpy(table, out, new_len);
     free(out);
     free(scratch);
@@ -73,11 +78,11 @@ static void test_put_and_find_link(void **state)
         len = table_put_link(table, UINT64_C(0x00123456789abcde), &cases[i].link);
         assert_int_equal(len, cases[i].len);
         assert_true(table_is_sound(slice_of_bytes(table, len)));
-        assert_true(
-            table_find_link(slice_of_bytes(table, len), UINT64_C(0x00123456789abcde), &found));
+        assert_true(table_find_link(slice_of_bytes(table, len), none, UINT64_C(0x00123456789abcde),
+                                    &found));
         assert_link_equal(&found, &cases[i].link);
-        assert_false(
-            table_find_link(slice_of_bytes(table, len), UINT64_C(0x00123456789abcdf), &found));
+        assert_false(table_find_link(slice_of_bytes(table, len), none, UINT64_C(0x00123456789abcdf),
+                                     &found));
         assert_int_equal(found.human, 0);
     }
 }
@@ -91,7 +96,7 @@ static void test_counts_saturate(void **state)
     (void)state;
     len = table_put_link(table, 9, &link);
     len += table_put_link(table + len, 9, &link);
-    assert_true(table_find_link(slice_of_bytes(table, len), 9, &found));
+    assert_true(table_find_link(slice_of_bytes(table, len), none, 9, &found));
     assert_int_equal(found.human, TABLE_COUNT_MAX);
     assert_int_equal(found.automated, -TABLE_COUNT_MAX);
 }
@@ -119,14 +124,14 @@ static void test_items_add_up_by_kind(void **state)
     }
     for (int compacted = 0; compacted < 2; compacted++) {
         assert_true(table_is_sound(slice_of_bytes(table, len)));
-        assert_true(table_find_item(slice_of_bytes(table, len), 0xaabbccdd, 1234, &item));
+        assert_true(table_find_item(slice_of_bytes(table, len), none, 0xaabbccdd, 1234, &item));
         assert_int_equal(item.human[2], 3);
         assert_int_equal(item.automated[2], 7);
         assert_int_equal(item.human[15], 1);
         assert_int_equal(item.automated[3], (INT64_C(1) << 47) - 1);
         assert_int_equal(item.human[3], 1 - (INT64_C(1) << 47));
         assert_int_equal(item.human[0], 0);
-        assert_false(table_find_item(slice_of_bytes(table, len), 0xaabbccdd, 1233, &item));
+        assert_false(table_find_item(slice_of_bytes(table, len), none, 0xaabbccdd, 1233, &item));
         assert_int_equal(item.human[2], 0);
         len = compact(table, len);
         assert_int_equal(len, 8 * TABLE_RECORD_LEN); /* one of eight went, the head came */
@@ -165,15 +170,97 @@ static void test_compaction_keeps_every_sum(void **state)
         if (i % 700 == 699) {
             assert_true(table_is_sound(slice_of_bytes(table, len)));
             len = compact(table, len);
-            assert_int_equal(table_base_len(slice_of_bytes(table, len)), len);
+            assert_int_equal(table_generation(slice_of_bytes(table, len)), GENERATION);
             assert_true(len <= (LINKS * 4 + 1) * TABLE_RECORD_LEN);
         }
     }
     for (size_t i = 0; i < LINKS; i++) {
-        assert_true(
-            table_find_link(slice_of_bytes(table, len), UINT64_C(0x00ffee0000000000) + i, &found));
+        assert_true(table_find_link(slice_of_bytes(table, len), none,
+                                    UINT64_C(0x00ffee0000000000) + i, &found));
         assert_link_equal(&found, &want[i]);
     }
+}
+
+/* Each record that was added goes to one of the four tables, and to that of its bucket. */
+static void test_what_was_added_goes_to_its_table(void **state)
+{
+    enum { N = 2000, BRAND = 0x01020304 };
+    static uint8_t added[N * TABLE_RECORD_LEN], taken[N * TABLE_RECORD_LEN];
+    size_t len = 0, taken_len = 0, at;
+    uint32_t seed = 11;
+
+    (void)state;
+    print_message("links\n");
+    for (size_t i = 0; i < N; i++) {
+        const struct table_link one = {1, 0, 1, 1};
+        uint64_t id = (uint64_t)next_random(&seed) << 40 | (uint64_t)next_random(&seed) << 16 | i;
+
+        /* One quad: the highest byte is the same. */
+        len += table_put_link(added + len, (id & UINT64_C(0xffffffffffffff)) | UINT64_C(7) << 56,
+                              &one);
+    }
+    for (unsigned i = 0; i < COUNTER_QUAD; i++) {
+        struct table_link link;
+        uint64_t low;
+
+        at = taken_len;
+        taken_len = table_take_added(slice_of_bytes(added, len), i, taken, taken_len);
+        assert_in_range(taken_len - at, N / 5 * TABLE_RECORD_LEN, N / 3 * TABLE_RECORD_LEN);
+        while (table_next_link(slice_of_bytes(taken, taken_len), &at, &low, &link))
+            assert_int_equal(counter_bucket_of_link(UINT64_C(7) << 56 | low), 4 * 7 + i);
+    }
+    assert_int_equal(taken_len, len);
+
+    print_message("items\n");
+    len = taken_len = 0;
+    for (uint32_t number = 1; len < sizeof(added); number++) {
+        const struct table_increment one = {BRAND, number, 1, false, 1};
+
+        if (counter_bucket_of_item(BRAND, number) / COUNTER_QUAD != 9)
+            continue;
+        table_put_item(added + len, &one);
+        len += TABLE_RECORD_LEN;
+    }
+    for (unsigned i = 0; i < COUNTER_QUAD; i++) {
+        struct table_increment item;
+
+        at = taken_len;
+        taken_len = table_take_added(slice_of_bytes(added, len), i, taken, taken_len);
+        assert_in_range(taken_len - at, N / 5 * TABLE_RECORD_LEN, N / 3 * TABLE_RECORD_LEN);
+        while (table_next_item(slice_of_bytes(taken, taken_len), &at, &item))
+            assert_int_equal(counter_bucket_of_item(item.brand, item.number), 4 * 9 + i);
+    }
+    assert_int_equal(taken_len, len);
+}
+
+/* A link is found in the table, in what was added, and in both. */
+static void test_both_parts_are_summed_up(void **state)
+{
+    const struct table_link first = {3, 1, 500, 700}, second = {4, 0, 100, 600};
+    const struct table_increment one = {1, 2, 3, false, 5};
+    uint8_t table[2 * TABLE_LINK_MAX], added[TABLE_LINK_MAX];
+    size_t len = table_put_link(table, 9, &first), added_len = table_put_link(added, 9, &second);
+    struct slice both[2];
+    struct table_link link;
+    struct table_item item;
+
+    (void)state;
+    len = compact(table, len);
+    both[0] = slice_of_bytes(table, len);
+    both[1] = slice_of_bytes(added, added_len);
+    assert_true(table_find_link(both[0], both[1], 9, &link));
+    assert_link_equal(&link, &((struct table_link){7, 1, 100, 700}));
+    assert_true(table_find_link(both[0], none, 9, &link));
+    assert_link_equal(&link, &first);
+    assert_true(table_find_link(none, both[1], 9, &link));
+    assert_link_equal(&link, &second);
+    assert_false(table_find_link(both[0], both[1], 8, &link));
+    assert_link_equal(&link, &((struct table_link){0}));
+    table_put_item(added, &one);
+    both[1] = slice_of_bytes(added, TABLE_RECORD_LEN);
+    assert_true(table_find_item(both[1], both[1], 1, 2, &item));
+    assert_int_equal(item.human[3], 10);
+    assert_false(table_find_item(both[0], none, 1, 2, &item));
 }
 
 static void test_what_is_sound(void **state)
@@ -196,15 +283,19 @@ static void test_what_is_sound(void **state)
     print_message("a head that isn't the first record is not\n");
     memcpy(table + len, "HCT1", 4);
     assert_false(table_is_sound(slice_of_bytes(table, 2 * len)));
-    print_message("a head that claims more than there is counts as none\n");
+    print_message("a table whose head claims another length has no generation\n");
     len = table_put_link(table, 1, &one);
     len = compact(table, len);
-    assert_int_equal(table_base_len(slice_of_bytes(table, len)), len);
+    assert_int_equal(table_generation(slice_of_bytes(table, len)), GENERATION);
     be64_store(table + 8, len + 1);
-    assert_int_equal(table_base_len(slice_of_bytes(table, len)), 0);
+    assert_int_equal(table_generation(slice_of_bytes(table, len)), 0);
+    print_message("nor has one that an older build has added to\n");
+    be64_store(table + 8, len);
+    assert_int_equal(table_put_link(table + len, 2, &one), TABLE_RECORD_LEN);
+    assert_int_equal(table_generation(slice_of_bytes(table, len + TABLE_RECORD_LEN)), 0);
     print_message("and compacting mends it\n");
-    assert_int_equal(compact(table, len), len);
-    assert_int_equal(table_base_len(slice_of_bytes(table, len)), len);
+    len = compact(table, len + TABLE_RECORD_LEN);
+    assert_int_equal(table_generation(slice_of_bytes(table, len)), GENERATION);
     assert_true(table_is_sound(slice_of_bytes(table, len)));
 }
 
@@ -224,15 +315,15 @@ static void test_an_erased_client_is_gone(void **state)
     static const uint8_t name[] = {5, 0, 0, 0, CLIENT, 1, 2, 3, 4};
     uint8_t table[16 * TABLE_RECORD_LEN], before[sizeof(table)];
     struct table_item item;
-    size_t len = 0, base_len, new_len;
+    size_t len = 0, new_len;
 
     (void)state;
     len = append_item(table, len, BRAND, CLIENT, 1);
     len = append_item(table, len, BRAND, CLIENT + 1, 1);
     len = append_item(table, len, BRAND + 1, CLIENT, 1);
     len = append_item(table, len, BRAND, CLIENT, 2);
-    print_message("of a table that was compacted and has grown since\n");
-    base_len = len = compact(table, len);
+    print_message("of a table that an older build has added to\n");
+    len = compact(table, len);
     len = append_item(table, len, BRAND, CLIENT, 1);
     len = append_item(table, len, BRAND, CLIENT + 1, 2);
     memcpy(before, table, len);
@@ -245,17 +336,21 @@ static void test_an_erased_client_is_gone(void **state)
     assert_int_equal(new_len, len - 3 * TABLE_RECORD_LEN);
     assert_null(memmem(table, new_len, name, sizeof(name)));
     assert_true(table_is_sound(slice_of_bytes(table, new_len)));
-    assert_int_equal(table_base_len(slice_of_bytes(table, new_len)),
-                     base_len - 2 * TABLE_RECORD_LEN);
-    assert_false(table_find_item(slice_of_bytes(table, new_len), BRAND, CLIENT, &item));
+    assert_false(table_find_item(slice_of_bytes(table, new_len), none, BRAND, CLIENT, &item));
     print_message("the next client of the brand, and the same number of another, stay\n");
-    assert_true(table_find_item(slice_of_bytes(table, new_len), BRAND, CLIENT + 1, &item));
+    assert_true(table_find_item(slice_of_bytes(table, new_len), none, BRAND, CLIENT + 1, &item));
     assert_int_equal(item.human[1], 3);
     assert_int_equal(item.automated[2], 3);
-    assert_true(table_find_item(slice_of_bytes(table, new_len), BRAND + 1, CLIENT, &item));
+    assert_true(table_find_item(slice_of_bytes(table, new_len), none, BRAND + 1, CLIENT, &item));
     assert_int_equal(item.human[1], 3);
 
-    print_message("a table of nobody else becomes empty\n");
+    print_message("a table gets another generation, and a head that is right\n");
+    len = compact(table, new_len);
+    assert_int_equal(table_generation(slice_of_bytes(table, len)), GENERATION);
+    new_len = table_erase_item(table, len, BRAND, CLIENT + 1);
+    assert_int_equal(table_generation(slice_of_bytes(table, new_len)), GENERATION + 1);
+
+    print_message("a string of nobody else becomes empty\n");
     len = append_item(table, 0, BRAND, CLIENT, 1);
     assert_int_equal(table_erase_item(table, len, BRAND, CLIENT), 0);
     print_message("and so does none\n");
@@ -269,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_counts_saturate),
         cmocka_unit_test(test_items_add_up_by_kind),
         cmocka_unit_test(test_compaction_keeps_every_sum),
+        cmocka_unit_test(test_what_was_added_goes_to_its_table),
+        cmocka_unit_test(test_both_parts_are_summed_up),
         cmocka_unit_test(test_what_is_sound),
         cmocka_unit_test(test_an_erased_client_is_gone),
     };

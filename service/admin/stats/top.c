@@ -1,6 +1,6 @@
 /* The links, objects and clients with the most clicks of all time.  No ranking is stored.  All
- * tables are read one after the other and summed up, so the answer is exact and only one table at a
- * time is in memory. */
+ * tables are read one after the other, each with what was added to it, and summed up.  So the
+ * answer is exact, and only one table at a time is in memory. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@
 #include "service/config/site.h"
 #include "service/ledger/ledger.h"
 
-enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 100, CACHE_KEY_MAX = 160, BUCKET_SHIFT = 54 };
+enum { LIMIT_DEFAULT = 10, LIMIT_MAX = 100, CACHE_KEY_MAX = 160, QUAD_SHIFT = 56 };
 
 static const char *const names[COUNTER_TABLES] = {
     [COUNTER_LINKS] = "links", [COUNTER_OBJECTS] = "objects", [COUNTER_CLIENTS] = "clients"};
@@ -39,7 +39,7 @@ struct top {
     bool by_human, failed;
     size_t limit, n;
     struct stats_row best[LIMIT_MAX]; /* the n best rows so far, best first */
-    struct counter_key key;
+    struct counter_key keys[2];
     int64_t asked_ms;
     char cache_key[CACHE_KEY_MAX];
 };
@@ -65,50 +65,61 @@ static void offer(struct top *top, const struct stats_row *row)
     top->best[at] = *row;
 }
 
-static void sum_links(struct slice table, size_t bucket, struct stats_rows *rows)
+/* Of what was added to four tables, or of a table, the records of the bucket. */
+static void sum_links(struct slice table, unsigned bucket, struct stats_rows *rows)
 {
     struct table_link link;
     uint64_t id_low;
-    size_t at = 0;
 
-    while (table_next_link(table, &at, &id_low, &link)) {
-        uint64_t id = (uint64_t)bucket << BUCKET_SHIFT | id_low;
+    for (size_t at = 0; table_next_link(table, &at, &id_low, &link);) {
+        uint64_t id = (uint64_t)(bucket / COUNTER_QUAD) << QUAD_SHIFT | id_low;
         const uint32_t key[2] = {(uint32_t)(id >> 32), (uint32_t)id};
 
+        if (counter_bucket_of_link(id) != bucket)
+            continue;
         stats_rows_add(rows, key, link.human, false);
         stats_rows_add(rows, key, link.automated, true);
+    }
+}
+
+static void sum_items(const struct top *top, struct slice table, unsigned bucket,
+                      struct stats_rows *rows)
+{
+    struct table_increment item;
+
+    for (size_t at = 0; table_next_item(table, &at, &item);) {
+        if (item.brand == top->brand->id && (top->kind == 0 || top->kind == item.kind) &&
+            counter_bucket_of_item(item.brand, item.number) == bucket)
+            stats_rows_add(rows, (const uint32_t[2]){item.number, 0}, item.count, item.automated);
     }
 }
 
 static void on_top_command(void *owner, size_t index, struct fetch_command *command)
 {
     struct top *top = owner;
+    unsigned bucket = (unsigned)index, n_shards = top->request->server->n_shards;
 
-    counter_key_table(&top->key, top->table, (unsigned)index, top->request->server->n_shards);
-    command->key = counter_key_slice(&top->key);
-    command->argc = 2;
-    command->argv[0] = slice_of("GET");
+    counter_key_table(&top->keys[0], top->table, bucket, n_shards);
+    counter_key_added(&top->keys[1], top->table, bucket / COUNTER_QUAD, n_shards);
+    command->key = counter_key_slice(&top->keys[0]);
+    command->argc = 3;
+    command->argv[0] = slice_of("MGET");
     command->argv[1] = command->key;
+    command->argv[2] = counter_key_slice(&top->keys[1]);
 }
 
-/* A table holds all counts of its links or items, so each table can be handled on its own. */
+/* They hold all counts of their links or items, so each table can be handled on its own. */
 static void on_top_answer(void *owner, size_t index, const struct redisReply *answer)
 {
     struct top *top = owner;
-    struct table_increment item;
     struct stats_rows rows;
-    struct slice table;
-    size_t at = 0;
 
-    if (answer->type != REDIS_REPLY_STRING)
-        return;
     stats_rows_init(&rows);
-    table = slice_make(answer->str, answer->len);
-    if (top->table == COUNTER_LINKS)
-        sum_links(table, index, &rows);
-    while (top->table != COUNTER_LINKS && table_next_item(table, &at, &item)) {
-        if (item.brand == top->brand->id && (top->kind == 0 || top->kind == item.kind))
-            stats_rows_add(&rows, (const uint32_t[2]){item.number, 0}, item.count, item.automated);
+    for (size_t i = 0; i < 2; i++) {
+        if (top->table == COUNTER_LINKS)
+            sum_links(fetch_text_at(answer, i), (unsigned)index, &rows);
+        else
+            sum_items(top, fetch_text_at(answer, i), (unsigned)index, &rows);
     }
     for (size_t i = 0; i < rows.n; i++) {
         rows.rows[i].clicks = clicks_settled(rows.rows[i].clicks);
