@@ -27,7 +27,7 @@ enum {
     ENTRIES_MIN = 4, /* of a queue, read at a time: twice as many as were taken last */
     ENTRIES_MAX = 64,
     RECORDS_MAX =
-        512,         /* taken at a time, and the rest of an entry: Redis writes them in 1 to 3 ms */
+        256,         /* taken at a time, and the rest of an entry: Redis writes them in 1 to 4 ms */
     LOOK_MS = 10000, /* between two looks where nothing is known to wait */
     TAKEN_MS = 100,  /* to the next look when another process takes the facts */
     TAKER_MS = 5000, /* so long the others wait for a process that has died */
