@@ -6,6 +6,7 @@
 
 #include "proto/state.h"
 #include "service/base/background.h"
+#include "service/base/clock.h"
 #include "service/base/error.h"
 #include "service/config/brand.h"
 #include "service/config/config.h"
@@ -111,6 +112,48 @@ static bool passes(const struct sink_filter *filter, const struct record *record
         return false;
     kind = record_kind_name(record);
     return !kind || has_name(filter->kinds, filter->n_kinds, slice_of(kind));
+}
+
+/* --- clicks that wait for their label --- */
+
+uint64_t sink_batch_note_relabellings(struct sink_batch *batch, struct clicklog *log, uint64_t from)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    for (;;) {
+        size_t n_rows;
+        uint64_t reached = clicklog_read_rows(log, batch->sink, from, from + SINK_BATCH_CHUNK,
+                                              batch->rows, &n_rows);
+
+        if (reached == from)
+            return from;
+        for (size_t i = 0; i < n_rows; i++)
+            sink_hold_note(batch->hold, &batch->rows[i].click, now_ms);
+        background_yield();
+        from = reached;
+    }
+}
+
+uint64_t sink_batch_count_ripe(struct sink_batch *batch, struct clicklog *log, uint64_t from,
+                               uint64_t n)
+{
+    uint64_t at = from, end = from + n;
+    int64_t now_ms = clock_wall_ms();
+
+    while (batch->hold && at < end) {
+        uint64_t to = end - at > SINK_BATCH_CHUNK ? at + SINK_BATCH_CHUNK : end;
+        size_t n_rows;
+        uint64_t reached = clicklog_read_rows(log, batch->sink, at, to, batch->rows, &n_rows);
+
+        for (size_t i = 0; i < n_rows; i++) {
+            if (!sink_hold_is_ripe(batch->hold, &batch->rows[i].click, now_ms))
+                return batch->rows[i].position - from;
+        }
+        if (reached == at)
+            return at - from;
+        at = reached;
+    }
+    return n;
 }
 
 /* --- records --- */

@@ -54,6 +54,14 @@ struct sink_batch {
     struct clicklog_row rows[SINK_BATCH_CHUNK];
 };
 
+/* Before a range is begun: notes the relabellings at positions from `from` on, with `hold`; returns
+ * where the log ended. */
+uint64_t sink_batch_note_relabellings(struct sink_batch *batch, struct clicklog *log,
+                                      uint64_t from);
+/* Before a range is begun: how many of the `n` positions from `from` on may be sent by now. */
+uint64_t sink_batch_count_ripe(struct sink_batch *batch, struct clicklog *log, uint64_t from,
+                               uint64_t n);
+
 /* Goes to the beginning of the range, maybe again. */
 void sink_batch_start(struct sink_batch *batch);
 

@@ -368,56 +368,14 @@ static void look_for_retry(struct sink_thread *t)
     set_why(t, "");
 }
 
-/* --- clicks that wait for their label --- */
+/* --- sending --- */
 
-/* Notes the relabellings in all logs. */
 static void look_for_relabellings(struct sink_thread *t)
 {
-    struct clicklog_row *rows = t->batch->rows; /* no range is being read */
-    int64_t now_ms = clock_wall_ms();
-
-    for (size_t i = 0; t->hold && i < t->n_logs; i++) {
-        struct sink_log *log = &t->logs[i];
-        uint64_t reached;
-
-        for (;; log->looked_to = reached) {
-            size_t n_rows;
-
-            reached = clicklog_read_rows(log->log, t->options.number, log->looked_to,
-                                         log->looked_to + SINK_BATCH_CHUNK, rows, &n_rows);
-            if (reached == log->looked_to)
-                break;
-            for (size_t j = 0; j < n_rows; j++)
-                sink_hold_note(t->hold, &rows[j].click, now_ms);
-            background_yield();
-        }
-    }
+    for (size_t i = 0; t->hold && i < t->n_logs; i++)
+        t->logs[i].looked_to =
+            sink_batch_note_relabellings(t->batch, t->logs[i].log, t->logs[i].looked_to);
 }
-
-/* How many of the first `n` positions that the sink hasn't got may be sent by now. */
-static uint64_t count_ripe(struct sink_thread *t, const struct sink_log *log, uint64_t n)
-{
-    struct clicklog_row *rows = t->batch->rows;
-    uint64_t at = log->at, end = log->at + n;
-    int64_t now_ms = clock_wall_ms();
-
-    while (t->hold && at < end) {
-        uint64_t to = end - at > SINK_BATCH_CHUNK ? at + SINK_BATCH_CHUNK : end;
-        size_t n_rows;
-        uint64_t reached = clicklog_read_rows(log->log, t->options.number, at, to, rows, &n_rows);
-
-        for (size_t i = 0; i < n_rows; i++) {
-            if (!sink_hold_is_ripe(t->hold, &rows[i].click, now_ms))
-                return rows[i].position - log->at;
-        }
-        if (reached == at)
-            return at - log->at;
-        at = reached;
-    }
-    return n;
-}
-
-/* --- sending --- */
 
 /* The range that is to be sent next, as an intent; false: there is nothing to send yet. */
 static bool choose(struct sink_thread *t, int64_t now_ms)
@@ -447,7 +405,7 @@ static bool choose(struct sink_thread *t, int64_t now_ms)
         if (n < rows_max && clicklog_is_live(log->log) && now_ms - log->since_ms < linger_ms &&
             !atomic_load(&t->draining))
             continue;
-        n = count_ripe(t, log, n < range_max ? n : range_max);
+        n = sink_batch_count_ripe(t->batch, log->log, log->at, n < range_max ? n : range_max);
         if (n == 0)
             continue;
         memcpy(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN);
