@@ -205,6 +205,24 @@ static bool make_record(const struct sink_batch *batch, const struct clicklog_ro
     return true;
 }
 
+/* Positions without a row, of those that were read last. */
+static void note_missing(struct sink_batch *batch, uint64_t reached)
+{
+    uint64_t at = batch->read_to;
+
+    for (size_t i = 0; i <= batch->n_rows; i++) {
+        uint64_t next = i < batch->n_rows ? batch->rows[i].position : reached;
+
+        if (at < next) {
+            if (batch->n_missing == 0)
+                batch->missing_from = at;
+            batch->missing_to = next;
+            batch->n_missing += next - at;
+        }
+        at = next + 1;
+    }
+}
+
 static bool read_chunk(struct sink_batch *batch)
 {
     uint64_t end = batch->to - batch->read_to > SINK_BATCH_CHUNK ? batch->read_to + SINK_BATCH_CHUNK
@@ -213,7 +231,8 @@ static bool read_chunk(struct sink_batch *batch)
                                           &batch->n_rows);
 
     batch->next_row = 0;
-    batch->n_missing += reached - batch->read_to - batch->n_rows;
+    if (reached - batch->read_to != batch->n_rows)
+        note_missing(batch, reached);
     if (reached == batch->read_to)
         return false;
     batch->read_to = reached;

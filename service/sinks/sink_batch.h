@@ -48,7 +48,8 @@ struct sink_batch {
     /* Set by sink_batch_start() and sink_batch_next(). */
     char log_hex[2 * CLICK_LOG_ID_LEN + 1];
     uint64_t at;        /* positions below were read */
-    uint64_t n_missing; /* positions passed without a record: damaged or deleted */
+    uint64_t n_missing; /* positions passed without a record: damaged or deleted … */
+    uint64_t missing_from, missing_to; /* … all of them in here, if there are any */
     size_t n_rows, next_row;
     uint64_t read_to;
     struct clicklog_row rows[SINK_BATCH_CHUNK];

@@ -17,6 +17,9 @@ static const char file_name[] = "state.json", new_name[] = "state.json.new";
 
 enum { HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1, VERSION = 1 };
 
+/* Longer than a record of an erasure is kept (FORMATS.md "erasure:<id>"). */
+static const int64_t LOST_KEPT_MS = INT64_C(31) * 86400 * 1000;
+
 void sink_state_path(const char *state_dir, const char *name, const char *file,
                      char out[static SINK_PATH_MAX])
 {
@@ -51,17 +54,12 @@ static bool grow(void **entries, size_t n, size_t *max, size_t size)
     return true;
 }
 
-struct sink_cursor *sink_state_add(struct sink_state *state,
-                                   const uint8_t log_id[static CLICK_LOG_ID_LEN])
+bool sink_state_add(struct sink_state *state, const struct sink_cursor *cursor)
 {
-    struct sink_cursor *cursor;
-
     if (!grow((void **)&state->cursors, state->n_cursors, &state->cursors_max, sizeof(*cursor)))
-        return NULL;
-    cursor = &state->cursors[state->n_cursors++];
-    memcpy(cursor->log_id, log_id, CLICK_LOG_ID_LEN);
-    cursor->at = 0;
-    return cursor;
+        return false;
+    state->cursors[state->n_cursors++] = *cursor;
+    return true;
 }
 
 bool sink_state_add_failed(struct sink_state *state, const struct sink_range *range)
@@ -70,6 +68,67 @@ bool sink_state_add_failed(struct sink_state *state, const struct sink_range *ra
         return false;
     state->failed[state->n_failed++] = *range;
     return true;
+}
+
+void sink_state_add_lost(struct sink_state *state, const struct sink_range *range)
+{
+    struct sink_range whole = *range;
+    size_t n = 0;
+
+    for (size_t i = 0; i < state->n_lost_ranges; i++) {
+        const struct sink_range *old = &state->lost[i];
+
+        if (whole.at_ms - old->at_ms > LOST_KEPT_MS)
+            continue;
+        if (memcmp(old->log_id, whole.log_id, CLICK_LOG_ID_LEN) != 0 || old->to < whole.from ||
+            old->from > whole.to) {
+            state->lost[n++] = *old;
+            continue;
+        }
+        if (old->from < whole.from)
+            whole.from = old->from;
+        if (old->to > whole.to)
+            whole.to = old->to;
+    }
+    if (n == SINK_LOST_MAX) {
+        if (state->known_since_ms <= state->lost[0].at_ms)
+            state->known_since_ms = state->lost[0].at_ms + 1;
+        n--;
+        memmove(state->lost, state->lost + 1, n * sizeof(state->lost[0]));
+    }
+    state->lost[n++] = whole;
+    state->n_lost_ranges = n;
+}
+
+static bool covers(const struct sink_range *range, const uint8_t *log_id, uint64_t position)
+{
+    return position >= range->from && position < range->to &&
+           memcmp(range->log_id, log_id, CLICK_LOG_ID_LEN) == 0;
+}
+
+bool sink_state_has_lost(const struct sink_state *state,
+                         const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position)
+{
+    for (size_t i = 0; i < state->n_lost_ranges; i++) {
+        if (covers(&state->lost[i], log_id, position))
+            return true;
+    }
+    return false;
+}
+
+enum sink_told sink_state_told(const struct sink_state *state,
+                               const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position,
+                               int64_t at_ms)
+{
+    const struct sink_cursor *cursor = sink_state_find(state, log_id);
+    bool waits = (cursor && position >= cursor->at) ||
+                 (state->has_intent && covers(&state->intent, log_id, position));
+
+    if (sink_state_has_lost(state, log_id, position) || (!cursor && at_ms < state->known_since_ms))
+        return SINK_LOST;
+    for (size_t i = 0; i < state->n_failed && !waits; i++)
+        waits = covers(&state->failed[i], log_id, position);
+    return waits ? SINK_WAITS : SINK_TOLD;
 }
 
 void sink_state_clear(struct sink_state *state)
@@ -119,12 +178,12 @@ static bool read_lists(const json_t *json, struct sink_state *state)
 
     json_array_foreach(json_object_get(json, "logs"), i, entry)
     {
-        struct sink_cursor read, *cursor;
+        struct sink_cursor cursor = {.holds_events =
+                                         json_is_true(json_object_get(entry, "events"))};
 
-        if (!read_log(entry, read.log_id) || !read_position(entry, "at", &read.at) ||
-            !(cursor = sink_state_add(state, read.log_id)))
+        if (!read_log(entry, cursor.log_id) || !read_position(entry, "at", &cursor.at) ||
+            !sink_state_add(state, &cursor))
             return false;
-        cursor->at = read.at;
     }
     json_array_foreach(json_object_get(json, "failed"), i, entry)
     {
@@ -133,6 +192,14 @@ static bool read_lists(const json_t *json, struct sink_state *state)
         if (!read_range(entry, &range) || !sink_state_add_failed(state, &range))
             return false;
     }
+    json_array_foreach(json_object_get(json, "lost_ranges"), i, entry)
+    {
+        struct sink_range range;
+
+        if (!read_range(entry, &range))
+            return false;
+        sink_state_add_lost(state, &range);
+    }
     return true;
 }
 
@@ -140,12 +207,15 @@ static bool read_state(const json_t *json, struct sink_state *state)
 {
     const json_t *intent = json_object_get(json, "sending");
     const char *off = json_string_value(json_object_get(json, "off"));
-    uint64_t version;
+    uint64_t version, since_ms = 0;
 
     if (!read_position(json, "version", &version) || version != VERSION ||
         !read_position(json, "sent", &state->n_sent) ||
-        !read_position(json, "lost", &state->n_lost))
+        !read_position(json, "lost", &state->n_lost) ||
+        (json_object_get(json, "known_since_ms") &&
+         !read_position(json, "known_since_ms", &since_ms)))
         return false;
+    state->known_since_ms = (int64_t)since_ms;
     state->has_intent = intent != NULL;
     if (intent && !read_range(intent, &state->intent))
         return false;
@@ -193,23 +263,30 @@ static json_t *range_json(const struct sink_range *range)
                      (json_int_t)range->to, "at_ms", (json_int_t)range->at_ms);
 }
 
+static json_t *cursor_json(const struct sink_cursor *cursor)
+{
+    char hex[HEX_MAX];
+
+    sodium_bin2hex(hex, sizeof(hex), cursor->log_id, CLICK_LOG_ID_LEN);
+    return json_pack("{s:s, s:I, s:o*}", "log", hex, "at", (json_int_t)cursor->at, "events",
+                     cursor->holds_events ? json_true() : NULL);
+}
+
 static json_t *state_json(const struct sink_state *state)
 {
-    json_t *logs = json_array(), *failed = json_array();
-    json_t *json = json_pack("{s:i, s:I, s:I, s:o, s:o}", "version", VERSION, "sent",
+    json_t *logs = json_array(), *failed = json_array(), *lost = json_array();
+    json_t *json = json_pack("{s:i, s:I, s:I, s:o, s:o, s:o, s:I}", "version", VERSION, "sent",
                              (json_int_t)state->n_sent, "lost", (json_int_t)state->n_lost, "logs",
-                             logs, "failed", failed);
+                             logs, "failed", failed, "lost_ranges", lost, "known_since_ms",
+                             (json_int_t)state->known_since_ms);
     int bad = json == NULL;
 
-    for (size_t i = 0; !bad && i < state->n_cursors; i++) {
-        char hex[HEX_MAX];
-
-        sodium_bin2hex(hex, sizeof(hex), state->cursors[i].log_id, CLICK_LOG_ID_LEN);
-        bad |= json_array_append_new(
-            logs, json_pack("{s:s, s:I}", "log", hex, "at", (json_int_t)state->cursors[i].at));
-    }
+    for (size_t i = 0; !bad && i < state->n_cursors; i++)
+        bad |= json_array_append_new(logs, cursor_json(&state->cursors[i]));
     for (size_t i = 0; !bad && i < state->n_failed; i++)
         bad |= json_array_append_new(failed, range_json(&state->failed[i]));
+    for (size_t i = 0; !bad && i < state->n_lost_ranges; i++)
+        bad |= json_array_append_new(lost, range_json(&state->lost[i]));
     if (!bad && state->has_intent)
         bad |= json_object_set_new(json, "sending", range_json(&state->intent));
     if (!bad && state->off_why[0])

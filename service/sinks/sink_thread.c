@@ -47,7 +47,9 @@ struct sink_log {
     int64_t oldest_ms;  /* Unix: the time of the record at `at`; 0 = not known */
     /* What failed, or is sent again after that, lies in between; from >= to: there is nothing. */
     uint64_t failed_from, failed_to;
-    bool is_there; /* not deleted */
+    uint64_t first; /* of the log, when it was last looked at */
+    bool is_there;  /* not deleted */
+    bool is_listed; /* in the state, too */
 };
 
 struct sink_thread {
@@ -62,7 +64,7 @@ struct sink_thread {
     pthread_t thread;
     bool has_thread;
     int wake_fd;
-    atomic_bool stopping, draining, drained, is_down;
+    atomic_bool stopping, draining, drained, is_down, has_looked;
 
     /* The thread's. */
     bool is_dirty;    /* the state is not as it is on disk */
@@ -75,7 +77,7 @@ struct sink_thread {
     unsigned turn;  /* the log that is looked at first, so that none starves */
     size_t n_again; /* so many of the failed ranges, from the first on, are to be sent again */
 
-    pthread_mutex_t mutex; /* for what follows, which the thread writes */
+    pthread_mutex_t mutex; /* for what follows, and the state's lost ranges; the thread writes */
     struct sink_log *logs;
     size_t n_logs, logs_max;
     uint64_t n_sent, n_lost;
@@ -122,17 +124,29 @@ static struct sink_log *find_log(struct sink_thread *t, const uint8_t *log_id)
     return NULL;
 }
 
-bool sink_thread_has(struct sink_thread *t, const uint8_t log_id[static CLICK_LOG_ID_LEN],
-                     uint64_t position)
+enum sink_told sink_thread_told(struct sink_thread *t,
+                                const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position,
+                                int64_t at_ms)
 {
+    enum sink_told told = SINK_WAITS;
     const struct sink_log *log;
-    bool has;
+    bool is_open;
 
     pthread_mutex_lock(&t->mutex);
     log = find_log(t, log_id);
-    has = log && position < log->at && (position < log->failed_from || position >= log->failed_to);
+    is_open =
+        log && (position >= log->at || (position >= log->failed_from && position < log->failed_to));
+    if (sink_state_has_lost(&t->state, log_id, position) ||
+        (t->has_looked && !log && at_ms < t->state.known_since_ms))
+        told = SINK_LOST;
+    else if (t->has_looked && !is_open)
+        told = SINK_TOLD;
+    /* A log of an earlier start has nothing behind its tail: the disk has lost it. */
+    else if (log && (position < clicklog_first(log->log) ||
+                     (!clicklog_is_live(log->log) && position >= clicklog_tail(log->log))))
+        told = SINK_LOST;
     pthread_mutex_unlock(&t->mutex);
-    return has;
+    return told;
 }
 
 void sink_thread_stats(struct sink_thread *t, struct sink_stats *out)
@@ -203,6 +217,22 @@ static void count_lost(struct sink_thread *t, uint64_t n, const char *why)
     log_error("sink.lost", "sink=%s n=%" PRIu64 " err=\"%s\"", t->options.config->name, n, why);
 }
 
+/* Lists positions as lost, if an erasure may be among them. */
+static void list_lost(struct sink_thread *t, const uint8_t *log_id, uint64_t from, uint64_t to)
+{
+    const struct sink_log *log = find_log(t, log_id);
+    const struct sink_cursor *cursor = sink_state_find(&t->state, log_id);
+    struct sink_range range = {.from = from, .to = to, .at_ms = clock_wall_ms()};
+
+    if (log ? !clicklog_holds_relabels(log->log) : !cursor || !cursor->holds_events)
+        return;
+    memcpy(range.log_id, log_id, CLICK_LOG_ID_LEN);
+    pthread_mutex_lock(&t->mutex);
+    sink_state_add_lost(&t->state, &range);
+    pthread_mutex_unlock(&t->mutex);
+    t->is_dirty = true;
+}
+
 static const char was_deleted[] =
     "the disk budget was spent before the sink took these records; raise ledger.disk_max_bytes or "
     "mend the sink";
@@ -232,6 +262,42 @@ static bool add_log(struct sink_thread *t, struct clicklog *log)
     return logs != NULL;
 }
 
+/* What failed, and what was being sent, is lost where that part of its log is deleted. */
+static void lose_deleted(struct sink_thread *t)
+{
+    struct sink_state *state = &t->state;
+    const struct sink_log *log;
+    size_t n = 0, n_again = 0;
+
+    for (size_t i = 0; i < state->n_failed; i++) {
+        struct sink_range range = state->failed[i];
+        uint64_t first, to;
+
+        log = find_log(t, range.log_id);
+        first = log && log->is_there ? clicklog_first(log->log) : UINT64_MAX;
+        to = range.to < first ? range.to : first;
+        if (range.from < to) {
+            count_lost(t, to - range.from, was_deleted);
+            list_lost(t, range.log_id, range.from, to);
+            range.from = to;
+        }
+        if (range.from < range.to) {
+            n_again += i < t->n_again;
+            state->failed[n++] = range;
+        }
+    }
+    state->n_failed = n;
+    t->n_again = n_again;
+    log = state->has_intent ? find_log(t, state->intent.log_id) : NULL;
+    if (!state->has_intent || (log && log->is_there))
+        return;
+    state->has_intent = false;
+    if (log && state->intent.from >= log->at)
+        return; /* drop_logs() counts it */
+    count_lost(t, state->intent.to - state->intent.from, was_deleted);
+    list_lost(t, state->intent.log_id, state->intent.from, state->intent.to);
+}
+
 /* Forgets the logs that are deleted; what the sink had not got of them is lost. */
 static void drop_logs(struct sink_thread *t)
 {
@@ -245,15 +311,15 @@ static void drop_logs(struct sink_thread *t)
             continue;
         if (log->at < tail)
             count_lost(t, tail - log->at, was_deleted);
-        if (t->state.has_intent && t->state.intent.from >= log->at &&
-            memcmp(t->state.intent.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN) == 0)
-            t->state.has_intent = false; /* it is among what was lost */
+        list_lost(t, clicklog_id(log->log), log->at, INT64_MAX);
         t->is_dirty = true;
     }
     pthread_mutex_lock(&t->mutex);
     for (size_t i = 0; i < t->n_logs; i++) {
-        if (t->logs[i].is_there)
-            t->logs[n++] = t->logs[i];
+        if (!t->logs[i].is_there)
+            continue;
+        t->logs[n] = t->logs[i];
+        note_failed(t, &t->logs[n++]);
     }
     t->n_logs = n;
     pthread_mutex_unlock(&t->mutex);
@@ -261,6 +327,8 @@ static void drop_logs(struct sink_thread *t)
 
 static bool find_logs(struct sink_thread *t)
 {
+    bool has_less = !t->has_looked;
+
     for (size_t i = 0; i < t->n_logs; i++)
         t->logs[i].is_there = false;
     for (struct clicklog *log = clicklog_next(t->options.store, NULL); log;
@@ -272,7 +340,27 @@ static bool find_logs(struct sink_thread *t)
         else if (!add_log(t, log))
             return false; /* next time */
     }
-    drop_logs(t);
+    for (size_t i = 0; i < t->n_logs; i++) {
+        struct sink_log *log = &t->logs[i];
+        uint64_t first = clicklog_first(log->log);
+
+        has_less = has_less || !log->is_there || log->first != first;
+        log->first = first;
+        /* A log that is missing at the next start must be known by then. */
+        t->is_dirty = t->is_dirty || (!log->is_listed && clicklog_tail(log->log) > 0);
+    }
+    /* How long a log was that is missing at the start, nobody knows. */
+    for (size_t i = 0; !t->has_looked && i < t->state.n_cursors; i++) {
+        const struct sink_cursor *cursor = &t->state.cursors[i];
+
+        if (!find_log(t, cursor->log_id))
+            list_lost(t, cursor->log_id, cursor->at, INT64_MAX);
+    }
+    if (has_less) {
+        lose_deleted(t);
+        drop_logs(t);
+    }
+    atomic_store(&t->has_looked, true);
     return true;
 }
 
@@ -285,6 +373,7 @@ static void look_at(struct sink_thread *t, struct sink_log *log, int64_t now_ms)
 
     if (log->at < first) {
         count_lost(t, first - log->at, was_deleted);
+        list_lost(t, clicklog_id(log->log), log->at, first);
         move_to(t, log, first);
     }
     if (log->at >= tail || log->since_ms)
@@ -327,11 +416,14 @@ static bool save(struct sink_thread *t, int64_t now_ms)
 
     t->state.n_cursors = 0;
     for (size_t i = 0; i < t->n_logs && errnum == 0; i++) {
-        struct sink_cursor *cursor = sink_state_add(&t->state, clicklog_id(t->logs[i].log));
+        struct sink_log *log = &t->logs[i];
+        struct sink_cursor cursor = {.at = log->at,
+                                     .holds_events = clicklog_holds_relabels(log->log)};
 
-        if (cursor)
-            cursor->at = t->logs[i].at;
-        else
+        memcpy(cursor.log_id, clicklog_id(log->log), CLICK_LOG_ID_LEN);
+        /* A log without a record isn't there at the next start, and nothing of it is lost. */
+        log->is_listed = clicklog_tail(log->log) > 0;
+        if (log->is_listed && !sink_state_add(&t->state, &cursor))
             errnum = ENOMEM;
     }
     if (errnum == 0)
@@ -441,13 +533,13 @@ static void back_off(struct sink_thread *t, const struct sink_result *result, in
 static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to, bool goes_on)
 {
     struct sink_range rest = t->state.intent;
-    bool is_new = log && log->at >= rest.from && log->at < to;
+    bool is_new = log->at >= rest.from && log->at < to;
 
     t->is_dirty = true;
     t->state.has_intent = false;
     if (is_new)
         move_to(t, log, to);
-    if (!log || to >= rest.to)
+    if (to >= rest.to)
         return;
     rest.from = to;
     if (goes_on) {
@@ -459,6 +551,7 @@ static void end_intent(struct sink_thread *t, struct sink_log *log, uint64_t to,
         return;
     if (!sink_state_add_failed(&t->state, &rest)) {
         count_lost(t, rest.to - to, "out of memory");
+        list_lost(t, rest.log_id, to, rest.to);
         return;
     }
     memmove(t->state.failed + 1, t->state.failed, (t->state.n_failed - 1) * sizeof(rest));
@@ -476,7 +569,10 @@ static void take_outcome(struct sink_thread *t, struct sink_log *log, enum sink_
     switch (outcome) {
     case SINK_DONE:
         t->state.n_sent += result->n_sent;
-        count_lost(t, t->batch->n_missing, "these positions of the log are damaged or deleted");
+        if (t->batch->n_missing > 0) {
+            count_lost(t, t->batch->n_missing, "these positions of the log are damaged or deleted");
+            list_lost(t, failed.log_id, t->batch->missing_from, t->batch->missing_to);
+        }
         /* After failures the rest begins its own time to be given up. */
         end_intent(t, log, result->to, result->goes_on && t->n_failures == 0);
         if (t->n_failures > 0)
@@ -519,11 +615,6 @@ static void put(struct sink_thread *t)
     struct sink_result result = {.to = t->state.intent.to};
     enum sink_outcome outcome;
 
-    if (!log) {
-        count_lost(t, t->state.intent.to - t->state.intent.from, was_deleted);
-        end_intent(t, NULL, 0, false);
-        return;
-    }
     t->batch->log = log->log;
     t->batch->from = t->state.intent.from;
     t->batch->to = t->state.intent.to;
@@ -707,6 +798,8 @@ static bool start(struct sink_thread *t, struct error *err)
     if (!sink_state_make_folder(t->options.state_dir, name, err) ||
         !sink_state_load(t->options.state_dir, name, &t->state, err))
         return false;
+    if (t->state.known_since_ms == 0)
+        t->state.known_since_ms = clock_wall_ms();
     publish(t);
     set_why(t, t->state.off_why);
     errnum = thread_start(&t->thread, NULL, run, t);

@@ -72,10 +72,13 @@ struct sink_stats {
 };
 /* Any thread. */
 void sink_thread_stats(struct sink_thread *thread, struct sink_stats *out);
-/* Whether the sink is past the record at a position of a log, and it isn't among what failed.
- * Where more than one range of the log failed, what lies between them counts as failed too: false
- * may be wrong then, until `hopcount sinks retry`.  Any thread. */
-bool sink_thread_has(struct sink_thread *thread, const uint8_t log_id[static CLICK_LOG_ID_LEN],
-                     uint64_t position);
+/* What became of the record at a position of a log of events, of this start or an earlier one,
+ * which was appended at `at_ms`, Unix.  See sink_state_told() on logs that are deleted. Where more
+ * than one range of the log failed, what lies between them counts as failed too, and waits until
+ * `hopcount sinks retry`.  Where more than one record of a batch was damaged, what lies between
+ * them counts as lost.  Any thread. */
+enum sink_told sink_thread_told(struct sink_thread *thread,
+                                const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position,
+                                int64_t at_ms);
 
 #endif

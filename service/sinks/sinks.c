@@ -141,6 +141,6 @@ unsigned sinks_count_without(struct sinks *sinks, const uint8_t log_id[static CL
     unsigned n = 0;
 
     for (unsigned i = 0; i < sinks->n; i++)
-        n += !sink_thread_has(sinks->threads[i], log_id, position);
+        n += sink_thread_told(sinks->threads[i], log_id, position, INT64_MAX) != SINK_TOLD;
     return n;
 }

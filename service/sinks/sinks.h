@@ -47,7 +47,7 @@ bool sinks_are_down(struct sinks *sinks);
 
 unsigned sinks_count(const struct sinks *sinks);
 void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out);
-/* How many of them haven't taken a record, see sink_thread_has(). */
+/* How many of them haven't taken a record, see sink_thread_told(). */
 unsigned sinks_count_without(struct sinks *sinks, const uint8_t log_id[static CLICK_LOG_ID_LEN],
                              uint64_t position);
 
