@@ -10,7 +10,6 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <sodium.h>
 
 #include "service/admin/attempts.h"
 #include "service/admin/audit.h"
@@ -181,7 +180,6 @@ static void set_up_server(struct server *server, const struct admin_options *opt
     server->retention_days_s = options->retention_days_s;
     server->retention_cells_s = options->retention_cells_s;
     server->logs_retain_s = options->logs_retain_s;
-    randombytes_buf(&server->process, sizeof(server->process));
     server->retention_client_hours_s = options->retention_client_hours_s;
     server->started_ms = clock_wall_ms();
     server->connections_max = admin_connections_max(

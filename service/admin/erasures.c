@@ -24,6 +24,7 @@
 #include "service/admin/cache.h"
 #include "service/admin/fetch.h"
 #include "service/admin/params.h"
+#include "service/admin/pods.h"
 #include "service/admin/request.h"
 #include "service/admin/server.h"
 #include "service/base/clock.h"
@@ -39,7 +40,7 @@ enum {
     ERASURES_MAX = 4, /* at a time: each has a connection to Redis */
     ID_LEN = 16,
     HOST_LEN = 255,
-    PROCESS_LEN = 16,
+    LOG_HEX_MAX = 2 * CLICK_LOG_ID_LEN + 1,
     KEPT_S = 30 * 86400, /* of a record */
     LOGS_SPARE_S = 10,   /* until Redis has a click and its segment is deleted */
 };
@@ -105,9 +106,13 @@ static json_t *counts_json(const struct eraser_counts *n)
     return json;
 }
 
-static void write_process(const struct server *server, char out[static PROCESS_LEN + 1])
+static json_t *sink_names(const struct sinks *sinks)
 {
-    snprintf(out, PROCESS_LEN + 1, "%016" PRIx64, server->process);
+    json_t *names = json_array();
+
+    for (unsigned i = 0; sinks && i < sinks_count(sinks); i++)
+        json_array_append_new(names, json_string(sinks_name(sinks, i)));
+    return names;
 }
 
 /* A segment of a log is left behind by the first click after `retain_s`, and deleted so long after
@@ -115,18 +120,20 @@ static void write_process(const struct server *server, char out[static PROCESS_L
 static json_t *make_record(const struct erasure *erasure, const struct eraser_counts *counts)
 {
     const struct server *server = erasure->request->server;
+    json_t *names = sink_names(server->sources.sinks);
+    char host[HOST_LEN + 1] = "", log[LOG_HEX_MAX] = "";
     int64_t now_ms = clock_wall_ms();
-    char host[HOST_LEN + 1] = "", process[PROCESS_LEN + 1];
 
     if (gethostname(host, sizeof(host) - 1) != 0)
         host[0] = '\0';
-    write_process(server, process);
-    return json_pack(
-        "{ss sI sI sI sI ss ss so}", "brand", erasure->brand_name, "at", (json_int_t)now_ms,
-        "logs_until", (json_int_t)(now_ms + 1000 * (2 * server->logs_retain_s + LOGS_SPARE_S)),
-        "sinks", (json_int_t)(server->sources.sinks ? sinks_count(server->sources.sinks) : 0),
-        "position", (json_int_t)erasure->position, "process", process, "host", host, "erased",
-        counts_json(counts));
+    if (server->sources.events)
+        sodium_bin2hex(log, sizeof(log), event_log_id(server->sources.events), CLICK_LOG_ID_LEN);
+    return json_pack("{ss sI sI sI so ss sI ss ss so}", "brand", erasure->brand_name, "at",
+                     (json_int_t)now_ms, "logs_until",
+                     (json_int_t)(now_ms + 1000 * (2 * server->logs_retain_s + LOGS_SPARE_S)),
+                     "sinks", (json_int_t)json_array_size(names), "sink_names", names, "log", log,
+                     "position", (json_int_t)erasure->position, "pod", pods_self_id(server->pods),
+                     "host", host, "erased", counts_json(counts));
 }
 
 static json_t *step_json(const char *step, const char *state, json_t *n)
@@ -134,14 +141,20 @@ static json_t *step_json(const char *step, const char *state, json_t *n)
     return json_pack("{ss ss so}", "step", step, "state", state, "n", n);
 }
 
-/* Only the process that erased the client can look at its logs, and at how far its sinks are in
- * them. */
-static bool is_of_process(const struct server *server, const json_t *record)
+/* Only a process with the state_dir of the one that erased the client can look at its logs, and at
+ * how far its sinks are in them.  A record of an older build names a process instead, and nobody
+ * can. */
+static bool is_ours(const struct server *server, const json_t *record)
 {
-    char process[PROCESS_LEN + 1];
+    const char *pod = json_get_text(record, "pod");
 
-    write_process(server, process);
-    return strcmp(json_get_text(record, "process"), process) == 0;
+    return pod[0] && strcmp(pod, pods_self_id(server->pods)) == 0;
+}
+
+/* The log of events of the process that erased the client, which may have been an earlier one. */
+static bool read_log(const json_t *record, uint8_t out[static CLICK_LOG_ID_LEN])
+{
+    return number_parse_hex(slice_of(json_get_text(record, "log")), out, CLICK_LOG_ID_LEN);
 }
 
 static json_t *elsewhere_json(const char *name, const json_t *record)
@@ -152,21 +165,47 @@ static json_t *elsewhere_json(const char *name, const json_t *record)
     return step;
 }
 
+/* Of the sinks that were there when the client was erased. */
 static json_t *sinks_step(const struct server *server, const json_t *record, bool *is_over)
 {
+    const json_t *names = json_object_get(record, "sink_names");
     json_int_t position = json_integer_value(json_object_get(record, "position"));
-    unsigned n_untold;
+    json_int_t at_ms = json_integer_value(json_object_get(record, "at"));
+    json_int_t n_sinks = json_integer_value(json_object_get(record, "sinks"));
+    json_t *waiting, *lost, *open, *step, *name;
+    uint8_t log[CLICK_LOG_ID_LEN];
+    size_t i, n_open;
 
-    if (json_integer_value(json_object_get(record, "sinks")) == 0)
+    if (n_sinks == 0)
         return step_json("sinks", "none", json_integer(0));
-    if (!server->sources.sinks || !is_of_process(server, record)) {
+    if (!server->sources.sinks || !is_ours(server, record) || !read_log(record, log) ||
+        json_array_size(names) != (size_t)n_sinks) {
         *is_over = false;
         return elsewhere_json("sinks", record);
     }
-    n_untold = sinks_count_without(server->sources.sinks, event_log_id(server->sources.events),
-                                   (uint64_t)position);
-    *is_over = *is_over && n_untold == 0;
-    return step_json("sinks", n_untold > 0 ? "waiting" : "done", json_integer(n_untold));
+    waiting = json_array();
+    lost = json_array();
+    json_array_foreach(names, i, name)
+    {
+        const char *text = json_string_value(name);
+        enum sink_told told =
+            sinks_told(server->sources.sinks, text ? text : "", log, (uint64_t)position, at_ms);
+
+        if (told != SINK_TOLD)
+            json_array_append(told == SINK_LOST ? lost : waiting, name);
+    }
+    open = json_array_size(lost) > 0 ? lost : waiting;
+    n_open = json_array_size(open);
+    *is_over = *is_over && n_open == 0;
+    step = step_json("sinks",
+                     n_open == 0    ? "done"
+                     : open == lost ? "lost"
+                                    : "waiting",
+                     json_integer((json_int_t)n_open));
+    json_object_set(step, "names", open);
+    json_decref(waiting);
+    json_decref(lost);
+    return step;
 }
 
 /* Until when the logs name the client at least is known everywhere.  Then those of other pods are
@@ -179,7 +218,7 @@ static json_t *logs_step(const struct server *server, const json_t *record, bool
     char until[RFC3339_TEXT_MAX];
     json_t *step;
 
-    if (!is_early && !is_of_process(server, record)) {
+    if (!is_early && !is_ours(server, record)) {
         step = elsewhere_json("logs", record);
     } else {
         is_done =

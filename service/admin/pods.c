@@ -44,6 +44,12 @@ static void look(struct pods *pods)
     pods->self.connected = stats.connected;
 }
 
+const char *pods_self_id(struct pods *pods)
+{
+    look(pods);
+    return pods->self.id;
+}
+
 struct pods_age pods_age(struct pods *pods)
 {
     look(pods);

@@ -15,6 +15,10 @@ struct server;
 MUST_USE struct pods *pods_new(const struct server *server);
 void pods_free(struct pods *pods);
 
+/* The id of this process and of all others that run with its state_dir on its host (FORMATS.md
+ * "Pods"), until the next call of pods.h; "": there is no ledger. */
+const char *pods_self_id(struct pods *pods);
+
 /* All processes together, as of now. */
 struct pods_age pods_age(struct pods *pods);
 

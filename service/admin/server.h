@@ -67,7 +67,6 @@ struct server {
     int64_t retention_hours_s, retention_days_s;
     int64_t retention_cells_s;        /* 0 = there are no cells (proto/cells.h) */
     int64_t logs_retain_s;            /* of segments that were applied */
-    uint64_t process;                 /* random: no other process has it */
     int64_t started_ms;               /* wall clock */
     int64_t retention_client_hours_s; /* 0 = people are counted by days only */
 

@@ -274,6 +274,8 @@ struct ledger *ledger_new(struct clickstore *store, const struct ledger_options 
     }
     if (!connect_redis(ledger, err))
         goto out;
+    if (ledger->relabel) /* who asks may come before the first turn */
+        ledger->self = *beat_self(relabel_beat(ledger->relabel));
     code = thread_start(&ledger->thread, NULL, run, ledger);
     if (code != 0)
         error_set(err, "ledger: cannot start a thread: %s", strerror(code));

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -10,10 +12,13 @@
 #include "service/base/error.h"
 #include "service/config/config.h"
 #include "service/sinks/sink_erasures.h"
+#include "service/sinks/sink_state.h"
 
 enum { STEP_MS = 5 };
 
 struct sinks {
+    const struct config *config;
+    const char *state_dir;
     struct sink_erasures *erasures; /* NULL: nobody takes them */
     unsigned n;
     struct sink_thread *threads[];
@@ -48,6 +53,8 @@ struct sinks *sinks_new(const struct sinks_options *options, struct error *err)
         error_set(err, "sinks: out of memory");
         return NULL;
     }
+    sinks->config = config;
+    sinks->state_dir = options->state_dir;
     curl_global_init(CURL_GLOBAL_DEFAULT); /* before threads use it */
     if (options->events && config->n_sinks > 0 &&
         !(sinks->erasures = sink_erasures_new(options->state_dir, options->events))) {
@@ -135,12 +142,36 @@ void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out)
     sink_thread_stats(sinks->threads[index], out);
 }
 
-unsigned sinks_count_without(struct sinks *sinks, const uint8_t log_id[static CLICK_LOG_ID_LEN],
-                             uint64_t position)
+const char *sinks_name(const struct sinks *sinks, unsigned index)
 {
-    unsigned n = 0;
+    return sinks->config->sinks[index].name;
+}
 
-    for (unsigned i = 0; i < sinks->n; i++)
-        n += sink_thread_told(sinks->threads[i], log_id, position, INT64_MAX) != SINK_TOLD;
-    return n;
+/* By the state that the sink has left. */
+static enum sink_told ask_removed(const struct sinks *sinks, const char *name,
+                                  const uint8_t *log_id, uint64_t position, int64_t at_ms)
+{
+    struct sink_state state = {.n_cursors = 0};
+    enum sink_told told = SINK_LOST;
+    char path[SINK_PATH_MAX];
+    struct error err;
+
+    sink_state_path(sinks->state_dir, name, "state.json", path);
+    if (!strchr(name, '/') && access(path, F_OK) == 0 &&
+        sink_state_load(sinks->state_dir, name, &state, &err) &&
+        sink_state_told(&state, log_id, position, at_ms) == SINK_TOLD)
+        told = SINK_TOLD;
+    sink_state_clear(&state);
+    return told;
+}
+
+enum sink_told sinks_told(struct sinks *sinks, const char *name,
+                          const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position,
+                          int64_t at_ms)
+{
+    for (unsigned i = 0; i < sinks->n; i++) {
+        if (strcmp(sinks_name(sinks, i), name) == 0)
+            return sink_thread_told(sinks->threads[i], log_id, position, at_ms);
+    }
+    return ask_removed(sinks, name, log_id, position, at_ms);
 }

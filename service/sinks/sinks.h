@@ -47,8 +47,13 @@ bool sinks_are_down(struct sinks *sinks);
 
 unsigned sinks_count(const struct sinks *sinks);
 void sinks_stats(struct sinks *sinks, unsigned index, struct sink_stats *out);
-/* How many of them haven't taken a record, see sink_thread_told(). */
-unsigned sinks_count_without(struct sinks *sinks, const uint8_t log_id[static CLICK_LOG_ID_LEN],
-                             uint64_t position);
+/* Till sinks_free(). */
+const char *sinks_name(const struct sinks *sinks, unsigned index);
+/* Whether the sink of this name was told of a record, see sink_thread_told().  A sink that the
+ * configuration no longer has is told nothing more: what it hadn't got by the state that it left,
+ * or all when it left none, is SINK_LOST.  Reads a file then. */
+enum sink_told sinks_told(struct sinks *sinks, const char *name,
+                          const uint8_t log_id[static CLICK_LOG_ID_LEN], uint64_t position,
+                          int64_t at_ms);
 
 #endif

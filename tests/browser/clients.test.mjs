@@ -121,4 +121,15 @@ test("a client is erased once its number is typed, and the figures are gone", as
     await page.reload();
     await expect(page.locator("main").getByText("Click logs name the client until")).toBeVisible();
     await until(async () => (await stack.api("/v1/clients/5077")).clicks.total === 0, "nothing is counted any more");
+    await page.route("**/erasures/*", async (route) => {
+        const progress = await (await route.fetch()).json();
+
+        Object.assign(progress.steps.find((one) => one.step === "sinks"), { state: "lost", n: 2, names: ["crm", "bus"] });
+        await route.fulfill({ json: progress });
+    });
+    await page.reload();
+    await expect(page.locator("main li").filter({ hasText: "Sinks that will never be told: crm, bus." }).locator(".tag")).toHaveText("lost");
+    await expect(page.getByRole("heading", { name: "Not erased everywhere" })).toBeVisible();
+    await save(page, "client-erasure-lost");
+    await checkAxe(page);
 });

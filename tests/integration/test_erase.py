@@ -3,6 +3,7 @@ import concurrent.futures
 import hashlib
 import itertools
 import json
+import shutil
 import struct
 import threading
 import time
@@ -12,8 +13,10 @@ import yaml
 
 from harness import openapi
 from harness.daemon import BRAND
+from harness.endpoint import Answer, Endpoint
 from harness.files import contents
 from harness.wait import wait_until
+from faults.trial import flood, mint_links
 from test_gateways import make_pods
 
 CLIENT = 77
@@ -217,6 +220,196 @@ def test_an_erasure_is_over_when_the_logs_are_gone_and_another_process_tells_wha
     pods[0].api("POST", "/v1/events", [{"id": "o1", "type": "client.opted_out", "brand": "acme", "client": OTHER}], 202)
     wait_until(lambda: steps(pods[0])[0], 20, lambda: str(steps(pods[0])))
     assert steps(pods[0])[1]["logs"] == "done" and steps(pods[0])[1]["sinks"] == "done"
+
+
+# --- how far an erasure is, after restarts ---
+
+@pytest.fixture
+def endpoint():
+    """It refuses everything until a test has it answer."""
+    server = Endpoint(lambda request: Answer(503))
+    yield server
+    server.close()
+
+
+def start_with(daemon, endpoint=None, archive=None, **ledger):
+    """With these sinks; a key that may erase, too."""
+    sinks = [{"name": "crm", "type": "webhook", "url": endpoint.url, "allow_private": True, "hold_s": 0, "flush_ms": 50,
+              "give_up_s": 3600}] if endpoint else []
+    sinks += [{"name": "archive", "type": "file", "path": str(archive), "rotate_s": 1}] if archive else []
+    daemon.write_config({"ledger": {"retain_s": 0, **ledger}, "sinks": sinks, "redis": {"flush_ms": 20}})
+    if not hasattr(daemon, "boss"):
+        daemon.boss = daemon.add_api_key("admin,events:write", "boss")
+    daemon.start()
+    return daemon.boss
+
+
+def erase_by_api(daemon, key):
+    reply = daemon.admin("DELETE", f"/v1/clients/{CLIENT}?brand=acme", key=key)
+    assert reply.status == 200, reply.text
+    return json.loads(reply.text)["progress"]["erasure"]
+
+
+def progress_of(daemon, key, erasure):
+    """Whether it is over, and the steps that take longer, by name."""
+    path = f"/v1/erasures/{erasure}"
+    reply = daemon.admin("GET", path, key=key)
+    openapi.check_reply("GET", path, reply)
+    progress = json.loads(reply.text)
+    return progress["is_over"], {each["step"]: each for each in progress["steps"] if each["step"] in ("sinks", "logs")}
+
+
+def sinks_of(daemon, key, erasure):
+    """The state of the step `sinks`, and the sinks that it names."""
+    step = progress_of(daemon, key, erasure)[1]["sinks"]
+    assert step["n"] == len(step["names"]), step
+    return step["state"], step["names"]
+
+
+def logs_of(daemon):
+    return {path.name for path in (daemon.state_dir / "logs").iterdir()}
+
+
+@pytest.mark.parametrize("end", ["shut_down", "kill"])
+def test_a_sink_that_is_told_after_a_restart(make_hopcountd, redis, endpoint, end):
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, endpoint)
+    erasure = erase_by_api(daemon, key)
+    assert sinks_of(daemon, key, erasure) == ("waiting", ["crm"])
+    wait_until(lambda: '"events"' in (daemon.state_dir / "sinks/crm/state.json").read_text(), 20, "the sink's state is written")
+    getattr(daemon, end)()
+    daemon.start()
+    assert sinks_of(daemon, key, erasure) == ("waiting", ["crm"])
+    endpoint.answer = lambda request: Answer()
+    wait_until(lambda: sinks_of(daemon, key, erasure) == ("done", []), 40, lambda: str(progress_of(daemon, key, erasure)))
+    wait_until(lambda: progress_of(daemon, key, erasure)[0], 40, lambda: str(progress_of(daemon, key, erasure)))
+
+
+def test_a_sink_that_was_told_by_a_log_that_is_deleted(make_hopcountd, redis, tmp_path):
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, archive=tmp_path / "archive")
+    erasure = erase_by_api(daemon, key)
+    wait_until(lambda: sinks_of(daemon, key, erasure) == ("done", []), 40, "the sink is told")
+    before = logs_of(daemon)
+    for _ in range(2):
+        daemon.shut_down()
+        daemon.start()
+        wait_until(lambda: not logs_of(daemon) & before, 40, "the logs of the first start are deleted")
+        assert sinks_of(daemon, key, erasure) == ("done", [])
+    wait_until(lambda: progress_of(daemon, key, erasure)[0], 40, lambda: str(progress_of(daemon, key, erasure)))
+
+
+def test_what_a_sink_will_never_be_told_is_lost(make_hopcountd, redis, endpoint, tmp_path):
+    """Its log was removed while nobody looked.  Another sink had been told."""
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, endpoint, tmp_path / "archive")
+    erasure = erase_by_api(daemon, key)
+    wait_until(lambda: '"client.erased"' in "".join(path.read_text() for path in (tmp_path / "archive").glob("*.jsonl")), 40,
+               "the other sink is told")
+    assert sinks_of(daemon, key, erasure) == ("waiting", ["crm"])
+    daemon.shut_down()
+    shutil.rmtree(daemon.state_dir / "logs")
+    daemon.start()
+    wait_until(lambda: sinks_of(daemon, key, erasure) == ("lost", ["crm"]), 20, lambda: str(progress_of(daemon, key, erasure)))
+    daemon.shut_down()
+    endpoint.answer = lambda request: Answer()
+    daemon.start()
+    wait_until(lambda: progress_of(daemon, key, erasure)[1]["logs"]["state"] == "done", 40,
+               lambda: str(progress_of(daemon, key, erasure)))
+    assert sinks_of(daemon, key, erasure) == ("lost", ["crm"]) and not progress_of(daemon, key, erasure)[0]
+    again = erase_by_api(daemon, key)
+    wait_until(lambda: sinks_of(daemon, key, again) == ("done", []), 40, lambda: str(progress_of(daemon, key, again)))
+    assert sinks_of(daemon, key, erasure) == ("lost", ["crm"])
+
+
+def test_what_the_disk_budget_takes_from_a_sink_is_lost(make_hopcountd, redis, endpoint):
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, endpoint, segment_bytes=65536, disk_max_bytes=1 << 20, retain_max_bytes=65536)
+    erasure = erase_by_api(daemon, key)
+    links, n = mint_links(daemon, 10), 0
+
+    def is_lost():
+        """Clicks, and an event now and then, by which the log goes on to the next segment."""
+        nonlocal n
+        n += 1
+        flood(daemon.port, links, 2000)
+        event = {"id": f"o{n}", "type": "client.opted_out", "brand": "acme", "client": OTHER}
+        daemon.admin("POST", "/v1/events", [event], key=key)
+        return sinks_of(daemon, key, erasure) == ("lost", ["crm"])
+    assert sinks_of(daemon, key, erasure) == ("waiting", ["crm"])
+    wait_until(is_lost, 60, lambda: str(progress_of(daemon, key, erasure)))
+    daemon.shut_down()
+    endpoint.answer = lambda request: Answer()
+    daemon.start()
+    wait_until(lambda: daemon.metrics().total("hopcount_sink_lag_clicks") == 0, 60, "the sink has what is left")
+    assert sinks_of(daemon, key, erasure) == ("lost", ["crm"])
+
+
+def test_a_sink_that_is_off(make_hopcountd, redis, endpoint):
+    """No log waits for it, so what it has not got is lost in time."""
+    endpoint.answer = lambda request: Answer(410)
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, endpoint)
+    erasure = erase_by_api(daemon, key)
+    wait_until(lambda: daemon.metrics()['hopcount_sink_up{sink="crm",type="webhook"}'] == 0, 20, "the sink is off")
+    assert sinks_of(daemon, key, erasure) == ("waiting", ["crm"])
+    daemon.shut_down()
+    daemon.start()
+    wait_until(lambda: sinks_of(daemon, key, erasure) == ("lost", ["crm"]), 40, lambda: str(progress_of(daemon, key, erasure)))
+    endpoint.answer = lambda request: Answer()
+    assert daemon.cli("sinks", "retry", "crm", "-c", daemon.config_path).returncode == 0
+    again = erase_by_api(daemon, key)
+    wait_until(lambda: sinks_of(daemon, key, again) == ("done", []), 40, lambda: str(progress_of(daemon, key, again)))
+    assert sinks_of(daemon, key, erasure) == ("lost", ["crm"])
+
+
+def test_sinks_that_come_and_go(make_hopcountd, redis, endpoint, tmp_path):
+    """Those count that were there when the client was erased; one that is taken out is told nothing more."""
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, endpoint)
+    erasure = erase_by_api(daemon, key)
+    state = daemon.state_dir / "sinks/crm/state.json"
+    wait_until(lambda: '"events"' in state.read_text(), 20, "the sink's state is written")
+    before = logs_of(daemon)
+    daemon.shut_down()
+    start_with(daemon, archive=tmp_path / "archive")
+    assert sinks_of(daemon, key, erasure) == ("lost", ["crm"])
+    wait_until(lambda: not logs_of(daemon) & before, 40, "the logs of the first start are deleted")
+    daemon.shut_down()
+    endpoint.answer = lambda request: Answer()
+    start_with(daemon, endpoint, tmp_path / "archive")
+    wait_until(lambda: sinks_of(daemon, key, erasure) == ("lost", ["crm"]), 20, lambda: str(progress_of(daemon, key, erasure)))
+    again = erase_by_api(daemon, key)
+    wait_until(lambda: sinks_of(daemon, key, again) == ("done", []), 40, lambda: str(progress_of(daemon, key, again)))
+    daemon.shut_down()
+    start_with(daemon, archive=tmp_path / "archive")
+    assert sinks_of(daemon, key, again) == ("done", [])  # by the state that the sink has left
+    daemon.shut_down()
+    state.unlink()
+    daemon.start()
+    assert sinks_of(daemon, key, again) == ("lost", ["crm"])
+
+
+def test_the_record_of_an_older_build(make_hopcountd, redis, tmp_path):
+    """It names a process, and no state_dir: who was that process is gone."""
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, archive=tmp_path / "archive")
+    record = {"brand": "acme", "at": 1795611723045, "logs_until": 1795611733045, "sinks": 1, "position": 0,
+              "process": "0123456789abcdef", "host": "there",
+              "erased": {name: 0 for name in ("clicks", "invoices", "requests", "uses", "waiting", "audit_entries")}}
+    redis.client().set("hc:{s00}:erasure:00000000000000ab", json.dumps(record))
+    is_over, steps = progress_of(daemon, key, "00000000000000ab")
+    assert not is_over and {(each["state"], each["host"]) for each in steps.values()} == {("elsewhere", "there")}
+
+
+def test_what_an_older_build_reads_of_a_record(make_hopcountd, redis, tmp_path):
+    """How many sinks there are, and `process`: without one it says "elsewhere"."""
+    daemon = make_hopcountd(redis, start=False)
+    key = start_with(daemon, archive=tmp_path / "archive")
+    erasure = erase_by_api(daemon, key)
+    record = json.loads(redis.client().get(f"hc:{{s00}}:erasure:{erasure}"))
+    assert record["sinks"] == 1 and "process" not in record and record["host"]
+    assert "client" not in record
 
 
 def test_what_waits_for_the_invoices_is_waited_for(hopcountd, redis):

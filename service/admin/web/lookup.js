@@ -75,26 +75,37 @@ function timeline(rows, names, withInvoice) {
 
 /* --- an erasure --- */
 
-function stepText({ step, state, n, until, host }) {
+const sinksTexts = {
+    none: () => t("lookup.step_sinks_none"),
+    done: () => t("lookup.step_sinks_done"),
+    waiting: ({ n }) => t("lookup.step_sinks_waiting", { n }),
+    lost: ({ names }) => t("lookup.step_sinks_lost", { names: names.join(", ") }),
+    elsewhere: ({ host }) => t("lookup.step_sinks_elsewhere", { host }),
+};
+
+function stepText(one) {
+    const { step, state, n, until, host } = one;
+
     if (step === "sinks")
-        return state === "elsewhere" ? t("lookup.step_sinks_elsewhere", { host }) : state === "none" ? t("lookup.step_sinks_none")
-            : state === "done" ? t("lookup.step_sinks_done") : t("lookup.step_sinks_waiting", { n });
+        return sinksTexts[state](one);
     if (step === "logs")
         return state === "elsewhere" ? t("lookup.step_logs_elsewhere", { host }) : state === "done"
             ? t("lookup.step_logs_done", { until: time(until) }) : t("lookup.step_logs_waiting", { until: time(until) });
     return erasedSteps[step](count(n));
 }
 
-function isOpen({ state }) {
-    return state === "waiting" || state === "elsewhere";
+function stepTag({ state }) {
+    if (state === "lost")
+        return h("span", { class: "tag bad" }, t("lookup.step_is_lost"));
+    return state === "waiting" || state === "elsewhere" ? h("span", { class: "tag warn" }, t("lookup.step_is_open"))
+        : h("span", { class: "tag" }, t("lookup.step_is_done"));
 }
 
 function progressList({ steps, is_over: isOver }) {
     return h("div", { class: "stack" },
-        h("h3", null, isOver ? t("lookup.erasure_is_over") : t("lookup.erasure_goes_on")),
-        h("ul", { class: "plain-list small" }, steps.map((one) => h("li", null,
-            isOpen(one) ? h("span", { class: "tag warn" }, t("lookup.step_is_open")) : h("span", { class: "tag" }, t("lookup.step_is_done")),
-            " ", stepText(one)))),
+        h("h3", null, isOver ? t("lookup.erasure_is_over") : steps.some(({ state }) => state === "lost") ? t("lookup.erasure_is_not_whole")
+            : t("lookup.erasure_goes_on")),
+        h("ul", { class: "plain-list small" }, steps.map((one) => h("li", null, stepTag(one), " ", stepText(one)))),
         h("p", { class: "small muted" }, t("lookup.erasure_leaves")));
 }
 
