@@ -130,6 +130,18 @@ static void keep(struct doctor_records *records, const char *tag)
     records->n = n;
 }
 
+/* Whether `term` is one of the terms of an SPF record.  Case doesn't matter there (RFC 7208). */
+static bool spf_has(const char *record, const char *term)
+{
+    struct slice rest = slice_of(record), word;
+
+    while (slice_next_part(&rest, ' ', &word)) {
+        if (slice_equal_nocase(word, slice_of(term)))
+            return true;
+    }
+    return false;
+}
+
 static void look_at_spf(struct doctor *d, const char *about, const char *domain)
 {
     struct doctor_records records;
@@ -145,11 +157,11 @@ static void look_at_spf(struct doctor *d, const char *about, const char *domain)
     else if (records.n > 1)
         doctor_say(d, DOCTOR_FIX, about, "SPF", "%s has %zu records, which is an error; keep one",
                    domain, records.n);
-    else if (strstr(records.text[0], "+all"))
+    else if (spf_has(records.text[0], "+all") || spf_has(records.text[0], "all"))
         doctor_say(d, DOCTOR_FIX, about, "SPF", "%s lets anyone send (+all); end it with -all",
                    domain);
-    else if (!strstr(records.text[0], "-all") && !strstr(records.text[0], "~all") &&
-             !strstr(records.text[0], "redirect="))
+    else if (!spf_has(records.text[0], "-all") && !spf_has(records.text[0], "~all") &&
+             !strcasestr(records.text[0], " redirect="))
         doctor_say(d, DOCTOR_NOTE, about, "SPF", "%s says nothing of others; end it with -all",
                    domain);
     else
@@ -175,6 +187,26 @@ static const char *find_dmarc(struct doctor *d, const char *domain, struct docto
             return domain;
     }
     return NULL;
+}
+
+/* The value of `tag` in a DMARC record; absent when it has none.  Blanks may stand around both. */
+static struct slice find_dmarc_tag(const char *record, const char *tag)
+{
+    struct slice rest = slice_of(record), part, name;
+
+    while (slice_next_part(&rest, ';', &part)) {
+        if (slice_next_part(&part, '=', &name) && part.ptr &&
+            slice_equal_nocase(slice_trim(name), slice_of(tag)))
+            return slice_trim(part);
+    }
+    return slice_make(NULL, 0);
+}
+
+/* The tag of `owner`'s record by which filters judge mails of `domain`: "sp" is for domains below
+ * the one that has the record. */
+static const char *policy_tag(const char *record, const char *owner, const char *domain)
+{
+    return strcasecmp(owner, domain) != 0 && find_dmarc_tag(record, "sp").ptr ? "sp" : "p";
 }
 
 static bool is_below(const char *host, const char *domain)
@@ -205,11 +237,13 @@ static void look_at_alignment(struct doctor *d, const struct config_brand *brand
 static void look_at_brand(struct doctor *d, const struct config_brand *brand)
 {
     struct doctor_records records;
-    const char *owner;
+    const char *owner, *tag = "p";
     bool failed;
 
     look_at_spf(d, brand->name, brand->mail_domain);
     owner = find_dmarc(d, brand->mail_domain, &records, &failed);
+    if (owner)
+        tag = policy_tag(records.text[0], owner, brand->mail_domain);
     if (failed)
         doctor_say(d, DOCTOR_NOTE, brand->name, "DMARC", "no name server tells of %s",
                    brand->mail_domain);
@@ -217,9 +251,10 @@ static void look_at_brand(struct doctor *d, const struct config_brand *brand)
         doctor_say(d, DOCTOR_FIX, brand->name, "DMARC",
                    "%s has none; publish \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc.%s first",
                    brand->mail_domain, brand->mail_domain);
-    else if (strcasestr(records.text[0], "p=none"))
+    else if (slice_equal_nocase(find_dmarc_tag(records.text[0], tag), slice_of("none")))
         doctor_say(d, DOCTOR_NOTE, brand->name, "DMARC",
-                   "%s only watches (p=none); p=quarantine once its reports are clean", owner);
+                   "%s only watches (%s=none); %s=quarantine once its reports are clean", owner,
+                   tag, tag);
     else
         doctor_say(d, DOCTOR_GOOD, brand->name, "DMARC", "%s: %s", owner, records.text[0]);
     look_at_alignment(d, brand, owner ? owner : brand->mail_domain);

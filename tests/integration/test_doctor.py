@@ -88,6 +88,33 @@ def test_what_is_wrong_with_redis_and_mail_is_named_with_its_remedy(make_hopcoun
     assert found_by(daemon, dns, status=1)["redis", "answer"][0] == "fix"
 
 
+@pytest.mark.parametrize("spf, grade, says", [
+    ("v=spf1 mx -all", "good", "mx -all"), ("V=SPF1 MX -ALL", "good", "-ALL"), ("v=spf1 redirect=acme.example", "good", "redirect"),
+    ("v=spf1 mx +all", "fix", "anyone"), ("v=spf1 mx all", "fix", "anyone"),
+    ("v=spf1 include:all.acme.example mx", "note", "nothing of others"),
+    ("v=spf1 include:not-all.acme.example ?all", "note", "nothing of others")])
+def test_an_spf_record_is_read_term_by_term(make_hopcountd, redis, dns, spf, grade, says):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon.port))
+    dns.records[DOMAIN, "TXT"] = [spf]
+    found = found_by(daemon, dns, status=1)["acme", "SPF"]
+    assert found[0] == grade and says in found[1], found
+
+
+@pytest.mark.parametrize("dmarc, grade, says", [
+    ("v=DMARC1; p=reject", "good", "p=reject"), ("v=DMARC1;p = none ", "note", "(p=none)"),
+    ("v=DMARC1; p=reject; np=none", "good", "p=reject"), ("v=DMARC1; p=reject; sp=none", "note", "(sp=none)"),
+    ("v=DMARC1; p=none; sp=reject", "good", "sp=reject")])
+def test_the_dmarc_policy_of_a_domain_below_is_the_one_for_those_below(make_hopcountd, redis, dns, dmarc, grade, says):
+    daemon = make_hopcountd(redis, start=False)
+    daemon.write_config(config_of(daemon.port))
+    dns.records["_dmarc.acme.example", "TXT"] = [dmarc]
+    found = found_by(daemon, dns, status=1)["acme", "DMARC"]
+    assert found[0] == grade and says in found[1], found
+    dns.records[f"_dmarc.{DOMAIN}", "TXT"] = ["v=DMARC1; p=reject; sp=none"]
+    assert found_by(daemon, dns, status=1)["acme", "DMARC"][0] == "good"
+
+
 def test_what_a_proxy_in_front_does_wrong(make_hopcountd, redis, dns, tmp_path):
     daemon = make_hopcountd(redis, start=False)
     cert, key = make_certificate(tmp_path, HOST, 5)
