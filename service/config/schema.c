@@ -437,16 +437,45 @@ static bool read_value(struct reader *r, const yaml_node_t *node, const struct s
 
 /* --- a file --- */
 
-static bool fail_syntax(struct reader *r, const yaml_parser_t *p)
+/* The number of the line that the byte at `at` is in, from 1. */
+static unsigned line_of_byte(struct slice text, size_t at)
+{
+    unsigned line = 1;
+
+    for (size_t i = 0; i < at && i < text.len; i++)
+        line += text.ptr[i] == '\n';
+    return line;
+}
+
+/* Whether a tab is among the blanks before the first other character of a line, from 1. */
+static bool is_indented_by_tab(struct slice text, size_t line)
+{
+    struct slice part = {0};
+
+    for (size_t n = 0; n < line; n++) {
+        if (!slice_next_part(&text, '\n', &part))
+            return false;
+    }
+    for (size_t i = 0; i < part.len && (part.ptr[i] == ' ' || part.ptr[i] == '\t'); i++) {
+        if (part.ptr[i] == '\t')
+            return true;
+    }
+    return false;
+}
+
+static bool fail_syntax(struct reader *r, const yaml_parser_t *p, struct slice text)
 {
     if (p->error == YAML_MEMORY_ERROR)
         return fail_memory(r);
     r->line = (unsigned)p->problem_mark.line + 1;
     if (p->error == YAML_READER_ERROR) {
-        r->line = 1; /* libyaml doesn't say */
+        r->line = line_of_byte(text, p->problem_offset); /* libyaml doesn't say */
         return fail(r, "not readable as YAML: %s at byte %zu; write UTF-8 text",
                     p->problem ? p->problem : "bad byte", p->problem_offset);
     }
+    if (is_indented_by_tab(text, r->line))
+        return fail(r, "not readable as YAML: a tab stands before the first word; YAML takes only "
+                       "blanks there");
     if (p->context)
         return fail(r, "not readable as YAML: %s (from line %zu on), %s; look at these lines",
                     p->context, p->context_mark.line + 1, p->problem);
@@ -465,11 +494,11 @@ static bool load_tree(struct reader *r, const char *text, size_t len)
         return fail_memory(r);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     if (!yaml_parser_load(&parser, &r->doc->yaml)) {
-        fail_syntax(r, &parser);
+        fail_syntax(r, &parser, slice_make(text, len));
     } else if (!yaml_document_get_root_node(&r->doc->yaml)) {
         fail(r, "the file is empty; write 'key: value' lines");
     } else if (!yaml_parser_load(&parser, &second)) {
-        fail_syntax(r, &parser);
+        fail_syntax(r, &parser, slice_make(text, len));
     } else {
         ok = !yaml_document_get_root_node(&second);
         r->line = (unsigned)second.start_mark.line + 1;
