@@ -254,19 +254,40 @@ bool config_has_brand(const struct config *config, const char *name)
     return false;
 }
 
-static bool check_sink(const struct config *config, unsigned index, struct error *err)
+/* Whether no sink before it has its name, or its folder: files are named by log and positions, so
+ * two sinks in one folder would replace each other's. */
+static bool check_sink_is_alone(const struct config *config, unsigned index, struct error *err)
 {
     const struct config_sink *sink = &config->sinks[index];
     char key[SINK_KEY_MAX];
 
     for (unsigned i = 0; i < index; i++) {
-        if (strcmp(config->sinks[i].name, sink->name) == 0) {
+        const struct config_sink *other = &config->sinks[i];
+
+        if (strcmp(other->name, sink->name) == 0) {
             snprintf(key, sizeof(key), "sinks[%u].name", index);
             config_fail(config, err, key, "'%s' is there twice; give each sink a name of its own",
                         sink->name);
             return false;
         }
+        if (other->path && sink->path && strcmp(other->path, sink->path) == 0) {
+            snprintf(key, sizeof(key), "sinks[%u].path", index);
+            config_fail(config, err, key,
+                        "is the folder of sink '%s' already; give each sink a folder of its own",
+                        other->name);
+            return false;
+        }
     }
+    return true;
+}
+
+static bool check_sink(const struct config *config, unsigned index, struct error *err)
+{
+    const struct config_sink *sink = &config->sinks[index];
+    char key[SINK_KEY_MAX];
+
+    if (!check_sink_is_alone(config, index, err))
+        return false;
     for (unsigned i = 0; i < sink->n_brands; i++) {
         if (!config_has_brand(config, sink->brands[i])) {
             snprintf(key, sizeof(key), "sinks[%u].brands", index);

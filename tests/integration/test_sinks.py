@@ -300,6 +300,14 @@ def test_two_sinks_of_one_name_stop_the_start(make_hopcountd, redis, tmp_path):
     assert "sinks[1].name: 'archive' is there twice" in daemon.check().stderr
 
 
+def test_two_sinks_in_one_folder_stop_the_start(make_hopcountd, redis, tmp_path):
+    """Both name files by log and positions: what one had written would be replaced by the other."""
+    sinks = [file_sink(tmp_path), {**file_sink(tmp_path), "name": "people", "labels": "human"}]
+    daemon = make_hopcountd(redis, {"sinks": sinks}, start=False)
+    done = daemon.check()
+    assert done.returncode == 1 and "sinks[1].path: is the folder of sink 'archive' already" in done.stderr, done.stderr
+
+
 def test_an_erased_client_reaches_every_sink(make_hopcountd, redis, tmp_path):
     """Those too that ask for other types only; a sink of another brand isn't told."""
     key = tmp_path / "hash-key"
