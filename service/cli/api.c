@@ -22,6 +22,7 @@ enum {
     WAIT_S = 5,     /* when the key has asked too often in this minute … */
     WAITS_MAX = 14, /* … until another one has begun */
     TOO_OFTEN = 429,
+    DETAIL_MAX = 4096, /* of what is told of a problem; the rest is cut off */
 };
 
 /* --- where and with what --- */
@@ -187,11 +188,30 @@ static bool ask_once(const struct exchange *request, struct api_reply *reply, st
     return code == CURLE_OK;
 }
 
+/* What a problem document says.  `detail` is the first of several faults and refers to the list for
+ * the others, which nobody sees on a terminal: then all of them, one behind the other. */
+static const char *find_detail(const json_t *problem, char all[static DETAIL_MAX])
+{
+    const json_t *errors = json_object_get(problem, "errors");
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    size_t n = json_array_size(errors), len = 0;
+
+    for (size_t i = 0; n > 1 && i < n && len < DETAIL_MAX; i++) {
+        const char *one = json_string_value(json_object_get(json_array_get(errors, i), "detail"));
+
+        if (!one)
+            return detail;
+        len += (size_t)snprintf(all + len, DETAIL_MAX - len, "%s%s", i ? " " : "", one);
+    }
+    return len > 0 ? all : detail;
+}
+
 static void explain(const struct api_request *request, const struct api_reply *reply,
                     const char *url)
 {
     json_t *problem = json_loadb(reply->body, reply->body_len, 0, NULL);
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    char all[DETAIL_MAX];
+    const char *detail = find_detail(problem, all);
     bool names_brand = json_object_get(problem, "parameter") != NULL;
 
     if (reply->status == 401)
