@@ -19,6 +19,7 @@ enum {
     LOOK_MAX = 65536, /* clicks looked at in one pass, so that batches aren't delayed */
     AHEAD = 6,        /* clicks between two steps of prefetching */
     RETRY_MS = 1000,  /* between two attempts to open a log */
+    AGAIN_MS = 60000, /* between two lines about what Redis refuses: several commands a second */
 };
 
 struct relabel {
@@ -26,6 +27,8 @@ struct relabel {
     struct finder *finder;
     struct clicklog *log; /* NULL until the first relabelling */
     int64_t retry_ms;
+    bool is_told[GATEWAY_COMMANDS];    /* that Redis refuses the command … */
+    int64_t told_ms[GATEWAY_COMMANDS]; /* … and when; monotonic */
     uint64_t relabelled[CLICK_REASONS];
     struct click clicks[READ_MAX];
 };
@@ -146,14 +149,34 @@ void relabel_serve(struct relabel *relabel, int64_t now_ms)
     finder_serve(relabel->finder, now_ms, clock_wall_ms());
 }
 
+/* Of a command, or, as of Redis 7, of a script that calls one. */
+static bool lacks_rights(const char *error)
+{
+    return strncmp(error, "NOPERM", 6) == 0 || strstr(error, "The user executing the script can't");
+}
+
+/* The commands are sent again and again, also when the Redis user will never have these rights,
+ * which is allowed. */
+static void tell_refusal(struct relabel *relabel, enum gateway_command what, const char *error)
+{
+    int64_t now_ms = clock_mono_ms();
+    char quoted[LOG_QUOTE_MAX];
+
+    if (relabel->is_told[what] && now_ms - relabel->told_ms[what] < AGAIN_MS)
+        return;
+    relabel->is_told[what] = true;
+    relabel->told_ms[what] = now_ms;
+    log_warn("ledger.siblings", "err=%s effect=\"each pod finds gateways by its own clicks\"%s",
+             log_quote(quoted, error),
+             lacks_rights(error) ? " remedy=\"give the Redis user the rights of redis-acl.conf\""
+                                 : "");
+}
+
 void relabel_on_answer(struct relabel *relabel, enum gateway_command what, unsigned shard,
                        const struct redisReply *answer)
 {
-    char quoted[LOG_QUOTE_MAX];
-
     if (answer && answer->type == REDIS_REPLY_ERROR)
-        log_warn("ledger.siblings", "err=%s effect=\"each pod finds gateways by its own clicks\"",
-                 log_quote(quoted, answer->str));
+        tell_refusal(relabel, what, answer->str);
     finder_on_answer(relabel->finder, what, shard, answer);
 }
 
