@@ -217,15 +217,12 @@ static void look_at_clock_and_shards(struct doctor *d, struct asker *a)
 /* The URL of what counts, for free(); NULL: the private server doesn't run. */
 static char *find_url(struct doctor *d)
 {
-    char *socket_url = NULL, *url = NULL;
+    char *url = redis_settings_find_url(d->config);
 
-    if (d->config->redis.url)
-        return redis_settings_url(&d->config->redis, NULL);
-    if (asprintf(&socket_url, "unix://%s/redis/redis.sock", d->config->state_dir) < 0)
-        return NULL;
-    if (access(socket_url + strlen("unix://"), F_OK) == 0)
-        url = redis_settings_url(&d->config->redis, socket_url);
-    free(socket_url);
+    if (url && !d->config->redis.url && access(url + strlen("unix://"), F_OK) != 0) {
+        free(url);
+        url = NULL;
+    }
     return url;
 }
 

@@ -35,19 +35,6 @@ static const struct cli_option options[] = {
 
 /* --- the command --- */
 
-/* The private redis-server of a configuration without redis.url has its socket in state_dir. */
-static char *find_url(const struct config *config)
-{
-    char *private_url = NULL, *url;
-
-    if (!config->redis.url &&
-        asprintf(&private_url, "unix://%s/redis/redis.sock", config->state_dir) < 0)
-        return NULL;
-    url = redis_settings_url(&config->redis, private_url);
-    free(private_url);
-    return url;
-}
-
 /* What is asked for, and how it ended. */
 struct task {
     struct event_base *base;
@@ -72,7 +59,7 @@ static void on_end(void *owner, const struct eraser_counts *counts, const char *
 static bool erase(struct task *task, const struct config *config, const struct audit_entry *own)
 {
     const struct eraser_options what = {
-        .redis_url = find_url(config),
+        .redis_url = redis_settings_find_url(config),
         .name = "hopcount-cli",
         .timeout_ms = config->redis.timeout_ms,
         .n_shards = (unsigned)config->redis.shards,

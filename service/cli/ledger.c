@@ -46,24 +46,11 @@ static bool read_number(const char *text, int64_t max, int64_t *out)
     return true;
 }
 
-/* The private redis-server of a configuration without redis.url has its socket in state_dir. */
 static bool find_redis(struct ledger_place *place, const char *url, struct error *err)
 {
-    const struct config *config = place->config;
-    char *socket_url = NULL;
-
-    if (url) {
-        place->redis_url = strdup(url);
-    } else if (config) {
-        if (!config->redis.url &&
-            asprintf(&socket_url, "unix://%s/redis/redis.sock", config->state_dir) < 0)
-            socket_url = NULL;
-        if (config->redis.url || socket_url)
-            place->redis_url = redis_settings_url(&config->redis, socket_url);
-        free(socket_url);
-    } else {
+    if (!url && !place->config)
         return true;
-    }
+    place->redis_url = url ? strdup(url) : redis_settings_find_url(place->config);
     if (!place->redis_url)
         error_set(err, "out of memory");
     return place->redis_url != NULL;

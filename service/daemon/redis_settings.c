@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/base/error.h"
 #include "service/base/log.h"
@@ -62,6 +63,22 @@ char *redis_settings_url(const struct config_redis *redis, const char *private_u
         text = NULL;
     }
     return text;
+}
+
+char *redis_settings_find_url(const struct config *config)
+{
+    bool is_relative = config->state_dir[0] != '/';
+    char *folder = NULL, *url = NULL;
+
+    if (config->redis.url)
+        return redis_settings_url(&config->redis, NULL);
+    if (is_relative && !(folder = getcwd(NULL, 0)))
+        return NULL;
+    if (asprintf(&url, "unix://%s%s%s/redis/redis.sock", is_relative ? folder : "",
+                 is_relative ? "/" : "", config->state_dir) < 0)
+        url = NULL;
+    free(folder);
+    return url;
 }
 
 bool redis_settings_check(const struct config *config, struct error *err)

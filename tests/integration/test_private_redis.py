@@ -71,3 +71,18 @@ def test_the_server_is_one_that_is_there(make_hopcountd, tmp_path, found, asked,
     if HANGS in found.values():
         with pytest.raises(ProcessLookupError):
             os.kill(int((path / "pid").read_text()), 0)
+
+
+def test_commands_find_it_by_relative_paths(make_hopcountd):
+    """As somebody types them in the folder of the configuration, whose state_dir is relative too."""
+    daemon = make_hopcountd(start=False)
+    folder = daemon.config_path.parent
+    daemon.write_config({"state_dir": os.path.relpath(daemon.state_dir, folder)})
+    daemon.start()
+    link = daemon.mint(client=77)
+    daemon.click(link)
+    daemon.wait_counted(1, [link])
+    for command, says in ((["ledger"], "1 click counted, 0 pending"), (["doctor"], "good  redis          version"),
+                          (["erase", "--client", "77"], "client 77: 1 click")):
+        done = daemon.cli(*command, "-c", daemon.config_path.name, cwd=folder)
+        assert says in done.stdout, (command, done.stdout, done.stderr)
