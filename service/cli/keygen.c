@@ -27,8 +27,9 @@ static bool read_brands(const char *value, char out[static BRANDLIST_MAX + 1], s
 }
 
 /* A shell makes the file that an output goes to readable to others, and such a key file is refused
- * at start.  A new one is closed to them before the key goes into it. */
-static bool close_output(struct error *err)
+ * at start.  A new one is closed to them before the key goes into it.  `instead` is another way
+ * out, for the message. */
+static bool close_output(const char *instead, struct error *err)
 {
     struct stat st;
 
@@ -36,8 +37,10 @@ static bool close_output(struct error *err)
         return true;
     if (st.st_size == 0 && fchmod(STDOUT_FILENO, 0600) == 0)
         return true;
-    error_set(err, "others have access to the file that the key would go to; add it with --add "
-                   "FILE, or run first: chmod go= FILE");
+    error_set(err,
+              "others have access to the file that the key would be printed to; %srun first: chmod "
+              "go= FILE",
+              instead);
     return false;
 }
 
@@ -137,7 +140,7 @@ static int run_keygen(const struct cli_args *args)
     if (!key.path) {
         char line[LINE_MAX_LEN];
 
-        if (!close_output(&err))
+        if (!close_output("add it with --add FILE, or ", &err))
             return cli_fail_error(&err);
         make_line(line, 1, "mint", brands);
         puts(line);
@@ -231,7 +234,7 @@ static int run_apikey(const struct cli_args *args)
                                       "admin, separated by commas");
     if (!read_brands(args->value[APIKEY_BRANDS], brands, &err))
         return cli_usage(&cli_apikey, "--brands: %s", err.text);
-    if (!close_output(&err))
+    if (!close_output("", &err))
         return cli_fail_error(&err);
     apikeys_generate(text, hash);
     sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));

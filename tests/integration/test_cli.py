@@ -238,7 +238,12 @@ def test_a_key_is_not_written_behind_what_others_can_read(tmp_path):
     with open(path, "a") as out:
         done = subprocess.run([HOPCOUNT, "keygen"], stdout=out, stderr=subprocess.PIPE, text=True, env=environment())
     assert done.returncode == 1 and "others have access to the file" in done.stderr
-    assert path.read_text() == "# keys\n"
+    assert "add it with --add FILE, or run first: chmod go= FILE" in done.stderr
+    with open(path, "a") as out:
+        done = subprocess.run([HOPCOUNT, "apikey", "--name", "x", "--role", "read", "--add", tmp_path / "api-keys"], stdout=out,
+                              stderr=subprocess.PIPE, text=True, env=environment())
+    assert done.returncode == 1 and "printed to; run first: chmod go= FILE" in done.stderr
+    assert path.read_text() == "# keys\n" and not (tmp_path / "api-keys").exists()
     path.chmod(0o600)
     with open(path, "a") as out:
         subprocess.run([HOPCOUNT, "keygen"], stdout=out, check=True, env=environment())
