@@ -135,7 +135,9 @@ static void take_subject(const struct request *request, struct form *form, struc
         return;
     }
     if (!number_parse_u32(form->text[FIELD_ID], max, &id) || id == 0)
-        refuse(form, FIELD_ID, "must be a whole number from 1 on");
+        refuse(form, FIELD_ID,
+               max == UINT16_MAX ? "must be a whole number from 1 to 65535"
+                                 : "must be a whole number from 1 to 4294967295");
     out->object = scope == EVENT_SCOPE_OBJECT ? id : 0;
     out->client = scope == EVENT_SCOPE_CLIENT ? id : 0;
     out->campaign = scope == EVENT_SCOPE_CAMPAIGN ? (uint16_t)id : 0;
