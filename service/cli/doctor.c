@@ -24,6 +24,7 @@
 #include "service/config/apikeys.h"
 #include "service/config/config.h"
 #include "service/config/site.h"
+#include "service/label/geo_db.h"
 
 enum { DOCTOR_CONFIG, DOCTOR_CA, DOCTOR_RESOLVER, DOCTOR_JSON };
 enum { TMPFS = 0x01021994, SEGMENTS_MIN = 4 };
@@ -132,6 +133,24 @@ static void look_at_disk(struct doctor *d)
         doctor_say(d, DOCTOR_GOOD, "files", "disk", "%s has %" PRId64 " MiB left", dir, left >> 20);
 }
 
+/* hopcountd starts without such a file, or with one that it can't read, and says so in its log
+ * only.
+ */
+static void look_at_geo(struct doctor *d, const char *key, const char *path, enum geo_db_what what)
+{
+    struct geo_db *db = NULL;
+    struct error err = {0};
+
+    if (!path)
+        return;
+    if (geo_db_load(path, what, &db, &err) == GEO_DB_OK)
+        doctor_say(d, DOCTOR_GOOD, "files", key, "%s can be read", path);
+    else
+        doctor_say(d, DOCTOR_FIX, "files", key, "%s; %s are unknown until it can be read", err.text,
+                   what == GEO_DB_COUNTRIES ? "countries" : "autonomous systems");
+    geo_db_free(db);
+}
+
 /* A new package has an empty list of keys. */
 static void look_at_people(struct doctor *d)
 {
@@ -153,6 +172,8 @@ void doctor_look_at_files(struct doctor *d)
     look_at_secret(d, "admin.api_keys", d->config->admin.api_keys);
     look_at_secret(d, "password_file", d->config->redis.password_file);
     look_at_secret(d, "client_secret_file", d->config->admin.oidc.client_secret_file);
+    look_at_geo(d, "geo.country", d->config->geo.country, GEO_DB_COUNTRIES);
+    look_at_geo(d, "geo.asn", d->config->geo.asn, GEO_DB_ASNS);
     look_at_people(d);
     for (unsigned i = 0; i < site_n_brands(d->site); i++) {
         if (site_brand_at(d->site, i)->mint_kid == 0)

@@ -115,6 +115,17 @@ def test_the_dmarc_policy_of_a_domain_below_is_the_one_for_those_below(make_hopc
     assert found_by(daemon, dns, status=1)["acme", "DMARC"][0] == "good"
 
 
+def test_a_geo_file_that_cannot_be_read_is_to_fix(make_hopcountd, redis, dns, tmp_path):
+    """hopcountd starts without it, so `--check` lets it pass."""
+    (tmp_path / "asn.mmdb").write_text("<html>Not found</html>")
+    daemon = make_hopcountd(redis, {"geo": {"country": str(tmp_path / "contry.mmdb"), "asn": str(tmp_path / "asn.mmdb")}},
+                            start=False)
+    daemon.write_config(config_of(daemon.port))
+    found = found_by(daemon, dns, status=1)
+    assert found["files", "geo.country"][0] == "fix" and "No such file" in found["files", "geo.country"][1]
+    assert found["files", "geo.asn"][0] == "fix" and "asn.mmdb" in found["files", "geo.asn"][1]
+
+
 def test_what_a_proxy_in_front_does_wrong(make_hopcountd, redis, dns, tmp_path):
     daemon = make_hopcountd(redis, start=False)
     cert, key = make_certificate(tmp_path, HOST, 5)
