@@ -8,6 +8,7 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/checks/checks.h"
+#include "service/config/brand.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
 #include "service/config/site.h"
@@ -29,6 +30,19 @@ static void warn_of_restart_keys(const struct config *old, const struct config *
         fclose(out);
     if (n > 0)
         log_warn("reload.ignored", "keys=%s remedy=restart", text);
+}
+
+/* Logs each brand that is left out or renamed: a token is sealed for the brand's name, so no link
+ * that was mailed opens any more. */
+static void warn_of_gone_brands(const struct site *old, const struct site *new)
+{
+    for (unsigned i = 0; i < site_n_brands(old); i++) {
+        struct slice name = site_brand_at(old, i)->name;
+
+        if (!site_find_brand(new, name))
+            log_warn("reload.brand_gone", "brand=%.*s effect=\"its links are unknown now: 404\"",
+                     SLICE_ARG(name));
+    }
 }
 
 /* --- which files there are --- */
@@ -116,6 +130,7 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
     watch_mark(watch);
     if (parts_load(config_path, &config, &site, &access, &err)) {
         warn_of_restart_keys(p->config, config);
+        warn_of_gone_brands(p->site, site);
         for (unsigned i = 0; i < p->n_workers; i++)
             worker_reload(p->workers[i], site);
         ledger_use_site(p->ledger, site);

@@ -182,6 +182,23 @@ def test_a_bad_configuration_at_reload_changes_nothing(hopcountd):
     hopcountd.shut_down()
 
 
+def test_a_reload_without_a_brand_says_that_its_links_end(hopcountd):
+    """A brand that is renamed is another one: the name is sealed into its links."""
+    token = hopcountd.mint("view", 5)
+    brand, name = dict(hopcountd.config["brands"][0]), hopcountd.config["brands"][0]["name"]
+    hopcountd.write_config({"brands": [{**brand, "name": f"{name}-hosting"}]})
+    hopcountd.reload()
+    wait_until(lambda: "at=reload.done" in hopcountd.stderr(), 10, "it has reloaded")
+    assert f"level=warn at=reload.brand_gone brand={name} " in hopcountd.stderr()
+    assert hopcountd.get(f"/{token}").status == 404
+    hopcountd.write_config({"brands": [brand]})
+    hopcountd.reload()
+    wait_until(lambda: hopcountd.stderr().count("at=reload.done") == 2, 10, "it has reloaded again")
+    assert hopcountd.stderr().count("reload.brand_gone") == 2, "now the new one is gone"
+    assert hopcountd.click(token).location.endswith("viewinvoice.php?id=5")
+    hopcountd.shut_down()
+
+
 def test_a_good_configuration_at_reload_is_used_from_then_on(hopcountd):
     token = hopcountd.mint("view", 5)
     assert hopcountd.click(token).location == "https://billing.acme.example/viewinvoice.php?id=5"
