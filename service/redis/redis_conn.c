@@ -152,7 +152,8 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
         break;
     case REDIS_CONN_CONNECTING:
         conn->address_index++;
-        drop(conn, "no connection in time");
+        drop(conn, conn->options.tls ? "no TLS connection in time; is that a port that speaks TLS?"
+                                     : "no connection in time");
         break;
     case REDIS_CONN_GREETING:
         drop(conn, "connected, but no answer in time");

@@ -751,7 +751,7 @@ def test_clicks_are_counted_over_tls_with_a_client_certificate(
     ("rediss://127.0.0.1:{port}/0", {"ca": "other-ca.pem"}, "TLS: self-signed certificate"),
     ("rediss://127.0.0.1:{port}/0?server_name=other.example", {}, "TLS: hostname mismatch"),
     ("rediss://127.0.0.1:{port}/0", {"client": False}, "127.0.0.1:{port}: "),
-    ("rediss://127.0.0.1:{plain}/0", {}, "127.0.0.1:{plain}: "),
+    ("rediss://127.0.0.1:{plain}/0", {}, "127.0.0.1:{plain}: no TLS connection in time"),
 ], ids=["another CA", "another name", "no client certificate", "no TLS there"])
 def test_a_peer_that_is_not_the_one_is_refused_and_the_log_says_why(
         make_hopcountd, make_load, tls_redis, certificates, url, config, error):
