@@ -144,6 +144,44 @@ test("the hours of the week compare days with as many days of the other period",
     await save(week, "week-compared-390-dark", {});
 });
 
+test("an hour of the week is told in words by arrow keys and by a tap, also while new figures come", async ({ dashboard, browser, stack }) => {
+    const view = `${stack.base}?from=2026-10-29&to=2026-11-22`;
+    const hourOf = (page, day, hour) => card(page, "When they click").getByRole("row", { name: day }).getByRole("gridcell").nth(hour);
+    const saidOn = (page) => card(page, "When they click").locator(".heat-note p").first();
+    const said = saidOn(dashboard), nine = hourOf(dashboard, "Mon", 9);
+
+    await dashboard.goto(view);
+    await settled(dashboard);
+    await expect(said).toHaveText(/^The busiest hour: /);
+    await card(dashboard, "When they click").locator("td[tabindex='0']").focus(); // where the Tab key leads
+    await expect(said).toHaveText(/^\w+day, \d?\d:00 to \d?\d:00: \d+ clicks/);
+    await dashboard.keyboard.press("Home");
+    for (const key of [...Array(6).fill("ArrowUp"), ...Array(9).fill("ArrowRight")])
+        await dashboard.keyboard.press(key);
+    await expect(nine).toBeFocused();
+    await expect(said).toHaveText(await nine.getAttribute("title"));
+    expect((await new Axe({ page: dashboard }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+    await nine.evaluate((cell) => {
+        window.reached = cell;
+        document.dispatchEvent(new CustomEvent("renamed")); // all figures are read again
+    });
+    await expect.poll(() => dashboard.evaluate(() => window.reached.isConnected)).toBe(false);
+    await expect(nine).toBeFocused();
+    await expect(said).toHaveText(await nine.getAttribute("title"));
+    await dashboard.locator("main").focus();
+    await expect(said).toHaveText(/^The busiest hour: /);
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, locale: "en-GB",
+        timezoneId: "Europe/Berlin" });
+    const phone = await context.newPage();
+
+    await context.request.post(`${new URL(stack.base).origin}/v1/session`, { data: { key: stack.key } });
+    await phone.goto(view);
+    await settled(phone);
+    await hourOf(phone, "Tue", 3).tap();
+    await expect(saidOn(phone)).toHaveText(/^Tuesday, 0?3:00 to 0?4:00: /);
+    await context.close();
+});
+
 test("a few campaigns are compared by a dashed line each, more by a sentence", async ({ dashboard, stack, save }) => {
     await dashboard.goto(`${stack.base}campaigns?from=2026-11-09&to=2026-11-22&campaign=1,2&interval=day`);
     await settled(dashboard);

@@ -10,7 +10,7 @@ import { fill, h } from "./dom.js";
 import { addFilter, addressOf, beforeName, chartParams, chartStepOf, compareParam, daysOf, dimensions, dimensionsOf,
     isOfInvoices, narrow, partOf, periodName, toParams, timeZone, withoutDimensions } from "./filters.js";
 import { big, bucketDate, clock, count, many, percent, share, weekOf } from "./format.js";
-import { heatButtons, heatLegend, heatmap, sumHours } from "./heatmap.js";
+import { heatButtons, heatmap, sumHours } from "./heatmap.js";
 import { t } from "./texts.js";
 import { audiences, campaignName, labelKeys, labelName, labelNote, valueName } from "./words.js";
 
@@ -335,7 +335,7 @@ export function rankCard(title, note, dimension, params, filters, options = {}) 
 }
 
 function heatCard(params, filters) {
-    const period = heatPeriod(filters);
+    const period = heatPeriod(filters), cursor = {};
 
     return new Card({
         title: t("overview.when_they_click"),
@@ -348,7 +348,11 @@ function heatCard(params, filters) {
             const now = sumHours(data.rows, filters.who);
             const before = data.previous && { ...sumHours(data.previous.rows, filters.who), what: beforeName({ ...filters, ...period }) };
 
-            fill(body, heatmap(now, before), heatLegend(now.sums), heatButtons(t("overview.when_they_click"), now, before));
+            const isHeld = body.querySelector("td:focus") !== null;
+
+            fill(body, heatmap(now, before, cursor), heatButtons(t("overview.when_they_click"), now, before));
+            if (isHeld)
+                body.querySelector("td[tabindex='0']").focus({ preventScroll: true });
         },
     });
 }
