@@ -182,6 +182,30 @@ test("an hour of the week is told in words by arrow keys and by a tap, also whil
     await context.close();
 });
 
+test("on a phone the change stands below the figure, and such tables don't scroll sideways", async ({ dashboard, stack, save }) => {
+    for (const [view, title] of [["?from=30d", "Top campaigns"], ["campaigns?from=30d", "All campaigns"], ["campaigns?from=30d&campaign=2", "A/B test"],
+        ["funnel?from=30d", "A/B tests by payments"]]) {
+        const table = card(dashboard, title).locator("table"), rows = table.locator("tbody tr");
+
+        await dashboard.setViewportSize({ width: 1280, height: 900 });
+        await dashboard.goto(stack.base + view);
+        await settled(dashboard);
+        const wide = await table.locator(".difference:visible").allTextContents();
+
+        expect(wide.length, title).toBe(await rows.count());
+        await dashboard.setViewportSize({ width: 360, height: 740 });
+        expect(await rows.locator("td .below .difference:visible").allTextContents(), title).toEqual(wide);
+        await expect(table.locator(".difference:visible")).toHaveCount(wide.length);
+        expect(await table.evaluate((one) => one.scrollWidth <= one.parentElement.clientWidth), title).toBe(true);
+        await save(card(dashboard, title), `change-below-${title.toLowerCase().replaceAll(/\W/g, "-")}`, {});
+    }
+});
+
+test("where campaigns are ordered by what was clicked of their mails, the columns say what they are", async ({ dashboard }) => {
+    await expect(card(dashboard, "Top campaigns").getByRole("columnheader")).toHaveText(["Name", "Clicks", "Clicked per mail", "Change"]);
+    await expect(card(dashboard, "Top campaigns").locator("thead")).not.toHaveClass(/visually-hidden/);
+});
+
 test("a few campaigns are compared by a dashed line each, more by a sentence", async ({ dashboard, stack, save }) => {
     await dashboard.goto(`${stack.base}campaigns?from=2026-11-09&to=2026-11-22&campaign=1,2&interval=day`);
     await settled(dashboard);

@@ -29,6 +29,11 @@ export function mailsCell(mailed) {
         h("span", { class: "small muted" }, t("campaigns.of_mails", { n: mailed.sent }))];
 }
 
+/** Below a figure, where a phone has no room for a column of its own: how it compares. */
+export function changeBelow(...compared) {
+    return h("span", { class: "below narrow-only" }, difference(...compared));
+}
+
 function part(item, { all, isRated }) {
     return isRated ? mailsCell(item.mailed) : share(item.value, all);
 }
@@ -48,8 +53,8 @@ function row(item, view) {
         h("th", { scope: "row", title: item.title ?? item.name },
             h("span", { class: "name" }, item.link?.() ?? item.name),
             h("span", { class: `bar${machines ? " machines" : ""}` }, fill)),
-        h("td", { class: "number" }, count(item.value)),
-        // A phone has room for one of the two, and the bar shows the share.
+        h("td", { class: "number" }, count(item.value), isCompared && isRated ? changeBelow(item.value, item.before, what) : null),
+        // A phone has room for one of the two, and the bar shows the share; where mails are known, the change stands below the clicks.
         h("td", { class: isCompared && !isRated ? "number share wide-only" : "number" }, part(item, view)),
         isCompared ? h("td", { class: isRated ? "number share wide-only" : "number" }, difference(item.value, item.before, what)) : null);
 }
@@ -93,9 +98,11 @@ export function bars(caption, items, { limit = 7, machines = false, what = "" } 
                 onclick: () => openAll(caption, sorted, view) }, `${name} …`) });
     return h("table", { class: "bars" },
         h("caption", { class: "visually-hidden" }, caption),
-        h("thead", { class: "visually-hidden" }, h("tr", null,
-            h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col" }, t("common.clicks")),
-            h("th", { scope: "col", class: isCompared && !isRated ? "share wide-only" : null }, isRated ? t("campaigns.clicked_per_mail") : t("common.share")),
-            isCompared ? h("th", { scope: "col", class: isRated ? "share wide-only" : null }, t("common.change")) : null)),
+        // What share it is must be said where it is not of the clicks beside it.
+        h("thead", { class: isRated ? "small muted" : "visually-hidden" }, h("tr", null,
+            h("th", { scope: "col" }, t("common.name")), h("th", { scope: "col", class: "number" }, t("common.clicks")),
+            h("th", { scope: "col", class: isCompared && !isRated ? "number share wide-only" : "number" },
+                isRated ? t("campaigns.clicked_per_mail") : t("common.share")),
+            isCompared ? h("th", { scope: "col", class: isRated ? "number share wide-only" : "number" }, t("common.change")) : null)),
         h("tbody", null, shown.map((item) => row(item, view))));
 }

@@ -1,7 +1,7 @@
 // Campaigns, such as the stages of a reminder, side by side.
 import { loadNotes } from "./annotations.js";
 import { get, isShared, stats } from "./api.js";
-import { bars, difference, mailsCell } from "./bars.js";
+import { bars, changeBelow, difference, mailsCell } from "./bars.js";
 import { Card, evenOut } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, loadFunnel, loadMails } from "./conversions.js";
@@ -244,7 +244,8 @@ function pickCard(load, context, filters) {
                 cell: (row) => pickHead(row, found, context, filters, named) },
             ...withRates ? [rate] : [],
             { name: t("common.clicks"), value: (row) => row[filters.who], isNumber: true,
-                cell: (row) => h("span", { title: count(row[filters.who]) }, big(row[filters.who])) },
+                cell: (row) => [h("span", { title: count(row[filters.who]) }, big(row[filters.who])),
+                    changeBelow(row[filters.who], beforeOf(row), beforeName(filters))] },
             { name: t("common.change"), value: (row) => row[filters.who] - (beforeOf(row) ?? 0),
                 cell: (row) => difference(row[filters.who], beforeOf(row), beforeName(filters)), isNumber: true, isWide: true },
         ],

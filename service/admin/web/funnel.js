@@ -1,6 +1,6 @@
 // The funnel: mails sent, invoices clicked, invoices paid, of each reminder.
 import { address, get, isShared } from "./api.js";
-import { difference as changeOf, ofMails } from "./bars.js";
+import { changeBelow, difference as changeOf, ofMails } from "./bars.js";
 import { Card } from "./card.js";
 import { TimeChart } from "./charts.js";
 import { amounts, emptyFunnel, funnelParams, isEmptyFunnel, loadFunnel, missing } from "./conversions.js";
@@ -337,9 +337,9 @@ function variantTest(rows, filters) {
     return h("div", { class: "stack after" },
         h("h3", null, picker(filters, "campaign", rows[0].campaign, name)),
         h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("funnel.variants_of", { name }) },
-            table("rows small", t("funnel.variants_of", { name }), [t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid"), t("common.change"), t("funnel.paid_per_100_mails")],
+            table("rows small tests", t("funnel.variants_of", { name }), [t("common.variant"), t("funnel.mailed"), t("funnel.clicked"), t("funnel.paid"), t("common.change"), t("funnel.paid_per_100_mails")],
                 rows.map(({ variant, sent, clicked, paid, before }) => [picker(filters, "variant", variant, variant), count(sent), count(clicked),
-                    count(paid), changeOf(paid, before, beforeName(filters)) ?? "", sent > 0 ? per100(paid / sent) : "–"]))),
+                    [count(paid), changeBelow(paid, before, beforeName(filters))], changeOf(paid, before, beforeName(filters)) ?? "", sent > 0 ? per100(paid / sent) : "–"]))),
         Object.keys(goals).map((goal) => verdict(rows.map((row) =>
             ({ name: row.variant, clicks: row[goal], sent: row.sent })), goals[goal])));
 }

@@ -1,6 +1,6 @@
 // A/B tests: the variants of a campaign, and the conclusion in a sentence.
 import { stats } from "./api.js";
-import { difference } from "./bars.js";
+import { changeBelow, difference } from "./bars.js";
 import { Card } from "./card.js";
 import { fill, h } from "./dom.js";
 import { addressOf, beforeName, compareParam, readFilters, readView, toParams } from "./filters.js";
@@ -154,7 +154,7 @@ function row(variant, { all, filters }, change) {
 
     return h("tr", null,
         h("th", { scope: "row" }, picker(filters, "variant", variant.name, "campaigns")?.() ?? t("common.variant_2", { variant: variant.name })),
-        h("td", { class: "number" }, count(variant.clicks)),
+        h("td", { class: "number" }, count(variant.clicks), changeBelow(variant.clicks, variant.before, beforeName(filters))),
         h("td", { class: "number wide-only" }, difference(variant.clicks, variant.before, beforeName(filters))),
         h("td", { class: "number muted wide-only" }, all > 0 ? percent(variant.clicks / all) : "–"),
         h("td", { class: "number" }, input),
