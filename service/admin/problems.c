@@ -26,7 +26,8 @@ static void add_text(struct evbuffer *page, const char *text)
 
 static void add_head(struct evbuffer *page, const char *title)
 {
-    static const char *const files[] = {"base.css", "layout.css", "parts.css", "controls.css"};
+    static const char *const files[] = {"base.css", "layout.css", "parts.css", "controls.css",
+                                        "print.css"};
 
     evbuffer_add_printf(
         page,

@@ -325,6 +325,21 @@ test("paper is white, says what the figures are of, and has nothing to press", a
         dashboard.getByRole("link", { name: "Download CSV" })])
         await expect(control).toBeHidden();
     await save(dashboard, "overview-print");
+    for (const view of ["campaigns", "funnel", "links"]) {
+        await dashboard.goto(stack.base + view);
+        await settled(dashboard);
+        await expect(dashboard.getByText(/printed \d+ \w+ \d{4}, \d\d:\d\d$/)).toBeVisible(); // "2 minutes ago" is since then
+        await expect(dashboard.locator(".button:visible")).toHaveCount(0);
+        // A chart ends where its place does, so that it covers neither its notes nor the next card.
+        expect(await dashboard.locator(".plot").evaluateAll((plots) => plots.filter((plot) => {
+            const place = plot.getBoundingClientRect(), picture = plot.querySelector("canvas").getBoundingClientRect();
+
+            return picture.bottom > place.bottom + 1 || picture.right > place.right + 1;
+        }).length), view).toBe(0);
+        // Nothing can be scrolled on paper.
+        expect(await dashboard.locator(".scroll").evaluateAll((all) => all.every((one) => getComputedStyle(one).overflowY === "visible")), view).toBe(true);
+    }
+    await dashboard.goto(stack.base);
     await dashboard.emulateMedia({ colorScheme: "dark", media: "screen" });
     await expect.poll(() => dashboard.evaluate(() =>
         getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(14, 17, 22)");

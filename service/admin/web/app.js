@@ -122,7 +122,7 @@ class Frame {
         fill(this.main,
             h("div", { class: "page-head" },
                 h("div", null, h("h1", null, this.view.title), h("p", null, this.view.intro),
-                    this.view.filters ? h("p", { class: "print-only" }, `${shown.words()} · ${t("app.printed", { at: time(new Date().toISOString()) })}`) : null),
+                    h("p", { class: "print-only" }, [shown.words(), t("app.printed", { at: time(new Date().toISOString()) })].filter(Boolean).join(" · "))),
                 h("div", { class: "page-buttons" }, this.view.filters && pageOf(view) ? viewsButton(this.context, view, filters) : null,
                 this.view.csv ? h("a", { class: "button plain", download: "hopcount.csv",
                     href: address(`${this.view.csvPath ?? "stats"}.csv`, { ...this.view.csv, for: "spreadsheet" }) },
