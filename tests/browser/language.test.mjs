@@ -43,6 +43,26 @@ test("German is shown to a German browser, with its numbers, dates and plural fo
     await context.close();
 });
 
+test("in German, on a phone, no label of a client is cut off, and an unknown browser has a German name", async ({ browser, stack }) => {
+    const { page, errors, context } = await open(browser, stack, "de-DE", { viewport: { width: 360, height: 740 } });
+
+    stack.tell("event", "client.opted_out", "--client", "6077");
+    await page.goto(`${stack.base}links`);
+    await settled(page);
+    await page.getByLabel("Nummer").fill("6077");
+    await expect(async () => {
+        await page.getByRole("button", { name: "Anzeigen" }).click();
+        await expect(page.locator(".facts .tag")).toHaveText("Der Auswertung widersprochen", { timeout: 500 });
+    }).toPass();
+    expect(await page.locator(".facts .tag").evaluate((tag) =>
+        tag.getBoundingClientRect().right < tag.closest(".card").getBoundingClientRect().right)).toBe(true);
+    await page.goto(`${stack.base}?country=DE&device=phone`); // the test's clicks are of no browser
+    await settled(page);
+    await expect(card(page, "Browser").getByRole("row", { name: "Sonstige" })).toBeVisible();
+    expect(errors).toEqual([]);
+    await context.close();
+});
+
 test("the language is switched, and stays", async ({ dashboard, stack }) => {
     await expect(dashboard.locator("html")).toHaveAttribute("lang", "en");
     await dashboard.getByRole("button", { name: "Deutsch" }).click();

@@ -1,8 +1,10 @@
 // Campaigns, links and health.
+import AxeBuilder from "@axe-core/playwright";
 import jsQR from "jsqr";
 import { card, expect, figure, settled, signIn, test } from "./fixtures.mjs";
 import { until } from "./stack.mjs";
 
+const Axe = AxeBuilder.default ?? AxeBuilder;
 const jsQr = jsQR.default ?? jsQR;
 const zone = "tz=Europe%2FBerlin";
 
@@ -298,6 +300,43 @@ test("a link is revoked, and made valid again, after a question", async ({ page,
     await expect(card(page, "What it is").locator(".tag")).toHaveText("Revoked");
     await expect(page.getByRole("button", { name: "Make it valid again" })).toHaveCount(0);
     await expect(page.getByRole("button", { name: "Revoke this link" })).toHaveCount(0);
+});
+
+test("the page of a link has room for long names and addresses, on a phone, in the dark and on paper", async ({ page, stack, save }) => {
+    const name = "Zahlungserinnerung Stufe 2 für Kunden mit Jahresvertrag und mehreren Domains (Wiederholung)";
+    const target = `https://billing.acme.example/invoices/pay?id=4294967295&return=${"https%3A%2F%2Fwww.acme.example%2F".repeat(5)}`;
+    const link = stack.mint("pay", "--object", "4294967295", "--client", "4294967290", "--campaign", "9", "--variant", "B", "--ttl", "30d");
+
+    stack.redisCli("HSET", `hc:{s00}:names:${stack.brand}`, "9", name);
+    stack.tell("event", "client.opted_out", "--client", "4294967290");
+    await page.route(/\/v1\/links\/[^/]+$/, async (route) => {
+        const reply = await route.fetch();
+
+        await route.fulfill({ response: reply, json: { ...await reply.json(), target } });
+    });
+    await signIn(page, stack, "", stack.officeKey);
+    await page.goto(`${stack.base}links`);
+    await settled(page);
+    await page.getByLabel("The whole link, or its token").fill(link);
+    await page.keyboard.press("Enter");
+    await expect(card(page, "What it is")).toContainText(name);
+    await expect(card(page, "What it is")).toContainText(target);
+    for (const [width, colorScheme] of [[360, "light"], [360, "dark"], [1280, "dark"]]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme });
+        expect(await page.locator(".facts dd").evaluateAll((all) => all.filter((one) => {
+            const end = one.closest(".card").getBoundingClientRect().right;
+
+            return [...one.querySelectorAll("*"), one].some((part) => part.getBoundingClientRect().right > end);
+        }).length)).toBe(0);
+        expect((await new Axe({ page }).analyze()).violations.map(({ id }) => id)).toEqual([]);
+        await save(page, `link-long-${width}-${colorScheme}`);
+    }
+    await page.emulateMedia({ colorScheme: "dark", media: "print" });
+    await expect(page.getByRole("button", { name: "Revoke this link" })).toBeHidden();
+    await expect(page.getByRole("img", { name: "QR code of this link" })).toBeVisible();
+    await expect(page.getByText(/^printed \d/)).toBeVisible();
+    await save(page, "link-long-print");
 });
 
 test("a key that may only read is not offered to revoke a link", async ({ dashboard, stack }) => {

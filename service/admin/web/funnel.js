@@ -346,7 +346,7 @@ function variantTest(rows, filters) {
 
 function verdict(variants, goal) {
     return h("div", { class: "statement" }, h("p", null, conclude(variants, goal)),
-        h("p", { class: "small muted" }, sampleSize(variants, goal)));
+        variants.length > 1 ? h("p", { class: "small muted" }, sampleSize(variants, goal)) : null);
 }
 
 /** Which variant gets more of the goal, and how sure that is. */
@@ -370,7 +370,7 @@ function conclude(variants, { what, more }) {
 function sampleSize(variants, { what }) {
     const sent = variants.map((one) => one.sent);
 
-    if (variants.length < 2 || sent.some((n) => !n))
+    if (sent.some((n) => !n))
         return t("funnel.tell_how_many_mails");
     const rateNow = variants.reduce((sum, { clicks }) => sum + clicks, 0) / sent.reduce((a, b) => a + b, 0);
     const least = Math.min(...sent);

@@ -759,7 +759,7 @@ export default {
     "overview.of_the_with_the": "Of the {max} with the most clicks",
     "overview.on": " on {what} ({before})",
     "overview.opened_by_a_person": "Opened by a person",
-    "overview.people_and_machines_are": "People and machines are told apart by how they behave. In tests less than 2 in 100 mails that a gateway opened counted as a person’s, mostly those with a single link.",
+    "overview.people_and_machines_are": "People and machines are told apart by how they behave. In tests fewer than 2 in 100 mails that a gateway opened counted as a person’s, mostly those with a single link.",
     "overview.people_and_machines_together": "People and machines together",
     "overview.scanners_bots_and_previews": "Scanners, bots and previews",
     "overview.show_only_these": "Show only these: {value}",

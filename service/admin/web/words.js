@@ -49,9 +49,11 @@ const channels = {
 const devices = { phone: t("words.phone"), tablet: t("words.tablet"), desktop: t("words.computer"), other: t("words.other") };
 
 const browsers = { ie: "Internet Explorer", samsung: "Samsung Internet", uc: "UC Browser", duckduckgo: "DuckDuckGo",
-    android: t("words.android_browser"), in_app: t("words.inside_another_app"), mail: t("words.mail_app") };
+    android: t("words.android_browser"), in_app: t("words.inside_another_app"), mail: t("words.mail_app"),
+    other: t("words.other") };
 
-const systems = { macos: "macOS", ios: "iOS", chromeos: "ChromeOS", harmonyos: "HarmonyOS", kaios: "KaiOS", bsd: "BSD" };
+const systems = { macos: "macOS", ios: "iOS", chromeos: "ChromeOS", harmonyos: "HarmonyOS", kaios: "KaiOS", bsd: "BSD",
+    other: t("words.other") };
 
 const referrers = {
     none: t("words.mail_app_or_unknown"),
