@@ -8,7 +8,8 @@
 #include "proto/slice.h"
 
 /* The command that an answer belongs to. */
-enum gateway_command { GATEWAY_BEAT, GATEWAY_OFFER, GATEWAY_CLAIM, GATEWAY_COMMANDS };
+enum gateway_command { GATEWAY_BEAT, GATEWAY_OFFER, GATEWAY_CLAIM };
+enum { GATEWAY_COMMANDS = GATEWAY_CLAIM + 1 };
 
 /* Index of the first key in the argv of EVAL; the key decides which server gets the command. */
 enum { GATEWAY_ARGV_KEY = 3 };
