@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "service/base/error.h"
+#include "service/base/log.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
 #include "service/daemon/daemon.h"
@@ -13,7 +14,7 @@ static int fail(const struct error *err)
     return 1;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct error err = {0};
     struct options options;
@@ -45,4 +46,12 @@ int main(int argc, char **argv)
         return 0;
     }
     return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+
+    log_end();
+    return status;
 }

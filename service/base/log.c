@@ -260,14 +260,15 @@ DEFINE_LOG(log_error, LOG_LEVEL_ERROR)
 DEFINE_LOG(log_warn, LOG_LEVEL_WARN)
 DEFINE_LOG(log_info, LOG_LEVEL_INFO)
 
-bool log_flush(void)
+/* Writes the counts of lines held back before the second `until_s`, and dropped.  False: nothing is
+ * left. */
+static bool flush(int64_t until_s)
 {
-    int64_t now_s = monotonic_s();
     bool is_left = false;
 
     pthread_mutex_lock(&repeat_lock);
     for (size_t i = 0; i < REPEAT_SLOTS; i++) {
-        if (repeats[i].at && repeats[i].written_s < now_s)
+        if (repeats[i].at && repeats[i].written_s < until_s)
             write_held(&repeats[i]);
         is_left = is_left || repeats[i].n_held > 0;
     }
@@ -277,6 +278,16 @@ bool log_flush(void)
     is_left = is_left || atomic_load(&n_dropped) != n_told;
     pthread_mutex_unlock(&write_lock);
     return is_left;
+}
+
+bool log_flush(void)
+{
+    return flush(monotonic_s());
+}
+
+void log_end(void)
+{
+    (void)flush(INT64_MAX);
 }
 
 uint64_t log_dropped(void)

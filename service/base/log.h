@@ -45,6 +45,10 @@ void log_set_wake(int fd);
  * is readable. */
 bool log_flush(void);
 
+/* Writes the counts of all lines held back, also in this second, and dropped, if stderr accepts
+ * them.  Call it once, where the process ends. */
+void log_end(void);
+
 /* The number of lines dropped since the start.  Any thread. */
 uint64_t log_dropped(void);
 

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "service/base/log.h"
 #include "service/cli/command.h"
 
 const struct cli_command *const cli_commands[] = {
@@ -88,6 +89,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         return cli_fail("the system gives no random numbers");
     status = run(argc, argv);
+    log_end();
     /* A full disk shows only here. */
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout))

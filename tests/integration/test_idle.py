@@ -65,6 +65,18 @@ def test_lines_held_back_wake_the_main_thread(hopcountd):
     wait_for_calm(lambda: main_thread(hopcountd), 0)
 
 
+def test_lines_held_back_are_counted_at_the_stop(hopcountd):
+    """The process ends before the second is over in which the same failed again."""
+    hopcountd.config_path.write_text("wrong: [")
+    for n in range(1, 11):
+        hopcountd.reload()
+        wait_until(lambda: hopcountd.metrics()["hopcount_config_reload_failures_total"] == n, what=f"reload {n} has failed")
+    hopcountd.shut_down()
+    lines = hopcountd.log_lines("reload.failed")
+    repeated = [int(found[1]) for line in lines if (found := re.search(r" repeated=(\d+)", line))]
+    assert len(lines) - len(repeated) + sum(repeated) == 10, lines
+
+
 def test_the_first_click_after_a_while_is_counted_at_once(hopcountd):
     """While clicks come, one waits for the next flush; after a while without, it wakes the ledger."""
     other = hopcountd.mint()

@@ -8,6 +8,7 @@ import pytest
 from faults.counts import read_counts
 from faults.trial import flood, mint_links
 from harness import tokens
+from harness.daemon import merge
 from harness.wait import wait_until
 
 # Floods of a few links from one network are no repeats here: the logs hold what was clicked and no more.
@@ -100,6 +101,22 @@ def test_drain_after_a_part_was_applied_and_redis_lost_it_again(daemon, redis):
     done = daemon.cli("ledger", "drain", daemon.state_dir, "-c", daemon.config_path)
     assert done.returncode == 0, done.stderr
     check_counted(redis, links, tally)
+
+
+def test_drain_counts_log_lines_held_back_before_it_ends(make_hopcountd, redis):
+    """Each batch says what was set aside, dozens of them within the last second."""
+    daemon = make_hopcountd(redis, merge(FAST, {"redis": {"batch_max": 16}}))
+    orphan(daemon, redis, 400)
+    redis.start()
+    pipeline = redis.client().pipeline(transaction=False)
+    for bucket in range(1024):
+        pipeline.rpush(f"hc:{{s00}}:o:{bucket:03x}", "no table")
+    pipeline.execute()
+    done = daemon.cli("ledger", "drain", daemon.state_dir, "-c", daemon.config_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if " at=ledger.set_aside " in line]
+    repeated = [int(found[1]) for line in lines if (found := re.search(r" repeated=(\d+)", line))]
+    assert len(lines) - len(repeated) + sum(repeated) >= 400 / 16, done.stderr
 
 
 def test_drain_leaves_a_running_daemon_alone(daemon, redis):

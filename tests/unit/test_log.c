@@ -85,6 +85,24 @@ static void test_what_repeats_is_counted(void **state)
                                    "level=warn at=test.repeats repeated=18\n");
 }
 
+/* The process ends within the second in which lines were held back. */
+static void test_what_is_held_back_is_written_at_the_end(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        log_warn("test.ends", "n=1");
+        log_info("test.ends.too", "n=1");
+    }
+    log_error("test.once", "n=1");
+    log_end();
+    log_end(); /* nothing is left */
+    assert_string_equal(written(), "level=warn at=test.ends n=1\n"
+                                   "level=info at=test.ends.too n=1\n"
+                                   "level=error at=test.once n=1\n"
+                                   "level=warn at=test.ends repeated=2\n"
+                                   "level=info at=test.ends.too repeated=2\n");
+}
+
 static void test_a_flood_is_cut_off(void **state)
 {
     const char *text;
@@ -280,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_a_full_socket_stops_nobody),
         cmocka_unit_test_setup(test_what_differs_is_said, begin),
         cmocka_unit_test_setup(test_what_repeats_is_counted, begin),
+        cmocka_unit_test_setup(test_what_is_held_back_is_written_at_the_end, begin),
         cmocka_unit_test_setup(test_a_flood_is_cut_off, begin),
         cmocka_unit_test_setup(test_what_is_held_back_wakes, begin),
         cmocka_unit_test_setup(test_lines_as_json, begin),
