@@ -405,26 +405,17 @@ static int by_id(const void *left, const void *right)
     return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-static bool write_fields(struct reshard_move *move, struct slice to, const struct parts *parts)
+/* Adds numbers to the fields of a hash; or members to a sorted set with their scores, so that a
+ * slot of several shards is listed once. */
+static bool write_pairs(struct reshard_move *move, struct slice to, const struct parts *parts,
+                        bool is_set)
 {
     for (size_t i = 0; i + 1 < parts->n; i += 2) {
-        const struct part *field = &parts->all[i], *number = field + 1;
-        const struct slice argv[4] = {slice_of("HINCRBY"), to, slice_make(field->text, field->len),
-                                      slice_make(number->text, number->len)};
-
-        if (!talk_send(move->target, to, argv, 4, NULL, NULL))
-            return false;
-    }
-    return true;
-}
-
-/* A slot of several shards is listed once. */
-static bool write_members(struct reshard_move *move, struct slice to, const struct parts *parts)
-{
-    for (size_t i = 0; i + 1 < parts->n; i += 2) {
-        const struct part *member = &parts->all[i], *score = member + 1;
-        const struct slice argv[4] = {slice_of("ZADD"), to, slice_make(score->text, score->len),
-                                      slice_make(member->text, member->len)};
+        const struct part *part = &parts->all[i];
+        struct slice name = slice_make(part[0].text, part[0].len);
+        struct slice number = slice_make(part[1].text, part[1].len);
+        const struct slice argv[4] = {slice_of(is_set ? "ZADD" : "HINCRBY"), to,
+                                      is_set ? number : name, is_set ? name : number};
 
         if (!talk_send(move->target, to, argv, 4, NULL, NULL))
             return false;
@@ -491,8 +482,7 @@ static bool join_parts(struct reshard_move *move, const struct reshard_key *key)
         drop[1] = counter_key_slice(&to);
         ok = talk_send(move->target, drop[1], drop, 2, NULL, NULL) &&
              (read == stream ? write_entries(move, drop[1], &parts)
-              : read == set  ? write_members(move, drop[1], &parts)
-                             : write_fields(move, drop[1], &parts));
+                             : write_pairs(move, drop[1], &parts, read == set));
     }
     if (ok && value.expires_ms >= 0) {
         const struct slice argv[3] = {slice_of("PEXPIREAT"), drop[1],
