@@ -73,35 +73,26 @@ local function split_day(day, text)
     return r.err and r
 end
 
--- Adds records to a day's string.  Answers whether their people are still to be added to the hour's HyperLogLog; and
--- what Redis refused.
+-- Adds records to a day's string, which is never longer than it may be, and always expires, whatever Redis refuses.
+-- Answers whether their people are still to be added to the hour's HyperLogLog; and what Redis refused.
 local function add_records(day, records, n)
-    local text = try('GETRANGE', day, 0, 1)
+    local text = try('GET', day) or ''
     if type(text) == 'table' then
         return false, refuse(day, n, text)
     elseif text == MARK then
         return true
-    end
-    if records == '' then
-        text = call('GET', day) or ''
-        if #text % 4 == 0 then
-            return true, split_day(day, text)
-        end
+    elseif #text % 4 ~= 0 then
         return false, set_aside(day, n)
+    elseif records == '' or #text + #records > tonumber(ARGV[5]) then
+        return true, split_day(day, text)
     end
-    local len = try('APPEND', day, records)
-    if type(len) ~= 'number' then
-        return false, refuse(day, n, len)
-    elseif len % 4 ~= 0 then
-        -- Somebody else's string: leave it as it was.
-        try('SET', day, call('GETRANGE', day, 0, len - #records - 1), 'KEEPTTL')
-        set_aside(day, n)
-    elseif len == #records then
-        call('EXPIRE', day, ARGV[2], 'NX')
-    elseif len > tonumber(ARGV[5]) then
-        return false, split_day(day, call('GET', day))
+    local r
+    if text == '' then
+        r = try('SET', day, records, 'EX', ARGV[2])
+    else
+        r = try('APPEND', day, records)
     end
-    return false
+    return false, type(r) == 'table' and r.err and refuse(day, n, r)
 end
 
 local i, k = 1, 3

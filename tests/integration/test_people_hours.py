@@ -1,5 +1,6 @@
 """The scripts that count people by the hour, in strings of records and in HyperLogLogs: whatever becomes of the people,
 the hours are what PFADD alone would have made of them."""
+import contextlib
 import pathlib
 import struct
 
@@ -7,6 +8,7 @@ import pytest
 import redis as redis_py
 
 from harness import hll
+from harness.wait import wait_until
 
 SERVICE = pathlib.Path(__file__).resolve().parents[2] / "service"
 ADD = "".join((SERVICE / "ledger" / name).read_text() for name in ("append.lua", "hll.lua", "people_add.lua"))
@@ -213,6 +215,32 @@ def test_redis_without_memory(redis, people):
         assert counted.add(*run) == 0
     counted.assert_split(DAYS[0])
     counted.check()
+
+
+@pytest.mark.parametrize("command", ["append", "expire", "get", "hincrby", "pfadd", "pfmerge", "set"])
+def test_a_command_is_refused_for_a_while(redis, people, command):
+    """In the middle of the script, again and again: no string is too long meanwhile, and nothing stays for ever."""
+    counted = Counted(redis)
+    client, both = counted.client, people(20)
+    for key in (counted.key(f"{DAYS[0]}05"), f"plain:v:7:{DAYS[0]}05"):  # of an older build
+        client.pfadd(key, *both)
+        client.expire(key, TTL)
+    counted.add(DAYS[0], 5, both)
+    counted.add(DAYS[0], 6, people(450))
+    runs = [(DAYS[0], 7, people(60)), (DAYS[1], 3, people(4)), (DAYS[1], 3, people(5)), (DAYS[1], 4, people(600))]
+    client.execute_command("ACL", "SETUSER", "default", f"-{command}")
+    for run in runs * 3:
+        with contextlib.suppress(redis_py.ResponseError):
+            counted.send(run)
+        assert max(client.strlen(counted.key(day, "h")) for day in DAYS) <= LEN_MAX
+    client.execute_command("ACL", "SETUSER", "default", "+@all")
+    for run in runs:
+        assert counted.add(*run) == 0
+    wait_until(lambda: not client.exists("hc:{s00}:moment"), what="without EXPIRE it is gone a second later")
+    counted.check()
+    for day in DAYS:
+        counted.assert_split(day)
+    assert min(client.ttl(key) for key in client.scan_iter("hc:*:v*")) > 0
 
 
 def test_what_is_not_ours_is_set_aside(redis, people):
