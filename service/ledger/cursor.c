@@ -280,9 +280,8 @@ static void on_applied(struct ledger *ledger, struct ledger_log *log, unsigned s
     uint64_t n_aside = (uint64_t)answer->element[1]->integer;
     uint64_t replayed_to = cursor->sent_to < cursor->high ? cursor->sent_to : cursor->high;
 
-    ledger->shards[shard].n_failures = 0;
     ledger->shards[shard].with_script = false;
-    trust_on_success(ledger);
+    trust_on_write(ledger, shard);
     if (replayed_to > cursor->at && !clicklog_holds_relabels(log->log))
         ledger->replayed_shards += replayed_to - cursor->at;
     ledger->now.n_batches++;

@@ -90,9 +90,10 @@ struct shard_people {
     struct person *persons;
     size_t n_persons;
     uint8_t *rest;
-    unsigned n_sent; /* commands under way */
-    bool has_failed; /* one of them; then the slots are counted again */
-    bool is_aside;   /* a key is not ours: nobody may be taken for counted */
+    unsigned n_sent;  /* commands under way */
+    bool has_failed;  /* one of them; then the slots are counted again */
+    bool is_aside;    /* a key is not ours: nobody may be taken for counted */
+    bool was_refused; /* Redis has not done a page since it refused something */
 };
 
 /* People on their way to Redis. */
@@ -733,6 +734,7 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
         bool is_foreign = answer && answer->type == REDIS_REPLY_ERROR && shard->step == LOOKING &&
                           strncmp(answer->str, "WRONGTYPE", 9) == 0;
 
+        shard->was_refused |= answer && !is_foreign;
         if (answer && !is_foreign)
             trust_on_error(ledger, ticket->shard,
                            answer->type == REDIS_REPLY_ERROR ? answer->str
@@ -757,6 +759,10 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
     case ENDING: /* a slot to which clicks are added from now on has to wait anew */
         for (size_t i = 0; i < shard->n_due; i++)
             shard->now.of[shard->due[i].at].since_ms = ledger->now_ms;
+        /* Without clicks no batch would say that Redis no longer refuses. */
+        if (shard->was_refused)
+            trust_on_write(ledger, ticket->shard);
+        shard->was_refused = false;
         go_on(ledger, ticket->shard);
         break;
     case IDLE:

@@ -89,6 +89,12 @@ void trust_on_success(struct ledger *ledger)
     ledger->now.last_error[0] = '\0';
 }
 
+void trust_on_write(struct ledger *ledger, unsigned shard)
+{
+    ledger->shards[shard].n_failures = 0;
+    trust_on_success(ledger);
+}
+
 void trust_on_error(struct ledger *ledger, unsigned shard, const char *error)
 {
     struct redis_cause cause = redis_cause_of(error);

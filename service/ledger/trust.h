@@ -56,5 +56,7 @@ void trust_on_error(struct ledger *ledger, unsigned shard, const char *error);
 void trust_on_down(struct ledger *ledger, const char *text);
 /* Redis has executed a command: clears the cause. */
 void trust_on_success(struct ledger *ledger);
+/* It has written what it had refused before, or a batch: the next error is a first one. */
+void trust_on_write(struct ledger *ledger, unsigned shard);
 
 #endif
