@@ -210,3 +210,26 @@ def test_redis_begins_to_refuse_at_any_moment(make_hopcountd, redis, moments, ca
                    lambda: f"{people.ask(days[-1])}", pause=0.3)
     assert not client.exists("hc:{s00}:rejected") and not client.exists("hc:{s00}:moment")
     wait_until(lambda: not client.keys("hc:*:w:*"), 20, "what waited is gone", pause=0.2)
+
+
+@pytest.mark.parametrize("refuse", [out_of_memory, read_only, too_few_replicas, forbidden("set")],
+                         ids=["OOM", "READONLY", "NOREPLICAS", "NOPERM"])
+def test_hours_were_known_and_can_not_be_counted_a_moment_later(make_hopcountd, redis, moments, refuse):
+    """Redis begins to refuse between the question whose hours are known and the count: it is by days then."""
+    daemon = make_hopcountd(moments.url, CONFIG)
+    client = redis.client()
+    people = People(client, daemon)
+    day = people.seed(3)
+    wait_until(lambda: nobody_waits(client), 30, "all are counted", pause=0.1)
+    client.append(f"hc:{{s00}}:t:{people.brand}:5:h:{day:%Y%m%d}", counters.record("label", HOUR, 1, 0, 0, CLICKS))
+
+    def ask(limit):
+        return people.ask(day, f"&campaign=5&limit={limit}")  # one person, in a string
+    moments.await_moment("count", 3, lambda: None)  # behind those of clients and visitors of a day
+    assert ask(900) == (1, 0, "hours") and moments.reached.is_set() and moments.seen["count"] == 4
+    heal = []
+    moments.await_moment("count", 3, lambda: heal.append(refuse(client)))
+    assert ask(899) == (1, 0, "days") and moments.reached.is_set()
+    assert ask(898) == (1, 0, "days")
+    heal[0]()
+    assert ask(897) == (1, 0, "hours")

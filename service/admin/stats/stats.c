@@ -574,10 +574,17 @@ static void on_clients_answer(void *owner, size_t index, const struct redisReply
         stats_clients_take(&job->clients, index, answer->integer);
 }
 
+static void count_clients(struct stats_job *job);
+
 static void on_clients_done(void *owner, const char *cause)
 {
     struct stats_job *job = owner;
 
+    /* Redis has begun to refuse since it was asked whose hours are known. */
+    if (!cause && job->clients.is_refused && !job->clients.by_days) {
+        count_clients(job);
+        return;
+    }
     if (!cause && job->clients.is_refused)
         cause = "it refuses to write, which counting people by the hour needs";
     if (cause) {

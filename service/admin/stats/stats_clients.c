@@ -214,7 +214,7 @@ void stats_clients_take_check(struct stats_clients *clients, size_t index, int64
 static void judge_days(struct stats_clients *clients)
 {
     for (size_t i = 0; i < clients->n_days; i++)
-        clients->days[i].has_hours = true;
+        clients->days[i].has_hours = !clients->by_days;
     for (size_t i = 0; i < clients->n_checks; i += 2) {
         if (clients->counts[i + 1] < clients->counts[i])
             clients->days[i / CHECKS_OF_BRAND / clients->n_brands].has_hours = false;
@@ -324,6 +324,8 @@ bool stats_clients_plan(struct stats_clients *clients, struct stats *stats)
 {
     size_t room = 0;
 
+    clients->by_days = clients->is_refused;
+    clients->is_refused = false;
     judge_days(clients);
     for (size_t p = 0; p < stats->n_periods; p++) {
         const struct period *period = stats_period(stats, p);
@@ -331,6 +333,8 @@ bool stats_clients_plan(struct stats_clients *clients, struct stats *stats)
         stats->clients_by_hours[p] = is_exact(clients, period->from_s, period->to_s);
         room += 2 * clients->n_brands * (n_buckets(&stats->buckets[p]) + 1);
     }
+    free(clients->spans);
+    clients->n_commands = 0;
     clients->spans = calloc(room + 1, sizeof(*clients->spans));
     if (!clients->spans)
         return false;

@@ -54,6 +54,7 @@ struct stats_clients {
     int64_t *counts; /* by check */
     struct stats_clients_span *spans;
     bool is_refused; /* Redis no longer lets hours be counted, as it refuses to write */
+    bool by_days;    /* so no hours are counted */
 
     /* of the command being made */
     struct counter_key *keys;
@@ -75,8 +76,9 @@ void stats_clients_check(struct stats_clients *clients, size_t index,
                          struct fetch_command *command);
 void stats_clients_take_check(struct stats_clients *clients, size_t index, int64_t count);
 
-/* When all are answered: lists what is counted, and sets stats->clients_by_hours.  False: out of
- * memory, or too many keys for one command. */
+/* When all are answered: lists what is counted, and sets stats->clients_by_hours.  Called again if
+ * `is_refused` was set meanwhile, it lists days only, and sets `by_days`.  False: out of memory, or
+ * too many keys for one command. */
 MUST_USE bool stats_clients_plan(struct stats_clients *clients, struct stats *stats);
 
 /* Commands 0 … n_commands - 1, and their answers.  If `is_refused` is set then, the counts are
