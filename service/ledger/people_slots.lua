@@ -19,7 +19,10 @@ if type(old) == 'string' and old ~= '' and #old % 8 == 0 then
     for at = 1, #old, 8 do
         local slot, bytes = struct.unpack('>I4I4', old, at)
         try('ZADD', KEYS[2], 'NX', slot * 0x200000, slot)
-        try('ZADD', KEYS[2], 'INCR', bytes / 16, slot)
+        local listed = try('ZADD', KEYS[2], 'INCR', bytes / 16, slot)
+        if type(listed) == 'table' then
+            return listed -- the list stays
+        end
     end
     local rest = call('GETRANGE', KEYS[3], 0, -8 * TAKEN - 1)
     call('SET', KEYS[3], #rest % 8 == 0 and rest or '') -- one byte if there is nothing before those

@@ -233,3 +233,20 @@ def test_hours_were_known_and_can_not_be_counted_a_moment_later(make_hopcountd, 
     assert ask(898) == (1, 0, "days")
     heal[0]()
     assert ask(897) == (1, 0, "hours")
+
+
+def test_what_an_older_build_has_listed_stays_listed_until_it_can_be_moved(make_hopcountd, redis, moments):
+    """Somebody else's key is in the place of the set of slots, and goes."""
+    daemon, client, slots = make_hopcountd(moments.url, CONFIG), redis.client(), "hc:{s00}:ws"
+    wait_until(lambda: client.get("hc:{s00}:shards"), what="the number of shards is agreed on")
+    client.rpush(slots, "no set of slots")
+    slot = int(datetime.datetime.now(UTC).timestamp()) // 10 - 8640
+    for i in range(5):
+        client.append(f"hc:{{s00}}:w:{slot + i}", record(1 + i, 7))
+        client.append("hc:{s00}:wq", struct.pack(">II", slot + i, 16))
+    moments.seen.clear()
+    wait_until(lambda: moments.seen["slots"] > 2, 20, "it is looked for slots")
+    client.delete(slots)
+    key = f"hc:{{s00}}:u:{brand_number('acme')}:7:{datetime.datetime.fromtimestamp(slot * 10 + 40, UTC):%Y%m}"
+    wait_until(lambda: client.pfcount(key) == 5, 20, lambda: f"all are counted: {client.pfcount(key)}", pause=0.1)
+    daemon.shut_down()
