@@ -65,8 +65,10 @@ struct person {
 /* A slot that is being counted. */
 struct due {
     uint32_t slot;
-    size_t at;                /* in shard.now */
-    size_t len;               /* of what was loaded */
+    size_t at;       /* in shard.now */
+    size_t len;      /* of what was loaded, */
+    size_t last_len; /* and its end: a record, or what is no whole one */
+    char last[WAITING_LEN];
     size_t rest_at, rest_len; /* in shard.rest: relabellings whose clicks haven't come */
 };
 
@@ -422,6 +424,9 @@ static void take_slot(struct ledger *ledger, struct shard_people *shard, struct 
     size_t n = 0;
 
     due->len = text.len;
+    due->last_len = text.len < WAITING_LEN ? text.len : WAITING_LEN;
+    for (size_t i = 0; i < due->last_len; i++)
+        due->last[i] = text.ptr[text.len - due->last_len + i];
     for (size_t at = 0; waiting_next(text, &at, &all[n]);)
         n++;
     n = waiting_sum(all, n);
@@ -616,7 +621,7 @@ static bool send_done(struct ledger *ledger, unsigned s)
 {
     struct shard_people *shard = &ledger->people->shards[s];
     struct counter_key keys[2 + PAGE_MAX];
-    struct slice argv[ARGV_HEAD + 2 + PAGE_MAX + 2 + 3 * PAGE_MAX], *to = argv;
+    struct slice argv[ARGV_HEAD + 2 + PAGE_MAX + 2 + 4 * PAGE_MAX], *to = argv;
     char n_keys[24], n_shards[24], ttl[24], lens[PAGE_MAX][24], slots[PAGE_MAX][24];
 
     counter_key_shards(&keys[0], s);
@@ -635,6 +640,7 @@ static bool send_done(struct ledger *ledger, unsigned s)
 
         *to++ = decimal(slots[i], due->slot);
         *to++ = decimal(lens[i], due->len);
+        *to++ = slice_make(due->last, due->last_len);
         *to++ = slice_make((const char *)shard->rest + due->rest_at, due->rest_len);
     }
     shard->step = ENDING;

@@ -235,6 +235,24 @@ def test_hours_were_known_and_can_not_be_counted_a_moment_later(make_hopcountd, 
     assert ask(897) == (1, 0, "hours")
 
 
+def test_another_process_has_counted_a_slot_meanwhile(make_hopcountd, make_moments, redis):
+    """It has emptied the slot, and as many others have clicked since: whoever ends later must not forget them."""
+    client, go_on, slow, fast = redis.client(), threading.Event(), make_moments(), make_moments()
+    slow.await_moment("add", 1, lambda: go_on.wait(60))
+    fast.await_moment("add", 1, lambda: wait_until(lambda: slow.seen["add"], 20, "the other process has read the slot, too"))
+    for name, proxy in (("slow", slow), ("fast", fast)):
+        make_hopcountd(proxy.url, SLOW, name)
+    slot = int(datetime.datetime.now(UTC).timestamp()) // 10 - 8640
+    key = f"hc:{{s00}}:u:{brand_number('acme')}:7:{datetime.datetime.fromtimestamp(slot * 10, UTC):%Y%m%d}"
+    add_slot(client, slot, [record(100 + i, 7) for i in range(3)])
+    wait_until(lambda: client.pfcount(key) == 3 and nobody_waits(client), 30, "one process has counted the slot", pause=0.02)
+    assert slow.waiting is None and not slow.reached.is_set()
+    add_slot(client, slot, [record(200 + i, 7) for i in range(3)])
+    go_on.set()
+    wait_until(lambda: client.pfcount(key) == 6, 20, lambda: f"all are counted: {client.pfcount(key)}", pause=0.1)
+    wait_until(lambda: nobody_waits(client), 20, "the slot is done with")
+
+
 def test_what_an_older_build_has_listed_stays_listed_until_it_can_be_moved(make_hopcountd, redis, moments):
     """Somebody else's key is in the place of the set of slots, and goes."""
     daemon, client, slots = make_hopcountd(moments.url, CONFIG), redis.client(), "hc:{s00}:ws"

@@ -448,14 +448,16 @@ static redisReply *fake_end_slots(const struct fake_command *command, size_t n_k
     redisReply *answer = fake_array(1);
 
     for (size_t i = 2; i < n_keys; i++) {
-        const struct fake_text *slot = &command->argv[3 + n_keys + 2 + 3 * (i - 2)];
+        const struct fake_text *slot = &command->argv[3 + n_keys + 2 + 4 * (i - 2)];
         const struct fake_text *key = &command->argv[3 + i];
         struct fake_text *value = fake_find(key);
+        size_t len = strtoul(slot[1].ptr, NULL, 10);
 
-        if ((value ? value->len : 0) != strtoul(slot[1].ptr, NULL, 10))
+        if ((value ? value->len : 0) != len ||
+            (len > 0 && memcmp(value->ptr + len - slot[2].len, slot[2].ptr, slot[2].len) != 0))
             continue;
         if (value)
-            fake_set(key, &slot[2]);
+            fake_set(key, &slot[3]);
         fake_unlist_slot(&command->argv[3 + 1], (uint32_t)strtoul(slot->ptr, NULL, 10));
     }
     answer->element[0] = fake_integer(1);
