@@ -30,6 +30,7 @@ enum {
     LOOKS = 8,             /* during the time that a slot waits */
     LOOK_MIN_MS = 200,
     LOOK_MAX_MS = 10000,
+    PARCELS_SENT_MAX = 4,  /* commands that add people, under way: each is to be answered in time */
     RUNS_MAX = 128,        /* people of an hour and campaign each, in one command */
     RUN_PEOPLE_MAX = 4096, /* people in one command: Redis adds them in 1 to 2 ms */
     PERSON_BYTES = 10,     /* a visitor, with its head */
@@ -62,6 +63,12 @@ struct person {
     uint32_t hour; /* Unix time / 3600 */
 };
 
+/* People of one brand, hour and campaign, or of all campaigns, who are still to be sent. */
+struct run {
+    size_t first, n; /* the first of them in shard.persons, and how many there are */
+    int32_t campaign;
+};
+
 /* A slot that is being counted. */
 struct due {
     uint32_t slot;
@@ -91,6 +98,8 @@ struct shard_people {
     size_t n_due;
     struct person *persons;
     size_t n_persons;
+    struct run *runs;
+    size_t n_runs, run_at; /* those before `run_at` were sent */
     uint8_t *rest;
     unsigned n_sent;  /* commands under way */
     bool has_failed;  /* one of them; then the slots are counted again */
@@ -134,10 +143,12 @@ struct people *people_new(unsigned n_shards, int64_t hold_ms)
 static void clear_due(struct shard_people *shard)
 {
     free(shard->persons);
+    free(shard->runs);
     free(shard->rest);
     shard->persons = NULL;
+    shard->runs = NULL;
     shard->rest = NULL;
-    shard->n_due = shard->n_persons = 0;
+    shard->n_due = shard->n_persons = shard->n_runs = shard->run_at = 0;
     shard->has_failed = shard->is_aside = false;
 }
 
@@ -471,6 +482,53 @@ static bool take_slots(struct ledger *ledger, struct shard_people *shard,
     return true;
 }
 
+/* --- who is sent together --- */
+
+static bool is_of(const struct person *person, int32_t campaign)
+{
+    return (campaign == COUNTER_ALL_CAMPAIGNS ? person->is.n_all : person->is.n_campaign) > 0;
+}
+
+static bool is_same_hour(const struct person *a, const struct person *b)
+{
+    return a->is.brand == b->is.brand && a->is.is_visitor == b->is.is_visitor && a->hour == b->hour;
+}
+
+static void add_run(struct shard_people *shard, int32_t campaign, size_t first, size_t end)
+{
+    struct run run = {.first = first, .campaign = campaign};
+
+    for (size_t i = first; i < end; i++)
+        run.n += is_of(&shard->persons[i], campaign);
+    if (run.n > 0)
+        shard->runs[shard->n_runs++] = run;
+}
+
+/* Parts the sorted people by hours and campaigns; those of an hour also make a run for all
+ * campaigns.  False: out of memory. */
+static bool part_persons(struct shard_people *shard)
+{
+    const struct person *all = shard->persons;
+    size_t n = shard->n_persons;
+
+    shard->runs = calloc(2 * n + 1, sizeof(*shard->runs));
+    if (!shard->runs)
+        return false;
+    for (size_t hour = 0, end; hour < n; hour = end) {
+        size_t first = hour;
+
+        for (end = hour; end < n && is_same_hour(&all[end], &all[hour]); end++) {
+            if (all[end].is.campaign == all[first].is.campaign)
+                continue;
+            add_run(shard, all[first].is.campaign, first, end);
+            first = end;
+        }
+        add_run(shard, all[first].is.campaign, first, end);
+        add_run(shard, COUNTER_ALL_CAMPAIGNS, hour, end);
+    }
+    return true;
+}
+
 /* --- they are sent --- */
 
 static void begin_parcel(struct parcel *parcel, unsigned s)
@@ -490,8 +548,6 @@ static void send_parcel(struct ledger *ledger, unsigned s)
     struct slice argv[ARGV_HEAD + PARCEL_KEYS + RUN_KEYS_MAX * RUNS_MAX + 6], *to = argv;
     char n_keys[24], n_shards[24], hours[24], days[24], months[24], len_max[24];
 
-    if (parcel->n_people == 0)
-        return;
     *to++ = slice_of("EVAL");
     *to++ = slice_make(people_add_lua, sizeof(people_add_lua));
     *to++ = decimal(n_keys, parcel->n_keys);
@@ -505,12 +561,6 @@ static void send_parcel(struct ledger *ledger, unsigned s)
     *to++ = pack_end(&parcel->pack);
     if (!send_words(ledger, s, argv, (size_t)(to - argv)))
         ledger->people->shards[s].has_failed = true;
-    begin_parcel(parcel, s);
-}
-
-static bool is_of(const struct person *person, int32_t campaign)
-{
-    return (campaign == COUNTER_ALL_CAMPAIGNS ? person->is.n_all : person->is.n_campaign) > 0;
 }
 
 /* A client's number has 4 bytes, a visitor's hash 8: both big-endian. */
@@ -520,17 +570,17 @@ static struct slice element(const struct person *person, char bytes[static 8])
     return person->is.is_visitor ? slice_make(bytes, 8) : slice_make(bytes + 4, 4);
 }
 
-/* Puts the first `n` people who are of the campaign, their records before them; returns where the
- * others begin. */
-static const struct person *put_people(struct pack *pack, const struct person *persons,
-                                       int32_t campaign, size_t n, bool has_records)
+/* Puts the next `n` people of the run, their records before them; returns where the others begin.
+ */
+static size_t put_people(struct pack *pack, const struct person *persons, const struct run *run,
+                         size_t n, bool has_records)
 {
     uint8_t *to = has_records ? pack_open(pack, n * HLL_RECORD_LEN) : NULL;
-    const struct person *person = persons;
+    const struct person *person = persons + run->first;
     char bytes[8];
 
     for (size_t left = n; to && left > 0; person++) {
-        if (!is_of(person, campaign))
+        if (!is_of(person, run->campaign))
             continue;
         be32_store(to, hll_record(person->hour % 24, element(person, bytes)));
         to += HLL_RECORD_LEN;
@@ -540,79 +590,67 @@ static const struct person *put_people(struct pack *pack, const struct person *p
         pack_close(pack, n * HLL_RECORD_LEN);
     else
         pack_text(pack, slice_of(""));
-    for (person = persons; n > 0; person++) {
-        if (!is_of(person, campaign))
+    for (person = persons + run->first; n > 0; person++) {
+        if (!is_of(person, run->campaign))
             continue;
         pack_text(pack, element(person, bytes));
         n--;
     }
-    return person;
+    return (size_t)(person - persons);
 }
 
-/* Adds people of one brand, hour and campaign, or of all campaigns. */
-static void add_run(struct ledger *ledger, unsigned s, int32_t campaign,
-                    const struct person *persons, size_t n_persons)
+/* Puts as many people of the run into the parcel as it has room for. */
+static void put_run(struct ledger *ledger, const struct shard_people *shard, struct run *run)
 {
-    struct counter_people keys = {
-        .brand = persons->is.brand, .campaign = campaign, .are_visitors = persons->is.is_visitor};
     struct parcel *parcel = &ledger->people->parcel;
-    int64_t hour_s = (int64_t)persons->hour * HOUR_S;
+    const struct person *first = &shard->persons[run->first];
+    struct counter_people keys = {
+        .brand = first->is.brand, .campaign = run->campaign, .are_visitors = first->is.is_visitor};
+    int64_t hour_s = (int64_t)first->hour * HOUR_S;
     bool has_hours = hour_s >= ledger->people->hours_from_s;
-    size_t n = 0;
+    size_t room = RUN_PEOPLE_MAX - parcel->n_people, n = run->n < room ? run->n : room;
 
-    for (size_t i = 0; i < n_persons; i++)
-        n += is_of(&persons[i], campaign);
-    while (n > 0) {
-        size_t room = RUN_PEOPLE_MAX - parcel->n_people, part = n < room ? n : room;
-
-        pack_number(&parcel->pack, (uint32_t)part);
-        pack_number(&parcel->pack, has_hours ? RUN_KEYS_MAX : RUN_KEYS_MAX - 1);
-        pack_number(&parcel->pack, persons->hour % 24);
-        if (has_hours)
-            counter_key_people_hours(&parcel->keys[parcel->n_keys++], &keys, hour_s,
-                                     ledger->options.n_shards);
-        for (unsigned of = COUNTER_PEOPLE_OF_DAY; of <= COUNTER_PEOPLE_OF_MONTH; of++) {
-            keys.of = (enum counter_people_of)of;
-            counter_key_people(&parcel->keys[parcel->n_keys++], &keys, hour_s,
-                               ledger->options.n_shards);
-        }
-        persons =
-            put_people(&parcel->pack, persons, campaign, part, has_hours && part <= RECORDS_MAX);
-        n -= part;
-        parcel->n_people += part;
-        if (parcel->n_people == RUN_PEOPLE_MAX ||
-            parcel->n_keys > PARCEL_KEYS + RUN_KEYS_MAX * (RUNS_MAX - 1))
-            send_parcel(ledger, s);
+    pack_number(&parcel->pack, (uint32_t)n);
+    pack_number(&parcel->pack, has_hours ? RUN_KEYS_MAX : RUN_KEYS_MAX - 1);
+    pack_number(&parcel->pack, first->hour % 24);
+    if (has_hours)
+        counter_key_people_hours(&parcel->keys[parcel->n_keys++], &keys, hour_s,
+                                 ledger->options.n_shards);
+    for (unsigned of = COUNTER_PEOPLE_OF_DAY; of <= COUNTER_PEOPLE_OF_MONTH; of++) {
+        keys.of = (enum counter_people_of)of;
+        counter_key_people(&parcel->keys[parcel->n_keys++], &keys, hour_s,
+                           ledger->options.n_shards);
     }
+    run->first = put_people(&parcel->pack, shard->persons, run, n, has_hours && n <= RECORDS_MAX);
+    run->n -= n;
+    parcel->n_people += n;
 }
 
-static bool is_same_hour(const struct person *a, const struct person *b)
+static bool is_full(const struct parcel *parcel)
 {
-    return a->is.brand == b->is.brand && a->is.is_visitor == b->is.is_visitor && a->hour == b->hour;
+    return parcel->n_people == RUN_PEOPLE_MAX ||
+           parcel->n_keys > PARCEL_KEYS + RUN_KEYS_MAX * (RUNS_MAX - 1);
 }
 
+/* Sends what follows, until so much is under way that its answers are waited for. */
 static void send_persons(struct ledger *ledger, unsigned s)
 {
-    const struct shard_people *shard = &ledger->people->shards[s];
-    const struct person *behind = shard->persons + shard->n_persons;
+    struct shard_people *shard = &ledger->people->shards[s];
     int64_t kept_s = ledger->options.retention_client_hours_s;
 
     ledger->people->hours_from_s = kept_s > 0 ? clock_wall_ms() / 1000 - kept_s : INT64_MAX;
-    begin_parcel(&ledger->people->parcel, s);
-    for (const struct person *hour = shard->persons, *end; hour < behind; hour = end) {
-        const struct person *first = hour;
+    while (shard->run_at < shard->n_runs && shard->n_sent < PARCELS_SENT_MAX &&
+           !shard->has_failed) {
+        begin_parcel(&ledger->people->parcel, s);
+        while (shard->run_at < shard->n_runs && !is_full(&ledger->people->parcel)) {
+            struct run *run = &shard->runs[shard->run_at];
 
-        for (end = hour; end < behind && is_same_hour(end, hour); end++) {
-            if (end->is.campaign == first->is.campaign)
-                continue;
-            add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
-            first = end;
+            put_run(ledger, shard, run);
+            shard->run_at += run->n == 0;
         }
-        add_run(ledger, s, first->is.campaign, first, (size_t)(end - first));
-        add_run(ledger, s, COUNTER_ALL_CAMPAIGNS, hour, (size_t)(end - hour));
+        send_parcel(ledger, s);
         background_yield();
     }
-    send_parcel(ledger, s);
 }
 
 /* --- the slots are done --- */
@@ -670,7 +708,7 @@ static void on_slots(struct ledger *ledger, unsigned s, const struct redisReply 
 {
     struct shard_people *shard = &ledger->people->shards[s];
 
-    if (!take_slots(ledger, shard, answer)) {
+    if (!take_slots(ledger, shard, answer) || !part_persons(shard)) {
         end(ledger, shard);
         return;
     }
@@ -759,6 +797,7 @@ void people_on_answer(struct ledger *ledger, const struct ledger_ticket *ticket,
         break;
     case ADDING:
         on_added(ledger, ticket->shard, answer);
+        send_persons(ledger, ticket->shard);
         if (shard->n_sent == 0)
             finish(ledger, ticket->shard);
         break;

@@ -17,8 +17,9 @@
  *             ▲                                                                     │
  *             └──────────────────────────── the next page ──────────────────────────┘
  *
- * If nothing is due of a page, the next one follows at once; behind the last page, and after an
- * error, IDLE.
+ * ADDING sends a few commands at a time: thousands of campaigns in a slot need a hundred, and all
+ * at once would not be answered within the time that a command may take.  If nothing is due of a
+ * page, the next one follows at once; behind the last page, and after an error, IDLE.
  */
 #ifndef LEDGER_PEOPLE_H
 #define LEDGER_PEOPLE_H

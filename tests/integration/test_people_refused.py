@@ -253,6 +253,21 @@ def test_another_process_has_counted_a_slot_meanwhile(make_hopcountd, make_momen
     wait_until(lambda: nobody_waits(client), 20, "the slot is done with")
 
 
+def test_people_of_very_many_campaigns_come_bit_by_bit(make_hopcountd, redis, moments):
+    """One slot with thousands of campaigns: the answers to all commands at once would come too late."""
+    daemon, client = make_hopcountd(moments.url, CONFIG), redis.client()
+    wait_until(lambda: client.get("hc:{s00}:shards"), what="the number of shards is agreed on")
+    slot, campaigns = int(datetime.datetime.now(UTC).timestamp()) // 10 - 8640, 9000
+    add_slot(client, slot, [record(1 + i, i % campaigns) for i in range(12000)])
+    wait_until(lambda: nobody_waits(client), 60, "all are counted", pause=0.1)
+    assert moments.seen["add"] >= campaigns / 128 and moments.most <= 4
+    day, plain = f"{datetime.datetime.fromtimestamp(slot * 10, UTC):%Y%m%d}", "plain"
+    client.pfadd(plain, *((1 + i).to_bytes(4, "big") for i in range(12000)))
+    assert client.pfcount(f"hc:{{s00}}:u:{brand_number('acme')}:*:{day}") == client.pfcount(plain)
+    assert [client.pfcount(f"hc:{{s00}}:u:{brand_number('acme')}:{campaign}:{day}") for campaign in (0, 2999, 3000, 8999)] == [2, 2, 1, 1]
+    assert not daemon.log_lines("redis.down")
+
+
 def test_what_an_older_build_has_listed_stays_listed_until_it_can_be_moved(make_hopcountd, redis, moments):
     """Somebody else's key is in the place of the set of slots, and goes."""
     daemon, client, slots = make_hopcountd(moments.url, CONFIG), redis.client(), "hc:{s00}:ws"
