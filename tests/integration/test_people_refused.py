@@ -283,3 +283,31 @@ def test_what_an_older_build_has_listed_stays_listed_until_it_can_be_moved(make_
     key = f"hc:{{s00}}:u:{brand_number('acme')}:7:{datetime.datetime.fromtimestamp(slot * 10 + 40, UTC):%Y%m}"
     wait_until(lambda: client.pfcount(key) == 5, 20, lambda: f"all are counted: {client.pfcount(key)}", pause=0.1)
     daemon.shut_down()
+
+
+def test_slots_of_any_time_and_keys_that_are_not_ours(make_hopcountd, redis):
+    """Of a clock that was far off, of somebody else's, and without a key: none holds up the others."""
+    daemon, client, slots = make_hopcountd(redis, CONFIG), redis.client(), "hc:{s00}:ws"
+    wait_until(lambda: client.get("hc:{s00}:shards"), what="the number of shards is agreed on")
+    now = int(datetime.datetime.now(UTC).timestamp()) // 10
+    for slot in (0, 1, now - 8640, now + 8640 * 400, 2**32 - 1):
+        add_slot(client, slot, [record(1 + slot, 7)])
+    for i, value in enumerate((b"", b"abc", b"no record of ours", None)):
+        client.zadd(slots, {now - 8000 + i: (now - 8000 + i) * 2**21 + 5})
+        if value is not None:
+            client.set(f"hc:{{s00}}:w:{now - 8000 + i}", value)
+    client.rpush(f"hc:{{s00}}:w:{now - 8001}", "a list")
+    client.zadd(slots, {now - 8001: (now - 8001) * 2**21 + 1})
+    wait_until(lambda: nobody_waits(client), 30, lambda: f"all are counted: {client.zrange(slots, 0, -1)}", pause=0.1)
+    assert client.lrange(f"hc:{{s00}}:w:{now - 8001}", 0, -1) == [b"a list"]
+    days = collections.Counter(key.decode().split(":")[-1] for key in client.scan_iter(f"hc:*:u:{brand_number('acme')}:7:????????"))
+    when = [datetime.datetime.fromtimestamp(slot * 10, UTC) for slot in (0, now - 8640, now + 8640 * 400, 2**32 - 1)]
+    assert days == {f"{day:%Y%m%d}": 1 for day in when}
+    assert client.pfcount(f"hc:{{s00}}:u:{brand_number('acme')}:7:19700101") == 2
+    ended = datetime.datetime.now(UTC)
+
+    def counted_to():
+        as_of = daemon.api("GET", "/v1/stats?brand=acme&interval=day&clients=true")["clients_as_of"]
+        return as_of and datetime.datetime.fromisoformat(as_of)
+    wait_until(lambda: (counted_to() or ended) > ended, 20, lambda: f"everybody is counted up to now: {counted_to()}", pause=0.3)
+    daemon.shut_down()
