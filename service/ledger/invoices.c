@@ -27,7 +27,7 @@ enum {
     ENTRIES_MIN = 4, /* of a queue, read at a time: twice as many as were taken last */
     ENTRIES_MAX = 64,
     RECORDS_MAX =
-        256,         /* taken at a time, and the rest of an entry: Redis writes them in 1 to 4 ms */
+        512, /* taken at a time, unless one entry has more: Redis writes them in 1 to 4 ms */
     LOOK_MS = 10000, /* between two looks where nothing is known to wait */
     TAKEN_MS = 100,  /* to the next look when another process takes the facts */
     TAKER_MS = 5000, /* so long the others wait for a process that has died */
@@ -290,19 +290,22 @@ static size_t count_records(struct slice text)
     return n;
 }
 
-/* Copies whole entries, until there are RECORDS_MAX records; `*n_taken`: how many entries.  False:
- * out of memory, or what is there is no queue of ours. */
+/* Copies whole entries, up to RECORDS_MAX records or one entry; `*n_taken`: how many entries.
+ * False: out of memory, or what is there is no queue of ours. */
 static bool take_entries(struct job *job, const struct redisReply *entries, size_t *n_taken)
 {
     struct slice text;
     size_t n = 0, len = 0, at = 0, end = 0;
 
-    for (; end < entries->elements && n < RECORDS_MAX; end++) {
+    for (; end < entries->elements; end++) {
         const struct redisReply *records = records_of(entries->element[end]);
+        size_t more = records ? count_records(slice_make(records->str, records->len)) : 0;
 
+        if (end > 0 && n + more > RECORDS_MAX)
+            break;
         if (!records || !set_behind(job, entries->element[end]->element[0]))
             return false;
-        n += count_records(slice_make(records->str, records->len));
+        n += more;
         len += records->len;
     }
     job->text = malloc(len + 1);
