@@ -76,7 +76,8 @@ static const struct schema_key public_keys[] = {
            " takes the one that leads through them to a client, neither if they differ."),
     TEXTS("trusted_proxies", config_public, trusted_proxies, n_trusted_proxies, 0, 256, NULL,
           config_check_network,
-          "Networks of the proxies that may say a client's address; none are trusted unasked."),
+          "Networks of the proxies that may say a client's address; none are trusted unasked, "
+          "and with admin.proxy none wider than an IPv4 /8 or an IPv6 /16."),
     INT("connections_max", config_public, connections_max, 16, 1000000, "16384",
         "Connections per worker; beyond it one makes room that takes no replies, or was idle "
         "longest."),

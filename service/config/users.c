@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "service/base/address.h"
 #include "service/base/error.h"
 #include "service/config/brandlist.h"
 #include "service/config/config.h"
@@ -142,6 +143,64 @@ static bool check_user(const struct config *config, unsigned at, struct error *e
     return true;
 }
 
+/* Whether a network is wider than any that an operator can keep others out of.  The widest of those
+ * are 10.0.0.0/8, of which pods and containers get their addresses, and, in IPv6, the private
+ * fc00::/7.  Of public addresses nobody is given more than an IPv6 /16, and all that is wider is
+ * shared by strangers. */
+static bool is_of_strangers(const struct network *network)
+{
+    enum { V4_MAPPED_BITS = 96, V4_BITS_MIN = 8, V6_BITS_MIN = 16 };
+    struct network v4 = {.prefix = {[10] = 0xff, [11] = 0xff}, .bits = V4_MAPPED_BITS};
+    struct network private_v6 = {.prefix = {0xfc}, .bits = 7};
+
+    if (network->bits >= v4.bits && network_contains(&v4, network->prefix))
+        return network->bits < V4_MAPPED_BITS + V4_BITS_MIN;
+    if (network_contains(network, v4.prefix)) /* such as ::/64, which holds all of IPv4 */
+        return true;
+    if (network->bits >= private_v6.bits && network_contains(&private_v6, network->prefix))
+        return false;
+    return network->bits < V6_BITS_MIN;
+}
+
+/* The first of them, as written; NULL: there is none. */
+static const char *find_network_of_strangers(const struct config_public *public)
+{
+    for (unsigned i = 0; i < public->n_trusted_proxies; i++) {
+        if (is_of_strangers(&public->trusted_networks[i]))
+            return public->trusted_proxies[i];
+    }
+    return NULL;
+}
+
+/* Whoever connects from a trusted network can be anybody: so a proxy that names people may not be
+ * "any address", though that may do for proxies which only tell the address of a client. */
+static bool check_proxy_networks(const struct config *config, struct error *err)
+{
+    const char *network = find_network_of_strangers(&config->public);
+
+    if (!config->admin.proxy.user_header || !network)
+        return true;
+    config_fail(config, err, "public.trusted_proxies",
+                "with admin.proxy anybody in %s could sign in as admin; list your proxy's own "
+                "address, or remove admin.proxy",
+                network);
+    return false;
+}
+
+bool users_check_running(const struct config *config, const struct config_public *running,
+                         struct error *err)
+{
+    const char *network = find_network_of_strangers(running);
+
+    if (!config->admin.proxy.user_header || !network)
+        return true;
+    config_fail(config, err, "admin.proxy.user_header",
+                "with public.trusted_proxies as they still are anybody in %s could sign in as "
+                "admin; restart hopcountd",
+                network);
+    return false;
+}
+
 /* What has no place without something else, or can let nobody in. */
 static bool check(const struct config *config, struct error *err)
 {
@@ -181,7 +240,7 @@ static bool check(const struct config *config, struct error *err)
         if (!check_user(config, i, err))
             return false;
     }
-    return true;
+    return check_proxy_networks(config, err);
 }
 
 /* --- the table --- */

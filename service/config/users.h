@@ -16,6 +16,7 @@
 #include "service/config/config_check.h"
 
 struct config;
+struct config_public;
 struct error;
 struct users;
 
@@ -52,6 +53,12 @@ struct users_oidc {
 /* Reads what `config` says of people.  NULL and `*err` naming file, line and key on failure. */
 MUST_USE struct users *users_new(const struct config *config, struct error *err);
 void users_free(struct users *users);
+
+/* For a reload, which applies admin.proxy of `config`, but leaves the trusted_proxies that are
+ * `running`: false and `*err` when those are too wide for a proxy that names people.  users_new()
+ * has checked the ones of `config` itself. */
+MUST_USE bool users_check_running(const struct config *config, const struct config_public *running,
+                                  struct error *err);
 
 /* NULL: no proxy says who people are.  Borrowed from `users`, which may be NULL. */
 const struct users_proxy *users_proxy(const struct users *users);

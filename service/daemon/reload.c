@@ -8,10 +8,12 @@
 #include "service/base/error.h"
 #include "service/base/log.h"
 #include "service/checks/checks.h"
+#include "service/config/access.h"
 #include "service/config/brand.h"
 #include "service/config/config.h"
 #include "service/config/schema.h"
 #include "service/config/site.h"
+#include "service/config/users.h"
 #include "service/daemon/parts.h"
 #include "service/daemon/watch.h"
 #include "service/ledger/ledger.h"
@@ -128,7 +130,8 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
     char quoted[LOG_QUOTE_MAX];
 
     watch_mark(watch);
-    if (parts_load(config_path, &config, &site, &access, &err)) {
+    if (parts_load(config_path, &config, &site, &access, &err) &&
+        users_check_running(config, &p->config->public, &err)) {
         warn_of_restart_keys(p->config, config);
         warn_of_gone_brands(p->site, site);
         for (unsigned i = 0; i < p->n_workers; i++)
@@ -150,6 +153,7 @@ void reload(struct parts *p, const char *config_path, struct watch *watch)
             log_warn("reload.watch", "err=\"out of memory\" effect=\"some files are not watched\"");
         log_error("reload.failed", "err=%s kept=old", log_quote(quoted, err.text));
         admin_note_reload_failure(p->admin);
+        access_free(access);
         site_unref(site);
     }
     config_free(config);

@@ -103,6 +103,21 @@ def test_a_configuration_file_that_is_not_there_is_named(make_hopcountd):
     assert_one_line(code, stderr, [str(daemon.config_path), "No such file"])
 
 
+def test_any_address_as_the_proxy_that_names_people_is_refused(make_hopcountd):
+    daemon = make_hopcountd(start=False)
+    daemon.add_api_key()
+    daemon.write_config({"public": {"trusted_proxies": ["10.1.2.3", "0.0.0.0/0"]}, "admin": {
+        "proxy": {"user_header": "X-User"}, "users": [{"user": "a", "role": "admin"}]}})
+    words = [f"{daemon.config_path}:", "public.trusted_proxies", "admin.proxy", "0.0.0.0/0", "own address"]
+    code, stderr = daemon.start_refused()
+    assert_one_line(code, stderr, words)
+    done = daemon.check()
+    assert_one_line(done.returncode, done.stderr, words)
+    daemon.write_config({"public": {"trusted_proxies": ["10.1.2.3"]}})
+    done = daemon.check()
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_good_configuration_passes_the_check(make_hopcountd):
     daemon = make_hopcountd(start=False)
     daemon.add_api_key()

@@ -201,3 +201,19 @@ def test_a_changed_table_counts_from_the_reload_on(daemon):
     wait_until(lambda: daemon.log_lines("reload.failed"), 20, "the reload fails")
     assert not ask(daemon, ADA).json["signed_in"]
     daemon.shut_down()
+
+
+@pytest.mark.parametrize("reloaded, words", [
+    ({}, ["public.trusted_proxies", "admin.proxy", "list your proxy's own address"]),
+    ({"public": {"trusted_proxies": ["10.1.2.3"]}}, ["admin.proxy.user_header", "public.trusted_proxies", "restart"]),
+], ids=["the networks as they are", "narrower ones, which only a restart applies"])
+def test_a_reload_lets_no_stranger_name_themselves(make_hopcountd, redis, reloaded, words):
+    """Any address is trusted at the start, to tell whose a request is; then a proxy shall name people."""
+    daemon = make_hopcountd(redis, {"public": {"trusted_proxies": ["0.0.0.0/0", "::/0"]}, "brands": [BRAND, GLOBEX]})
+    daemon.write_config({"admin": CONFIG["admin"], **reloaded})
+    daemon.reload()
+    wait_until(lambda: daemon.log_lines("reload.failed"), 20, "the reload is refused")
+    line = str(daemon.log_lines("reload.failed")[0])
+    assert all(word in line for word in (*words, "0.0.0.0/0")), line
+    assert not (ask(daemon, ("X-Auth-Request-Email", "grace@acme.example"), ("X-Auth-Request-Groups", "bosses")).json or {}).get("signed_in")
+    daemon.shut_down()

@@ -194,6 +194,56 @@ static void a_table_that_lets_nobody_in_or_is_ambiguous_is_refused(void **state)
     }
 }
 
+static void a_proxy_that_names_people_is_no_network_of_strangers(void **state)
+{
+    static const struct {
+        const char *networks;
+        bool is_refused;
+    } cases[] = {
+        {"'0.0.0.0/0'", true},
+        {"'::/0'", true},
+        {"'::ffff:0.0.0.0/96'", true},
+        {"'::/64'", true},
+        {"[10.1.2.3, '0.0.0.0/0']", true},
+        {"['0.0.0.0/1', '128.0.0.0/1']", true},
+        {"'10.0.0.0/7'", true},
+        {"'10.0.0.0/8'", false},
+        {"'2000::/3'", true},
+        {"'2000::/15'", true},
+        {"'2001::/16'", false},
+        {"'fc00::/6'", true},
+        {"'fc00::/7'", false},
+        {"'fd00::/8'", false},
+        {"['10.1.2.3', '2001:db8::1']", false},
+    };
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (unsigned has_proxy = 0; has_proxy < 2; has_proxy++) {
+            struct error err = {0};
+            struct config *config;
+            struct users *users;
+
+            snprintf(text, sizeof(text), "public: {trusted_proxies: %s}\nadmin:\n%s" BRANDS,
+                     cases[i].networks,
+                     has_proxy ? PROXY "  users: [{user: a, role: admin}]\n"
+                               : "  listen: 127.0.0.1:8081\n");
+            print_message("%s%s\n", cases[i].networks, has_proxy ? ", names people" : "");
+            config = parse(text);
+            users = users_new(config, &err);
+            assert_int_equal(users == NULL, cases[i].is_refused && has_proxy);
+            if (!users) {
+                assert_non_null(strstr(err.text, "/etc/hopcount.yaml:1: public.trusted_proxies: "));
+                assert_non_null(strstr(err.text, "admin.proxy"));
+                assert_non_null(strstr(err.text, "own address"));
+            }
+            users_free(users);
+            config_free(config);
+        }
+    }
+}
+
 static void names_are_printable_and_not_too_long(void **state)
 {
     char name[USERS_NAME_MAX + 2];
@@ -218,6 +268,7 @@ int main(void)
         cmocka_unit_test(the_first_entry_that_fits_counts),
         cmocka_unit_test(who_may_do_the_same_as_before_stays_signed_in),
         cmocka_unit_test(a_table_that_lets_nobody_in_or_is_ambiguous_is_refused),
+        cmocka_unit_test(a_proxy_that_names_people_is_no_network_of_strangers),
         cmocka_unit_test(names_are_printable_and_not_too_long),
     };
 
