@@ -62,6 +62,7 @@ struct shard_facts {
     bool is_busy;       /* has a job */
     bool with_text;     /* the server doesn't know invoices.lua */
     bool has_trouble;   /* the last try failed */
+    bool was_refused;   /* and what Redis refused has not been written since */
 };
 
 struct invoices {
@@ -247,8 +248,20 @@ static void give_up(struct ledger *ledger, struct job *job, const struct redisRe
         trust_on_error(ledger, job->shard,
                        answer->type == REDIS_REPLY_ERROR ? answer->str
                                                          : "an answer that is not the script's");
+    shard->was_refused |= answer != NULL;
     shard->has_trouble = true;
     end_job(ledger, job, TAKEN_MS);
+}
+
+/* What was refused is written, by this process or another.  Without clicks no batch would say that
+ * Redis no longer refuses. */
+static void end_refusal(struct ledger *ledger, unsigned s)
+{
+    struct shard_facts *shard = &ledger->adder->shards[s];
+
+    if (shard->was_refused)
+        trust_on_write(ledger, s);
+    shard->was_refused = false;
 }
 
 /* --- the facts are read --- */
@@ -483,6 +496,8 @@ static void on_facts(struct ledger *ledger, struct job *job, const struct redisR
     take_payments(&ledger->shards[job->shard], answer->element[1]);
     if (!has_entries || answer->element[3]->elements == 0) {
         shard->has_trouble = false;
+        if (shard->n_waiting == 0)
+            end_refusal(ledger, job->shard);
         end_job(ledger, job, shard->n_waiting > 0 ? TAKEN_MS : LOOK_MS);
         return;
     }
@@ -548,6 +563,7 @@ static const struct redisReply *on_written(struct ledger *ledger, struct job *jo
     }
     shard->n_waiting = answer->element[4]->integer;
     shard->with_text = shard->has_trouble = false;
+    end_refusal(ledger, s);
     take_payments(&ledger->shards[s], answer->element[5]);
     end_job(ledger, job, shard->n_waiting > 0 ? 0 : LOOK_MS);
     if (shard->n_waiting > 0)

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from faults.refusals import out_of_memory
 from faults.topology import Sentinels
 from harness.daemon import BRAND
 from harness.funnel import Year, brand_number, quantile, read_sums, rows_of, step_begin
@@ -382,6 +383,24 @@ def test_a_process_that_dies_holds_up_the_others_for_a_moment(hopcountd, redis):
     wait_until(lambda: outcomes(redis) == {"in": 1, "no_click": 1}, 20, lambda: str(outcomes(redis)))
     wait_until(lambda: hopcountd.metrics().get("hopcount_funnel_waiting") == 0, 20)
     assert redis.client().xlen("hc:{s00}:fq") == 0
+
+
+@pytest.mark.parametrize("by_another", [False, True], ids=["by itself", "by another process"])
+def test_redis_that_no_longer_refuses_facts_is_no_refusal_though_nobody_clicks(hopcountd, redis, by_another):
+    """Facts are taken when the process that had taken them is gone; Redis is out of memory then, and later no more."""
+    client = redis.client()
+    client.set("hc:{s00}:ft", "another")
+    tell(hopcountd, "invoice.paid", 5, **EURO)
+    wait_until(lambda: hopcountd.metrics().get("hopcount_funnel_waiting") == 1, 20, "it waits")
+    heal = out_of_memory(redis)
+    client.delete("hc:{s00}:ft")
+    wait_until(lambda: hopcountd.metrics().total("hopcount_redis_refusal") == 1, 20, hopcountd.stderr_tail)
+    if by_another:
+        client.delete("hc:{s00}:fq")
+    heal()
+    wait_until(lambda: hopcountd.metrics().get("hopcount_funnel_waiting") == 0, 40, hopcountd.stderr_tail)
+    assert outcomes(redis) == ({} if by_another else {"in": 1, "no_click": 1})
+    wait_until(lambda: hopcountd.metrics().total("hopcount_redis_refusal") == 0, 20, "Redis refuses nothing, though nobody clicks")
 
 
 def test_links_are_mailed_as_they_are_made(hopcountd, redis):
