@@ -13,10 +13,10 @@
 #include "proto/cells.h"
 #include "proto/click_names.h"
 #include "proto/counter.h"
+#include "proto/funnel.h"
 #include "proto/lone.h"
 #include "proto/series.h"
 #include "proto/table.h"
-#include "proto/token.h"
 #include "service/base/background.h"
 #include "service/base/clock.h"
 #include "service/ledger/fold.h"
@@ -783,7 +783,7 @@ static bool build_uses(struct batch *batch, unsigned shard)
             counter_shard_of_bucket(bucket, n_shards) != shard)
             continue;
         if (!any)
-            pack_number(&batch->uses, (uint32_t)(clock_wall_ms() / 1000 - TOKEN_EPOCH_S));
+            pack_number(&batch->uses, funnel_seconds(clock_wall_ms()));
         be64_store(use, state_key(&subject));
         be32_store(use + 8, (uint32_t)link->human);
         be32_store(use + 12, link->max_uses);
