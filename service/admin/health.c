@@ -16,6 +16,7 @@
 #include "service/clicklog/clickstore.h"
 #include "service/config/apikeys.h"
 #include "service/config/brandlist.h"
+#include "service/gateway/clock_gap.h"
 #include "service/ledger/ledger.h"
 #include "service/public/worker.h"
 #include "service/reports/reports.h"
@@ -160,12 +161,21 @@ static json_t *reports_json(struct reports *reports, const struct request *reque
     return list.array;
 }
 
-static json_t *redis_json(const struct server *server)
+static bool clocks_differ(const struct ledger_stats *ledger)
+{
+    return ledger->gateway.knows_clock && clock_gap_is_wide(ledger->gateway.clock_ahead_ms);
+}
+
+static json_t *redis_json(const struct server *server, const struct ledger_stats *ledger)
 {
     const char *cause = server->fetches ? fetches_cause(server->fetches) : "none is configured";
 
-    return json_pack("{sb so}", "answers", cause[0] == '\0', "error",
-                     cause[0] ? json_string(cause) : json_null());
+    return json_pack("{sb so so sb}", "answers", cause[0] == '\0', "error",
+                     cause[0] ? json_string(cause) : json_null(), "clock_ahead_s",
+                     ledger->gateway.knows_clock
+                         ? json_real((double)ledger->gateway.clock_ahead_ms / 1000)
+                         : json_null(),
+                     "clocks_differ", (int)clocks_differ(ledger));
 }
 
 static json_t *reload_json(const struct server *server)
@@ -175,7 +185,8 @@ static json_t *reload_json(const struct server *server)
                      number_json(counter64_get(&server->reload_failures)));
 }
 
-/* In one word: "ok"; "degraded", clicks are kept but something waits or is at risk. */
+/* In one word: "ok"; "degraded", clicks are kept but something waits or is at risk;
+ * "clocks_differ", else all is well, but the clicks have wrong times. */
 static const char *status_of(const struct server *server, const struct clickstore_stats *store,
                              const struct ledger_stats *ledger, const struct pods_age *age)
 {
@@ -186,7 +197,9 @@ static const char *status_of(const struct server *server, const struct clickstor
 
     if (atomic_load(&server->state) == ADMIN_DRAINING)
         return "draining";
-    return redis_answers && ledger_is_well && all_are_well && !store->degraded ? "ok" : "degraded";
+    if (!redis_answers || !ledger_is_well || !all_are_well || store->degraded)
+        return "degraded";
+    return clocks_differ(ledger) ? "clocks_differ" : "ok";
 }
 
 /* What the figures of all processes together are worth. */
@@ -220,7 +233,7 @@ static json_t *health_json(const struct request *request)
         "{ss ss ss so so so so so so so so so so so so so}", "status",
         status_of(server, &store, &ledger, &age), "version", HOPCOUNT_VERSION, "host", host,
         "started_at", time_json(server->started_ms), "now", time_json(clock_wall_ms()), "figures",
-        figures_json(&age), "redis", redis_json(server), "ledger",
+        figures_json(&age), "redis", redis_json(server, &ledger), "ledger",
         sees_all && sources->ledger ? ledger_json(&ledger) : json_null(), "log",
         sees_all && sources->store ? store_json(&store) : json_null(), "workers",
         sees_all ? workers_json(sources) : json_null(), "requests",

@@ -272,6 +272,13 @@ static void write_ledger(struct evbuffer *out, struct ledger *ledger)
         evbuffer_add_printf(out, "hopcount_clicks_relabelled_total{reason=\"%s\"} %" PRIu64 "\n",
                             click_reason_name(later[i]), stats.gateway.relabelled[later[i]]);
     write_payments(out, &stats);
+    write_head(
+        out, "hopcount_clock_ahead_seconds", "gauge",
+        "By how much the clock of this process is ahead of Redis', at least; below 0 when it "
+        "is behind, absent until Redis has told its time.");
+    if (stats.gateway.knows_clock)
+        evbuffer_add_printf(out, "hopcount_clock_ahead_seconds %.3f\n",
+                            (double)stats.gateway.clock_ahead_ms / 1000);
     write_head(out, "hopcount_redis_refusal", "gauge",
                "1 while Redis takes no counts, with the cause; absent while it does.");
     if (stats.cause[0])

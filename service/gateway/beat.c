@@ -1,5 +1,6 @@
 #include "service/gateway/beat.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "proto/number.h"
 #include "proto/rfc3339.h"
 #include "service/base/clock.h"
+#include "service/base/log.h"
+#include "service/gateway/clock_gap.h"
 #include "service/gateway/pod.h"
 #include "service/label/salt.h"
 
@@ -37,7 +40,8 @@ struct beat {
     struct pod self; /* this process, as in the last line sent */
     struct pod_table found, known;
     int64_t next_ms; /* when the next beat is due, monotonic */
-    int64_t sent_s;  /* when the beat under way was sent, Unix; its salt is of that day */
+    int64_t sent_ms; /* when the beat under way was sent, Unix; its salt is of that day */
+    struct clock_gap clock_gap;
     unsigned n_pods;
     uint8_t
         agreed[SALT_LEN]; /* the salt agreed on; zeros: workers use a salt of this process alone */
@@ -88,6 +92,11 @@ void beat_free(struct beat *beat)
     free(beat);
 }
 
+const struct clock_gap *beat_clock_gap(const struct beat *beat)
+{
+    return &beat->clock_gap;
+}
+
 unsigned beat_n_pods(const struct beat *beat)
 {
     return beat->n_pods;
@@ -113,7 +122,8 @@ static bool send_beat(struct beat *beat, int64_t wall_ms)
     uint8_t random[SALT_LEN];
     size_t line_len = 0;
 
-    beat->sent_s = beat->self.at_s = wall_ms / 1000;
+    beat->sent_ms = wall_ms;
+    beat->self.at_s = wall_ms / 1000;
     beat->options.describe(beat->options.owner, &beat->self);
     if ((!beat->is_leaving || beat->self.pending > 0) &&
         (line_len = pod_write_line(&beat->self, line)) == 0)
@@ -121,9 +131,9 @@ static bool send_beat(struct beat *beat, int64_t wall_ms)
     randombytes_buf(random, sizeof(random));
     sodium_bin2hex(fresh, sizeof(fresh), random, sizeof(random));
     counter_key_alive(&alive);
-    counter_key_salt(&salt, beat->sent_s);
-    counter_key_pods(&lines, beat->sent_s);
-    counter_key_pods(&lines_before, beat->sent_s - HOUR_S);
+    counter_key_salt(&salt, beat->self.at_s);
+    counter_key_pods(&lines, beat->self.at_s);
+    counter_key_pods(&lines_before, beat->self.at_s - HOUR_S);
     snprintf(lines_s, sizeof(lines_s), "%d", LINES_TTL_S);
     snprintf(alive_s, sizeof(alive_s), "%d", ALIVE_S);
     snprintf(ttl_s, sizeof(ttl_s), "%d", SALT_TTL_S);
@@ -208,6 +218,19 @@ static void read_lines(struct pod_table *table, const struct redisReply *answer)
     }
 }
 
+static void compare_clocks(struct beat *beat, int64_t redis_ms)
+{
+    struct clock_gap *gap = &beat->clock_gap;
+
+    if (clock_gap_note(gap, beat->sent_ms, redis_ms, clock_wall_ms(), clock_mono_ms()))
+        log_warn("ledger.clock",
+                 "s=%" PRId64 " err=\"the clock of this process is %s that of Redis by so many "
+                 "seconds\" effect=\"clicks are counted at wrong times, links expire early or "
+                 "late\" hint=\"let NTP set the clocks of both hosts\"",
+                 (gap->ahead_ms < 0 ? -gap->ahead_ms : gap->ahead_ms) / 1000,
+                 gap->ahead_ms < 0 ? "behind" : "ahead of");
+}
+
 void beat_on_answer(struct beat *beat, const struct redisReply *answer)
 {
     const struct redisReply *text;
@@ -215,12 +238,15 @@ void beat_on_answer(struct beat *beat, const struct redisReply *answer)
 
     beat->n_sent--;
     beat->n_pods = 0;
-    if (!answer || answer->type != REDIS_REPLY_ARRAY || answer->elements != 4 ||
+    if (!answer || answer->type != REDIS_REPLY_ARRAY || answer->elements != 5 ||
         answer->element[0]->type != REDIS_REPLY_INTEGER ||
         answer->element[1]->type != REDIS_REPLY_STRING ||
         answer->element[2]->type != REDIS_REPLY_ARRAY ||
-        answer->element[3]->type != REDIS_REPLY_ARRAY)
+        answer->element[3]->type != REDIS_REPLY_ARRAY ||
+        answer->element[4]->type != REDIS_REPLY_INTEGER)
         return;
+    if (!beat->is_leaving) /* then `sent_ms` may be that of a later beat */
+        compare_clocks(beat, answer->element[4]->integer);
     beat->found.n = 0;
     read_lines(&beat->found, answer->element[2]);
     read_lines(&beat->found, answer->element[3]);
@@ -231,5 +257,5 @@ void beat_on_answer(struct beat *beat, const struct redisReply *answer)
     /* A text that isn't a salt, for example of another version, is treated as absent. */
     if (number_parse_hex(slice_make(text->str, text->len), salt, SALT_LEN) &&
         !sodium_is_zero(salt, SALT_LEN))
-        use_salt(beat, salt, beat->sent_s / DAY_S);
+        use_salt(beat, salt, beat->sent_ms / 1000 / DAY_S);
 }

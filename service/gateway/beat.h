@@ -20,6 +20,7 @@
 #include "service/gateway/gateway_redis.h"
 
 struct beat;
+struct clock_gap;
 struct pod;
 struct pod_table;
 struct redisReply;
@@ -54,6 +55,10 @@ bool beat_is_quiet(const struct beat *beat);
 void beat_serve(struct beat *beat, int64_t now_ms, int64_t wall_ms);
 /* Handles the answer to a GATEWAY_BEAT command; NULL = no answer came. */
 void beat_on_answer(struct beat *beat, const struct redisReply *answer);
+
+/* How far our clock and that of Redis were apart at the last answer; changes in beat_on_answer(),
+ * which also logs it when that is too far. */
+const struct clock_gap *beat_clock_gap(const struct beat *beat);
 
 /* Number of processes that are alive, this one included; 0: not known. */
 unsigned beat_n_pods(const struct beat *beat);

@@ -5,9 +5,11 @@
 -- ARGV  1 id of the process, 2 seconds of silence after which a process is gone, 3 a salt, 4 its seconds,
 --       5 id of the line, 6 the line, "" = remove it, 7 seconds until lines expire
 --
--- Answers {processes alive, the salt that is in use, lines of the hour before, lines of this hour}.
+-- Answers {processes alive, the salt that is in use, lines of the hour before, lines of this hour, the
+-- time in Unix milliseconds}.
 local call = redis.call
-local now = tonumber(call('TIME')[1])
+local time = call('TIME')
+local now = tonumber(time[1])
 call('ZADD', KEYS[1], now, ARGV[1])
 call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
 call('EXPIRE', KEYS[1], 2 * tonumber(ARGV[2]))
@@ -19,4 +21,5 @@ else
     call('HDEL', KEYS[3], ARGV[5])
     call('HDEL', KEYS[4], ARGV[5])
 end
-return { call('ZCARD', KEYS[1]), call('GET', KEYS[2]), call('HGETALL', KEYS[4]), call('HGETALL', KEYS[3]) }
+return { call('ZCARD', KEYS[1]), call('GET', KEYS[2]), call('HGETALL', KEYS[4]), call('HGETALL', KEYS[3]),
+         now * 1000 + math.floor(tonumber(time[2]) / 1000) }

@@ -12,6 +12,7 @@
 #include "service/clicklog/clicklog.h"
 #include "service/clicklog/clickstore.h"
 #include "service/gateway/beat.h"
+#include "service/gateway/clock_gap.h"
 #include "service/gateway/finder.h"
 
 enum {
@@ -192,7 +193,10 @@ struct beat *relabel_beat(const struct relabel *relabel)
 
 struct relabel_stats relabel_stats(const struct relabel *relabel)
 {
-    struct relabel_stats stats = {.n_pods = beat_n_pods(finder_beat(relabel->finder))};
+    const struct beat *beat = finder_beat(relabel->finder);
+    const struct clock_gap *gap = beat_clock_gap(beat);
+    struct relabel_stats stats = {
+        .n_pods = beat_n_pods(beat), .knows_clock = gap->is_known, .clock_ahead_ms = gap->ahead_ms};
 
     memcpy(stats.relabelled, relabel->relabelled, sizeof(stats.relabelled));
     return stats;

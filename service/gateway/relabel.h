@@ -7,6 +7,7 @@
  * click. */
 #ifndef GATEWAY_RELABEL_H
 #define GATEWAY_RELABEL_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/click_names.h"
@@ -52,7 +53,9 @@ struct beat *relabel_beat(const struct relabel *relabel);
 
 struct relabel_stats {
     uint64_t relabelled[CLICK_REASONS]; /* relabelled clicks, by reason */
-    unsigned n_pods; /* processes at this Redis, this one included; 0 = not known */
+    unsigned n_pods;        /* processes at this Redis, this one included; 0 = not known */
+    bool knows_clock;       /* Redis has told its time */
+    int64_t clock_ahead_ms; /* of Redis' clock, at least; see clock_gap.h */
 };
 struct relabel_stats relabel_stats(const struct relabel *relabel);
 

@@ -5,9 +5,12 @@ import json
 import signal
 import time
 
+import pytest
+
 from harness import openapi
 from harness.build import ROOT
 from harness.wait import wait_clear_of_midnight, wait_until
+from test_visitors import IS_PLAIN, faketime
 
 
 def pods(daemon):
@@ -179,3 +182,52 @@ def test_the_shipped_acl_rule_lets_pods_come_and_go(make_hopcountd, redis, tmp_p
     two.shut_down()
     assert len({pod for key in client.keys("hc:{s00}:pods:*") for pod in client.hkeys(key)}) == 1
     assert not [entry for entry in client.acl_log() if b"hopcount" in str(entry).encode()]
+
+
+def clock_of(daemon):
+    return daemon.metrics().get("hopcount_clock_ahead_seconds")
+
+
+def is_near(seconds, want):
+    return seconds is not None and abs(seconds - want) < 1
+
+
+@pytest.mark.skipif(not IS_PLAIN, reason="a preloaded library and a sanitizer's don't go together")
+def test_a_clock_that_is_not_that_of_redis_is_told(make_hopcountd, redis, tmp_path):
+    """In the metrics, the health, and once an hour in the log."""
+    clock, environment = faketime(tmp_path)
+
+    def set_ahead(seconds):
+        new = tmp_path / "clock.new"
+        new.write_text(f"{seconds:+d}\n")
+        new.replace(clock)
+    set_ahead(0)
+    daemon = make_hopcountd(redis, environment=environment)
+    wait_until(lambda: is_near(clock_of(daemon), 0), 30, "the clocks are the same")
+    assert daemon.api("GET", "/v1/health")["status"] == "ok"
+    for ahead, way in ((90, "ahead of"), (-90, "behind")):
+        set_ahead(ahead)
+        wait_until(lambda: is_near(clock_of(daemon), ahead), 30, lambda: f"{way}: {clock_of(daemon)}")  # pylint: disable=cell-var-from-loop
+        reply = daemon.admin("GET", "/v1/health", key=True)
+        openapi.check_reply("GET", "/v1/health", reply)
+        health = daemon.api("GET", "/v1/health")
+        assert health["status"] == "clocks_differ" and health["redis"]["clocks_differ"] is True
+        assert is_near(health["redis"]["clock_ahead_s"], ahead)
+    line, = daemon.log_lines("ledger.clock")
+    assert "ahead of" in str(line) and "NTP" in str(line)
+    set_ahead(0)
+    wait_until(lambda: is_near(clock_of(daemon), 0), 30, "the clock is set")
+    wait_until(lambda: daemon.api("GET", "/v1/health")["status"] == "ok", 30, "all is well")
+    assert daemon.api("GET", "/v1/health")["redis"]["clocks_differ"] is False
+
+
+def test_an_answer_of_redis_that_takes_long_is_no_wrong_clock(make_hopcountd, redis):
+    """The clock is compared to when the question was sent, and to when it was answered."""
+    daemon = make_hopcountd(redis, {"redis": {"timeout_ms": 20000}})
+    wait_until(lambda: is_near(clock_of(daemon), 0), 30, "the clocks are the same")
+    redis.client().execute_command("CLIENT", "PAUSE", 3000, "ALL")
+    redis.client().ping()  # waits
+    for _ in range(20):
+        assert is_near(clock_of(daemon), 0)
+        time.sleep(0.1)
+    daemon.shut_down()

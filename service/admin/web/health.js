@@ -23,6 +23,7 @@ function sum(object) {
 const verdicts = {
     ok: [t("health.all_is_well"), t("health.clicks_are_redirected_counted")],
     degraded: [t("health.redirects_work_counting_waits"), t("health.every_click_is_redirected")],
+    clocks_differ: [t("health.clocks_differ"), t("health.times_are_wrong")],
     draining: [t("health.shutting_down"), t("health.this_process_finishes_its")],
 };
 
@@ -64,12 +65,20 @@ function counting(health) {
     ]);
 }
 
+function clockState({ clock_ahead_s: ahead, clocks_differ: differ }) {
+    if (ahead === null)
+        return t("health.not_known_yet");
+    return tag(!differ, t("health.clock_as_redis"),
+        t(ahead > 0 ? "health.clock_ahead" : "health.clock_behind", { time: seconds(Math.abs(ahead)) }), "warn");
+}
+
 function redis(health) {
     const { redis: link, ledger } = health;
 
     return facts([
         !isLimited(health) && [t("health.counts_are_written"), tag(ledger?.connected ?? false, t("health.connected"), t("health.not_connected"))],
         [t("health.figures_are_read"), tag(link.answers, t("health.connected"), t("health.not_connected"))],
+        [t("health.clock"), clockState(link)],
         (link.error || ledger?.error) && [t("health.why"), faultSentence(link.error ?? ledger.error)],
     ]);
 }
