@@ -273,7 +273,10 @@ size_t table_take_added(struct slice added, unsigned of_four, uint8_t *out, size
 
 size_t table_erase_item(uint8_t *table, size_t len, uint32_t brand, uint32_t number)
 {
-    uint32_t generation = table_generation(slice_make((const char *)table, len));
+    /* Of a table that an older build has added to as well: its head, which is no longer right,
+     * would be again when as many records go. */
+    bool has_head = table_has_head(slice_make((const char *)table, len));
+    uint32_t generation = has_head ? be32_load(table + 4) : 0;
     size_t used = 0;
     uint8_t id[8];
 

@@ -350,6 +350,13 @@ static void test_an_erased_client_is_gone(void **state)
     new_len = table_erase_item(table, len, BRAND, CLIENT + 1);
     assert_int_equal(table_generation(slice_of_bytes(table, new_len)), GENERATION + 1);
 
+    print_message("also when an older build has added as many records as go\n");
+    len = append_item(table, 0, BRAND, CLIENT, 1);
+    len = compact(table, len);
+    new_len = append_item(table, len, BRAND, CLIENT + 1, 1);
+    assert_int_equal(table_erase_item(table, new_len, BRAND, CLIENT), len);
+    assert_int_not_equal(table_generation(slice_of_bytes(table, len)), GENERATION);
+
     print_message("a string of nobody else becomes empty\n");
     len = append_item(table, 0, BRAND, CLIENT, 1);
     assert_int_equal(table_erase_item(table, len, BRAND, CLIENT), 0);
