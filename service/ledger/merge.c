@@ -21,6 +21,8 @@ enum {
     N_QUADS = COUNTER_TABLES * COUNTER_QUADS,
     STRINGS = COUNTER_QUAD + 1, /* what was added, and the tables */
     ADDED = 0,                  /* which of the strings; then come the tables */
+    ARGC_HEAD = 3,              /* EVAL, script, number of keys */
+    ARGC_NUMBER = 2,            /* the key of the number of shards, and ours */
     SHA_LEN = 2 * SHA_DIGEST_LENGTH,
     ADDED_MIN = 8192,     /* bytes added that are worth a look */
     SHARE = 4,            /* so many bytes of the tables for each that was added */
@@ -263,15 +265,21 @@ static struct slice which_table(struct slice table, char sha[static SHA_LEN + 1]
 
 static bool send_write(struct ledger *ledger, struct job *job)
 {
-    char n_keys[24];
-    struct slice argv[3 + STRINGS + 3 * STRINGS] = {slice_of("EVAL"),
-                                                    slice_make(merge_lua, sizeof(merge_lua))};
-    size_t argc = 3;
+    char n_keys[24], n_shards[24];
+    struct slice argv[ARGC_HEAD + ARGC_NUMBER + 4 * STRINGS] = {
+        slice_of("EVAL"), slice_make(merge_lua, sizeof(merge_lua))};
+    size_t argc = ARGC_HEAD;
+    struct counter_key number;
 
-    argv[2] = slice_make(n_keys, (size_t)snprintf(n_keys, sizeof(n_keys), "%u", 1 + job->n_tables));
+    snprintf(n_keys, sizeof(n_keys), "%u", 2 + job->n_tables);
+    snprintf(n_shards, sizeof(n_shards), "%u", ledger->options.n_shards);
+    argv[2] = slice_of(n_keys);
     make_keys(ledger, job);
+    counter_key_shards(&number, job->shard);
     for (size_t i = 0; i <= job->n_tables; i++) {
         argv[argc++] = counter_key_slice(&job->keys[i]);
+        if (i == ADDED)
+            argv[argc++] = counter_key_slice(&number);
         snprintf(job->lens[i], sizeof(job->lens[i]), "%zu", job->old[i].len);
     }
     write_sha(job->old[ADDED], job->sha[ADDED]);
@@ -280,6 +288,8 @@ static bool send_write(struct ledger *ledger, struct job *job)
             i == ADDED ? slice_make(job->sha[i], SHA_LEN) : which_table(job->old[i], job->sha[i]);
         argv[argc++] = slice_of(job->lens[i]);
         argv[argc++] = job->new[i];
+        if (i == ADDED)
+            argv[argc++] = slice_of(n_shards);
     }
     return send_command(ledger, LEDGER_MERGE_WRITE, job, argv, argc);
 }

@@ -1,5 +1,6 @@
 """`hopcount reshard`: the counts go to another number of shards, each once, whatever happens on the way."""
 import collections
+import hashlib
 import re
 import struct
 import time
@@ -11,6 +12,7 @@ from faults.proxy import Proxy
 from faults.topology import Cluster
 from faults.trial import flood, mint_links
 from harness import tokens
+from harness.build import ROOT
 from harness.funnel import Year, read_sums
 from harness.wait import wait_until
 from test_funnel import check_lists, check_rows, compare, start_year
@@ -260,6 +262,26 @@ def test_one_redis_grows_into_a_cluster(make_hopcountd, make_topology, redis):
     assert redis.client().get("hc:{s00}:shards") == b"moved"
     assert "were moved to another" in reshard(daemon, "--from", redis.url, status=1)
     daemon.shut_down()
+
+
+def test_nothing_is_moved_into_tables_meanwhile(redis):
+    """The copy of a table is made before or after that of what was added to it."""
+    client = redis.client()
+    script = (ROOT / "service/ledger/merge.lua").read_text()
+    record = b"\x01" + bytes(15)
+    table = b"HCT1" + struct.pack(">IQ", 7, 32) + record
+    keys = ["hc:{s00}:la:00", "hc:{s00}:shards", "hc:{s00}:l:000"]
+
+    def merge():
+        return client.eval(script, 3, *keys, hashlib.sha1(record).hexdigest(), 16, b"", 1, b"", 0, table)
+
+    for number, is_moved in (("1>4", 0), ("moved", 0), ("4", 0), ("1", 1)):
+        client.mset({keys[0]: record, keys[1]: number})
+        assert merge() == is_moved
+        assert client.mget(keys[0], keys[2]) == ([b"", table] if is_moved else [record, None])
+    client.set(keys[0], record)
+    client.delete(keys[1], keys[2])
+    assert merge() == 0
 
 
 def test_what_makes_no_sense_is_refused(make_hopcountd, redis):

@@ -509,21 +509,23 @@ static redisReply *fake_run_compact(const struct fake_command *command)
     return fake_integer(1);
 }
 
-/* merge.lua: moves the first part of what was added to tables into them, if all is what was read.
- */
+/* merge.lua: moves the first part of what was added to tables into them, if all is what was read,
+ * and the number of shards is the sender's. */
 static redisReply *fake_run_merge(const struct fake_command *command)
 {
     size_t n_keys = strtoul(command->argv[2].ptr, NULL, 10);
     const struct fake_text *keys = &command->argv[3], *args = keys + n_keys;
+    const struct fake_text *shards = fake_find(&keys[1]);
     struct fake_text *value = fake_find(&keys[0]);
     size_t len = strtoul(args[1].ptr, NULL, 10);
     struct fake_text rest;
 
-    assert_int_equal(command->argc, 3 + n_keys + 3 * n_keys);
-    if (!value || value->len < len || server.refuses_compacted)
+    assert_int_equal(command->argc, 3 + n_keys + 4 + 3 * (n_keys - 2));
+    if (!value || value->len < len || server.refuses_compacted || !shards ||
+        strcmp(shards->ptr, args[3].ptr) != 0)
         return fake_integer(0);
-    for (size_t i = 1; i < n_keys; i++) {
-        const struct fake_text *which = &args[3 * i], *table = fake_find(&keys[i]);
+    for (size_t i = 2; i < n_keys; i++) {
+        const struct fake_text *which = &args[3 * i - 2], *table = fake_find(&keys[i]);
 
         assert_true(which->len == 0 || which->len == TABLE_RECORD_LEN);
         if (which->len != (table ? TABLE_RECORD_LEN : 0) ||
@@ -531,10 +533,11 @@ static redisReply *fake_run_merge(const struct fake_command *command)
             return fake_integer(0);
     }
     rest = fake_copy(value->ptr + len, value->len - len);
-    for (size_t i = 0; i < n_keys; i++) {
-        if (i == 0 || args[3 * i + 2].len > 0)
-            fake_set(&keys[i], &args[3 * i + 2]);
+    for (size_t i = 2; i < n_keys; i++) {
+        if (args[3 * i].len > 0)
+            fake_set(&keys[i], &args[3 * i]);
     }
+    fake_set(&keys[0], &args[2]);
     fake_append(&keys[0], rest.ptr, rest.len);
     free(rest.ptr);
     server.n_compacted++;
