@@ -29,6 +29,7 @@ enum {
     BUSY_MAX = 8,         /* quads under way: their commands and answers travel together */
     BUSY_BYTES = 1 << 20, /* of them, unless it is one quad */
     LEN_MAX = 48 << 20,   /* of the strings that are read at once; more don't fit into an answer */
+    LOOK_MAX = LEN_MAX / 4 * 3, /* what is longer than LEN_MAX can't be read: look before it is */
     RETRY_MS = 1000,
 };
 
@@ -74,6 +75,11 @@ void merge_free(struct merge *merge)
     free(merge);
 }
 
+static unsigned shard_of(const struct ledger *ledger, unsigned n)
+{
+    return counter_shard_of_bucket(n % COUNTER_QUADS * COUNTER_QUAD, ledger->options.n_shards);
+}
+
 /* Names the strings of the job, and their shard. */
 static void make_keys(const struct ledger *ledger, struct job *job)
 {
@@ -83,7 +89,7 @@ static void make_keys(const struct ledger *ledger, struct job *job)
     counter_key_added(&job->keys[ADDED], table, quad, ledger->options.n_shards);
     for (unsigned i = 0; i < job->n_tables; i++)
         counter_key_table(&job->keys[1 + i], table, bucket + i, ledger->options.n_shards);
-    job->shard = counter_shard_of_bucket(bucket, ledger->options.n_shards);
+    job->shard = shard_of(ledger, job->quad);
 }
 
 /* A ticket's `count` says which tables of which quad. */
@@ -100,6 +106,21 @@ static struct job job_unpack(uint32_t count)
 
 /* --- which --- */
 
+/* Removes the first of the queue. */
+static unsigned take_first(struct merge *merge)
+{
+    unsigned n = merge->queue[merge->first];
+
+    merge->first = (merge->first + 1) % N_QUADS;
+    merge->n_queued--;
+    return n;
+}
+
+static void put_last(struct merge *merge, unsigned n)
+{
+    merge->queue[(merge->first + merge->n_queued++) % N_QUADS] = (uint16_t)n;
+}
+
 static void note(struct merge *merge, const struct redisReply *key, const struct redisReply *len)
 {
     enum counter_table table;
@@ -115,7 +136,7 @@ static void note(struct merge *merge, const struct redisReply *key, const struct
         return;
     quad->is_busy = true;
     quad->added_len = (uint32_t)len->integer;
-    merge->queue[(merge->first + merge->n_queued++) % N_QUADS] = (uint16_t)n;
+    put_last(merge, n);
 }
 
 void merge_note(struct ledger *ledger, const struct redisReply *grown)
@@ -127,7 +148,7 @@ void merge_note(struct ledger *ledger, const struct redisReply *grown)
 /* Looks at the quad again when so much was added to its tables. */
 static void look_again_at(struct quad *quad, size_t len)
 {
-    quad->look_at = len < ADDED_MIN ? ADDED_MIN : len < LEN_MAX ? (uint32_t)len : LEN_MAX;
+    quad->look_at = len < ADDED_MIN ? ADDED_MIN : len < LOOK_MAX ? (uint32_t)len : LOOK_MAX;
 }
 
 /* When a part as long as that of the tables was added; but with the longest table it has to fit
@@ -180,10 +201,16 @@ void merge_serve(struct ledger *ledger)
 {
     struct merge *merge = ledger->merge;
 
-    while (merge->n_queued > 0 && merge->n_busy < BUSY_MAX && ledger->now_ms >= merge->retry_ms) {
+    for (unsigned n_left = merge->n_queued;
+         n_left > 0 && merge->n_busy < BUSY_MAX && ledger->now_ms >= merge->retry_ms; n_left--) {
         struct quad *quad = &merge->quads[merge->queue[merge->first]];
         struct job job = choose(merge, merge->queue[merge->first]);
 
+        /* One shard whose server is down must not hold up those of all others. */
+        if (!trust_is_ready(ledger, shard_of(ledger, job.quad))) {
+            put_last(merge, take_first(merge));
+            continue;
+        }
         quad->len = quad->added_len + job.n_tables * quad->table_len;
         if (merge->n_busy > 0 && merge->busy_bytes + quad->len > BUSY_BYTES)
             break;
@@ -191,8 +218,7 @@ void merge_serve(struct ledger *ledger)
             merge->retry_ms = ledger->now_ms + RETRY_MS;
             break;
         }
-        merge->first = (merge->first + 1) % N_QUADS;
-        merge->n_queued--;
+        (void)take_first(merge);
         merge->n_busy++;
         merge->busy_bytes += quad->len;
     }
@@ -235,13 +261,13 @@ static bool check_strings(const struct ledger *ledger, struct job *job)
     return false;
 }
 
-/* Redis refuses what is sent, or a string isn't ours.  From now on each table is tried by itself,
- * so that one doesn't hold up the others. */
+/* Redis refuses what is sent, a string isn't ours, or no answer came, perhaps because it was too
+ * long.  From now on each table is tried by itself, so that one doesn't hold up the others. */
 static void go_around(struct quad *quad, const struct job *job)
 {
     quad->n_apart = COUNTER_QUAD;
     quad->turn = (uint8_t)((job->first + job->n_tables) % COUNTER_QUAD);
-    look_again_at(quad, quad->added_len + ADDED_MIN);
+    look_again_at(quad, (size_t)quad->added_len + quad->added_len / SHARE + ADDED_MIN);
 }
 
 /* --- writing --- */
@@ -371,12 +397,7 @@ static bool on_read(struct ledger *ledger, struct job *job, const struct redisRe
     uint8_t *memory;
     bool is_sent;
 
-    /* An error, or the connection was lost. */
-    if (!take_strings(answer, job)) {
-        look_again_at(quad, (size_t)2 * quad->added_len);
-        return false;
-    }
-    if (!check_strings(ledger, job)) {
+    if (!take_strings(answer, job) || !check_strings(ledger, job)) {
         go_around(quad, job);
         return false;
     }

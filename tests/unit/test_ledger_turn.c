@@ -20,8 +20,13 @@ struct bed {
     struct clicklog *log, *relabels;
     struct ledger ledger;
     uint64_t n_clicks;
+    int64_t n_filled, n_filled_saved;
     bool is_person[CLIENTS_MAX]; /* clients who have clicked, and not only as a machine */
 };
+
+/* Whose clicks other processes have added: in the third table of the first four, as those of
+ * click() are in the first. */
+static const uint64_t filler = UINT64_C(2) << 54 | 0xf1;
 
 static void start(struct bed *bed, unsigned n_shards)
 {
@@ -68,6 +73,27 @@ static void click(struct bed *bed, uint64_t n)
 {
     append_range(bed->log, bed->n_clicks, bed->n_clicks + n);
     bed->n_clicks += n;
+}
+
+/* Adds clicks of a link to what was added to its tables, so many that the ledger is to look when it
+ * adds the next.  Returns how many. */
+static int64_t fill(uint64_t link_id, unsigned n_shards)
+{
+    enum { MORE = 16384, REPORTED = 4096 };
+    static uint8_t records[MORE + REPORTED + TABLE_LINK_MAX];
+    const struct table_link one = {.human = 1, .first_s = 1, .last_s = 1};
+    struct counter_key key;
+    struct fake_text name = {.ptr = key.text};
+    size_t before, len = 0;
+
+    counter_key_added(&key, COUNTER_LINKS, counter_bucket_of_link(link_id) / COUNTER_QUAD,
+                      n_shards);
+    name.len = key.len;
+    before = fake_make(&name)->len;
+    while (len < MORE || (before + len) % REPORTED != REPORTED - TABLE_RECORD_LEN)
+        len += table_put_link(records + len, link_id, &one);
+    fake_append(&name, records, len);
+    return (int64_t)(len / TABLE_RECORD_LEN);
 }
 
 /* A turn, and the answers to all that it sent. */
@@ -408,6 +434,94 @@ static void test_moves_what_was_added_into_tables(void **state)
     }
 }
 
+/* Turns in which the first such command has that fault; true: there was one. */
+static bool strike(struct bed *bed, enum ledger_what what, enum fake_fault fault)
+{
+    bool was_struck = false;
+
+    for (unsigned i = 0; i < 5; i++) {
+        now_ms += STEP_MS;
+        if (server.epoch == 0)
+            fake_redis_connect();
+        ledger_turn(&bed->ledger, now_ms);
+        while (server.n_queued > 0) {
+            bool is_it = !was_struck && ledger_ticket_unpack(server.queue[0].ticket).what == what;
+
+            fake_redis_answer(&bed->ledger, is_it ? fault : FAKE_WELL, now_ms);
+            was_struck = was_struck || is_it;
+        }
+    }
+    return was_struck;
+}
+
+/* More often than there are places for what is under way: none is lost by that. */
+static void test_goes_on_moving_after_faults(void **state)
+{
+    enum { TIMES = 10, TRIES = 100 };
+    static const enum ledger_what whats[] = {LEDGER_MERGE_READ, LEDGER_MERGE_WRITE};
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * (FAKE_GARBAGE + 1); i++) {
+        enum ledger_what what = whats[i % 2];
+        enum fake_fault fault = (enum fake_fault)(i / 2);
+        unsigned n_struck = 0, tries = 0, n_compacted;
+        struct bed bed;
+
+        print_message("%s, fault %d\n", i % 2 ? "writing" : "reading", (int)fault);
+        bed_open(&bed, 1);
+        server.error = "OOM command not allowed";
+        for (; n_struck < TIMES && tries < TRIES; tries++) {
+            bed.n_filled += fill(filler, 1);
+            click(&bed, 1);
+            n_struck += strike(&bed, what, fault);
+        }
+        assert_int_equal(n_struck, TIMES);
+        n_compacted = server.n_compacted;
+        for (tries = 0; tries < TRIES && server.n_compacted == n_compacted; tries++) {
+            bed.n_filled += fill(filler, 1);
+            click(&bed, 1);
+            drain(&bed);
+            step(&bed);
+        }
+        assert_true(server.n_compacted > n_compacted);
+        assert_int_equal(fake_redis_count(filler), bed.n_filled);
+        assert_each_once(&bed);
+        bed_close(&bed);
+    }
+}
+
+/* The queue of what is to be moved begins with a shard that Redis refuses. */
+static void test_a_shard_that_is_refused_holds_up_no_other(void **state)
+{
+    const uint64_t other = UINT64_C(0xff) << 56 | 0xf1;
+    struct click last = click_of(0);
+    int64_t n_filled;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 4);
+    last.link_id = other + 1;
+    click(&bed, 1);
+    clicklog_append(bed.log, &last);
+    drain(&bed);
+    fill(filler, 4);
+    n_filled = fill(other, 4);
+    click(&bed, 1);
+    clicklog_append(bed.log, &last);
+    now_ms += STEP_MS;
+    ledger_turn(&bed.ledger, now_ms);
+    while (server.n_queued > 0) {
+        /* What grew is noted, and looked at in the next turn. */
+        fake_redis_answer(&bed.ledger, FAKE_WELL, now_ms);
+    }
+    bed.ledger.shards[0].retry_ms = INT64_MAX;
+    for (unsigned i = 0; i < 20; i++)
+        step(&bed);
+    assert_int_equal(server.n_compacted, 1);
+    assert_int_equal(fake_redis_count(other), n_filled);
+    bed_close(&bed);
+}
+
 /* --- distinct clients --- */
 
 /* What is added to a log, in parts, for they may come in any order. */
@@ -630,15 +744,17 @@ static void test_relabellings_are_waited_for(void **state)
 
 static void random_event(struct bed *bed)
 {
-    switch (rand() % 12) {
+    switch (rand() % 13) {
     case 0:
         fake_redis_disconnect(&bed->ledger, now_ms);
         break;
     case 1:
         fake_redis_save();
+        bed->n_filled_saved = bed->n_filled;
         break;
     case 2: /* a failover, or a restart with a cut file */
         fake_redis_restore();
+        bed->n_filled = bed->n_filled_saved;
         fake_redis_disconnect(&bed->ledger, now_ms);
         server.knows_script = rand() % 2;
         break;
@@ -652,6 +768,9 @@ static void random_event(struct bed *bed)
     case 6:
     case 7:
         click_as(bed, (unsigned)rand() % CLIENTS_MAX, rand() % 2);
+        break;
+    case 8:
+        bed->n_filled += fill(filler, bed->ledger.options.n_shards);
         break;
     default:
         click(bed, (uint64_t)rand() % 8);
@@ -687,6 +806,7 @@ static void test_random_schedules(void **state)
         }
         drain(&bed);
         assert_each_once(&bed);
+        assert_int_equal(fake_redis_count(filler), bed.n_filled);
         assert_people(&bed);
         bed_close(&bed);
     }
@@ -706,6 +826,8 @@ int main(void)
         cmocka_unit_test(test_another_number_of_shards),
         cmocka_unit_test(test_a_cursor_that_is_no_number),
         cmocka_unit_test(test_moves_what_was_added_into_tables),
+        cmocka_unit_test(test_goes_on_moving_after_faults),
+        cmocka_unit_test(test_a_shard_that_is_refused_holds_up_no_other),
         cmocka_unit_test(test_people_are_counted_when_they_have_waited),
         cmocka_unit_test(test_people_of_many_slots_are_counted_page_by_page),
         cmocka_unit_test(test_a_relabelling_may_come_before_its_click),
