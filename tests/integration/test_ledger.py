@@ -388,6 +388,28 @@ def test_what_was_added_to_tables_is_moved_into_them_and_counts_the_same(make_ho
     daemon.shut_down()
 
 
+def test_more_than_can_be_read_at_once_is_moved_part_by_part(make_hopcountd, make_load, redis):
+    client = redis.client()
+    daemon = make_hopcountd(redis, FAST)
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
+    added, tables = link_keys(client)
+    record = client.get(added)[:16]
+    tally.received[links[0]] += grow(client, added, record, 50 << 16)
+
+    def is_moved():
+        tally.add(click_all(daemon, make_load, links, 5))
+        wait_until(lambda: daemon.metrics()["hopcount_clicks_pending"] == 0, 20)
+        tally.received[links[0]] += grow(client, added, record, 16)
+        return client.strlen(added) < 4 << 20
+
+    wait_until(is_moved, 60, lambda: f"{client.strlen(added)} bytes are not moved yet")
+    assert sum(client.strlen(table) for table in tables) < 4096
+    settle(daemon, links, tally)
+    daemon.shut_down()
+
+
 def test_tables_of_an_older_build_are_taken_over(make_hopcountd, make_load, redis):
     """It appended to the tables themselves, and their heads have no generation."""
     client = redis.client()

@@ -612,11 +612,19 @@ static redisReply *fake_run(const struct fake_command *command)
         return fake_value(&command->argv[1]);
     case LEDGER_TABLE_WRITE:
         return fake_run_compact(command);
-    case LEDGER_MERGE_READ: {
-        redisReply *answer = fake_array(command->argc - 1);
+    case LEDGER_MERGE_READ: { /* MGET; or of the first a part only */
+        bool is_part = strcmp(command->argv[0].ptr, "EVAL") == 0;
+        size_t first = is_part ? 3 : 1, n_keys = command->argc - first - is_part;
+        redisReply *answer = fake_array(n_keys);
+        size_t len_max = 48 << 20;
 
-        for (size_t i = 1; i < command->argc; i++)
-            answer->element[i - 1] = fake_value(&command->argv[i]);
+        if (is_part)
+            len_max = strtoul(command->argv[first + n_keys].ptr, NULL, 10);
+        for (size_t i = 0; i < n_keys; i++)
+            answer->element[i] = fake_value(&command->argv[first + i]);
+        assert_true(is_part || answer->element[0]->len < len_max);
+        if (answer->element[0]->len > len_max)
+            answer->element[0]->len = len_max;
         return answer;
     }
     case LEDGER_MERGE_WRITE:

@@ -75,12 +75,12 @@ static void click(struct bed *bed, uint64_t n)
     bed->n_clicks += n;
 }
 
-/* Adds clicks of a link to what was added to its tables, so many that the ledger is to look when it
- * adds the next.  Returns how many. */
-static int64_t fill(uint64_t link_id, unsigned n_shards)
+/* Adds clicks of a link to what was added to its tables: as many bytes or some more, so that the
+ * ledger is to look when it adds the next.  Returns how many clicks. */
+static int64_t fill_with(uint64_t link_id, unsigned n_shards, size_t more)
 {
-    enum { MORE = 16384, REPORTED = 4096 };
-    static uint8_t records[MORE + REPORTED + TABLE_LINK_MAX];
+    enum { REPORTED = 4096 };
+    uint8_t *records = malloc(more + REPORTED + TABLE_LINK_MAX);
     const struct table_link one = {.human = 1, .first_s = 1, .last_s = 1};
     struct counter_key key;
     struct fake_text name = {.ptr = key.text};
@@ -90,10 +90,16 @@ static int64_t fill(uint64_t link_id, unsigned n_shards)
                       n_shards);
     name.len = key.len;
     before = fake_make(&name)->len;
-    while (len < MORE || (before + len) % REPORTED != REPORTED - TABLE_RECORD_LEN)
+    while (len < more || (before + len) % REPORTED != REPORTED - TABLE_RECORD_LEN)
         len += table_put_link(records + len, link_id, &one);
     fake_append(&name, records, len);
+    free(records);
     return (int64_t)(len / TABLE_RECORD_LEN);
+}
+
+static int64_t fill(uint64_t link_id, unsigned n_shards)
+{
+    return fill_with(link_id, n_shards, 16384);
 }
 
 /* A turn, and the answers to all that it sent. */
@@ -490,6 +496,29 @@ static void test_goes_on_moving_after_faults(void **state)
     }
 }
 
+/* More was added than fits into an answer, while nothing could be moved. */
+static void test_moves_part_by_part(void **state)
+{
+    enum { LONG = 50 << 20, LOOKS = 12 };
+    struct counter_key key;
+    struct bed bed;
+
+    (void)state;
+    bed_open(&bed, 1);
+    bed.n_filled = fill_with(filler, 1, LONG);
+    counter_key_added(&key, COUNTER_LINKS, 0, 1);
+    for (unsigned i = 0; i < LOOKS; i++) {
+        bed.n_filled += fill(filler, 1);
+        click(&bed, 1);
+        drain(&bed);
+        step(&bed);
+    }
+    assert_true(server.n_compacted > 3);
+    assert_true(fake_find(&(struct fake_text){key.text, key.len})->len < LONG / 10);
+    assert_int_equal(fake_redis_count(filler), bed.n_filled);
+    bed_close(&bed);
+}
+
 /* The queue of what is to be moved begins with a shard that Redis refuses. */
 static void test_a_shard_that_is_refused_holds_up_no_other(void **state)
 {
@@ -827,6 +856,7 @@ int main(void)
         cmocka_unit_test(test_a_cursor_that_is_no_number),
         cmocka_unit_test(test_moves_what_was_added_into_tables),
         cmocka_unit_test(test_goes_on_moving_after_faults),
+        cmocka_unit_test(test_moves_part_by_part),
         cmocka_unit_test(test_a_shard_that_is_refused_holds_up_no_other),
         cmocka_unit_test(test_people_are_counted_when_they_have_waited),
         cmocka_unit_test(test_people_of_many_slots_are_counted_page_by_page),
