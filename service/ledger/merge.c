@@ -136,7 +136,8 @@ static void note(struct merge *merge, const struct redisReply *key, const struct
         return;
     n += table * COUNTER_QUADS;
     quad = &merge->quads[n];
-    if (len->integer < quad->look_at || quad->is_busy)
+    /* A longer table, of some 3 * 10^9 links in all, would no longer fit into an answer. */
+    if (len->integer < quad->look_at || quad->is_busy || quad->table_len >= LEN_MAX)
         return;
     quad->is_busy = true;
     quad->added_len = len->integer < PART_MAX ? (uint32_t)len->integer : PART_MAX;
@@ -155,14 +156,10 @@ static void look_again_at(struct quad *quad, size_t len)
     quad->look_at = len < ADDED_MIN ? ADDED_MIN : len < PART_MAX ? (uint32_t)len : PART_MAX;
 }
 
-/* When a part as long as that of the tables was added; but with the longest table it has to fit
- * into an answer. */
+/* When a part as long as that of the tables was added. */
 static void look_again_later(struct quad *quad)
 {
-    size_t share = (size_t)quad->table_len * COUNTER_QUAD / SHARE;
-    size_t most = quad->table_len < LEN_MAX ? (LEN_MAX - quad->table_len) / 2 : 0;
-
-    look_again_at(quad, share < most ? share : most);
+    look_again_at(quad, (size_t)quad->table_len * COUNTER_QUAD / SHARE);
 }
 
 /* --- reading --- */
