@@ -90,7 +90,7 @@ static void test_uses_by_a_clock_that_is_off(void **state)
     batch_begin(batch, fold);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct batch_command command;
-        uint64_t n_keys;
+        uint64_t n_keys = 0;
 
         print_message("%s\n", cases[i].name);
         wall_s = cases[i].wall_s;
