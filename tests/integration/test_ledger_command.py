@@ -109,8 +109,8 @@ def test_drain_counts_log_lines_held_back_before_it_ends(make_hopcountd, redis):
     orphan(daemon, redis, 400)
     redis.start()
     pipeline = redis.client().pipeline(transaction=False)
-    for bucket in range(1024):
-        pipeline.rpush(f"hc:{{s00}}:o:{bucket:03x}", "no table")
+    for quad in range(256):
+        pipeline.rpush(f"hc:{{s00}}:oa:{quad:02x}", "no table")
     pipeline.execute()
     done = daemon.cli("ledger", "drain", daemon.state_dir, "-c", daemon.config_path)
     assert done.returncode == 0, done.stderr

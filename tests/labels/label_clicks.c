@@ -140,10 +140,10 @@ static redisReply *make_string(const void *bytes, size_t len)
     return answer;
 }
 
-static redisReply *beat(void)
+static redisReply *beat(int64_t now_ms)
 {
     char salt[HEX_LEN];
-    redisReply *answer = make_answer(REDIS_REPLY_ARRAY, 4);
+    redisReply *answer = make_answer(REDIS_REPLY_ARRAY, 5);
 
     memset(salt, '7', sizeof(salt));
     answer->element[answer->elements++] = make_integer(n_pods);
@@ -151,6 +151,7 @@ static redisReply *beat(void)
     answer->element[answer->elements++] =
         make_answer(REDIS_REPLY_ARRAY, 0); /* lines are for people */
     answer->element[answer->elements++] = make_answer(REDIS_REPLY_ARRAY, 0);
+    answer->element[answer->elements++] = make_integer(now_ms);
     return answer;
 }
 
@@ -205,7 +206,7 @@ static bool send_to_redis(void *owner, enum gateway_command what, unsigned shard
     *answer = (struct answer){pod->now_ms + ANSWER_MS, what, NULL};
     switch (what) {
     case GATEWAY_BEAT:
-        answer->value = beat();
+        answer->value = beat(pod->now_ms);
         break;
     case GATEWAY_OFFER:
         answer->value = offer(keys, values, n);
