@@ -12,6 +12,7 @@
 
 enum { DAY_S = 86400, HOUR_S = 3600 };
 
+static const char hex_digits[] = "0123456789abcdef";
 static const char table_letters[COUNTER_ALL_TABLES + 1] = "loce";
 static const char dim_letters[COUNTER_DIMS + 1] = "lcdvnrbsfepo";
 static const char interval_letters[] = "hdma";
@@ -198,21 +199,17 @@ void counter_key_state_stream(struct counter_key *key, unsigned shard)
 /* Without printf: a batch names up to 768 of those, and a list reads all. */
 static void put_head(struct counter_key *key, unsigned shard, enum counter_table table)
 {
-    static const char hex[] = "0123456789abcdef";
-
     memcpy(key->text, "hc:{sHH}:T", 10);
-    key->text[5] = hex[shard >> 4];
-    key->text[6] = hex[shard & 15];
+    key->text[5] = hex_digits[shard >> 4];
+    key->text[6] = hex_digits[shard & 15];
     key->text[9] = table_letters[table];
     key->len = 10;
 }
 
 static void put_number(struct counter_key *key, unsigned number, unsigned n_digits)
 {
-    static const char hex[] = "0123456789abcdef";
-
     for (unsigned i = n_digits; i > 0; i--)
-        key->text[key->len++] = hex[number >> 4 * (i - 1) & 15];
+        key->text[key->len++] = hex_digits[number >> 4 * (i - 1) & 15];
     key->text[key->len] = '\0';
 }
 
@@ -592,16 +589,15 @@ void counter_key_waiting_list(struct counter_key *key, unsigned shard)
 /* Without printf: a batch names one for each click. */
 void counter_key_block(struct counter_key *key, uint32_t brand, uint32_t block, unsigned n_shards)
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned shard = counter_shard_of_bucket(counter_bucket_of_block(brand, block), n_shards);
 
     memcpy(key->text, "hc:{sHH}:f:BBBBBBBB:NNNNNNN", 28);
-    key->text[5] = hex[shard >> 4];
-    key->text[6] = hex[shard & 15];
+    key->text[5] = hex_digits[shard >> 4];
+    key->text[6] = hex_digits[shard & 15];
     for (unsigned i = 0; i < 8; i++)
-        key->text[11 + i] = hex[brand >> (28 - 4 * i) & 15];
+        key->text[11 + i] = hex_digits[brand >> (28 - 4 * i) & 15];
     for (unsigned i = 0; i < 7; i++)
-        key->text[20 + i] = hex[block >> (24 - 4 * i) & 15];
+        key->text[20 + i] = hex_digits[block >> (24 - 4 * i) & 15];
     key->len = 27;
 }
 

@@ -383,6 +383,25 @@ test("health says what is counted and what waits", async ({ dashboard, save }) =
     await save(dashboard, "health-light");
 });
 
+test("a clock that differs from that of Redis is told in place of all is well", async ({ dashboard, save }) => {
+    await dashboard.route("**/v1/health", async (route) => {
+        const response = await route.fetch(), health = await response.json();
+
+        await route.fulfill({ response, json: { ...health, status: "clocks_differ",
+            redis: { ...health.redis, clock_ahead_s: -92.4, clocks_differ: true } } });
+    });
+    await open(dashboard, "Health");
+    await settled(dashboard);
+    await expect(card(dashboard, "State")).toContainText("The clocks differ");
+    await expect(card(dashboard, "State")).toContainText("Let NTP set the clocks");
+    await expect(card(dashboard, "Redis")).toContainText("92 s behind Redis");
+    await save(dashboard, "health-clocks-light");
+    await dashboard.emulateMedia({ colorScheme: "dark" });
+    await save(dashboard, "health-clocks-dark");
+    await dashboard.setViewportSize({ width: 360, height: 800 });
+    await save(dashboard, "health-clocks-phone-dark");
+});
+
 test("a pod that ended without a word is named, with what waits there", async ({ dashboard, stack }) => {
     const now = Math.floor(Date.now() / 1000);
     const line = { host: "hopcount-3", version: "0.1.0", started_at: "2026-11-22T12:00:00Z",

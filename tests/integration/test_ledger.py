@@ -351,11 +351,15 @@ def test_what_a_full_key_does_not_take_is_set_aside(make_hopcountd, make_load, r
     daemon.shut_down()
 
 
-def link_keys(client):
-    """What was added to the tables of links, of the one quad that there is; the four tables."""
+def click_one_link(client, daemon, make_load):
+    """A link with a click: (links, tally, key of what was added, keys of the four tables, the record that was added)."""
+    links = mint_links(daemon, 1)
+    tally = click_all(daemon, make_load, links, 1)
+    settle(daemon, links, tally)
     [added] = client.keys("hc:*:la:??")
     shard, quad = added[:len("hc:{s00}:")], int(added[-2:], 16)
-    return added, [shard + f"l:{4 * quad + i:03x}".encode() for i in range(4)]
+    tables = [shard + f"l:{4 * quad + i:03x}".encode() for i in range(4)]
+    return links, tally, added, tables, client.get(added)[:16]
 
 
 def grow(client, added, record, n):
@@ -366,15 +370,11 @@ def grow(client, added, record, n):
 
 
 def test_what_was_added_to_tables_is_moved_into_them_and_counts_the_same(make_hopcountd, make_load, redis):
-    client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
-    links = mint_links(daemon, 1)
-    tally = click_all(daemon, make_load, links, 1)
-    settle(daemon, links, tally)
-    added, tables = link_keys(client)
+    client, daemon = redis.client(), make_hopcountd(redis, FAST)
+    links, tally, added, tables, record = click_one_link(client, daemon, make_load)
     assert not client.exists(*tables)
     # The same click, 1000 times over, as so many batches would have written it.
-    tally.received[links[0]] += grow(client, added, client.get(added)[:16], 1000)
+    tally.received[links[0]] += grow(client, added, record, 1000)
 
     def is_moved():
         tally.add(click_all(daemon, make_load, links, 5))
@@ -389,13 +389,8 @@ def test_what_was_added_to_tables_is_moved_into_them_and_counts_the_same(make_ho
 
 
 def test_more_than_can_be_read_at_once_is_moved_part_by_part(make_hopcountd, make_load, redis):
-    client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
-    links = mint_links(daemon, 1)
-    tally = click_all(daemon, make_load, links, 1)
-    settle(daemon, links, tally)
-    added, tables = link_keys(client)
-    record = client.get(added)[:16]
+    client, daemon = redis.client(), make_hopcountd(redis, FAST)
+    links, tally, added, tables, record = click_one_link(client, daemon, make_load)
     tally.received[links[0]] += grow(client, added, record, 50 << 16)
 
     def is_moved():
@@ -412,13 +407,8 @@ def test_more_than_can_be_read_at_once_is_moved_part_by_part(make_hopcountd, mak
 
 def test_tables_of_an_older_build_are_taken_over(make_hopcountd, make_load, redis):
     """It appended to the tables themselves, and their heads have no generation."""
-    client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
-    links = mint_links(daemon, 1)
-    tally = click_all(daemon, make_load, links, 1)
-    settle(daemon, links, tally)
-    added, tables = link_keys(client)
-    record = client.get(added)[:16]
+    client, daemon = redis.client(), make_hopcountd(redis, FAST)
+    links, tally, added, tables, record = click_one_link(client, daemon, make_load)
     own = tables[record[1] >> 6]
     head = b"HCT1" + struct.pack(">IQ", 0, 32)
     client.set(own, head + 21 * record)
@@ -444,11 +434,7 @@ def test_processes_that_move_the_same_at_once_lose_nothing(make_hopcountd, make_
     second.key = first.key
     second.write_keys([(1, "mint", first.key)])
     second.start()
-    links = mint_links(first, 1)
-    tally = click_all(first, make_load, links, 1)
-    settle(first, links, tally)
-    added, tables = link_keys(client)
-    record = client.get(added)[:16]
+    links, tally, added, tables, record = click_one_link(client, first, make_load)
     generations = set()
     for _ in range(30):
         wait_until(lambda: all(daemon.metrics()["hopcount_clicks_pending"] == 0 for daemon in (first, second)), 20)
@@ -464,13 +450,8 @@ def test_processes_that_move_the_same_at_once_lose_nothing(make_hopcountd, make_
 
 @pytest.mark.parametrize("of_type", ["string", "list"])
 def test_a_table_that_is_somebody_elses_stays_and_nothing_else_is_lost(make_hopcountd, make_load, redis, of_type):
-    client = redis.client()
-    daemon = make_hopcountd(redis, FAST)
-    links = mint_links(daemon, 1)
-    tally = click_all(daemon, make_load, links, 1)
-    settle(daemon, links, tally)
-    added, tables = link_keys(client)
-    record = client.get(added)[:16]
+    client, daemon = redis.client(), make_hopcountd(redis, FAST)
+    links, tally, added, tables, record = click_one_link(client, daemon, make_load)
     foreign = tables[(record[1] >> 6) ^ 1]
     if of_type == "string":
         client.set(foreign, "not a table")
